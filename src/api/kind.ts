@@ -1,0 +1,128 @@
+/**
+ * A Kind is a typed token and, at once, the definition by which the door serves it: names, schema, rules, subresources, columns.
+ *
+ * `client.get(Pod, 'web')` gives a Pod because the token carries the type. Built-in kinds are values in `src/api/<group>/`; a custom
+ * resource becomes a Kind at run time. Everything here is pure: rules get an object and change or judge it.
+ */
+import type { FieldError } from './field-error.ts';
+import type { KubeObject, Json } from './meta.ts';
+import type { Schema } from './schema/schema.ts';
+
+export type Verb = 'create' | 'get' | 'list' | 'watch' | 'update' | 'patch' | 'delete' | 'deletecollection';
+
+export const ALL_VERBS: readonly Verb[] = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+
+export interface Kind<T extends KubeObject = KubeObject> {
+  /** API group; '' is the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+  /** The resource name in paths, for instance `deployments`. */
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  readonly verbs: readonly Verb[];
+  /** The structural schema; a function, so that the facts of a kind are read when first needed. */
+  readonly schema: () => Schema;
+  /** What happens to an object between decoding and storing. */
+  readonly rules: Rules<T>;
+  readonly subresources: Subresources<T>;
+  /** The columns of `kubectl get`; Name comes first. Empty means Name and Age. */
+  readonly columns: readonly Column<T>[];
+  /** Fields that a field selector may name beside metadata.name and metadata.namespace, with their value in an object. */
+  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  /** Where objects are kept when another group serves the same ones (`events` of events.k8s.io): that group. */
+  readonly storageGroup?: string;
+  /** Gives the token its type; never set. */
+  readonly __type?: T;
+}
+
+/**
+ * The rules of a kind, called by the door in this order: defaults, prepareForCreate or prepareForUpdate, validate.
+ * The first three change their argument, which is a fresh unfrozen copy.
+ */
+export interface Rules<T extends KubeObject> {
+  /** Defaults beyond those of the schema facts. */
+  defaults?(object: T): void;
+  /** Clears what a creator may not set (status). The door itself sets uid, creationTimestamp and generation 1. */
+  prepareForCreate?(object: T): void;
+  /** Keeps from `old` what an update may not change. The door itself keeps status and raises generation when the spec changed. */
+  prepareForUpdate?(object: T, old: T): void;
+  /** Beyond the schema. `old` is undefined on create. */
+  validate?(object: T, old: T | undefined): FieldError[];
+  /** As validate, for writes to the status subresource. */
+  validateStatus?(object: T, old: T): FieldError[];
+  /** Texts for Warning headers. */
+  warnings?(object: T): string[];
+  /** Whether metadata.generation is kept; default true. */
+  generation?: boolean;
+  /** Whether create may name an object with generateName only and update may create; default false for the latter. */
+  allowCreateOnUpdate?: boolean;
+  /** Seconds of grace a delete has when the client names none; 0 deletes at once. Pods have 30. */
+  gracePeriodSeconds?(object: T): number;
+}
+
+export interface Subresources<T extends KubeObject> {
+  /** Whether status is written by its own path only. */
+  status?: boolean;
+  scale?: ScalePaths;
+  /** Requests on `/NAME/<action>` with a JSON body and answer, for instance pods/binding, pods/ephemeralcontainers, pods/resize. */
+  actions?: Readonly<Record<string, Action<T>>>;
+}
+
+/** Where autoscaling/v1 Scale finds its values, as paths such as `.spec.replicas`. */
+export interface ScalePaths {
+  specReplicasPath: string;
+  statusReplicasPath: string;
+  labelSelectorPath?: string;
+}
+
+/** A subresource that is a pure change of its parent. */
+export interface Action<T extends KubeObject> {
+  /** The kind of the body, for discovery, for instance `{ group: '', version: 'v1', kind: 'Binding' }`. */
+  body: { group: string; version: string; kind: string };
+  verbs: readonly ('create' | 'get' | 'update' | 'patch')[];
+  /** Changes `object` (a copy) as `body` asks; throws ApiError. For update and patch the body is the whole object. */
+  apply(object: T, body: KubeObject): void;
+  /** What the client gets back; default is the parent. */
+  answers?: 'parent' | 'status';
+}
+
+/** One column of a Table (meta/v1 TableColumnDefinition). */
+export interface Column<T extends KubeObject> {
+  name: string;
+  type: 'string' | 'integer' | 'number' | 'boolean' | 'date';
+  format?: string;
+  description?: string;
+  /** 0 is always shown, above only with `-o wide`. */
+  priority?: number;
+  /** The cell. `nowMs` is the time of the request in ms since the epoch, for ages. */
+  cell(object: T, nowMs: number): Json;
+}
+
+export type KindNames = Pick<Kind, 'group' | 'version' | 'kind' | 'plural' | 'namespaced'>;
+
+/** What must be said of a kind; the rest has defaults. */
+export type KindInput<T extends KubeObject> = KindNames & Partial<Omit<Kind<T>, '__type'>> & Pick<Kind<T>, 'schema'>;
+
+/** A Kind with defaults filled in: singular from kind, all verbs, no subresources, Name and Age as columns. */
+export function defineKind<T extends KubeObject>(input: KindInput<T>): Kind<T> {
+  return {
+    singular: input.kind.toLowerCase(),
+    shortNames: [],
+    categories: [],
+    verbs: ALL_VERBS,
+    rules: {},
+    subresources: {},
+    columns: [],
+    selectableFields: {},
+    ...input,
+  };
+}
+
+/** `group/plural`: names a resource over all its versions. */
+export function resourceKey(kind: { group: string; plural: string }): string {
+  return `${kind.group}/${kind.plural}`;
+}
