@@ -1,0 +1,32 @@
+/** The clock: real time by default, virtual time in the simulator and in tests. All times are ms since the epoch. */
+export interface Clock {
+  nowMs(): number;
+  /** Settles after `delayMs`, or at once when the signal aborts (it never rejects). */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const realClock: Clock = {
+  nowMs: () => Date.now(),
+  sleep(delayMs, signal) {
+    return new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, delayMs);
+      signal?.addEventListener('abort', done, { once: true });
+    });
+  },
+};
+
+/** RFC 3339 in seconds, as meta/v1 Time: `2026-11-21T22:00:00Z`. */
+export function rfc3339(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
+}
+
+/** RFC 3339 in microseconds, as meta/v1 MicroTime. */
+export function rfc3339Micro(timeMs: number): string {
+  return `${new Date(timeMs).toISOString().slice(0, 23)}000Z`;
+}

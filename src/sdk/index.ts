@@ -1,0 +1,8 @@
+/** The contract, in one import. */
+export { defineKind, type Kind } from '../api/kind.ts';
+export { ApiError, isApiError } from '../api/errors.ts';
+export type { Client, ListOptions, WatchEvent, WatchOptions, WriteOptions, DeleteOptions } from './client.ts';
+export { keyOf, splitKey, type Cache, type CacheEvent, type Caches, type ObjectKey } from './cache.ts';
+export { watching, type Controller, type ReconcileContext, type ReconcileResult } from './controller.ts';
+export type { EventRecorder } from './events.ts';
+export { defineModule, type MachineFacts, type Module, type ModuleContext, type Route, type RouteRequest, type UserInfo } from './module.ts';

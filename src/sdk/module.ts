@@ -1,0 +1,121 @@
+/**
+ * Module: a plain value that adds a capability. The loader orders modules by the kinds that they give and need, starts them, and stops
+ * them in reverse; unloading gives back every kind, route, timer and child.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Kind } from '../api/kind.ts';
+import type { KubeObject } from '../api/meta.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { Cache, Caches } from './cache.ts';
+import type { Client } from './client.ts';
+import type { Controller } from './controller.ts';
+import type { EventRecorder } from './events.ts';
+
+export interface Module {
+  name: string;
+  /** One line for `llmos module list`. */
+  description: string;
+  /** Kinds that it gives: served by the door as long as the module is loaded. */
+  kinds?: readonly Kind[];
+  /** Kinds that must be served before it starts; they order the modules. */
+  needs?: readonly Kind[];
+  /** Kinds that it reads and writes in `run` and `routes` (controllers declare their own). */
+  reads?: readonly Kind[];
+  writes?: readonly Kind[];
+  // A controller of any kind: the kind is checked inside each.
+  // oxlint-disable-next-line typescript/no-explicit-any
+  controllers?: readonly Controller<any>[];
+  routes?: readonly Route[];
+  /** Whether it also runs against a cluster that is not llmos. */
+  portable?: boolean;
+  /** Called before the controllers start; what it sets up must be released when `context.signal` aborts. Settle when ready. */
+  start?(context: ModuleContext): Promise<void>;
+  /** Long-running work; settle only after `context.signal` aborted and all is released. A rejection restarts the module with back-off. */
+  run?(context: ModuleContext): Promise<void>;
+}
+
+export interface ModuleContext {
+  client: Client;
+  caches: Caches;
+  events: EventRecorder;
+  clock: Clock;
+  log: Log;
+  signal: AbortSignal;
+  /** The module's own part of the configuration file, `modules.<name>`; validated by the module. */
+  config: Readonly<Record<string, unknown>>;
+  machine: MachineFacts;
+  /** Serves a kind at run time (custom resources); the returned function withdraws it. */
+  serve(kind: Kind): () => void;
+  /** Adds routes at run time; the returned function withdraws them. */
+  route(route: Route): () => void;
+  /** Reports what `llmos status` shows of the module, for instance `{ address: '10.96.0.10:53' }`. */
+  report(facts: Readonly<Record<string, string>>): void;
+}
+
+/** What modules may know of the machine and of this instance. */
+export interface MachineFacts {
+  /** Folder for what must outlive a restart, mode 0700, `<state>/<module>` (made for the module). */
+  stateFolder: string;
+  /** Folder for sockets and the like, empty after a reboot, `<run>/<module>`. */
+  runFolder: string;
+  /** The name of this instance; part of the name of everything made on the machine, at most 8 characters: `llmos`. */
+  instance: string;
+  nodeName: string;
+  cpuMillis: number;
+  memoryBytes: number;
+  /** 'v1' also means hybrid. */
+  cgroupVersion: 'v1' | 'v2';
+  /** Absolute paths of the host programs found (crun, conmon, nft, ...). */
+  programs: Readonly<Record<string, string>>;
+  /** CIDR of pods and services and the addresses within that llmos itself answers on. */
+  network: { podCidr: string; serviceCidr: string; gatewayIp: string; dnsServiceIp: string; apiServiceIp: string; loadBalancerCidr: string; clusterDomain: string };
+  /** Where the door listens, for pods and tools: `https://127.0.0.1:6443`. */
+  apiServer: { url: string; port: number; caPem: string };
+}
+
+/** A path of the door that a module answers: a connect subresource (pods/log, pods/exec) or a raw path (`/metrics`). */
+export interface Route {
+  /** Subresource routes: the kind, the subresource. */
+  kind?: Kind;
+  subresource?: string;
+  /** Raw routes: a path prefix such as `/apis/metrics.k8s.io/v1beta1`. */
+  path?: string;
+  /** HTTP methods; default GET. Authorization asks for the verb that upstream asks: get for GET, create for POST (exec: either). */
+  methods?: readonly string[];
+  handle(request: RouteRequest): Promise<void>;
+}
+
+/** A request that was authenticated and authorized. The handler owns the answer. */
+export interface RouteRequest {
+  method: string;
+  url: URL;
+  user: UserInfo;
+  namespace?: string;
+  name?: string;
+  /** What follows the subresource or path prefix, without a leading slash. */
+  rest: string;
+  /** The parent object of a subresource route. */
+  object?: KubeObject;
+  http: IncomingMessage;
+  /** Set for ordinary requests. */
+  response?: ServerResponse;
+  /** Set when the client asked to upgrade (WebSocket): the raw connection. */
+  upgrade?: { socket: Duplex; head: Buffer };
+  signal: AbortSignal;
+}
+
+export interface UserInfo {
+  name: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Keeps the types of a module literal. */
+export function defineModule(module: Module): Module {
+  return module;
+}
+
+export type { Cache };
