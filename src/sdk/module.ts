@@ -8,7 +8,7 @@ import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
-import type { Cache, Caches } from './cache.ts';
+import type { Caches } from './cache.ts';
 import type { Client } from './client.ts';
 import type { Controller } from './controller.ts';
 import type { EventRecorder } from './events.ts';
@@ -28,6 +28,8 @@ export interface Module {
   // oxlint-disable-next-line typescript/no-explicit-any
   controllers?: readonly Controller<any>[];
   routes?: readonly Route[];
+  /** Steps that change or refuse writes of these kinds, between defaulting and validation. */
+  admissions?: readonly Admission[];
   /** Whether it also runs against a cluster that is not llmos. */
   portable?: boolean;
   /** Called before the controllers start; what it sets up must be released when `context.signal` aborts. Settle when ready. */
@@ -46,12 +48,48 @@ export interface ModuleContext {
   /** The module's own part of the configuration file, `modules.<name>`; validated by the module. */
   config: Readonly<Record<string, unknown>>;
   machine: MachineFacts;
+  /** The kinds that the cluster serves now, custom resources included. */
+  kinds: ServedKinds;
   /** Serves a kind at run time (custom resources); the returned function withdraws it. */
   serve(kind: Kind): () => void;
   /** Adds routes at run time; the returned function withdraws them. */
   route(route: Route): () => void;
   /** Reports what `llmos status` shows of the module, for instance `{ address: '10.96.0.10:53' }`. */
   report(facts: Readonly<Record<string, string>>): void;
+}
+
+export interface ServedKinds {
+  /** One Kind a served version of a resource. */
+  list(): readonly Kind[];
+  /** The preferred version of a resource by its group and kind, for owner references. */
+  find(group: string, kind: string): Kind | undefined;
+  /** Calls back after each change. Gives the way to stop. */
+  subscribe(callback: () => void): () => void;
+}
+
+/** A step of admission (upstream: an admission plugin). */
+export interface Admission {
+  name: string;
+  kinds: readonly Kind[] | 'all';
+  operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
+  /** May change `request.object`; throws ApiError to refuse. Must be safe to call twice, and with dryRun must not keep anything. */
+  admit?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
+  /** After all changes; throws ApiError to refuse. */
+  validate?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
+}
+
+export interface AdmissionRequest {
+  operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  kind: Kind;
+  namespace?: string;
+  name?: string;
+  subresource?: string;
+  /** The new object, unfrozen; undefined for DELETE. */
+  object: KubeObject | undefined;
+  /** The stored object, frozen; undefined for CREATE. */
+  oldObject: KubeObject | undefined;
+  user: UserInfo;
+  dryRun: boolean;
 }
 
 /** What modules may know of the machine and of this instance. */
@@ -71,6 +109,8 @@ export interface MachineFacts {
   programs: Readonly<Record<string, string>>;
   /** CIDR of pods and services and the addresses within that llmos itself answers on. */
   network: { podCidr: string; serviceCidr: string; gatewayIp: string; dnsServiceIp: string; apiServiceIp: string; loadBalancerCidr: string; clusterDomain: string };
+  /** Where CNI network configuration lies (written by the network module, read by the node agent) and where plugins are. */
+  cni: { confFolder: string; binFolders: readonly string[] };
   /** Where the door listens, for pods and tools: `https://127.0.0.1:6443`. */
   apiServer: { url: string; port: number; caPem: string };
 }
@@ -118,4 +158,3 @@ export function defineModule(module: Module): Module {
   return module;
 }
 
-export type { Cache };
