@@ -1,0 +1,2 @@
+/** The store, in one import. */
+export * from './store.ts';
