@@ -32,12 +32,15 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** The columns of `kubectl get`; Name comes first. Empty means Name and Age. */
   readonly columns: readonly Column<T>[];
   /** Fields that a field selector may name beside metadata.name and metadata.namespace, with their value in an object. */
-  readonly selectableFields: Readonly<Record<string, (object: T) => string>>;
+  readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
   /** Where objects are kept when another group serves the same ones (`events` of events.k8s.io): that group. */
   readonly storageGroup?: string;
   /** Gives the token its type; never set. */
   readonly __type?: T;
 }
+
+/** Reads a value from an object. Written as a method so that a `Kind<Pod>` is also a `Kind`. */
+export type FieldReader<T> = { read(object: T): string }['read'];
 
 /**
  * The rules of a kind, called by the door in this order: defaults, prepareForCreate or prepareForUpdate, validate.

@@ -21,9 +21,9 @@ export interface Module {
   kinds?: readonly Kind[];
   /** Kinds that must be served before it starts; they order the modules. */
   needs?: readonly Kind[];
-  /** Kinds that it reads and writes in `run` and `routes` (controllers declare their own). */
-  reads?: readonly Kind[];
-  writes?: readonly Kind[];
+  /** Kinds that it reads and writes in `start`, `run` and `routes` (controllers declare their own). */
+  reads?: readonly Kind[] | 'all';
+  writes?: readonly Kind[] | 'all';
   // A controller of any kind: the kind is checked inside each.
   // oxlint-disable-next-line typescript/no-explicit-any
   controllers?: readonly Controller<any>[];

@@ -1,0 +1,84 @@
+/**
+ * Permits: what a module or controller declared that it touches, as RBAC rules, and a Client that refuses the rest.
+ * The same rules authorize the module at the door and become its ClusterRole on another cluster.
+ */
+import { ApiError } from '../api/errors.ts';
+import { resourceKey, type Kind } from '../api/kind.ts';
+import type { Client } from './client.ts';
+import type { Controller } from './controller.ts';
+import type { Module } from './module.ts';
+
+/** One RBAC rule (rbac.authorization.k8s.io/v1 PolicyRule). */
+export interface PolicyRule {
+  apiGroups: string[];
+  resources: string[];
+  verbs: string[];
+}
+
+/** Kinds by what may be done with them; 'all' is for modules that serve every kind, such as the garbage collector. */
+export interface Permit {
+  reads: ReadonlySet<string> | 'all';
+  writes: ReadonlySet<string> | 'all';
+}
+
+const EVENTS = ['/events', 'events.k8s.io/events'];
+
+export function permitOfController(controller: Controller): Permit {
+  const written = [controller.for, ...(controller.owns ?? []), ...(controller.writes ?? [])];
+  const read = [...(controller.watches ?? []).map((each) => each.kind), ...(controller.reads ?? [])];
+  return permit(read, written);
+}
+
+/** What the module's `start`, `run` and routes may touch. */
+export function permitOfModule(module: Module): Permit {
+  const reads = module.reads === 'all' ? 'all' : [...(module.reads ?? []), ...(module.kinds ?? []), ...(module.needs ?? [])];
+  const own = permit(reads === 'all' ? [] : reads, module.writes === 'all' ? [] : (module.writes ?? []));
+  return { reads: reads === 'all' || module.writes === 'all' ? 'all' : own.reads, writes: module.writes === 'all' ? 'all' : own.writes };
+}
+
+/** The rules of a whole module with its controllers, for the door and for a ClusterRole. */
+export function rulesOf(module: Module): PolicyRule[] {
+  const permits = [permitOfModule(module), ...(module.controllers ?? []).map(permitOfController)];
+  if (permits.some((each) => each.writes === 'all')) return [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
+  const writes = new Set(permits.flatMap((each) => [...each.writes]));
+  const rules = [...writes].map((key) => rule(key, ['*']));
+  if (permits.some((each) => each.reads === 'all')) return [...rules, { apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }];
+  const reads = new Set(permits.flatMap((each) => [...each.reads]));
+  return [...rules, ...[...reads].filter((key) => !writes.has(key)).map((key) => rule(key, ['get', 'list', 'watch']))];
+}
+
+/** The same client, which refuses kinds that were not declared, with a message that names the declaration to add. */
+export function restrictClient(client: Client, permit: Permit, who: string): Client {
+  const may = (kind: Kind, use: 'reads' | 'writes'): void => {
+    if (permit[use] === 'all' || permit[use].has(resourceKey(kind))) return;
+    throw new ApiError('Forbidden', `${who} does not declare that it ${use} ${kind.plural}: add the kind to its '${use}'`);
+  };
+  const guard = <A extends unknown[], R>(use: 'reads' | 'writes', call: (kind: never, ...rest: A) => R) =>
+    (kind: Kind, ...rest: A): R => {
+      may(kind, use);
+      return call(kind as never, ...rest);
+    };
+  return {
+    get: guard('reads', client.get.bind(client)),
+    list: guard('reads', client.list.bind(client)),
+    watch: guard('reads', client.watch.bind(client)),
+    create: guard('writes', client.create.bind(client)),
+    createSubresource: guard('writes', client.createSubresource.bind(client)),
+    update: guard('writes', client.update.bind(client)),
+    patch: guard('writes', client.patch.bind(client)),
+    apply: guard('writes', client.apply.bind(client)),
+    delete: guard('writes', client.delete.bind(client)),
+    deleteCollection: guard('writes', client.deleteCollection.bind(client)),
+  } as Client;
+}
+
+function permit(reads: readonly Kind[], writes: readonly Kind[]): Permit {
+  const written = new Set([...writes.map(resourceKey), ...EVENTS]);
+  return { reads: new Set([...reads.map(resourceKey), ...written]), writes: written };
+}
+
+function rule(key: string, verbs: string[]): PolicyRule {
+  const slash = key.indexOf('/');
+  const plural = key.slice(slash + 1);
+  return { apiGroups: [key.slice(0, slash)], resources: [plural, `${plural}/*`], verbs };
+}
