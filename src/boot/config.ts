@@ -1,0 +1,136 @@
+/**
+ * The configuration: defaults, then /etc/llmos/config.yaml, then environment, then flags. Every value is checked, and a wrong one is
+ * refused with its path and what would be right; an unknown key is refused too, since it is most often a misspelt one.
+ */
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { parseCidr, contains, type Cidr } from './cidr.ts';
+
+export interface Config {
+  /** Name of this instance and of all that it makes on the machine: 1 to 8 lower-case letters and digits. Default `llmos`. */
+  instance: string;
+  /** Name of the Node object. Default: the host name. */
+  nodeName: string;
+  folders: Folders;
+  apiServer: { host: string; port: number };
+  network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
+  logLevel: 'debug' | 'info' | 'warn' | 'error';
+  /** What each module gets as its own configuration; `enabled: false` leaves a module out. */
+  modules: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export interface Folders {
+  /** What must outlive a restart. Default /var/lib/llmos. */
+  state: string;
+  /** Run-time files. Default /run/llmos. */
+  run: string;
+  /** The configuration file. Default /etc/llmos/config.yaml; it need not exist. */
+  config: string;
+}
+
+/** Flags win over environment, environment over the defaults. */
+export function foldersOf(flags: { state?: string; run?: string; config?: string }, env: NodeJS.ProcessEnv): Folders {
+  return {
+    state: flags.state ?? env['LLMOS_STATE'] ?? '/var/lib/llmos',
+    run: flags.run ?? env['LLMOS_RUN'] ?? '/run/llmos',
+    config: flags.config ?? env['LLMOS_CONFIG'] ?? '/etc/llmos/config.yaml',
+  };
+}
+
+/** Reads and checks the configuration. Throws an Error whose message says which value is wrong and what would be right. */
+export async function loadConfig(folders: Folders): Promise<Config> {
+  const text = readIfThere(folders.config);
+  if (text === undefined) return checkConfig({}, folders);
+  const { parse } = await import('yaml'); // only when there is a file: it costs start-up time
+  try {
+    return checkConfig(parse(text) ?? {}, folders);
+  } catch (error) {
+    throw new Error(`${folders.config}: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/** Pure: a parsed document to a Config. */
+export function checkConfig(document: unknown, folders: Folders): Config {
+  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'log', 'modules']);
+  const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port']);
+  const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
+  const log = section(root['log'], 'log', ['level']);
+  const config: Config = {
+    instance: matching(root['instance'], 'instance', /^[a-z][a-z0-9]{0,7}$/, 'llmos', '1 to 8 lower-case letters and digits'),
+    nodeName: matching(root['nodeName'], 'nodeName', /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, hostname().toLowerCase(), 'a DNS name in lower case'),
+    folders,
+    apiServer: { host: matching(apiServer['host'], 'apiServer.host', /^[0-9a-fA-F.:]+$/, '127.0.0.1', 'an IP address'), port: portOf(apiServer['port'], 6443) },
+    network: {
+      podCidr: cidr(network['podCidr'], 'network.podCidr', '10.244.0.0/16'),
+      serviceCidr: cidr(network['serviceCidr'], 'network.serviceCidr', '10.96.0.0/16'),
+      loadBalancerCidr: cidr(network['loadBalancerCidr'], 'network.loadBalancerCidr', '10.97.0.0/24'),
+      clusterDomain: matching(network['clusterDomain'], 'network.clusterDomain', /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'cluster.local', 'a DNS domain'),
+    },
+    logLevel: oneOf(log['level'], 'log.level', ['debug', 'info', 'warn', 'error'] as const, 'info'),
+    modules: modulesOf(root['modules']),
+  };
+  refuseOverlap(config.network);
+  return config;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw new Error(`the configuration ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+function section(value: unknown, path: string, known: readonly string[]): Record<string, unknown> {
+  if (value === undefined || value === null) return {};
+  if (typeof value !== 'object' || Array.isArray(value)) throw new Error(`${path || 'the document'} must be a mapping`);
+  for (const key of Object.keys(value)) {
+    if (!known.includes(key)) throw new Error(`unknown key '${path === '' ? '' : `${path}.`}${key}'; known here: ${known.join(', ')}`);
+  }
+  return value as Record<string, unknown>;
+}
+
+function modulesOf(value: unknown): Config['modules'] {
+  const modules: Record<string, Record<string, unknown>> = {};
+  if (value === undefined || value === null) return modules;
+  if (typeof value !== 'object' || Array.isArray(value)) throw new Error('modules must be a mapping of module names');
+  for (const [name, part] of Object.entries(value)) {
+    if (typeof part !== 'object' || part === null || Array.isArray(part)) throw new Error(`modules.${name} must be a mapping`);
+    modules[name] = part as Record<string, unknown>;
+  }
+  return modules;
+}
+
+function matching(value: unknown, path: string, pattern: RegExp, fallback: string, what: string): string {
+  const text = value === undefined || value === null ? fallback : value;
+  if (typeof text !== 'string' || !pattern.test(text)) throw new Error(`${path} must be ${what}, not ${JSON.stringify(text)}`);
+  return text;
+}
+
+function portOf(value: unknown, fallback: number): number {
+  const port = value ?? fallback;
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`apiServer.port must be a port from 1 to 65535, not ${JSON.stringify(port)}`);
+  return port;
+}
+
+function oneOf<T extends string>(value: unknown, path: string, choices: readonly T[], fallback: T): T {
+  const choice = value ?? fallback;
+  if (!choices.includes(choice as T)) throw new Error(`${path} must be one of ${choices.join(', ')}, not ${JSON.stringify(choice)}`);
+  return choice as T;
+}
+
+function cidr(value: unknown, path: string, fallback: string): string {
+  const text = value ?? fallback;
+  if (typeof text !== 'string' || parseCidr(text) === undefined) throw new Error(`${path} must be an IPv4 range such as ${fallback}, not ${JSON.stringify(text)}`);
+  return text;
+}
+
+function refuseOverlap(network: Config['network']): void {
+  const ranges = (['podCidr', 'serviceCidr', 'loadBalancerCidr'] as const).map((name) => ({ name, range: parseCidr(network[name]) as Cidr }));
+  for (const a of ranges) {
+    for (const b of ranges) {
+      if (a !== b && contains(a.range, b.range.base)) throw new Error(`network.${a.name} and network.${b.name} overlap; give them ranges of their own`);
+    }
+  }
+}
