@@ -1,0 +1,46 @@
+/** Small words about JSON values: copy, compare, tell apart. */
+import type { Json } from './meta.ts';
+
+export type JsonObject = { [key: string]: Json };
+
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A deep copy that shares nothing with its source, so a frozen value can be changed in the copy. */
+export function cloneJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(cloneJson) as T;
+  const copy: Record<string, unknown> = {};
+  for (const key in value) setKey(copy, key, cloneJson(value[key]));
+  return copy as T;
+}
+
+/** Deep equality. The order of keys does not matter; a key whose value is undefined counts as absent. */
+export function equalJson(left: unknown, right: unknown): boolean {
+  if (left === right) return true;
+  if (typeof left !== 'object' || typeof right !== 'object' || left === null || right === null) return false;
+  if (Array.isArray(left) || Array.isArray(right)) return equalArrays(left, right);
+  const a = left as Record<string, unknown>;
+  const b = right as Record<string, unknown>;
+  for (const key in a) if (!equalJson(a[key], ownValue(b, key))) return false;
+  for (const key in b) if (b[key] !== undefined && ownValue(a, key) === undefined) return false;
+  return true;
+}
+
+function equalArrays(left: unknown, right: unknown): boolean {
+  if (!Array.isArray(left) || !Array.isArray(right) || left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) if (!equalJson(left[index], right[index])) return false;
+  return true;
+}
+
+/** The value of an own key, so that `constructor` in a label map is not taken from the prototype. */
+export function ownValue<T>(object: Readonly<Record<string, T>> | undefined, key: string): T | undefined {
+  return object !== undefined && Object.hasOwn(object, key) ? object[key] : undefined;
+}
+
+/** Sets a key that may come from outside: `__proto__` becomes a plain own key. */
+export function setKey<T>(object: Record<string, T>, key: string, value: T): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
+}

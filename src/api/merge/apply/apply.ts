@@ -1,0 +1,176 @@
+/** Server-side apply. Source: structured-merge-diff merge.Updater.Apply, apimachinery util/managedfields. */
+import { ApiError } from '../../errors.ts';
+import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../json.ts';
+import type { Json, KubeObject } from '../../meta.ts';
+import type { Schema } from '../../schema/schema.ts';
+import { changedFields, fieldSetOf, removedFields } from './compare.ts';
+import { difference, intersection, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
+import { checkTyped } from './check-typed.ts';
+import { decodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
+import { mergeValues } from './merge-values.ts';
+import { conflictError, conflictsOf, differenceOf, emptyObject, takeFromOthers, type Conflict } from './ownership.ts';
+import { removeFields, withNamedFields } from './remove.ts';
+import { shapeOf, type Shape } from './shape.ts';
+import { recordUpdate, setManagedFields } from './update.ts';
+
+export interface ApplyInput {
+  schema: Schema;
+  /** The stored object; undefined when apply creates it. Not changed. */
+  live: KubeObject | undefined;
+  /** The applied configuration as the client sent it, parsed. Not changed. */
+  applied: Json;
+  /** fieldManager of the request; required for apply. */
+  manager: string;
+  force: boolean;
+  /** Of the request, for instance apps/v1. */
+  apiVersion: string;
+  /** '' for the object itself. */
+  subresource?: string;
+  /** Fields that this path cannot write, see resetFieldsOf. */
+  reset?: Fields;
+  /** RFC 3339, in seconds. */
+  now: string;
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/**
+ * The merged object with its managedFields, a fresh value to be defaulted and validated. Throws ApiError: Conflict (with causes
+ * FieldManagerConflict) when another manager owns a field that would change and `force` is not set; BadRequest for a wrong apiVersion.
+ */
+export function applyObject(input: ApplyInput): KubeObject {
+  const applied = readApplied(input);
+  const shape = shapeOf(input.schema);
+  checkTyped(applied, shape);
+  const context: Context = { input, applied, shape, live: (input.live ?? emptyWith(shape, applied)) as KubeObject };
+  try {
+    return syncLastApplied(attempt(context, input.force), input);
+  } catch (error) {
+    if (!(error instanceof Conflicts)) throw error;
+    const left = notInLastApplied(error.conflicts, context);
+    if (left.length > 0) throw conflictError(left);
+    return syncLastApplied(attempt(context, true), input);
+  }
+}
+
+interface Context { input: ApplyInput; applied: KubeObject; shape: Shape; live: KubeObject }
+
+class Conflicts extends Error {
+  readonly conflicts: Conflict[];
+  constructor(conflicts: Conflict[]) {
+    super('conflicts');
+    this.conflicts = conflicts;
+  }
+}
+
+function readApplied(input: ApplyInput): KubeObject {
+  const applied = input.applied;
+  if (!isJsonObject(applied)) throw new ApiError('BadRequest', 'error decoding YAML: an apply configuration is an object with apiVersion, kind and metadata.name');
+  if (applied.apiVersion !== input.apiVersion) {
+    const shown = typeof applied.apiVersion === 'string' ? applied.apiVersion : '';
+    throw new ApiError('BadRequest', `Incorrect version specified in apply patch. Specified patch version: ${shown}, expected: ${input.apiVersion}`);
+  }
+  const metadata = applied.metadata ?? {};
+  if (!isJsonObject(metadata)) throw new ApiError('BadRequest', 'metadata must be an object');
+  if (metadata.managedFields !== undefined && metadata.managedFields !== null) throw new ApiError('BadRequest', 'metadata.managedFields must be nil');
+  return { ...applied, metadata } as unknown as KubeObject;
+}
+
+function emptyWith(shape: Shape, applied: KubeObject): KubeObject {
+  return { ...emptyObject(shape), apiVersion: applied.apiVersion!, kind: applied.kind! } as KubeObject;
+}
+
+function attempt({ input, applied, shape, live }: Context, force: boolean): KubeObject {
+  const reset = input.reset ?? NO_FIELDS;
+  const managers = liveManagers(input);
+  const self: Manager = {
+    name: input.manager, operation: 'Apply', apiVersion: input.apiVersion, subresource: input.subresource ?? '', time: undefined,
+    fields: recursiveDifference(fieldSetOf(applied as unknown as Json, shape), reset),
+  };
+  const key = managerKey(self);
+  const last = managers.get(key);
+  managers.set(key, self);
+  const base: Json = input.live === undefined ? ({ apiVersion: live.apiVersion, kind: live.kind, metadata: {} } as JsonObject) : (live as unknown as Json);
+  const merged = mergeValues(base, applied as unknown as Json, shape)!;
+  const next = pruneDropped(merged, managers, last?.fields ?? NO_FIELDS, shape) as unknown as KubeObject;
+  const delta = differenceOf(live as unknown as Json, next as unknown as Json, shape, reset);
+  const conflicts = conflictsOf(managers, key, delta.changed);
+  if (conflicts.length > 0 && !force) throw new Conflicts(conflicts);
+  takeFromOthers(managers, key, delta);
+  return finish({ managers, key, last, next, input });
+}
+
+function finish(state: { managers: Managers; key: string; last: Manager | undefined; next: KubeObject; input: ApplyInput }): KubeObject {
+  const { managers, key, last, next, input } = state;
+  const self = managers.get(key);
+  const changed = input.live === undefined || !sameBut(next, input.live);
+  if (self !== undefined) {
+    const fields = stripMeta(self.fields);
+    if (isEmpty(fields)) managers.delete(key);
+    else managers.set(key, { ...self, fields, time: changed ? input.now : last?.time });
+  }
+  next.metadata ??= {};
+  setManagedFields(next, managers, input.live?.metadata.managedFields);
+  return next;
+}
+
+function sameBut(next: KubeObject, live: KubeObject): boolean {
+  return equalJson({ ...next, metadata: { ...next.metadata, managedFields: undefined } }, { ...live, metadata: { ...live.metadata, managedFields: undefined } });
+}
+
+/** An object that was never tracked gets an owner of all that it has, so that apply meets conflicts and not silence. */
+function liveManagers(input: ApplyInput): Managers {
+  const managers = decodeManagers(input.live?.metadata.managedFields) ?? new Map();
+  if (managers.size > 0 || input.live === undefined) return managers;
+  const next = { ...input.live, metadata: { ...input.live.metadata } };
+  delete next.metadata.managedFields;
+  recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, now: input.now });
+  return managers;
+}
+
+/** Removes what the manager applied before and does not now, unless another manager owns it or it holds what others own. */
+function pruneDropped(merged: Json, managers: Managers, last: Fields, shape: Shape): Json {
+  if (isEmpty(last)) return merged;
+  const lastNamed = withNamedFields(last, shape);
+  const mergedNamed = withNamedFields(fieldSetOf(merged, shape), shape);
+  let pruned = removeFields(merged, lastNamed, shape) ?? {};
+  let owned: Fields = NO_FIELDS;
+  for (const manager of managers.values()) owned = union(owned, manager.fields);
+  const named = (value: Json): Fields => withNamedFields(fieldSetOf(value, shape), shape);
+  pruned = removeFields(merged, difference(mergedNamed, union(named(pruned), withNamedFields(owned, shape))), shape) ?? {};
+  return removeFields(merged, intersection(difference(mergedNamed, named(pruned)), lastNamed), shape) ?? {};
+}
+
+/**
+ * kubectl may take over what its own client-side apply set: conflicts on fields that still are as the last-applied annotation says are none.
+ */
+function notInLastApplied(conflicts: Conflict[], context: Context): Conflict[] {
+  const allowed = context.input.manager === 'kubectl' ? lastAppliedFields(context) : NO_FIELDS;
+  return conflicts.map(({ manager, fields }) => ({ manager, fields: difference(fields, allowed) })).filter(({ fields }) => !isEmpty(fields));
+}
+
+function lastAppliedFields({ input, live, shape }: Context): Fields {
+  const text = live.metadata.annotations?.[LAST_APPLIED];
+  if (!text) return NO_FIELDS;
+  let last: Json;
+  try {
+    last = JSON.parse(text) as Json;
+  } catch {
+    return NO_FIELDS;
+  }
+  if (!isJsonObject(last) || last.apiVersion !== input.apiVersion) return NO_FIELDS;
+  const now = live as unknown as Json;
+  const differs = union(changedFields(last, now, shape), removedFields(last, now, shape));
+  return difference(fieldSetOf(last, shape), differs);
+}
+
+/** Keeps the annotation of client-side apply true when kubectl applies server-side. */
+function syncLastApplied(object: KubeObject, input: ApplyInput): KubeObject {
+  const annotations = object.metadata.annotations;
+  if (input.manager !== 'kubectl' || !annotations?.[LAST_APPLIED]) return object;
+  const applied = cloneJson(input.applied) as unknown as KubeObject;
+  delete applied.metadata.annotations?.[LAST_APPLIED];
+  annotations[LAST_APPLIED] = `${JSON.stringify(applied)}\n`;
+  return object;
+}
+

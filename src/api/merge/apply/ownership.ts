@@ -1,0 +1,93 @@
+/** The write of one manager as it touches the others. Source: structured-merge-diff, merge.Updater. */
+import { ApiError, type StatusCause } from '../../errors.ts';
+import type { KubeObject, Json } from '../../meta.ts';
+import { resolveSchema, type Schema } from '../../schema/schema.ts';
+import { isJsonObject, type JsonObject } from '../../json.ts';
+import { changedFields, removedFields } from './compare.ts';
+import { difference, intersection, isEmpty, pathsOf, recursiveDifference, showPath, union, type Fields } from './field-set.ts';
+import { dropEmpty, type Manager, type Managers } from './managers.ts';
+import type { Shape } from './shape.ts';
+
+export interface Conflict { manager: Manager; fields: Fields }
+
+export interface Difference { changed: Fields; removed: Fields }
+
+/** What changed from `live` to `next`, without the fields that this path may not write (`reset`). */
+export function differenceOf(live: Json, next: Json, shape: Shape, reset: Fields): Difference {
+  const before = withStatus(live, shape);
+  const changed = changedFields(before, next, shape);
+  const removed = removedFields(live, next, shape);
+  return { changed: recursiveDifference(changed, reset), removed: recursiveDifference(removed, reset) };
+}
+
+/** The status struct is always there for upstream, so its first writer owns what is in it and not the struct. */
+function withStatus(live: Json, shape: Shape): Json {
+  return isJsonObject(live) && live.status === undefined && shape.declares('status') ? { ...live, status: {} } : live;
+}
+
+/** Where other managers than `writer` own what `changed` names. */
+export function conflictsOf(managers: Managers, writer: string, changed: Fields): Conflict[] {
+  if (isEmpty(changed)) return [];
+  const conflicts: Conflict[] = [];
+  for (const [key, manager] of managers) {
+    if (key === writer) continue;
+    const fields = intersection(manager.fields, changed);
+    if (!isEmpty(fields)) conflicts.push({ manager, fields });
+  }
+  return conflicts.sort((left, right) => left.manager.name < right.manager.name ? -1 : 1);
+}
+
+/** Others lose what the writer changed or removed. */
+export function takeFromOthers(managers: Managers, writer: string, { changed, removed }: Difference): void {
+  const gone = union(changed, removed);
+  if (!isEmpty(gone)) for (const [key, manager] of managers) if (key !== writer) {
+    const fields = difference(manager.fields, gone);
+    if (fields !== manager.fields) managers.set(key, { ...manager, fields });
+  }
+  dropEmpty(managers);
+}
+
+/** `Apply failed with 1 conflict: conflict with "kubectl" using apps/v1: .spec.replicas` */
+export function conflictError(conflicts: readonly Conflict[]): ApiError {
+  const causes: StatusCause[] = conflicts.flatMap(({ manager, fields }) => pathsOf(fields).map((path) => (
+    { reason: 'FieldManagerConflict', message: `conflict with ${showManager(manager)}`, field: showPath(path) })));
+  const first = causes[0]!;
+  const text = causes.length === 1 ? `1 conflict: ${first.message}: ${first.field}`
+    : `${causes.length} conflicts: ${conflicts.map(({ manager, fields }) => [`conflicts with ${showManager(manager)}:`, ...pathsOf(fields).map((path) => `- ${showPath(path)}`)].join('\n')).join('\n')}`;
+  return new ApiError('Conflict', `Apply failed with ${text}`, { causes });
+}
+
+function showManager(manager: Manager): string {
+  const name = JSON.stringify(manager.name) + (manager.subresource === '' ? '' : ` with subresource ${JSON.stringify(manager.subresource)}`);
+  return manager.operation === 'Update' ? `${name} using ${manager.apiVersion}` : name;
+}
+
+const empties = new WeakMap<Schema, JsonObject>();
+
+/**
+ * What upstream compares a new object with: one whose structs are there but empty. So a creator does not own `spec` itself, but what is in it.
+ */
+export function emptyObject(shape: Shape): KubeObject & JsonObject {
+  const schema = shape.schema;
+  if (schema === undefined) return { metadata: {} } as unknown as KubeObject & JsonObject;
+  let empty = empties.get(schema);
+  if (empty === undefined) {
+    empty = { metadata: {}, ...emptyOf(schema, 0) };
+    empties.set(schema, empty);
+  }
+  return empty as unknown as KubeObject & JsonObject;
+}
+
+const STRUCTS: readonly string[] = ['metadata', 'spec', 'status', 'strategy', 'updateStrategy'];
+
+function emptyOf(schema: Schema, depth: number): JsonObject {
+  const empty: JsonObject = {};
+  if (depth < 8) for (const [key, ref] of Object.entries(schema.properties ?? {})) {
+    const required = schema.required?.includes(key) === true;
+    if (!required && !STRUCTS.includes(key)) continue;
+    const child = resolveSchema(ref);
+    if (child.properties !== undefined) empty[key] = emptyOf(child, depth + 1);
+    else if (required && (child.type === 'array' || child.type === 'object')) empty[key] = null;
+  }
+  return empty;
+}

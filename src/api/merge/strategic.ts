@@ -1,0 +1,203 @@
+/**
+ * Strategic merge patch: a merge patch that knows, from the schema, which lists merge by a key or as sets.
+ * Source: "Update API Objects in Place Using kubectl patch" of the Kubernetes documentation and apimachinery util/strategicpatch.
+ */
+import { ApiError } from '../errors.ts';
+import { cloneJson, equalJson, isJsonObject, ownValue, setKey, type JsonObject } from '../json.ts';
+import type { Json } from '../meta.ts';
+import { fieldOf, resolveSchema, type Schema } from '../schema/schema.ts';
+import { orderElements } from './strategic-order.ts';
+
+const DIRECTIVE = '$patch';
+const RETAIN_KEYS = '$retainKeys';
+const DELETE_FROM = '$deleteFromPrimitiveList';
+const ELEMENT_ORDER = '$setElementOrder';
+
+/** What is known of a field for merging. */
+interface Field { schema: Schema | undefined; strategy: string; mergeKey: string }
+
+/** Applies `patch` to a copy of `original`. Throws ApiError (BadRequest) for a patch that breaks the format. */
+export function strategicMergePatch(original: Json, patch: Json, schema: Schema): Json {
+  if (!isJsonObject(patch)) throw new ApiError('BadRequest', 'a strategic merge patch is an object with the fields to change');
+  return mergeMap(isJsonObject(original) ? cloneJson(original) : {}, cloneJson(patch), schema);
+}
+
+/** Both arguments are ours to change. */
+function mergeMap(original: JsonObject, patch: JsonObject, schema: Schema | undefined): JsonObject {
+  const directive = patch[DIRECTIVE];
+  if (directive !== undefined) {
+    if (directive === 'delete') return {};
+    if (directive !== 'replace' && directive !== 'merge') throw badDirective(directive, patch);
+    delete patch[DIRECTIVE];
+    if (directive === 'replace') return patch;
+  }
+  retainKeys(original, patch);
+  mergeOrderedLists(original, patch, schema);
+  for (const key of Object.keys(patch)) mergeKeyInto(original, key, patch[key]!, schema);
+  return original;
+}
+
+function mergeKeyInto(original: JsonObject, patchKey: string, value: Json, schema: Schema | undefined): void {
+  const deletes = patchKey.startsWith(DELETE_FROM);
+  const key = deletes ? keyAfter(patchKey, DELETE_FROM) : patchKey;
+  if (value === null) {
+    delete original[key];
+    return;
+  }
+  const before = ownValue(original, key);
+  if (deletes) {
+    if (Array.isArray(before) && Array.isArray(value)) original[key] = before.filter((item) => !value.some((gone) => equalJson(gone, item)));
+    return;
+  }
+  if (isJsonObject(before) && isJsonObject(value)) {
+    const field = lookUp(schema, key);
+    setKey(original, key, field.strategy === 'replace' ? withoutDirectives(value) : mergeMap(before, value, field.schema));
+    return;
+  }
+  if (Array.isArray(before) && Array.isArray(value)) {
+    const field = lookUp(schema, key);
+    setKey(original, key, field.strategy === 'merge' ? mergeList(before, value, field) : withoutDirectives(value) as Json);
+    return;
+  }
+  const kept = withoutDirectives(withoutNulls(value));
+  if (kept === undefined) delete original[key];
+  else setKey(original, key, kept);
+}
+
+/** The `$setElementOrder/x` entries: merge list x, then order it as the patch says. They are taken out of the patch. */
+function mergeOrderedLists(original: JsonObject, patch: JsonObject, schema: Schema | undefined): void {
+  for (const directive of Object.keys(patch)) {
+    if (!directive.startsWith(ELEMENT_ORDER)) continue;
+    const order = patch[directive]!;
+    const key = keyAfter(directive, ELEMENT_ORDER);
+    delete patch[directive];
+    const before = ownValue(original, key) ?? undefined;
+    const change = ownValue(patch, key) ?? undefined;
+    if (!Array.isArray(order) || (before !== undefined && !Array.isArray(before)) || (change !== undefined && !Array.isArray(change))) throw badFormat('setElementOrder list');
+    if (before === undefined && change === undefined) continue;
+    const field = lookUp(schema, key);
+    if (change !== undefined) checkOrder(change, order, field.mergeKey);
+    const merged = before === undefined ? withoutDirectives(change!) as Json[] : change === undefined ? before : field.strategy === 'merge' ? mergeList([...before], change, field) : change;
+    setKey(original, key, orderElements(merged, order, before ?? [], field.mergeKey));
+    delete patch[key];
+  }
+}
+
+/** The elements of a patch list must come in the order of its $setElementOrder list. */
+function checkOrder(change: readonly Json[], order: readonly Json[], mergeKey: string): void {
+  let at = 0;
+  for (const item of change) {
+    if (isJsonObject(item) && item[DIRECTIVE] !== undefined) continue;
+    while (at < order.length && !sameElement(item, order[at]!, mergeKey)) at++;
+    if (at++ >= order.length && order.length > 0) {
+      throw new ApiError('BadRequest', `The order in patch list:\n${JSON.stringify(change)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
+    }
+  }
+}
+
+function mergeList(original: Json[], patch: Json[], field: Field): Json[] {
+  const first = original[0] ?? patch[0];
+  if (first === undefined) return original;
+  if (Array.isArray(first)) throw new ApiError('BadRequest', 'Lists of lists are not supported');
+  for (const item of [...original, ...patch]) if (isJsonObject(item) !== isJsonObject(first)) throw new ApiError('BadRequest', 'list element types are not identical');
+  if (!isJsonObject(first)) return orderElements(union(original, patch), patch, original, '');
+  if (field.mergeKey === '') throw new ApiError('BadRequest', `cannot merge lists without merge key for ${field.schema?.name ?? 'this list'}`);
+  const { kept, changes, replaced } = takeDirectives(original as JsonObject[], patch as JsonObject[], field.mergeKey);
+  if (replaced) return changes.map((item) => withoutNulls(item));
+  const order = [...kept];
+  const merged = [...kept];
+  for (const change of changes) {
+    const value = change[field.mergeKey];
+    if (value === undefined) throw noMergeKey(change, field.mergeKey);
+    const at = merged.findIndex((item) => equalJson(item[field.mergeKey], value));
+    if (at < 0) merged.push(withoutDirectives(withoutNulls(change)) as JsonObject);
+    else merged[at] = mergeMap(merged[at]!, change, field.schema);
+  }
+  return orderElements(merged, changes, order, field.mergeKey);
+}
+
+/** Carries out the elements that are directives (`$patch: delete` by key, `$patch: replace` for the whole list). */
+function takeDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: string): { kept: JsonObject[]; changes: JsonObject[]; replaced: boolean } {
+  let kept = original;
+  let replaced = false;
+  const changes: JsonObject[] = [];
+  for (const item of patch) {
+    const directive = item[DIRECTIVE];
+    if (directive === undefined) changes.push(item);
+    else if (directive === 'replace') replaced = true;
+    else if (directive === 'delete') {
+      const value = item[mergeKey];
+      if (value === undefined) throw noMergeKey(item, mergeKey);
+      kept = kept.filter((each) => !equalJson(each[mergeKey], value));
+    } else if (directive === 'merge') throw new ApiError('BadRequest', 'merging lists cannot yet be specified in the patch');
+    else throw badDirective(directive, item);
+  }
+  return { kept, changes, replaced };
+}
+
+function retainKeys(original: JsonObject, patch: JsonObject): void {
+  const keys = patch[RETAIN_KEYS];
+  if (keys === undefined) return;
+  delete patch[RETAIN_KEYS];
+  if (!Array.isArray(keys)) throw badFormat('retainKeys');
+  for (const key of Object.keys(patch)) {
+    if (patch[key] === null || key.startsWith(DELETE_FROM) || key.startsWith(ELEMENT_ORDER)) continue;
+    if (!keys.includes(key)) throw badFormat('retainKeys');
+  }
+  for (const key of Object.keys(original)) if (!keys.includes(key)) delete original[key];
+}
+
+function lookUp(schema: Schema | undefined, key: string): Field {
+  const known = schema === undefined ? undefined : fieldOf(schema, key);
+  if (known === undefined) return { schema: undefined, strategy: '', mergeKey: '' };
+  const strategy = (known.xPatchStrategy ?? '').split(',').find((each) => each !== 'retainKeys') ?? '';
+  const element = known.items === undefined ? known : resolveSchema(known.items);
+  return { schema: element, strategy, mergeKey: known.xPatchMergeKey ?? '' };
+}
+
+/** New values carry no nulls: a null there asks to remove what was never there. */
+function withoutNulls<T extends Json>(value: T): T {
+  if (Array.isArray(value)) for (const item of value) withoutNulls(item);
+  else if (isJsonObject(value)) for (const key of Object.keys(value)) if (value[key] === null) delete value[key];
+    else withoutNulls(value[key]!);
+  return value;
+}
+
+/** Drops elements that are only directives; undefined when nothing is left of the value itself. */
+function withoutDirectives(value: Json): Json | undefined {
+  if (Array.isArray(value)) return value.map(withoutDirectives).filter((item) => item !== undefined);
+  if (!isJsonObject(value)) return value;
+  if (value[DIRECTIVE] !== undefined) return undefined;
+  for (const key of Object.keys(value)) {
+    if (key.startsWith(DELETE_FROM) || key.startsWith(ELEMENT_ORDER) || key === RETAIN_KEYS) { delete value[key]; continue; }
+    const kept = withoutDirectives(value[key]!);
+    if (kept === undefined) delete value[key];
+    else value[key] = kept;
+  }
+  return value;
+}
+
+function union(original: readonly Json[], patch: readonly Json[]): Json[] {
+  return [...new Set([...original, ...patch])];
+}
+
+function sameElement(left: Json, right: Json, mergeKey: string): boolean {
+  return mergeKey === '' ? left === right : isJsonObject(left) && isJsonObject(right) && equalJson(left[mergeKey], right[mergeKey]);
+}
+
+function keyAfter(key: string, prefix: string): string {
+  if (key[prefix.length] !== '/') throw badFormat(prefix === DELETE_FROM ? 'primitive list' : 'setElementOrder list');
+  return key.slice(prefix.length + 1);
+}
+
+function badFormat(of: string): ApiError {
+  return new ApiError('BadRequest', `invalid patch format of ${of}`);
+}
+
+function badDirective(directive: Json, map: JsonObject): ApiError {
+  return new ApiError('BadRequest', `unknown patch type: ${String(directive)} in map: ${JSON.stringify(map)}`);
+}
+
+function noMergeKey(map: JsonObject, key: string): ApiError {
+  return new ApiError('BadRequest', `map: ${JSON.stringify(map)} does not contain declared merge key: ${key}`);
+}
