@@ -1,7 +1,7 @@
 /** What a ReplicaSet wants of the pods that are there: whom to adopt, whom to let go, how many to make, which to delete. Pure. */
 import type { ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
-import { compileLabelSelector } from '../../../api/label-selector.ts';
+import { matcherOfSelector } from '../../../api/selector.ts';
 import { controllerOf } from '../../../api/owner.ts';
 import { isPodActive } from '../../../api/pod-readiness.ts';
 import { podsToDelete } from './deletion-order.ts';
@@ -19,13 +19,13 @@ export interface Claims {
 /** `pods` are those of the namespace that it owns and those that nobody owns. */
 export function claimPods(replicaSet: ReplicaSet, pods: readonly Pod[]): Claims {
   const claims: Claims = { active: [], adopt: [], release: [] };
-  const matches = compileLabelSelector(replicaSet.spec?.selector);
+  const selector = matcherOfSelector(replicaSet.spec?.selector);
   const uid = replicaSet.metadata.uid;
   const deleting = replicaSet.metadata.deletionTimestamp !== undefined;
   for (const pod of pods) {
     if (!isPodActive(pod)) continue;
     const owner = controllerOf(pod);
-    const isMatch = matches(pod.metadata.labels);
+    const isMatch = selector.matches(pod.metadata.labels);
     if (owner !== undefined && owner.uid !== uid) continue;
     if (owner === undefined) {
       if (!isMatch || deleting) continue;
