@@ -1,2 +1,3 @@
 /** The store, in one import. */
 export * from './store.ts';
+export { openStore } from './open-store.ts';

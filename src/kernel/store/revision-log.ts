@@ -1,0 +1,239 @@
+/**
+ * The revision log: one SQLite table, a row a revision, never changed and only ever added to at its end.
+ *
+ * SQLite runs with synchronous=NORMAL, which does not wait for the disk at a commit; `sync()` does, off the event loop. Together
+ * they are what synchronous=FULL does (docs/adr/0002-store.md). A checkpoint likewise writes first and then waits off the loop, and
+ * nobody may append until it is done. The log never opens the database file a second time and closes its own descriptors last: closing
+ * any descriptor of a file gives up this process's locks on it (fcntl(2)).
+ */
+import { chmodSync, closeSync, existsSync, fdatasync, fstatSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
+import { crc32 } from 'node:zlib';
+import { damaged, databaseError } from './database-error.ts';
+import { StoreError } from './store.ts';
+
+export const ADDED = 0;
+export const MODIFIED = 1;
+export const DELETED = 2;
+export type ChangeType = typeof ADDED | typeof MODIFIED | typeof DELETED;
+
+export interface Change {
+  revision: number;
+  type: ChangeType;
+  /** The revision of the state before; 0 for ADDED. */
+  previous: number;
+  key: string;
+}
+
+export interface Row extends Change {
+  createRevision: number;
+  bytes: Buffer;
+}
+
+/** Rows with `after` < revision <= `upTo`, and with `from` <= key < `to` when given. */
+export interface Span {
+  after: number;
+  upTo: number;
+  from?: string;
+  to?: string;
+}
+
+export interface RevisionLog {
+  readonly db: DatabaseSync;
+  readonly path: string;
+  /** The newest revision that was ever given, also if its row was forgotten since; at least 1. */
+  readonly lastRevision: number;
+  readonly compactedRevision: number;
+  /** Adds rows in one transaction; throws `full`, `failed`. They are safe after `sync()`. */
+  append(rows: readonly Row[]): void;
+  sync(): Promise<void>;
+  /** Whether the write-ahead log has grown enough for a checkpoint. */
+  readonly checkpointDue: boolean;
+  checkpoint(): Promise<void>;
+  /** All live rows, in the order of revisions; throws `damaged`. */
+  live(): Generator<Row>;
+  rowAt(revision: number): Row | undefined;
+  rows(span: Span, limit: number): Row[];
+  changes(span: Span): Change[];
+  /** Forgets what the revisions up to `upTo` have replaced: one step of a compaction. */
+  forget(upTo: number): void;
+  diskBytes(): number;
+  close(): void;
+}
+
+const FORMAT = 1;
+/** "llms": tells file(1) and us whose database it is. */
+const APPLICATION_ID = 0x6c6c6d73;
+/** About 2 MiB: a checkpoint then takes about a millisecond of the loop. */
+const CHECKPOINT_BYTES = 2 * 1_024 * 1_024;
+
+const SCHEMA = `
+  CREATE TABLE revisions (
+    revision INTEGER PRIMARY KEY, type INTEGER NOT NULL, previous INTEGER NOT NULL, created INTEGER NOT NULL,
+    sum INTEGER NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL) STRICT;
+  CREATE TABLE facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+  INSERT INTO facts VALUES ('compacted', 0);`;
+
+const ROW = 'revision, type, previous, created, sum, key, value';
+type RowArray = [number, ChangeType, number, number, number, string, Uint8Array];
+
+const fdatasyncOf = promisify(fdatasync);
+
+/** Opens or makes the log at `path`. Throws `locked`, `damaged`, `full`, `failed`. */
+export function openRevisionLog(path: string, options: { maxDiskBytes?: number } = {}): RevisionLog {
+  prepareFile(path);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: 0 });
+    prepareDatabase(db, path, options.maxDiskBytes);
+    return logOver(db, path);
+  } catch (error) {
+    try {
+      db?.close();
+    } catch {
+      // The first error says more.
+    }
+    throw databaseError(error, path);
+  }
+}
+
+function prepareFile(path: string): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  if (existsSync(path)) chmodSync(path, 0o600);
+  else closeSync(openSync(path, 'ax', 0o600));
+}
+
+function prepareDatabase(db: DatabaseSync, path: string, maxDiskBytes: number | undefined): void {
+  db.exec('PRAGMA locking_mode=EXCLUSIVE; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0; PRAGMA temp_store=MEMORY');
+  const format = numberOf(db, 'PRAGMA user_version');
+  const application = numberOf(db, 'PRAGMA application_id');
+  const tables = numberOf(db, 'SELECT count(*) FROM sqlite_schema');
+  if (tables > 0 && application !== APPLICATION_ID) throw damaged(path, 'it is a database of another program');
+  if (format > FORMAT) throw new StoreError('damaged', `${path} was written by a newer llmos (format ${format}, this one knows ${FORMAT}): use that version`);
+  if (tables === 0) db.exec(`BEGIN IMMEDIATE; PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${FORMAT}; ${SCHEMA} COMMIT`);
+  if (maxDiskBytes !== undefined) db.exec(`PRAGMA max_page_count=${Math.ceil(maxDiskBytes / numberOf(db, 'PRAGMA page_size'))}`);
+}
+
+function logOver(db: DatabaseSync, path: string): RevisionLog {
+  const walFile = openSync(`${path}-wal`, 'r+');
+  const databaseFile = openSync(path, 'r+');
+  const folder = openSync(dirname(path), 'r');
+  fsyncSync(walFile);
+  fsyncSync(folder);
+  closeSync(folder);
+  const insert = db.prepare('INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)');
+  const byRevision = arrays(db.prepare(`SELECT ${ROW} FROM revisions WHERE revision = ?`));
+  const inSpan = arrays(db.prepare(`SELECT ${ROW} FROM revisions WHERE revision > ? AND revision <= ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?`));
+  const changesInSpan = db.prepare('SELECT revision, type, previous, key FROM revisions WHERE revision > ? AND revision <= ? AND key >= ? AND key < ? ORDER BY revision');
+  let compacted = numberOf(db, "SELECT value FROM facts WHERE name = 'compacted'");
+  const last = Math.max(1, compacted, numberOf(db, 'SELECT coalesce(max(revision), 0) FROM revisions'));
+  let unwrittenBytes = 0;
+
+  function decode(row: unknown): Row {
+    const [revision, type, previous, createRevision, sum, key, value] = row as RowArray;
+    if (crc32(value) !== sum) throw damaged(path, `revision ${revision}, ${key}, is not what was written`);
+    return { revision, type, previous, createRevision, key, bytes: Buffer.from(value.buffer, value.byteOffset, value.byteLength) };
+  }
+
+  function append(rows: readonly Row[]): void {
+    transaction(db, path, () => {
+      for (const row of rows) {
+        insert.run(row.revision, row.type, row.previous, row.createRevision, crc32(row.bytes), row.key, row.bytes);
+        unwrittenBytes += row.bytes.length + 4_096;
+      }
+      unwrittenBytes += 8_192;
+    });
+  }
+
+  function forget(upTo: number): void {
+    transaction(db, path, () => {
+      db.prepare('DELETE FROM revisions WHERE revision IN (SELECT previous FROM revisions WHERE revision > ? AND revision <= ? AND previous > 0)').run(compacted, upTo);
+      db.prepare('DELETE FROM revisions WHERE revision > ? AND revision <= ? AND type = ?').run(compacted, upTo, DELETED);
+      db.prepare("UPDATE facts SET value = ? WHERE name = 'compacted'").run(upTo);
+      unwrittenBytes += (upTo - compacted) * 2_048;
+    });
+    compacted = upTo;
+  }
+
+  async function checkpoint(): Promise<void> {
+    try {
+      // Everything in the write-ahead log is on the disk: sync() comes first. So only the database file is to be waited for.
+      await fdatasyncOf(walFile);
+      db.exec('PRAGMA synchronous=OFF; PRAGMA wal_checkpoint(PASSIVE)');
+      await fdatasyncOf(databaseFile);
+      unwrittenBytes = 0;
+    } catch (error) {
+      unwrittenBytes /= 2;
+      throw databaseError(error, path);
+    } finally {
+      db.exec('PRAGMA synchronous=NORMAL');
+    }
+  }
+
+  async function sync(): Promise<void> {
+    try {
+      await fdatasyncOf(walFile);
+    } catch (error) {
+      // What the kernel could not write it may have dropped: a second try would seem to work and prove nothing.
+      throw new StoreError('failed', `${path} could not be brought to the disk (${(error as Error).message}): the store only reads from now on; look at the disk, then restart llmos`, { cause: error });
+    }
+  }
+
+  function* live(): Generator<Row> {
+    try {
+      const statement = arrays(db.prepare(`SELECT ${ROW} FROM revisions WHERE type <> ? AND revision NOT IN (SELECT previous FROM revisions WHERE previous > 0) ORDER BY revision`));
+      for (const row of statement.iterate(DELETED)) yield decode(row);
+    } catch (error) {
+      throw databaseError(error, path);
+    }
+  }
+
+  return {
+    db, path, append, sync, checkpoint, live, forget,
+    lastRevision: last,
+    get compactedRevision() { return compacted; },
+    get checkpointDue() { return unwrittenBytes > CHECKPOINT_BYTES; },
+    rowAt(revision) {
+      const row = byRevision.get(revision);
+      return row === undefined ? undefined : decode(row);
+    },
+    rows: (span, limit) => inSpan.all(span.after, span.upTo, span.from ?? '', span.to ?? '\u{10ffff}', limit).map(decode),
+    changes: (span) => changesInSpan.all(span.after, span.upTo, span.from ?? '', span.to ?? '\u{10ffff}') as unknown as Change[],
+    diskBytes: () => fstatSync(databaseFile).size + fstatSync(walFile).size,
+    close() {
+      db.close();
+      closeSync(walFile);
+      closeSync(databaseFile);
+    },
+  };
+}
+
+function transaction(db: DatabaseSync, path: string, work: () => void): void {
+  try {
+    db.exec('BEGIN IMMEDIATE');
+    work();
+    db.exec('COMMIT');
+  } catch (error) {
+    rollback(db);
+    throw databaseError(error, path);
+  }
+}
+
+function rollback(db: DatabaseSync): void {
+  try {
+    if (db.isTransaction) db.exec('ROLLBACK');
+  } catch {
+    // SQLite has rolled back by itself, or will when the database is opened again; the first error says more.
+  }
+}
+
+function arrays(statement: StatementSync): StatementSync {
+  statement.setReturnArrays(true);
+  return statement;
+}
+
+function numberOf(db: DatabaseSync, sql: string): number {
+  return Number(Object.values(db.prepare(sql).get() ?? {})[0] ?? 0);
+}

@@ -1,0 +1,91 @@
+/** The body of Stored: bytes that stay, and an object that is parsed when asked for and let go of when long unused. */
+import type { KubeObject } from '../../api/meta.ts';
+import { StoreError, type Stored } from './store.ts';
+
+export class StoredObject implements Stored {
+  readonly key: string;
+  readonly revision: number;
+  readonly createRevision: number;
+  readonly bytes: Buffer;
+  readonly #parsedObjects: ParsedObjects;
+  #parsed: KubeObject | undefined;
+  #generation = -1;
+
+  constructor(parsedObjects: ParsedObjects, key: string, revision: number, createRevision: number, bytes: Buffer, object?: KubeObject) {
+    this.#parsedObjects = parsedObjects;
+    this.key = key;
+    this.revision = revision;
+    this.createRevision = createRevision;
+    this.bytes = bytes;
+    if (object !== undefined) this.#keep(object);
+  }
+
+  get object(): KubeObject {
+    const known = this.#parsed;
+    if (known !== undefined && this.#generation === this.#parsedObjects.generation) return known;
+    return this.#keep(known ?? deepFreeze(JSON.parse(this.bytes.toString()) as KubeObject));
+  }
+
+  /** Lets go of the parsed object unless it was used since `generation`. */
+  forget(generation: number): void {
+    if (this.#generation <= generation) this.#parsed = undefined;
+  }
+
+  #keep(object: KubeObject): KubeObject {
+    this.#parsed = object;
+    this.#generation = this.#parsedObjects.used(this);
+    return object;
+  }
+}
+
+/** Counts which objects are parsed; when those used lately fill half of the room, the ones not used since the last time are let go. */
+export class ParsedObjects {
+  generation = 0;
+  readonly #halfBytes: number;
+  #bytes = 0;
+  #lately: StoredObject[] = [];
+  #before: StoredObject[] = [];
+
+  /** `limitBytes` counts JSON bytes; an object takes about three times as much. */
+  constructor(limitBytes: number) {
+    this.#halfBytes = limitBytes / 2;
+  }
+
+  used(stored: StoredObject): number {
+    const { generation } = this;
+    this.#lately.push(stored);
+    this.#bytes += stored.bytes.length;
+    if (this.#bytes > this.#halfBytes) this.#turn();
+    return generation;
+  }
+
+  #turn(): void {
+    for (const stored of this.#before) stored.forget(this.generation - 1);
+    this.#before = this.#lately;
+    this.#lately = [];
+    this.#bytes = 0;
+    this.generation += 1;
+  }
+}
+
+/** The object with its resourceVersion, frozen, and its bytes. Throws `large`. */
+export function encode(object: KubeObject, revision: number, options: { key: string; maxBytes: number }): { object: KubeObject; bytes: Buffer } {
+  const owned = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+  const text = JSON.stringify(owned);
+  const lengthBytes = Buffer.byteLength(text);
+  if (lengthBytes > options.maxBytes)
+    throw new StoreError('large', `the object has ${lengthBytes} bytes, and no more than ${options.maxBytes} are stored: make it smaller or split it`, { key: options.key });
+  // Not from the shared pool: one long-lived small object would keep eight KiB of short-lived neighbours.
+  const bytes = Buffer.allocUnsafeSlow(lengthBytes);
+  bytes.write(text);
+  return { object: deepFreeze(owned), bytes };
+}
+
+/** Freezes in depth; what is frozen already is taken as frozen in depth. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  if (Array.isArray(value)) for (const each of value) deepFreeze(each);
+  else for (const name in value) deepFreeze(value[name]);
+  return value;
+}

@@ -1,0 +1,188 @@
+/**
+ * The writer: gathers writes into groups, brings each group to the disk, and only then publishes it and settles its promises.
+ *
+ * One group is under way at a time; what arrives meanwhile is the next one. A write gets its revision, and is checked against the newest
+ * state, when it arrives, so two updates of one object in one group cannot both win. When a group fails, so do all writes that wait:
+ * they may stand on it. Compaction and checkpoints take their turns between groups.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { Log } from '../../base/log.ts';
+import type { ChangeType, RevisionLog } from './revision-log.ts';
+import { DELETED } from './revision-log.ts';
+import { isStoreError, StoreError } from './store.ts';
+import type { StoredObject } from './stored-object.ts';
+
+export interface Write {
+  type: ChangeType;
+  stored: StoredObject;
+  previous: StoredObject | undefined;
+}
+
+export interface Writer {
+  /** The newest state of a key, writes under way included. */
+  newest(key: string): StoredObject | undefined;
+  /** The revision for the next write. */
+  nextRevision(): number;
+  /** Throws `failed` or `closed` when nothing can be written. */
+  check(): void;
+  /** Takes writes that belong together: all of them are in one group. Settles when they are on the disk. */
+  submit(writes: readonly Write[]): Promise<void>;
+  /** Runs a short synchronous change of the database between two groups. */
+  between(work: () => void): Promise<void>;
+  settled(): Promise<void>;
+  readonly pending: number;
+  readonly figures: { writes: number; groups: number; syncMs: number };
+  /** Brings what waits to the disk and takes nothing more. */
+  close(): Promise<void>;
+}
+
+interface Unit {
+  writes: readonly Write[];
+  resolve(): void;
+  reject(error: StoreError): void;
+}
+
+/** A bigger group would hold the event loop for more than about a millisecond. */
+const MAX_GROUP_WRITES = 256;
+const MAX_GROUP_BYTES = 2 * 1_024 * 1_024;
+
+export function createWriter(options: { revisions: RevisionLog; get(key: string): StoredObject | undefined; publish(write: Write): void; full(): void; log: Log }): Writer {
+  const { revisions, log } = options;
+  const newest = new Map<string, Write>();
+  const figures = { writes: 0, groups: 0, syncMs: 0 };
+  let units: Unit[] = [];
+  const chores: (() => void)[] = [];
+  let pending = 0;
+  let lastRevision = revisions.lastRevision;
+  let running: Promise<void> | undefined;
+  let stopped: StoreError | undefined;
+
+  function check(): void {
+    if (stopped !== undefined) throw new StoreError(stopped.code, stopped.message, { cause: stopped });
+  }
+
+  function submit(writes: readonly Write[]): Promise<void> {
+    for (const write of writes) newest.set(write.stored.key, write);
+    pending += writes.length;
+    return new Promise((resolve, reject) => {
+      units.push({ writes, resolve, reject });
+      start();
+    });
+  }
+
+  function start(): void {
+    running ??= run().finally(() => {
+      running = undefined;
+      if (units.length + chores.length > 0) start();
+    });
+  }
+
+  async function run(): Promise<void> {
+    // What arrives in this turn of the event loop belongs to the group.
+    await nextTurn();
+    while (units.length + chores.length > 0) {
+      if (units.length > 0) await commit();
+      if (revisions.checkpointDue) await checkpoint();
+      chores.shift()?.();
+      if (chores.length > 0 && units.length === 0) await nextTurn();
+    }
+  }
+
+  async function commit(): Promise<void> {
+    const group = takeGroup();
+    const writes = group.length === 1 ? (group[0] as Unit).writes : group.flatMap((unit) => unit.writes);
+    try {
+      if (writes.length > 0) revisions.append(writes.map(rowOf));
+      const beforeMs = performance.now();
+      await revisions.sync();
+      figures.syncMs += performance.now() - beforeMs;
+    } catch (error) {
+      fail(group, error as StoreError);
+      return;
+    }
+    figures.groups += 1;
+    figures.writes += writes.length;
+    pending -= writes.length;
+    for (const write of writes) publish(write);
+    for (const unit of group) unit.resolve();
+  }
+
+  function publish(write: Write): void {
+    if (newest.get(write.stored.key) === write) newest.delete(write.stored.key);
+    options.publish(write);
+  }
+
+  function takeGroup(): Unit[] {
+    let count = 0;
+    let bytes = 0;
+    let taken = 0;
+    for (const unit of units) {
+      count += unit.writes.length;
+      for (const write of unit.writes) bytes += write.stored.bytes.length;
+      if (taken > 0 && (count > MAX_GROUP_WRITES || bytes > MAX_GROUP_BYTES)) break;
+      taken += 1;
+    }
+    return units.splice(0, taken);
+  }
+
+  function fail(group: readonly Unit[], error: StoreError): void {
+    log.error('a group of writes failed', { writes: pending, reason: error.code, error });
+    if (isStoreError(error, 'full')) options.full();
+    else stopped = error;
+    const failed = [...group, ...units];
+    units = [];
+    pending = 0;
+    newest.clear();
+    for (const unit of failed) unit.reject(error);
+  }
+
+  async function checkpoint(): Promise<void> {
+    try {
+      await revisions.checkpoint();
+    } catch (error) {
+      log.error('the write-ahead log could not be folded into the database', { error: error as Error });
+      if (!isStoreError(error, 'full')) fail([], error as StoreError);
+    }
+  }
+
+  function between(work: () => void): Promise<void> {
+    check();
+    return new Promise((resolve, reject) => {
+      chores.push(() => {
+        try {
+          work();
+          resolve();
+        } catch (error) {
+          reject(error as Error);
+        }
+      });
+      start();
+    });
+  }
+
+  /** A unit without writes goes the way of all that came before it. */
+  function settled(): Promise<void> {
+    if (pending === 0) return Promise.resolve();
+    return submit([]).catch(() => {});
+  }
+
+  return {
+    newest(key) {
+      const write = newest.get(key);
+      return write === undefined ? options.get(key) : write.type === DELETED ? undefined : write.stored;
+    },
+    nextRevision: () => ++lastRevision,
+    check, submit, between, settled, figures,
+    get pending() { return pending; },
+    async close() {
+      stopped ??= new StoreError('closed', 'the store is closed');
+      await settled();
+      await running;
+    },
+  };
+}
+
+function rowOf(write: Write): { revision: number; type: ChangeType; previous: number; createRevision: number; key: string; bytes: Buffer } {
+  const { stored, type, previous } = write;
+  return { revision: stored.revision, type, previous: previous?.revision ?? 0, createRevision: stored.createRevision, key: stored.key, bytes: stored.bytes };
+}
