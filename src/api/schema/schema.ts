@@ -47,6 +47,10 @@ export interface Schema {
 
   /** Name of the type in the facts, for instance `io.k8s.api.core.v1.PodSpec`; openapi writes a $ref for it. */
   name?: string;
+  /** The Go type that upstream's decoder names in its errors: `int32`, `v1.PodSpec`, `[]v1.Container`. Built-in kinds only. */
+  goType?: string;
+  /** Where built-in types allow several shapes (JSONSchemaPropsOrBool): each of them. */
+  xAnyOf?: readonly SchemaRef[];
 }
 
 export type SchemaRef = Schema | (() => Schema);

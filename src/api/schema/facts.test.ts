@@ -1,0 +1,66 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { checkFields, strictDecodingError, unknownField } from './check-fields.ts';
+import { duplicateField, findDuplicateFields } from './duplicate-fields.ts';
+import { applyDefaults } from './default.ts';
+import { prune } from './prune.ts';
+import { schemaOf, schemaOfType } from './facts.ts';
+import { fieldOf, resolveSchema } from './schema.ts';
+
+const pod = (spec: object): object => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec });
+
+test('a pod has the shape of Kubernetes', () => {
+  const spec = fieldOf(schemaOf('', 'v1', 'Pod'), 'spec');
+  assert.ok(spec);
+  assert.deepEqual(spec.required, ['containers']);
+  const containers = fieldOf(spec, 'containers');
+  assert.deepEqual([containers?.xListType, containers?.xListMapKeys, containers?.xPatchStrategy, containers?.xPatchMergeKey], ['map', ['name'], 'merge', 'name']);
+  const ports = fieldOf(resolveSchema(containers?.items ?? {}), 'ports');
+  assert.deepEqual(ports?.xListMapKeys, ['containerPort', 'protocol']);
+  assert.equal(fieldOf(resolveSchema(ports?.items ?? {}), 'protocol')?.default, 'TCP');
+  assert.equal(fieldOf(spec, 'nodeSelector')?.xMapType, 'atomic');
+  assert.equal(schemaOfType('io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector')?.xMapType, 'atomic');
+  assert.equal(fieldOf(spec, 'volumes')?.xPatchStrategy, 'merge,retainKeys');
+  assert.ok(fieldOf(resolveSchema(fieldOf(spec, 'volumes')?.items ?? {}), 'configMap'), 'inline structs are flat');
+  assert.throws(() => schemaOf('x.io', 'v1', 'Foo'), /know no Foo in x.io\/v1/);
+});
+
+test('unknown fields are found where they are', () => {
+  const schema = schemaOf('', 'v1', 'Pod');
+  const found = checkFields(schema, { ...pod({ containers: [{ name: 'a', imag: 'x' }], foo: 1 }), meta: {} });
+  assert.deepEqual(found.unknown, ['spec.containers[0].imag', 'spec.foo', 'meta']);
+  assert.equal(strictDecodingError(found.unknown.map(unknownField)), 'strict decoding error: unknown field "spec.containers[0].imag", unknown field "spec.foo", unknown field "meta"');
+  assert.deepEqual(checkFields(schema, pod({ containers: [{ name: 'a', resources: { limits: { cpu: 1, memory: '1Gi' } } }], nodeSelector: { any: 'x' } })).unknown, []);
+});
+
+test('type errors are told in the words of the Go decoder', () => {
+  const deployment = schemaOf('apps', 'v1', 'Deployment');
+  const table: [object, string][] = [
+    [{ spec: { replicas: '3' } }, 'json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32'],
+    [{ spec: { replicas: 1.5 } }, 'json: cannot unmarshal number 1.5 into Go struct field DeploymentSpec.spec.replicas of type int32'],
+    [{ spec: [] }, 'json: cannot unmarshal array into Go struct field Deployment.spec of type v1.DeploymentSpec'],
+    [{ metadata: { labels: { a: 1 } } }, 'json: cannot unmarshal number into Go struct field ObjectMeta.metadata.labels of type string'],
+    [{ spec: { template: { spec: { containers: {} } } } }, 'json: cannot unmarshal object into Go struct field PodSpec.spec.template.spec.containers of type []v1.Container'],
+    [{ spec: { template: { spec: { containers: [{ name: true }] } } } }, 'json: cannot unmarshal bool into Go struct field Container.spec.template.spec.containers.name of type string'],
+    [{ spec: { template: { spec: { overhead: { cpu: 'x' } } } } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+  ];
+  for (const [value, expected] of table) assert.equal(checkFields(deployment, value).typeError, expected);
+  assert.match(checkFields(schemaOf('', 'v1', 'Secret'), { data: { a: 'ü' } }).typeError ?? '', /illegal base64 data at input byte 0/);
+  assert.equal(checkFields(deployment, { spec: { replicas: null, strategy: { rollingUpdate: { maxSurge: '25%' } } } }).typeError, undefined);
+});
+
+test('pruning a built-in kind drops nulls and unknown fields and makes quantities canonical', () => {
+  const value = { metadata: { name: 'a', creationTimestamp: null }, spec: { containers: [{ name: 'a', x: 1, resources: { limits: { cpu: 1, memory: '1024Mi' } } }] }, more: true };
+  assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value), { metadata: { name: 'a' }, spec: { containers: [{ name: 'a', resources: { limits: { cpu: '1', memory: '1Gi' } } }] } });
+});
+
+test('marked defaults are filled in', () => {
+  assert.deepEqual(applyDefaults(schemaOf('', 'v1', 'Pod'), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80 }] }] })), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }] }] }));
+});
+
+test('duplicate keys are found in the text', () => {
+  const text = '{"spec": {"replicas": 1, "a": [{"b": 1, "c": "}\\"{", "b": 2}], "replicas" : 2}, "x": {}, "spec": [], "e\\u0061": 1, "ea": 2}';
+  assert.deepEqual(findDuplicateFields(text), ['spec.a[0].b', 'spec.replicas', 'spec', 'ea']);
+  assert.equal(duplicateField('spec.replicas'), 'duplicate field "spec.replicas"');
+  assert.deepEqual(findDuplicateFields('  [1, "a", null, true, {"a": {"a": -1.5e3}}]  '), []);
+});

@@ -1,0 +1,185 @@
+/**
+ * Judges a value of a custom resource by its schema, in the words a client of Kubernetes sees (kube-openapi validation, apiextensions).
+ * Parts with built-in types (metadata) are skipped: strict decoding has judged them.
+ */
+import { duplicate, invalid, notSupported, required, tooLong, typeInvalid, type FieldError } from '../field-error.ts';
+import type { Json } from '../meta.ts';
+import { formatError } from './formats.ts';
+import { resolveSchema, type Schema } from './schema.ts';
+
+const MAX_ERRORS = 100;
+
+/** Everything wrong with `value`, at most 100 errors. `path` is '' for a whole object. */
+export function validateSchema(schema: Schema, value: unknown, path = ''): FieldError[] {
+  const errors: FieldError[] = [];
+  validate(schema, value, path, errors);
+  return errors.slice(0, MAX_ERRORS);
+}
+
+function validate(schema: Schema, value: unknown, path: string, errors: FieldError[]): void {
+  if (schema.goType !== undefined || errors.length >= MAX_ERRORS) return;
+  if (value === null && schema.nullable === true) return;
+  if (!typeFits(schema, value)) {
+    const wanted = schema.xIntOrString === true ? 'integer,string' : (schema.type ?? '');
+    errors.push(typeInvalid(nameOf(path), typeOf(value), `${path} in body must be of type ${wanted}: ${JSON.stringify(typeOf(value))}`));
+    return;
+  }
+  if (schema.enum !== undefined && !schema.enum.some((each) => same(each, value as Json))) {
+    errors.push(notSupported(nameOf(path), value, schema.enum.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))));
+  }
+  if (typeof value === 'string') validateString(schema, value, path, errors);
+  else if (typeof value === 'number') validateNumber(schema, value, path, errors);
+  else if (Array.isArray(value)) validateList(schema, value, path, errors);
+  else if (typeof value === 'object' && value !== null) validateObject(schema, value as Record<string, unknown>, path, errors);
+  validateCombinations(schema, value, path, errors);
+}
+
+function typeFits(schema: Schema, value: unknown): boolean {
+  if (schema.xIntOrString === true) return typeof value === 'string' || Number.isInteger(value);
+  switch (schema.type) {
+    case undefined: return true;
+    case 'integer': return Number.isInteger(value);
+    case 'array': return Array.isArray(value);
+    case 'object': return typeof value === 'object' && value !== null && !Array.isArray(value);
+    default: return typeof value === schema.type;
+  }
+}
+
+/** The JSON type of a value as the errors name it. */
+function typeOf(value: unknown): string {
+  if (value === null || value === undefined) return 'null';
+  if (Array.isArray(value)) return 'array';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  return typeof value;
+}
+
+function validateString(schema: Schema, value: string, path: string, errors: FieldError[]): void {
+  const say = (text: string): void => void errors.push(invalid(nameOf(path), value, `${path} in body ${text}`));
+  const characters = schema.maxLength === undefined && schema.minLength === undefined ? 0 : [...value].length;
+  if (schema.maxLength !== undefined && characters > schema.maxLength) errors.push(tooLong(nameOf(path), schema.maxLength));
+  if (schema.minLength !== undefined && characters < schema.minLength) say(`should be at least ${schema.minLength} chars long`);
+  if (schema.pattern !== undefined && !patternOf(schema.pattern).test(value)) say(`should match '${schema.pattern}'`);
+  if (schema.format !== undefined && formatError(schema.format, value)) {
+    errors.push(typeInvalid(nameOf(path), value, `${path} in body must be of type ${schema.format}: ${JSON.stringify(value)}`));
+  }
+}
+
+function validateNumber(schema: Schema, value: number, path: string, errors: FieldError[]): void {
+  const say = (text: string): void => void errors.push(invalid(nameOf(path), value, `${path} in body should be ${text}`));
+  const { minimum, maximum, multipleOf } = schema;
+  if (maximum !== undefined && (schema.exclusiveMaximum === true ? value >= maximum : value > maximum)) say(`less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
+  if (minimum !== undefined && (schema.exclusiveMinimum === true ? value <= minimum : value < minimum)) say(`greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
+  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) say(`a multiple of ${multipleOf}`);
+}
+
+function validateList(schema: Schema, list: readonly unknown[], path: string, errors: FieldError[]): void {
+  if (schema.maxItems !== undefined && list.length > schema.maxItems) errors.push(tooMany(nameOf(path), list.length, schema.maxItems));
+  if (schema.minItems !== undefined && list.length < schema.minItems) errors.push(invalid(nameOf(path), list.length, `${path} in body should have at least ${schema.minItems} items`));
+  if (schema.uniqueItems === true && new Set(list.map((item) => canonical(item))).size < list.length) errors.push(invalid(nameOf(path), '', `${path} in body shouldn't contain duplicates`));
+  if (schema.items !== undefined) {
+    const items = resolveSchema(schema.items);
+    for (const [index, item] of list.entries()) validate(items, item, `${path}[${index}]`, errors);
+  }
+  errors.push(...duplicates(schema, list, path));
+}
+
+/** Lists of type set and map hold each value or key once. */
+function duplicates(schema: Schema, list: readonly unknown[], path: string): FieldError[] {
+  if (schema.xListType !== 'set' && schema.xListType !== 'map') return [];
+  const keys = schema.xListMapKeys ?? [];
+  const seen = new Set<string>();
+  const errors: FieldError[] = [];
+  for (const [index, item] of list.entries()) {
+    const fields = schema.xListType === 'map' ? Object.fromEntries(keys.map((key) => [key, (item as Record<string, unknown> | null)?.[key]]).filter(([, value]) => value !== undefined)) : item;
+    const text = canonical(fields);
+    if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, fields));
+    seen.add(text);
+  }
+  return errors;
+}
+
+function validateObject(schema: Schema, object: Record<string, unknown>, path: string, errors: FieldError[]): void {
+  const count = Object.keys(object).length;
+  if (schema.maxProperties !== undefined && count > schema.maxProperties) errors.push(tooMany(nameOf(path), count, schema.maxProperties));
+  if (schema.minProperties !== undefined && count < schema.minProperties) errors.push(invalid(nameOf(path), count, `${path} in body should have at least ${schema.minProperties} properties`));
+  for (const name of schema.required ?? []) if (object[name] === undefined) errors.push(required(below(path, name)));
+  const { properties = {}, additionalProperties: rest } = schema;
+  for (const [key, value] of Object.entries(object)) {
+    const property = Object.hasOwn(properties, key) ? properties[key] : rest;
+    if (property !== undefined && property !== true) validate(resolveSchema(property), value, below(path, key), errors);
+  }
+}
+
+function validateCombinations(schema: Schema, value: unknown, path: string, errors: FieldError[]): void {
+  const say = (text: string): void => void errors.push(invalid('<nil>', '', `${JSON.stringify(path)} must ${text}`));
+  const judge = (each: Schema): FieldError[] => validateSchema(each, value, path);
+  if (schema.anyOf !== undefined && schema.anyOf.length > 0) {
+    const results = schema.anyOf.map(judge);
+    if (!results.some((found) => found.length === 0)) {
+      say('validate at least one schema (anyOf)');
+      errors.push(...fewest(results));
+    }
+  }
+  if (schema.oneOf !== undefined && schema.oneOf.length > 0) {
+    const results = schema.oneOf.map(judge);
+    const valid = results.filter((found) => found.length === 0).length;
+    if (valid !== 1) say(`validate one and only one schema (oneOf). Found ${valid === 0 ? 'none valid' : `${valid} valid alternatives`}`);
+    if (valid === 0) errors.push(...fewest(results));
+  }
+  if (schema.allOf !== undefined && schema.allOf.length > 0) {
+    const results = schema.allOf.map(judge);
+    const valid = results.filter((found) => found.length === 0).length;
+    errors.push(...results.flat());
+    if (valid < results.length) say(`validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`);
+  }
+  if (schema.not !== undefined && judge(schema.not).length === 0) say('not validate the schema (not)');
+}
+
+function fewest(results: readonly FieldError[][]): FieldError[] {
+  return results.toSorted((a, b) => a.length - b.length)[0] ?? [];
+}
+
+const patterns = new Map<string, RegExp>();
+
+/** Go's syntax, read as JavaScript's; what does not compile matches everything (it was refused when the CRD was made). */
+export function patternOf(pattern: string): RegExp {
+  let made = patterns.get(pattern);
+  if (made === undefined) {
+    made = compile(pattern) ?? /(?:)/;
+    if (patterns.size > 1000) patterns.clear();
+    patterns.set(pattern, made);
+  }
+  return made;
+}
+
+/** undefined when the pattern is no regular expression. Leading flags such as `(?i)` are understood. */
+export function compile(pattern: string): RegExp | undefined {
+  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(pattern) ?? [];
+  const source = rest.replace(/\\A/g, '^').replace(/\\z/g, '$').replace(/\(\?P</g, '(?<').replaceAll('[[:alnum:]]', '[0-9A-Za-z]').replaceAll('[[:alpha:]]', '[A-Za-z]').replaceAll('[[:digit:]]', '[0-9]');
+  try {
+    return new RegExp(source, flags);
+  } catch {
+    return undefined;
+  }
+}
+
+function tooMany(field: string, actual: number, max: number): FieldError {
+  return { type: 'FieldValueTooMany', field, message: `Too many: ${actual}: must have at most ${max} item${max === 1 ? '' : 's'}` };
+}
+
+function below(path: string, key: string): string {
+  return path === '' ? key : `${path}.${key}`;
+}
+
+function nameOf(path: string): string {
+  return path === '' ? '<nil>' : path;
+}
+
+function same(a: Json, b: Json): boolean {
+  return a === b || (typeof a === 'object' && canonical(a) === canonical(b));
+}
+
+/** JSON with sorted keys. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort()) : each)) ?? 'null';
+}
