@@ -111,6 +111,8 @@ export interface MachineFacts {
   network: { podCidr: string; serviceCidr: string; gatewayIp: string; dnsServiceIp: string; apiServiceIp: string; loadBalancerCidr: string; clusterDomain: string };
   /** Where CNI network configuration lies (written by the network module, read by the node agent) and where plugins are. */
   cni: { confFolder: string; binFolders: readonly string[] };
+  /** containers/storage of this instance: `--root` and `--runroot` of skopeo and buildah. */
+  images: { root: string; runRoot: string };
   /** Where the door listens, for pods and tools: `https://127.0.0.1:6443`. */
   apiServer: { url: string; port: number; caPem: string };
 }

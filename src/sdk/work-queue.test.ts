@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createWorkQueue } from './work-queue.ts';
+
+test('a key is worked on once for many adds, and never twice at once', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  const worked: string[] = [];
+  let active = 0;
+  for (const key of ['a', 'b', 'a', 'a']) queue.add(key);
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async (key) => {
+    assert.equal(++active, 1);
+    worked.push(key);
+    await sleep(1);
+    active -= 1;
+  });
+  await sleep(20);
+  abort.abort();
+  await drained;
+  assert.deepEqual(worked, ['a', 'b']);
+});
+
+test('a key added while it is worked on comes again afterwards', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  let runs = 0;
+  let overlapping = 0;
+  const drained = queue.drain({ concurrency: 4, signal: abort.signal }, async () => {
+    assert.equal(++overlapping, 1);
+    if (++runs === 1) queue.add('a');
+    await sleep(2);
+    overlapping -= 1;
+  });
+  queue.add('a');
+  await sleep(30);
+  assert.equal(runs, 2);
+  abort.abort();
+  await drained;
+});
+
+test('drain settles only when the work under way has ended, and drops what waits', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  let finished = false;
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async () => {
+    await sleep(20);
+    finished = true;
+  });
+  queue.add('a');
+  queue.addAfter('b', 60_000); // must not keep the process alive either
+  await sleep(5);
+  abort.abort();
+  await drained;
+  assert.equal(finished, true);
+});
+
+test('an earlier delayed add is kept, a later one is dropped', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  const times: number[] = [];
+  const fromMs = performance.now();
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async () => void times.push(performance.now() - fromMs));
+  queue.addAfter('a', 15);
+  queue.addAfter('a', 60_000);
+  await sleep(50);
+  abort.abort();
+  await drained;
+  assert.equal(times.length, 1);
+});

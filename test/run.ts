@@ -1,0 +1,58 @@
+/**
+ * `npm test`: all tests, the parts beside the code first, then the suites and the tests end to end, one file after the other, because
+ * those boot whole instances. The last line counts: `123 passed, 0 failed, 2 skipped`.
+ *
+ *   npm test                 everything
+ *   npm test -- unit         only the tests beside the code
+ *   npm test -- e2e          only those under test/
+ *   npm test -- FILE ...     only these files
+ */
+import { readdirSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const FILE_TIMEOUT_MS = 10 * 60_000;
+
+interface Count {
+  passed: number;
+  failed: number;
+  skipped: number;
+  failures: string[];
+}
+
+function testFiles(folder: string, suffix: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(suffix)).map((name) => join(ROOT, folder, name)).sort();
+}
+
+async function runFiles(files: readonly string[], concurrency: number, count: Count): Promise<void> {
+  if (files.length === 0) return;
+  const stream = run({ files: [...files], concurrency, timeout: FILE_TIMEOUT_MS });
+  stream.on('test:pass', ({ skip, todo, details }) => {
+    if (details.type === 'suite') return;
+    if (skip !== undefined || todo !== undefined) count.skipped += 1;
+    else count.passed += 1;
+  });
+  stream.on('test:fail', ({ name, file, details }) => {
+    if (details.type === 'suite') return;
+    count.failed += 1;
+    count.failures.push(`${file === undefined ? '' : `${relative(ROOT, file)}: `}${name}`);
+  });
+  stream.compose(new spec()).pipe(process.stdout, { end: false });
+  await new Promise((settled) => stream.once('end', settled));
+}
+
+const what = process.argv.slice(2);
+const count: Count = { passed: 0, failed: 0, skipped: 0, failures: [] };
+const named = what.filter((word) => word.endsWith('.ts')).map((file) => resolve(file));
+const all = what.length === 0;
+
+if (named.length > 0) await runFiles(named, 1, count);
+if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), join(ROOT, 'test/architecture.test.ts')], 2, count);
+if (all || what.includes('e2e')) await runFiles(testFiles('test', '.test.ts').filter((file) => !file.endsWith('architecture.test.ts')), 1, count);
+
+await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines
+for (const failure of count.failures) console.log(`failed: ${failure}`);
+console.log(`${count.passed} passed, ${count.failed} failed, ${count.skipped} skipped`);
+process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);
