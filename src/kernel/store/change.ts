@@ -25,7 +25,7 @@ export function replacement(on: Changing, key: string, object: KubeObject, optio
 
 export function deletion(on: Changing, key: string, options: { revision?: number; object?: KubeObject }): Write {
   const previous = current(on, key, options.revision);
-  return { type: DELETED, stored: nextState(on, key, options.object ?? previous.object, previous.createRevision), previous };
+  return { type: DELETED, stored: nextState(on, key, options.object ?? previous.object, previous.createRevision), previous, bare: options.object === undefined };
 }
 
 function current(on: Changing, key: string, revision: number | undefined): StoredObject {
@@ -39,6 +39,6 @@ function current(on: Changing, key: string, revision: number | undefined): Store
 function nextState(on: Changing, key: string, object: KubeObject, createRevision?: number): StoredObject {
   on.writer.check();
   const revision = on.writer.nextRevision();
-  const encoded = encode(object, revision, { key, maxBytes: on.maxObjectBytes });
+  const encoded = encode(object, { key, revision, maxBytes: on.maxObjectBytes });
   return new StoredObject(on.parsedObjects, key, revision, createRevision ?? revision, encoded.bytes, encoded.object);
 }

@@ -29,6 +29,7 @@ export interface Change {
 
 export interface Row extends Change {
   createRevision: number;
+  /** Empty for a deletion whose last state is that of `previous`. */
   bytes: Buffer;
 }
 

@@ -69,11 +69,11 @@ export class ParsedObjects {
 }
 
 /** The object with its resourceVersion, frozen, and its bytes. Throws `large`. */
-export function encode(object: KubeObject, revision: number, options: { key: string; maxBytes: number }): { object: KubeObject; bytes: Buffer } {
-  const owned = { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } };
+export function encode(object: KubeObject, options: { key: string; revision: number; maxBytes?: number }): { object: KubeObject; bytes: Buffer } {
+  const owned = { ...object, metadata: { ...object.metadata, resourceVersion: String(options.revision) } };
   const text = JSON.stringify(owned);
   const lengthBytes = Buffer.byteLength(text);
-  if (lengthBytes > options.maxBytes)
+  if (lengthBytes > (options.maxBytes ?? Infinity))
     throw new StoreError('large', `the object has ${lengthBytes} bytes, and no more than ${options.maxBytes} are stored: make it smaller or split it`, { key: options.key });
   // Not from the shared pool: one long-lived small object would keep eight KiB of short-lived neighbours.
   const bytes = Buffer.allocUnsafeSlow(lengthBytes);

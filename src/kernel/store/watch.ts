@@ -7,7 +7,7 @@ import { endOf, resourceOf, resourceOfPrefix } from './keys.ts';
 import type { RevisionLog, Row } from './revision-log.ts';
 import { ADDED, DELETED } from './revision-log.ts';
 import { StoreError, type StoreEvent, type Watch, type WatchOptions, type WatchSink } from './store.ts';
-import type { StoredObject } from './stored-object.ts';
+import { encode, type StoredObject } from './stored-object.ts';
 
 export interface Watches {
   readonly size: number;
@@ -178,11 +178,14 @@ export function createWatches(source: WatchSource): Watches {
   }
 
   function eventOf(row: Row): StoreEvent {
-    const stored = source.stored(row);
-    if (row.type === ADDED) return { type: 'added', key: row.key, stored, revision: row.revision };
+    const { key, revision } = row;
+    if (row.type === ADDED) return { type: 'added', key, stored: source.stored(row), revision };
     const before = source.revisions.rowAt(row.previous);
     if (before === undefined) throw new StoreError('compacted', `revision ${row.previous} was forgotten meanwhile: list again`);
-    return { type: row.type === DELETED ? 'deleted' : 'modified', key: row.key, stored, previous: source.stored(before), revision: row.revision };
+    const previous = source.stored(before);
+    if (row.type !== DELETED) return { type: 'modified', key, stored: source.stored(row), previous, revision };
+    const bytes = row.bytes.length > 0 ? row.bytes : encode(previous.object, { revision, key }).bytes;
+    return { type: 'deleted', key, stored: source.stored({ ...row, bytes }), previous, revision };
   }
 
   function closeAll(error: StoreError): void {

@@ -16,6 +16,8 @@ export interface Write {
   type: ChangeType;
   stored: StoredObject;
   previous: StoredObject | undefined;
+  /** A deletion whose last state differs from `previous` by its revision only: the log needs no second copy, so it fits a full disk. */
+  bare?: boolean;
 }
 
 export interface Writer {
@@ -182,7 +184,10 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
   };
 }
 
+const NOTHING = Buffer.alloc(0);
+
 function rowOf(write: Write): { revision: number; type: ChangeType; previous: number; createRevision: number; key: string; bytes: Buffer } {
   const { stored, type, previous } = write;
-  return { revision: stored.revision, type, previous: previous?.revision ?? 0, createRevision: stored.createRevision, key: stored.key, bytes: stored.bytes };
+  const bytes = write.bare === true ? NOTHING : stored.bytes;
+  return { revision: stored.revision, type, previous: previous?.revision ?? 0, createRevision: stored.createRevision, key: stored.key, bytes };
 }
