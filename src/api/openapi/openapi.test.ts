@@ -1,0 +1,69 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf, schemaOfType } from '../schema/facts.ts';
+import type { JsonObject } from './schemas.ts';
+import { openapiHash, openapiV3, openapiV3Index, openapiV3Path } from './v3.ts';
+import { openapiV2 } from './v2.ts';
+
+const builtIn = (group: string, kind: string, plural: string): Kind =>
+  defineKind({ group, version: 'v1', kind, plural, namespaced: true, schema: () => schemaOf(group, 'v1', kind), subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } } });
+
+const custom = defineKind({
+  group: 'stable.example.com', version: 'v1', kind: 'CronTab', plural: 'crontabs', namespaced: true,
+  schema: () => ({ type: 'object', properties: { metadata: () => schemaOfType('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta') ?? {}, spec: { type: 'object', properties: { n: { xIntOrString: true } } } } }),
+});
+
+function at(value: unknown, ...path: string[]): JsonObject {
+  let here = value as JsonObject;
+  for (const step of path) here = here[step] as JsonObject;
+  return here;
+}
+
+test('what kubectl looks up in version 3', () => {
+  const document = openapiV3([builtIn('apps', 'Deployment', 'deployments')]);
+  const schemas = at(document, 'components', 'schemas');
+  assert.deepEqual(at(schemas, 'io.k8s.api.apps.v1.Deployment')['x-kubernetes-group-version-kind'], [{ group: 'apps', kind: 'Deployment', version: 'v1' }]);
+  const containers = at(schemas, 'io.k8s.api.core.v1.PodSpec', 'properties', 'containers');
+  assert.deepEqual(containers, {
+    type: 'array', items: { $ref: '#/components/schemas/io.k8s.api.core.v1.Container' },
+    'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], 'x-kubernetes-patch-strategy': 'merge', 'x-kubernetes-patch-merge-key': 'name',
+  });
+  const patch = at(document, 'paths', '/apis/apps/v1/namespaces/{namespace}/deployments/{name}', 'patch');
+  assert.deepEqual(patch['x-kubernetes-group-version-kind'], { group: 'apps', kind: 'Deployment', version: 'v1' });
+  assert.deepEqual((patch['parameters'] as JsonObject[]).map((parameter) => parameter['name']), ['dryRun', 'fieldManager', 'fieldValidation', 'force']);
+  assert.equal(at(document, 'paths', '/apis/apps/v1/namespaces/{namespace}/deployments', 'get')['x-kubernetes-action'], 'list');
+  assert.deepEqual(at(document, 'paths', '/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale', 'put')['x-kubernetes-group-version-kind'], { group: 'autoscaling', kind: 'Scale', version: 'v1' });
+  assert.deepEqual(at(schemas, 'io.k8s.apimachinery.pkg.api.resource.Quantity'), { oneOf: [{ type: 'string' }, { type: 'number' }] });
+});
+
+test('every reference leads somewhere', () => {
+  const kinds = [builtIn('', 'Pod', 'pods'), builtIn('', 'Event', 'events'), builtIn('apiextensions.k8s.io', 'CustomResourceDefinition', 'customresourcedefinitions'), custom];
+  for (const [document, prefix, home] of [[openapiV3(kinds), '#/components/schemas/', ['components', 'schemas']], [openapiV2(kinds), '#/definitions/', ['definitions']]] as const) {
+    const schemas = at(document, ...home);
+    const refs = new Set([...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map((match) => match[1] ?? ''));
+    assert.ok(refs.size > 100);
+    for (const ref of refs) assert.ok(ref.startsWith(prefix) && schemas[ref.slice(prefix.length)] !== undefined, ref);
+    for (const [name, schema] of Object.entries(schemas)) assert.notDeepEqual(schema === null, true, name);
+  }
+});
+
+test('custom resources have names of their own', () => {
+  const document = openapiV3([custom]);
+  assert.deepEqual(at(document, 'components', 'schemas', 'com.example.stable.v1.CronTab')['x-kubernetes-group-version-kind'], [{ group: 'stable.example.com', kind: 'CronTab', version: 'v1' }]);
+  assert.deepEqual(at(document, 'components', 'schemas', 'com.example.stable.v1.CronTabList', 'properties', 'items'), { type: 'array', items: { $ref: '#/components/schemas/com.example.stable.v1.CronTab' } });
+});
+
+test('descriptions come from where they are', () => {
+  const document = openapiV3([builtIn('', 'Pod', 'pods')], { describe: (type, field) => (type.endsWith('.Pod') ? (field ?? 'a pod') : undefined) });
+  const pod = at(document, 'components', 'schemas', 'io.k8s.api.core.v1.Pod');
+  assert.equal(pod['description'], 'a pod');
+  assert.deepEqual(at(pod, 'properties', 'spec'), { description: 'spec', allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }] });
+});
+
+test('the index', () => {
+  assert.deepEqual(openapiV3Index({ [openapiV3Path('', 'v1')]: 'AB', [openapiV3Path('apps', 'v1')]: 'CD' }), {
+    paths: { 'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=AB' }, 'apis/apps/v1': { serverRelativeURL: '/openapi/v3/apis/apps/v1?hash=CD' } },
+  });
+  assert.match(openapiHash('x'), /^[0-9A-F]{128}$/);
+});
