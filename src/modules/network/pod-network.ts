@@ -1,0 +1,154 @@
+/**
+ * The pod network of one instance on this machine: a bridge, its routes, and the CNI configuration by which pods join it.
+ *
+ * Everything bears the instance's name. Setting up is idempotent, so that a restart takes over what is there without a gap. The bridge's
+ * alias says what else was changed on the machine (forwarding), so that removal can undo it without a file.
+ */
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { run, runAny } from '../../base/sys/run.ts';
+import type { MachineFacts } from '../../sdk/module.ts';
+import { cidrOf, contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+
+/** What of the machine's facts concerns its network. */
+export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs'>;
+
+/** A route of this metric lies beneath the bridge's: while the bridge is down, nothing for these ranges leaves the machine. */
+const UNREACHABLE_METRIC = 4_278;
+
+export function bridgeOf(facts: { instance: string }): string {
+  return `${facts.instance}0`;
+}
+
+/** Makes or takes over the bridge. Rejects with a sentence that names the setting when a range is used by something else. */
+export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
+  const bridge = bridgeOf(facts);
+  const seesBridged = await seeBridged();
+  if (!(await exists(`/sys/class/net/${bridge}`))) await createBridge(facts, bridge);
+  await ip(facts, networkLines(facts, bridge, seesBridged));
+  await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
+  await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+  await writeCniConfiguration(facts, bridge);
+  return { seesBridged };
+}
+
+/** Removes bridge, routes, table and configuration of the instance, and nothing else. Safe when nothing, or only a part, is there. */
+export async function removePodNetwork(facts: NetworkFacts): Promise<void> {
+  const bridge = bridgeOf(facts);
+  const nft = facts.programs.nft ?? 'nft';
+  await run(nft, ['-f', '-'], { input: `add table ip ${facts.instance}\ndelete table ip ${facts.instance}\n` });
+  const { others, own } = await readAliases(bridge);
+  const ports = await readdir(`/sys/class/net/${bridge}/brif`).catch(() => [] as string[]);
+  const lines = [...ports.map((port) => `link del dev ${port}`), ...((await exists(`/sys/class/net/${bridge}`)) ? [`link del dev ${bridge}`] : [])];
+  await ip(facts, lines, { force: true });
+  await ip(facts, ranges(facts).map((range) => `route del unreachable ${range} metric ${UNREACHABLE_METRIC}`), { force: true });
+  if (own === 'forward=0' && others.length === 0) await writeFile('/proc/sys/net/ipv4/ip_forward', '0');
+  await rm(conflistOf(facts), { force: true });
+  await rm(addressFolder(facts), { recursive: true, force: true });
+}
+
+/** Whether packets between ports of a bridge pass the machine's rules; loads the kernel's module for it where it is one. */
+async function seeBridged(): Promise<boolean> {
+  const folder = '/proc/sys/net/bridge';
+  if (await exists(folder)) return true;
+  const loaded = await runAny('modprobe', ['br_netfilter'], { timeoutMs: 5_000 }).catch(() => undefined);
+  if (loaded?.code !== 0 || !(await exists(folder))) return false;
+  // Loading turns it on for every bridge of the machine; only ours wants it, and has a switch of its own.
+  for (const name of await readdir(folder)) if (name.startsWith('bridge-nf-call-')) await writeFile(join(folder, name), '0');
+  return true;
+}
+
+async function createBridge(facts: NetworkFacts, bridge: string): Promise<void> {
+  await refuseUsedRanges(facts);
+  const { others } = await readAliases(bridge);
+  const forwarding = (await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')).trim();
+  const was = others.includes('forward=0') || forwarding === '0' ? '0' : '1';
+  await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}`]);
+}
+
+function networkLines(facts: NetworkFacts, bridge: string, seesBridged: boolean): string[] {
+  const { podCidr, gatewayIp } = facts.network;
+  return [
+    `link set dev ${bridge} up`,
+    ...(seesBridged ? [`link set dev ${bridge} type bridge nf_call_iptables 1`] : []),
+    `addr replace ${gatewayIp}/${cidrOf(podCidr).prefix} dev ${bridge}`,
+    ...ranges(facts).map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`),
+    ...ranges(facts).filter((range) => range !== podCidr).map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp}`),
+  ];
+}
+
+function ranges(facts: NetworkFacts): string[] {
+  return [...new Set([facts.network.podCidr, facts.network.serviceCidr, facts.network.loadBalancerCidr])];
+}
+
+/** An address made of the gateway's, so that the bridge keeps it whatever ports come and go. */
+function macOf(gatewayIp: string): string {
+  return ['0a', '58', ...gatewayIp.split('.').map((part) => Number(part).toString(16).padStart(2, '0'))].join(':');
+}
+
+async function refuseUsedRanges(facts: NetworkFacts): Promise<void> {
+  const routes = JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-4', 'route', 'show', 'table', 'main'])) || '[]') as { dst: string; dev?: string; type?: string; metric?: number }[];
+  for (const range of ranges(facts)) {
+    const found = routes.find((route) => route.dst !== 'default' && !(route.type === 'unreachable' && route.metric === UNREACHABLE_METRIC && route.dst === range) && overlap(cidrOf(range), route.dst));
+    if (found !== undefined) throw new Error(`the range ${range} overlaps ${found.dst}, which this machine routes to ${found.dev ?? 'elsewhere'}; choose another one in the configuration file under 'network'`);
+  }
+}
+
+function overlap(range: Cidr, destination: string): boolean {
+  const other = parseCidr(destination.includes('/') ? destination : `${destination}/32`);
+  return other !== undefined && (contains(range, other.base) || contains(other, range.base));
+}
+
+/** What the bridges of all instances noted when they were made. */
+async function readAliases(bridge: string): Promise<{ own: string | undefined; others: string[] }> {
+  const notes = new Map<string, string>();
+  for (const name of await readdir('/sys/class/net')) {
+    const alias = await readFile(`/sys/class/net/${name}/ifalias`, 'utf8').catch(() => '');
+    const note = /^llmos\/[^/]+\/(forward=[01])$/.exec(alias.trim())?.[1];
+    if (note !== undefined) notes.set(name, note);
+  }
+  const own = notes.get(bridge);
+  notes.delete(bridge);
+  return { own, others: [...notes.values()] };
+}
+
+function conflistOf(facts: NetworkFacts): string {
+  return join(facts.cni.confFolder, `10-${facts.instance}.conflist`);
+}
+
+/** Addresses given to pods lie in the run folder: after a reboot there are no pods, and so no leases. */
+function addressFolder(facts: NetworkFacts): string {
+  return join(facts.runFolder, 'cni');
+}
+
+async function writeCniConfiguration(facts: NetworkFacts, bridge: string): Promise<void> {
+  const { podCidr, gatewayIp } = facts.network;
+  const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges: [[{ subnet: podCidr, gateway: gatewayIp }]], routes: [{ dst: '0.0.0.0/0' }] };
+  const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, isDefaultGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
+  await mkdir(facts.cni.confFolder, { recursive: true });
+  const temporary = `${conflistOf(facts)}.new`;
+  await writeFile(temporary, `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o600 });
+  await rename(temporary, conflistOf(facts));
+}
+
+async function ip(facts: NetworkFacts, lines: readonly string[], options: { force?: boolean } = {}): Promise<void> {
+  if (lines.length === 0) return;
+  const program = facts.programs.ip ?? 'ip';
+  const input = `${lines.join('\n')}\n`;
+  if (options.force) await runAny(program, ['-force', '-batch', '-'], { input });
+  else await run(program, ['-batch', '-'], { input });
+}
+
+export async function exists(path: string): Promise<boolean> {
+  return (await readdir(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOTDIR' ? [] : undefined))) !== undefined;
+}
+
+/** Whether an address of the load balancer's or services' ranges can be given out: not the first, not the last. */
+export function isUsable(range: Cidr, address: number): boolean {
+  return contains(range, address) && (range.size <= 2 || (address !== range.base && address !== range.base + range.size - 1));
+}
+
+export function addressIn(range: string, address: string): boolean {
+  const parsed = parseIpv4(address);
+  return parsed !== undefined && contains(cidrOf(range), parsed);
+}

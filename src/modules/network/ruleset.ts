@@ -1,0 +1,210 @@
+/**
+ * The table of one instance: what it holds now, and the nft script that brings it from there to what is wanted. Pure text; sync.ts runs it.
+ *
+ * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
+ */
+import type { Collection, Fragment } from './service-rules.ts';
+
+export interface TableFacts {
+  /** The name of the table. */
+  table: string;
+  bridge: string;
+  podCidr: string;
+  serviceCidr: string;
+  loadBalancerCidr: string;
+  /** Whether bridged packets pass these chains too (br_netfilter); otherwise answers between pods need masquerading. */
+  seesBridged: boolean;
+}
+
+/** Rules by chain, declarations by set, elements by collection. */
+interface Contents {
+  chains: Map<string, readonly string[]>;
+  sets: Map<string, string>;
+  elements: Map<string, Map<string, string>>;
+}
+
+export interface Ruleset {
+  /** Takes in the new fragments (undefined: the owner is gone) and gives the script for the difference; '' when there is none. */
+  change(fragments: ReadonlyMap<string, Fragment | undefined>): string;
+  /** The whole table anew, own table only, as one transaction. */
+  whole(): string;
+  /** Chains and elements held, for reports. */
+  size(): { chains: number; elements: number };
+}
+
+/** A table that knows which owner (a Service) asks for what. Two owners of one element: the one that came first has it. */
+export function createRuleset(facts: TableFacts): Ruleset {
+  const fragments = new Map<string, Fragment>();
+  const holders = new Map<string, Map<string, string>>();
+  const now = empty();
+
+  function change(changes: ReadonlyMap<string, Fragment | undefined>): string {
+    const wanted = empty();
+    const gone = { chains: new Set<string>(), sets: new Set<string>() };
+    const touched = new Set<string>();
+    for (const [owner, next] of changes) {
+      const before = fragments.get(owner);
+      for (const name of before?.chains.keys() ?? []) if (!next?.chains.has(name)) gone.chains.add(name);
+      for (const name of before?.sets.keys() ?? []) if (!next?.sets.has(name)) gone.sets.add(name);
+      for (const [name, rules] of next?.chains ?? []) wanted.chains.set(name, rules);
+      for (const [name, declaration] of next?.sets ?? []) wanted.sets.set(name, declaration);
+      release(owner, before, touched);
+      hold(owner, next, touched);
+      if (next === undefined) fragments.delete(owner);
+      else fragments.set(owner, next);
+    }
+    for (const place of touched) {
+      const { collection, key } = unplace(place);
+      const value = holders.get(place)?.values().next().value;
+      if (value !== now.elements.get(collection)?.get(key)) nested(wanted.elements, collection).set(key, value ?? GONE);
+    }
+    return script(facts.table, now, wanted, gone);
+  }
+
+  function release(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
+    for (const [collection, elements] of fragment?.elements ?? []) {
+      for (const key of elements.keys()) {
+        const place = `${collection}|${key}`;
+        const owners = holders.get(place);
+        owners?.delete(owner);
+        if (owners?.size === 0) holders.delete(place);
+        touched.add(place);
+      }
+    }
+  }
+
+  function hold(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
+    for (const [collection, elements] of fragment?.elements ?? []) {
+      for (const [key, value] of elements) {
+        const place = `${collection}|${key}`;
+        nested(holders, place).set(owner, value);
+        touched.add(place);
+      }
+    }
+  }
+
+  return {
+    change,
+    whole: () => `add table ip ${facts.table}\ndelete table ip ${facts.table}\n${baseTable(facts)}\n${script(facts.table, empty(), now, { chains: new Set(), sets: new Set() })}`,
+    size: () => ({ chains: now.chains.size, elements: [...now.elements.values()].reduce((sum, each) => sum + each.size, 0) }),
+  };
+}
+
+const empty = (): Contents => ({ chains: new Map(), sets: new Map(), elements: new Map() });
+/** Marks an element that is no longer wanted; no verdict looks like it. */
+const GONE = '\0gone';
+
+/** The lines from `now` to `wanted`, in an order in which nothing refers to what is not there; `now` is brought along. */
+function script(table: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }): string {
+  const lines: string[] = [];
+  for (const [name, declaration] of wanted.sets) {
+    if (now.sets.get(name) === declaration) continue;
+    lines.push(`add set ip ${table} ${name} ${declaration}`);
+    now.sets.set(name, declaration);
+  }
+  const rewritten: string[] = [];
+  for (const [name, rules] of wanted.chains) {
+    const before = now.chains.get(name);
+    if (before !== undefined && sameRules(before, rules)) continue;
+    lines.push(before === undefined ? `add chain ip ${table} ${name}` : `flush chain ip ${table} ${name}`);
+    for (const rule of rules) rewritten.push(`add rule ip ${table} ${name} ${rule}`);
+    now.chains.set(name, rules);
+  }
+  for (const name of gone.chains) if (now.chains.has(name)) lines.push(`flush chain ip ${table} ${name}`);
+  lines.push(...rewritten);
+  for (const [collection, elements] of wanted.elements) lines.push(...elementLines(table, collection, nested(now.elements, collection), elements));
+  for (const name of gone.chains) if (now.chains.delete(name)) lines.push(`delete chain ip ${table} ${name}`);
+  for (const name of gone.sets) if (now.sets.delete(name)) lines.push(`delete set ip ${table} ${name}`);
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** A verdict is changed by deleting its element and adding it again, in the same transaction. */
+function elementLines(table: string, collection: string, now: Map<string, string>, wanted: Map<string, string>): string[] {
+  const removed: string[] = [];
+  const added: string[] = [];
+  for (const [key, value] of wanted) {
+    if (now.has(key)) removed.push(key);
+    if (value === GONE) now.delete(key);
+    else {
+      added.push(value === '' ? key : `${key} : ${value}`);
+      now.set(key, value);
+    }
+  }
+  const lines: string[] = [];
+  if (removed.length > 0) lines.push(`delete element ip ${table} ${collection} { ${removed.join(', ')} }`);
+  if (added.length > 0) lines.push(`add element ip ${table} ${collection} { ${added.join(', ')} }`);
+  return lines;
+}
+
+/** The part of the table that does not depend on services. */
+export function baseTable(facts: TableFacts): string {
+  const { table, bridge, podCidr, serviceCidr, loadBalancerCidr } = facts;
+  return `table ip ${table} {
+  map services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  map nodeports { type inet_proto . inet_service : verdict; }
+  set reject { type ipv4_addr . inet_proto . inet_service; }
+  set rejectports { type inet_proto . inet_service; }
+  set hairpin { type ipv4_addr . ipv4_addr; }
+  set elsewhere { type ipv4_addr; }
+
+  # 127/8 is routable on the bridge for the answers to 127.0.0.1 only: pods may not use it.
+  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
+    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
+  }
+  chain dispatch {
+    ip daddr . meta l4proto . th dport vmap @services
+    fib daddr type local meta l4proto . th dport vmap @nodeports
+  }
+  chain prerouting {
+    type nat hook prerouting priority dstnat; policy accept;
+    jump dispatch
+  }
+  chain output {
+    type nat hook output priority -100; policy accept;
+    jump dispatch
+  }
+  chain postrouting {
+    type nat hook postrouting priority srcnat; policy accept;
+    oifname "${bridge}" ip saddr . ip daddr @hairpin masquerade
+    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade
+${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade\n`}    oifname != "${bridge}" ip saddr ${podCidr} ip daddr != ${podCidr} masquerade
+    oifname != "${bridge}" ct status dnat ip daddr @elsewhere masquerade
+  }
+  # Whatever still bears a service's address here has no endpoint.
+  chain unanswered {
+    ip daddr . meta l4proto . th dport @reject reject
+    ip daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
+  }
+  chain input {
+    type filter hook input priority filter; policy accept;
+    meta l4proto . th dport @rejectports ct state new reject
+    ip daddr . meta l4proto . th dport @reject ct state new reject
+  }
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    jump unanswered
+  }
+  chain filter-output {
+    type filter hook output priority filter; policy accept;
+    jump unanswered
+    fib daddr type local meta l4proto . th dport @rejectports ct state new reject
+  }
+}`;
+}
+
+function sameRules(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((rule, index) => rule === b[index]);
+}
+
+function unplace(place: string): { collection: Collection; key: string } {
+  const bar = place.indexOf('|');
+  return { collection: place.slice(0, bar) as Collection, key: place.slice(bar + 1) };
+}
+
+function nested<V>(map: Map<string, Map<string, V>>, key: string): Map<string, V> {
+  let inner = map.get(key);
+  if (inner === undefined) map.set(key, (inner = new Map()));
+  return inner;
+}

@@ -1,0 +1,206 @@
+/**
+ * From a Service and its EndpointSlices to what nftables must hold for it: a pure function, one fragment a Service.
+ *
+ * A port of a Service is one chain that chooses an endpoint: exact round robin by a counter of its own (`numgen inc`), or by client
+ * address where the Service asks for session affinity. Every way in (cluster IP, external IPs, load balancer, node port) is one element
+ * of a verdict map that leads to that chain, so a change of endpoints rewrites one chain and a change of addresses only elements.
+ * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
+ */
+import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+
+/** Maps and sets of the table; see ruleset.ts for their types. */
+export type Collection = 'services' | 'nodeports' | 'reject' | 'rejectports' | 'hairpin' | 'elsewhere';
+
+/** What one Service asks of the table. */
+export interface Fragment {
+  /** Rules by chain. */
+  chains: Map<string, readonly string[]>;
+  /** Declarations by set, of sets that belong to this Service alone. */
+  sets: Map<string, string>;
+  /** Elements by collection: key to verdict, or to '' in sets. */
+  elements: Map<Collection, Map<string, string>>;
+  /** Ports on 127.0.0.1 that the load balancer wants, and where they lead. */
+  loopback: readonly LoopbackPort[];
+}
+
+export interface LoopbackPort {
+  protocol: 'tcp' | 'udp';
+  port: number;
+  /** The element of `services` by which it is answered, once the port is claimed. */
+  element: string;
+  verdict: string;
+}
+
+export interface RuleFacts {
+  nodeName: string;
+  podCidr: string;
+  gatewayIp: string;
+}
+
+export interface Destination {
+  address: string;
+  port: number;
+  local: boolean;
+}
+
+export const LOOPBACK = '127.0.0.1';
+
+/** Empty for headless and ExternalName services, and for protocols other than TCP and UDP. */
+export function fragmentFor(service: Service, slices: readonly EndpointSlice[], facts: RuleFacts): Fragment {
+  const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [] };
+  const spec = service.spec;
+  if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
+  const podCidr = parseCidr(facts.podCidr);
+  for (const port of spec.ports ?? []) {
+    if (port.protocol === undefined || port.protocol === 'TCP' || port.protocol === 'UDP') addPort(fragment, service, port, slices, facts, podCidr);
+  }
+  return fragment;
+}
+
+/** The endpoints that a port may choose: the ready ones, else those that still serve while they terminate (upstream: KEP-1669). */
+export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string): Destination[] {
+  const ready = new Map<string, Destination>();
+  const draining = new Map<string, Destination>();
+  for (const slice of slices) {
+    if ((slice.addressType as string) !== 'IPv4') continue;
+    const number = portNumber(port, slice);
+    if (number === undefined) continue;
+    for (const endpoint of slice.endpoints ?? []) {
+      const { ready: isReady = true, serving = isReady, terminating = false } = endpoint.conditions ?? {};
+      const into = isReady ? ready : serving && terminating ? draining : undefined;
+      if (into === undefined) continue;
+      for (const address of endpoint.addresses.slice(0, 1)) {
+        if (parseIpv4(address) !== undefined) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName });
+      }
+    }
+  }
+  const chosen = ready.size > 0 ? ready : draining;
+  return [...chosen.keys()].sort().map((key) => chosen.get(key) as Destination);
+}
+
+function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined {
+  const found = (slice.ports ?? []).find((each) => (each.name ?? '') === (port.name ?? '') && (each.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
+  return found?.port ?? undefined;
+}
+
+function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts, podCidr: Cidr | undefined): void {
+  const protocol = (port.protocol ?? 'TCP').toLowerCase() as 'tcp' | 'udp';
+  const suffix = nameOf(service, protocol, port.port);
+  const all = destinationsOf(port, slices, facts.nodeName);
+  const local = all.filter((each) => each.local);
+  const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : all;
+  const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : all;
+
+  for (const each of all) {
+    add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
+    if (podCidr !== undefined && !contains(podCidr, parseIpv4(each.address) ?? 0) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
+  }
+  const everywhere = { fragment, service, protocol };
+  const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
+  const externalChain = !isExternal(service) || all.length === 0 ? undefined
+    : outside.length === all.length && inside.length === all.length ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
+  const ways = waysIn(service, port);
+  for (const address of ways.cluster) lead(fragment, address, protocol, port.port, clusterChain);
+  for (const address of ways.external) lead(fragment, address, protocol, port.port, externalChain);
+  if (ways.nodePort !== undefined) leadNodePort(fragment, protocol, ways.nodePort, externalChain);
+  if (ways.balanced.length > 0) addBalanced(fragment, service, port, protocol, suffix, externalChain, ways.balanced, facts);
+}
+
+/** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
+function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: 'tcp' | 'udp', suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
+  const ranges = (service.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()).filter((each) => parseCidr(each) !== undefined);
+  let target = chain;
+  if (chain !== undefined && ranges.length > 0) {
+    target = `lb/${suffix}`;
+    fragment.chains.set(target, [`ip saddr { ${[...new Set([...ranges, '127.0.0.0/8', `${facts.gatewayIp}/32`])].join(', ')} } goto ${chain}`, 'drop']);
+  }
+  for (const address of addresses) lead(fragment, address, protocol, port.port, target);
+  if (target !== undefined) fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
+}
+
+function isExternal(service: Service): boolean {
+  return service.spec?.type === 'NodePort' || service.spec?.type === 'LoadBalancer' || (service.spec?.externalIPs ?? []).length > 0;
+}
+
+function waysIn(service: Service, port: ServicePort): { cluster: string[]; external: string[]; balanced: string[]; nodePort: number | undefined } {
+  const spec = service.spec ?? {};
+  const isIpv4 = (address: string | undefined): address is string => address !== undefined && parseIpv4(address) !== undefined;
+  const cluster = (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter(isIpv4);
+  const balanced = spec.type === 'LoadBalancer'
+    ? (service.status?.loadBalancer?.ingress ?? []).filter((each) => each.ipMode !== 'Proxy').map((each) => each.ip).filter(isIpv4) : [];
+  const external = (spec.externalIPs ?? []).filter((each) => isIpv4(each) && !balanced.includes(each));
+  const hasNodePort = (spec.type === 'NodePort' || spec.type === 'LoadBalancer') && (port.nodePort ?? 0) > 0;
+  return { cluster, external, balanced, nodePort: hasNodePort ? port.nodePort : undefined };
+}
+
+function lead(fragment: Fragment, address: string, protocol: string, port: number, chain: string | undefined): void {
+  const key = `${address} . ${protocol} . ${port}`;
+  if (chain === undefined) add(fragment, 'reject', key, '');
+  else add(fragment, 'services', key, `goto ${chain}`);
+}
+
+function leadNodePort(fragment: Fragment, protocol: string, port: number, chain: string | undefined): void {
+  if (chain === undefined) add(fragment, 'rejectports', `${protocol} . ${port}`, '');
+  else add(fragment, 'nodeports', `${protocol} . ${port}`, `goto ${chain}`);
+}
+
+interface PortPlace {
+  fragment: Fragment;
+  service: Service;
+  protocol: 'tcp' | 'udp';
+}
+
+/** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */
+function outsideChain(place: PortPlace, suffix: string, all: readonly Destination[], outside: readonly Destination[], facts: RuleFacts): string {
+  const whole = choose(place, `all/${suffix}`, all);
+  if (outside.length === all.length) return whole;
+  const name = `ext/${suffix}`;
+  const local = choose(place, `local/${suffix}`, outside);
+  place.fragment.chains.set(name, [`ip saddr ${facts.podCidr} goto ${whole}`, `fib saddr type local goto ${whole}`, `goto ${local}`]);
+  return name;
+}
+
+/** The chain that chooses one of `destinations`; with none it drops, as a Local policy without local endpoints must. */
+function choose(place: PortPlace, chain: string, destinations: readonly Destination[]): string {
+  const { fragment, service, protocol } = place;
+  if (destinations.length === 0) fragment.chains.set(chain, ['drop']);
+  else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(place, chain, destinations));
+  else fragment.chains.set(chain, [roundRobin(protocol, destinations)]);
+  return chain;
+}
+
+function roundRobin(protocol: string, destinations: readonly Destination[]): string {
+  const [first] = destinations;
+  if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ip to ${first.address}:${first.port}`;
+  const map = destinations.map((each, index) => `${index} : ${each.address} . ${each.port}`).join(', ');
+  return `meta l4proto ${protocol} dnat ip to numgen inc mod ${destinations.length} map { ${map} }`;
+}
+
+/** Session affinity: each endpoint remembers its clients in a set of its own, for as long as the Service says after the last connection. */
+function stick(place: PortPlace, chain: string, destinations: readonly Destination[]): string[] {
+  const timeout = place.service.spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
+  const remembered: string[] = [];
+  const targets: string[] = [];
+  destinations.forEach((each, index) => {
+    const own = `${chain}/${each.address}/${each.port}`;
+    const set = `aff/${timeout}/${own}`;
+    place.fragment.sets.set(set, `{ type ipv4_addr; size 65536; flags dynamic,timeout; timeout ${timeout}s; }`);
+    place.fragment.chains.set(own, [`update @${set} { ip saddr }`, `meta l4proto ${place.protocol} dnat ip to ${each.address}:${each.port}`]);
+    remembered.push(`ip saddr @${set} goto ${own}`);
+    targets.push(`${index} : goto ${own}`);
+  });
+  return [...remembered, `numgen inc mod ${destinations.length} vmap { ${targets.join(', ')} }`];
+}
+
+/** Names of services and namespaces are DNS labels, so they are safe in a chain's name, and with it under the kernel's limit of 256. */
+function nameOf(service: Service, protocol: string, port: number): string {
+  return `${service.metadata.namespace}/${service.metadata.name}/${protocol}/${port}`;
+}
+
+function add(fragment: Fragment, collection: Collection, key: string, value: string): void {
+  const elements = fragment.elements.get(collection);
+  if (elements === undefined) fragment.elements.set(collection, new Map([[key, value]]));
+  else elements.set(key, value);
+}

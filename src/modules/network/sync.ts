@@ -1,0 +1,133 @@
+/**
+ * Keeps the instance's table as the Services and EndpointSlices want it: changes of a few milliseconds are gathered into one nft
+ * transaction, which touches only what changed. At the start, and after a failure, the whole table is written anew, in one transaction.
+ */
+import { run } from '../../base/sys/run.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Log } from '../../base/log.ts';
+import type { Cache } from '../../sdk/cache.ts';
+import type { EventRecorder } from '../../sdk/events.ts';
+import { createLoopbackPorts } from './loopback-ports.ts';
+import { createRuleset, type TableFacts } from './ruleset.ts';
+import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
+
+export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
+
+export interface SyncInput {
+  services: Cache<Service>;
+  slices: Cache<EndpointSlice>;
+  facts: RuleFacts & TableFacts;
+  nft: string;
+  log: Log;
+  events: EventRecorder;
+  signal: AbortSignal;
+}
+
+/** How long changes are gathered before they are written. */
+const GATHER_MS = 3;
+/** How soon a port on 127.0.0.1 that another program had is tried again. */
+const RETRY_PORT_MS = 10_000;
+const RETRY_FAILURE_MS = 1_000;
+
+/**
+ * Settles when the table holds all that the caches hold; goes on until the signal aborts. `settled` then waits for the last transaction
+ * and gives the claimed ports back; the rules stay.
+ */
+export async function startSync(input: SyncInput): Promise<{ settled(): Promise<void>; size(): { chains: number; elements: number } }> {
+  const { services, slices, signal, log } = input;
+  const ruleset = createRuleset(input.facts);
+  const ports = createLoopbackPorts();
+  const told = new Map<string, string>();
+  const dirty = new Set<string>();
+  let timer: NodeJS.Timeout | undefined;
+  let working: Promise<void> = Promise.resolve();
+  let whole = true;
+
+  slices.addIndex('service', (slice) => {
+    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
+  });
+  await Promise.all([services.ready(), slices.ready()]);
+
+  const mark = (key: string, delayMs = GATHER_MS): void => {
+    dirty.add(key);
+    schedule(delayMs);
+  };
+  const schedule = (delayMs: number): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      working = working.then(write);
+    }, delayMs);
+  };
+
+  async function fragmentOf(key: string): Promise<Fragment | undefined> {
+    const service = services.get(key);
+    if (service === undefined) {
+      told.delete(key);
+      await ports.want(key, []);
+      return undefined;
+    }
+    const fragment = fragmentFor(service, slices.byIndex('service', key), input.facts);
+    const { granted, refused } = await ports.want(key, fragment.loopback);
+    const elements = fragment.elements.get('services');
+    for (const each of granted) elements?.set(each.element, each.verdict);
+    tell(service, key, refused);
+    return fragment;
+  }
+
+  function tell(service: Service, key: string, refused: readonly { port: { protocol: string; port: number }; why: string }[]): void {
+    const message = refused.map(({ port, why }) => `127.0.0.1:${port.port}/${port.protocol} is not used for this service: ${why}`).join('; ');
+    if (message !== '' && told.get(key) !== message) input.events.event(service, 'Warning', 'PortInUse', `${message}; it answers on its other addresses`);
+    if (message === '') told.delete(key);
+    else {
+      told.set(key, message);
+      setTimeout(() => { if (!signal.aborted) mark(key); }, RETRY_PORT_MS).unref();
+    }
+  }
+
+  async function write(): Promise<void> {
+    const keys = [...dirty];
+    dirty.clear();
+    const changes = new Map<string, Fragment | undefined>();
+    for (const key of keys) changes.set(key, await fragmentOf(key));
+    const changed = ruleset.change(changes);
+    const script = whole ? ruleset.whole() : changed;
+    if (script === '') return;
+    try {
+      await run(input.nft, ['-f', '-'], { input: script });
+      whole = false;
+    } catch (error) {
+      log.error('the rules could not be written; all of them are written again', { error });
+      whole = true;
+      schedule(RETRY_FAILURE_MS);
+    }
+  }
+
+  const stops = [
+    services.subscribe(({ key }) => mark(key)),
+    slices.subscribe(({ object, previous }) => {
+      for (const each of [object, previous]) {
+        const name = each?.metadata.labels?.[SERVICE_NAME_LABEL];
+        if (name !== undefined) mark(`${each?.metadata.namespace}/${name}`);
+      }
+    }),
+  ];
+  clearTimeout(timer);
+  timer = undefined;
+  await (working = working.then(write));
+  if (whole) throw new Error('the rules for services could not be written; the log says why');
+  const stop = (): void => {
+    for (const each of stops) each();
+    clearTimeout(timer);
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  return {
+    size: () => ruleset.size(),
+    async settled() {
+      await working;
+      ports.close();
+    },
+  };
+}
