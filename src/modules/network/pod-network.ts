@@ -124,7 +124,7 @@ function addressFolder(facts: NetworkFacts): string {
 async function writeCniConfiguration(facts: NetworkFacts, bridge: string): Promise<void> {
   const { podCidr, gatewayIp } = facts.network;
   const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges: [[{ subnet: podCidr, gateway: gatewayIp }]], routes: [{ dst: '0.0.0.0/0' }] };
-  const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, isDefaultGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
+  const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
   await mkdir(facts.cni.confFolder, { recursive: true });
   const temporary = `${conflistOf(facts)}.new`;
   await writeFile(temporary, `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o600 });

@@ -142,8 +142,8 @@ export function baseTable(facts: TableFacts): string {
   return `table ip ${table} {
   map services { type ipv4_addr . inet_proto . inet_service : verdict; }
   map nodeports { type inet_proto . inet_service : verdict; }
-  set reject { type ipv4_addr . inet_proto . inet_service; }
-  set rejectports { type inet_proto . inet_service; }
+  set refused { type ipv4_addr . inet_proto . inet_service; }
+  set refusedports { type inet_proto . inet_service; }
   set hairpin { type ipv4_addr . ipv4_addr; }
   set elsewhere { type ipv4_addr; }
 
@@ -172,24 +172,21 @@ export function baseTable(facts: TableFacts): string {
 ${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade\n`}    oifname != "${bridge}" ip saddr ${podCidr} ip daddr != ${podCidr} masquerade
     oifname != "${bridge}" ct status dnat ip daddr @elsewhere masquerade
   }
-  # Whatever still bears a service's address here has no endpoint.
+  # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
+  # would use up the sender's allowance of ICMP messages.
   chain unanswered {
-    ip daddr . meta l4proto . th dport @reject reject
+    ct state established,related return
+    ip daddr . meta l4proto . th dport @refused reject
     ip daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
+    fib daddr type local meta l4proto . th dport @refusedports reject
   }
-  chain input {
-    type filter hook input priority filter; policy accept;
-    meta l4proto . th dport @rejectports ct state new reject
-    ip daddr . meta l4proto . th dport @reject ct state new reject
-  }
-  chain forward {
-    type filter hook forward priority filter; policy accept;
+  chain refuse-incoming {
+    type filter hook prerouting priority filter; policy accept;
     jump unanswered
   }
-  chain filter-output {
+  chain refuse-outgoing {
     type filter hook output priority filter; policy accept;
     jump unanswered
-    fib daddr type local meta l4proto . th dport @rejectports ct state new reject
   }
 }`;
 }

@@ -11,7 +11,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
-export type Collection = 'services' | 'nodeports' | 'reject' | 'rejectports' | 'hairpin' | 'elsewhere';
+export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere';
 
 /** What one Service asks of the table. */
 export interface Fragment {
@@ -137,12 +137,12 @@ function waysIn(service: Service, port: ServicePort): { cluster: string[]; exter
 
 function lead(fragment: Fragment, address: string, protocol: string, port: number, chain: string | undefined): void {
   const key = `${address} . ${protocol} . ${port}`;
-  if (chain === undefined) add(fragment, 'reject', key, '');
+  if (chain === undefined) add(fragment, 'refused', key, '');
   else add(fragment, 'services', key, `goto ${chain}`);
 }
 
 function leadNodePort(fragment: Fragment, protocol: string, port: number, chain: string | undefined): void {
-  if (chain === undefined) add(fragment, 'rejectports', `${protocol} . ${port}`, '');
+  if (chain === undefined) add(fragment, 'refusedports', `${protocol} . ${port}`, '');
   else add(fragment, 'nodeports', `${protocol} . ${port}`, `goto ${chain}`);
 }
 

@@ -43,6 +43,7 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
   let whole = true;
+  let failure: unknown;
 
   slices.addIndex('service', (slice) => {
     const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
@@ -98,6 +99,7 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
       await run(input.nft, ['-f', '-'], { input: script });
       whole = false;
     } catch (error) {
+      failure = error;
       log.error('the rules could not be written; all of them are written again', { error });
       whole = true;
       schedule(RETRY_FAILURE_MS);
@@ -113,14 +115,16 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
       }
     }),
   ];
-  clearTimeout(timer);
-  timer = undefined;
-  await (working = working.then(write));
-  if (whole) throw new Error('the rules for services could not be written; the log says why');
   const stop = (): void => {
     for (const each of stops) each();
     clearTimeout(timer);
   };
+  await (working = working.then(write));
+  if (whole) {
+    stop();
+    ports.close();
+    throw failure;
+  }
   if (signal.aborted) stop();
   else signal.addEventListener('abort', stop, { once: true });
   return {

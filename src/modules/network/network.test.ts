@@ -1,0 +1,265 @@
+/**
+ * The network as packets see it: a namespace that plays the machine, three that play pods, joined by the CNI plugin, with real servers in
+ * them. The file runs itself inside the first namespace; the machine's own network is not touched.
+ */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import { run, runAny } from '../../base/sys/run.ts';
+import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { memoryCache } from './memory-cache.ts';
+import { bridgeOf, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { startSync } from './sync.ts';
+
+const INSIDE = process.env.LLMOS_TEST_NAMESPACE;
+const PLUGINS = ['/usr/lib/cni', '/opt/cni/bin'].find((folder) => existsSync(join(folder, 'bridge')));
+const POSSIBLE = process.getuid?.() === 0 && PLUGINS !== undefined && existsSync('/usr/sbin/nft');
+
+if (INSIDE === undefined) {
+  test('the network in namespaces', { skip: POSSIBLE ? false : 'needs root, nft and the CNI plugins' }, async () => {
+    const host = `lln${process.pid}`;
+    const names = [host, `${host}a`, `${host}b`, `${host}c`];
+    try {
+      for (const name of names) await run('ip', ['netns', 'add', name]);
+      const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 60_000 });
+      if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
+      assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
+    } finally {
+      for (const name of names) await runAny('ip', ['netns', 'del', name]);
+    }
+  });
+} else inside(INSIDE);
+
+function inside(host: string): void {
+  const pods = ['a', 'b', 'c'].map((letter) => ({ name: `${host}${letter}`, address: '', server: undefined as ChildProcess | undefined }));
+  const services = memoryCache<Service>();
+  const slices = memoryCache<EndpointSlice>();
+  const events: string[] = [];
+  const stop = new AbortController();
+  const network = { podCidr: '10.61.0.0/16', serviceCidr: '10.62.0.0/16', gatewayIp: '10.61.0.1', dnsServiceIp: '10.62.0.10', apiServiceIp: '10.62.0.1', loadBalancerCidr: '10.63.0.0/24', clusterDomain: 'cluster.local' };
+  let facts: NetworkFacts;
+  let folder: string;
+  let emptyMachine: string;
+  let sync: Awaited<ReturnType<typeof startSync>>;
+
+  before(async () => {
+    await run('ip', ['link', 'set', 'lo', 'up']);
+    folder = await mkdtemp(join(tmpdir(), 'llmos-network-'));
+    facts = { instance: 'llt', runFolder: folder, network, cni: { confFolder: join(folder, 'net.d'), binFolders: [PLUGINS as string] }, programs: {} };
+    emptyMachine = await machine();
+    const { seesBridged } = await setUpPodNetwork(facts);
+    for (const pod of pods) {
+      pod.address = await plugIn(facts, pod.name, 'ADD');
+      pod.server = serve(pod.name);
+    }
+    await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
+    sync = await startSync({
+      services, slices, nft: 'nft', log: silentLog, signal: stop.signal, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
+      facts: { nodeName: 'n1', ...network, table: 'llt', bridge: bridgeOf(facts), seesBridged },
+    });
+  });
+  after(async () => {
+    for (const pod of pods) pod.server?.kill('SIGKILL');
+    await removePodNetwork(facts);
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  test('pods have addresses of the range, and reach each other', async () => {
+    assert.deepEqual(pods.map((pod) => pod.address), ['10.61.0.2', '10.61.0.3', '10.61.0.4']);
+    assert.equal(await ask(`${pods[1]?.address}:80`, pods[0]?.name), pods[1]?.name);
+  });
+
+  test('a cluster IP answers in turn, from the machine and from pods', async () => {
+    services.set(service('web', { clusterIP: '10.62.0.20' }));
+    slices.set(slice('web', pods.map((pod) => pod.address)));
+    await settled();
+    const fromMachine = [];
+    for (let i = 0; i < 30; i++) fromMachine.push(await ask('10.62.0.20:80'));
+    assert.deepEqual(count(fromMachine), Object.fromEntries(pods.map((pod) => [pod.name, 10])));
+    for (let i = 0; i < 3; i++) assert.equal(fromMachine[i], fromMachine[i + 3]);
+    const fromPod = [];
+    for (let i = 0; i < 9; i++) fromPod.push(await ask('10.62.0.20:80', pods[0]?.name));
+    assert.deepEqual(count(fromPod), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
+  });
+
+  test('a changed endpoint is used at once', async () => {
+    slices.set(slice('web', pods.slice(0, 1).map((pod) => pod.address)));
+    const started = performance.now();
+    await settled();
+    assert.ok(performance.now() - started < 250, `took ${performance.now() - started} ms`);
+    for (let i = 0; i < 4; i++) assert.equal(await ask('10.62.0.20:80'), pods[0]?.name);
+  });
+
+  test('a pod reaches itself by its service', async () => {
+    assert.equal(await ask('10.62.0.20:80', pods[0]?.name), pods[0]?.name);
+  });
+
+  test('without endpoints, and for unknown addresses of the range, the connection is refused', async () => {
+    slices.remove('default/web-1');
+    await settled();
+    for (const address of ['10.62.0.20:80', '10.62.0.77:80', '10.63.0.9:80']) {
+      assert.equal(await ask(address), 'ECONNREFUSED', address);
+      assert.equal(await ask(address, pods[0]?.name), 'ECONNREFUSED', `${address} from a pod`);
+    }
+    slices.set(slice('web', pods.map((pod) => pod.address)));
+  });
+
+  test('a node port answers on the addresses of the machine', async () => {
+    services.set(service('web', { type: 'NodePort', clusterIP: '10.62.0.20', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] }));
+    await settled();
+    const answers = [];
+    for (let i = 0; i < 3; i++) answers.push(await ask('127.0.0.1:30080'), await ask('10.61.0.1:30080'), await ask('10.61.0.1:30080', pods[2]?.name));
+    assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
+  });
+
+  test('a load balancer answers on its address and on 127.0.0.1', async () => {
+    services.set(balanced('lb', '10.62.0.21', 8081, '10.63.0.1'));
+    slices.set(slice('lb', pods.map((pod) => pod.address)));
+    await settled();
+    const answers = [];
+    for (let i = 0; i < 3; i++) answers.push(await ask('127.0.0.1:8081'), await ask('10.63.0.1:8081'), await ask('10.63.0.1:8081', pods[0]?.name));
+    assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
+  });
+
+  test('pods do not reach what listens on 127.0.0.1', async () => {
+    const secret = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nsecret')).listen(7777, '127.0.0.1');
+    await once(secret, 'listening');
+    await run('ip', ['netns', 'exec', String(pods[0]?.name), 'sh', '-c', 'ip link set lo down; ip addr flush dev lo; ip route add 127.0.0.0/8 via 10.61.0.1; sysctl -qw net.ipv4.conf.eth0.route_localnet=1']);
+    try {
+      assert.notEqual(await ask('127.0.0.1:7777', pods[0]?.name), 'secret');
+    } finally {
+      await run('ip', ['netns', 'exec', String(pods[0]?.name), 'sh', '-c', 'ip route del 127.0.0.0/8; ip link set lo up']);
+      secret.close();
+    }
+  });
+
+  test('a port that a program of the machine has is left to it, and said so', async () => {
+    const program = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nmine')).listen(8082, '0.0.0.0');
+    await once(program, 'listening');
+    services.set(balanced('taken', '10.62.0.22', 8082, '10.63.0.2'));
+    slices.set(slice('taken', pods.map((pod) => pod.address)));
+    await settled();
+    assert.equal(await ask('127.0.0.1:8082'), 'mine');
+    assert.ok((await ask('10.63.0.2:8082')).startsWith(host));
+    assert.match(events.join('\n'), /PortInUse: 127\.0\.0\.1:8082\/tcp is not used for this service: another program of this machine uses it/);
+    program.close();
+  });
+
+  test('session affinity keeps a client with its endpoint', async () => {
+    services.set(service('sticky', { clusterIP: '10.62.0.23', sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }));
+    slices.set(slice('sticky', pods.map((pod) => pod.address)));
+    await settled();
+    for (const from of [undefined, pods[0]?.name, pods[1]?.name]) {
+      const answers = [];
+      for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
+      assert.equal(new Set(answers).size, 1, `${from} was answered by ${answers.join()}`);
+    }
+  });
+
+  test('foreign rules stay, and a second instance does not disturb the first', async () => {
+    await run('nft', ['-f', '-'], { input: 'table ip foreign {\n chain c {\n ip daddr 192.0.2.1 drop\n }\n}\n' });
+    const other: NetworkFacts = { ...facts, instance: 'llu', runFolder: join(folder, 'u'), cni: { ...facts.cni, confFolder: join(folder, 'u', 'net.d') }, network: { ...network, podCidr: '10.71.0.0/16', gatewayIp: '10.71.0.1', serviceCidr: '10.72.0.0/16', loadBalancerCidr: '10.73.0.0/24' } };
+    const between = await machine();
+    await setUpPodNetwork(other);
+    await assert.rejects(setUpPodNetwork({ ...other, instance: 'llv' }), /overlaps/);
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    await removePodNetwork(other);
+    await rm(join(folder, 'u'), { recursive: true, force: true });
+    assert.equal(await machine(), between);
+    await run('nft', ['delete', 'table', 'ip', 'foreign']);
+    assert.ok((await ask('10.62.0.20:80', pods[1]?.name)).startsWith(host));
+  });
+
+  test('a restart takes over, a stop leaves the rules, a removal leaves nothing', async () => {
+    stop.abort('stop');
+    await sync.settled();
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    await setUpPodNetwork(facts);
+    const again = new AbortController();
+    const second = await startSync({ services, slices, nft: 'nft', log: silentLog, signal: again.signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, table: 'llt', bridge: bridgeOf(facts), seesBridged: true } });
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    again.abort('down');
+    await second.settled();
+    for (const pod of pods) pod.server?.kill('SIGKILL');
+    await removePodNetwork(facts);
+    assert.equal(await machine(), emptyMachine);
+    await removePodNetwork(facts);
+  });
+
+  /** Waits until the rules of the last change are written. */
+  async function settled(): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+}
+
+function service(name: string, spec: ServiceSpec): Service {
+  return { metadata: { name, namespace: 'default' }, spec: { clusterIPs: [spec.clusterIP ?? ''], ports: [{ port: 80, protocol: 'TCP' }], ...spec } };
+}
+
+function balanced(name: string, clusterIP: string, port: number, ip: string): Service {
+  return { ...service(name, { type: 'LoadBalancer', clusterIP, ports: [{ port, protocol: 'TCP' }] }), status: { loadBalancer: { ingress: [{ ip }] } } };
+}
+
+function slice(name: string, addresses: readonly string[]): EndpointSlice {
+  return {
+    metadata: { name: `${name}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4' as EndpointSlice['addressType'],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'n1' })), ports: [{ name: '', port: 80, protocol: 'TCP' }],
+  };
+}
+
+/** Joins a namespace to the pod network as the node agent does; gives its address. */
+async function plugIn(facts: NetworkFacts, pod: string, command: 'ADD' | 'DEL'): Promise<string> {
+  const list = JSON.parse(await readFile(join(facts.cni.confFolder, `10-${facts.instance}.conflist`), 'utf8')) as { name: string; cniVersion: string; plugins: object[] };
+  const env = { ...process.env, CNI_COMMAND: command, CNI_CONTAINERID: pod, CNI_NETNS: `/var/run/netns/${pod}`, CNI_IFNAME: 'eth0', CNI_PATH: facts.cni.binFolders.join(':') };
+  const answer = await run(join(facts.cni.binFolders[0] ?? '', 'bridge'), [], { env, input: JSON.stringify({ name: list.name, cniVersion: list.cniVersion, ...list.plugins[0] }) });
+  return command === 'ADD' ? ((JSON.parse(answer) as { ips: { address: string }[] }).ips[0]?.address.split('/')[0] ?? '') : '';
+}
+
+function serve(pod: string): ChildProcess {
+  const script = `require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end(${JSON.stringify(pod)})).listen(80, () => console.log('up')); process.stdin.resume().on('end', () => process.exit())`;
+  return spawn('ip', ['netns', 'exec', pod, process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+/** The body that the address answers with, or the code of the error; asked from a pod, or from the machine itself. */
+async function ask(address: string, from?: string): Promise<string> {
+  const [host = '', port = ''] = address.split(':');
+  if (from !== undefined) {
+    const script = `(${String(request)})(${JSON.stringify(host)}, ${port}, require('node:net').connect).then((text) => process.stdout.write(text))`;
+    return run('ip', ['netns', 'exec', from, process.execPath, '-e', script]);
+  }
+  return request(host, Number(port), connect);
+}
+
+function request(host: string, port: number, open: typeof connect): Promise<string> {
+  return new Promise((resolve) => {
+    let text = '';
+    const socket = open({ host, port, timeout: 2_000 }, () => void socket.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n'));
+    socket.on('data', (chunk) => (text += String(chunk)));
+    socket.on('timeout', () => { socket.destroy(); resolve('timeout'); });
+    socket.on('error', (error) => resolve((error as NodeJS.ErrnoException).code ?? 'error'));
+    socket.on('close', () => resolve(text.split('\r\n\r\n').slice(1).join('').replaceAll(/^[0-9a-f]+\r\n|\r\n.*$/gs, '')));
+  });
+}
+
+function count(answers: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const each of answers) counts[each] = (counts[each] ?? 0) + 1;
+  return Object.fromEntries(Object.entries(counts).sort());
+}
+
+/** All that the network of the machine consists of, as text. */
+async function machine(): Promise<string> {
+  const texts = [await run('nft', ['list', 'ruleset'])];
+  for (const what of ['link', 'route', 'addr']) texts.push(await run('ip', [what, 'show']));
+  texts.push(await run('ip', ['route', 'show', 'table', 'all']), await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'));
+  return texts.join('\n').replaceAll(/ (state|qlen|group|mode|default|expires) \S+/g, '');
+}
+

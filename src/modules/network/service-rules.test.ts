@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { createRuleset } from './ruleset.ts';
+import { fragmentFor } from './service-rules.ts';
+
+const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
+const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };
+
+function service(spec: ServiceSpec, ingress?: string): Service {
+  const status = ingress === undefined ? undefined : { loadBalancer: { ingress: [{ ip: ingress }] } };
+  return { metadata: { name: 'web', namespace: 'shop' }, spec: { clusterIP: '10.2.0.9', clusterIPs: ['10.2.0.9'], ports: [{ port: 80, protocol: 'TCP' }], ...spec }, status };
+}
+
+function slice(addresses: readonly (string | Endpoint)[], port = 8080, name = ''): EndpointSlice {
+  const endpoints = addresses.map((each) => (typeof each === 'string' ? { addresses: [each], conditions: { ready: true }, nodeName: 'n1' } : each));
+  return { metadata: { name: 'web-1', namespace: 'shop' }, addressType: 'IPv4' as EndpointSlice['addressType'], endpoints, ports: [{ name, port, protocol: 'TCP' }] };
+}
+
+function plain(fragment: ReturnType<typeof fragmentFor>): { chains: object; elements: object } {
+  return { chains: Object.fromEntries(fragment.chains), elements: Object.fromEntries([...fragment.elements].map(([name, map]) => [name, Object.fromEntries(map)])) };
+}
+
+const ROUND = 'meta l4proto tcp dnat ip to numgen inc mod 2 map { 0 : 10.1.0.2 . 8080, 1 : 10.1.0.3 . 8080 }';
+const HAIRPIN = { '10.1.0.2 . 10.1.0.2': '', '10.1.0.3 . 10.1.0.3': '' };
+
+const CASES: { name: string; service: Service; slices: EndpointSlice[]; chains: object; elements: object }[] = [
+  {
+    name: 'a cluster IP counts through its endpoints, in an order of its own',
+    service: service({}), slices: [slice(['10.1.0.3', '10.1.0.2'])],
+    chains: { 'svc/shop/web/tcp/80': [ROUND] },
+    elements: { services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80' }, hairpin: HAIRPIN },
+  },
+  { name: 'without endpoints it rejects', service: service({}), slices: [], chains: {}, elements: { refused: { '10.2.0.9 . tcp . 80': '' } } },
+  { name: 'headless has no rules', service: service({ clusterIP: 'None' }), slices: [slice(['10.1.0.2'])], chains: {}, elements: {} },
+  {
+    name: 'not ready is left out',
+    service: service({}), slices: [slice([{ addresses: ['10.1.0.4'], conditions: { ready: false } }, '10.1.0.2'])],
+    chains: { 'svc/shop/web/tcp/80': ['meta l4proto tcp dnat ip to 10.1.0.2:8080'] },
+    elements: { services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80' }, hairpin: { '10.1.0.2 . 10.1.0.2': '' } },
+  },
+  {
+    name: 'one that terminates serves while no other is ready',
+    service: service({}), slices: [slice([{ addresses: ['10.1.0.4'], conditions: { ready: false, serving: true, terminating: true } }])],
+    chains: { 'svc/shop/web/tcp/80': ['meta l4proto tcp dnat ip to 10.1.0.4:8080'] },
+    elements: { services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80' }, hairpin: { '10.1.0.4 . 10.1.0.4': '' } },
+  },
+  {
+    name: 'a load balancer has node port and address',
+    service: service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }], loadBalancerSourceRanges: ['192.0.2.0/24'] }, '10.3.0.1'), slices: [slice(['10.1.0.2', '10.1.0.3'])],
+    chains: { 'svc/shop/web/tcp/80': [ROUND], 'lb/shop/web/tcp/80': ['ip saddr { 192.0.2.0/24, 127.0.0.0/8, 10.1.0.1/32 } goto svc/shop/web/tcp/80', 'drop'] },
+    elements: {
+      hairpin: HAIRPIN, services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80', '10.3.0.1 . tcp . 80': 'goto lb/shop/web/tcp/80' },
+      nodeports: { 'tcp . 30080': 'goto svc/shop/web/tcp/80' },
+    },
+  },
+  {
+    name: 'a Local policy drops where no endpoint is local',
+    service: service({ internalTrafficPolicy: 'Local' }), slices: [slice([{ addresses: ['198.51.100.7'] }])],
+    chains: { 'svc/shop/web/tcp/80': ['drop'] },
+    elements: { services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80' }, hairpin: { '198.51.100.7 . 198.51.100.7': '' }, elsewhere: { '198.51.100.7': '' } },
+  },
+];
+
+for (const each of CASES) {
+  test(`rules: ${each.name}`, () => {
+    assert.deepEqual(plain(fragmentFor(each.service, each.slices, FACTS)), { chains: each.chains, elements: each.elements });
+  });
+}
+
+test('rules: ports are found by name', () => {
+  const named = service({ ports: [{ name: 'web', port: 80, targetPort: 'http', protocol: 'TCP' }, { name: 'admin', port: 81, protocol: 'TCP' }] });
+  const fragment = fragmentFor(named, [slice(['10.1.0.2'], 8080, 'web'), slice(['10.1.0.2'], 9090, 'admin')], FACTS);
+  assert.deepEqual([...fragment.chains.values()].flat(), ['meta l4proto tcp dnat ip to 10.1.0.2:8080', 'meta l4proto tcp dnat ip to 10.1.0.2:9090']);
+});
+
+test('a change of endpoints rewrites one chain', () => {
+  const ruleset = createRuleset(TABLE);
+  ruleset.change(new Map([['shop/web', fragmentFor(service({}), [slice(['10.1.0.2'])], FACTS)]]));
+  const script = ruleset.change(new Map([['shop/web', fragmentFor(service({}), [slice(['10.1.0.2', '10.1.0.3'])], FACTS)]]));
+  assert.equal(script, `flush chain ip t svc/shop/web/tcp/80\nadd rule ip t svc/shop/web/tcp/80 ${ROUND}\nadd element ip t hairpin { 10.1.0.3 . 10.1.0.3 }\n`);
+  assert.equal(ruleset.change(new Map([['shop/web', fragmentFor(service({}), [slice(['10.1.0.2', '10.1.0.3'])], FACTS)]])), '');
+});
+
+test('the last owner of an element takes it away', () => {
+  const ruleset = createRuleset(TABLE);
+  const fragment = fragmentFor(service({}), [slice(['10.1.0.2'])], FACTS);
+  const other = fragmentFor({ ...service({ clusterIP: '10.2.0.8', clusterIPs: ['10.2.0.8'] }), metadata: { name: 'api', namespace: 'shop' } }, [slice(['10.1.0.2'])], FACTS);
+  ruleset.change(new Map([['a', fragment], ['b', other]]));
+  assert.doesNotMatch(ruleset.change(new Map([['a', undefined]])), /hairpin/);
+  const last = ruleset.change(new Map([['b', undefined]]));
+  assert.match(last, /delete element ip t hairpin \{ 10\.1\.0\.2 \. 10\.1\.0\.2 \}/);
+  assert.match(last, /delete chain ip t svc\/shop\/api\/tcp\/80/);
+  assert.deepEqual(ruleset.size(), { chains: 0, elements: 0 });
+});
