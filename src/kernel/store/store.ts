@@ -153,7 +153,7 @@ export interface Store {
   watch(prefix: string, options: WatchOptions, sink: WatchSink): Watch;
   /** Forgets the history before a revision (default: the newest), in small steps. What lives stays. */
   compact(toRevision?: number): Promise<void>;
-  /** Writes a whole copy, mode 0600, while work goes on. To restore, open a folder that holds it as `store.db`. */
+  /** Writes a whole copy, mode 0600, while work goes on. `restoreBackup` brings it back. */
   backup(path: string): Promise<void>;
   readonly snapshots: Snapshots;
   stats(): StoreStats;
