@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Container, PodSpec } from './generated/core-v1.ts';
+import { podRequests } from './pod-requests.ts';
+
+const container = (cpu: string | undefined, memory?: string, more: Partial<Container> = {}): Container =>
+  ({ name: 'c', resources: { requests: { ...(cpu ? { cpu } : {}), ...(memory ? { memory } : {}) } }, ...more });
+
+test('the effective requests of a pod', () => {
+  const table: [string, Omit<PodSpec, 'containers'> & { containers?: Container[] }, number, number][] = [
+    ['containers add up', { containers: [container('100m', '1Ki'), container('200m', '1Ki')] }, 300, 2048],
+    ['an init container counts alone', { containers: [container('100m')], initContainers: [container('500m')] }, 500, 0],
+    ['a sidecar runs along', { containers: [container('100m')], initContainers: [container('50m', '1Ki', { restartPolicy: 'Always' }), container('200m')] }, 250, 1024],
+    ['a sidecar after an init container does not', { containers: [container('100m')], initContainers: [container('200m'), container('50m', undefined, { restartPolicy: 'Always' })] }, 200, 0],
+    ['overhead comes on top', { containers: [container('100m')], overhead: { cpu: '10m', memory: '1Ki' } }, 110, 1024],
+    ['the pod level wins', { containers: [container('100m', '1Ki')], resources: { requests: { cpu: '1' } } }, 1000, 1024],
+  ];
+  for (const [name, spec, cpuMillis, memoryBytes] of table) {
+    const requests = podRequests({ metadata: {}, spec: { containers: [], ...spec } });
+    assert.deepEqual([requests.cpuMillis, requests.memoryBytes], [cpuMillis, memoryBytes], name);
+  }
+});
+
+test('extended resources are counted, and what is unset has a stand-in for scoring', () => {
+  const pod = { metadata: {}, spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': '2' } } }, { name: 'd' }] } };
+  assert.deepEqual(podRequests(pod).others, { 'example.com/gpu': 2 });
+  assert.equal(podRequests(pod, { cpuMillis: 100, memoryBytes: 7 }).cpuMillis, 200);
+  assert.equal(podRequests(pod, { cpuMillis: 100, memoryBytes: 7 }).memoryBytes, 14);
+});

@@ -1,0 +1,21 @@
+/** Changes of the cluster that may let a waiting pod go (upstream: framework.ClusterEvent with queueing hints). */
+import type { NodeInfo } from './node-info.ts';
+import type { PodInfo } from './pod-info.ts';
+
+export type ClusterEvent =
+  | { type: 'node-added'; node: NodeInfo }
+  | { type: 'node-changed'; node: NodeInfo; changed: NodeChange }
+  | { type: 'pod-placed' | 'pod-removed' | 'pod-relabelled'; pod: PodInfo }
+  | { type: 'pod-shrunk'; pod: PodInfo }
+  | { type: 'namespace-changed'; name: string };
+
+export interface NodeChange {
+  labels: boolean;
+  /** Taints or the unschedulable mark. */
+  taints: boolean;
+  allocatable: boolean;
+}
+
+export function isNodeEvent(event: ClusterEvent): event is Extract<ClusterEvent, { node: NodeInfo }> {
+  return event.type === 'node-added' || event.type === 'node-changed';
+}

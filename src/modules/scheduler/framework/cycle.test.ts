@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node, Pod } from '../../../api/generated/core-v1.ts';
+import { createProfile, type ProfileOptions } from '../profile.ts';
+import { enoughNodes } from './cycle.ts';
+import { decide, node, pod } from './fixtures.ts';
+
+const zone = (name: string): Record<string, string> => ({ 'topology.kubernetes.io/zone': name });
+const preemption = (rest: string): string => ` preemption: ${rest}`;
+
+test('why a pod fits no node, in the words of upstream', () => {
+  const tainted = node('n', { spec: { taints: [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' }] } });
+  const table: [string, Node[], Pod[], Pod, string][] = [
+    ['no nodes', [], [], pod('p'), 'no nodes available to schedule pods'],
+    ['cpu', [node('n', { cpu: '1' })], [pod('x', { cpu: '800m', node: 'n' })], pod('p', { cpu: '500m' }), `0/1 nodes are available: 1 Insufficient cpu.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
+    ['cpu and memory', [node('n', { cpu: '1', memory: '1Gi' })], [], pod('p', { cpu: '5', memory: '5Gi' }), `0/1 nodes are available: 1 Insufficient cpu, 1 Insufficient memory.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
+    ['extended', [node('n')], [], pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': '1' } } }] } }), `0/1 nodes are available: 1 Insufficient example.com/gpu.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
+    ['count', [node('n', { pods: '1' })], [pod('x', { node: 'n' })], pod('p'), `0/1 nodes are available: 1 Too many pods.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
+    ['taint', [tainted], [], pod('p'), `0/1 nodes are available: 1 node(s) had untolerated taint {gpu: yes}.${preemption('0/1 nodes are available: 1 Preemption is not helpful for scheduling.')}`],
+    ['cordoned and selector', [node('a', { spec: { unschedulable: true } }), node('b')], [], pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), `0/2 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, 1 node(s) were unschedulable.${preemption('0/2 nodes are available: 2 Preemption is not helpful for scheduling.')}`],
+    ['ports', [node('n')], [pod('x', { node: 'n', spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 80 }] }] } })], pod('p', { spec: { containers: [{ name: 'c', ports: [{ containerPort: 8080, hostPort: 80, hostIP: '127.0.0.1' }] }] } }), `0/1 nodes are available: 1 node(s) didn't have free ports for the requested pod ports.${preemption('0/1 nodes are available: 1 No preemption victims found for incoming pod.')}`],
+  ];
+  for (const [name, nodes, placed, wanted, message] of table) {
+    const decision = decide(nodes, placed, wanted);
+    assert.equal(decision.node, undefined, name);
+    assert.equal(decision.message, message, name);
+  }
+});
+
+test('where a pod goes', () => {
+  const app = { labels: { app: 'web' } };
+  const antiAffinity = (topologyKey: string) => ({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app: 'web' } } }] } } });
+  const affinity = (topologyKey: string) => ({ affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey, labelSelector: { matchLabels: { app: 'web' } } }] } } });
+  const spread = (whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway') => ({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable, labelSelector: { matchLabels: { app: 'web' } } }] });
+  const soft = node('soft', { spec: { taints: [{ key: 'k', effect: 'PreferNoSchedule' }] } });
+  const hard = node('hard', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } });
+  const table: [string, Node[], Pod[], Pod, string | undefined, ProfileOptions?][] = [
+    ['the emptier node', [node('a'), node('b')], [pod('x', { cpu: '2', memory: '4Gi', node: 'a' })], pod('p', { cpu: '1', memory: '1Gi' }), 'b'],
+    ['the fuller node, when packing', [node('a'), node('b')], [pod('x', { cpu: '2', memory: '4Gi', node: 'b' })], pod('p', { cpu: '1', memory: '1Gi' }), 'b', { scoring: { type: 'MostAllocated' } }],
+    ['by a shape', [node('a'), node('b')], [pod('x', { cpu: '2', memory: '4Gi', node: 'b' })], pod('p', { cpu: '1', memory: '2Gi' }), 'b', { scoring: { type: 'RequestedToCapacityRatio', shape: [{ utilization: 0, score: 0 }, { utilization: 100, score: 10 }] } }],
+    ['by selector', [node('a'), node('b', { labels: { disk: 'ssd' } })], [], pod('p', { spec: { nodeSelector: { disk: 'ssd' } } }), 'b'],
+    ['by affinity field', [node('a'), node('b')], [], pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b'] }] }] } } } } }), 'b'],
+    ['by Gt', [node('a', { labels: { gen: '3' } }), node('b', { labels: { gen: '7' } })], [], pod('p', { spec: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'gen', operator: 'Gt', values: ['5'] }] }] } } } } }), 'b'],
+    ['by preference', [node('a'), node('b', { labels: { disk: 'ssd' } })], [], pod('p', { spec: { affinity: { nodeAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [{ weight: 1, preference: { matchExpressions: [{ key: 'disk', operator: 'Exists' }] } }] } } } }), 'b'],
+    ['away from a soft taint', [soft, node('b')], [], pod('p'), 'b'],
+    ['to a tolerated taint', [hard], [], pod('p', { spec: { tolerations: [{ key: 'k', operator: 'Equal', value: 'v', effect: 'NoSchedule' }] } }), 'hard'],
+    ['to a cordoned node, tolerated', [node('a', { spec: { unschedulable: true } })], [], pod('p', { spec: { tolerations: [{ operator: 'Exists' }] } }), 'a'],
+    ['away from its like', [node('a'), node('b')], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: antiAffinity('kubernetes.io/hostname') }), 'b'],
+    ['away from those that refuse it', [node('a'), node('b')], [pod('x', { node: 'a', ...app, spec: { ...antiAffinity('kubernetes.io/hostname'), nodeName: 'a' } })], pod('p', app), 'b'],
+    ['away by zone', [node('a', { labels: zone('z') }), node('b', { labels: zone('z') })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: antiAffinity('topology.kubernetes.io/zone') }), undefined],
+    ['near its friends', [node('a'), node('b', { cpu: '2' })], [pod('x', { node: 'b', ...app })], pod('p', { spec: affinity('kubernetes.io/hostname') }), 'b'],
+    ['the first friend of itself', [node('a')], [], pod('p', { ...app, spec: affinity('kubernetes.io/hostname') }), 'a'],
+    ['no friends', [node('a')], [], pod('p', { spec: affinity('kubernetes.io/hostname') }), undefined],
+    ['other namespaces are not friends', [node('a')], [pod('x', { node: 'a', ...app, namespace: 'other' })], pod('p', { spec: affinity('kubernetes.io/hostname') }), undefined],
+    ['spread by force', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), cpu: '1' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, cpu: '500m', spec: { containers: [], ...spread('DoNotSchedule') } }), 'b'],
+    ['spread by force, full', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), pods: '0' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: spread('DoNotSchedule') }), undefined],
+    ['spread if possible', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), pods: '0' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: spread('ScheduleAnyway') }), 'a'],
+    ['replicas spread over nodes by default', [node('a', { cpu: '64', memory: '64Gi' }), node('b', { cpu: '32', memory: '32Gi' })], [pod('x', { node: 'a', owner: 'r' })], pod('p', { owner: 'r' }), 'b'],
+    ['where the image is', [node('a'), node('b', { images: [{ names: ['web:latest'], sizeBytes: 900 * 2 ** 20 }] })], [], pod('p'), 'b'],
+  ];
+  for (const [name, nodes, placed, wanted, expected, options] of table) {
+    const decision = decide(nodes, placed, wanted, createProfile(options));
+    assert.equal(decision.node?.name, expected, `${name}: ${decision.message}`);
+  }
+});
+
+test('preemption proposes the least harm', () => {
+  const full = (name: string, priority: number, on: string): Pod => pod(name, { cpu: '2', node: on, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], nodeName: on, priority } });
+  const placed = [full('low1', 1, 'a'), full('mid', 50, 'a'), full('low2', 1, 'b'), full('high', 1000, 'b')];
+  const wanted = pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], priority: 100 } });
+  const decision = decide([node('a', { cpu: '4' }), node('b', { cpu: '4' })], placed, wanted);
+  assert.equal(decision.node, undefined);
+  assert.deepEqual(decision.nominated?.victims.map((each) => each.priority), [1], 'only the lowest goes');
+  const none = decide([node('a', { cpu: '4' })], placed.slice(0, 2), pod('p', { cpu: '2', spec: { ...wanted.spec, priority: 1 } }));
+  assert.equal(none.nominated, undefined);
+  assert.match(none.message, /No preemption victims found/);
+});
+
+test('large clusters are sampled', () => {
+  assert.deepEqual([enoughNodes(50, 0), enoughNodes(1000, 0), enoughNodes(5000, 0), enoughNodes(5000, 50), enoughNodes(20_000, 0)], [50, 420, 500, 2500, 1000]);
+});
+
+test('a profile refuses plugins that it does not know', () => {
+  assert.throws(() => createProfile({ disabled: ['NodeFit'] }), /there is no scheduler plugin 'NodeFit'/);
+  assert.equal(decide([node('n', { spec: { unschedulable: true } })], [], pod('p'), createProfile({ disabled: ['NodeUnschedulable'] })).node?.name, 'n');
+});

@@ -1,0 +1,141 @@
+/** The scheduling cycle: one pod, all nodes, synchronous and pure. It finds feasible nodes, scores them and picks the best. */
+import type { Cluster } from './cluster.ts';
+import { fitMessage } from './fit-message.ts';
+import type { NodeInfo } from './node-info.ts';
+import type { NodeTest, PostFilterResult, Profile, Rejection, Scorer } from './plugin.ts';
+import type { PodInfo } from './pod-info.ts';
+
+export interface Decision {
+  /** The chosen node; undefined when none is feasible. */
+  node: NodeInfo | undefined;
+  /** Why not, in upstream's words: `0/1 nodes are available: 1 Insufficient cpu. ...` */
+  message: string;
+  /** The plugins that stood against it: only what they react to can help. */
+  rejectedBy: ReadonlySet<string>;
+  nominated: PostFilterResult['nominated'];
+}
+
+export interface Cycle {
+  schedule(pod: PodInfo): Decision;
+}
+
+/** With fewer nodes than this all are looked at. */
+const FEW_NODES = 100;
+
+/** `random` breaks ties, 0 up to 1. */
+export function createCycle(cluster: Cluster, profile: Profile, random: () => number = Math.random): Cycle {
+  let next = 0; // so that pods start at different nodes when not all are looked at
+  let totals = new Float64Array(128);
+  let scores = new Float64Array(128);
+  const feasible: NodeInfo[] = [];
+
+  const findFeasible = (tests: readonly NodeTest[], only: ReadonlySet<string> | undefined, rejections: Map<NodeInfo, Rejection>): void => {
+    const { nodes } = cluster;
+    const enough = only === undefined ? enoughNodes(nodes.length, profile.percentageOfNodesToScore) : nodes.length;
+    feasible.length = 0;
+    let looked = 0;
+    for (; looked < nodes.length && feasible.length < enough; looked++) {
+      const node = nodes[(next + looked) % nodes.length]!;
+      const why = only?.has(node.name) === false ? OTHER_NODE : reject(tests, node);
+      if (why === undefined) feasible.push(node);
+      else rejections.set(node, why);
+    }
+    next = nodes.length === 0 ? 0 : (next + looked) % nodes.length;
+  };
+
+  const best = (pod: PodInfo): NodeInfo | undefined => {
+    const count = feasible.length;
+    if (count <= 1) return feasible[0];
+    if (totals.length < count) {
+      totals = new Float64Array(2 * count);
+      scores = new Float64Array(2 * count);
+    }
+    totals.fill(0, 0, count);
+    for (const plugin of profile.plugins) {
+      const weight = profile.weights[plugin.name] ?? 1;
+      const scorer = weight === 0 ? undefined : plugin.score?.(pod, cluster, feasible);
+      if (scorer !== undefined) addScores(scorer, weight, feasible, scores, totals);
+    }
+    return feasible[pickHighest(totals, count, random)];
+  };
+
+  return {
+    schedule(pod) {
+      if (cluster.nodes.length === 0) return refused('no nodes available to schedule pods', new Set());
+      const rejections = new Map<NodeInfo, Rejection>();
+      let only: ReadonlySet<string> | undefined;
+      for (const plugin of profile.plugins) {
+        const early = plugin.preFilter?.(pod, cluster);
+        if (early?.rejection !== undefined) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
+        if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
+      }
+      findFeasible(prepare(profile, pod, cluster), only, rejections);
+      const node = best(pod);
+      if (node !== undefined) return { node, message: '', rejectedBy: NOBODY, nominated: undefined };
+      return afterFilter(profile, pod, cluster, rejections);
+    },
+  };
+}
+
+const NOBODY: ReadonlySet<string> = new Set();
+const OTHER_NODE: Rejection = { plugin: 'NodeAffinity', reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"], unresolvable: true };
+
+function afterFilter(profile: Profile, pod: PodInfo, cluster: Cluster, rejections: Map<NodeInfo, Rejection>): Decision {
+  const rejectedBy = new Set<string>();
+  for (const each of rejections.values()) rejectedBy.add(each.plugin);
+  let help: PostFilterResult | undefined;
+  for (const plugin of profile.plugins) {
+    help ??= plugin.postFilter?.({ pod, cluster, rejections, prepare: () => joined(prepare(profile, pod, cluster)) });
+  }
+  return { ...refused(fitMessage(cluster.nodes.length, rejections, help?.message), rejectedBy), nominated: help?.nominated };
+}
+
+function refused(message: string, rejectedBy: ReadonlySet<string>): Decision {
+  return { node: undefined, message, rejectedBy, nominated: undefined };
+}
+
+function prepare(profile: Profile, pod: PodInfo, cluster: Cluster): NodeTest[] {
+  const tests: NodeTest[] = [];
+  for (const plugin of profile.plugins) {
+    const test = plugin.filter?.(pod, cluster);
+    if (test !== undefined) tests.push(test);
+  }
+  return tests;
+}
+
+function reject(tests: readonly NodeTest[], node: NodeInfo): Rejection | undefined {
+  for (let index = 0; index < tests.length; index++) {
+    const why = tests[index]!(node);
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+function joined(tests: readonly NodeTest[]): NodeTest {
+  return (node) => reject(tests, node);
+}
+
+function addScores(scorer: Scorer, weight: number, nodes: readonly NodeInfo[], scores: Float64Array, totals: Float64Array): void {
+  for (let index = 0; index < nodes.length; index++) scores[index] = scorer.score(nodes[index]!);
+  scorer.normalize?.(scores, nodes.length);
+  for (let index = 0; index < nodes.length; index++) totals[index]! += weight * scores[index]!;
+}
+
+function pickHighest(totals: Float64Array, count: number, random: () => number): number {
+  let chosen = 0;
+  let equals = 1;
+  for (let index = 1; index < count; index++) {
+    if (totals[index]! > totals[chosen]!) {
+      chosen = index;
+      equals = 1;
+    } else if (totals[index] === totals[chosen] && random() < 1 / ++equals) chosen = index;
+  }
+  return chosen;
+}
+
+/** How many feasible nodes are enough (upstream: numFeasibleNodesToFind): half of a hundred, a tenth of five thousand. */
+export function enoughNodes(count: number, percentage: number): number {
+  if (count < FEW_NODES || percentage >= 100) return count;
+  const share = percentage > 0 ? percentage : Math.max(5, 50 - Math.floor(count / 125));
+  return Math.max(FEW_NODES, Math.floor((count * share) / 100));
+}

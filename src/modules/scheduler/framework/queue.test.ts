@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createProfile } from '../profile.ts';
+import { Cluster } from './cluster.ts';
+import { node, pod } from './fixtures.ts';
+import { podInfoOf } from './pod-info.ts';
+import { createQueue, type SchedulingQueue } from './queue.ts';
+
+function queueAt(start = 0): { queue: SchedulingQueue; time: { nowMs: number } } {
+  const time = { nowMs: start };
+  const profile = createProfile();
+  return { queue: createQueue({ nowMs: () => time.nowMs, profileOf: () => profile }), time };
+}
+
+const names = (queue: SchedulingQueue): string[] => {
+  const found: string[] = [];
+  for (let each = queue.pop(); each !== undefined; each = queue.pop()) found.push(each.info.name);
+  return found;
+};
+
+test('higher priority first, then first come', () => {
+  const { queue } = queueAt();
+  for (const [name, priority] of [['a', 0], ['b', 10], ['c', 0], ['d', 10]] as const) queue.set(podInfoOf(pod(name, { spec: { priority, containers: [] } })));
+  queue.remove('c');
+  assert.deepEqual(names(queue), ['b', 'd', 'a']);
+});
+
+test('a rejected pod waits for an event that helps, and backs off', () => {
+  const { queue, time } = queueAt(1000);
+  queue.set(podInfoOf(pod('p', { cpu: '2' })));
+  queue.putBack(queue.pop()!, new Set(['NodeResourcesFit']));
+  assert.deepEqual(names(queue), []);
+  const cluster = new Cluster();
+  queue.wake({ type: 'node-added', node: cluster.setNode(node('small', { cpu: '1' })) });
+  queue.wake({ type: 'pod-relabelled', pod: podInfoOf(pod('other')) });
+  assert.equal(queue.sizes.waiting, 1, 'neither has room');
+  queue.wake({ type: 'node-added', node: cluster.setNode(node('big')) });
+  assert.equal(queue.sizes.backoff, 1, 'it backs off for a second');
+  assert.equal(queue.flush(), 2000);
+  time.nowMs = 2000;
+  queue.flush();
+  assert.deepEqual(names(queue), ['p']);
+});
+
+test('a longer wait leaves no back-off, an error backs off at once, and nothing waits forever', () => {
+  const { queue, time } = queueAt(1000);
+  queue.set(podInfoOf(pod('p', { cpu: '2' })));
+  queue.putBack(queue.pop()!, new Set(['NodeResourcesFit']));
+  time.nowMs = 5000;
+  queue.wake({ type: 'pod-removed', pod: podInfoOf(pod('x')) });
+  const again = queue.pop()!;
+  assert.equal(again.attempts, 1);
+  queue.putBack(again, new Set());
+  assert.equal(queue.flush(), 7000, 'two seconds after the second failure');
+  time.nowMs = 7000;
+  queue.flush();
+  queue.putBack(queue.pop()!, new Set(['NodeAffinity']));
+  assert.equal(queue.flush(), 307_000);
+  time.nowMs = 307_000;
+  queue.flush();
+  assert.deepEqual(names(queue), ['p']);
+});
+
+test('gated pods wait for their gates; a changed pod is tried again; a deleted one never', () => {
+  const { queue, time } = queueAt(1000);
+  queue.set(podInfoOf(pod('g', { spec: { containers: [], schedulingGates: [{ name: 'quota' }] } })));
+  assert.deepEqual([names(queue), queue.sizes.gated], [[], 1]);
+  queue.set(podInfoOf(pod('g')));
+  const popped = queue.pop()!;
+  assert.equal(popped.info.name, 'g');
+  queue.putBack(popped, new Set(['NodeAffinity']));
+  time.nowMs = 9000;
+  queue.set(podInfoOf({ ...pod('g'), status: { phase: 'Pending' } }));
+  assert.equal(queue.sizes.waiting, 1, 'our own status write changes nothing');
+  queue.set(podInfoOf(pod('g', { labels: { a: 'b' } })));
+  const second = queue.pop()!;
+  queue.remove('g');
+  queue.putBack(second, new Set());
+  assert.deepEqual(queue.sizes, { active: 0, backoff: 0, waiting: 0, gated: 0 });
+});
