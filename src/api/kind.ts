@@ -29,7 +29,7 @@ export interface Kind<T extends KubeObject = KubeObject> {
   /** What happens to an object between decoding and storing. */
   readonly rules: Rules<T>;
   readonly subresources: Subresources<T>;
-  /** The columns of `kubectl get`; Name comes first. Empty means Name and Age. */
+  /** All columns of `kubectl get`, the name included (see columns.ts); where no column is called Name, one is put first. Empty means Name and Age. */
   readonly columns: readonly Column<T>[];
   /** Fields that a field selector may name beside metadata.name and metadata.namespace, with their value in an object. */
   readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
@@ -57,6 +57,8 @@ export interface Rules<T extends KubeObject> {
   validate?(object: T, old: T | undefined): FieldError[];
   /** As validate, for writes to the status subresource. */
   validateStatus?(object: T, old: T): FieldError[];
+  /** How names look, as texts of what is wrong; default names.ts dns1123SubdomainErrors. */
+  nameErrors?(name: string): string[];
   /** Texts for Warning headers. */
   warnings?(object: T): string[];
   /** Whether metadata.generation is kept; default true. */
@@ -91,6 +93,8 @@ export interface Action<T extends KubeObject> {
   apply(object: T, body: KubeObject): void;
   /** What the client gets back; default is the parent. */
   answers?: 'parent' | 'status';
+  /** The parent is deleted afterwards, with `deleteOptions` of the body (eviction). */
+  deletes?: boolean;
 }
 
 /** One column of a Table (meta/v1 TableColumnDefinition). */

@@ -1,0 +1,23 @@
+/** Lease (coordination.k8s.io/v1). */
+import type { Lease as LeaseType } from '../generated/coordination-v1.ts';
+import { AGE, column, NAME } from '../columns.ts';
+import { invalid, type FieldError } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+
+export type Lease = LeaseType;
+
+export const Lease: Kind<Lease> = defineKind<Lease>({
+  group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', namespaced: true,
+  schema: () => schemaOf('coordination.k8s.io', 'v1', 'Lease'),
+  rules: { generation: false, allowCreateOnUpdate: true, validate: leaseErrors },
+  columns: [NAME, column('Holder', (lease) => lease.spec?.holderIdentity ?? ''), AGE],
+});
+
+function leaseErrors(lease: Lease): FieldError[] {
+  const { leaseDurationSeconds, leaseTransitions } = lease.spec ?? {};
+  const errors: FieldError[] = [];
+  if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) errors.push(invalid('spec.leaseDurationSeconds', leaseDurationSeconds, 'must be greater than 0'));
+  if (leaseTransitions !== undefined && leaseTransitions < 0) errors.push(invalid('spec.leaseTransitions', leaseTransitions, 'must be greater than or equal to 0'));
+  return errors;
+}

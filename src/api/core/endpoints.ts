@@ -1,0 +1,59 @@
+/** Endpoints (core/v1). */
+import { isIP } from 'node:net';
+import type { EndpointAddress, EndpointPort, Endpoints as EndpointsType, EndpointSubset } from '../generated/core-v1.ts';
+import { AGE, column, NAME, showSome } from '../columns.ts';
+import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { dns1123LabelErrors, portNumberErrors } from '../names.ts';
+import { schemaOf } from '../schema/facts.ts';
+
+export type Endpoints = EndpointsType;
+
+export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
+  group: '', version: 'v1', kind: 'Endpoints', plural: 'endpoints', namespaced: true,
+  shortNames: ['ep'],
+  schema: () => schemaOf('', 'v1', 'Endpoints'),
+  rules: {
+    generation: false,
+    allowCreateOnUpdate: true,
+    defaults(endpoints) {
+      for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP';
+    },
+    validate: (endpoints) => (endpoints.subsets ?? []).flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`)),
+    warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+  },
+  columns: [NAME, column('Endpoints', (endpoints) => showSome((endpoints.subsets ?? []).flatMap(showSubset), '<none>')), AGE],
+});
+
+function showSubset(subset: EndpointSubset): string[] {
+  const addresses = subset.addresses ?? [];
+  if ((subset.ports ?? []).length === 0) return addresses.map(({ ip }) => ip);
+  return subset.ports!.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
+}
+
+function subsetErrors(subset: EndpointSubset, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { addresses = [], notReadyAddresses = [], ports = [] } = subset;
+  if (addresses.length === 0 && notReadyAddresses.length === 0) errors.push(required(path, 'must specify `addresses` or `notReadyAddresses`'));
+  addresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.addresses[${index}]`)));
+  notReadyAddresses.forEach((address, index) => errors.push(...addressErrors(address, `${path}.notReadyAddresses[${index}]`)));
+  ports.forEach((port, index) => errors.push(...portErrors(port, `${path}.ports[${index}]`, ports.length > 1)));
+  return errors;
+}
+
+function addressErrors(address: EndpointAddress, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (isIP(address.ip) === 0) errors.push(invalid(`${path}.ip`, address.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+  else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(address.ip)) errors.push(invalid(`${path}.ip`, address.ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
+  if (address.hostname) for (const error of dns1123LabelErrors(address.hostname)) errors.push(invalid(`${path}.hostname`, address.hostname, error));
+  return errors;
+}
+
+function portErrors(port: EndpointPort, path: string, needsName: boolean): FieldError[] {
+  const errors: FieldError[] = [];
+  if (needsName && !port.name) errors.push(required(`${path}.name`));
+  else if (port.name) for (const error of dns1123LabelErrors(port.name)) errors.push(invalid(`${path}.name`, port.name, error));
+  for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
+  if (!['TCP', 'UDP', 'SCTP'].includes(port.protocol ?? 'TCP')) errors.push(notSupported(`${path}.protocol`, port.protocol, ['TCP', 'UDP', 'SCTP']));
+  return errors;
+}

@@ -1,0 +1,69 @@
+/** Event (core/v1). events.k8s.io/v1 serves the same objects in its own words, see ../events/event.ts. */
+import type { Event as EventType } from '../generated/core-v1.ts';
+import { ageOf } from '../age.ts';
+import { column } from '../columns.ts';
+import { invalid, required, type FieldError } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+
+export type Event = EventType;
+
+export const Event: Kind<Event> = defineKind<Event>({
+  group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true,
+  shortNames: ['ev'],
+  schema: () => schemaOf('', 'v1', 'Event'),
+  rules: { generation: false, allowCreateOnUpdate: true, validate: (event) => eventErrors(event) },
+  columns: [
+    column('Last Seen', lastSeen),
+    column('Type', (event) => event.type ?? ''),
+    column('Reason', (event) => event.reason ?? ''),
+    column('Object', showObject),
+    column('Subobject', (event) => event.involvedObject.fieldPath ?? '', { wide: true }),
+    column('Source', showSource, { wide: true }),
+    column('Message', (event) => (event.message ?? '').trim()),
+    column('First Seen', firstSeen, { wide: true }),
+    column('Count', (event) => (event.series ? (event.series.count ?? 0) + 1 : event.count || 1), { wide: true }),
+    column('Name', (event) => event.metadata.name ?? '', { wide: true, format: 'name' }),
+  ],
+  selectableFields: {
+    'involvedObject.kind': (event) => event.involvedObject.kind ?? '',
+    'involvedObject.namespace': (event) => event.involvedObject.namespace ?? '',
+    'involvedObject.name': (event) => event.involvedObject.name ?? '',
+    'involvedObject.uid': (event) => event.involvedObject.uid ?? '',
+    'involvedObject.apiVersion': (event) => event.involvedObject.apiVersion ?? '',
+    'involvedObject.resourceVersion': (event) => event.involvedObject.resourceVersion ?? '',
+    'involvedObject.fieldPath': (event) => event.involvedObject.fieldPath ?? '',
+    reason: (event) => event.reason ?? '',
+    reportingComponent: (event) => event.reportingComponent ?? '',
+    source: (event) => event.source?.component || event.reportingComponent || '',
+    type: (event) => event.type ?? '',
+  },
+});
+
+function firstSeen(event: Event, nowMs: number): string {
+  return ageOf(event.firstTimestamp || event.eventTime, nowMs);
+}
+
+function lastSeen(event: Event, nowMs: number): string {
+  if (event.series) return ageOf(event.series.lastObservedTime, nowMs);
+  return event.lastTimestamp ? ageOf(event.lastTimestamp, nowMs) : firstSeen(event, nowMs);
+}
+
+function showObject({ involvedObject: { kind = '', name } }: Event): string {
+  return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase();
+}
+
+function showSource(event: Event): string {
+  const component = event.source?.component || event.reportingComponent || '';
+  const instance = event.source?.host || event.reportingInstance || '';
+  return instance === '' ? component : `${component}, ${instance}`;
+}
+
+function eventErrors(event: Event): FieldError[] {
+  const errors: FieldError[] = [];
+  const about = event.involvedObject?.namespace ?? '';
+  if (event.involvedObject === undefined) return [required('involvedObject')];
+  const allowed = about === '' ? ['default', 'kube-system'] : [about];
+  if (!allowed.includes(event.metadata.namespace ?? '')) errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
+  return errors;
+}

@@ -1,0 +1,82 @@
+/** EndpointSlice (discovery.k8s.io/v1). */
+import { isIPv4, isIPv6 } from 'node:net';
+import type { Endpoint, EndpointPort, EndpointSlice as EndpointSliceType } from '../generated/discovery-v1.ts';
+import { AGE, column, NAME, showSome } from '../columns.ts';
+import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, portNumberErrors } from '../names.ts';
+import { schemaOf } from '../schema/facts.ts';
+
+export type EndpointSlice = EndpointSliceType;
+
+const MAX_ENDPOINTS = 1000;
+const MAX_PORTS = 20_000;
+const MAX_ADDRESSES = 100;
+const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+
+export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
+  group: 'discovery.k8s.io', version: 'v1', kind: 'EndpointSlice', plural: 'endpointslices', namespaced: true,
+  schema: () => schemaOf('discovery.k8s.io', 'v1', 'EndpointSlice'),
+  rules: {
+    defaults(slice) {
+      for (const port of slice.ports ?? []) {
+        port.name ??= '';
+        port.protocol ??= 'TCP';
+      }
+    },
+    validate: sliceErrors,
+  },
+  columns: [
+    NAME,
+    column('AddressType', (slice) => slice.addressType ?? ''),
+    column('Ports', (slice) => showSome((slice.ports ?? []).map(({ port, name }) => (port != null ? String(port) : name || '*')), '<unset>')),
+    column('Endpoints', (slice) => showSome((slice.endpoints ?? []).flatMap(({ addresses }) => addresses), '<unset>')),
+    AGE,
+  ],
+});
+
+function sliceErrors(slice: EndpointSlice, old: EndpointSlice | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!slice.addressType) errors.push(required('addressType'));
+  else if (!ADDRESS_TYPES.includes(slice.addressType)) errors.push(notSupported('addressType', slice.addressType, ADDRESS_TYPES));
+  else if (old !== undefined && old.addressType !== slice.addressType) errors.push(invalid('addressType', slice.addressType, 'field is immutable'));
+  const { endpoints = [], ports = [] } = slice;
+  if (endpoints.length > MAX_ENDPOINTS) return [...errors, tooMany('endpoints', endpoints.length, MAX_ENDPOINTS)];
+  if (ports.length > MAX_PORTS) return [...errors, tooMany('ports', ports.length, MAX_PORTS)];
+  endpoints.forEach((endpoint, index) => errors.push(...endpointErrors(endpoint, slice.addressType, `endpoints[${index}]`)));
+  const names = new Set<string>();
+  ports.forEach((port, index) => errors.push(...portErrors(port, names, `ports[${index}]`)));
+  return errors;
+}
+
+function endpointErrors(endpoint: Endpoint, addressType: string, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const addresses = endpoint.addresses ?? [];
+  if (addresses.length === 0) errors.push(required(`${path}.addresses`, 'must contain at least 1 address'));
+  if (addresses.length > MAX_ADDRESSES) errors.push(tooMany(`${path}.addresses`, addresses.length, MAX_ADDRESSES));
+  addresses.forEach((address, index) => {
+    const at = `${path}.addresses[${index}]`;
+    if (addressType === 'IPv4' && !isIPv4(address)) errors.push(invalid(at, address, 'must be a valid IPv4 address'));
+    if (addressType === 'IPv6' && !isIPv6(address)) errors.push(invalid(at, address, 'must be a valid IPv6 address'));
+    if (addressType === 'FQDN') for (const error of dns1123SubdomainErrors(address)) errors.push(invalid(at, address, error));
+  });
+  if (endpoint.hostname) for (const error of dns1123LabelErrors(endpoint.hostname)) errors.push(invalid(`${path}.hostname`, endpoint.hostname, error));
+  if (endpoint.nodeName !== undefined) for (const error of dns1123SubdomainErrors(endpoint.nodeName)) errors.push(invalid(`${path}.nodeName`, endpoint.nodeName, error));
+  return errors;
+}
+
+function portErrors(port: EndpointPort, names: Set<string>, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const name = port.name ?? '';
+  if (name !== '') for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.name`, name, error));
+  if (names.has(name)) errors.push(duplicate(`${path}.name`, name));
+  names.add(name);
+  if (port.port != null) for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
+  if (!PROTOCOLS.includes(port.protocol ?? '')) errors.push(notSupported(`${path}.protocol`, port.protocol ?? '', PROTOCOLS));
+  return errors;
+}
+
+function tooMany(path: string, count: number, max: number): FieldError {
+  return { type: 'FieldValueTooMany', field: path, message: `Too many: ${count}: must have at most ${max} items` };
+}
