@@ -38,6 +38,10 @@ export function duplicate(field: string, value: unknown): FieldError {
   return { type: 'FieldValueDuplicate', field, message: `Duplicate value: ${show(value)}` };
 }
 
+export function notFoundField(field: string, value: unknown): FieldError {
+  return { type: 'FieldValueNotFound', field, message: `Not found: ${show(value)}` };
+}
+
 export function tooLong(field: string, maxBytes: number): FieldError {
   return { type: 'FieldValueTooLong', field, message: `Too long: may not be more than ${maxBytes} bytes` };
 }

@@ -35,6 +35,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
   /** Where objects are kept when another group serves the same ones (`events` of events.k8s.io): that group. */
   readonly storageGroup?: string;
+  /** How objects are written there when the two say them differently; both give a new object or their argument. */
+  readonly stored?: { to(object: T): KubeObject; from(stored: KubeObject): T };
   /** Gives the token its type; never set. */
   readonly __type?: T;
 }
@@ -89,8 +91,8 @@ export interface Action<T extends KubeObject> {
   /** The kind of the body, for discovery, for instance `{ group: '', version: 'v1', kind: 'Binding' }`. */
   body: { group: string; version: string; kind: string };
   verbs: readonly ('create' | 'get' | 'update' | 'patch')[];
-  /** Changes `object` (a copy) as `body` asks; throws ApiError. For update and patch the body is the whole object. */
-  apply(object: T, body: KubeObject): void;
+  /** Changes `object` (a copy) as `body` asks; throws ApiError. For update and patch the body is the whole object. `nowMs` is the time of the request. */
+  apply(object: T, body: KubeObject, nowMs?: number): void;
   /** What the client gets back; default is the parent. */
   answers?: 'parent' | 'status';
   /** The parent is deleted afterwards, with `deleteOptions` of the body (eviction). */

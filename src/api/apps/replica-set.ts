@@ -1,0 +1,39 @@
+/** ReplicaSet (apps/v1). */
+import type { ReplicaSet as ReplicaSetType } from '../generated/apps-v1.ts';
+import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
+import { defaultPodTemplate } from '../core/pod-defaults.ts';
+import { required } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+import { nonNegative, workloadErrors } from './workload.ts';
+
+export type ReplicaSet = ReplicaSetType;
+
+export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
+  group: 'apps', version: 'v1', kind: 'ReplicaSet', plural: 'replicasets', namespaced: true,
+  shortNames: ['rs'], categories: ['all'],
+  schema: () => schemaOf('apps', 'v1', 'ReplicaSet'),
+  rules: {
+    defaults({ spec }) {
+      if (spec === undefined) return;
+      spec.replicas ??= 1;
+      if (spec.template !== undefined) defaultPodTemplate(spec.template);
+    },
+    prepareForCreate(set) {
+      set.status = { replicas: 0 };
+    },
+    validate: ({ spec }, old) => (spec === undefined ? [required('spec.selector'), required('spec.template')]
+      : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds)]),
+  },
+  subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
+  columns: [
+    NAME,
+    column('Desired', ({ spec }) => spec?.replicas ?? 0, { type: 'integer' }),
+    column('Current', ({ status }) => status?.replicas ?? 0, { type: 'integer' }),
+    column('Ready', ({ status }) => status?.readyReplicas ?? 0, { type: 'integer' }),
+    AGE,
+    ...containerColumns<ReplicaSet>(({ spec }) => spec?.template),
+    column('Selector', ({ spec }) => showSelector(spec?.selector), { wide: true }),
+  ],
+  selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
+});

@@ -1,0 +1,242 @@
+/** What a container must be like, in upstream's words (core/v1 validation). */
+import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHandler, Probe, ResourceRequirements, SecurityContext, Volume, VolumeMount } from '../generated/core-v1.ts';
+import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
+import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
+import { compareQuantities, isQuantity } from '../quantity.ts';
+
+interface Context { volumes: ReadonlyMap<string, Volume>; hostNetwork: boolean; init: boolean }
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+
+export function containerErrors(container: Container | EphemeralContainer, path: string, context: Context): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!container.name) errors.push(required(`${path}.name`));
+  else for (const error of dns1123LabelErrors(container.name)) errors.push(invalid(`${path}.name`, container.name, error));
+  if (!container.image) errors.push(required(`${path}.image`));
+  else if (container.image.trim() !== container.image) errors.push(invalid(`${path}.image`, container.image, 'must not have leading or trailing whitespace'));
+  errors.push(...lifeErrors(container, path, context));
+  if (container.terminationMessagePolicy !== 'File' && container.terminationMessagePolicy !== 'FallbackToLogsOnError') {
+    errors.push(invalid(`${path}.terminationMessagePolicy`, container.terminationMessagePolicy ?? '', "must be 'File' or 'FallbackToLogsOnError'"));
+  }
+  errors.push(...portErrors(container, path, context));
+  (container.env ?? []).forEach((variable, index) => errors.push(...envErrors(variable, `${path}.env[${index}]`)));
+  (container.envFrom ?? []).forEach((source, index) => errors.push(...envFromErrors(source, `${path}.envFrom[${index}]`)));
+  errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context));
+  if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
+  errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...securityErrors(container.securityContext, `${path}.securityContext`));
+  return errors;
+}
+
+/** Probes and hooks. Init containers have them only when they are sidecars (restartPolicy Always). */
+function lifeErrors(container: Container | EphemeralContainer, path: string, { init }: Context): FieldError[] {
+  const errors: FieldError[] = [];
+  const sidecar = container.restartPolicy === 'Always';
+  if (init && !sidecar) {
+    for (const field of ['lifecycle', 'livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
+      if (container[field] !== undefined) errors.push(forbidden(`${path}.${field}`, 'may not be set for init containers without restartPolicy=Always'));
+    }
+  }
+  if (container.lifecycle?.postStart !== undefined) errors.push(...handlerErrors(container.lifecycle.postStart, `${path}.lifecycle.postStart`));
+  if (container.lifecycle?.preStop !== undefined) errors.push(...handlerErrors(container.lifecycle.preStop, `${path}.lifecycle.preStop`));
+  for (const field of ['livenessProbe', 'startupProbe', 'readinessProbe'] as const) {
+    const probe = container[field];
+    if (probe === undefined) continue;
+    errors.push(...probeErrors(probe, `${path}.${field}`));
+    if (field !== 'readinessProbe' && probe.successThreshold !== 1) errors.push(invalid(`${path}.${field}.successThreshold`, probe.successThreshold, 'must be 1'));
+    if (field === 'readinessProbe' && probe.terminationGracePeriodSeconds !== undefined) errors.push(invalid(`${path}.${field}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds, 'must not be set for readinessProbes'));
+  }
+  return errors;
+}
+
+function probeErrors(probe: Probe, path: string): FieldError[] {
+  const errors = handlerErrors(probe, path);
+  for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const) {
+    if ((probe[field] ?? 0) < 0) errors.push(invalid(`${path}.${field}`, probe[field], 'must be greater than or equal to 0'));
+  }
+  if (probe.terminationGracePeriodSeconds !== undefined && probe.terminationGracePeriodSeconds <= 0) errors.push(invalid(`${path}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds, 'must be greater than 0'));
+  return errors;
+}
+
+type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'> & Pick<LifecycleHandler, 'sleep'>;
+
+/** Exactly one way to act. */
+function handlerErrors(handler: Handler, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  let count = 0;
+  for (const way of ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const) {
+    if (handler[way] === undefined) continue;
+    if (++count > 1) errors.push(forbidden(`${path}.${way}`, 'may not specify more than 1 handler type'));
+    else errors.push(...oneHandlerErrors(handler, way, path));
+  }
+  if (count === 0) errors.push(required(path, 'must specify a handler type'));
+  return errors;
+}
+
+function oneHandlerErrors(handler: Handler, way: keyof Handler, path: string): FieldError[] {
+  const at = `${path}.${way}`;
+  if (way === 'exec') return (handler.exec!.command ?? []).length === 0 ? [required(`${at}.command`)] : [];
+  if (way === 'tcpSocket') return portReferenceErrors(handler.tcpSocket!.port, `${at}.port`);
+  if (way === 'grpc') return portReferenceErrors(handler.grpc!.port, `${at}.port`);
+  if (way === 'sleep') return handler.sleep!.seconds < 0 ? [invalid(at, handler.sleep!.seconds, 'must be non-negative')] : [];
+  const { path: url, port, scheme, httpHeaders } = handler.httpGet!;
+  const errors: FieldError[] = [];
+  if (!url) errors.push(required(`${at}.path`));
+  errors.push(...portReferenceErrors(port, `${at}.port`));
+  if (scheme !== 'HTTP' && scheme !== 'HTTPS') errors.push(notSupported(`${at}.scheme`, scheme ?? '', ['HTTP', 'HTTPS']));
+  for (const { name } of httpHeaders ?? []) if (!/^[-A-Za-z0-9]+$/.test(name)) errors.push(invalid(`${at}.httpHeaders`, name, "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')"));
+  return errors;
+}
+
+function portReferenceErrors(port: number | string | undefined, path: string): FieldError[] {
+  const errors = typeof port === 'string' ? portNameErrors(port) : portNumberErrors(port ?? 0);
+  return errors.map((error) => invalid(path, port ?? 0, error));
+}
+
+function portErrors(container: Container | EphemeralContainer, path: string, { hostNetwork }: Context): FieldError[] {
+  const names = new Set<string>();
+  return (container.ports ?? []).flatMap((port, index) => {
+    const at = `${path}.ports[${index}]`;
+    const errors: FieldError[] = [];
+    if (port.name) {
+      const wrong = portNameErrors(port.name);
+      for (const error of wrong) errors.push(invalid(`${at}.name`, port.name, error));
+      if (names.has(port.name)) errors.push(duplicate(`${at}.name`, port.name));
+      names.add(port.name);
+    }
+    if (!port.containerPort) errors.push(required(`${at}.containerPort`));
+    else for (const error of portNumberErrors(port.containerPort)) errors.push(invalid(`${at}.containerPort`, port.containerPort, error));
+    if (port.hostPort) for (const error of portNumberErrors(port.hostPort)) errors.push(invalid(`${at}.hostPort`, port.hostPort, error));
+    if (hostNetwork && port.hostPort !== port.containerPort) errors.push(invalid(`${at}.containerPort`, port.containerPort, 'must match `hostPort` when `hostNetwork` is true'));
+    if (!PROTOCOLS.includes(port.protocol ?? '')) errors.push(notSupported(`${at}.protocol`, port.protocol ?? '', PROTOCOLS));
+    return errors;
+  });
+}
+
+/** Two containers cannot have one port of the host. */
+export function hostPortErrors(containers: readonly Container[], path: string): FieldError[] {
+  const taken = new Set<string>();
+  return containers.flatMap((container, index) => (container.ports ?? []).flatMap(({ hostPort, hostIP, protocol }, at) => {
+    if (!hostPort) return [];
+    const key = `${protocol}/${hostIP ?? ''}/${hostPort}`;
+    if (taken.has(key)) return [duplicate(`${path}[${index}].ports[${at}].hostPort`, key)];
+    taken.add(key);
+    return [];
+  }));
+}
+
+const FIELD_PATHS = ['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs'];
+
+function envErrors(variable: EnvVar, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!variable.name) errors.push(required(`${path}.name`));
+  else for (const error of relaxedEnvVarNameErrors(variable.name)) errors.push(invalid(`${path}.name`, variable.name, error));
+  const from = variable.valueFrom;
+  if (from === undefined) return errors;
+  const at = `${path}.valueFrom`;
+  const ways = Object.values(from).filter((each) => each !== undefined).length;
+  if (ways === 0) errors.push(invalid(at, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'));
+  else if (ways > 1) errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
+  if (variable.value) errors.push(invalid(at, '', 'may not be specified when `value` is not empty'));
+  if (from.fieldRef !== undefined) errors.push(...fieldRefErrors(from.fieldRef.fieldPath, `${at}.fieldRef`));
+  for (const kind of ['configMapKeyRef', 'secretKeyRef'] as const) {
+    const reference = from[kind];
+    if (reference === undefined) continue;
+    if (!reference.name) errors.push(required(`${at}.${kind}.name`));
+    if (!reference.key) errors.push(required(`${at}.${kind}.key`));
+    else for (const error of configMapKeyErrors(reference.key)) errors.push(invalid(`${at}.${kind}.key`, reference.key, error));
+  }
+  if (from.resourceFieldRef !== undefined && !from.resourceFieldRef.resource) errors.push(required(`${at}.resourceFieldRef.resource`));
+  return errors;
+}
+
+function fieldRefErrors(fieldPath: string | undefined, path: string): FieldError[] {
+  if (!fieldPath) return [required(`${path}.fieldPath`)];
+  const subscript = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(fieldPath);
+  if (subscript !== null) return labelKeyErrors(subscript[2]!.toLowerCase()).map((error) => invalid(path, fieldPath, error));
+  if (/^metadata\.(labels|annotations)$/.test(fieldPath)) return [notSupported(`${path}.fieldPath`, fieldPath, FIELD_PATHS)];
+  if (!/^[a-zA-Z.[\]'/\-0-9]+$/.test(fieldPath) || !/^(metadata|spec|status)\./.test(fieldPath)) return [invalid(`${path}.fieldPath`, fieldPath, `error converting fieldPath: field label not supported: ${fieldPath}`)];
+  return FIELD_PATHS.includes(fieldPath) ? [] : [notSupported(`${path}.fieldPath`, fieldPath, FIELD_PATHS)];
+}
+
+function envFromErrors(source: EnvFromSource, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const references = [['configMapRef', source.configMapRef], ['secretRef', source.secretRef]] as const;
+  const set = references.filter(([, reference]) => reference !== undefined);
+  if (source.prefix) for (const error of relaxedEnvVarNameErrors(source.prefix)) errors.push(invalid(`${path}.prefix`, source.prefix, error));
+  if (set.length === 0) errors.push(invalid(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
+  if (set.length > 1) errors.push(invalid(path, '', 'may not have more than one field specified at a time'));
+  for (const [field, reference] of set) {
+    if (!reference!.name) errors.push(required(`${path}.${field}.name`));
+    else for (const error of dns1123SubdomainErrors(reference!.name)) errors.push(invalid(`${path}.${field}.name`, reference!.name, error));
+  }
+  return errors;
+}
+
+function mountErrors(mounts: readonly VolumeMount[], path: string, { volumes }: Context): FieldError[] {
+  const paths = new Set<string>();
+  return mounts.flatMap((mount, index) => {
+    const at = `${path}[${index}]`;
+    const errors: FieldError[] = [];
+    if (!mount.name) errors.push(required(`${at}.name`));
+    if (!volumes.has(mount.name)) errors.push(notFoundField(`${at}.name`, mount.name));
+    if (!mount.mountPath) errors.push(required(`${at}.mountPath`));
+    if (paths.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must be unique'));
+    paths.add(mount.mountPath);
+    if (mount.subPath && mount.subPathExpr) errors.push(invalid(`${at}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
+    for (const field of ['subPath', 'subPathExpr'] as const) if (mount[field]) errors.push(...localPathErrors(mount[field], `${at}.${field}`));
+    return errors;
+  });
+}
+
+/** A path that stays beneath where it begins. */
+export function localPathErrors(text: string, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (text.startsWith('/')) errors.push(invalid(path, text, 'must be a relative path'));
+  if (text.split('/').includes('..')) errors.push(invalid(path, text, "must not contain '..'"));
+  return errors;
+}
+
+const STANDARD = ['cpu', 'memory', 'ephemeral-storage'];
+
+export function resourceErrors(resources: ResourceRequirements, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { limits = {}, requests = {} } = resources;
+  for (const [name, quantity] of Object.entries(limits)) errors.push(...quantityErrors(name, quantity, `${path}.limits[${name}]`));
+  for (const [name, quantity] of Object.entries(requests)) {
+    const wrong = quantityErrors(name, quantity, `${path}.requests[${name}]`);
+    errors.push(...wrong);
+    const limit = limits[name];
+    const overcommits = STANDARD.includes(name) || (!name.includes('/') && !name.startsWith('hugepages-')) || /(^|\.)kubernetes\.io\//.test(name);
+    if (limit === undefined) {
+      if (!overcommits) errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
+    } else if (wrong.length === 0 && isQuantity(limit)) {
+      const order = compareQuantities(quantity, limit);
+      if (order !== 0 && !overcommits) errors.push(invalid(`${path}.requests`, quantity, `must be equal to ${name} limit of ${limit}`));
+      else if (order > 0) errors.push(invalid(`${path}.requests`, quantity, `must be less than or equal to ${name} limit of ${limit}`));
+    }
+  }
+  return errors;
+}
+
+function quantityErrors(name: string, quantity: unknown, path: string): FieldError[] {
+  const errors = labelKeyErrors(name).map((error) => invalid(path, name, error));
+  if (!name.includes('/') && !STANDARD.includes(name) && !name.startsWith('hugepages-')) errors.push(invalid(path, name, 'must be a standard resource for containers'));
+  if (!isQuantity(quantity)) errors.push(invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
+  else if (compareQuantities(quantity, 0) < 0) errors.push(invalid(path, quantity, 'must be greater than or equal to 0'));
+  return errors;
+}
+
+function securityErrors(context: SecurityContext | undefined, path: string): FieldError[] {
+  if (context === undefined) return [];
+  const errors: FieldError[] = [];
+  for (const field of ['runAsUser', 'runAsGroup'] as const) {
+    const id = context[field];
+    if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${path}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
+  }
+  if (context.allowPrivilegeEscalation === false) {
+    if (context.privileged === true) errors.push(invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
+    if (context.capabilities?.add?.some((each) => each === 'CAP_SYS_ADMIN')) errors.push(invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'));
+  }
+  return errors;
+}

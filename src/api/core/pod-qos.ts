@@ -1,0 +1,23 @@
+/** The quality-of-service class of a pod (core/v1 PodQOSClass). */
+import type { Pod } from '../generated/core-v1.ts';
+import { compareQuantities } from '../quantity.ts';
+
+const COMPUTE = ['cpu', 'memory'] as const;
+
+/** Guaranteed: every container has limits for cpu and memory that equal its requests. BestEffort: none asks for any. Else Burstable. */
+export function qosClassOf(pod: Pod): 'Guaranteed' | 'Burstable' | 'BestEffort' {
+  const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])];
+  let any = false;
+  let guaranteed = true;
+  for (const { resources = {} } of containers) for (const name of COMPUTE) {
+    const limit = positive(resources.limits?.[name]);
+    const request = positive(resources.requests?.[name]) ?? limit;
+    if (limit !== undefined || request !== undefined) any = true;
+    if (limit === undefined || request === undefined || compareQuantities(limit, request) !== 0) guaranteed = false;
+  }
+  return !any ? 'BestEffort' : guaranteed ? 'Guaranteed' : 'Burstable';
+}
+
+function positive(quantity: string | number | undefined): string | number | undefined {
+  return quantity !== undefined && compareQuantities(quantity, 0) > 0 ? quantity : undefined;
+}

@@ -1,0 +1,244 @@
+/** What a pod must be like, in upstream's words (core/v1 validation). */
+import { isIP } from 'node:net';
+import type { Affinity, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Toleration } from '../generated/core-v1.ts';
+import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
+import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
+import { containerErrors, hostPortErrors, resourceErrors } from './container-validation.ts';
+import { podUpdateErrors } from './pod-update-validation.ts';
+import { volumeErrors } from './volume-validation.ts';
+
+export { resourceErrors };
+
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never'];
+const DNS_POLICIES = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
+const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+export function podErrors(pod: Pod, old: Pod | undefined): FieldError[] {
+  if (pod.spec === undefined) return [required('spec.containers')];
+  if (old !== undefined) return podUpdateErrors(pod, old);
+  const errors = podSpecErrors(pod.spec, 'spec');
+  if ((pod.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
+  return errors;
+}
+
+/** A template of pods; `path` is where it stands, for instance `spec.template`. */
+export function podTemplateErrors(template: PodTemplateSpec, path: string): FieldError[] {
+  const errors = [...validateLabels(template.metadata?.labels, `${path}.labels`), ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`)];
+  if (template.spec === undefined) return [...errors, required(`${path}.spec.containers`)];
+  errors.push(...podSpecErrors(template.spec, `${path}.spec`));
+  if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
+  return errors;
+}
+
+export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
+  const errors = volumeErrors(spec.volumes ?? [], `${path}.volumes`);
+  errors.push(...containersErrors(spec, path), ...policyErrors(spec, path), ...nameFieldErrors(spec, path));
+  errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`), ...securityErrors(spec, path));
+  (spec.imagePullSecrets ?? []).forEach((secret, index) => { if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`)); });
+  errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
+  (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
+  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path));
+  (spec.readinessGates ?? []).forEach(({ conditionType }, index) => {
+    for (const error of labelKeyErrors(conditionType)) errors.push(invalid(`${path}.readinessGates[${index}].conditionType`, conditionType, error));
+  });
+  return errors;
+}
+
+function containersErrors(spec: PodSpec, path: string): FieldError[] {
+  const context = { volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])), hostNetwork: spec.hostNetwork === true };
+  const containers = spec.containers ?? [];
+  const errors: FieldError[] = [];
+  if (containers.length === 0) errors.push(required(`${path}.containers`));
+  const names = new Set<string>();
+  for (const [list, init] of [['containers', false], ['initContainers', true]] as const) {
+    for (const [index, container] of (spec[list] ?? []).entries()) {
+      const at = `${path}.${list}[${index}]`;
+      errors.push(...containerErrors(container, at, { ...context, init }));
+      if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+      names.add(container.name);
+    }
+  }
+  errors.push(...hostPortErrors(containers, `${path}.containers`));
+  return errors;
+}
+
+/** Ephemeral containers of a pod that runs. */
+export function ephemeralContainerErrors(containers: readonly EphemeralContainer[], pod: Pod): FieldError[] {
+  const path = 'spec.ephemeralContainers';
+  const errors: FieldError[] = [];
+  const targets = new Set([...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].map(({ name }) => name));
+  const names = new Set(targets);
+  const volumes = new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume]));
+  for (const [index, container] of containers.entries()) {
+    const at = `${path}[${index}]`;
+    errors.push(...containerErrors(container, at, { volumes, hostNetwork: false, init: false }));
+    if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
+    names.add(container.name);
+    if (container.targetContainerName && !targets.has(container.targetContainerName)) errors.push(notFoundField(`${at}.targetContainerName`, container.targetContainerName));
+    for (const field of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
+      if (container[field] !== undefined) errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
+    }
+  }
+  return errors;
+}
+
+function policyErrors(spec: PodSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!spec.restartPolicy) errors.push(required(`${path}.restartPolicy`));
+  else if (!RESTART_POLICIES.includes(spec.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES));
+  if (!spec.dnsPolicy) errors.push(required(`${path}.dnsPolicy`));
+  else if (!DNS_POLICIES.includes(spec.dnsPolicy)) errors.push(notSupported(`${path}.dnsPolicy`, spec.dnsPolicy, DNS_POLICIES));
+  const deadline = spec.activeDeadlineSeconds;
+  if (deadline !== undefined && (deadline < 1 || deadline > 2_147_483_647)) errors.push(invalid(`${path}.activeDeadlineSeconds`, deadline, 'must be between 1 and 2147483647, inclusive'));
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) errors.push(invalid(`${path}.terminationGracePeriodSeconds`, spec.terminationGracePeriodSeconds, 'must be greater than or equal to 0'));
+  return errors;
+}
+
+function nameFieldErrors(spec: PodSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const field of ['serviceAccountName', 'nodeName', 'priorityClassName', 'runtimeClassName'] as const) {
+    const name = spec[field];
+    if (name) for (const error of dns1123SubdomainErrors(name)) errors.push(invalid(`${path}.${field}`, name, error));
+  }
+  for (const field of ['hostname', 'subdomain'] as const) {
+    const name = spec[field];
+    if (name) for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.${field}`, name, error));
+  }
+  return errors;
+}
+
+function securityErrors(spec: PodSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const context = spec.securityContext ?? {};
+  const at = `${path}.securityContext`;
+  for (const field of ['runAsUser', 'runAsGroup', 'fsGroup'] as const) {
+    const id = context[field];
+    if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${at}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
+  }
+  if (spec.shareProcessNamespace === true && spec.hostPID === true) errors.push(invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));
+  const names = new Set<string>();
+  (context.sysctls ?? []).forEach(({ name }, index) => {
+    if (!name) errors.push(required(`${at}.sysctls[${index}].name`));
+    else if (!/^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/.test(name)) errors.push(invalid(`${at}.sysctls[${index}].name`, name, 'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'));
+    else if (names.has(name)) errors.push(duplicate(`${at}.sysctls[${index}].name`, name));
+    names.add(name);
+  });
+  return errors;
+}
+
+export function tolerationErrors(toleration: Toleration, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { key = '', operator = '', value = '', effect = '', tolerationSeconds } = toleration;
+  if (key !== '') for (const error of labelKeyErrors(key)) errors.push(invalid(`${path}.key`, key, error));
+  if (key === '' && operator !== 'Exists') errors.push(invalid(`${path}.operator`, operator, 'operator must be Exists when `key` is empty, which means "match all values and all keys"'));
+  if (tolerationSeconds !== undefined && effect !== 'NoExecute') errors.push(invalid(`${path}.effect`, effect, "effect must be 'NoExecute' when `tolerationSeconds` is set"));
+  if (operator === '' || operator === 'Equal') for (const error of labelValueErrors(value)) errors.push(invalid(`${path}.operator`, value, error));
+  else if (operator === 'Exists') {
+    if (value !== '') errors.push(invalid(`${path}.operator`, toleration, "value must be empty when `operator` is 'Exists'"));
+  } else errors.push(notSupported(`${path}.operator`, operator, ['Equal', 'Exists']));
+  if (effect !== '' && !EFFECTS.includes(effect)) errors.push(notSupported(`${path}.effect`, effect, EFFECTS));
+  return errors;
+}
+
+function affinityErrors(affinity: Affinity | undefined, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const node = affinity?.nodeAffinity;
+  const nodeRequired = node?.requiredDuringSchedulingIgnoredDuringExecution;
+  const nodePath = `${path}.nodeAffinity`;
+  if (nodeRequired !== undefined) {
+    const at = `${nodePath}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
+    if ((nodeRequired.nodeSelectorTerms ?? []).length === 0) errors.push(required(at, 'must have at least one node selector term'));
+    nodeRequired.nodeSelectorTerms?.forEach((term, index) => errors.push(...nodeTermErrors(term, `${at}[${index}]`)));
+  }
+  node?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight, preference }, index) => {
+    const at = `${nodePath}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+    if (weight <= 0 || weight > 100) errors.push(invalid(`${at}.weight`, weight, 'must be in the range 1-100'));
+    errors.push(...nodeTermErrors(preference ?? {}, `${at}.preference`));
+  });
+  for (const name of ['podAffinity', 'podAntiAffinity'] as const) {
+    const terms = affinity?.[name];
+    terms?.requiredDuringSchedulingIgnoredDuringExecution?.forEach((term, index) => errors.push(...podTermErrors(term, `${path}.${name}.requiredDuringSchedulingIgnoredDuringExecution[${index}]`)));
+    terms?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight, podAffinityTerm }, index) => {
+      const at = `${path}.${name}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
+      if (weight <= 0 || weight > 100) errors.push(invalid(`${at}.weight`, weight, 'must be in the range 1-100'));
+      errors.push(...podTermErrors(podAffinityTerm, `${at}.podAffinityTerm`));
+    });
+  }
+  return errors;
+}
+
+interface NodeTerm { matchExpressions?: { key: string; operator: string; values?: string[] }[] }
+
+function nodeTermErrors(term: NodeTerm, path: string): FieldError[] {
+  return (term.matchExpressions ?? []).flatMap(({ key, operator, values = [] }, index) => {
+    const at = `${path}.matchExpressions[${index}]`;
+    const errors = labelKeyErrors(key).map((error) => invalid(`${at}.key`, key, error));
+    if (operator === 'In' || operator === 'NotIn') {
+      if (values.length === 0) errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+      if (values.length > 0) errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
+    } else if (operator === 'Gt' || operator === 'Lt') {
+      if (values.length !== 1) errors.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+    } else errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'));
+    return errors;
+  });
+}
+
+interface PodTerm { labelSelector?: Parameters<typeof validateLabelSelector>[0]; topologyKey?: string }
+
+function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
+  const errors = validateLabelSelector(term?.labelSelector, `${path}.labelSelector`);
+  if (!term?.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
+  else for (const error of labelKeyErrors(term.topologyKey)) errors.push(invalid(`${path}.topologyKey`, term.topologyKey, error));
+  return errors;
+}
+
+function hostAliasErrors(spec: PodSpec, path: string): FieldError[] {
+  return (spec.hostAliases ?? []).flatMap(({ ip, hostnames }, index) => [
+    ...(isIP(ip) === 0 ? [invalid(`${path}.hostAliases[${index}].ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : []),
+    ...(hostnames ?? []).flatMap((name, at) => dns1123SubdomainErrors(name).map((error) => invalid(`${path}.hostAliases[${index}].hostnames[${at}]`, name, error))),
+  ]);
+}
+
+const UNSATISFIABLE = ['DoNotSchedule', 'ScheduleAnyway'];
+
+function spreadErrors(spec: PodSpec, path: string): FieldError[] {
+  return (spec.topologySpreadConstraints ?? []).flatMap((constraint, index) => {
+    const at = `${path}.topologySpreadConstraints[${index}]`;
+    const errors = validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`);
+    if (constraint.maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, constraint.maxSkew, 'must be greater than zero'));
+    if (!constraint.topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
+    if (!UNSATISFIABLE.includes(constraint.whenUnsatisfiable)) errors.push(notSupported(`${at}.whenUnsatisfiable`, constraint.whenUnsatisfiable, UNSATISFIABLE));
+    return errors;
+  });
+}
+
+function dnsErrors(spec: PodSpec, path: string): FieldError[] {
+  const at = `${path}.dnsConfig`;
+  const config = spec.dnsConfig;
+  const errors: FieldError[] = [];
+  if (spec.dnsPolicy === 'None') {
+    if (config === undefined) return [required(at, 'must provide `dnsConfig` when `dnsPolicy` is None')];
+    if ((config.nameservers ?? []).length === 0) return [required(`${at}.nameservers`, 'must provide at least one DNS nameserver when `dnsPolicy` is None')];
+  }
+  if ((config?.nameservers ?? []).length > 3) errors.push(invalid(`${at}.nameservers`, config!.nameservers, 'must not have more than 3 nameservers'));
+  config?.nameservers?.forEach((server, index) => { if (isIP(server) === 0) errors.push(invalid(`${at}.nameservers[${index}]`, server, 'must be valid IP address')); });
+  if ((config?.searches ?? []).length > 32) errors.push(invalid(`${at}.searches`, config!.searches, 'must not have more than 32 search paths'));
+  config?.options?.forEach(({ name }, index) => { if (!name) errors.push(required(`${at}.options[${index}]`, 'must not be empty')); });
+  return errors;
+}
+
+/** Texts for Warning headers. */
+export function podWarnings(pod: Pod): string[] {
+  const warnings: string[] = [];
+  for (const [index, container] of (pod.spec?.containers ?? []).entries()) {
+    const seen = new Set<string>();
+    for (const [at, { name }] of (container.env ?? []).entries()) {
+      if (seen.has(name)) warnings.push(`spec.containers[${index}].env[${at}]: hides previous definition of "${name}", which may be dropped when using apply`);
+      seen.add(name);
+    }
+  }
+  if (pod.spec?.terminationGracePeriodSeconds !== undefined && pod.spec.terminationGracePeriodSeconds < 0) warnings.push('spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1');
+  return warnings;
+}

@@ -1,0 +1,45 @@
+/** Pod (core/v1). */
+import type { Pod as PodType } from '../generated/core-v1.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+import { podActions } from './pod-actions.ts';
+import { podColumns } from './pod-columns.ts';
+import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
+import { qosClassOf } from './pod-qos.ts';
+import { podErrors, podWarnings } from './pod-validation.ts';
+
+export type Pod = PodType;
+
+export const Pod: Kind<Pod> = defineKind<Pod>({
+  group: '', version: 'v1', kind: 'Pod', plural: 'pods', namespaced: true,
+  shortNames: ['po'], categories: ['all'],
+  schema: () => schemaOf('', 'v1', 'Pod'),
+  rules: {
+    defaults: defaultPod,
+    prepareForCreate(pod) {
+      pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
+      addDefaultTolerations(pod);
+      if ((pod.spec?.schedulingGates?.length ?? 0) > 0) {
+        pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }];
+      }
+    },
+    validate: podErrors,
+    warnings: podWarnings,
+    gracePeriodSeconds: (pod) => {
+      const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+      return !pod.spec?.nodeName || ended ? 0 : pod.spec.terminationGracePeriodSeconds ?? 30;
+    },
+  },
+  subresources: { status: true, actions: podActions },
+  columns: podColumns,
+  selectableFields: {
+    'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
+    'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',
+    'spec.schedulerName': (pod) => pod.spec?.schedulerName ?? '',
+    'spec.serviceAccountName': (pod) => pod.spec?.serviceAccountName ?? '',
+    'spec.hostNetwork': (pod) => String(pod.spec?.hostNetwork ?? false),
+    'status.phase': (pod) => pod.status?.phase ?? '',
+    'status.podIP': (pod) => pod.status?.podIP ?? pod.status?.podIPs?.[0]?.ip ?? '',
+    'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+  },
+});

@@ -1,0 +1,151 @@
+/** What a Service must be like (core/v1 validation of upstream). */
+import { isIP } from 'node:net';
+import type { Service, ServicePort, ServiceSpec } from '../generated/core-v1.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { validateLabels } from '../metadata-validation.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors } from '../names.ts';
+
+const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
+const FAMILIES = ['IPv4', 'IPv6'];
+const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+const TRAFFIC = ['Cluster', 'Local'];
+const KUBELET_PORT = 10250;
+const NOT_AN_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
+
+export function serviceErrors(service: Service, old: Service | undefined): FieldError[] {
+  const spec = service.spec ?? {};
+  return [
+    ...typeErrors(spec), ...portsErrors(spec),
+    ...(spec.selector === undefined ? [] : validateLabels(spec.selector, 'spec.selector')),
+    ...affinityErrors(spec), ...clusterIPErrors(spec), ...externalErrors(spec),
+    ...(old === undefined ? [] : updateErrors(spec, old.spec ?? {})),
+  ];
+}
+
+function isHeadless(spec: ServiceSpec): boolean {
+  return spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+}
+
+function typeErrors(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.ports ?? []).length === 0 && !isHeadless(spec) && spec.type !== 'ExternalName') errors.push(required('spec.ports'));
+  if (!spec.type) errors.push(required('spec.type'));
+  else if (!TYPES.includes(spec.type)) errors.push(notSupported('spec.type', spec.type, TYPES));
+  if (spec.type === 'LoadBalancer') for (const [index, { port }] of (spec.ports ?? []).entries()) {
+    if (port === KUBELET_PORT) errors.push(invalid(`spec.ports[${index}]`, port, `may not expose port ${KUBELET_PORT} externally since it is used by kubelet`));
+  }
+  if ((spec.type === 'LoadBalancer' || spec.type === 'NodePort') && isHeadless(spec)) errors.push(invalid('spec.clusterIPs[0]', 'None', `may not be set to 'None' for ${spec.type} services`));
+  if (spec.type === 'ExternalName') errors.push(...externalNameErrors(spec));
+  return errors;
+}
+
+function externalNameErrors(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  if ((spec.clusterIPs ?? []).length > 0) errors.push(forbidden('spec.clusterIPs', 'may not be set for ExternalName services'));
+  if ((spec.ipFamilies ?? []).length > 0) errors.push(forbidden('spec.ipFamilies', 'may not be set for ExternalName services'));
+  if (spec.ipFamilyPolicy !== undefined) errors.push(forbidden('spec.ipFamilyPolicy', 'may not be set for ExternalName services'));
+  const name = (spec.externalName ?? '').replace(/\.$/, '');
+  if (name === '') errors.push(required('spec.externalName'));
+  else for (const error of dns1123SubdomainErrors(name)) errors.push(invalid('spec.externalName', name, error));
+  return errors;
+}
+
+function portsErrors(spec: ServiceSpec): FieldError[] {
+  const ports = spec.ports ?? [];
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  const numbers = new Set<string>();
+  const nodePorts = new Set<string>();
+  for (const [index, port] of ports.entries()) {
+    const path = `spec.ports[${index}]`;
+    errors.push(...portErrors(port, path, { needsName: ports.length > 1, names }));
+    if (spec.type === 'ClusterIP' && port.nodePort) errors.push(forbidden(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
+    if (port.nodePort) {
+      const key = `${port.protocol}/${port.nodePort}`;
+      if (nodePorts.has(key)) errors.push(duplicate(`${path}.nodePort`, port.nodePort));
+      nodePorts.add(key);
+    }
+    const key = `${port.protocol}/${port.port}`;
+    if (numbers.has(key)) errors.push(duplicate(path, { port: port.port, protocol: port.protocol }));
+    numbers.add(key);
+  }
+  return errors;
+}
+
+function portErrors(port: ServicePort, path: string, how: { needsName: boolean; names: Set<string> }): FieldError[] {
+  const errors: FieldError[] = [];
+  const name = port.name ?? '';
+  if (how.needsName && name === '') errors.push(required(`${path}.name`));
+  else if (name !== '') {
+    for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.name`, name, error));
+    if (how.names.has(name)) errors.push(duplicate(`${path}.name`, name));
+    how.names.add(name);
+  }
+  for (const error of portNumberErrors(port.port ?? 0)) errors.push(invalid(`${path}.port`, port.port ?? 0, error));
+  if (!port.protocol) errors.push(required(`${path}.protocol`));
+  else if (!PROTOCOLS.includes(port.protocol)) errors.push(notSupported(`${path}.protocol`, port.protocol, PROTOCOLS));
+  const target = port.targetPort;
+  if (typeof target === 'number') for (const error of portNumberErrors(target)) errors.push(invalid(`${path}.targetPort`, target, error));
+  else if (typeof target === 'string') for (const error of portNameErrors(target)) errors.push(invalid(`${path}.targetPort`, target, error));
+  if (port.appProtocol !== undefined) for (const error of labelKeyErrors(port.appProtocol)) errors.push(invalid(`${path}.appProtocol`, port.appProtocol, error));
+  return errors;
+}
+
+function affinityErrors(spec: ServiceSpec): FieldError[] {
+  if (spec.sessionAffinity !== 'ClientIP' && spec.sessionAffinity !== 'None') return [notSupported('spec.sessionAffinity', spec.sessionAffinity, ['ClientIP', 'None'])];
+  const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  if (seconds !== undefined && (seconds <= 0 || seconds > 86_400)) return [invalid('spec.sessionAffinityConfig.clientIP.timeoutSeconds', seconds, 'must be greater than 0 and less than 86400')];
+  return [];
+}
+
+function clusterIPErrors(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const ips = spec.clusterIPs ?? [];
+  if (spec.type === 'ExternalName') return errors;
+  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
+    if (!FAMILIES.includes(family)) errors.push(notSupported(`spec.ipFamilies[${index}]`, family, FAMILIES));
+    if (spec.ipFamilies!.indexOf(family) !== index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
+  }
+  if (spec.ipFamilyPolicy !== undefined && !FAMILY_POLICIES.includes(spec.ipFamilyPolicy)) errors.push(notSupported('spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES));
+  if (ips.length > 0 && spec.clusterIP !== ips[0]) errors.push(invalid('spec.clusterIPs', ips, 'first value must match `clusterIP`'));
+  for (const [index, ip] of ips.entries()) {
+    if (ip === 'None') {
+      if (index > 0 || ips.length > 1) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, '"None" must be the first and only value'));
+    } else if (isIP(ip) === 0) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, NOT_AN_IP));
+  }
+  if (ips.length > 2) errors.push({ type: 'FieldValueTooMany', field: 'spec.clusterIPs', message: `Too many: ${ips.length}: must have at most 2 items` });
+  return errors;
+}
+
+function externalErrors(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
+    if (isIP(ip) === 0) errors.push(invalid(`spec.externalIPs[${index}]`, ip, NOT_AN_IP));
+    else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(ip)) errors.push(invalid(`spec.externalIPs[${index}]`, ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
+  }
+  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
+  if (spec.externalTrafficPolicy !== undefined) {
+    if (!external) errors.push(invalid('spec.externalTrafficPolicy', spec.externalTrafficPolicy, 'may only be set for externally-accessible services'));
+    else if (!TRAFFIC.includes(spec.externalTrafficPolicy)) errors.push(notSupported('spec.externalTrafficPolicy', spec.externalTrafficPolicy, TRAFFIC));
+  }
+  if (spec.internalTrafficPolicy !== undefined && !TRAFFIC.includes(spec.internalTrafficPolicy)) errors.push(notSupported('spec.internalTrafficPolicy', spec.internalTrafficPolicy, TRAFFIC));
+  if (spec.healthCheckNodePort && !(spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local')) errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+  if (spec.type !== 'LoadBalancer') errors.push(...loadBalancerOnly(spec));
+  return errors;
+}
+
+function loadBalancerOnly(spec: ServiceSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const only = "may only be used when `type` is 'LoadBalancer'";
+  if ((spec.loadBalancerSourceRanges ?? []).length > 0) errors.push(forbidden('spec.LoadBalancerSourceRanges', only));
+  if (spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbidden('spec.allocateLoadBalancerNodePorts', only));
+  if (spec.loadBalancerClass !== undefined) errors.push(forbidden('spec.loadBalancerClass', only));
+  return errors;
+}
+
+/** The first cluster IP stays for the life of the service, unless its type leaves or enters ExternalName. */
+function updateErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
+  if (spec.type === 'ExternalName' || old.type === 'ExternalName' || !old.clusterIP) return [];
+  return spec.clusterIP === old.clusterIP ? [] : [invalid('spec.clusterIPs[0]', spec.clusterIP ?? '', 'may not change once set')];
+}

@@ -1,0 +1,130 @@
+/** Service (core/v1). Addresses and node ports are allocated elsewhere. */
+import type { Service as ServiceType } from '../generated/core-v1.ts';
+import { AGE, column, NAME, showLabels } from '../columns.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { dns1035LabelErrors } from '../names.ts';
+import { schemaOf } from '../schema/facts.ts';
+import { serviceErrors } from './service-validation.ts';
+
+export type Service = ServiceType;
+
+const CLIENT_IP_SECONDS = 10_800;
+
+export const Service: Kind<Service> = defineKind<Service>({
+  group: '', version: 'v1', kind: 'Service', plural: 'services', namespaced: true,
+  shortNames: ['svc'], categories: ['all'],
+  schema: () => schemaOf('', 'v1', 'Service'),
+  rules: {
+    generation: false,
+    allowCreateOnUpdate: true,
+    nameErrors: dns1035LabelErrors,
+    defaults: defaultService,
+    prepareForCreate(service) {
+      service.status = { loadBalancer: {} };
+    },
+    prepareForUpdate: keepAllocated,
+    validate: serviceErrors,
+  },
+  subresources: { status: true },
+  columns: [
+    NAME,
+    column('Type', (service) => service.spec?.type ?? ''),
+    column('Cluster-IP', (service) => service.spec?.clusterIPs?.[0] || (service.spec?.type === 'ExternalName' ? '' : service.spec?.clusterIP) || '<none>'),
+    column('External-IP', showExternal),
+    column('Port(s)', showPorts),
+    AGE,
+    column('Selector', (service) => showLabels(service.spec?.selector), { wide: true }),
+  ],
+  selectableFields: { 'spec.clusterIP': (service) => service.spec?.clusterIP ?? '', 'spec.type': (service) => service.spec?.type ?? '' },
+});
+
+function defaultService(service: Service): void {
+  const spec = (service.spec ??= {});
+  spec.sessionAffinity ||= 'None';
+  if (spec.sessionAffinity === 'None') delete spec.sessionAffinityConfig;
+  else if (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds === undefined) spec.sessionAffinityConfig = { clientIP: { timeoutSeconds: CLIENT_IP_SECONDS } };
+  spec.type ||= 'ClusterIP';
+  for (const port of spec.ports ?? []) {
+    port.protocol ||= 'TCP';
+    if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
+  }
+  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  if (external || (spec.externalIPs?.length ?? 0) > 0) spec.externalTrafficPolicy ||= 'Cluster';
+  if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
+  if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
+  // clusterIP and clusterIPs[0] are one value; who sets one of them means both.
+  if (spec.type !== 'ExternalName') {
+    if (spec.clusterIP && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP];
+    else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
+  }
+  (service.status ??= {}).loadBalancer ??= {};
+}
+
+/** What was allocated stays when an update leaves it out, as upstream patches it back; what a new type has no use for goes. */
+function keepAllocated(service: Service, old: Service): void {
+  const spec = (service.spec ??= {});
+  const before = old.spec ?? {};
+  const sameUse = (spec.type === 'ExternalName') === (before.type === 'ExternalName');
+  if (sameUse && spec.type !== 'ExternalName') {
+    if (!spec.clusterIP && !spec.clusterIPs?.length) {
+      if (before.clusterIP !== undefined) spec.clusterIP = before.clusterIP;
+      if (before.clusterIPs !== undefined) spec.clusterIPs = [...before.clusterIPs];
+    }
+    spec.ipFamilies ??= before.ipFamilies === undefined ? undefined : [...before.ipFamilies];
+    spec.ipFamilyPolicy ??= before.ipFamilyPolicy;
+    for (const key of ['ipFamilies', 'ipFamilyPolicy'] as const) if (spec[key] === undefined) delete spec[key];
+  } else if (spec.type === 'ExternalName') {
+    if (spec.clusterIP === before.clusterIP) delete spec.clusterIP;
+    delete spec.clusterIPs;
+    delete spec.ipFamilies;
+    delete spec.ipFamilyPolicy;
+  }
+  keepNodePorts(service, old);
+  dropUnused(service, old);
+}
+
+/** Fields that only the old type had, and that came along unchanged, go with it. */
+function dropUnused(service: Service, old: Service): void {
+  const spec = service.spec!;
+  const before = old.spec ?? {};
+  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs?.length ?? 0) > 0;
+  if (spec.type !== 'LoadBalancer' && before.type === 'LoadBalancer') {
+    if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts;
+    if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass;
+  }
+  if (!external && spec.externalTrafficPolicy === before.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+  const checks = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+  if (!checks && spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
+}
+
+function keepNodePorts(service: Service, old: Service): void {
+  const spec = service.spec!;
+  const before = old.spec ?? {};
+  const uses = (type: string | undefined): boolean => type === 'NodePort' || type === 'LoadBalancer';
+  for (const port of spec.ports ?? []) {
+    const same = before.ports?.find((each) => (each.port === port.port && each.protocol === port.protocol) || (each.name !== undefined && each.name !== '' && each.name === port.name));
+    if (uses(spec.type) && uses(before.type) && !port.nodePort && same?.nodePort) port.nodePort = same.nodePort;
+    // A port that the old type had and the new one cannot have.
+    if (!uses(spec.type) && uses(before.type) && port.nodePort && port.nodePort === same?.nodePort) delete port.nodePort;
+  }
+  if (spec.healthCheckNodePort === undefined && spec.externalTrafficPolicy === 'Local' && before.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
+}
+
+function showExternal(service: Service): string {
+  const spec = service.spec ?? {};
+  const ips = spec.externalIPs ?? [];
+  switch (spec.type) {
+    case 'ClusterIP': case 'NodePort': return ips.length > 0 ? ips.join(',') : '<none>';
+    case 'LoadBalancer': {
+      const ingress = (service.status?.loadBalancer?.ingress ?? []).map(({ ip, hostname }) => ip || hostname || '').filter((each) => each !== '');
+      return [...[...new Set(ingress)].sort(), ...ips].join(',') || '<pending>';
+    }
+    case 'ExternalName': return spec.externalName ?? '';
+    default: return '<unknown>';
+  }
+}
+
+function showPorts(service: Service): string {
+  const ports = (service.spec?.ports ?? []).map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`));
+  return ports.join(',') || '<none>';
+}

@@ -1,0 +1,69 @@
+/** What the volumes of a pod must be like, in upstream's words (core/v1 validation). */
+import type { KeyToPath, Volume } from '../generated/core-v1.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { dns1123LabelErrors } from '../names.ts';
+import { isQuantity } from '../quantity.ts';
+import { localPathErrors } from './container-validation.ts';
+
+const HOST_PATH_TYPES = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice'];
+
+export function volumeErrors(volumes: readonly Volume[], path: string): FieldError[] {
+  const names = new Set<string>();
+  return volumes.flatMap((volume, index) => {
+    const at = `${path}[${index}]`;
+    const errors: FieldError[] = [];
+    if (!volume.name) errors.push(required(`${at}.name`));
+    else for (const error of dns1123LabelErrors(volume.name)) errors.push(invalid(`${at}.name`, volume.name, error));
+    if (names.has(volume.name)) errors.push(duplicate(`${at}.name`, volume.name));
+    names.add(volume.name);
+    return [...errors, ...sourceErrors(volume, at)];
+  });
+}
+
+/** Exactly one source. */
+function sourceErrors(volume: Volume, path: string): FieldError[] {
+  const { name: _name, ...sources } = volume;
+  const errors: FieldError[] = [];
+  const set = Object.entries(sources).filter(([, source]) => source !== undefined && source !== null).map(([source]) => source);
+  if (set.length === 0) return [required(path, 'must specify a volume type')];
+  for (const source of set.slice(1)) errors.push(forbidden(`${path}.${source}`, 'may not specify more than 1 volume type'));
+  if (volume.hostPath !== undefined) errors.push(...hostPathErrors(volume.hostPath, `${path}.hostPath`));
+  if (volume.emptyDir?.sizeLimit !== undefined && (!isQuantity(volume.emptyDir.sizeLimit) || String(volume.emptyDir.sizeLimit).startsWith('-'))) {
+    errors.push(forbidden(`${path}.emptyDir.sizeLimit`, 'SizeLimit field must be a valid resource quantity'));
+  }
+  if (volume.secret !== undefined) {
+    if (!volume.secret.secretName) errors.push(required(`${path}.secret.secretName`));
+    errors.push(...modeErrors(volume.secret.defaultMode, `${path}.secret.defaultMode`), ...itemErrors(volume.secret.items, `${path}.secret.items`));
+  }
+  if (volume.configMap !== undefined) {
+    if (!volume.configMap.name) errors.push(required(`${path}.configMap.name`));
+    errors.push(...modeErrors(volume.configMap.defaultMode, `${path}.configMap.defaultMode`), ...itemErrors(volume.configMap.items, `${path}.configMap.items`));
+  }
+  if (volume.projected !== undefined) errors.push(...modeErrors(volume.projected.defaultMode, `${path}.projected.defaultMode`));
+  if (volume.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.claimName) errors.push(required(`${path}.persistentVolumeClaim.claimName`));
+  if (volume.nfs !== undefined) for (const field of ['server', 'path'] as const) if (!volume.nfs[field]) errors.push(required(`${path}.nfs.${field}`));
+  return errors;
+}
+
+function hostPathErrors(source: { path?: string; type?: string }, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!source.path) return [required(`${path}.path`)];
+  if (source.path.split('/').includes('..')) errors.push(invalid(`${path}.path`, source.path, "must not contain '..'"));
+  if (!HOST_PATH_TYPES.includes(source.type ?? '')) errors.push(notSupported(`${path}.type`, source.type, HOST_PATH_TYPES));
+  return errors;
+}
+
+function itemErrors(items: readonly KeyToPath[] | undefined, path: string): FieldError[] {
+  return (items ?? []).flatMap((item, index) => {
+    const at = `${path}[${index}]`;
+    const errors: FieldError[] = [];
+    if (!item.key) errors.push(required(`${at}.key`));
+    if (!item.path) errors.push(required(`${at}.path`));
+    else errors.push(...localPathErrors(item.path, `${at}.path`));
+    return [...errors, ...modeErrors(item.mode, `${at}.mode`)];
+  });
+}
+
+function modeErrors(mode: number | undefined, path: string): FieldError[] {
+  return mode !== undefined && (mode < 0 || mode > 0o777) ? [invalid(path, mode, 'must be a number between 0 and 0777 (octal), both inclusive')] : [];
+}

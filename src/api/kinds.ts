@@ -1,0 +1,32 @@
+/** All built-in kinds: tokens with their types. */
+import { ControllerRevision } from './apps/controller-revision.ts';
+import { Deployment } from './apps/deployment.ts';
+import { ReplicaSet } from './apps/replica-set.ts';
+import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
+import { Lease } from './coordination/lease.ts';
+import { ConfigMap } from './core/config-map.ts';
+import { Endpoints } from './core/endpoints.ts';
+import { Event } from './core/event.ts';
+import { Namespace } from './core/namespace.ts';
+import { Node } from './core/node.ts';
+import { Pod } from './core/pod.ts';
+import { Secret } from './core/secret.ts';
+import { Service } from './core/service.ts';
+import { ServiceAccount } from './core/service-account.ts';
+import { EndpointSlice } from './discovery/endpoint-slice.ts';
+import { Event as EventsEvent } from './events/event.ts';
+import type { Kind } from './kind.ts';
+import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
+import { PriorityClass } from './scheduling/priority-class.ts';
+
+export {
+  ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, Namespace,
+  Node, Pod, PriorityClass, ReplicaSet, Role, RoleBinding, Secret, Service, ServiceAccount,
+};
+
+/** Every built-in kind, in the order of discovery. */
+export const BUILT_IN_KINDS: readonly Kind[] = ([
+  Namespace, Node, Pod, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
+  Role, RoleBinding, ClusterRole, ClusterRoleBinding,
+] as readonly unknown[]) as readonly Kind[];
