@@ -3,9 +3,9 @@ import type { PodTemplateSpec } from '../generated/core-v1.ts';
 import { podTemplateErrors } from '../core/pod-validation.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
-import { isEmptySelector, matchesLabelSelector } from '../label-selector.ts';
 import type { LabelSelector } from '../meta.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
+import { matcherOfSelector } from '../selector.ts';
 
 interface WorkloadSpec { replicas?: number; selector?: LabelSelector; template?: PodTemplateSpec }
 
@@ -27,7 +27,8 @@ export function workloadErrors(spec: WorkloadSpec, old: WorkloadSpec | undefined
 function templateErrors(template: PodTemplateSpec, selector: LabelSelector | undefined, old: WorkloadSpec | undefined, how: { restartPolicies: readonly string[] }): FieldError[] {
   const errors: FieldError[] = [];
   const labels = template.metadata?.labels;
-  if (selector !== undefined && selector !== null && !isEmptySelector(selector) && !matchesLabelSelector(selector, labels)) {
+  const judged = selector !== undefined && selector !== null && !isEmptySelector(selector) && validateLabelSelector(selector, '').length === 0;
+  if (judged && !matcherOfSelector(selector).matches(labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
   }
   // A template that was accepted before is not judged again, so that scaling an old object always works.
@@ -51,4 +52,8 @@ export function intOrPercentErrors(path: string, value: number | string | undefi
 
 export function isZero(value: number | string | undefined): boolean {
   return value === undefined || value === 0 || (typeof value === 'string' && Number.parseInt(value, 10) === 0);
+}
+
+function isEmptySelector(selector: LabelSelector): boolean {
+  return Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions?.length ?? 0) === 0;
 }
