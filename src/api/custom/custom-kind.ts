@@ -1,0 +1,75 @@
+/** A CustomResourceDefinition becomes the Kinds by which the door serves its versions. */
+import type { CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion } from '../generated/apiextensions-v1.ts';
+import { humanDuration } from '../age.ts';
+import { compileJsonPath } from '../json-path.ts';
+import { defineKind, type Column, type Kind, type Subresources } from '../kind.ts';
+import type { Json, KubeObject } from '../meta.ts';
+import type { Schema } from '../schema/schema.ts';
+import { schemaOfCustomResource } from './custom-schema.ts';
+
+/** One Kind for every served version, the storage version first. The schema is made when first asked for. */
+export function kindsOfDefinition(definition: CustomResourceDefinition): Kind[] {
+  const served = definition.spec.versions.filter((version) => version.served);
+  return served.toSorted((a, b) => Number(b.storage) - Number(a.storage)).map((version) => kindOfVersion(definition, version));
+}
+
+function kindOfVersion(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion): Kind {
+  const { group, names, scope } = definition.spec;
+  const columns = version.additionalPrinterColumns ?? [];
+  const status = version.subresources?.status !== undefined && version.subresources.status !== null;
+  let schema: Schema | undefined;
+  return defineKind({
+    group, version: version.name, kind: names.kind, plural: names.plural, singular: names.singular || names.kind.toLowerCase(),
+    shortNames: names.shortNames ?? [], categories: names.categories ?? [], namespaced: scope === 'Namespaced',
+    schema: () => (schema ??= schemaOfCustomResource(version)),
+    rules: {
+      prepareForCreate(object) {
+        if (status) delete (object as KubeObject & { status?: Json }).status;
+      },
+      warnings: () => (version.deprecated === true ? [version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`] : []),
+    },
+    subresources: subresourcesOf(version, status),
+    columns: columns.length === 0 ? [] : [{ name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' }, ...columns.map(columnOf)],
+    selectableFields: Object.fromEntries((version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.replace(/^\./, ''), fieldReader(jsonPath)])),
+  });
+}
+
+function subresourcesOf(version: CustomResourceDefinitionVersion, status: boolean): Subresources<KubeObject> {
+  const scale = version.subresources?.scale;
+  return {
+    ...(status ? { status } : {}),
+    ...(scale === undefined || scale === null ? {} : { scale: { specReplicasPath: scale.specReplicasPath, statusReplicasPath: scale.statusReplicasPath, labelSelectorPath: scale.labelSelectorPath } }),
+  };
+}
+
+function fieldReader(jsonPath: string): (object: KubeObject) => string {
+  const read = compileJsonPath(jsonPath);
+  return (object) => String(read(object)[0] ?? '');
+}
+
+function columnOf(definition: CustomResourceColumnDefinition): Column<KubeObject> {
+  const read = compileJsonPath(definition.jsonPath);
+  const type = definition.type as Column<KubeObject>['type'];
+  return {
+    name: definition.name, type, priority: definition.priority ?? 0,
+    ...(definition.format === undefined ? {} : { format: definition.format }),
+    ...(definition.description === undefined ? {} : { description: definition.description }),
+    cell: (object, nowMs) => cellOf(type, read(object), nowMs),
+  };
+}
+
+/** A value that is not of the column's type shows as nothing, as upstream has it. */
+function cellOf(type: Column<KubeObject>['type'], values: readonly unknown[], nowMs: number): Json {
+  const [value] = values;
+  if (value === undefined || value === null) return null;
+  switch (type) {
+    case 'integer': return typeof value === 'number' ? Math.trunc(value) : null;
+    case 'number': return typeof value === 'number' ? value : null;
+    case 'boolean': return typeof value === 'boolean' ? value : null;
+    case 'date': {
+      const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+      return Number.isNaN(time) ? '<invalid>' : humanDuration(nowMs - time);
+    }
+    default: return values.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))).join(' ');
+  }
+}

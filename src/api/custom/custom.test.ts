@@ -1,0 +1,106 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import type { CustomResourceDefinition, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import type { FieldError } from '../field-error.ts';
+import { humanDuration } from '../age.ts';
+import { compileJsonPath } from '../json-path.ts';
+import { checkFields } from '../schema/check-fields.ts';
+import { applyDefaults } from '../schema/default.ts';
+import { prune } from '../schema/prune.ts';
+import { validateSchema } from '../schema/validate.ts';
+import { kindsOfDefinition } from './custom-kind.ts';
+import { defaultDefinition, validateDefinition } from './definition.ts';
+
+const SCHEMA: JSONSchemaProps = {
+  type: 'object', required: ['spec'],
+  properties: {
+    spec: {
+      type: 'object',
+      properties: {
+        size: { type: 'integer', minimum: 1, default: 3 }, color: { type: 'string', enum: ['red', 'blue'] }, port: { 'x-kubernetes-int-or-string': true, anyOf: [{ type: 'integer' }, { type: 'string' }] },
+        free: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true }, template: { type: 'object', 'x-kubernetes-embedded-resource': true, 'x-kubernetes-preserve-unknown-fields': true },
+      },
+    },
+    status: { type: 'object', properties: { conditions: { type: 'array', items: { type: 'object', properties: { type: { type: 'string' }, status: { type: 'string' } } } } } },
+  },
+};
+
+function definition(schema: JSONSchemaProps = SCHEMA): CustomResourceDefinition {
+  return {
+    metadata: { name: 'shops.example.com' },
+    spec: {
+      group: 'example.com', scope: 'Namespaced', names: { kind: 'Shop', plural: 'shops', shortNames: ['sh'] } as CustomResourceDefinition['spec']['names'],
+      versions: [{
+        name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema }, subresources: { status: {} },
+        additionalPrinterColumns: [{ name: 'Size', type: 'integer', jsonPath: '.spec.size' }, { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' }, { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
+        selectableFields: [{ jsonPath: '.spec.color' }],
+      }],
+    },
+  };
+}
+
+function errorsOf(change: (crd: CustomResourceDefinition) => void, old?: CustomResourceDefinition): string[] {
+  const crd = definition();
+  defaultDefinition(crd);
+  change(crd);
+  return validateDefinition(crd, old).map((error: FieldError) => `${error.field}: ${error.message}`);
+}
+
+test('a definition becomes a kind', () => {
+  const crd = definition();
+  defaultDefinition(crd);
+  assert.deepEqual(validateDefinition(crd), []);
+  assert.deepEqual([crd.spec.names.singular, crd.spec.names.listKind, crd.status?.storedVersions], ['shop', 'ShopList', ['v1']]);
+  const [kind] = kindsOfDefinition(crd);
+  assert.ok(kind);
+  const object = { metadata: { name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { color: 'red', size: 4 }, status: { conditions: [{ type: 'Ready', status: 'True' }] } };
+  assert.deepEqual(kind.columns.map((column) => column.cell(object, Date.parse('2026-01-01T01:00:00Z'))), ['a', 4, 'True', '60m']);
+  assert.equal(kind.selectableFields['spec.color']?.(object), 'red');
+  assert.deepEqual(kind.subresources, { status: true });
+});
+
+test('a custom resource is decoded, pruned, defaulted and judged by its schema', () => {
+  const schema = kindsOfDefinition(definition())[0]?.schema() ?? {};
+  const object = { apiVersion: 'example.com/v1', kind: 'Shop', metadata: { name: 'a', lables: {} }, spec: { sise: 1, port: 'http', free: { any: { thing: 1 } }, template: { apiVersion: 'v1', kind: 'X', metadata: { name: 'x' }, more: 1 } }, extra: 1 };
+  assert.deepEqual(checkFields(schema, object).unknown, ['metadata.lables', 'spec.sise', 'extra']);
+  assert.match(checkFields(schema, { metadata: { name: 1 } }).typeError ?? '', /cannot unmarshal number into Go struct field ObjectMeta.name of type string/);
+  const pruned = applyDefaults(schema, prune(schema, object)) as unknown;
+  assert.deepEqual(pruned, { apiVersion: 'example.com/v1', kind: 'Shop', metadata: { name: 'a' }, spec: { size: 3, port: 'http', free: { any: { thing: 1 } }, template: { apiVersion: 'v1', kind: 'X', metadata: { name: 'x' }, more: 1 } } });
+  assert.deepEqual(validateSchema(schema, pruned), []);
+  const texts = validateSchema(schema, { spec: { size: 0, color: 'green', template: {} } }).map((error) => `${error.field}: ${error.message}`);
+  assert.deepEqual(texts, [
+    'spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1', 'spec.color: Unsupported value: "green": supported values: "blue", "red"',
+    'spec.template.apiVersion: Required value', 'spec.template.kind: Required value',
+  ]);
+});
+
+test('what is wrong with a definition is told in the words of Kubernetes', () => {
+  const version = (crd: CustomResourceDefinition): CustomResourceDefinition['spec']['versions'][0] => crd.spec.versions[0] as CustomResourceDefinition['spec']['versions'][0];
+  const withSchema = (schema: JSONSchemaProps) => (crd: CustomResourceDefinition): void => void (version(crd).schema = { openAPIV3Schema: schema });
+  const table: [(crd: CustomResourceDefinition) => void, string][] = [
+    [(crd) => void (crd.metadata.name = 'x'), 'metadata.name: Invalid value: "x": must be spec.names.plural+"."+spec.group'],
+    [(crd) => void (crd.spec.scope = 'Any'), 'spec.scope: Unsupported value: "Any": supported values: "Cluster", "Namespaced"'],
+    [(crd) => void (version(crd).schema = undefined), 'spec.versions[0].schema.openAPIV3Schema: Required value'],
+    [withSchema({ properties: {} }), 'spec.validation.openAPIV3Schema.type: Required value: must not be empty at the root'],
+    [withSchema({ type: 'object', properties: { spec: {} } }), 'spec.validation.openAPIV3Schema.properties[spec].type: Required value: must not be empty for specified object fields'],
+    [withSchema({ type: 'object', properties: { l: { type: 'array' } } }), 'spec.validation.openAPIV3Schema.properties[l].items: Required value: must be specified'],
+    [withSchema({ type: 'object', properties: { l: { type: 'string', pattern: '[' } } }), 'spec.validation.openAPIV3Schema.properties[l].pattern: Invalid value: "[": must be a valid regular expression, but isn\'t: error parsing regexp: ['],
+    [withSchema({ type: 'object', properties: { a: { type: 'object', oneOf: [{ type: 'object', required: ['x'] }] } } }), 'spec.validation.openAPIV3Schema.properties[a].oneOf[0].type: Forbidden: must be empty to be structural'],
+    [withSchema({ type: 'object', anyOf: [{ properties: { x: { minimum: 1 } } }] }), 'spec.validation.openAPIV3Schema.properties[x]: Required value: because it is defined in spec.validation.openAPIV3Schema.anyOf[0].properties[x]'],
+    [withSchema({ type: 'object', properties: { a: { type: 'integer', default: 'x' } } }), 'spec.validation.openAPIV3Schema.properties[a].default: Invalid value: "string":  in body must be of type integer: "string"'],
+    [withSchema({ type: 'object', properties: { metadata: { type: 'object', properties: { labels: { type: 'object' } } } } }), 'spec.validation.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified'],
+  ];
+  for (const [change, expected] of table) assert.equal(errorsOf(change)[0], expected);
+  assert.match(errorsOf((crd) => void (version(crd).storage = false))[0] ?? '', /must have exactly one version marked as storage version$/);
+  const old = definition();
+  assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);
+});
+
+test('JSON paths and ages', () => {
+  const object = { a: { 'b.c': [1, 2, 3], d: [{ t: 'x', v: 1 }, { t: 'y', v: 2 }] } };
+  const table: [string, unknown[]][] = [['.a.b\\.c[1]', [2]], ["{.a['b.c'][-1]}", [3]], ['.a.d[*].v', [1, 2]], ['.a.d[?(@.t=="y")].v', [2]], [".a.d[?(@.t=='y')].v", [2]], ['.a.d[?(@.v>1)].t', ['y']], ['.x.y', []]];
+  for (const [path, expected] of table) assert.deepEqual(compileJsonPath(path)(object), expected, path);
+  assert.throws(() => compileJsonPath('.a[?('), /is not understood/);
+  const ages: [number, string][] = [[0, '0s'], [119, '119s'], [120, '2m'], [330, '5m30s'], [700, '11m'], [11_400, '3h10m'], [36_000, '10h'], [187_200, '2d4h'], [864_000, '10d'], [66_000_000, '2y33d']];
+  for (const [seconds, expected] of ages) assert.equal(humanDuration(seconds * 1000), expected);
+});

@@ -1,0 +1,143 @@
+/** Defaults and judgement of CustomResourceDefinitions (apiextensions v1), for the rules of that kind. */
+import { duplicate, invalid, required, type FieldError } from '../field-error.ts';
+import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
+import { applyDefaults } from '../schema/default.ts';
+import { validateSchema } from '../schema/validate.ts';
+import { schemaOfCustomResource } from './custom-schema.ts';
+import { structuralErrors } from './structural.ts';
+
+const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
+const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
+
+/** Fills in what upstream's defaulting does: singular, listKind, conversion None, the stored versions. Changes `definition`. */
+export function defaultDefinition(definition: CustomResourceDefinition): void {
+  const { spec } = definition;
+  if (spec?.names === undefined) return;
+  spec.names.singular ||= (spec.names.kind ?? '').toLowerCase();
+  if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`;
+  spec.conversion ??= { strategy: 'None' };
+  const storage = spec.versions?.find((version) => version.storage === true)?.name;
+  const status = (definition.status ??= { storedVersions: [] } as NonNullable<CustomResourceDefinition['status']>);
+  if ((status.storedVersions ?? []).length === 0 && storage !== undefined) status.storedVersions = [storage];
+}
+
+/** Everything wrong with a definition, in upstream's words. `old` is given on update. Metadata is the door's, but for the name. */
+export function validateDefinition(definition: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] {
+  const { spec, metadata } = definition;
+  if (spec === undefined) return [required('spec')];
+  const errors: FieldError[] = [];
+  const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
+  if (metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
+  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec));
+  if (old !== undefined) errors.push(...changeErrors(definition, old));
+  return errors;
+}
+
+function groupErrors(group: string): FieldError[] {
+  if (group === '') return [required('spec.group')];
+  const faults = dns1123SubdomainErrors(group);
+  if (faults.length > 0) return [invalid('spec.group', group, faults.join(','))];
+  return group.includes('.') ? [] : [invalid('spec.group', group, 'should be a domain with at least one dot')];
+}
+
+function scopeErrors(scope: string): FieldError[] {
+  if (scope === '') return [required('spec.scope')];
+  if (scope === 'Cluster' || scope === 'Namespaced') return [];
+  return [{ type: 'FieldValueNotSupported', field: 'spec.scope', message: `Unsupported value: ${JSON.stringify(scope)}: supported values: "Cluster", "Namespaced"` }];
+}
+
+function nameErrors(names: CustomResourceDefinitionNames): FieldError[] {
+  const path = 'spec.names';
+  const errors: FieldError[] = [];
+  for (const key of ['plural', 'singular', 'kind', 'listKind'] as const) {
+    const value = names[key] ?? '';
+    const mixed = key === 'kind' || key === 'listKind';
+    const faults = value === '' ? [] : dns1035LabelErrors(mixed ? value.toLowerCase() : value);
+    if (value === '') errors.push(required(`${path}.${key}`));
+    else if (faults.length > 0) errors.push(invalid(`${path}.${key}`, value, `${mixed ? 'may have mixed case, but should otherwise match: ' : ''}${faults.join(',')}`));
+  }
+  if (names.kind && names.kind === names.listKind) errors.push(invalid(`${path}.listKind`, names.listKind, 'kind and listKind may not be the same'));
+  for (const key of ['shortNames', 'categories'] as const) {
+    for (const [index, value] of (names[key] ?? []).entries()) {
+      const faults = dns1035LabelErrors(value);
+      if (faults.length > 0) errors.push(invalid(`${path}.${key}[${index}]`, value, faults.join(',')));
+    }
+  }
+  return errors;
+}
+
+function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
+  const versions = spec.versions ?? [];
+  const errors: FieldError[] = [];
+  // Upstream holds one schema for all versions where they are alike, and its paths say so.
+  const texts = new Set(versions.map((version) => JSON.stringify(version.schema)));
+  const shared = texts.size === 1 && versions[0]?.schema !== undefined;
+  for (const [index, version] of versions.entries()) {
+    const path = `spec.versions[${index}]`;
+    const faults = dns1035LabelErrors(version.name ?? '');
+    if (faults.length > 0) errors.push(invalid(`${path}.name`, version.name ?? '', faults.join(',')));
+    const schema = version.schema?.openAPIV3Schema;
+    if (schema === undefined) errors.push(required(`${path}.schema.openAPIV3Schema`));
+    else if (!shared || index === 0) errors.push(...schemaErrors(schema, shared ? 'spec.validation.openAPIV3Schema' : `${path}.schema.openAPIV3Schema`));
+    const columnsPath = versions.length === 1 ? 'spec' : path;
+    for (const [position, column] of (version.additionalPrinterColumns ?? []).entries()) {
+      const at = `${columnsPath}.additionalPrinterColumns[${position}]`;
+      if (!column.name) errors.push(required(`${at}.name`));
+      if (!column.type) errors.push(required(`${at}.type`, `must be one of ${COLUMN_TYPES.join(',')}`));
+      else if (!COLUMN_TYPES.includes(column.type)) errors.push(invalid(`${at}.type`, column.type, `must be one of ${COLUMN_TYPES.join(',')}`));
+      if (column.format && !COLUMN_FORMATS.includes(column.format)) errors.push(invalid(`${at}.format`, column.format, `must be one of ${COLUMN_FORMATS.join(',')}`));
+      if (!column.jsonPath) errors.push(required(`${at}.JSONPath`));
+    }
+    const paths = (version.selectableFields ?? []).map((field) => field.jsonPath ?? '');
+    for (const [position, jsonPath] of paths.entries()) if (paths.indexOf(jsonPath) < position) errors.push(duplicate(`${path}.selectableFields[${position}].jsonPath`, jsonPath));
+  }
+  if (new Set(versions.map((version) => version.name)).size < versions.length) errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
+  if (versions.filter((version) => version.storage === true).length !== 1) errors.push(invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));
+  return errors;
+}
+
+function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
+  const errors = structuralErrors(schema, path);
+  if (schema.nullable === true) errors.push({ type: 'FieldValueForbidden', field: `${path}.nullable`, message: 'Forbidden: nullable cannot be true at the root' });
+  return errors.length > 0 ? errors : defaultErrors(schema, path);
+}
+
+/** Defaults must be valid themselves. */
+function defaultErrors(schema: JSONSchemaProps, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const walk = (props: JSONSchemaProps, at: string): void => {
+    if (props.default !== undefined && props.default !== null) {
+      const own = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: { ...props, default: undefined } } } } }).properties?.['value'];
+      const value = structuredClone(props.default);
+      const found = own === undefined || typeof own === 'function' ? [] : validateSchema(own, applyDefaults(own, value));
+      for (const error of found) errors.push({ ...error, field: error.field === '<nil>' ? `${at}.default` : `${at}.default.${error.field}` });
+    }
+    for (const [key, value] of Object.entries(props.properties ?? {})) walk(value, `${at}.properties[${key}]`);
+    if (props.items !== undefined && !Array.isArray(props.items)) walk(props.items, `${at}.items`);
+    if (typeof props.additionalProperties === 'object') walk(props.additionalProperties, `${at}.additionalProperties`);
+  };
+  walk(schema, path);
+  return errors;
+}
+
+function changeErrors(definition: CustomResourceDefinition, old: CustomResourceDefinition): FieldError[] {
+  const errors: FieldError[] = [];
+  const established = old.status?.conditions?.some((condition) => condition.type === 'Established' && condition.status === 'True') === true;
+  const same = (field: string, now: unknown, before: unknown): void => {
+    if (now !== before) errors.push(invalid(field, now, 'field is immutable'));
+  };
+  if (established) {
+    same('spec.scope', definition.spec.scope, old.spec.scope);
+    same('spec.names.kind', definition.spec.names.kind, old.spec.names.kind);
+  }
+  same('spec.group', definition.spec.group, old.spec.group);
+  same('spec.names.plural', definition.spec.names.plural, old.spec.names.plural);
+  const names = new Set(definition.spec.versions.map((version) => version.name));
+  for (const [index, version] of (definition.status?.storedVersions ?? []).entries()) {
+    if (!names.has(version)) {
+      errors.push(invalid(`status.storedVersions[${index}]`, version, `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`));
+    }
+  }
+  return errors;
+}
