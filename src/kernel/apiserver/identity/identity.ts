@@ -1,0 +1,110 @@
+/**
+ * Identity: the keys and certificates of one llmos, in a folder of mode 0700 with files of mode 0600. They are made on the first boot
+ * and renewed when they near their end or when the server gets a new name; the authority and the token key stay.
+ */
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { isIP } from 'node:net';
+import type { Clock } from '../../../base/clock.ts';
+import type { Log } from '../../../base/log.ts';
+import { kubeconfigText } from './kubeconfig.ts';
+import type { KeyAndCertificate } from './certificates.ts';
+import { createTokenSigner, type TokenSigner } from './tokens.ts';
+
+export interface IdentityOptions {
+  /** `<state>/pki`; made when missing. */
+  folder: string;
+  clock: Clock;
+  log: Log;
+  /** DNS names and IP addresses of the server beside 127.0.0.1, ::1, localhost and the kubernetes service names. */
+  names?: readonly string[];
+  /** Default cluster.local. */
+  clusterDomain?: string;
+  /** Issuer of service account tokens; default `https://kubernetes.default.svc.<clusterDomain>`. */
+  issuer?: string;
+}
+
+export interface Identity {
+  readonly caPem: string;
+  readonly server: KeyAndCertificate;
+  /** A client certificate of group system:masters. */
+  readonly admin: KeyAndCertificate;
+  readonly tokens: TokenSigner;
+  /** The administrator's kubeconfig for a server URL such as `https://127.0.0.1:6443`. */
+  kubeconfig(url: string): string;
+}
+
+const RENEW_BEFORE_MS = 30 * 86_400_000;
+
+export async function openIdentity(options: IdentityOptions): Promise<Identity> {
+  mkdirSync(options.folder, { recursive: true, mode: 0o700 });
+  const clusterDomain = options.clusterDomain ?? 'cluster.local';
+  const names = serverNames(clusterDomain, options.names ?? []);
+  const nowMs = options.clock.nowMs();
+  const make = (): Promise<typeof import('./certificates.ts')> => import('./certificates.ts');
+  const authority = await keep(options, 'ca', () => true, async () => (await make()).makeAuthority('llmos', nowMs));
+  const isOurs = (certificate: X509Certificate): boolean => certificate.checkIssued(new X509Certificate(authority.certificatePem));
+  const server = await keep(options, 'apiserver', (old) => isOurs(old) && covers(old, names), async () =>
+    (await make()).makeLeaf(authority, { commonName: 'kube-apiserver', usage: 'server', names, nowMs }));
+  const admin = await keep(options, 'admin', isOurs, async () =>
+    (await make()).makeLeaf(authority, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client', nowMs }));
+  const issuer = options.issuer ?? `https://kubernetes.default.svc.${clusterDomain}`;
+  return {
+    caPem: authority.certificatePem,
+    server,
+    admin,
+    tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
+    kubeconfig: (url) => kubeconfigText({ url, caPem: authority.certificatePem, admin }),
+  };
+}
+
+function serverNames(clusterDomain: string, more: readonly string[]): string[] {
+  const service = ['kubernetes', 'kubernetes.default', 'kubernetes.default.svc', `kubernetes.default.svc.${clusterDomain}`];
+  return [...new Set(['localhost', '127.0.0.1', '::1', ...service, ...more])];
+}
+
+/** What is in the folder, unless it is missing, near its end or no longer fits; then what `make` makes, written there. */
+async function keep(options: IdentityOptions, name: string, fits: (certificate: X509Certificate) => boolean, make: () => Promise<KeyAndCertificate>): Promise<KeyAndCertificate> {
+  const keyPem = read(join(options.folder, `${name}.key`));
+  const certificatePem = read(join(options.folder, `${name}.crt`));
+  if (keyPem !== undefined && certificatePem !== undefined) {
+    const certificate = new X509Certificate(certificatePem);
+    const remainingMs = Date.parse(certificate.validTo) - options.clock.nowMs();
+    if (remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
+    options.log.info('renewing a certificate', { name, validTo: certificate.validTo });
+  }
+  const made = await make();
+  write(join(options.folder, `${name}.key`), made.keyPem);
+  write(join(options.folder, `${name}.crt`), made.certificatePem);
+  return made;
+}
+
+function covers(certificate: X509Certificate, names: readonly string[]): boolean {
+  return names.every((name) => (isIP(name) === 0 ? certificate.checkHost(name) !== undefined : certificate.checkIP(name) !== undefined));
+}
+
+function tokenKey(folder: string): string {
+  const path = join(folder, 'sa.key');
+  const known = read(path);
+  if (known !== undefined) return known;
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const text = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  write(path, text);
+  return text;
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+/** By way of a second name, so that a crash never leaves half a key. */
+function write(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}

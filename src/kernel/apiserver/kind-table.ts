@@ -1,0 +1,87 @@
+/** KindTable: the kinds that the door serves now, looked up by path. Kinds come and go at run time. */
+import { apiVersionOf } from '../../api/meta.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { ServedKinds } from '../../sdk/module.ts';
+
+export interface KindTable extends ServedKinds {
+  /** By what stands in a path. */
+  lookup(group: string, version: string, plural: string): Kind | undefined;
+  /** Any version of a resource. */
+  ofResource(group: string, plural: string): Kind | undefined;
+  hasVersion(group: string, version: string): boolean;
+  /** Whether other served kinds keep their objects in the same place, so that stored bytes may say another apiVersion. */
+  isShared(kind: Kind): boolean;
+  serve(kind: Kind): () => void;
+  /** Raised by every change: what caches of discovery and openapi go by. */
+  readonly changes: number;
+}
+
+export function createKindTable(): KindTable {
+  const byPath = new Map<string, Kind>();
+  const callbacks = new Set<() => void>();
+  const shared = new Map<string, number>();
+  let changes = 0;
+  const changed = (): void => {
+    changes++;
+    shared.clear();
+    for (const kind of byPath.values()) shared.set(storageOf(kind), (shared.get(storageOf(kind)) ?? 0) + 1);
+    for (const callback of callbacks) callback();
+  };
+  const all = (): Kind[] => [...byPath.values()];
+  return {
+    lookup: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),
+    ofResource: (group, plural) => preferred(all().filter((kind) => kind.group === group && kind.plural === plural)),
+    hasVersion: (group, version) => all().some((kind) => kind.group === group && kind.version === version),
+    isShared: (kind) => (shared.get(storageOf(kind)) ?? 0) > 1,
+    serve(kind) {
+      const path = `${kind.group}/${kind.version}/${kind.plural}`;
+      byPath.set(path, kind);
+      changed();
+      return () => {
+        if (byPath.get(path) !== kind) return;
+        byPath.delete(path);
+        changed();
+      };
+    },
+    get changes() {
+      return changes;
+    },
+    list: all,
+    find: (group, name) => preferred(all().filter((kind) => kind.group === group && kind.kind === name)),
+    subscribe(callback) {
+      callbacks.add(callback);
+      return () => void callbacks.delete(callback);
+    },
+  };
+}
+
+/** `/core/pods/` or `/apps/deployments/`: where the objects of a kind are kept. */
+export function storageOf(kind: Kind): string {
+  const group = kind.storageGroup ?? kind.group;
+  return `/${group === '' ? 'core' : group}/${kind.plural}/`;
+}
+
+export function keyOf(kind: Kind, namespace: string | undefined, name: string): string {
+  return kind.namespaced ? `${storageOf(kind)}${namespace ?? ''}/${name}` : storageOf(kind) + name;
+}
+
+export function apiVersionOfKind(kind: Kind): string {
+  return apiVersionOf(kind.group, kind.version);
+}
+
+function preferred(kinds: Kind[]): Kind | undefined {
+  return kinds.length < 2 ? kinds[0] : kinds.sort((a, b) => compareVersions(b.version, a.version))[0];
+}
+
+/** Negative when `a` is the lesser version: v1 before v2, v1beta1 before v1 (apimachinery version.CompareKubeAwareVersionStrings). */
+export function compareVersions(a: string, b: string): number {
+  const [x, y] = [rank(a), rank(b)];
+  for (let at = 0; at < 3; at++) if (x[at] !== y[at]) return x[at]! - y[at]!;
+  return a < b ? 1 : a > b ? -1 : 0;
+}
+
+function rank(version: string): [number, number, number] {
+  const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
+  if (match === null) return [0, 0, 0];
+  return [match[2] === undefined ? 3 : match[2] === 'beta' ? 2 : 1, Number(match[1]), Number(match[3] ?? 0)];
+}
