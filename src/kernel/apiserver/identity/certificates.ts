@@ -1,33 +1,11 @@
-/** Certificates: own authority, server and client certificates, EC P-256 (RFC 5280). The library is loaded only when one must be made. */
-import { randomBytes, webcrypto } from 'node:crypto';
+/** Certificates: own authority, server and client certificates, EC P-256 with SHA-256 (RFC 5280). */
+import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
+import { addressBytes, bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, time, utf8 } from './der.ts';
 
 export interface KeyAndCertificate {
   keyPem: string;
   certificatePem: string;
-}
-
-const DAY_MS = 86_400_000;
-const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
-export const AUTHORITY_DAYS = 3_650;
-export const LEAF_DAYS = 365;
-
-export async function makeAuthority(commonName: string, nowMs: number): Promise<KeyAndCertificate> {
-  const x509 = await library();
-  const keys = await newKeys();
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    serialNumber: serialNumber(),
-    name: `CN=${commonName}`,
-    ...validity(nowMs, AUTHORITY_DAYS),
-    signingAlgorithm: ALGORITHM,
-    keys: keys as never,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign | x509.KeyUsageFlags.digitalSignature, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey as never),
-    ],
-  });
-  return { keyPem: await privatePem(keys.privateKey), certificatePem: pem(certificate) };
 }
 
 export interface LeafOptions {
@@ -37,71 +15,103 @@ export interface LeafOptions {
   /** DNS names and IP addresses. */
   names?: readonly string[];
   nowMs: number;
+  /** Default a year. */
   days?: number;
 }
 
-export async function makeLeaf(authority: KeyAndCertificate, options: LeafOptions): Promise<KeyAndCertificate> {
-  const keys = await newKeys();
-  const certificatePem = await signLeaf(authority, keys.publicKey, options);
-  return { keyPem: await privatePem(keys.privateKey), certificatePem };
-}
+const DAY_MS = 86_400_000;
+const AUTHORITY_DAYS = 3_650;
+const LEAF_DAYS = 365;
+const OID = {
+  ecdsaWithSha256: '1.2.840.10045.4.3.2', commonName: '2.5.4.3', organization: '2.5.4.10',
+  subjectKeyIdentifier: '2.5.29.14', keyUsage: '2.5.29.15', subjectAltName: '2.5.29.17', basicConstraints: '2.5.29.19',
+  authorityKeyIdentifier: '2.5.29.35', extendedKeyUsage: '2.5.29.37', server: '1.3.6.1.5.5.7.3.1', client: '1.3.6.1.5.5.7.3.2',
+};
 
-async function signLeaf(authority: KeyAndCertificate, publicKey: webcrypto.CryptoKey, options: LeafOptions): Promise<string> {
-  const x509 = await library();
-  const issuer = new x509.X509Certificate(authority.certificatePem);
-  const { serverAuth, clientAuth } = x509.ExtendedKeyUsage;
+export function makeAuthority(commonName: string, nowMs: number): KeyAndCertificate {
+  const { privateKey, publicKey } = newKeys();
+  const name = nameOf(commonName, []);
   const extensions = [
-    new x509.BasicConstraintsExtension(false, undefined, true),
-    new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-    new x509.ExtendedKeyUsageExtension([options.usage === 'server' ? serverAuth : clientAuth]),
-    await x509.AuthorityKeyIdentifierExtension.create(issuer as never),
+    extension(OID.basicConstraints, true, sequence(boolean(true))),
+    // digitalSignature, keyCertSign, cRLSign
+    extension(OID.keyUsage, true, bits(Buffer.from([0b1000_0110]), 1)),
+    extension(OID.subjectKeyIdentifier, false, octets(keyIdentifier(publicKey))),
   ];
-  const names = (options.names ?? []).map((value) => (isIP(value) === 0 ? { type: 'dns' as const, value } : { type: 'ip' as const, value }));
-  if (names.length > 0) extensions.push(new x509.SubjectAlternativeNameExtension(names));
-  const certificate = await x509.X509CertificateGenerator.create({
-    serialNumber: serialNumber(),
-    subject: [...(options.organizations ?? []).map((value) => ({ O: [value] })), { CN: [options.commonName] }],
-    issuer: issuer.subject,
-    ...validity(options.nowMs, options.days ?? LEAF_DAYS),
-    signingAlgorithm: ALGORITHM,
-    publicKey: publicKey as never,
-    signingKey: (await importPrivate(authority.keyPem)) as never,
-    extensions,
+  const certificatePem = certificate({ issuer: name, subject: name, publicKey, signer: privateKey, extensions, nowMs, days: AUTHORITY_DAYS });
+  return { keyPem: privatePem(privateKey), certificatePem };
+}
+
+export function makeLeaf(authority: KeyAndCertificate, options: LeafOptions): KeyAndCertificate {
+  const { privateKey, publicKey } = newKeys();
+  const issuer = new X509Certificate(authority.certificatePem);
+  const extensions = [
+    extension(OID.basicConstraints, true, sequence()),
+    // digitalSignature
+    extension(OID.keyUsage, true, bits(Buffer.from([0b1000_0000]), 7)),
+    extension(OID.extendedKeyUsage, false, sequence(oid(OID[options.usage]))),
+    extension(OID.authorityKeyIdentifier, false, sequence(implicit(0, keyIdentifier(issuer.publicKey)))),
+  ];
+  if (options.names !== undefined && options.names.length > 0) extensions.push(extension(OID.subjectAltName, false, sequence(...options.names.map(generalName))));
+  const certificatePem = certificate({
+    issuer: nameOf(commonNameOf(issuer), []), subject: nameOf(options.commonName, options.organizations ?? []), publicKey,
+    signer: createPrivateKey(authority.keyPem), extensions, nowMs: options.nowMs, days: options.days ?? LEAF_DAYS,
   });
-  return pem(certificate);
+  return { keyPem: privatePem(privateKey), certificatePem };
 }
 
-/** A clock that is a little behind ours must not refuse what we just made. */
-function validity(nowMs: number, days: number): { notBefore: Date; notAfter: Date } {
-  return { notBefore: new Date(nowMs - 300_000), notAfter: new Date(nowMs + days * DAY_MS) };
+interface Parts {
+  issuer: Buffer;
+  subject: Buffer;
+  publicKey: KeyObject;
+  signer: KeyObject;
+  extensions: readonly Buffer[];
+  nowMs: number;
+  days: number;
 }
 
-function serialNumber(): string {
+function certificate(parts: Parts): string {
+  const algorithm = sequence(oid(OID.ecdsaWithSha256));
+  // A clock that is a little behind ours must not refuse what we just made.
+  const validity = sequence(time(parts.nowMs - 300_000), time(parts.nowMs + parts.days * DAY_MS));
+  const version3 = explicit(0, integer(Buffer.from([2])));
+  const keyInfo = parts.publicKey.export({ type: 'spki', format: 'der' });
+  const body = sequence(version3, integer(serialNumber()), algorithm, parts.issuer, validity, parts.subject, keyInfo, explicit(3, sequence(...parts.extensions)));
+  const whole = sequence(body, algorithm, bits(sign('sha256', body, parts.signer)));
+  return new X509Certificate(whole).toString();
+}
+
+function extension(id: string, critical: boolean, value: Buffer): Buffer {
+  return critical ? sequence(oid(id), boolean(true), octets(value)) : sequence(oid(id), octets(value));
+}
+
+function nameOf(commonName: string, organizations: readonly string[]): Buffer {
+  const parts = organizations.map((value) => set(sequence(oid(OID.organization), utf8(value))));
+  return sequence(...parts, set(sequence(oid(OID.commonName), utf8(commonName))));
+}
+
+function generalName(name: string): Buffer {
+  return isIP(name) === 0 ? implicit(2, Buffer.from(name)) : implicit(7, addressBytes(name));
+}
+
+function commonNameOf(of: X509Certificate): string {
+  return /^CN=(.*)$/m.exec(of.subject)?.[1] ?? '';
+}
+
+/** SHA-1 of the public key's bits (RFC 5280, 4.2.1.2): for P-256 the last 65 bytes of its SubjectPublicKeyInfo. */
+function keyIdentifier(key: KeyObject): Buffer {
+  return createHash('sha1').update(key.export({ type: 'spki', format: 'der' }).subarray(-65)).digest();
+}
+
+function serialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes[0] = (bytes[0]! & 0x7f) | 0x40;
-  return bytes.toString('hex');
+  return bytes;
 }
 
-async function library(): Promise<typeof import('@peculiar/x509')> {
-  const x509 = await import('@peculiar/x509');
-  x509.cryptoProvider.set(webcrypto as never);
-  return x509;
+function newKeys(): { privateKey: KeyObject; publicKey: KeyObject } {
+  return generateKeyPairSync('ec', { namedCurve: 'P-256' });
 }
 
-function newKeys(): Promise<webcrypto.CryptoKeyPair> {
-  return webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']);
-}
-
-function importPrivate(keyPem: string): Promise<webcrypto.CryptoKey> {
-  const der = Buffer.from(keyPem.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-  return webcrypto.subtle.importKey('pkcs8', der, ALGORITHM, false, ['sign']);
-}
-
-async function privatePem(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key));
-  return `-----BEGIN PRIVATE KEY-----\n${der.toString('base64').replace(/.{64}/g, '$&\n').trimEnd()}\n-----END PRIVATE KEY-----\n`;
-}
-
-function pem(certificate: { toString(format: 'pem'): string }): string {
-  return `${certificate.toString('pem').trimEnd()}\n`;
+function privatePem(key: KeyObject): string {
+  return key.export({ type: 'pkcs8', format: 'pem' }) as string;
 }

@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
 import { kubeconfigText } from './kubeconfig.ts';
-import type { KeyAndCertificate } from './certificates.ts';
+import { makeAuthority, makeLeaf, type KeyAndCertificate } from './certificates.ts';
 import { createTokenSigner, type TokenSigner } from './tokens.ts';
 
 export interface IdentityOptions {
@@ -37,18 +37,17 @@ export interface Identity {
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
-export async function openIdentity(options: IdentityOptions): Promise<Identity> {
+export function openIdentity(options: IdentityOptions): Identity {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
   const clusterDomain = options.clusterDomain ?? 'cluster.local';
   const names = serverNames(clusterDomain, options.names ?? []);
   const nowMs = options.clock.nowMs();
-  const make = (): Promise<typeof import('./certificates.ts')> => import('./certificates.ts');
-  const authority = await keep(options, 'ca', () => true, async () => (await make()).makeAuthority('llmos', nowMs));
+  const authority = keep(options, 'ca', () => true, () => makeAuthority('llmos', nowMs));
   const isOurs = (certificate: X509Certificate): boolean => certificate.checkIssued(new X509Certificate(authority.certificatePem));
-  const server = await keep(options, 'apiserver', (old) => isOurs(old) && covers(old, names), async () =>
-    (await make()).makeLeaf(authority, { commonName: 'kube-apiserver', usage: 'server', names, nowMs }));
-  const admin = await keep(options, 'admin', isOurs, async () =>
-    (await make()).makeLeaf(authority, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client', nowMs }));
+  const server = keep(options, 'apiserver', (old) => isOurs(old) && covers(old, names), () =>
+    makeLeaf(authority, { commonName: 'kube-apiserver', usage: 'server', names, nowMs }));
+  const admin = keep(options, 'admin', isOurs, () =>
+    makeLeaf(authority, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client', nowMs }));
   const issuer = options.issuer ?? `https://kubernetes.default.svc.${clusterDomain}`;
   return {
     caPem: authority.certificatePem,
@@ -65,7 +64,7 @@ function serverNames(clusterDomain: string, more: readonly string[]): string[] {
 }
 
 /** What is in the folder, unless it is missing, near its end or no longer fits; then what `make` makes, written there. */
-async function keep(options: IdentityOptions, name: string, fits: (certificate: X509Certificate) => boolean, make: () => Promise<KeyAndCertificate>): Promise<KeyAndCertificate> {
+function keep(options: IdentityOptions, name: string, fits: (certificate: X509Certificate) => boolean, make: () => KeyAndCertificate): KeyAndCertificate {
   const keyPem = read(join(options.folder, `${name}.key`));
   const certificatePem = read(join(options.folder, `${name}.crt`));
   if (keyPem !== undefined && certificatePem !== undefined) {
@@ -74,7 +73,7 @@ async function keep(options: IdentityOptions, name: string, fits: (certificate: 
     if (remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
     options.log.info('renewing a certificate', { name, validTo: certificate.validTo });
   }
-  const made = await make();
+  const made = make();
   write(join(options.folder, `${name}.key`), made.keyPem);
   write(join(options.folder, `${name}.crt`), made.certificatePem);
   return made;

@@ -1,0 +1,54 @@
+/** Admission: the steps that modules add between defaulting and storing. */
+import type { Kind } from '../../api/kind.ts';
+import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
+
+export interface AdmissionChain {
+  add(admission: Admission, context: ModuleContext): () => void;
+  /** The steps that change the object. Rejects with the ApiError of the first refusal. */
+  admit(request: AdmissionRequest): Promise<void> | undefined;
+  /** The steps that only judge. */
+  validate(request: AdmissionRequest): Promise<void> | undefined;
+}
+
+interface Step {
+  admission: Admission;
+  context: ModuleContext;
+}
+
+export function createAdmissionChain(): AdmissionChain {
+  const steps: Step[] = [];
+  const chosen = new Map<string, Step[]>();
+  const stepsFor = (request: AdmissionRequest): Step[] => {
+    const key = `${request.operation} ${request.kind.group}/${request.kind.version}/${request.kind.plural}`;
+    let some = chosen.get(key);
+    if (some === undefined) chosen.set(key, (some = steps.filter((step) => concerns(step.admission, request))));
+    return some;
+  };
+  const run = (request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> | undefined => {
+    const some = stepsFor(request);
+    return some.length === 0 ? undefined : runSteps(some, request, phase);
+  };
+  return {
+    add(admission, context) {
+      const step = { admission, context };
+      steps.push(step);
+      chosen.clear();
+      return () => {
+        const at = steps.indexOf(step);
+        if (at >= 0) steps.splice(at, 1);
+        chosen.clear();
+      };
+    },
+    admit: (request) => run(request, 'admit'),
+    validate: (request) => run(request, 'validate'),
+  };
+}
+
+async function runSteps(steps: readonly Step[], request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> {
+  for (const { admission, context } of steps) await admission[phase]?.(request, context);
+}
+
+function concerns(admission: Admission, request: AdmissionRequest): boolean {
+  if (!admission.operations.includes(request.operation)) return false;
+  return admission.kinds === 'all' || admission.kinds.some((kind: Kind) => kind.group === request.kind.group && kind.plural === request.kind.plural);
+}

@@ -1,0 +1,47 @@
+/** Door: what every step of the handler chain stands on. */
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { UserInfo } from '../../sdk/module.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Store, Stored } from '../store/store.ts';
+import type { AdmissionChain } from './admission.ts';
+import type { KindTable } from './kind-table.ts';
+
+export interface Door {
+  readonly store: Store;
+  readonly kinds: KindTable;
+  readonly admissions: AdmissionChain;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Aborts when the door closes. */
+  readonly signal: AbortSignal;
+}
+
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+/** Who writes, and how. */
+export interface WriteContext {
+  user: UserInfo;
+  /** The name in managedFields. */
+  manager: string;
+  dryRun: boolean;
+  fieldValidation: FieldValidation;
+  /** Texts for Warning headers are added here. */
+  warnings: string[];
+}
+
+/** What a read or write gives: the stored state, or on a dry run only the object that would be. */
+export interface Outcome {
+  stored?: Stored;
+  object: KubeObject;
+}
+
+export function outcomeOf(stored: Stored): Outcome {
+  return {
+    stored,
+    // Parsed only when somebody looks: an answer over HTTP needs the bytes alone.
+    get object() {
+      return stored.object;
+    },
+  };
+}

@@ -1,0 +1,19 @@
+/** Versions of one resource share their objects: what is stored may say another apiVersion than the kind that is asked for. */
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import type { Stored } from '../../store/store.ts';
+import type { Door } from '../door.ts';
+import { apiVersionOfKind } from '../kind-table.ts';
+
+/** The object as `kind` says it; the stored one itself when it says it so already. */
+export function asKind(kind: Kind, object: KubeObject): KubeObject {
+  const apiVersion = apiVersionOfKind(kind);
+  return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+}
+
+/** The stored bytes in the version of `kind`. */
+export function bytesAs(door: Door, kind: Kind, stored: Stored): Buffer {
+  if (!door.kinds.isShared(kind)) return stored.bytes;
+  const object = asKind(kind, stored.object);
+  return object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object));
+}

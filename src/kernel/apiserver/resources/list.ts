@@ -1,0 +1,137 @@
+/** list: all objects of a kind, whole or in chunks of one snapshot (upstream: storage.GetList, continue tokens). */
+import { ApiError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { isStoreError, type Stored, type StoredList } from '../../store/store.ts';
+import type { Door } from '../door.ts';
+import { badRequest, expired, tooLargeVersion } from '../errors.ts';
+import { keyOf, storageOf } from '../kind-table.ts';
+
+export interface Selection {
+  namespace?: string;
+  /** Every object when absent. */
+  matches?: (object: KubeObject) => boolean;
+  /** The one name that can match. */
+  name?: string;
+}
+
+export interface ListQuery extends Selection {
+  limit?: number;
+  continue?: string;
+  resourceVersion?: string;
+  resourceVersionMatch?: string;
+}
+
+export interface ListOutcome {
+  items: Stored[];
+  revision: number;
+  continue?: string;
+  remainingItemCount?: number;
+}
+
+const FUTURE_WAIT_MS = 3_000;
+const CONTINUE_EXPIRED = 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.';
+
+export async function listStored(door: Door, kind: Kind, query: ListQuery): Promise<ListOutcome> {
+  const at = await startOf(door, query);
+  if (query.name !== undefined && at.revision === undefined && (query.namespace !== undefined || !kind.namespaced)) return listOne(door, kind, query, query.name);
+  const prefix = prefixOf(kind, query.namespace);
+  try {
+    return query.limit === undefined || query.limit <= 0 ? listAll(door, prefix, query, at) : listChunk(door, prefix, query, query.limit, at);
+  } catch (error) {
+    if (isStoreError(error, 'compacted')) throw query.continue === undefined ? expired() : new ApiError('Expired', CONTINUE_EXPIRED);
+    throw error;
+  }
+}
+
+export function prefixOf(kind: Kind, namespace: string | undefined): string {
+  return kind.namespaced && namespace !== undefined ? `${storageOf(kind)}${namespace}/` : storageOf(kind);
+}
+
+interface Start {
+  revision?: number;
+  startAfter?: string;
+}
+
+function listOne(door: Door, kind: Kind, query: ListQuery, name: string): ListOutcome {
+  const stored = door.store.get(keyOf(kind, query.namespace, name));
+  const fits = stored !== undefined && (query.matches === undefined || query.matches(stored.object));
+  return { items: fits ? [stored] : [], revision: door.store.revision };
+}
+
+function listAll(door: Door, prefix: string, query: ListQuery, at: Start): ListOutcome {
+  const { items, revision } = door.store.list(prefix, at);
+  const { matches } = query;
+  return { items: matches === undefined ? items : items.filter((stored) => matches(stored.object)), revision };
+}
+
+function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, at: Start): ListOutcome {
+  const { matches } = query;
+  const items: Stored[] = [];
+  let page: StoredList | undefined;
+  let startAfter = at.startAfter;
+  let revision = at.revision;
+  do {
+    page = door.store.list(prefix, { limit: Math.max(limit - items.length, matches === undefined ? 1 : 500), startAfter, revision });
+    revision = page.revision;
+    startAfter = page.last;
+    for (const [index, stored] of page.items.entries()) {
+      if (matches !== undefined && !matches(stored.object)) continue;
+      items.push(stored);
+      if (items.length < limit) continue;
+      const left = page.items.length - index - 1 + page.remaining;
+      return left === 0 ? { items, revision } : { items, revision, continue: tokenOf(revision, stored.key), ...(matches === undefined ? { remainingItemCount: left } : {}) };
+    }
+  } while (page.remaining > 0 && startAfter !== undefined);
+  return { items, revision };
+}
+
+async function startOf(door: Door, query: ListQuery): Promise<Start> {
+  const { resourceVersion, resourceVersionMatch } = query;
+  if (query.continue !== undefined && query.continue !== '') {
+    if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue');
+    return readToken(query.continue);
+  }
+  if (resourceVersionMatch !== undefined && resourceVersionMatch !== '' && (resourceVersion === undefined || resourceVersion === '')) {
+    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  }
+  const wanted = parseRevision(resourceVersion);
+  if (wanted === undefined || wanted === 0) {
+    if (resourceVersionMatch === 'Exact') throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    return {};
+  }
+  await untilRevision(door, wanted);
+  if (resourceVersionMatch === 'Exact' || (resourceVersionMatch === undefined && (query.limit ?? 0) > 0)) return { revision: wanted };
+  if (resourceVersionMatch !== undefined && resourceVersionMatch !== '' && resourceVersionMatch !== 'NotOlderThan') throw badRequest(`invalid resourceVersionMatch: ${resourceVersionMatch}`);
+  return {};
+}
+
+/** undefined for absent or empty. Throws BadRequest. */
+export function parseRevision(text: string | undefined | null): number | undefined {
+  if (text === undefined || text === null || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw badRequest(`invalid resource version "${text.slice(0, 100)}": strconv.ParseUint: parsing ${JSON.stringify(text.slice(0, 100))}: invalid syntax`);
+  return Number(text);
+}
+
+/** Waits a little for a revision that is not there yet, then refuses. */
+export async function untilRevision(door: Door, revision: number): Promise<void> {
+  const endMs = door.clock.nowMs() + FUTURE_WAIT_MS;
+  while (door.store.revision < revision) {
+    if (door.clock.nowMs() >= endMs || door.signal.aborted) throw tooLargeVersion(revision, door.store.revision);
+    await door.clock.sleep(50, door.signal);
+  }
+}
+
+function tokenOf(revision: number, start: string): string {
+  return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
+}
+
+function readToken(token: string): Required<Start> {
+  try {
+    const { rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { rv: unknown; start: unknown };
+    if (Number.isSafeInteger(rv) && typeof start === 'string' && start.startsWith('/')) return { revision: rv as number, startAfter: start };
+  } catch {
+    // said below
+  }
+  throw badRequest('continue key is not valid');
+}
