@@ -1,0 +1,77 @@
+/** create: identify, default, admit, prepare, validate, store (upstream: registry/generic/registry Store.Create). */
+import { randomUUID } from 'node:crypto';
+import { alreadyExists } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { resetFieldsOf, updateManagedFields } from '../../../api/merge/apply/index.ts';
+import type { AdmissionRequest } from '../../../sdk/module.ts';
+import { rfc3339 } from '../../../base/clock.ts';
+import { isStoreError } from '../../store/store.ts';
+import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
+import { badRequest } from '../errors.ts';
+import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { identify } from './identify.ts';
+import { generateName } from './names.ts';
+import { checkNamespace } from './namespaces.ts';
+import { applyDefaults, checkFields, validateNew } from './schema-steps.ts';
+
+export interface CreateInput {
+  namespace?: string;
+  name?: string;
+  /** Ours to change and to keep. */
+  object: unknown;
+  /** Apply has said already who owns which field. */
+  keepManagedFields?: boolean;
+}
+
+const GENERATE_TRIES = 8;
+
+export async function createObject(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
+  const object = identify(kind, input.object, input);
+  checkFields(kind, object, context);
+  const { metadata } = object;
+  if (kind.namespaced && !metadata.namespace) throw badRequest('an empty namespace may not be set during creation');
+  if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
+  const generated = !metadata.name && Boolean(metadata.generateName);
+  for (let tries = 1; ; tries++) {
+    if (generated) metadata.name = generateName(metadata.generateName!);
+    try {
+      return await createOnce(door, kind, object, input.keepManagedFields === true, context);
+    } catch (error) {
+      if (!isStoreError(error, 'exists')) throw error;
+      if (!generated || tries === GENERATE_TRIES) throw alreadyExists(kind, metadata.name ?? '');
+    }
+  }
+}
+
+async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManagedFields: boolean, context: WriteContext): Promise<Outcome> {
+  const { metadata } = object;
+  applyDefaults(kind, object);
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun };
+  if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
+  await door.admissions.admit(request);
+  const now = rfc3339(door.clock.nowMs());
+  setSystemFields(kind, object, now);
+  kind.rules.prepareForCreate?.(object);
+  if (!keepManagedFields) recordManager(kind, object, context.manager, now);
+  validateNew(kind, object, context);
+  await door.admissions.validate(request);
+  const key = keyOf(kind, metadata.namespace, metadata.name!);
+  if (!context.dryRun) return outcomeOf(await door.store.create(key, object));
+  if (door.store.newest(key) !== undefined) throw alreadyExists(kind, metadata.name!);
+  return { object };
+}
+
+function setSystemFields(kind: Kind, object: KubeObject, now: string): void {
+  const { metadata } = object;
+  metadata.uid = randomUUID();
+  metadata.creationTimestamp = now;
+  delete metadata.deletionTimestamp;
+  delete metadata.deletionGracePeriodSeconds;
+  if (kind.rules.generation === false) delete metadata.generation;
+  else metadata.generation = 1;
+}
+
+function recordManager(kind: Kind, next: KubeObject, manager: string, now: string): void {
+  updateManagedFields({ schema: kind.schema(), live: undefined, next, manager, apiVersion: apiVersionOfKind(kind), now, reset: resetFieldsOf(kind, '') });
+}

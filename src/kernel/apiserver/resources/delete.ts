@@ -1,0 +1,125 @@
+/** delete: at once, after a grace period, or when the last finalizer is gone (upstream: registry/rest BeforeDelete, Store.Delete). */
+import { conflict, notFound } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { rfc3339 } from '../../../base/clock.ts';
+import type { AdmissionRequest } from '../../../sdk/module.ts';
+import { isStoreError, type Stored } from '../../store/store.ts';
+import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
+import { badRequest } from '../errors.ts';
+import { keyOf } from '../kind-table.ts';
+import { checkNamespaceDelete, finalizersOf, markNamespace } from './namespaces.ts';
+
+export interface DeleteRequest {
+  gracePeriodSeconds?: number;
+  propagationPolicy?: string;
+  orphanDependents?: boolean;
+  preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+export interface DeleteOutcome extends Outcome {
+  /** False when the object stays until its finalizers or its grace period are over. */
+  gone: boolean;
+}
+
+const FOREGROUND = 'foregroundDeletion';
+const ORPHAN = 'orphan';
+const TRIES = 30;
+
+/** Rejects with NotFound, Conflict (preconditions), BadRequest. */
+export async function deleteObject(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+  checkOptions(options);
+  checkNamespaceDelete(kind, at.name);
+  const key = keyOf(kind, at.namespace, at.name);
+  for (let tries = 1; ; tries++) {
+    const live = door.store.newest(key);
+    if (live === undefined) throw notFound(kind, at.name);
+    checkPreconditions(kind, at.name, live, options);
+    try {
+      return await deleteOnce(door, kind, key, live, options, context);
+    } catch (error) {
+      if (isStoreError(error, 'missing')) throw notFound(kind, at.name);
+      if (!isStoreError(error, 'modified') || tries === TRIES) throw error;
+    }
+  }
+}
+
+async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+  const { object } = live;
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: object, user: context.user, dryRun: context.dryRun };
+  await door.admissions.admit(request);
+  await door.admissions.validate(request);
+  const next = marked(kind, object, options, door.clock.nowMs());
+  const wanted = next ?? object;
+  if (wanted.metadata.deletionTimestamp === undefined || ((wanted.metadata.deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, wanted).length === 0)) {
+    if (context.dryRun) return { object: wanted, gone: true };
+    return withGone(outcomeOf(await door.store.delete(key, { revision: live.revision })), true);
+  }
+  if (next === undefined) {
+    if (!context.dryRun && door.store.revision < live.revision) await door.store.settled();
+    return withGone(outcomeOf(live), false);
+  }
+  if (context.dryRun) return { object: next, gone: false };
+  return withGone(outcomeOf(await door.store.update(key, next, { revision: live.revision })), false);
+}
+
+function withGone(outcome: Outcome, gone: boolean): DeleteOutcome {
+  return Object.assign(outcome, { gone });
+}
+
+/** The object with the marks of a deletion that cannot happen at once; undefined when nothing is to be written. */
+function marked(kind: Kind, object: KubeObject, options: DeleteRequest, nowMs: number): KubeObject | undefined {
+  const finalizers = finalizersAfter(object.metadata.finalizers ?? [], options);
+  const old = object.metadata;
+  const graceSeconds = graceOf(kind, object, options);
+  const already = old.deletionTimestamp !== undefined;
+  const shorter = already && graceSeconds < (old.deletionGracePeriodSeconds ?? 0);
+  const changed = finalizers.length !== (old.finalizers ?? []).length || finalizers.some((each) => !old.finalizers?.includes(each));
+  if (already && !shorter && !changed) return undefined;
+  const next = { ...object, metadata: { ...old, finalizers } } as KubeObject;
+  if (finalizers.length === 0) delete next.metadata.finalizers;
+  const blocked = graceSeconds > 0 || finalizersOf(kind, next).length > 0;
+  if (!already && !blocked) return undefined;
+  if (!already || shorter) {
+    // A shorter grace counts from now, and never ends after the one before.
+    const endMs = nowMs + graceSeconds * 1_000;
+    next.metadata.deletionTimestamp = already ? rfc3339(Math.min(endMs, Date.parse(old.deletionTimestamp!))) : rfc3339(endMs);
+    next.metadata.deletionGracePeriodSeconds = graceSeconds;
+    if (!already && old.generation !== undefined) next.metadata.generation = old.generation + 1;
+    markNamespace(kind, next);
+  }
+  return next;
+}
+
+/** Kinds whose rule says 0 for this object delete at once, whatever the client asks. */
+function graceOf(kind: Kind, object: KubeObject, options: DeleteRequest): number {
+  const own = kind.rules.gracePeriodSeconds?.(object) ?? 0;
+  return own === 0 ? 0 : (options.gracePeriodSeconds ?? own);
+}
+
+/** The garbage collector reads the propagation policy from finalizers. */
+function finalizersAfter(finalizers: readonly string[], options: DeleteRequest): string[] {
+  const policy = options.propagationPolicy ?? (options.orphanDependents === undefined ? undefined : options.orphanDependents ? 'Orphan' : 'Background');
+  if (policy === undefined) return [...finalizers];
+  const others = finalizers.filter((each) => each !== FOREGROUND && each !== ORPHAN);
+  if (policy === 'Foreground') return [...others, FOREGROUND];
+  return policy === 'Orphan' ? [...others, ORPHAN] : others;
+}
+
+function checkOptions(options: DeleteRequest): void {
+  const { propagationPolicy: policy, gracePeriodSeconds, orphanDependents } = options;
+  if (policy !== undefined && policy !== 'Foreground' && policy !== 'Background' && policy !== 'Orphan') {
+    throw badRequest(`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`);
+  }
+  if (policy !== undefined && orphanDependents !== undefined) throw badRequest('DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set');
+  if (gracePeriodSeconds !== undefined && !Number.isSafeInteger(gracePeriodSeconds)) throw badRequest('gracePeriodSeconds must be a whole number of seconds');
+}
+
+function checkPreconditions(kind: Kind, name: string, live: Stored, options: DeleteRequest): void {
+  const { uid, resourceVersion } = options.preconditions ?? {};
+  const itsUid = live.object.metadata.uid ?? '';
+  if (uid !== undefined && uid !== itsUid) throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${itsUid}`);
+  if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
+    throw conflict(kind, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.revision}`);
+  }
+}

@@ -1,0 +1,80 @@
+/** patch: JSON patch, merge patch, strategic merge patch and server-side apply (upstream: endpoints/handlers/patch.go). */
+import { ApiError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { cloneJson, isJsonObject } from '../../../api/json.ts';
+import type { Json, KubeObject } from '../../../api/meta.ts';
+import { applyObject, resetFieldsOf } from '../../../api/merge/apply/index.ts';
+import { jsonPatch } from '../../../api/merge/json-patch.ts';
+import { mergePatch } from '../../../api/merge/merge-patch.ts';
+import { strategicMergePatch } from '../../../api/merge/strategic.ts';
+import { rfc3339 } from '../../../base/clock.ts';
+import { isStoreError } from '../../store/store.ts';
+import type { Door, Outcome, WriteContext } from '../door.ts';
+import { badRequest } from '../errors.ts';
+import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { createObject } from './create.ts';
+import { updateObject } from './update.ts';
+
+export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';
+
+export interface PatchInput {
+  namespace?: string;
+  name: string;
+  subresource?: string;
+  type: PatchKind;
+  /** Parsed; not changed. */
+  body: Json;
+  force?: boolean;
+}
+
+export interface PatchOutcome {
+  outcome: Outcome;
+  created: boolean;
+}
+
+export async function patchObject(door: Door, kind: Kind, input: PatchInput, context: WriteContext): Promise<PatchOutcome> {
+  if (input.type === 'apply') return applyPatch(door, kind, input, context);
+  const change = (live: KubeObject): unknown => patched(kind, live, input);
+  return { outcome: await updateObject(door, kind, { ...input, change }, context), created: false };
+}
+
+/** The stored object with the patch on it, as a fresh value. */
+export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 'type' | 'body'>): unknown {
+  const value = live as unknown as Json;
+  switch (input.type) {
+    case 'json':
+      return jsonPatch(value, input.body);
+    case 'merge':
+      if (!isJsonObject(input.body)) throw badRequest('a merge patch is an object with the fields to change');
+      return mergePatch(cloneJson(value), input.body);
+    default:
+      return strategicMergePatch(value, input.body, kind.schema());
+  }
+}
+
+/** Makes the object when it is not there; a race with another maker or remover is run again. */
+async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: WriteContext): Promise<PatchOutcome> {
+  if (context.manager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  for (let tries = 1; ; tries++) {
+    const missing = door.store.newest(keyOf(kind, input.namespace, input.name)) === undefined;
+    try {
+      if (!missing || (input.subresource ?? '') !== '') {
+        const change = (live: KubeObject): unknown => applied(door, kind, live, input, context);
+        return { outcome: await updateObject(door, kind, { ...input, keepManagedFields: true, change }, context), created: false };
+      }
+      const object = applied(door, kind, undefined, input, context);
+      if (object.metadata.uid) throw new ApiError('Conflict', `Operation cannot be fulfilled on ${kind.plural} "${input.name}": uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`);
+      return { outcome: await createObject(door, kind, { namespace: input.namespace, name: input.name, object, keepManagedFields: true }, context), created: true };
+    } catch (error) {
+      const raced = isStoreError(error, 'missing') || (error instanceof ApiError && error.reason === (missing ? 'AlreadyExists' : 'NotFound'));
+      if (!raced || tries === 5 || (input.subresource ?? '') !== '') throw error;
+    }
+  }
+}
+
+function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: PatchInput, context: WriteContext): KubeObject {
+  return applyObject({
+    schema: kind.schema(), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
+    subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), now: rfc3339(door.clock.nowMs()),
+  });
+}

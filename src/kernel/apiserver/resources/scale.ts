@@ -1,0 +1,68 @@
+/** scale: the autoscaling/v1 view of an object that has replicas. */
+import { ApiError } from '../../../api/errors.ts';
+import { invalidObject, invalid } from '../../../api/field-error.ts';
+import type { ScalePaths } from '../../../api/kind.ts';
+import { cloneJson, isJsonObject, type JsonObject } from '../../../api/json.ts';
+import type { Json, KubeObject } from '../../../api/meta.ts';
+import { formatSelector } from '../../../api/selector.ts';
+
+export interface Scale extends KubeObject {
+  spec: { replicas?: number };
+  status: { replicas: number; selector?: string };
+}
+
+export function scaleOf(paths: ScalePaths, object: KubeObject): Scale {
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const replicas = numberAt(object, paths.specReplicasPath);
+  const status: Scale['status'] = { replicas: numberAt(object, paths.statusReplicasPath) ?? 0 };
+  const selector = paths.labelSelectorPath === undefined ? undefined : valueAt(object, paths.labelSelectorPath);
+  const text = typeof selector === 'string' ? selector : isJsonObject(selector) ? formatSelector(asSelector(selector)) : undefined;
+  if (text !== undefined && text !== '') status.selector = text;
+  return { kind: 'Scale', apiVersion: 'autoscaling/v1', metadata: { name, namespace, uid, resourceVersion, creationTimestamp }, spec: replicas === undefined ? {} : { replicas }, status };
+}
+
+/** A copy of the object with the replicas that the scale asks for, and with its resourceVersion and uid as preconditions. */
+export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): KubeObject {
+  if (!isJsonObject(scale)) throw new ApiError('BadRequest', 'the body of the request must be an autoscaling/v1 Scale');
+  const { spec, metadata } = scale as unknown as Partial<Scale>;
+  const replicas = spec?.replicas ?? 0;
+  const name = live.metadata.name ?? '';
+  if (!Number.isSafeInteger(replicas) || replicas < 0) throw invalidObject({ group: 'autoscaling', kind: 'Scale' }, name, [invalid('spec.replicas', replicas, 'must be greater than or equal to 0')]);
+  if (metadata?.name !== undefined && metadata.name !== '' && metadata.name !== name) throw new ApiError('BadRequest', `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
+  const next = cloneJson(live);
+  setAt(next as unknown as JsonObject, paths.specReplicasPath, replicas);
+  delete next.metadata.resourceVersion;
+  if (metadata?.resourceVersion) next.metadata.resourceVersion = metadata.resourceVersion;
+  if (metadata?.uid) next.metadata.uid = metadata.uid;
+  return next;
+}
+
+/** Workloads keep a LabelSelector; the old ones a plain map. */
+function asSelector(value: JsonObject): { matchLabels?: Record<string, string> } {
+  return 'matchLabels' in value || 'matchExpressions' in value ? (value as never) : { matchLabels: value as Record<string, string> };
+}
+
+function valueAt(object: KubeObject, path: string): Json | undefined {
+  let value: Json | undefined = object as unknown as Json;
+  for (const part of partsOf(path)) value = isJsonObject(value) ? value[part] : undefined;
+  return value;
+}
+
+function numberAt(object: KubeObject, path: string): number | undefined {
+  const value = valueAt(object, path);
+  return typeof value === 'number' ? value : undefined;
+}
+
+function setAt(object: JsonObject, path: string, value: Json): void {
+  const parts = partsOf(path);
+  let at = object;
+  for (const part of parts.slice(0, -1)) {
+    const inner = at[part];
+    at = isJsonObject(inner) ? inner : ((at[part] = {}) as JsonObject);
+  }
+  at[parts.at(-1)!] = value;
+}
+
+function partsOf(path: string): string[] {
+  return path.split('.').filter((part) => part !== '');
+}

@@ -1,0 +1,160 @@
+/** update: a change of what is stored, optimistic or tried again (upstream: registry/generic/registry Store.Update, GuaranteedUpdate). */
+import { conflict, MODIFIED, notFound } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { cloneJson, equalJson } from '../../../api/json.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { resetFieldsOf, sameObject, updateManagedFields } from '../../../api/merge/apply/index.ts';
+import { rfc3339 } from '../../../base/clock.ts';
+import type { AdmissionRequest } from '../../../sdk/module.ts';
+import { isStoreError, type Stored } from '../../store/store.ts';
+import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
+import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { asKind } from './convert.ts';
+import { identify } from './identify.ts';
+import { finalizersOf } from './namespaces.ts';
+import { applyDefaults, checkFields, validateChange } from './schema-steps.ts';
+
+export interface UpdateInput {
+  namespace?: string;
+  name: string;
+  /** '' for the object itself, `status`, or an action. */
+  subresource?: string;
+  /**
+   * The whole object as it shall be, from the stored one (frozen, in the version of the kind). Called again when another write came first;
+   * must give a fresh value each time, whose metadata and fields at the top are not frozen.
+   */
+  change(live: KubeObject): unknown;
+  /** The change says by itself who owns which field. */
+  keepManagedFields?: boolean;
+  /** The version in the changed object is the client's wish, not a copy from the stored one: a conflict is the client's to solve. */
+  optimistic?: boolean;
+}
+
+const TRIES = 30;
+
+/** Rejects with NotFound, Conflict, Invalid. A change that changes nothing writes nothing. */
+export async function updateObject(door: Door, kind: Kind, input: UpdateInput, context: WriteContext): Promise<Outcome> {
+  const key = keyOf(kind, input.namespace, input.name);
+  for (let tries = 1; ; tries++) {
+    const live = door.store.newest(key);
+    if (live === undefined) throw notFound(kind, input.name);
+    const liveObject = asKind(kind, live.object);
+    const next = identify(kind, input.change(liveObject), input);
+    const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
+    try {
+      return await updateOnce(door, kind, { key, live, liveObject, next, subresource: input.subresource ?? '', keepManagedFields: input.keepManagedFields === true }, context);
+    } catch (error) {
+      if (isStoreError(error, 'missing')) throw notFound(kind, input.name);
+      if (!isStoreError(error, 'modified')) throw error;
+      if (optimistic || tries === TRIES) throw conflict(kind, input.name, MODIFIED);
+    }
+  }
+}
+
+interface Step {
+  key: string;
+  live: Stored;
+  liveObject: KubeObject;
+  next: KubeObject;
+  subresource: string;
+  keepManagedFields: boolean;
+}
+
+async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteContext): Promise<Outcome> {
+  const { live, liveObject, subresource } = step;
+  checkFields(kind, step.next, context);
+  const next = subresource === 'status' ? withStatusOf(liveObject, step.next) : step.next;
+  keepSystemFields(next, liveObject);
+  if (subresource !== 'status') applyDefaults(kind, next);
+  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun };
+  if (subresource !== '') request.subresource = subresource;
+  await door.admissions.admit(request);
+  if (subresource === '') prepare(kind, next, liveObject);
+  if (!step.keepManagedFields) recordManager(kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
+  if (sameObject(next, liveObject)) return unchanged(door, live, context);
+  raiseGeneration(kind, next, liveObject);
+  validateChange(kind, next, liveObject, subresource, context);
+  await door.admissions.validate(request);
+  if (context.dryRun) return { object: next };
+  if (mayVanish(kind, next)) return outcomeOf(await door.store.delete(step.key, { revision: live.revision, object: next }));
+  return outcomeOf(await door.store.update(step.key, next, { revision: live.revision }));
+}
+
+/** What was read may not be on the disk yet. */
+async function unchanged(door: Door, live: Stored, context: WriteContext): Promise<Outcome> {
+  if (!context.dryRun && door.store.revision < live.revision) await door.store.settled();
+  return outcomeOf(live);
+}
+
+/** True when the client named a version, so that a conflict is its to solve. */
+function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
+  const { resourceVersion, uid } = next.metadata;
+  const name = next.metadata.name ?? '';
+  const liveUid = live.object.metadata.uid;
+  if (uid !== undefined && uid !== '' && uid !== liveUid) {
+    throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${liveUid ?? ''}`);
+  }
+  if (resourceVersion === undefined || resourceVersion === '') return false;
+  if (resourceVersion !== String(live.revision)) throw conflict(kind, name, MODIFIED);
+  return true;
+}
+
+/** The path /status writes the status alone. */
+function withStatusOf(live: KubeObject, sent: KubeObject): KubeObject {
+  const { status } = sent as { status?: unknown };
+  const next = { ...live, metadata: { ...live.metadata, managedFields: sent.metadata.managedFields } } as KubeObject & { status?: unknown };
+  if (status === undefined || status === null) delete next.status;
+  else next.status = status;
+  return next;
+}
+
+function keepSystemFields(next: KubeObject, live: KubeObject): void {
+  const { metadata } = next;
+  const old = live.metadata;
+  metadata.name = old.name;
+  if (old.namespace !== undefined) metadata.namespace = old.namespace;
+  if (old.generateName !== undefined && metadata.generateName === undefined) metadata.generateName = old.generateName;
+  metadata.resourceVersion = old.resourceVersion;
+  for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation'] as const) {
+    if (old[field] === undefined) delete metadata[field];
+    else (metadata as Record<string, unknown>)[field] = old[field];
+  }
+}
+
+function prepare(kind: Kind, next: KubeObject, live: KubeObject): void {
+  if (kind.subresources.status === true) {
+    const old = (live as { status?: unknown }).status;
+    if (old === undefined) delete (next as { status?: unknown }).status;
+    else (next as { status?: unknown }).status = old;
+  }
+  // What prepareForUpdate keeps from the old object is frozen there and shared here: it must not be changed later.
+  kind.rules.prepareForUpdate?.(next, live);
+}
+
+function recordManager(kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void {
+  const { subresource } = step;
+  updateManagedFields({ schema: kind.schema(), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource) });
+}
+
+function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
+  if (kind.rules.generation === false || live.metadata.generation === undefined) return;
+  const desired = ({ metadata: _metadata, ...rest }: KubeObject & { status?: unknown }): unknown => (kind.subresources.status === true ? { ...rest, status: undefined } : rest);
+  if (!equalJson(desired(next), desired(live))) next.metadata.generation = live.metadata.generation + 1;
+}
+
+/** The last finalizer is gone, and nobody waits for the grace period any more. */
+export function mayVanish(kind: Kind, object: KubeObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
+  return deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, object).length === 0;
+}
+
+/** PUT: the client sends the whole object. */
+export function replaceWith(object: KubeObject): (live: KubeObject) => KubeObject {
+  let first = true;
+  const kept = object.metadata?.resourceVersion ? undefined : cloneJson(object);
+  return () => {
+    if (!first && kept !== undefined) return cloneJson(kept);
+    first = false;
+    return object;
+  };
+}
