@@ -26,6 +26,8 @@ export interface WriteContext {
   manager: string;
   dryRun: boolean;
   fieldValidation: FieldValidation;
+  /** Fields that the text of the body had twice, as findings: `duplicate field "spec"`. */
+  duplicates?: readonly string[];
   /** Texts for Warning headers are added here. */
   warnings: string[];
 }

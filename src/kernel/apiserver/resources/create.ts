@@ -13,7 +13,7 @@ import { apiVersionOfKind, keyOf } from '../kind-table.ts';
 import { identify } from './identify.ts';
 import { generateName } from './names.ts';
 import { checkNamespace } from './namespaces.ts';
-import { applyDefaults, checkFields, validateNew } from './schema-steps.ts';
+import { applyDefaults, validateNew } from './schema-steps.ts';
 
 export interface CreateInput {
   namespace?: string;
@@ -27,8 +27,7 @@ export interface CreateInput {
 const GENERATE_TRIES = 8;
 
 export async function createObject(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
-  const object = identify(kind, input.object, input);
-  checkFields(kind, object, context);
+  const object = identify(kind, input.object, input, context);
   const { metadata } = object;
   if (kind.namespaced && !metadata.namespace) throw badRequest('an empty namespace may not be set during creation');
   if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');

@@ -2,16 +2,19 @@
 import { apiVersionOf, type KubeObject, type ObjectMeta } from '../../../api/meta.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import type { Kind } from '../../../api/kind.ts';
+import type { WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
+import { checkFields } from './schema-steps.ts';
 
 /**
- * The object in the order apiVersion, kind, metadata, rest, with its namespace and name from the path where it leaves them out. Throws
- * BadRequest where it says something else than the path. The argument is ours; parts of it are taken over.
+ * The object in the order apiVersion, kind, metadata, rest, with its namespace and name from the path where it leaves them out, and
+ * without fields that the schema does not know. Throws BadRequest where it says something else than the path. The argument is ours; parts of it are taken over.
  */
-export function identify(kind: Kind, value: unknown, at: { namespace?: string; name?: string }): KubeObject {
+export function identify(kind: Kind, value: unknown, at: { namespace?: string; name?: string }, context: WriteContext): KubeObject {
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
   const { apiVersion, kind: itsKind, metadata, ...rest } = value as unknown as Partial<KubeObject> & Record<string, unknown>;
   checkType(kind, apiVersion, itsKind);
+  checkFields(kind, value as unknown as KubeObject, context);
   if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) throw badRequest(`${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: json: cannot unmarshal ${nameOfType(metadata)} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`);
   const meta: ObjectMeta = isJsonObject(metadata) ? (metadata as ObjectMeta) : {};
   checkStrings(kind, meta);

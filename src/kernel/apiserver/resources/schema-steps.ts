@@ -3,30 +3,50 @@ import { invalidObject, type FieldError } from '../../../api/field-error.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../../api/metadata-validation.ts';
+import { cannotBeHandled, checkFields as findFields, strictDecodingError, unknownField } from '../../../api/schema/check-fields.ts';
+import { applyDefaults as applySchemaDefaults } from '../../../api/schema/default.ts';
+import { prune } from '../../../api/schema/prune.ts';
+import { validateSchema } from '../../../api/schema/validate.ts';
 import type { WriteContext } from '../door.ts';
+import { badRequest } from '../errors.ts';
 
-/** Drops what the schema does not know, and says so as fieldValidation asks: Strict refuses (400), Warn warns, Ignore is silent. */
-export function checkFields(_kind: Kind, _object: KubeObject, _context: WriteContext): void {}
+/**
+ * Refuses values of a wrong type (400), drops what the schema does not know, and says so as fieldValidation asks: Strict refuses (400), Warn
+ * warns, Ignore is silent. Changes the object.
+ */
+export function checkFields(kind: Kind, object: KubeObject, context: WriteContext): void {
+  const schema = kind.schema();
+  const { unknown, typeError } = findFields(schema, object);
+  if (typeError !== undefined) throw badRequest(cannotBeHandled(kind, typeError));
+  if (unknown.length > 0 || context.duplicates !== undefined) {
+    const findings = [...(context.duplicates ?? []), ...unknown.map(unknownField)];
+    if (context.fieldValidation === 'Strict') throw badRequest(cannotBeHandled(kind, strictDecodingError(findings)));
+    if (context.fieldValidation === 'Warn') for (const finding of findings) if (!context.warnings.includes(finding)) context.warnings.push(finding);
+  }
+  prune(schema, object);
+}
 
 /** Fills in what the client left out. */
 export function applyDefaults(kind: Kind, object: KubeObject): void {
+  applySchemaDefaults(kind.schema(), object);
   kind.rules.defaults?.(object);
 }
 
 /** Throws Invalid (422) with everything that is wrong. */
 export function validateNew(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced }), ...(kind.rules.validate?.(object, undefined) ?? [])];
+  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...validateSchema(kind.schema(), object)];
+  errors.push(...(kind.rules.validate?.(object, undefined) ?? []));
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   warn(kind, object, context);
 }
 
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
   const judge = subresource === 'status' ? kind.rules.validateStatus : kind.rules.validate;
-  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...(judge?.(object, old) ?? [])];
+  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...validateSchema(kind.schema(), object), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   if (subresource === '') warn(kind, object, context);
 }
 
 function warn(kind: Kind, object: KubeObject, context: WriteContext): void {
-  for (const text of kind.rules.warnings?.(object) ?? []) context.warnings.push(text);
+  for (const text of kind.rules.warnings?.(object) ?? []) if (!context.warnings.includes(text)) context.warnings.push(text);
 }

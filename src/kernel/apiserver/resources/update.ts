@@ -12,7 +12,7 @@ import { apiVersionOfKind, keyOf } from '../kind-table.ts';
 import { asKind } from './convert.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
-import { applyDefaults, checkFields, validateChange } from './schema-steps.ts';
+import { applyDefaults, validateChange } from './schema-steps.ts';
 
 export interface UpdateInput {
   namespace?: string;
@@ -39,7 +39,7 @@ export async function updateObject(door: Door, kind: Kind, input: UpdateInput, c
     const live = door.store.newest(key);
     if (live === undefined) throw notFound(kind, input.name);
     const liveObject = asKind(kind, live.object);
-    const next = identify(kind, input.change(liveObject), input);
+    const next = identify(kind, input.change(liveObject), input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
       return await updateOnce(door, kind, { key, live, liveObject, next, subresource: input.subresource ?? '', keepManagedFields: input.keepManagedFields === true }, context);
@@ -62,7 +62,6 @@ interface Step {
 
 async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteContext): Promise<Outcome> {
   const { live, liveObject, subresource } = step;
-  checkFields(kind, step.next, context);
   const next = subresource === 'status' ? withStatusOf(liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
   if (subresource !== 'status') applyDefaults(kind, next);

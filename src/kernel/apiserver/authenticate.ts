@@ -1,0 +1,75 @@
+/** Authenticate: who asks, by client certificate or bearer token (upstream: x509 and service account authenticators). */
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import type { Clock } from '../../base/clock.ts';
+import type { UserInfo } from '../../sdk/module.ts';
+import type { Store } from '../store/store.ts';
+import type { Claims, TokenSigner } from './identity/tokens.ts';
+import { userOfClaims } from './identity/tokens.ts';
+
+export interface Authenticator {
+  /** undefined when the request names nobody or nobody that is known. */
+  ofRequest(http: IncomingMessage): UserInfo | undefined;
+  /** Also for TokenReview. */
+  ofToken(token: string, audiences?: readonly string[]): UserInfo | undefined;
+}
+
+const AUTHENTICATED = 'system:authenticated';
+/** How long a token that was found good is taken for good without another look. */
+const REMEMBER_MS = 10_000;
+const REMEMBER_MOST = 1_000;
+
+export function createAuthenticator(options: { tokens: TokenSigner; store: Store; clock: Clock; audiences: readonly string[] }): Authenticator {
+  const bySocket = new WeakMap<object, UserInfo | 'nobody'>();
+  const byToken = new Map<string, { user: UserInfo; untilMs: number }>();
+  const ofSocket = (http: IncomingMessage): UserInfo | undefined => {
+    const socket = socketOf(http);
+    let user = bySocket.get(socket);
+    if (user === undefined) bySocket.set(socket, (user = userOfCertificate(socket) ?? 'nobody'));
+    return user === 'nobody' ? undefined : user;
+  };
+  const ofToken = (token: string, audiences: readonly string[] = options.audiences): UserInfo | undefined => {
+    const nowMs = options.clock.nowMs();
+    const key = `${audiences.join(' ')} ${token}`;
+    const known = byToken.get(key);
+    if (known !== undefined && known.untilMs > nowMs) return known.user;
+    byToken.delete(key);
+    const claims = options.tokens.verify(token, nowMs);
+    if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims)) return undefined;
+    if (byToken.size >= REMEMBER_MOST) byToken.clear();
+    const user = userOfClaims(claims);
+    byToken.set(key, { user, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
+    return user;
+  };
+  return {
+    ofToken,
+    ofRequest(http) {
+      const header = http.headers.authorization;
+      if (header === undefined) return ofSocket(http);
+      const match = /^Bearer +(\S+) *$/i.exec(header);
+      return match === null ? ofSocket(http) : ofToken(match[1]!);
+    },
+  };
+}
+
+function socketOf(http: IncomingMessage): TLSSocket {
+  const { stream } = http as unknown as { stream?: { session?: { socket: TLSSocket } } };
+  return stream?.session?.socket ?? (http.socket as TLSSocket);
+}
+
+/** Common name and organizations of a certificate that our authority signed. */
+function userOfCertificate(socket: TLSSocket): UserInfo | undefined {
+  if (socket.authorized !== true) return undefined;
+  const subject = socket.getPeerCertificate()?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  const name = [subject?.CN ?? []].flat()[0];
+  if (name === undefined) return undefined;
+  return { name, groups: [...[subject?.O ?? []].flat(), AUTHENTICATED] };
+}
+
+/** A token ends with its service account and with the pod that it was made for. */
+function stillBound(store: Store, claims: Claims): boolean {
+  const own = claims['kubernetes.io'];
+  const lives = (plural: string, of: { name: string; uid: string } | undefined): boolean =>
+    of === undefined || store.get(`/core/${plural}/${own.namespace}/${of.name}`)?.object.metadata.uid === of.uid;
+  return lives('serviceaccounts', own.serviceaccount) && lives('pods', own.pod) && lives('secrets', own.secret);
+}

@@ -1,0 +1,177 @@
+/**
+ * Discovery: which groups, versions and resources are served; plain (meta/v1 APIGroupList, APIResourceList) and aggregated
+ * (apidiscovery.k8s.io v2 and v2beta1). Made anew only when the served kinds changed.
+ */
+import { createHash } from 'node:crypto';
+import { apiVersionOf } from '../../api/meta.ts';
+import type { Kind } from '../../api/kind.ts';
+import { clausesOf } from './negotiate.ts';
+import { compareVersions, type KindTable } from './kind-table.ts';
+import type { VirtualTable } from './virtual.ts';
+
+export interface Discovery {
+  /** The document for a path below /api or /apis, or undefined when there is none. */
+  answer(segments: readonly string[], accept: string | undefined): { contentType: string; body: Buffer; etag?: string } | undefined;
+}
+
+/** Subresources that a module answers, for discovery. */
+export interface ConnectResource {
+  kind: Kind;
+  subresource: string;
+  methods: readonly string[];
+}
+
+interface Resource {
+  name: string;
+  singularName: string;
+  namespaced: boolean;
+  kind: string;
+  /** Where the body's kind is of another group. */
+  group?: string;
+  version?: string;
+  verbs: string[];
+  shortNames?: readonly string[];
+  categories?: readonly string[];
+}
+
+const JSON_TYPE = 'application/json';
+
+export function createDiscovery(options: { kinds: KindTable; virtual: VirtualTable; connects: () => readonly ConnectResource[]; changes: () => number; serverAddress: () => string }): Discovery {
+  const cache = new Map<string, { contentType: string; body: Buffer; etag?: string }>();
+  let madeFor = -1;
+  const make = (segments: readonly string[], aggregated: string | undefined): { contentType: string; body: Buffer; etag?: string } | undefined => {
+    const groups = groupsOf(options);
+    if (aggregated !== undefined) return aggregatedAnswer(groups, segments[0] === 'api', aggregated);
+    const document = plainDocument(groups, segments, options.serverAddress());
+    return document === undefined ? undefined : { contentType: JSON_TYPE, body: Buffer.from(`${JSON.stringify(document)}\n`) };
+  };
+  return {
+    answer(segments, accept) {
+      if (madeFor !== options.changes()) cache.clear();
+      madeFor = options.changes();
+      const aggregated = segments.length === 1 ? aggregatedVersion(accept) : undefined;
+      const key = `${segments.join('/')} ${aggregated ?? ''}`;
+      const known = cache.get(key);
+      if (known !== undefined) return known;
+      const made = make(segments, aggregated);
+      if (made !== undefined) cache.set(key, made);
+      return made;
+    },
+  };
+}
+
+function aggregatedVersion(accept: string | undefined): string | undefined {
+  for (const { type, parameters } of clausesOf(accept ?? '')) {
+    if (type !== JSON_TYPE && type !== '*/*') continue;
+    if (parameters['as'] === undefined) return undefined;
+    const { g, v, as } = parameters;
+    if (g === 'apidiscovery.k8s.io' && as === 'APIGroupDiscoveryList' && (v === 'v2' || v === 'v2beta1')) return v;
+  }
+  return undefined;
+}
+
+type Groups = Map<string, Map<string, Resource[]>>;
+
+function groupsOf(options: { kinds: KindTable; virtual: VirtualTable; connects: () => readonly ConnectResource[] }): Groups {
+  const groups: Groups = new Map();
+  const resourcesOf = (group: string, version: string): Resource[] => {
+    const versions = groups.get(group) ?? new Map<string, Resource[]>();
+    groups.set(group, versions);
+    const resources = versions.get(version) ?? [];
+    versions.set(version, resources);
+    return resources;
+  };
+  const connects = options.connects();
+  for (const kind of options.kinds.list()) resourcesOf(kind.group, kind.version).push(...ofKind(kind, connects));
+  for (const virtual of options.virtual.values()) {
+    resourcesOf(virtual.group, virtual.version).push({ name: virtual.plural, singularName: virtual.kind.toLowerCase(), namespaced: virtual.namespaced, kind: virtual.kind, verbs: ['create'] });
+  }
+  if (!groups.has('')) groups.set('', new Map([['v1', []]]));
+  for (const versions of groups.values()) for (const resources of versions.values()) resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return new Map([...groups].sort(([a], [b]) => byGroup(a, b)));
+}
+
+function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
+  const { plural, namespaced, subresources } = kind;
+  const main: Resource = { name: plural, singularName: kind.singular, namespaced, kind: kind.kind, verbs: [...kind.verbs].sort() };
+  if (kind.shortNames.length > 0) main.shortNames = kind.shortNames;
+  if (kind.categories.length > 0) main.categories = kind.categories;
+  const found = [main];
+  const sub = (name: string, ofWhat: string, verbs: readonly string[], body: { group?: string; version?: string } = {}): void => {
+    const resource: Resource = { name: `${plural}/${name}`, singularName: '', namespaced, kind: ofWhat, verbs: [...verbs].sort() };
+    if (body.group !== undefined && (body.group !== kind.group || body.version !== kind.version)) Object.assign(resource, body);
+    found.push(resource);
+  };
+  if (subresources.status === true) sub('status', kind.kind, ['get', 'patch', 'update']);
+  if (subresources.scale !== undefined) sub('scale', 'Scale', ['get', 'patch', 'update'], { group: 'autoscaling', version: 'v1' });
+  for (const [name, action] of Object.entries(subresources.actions ?? {})) sub(name, action.body.kind, action.verbs, { group: action.body.group, version: action.body.version });
+  if (kind.group === '' && plural === 'serviceaccounts') sub('token', 'TokenRequest', ['create'], { group: 'authentication.k8s.io', version: 'v1' });
+  for (const connect of connects) {
+    if (connect.kind.group !== kind.group || connect.kind.plural !== plural) continue;
+    sub(connect.subresource, CONNECT_KINDS[connect.subresource] ?? kind.kind, connectVerbs(connect.methods));
+  }
+  return found;
+}
+
+const CONNECT_KINDS: Record<string, string> = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions', proxy: 'PodProxyOptions', log: 'Pod' };
+const METHOD_VERBS: Record<string, string> = { GET: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+
+function connectVerbs(methods: readonly string[]): string[] {
+  return methods.map((method) => METHOD_VERBS[method]).filter((verb) => verb !== undefined);
+}
+
+function versionsOf(versions: Map<string, Resource[]>): string[] {
+  return [...versions.keys()].sort((a, b) => compareVersions(b, a));
+}
+
+function plainDocument(groups: Groups, segments: readonly string[], serverAddress: string): object | undefined {
+  const [root, first, second] = segments;
+  if (root === 'api') {
+    if (first === undefined) return { kind: 'APIVersions', versions: versionsOf(groups.get('')!), serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }] };
+    return segments.length === 2 ? resourceList('', first, groups) : undefined;
+  }
+  if (root !== 'apis' || segments.length > 3) return undefined;
+  if (first === undefined) return { kind: 'APIGroupList', apiVersion: 'v1', groups: [...groups.keys()].filter((group) => group !== '').map((group) => groupDocument(group, groups)) };
+  if (!groups.has(first) || first === '') return undefined;
+  return second === undefined ? { kind: 'APIGroup', apiVersion: 'v1', ...groupDocument(first, groups) } : resourceList(first, second, groups);
+}
+
+function groupDocument(group: string, groups: Groups): object {
+  const versions = versionsOf(groups.get(group)!).map((version) => ({ groupVersion: apiVersionOf(group, version), version }));
+  return { name: group, versions, preferredVersion: versions[0] };
+}
+
+function resourceList(group: string, version: string, groups: Groups): object | undefined {
+  const resources = groups.get(group)?.get(version);
+  return resources === undefined ? undefined : { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf(group, version), resources };
+}
+
+function aggregatedAnswer(groups: Groups, core: boolean, version: string): { contentType: string; body: Buffer; etag: string } {
+  const items = [...groups].filter(([group]) => (group === '') === core).map(([group, versions]) => ({
+    metadata: { name: group, creationTimestamp: null },
+    versions: versionsOf(versions).map((each) => ({ version: each, resources: aggregatedResources(group, each, versions.get(each)!), freshness: 'Current' })),
+  }));
+  const body = Buffer.from(`${JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items })}\n`);
+  const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
+  return { contentType: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, body, etag };
+}
+
+function aggregatedResources(group: string, version: string, resources: readonly Resource[]): object[] {
+  const mains = resources.filter((resource) => !resource.name.includes('/'));
+  return mains.map((resource) => {
+    const subresources = resources.filter((each) => each.name.startsWith(`${resource.name}/`)).map((each) => ({
+      subresource: each.name.slice(resource.name.length + 1), responseKind: { group: each.group ?? group, version: each.version ?? version, kind: each.kind }, verbs: each.verbs,
+    }));
+    return {
+      resource: resource.name, responseKind: { group, version, kind: resource.kind }, scope: resource.namespaced ? 'Namespaced' : 'Cluster', singularResource: resource.singularName, verbs: resource.verbs,
+      ...(resource.shortNames === undefined ? {} : { shortNames: resource.shortNames }), ...(resource.categories === undefined ? {} : { categories: resource.categories }),
+      ...(subresources.length === 0 ? {} : { subresources }),
+    };
+  });
+}
+
+/** apps first, as upstream; the groups of Kubernetes itself before those of others. */
+function byGroup(a: string, b: string): number {
+  const rank = (group: string): number => (group === '' ? 0 : group === 'apps' ? 1 : !group.includes('.') || group.endsWith('.k8s.io') ? 2 : 3);
+  return rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
+}

@@ -1,0 +1,84 @@
+/** Encode: objects and lists in the form that the client asked for. JSON of stored objects is their stored bytes, untouched. */
+import { ApiError, type Status } from '../../api/errors.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { Json, KubeObject, ListMeta } from '../../api/meta.ts';
+import type { Door, Outcome } from './door.ts';
+import { MEDIA_TYPES, type Encoding, type Form } from './negotiate.ts';
+import { protobufOf } from './protobuf.ts';
+import { asKind, bytesAs } from './resources/convert.ts';
+import type { ListOutcome } from './resources/list.ts';
+import { partialOf, tableOf, type IncludeObject } from './resources/table.ts';
+import { apiVersionOfKind } from './kind-table.ts';
+
+export interface Encoded {
+  contentType: string;
+  chunks: Buffer[];
+}
+
+/** One object of a kind. */
+export async function encodeObject(door: Door, kind: Kind, outcome: Outcome, form: Form, include: IncludeObject): Promise<Encoded> {
+  if (form.as === undefined && form.encoding === 'json' && !form.pretty && outcome.stored !== undefined) {
+    return { contentType: MEDIA_TYPES.json, chunks: [bytesAs(door, kind, outcome.stored)] };
+  }
+  const object = asKind(kind, outcome.object);
+  return encodeValue(viewOf(door, kind, object, form, include), form, kind);
+}
+
+function viewOf(door: Door, kind: Kind, object: KubeObject, form: Form, include: IncludeObject): unknown {
+  if (form.as === undefined) return object;
+  if (form.as === 'Table') return tableOf(kind, [object], { metadata: { resourceVersion: object.metadata.resourceVersion }, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true });
+  if (form.as === 'PartialObjectMetadata') return partialOf(object, form.version!);
+  throw new ApiError('NotAcceptable', `you requested ${form.as}, but the requested object is no list`);
+}
+
+export async function encodeList(door: Door, kind: Kind, list: ListOutcome, form: Form, include: IncludeObject): Promise<Encoded> {
+  const metadata: ListMeta = { resourceVersion: String(list.revision) };
+  if (list.continue !== undefined) metadata.continue = list.continue;
+  if (list.remainingItemCount !== undefined) metadata.remainingItemCount = list.remainingItemCount;
+  const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata };
+  if (form.as === undefined && form.encoding === 'json' && !form.pretty) return { contentType: MEDIA_TYPES.json, chunks: concatenated(door, kind, head, list) };
+  const objects = list.items.map((stored) => asKind(kind, stored.object));
+  return encodeValue(listView(door, kind, head, objects, form, include), form, kind);
+}
+
+function listView(door: Door, kind: Kind, head: { metadata: ListMeta }, objects: readonly KubeObject[], form: Form, include: IncludeObject): unknown {
+  switch (form.as) {
+    case undefined:
+      return { ...head, items: objects };
+    case 'Table':
+      return tableOf(kind, objects, { metadata: head.metadata, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true });
+    default:
+      return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version!}`, metadata: head.metadata, items: objects.map((object) => partialOf(object, form.version!)) };
+  }
+}
+
+const COMMA = Buffer.from(',');
+const END = Buffer.from(']}');
+
+function concatenated(door: Door, kind: Kind, head: object, list: ListOutcome): Buffer[] {
+  const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  for (const [index, stored] of list.items.entries()) {
+    if (index > 0) chunks.push(COMMA);
+    chunks.push(bytesAs(door, kind, stored));
+  }
+  chunks.push(END);
+  return [Buffer.concat(chunks)];
+}
+
+/** Any value: a Status, a Scale, a review. Protobuf is for kinds that have a definition; others become JSON. */
+export async function encodeValue(value: unknown, form: Pick<Form, 'encoding' | 'pretty'>, kind?: Kind): Promise<Encoded> {
+  const encoding: Encoding = form.encoding;
+  if (encoding === 'protobuf') {
+    const bytes = await protobufOf(value as Json, kind);
+    if (bytes !== undefined) return { contentType: MEDIA_TYPES.protobuf, chunks: [bytes] };
+  }
+  if (encoding === 'yaml') {
+    const { stringify } = await import('yaml');
+    return { contentType: MEDIA_TYPES.yaml, chunks: [Buffer.from(stringify(value, { aliasDuplicateObjects: false }))] };
+  }
+  return { contentType: MEDIA_TYPES.json, chunks: [Buffer.from(form.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value))] };
+}
+
+export function statusBytes(status: Status): Buffer {
+  return Buffer.from(JSON.stringify(status));
+}

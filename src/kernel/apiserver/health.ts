@@ -1,0 +1,65 @@
+/** Health: /healthz, /livez and /readyz, with ?verbose, ?exclude=NAME and /NAME (upstream: apiserver/pkg/server/healthz). */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestInfo } from './request-info.ts';
+
+/** Throws or rejects when something is wrong. */
+export type Check = () => void | Promise<void>;
+
+export interface Health {
+  /** Checks of name `ping` and the like; for /livez too unless `readyOnly`. */
+  add(name: string, check: Check, options?: { readyOnly?: boolean }): () => void;
+  /** The names of failing checks with the reason. */
+  failing(endpoint: Endpoint): Promise<{ name: string; reason: string }[]>;
+  serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+type Endpoint = 'healthz' | 'livez' | 'readyz';
+
+interface Entry {
+  name: string;
+  check: Check;
+  readyOnly: boolean;
+}
+
+export function createHealth(): Health {
+  const entries: Entry[] = [];
+  const of = (endpoint: string): Entry[] => entries.filter((entry) => endpoint === 'readyz' || !entry.readyOnly);
+  const health: Health = {
+    add(name, check, options = {}) {
+      const entry = { name, check, readyOnly: options.readyOnly === true };
+      entries.push(entry);
+      return () => void entries.splice(entries.indexOf(entry), 1);
+    },
+    failing: async (endpoint) => (await results(of(endpoint))).filter((result) => result.reason !== undefined) as { name: string; reason: string }[],
+    async serve(info, _http, response) {
+      const [endpoint = 'healthz', only] = info.segments;
+      const excluded = info.query.getAll('exclude');
+      const chosen = of(endpoint).filter((entry) => (only === undefined || entry.name === only) && !excluded.includes(entry.name));
+      if (only !== undefined && chosen.length === 0) return sendText(response, 404, '404 page not found\n');
+      const found = await results(chosen);
+      const failed = found.filter((result) => result.reason !== undefined);
+      if (failed.length === 0 && !info.query.has('verbose')) return sendText(response, 200, 'ok');
+      const lines = found.map((result) => (result.reason === undefined ? `[+]${result.name} ok\n` : `[-]${result.name} failed: reason withheld\n`));
+      const verdict = `${endpoint} check ${failed.length === 0 ? 'passed' : 'failed'}\n`;
+      sendText(response, failed.length === 0 ? 200 : 500, lines.join('') + verdict);
+    },
+  };
+  health.add('ping', () => {});
+  return health;
+}
+
+async function results(entries: readonly Entry[]): Promise<{ name: string; reason?: string }[]> {
+  return Promise.all(entries.map(async ({ name, check }) => {
+    try {
+      await check();
+      return { name };
+    } catch (error) {
+      return { name, reason: error instanceof Error ? error.message : String(error) };
+    }
+  }));
+}
+
+export function sendText(response: ServerResponse, code: number, text: string): void {
+  response.writeHead(code, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache, private', 'X-Content-Type-Options': 'nosniff', 'Content-Length': Buffer.byteLength(text) });
+  response.end(text);
+}

@@ -1,0 +1,62 @@
+/** Actions: subresources that are a pure change of their parent, such as pods/binding (see Kind.subresources.actions). */
+import { ApiError, type Status } from '../../../api/errors.ts';
+import { cloneJson } from '../../../api/json.ts';
+import type { Action, Kind } from '../../../api/kind.ts';
+import { apiVersionOf, type KubeObject } from '../../../api/meta.ts';
+import { isJsonObject } from '../../../api/json.ts';
+import type { Door, Outcome, WriteContext } from '../door.ts';
+import { badRequest } from '../errors.ts';
+import { deleteObject, type DeleteRequest } from './delete.ts';
+import { updateObject } from './update.ts';
+
+export interface ActionInput {
+  namespace?: string;
+  name: string;
+  action: string;
+  verb: 'create' | 'update';
+  /** Ours to keep. */
+  body: unknown;
+}
+
+/** The parent as it is afterwards; undefined when the action answers with a Status. */
+export async function runAction(door: Door, kind: Kind, input: ActionInput, context: WriteContext): Promise<Outcome | undefined> {
+  const action = kind.subresources.actions?.[input.action];
+  if (action === undefined || !action.verbs.includes(input.verb)) throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
+  const body = checkBody(action, input);
+  const change = (live: KubeObject): KubeObject => {
+    const next = cloneJson(live);
+    const wanted = body.metadata.resourceVersion;
+    if (wanted) next.metadata.resourceVersion = wanted;
+    if (body.metadata.uid) next.metadata.uid = body.metadata.uid;
+    action.apply(next, cloneJson(body));
+    return next;
+  };
+  if (action.deletes === true) {
+    // Judged on a copy first, then deleted with the options that the body carries.
+    await updateObject(door, kind, { ...input, subresource: input.action, change }, { ...context, dryRun: true });
+    await deleteObject(door, kind, input, ((body as { deleteOptions?: DeleteRequest }).deleteOptions ?? {}), context);
+    return undefined;
+  }
+  const outcome = await updateObject(door, kind, { ...input, subresource: input.action, change }, context);
+  return action.answers === 'status' ? undefined : outcome;
+}
+
+function checkBody(action: Action<KubeObject>, input: ActionInput): KubeObject {
+  const { body } = input;
+  const wanted = apiVersionOf(action.body.group, action.body.version);
+  if (!isJsonObject(body)) throw badRequest(`the body of the request must be a ${action.body.kind} object (${wanted})`);
+  const { kind, apiVersion, metadata } = body as unknown as KubeObject;
+  if (kind !== undefined && kind !== action.body.kind) throw badRequest(`the body of the request must be a ${action.body.kind} object (${wanted}), not ${String(kind)} (${String(apiVersion)})`);
+  const meta = isJsonObject(metadata) ? metadata : {};
+  if (meta.name !== undefined && meta.name !== '' && meta.name !== input.name) throw badRequest(`name in URL does not match name in ${action.body.kind} object`);
+  if (input.namespace !== undefined && meta.namespace !== undefined && meta.namespace !== '' && meta.namespace !== input.namespace) throw badRequest(`namespace in URL does not match namespace in ${action.body.kind} object`);
+  return { ...(body as unknown as KubeObject), metadata: meta as KubeObject['metadata'] };
+}
+
+export function success(details?: Status['details'], code = 200): Status {
+  const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code };
+  if (details !== undefined) status.details = details;
+  // Upstream leaves the code out of a success that it answers with 200.
+  if (code === 200) delete (status as Partial<Status>).code;
+  return status;
+}

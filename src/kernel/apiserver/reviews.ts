@@ -1,0 +1,107 @@
+/** Reviews: what a client may ask about itself and others (authentication.k8s.io and authorization.k8s.io v1). */
+import { ApiError } from '../../api/errors.ts';
+import { isJsonObject } from '../../api/json.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { rfc3339, type Clock } from '../../base/clock.ts';
+import type { UserInfo } from '../../sdk/module.ts';
+import type { Authenticator } from './authenticate.ts';
+import type { Authorizer } from './authorize.ts';
+import { badRequest, type Attributes } from './errors.ts';
+import type { VirtualResource } from './virtual.ts';
+
+interface AccessSpec {
+  resourceAttributes?: { namespace?: string; verb?: string; group?: string; version?: string; resource?: string; subresource?: string; name?: string };
+  nonResourceAttributes?: { path?: string; verb?: string };
+  user?: string;
+  groups?: string[];
+  uid?: string;
+  extra?: Record<string, string[]>;
+}
+
+export function reviewResources(options: { authorizer: Authorizer; authenticator: Authenticator; clock: Clock; audiences: readonly string[] }): VirtualResource[] {
+  const { authorizer } = options;
+  const access = (user: UserInfo, spec: AccessSpec): object => {
+    const { allowed, reason } = authorizer.decide(attributesOf(user, spec));
+    return reason === '' ? { allowed } : { allowed, reason };
+  };
+  const authorization = { group: 'authorization.k8s.io', version: 'v1' };
+  const authentication = { group: 'authentication.k8s.io', version: 'v1' };
+  return [
+    {
+      ...authentication, kind: 'SelfSubjectReview', plural: 'selfsubjectreviews', namespaced: false,
+      create: (body, { user }) => answer(body, { userInfo: userInfoOf(user) }, rfc3339(options.clock.nowMs())),
+    },
+    {
+      ...authentication, kind: 'TokenReview', plural: 'tokenreviews', namespaced: false,
+      create: (body) => answer(body, tokenStatus(specOf(body), options)),
+    },
+    {
+      ...authorization, kind: 'SelfSubjectAccessReview', plural: 'selfsubjectaccessreviews', namespaced: false,
+      create: (body, { user }) => answer(body, access(user, specOf(body))),
+    },
+    {
+      ...authorization, kind: 'SelfSubjectRulesReview', plural: 'selfsubjectrulesreviews', namespaced: false,
+      create: (body, { user }) => answer(body, rulesStatus(authorizer, user, specOf(body) as { namespace?: string })),
+    },
+    {
+      ...authorization, kind: 'SubjectAccessReview', plural: 'subjectaccessreviews', namespaced: false,
+      create: (body) => answer(body, access(otherUser(specOf(body)), specOf(body))),
+    },
+    {
+      ...authorization, kind: 'LocalSubjectAccessReview', plural: 'localsubjectaccessreviews', namespaced: true,
+      create(body, { namespace }) {
+        const spec = specOf<AccessSpec>(body);
+        if (spec.resourceAttributes === undefined || spec.resourceAttributes.namespace !== namespace) throw badRequest('spec.resourceAttributes.namespace must match the namespace of the request');
+        return answer(body, access(otherUser(spec), spec));
+      },
+    },
+  ];
+}
+
+function answer(body: KubeObject, status: object, creationTimestamp?: string): KubeObject {
+  const metadata = creationTimestamp === undefined ? {} : { creationTimestamp };
+  return { ...body, metadata: { ...metadata, ...(isJsonObject(body.metadata) ? body.metadata : {}) }, status } as KubeObject;
+}
+
+function specOf<T = AccessSpec>(body: KubeObject): T {
+  const { spec } = body as { spec?: unknown };
+  return (isJsonObject(spec) ? spec : {}) as T;
+}
+
+function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
+  const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
+  if ((resource === undefined) === (path === undefined)) throw new ApiError('Invalid', 'spec is invalid: exactly one of nonResourceAttributes or resourceAttributes must be specified');
+  if (resource === undefined) return { user, verb: path!.verb ?? '', path: path!.path ?? '' };
+  const named = { group: resource.group ?? '', plural: resource.resource ?? '', ...optional('subresource', resource.subresource), ...optional('namespace', resource.namespace), ...optional('name', resource.name) };
+  return { user, verb: resource.verb ?? '', resource: named };
+}
+
+function optional(key: string, value: string | undefined): Record<string, string> {
+  return value === undefined || value === '' ? {} : { [key]: value };
+}
+
+function otherUser(spec: AccessSpec): UserInfo {
+  const name = typeof spec.user === 'string' ? spec.user : '';
+  const groups = Array.isArray(spec.groups) ? spec.groups : [];
+  if (name === '' && groups.length === 0) throw new ApiError('Invalid', 'spec is invalid: at least one of user or group must be specified');
+  return { name, groups };
+}
+
+function userInfoOf(user: UserInfo): object {
+  return { username: user.name, ...(user.uid === undefined ? {} : { uid: user.uid }), groups: user.groups, ...(user.extra === undefined ? {} : { extra: user.extra }) };
+}
+
+function tokenStatus(spec: { token?: string; audiences?: string[] } | AccessSpec, options: { authenticator: Authenticator; audiences: readonly string[] }): object {
+  const { token, audiences } = spec as { token?: string; audiences?: string[] };
+  const wanted = audiences === undefined || audiences.length === 0 ? options.audiences : audiences;
+  const user = typeof token === 'string' ? options.authenticator.ofToken(token, wanted) : undefined;
+  if (user === undefined) return { user: {}, error: 'the token is not one of this cluster, has ended, or is for another audience' };
+  return { authenticated: true, user: userInfoOf(user), audiences: wanted };
+}
+
+function rulesStatus(authorizer: Authorizer, user: UserInfo, spec: { namespace?: string }): object {
+  const rules = authorizer.rulesOf(user, spec.namespace ?? '');
+  const resourceRules = rules.filter((rule) => rule.resources !== undefined).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames === undefined ? {} : { resourceNames }) }));
+  const nonResourceRules = rules.filter((rule) => rule.nonResourceURLs !== undefined).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+  return { resourceRules, nonResourceRules, incomplete: false };
+}
