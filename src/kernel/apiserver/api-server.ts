@@ -1,0 +1,95 @@
+/**
+ * ApiServer: the door. It serves the Kubernetes API for the kinds that it is given, over HTTPS and in-process, by one chain: authenticate,
+ * authorize, decode, default, admit, validate, store.
+ */
+import type { Kind } from '../../api/kind.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../base/log.ts';
+import type { Client } from '../../sdk/client.ts';
+import type { Admission, ModuleContext, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
+import type { Store } from '../store/store.ts';
+import { createAdmissionChain } from './admission.ts';
+import { createAuthenticator } from './authenticate.ts';
+import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.ts';
+import { createClient } from './client.ts';
+import { createDiscovery } from './discovery.ts';
+import type { Door } from './door.ts';
+import { createHealth, type Check } from './health.ts';
+import type { Identity } from './identity/identity.ts';
+import { createKindTable } from './kind-table.ts';
+import { listenOn, type Address, type Listener } from './listen.ts';
+import { createOpenApi } from './openapi.ts';
+import { reviewResources } from './reviews.ts';
+import { createRouteTable } from './route-table.ts';
+import { createHandler } from './server.ts';
+import { versionInfo, type VersionFacts } from './version.ts';
+import { virtualTable } from './virtual.ts';
+
+export interface ApiServerOptions {
+  store: Store;
+  identity: Identity;
+  clock: Clock;
+  log: Log;
+  version?: VersionFacts;
+  /** Audiences of the tokens that are accepted; default: the issuer. */
+  audiences?: readonly string[];
+  /** Who may do what beside system:masters (RBAC). */
+  ruleSources?: readonly RuleSource[];
+}
+
+export interface ClientOptions {
+  /** The name in managedFields; default is the user's name. */
+  fieldManager?: string;
+  /** What the client may do; without it the authorizer decides as for a request over HTTP. */
+  rules?: readonly PolicyRule[];
+}
+
+export interface ApiServer {
+  /** Serves a kind from now on; the returned function withdraws it (its objects stay in the store). */
+  serve(kind: Kind): () => void;
+  route(route: Route): () => void;
+  admit(admission: Admission, context: ModuleContext): () => void;
+  readonly kinds: ServedKinds;
+  /** The in-process body of Client: the same chain without HTTP and without serialization. */
+  client(user: UserInfo, options?: ClientOptions): Client;
+  /** Adds a check to /readyz, and to /livez and /healthz unless `readyOnly`. */
+  addCheck(name: string, check: Check, options?: { readyOnly?: boolean }): () => void;
+  /** Opens HTTPS listeners (HTTP/2 and HTTP/1.1). Port 0 takes a free one. Rejects when an address is in use. */
+  listen(addresses: readonly Address[]): Promise<Listener[]>;
+  /** Ends watches, closes listeners; settles when all is released. */
+  close(): Promise<void>;
+}
+
+export function createApiServer(options: ApiServerOptions): ApiServer {
+  const ending = new AbortController();
+  const { store, clock, log, identity } = options;
+  const audiences = options.audiences ?? [identity.tokens.issuer];
+  const kinds = createKindTable();
+  const routes = createRouteTable();
+  const health = createHealth();
+  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain(), signal: ending.signal };
+  const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
+  const authorizer = createAuthorizer(options.ruleSources ?? []);
+  const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
+  const listeners: Listener[] = [];
+  const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
+  const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), changes: () => kinds.changes + routes.changes, serverAddress });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds), version: versionInfo(options.version) });
+  return {
+    kinds,
+    serve: (kind) => kinds.serve(kind),
+    route: (route) => routes.add(route),
+    admit: (admission, context) => door.admissions.add(admission, context),
+    client: (user, clientOptions = {}) => createClient(door, { user, authorizer, ...clientOptions }),
+    addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),
+    async listen(addresses) {
+      const opened = await Promise.all(addresses.map((address) => listenOn(address, identity, handler, log)));
+      listeners.push(...opened);
+      return opened;
+    },
+    async close() {
+      ending.abort();
+      await Promise.all(listeners.splice(0).map((listener) => listener.close()));
+    },
+  };
+}

@@ -1,0 +1,76 @@
+/** Exchange: one request about a resource, authenticated and authorized, on its way through a handler. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Kind } from '../../api/kind.ts';
+import type { UserInfo } from '../../sdk/module.ts';
+import { managerName } from '../../api/merge/apply/index.ts';
+import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
+import { decodeBody, type Decoded } from './decode.ts';
+import { encodeObject, encodeValue } from './encode.ts';
+import { badRequest } from './errors.ts';
+import { negotiate, type Form } from './negotiate.ts';
+import { hasProtobuf } from './protobuf.ts';
+import { readBody } from './read-body.ts';
+import type { RequestInfo, ResourceRequest } from './request-info.ts';
+import { respond } from './respond.ts';
+import type { IncludeObject } from './resources/table.ts';
+
+export interface Exchange {
+  door: Door;
+  http: IncomingMessage;
+  response: ServerResponse;
+  info: RequestInfo;
+  resource: ResourceRequest;
+  kind: Kind;
+  user: UserInfo;
+  /** For the Warning headers of the answer, whatever it is. */
+  warnings: string[];
+}
+
+export function formOf(exchange: Exchange): Form {
+  return negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: hasProtobuf(exchange.kind) });
+}
+
+export function includeOf(exchange: Exchange): IncludeObject {
+  const wanted = exchange.info.query.get('includeObject');
+  if (wanted === null || wanted === '' || wanted === 'Metadata') return 'Metadata';
+  if (wanted === 'None' || wanted === 'Object') return wanted;
+  throw badRequest(`unrecognized includeObject value: ${JSON.stringify(wanted.slice(0, 50))}`);
+}
+
+export async function readObject(exchange: Exchange): Promise<Decoded> {
+  const body = await readBody(exchange.http);
+  return decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore' });
+}
+
+export function writeContextOf(exchange: Exchange, duplicates?: readonly string[]): WriteContext {
+  const { query } = exchange.info;
+  const manager = managerName({ fieldManager: query.get('fieldManager') ?? undefined, userAgent: exchange.http.headers['user-agent'] });
+  if (manager.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
+  const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
+  if (duplicates !== undefined) context.duplicates = duplicates;
+  return context;
+}
+
+function dryRunOf(query: URLSearchParams): boolean {
+  const values = query.getAll('dryRun');
+  for (const value of values) if (value !== 'All') throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value.slice(0, 50))}: supported values: "All"`);
+  return values.length > 0;
+}
+
+function fieldValidationOf(exchange: Exchange): FieldValidation {
+  const value = exchange.info.query.get('fieldValidation');
+  if (value === null || value === '') return 'Warn';
+  if (value === 'Ignore' || value === 'Warn' || value === 'Strict') return value;
+  throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(value.slice(0, 50))}: supported values: "Ignore", "Strict", "Warn"`);
+}
+
+export async function answerObject(exchange: Exchange, code: number, outcome: Outcome): Promise<void> {
+  const encoded = await encodeObject(exchange.door, exchange.kind, outcome, formOf(exchange), includeOf(exchange));
+  respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
+}
+
+/** A value of another kind than that of the path: a Status, a Scale. */
+export async function answerValue(exchange: Exchange, code: number, value: unknown): Promise<void> {
+  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: false });
+  respond(exchange.http, exchange.response, code, await encodeValue(value, form), { warnings: exchange.warnings });
+}

@@ -1,0 +1,72 @@
+/** DELETE of one object and of a collection. */
+import { isJsonObject } from '../../../api/json.ts';
+import { decodeBody } from '../decode.ts';
+import { badRequest } from '../errors.ts';
+import { encodeList } from '../encode.ts';
+import { answerObject, answerValue, formOf, includeOf, writeContextOf, type Exchange } from '../exchange.ts';
+import { readBody } from '../read-body.ts';
+import { isTrue } from '../request-info.ts';
+import { success } from '../resources/action.ts';
+import { deleteCollection } from '../resources/delete-collection.ts';
+import { deleteObject, type DeleteRequest } from '../resources/delete.ts';
+import { respond } from '../respond.ts';
+import { listQueryOf, numberOf } from './list.ts';
+
+export async function handleDelete(exchange: Exchange): Promise<void> {
+  const { door, kind, resource } = exchange;
+  const { options, dryRun } = await optionsOf(exchange);
+  const context = writeContextOf(exchange);
+  context.dryRun ||= dryRun;
+  const outcome = await deleteObject(door, kind, { namespace: resource.namespace, name: resource.name! }, options, context);
+  if (!outcome.gone) return answerObject(exchange, 200, outcome);
+  const { uid, name } = outcome.object.metadata;
+  return answerValue(exchange, 200, success({ name, group: kind.group || undefined, kind: kind.plural, uid }));
+}
+
+export async function handleDeleteCollection(exchange: Exchange): Promise<void> {
+  const { door, kind, http, response, warnings } = exchange;
+  const { options, dryRun } = await optionsOf(exchange);
+  const context = writeContextOf(exchange);
+  context.dryRun ||= dryRun;
+  const list = await deleteCollection(door, kind, listQueryOf(exchange), options, context);
+  respond(http, response, 200, await encodeList(door, kind, list, formOf(exchange), includeOf(exchange)), { warnings });
+}
+
+/** DeleteOptions in the body, or where there is none in the query. */
+async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; dryRun: boolean }> {
+  const bytes = await readBody(exchange.http);
+  if (bytes.length === 0) return { options: fromQuery(exchange.info.query), dryRun: false };
+  const { value } = await decodeBody(bytes, exchange.http.headers['content-type'], { findDuplicates: false });
+  if (!isJsonObject(value)) throw badRequest('the body of a delete request must be a DeleteOptions object');
+  const { dryRun, kind } = value as { dryRun?: unknown; kind?: unknown };
+  if (kind !== undefined && kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${String(kind).slice(0, 100)}`);
+  return { options: fromBody(value), dryRun: Array.isArray(dryRun) && dryRun.includes('All') };
+}
+
+function fromBody(value: Record<string, unknown>): DeleteRequest {
+  const options: DeleteRequest = {};
+  const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = value;
+  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null) {
+    if (typeof gracePeriodSeconds !== 'number') throw badRequest('json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
+    options.gracePeriodSeconds = gracePeriodSeconds;
+  }
+  if (typeof propagationPolicy === 'string') options.propagationPolicy = propagationPolicy;
+  if (typeof orphanDependents === 'boolean') options.orphanDependents = orphanDependents;
+  if (isJsonObject(preconditions)) {
+    options.preconditions = {};
+    if (typeof preconditions['uid'] === 'string') options.preconditions.uid = preconditions['uid'];
+    if (typeof preconditions['resourceVersion'] === 'string') options.preconditions.resourceVersion = preconditions['resourceVersion'];
+  }
+  return options;
+}
+
+function fromQuery(query: URLSearchParams): DeleteRequest {
+  const options: DeleteRequest = {};
+  const grace = numberOf(query, 'gracePeriodSeconds');
+  if (grace !== undefined) options.gracePeriodSeconds = grace;
+  const policy = query.get('propagationPolicy');
+  if (policy !== null && policy !== '') options.propagationPolicy = policy;
+  const orphan = query.get('orphanDependents');
+  if (orphan !== null && orphan !== '') options.orphanDependents = isTrue(orphan);
+  return options;
+}

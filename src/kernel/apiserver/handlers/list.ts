@@ -1,0 +1,52 @@
+/** GET of a collection, and what selects from it. */
+import { fieldMatcher, parseFieldSelector } from '../../../api/field-selector.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import { parseSelector } from '../../../api/selector.ts';
+import { encodeList } from '../encode.ts';
+import { badRequest } from '../errors.ts';
+import { formOf, includeOf, type Exchange } from '../exchange.ts';
+import { listStored, type ListQuery, type Selection } from '../resources/list.ts';
+import { respond } from '../respond.ts';
+
+export async function handleList(exchange: Exchange): Promise<void> {
+  const { door, kind, http, response, warnings } = exchange;
+  const form = formOf(exchange);
+  const list = await listStored(door, kind, listQueryOf(exchange));
+  respond(http, response, 200, await encodeList(door, kind, list, form, includeOf(exchange)), { warnings });
+}
+
+export function listQueryOf(exchange: Exchange): ListQuery {
+  const { query } = exchange.info;
+  const text = (name: string): string | undefined => query.get(name) ?? undefined;
+  return {
+    ...selectionOf(exchange.kind, { namespace: exchange.resource.namespace, labelSelector: text('labelSelector'), fieldSelector: text('fieldSelector') }),
+    limit: numberOf(query, 'limit'), continue: text('continue'), resourceVersion: text('resourceVersion'), resourceVersionMatch: text('resourceVersionMatch'),
+  };
+}
+
+/** What a namespace and two selectors select. Throws BadRequest. */
+export function selectionOf(kind: Kind, from: { namespace?: string; labelSelector?: string; fieldSelector?: string }): Selection {
+  const selection: Selection = {};
+  if (from.namespace !== undefined && from.namespace !== '') selection.namespace = from.namespace;
+  const tests: ((object: KubeObject) => boolean)[] = [];
+  if (from.labelSelector) {
+    const labels = parseSelector(from.labelSelector);
+    if (labels.requirements.length > 0) tests.push((object) => labels.matches(object.metadata.labels));
+  }
+  if (from.fieldSelector) {
+    const requirements = parseFieldSelector(from.fieldSelector);
+    if (requirements.length > 0) tests.push(fieldMatcher(requirements, kind.selectableFields));
+    const named = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=');
+    if (named !== undefined) selection.name = named.value;
+  }
+  if (tests.length > 0) selection.matches = tests.length === 1 ? tests[0]! : (object) => tests.every((test) => test(object));
+  return selection;
+}
+
+export function numberOf(query: URLSearchParams, name: string): number | undefined {
+  const text = query.get(name);
+  if (text === null || text === '') return undefined;
+  if (!/^-?\d{1,15}$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 50))}: invalid syntax (${name})`);
+  return Number(text);
+}

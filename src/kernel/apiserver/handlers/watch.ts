@@ -1,0 +1,89 @@
+/** GET with watch=true: one JSON document a line, for as long as the client wants or timeoutSeconds says. */
+import type { ServerResponse } from 'node:http';
+import type { ApiError } from '../../../api/errors.ts';
+import type { Door } from '../door.ts';
+import { formOf, includeOf, type Exchange } from '../exchange.ts';
+import { isTrue } from '../request-info.ts';
+import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
+import { createFrames, type Frames } from '../frames.ts';
+import { numberOf, selectionOf } from './list.ts';
+
+const BOOKMARK_EVERY_MS = 60_000;
+/** Upstream: a random time between half an hour and an hour, so that clients do not come back all at once. */
+const MIN_TIMEOUT_SECONDS = 1_800;
+
+export async function handleWatch(exchange: Exchange): Promise<void> {
+  const { door, kind, info, resource } = exchange;
+  const { query } = info;
+  const selection = selectionOf(kind, { namespace: resource.namespace, labelSelector: query.get('labelSelector') ?? undefined, fieldSelector: query.get('fieldSelector') ?? undefined });
+  if (resource.name !== undefined) selection.name = resource.name;
+  const frames = createFrames(door, kind, formOf(exchange), includeOf(exchange));
+  const allowBookmarks = isTrue(query.get('allowWatchBookmarks'));
+  const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
+  const stream = openStream(door, exchange.response, frames);
+  const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal };
+  await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
+}
+
+interface WatchStream {
+  signal: AbortSignal;
+  output: WatchOutput;
+  run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void>;
+}
+
+function openStream(door: Door, response: ServerResponse, frames: Frames): WatchStream {
+  const ending = new AbortController();
+  let blocked = false;
+  const write = (bytes: Buffer): boolean => {
+    if (!response.headersSent) open(response, frames);
+    blocked = response.write(bytes) === false;
+    return !blocked;
+  };
+  const output: WatchOutput = {
+    change: (type, change) => write(frames.change(type, change)),
+    bookmark: (revision, { initialEventsEnd }) => void write(frames.bookmark(revision, initialEventsEnd)),
+    error(error: ApiError) {
+      write(frames.error(error));
+      ending.abort();
+    },
+  };
+  return {
+    signal: ending.signal,
+    output,
+    run: (watch, options) => new Promise((resolve) => {
+      if (!response.headersSent) open(response, frames);
+      response.on('drain', () => {
+        blocked = false;
+        watch.resume();
+      });
+      const mark = (): void => {
+        if (watch.revision !== undefined && !blocked) output.bookmark(watch.revision, { initialEventsEnd: false });
+      };
+      const bookmarks = options.allowBookmarks ? setInterval(mark, BOOKMARK_EVERY_MS) : undefined;
+      const timeout = setTimeout(() => {
+        if (options.allowBookmarks) mark();
+        ending.abort();
+      }, Math.min(options.timeoutMs, 2 ** 31 - 1));
+      const end = (): void => {
+        clearInterval(bookmarks);
+        clearTimeout(timeout);
+        response.end();
+        resolve();
+      };
+      const closed = (): void => ending.abort();
+      response.on('close', closed);
+      door.signal.addEventListener('abort', closed, { once: true });
+      ending.signal.addEventListener('abort', () => door.signal.removeEventListener('abort', closed), { once: true });
+      if (ending.signal.aborted) end();
+      else ending.signal.addEventListener('abort', end, { once: true });
+    }),
+  };
+}
+
+/** The head goes out at once: clients wait for it before they trust the watch. */
+function open(response: ServerResponse, frames: Frames): void {
+  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}) });
+  response.flushHeaders();
+}
+

@@ -1,0 +1,101 @@
+/** POST, PUT and PATCH. */
+import type { Json, KubeObject } from '../../../api/meta.ts';
+import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
+import { badRequest, methodNotAllowed, resourceUnknown, unsupportedMediaType } from '../errors.ts';
+import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
+import { isTrue } from '../request-info.ts';
+import { readBody } from '../read-body.ts';
+import { runAction, success } from '../resources/action.ts';
+import { createObject } from '../resources/create.ts';
+import { asKind } from '../resources/convert.ts';
+import { patchObject, patched, type PatchKind } from '../resources/patch.ts';
+import { scaleOf, withScale } from '../resources/scale.ts';
+import { replaceWith, updateObject } from '../resources/update.ts';
+
+export async function handleCreate(exchange: Exchange): Promise<void> {
+  const { door, kind, resource } = exchange;
+  const { value, duplicates } = await readObject(exchange);
+  const context = writeContextOf(exchange, duplicates);
+  if (resource.subresource !== undefined) return handleAction(exchange, 'create', value);
+  return answerObject(exchange, 201, await createObject(door, kind, { namespace: resource.namespace, object: value }, context));
+}
+
+export async function handleUpdate(exchange: Exchange): Promise<void> {
+  const { door, kind, resource } = exchange;
+  const { value, duplicates } = await readObject(exchange);
+  const context = writeContextOf(exchange, duplicates);
+  const { subresource } = resource;
+  const at = { namespace: resource.namespace, name: resource.name! };
+  if (subresource === 'scale' && kind.subresources.scale !== undefined) return updateScale(exchange, () => value);
+  if (subresource !== undefined && subresource !== 'status') return handleAction(exchange, 'update', value);
+  if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
+  if (!isObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
+  const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
+  return answerObject(exchange, 200, outcome);
+}
+
+const PATCH_TYPES: Record<string, PatchKind> = {
+  'application/json-patch+json': 'json', 'application/merge-patch+json': 'merge', 'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply', 'application/apply-patch+json': 'apply',
+};
+
+export async function handlePatch(exchange: Exchange): Promise<void> {
+  const { door, kind, resource, info } = exchange;
+  const mediaType = mediaTypeOf(exchange.http.headers['content-type']);
+  const type = PATCH_TYPES[mediaType];
+  if (type === undefined || (type === 'strategic' && !takesStrategic(exchange))) throw unsupportedMediaType(Object.keys(PATCH_TYPES).filter((each) => takesStrategic(exchange) || !each.includes('strategic')));
+  const bytes = await readBody(exchange.http);
+  const body = mediaType.endsWith('yaml') ? await yamlOrJson(bytes) : parseJson(bytes.toString('utf8'));
+  const context = writeContextOf(exchange);
+  if (type === 'apply') context.manager = info.query.get('fieldManager') ?? '';
+  const { subresource } = resource;
+  if (subresource === 'scale' && kind.subresources.scale !== undefined && type !== 'apply') {
+    return updateScale(exchange, (scale) => patched(kind, scale, { type: type === 'strategic' ? 'merge' : type, body }));
+  }
+  const action = subresource === undefined ? undefined : kind.subresources.actions?.[subresource];
+  if (subresource !== undefined && action === undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
+  if (action !== undefined && !action.verbs.includes('patch')) throw methodNotAllowed();
+  const force = info.query.has('force') ? isTrue(info.query.get('force')) : false;
+  if (force && type !== 'apply') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch');
+  const { outcome, created } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body, force }, context);
+  return answerObject(exchange, created ? 201 : 200, outcome);
+}
+
+/** Custom resources have no merge keys: upstream refuses strategic patches of them. */
+function takesStrategic(exchange: Exchange): boolean {
+  return exchange.kind.schema().goType !== undefined;
+}
+
+/** JSON is YAML, and much faster to read as JSON. */
+async function yamlOrJson(bytes: Buffer): Promise<Json> {
+  if (bytes[0] === 0x7b) {
+    try {
+      return parseJson(bytes.toString('utf8'));
+    } catch {
+      // then it is YAML that begins with a brace, or an error that the YAML reader words
+    }
+  }
+  return decodeYaml(bytes);
+}
+
+async function updateScale(exchange: Exchange, change: (scale: KubeObject) => unknown): Promise<void> {
+  const { door, kind, resource } = exchange;
+  const paths = kind.subresources.scale!;
+  const outcome = await updateObject(door, kind, {
+    namespace: resource.namespace, name: resource.name!, subresource: 'scale',
+    change: (live) => withScale(paths, live, change(scaleOf(paths, live))),
+  }, writeContextOf(exchange));
+  return answerValue(exchange, 200, scaleOf(paths, asKind(kind, outcome.object)));
+}
+
+async function handleAction(exchange: Exchange, verb: 'create' | 'update', body: Json): Promise<void> {
+  const { door, kind, resource } = exchange;
+  if (kind.subresources.actions?.[resource.subresource!] === undefined) throw resourceUnknown();
+  const outcome = await runAction(door, kind, { namespace: resource.namespace, name: resource.name!, action: resource.subresource!, verb, body }, writeContextOf(exchange));
+  const code = verb === 'create' ? 201 : 200;
+  return outcome === undefined ? answerValue(exchange, code, success(undefined, code)) : answerObject(exchange, code, outcome);
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

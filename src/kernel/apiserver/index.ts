@@ -1,0 +1,6 @@
+/** The door, in one import. */
+export { createApiServer, type ApiServer, type ApiServerOptions, type ClientOptions } from './api-server.ts';
+export type { PolicyRule, RuleSource, Decision } from './authorize.ts';
+export { openIdentity, type Identity, type IdentityOptions } from './identity/identity.ts';
+export type { Address, Listener } from './listen.ts';
+export type { Attributes } from './errors.ts';

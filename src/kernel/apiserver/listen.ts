@@ -1,0 +1,81 @@
+/** Listen: HTTPS with our authority, HTTP/2 and HTTP/1.1 by ALPN, session resumption by tickets. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { Log } from '../../base/log.ts';
+import type { Identity } from './identity/identity.ts';
+
+export interface Address {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+}
+
+export interface Listener {
+  host: string;
+  port: number;
+  /** `127.0.0.1:6443` */
+  address: string;
+  close(): Promise<void>;
+}
+
+export interface Handler {
+  request(http: IncomingMessage, response: ServerResponse): void;
+  upgrade(http: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+/** Longer than what clients keep idle connections for, so that we are not the one who closes under a request. */
+const KEEP_ALIVE_MS = 120_000;
+
+export async function listenOn(address: Address, identity: Identity, handler: Handler, log: Log): Promise<Listener> {
+  const { keyPem, certificatePem } = identity.server;
+  const server = createSecureServer({
+    allowHTTP1: true, key: keyPem, cert: certificatePem, ca: identity.caPem, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
+    settings: { maxConcurrentStreams: 1_000 },
+    ...({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, http1Options: { keepAliveTimeout: KEEP_ALIVE_MS } } as object),
+  });
+  const sockets = new Set<Duplex>();
+  server.on('secureConnection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
+  server.on('request', (http, response) => handler.request(http as unknown as IncomingMessage, response as unknown as ServerResponse));
+  (server as unknown as NodeJS.EventEmitter).on('upgrade', (http: IncomingMessage, socket: Duplex, head: Buffer) => handler.upgrade(http, socket, head));
+  server.on('sessionError', (error) => log.debug('a connection failed', { error }));
+  server.on('tlsClientError', () => {}); // strangers that do not speak TLS, and clients that do not trust us
+  await opened(server, address);
+  const { port } = server.address() as AddressInfo;
+  return { host: address.host, port, address: `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`, close: () => closed(server, sockets) };
+}
+
+function opened(server: Http2SecureServer, address: Address): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(explain(error, address)));
+    server.listen({ host: address.host, port: address.port, backlog: 1_024 }, () => resolve());
+  });
+}
+
+function explain(error: NodeJS.ErrnoException, { host, port }: Address): Error {
+  if (error.code === 'EADDRINUSE') return new Error(`port ${port} of ${host} is in use; stop what listens there, or choose another port for the API server`, { cause: error });
+  if (error.code === 'EADDRNOTAVAIL') return new Error(`this machine has no address ${host}; choose another address for the API server`, { cause: error });
+  return error;
+}
+
+/** Open connections get a moment to end by themselves. */
+function closed(server: Http2SecureServer, sockets: ReadonlySet<Duplex>): Promise<void> {
+  return new Promise((resolve) => {
+    const impatient = setTimeout(() => {
+      for (const socket of sockets) socket.destroy();
+    }, 300);
+    server.close(() => {
+      clearTimeout(impatient);
+      resolve();
+    });
+    for (const socket of sockets) {
+      // An idle keep-alive connection has nothing to say any more.
+      const { _httpMessage: busy } = socket as { _httpMessage?: unknown };
+      if (busy === null || busy === undefined) setTimeout(() => socket.destroy(), 50).unref();
+    }
+  });
+}

@@ -1,0 +1,85 @@
+/** The OpenAPI documents as they are served: /openapi/v3 (an index with hashes, a document a group and version) and /openapi/v2. */
+import { createHash } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { KindTable } from './kind-table.ts';
+import { respond } from './respond.ts';
+import { resourceUnknown } from './errors.ts';
+import type { RequestInfo } from './request-info.ts';
+
+export interface OpenApi {
+  serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
+}
+
+interface Document {
+  body: Buffer;
+  hash: string;
+}
+
+/** Documents are made when first asked for, and kept until the served kinds change. */
+export function createOpenApi(kinds: KindTable): OpenApi {
+  const documents = new Map<string, Document>();
+  let madeFor = -1;
+  const keep = async (name: string, make: () => Promise<object>): Promise<Document> => {
+    if (madeFor !== kinds.changes) documents.clear();
+    madeFor = kinds.changes;
+    const known = documents.get(name);
+    if (known !== undefined) return known;
+    const changes = kinds.changes;
+    const body = Buffer.from(JSON.stringify(await make()));
+    const document = { body, hash: createHash('sha512').update(body).digest('hex').toUpperCase() };
+    if (kinds.changes === changes) documents.set(name, document);
+    return document;
+  };
+  const ofGroup = ({ group, version, path }: GroupPath): Promise<Document> => keep(path, async () => {
+    const { openapiV3 } = await import('../../api/openapi/v3.ts');
+    return openapiV3(kinds.list().filter((kind) => kind.group === group && kind.version === version));
+  });
+  return {
+    async serve(info, http, response) {
+      const [, version, ...rest] = info.segments;
+      if (version === 'v2' && rest.length === 0) {
+        const document = await keep('v2', async () => (await import('../../api/openapi/v2.ts')).openapiV2(kinds.list()));
+        return send(http, response, document, {});
+      }
+      if (version !== 'v3') throw resourceUnknown();
+      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(kinds, ofGroup)), {});
+      const found = pathsOf(kinds).find((each) => each.path === rest.join('/'));
+      if (found === undefined) throw resourceUnknown();
+      const document = await ofGroup(found);
+      const immutable: Record<string, string> = info.query.has('hash') ? { 'Cache-Control': 'public, immutable', Expires: new Date(Date.now() + 31_536_000_000).toUTCString() } : {};
+      send(http, response, document, immutable);
+    },
+  };
+}
+
+interface GroupPath {
+  group: string;
+  version: string;
+  path: string;
+}
+
+function pathsOf(kinds: KindTable): GroupPath[] {
+  const found = new Map<string, GroupPath>();
+  for (const { group, version } of kinds.list()) {
+    const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+    found.set(path, { group, version, path });
+  }
+  return [...found.values()];
+}
+
+async function makeIndex(kinds: KindTable, ofGroup: (path: GroupPath) => Promise<Document>): Promise<object> {
+  const { openapiV3Index } = await import('../../api/openapi/v3.ts');
+  const hashes: Record<string, string> = {};
+  for (const each of pathsOf(kinds)) hashes[each.path] = (await ofGroup(each)).hash;
+  return openapiV3Index(hashes);
+}
+
+function send(http: IncomingMessage, response: ServerResponse, document: Document, headers: Record<string, string>): void {
+  const etag = `"${document.hash}"`;
+  if (http.headers['if-none-match'] === etag) {
+    response.writeHead(304, { ETag: etag, ...headers });
+    response.end();
+    return;
+  }
+  respond(http, response, 200, { contentType: 'application/json', chunks: [document.body] }, { headers: { ETag: etag, Vary: 'Accept', ...headers } });
+}
