@@ -4,7 +4,7 @@
  * {@link ./validate.ts}'s.
  */
 import { isQuantity, parseQuantity } from '../quantity.ts';
-import { resolveSchema, type Schema } from './schema.ts';
+import { resolveSchema, shapeFor, type Schema } from './schema.ts';
 
 export interface FieldFindings {
   /** Paths in order of the document, at most 100: `spec.containers[0].imag`. Say them with {@link unknownField}. */
@@ -49,6 +49,10 @@ interface Walk {
 
 function check(schema: Schema, value: unknown, walk: Walk): void {
   if (value === null || value === undefined) return;
+  if (schema.xAnyOf !== undefined) {
+    const shape = shapeFor(schema, value);
+    return shape === schema ? undefined : check(shape, value, walk);
+  }
   if (schema.type === 'array') return checkList(schema, value, walk);
   if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.type === 'object') return checkObject(schema, value, walk);
   if (schema.goType === undefined && schema.name === undefined) return;

@@ -17,10 +17,22 @@ export function applyDefaults<T>(schema: Schema, value: T): T {
   return value;
 }
 
+/** The properties of a schema that there is anything to do for. */
+const plans = new WeakMap<Schema, readonly (readonly [string, Schema])[]>();
+
+function planOf(schema: Schema): readonly (readonly [string, Schema])[] {
+  let plan = plans.get(schema);
+  if (plan === undefined) {
+    const all = Object.entries(schema.properties ?? {}).map(([key, ref]) => [key, resolveSchema(ref)] as const);
+    plan = schema.goType === undefined ? all : all.filter(([, property]) => property.default !== undefined || hasDefaults(property));
+    plans.set(schema, plan);
+  }
+  return plan;
+}
+
 function defaultObject(schema: Schema, object: Fields): void {
-  for (const [key, ref] of Object.entries(schema.properties ?? {})) {
+  for (const [key, property] of planOf(schema)) {
     const present = object[key] !== undefined;
-    const property = resolveSchema(ref);
     if (property.default !== undefined && (!present || (object[key] === null && property.nullable !== true))) object[key] = structuredClone(property.default);
     else if (present && object[key] === null && property.nullable !== true) delete object[key];
     if (typeof object[key] === 'object' && hasDefaults(property)) applyDefaults(property, object[key]);

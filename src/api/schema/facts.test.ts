@@ -49,6 +49,14 @@ test('type errors are told in the words of the Go decoder', () => {
   assert.equal(checkFields(deployment, { spec: { replicas: null, strategy: { rollingUpdate: { maxSurge: '25%' } } } }).typeError, undefined);
 });
 
+test('types of several shapes are followed', () => {
+  const crd = schemaOf('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition');
+  const version = (schema: object): object => ({ spec: { versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] } });
+  const at = 'spec.versions[0].schema.openAPIV3Schema.items';
+  assert.deepEqual(checkFields(crd, version({ type: 'array', items: { tipe: 'string' } })).unknown, [`${at}.tipe`]);
+  assert.deepEqual(checkFields(crd, version({ items: [{ tipe: 'string' }], additionalProperties: true, default: { any: 1 } })).unknown, [`${at}[0].tipe`]);
+});
+
 test('pruning a built-in kind drops nulls and unknown fields and makes quantities canonical', () => {
   const value = { metadata: { name: 'a', creationTimestamp: null }, spec: { containers: [{ name: 'a', x: 1, resources: { limits: { cpu: 1, memory: '1024Mi' } } }] }, more: true };
   assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value), { metadata: { name: 'a' }, spec: { containers: [{ name: 'a', resources: { limits: { cpu: '1', memory: '1Gi' } } }] } });

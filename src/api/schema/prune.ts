@@ -4,12 +4,13 @@
  */
 import { formatQuantity } from '../quantity.ts';
 import { isMetaField } from './check-fields.ts';
-import { resolveSchema, type Schema } from './schema.ts';
+import { resolveSchema, shapeFor, type Schema } from './schema.ts';
 
 type Fields = Record<string, unknown>;
 
 /** Changes `value` and returns it. Call it after checkFields, so that types are right. */
-export function prune<T>(schema: Schema, value: T): T {
+export function prune<T>(anySchema: Schema, value: T): T {
+  const schema = shapeFor(anySchema, value);
   if (Array.isArray(value)) pruneList(schema, value);
   else if (typeof value === 'object' && value !== null) pruneObject(schema, value as Fields);
   return value;

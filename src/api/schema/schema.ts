@@ -66,3 +66,10 @@ export function fieldOf(schema: Schema, name: string): Schema | undefined {
   const rest = schema.additionalProperties;
   return rest === undefined || rest === true ? undefined : resolveSchema(rest);
 }
+
+/** The shape among several (xAnyOf) that `value` has; `schema` itself where there is only one. */
+export function shapeFor(schema: Schema, value: unknown): Schema {
+  if (schema.xAnyOf === undefined) return schema;
+  const type = Array.isArray(value) ? 'array' : typeof value;
+  return schema.xAnyOf.map(resolveSchema).find((each) => each.type === type) ?? schema;
+}
