@@ -31,6 +31,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly subresources: Subresources<T>;
   /** All columns of `kubectl get`, the name included (see columns.ts); where no column is called Name, one is put first. Empty means Name and Age. */
   readonly columns: readonly Column<T>[];
+  /** What a row of a Table says beside its cells: `Completed` hides finished pods from some views. */
+  rowConditions?(object: T): { type: string; status: string; reason?: string; message?: string }[];
   /** Fields that a field selector may name beside metadata.name and metadata.namespace, with their value in an object. */
   readonly selectableFields: Readonly<Record<string, FieldReader<T>>>;
   /** Where objects are kept when another group serves the same ones (`events` of events.k8s.io): that group. */

@@ -32,6 +32,10 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
   },
   subresources: { status: true, actions: podActions },
   columns: podColumns,
+  rowConditions(pod) {
+    if (pod.status?.phase === 'Succeeded') return [{ type: 'Completed', status: 'True', reason: 'Succeeded', message: 'The pod has completed successfully.' }];
+    return pod.status?.phase === 'Failed' ? [{ type: 'Completed', status: 'True', reason: 'Failed', message: 'The pod failed.' }] : [];
+  },
   selectableFields: {
     'spec.nodeName': (pod) => pod.spec?.nodeName ?? '',
     'spec.restartPolicy': (pod) => pod.spec?.restartPolicy ?? '',

@@ -30,7 +30,7 @@ export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
   columns: [
     NAME,
     column('AddressType', (slice) => slice.addressType ?? ''),
-    column('Ports', (slice) => showSome((slice.ports ?? []).map(({ port, name }) => (port != null ? String(port) : name || '*')), '<unset>')),
+    column('Ports', (slice) => showSome((slice.ports ?? []).map(({ port, name }) => (port !== undefined ? String(port) : name || '*')), '<unset>')),
     column('Endpoints', (slice) => showSome((slice.endpoints ?? []).flatMap(({ addresses }) => addresses), '<unset>')),
     AGE,
   ],
@@ -72,7 +72,7 @@ function portErrors(port: EndpointPort, names: Set<string>, path: string): Field
   if (name !== '') for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.name`, name, error));
   if (names.has(name)) errors.push(duplicate(`${path}.name`, name));
   names.add(name);
-  if (port.port != null) for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
+  if (port.port !== undefined) for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
   if (!PROTOCOLS.includes(port.protocol ?? '')) errors.push(notSupported(`${path}.protocol`, port.protocol ?? '', PROTOCOLS));
   return errors;
 }
