@@ -27,7 +27,7 @@ export interface BenchResult {
 export function figureOf(unit: string, values: readonly number[]): Figure {
   if (values.length === 0) throw new Error('a figure needs at least one measurement');
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (share: number): number => round(sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] as number);
+  const at = (share: number): number => round(sorted[Math.max(0, Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1))] as number);
   const middle = sorted.length / 2;
   const median = sorted.length % 2 === 1 ? (sorted[Math.floor(middle)] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2;
   return { unit, median: round(median), p99: at(0.99), min: at(0), max: at(1), n: sorted.length };

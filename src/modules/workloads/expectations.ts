@@ -15,7 +15,11 @@ export interface Expectations {
   creationFailed(ownerUid: string): void;
   expectDeletions(ownerUid: string, uids: readonly string[]): void;
   deletionFailed(ownerUid: string, uid: string): void;
-  forget(ownerUid: string): void;
+}
+
+/** Expectations that watch a cache until they are stopped. */
+export interface WatchedExpectations extends Expectations {
+  stop(): void;
 }
 
 interface Pending {
@@ -27,7 +31,7 @@ interface Pending {
 const GIVE_UP_MS = 300_000;
 
 /** Watches `cache`, so it must be made once a cache; `stop` ends that. */
-export function watchExpectations(cache: Cache, clock: Clock): Expectations & { stop(): void } {
+export function watchExpectations(cache: Cache, clock: Clock): WatchedExpectations {
   const pending = new Map<string, Pending>();
   const of = (ownerUid: string): Pending => {
     let entry = pending.get(ownerUid);
@@ -49,13 +53,14 @@ export function watchExpectations(cache: Cache, clock: Clock): Expectations & { 
     satisfied(ownerUid) {
       const entry = pending.get(ownerUid);
       if (entry === undefined) return true;
-      return (entry.creations === 0 && entry.deletions.size === 0) || clock.nowMs() - entry.sinceMs > GIVE_UP_MS;
+      const isDone = (entry.creations === 0 && entry.deletions.size === 0) || clock.nowMs() - entry.sinceMs > GIVE_UP_MS;
+      if (isDone) pending.delete(ownerUid);
+      return isDone;
     },
     expectCreations: (ownerUid, count) => void (of(ownerUid).creations = count),
     creationFailed: seenCreation,
     expectDeletions: (ownerUid, uids) => void (of(ownerUid).deletions = new Set(uids)),
     deletionFailed: (ownerUid, uid) => void pending.get(ownerUid)?.deletions.delete(uid),
-    forget: (ownerUid) => void pending.delete(ownerUid),
     stop,
   };
 }

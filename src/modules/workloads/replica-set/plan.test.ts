@@ -4,7 +4,8 @@ import type { ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { DELETION_COST, podsToDelete } from './deletion-order.ts';
-import { BURST, claimPods, scalePlan } from './plan.ts';
+import { claim } from '../claims.ts';
+import { BURST, podOfTemplate, scalePlan } from './plan.ts';
 import { replicaSetStatus, untilAvailableMs } from './status.ts';
 
 const NOW_MS = Date.parse('2026-11-21T22:00:00Z');
@@ -33,15 +34,22 @@ function pod(name: string, more: { owner?: string; labels?: Record<string, strin
 test('pods are claimed by selector and controller', () => {
   const pods = [
     pod('mine', { owner: 'r1' }), pod('orphan'), pod('other', { owner: 'r2' }), pod('strayed', { owner: 'r1', labels: { app: 'x' } }),
-    pod('stranger', { labels: { app: 'x' } }), pod('ended', { owner: 'r1', phase: 'Failed' }), pod('going', { owner: 'r1', deleting: true }),
+    pod('stranger', { labels: { app: 'x' } }), pod('goingOrphan', { deleting: true }),
   ];
   const names = (list: readonly Pod[]): string[] => list.map((each) => each.metadata.name ?? '');
-  const claims = claimPods(replicaSet(), pods);
-  assert.deepEqual([names(claims.active), names(claims.adopt), names(claims.release)], [['mine', 'orphan'], ['orphan'], ['strayed']]);
+  const claims = claim(replicaSet(), replicaSet().spec?.selector, pods);
+  assert.deepEqual([names(claims.claimed), names(claims.adopt), names(claims.release)], [['mine', 'orphan'], ['orphan'], ['strayed']]);
   const dying = replicaSet();
   dying.metadata.deletionTimestamp = rfc3339(NOW_MS);
-  const last = claimPods(dying, pods);
-  assert.deepEqual([names(last.active), names(last.adopt), names(last.release)], [['mine'], [], []], 'a deleted owner adopts and releases nobody');
+  const last = claim(dying, dying.spec?.selector, pods);
+  assert.deepEqual([names(last.claimed), names(last.adopt), names(last.release)], [['mine'], [], []], 'a deleted owner adopts and releases nobody');
+});
+
+test('a pod is made of the template', () => {
+  const made = podOfTemplate(replicaSet());
+  assert.equal(made.metadata.generateName, 'web-');
+  assert.deepEqual(made.metadata.labels, { app: 'web', x: 'y' });
+  assert.deepEqual(made.metadata.ownerReferences?.map(({ uid, controller, blockOwnerDeletion }) => [uid, controller, blockOwnerDeletion]), [['r1', true, true]]);
 });
 
 test('the plan makes or removes what differs, in bounded rounds', () => {

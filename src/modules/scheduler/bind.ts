@@ -1,0 +1,64 @@
+/** What a decision becomes: a binding, or a condition, an event and, where it helps, victims that make room. */
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { podCondition } from '../../api/pod-readiness.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import type { Decision } from './framework/cycle.ts';
+import type { NodeInfo } from './framework/node-info.ts';
+import type { PodInfo } from './framework/pod-info.ts';
+
+type Tools = Pick<ModuleContext, 'client' | 'events' | 'clock' | 'log'>;
+
+/** Rejects when the pod could not be bound. */
+export async function bind({ client, events }: Tools, info: PodInfo, node: NodeInfo): Promise<void> {
+  const { name, namespace } = info;
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid: info.pod.metadata.uid }, target: { apiVersion: apiVersionOf(Node.group, Node.version), kind: Node.kind, name: node.name } };
+  await client.createSubresource(Pod, { namespace, name }, 'binding', binding as KubeObject);
+  events.event(info.pod, 'Normal', 'Scheduled', `Successfully assigned ${namespace}/${name} to ${node.name}`);
+}
+
+/** Says on the pod why it waits; a pod that is gone meanwhile needs to know nothing. */
+export async function explain(tools: Tools, info: PodInfo, decision: Decision): Promise<void> {
+  const { client, events, log } = tools;
+  events.event(info.pod, 'Warning', 'FailedScheduling', decision.message);
+  try {
+    if (decision.nominated !== undefined) await preempt(tools, info, decision.nominated);
+    const status = waitingStatus(tools, info, decision);
+    if (status !== undefined) await client.patch(Pod, info.name, { type: 'strategic', body: { status } }, { subresource: 'status', namespace: info.namespace });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'Conflict')) log.warn('a pod could not be told why it waits', { pod: `${info.namespace}/${info.name}`, error });
+  }
+}
+
+interface WaitingStatus {
+  [field: string]: string | { [field: string]: string }[];
+}
+
+/** Undefined when the pod says so already. */
+function waitingStatus({ clock }: Tools, { pod }: PodInfo, { message, nominated }: Decision): WaitingStatus | undefined {
+  const current = podCondition(pod, 'PodScheduled');
+  const isSaid = current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message;
+  const nominee = nominated?.node.name ?? pod.status?.nominatedNodeName;
+  if (isSaid && nominee === pod.status?.nominatedNodeName) return undefined;
+  const lastTransitionTime = (current?.status === 'False' ? current.lastTransitionTime : undefined) ?? rfc3339(clock.nowMs());
+  const status: WaitingStatus = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime }] };
+  if (nominee !== undefined) status['nominatedNodeName'] = nominee;
+  return status;
+}
+
+async function preempt({ client, events, clock, log }: Tools, info: PodInfo, { node, victims }: NonNullable<Decision['nominated']>): Promise<void> {
+  for (const victim of victims) {
+    const { name, namespace } = victim;
+    const target = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: 'default-scheduler: preempting to accommodate a higher priority pod', lastTransitionTime: rfc3339(clock.nowMs()) };
+    try {
+      await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [target] } } }, { subresource: 'status', namespace });
+      await client.delete(Pod, name, { namespace, preconditions: { uid: victim.pod.metadata.uid } });
+      events.event(victim.pod, 'Normal', 'Preempted', `Preempted by pod ${info.uid} on node ${node.name}`);
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) log.warn('a pod of lower priority could not be removed', { pod: `${namespace}/${name}`, error });
+    }
+  }
+}

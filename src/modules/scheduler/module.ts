@@ -1,0 +1,33 @@
+/** The scheduler: gives every pod a node. */
+import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { ApiError } from '../../api/errors.ts';
+import { PriorityClass } from '../../api/scheduling/priority-class.ts';
+import { defineModule } from '../../sdk/index.ts';
+import type { Profile } from './framework/plugin.ts';
+import { createProfile, type ProfileOptions } from './profile.ts';
+import { runScheduler } from './run.ts';
+
+export default defineModule({
+  name: 'scheduler',
+  description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
+  needs: [Namespace, Node, Pod],
+  kinds: [PriorityClass],
+  reads: [Namespace, Node],
+  writes: [Pod],
+  portable: true,
+  run: (context) => runScheduler(context, profilesOf(context.config)),
+});
+
+/** `modules.scheduler.profiles`: a list of {@link ProfileOptions}; default one profile, default-scheduler. */
+export function profilesOf(config: Readonly<Record<string, unknown>>): Profile[] {
+  const { profiles = [{}] } = config;
+  if (!Array.isArray(profiles) || profiles.length === 0 || profiles.some((each) => typeof each !== 'object' || each === null)) {
+    throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
+  }
+  const made = (profiles as ProfileOptions[]).map(createProfile);
+  const names = new Set(made.map((each) => each.schedulerName));
+  if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
+  return made;
+}

@@ -1,0 +1,90 @@
+/** Keeps the scheduler's Cluster and queue in step with the caches, and tells the queue what may help a waiting pod. */
+import { isDeepStrictEqual } from 'node:util';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isPodTerminal } from '../../api/pod-readiness.ts';
+import type { CacheEvent, Caches } from '../../sdk/index.ts';
+import type { Cluster } from './framework/cluster.ts';
+import type { ClusterEvent, NodeChange } from './framework/cluster-event.ts';
+import { podInfoOf, type PodInfo } from './framework/pod-info.ts';
+import type { SchedulingQueue } from './framework/queue.ts';
+
+export interface Observer {
+  cluster: Cluster;
+  queue: SchedulingQueue;
+  /** Whether a profile is responsible for pods of this schedulerName. */
+  isOurs(schedulerName: string): boolean;
+  /** Called when the queue may have something to do. */
+  changed(): void;
+}
+
+/** Gives the way to stop. */
+export function observe(caches: Caches, observer: Observer): () => void {
+  const { cluster, queue } = observer;
+  const wake = (event: ClusterEvent): void => {
+    queue.wake(event);
+    observer.changed();
+  };
+  const stops = [
+    caches.of(Namespace).subscribe(({ type, key, object }) => {
+      cluster.setNamespace(key, type === 'deleted' ? undefined : (object.metadata.labels ?? {}));
+      wake({ type: 'namespace-changed', name: key });
+    }),
+    caches.of(Node).subscribe((event) => observeNode(event, cluster, wake)),
+    caches.of(Pod).subscribe((event) => observePod(event, observer, wake)),
+  ];
+  return () => stops.forEach((stop) => stop());
+}
+
+function observeNode({ type, key, object }: CacheEvent<Node>, cluster: Cluster, wake: (event: ClusterEvent) => void): void {
+  if (type === 'deleted') return cluster.removeNode(key);
+  const before = cluster.node(key);
+  if (before?.node === undefined) return wake({ type: 'node-added', node: cluster.setNode(object) });
+  const changed = changeOf(before.node, object);
+  if (changed === undefined) return void (before.node = object); // a heartbeat
+  const node = cluster.setNode(object);
+  if (changed.labels || changed.taints || changed.allocatable) wake({ type: 'node-changed', node, changed });
+}
+
+/** Undefined when nothing that matters to scheduling is different. */
+function changeOf(before: Node, after: Node): NodeChange | undefined {
+  const labels = !isDeepStrictEqual(before.metadata.labels, after.metadata.labels);
+  const taints = before.spec?.unschedulable !== after.spec?.unschedulable || !isDeepStrictEqual(before.spec?.taints, after.spec?.taints);
+  const allocatable = !isDeepStrictEqual(before.status?.allocatable, after.status?.allocatable);
+  const images = !isDeepStrictEqual(before.status?.images, after.status?.images);
+  return labels || taints || allocatable || images ? { labels, taints, allocatable } : undefined;
+}
+
+function observePod({ type, object: pod }: CacheEvent<Pod>, observer: Observer, wake: (event: ClusterEvent) => void): void {
+  const { cluster, queue } = observer;
+  const uid = pod.metadata.uid ?? '';
+  if (type === 'deleted' || isPodTerminal(pod)) {
+    queue.remove(uid);
+    const gone = cluster.removePod(uid);
+    if (gone !== undefined) wake({ type: 'pod-removed', pod: gone });
+    return;
+  }
+  if (pod.spec?.nodeName) {
+    queue.remove(uid);
+    return observePlaced(pod, cluster, wake);
+  }
+  if (cluster.placed(uid) !== undefined) return; // assumed: the binding is under way
+  if (pod.metadata.deletionTimestamp !== undefined || !observer.isOurs(pod.spec?.schedulerName ?? 'default-scheduler')) return queue.remove(uid);
+  queue.set(podInfoOf(pod));
+  observer.changed();
+}
+
+function observePlaced(pod: Pod, cluster: Cluster, wake: (event: ClusterEvent) => void): void {
+  const before = cluster.placed(pod.metadata.uid ?? '')?.info;
+  cluster.setPod(pod);
+  const after = cluster.placed(pod.metadata.uid ?? '')?.info;
+  if (after === undefined || after === before) return;
+  if (before === undefined) wake({ type: 'pod-placed', pod: after });
+  else if (isSmaller(after, before)) wake({ type: 'pod-shrunk', pod: after });
+  else if (!isDeepStrictEqual(before.labels, after.labels)) wake({ type: 'pod-relabelled', pod: after });
+}
+
+function isSmaller({ requests: after }: PodInfo, { requests: before }: PodInfo): boolean {
+  return after.cpuMillis < before.cpuMillis || after.memoryBytes < before.memoryBytes;
+}

@@ -1,0 +1,130 @@
+/** The scheduler at work: takes pods from the queue, decides at once, and binds in the background. */
+import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import { bind, explain } from './bind.ts';
+import { Cluster } from './framework/cluster.ts';
+import { createCycle, type Cycle } from './framework/cycle.ts';
+import type { NodeInfo } from './framework/node-info.ts';
+import type { Profile } from './framework/plugin.ts';
+import { createQueue, type QueuedPod, type SchedulingQueue } from './framework/queue.ts';
+import { observe } from './observe.ts';
+
+/** Other work of the process gets its turn after this long. */
+const SLICE_MS = 4;
+
+interface Scheduler {
+  context: ModuleContext;
+  cluster: Cluster;
+  queue: SchedulingQueue;
+  profileOf(queued: QueuedPod): Profile;
+  cycles: ReadonlyMap<string, Cycle>;
+  /** Works on the queue as soon as may be. */
+  start(): void;
+  /** Bindings and writes under way. */
+  pending: Set<Promise<void>>;
+}
+
+/** Settles when the signal has aborted and all writes under way have ended. */
+export async function runScheduler(context: ModuleContext, profiles: readonly Profile[]): Promise<void> {
+  const { caches, clock, signal } = context;
+  await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
+  if (signal.aborted) return;
+  const byName = new Map(profiles.map((each) => [each.schedulerName, each]));
+  const cluster = new Cluster();
+  const profileOf = (schedulerName: string | undefined): Profile => byName.get(schedulerName ?? 'default-scheduler') ?? profiles[0]!;
+  const queue = createQueue({ nowMs: () => clock.nowMs(), profileOf: (info) => profileOf(info.pod.spec?.schedulerName) });
+  const scheduler: Scheduler = {
+    context, cluster, queue, profileOf: ({ info }) => profileOf(info.pod.spec?.schedulerName),
+    cycles: new Map(profiles.map((each) => [each.schedulerName, createCycle(cluster, each)])), start: () => pump.start(), pending: new Set(),
+  };
+  const pump = createPump(scheduler);
+  const stop = observe(caches, { cluster, queue, isOurs: (name) => byName.has(name), changed: pump.start });
+  await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+  stop();
+  pump.stop();
+  await Promise.allSettled(scheduler.pending);
+}
+
+/** Starts as soon as the events at hand are read, works in slices, and sleeps until the next back-off ends. */
+function createPump(scheduler: Scheduler): { start(): void; stop(): void } {
+  let state: 'idle' | 'started' | 'stopped' = 'idle';
+  let timer: NodeJS.Timeout | undefined;
+  const work = (): void => {
+    if (state === 'stopped') return;
+    if (!workSlice(scheduler)) return void setImmediate(work);
+    state = 'idle';
+    clearTimeout(timer);
+    const nextMs = scheduler.queue.flush();
+    if (nextMs !== undefined) timer = setTimeout(start, Math.max(1, nextMs - scheduler.context.clock.nowMs()));
+  };
+  const start = (): void => {
+    if (state !== 'idle') return;
+    state = 'started';
+    queueMicrotask(work);
+  };
+  return {
+    start,
+    stop() {
+      state = 'stopped';
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Gives whether the queue is empty. */
+function workSlice(scheduler: Scheduler): boolean {
+  const { queue } = scheduler;
+  queue.flush();
+  const endMs = performance.now() + SLICE_MS;
+  for (let queued = queue.pop(); queued !== undefined; queued = queue.pop()) {
+    scheduleOne(scheduler, queued);
+    if (performance.now() >= endMs) return false;
+  }
+  return true;
+}
+
+function scheduleOne(scheduler: Scheduler, queued: QueuedPod): void {
+  const { queue, context, pending } = scheduler;
+  const profile = scheduler.profileOf(queued);
+  const decision = scheduler.cycles.get(profile.schedulerName)!.schedule(queued.info);
+  const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, decision.node);
+  if (decision.node === undefined) queue.putBack(queued, decision.rejectedBy.size === 0 ? NO_NODES : decision.rejectedBy);
+  const tracked = work.finally(() => pending.delete(tracked));
+  pending.add(tracked);
+}
+
+/** Without nodes every plugin waits for the first one. */
+const NO_NODES: ReadonlySet<string> = new Set(['NodeResourcesFit', 'NodeName']);
+
+/** Assumes the pod on the node and binds it; on failure all is undone and the pod tried again after its back-off. */
+async function place({ cluster, queue, context, start }: Scheduler, profile: Profile, queued: QueuedPod, node: NodeInfo): Promise<void> {
+  const { info } = queued;
+  cluster.place(info, node.name);
+  try {
+    for (const plugin of profile.plugins) {
+      const refusal = plugin.reserve?.(info, node);
+      if (refusal !== undefined) throw new Error(refusal);
+    }
+    for (const plugin of profile.plugins) await plugin.permit?.(info, node, context.signal);
+    await bind(context, info, node);
+  } catch (error) {
+    for (const plugin of profile.plugins) plugin.unreserve?.(info, node);
+    const isStillAssumed = cluster.placed(info.uid)?.info === info;
+    if (isStillAssumed) cluster.removePod(info.uid);
+    if (isApiError(error, 'NotFound') || context.signal.aborted) return queue.remove(info.uid);
+    context.log.warn('a pod could not be bound, trying again', { pod: `${info.namespace}/${info.name}`, node: node.name, error });
+    queue.putBack(queued, new Set());
+    queue.wake({ type: 'pod-removed', pod: info });
+    start();
+  }
+}
+
+function untilAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    promise.then(() => resolve(), reject);
+  });
+}

@@ -1,0 +1,17 @@
+/** Workloads: Deployment and ReplicaSet, kinds and controllers. */
+import { ControllerRevision } from '../../api/apps/controller-revision.ts';
+import { Deployment } from '../../api/apps/deployment.ts';
+import { ReplicaSet } from '../../api/apps/replica-set.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { defineModule } from '../../sdk/index.ts';
+import { deploymentController } from './deployment/reconcile.ts';
+import { replicaSetController } from './replica-set/reconcile.ts';
+
+export default defineModule({
+  name: 'workloads',
+  description: 'Deployments and replica sets: keeps the pods of a workload, and rolls changes out',
+  kinds: [Deployment, ReplicaSet, ControllerRevision],
+  needs: [Pod],
+  controllers: [deploymentController, replicaSetController],
+  portable: true,
+});
