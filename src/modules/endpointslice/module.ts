@@ -1,0 +1,122 @@
+/** Endpoints of Services: which pods answer for them, in EndpointSlices and in Endpoints. Runs on any cluster. */
+import { isDeepStrictEqual } from 'node:util';
+import { Endpoints } from '../../api/core/endpoints.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { Service } from '../../api/core/service.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { isApiError } from '../../api/errors.ts';
+import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
+import { watching, type Controller, type ReconcileContext } from '../../sdk/controller.ts';
+import { defineModule } from '../../sdk/module.ts';
+import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './plan.ts';
+import { subsetsOf } from './subsets.ts';
+
+const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
+const ENDPOINTS_MANAGER = 'endpoint-controller';
+
+/** Services whose selector takes the pod in. */
+function servicesOf(pod: Pod, caches: Caches): ObjectKey[] {
+  return caches.of(Service).list(pod.metadata.namespace ?? '').filter((service) => selects(service, pod)).map(keyOf);
+}
+
+function selects(service: Service, pod: Pod): boolean {
+  const selector = service.spec?.selector;
+  return selector !== undefined && Object.entries(selector).every(([key, value]) => pod.metadata.labels?.[key] === value);
+}
+
+function hasEndpoints(service: Service | undefined): service is Service {
+  return service !== undefined && service.spec?.selector !== undefined && service.spec.type !== 'ExternalName' && service.metadata.deletionTimestamp === undefined;
+}
+
+function podsOf(service: Service, caches: Caches): Pod[] {
+  return caches.of(Pod).list(service.metadata.namespace ?? '').filter((pod) => selects(service, pod));
+}
+
+/** How long the cache may take to show a slice that was created; until then planning again would create it twice. */
+const SEEN_WITHIN_MS = 5_000;
+
+function sliceController(): Controller<Service> {
+  const unseen = new Map<ObjectKey, Map<string, number>>();
+  const isBehind = (key: ObjectKey, own: readonly EndpointSlice[], nowMs: number): boolean => {
+    const names = unseen.get(key);
+    for (const [name, untilMs] of names ?? []) if (untilMs < nowMs || own.some((each) => each.metadata.name === name)) names?.delete(name);
+    if (names?.size === 0) unseen.delete(key);
+    return unseen.has(key);
+  };
+  return {
+    name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf)],
+    async reconcile(key, service, { client, caches, clock }) {
+      const own = slicesOf(key, caches);
+      if (!hasEndpoints(service)) {
+        // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
+        if (service === undefined) await Promise.all(own.map((each) => remove(each, client)));
+        return undefined;
+      }
+      if (isBehind(key, own, clock.nowMs())) return { requeueAfterMs: 20 };
+      const plan = planSlices(service, podsOf(service, caches), own);
+      for (const each of plan.create) {
+        const created = await client.create(EndpointSlice, each);
+        const names = unseen.get(key) ?? new Map<string, number>();
+        unseen.set(key, names.set(created.metadata.name ?? '', clock.nowMs() + SEEN_WITHIN_MS));
+      }
+      for (const each of plan.update) await client.update(EndpointSlice, each);
+      for (const each of plan.delete) await remove(each, client);
+      return undefined;
+    },
+  };
+}
+
+function slicesOf(key: ObjectKey, caches: Caches): readonly EndpointSlice[] {
+  const cache = caches.of(EndpointSlice);
+  cache.addIndex('managed-by-service', (slice) => {
+    const { labels, namespace } = slice.metadata;
+    return labels?.[MANAGED_BY] === MANAGER && labels[SERVICE_NAME] !== undefined ? [`${namespace}/${labels[SERVICE_NAME]}`] : [];
+  });
+  return cache.byIndex('managed-by-service', key);
+}
+
+async function remove(slice: EndpointSlice, client: ReconcileContext['client']): Promise<void> {
+  const { namespace, name = '', uid } = slice.metadata;
+  try {
+    await client.delete(EndpointSlice, name, { namespace, preconditions: uid === undefined ? undefined : { uid } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+const endpoints: Controller<Service> = {
+  name: 'endpoints', for: Service, watches: [watching(Pod, servicesOf), watching(Endpoints, (each) => [keyOf(each)])], writes: [Endpoints],
+  async reconcile(key, service, { client, caches }) {
+    const { namespace, name } = splitKey(key);
+    const current = caches.of(Endpoints).get(key);
+    if (service === undefined) {
+      if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ignoreGone(client.delete(Endpoints, name, { namespace }));
+      return;
+    }
+    if (!hasEndpoints(service)) return;
+    const subsets = subsetsOf(service, podsOf(service, caches));
+    const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
+    if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
+    if (current === undefined) {
+      await client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels }, ...(subsets.length > 0 ? { subsets } : {}) });
+    } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels)) {
+      await client.update(Endpoints, { ...current, metadata: { ...current.metadata, labels }, subsets });
+    }
+  },
+};
+
+async function ignoreGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+export default defineModule({
+  name: 'endpointslice',
+  description: 'Names the pods that answer for each Service, in EndpointSlices and Endpoints',
+  needs: [Service, Pod, EndpointSlice, Endpoints],
+  controllers: [sliceController(), endpoints],
+  portable: true,
+});

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod, Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { planSlices } from './plan.ts';
+import { subsetsOf } from './subsets.ts';
+
+const SERVICE: Service = { metadata: { name: 'web', namespace: 'shop', uid: 's1', labels: { team: 'a' } }, spec: { selector: { app: 'web' }, clusterIP: '10.2.0.9', ipFamilies: ['IPv4'], ports: [{ port: 80, targetPort: 'http', protocol: 'TCP' }] } };
+
+function pod(number: number, options: { ready?: boolean; port?: number; terminating?: boolean; phase?: 'Running' | 'Succeeded' | 'Failed' | 'Pending' | 'Unknown'; hostname?: string } = {}): Pod {
+  const { ready = true, port = 8080, terminating = false, phase = 'Running', hostname } = options;
+  return {
+    metadata: { name: `web-${number}`, namespace: 'shop', uid: `p${number}`, ...(terminating ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}) },
+    spec: { nodeName: 'n1', containers: [{ name: 'c', ports: [{ name: 'http', containerPort: port, protocol: 'TCP' }] }], ...(hostname === undefined ? {} : { hostname, subdomain: 'web' }) },
+    status: { phase, podIP: `10.1.${number >> 8}.${number & 255}`, conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] },
+  };
+}
+
+/** What would exist after the plan was carried out. */
+function after(existing: readonly EndpointSlice[], plan: ReturnType<typeof planSlices>): EndpointSlice[] {
+  let next = plan.create.length;
+  return [
+    ...existing.filter((each) => !plan.delete.includes(each)).map((each) => plan.update.find((update) => update.metadata.name === each.metadata.name) ?? each),
+    ...plan.create.map((each) => ({ ...each, metadata: { ...each.metadata, name: `web-${existing.length}-${next--}` } })),
+  ];
+}
+
+const addresses = (slices: readonly EndpointSlice[]): string[] => slices.flatMap((each) => each.endpoints ?? []).flatMap((each) => each.addresses).sort();
+
+test('a service without pods has one empty slice', () => {
+  const plan = planSlices(SERVICE, [], []);
+  assert.equal(plan.create.length, 1);
+  assert.deepEqual(plan.create[0]?.metadata.labels, { team: 'a', 'kubernetes.io/service-name': 'web', 'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io' });
+  assert.deepEqual(planSlices(SERVICE, [], after([], plan)), { create: [], update: [], delete: [] });
+});
+
+test('250 pods fill three slices, and a change touches one', () => {
+  const pods = Array.from({ length: 250 }, (_, index) => pod(index + 2));
+  const slices = after([], planSlices(SERVICE, pods, []));
+  assert.deepEqual(slices.map((each) => each.endpoints?.length), [100, 100, 50]);
+  assert.deepEqual(planSlices(SERVICE, pods, slices), { create: [], update: [], delete: [] });
+  const plan = planSlices(SERVICE, [...pods.slice(0, 3), ...pods.slice(4), pod(900)], slices);
+  assert.deepEqual([plan.create.length, plan.update.length, plan.delete.length], [0, 1, 0]);
+  assert.equal(addresses(after(slices, plan)).length, 250);
+  const fewer = planSlices(SERVICE, pods.slice(0, 10), slices);
+  assert.deepEqual([fewer.create.length, fewer.update.length, fewer.delete.length], [0, 1, 2]);
+});
+
+test('conditions say ready, serving and terminating; the ended are left out', () => {
+  const pods = [pod(2), pod(3, { ready: false }), pod(4, { terminating: true }), pod(5, { phase: 'Succeeded' })];
+  const [slice] = planSlices(SERVICE, pods, []).create;
+  assert.deepEqual(slice?.endpoints?.map((each) => each.conditions), [
+    { ready: true, serving: true, terminating: false }, { ready: false, serving: false, terminating: false }, { ready: false, serving: true, terminating: true },
+  ]);
+  const published = planSlices({ ...SERVICE, spec: { ...SERVICE.spec, publishNotReadyAddresses: true } }, pods, []).create[0];
+  assert.deepEqual(published?.endpoints?.map((each) => each.conditions?.ready), [true, true, true]);
+});
+
+test('pods that name the port differently lie in slices of their own', () => {
+  const plan = planSlices(SERVICE, [pod(2), pod(3, { port: 9090 })], []);
+  assert.deepEqual(plan.create.map((each) => each.ports), [[{ name: '', protocol: 'TCP', port: 8080 }], [{ name: '', protocol: 'TCP', port: 9090 }]]);
+});
+
+test('a hostname is given where the subdomain is the service', () => {
+  const headless: Service = { ...SERVICE, spec: { ...SERVICE.spec, clusterIP: 'None' } };
+  const [slice] = planSlices(headless, [pod(2, { hostname: 'db-0' })], []).create;
+  assert.equal(slice?.endpoints?.[0]?.hostname, 'db-0');
+  assert.equal(slice?.metadata.labels?.['service.kubernetes.io/headless'], '');
+});
+
+test('Endpoints part the ready from the others', () => {
+  assert.deepEqual(subsetsOf(SERVICE, [pod(3, { ready: false }), pod(2), pod(4, { terminating: true })]).map((each) => ({ ready: each.addresses?.map(({ ip }) => ip), not: each.notReadyAddresses?.map(({ ip }) => ip), ports: each.ports })), [
+    { ready: ['10.1.0.2'], not: ['10.1.0.3'], ports: [{ port: 8080, protocol: 'TCP' }] },
+  ]);
+  assert.deepEqual(subsetsOf(SERVICE, []), []);
+});

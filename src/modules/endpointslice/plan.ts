@@ -1,0 +1,119 @@
+/**
+ * What to write so that a Service's EndpointSlices name its pods: endpoints stay in the slice where they are, new ones fill slices that
+ * have room, at most 100 each, and slices that are empty go, but for one that says that there are none. Pure.
+ */
+import { isDeepStrictEqual } from 'node:util';
+import { controllerReference } from '../../api/owner.ts';
+import type { Pod, Service } from '../../api/generated/core-v1.ts';
+import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { endpointOf, familiesOf, isEligible, portsOf, type Family } from './endpoint.ts';
+
+export const SERVICE_NAME = 'kubernetes.io/service-name';
+export const MANAGED_BY = 'endpointslice.kubernetes.io/managed-by';
+export const HEADLESS = 'service.kubernetes.io/headless';
+export const MANAGER = 'endpointslice-controller.k8s.io';
+const MAX_ENDPOINTS = 100;
+
+export interface SlicePlan {
+  create: EndpointSlice[];
+  update: EndpointSlice[];
+  delete: EndpointSlice[];
+}
+
+interface Group {
+  family: Family;
+  ports: EndpointPort[];
+  endpoints: Map<string, Endpoint>;
+}
+
+/** `existing` are the slices of this Service that the controller manages. */
+export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[]): SlicePlan {
+  const plan: SlicePlan = { create: [], update: [], delete: [] };
+  const groups = groupsOf(service, pods);
+  const kept = new Set<EndpointSlice>();
+  for (const group of groups) {
+    const slices = existing.filter((slice) => (slice.addressType as string) === group.family && samePorts(slice.ports ?? [], group.ports));
+    for (const slice of slices) kept.add(slice);
+    planGroup(service, group, slices, plan);
+  }
+  plan.delete.push(...existing.filter((slice) => !kept.has(slice)));
+  return plan;
+}
+
+function groupsOf(service: Service, pods: readonly Pod[]): Group[] {
+  const groups: Group[] = [];
+  for (const family of familiesOf(service)) {
+    const before = groups.length;
+    for (const pod of pods) {
+      const endpoint = isEligible(pod) ? endpointOf(pod, service, family) : undefined;
+      if (endpoint === undefined) continue;
+      const ports = portsOf(pod, service);
+      let group = groups.slice(before).find((each) => samePorts(each.ports, ports));
+      if (group === undefined) groups.push((group = { family, ports, endpoints: new Map() }));
+      group.endpoints.set(identity(endpoint), endpoint);
+    }
+    if (groups.length === before) groups.push({ family, ports: [], endpoints: new Map() });
+  }
+  return groups;
+}
+
+function planGroup(service: Service, group: Group, slices: readonly EndpointSlice[], plan: SlicePlan): void {
+  const missing = new Map(group.endpoints);
+  const contents = slices.map((slice) => {
+    const endpoints: Endpoint[] = [];
+    for (const each of slice.endpoints ?? []) {
+      const wanted = missing.get(identity(each));
+      if (wanted === undefined) continue;
+      missing.delete(identity(each));
+      endpoints.push(wanted);
+    }
+    return { slice, endpoints };
+  });
+  const rest = [...missing.values()];
+  for (const each of contents) if (each.endpoints.length > 0) each.endpoints.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - each.endpoints.length)));
+  for (const each of contents) if (each.endpoints.length === 0) each.endpoints.push(...rest.splice(0, MAX_ENDPOINTS));
+  const fresh: Endpoint[][] = [];
+  while (rest.length > 0) fresh.push(rest.splice(0, MAX_ENDPOINTS));
+  const filled = contents.filter((each) => each.endpoints.length > 0);
+  const empty = contents.filter((each) => each.endpoints.length === 0);
+  if (filled.length === 0 && fresh.length === 0) {
+    const placeholder = empty.shift();
+    if (placeholder === undefined) fresh.push([]);
+    else filled.push(placeholder);
+  }
+  plan.delete.push(...empty.map((each) => each.slice));
+  for (const { slice, endpoints } of filled) {
+    const labels = labelsOf(service);
+    if (isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels)) continue;
+    plan.update.push({ ...slice, metadata: { ...slice.metadata, labels }, endpoints });
+  }
+  for (const endpoints of fresh) plan.create.push(newSlice(service, group, endpoints));
+}
+
+function newSlice(service: Service, group: Group, endpoints: Endpoint[]): EndpointSlice {
+  const name = service.metadata.name ?? '';
+  return {
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice',
+    metadata: {
+      generateName: `${name}-`, namespace: service.metadata.namespace, labels: labelsOf(service),
+      ownerReferences: [controllerReference({ group: '', version: 'v1', kind: 'Service' }, service)],
+    },
+    addressType: group.family as AddressType, endpoints, ports: group.ports,
+  };
+}
+
+function labelsOf(service: Service): Record<string, string> {
+  const labels: Record<string, string> = { ...service.metadata.labels };
+  delete labels[HEADLESS];
+  if (service.spec?.clusterIP === 'None' || !service.spec?.clusterIP) labels[HEADLESS] = '';
+  return { ...labels, [SERVICE_NAME]: service.metadata.name ?? '', [MANAGED_BY]: MANAGER };
+}
+
+function identity(endpoint: Endpoint): string {
+  return `${endpoint.targetRef?.uid ?? ''}|${endpoint.addresses.join()}|${endpoint.hostname ?? ''}`;
+}
+
+function samePorts(a: readonly EndpointPort[], b: readonly EndpointPort[]): boolean {
+  const text = (ports: readonly EndpointPort[]): string => ports.map((each) => `${each.name ?? ''}|${each.protocol ?? 'TCP'}|${each.port ?? ''}|${each.appProtocol ?? ''}`).sort().join();
+  return text(a) === text(b);
+}

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import { createBook, nodePortRange } from './allocate.ts';
+
+const CIDR = '10.2.0.0/24';
+const options = (owner: string, dryRun = false, exists = true): Parameters<ReturnType<typeof createBook>['allocate']>[2] => ({ owner, dryRun, nowMs: 0, exists: async () => exists });
+
+function service(name: string, spec: ServiceSpec = {}): Service {
+  return { metadata: { name, namespace: 'shop' }, spec: { type: 'ClusterIP', ports: [{ port: 80, protocol: 'TCP' }], ...spec } };
+}
+
+test('a cluster IP is given, of the upper part first, and never twice', async () => {
+  const book = createBook(CIDR);
+  const seen = new Set<string>();
+  for (let i = 0; i < 254; i++) {
+    const each = service(`s${i}`);
+    await book.allocate(each, undefined, options(`shop/s${i}`));
+    assert.deepEqual([each.spec?.clusterIPs, each.spec?.ipFamilies, each.spec?.ipFamilyPolicy], [[each.spec?.clusterIP], ['IPv4'], 'SingleStack']);
+    if (i < 230) assert.ok(Number(each.spec?.clusterIP?.split('.')[3]) >= 16);
+    seen.add(each.spec?.clusterIP ?? '');
+  }
+  assert.equal(seen.size, 254);
+  await assert.rejects(book.allocate(service('more'), undefined, options('shop/more')), /failed to allocate a serviceIP: range is full/);
+});
+
+test('a dry run keeps nothing', async () => {
+  const book = createBook(CIDR);
+  await book.allocate(service('a', { clusterIP: '10.2.0.7' }), undefined, options('shop/a', true));
+  await book.allocate(service('b', { clusterIP: '10.2.0.7' }), undefined, options('shop/b'));
+});
+
+test('what is asked for is given or refused in upstream words', async () => {
+  const book = createBook(CIDR);
+  book.observe('shop/old', service('old', { clusterIP: '10.2.0.7', clusterIPs: ['10.2.0.7'], type: 'NodePort', ports: [{ port: 80, nodePort: 30_080, protocol: 'TCP' }] }));
+  const cases: [ServiceSpec, RegExp][] = [
+    [{ clusterIP: '10.2.0.7' }, /Service "new" is invalid: spec\.clusterIPs: Invalid value: \["10\.2\.0\.7"\]: failed to allocate IP 10\.2\.0\.7: provided IP is already allocated$/],
+    [{ clusterIP: '192.0.2.1' }, /the provided IP \(192\.0\.2\.1\) is not in the valid range\. The range of valid IPs is 10\.2\.0\.0\/24$/],
+    [{ type: 'NodePort', ports: [{ port: 80, nodePort: 30_080 }] }, /spec\.ports\[0\]\.nodePort: Invalid value: 30080: provided port is already allocated$/],
+    [{ type: 'NodePort', ports: [{ port: 80, nodePort: 80 }] }, /Invalid value: 80: provided port is not in the valid range\. The range of valid ports is 30000-32767$/],
+    [{ ipFamilyPolicy: 'RequireDualStack' }, /spec\.ipFamilyPolicy: Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services$/],
+    [{ ipFamilies: ['IPv6'] as ServiceSpec['ipFamilies'] }, /spec\.ipFamilies\[0\]: Invalid value: "IPv6": not configured on this cluster$/],
+  ];
+  for (const [spec, words] of cases) await assert.rejects(book.allocate(service('new', spec), undefined, options('shop/new')), words);
+});
+
+test('what a gone service had is free, even before the cache shows it', async () => {
+  const book = createBook(CIDR);
+  book.observe('shop/old', service('old', { clusterIP: '10.2.0.7' }));
+  await book.allocate(service('new', { clusterIP: '10.2.0.7' }), undefined, options('shop/new', false, false));
+  book.observe('shop/old', undefined);
+  book.observe('shop/new', undefined);
+  await book.allocate(service('third', { clusterIP: '10.2.0.7' }), undefined, options('shop/third'));
+});
+
+test('node ports: one for a port over both protocols, kept over updates, none without need', async () => {
+  const book = createBook(CIDR, nodePortRange(30_000, 30_099));
+  const both = service('dns', { type: 'NodePort', ports: [{ name: 'u', port: 53, protocol: 'UDP' }, { name: 't', port: 53, protocol: 'TCP' }] });
+  await book.allocate(both, undefined, options('shop/dns'));
+  const [udp, tcp] = both.spec?.ports ?? [];
+  assert.ok(udp?.nodePort !== undefined && udp.nodePort >= 30_016 && udp.nodePort === tcp?.nodePort);
+  const next = structuredClone(both);
+  next.spec?.ports?.push({ name: 'w', port: 80, protocol: 'TCP' });
+  await book.allocate(next, both, options('shop/dns'));
+  assert.equal(next.spec?.clusterIP, both.spec?.clusterIP);
+  assert.equal(next.spec?.ports?.[0]?.nodePort, udp.nodePort);
+  assert.ok(next.spec?.ports?.[2]?.nodePort !== udp.nodePort);
+  const balancer = service('lb', { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false });
+  await book.allocate(balancer, undefined, options('shop/lb'));
+  assert.equal(balancer.spec?.ports?.[0]?.nodePort, undefined);
+});
+
+test('headless and ExternalName get no address', async () => {
+  const book = createBook(CIDR);
+  const headless = service('h', { clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'x' } });
+  await book.allocate(headless, undefined, options('shop/h'));
+  assert.deepEqual([headless.spec?.clusterIP, headless.spec?.ipFamilies], ['None', ['IPv4']]);
+  const external = service('e', { type: 'ExternalName', externalName: 'example.com' });
+  await book.allocate(external, undefined, options('shop/e'));
+  assert.equal(external.spec?.clusterIP, undefined);
+});

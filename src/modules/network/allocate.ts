@@ -1,0 +1,194 @@
+/**
+ * Gives Services their cluster IPs and node ports (upstream: registry/core/service/storage/alloc.go).
+ *
+ * What is taken follows from the Services that exist; what was given to a write under way is kept for a moment, until the cache shows it.
+ * The lower part of each range is left to those who ask for a certain value, as upstream does (KEP-3070, KEP-3668).
+ */
+import { invalid, invalidObject, type FieldError } from '../../api/field-error.ts';
+import { ApiError } from '../../api/errors.ts';
+import type { IPFamily, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import { cidrOf, contains, formatIpv4, parseIpv4 } from './address.ts';
+
+export interface Range {
+  first: number;
+  last: number;
+  /** Values below this are given only on request, as long as others are free. */
+  reservedBelow: number;
+}
+
+/** Who has what: of the Services that exist, and of writes under way. */
+export interface Book {
+  /** Takes in what an existing Service has now; undefined when it is gone. */
+  observe(owner: string, service: Service | undefined): void;
+  /** Gives a new or changed Service what it lacks, or refuses what it may not have with an ApiError. */
+  allocate(service: Service, old: Service | undefined, options: { owner: string; dryRun: boolean; nowMs: number; exists(owner: string): Promise<boolean> }): Promise<void>;
+}
+
+const PENDING_MS = 10_000;
+const SERVICE = { group: '', kind: 'Service' };
+
+export function clusterIpRange(serviceCidr: string): Range {
+  const cidr = cidrOf(serviceCidr);
+  const reserved = Math.min(Math.max(16, Math.floor(cidr.size / 16)), 256);
+  return { first: cidr.base + 1, last: cidr.base + cidr.size - 2, reservedBelow: cidr.base + reserved };
+}
+
+export function nodePortRange(first: number, last: number): Range {
+  const reserved = Math.min(Math.max(16, Math.floor((last - first + 1) / 32)), 128);
+  return { first, last, reservedBelow: first + reserved };
+}
+
+export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_000, 32_767)): Book {
+  const addresses = createTaken(clusterIpRange(serviceCidr));
+  const nodePorts = createTaken(ports);
+  const range = cidrOf(serviceCidr);
+
+  async function allocateAddress(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
+    if (spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
+    const asked = spec.clusterIPs?.[0] || spec.clusterIP || '';
+    if (asked !== '' && asked === old?.spec?.clusterIP) return;
+    if (asked === '') {
+      const free = addresses.next(options);
+      if (free === undefined) throw new ApiError('InternalError', `failed to allocate a serviceIP: range is full`);
+      spec.clusterIP = formatIpv4(free);
+    } else {
+      const value = parseIpv4(asked);
+      const why = value === undefined || !contains(range, value) || value === range.base || value === range.base + range.size - 1
+        ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${serviceCidr}`
+        : (await addresses.take(value, options)) ? undefined : 'provided IP is already allocated';
+      if (why !== undefined) throw refusal(service, [invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`)]);
+      spec.clusterIP = asked;
+    }
+    spec.clusterIPs = [spec.clusterIP];
+  }
+
+  async function allocatePorts(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
+    const wanted = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
+    const possible = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+    const had = new Set((old?.spec?.ports ?? []).map((each) => each.nodePort));
+    const errors: FieldError[] = [];
+    const byPort = new Map<number, number>();
+    for (const [index, port] of (spec.ports ?? []).entries()) {
+      if (!possible) break;
+      if (port.nodePort && !had.has(port.nodePort) && !byPort.has(port.nodePort)) {
+        const inRange = port.nodePort >= ports.first && port.nodePort <= ports.last;
+        const why = !inRange ? `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`
+          : (await nodePorts.take(port.nodePort, options)) ? undefined : 'provided port is already allocated';
+        if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, port.nodePort, why));
+      } else if (!port.nodePort && wanted) {
+        // The same port over TCP and UDP is one node port.
+        const sibling = spec.ports?.find((each) => each !== port && each.port === port.port && each.protocol !== port.protocol && each.nodePort)?.nodePort;
+        const free = sibling ?? nodePorts.next(options);
+        if (free === undefined) throw new ApiError('InternalError', 'failed to allocate a nodePort: range is full');
+        port.nodePort = free;
+      }
+      if (port.nodePort) byPort.set(port.nodePort, index);
+    }
+    if (errors.length > 0) throw refusal(service, errors);
+  }
+
+  return {
+    observe(owner, service) {
+      const spec = service?.spec;
+      addresses.observe(owner, (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map(parseIpv4).filter((each) => each !== undefined));
+      nodePorts.observe(owner, [...(spec?.ports ?? []).map((each) => each.nodePort ?? 0), spec?.healthCheckNodePort ?? 0].filter((each) => each > 0));
+    },
+    async allocate(service, old, options) {
+      const spec = (service.spec ??= {});
+      if (spec.type === 'ExternalName') return;
+      familiesFor(service, spec, old);
+      await allocateAddress(service, spec, old, options);
+      await allocatePorts(service, spec, old, options);
+    },
+  };
+}
+
+interface AllocateOptions {
+  owner: string;
+  dryRun: boolean;
+  nowMs: number;
+  exists(owner: string): Promise<boolean>;
+}
+
+interface Taken {
+  observe(owner: string, values: readonly number[]): void;
+  /** Whether the owner has the value now. */
+  take(value: number, options: AllocateOptions): Promise<boolean>;
+  next(options: AllocateOptions): number | undefined;
+}
+
+function createTaken(range: Range): Taken {
+  const holders = new Map<number, string>();
+  const held = new Map<string, readonly number[]>();
+  const pending = new Map<number, { owner: string; untilMs: number }>();
+
+  const holderOf = (value: number, nowMs: number): string | undefined => {
+    const waiting = pending.get(value);
+    if (waiting !== undefined && waiting.untilMs > nowMs) return waiting.owner;
+    pending.delete(value);
+    return holders.get(value);
+  };
+  const keep = (value: number, { owner, dryRun, nowMs }: AllocateOptions): void => {
+    if (!dryRun) pending.set(value, { owner, untilMs: nowMs + PENDING_MS });
+  };
+  const search = (first: number, last: number, options: AllocateOptions): number | undefined => {
+    const size = last - first + 1;
+    if (size <= 0) return undefined;
+    const start = Math.floor(Math.random() * size);
+    for (let offset = 0; offset < size; offset++) {
+      const value = first + ((start + offset) % size);
+      if (holderOf(value, options.nowMs) === undefined) return value;
+    }
+    return undefined;
+  };
+
+  return {
+    observe(owner, values) {
+      for (const value of held.get(owner) ?? []) if (holders.get(value) === owner) holders.delete(value);
+      if (values.length === 0) held.delete(owner);
+      else held.set(owner, values);
+      for (const value of values) holders.set(value, owner);
+      for (const [value, waiting] of pending) if (waiting.owner === owner && (values.includes(value) || values.length === 0)) pending.delete(value);
+    },
+    async take(value, options) {
+      const holder = holderOf(value, options.nowMs);
+      // The cache may not have seen yet that the holder is gone.
+      if (holder !== undefined && holder !== options.owner && (pending.has(value) || (await options.exists(holder)))) return false;
+      keep(value, options);
+      return true;
+    },
+    next(options) {
+      const value = search(range.reservedBelow, range.last, options) ?? search(range.first, Math.min(range.reservedBelow - 1, range.last), options);
+      if (value !== undefined) keep(value, options);
+      return value;
+    },
+  };
+}
+
+/** This network has IPv4 alone, so the rules for two families come down to refusing a second one. */
+function familiesFor(service: Service, spec: ServiceSpec, old: Service | undefined): void {
+  const errors: FieldError[] = [];
+  const loose = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
+  spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (loose ? 'RequireDualStack' : 'SingleStack');
+  if (spec.ipFamilyPolicy === 'SingleStack' && (spec.clusterIPs?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified"));
+  if (spec.ipFamilyPolicy === 'SingleStack' && (spec.ipFamilies?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified"));
+  spec.clusterIPs?.forEach((address, index) => {
+    if (address.includes(':')) errors.push(invalid(`spec.clusterIPs[${index}]`, spec.clusterIPs, 'IPv6 is not configured on this cluster'));
+  });
+  if (errors.length > 0) throw refusal(service, errors);
+  if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4' as IPFamily];
+  if (loose) {
+    if (spec.ipFamilies.length < 2 && spec.ipFamilyPolicy !== 'SingleStack') spec.ipFamilies = [...spec.ipFamilies, (spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4') as IPFamily];
+    if (spec.clusterIPs === undefined || spec.clusterIPs.length === 0) spec.clusterIPs = ['None'];
+    return;
+  }
+  if (spec.ipFamilyPolicy === 'RequireDualStack') errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services'));
+  spec.ipFamilies.forEach((family, index) => {
+    if (family !== 'IPv4') errors.push(invalid(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster'));
+  });
+  if (errors.length > 0) throw refusal(service, errors);
+}
+
+function refusal(service: Service, errors: readonly FieldError[]): ApiError {
+  return invalidObject(SERVICE, service.metadata.name ?? '', errors);
+}

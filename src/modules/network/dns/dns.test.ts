@@ -1,0 +1,171 @@
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import { after, before, test } from 'node:test';
+import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
+import type { Service, ServiceSpec } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import { cidrOf } from '../address.ts';
+import { createResolver, listen, type NameServer } from './server.ts';
+import { createUpstream } from './upstream.ts';
+import { answerOf, type Zone } from './zone.ts';
+
+const services = new Map<string, Service>();
+const slices = new Map<string, EndpointSlice[]>();
+const zone: Zone = {
+  domain: 'cluster.local', ranges: [cidrOf('10.2.0.0/16'), cidrOf('10.1.0.0/16')],
+  view: {
+    service: (namespace, name) => services.get(`${namespace}/${name}`),
+    slices: (namespace, name) => slices.get(`${namespace}/${name}`) ?? [],
+    hasNamespace: (namespace) => [...services.keys()].some((key) => key.startsWith(`${namespace}/`)),
+    servicesByIp: (address) => [...services.values()].filter((each) => each.spec?.clusterIP === address),
+    slicesByAddress: (address) => [...slices.values()].flat().filter((each) => each.endpoints?.some((endpoint) => endpoint.addresses.includes(address))),
+  },
+};
+
+function put(name: string, spec: ServiceSpec, endpoints: EndpointSlice['endpoints'] = []): void {
+  services.set(`shop/${name}`, { metadata: { name, namespace: 'shop' }, spec: { ports: [{ name: 'http', port: 80, protocol: 'TCP' }], ...spec } });
+  slices.set(`shop/${name}`, [{ metadata: { name: `${name}-1`, namespace: 'shop', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4' as EndpointSlice['addressType'], endpoints, ports: [{ name: 'http', protocol: 'TCP', port: 8080 }] }]);
+}
+
+put('web', { clusterIP: '10.2.0.9' });
+put('db', { clusterIP: 'None' }, [
+  { addresses: ['10.1.0.2'], hostname: 'db-0', conditions: { ready: true } }, { addresses: ['10.1.0.3'], conditions: { ready: true } }, { addresses: ['10.1.0.4'], hostname: 'db-2', conditions: { ready: false } },
+]);
+put('empty', { clusterIP: 'None' });
+put('near', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' });
+put('far', { type: 'ExternalName', externalName: 'www.example.com' });
+put('many', { clusterIP: 'None' }, Array.from({ length: 200 }, (_, index) => ({ addresses: [`10.1.1.${index + 1}`], conditions: { ready: true } })));
+
+const show = (records: readonly DnsRecord[]): string[] => records.map((each) => `${each.type} ${typeof each.data === 'object' && each.data !== null && 'target' in each.data ? `${(each.data as unknown as { port: number }).port} ${String(each.data.target)}` : String(each.data)}`).sort();
+
+const CASES: [string, string, string, string[]][] = [
+  ['web.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.9']],
+  ['WEB.Shop.svc.Cluster.Local', 'A', 'NOERROR', ['A 10.2.0.9']],
+  ['web.shop.svc.cluster.local', 'AAAA', 'NOERROR', []],
+  ['absent.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['web.shop.svc.cluster.local.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['www.example.com.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['shop.svc.cluster.local', 'A', 'NOERROR', []],
+  ['nowhere.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['_http._tcp.web.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 web.shop.svc.cluster.local']],
+  ['_other._tcp.web.shop.svc.cluster.local', 'SRV', 'NXDOMAIN', []],
+  ['db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2', 'A 10.1.0.3']],
+  ['db-0.db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2']],
+  ['10-1-0-3.db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.3']],
+  ['db-2.db.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['_http._tcp.db.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 8080 10-1-0-3.db.shop.svc.cluster.local', 'SRV 8080 db-0.db.shop.svc.cluster.local']],
+  ['empty.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
+  ['near.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.9', 'CNAME web.shop.svc.cluster.local']],
+  ['far.shop.svc.cluster.local', 'CNAME', 'NOERROR', ['CNAME www.example.com']],
+  ['10-1-0-2.shop.pod.cluster.local', 'A', 'NOERROR', ['A 10.1.0.2']],
+  ['nonsense.shop.pod.cluster.local', 'A', 'NXDOMAIN', []],
+  ['9.0.2.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR web.shop.svc.cluster.local']],
+  ['2.0.1.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR db-0.db.shop.svc.cluster.local']],
+  ['77.0.2.10.in-addr.arpa', 'PTR', 'NXDOMAIN', []],
+  ['dns-version.cluster.local', 'TXT', 'NOERROR', ['TXT 1.1.0']],
+];
+
+for (const [name, type, rcode, records] of CASES) {
+  test(`zone: ${name} ${type}`, () => {
+    const answer = answerOf(zone, name, type);
+    assert.deepEqual({ rcode: answer?.rcode, records: show(answer?.answers ?? []) }, { rcode, records });
+  });
+}
+
+test('zone: other names are none of its', () => {
+  for (const name of ['example.com', 'cluster.local.example.com', 'notcluster.local', '1.1.1.1.in-addr.arpa']) assert.equal(answerOf(zone, name, 'A'), undefined);
+});
+
+let server: NameServer;
+let outside: ReturnType<typeof createSocket>;
+let asked = 0;
+
+before(async () => {
+  outside = createSocket('udp4');
+  outside.on('message', (message, from) => {
+    asked++;
+    const { id, questions } = dnsPacket.decode(message);
+    outside.send(dnsPacket.encode({ type: 'response', id, questions, answers: [{ name: questions?.[0]?.name ?? '', type: 'A', ttl: 60, data: '192.0.2.7' }] }), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => outside.bind(0, '127.0.0.1', () => resolve()));
+  server = await listen(createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${outside.address().port}`] })), '127.0.0.1', 0);
+});
+after(async () => {
+  await server.close();
+  outside.close();
+});
+
+test('over UDP: answers, absence with its SOA, a kept answer with a new id', async () => {
+  for (const id of [7, 8]) {
+    const answer = await ask({ id, questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }] });
+    assert.deepEqual([answer.id, answer.rcode, show(answer.answers ?? [])], [id, 'NOERROR', ['A 10.2.0.9']]);
+  }
+  const absent = await ask({ questions: [{ name: 'absent.shop.svc.cluster.local', type: 'A' }] });
+  assert.deepEqual([absent.rcode, absent.authorities?.[0]?.type], ['NXDOMAIN', 'SOA']);
+});
+
+test('too long for UDP: marked, and whole over TCP', async () => {
+  const query: Packet = { questions: [{ name: 'many.shop.svc.cluster.local', type: 'A' }] };
+  const short = await ask(query);
+  assert.equal((short.flags ?? 0) & dnsPacket.TRUNCATED_RESPONSE, dnsPacket.TRUNCATED_RESPONSE);
+  assert.equal((await askTcp(query)).answers?.length, 200);
+});
+
+test('other names go to the machine’s servers, once', async () => {
+  const before = asked;
+  for (const id of [21, 22]) {
+    const answer = await ask({ id, questions: [{ name: 'www.example.com', type: 'A' }] });
+    assert.deepEqual([answer.id, show(answer.answers ?? [])], [id, ['A 192.0.2.7']]);
+  }
+  assert.equal(asked, before + 1);
+  assert.deepEqual(show((await ask({ questions: [{ name: 'far.shop.svc.cluster.local', type: 'A' }] })).answers ?? []), ['A 192.0.2.7', 'CNAME www.example.com']);
+});
+
+test('an unreachable server is SERVFAIL, soon', async () => {
+  const lonely = createResolver(zone, createUpstream({ exclude: [], servers: ['127.0.0.1:9'], timeoutMs: 300 }));
+  const query = dnsPacket.encode({ type: 'query', id: 5, flags: dnsPacket.RECURSION_DESIRED, questions: [{ name: 'www.example.com', type: 'A' }] });
+  const started = performance.now();
+  for (let i = 0; i < 5; i++) assert.equal(dnsPacket.decode((await lonely.resolve(query, false)) as Buffer).rcode, 'SERVFAIL');
+  assert.ok(performance.now() - started < 900);
+});
+
+test('garbage is refused or dropped, never thrown', async () => {
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [] }));
+  for (const bytes of [Buffer.alloc(0), Buffer.alloc(5), Buffer.alloc(12), Buffer.from('zzzzzzzzzzzzzzzzzzzzzzzzzz'), Buffer.concat([Buffer.from([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0]), Buffer.alloc(40, 0xc0)])]) {
+    const answer = await resolver.resolve(bytes, false);
+    if (answer !== undefined) assert.notEqual(answer.readUInt8(3) & 15, 0);
+  }
+});
+
+function query(packet: Packet): Buffer {
+  return dnsPacket.encode({ type: 'query', id: 1, flags: dnsPacket.RECURSION_DESIRED, ...packet });
+}
+
+function ask(packet: Packet): Promise<Packet> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    const timer = setTimeout(() => { socket.close(); reject(new Error('no answer')); }, 3_000);
+    socket.once('message', (message) => {
+      clearTimeout(timer);
+      socket.close();
+      resolve(dnsPacket.decode(message));
+    });
+    socket.send(query(packet), server.port, server.address);
+  });
+}
+
+function askTcp(packet: Packet): Promise<Packet> {
+  return new Promise((resolve, reject) => {
+    const bytes = query(packet);
+    const socket = connect(server.port, server.address, () => socket.write(Buffer.concat([Buffer.from([bytes.length >> 8, bytes.length & 255]), bytes])));
+    let received: Buffer<ArrayBufferLike> = Buffer.alloc(0);
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      socket.destroy();
+      resolve(dnsPacket.decode(received.subarray(2)));
+    });
+    socket.once('error', reject);
+  });
+}

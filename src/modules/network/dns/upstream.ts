@@ -1,0 +1,146 @@
+/**
+ * Names outside the cluster: asked of the machine's own name servers, kept as long as their answers allow, at most 30 s and 2,000 of them.
+ * An unreachable server is left alone for a few seconds, so that a machine without a network fails at once and not after a timeout.
+ */
+import { createSocket } from 'node:dgram';
+import { readFile } from 'node:fs/promises';
+import { connect, isIP } from 'node:net';
+import { randomInt } from 'node:crypto';
+import { messageTtls, question } from './wire.ts';
+
+export interface Upstream {
+  /** The whole answer to the whole query, with the query's id; undefined when no server answers. */
+  ask(query: Buffer, overTcp: boolean): Promise<Buffer | undefined>;
+}
+
+export interface UpstreamOptions {
+  /** Where the servers are read from; default /etc/resolv.conf. */
+  file?: string;
+  /** Addresses that are never asked: our own. */
+  exclude: readonly string[];
+  /** Servers by name instead of the file's, as `address` or `address:port`. */
+  servers?: readonly string[];
+  timeoutMs?: number;
+}
+
+interface Server {
+  address: string;
+  port: number;
+  downUntilMs: number;
+}
+
+const MAX_KEPT = 2_000;
+const MAX_KEPT_MS = 30_000;
+const DOWN_MS = 5_000;
+const REREAD_MS = 10_000;
+const MAX_WAITING = 500;
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { timeoutMs = 2_000 } = options;
+  const kept = new Map<string, { answer: Buffer; sinceMs: number; untilMs: number }>();
+  let servers: Server[] = (options.servers ?? []).map(parseServer);
+  let readAtMs = options.servers === undefined ? -Infinity : Infinity;
+  let waiting = 0;
+
+  async function current(nowMs: number): Promise<Server[]> {
+    if (nowMs - readAtMs > REREAD_MS) {
+      readAtMs = nowMs;
+      const text = await readFile(options.file ?? '/etc/resolv.conf', 'utf8').catch(() => '');
+      const found = [...text.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((match) => match[1] ?? '').filter((address) => isIP(address) !== 0 && !options.exclude.includes(address));
+      servers = found.slice(0, 3).map((address) => servers.find((each) => each.address === address) ?? parseServer(address));
+    }
+    return servers;
+  }
+
+  function keep(key: string, answer: Buffer, nowMs: number): void {
+    const ttls = messageTtls(answer);
+    const leastSeconds = ttls === undefined || ttls.length === 0 ? 0 : Math.min(...ttls.map((at) => answer.readUInt32BE(at)));
+    const rcode = answer.readUInt8(3) & 15;
+    if (leastSeconds === 0 || (rcode !== 0 && rcode !== 3) || (answer.readUInt8(2) & 2) !== 0) return;
+    if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? '');
+    kept.set(key, { answer, sinceMs: nowMs, untilMs: nowMs + Math.min(leastSeconds * 1000, MAX_KEPT_MS) });
+  }
+
+  return {
+    async ask(query, overTcp) {
+      const nowMs = performance.now();
+      const key = question(query);
+      const known = kept.get(key);
+      if (known !== undefined && known.untilMs > nowMs) return aged(known.answer, query, Math.floor((nowMs - known.sinceMs) / 1000));
+      if (waiting >= MAX_WAITING) return undefined;
+      waiting++;
+      try {
+        for (const server of await current(nowMs)) {
+          if (server.downUntilMs > performance.now()) continue;
+          const answer = await (overTcp ? askTcp : askUdp)(server, query, timeoutMs).catch(() => undefined);
+          if (answer === undefined) {
+            server.downUntilMs = performance.now() + DOWN_MS;
+            continue;
+          }
+          keep(key, answer, performance.now());
+          return answer;
+        }
+        return undefined;
+      } finally {
+        waiting--;
+      }
+    },
+  };
+}
+
+function parseServer(text: string): Server {
+  const [address = '', port] = text.split(':').length === 2 ? text.split(':') : [text];
+  return { address, port: Number(port ?? 53), downUntilMs: 0 };
+}
+
+/** A kept answer, with this query's id and what is left of its times. */
+function aged(answer: Buffer, query: Buffer, ageSeconds: number): Buffer {
+  const copy = Buffer.from(answer);
+  query.copy(copy, 0, 0, 2);
+  for (const at of messageTtls(copy) ?? []) copy.writeUInt32BE(Math.max(0, copy.readUInt32BE(at) - ageSeconds), at);
+  return copy;
+}
+
+/** A fresh port and id for each question, so that answers are hard to forge. */
+function askUdp(server: Server, query: Buffer, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
+    const sent = Buffer.from(query);
+    sent.writeUInt16BE(randomInt(65_536), 0);
+    const end = (error: Error | undefined, answer?: Buffer): void => {
+      clearTimeout(timer);
+      socket.close();
+      if (answer === undefined) reject(error ?? new Error('no answer'));
+      else resolve(answer);
+    };
+    const timer = setTimeout(() => end(new Error('timeout')), timeoutMs);
+    socket.once('error', (error) => end(error));
+    socket.on('message', (message) => {
+      if (message.length < 12 || message.readUInt16BE(0) !== sent.readUInt16BE(0) || (message.readUInt8(2) & 0x80) === 0) return;
+      query.copy(message, 0, 0, 2);
+      end(undefined, message);
+    });
+    socket.connect(server.port, server.address, (error?: Error) => (error ? end(error) : socket.send(sent)));
+  });
+}
+
+function askTcp(server: Server, query: Buffer, timeoutMs: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: server.address, port: server.port });
+    let received: Buffer<ArrayBufferLike> = Buffer.alloc(0);
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('timeout')));
+    socket.once('connect', () => {
+      const length = Buffer.alloc(2);
+      length.writeUInt16BE(query.length, 0);
+      socket.write(Buffer.concat([length, query]));
+    });
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+      if (received.length < 2 || received.length < 2 + received.readUInt16BE(0)) return;
+      resolve(received.subarray(2, 2 + received.readUInt16BE(0)));
+      socket.destroy();
+    });
+    socket.once('error', reject);
+    socket.once('close', () => reject(new Error('closed')));
+  });
+}

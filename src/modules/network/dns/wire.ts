@@ -1,0 +1,49 @@
+/** The few places of a DNS message (RFC 1035, section 4) that are read or written without decoding it. */
+
+export const HEADER_BYTES = 12;
+
+/** Everything that a query asks, as a key: all but its id. */
+export function question(query: Buffer): string {
+  return query.toString('latin1', 2);
+}
+
+export function isQuery(message: Buffer): boolean {
+  return message.length >= HEADER_BYTES && (message.readUInt8(2) & 0x80) === 0;
+}
+
+/** Where the records' times to live stand, OPT left out; undefined when the message is malformed. */
+export function messageTtls(message: Buffer): number[] | undefined {
+  const found: number[] = [];
+  let at = HEADER_BYTES;
+  try {
+    for (let i = 0; i < message.readUInt16BE(4); i++) at = skipName(message, at) + 4;
+    const records = message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10);
+    for (let i = 0; i < records; i++) {
+      at = skipName(message, at);
+      if (message.readUInt16BE(at) !== 41) found.push(at + 4);
+      at += 10 + message.readUInt16BE(at + 8);
+    }
+  } catch {
+    return undefined;
+  }
+  return at <= message.length ? found : undefined;
+}
+
+function skipName(message: Buffer, start: number): number {
+  let at = start;
+  for (;;) {
+    const length = message.readUInt8(at);
+    if (length === 0) return at + 1;
+    if (length >= 0xc0) return at + 2;
+    at += length + 1;
+  }
+}
+
+/** The query turned into an answer that says only `rcode`, with the first question as it was. */
+export function failure(query: Buffer, rcode: number): Buffer {
+  const answer = Buffer.alloc(HEADER_BYTES);
+  query.copy(answer, 0, 0, 3);
+  answer.writeUInt8((query.readUInt8(2) & 0x79) | 0x80, 2);
+  answer.writeUInt8(0x80 | rcode, 3);
+  return answer;
+}
