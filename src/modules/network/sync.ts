@@ -10,9 +10,8 @@ import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
 import { createRuleset, type TableFacts } from './ruleset.ts';
+import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
-
-export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 export interface SyncInput {
   services: Cache<Service>;
@@ -45,10 +44,7 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
   let whole = true;
   let failure: unknown;
 
-  slices.addIndex('service', (slice) => {
-    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
-    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
-  });
+  indexSlices(slices);
   await Promise.all([services.ready(), slices.ready()]);
 
   const mark = (key: string, delayMs = GATHER_MS): void => {
@@ -110,8 +106,8 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
     services.subscribe(({ key }) => mark(key)),
     slices.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) {
-        const name = each?.metadata.labels?.[SERVICE_NAME_LABEL];
-        if (name !== undefined) mark(`${each?.metadata.namespace}/${name}`);
+        const key = serviceKeyOf(each);
+        if (key !== undefined) mark(key);
       }
     }),
   ];

@@ -1,0 +1,131 @@
+/** The network of one machine: pods on a bridge, Services in nftables, names in DNS. */
+import { Endpoints } from '../../api/core/endpoints.ts';
+import { Service } from '../../api/core/service.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { keyOf, splitKey } from '../../sdk/cache.ts';
+import { defineModule, type Admission, type Module, type ModuleContext } from '../../sdk/module.ts';
+import { createBook, type Book } from './allocate.ts';
+import { startDns } from './dns/start.ts';
+import { loadBalancerController } from './load-balancer.ts';
+import { bridgeOf, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { startSync } from './sync.ts';
+import { ensureWellKnown, wellKnownServices } from './well-known.ts';
+
+/** Removes bridge, routes, rules and configuration of an instance; safe when they are gone. For `llmos down` without a running llmos. */
+export async function removeNetwork(facts: NetworkFacts): Promise<void> {
+  await removePodNetwork(facts);
+}
+
+export function createNetworkModule(): Module {
+  let book: Book | undefined;
+  let seesBridged = true;
+  let range = '';
+
+  return defineModule({
+    name: 'network',
+    description: 'Pod network, Services in nftables, cluster DNS',
+    needs: [Service, EndpointSlice, Endpoints],
+    reads: [Service, EndpointSlice, Endpoints],
+    writes: [Service, EndpointSlice, Endpoints],
+    admissions: [allocation(() => book)],
+    controllers: [loadBalancerController(() => range)],
+    async start(context) {
+      range = context.machine.network.loadBalancerCidr;
+      book = followServices(context);
+      ({ seesBridged } = await setUpPodNetwork(context.machine));
+      context.report({ bridge: bridgeOf(context.machine), pods: context.machine.network.podCidr, services: context.machine.network.serviceCidr });
+    },
+    async run(context) {
+      const { caches, machine, signal } = context;
+      const sync = await startSync({
+        services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', log: context.log, events: context.events, signal,
+        facts: { nodeName: machine.nodeName, ...machine.network, table: machine.instance, bridge: bridgeOf(machine), seesBridged },
+      });
+      const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
+      context.report({ dns: `${dns.address}:${dns.port}` });
+      await Promise.all([keepWellKnown(context, dns.port), aborted(signal)]);
+      await dns.close();
+      await sync.settled();
+      if (signal.reason === 'down') await removePodNetwork(machine);
+    },
+  });
+}
+
+export default createNetworkModule();
+
+/** Gives Services their addresses and ports before they are stored. */
+function allocation(book: () => Book | undefined): Admission {
+  return {
+    name: 'service-allocator', kinds: [Service], operations: ['CREATE', 'UPDATE'],
+    async admit(request, context) {
+      const current = book();
+      if (current === undefined || request.object === undefined || (request.subresource !== undefined && request.subresource !== '')) return;
+      await context.caches.of(Service).ready();
+      await current.allocate(request.object as Service, request.oldObject as Service | undefined, {
+        owner: keyOf({ metadata: { name: request.object.metadata.name ?? request.name, namespace: request.namespace ?? request.object.metadata.namespace } }),
+        dryRun: request.dryRun, nowMs: context.clock.nowMs(), exists: (owner) => existsNow(context, owner),
+      });
+    },
+  };
+}
+
+async function existsNow(context: ModuleContext, owner: string): Promise<boolean> {
+  const { namespace, name } = splitKey(owner);
+  return context.client.get(Service, name, { namespace }).then(() => true, (error: unknown) => !isApiError(error, 'NotFound'));
+}
+
+function followServices(context: ModuleContext): Book {
+  const book = createBook(context.machine.network.serviceCidr);
+  const stop = context.caches.of(Service).subscribe(({ type, key, object }) => book.observe(key, type === 'deleted' ? undefined : object));
+  context.signal.addEventListener('abort', stop, { once: true });
+  return book;
+}
+
+const RETRY_MS = 500;
+
+/** Makes the well-known Services, and again when one is deleted; settles on the abort. */
+async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<void> {
+  const { caches, client, clock, log, machine, signal } = context;
+  const services = wellKnownServices(machine, dnsPort);
+  const missing = new Set(services);
+  let wake = (): void => {};
+  const again = ({ type, object }: { type: string; object: KubeObject }): void => {
+    const found = type === 'deleted' ? services.find((each) => each.namespace === object.metadata.namespace && each.name === object.metadata.name) : undefined;
+    if (found === undefined || signal.aborted) return;
+    missing.add(found);
+    wake();
+  };
+  const stop = caches.of(Service).subscribe(again);
+  let told = '';
+  while (!signal.aborted) {
+    for (const each of missing) {
+      try {
+        await ensureWellKnown(client, each, machine.network.gatewayIp);
+        missing.delete(each);
+      } catch (error) {
+        const text = `${each.name}: ${(error as Error).message}`;
+        if (!signal.aborted && text !== told) log.warn('a service of the cluster could not be made yet, trying again', { service: each.name, error });
+        told = text;
+      }
+    }
+    if (missing.size > 0) await clock.sleep(RETRY_MS, signal);
+    else await Promise.race([aborted(signal), new Promise<void>((resolve) => (wake = resolve))]);
+  }
+  stop();
+}
+
+function upstreamsOf(config: Readonly<Record<string, unknown>>): string[] | undefined {
+  const { upstreams } = config;
+  if (upstreams === undefined) return undefined;
+  if (!Array.isArray(upstreams) || upstreams.some((each) => typeof each !== 'string')) throw new Error("modules.network.upstreams must be a list of name servers' addresses, such as ['192.0.2.53']");
+  return upstreams as string[];
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
