@@ -19,6 +19,7 @@ import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
 import { createOpenApi } from './openapi.ts';
+import { rbacRules } from './rbac.ts';
 import { reviewResources } from './reviews.ts';
 import { createRouteTable } from './route-table.ts';
 import { createHandler } from './server.ts';
@@ -33,7 +34,7 @@ export interface ApiServerOptions {
   version?: VersionFacts;
   /** Audiences of the tokens that are accepted; default: the issuer. */
   audiences?: readonly string[];
-  /** Who may do what beside system:masters (RBAC). */
+  /** Who may do what beside system:masters and the RBAC objects. */
   ruleSources?: readonly RuleSource[];
 }
 
@@ -69,7 +70,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const health = createHealth();
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain(), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
-  const authorizer = createAuthorizer(options.ruleSources ?? []);
+  const authorizer = createAuthorizer([rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';

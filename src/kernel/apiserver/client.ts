@@ -9,7 +9,7 @@ import type { CallOptions, Client, DeleteOptions, InNamespace, ListOptions, Patc
 import type { UserInfo } from '../../sdk/module.ts';
 import { covers, type Authorizer, type PolicyRule } from './authorize.ts';
 import type { Door, Outcome, WriteContext } from './door.ts';
-import { badRequest, forbidden, methodNotAllowed, resourceUnknown, toApiError, type Attributes } from './errors.ts';
+import { badRequest, forbidden, resourceUnknown, toApiError, type Attributes } from './errors.ts';
 import { selectionOf } from './handlers/list.ts';
 import { apiVersionOfKind } from './kind-table.ts';
 import { runAction, success } from './resources/action.ts';
@@ -80,7 +80,7 @@ export function createClient(door: Door, who: InProcess): Client {
     createSubresource: (kind, parent, subresource, body, options = {}) => call(options, async () => {
       check(kind, 'create', { ...parent, subresource });
       if (kind.subresources.actions?.[subresource] === undefined) throw resourceUnknown();
-      const outcome = await runAction(door, kind, { ...parent, action: subresource, verb: 'create', body: cloneJson(body) }, contextOf(options));
+      const outcome = await runAction(door, kind, { ...parent, action: subresource, verb: 'create', body: () => cloneJson(body) }, contextOf(options));
       return (outcome === undefined ? success(undefined, 201) : objectOf(kind, outcome)) as never;
     }),
     update: (kind, object, options = {}) => call(options, async () => {
@@ -141,7 +141,7 @@ async function update(door: Door, kind: Kind, object: KubeObject, options: Write
   const { subresource } = options;
   if (subresource === 'scale' && kind.subresources.scale !== undefined) return scale(door, kind, at, () => object, context);
   if (subresource !== undefined && subresource !== 'status') {
-    const outcome = await runAction(door, kind, { ...at, action: subresource, verb: 'update', body: cloneJson(object) }, context);
+    const outcome = await runAction(door, kind, { ...at, action: subresource, verb: 'update', body: () => cloneJson(object) }, context);
     return outcome === undefined ? object : objectOf(kind, outcome);
   }
   if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
@@ -154,7 +154,10 @@ async function patchAny(door: Door, kind: Kind, name: string, patch: { type: Pat
   const { subresource } = options;
   if (subresource === 'scale' && kind.subresources.scale !== undefined) return scale(door, kind, at, (current) => patched(kind, current, { type: patch.type === 'strategic' ? 'merge' : patch.type, body: patch.body }), context);
   if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
-  if (subresource !== undefined && subresource !== 'status' && !kind.subresources.actions?.[subresource]?.verbs.includes('patch')) throw methodNotAllowed();
+  if (subresource !== undefined && subresource !== 'status') {
+    const outcome = await runAction(door, kind, { ...at, action: subresource, verb: 'patch', body: (live) => patched(kind, live, patch) }, context);
+    return objectOf(kind, outcome!);
+  }
   const { outcome } = await patchObject(door, kind, { ...at, subresource, type: patch.type, body: patch.body }, context);
   return objectOf(kind, outcome);
 }

@@ -1,5 +1,6 @@
 /** Decode: the body of a request as a JSON value, whatever its form. */
 import type { Json } from '../../api/meta.ts';
+import { decodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope.ts';
 import { duplicateField, findDuplicateFields } from '../../api/schema/duplicate-fields.ts';
 import { badRequest, unsupportedMediaType } from './errors.ts';
 
@@ -10,7 +11,6 @@ export interface Decoded {
 }
 
 const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
-const PROTOBUF_MAGIC = Buffer.from('k8s\0');
 
 /** The media type without its parameters, in lower case. */
 export function mediaTypeOf(contentType: string | undefined): string {
@@ -20,7 +20,7 @@ export function mediaTypeOf(contentType: string | undefined): string {
 }
 
 /** Throws BadRequest for a malformed body, UnsupportedMediaType for another form. An empty content type means JSON. */
-export async function decodeBody(body: Buffer, contentType: string | undefined, options: { findDuplicates: boolean }): Promise<Decoded> {
+export async function decodeBody(body: Buffer, contentType: string | undefined, options: { findDuplicates: boolean; as?: { apiVersion: string; kind: string } }): Promise<Decoded> {
   switch (mediaTypeOf(contentType)) {
     case '':
     case 'application/json':
@@ -28,6 +28,8 @@ export async function decodeBody(body: Buffer, contentType: string | undefined, 
       return decodeJson(body, options);
     case 'application/yaml':
       return { value: await decodeYaml(body) };
+    case PROTOBUF_MEDIA_TYPE:
+      return { value: decodeProtobuf(body, options.as) as unknown as Json };
     default:
       throw unsupportedMediaType(ACCEPTED);
   }
@@ -83,8 +85,4 @@ export async function decodeYaml(body: Buffer): Promise<Json> {
   } catch (error) {
     throw badRequest(`error converting YAML to JSON: yaml: ${(error as Error).message}`);
   }
-}
-
-export function isProtobuf(body: Buffer): boolean {
-  return body.subarray(0, 4).equals(PROTOBUF_MAGIC);
 }

@@ -1,10 +1,10 @@
 /** Encode: objects and lists in the form that the client asked for. JSON of stored objects is their stored bytes, untouched. */
 import { ApiError, type Status } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
-import type { Json, KubeObject, ListMeta } from '../../api/meta.ts';
+import type { KubeObject, ListMeta } from '../../api/meta.ts';
 import type { Door, Outcome } from './door.ts';
 import { MEDIA_TYPES, type Encoding, type Form } from './negotiate.ts';
-import { protobufOf } from './protobuf.ts';
+import { encodeProtobuf } from '../../api/protobuf/envelope.ts';
 import { asKind, bytesAs } from './resources/convert.ts';
 import type { ListOutcome } from './resources/list.ts';
 import { partialOf, tableOf, type IncludeObject } from './resources/table.ts';
@@ -21,7 +21,7 @@ export async function encodeObject(door: Door, kind: Kind, outcome: Outcome, for
     return { contentType: MEDIA_TYPES.json, chunks: [bytesAs(door, kind, outcome.stored)] };
   }
   const object = asKind(kind, outcome.object);
-  return encodeValue(viewOf(door, kind, object, form, include), form, kind);
+  return encodeValue(viewOf(door, kind, object, form, include), form);
 }
 
 function viewOf(door: Door, kind: Kind, object: KubeObject, form: Form, include: IncludeObject): unknown {
@@ -38,7 +38,7 @@ export async function encodeList(door: Door, kind: Kind, list: ListOutcome, form
   const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata };
   if (form.as === undefined && form.encoding === 'json' && !form.pretty) return { contentType: MEDIA_TYPES.json, chunks: concatenated(door, kind, head, list) };
   const objects = list.items.map((stored) => asKind(kind, stored.object));
-  return encodeValue(listView(door, kind, head, objects, form, include), form, kind);
+  return encodeValue(listView(door, kind, head, objects, form, include), form);
 }
 
 function listView(door: Door, kind: Kind, head: { metadata: ListMeta }, objects: readonly KubeObject[], form: Form, include: IncludeObject): unknown {
@@ -66,10 +66,10 @@ function concatenated(door: Door, kind: Kind, head: object, list: ListOutcome): 
 }
 
 /** Any value: a Status, a Scale, a review. Protobuf is for kinds that have a definition; others become JSON. */
-export async function encodeValue(value: unknown, form: Pick<Form, 'encoding' | 'pretty'>, kind?: Kind): Promise<Encoded> {
+export async function encodeValue(value: unknown, form: Pick<Form, 'encoding' | 'pretty'>): Promise<Encoded> {
   const encoding: Encoding = form.encoding;
   if (encoding === 'protobuf') {
-    const bytes = await protobufOf(value as Json, kind);
+    const bytes = encodeProtobuf(value as KubeObject);
     if (bytes !== undefined) return { contentType: MEDIA_TYPES.protobuf, chunks: [bytes] };
   }
   if (encoding === 'yaml') {

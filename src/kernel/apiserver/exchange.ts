@@ -1,6 +1,7 @@
 /** Exchange: one request about a resource, authenticated and authorized, on its way through a handler. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Kind } from '../../api/kind.ts';
+import { apiVersionOf } from '../../api/meta.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import { managerName } from '../../api/merge/apply/index.ts';
 import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
@@ -8,7 +9,7 @@ import { decodeBody, type Decoded } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
 import { badRequest } from './errors.ts';
 import { negotiate, type Form } from './negotiate.ts';
-import { hasProtobuf } from './protobuf.ts';
+import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { respond } from './respond.ts';
@@ -39,7 +40,14 @@ export function includeOf(exchange: Exchange): IncludeObject {
 
 export async function readObject(exchange: Exchange): Promise<Decoded> {
   const body = await readBody(exchange.http);
-  return decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore' });
+  return decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore', as: bodyKindOf(exchange) });
+}
+
+/** What a protobuf body is when its envelope does not say. */
+function bodyKindOf({ kind, resource }: Exchange): { apiVersion: string; kind: string } {
+  const action = resource.subresource === undefined ? undefined : kind.subresources.actions?.[resource.subresource]?.body;
+  const { group, version, kind: name } = action ?? kind;
+  return { apiVersion: apiVersionOf(group, version), kind: name };
 }
 
 export function writeContextOf(exchange: Exchange, duplicates?: readonly string[]): WriteContext {
@@ -71,6 +79,6 @@ export async function answerObject(exchange: Exchange, code: number, outcome: Ou
 
 /** A value of another kind than that of the path: a Status, a Scale. */
 export async function answerValue(exchange: Exchange, code: number, value: unknown): Promise<void> {
-  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: false });
+  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true });
   respond(exchange.http, exchange.response, code, await encodeValue(value, form), { warnings: exchange.warnings });
 }

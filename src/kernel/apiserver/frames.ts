@@ -2,6 +2,7 @@
 import type { ApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { encodeProtobuf, encodeWatchFrame, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope.ts';
 import type { StoreEvent, Stored } from '../store/store.ts';
 import type { Door } from './door.ts';
 import { notAcceptable } from './errors.ts';
@@ -40,16 +41,18 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
     }
     return form.as === undefined ? object : partialOf(object, form.version!);
   };
-  const plain = form.as === undefined;
+  const json = form.encoding === 'json' || form.as !== undefined;
+  const plain = form.as === undefined && json;
   const make = (type: ChangeType, change: { stored: Stored; object?: KubeObject }): Buffer => {
-    const bytes = plain && change.object === undefined ? bytesAs(door, kind, change.stored) : Buffer.from(JSON.stringify(viewOf(asKind(kind, change.object ?? change.stored.object))));
-    return Buffer.concat([HEADS[type], bytes, NEWLINE]);
+    if (plain && change.object === undefined) return Buffer.concat([HEADS[type], bytesAs(door, kind, change.stored), NEWLINE]);
+    const object = asKind(kind, change.object ?? change.stored.object);
+    return json ? jsonFrame(type, viewOf(object)) : protobufFrame(type, object);
   };
   return {
-    contentType: 'application/json',
+    contentType: json ? 'application/json' : `${PROTOBUF_MEDIA_TYPE};stream=watch`,
     change(type, change) {
-      if (!plain || change.event === undefined || change.object !== undefined) return make(type, change);
-      const key = door.kinds.isShared(kind) ? `${type} ${apiVersionOfKind(kind)}` : type;
+      if (form.as !== undefined || change.event === undefined || change.object !== undefined) return make(type, change);
+      const key = `${type} ${form.encoding} ${door.kinds.isShared(kind) ? apiVersionOfKind(kind) : ''}`;
       if (newest !== change.event) made.clear();
       newest = change.event;
       let frame = made.get(key);
@@ -60,10 +63,18 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
       const metadata: KubeObject['metadata'] = { resourceVersion: String(revision) };
       if (initialEventsEnd) metadata.annotations = { [INITIAL_EVENTS_END]: 'true' };
       const object: KubeObject = { kind: kind.kind, apiVersion: apiVersionOfKind(kind), metadata };
-      return Buffer.from(`${JSON.stringify({ type: 'BOOKMARK', object: bookmarkView(kind, object, form, include, door) })}\n`);
+      return json ? jsonFrame('BOOKMARK', bookmarkView(kind, object, form, include, door)) : protobufFrame('BOOKMARK', object);
     },
-    error: (error) => Buffer.from(`${JSON.stringify({ type: 'ERROR', object: error.toStatus() })}\n`),
+    error: (error) => (json ? jsonFrame('ERROR', error.toStatus()) : protobufFrame('ERROR', error.toStatus())),
   };
+}
+
+function jsonFrame(type: string, object: unknown): Buffer {
+  return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+}
+
+function protobufFrame(type: string, object: { apiVersion?: string; kind?: string }): Buffer {
+  return encodeWatchFrame(type, encodeProtobuf(object)!);
 }
 
 function bookmarkView(kind: Kind, object: KubeObject, form: Form, include: IncludeObject, door: Door): unknown {

@@ -6,6 +6,7 @@ import { parseSelector } from '../../../api/selector.ts';
 import { encodeList } from '../encode.ts';
 import { badRequest } from '../errors.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
+import { asKind } from '../resources/convert.ts';
 import { listStored, type ListQuery, type Selection } from '../resources/list.ts';
 import { respond } from '../respond.ts';
 
@@ -40,7 +41,10 @@ export function selectionOf(kind: Kind, from: { namespace?: string; labelSelecto
     const named = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=');
     if (named !== undefined) selection.name = named.value;
   }
-  if (tests.length > 0) selection.matches = tests.length === 1 ? tests[0]! : (object) => tests.every((test) => test(object));
+  if (tests.length > 0) selection.matches = (object) => {
+    const said = asKind(kind, object);
+    return tests.every((test) => test(said));
+  };
   return selection;
 }
 

@@ -17,5 +17,5 @@ export async function handleGet(exchange: Exchange): Promise<void> {
   const action = kind.subresources.actions?.[subresource];
   if (action === undefined) throw resourceUnknown();
   if (!action.verbs.includes('get')) throw methodNotAllowed();
-  respond(exchange.http, exchange.response, 200, await encodeValue(asKind(kind, stored.object), formOf(exchange), kind));
+  respond(exchange.http, exchange.response, 200, await encodeValue(asKind(kind, stored.object), formOf(exchange)));
 }

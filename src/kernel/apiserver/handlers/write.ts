@@ -1,7 +1,7 @@
 /** POST, PUT and PATCH. */
 import type { Json, KubeObject } from '../../../api/meta.ts';
 import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
-import { badRequest, methodNotAllowed, resourceUnknown, unsupportedMediaType } from '../errors.ts';
+import { badRequest, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { isTrue } from '../request-info.ts';
 import { readBody } from '../read-body.ts';
@@ -16,7 +16,7 @@ export async function handleCreate(exchange: Exchange): Promise<void> {
   const { door, kind, resource } = exchange;
   const { value, duplicates } = await readObject(exchange);
   const context = writeContextOf(exchange, duplicates);
-  if (resource.subresource !== undefined) return handleAction(exchange, 'create', value);
+  if (resource.subresource !== undefined) return handleAction(exchange, 'create', () => value);
   return answerObject(exchange, 201, await createObject(door, kind, { namespace: resource.namespace, object: value }, context));
 }
 
@@ -27,7 +27,7 @@ export async function handleUpdate(exchange: Exchange): Promise<void> {
   const { subresource } = resource;
   const at = { namespace: resource.namespace, name: resource.name! };
   if (subresource === 'scale' && kind.subresources.scale !== undefined) return updateScale(exchange, () => value);
-  if (subresource !== undefined && subresource !== 'status') return handleAction(exchange, 'update', value);
+  if (subresource !== undefined && subresource !== 'status') return handleAction(exchange, 'update', () => value);
   if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
   if (!isObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
   const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
@@ -52,9 +52,10 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   if (subresource === 'scale' && kind.subresources.scale !== undefined && type !== 'apply') {
     return updateScale(exchange, (scale) => patched(kind, scale, { type: type === 'strategic' ? 'merge' : type, body }));
   }
-  const action = subresource === undefined ? undefined : kind.subresources.actions?.[subresource];
-  if (subresource !== undefined && action === undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
-  if (action !== undefined && !action.verbs.includes('patch')) throw methodNotAllowed();
+  if (subresource !== undefined && kind.subresources.actions?.[subresource] !== undefined && type !== 'apply') {
+    return handleAction(exchange, 'patch', (live) => patched(kind, live, { type, body }));
+  }
+  if (subresource !== undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
   const force = info.query.has('force') ? isTrue(info.query.get('force')) : false;
   if (force && type !== 'apply') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch');
   const { outcome, created } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body, force }, context);
@@ -88,7 +89,7 @@ async function updateScale(exchange: Exchange, change: (scale: KubeObject) => un
   return answerValue(exchange, 200, scaleOf(paths, asKind(kind, outcome.object)));
 }
 
-async function handleAction(exchange: Exchange, verb: 'create' | 'update', body: Json): Promise<void> {
+async function handleAction(exchange: Exchange, verb: 'create' | 'update' | 'patch', body: (live: KubeObject) => unknown): Promise<void> {
   const { door, kind, resource } = exchange;
   if (kind.subresources.actions?.[resource.subresource!] === undefined) throw resourceUnknown();
   const outcome = await runAction(door, kind, { namespace: resource.namespace, name: resource.name!, action: resource.subresource!, verb, body }, writeContextOf(exchange));

@@ -13,22 +13,23 @@ export interface ActionInput {
   namespace?: string;
   name: string;
   action: string;
-  verb: 'create' | 'update';
-  /** Ours to keep. */
-  body: unknown;
+  verb: 'create' | 'update' | 'patch';
+  /** The body from the parent as it is, for a patch. Ours to keep. */
+  body: (live: KubeObject) => unknown;
 }
 
 /** The parent as it is afterwards; undefined when the action answers with a Status. */
 export async function runAction(door: Door, kind: Kind, input: ActionInput, context: WriteContext): Promise<Outcome | undefined> {
   const action = kind.subresources.actions?.[input.action];
   if (action === undefined || !action.verbs.includes(input.verb)) throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {});
-  const body = checkBody(action, input);
+  let body: KubeObject = { metadata: {} };
   const change = (live: KubeObject): KubeObject => {
+    body = checkBody(action, input, live);
     const next = cloneJson(live);
     const wanted = body.metadata.resourceVersion;
     if (wanted) next.metadata.resourceVersion = wanted;
     if (body.metadata.uid) next.metadata.uid = body.metadata.uid;
-    action.apply(next, cloneJson(body));
+    action.apply(next, cloneJson(body), door.clock.nowMs());
     return next;
   };
   if (action.deletes === true) {
@@ -41,8 +42,8 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
   return action.answers === 'status' ? undefined : outcome;
 }
 
-function checkBody(action: Action<KubeObject>, input: ActionInput): KubeObject {
-  const { body } = input;
+function checkBody(action: Action<KubeObject>, input: ActionInput, live: KubeObject): KubeObject {
+  const body = input.body(live);
   const wanted = apiVersionOf(action.body.group, action.body.version);
   if (!isJsonObject(body)) throw badRequest(`the body of the request must be a ${action.body.kind} object (${wanted})`);
   const { kind, apiVersion, metadata } = body as unknown as KubeObject;

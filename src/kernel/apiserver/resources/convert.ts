@@ -8,7 +8,13 @@ import { apiVersionOfKind } from '../kind-table.ts';
 /** The object as `kind` says it; the stored one itself when it says it so already. */
 export function asKind(kind: Kind, object: KubeObject): KubeObject {
   const apiVersion = apiVersionOfKind(kind);
-  return object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+  if (object.apiVersion === apiVersion) return object;
+  return kind.stored === undefined ? { ...object, apiVersion } : kind.stored.from(object);
+}
+
+/** The object as the store keeps it. */
+export function asStored(kind: Kind, object: KubeObject): KubeObject {
+  return kind.stored === undefined ? object : kind.stored.to(object);
 }
 
 /** The stored bytes in the version of `kind`. */

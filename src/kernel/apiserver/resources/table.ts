@@ -1,4 +1,5 @@
 /** Tables: what `kubectl get` shows, and the metadata-only view (meta/v1 Table and PartialObjectMetadata). */
+import { AGE, NAME } from '../../../api/columns.ts';
 import type { Column, Kind } from '../../../api/kind.ts';
 import type { Json, KubeObject, ListMeta } from '../../../api/meta.ts';
 
@@ -14,8 +15,6 @@ export interface TableOptions {
   withColumns: boolean;
 }
 
-const NAME: Column<KubeObject> = { name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' };
-const AGE: Column<KubeObject> = { name: 'Age', type: 'date', cell: (object) => object.metadata.creationTimestamp ?? null };
 
 export function tableOf(kind: Kind, objects: readonly KubeObject[], options: TableOptions): Json {
   const columns = columnsOf(kind);

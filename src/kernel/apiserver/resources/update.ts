@@ -1,7 +1,7 @@
 /** update: a change of what is stored, optimistic or tried again (upstream: registry/generic/registry Store.Update, GuaranteedUpdate). */
 import { conflict, MODIFIED, notFound } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
-import { cloneJson, equalJson } from '../../../api/json.ts';
+import { cloneJson, equalJson, isJsonObject } from '../../../api/json.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { resetFieldsOf, sameObject, updateManagedFields } from '../../../api/merge/apply/index.ts';
 import { rfc3339 } from '../../../base/clock.ts';
@@ -9,7 +9,8 @@ import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { apiVersionOfKind, keyOf } from '../kind-table.ts';
-import { asKind } from './convert.ts';
+import { asKind, asStored } from './convert.ts';
+import { createObject } from './create.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
 import { applyDefaults, validateChange } from './schema-steps.ts';
@@ -37,7 +38,10 @@ export async function updateObject(door: Door, kind: Kind, input: UpdateInput, c
   const key = keyOf(kind, input.namespace, input.name);
   for (let tries = 1; ; tries++) {
     const live = door.store.newest(key);
-    if (live === undefined) throw notFound(kind, input.name);
+    if (live === undefined) {
+      if (kind.rules.allowCreateOnUpdate !== true || input.optimistic !== true) throw notFound(kind, input.name);
+      return createObject(door, kind, { namespace: input.namespace, name: input.name, object: withoutVersion(input.change({ metadata: {} })) }, context);
+    }
     const liveObject = asKind(kind, live.object);
     const next = identify(kind, input.change(liveObject), input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
@@ -75,8 +79,8 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   validateChange(kind, next, liveObject, subresource, context);
   await door.admissions.validate(request);
   if (context.dryRun) return { object: next };
-  if (mayVanish(kind, next)) return outcomeOf(await door.store.delete(step.key, { revision: live.revision, object: next }));
-  return outcomeOf(await door.store.update(step.key, next, { revision: live.revision }));
+  if (mayVanish(kind, next)) return outcomeOf(await door.store.delete(step.key, { revision: live.revision, object: asStored(kind, next) }));
+  return outcomeOf(await door.store.update(step.key, asStored(kind, next), { revision: live.revision }));
 }
 
 /** What was read may not be on the disk yet. */
@@ -124,7 +128,8 @@ function prepare(kind: Kind, next: KubeObject, live: KubeObject): void {
   if (kind.subresources.status === true) {
     const old = (live as { status?: unknown }).status;
     if (old === undefined) delete (next as { status?: unknown }).status;
-    else (next as { status?: unknown }).status = old;
+    // Its top is ours, so that rules may set fields there; what is below stays the frozen old value.
+    else (next as { status?: unknown }).status = isJsonObject(old) ? { ...old } : old;
   }
   // What prepareForUpdate keeps from the old object is frozen there and shared here: it must not be changed later.
   kind.rules.prepareForUpdate?.(next, live);
@@ -145,6 +150,13 @@ function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
 export function mayVanish(kind: Kind, object: KubeObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
   return deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, object).length === 0;
+}
+
+/** A PUT that makes the object may say resourceVersion 0 or none. */
+function withoutVersion(value: unknown): unknown {
+  const { metadata } = value as KubeObject;
+  if (isJsonObject(metadata) && metadata.resourceVersion === '0') delete metadata.resourceVersion;
+  return value;
 }
 
 /** PUT: the client sends the whole object. */
