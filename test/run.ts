@@ -49,7 +49,7 @@ const named = what.filter((word) => word.endsWith('.ts')).map((file) => resolve(
 const all = what.length === 0;
 
 if (named.length > 0) await runFiles(named, 1, count);
-if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), join(ROOT, 'test/architecture.test.ts')], 2, count);
+if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), join(ROOT, 'test/architecture.test.ts')], 2, count);
 if (all || what.includes('e2e')) await runFiles(testFiles('test', '.test.ts').filter((file) => !file.endsWith('architecture.test.ts')), 1, count);
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines

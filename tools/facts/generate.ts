@@ -1,11 +1,12 @@
 /**
  * Makes src/api/generated from the Kubernetes sources that Debian packages:
  *
- *     ./llmos-node tools/facts/generate.ts [--suite sid] [--folder FOLDER]
+ *     ./llmos-node tools/facts/generate.ts [--suite sid] [--folder FOLDER] [--target FOLDER]
  *
  * With --folder the packages are kept there and found again; otherwise in a temporary folder that is removed. Needs apt-get and dpkg.
+ * --target writes elsewhere, to compare. It prints where the Go marks and server-side apply's own schema differ (the latter is taken).
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -22,13 +23,15 @@ const API = ['admission/v1', 'admissionregistration/v1', 'apidiscovery/v2', 'app
 
 const PATHS = [...API, 'k8s.io/apimachinery/pkg/apis/meta/v1', 'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1', 'k8s.io/metrics/pkg/apis/metrics/v1beta1'];
 
-const { values } = parseArgs({ options: { suite: { type: 'string', default: 'sid' }, folder: { type: 'string' } } });
+const { values } = parseArgs({ options: { suite: { type: 'string', default: 'sid' }, folder: { type: 'string' }, target: { type: 'string' } } });
 const folder = values.folder ?? mkdtempSync(join(tmpdir(), 'kubernetes-types-'));
 try {
   const unpacked = fetchPackages({ suite: values.suite, folder });
-  const facts = buildFacts(PATHS.map((path) => readPackage(unpacked.root, path)));
+  const present = PATHS.filter((path) => existsSync(join(unpacked.root, path.replace('k8s.io/', ''))));
+  for (const path of PATHS) if (!present.includes(path)) console.log(`${path} is not in ${values.suite}; going on without it`);
+  const facts = buildFacts(present.map((path) => readPackage(unpacked.root, path)));
   for (const line of mergeApplySemantics(facts, unpacked.root)) console.log(line);
-  const target = join(import.meta.dirname, '../../src/api/generated');
+  const target = values.target ?? join(import.meta.dirname, '../../src/api/generated');
   writeFacts(facts, { target, versions: unpacked.versions, suite: values.suite });
   writeTypes(facts, target);
 } finally {

@@ -87,15 +87,15 @@ function codeSchema(code: string): SchemaRef {
     case '[': return { type: 'array', items: codeSchema(rest), goType: `[]${goTypeOf(rest)}` };
     case 'w': return codeSchema(rest);
     case '{': return { type: 'object', additionalProperties: codeSchema(rest), goType: `map[string]${goTypeOf(rest)}` };
-    case 'e': case '@': return () => required(rest);
-    case 'B': return { xAnyOf: [{ type: 'boolean' }, () => required(JSON_SCHEMA_PROPS)], xPreserveUnknownFields: true };
-    case 'A': return { xAnyOf: [() => required(JSON_SCHEMA_PROPS), { type: 'array', items: () => required(JSON_SCHEMA_PROPS) }], xPreserveUnknownFields: true };
-    case 'S': return { xAnyOf: [() => required(JSON_SCHEMA_PROPS), { type: 'array', items: { type: 'string' } }], xPreserveUnknownFields: true };
+    case 'e': case '@': return () => knownType(rest);
+    case 'B': return { xAnyOf: [{ type: 'boolean' }, () => knownType(JSON_SCHEMA_PROPS)], xPreserveUnknownFields: true };
+    case 'A': return { xAnyOf: [() => knownType(JSON_SCHEMA_PROPS), { type: 'array', items: () => knownType(JSON_SCHEMA_PROPS) }], xPreserveUnknownFields: true };
+    case 'S': return { xAnyOf: [() => knownType(JSON_SCHEMA_PROPS), { type: 'array', items: { type: 'string' } }], xPreserveUnknownFields: true };
     default: return SCALARS[code] ?? {};
   }
 }
 
-function required(name: string): Schema {
+function knownType(name: string): Schema {
   const schema = schemaOfType(name);
   if (schema === undefined) throw new ApiError('InternalError', `the schema facts name ${name} and do not have it`);
   return schema;
