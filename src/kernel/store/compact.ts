@@ -4,8 +4,8 @@ import type { Log } from '../../base/log.ts';
 import type { RevisionLog } from './revision-log.ts';
 import type { Writer } from './writer.ts';
 
-const FIRST_STEP_REVISIONS = 200;
-const STEP_TARGET_MS = 2;
+const FIRST_STEP_REVISIONS = 100;
+const STEP_TARGET_MS = 1;
 const LOOK_EVERY_MS = 30_000;
 
 /** Forgets step by step up to a revision that is on the disk; the steps grow and shrink with the time that they take. */

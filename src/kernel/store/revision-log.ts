@@ -153,7 +153,7 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
       db.prepare('DELETE FROM revisions WHERE revision IN (SELECT previous FROM revisions WHERE revision > ? AND revision <= ? AND previous > 0)').run(compacted, upTo);
       db.prepare('DELETE FROM revisions WHERE revision > ? AND revision <= ? AND type = ?').run(compacted, upTo, DELETED);
       db.prepare("UPDATE facts SET value = ? WHERE name = 'compacted'").run(upTo);
-      unwrittenBytes += (upTo - compacted) * 2_048;
+      unwrittenBytes += (upTo - compacted) * 4_096;
     });
     compacted = upTo;
   }
