@@ -44,3 +44,12 @@ export function setKey<T>(object: Record<string, T>, key: string, value: T): voi
   if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
   else object[key] = value;
 }
+
+/** Freezes in depth and gives the same value; what is frozen already is taken as frozen in depth. */
+export function deepFreeze<T>(value: T): T {
+  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
+  Object.freeze(value);
+  if (Array.isArray(value)) for (const each of value) deepFreeze(each);
+  else for (const name in value) deepFreeze(value[name]);
+  return value;
+}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { deepFreeze, encode, ParsedObjects, StoredObject } from './stored-object.ts';
+import { deepFreeze } from '../../api/json.ts';
+import { encode, ParsedObjects, StoredObject } from './stored-object.ts';
 
 const object = (name: string) => ({ kind: 'X', metadata: { name }, spec: { list: [{ a: 1 }], text: 'x'.repeat(900) } });
 

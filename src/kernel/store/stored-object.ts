@@ -1,4 +1,5 @@
 /** The body of Stored: bytes that stay, and an object that is parsed when asked for and let go of when long unused. */
+import { deepFreeze } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { StoreError, type Stored } from './store.ts';
 
@@ -79,13 +80,4 @@ export function encode(object: KubeObject, options: { key: string; revision: num
   const bytes = Buffer.allocUnsafeSlow(lengthBytes);
   bytes.write(text);
   return { object: deepFreeze(owned), bytes };
-}
-
-/** Freezes in depth; what is frozen already is taken as frozen in depth. */
-export function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  if (Array.isArray(value)) for (const each of value) deepFreeze(each);
-  else for (const name in value) deepFreeze(value[name]);
-  return value;
 }
