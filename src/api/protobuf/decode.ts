@@ -3,7 +3,7 @@ import type { Buffer } from 'node:buffer';
 import type { Json } from '../meta.ts';
 import { BYTES, MAX_DEPTH, planOf, wireType, type PlannedField } from './plan.ts';
 import { malformed, Reader } from './reader.ts';
-import { formatDuration, formatTime } from './times.ts';
+import { formatDuration, formatTime } from '../times.ts';
 
 type Fields = Record<string, unknown>;
 

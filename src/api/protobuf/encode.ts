@@ -6,7 +6,7 @@ import { Buffer } from 'node:buffer';
 import { ApiError } from '../errors.ts';
 import { formatQuantity } from '../quantity.ts';
 import { BYTES, MAX_DEPTH, planOf, VARINT, wireType, type PlannedField } from './plan.ts';
-import { parseDuration, parseTime } from './times.ts';
+import { parseDuration, parseTime } from '../times.ts';
 import { Writer } from './writer.ts';
 
 type Fields = Record<string, unknown>;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { KubeObject } from '../meta.ts';
 import { parseApiVersion } from '../meta.ts';
 import { decodeProtobuf, decodeWatchEvent, encodeProtobuf, encodeWatchFrame, hasProtobuf, isProtobuf } from './envelope.ts';
-import { formatDuration, formatTime, parseDuration, parseTime } from './times.ts';
+import { formatDuration, formatTime, parseDuration, parseTime } from '../times.ts';
 
 const POD = {
   kind: 'Pod', apiVersion: 'v1', metadata: { name: 'web', creationTimestamp: '2026-01-02T03:04:05Z', labels: { b: '2', a: '1' } },

@@ -62,6 +62,12 @@ test('pruning a built-in kind drops nulls and unknown fields and makes quantitie
   assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value), { metadata: { name: 'a' }, spec: { containers: [{ name: 'a', resources: { limits: { cpu: '1', memory: '1Gi' } } }] } });
 });
 
+test('times and bytes become canonical too', () => {
+  const lease = { metadata: { creationTimestamp: '2026-01-01T02:00:00.5+02:00' }, spec: { renewTime: '2026-01-01T00:00:00Z' } };
+  assert.deepEqual(prune(schemaOf('coordination.k8s.io', 'v1', 'Lease'), lease), { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { renewTime: '2026-01-01T00:00:00.000000Z' } });
+  assert.deepEqual(prune(schemaOf('', 'v1', 'Secret'), { data: { a: 'aGVs\nbG8=' } }), { data: { a: 'aGVsbG8=' } });
+});
+
 test('marked defaults are filled in', () => {
   assert.deepEqual(applyDefaults(schemaOf('', 'v1', 'Pod'), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80 }] }] })), pod({ containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }] }] }));
 });

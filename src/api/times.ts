@@ -1,4 +1,4 @@
-/** Times between RFC 3339 and protobuf's seconds and nanoseconds. */
+/** Times and durations as Kubernetes writes them, and as seconds and nanoseconds (protobuf). */
 
 export interface Timestamp { seconds: number; nanos: number }
 
