@@ -35,7 +35,8 @@ function makeShape(schema: Schema): Shape {
   if (schema.items !== undefined || schema.type === 'array') return listShape(schema);
   const structured = schema.properties !== undefined || schema.additionalProperties !== undefined;
   if (structured) return schema.xMapType === 'atomic' ? { ...LEAF_SHAPE, schema } : mapShape(schema);
-  if (schema.xPreserveUnknownFields === true || schema.xEmbeddedResource === true) return FREE;
+  // A named type of any content (RawExtension) is one value; in custom resources such a field is granular.
+  if (schema.name === undefined && (schema.xPreserveUnknownFields === true || schema.xEmbeddedResource === true)) return FREE;
   return { ...LEAF_SHAPE, schema };
 }
 

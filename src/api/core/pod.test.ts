@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ApiError } from '../errors.ts';
+import type { FieldError } from '../field-error.ts';
+import { Pod } from '../kinds.ts';
+import type { KubeObject } from '../meta.ts';
+import { qosClassOf } from './pod-qos.ts';
+
+type Spec = Record<string, unknown>;
+
+function podOf(spec: Spec, container: Spec = {}): Pod {
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'nginx', ...container }], ...spec } } as unknown as Pod;
+}
+
+function defaulted(spec: Spec, container: Spec = {}): Pod {
+  const pod = podOf(spec, container);
+  Pod.rules.defaults!(pod);
+  return pod;
+}
+
+const show = ({ field, message }: FieldError): string => `${field}: ${message}`;
+
+function errorsOf(spec: Spec, container: Spec = {}): string[] {
+  return Pod.rules.validate!(defaulted(spec, container), undefined).map(show);
+}
+
+test('a pod gets the defaults of upstream', () => {
+  const pod = defaulted({}, { ports: [{ containerPort: 80 }], resources: { limits: { cpu: '1' } }, livenessProbe: { httpGet: { port: 80 } } });
+  Pod.rules.prepareForCreate!(pod);
+  assert.deepEqual(pod.spec, {
+    containers: [{
+      name: 'c', image: 'nginx', ports: [{ containerPort: 80, protocol: 'TCP' }], resources: { limits: { cpu: '1' }, requests: { cpu: '1' } },
+      livenessProbe: { httpGet: { port: 80, path: '/', scheme: 'HTTP' }, timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 },
+      imagePullPolicy: 'Always', terminationMessagePath: '/dev/termination-log', terminationMessagePolicy: 'File',
+    }],
+    dnsPolicy: 'ClusterFirst', restartPolicy: 'Always', securityContext: {}, terminationGracePeriodSeconds: 30, schedulerName: 'default-scheduler', enableServiceLinks: true,
+    tolerations: ['not-ready', 'unreachable'].map((key) => ({ key: `node.kubernetes.io/${key}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 })),
+  });
+  assert.deepEqual(pod.status, { phase: 'Pending', qosClass: 'Burstable' });
+});
+
+test('images with a tag or digest are pulled if not present', () => {
+  const policy = (image: string): string | undefined => defaulted({}, { image }).spec!.containers[0]!.imagePullPolicy;
+  assert.deepEqual(['nginx', 'nginx:latest', 'host:5000/nginx', 'nginx:1', 'host:5000/nginx:1', 'nginx@sha256:0'].map(policy), ['Always', 'Always', 'Always', 'IfNotPresent', 'IfNotPresent', 'IfNotPresent']);
+});
+
+test('volumes get their modes', () => {
+  const { volumes } = defaulted({ volumes: [{ name: 'a' }, { name: 'b', secret: { secretName: 's' } }, { name: 'h', hostPath: { path: '/x' } }] }).spec!;
+  assert.deepEqual(volumes, [{ name: 'a', emptyDir: {} }, { name: 'b', secret: { secretName: 's', defaultMode: 420 } }, { name: 'h', hostPath: { path: '/x', type: '' } }]);
+});
+
+test('quality of service', () => {
+  assert.equal(qosClassOf(podOf({})), 'BestEffort');
+  assert.equal(qosClassOf(podOf({}, { resources: { requests: { cpu: '1' } } })), 'Burstable');
+  assert.equal(qosClassOf(podOf({}, { resources: { limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '1000m', memory: '1024Mi' } } })), 'Guaranteed');
+});
+
+const wrong: [string, Spec, Spec, string[]][] = [
+  ['nothing', {}, {}, []],
+  ['a bad container name', {}, { name: 'Bad_Name' }, ["spec.containers[0].name: Invalid value: \"Bad_Name\": a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"]],
+  ['no image', {}, { image: '' }, ['spec.containers[0].image: Required value']],
+  ['no containers', { containers: [] }, {}, ['spec.containers: Required value']],
+  ['two of one name', { containers: [{ name: 'a', image: 'x' }, { name: 'a', image: 'x' }] }, {}, ['spec.containers[1].name: Duplicate value: "a"']],
+  ['a restart policy', { restartPolicy: 'Sometimes' }, {}, ['spec.restartPolicy: Unsupported value: "Sometimes": supported values: "Always", "Never", "OnFailure"']],
+  ['a mount without volume', {}, { volumeMounts: [{ name: 'v', mountPath: '/x' }] }, ['spec.containers[0].volumeMounts[0].name: Not found: "v"']],
+  ['two handlers', {}, { livenessProbe: { httpGet: { port: 80 }, tcpSocket: { port: 80 } } }, ['spec.containers[0].livenessProbe.tcpSocket: Forbidden: may not specify more than 1 handler type']],
+  ['no handler', {}, { readinessProbe: {} }, ['spec.containers[0].readinessProbe: Required value: must specify a handler type']],
+  ['liveness success', {}, { livenessProbe: { tcpSocket: { port: 80 }, successThreshold: 2 } }, ['spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1']],
+  ['a port', {}, { ports: [{ containerPort: 70_000 }] }, ['spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive']],
+  ['requests over limits', {}, { resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } }, ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']],
+  ['an unknown resource', {}, { resources: { requests: { cpus: '1' } } }, ['spec.containers[0].resources.requests[cpus]: Invalid value: "cpus": must be a standard resource for containers']],
+  ['a pull policy', {}, { imagePullPolicy: 'Never ever' }, ['spec.containers[0].imagePullPolicy: Unsupported value: "Never ever": supported values: "Always", "IfNotPresent", "Never"']],
+  ['env from two sources', {}, { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.name' }, secretKeyRef: { name: 's', key: 'k' } } }] }, ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not have more than one field specified at a time']],
+  ['env value and source', {}, { env: [{ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }] }, ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty']],
+  ['two volume sources', { volumes: [{ name: 'v', emptyDir: {}, hostPath: { path: '/x' } }] }, {}, ['spec.volumes[0].hostPath: Forbidden: may not specify more than 1 volume type']],
+  ['a toleration', { tolerations: [{ operator: 'Equal', value: 'x' }] }, {}, ['spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"']],
+  ['ephemeral containers', { ephemeralContainers: [{ name: 'e', image: 'x' }] }, {}, ['spec.ephemeralContainers: Forbidden: cannot be set on create']],
+  ['probes of init containers', { initContainers: [{ name: 'i', image: 'x', readinessProbe: { tcpSocket: { port: 1 } } }] }, {}, ['spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always']],
+  ['dns None', { dnsPolicy: 'None' }, {}, ['spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None']],
+];
+
+for (const [name, spec, container, expected] of wrong) test(`pod validation: ${name}`, () => assert.deepEqual(errorsOf(spec, container), expected));
+
+function update(change: (pod: Pod) => void): string[] {
+  const old = defaulted({ activeDeadlineSeconds: 10 });
+  const next = structuredClone(old);
+  change(next);
+  return Pod.rules.validate!(next, old).map(show);
+}
+
+test('what an update of a pod may change', () => {
+  assert.deepEqual(update((pod) => { pod.spec!.containers[0]!.image = 'nginx:2'; }), []);
+  assert.deepEqual(update((pod) => { pod.spec!.activeDeadlineSeconds = 5; }), []);
+  assert.deepEqual(update((pod) => { pod.spec!.tolerations = [{ key: 'x', operator: 'Exists' }]; }), []);
+  assert.deepEqual(update((pod) => { pod.metadata.labels = { a: 'b' }; }), []);
+  assert.deepEqual(update((pod) => { pod.spec!.activeDeadlineSeconds = 20; }), ['spec.activeDeadlineSeconds: Invalid value: 20: must be less than or equal to previous value']);
+  assert.deepEqual(update((pod) => { pod.spec!.containers.push({ name: 'd', image: 'x' }); }), ['spec.containers: Forbidden: pod updates may not add or remove containers']);
+  const [error] = update((pod) => { pod.spec!.containers[0]!.command = ['sh']; });
+  assert.match(error!, /^spec: Forbidden: pod updates may not change fields other than `spec\.containers\[\*\]\.image`,/);
+  assert.match(error!, /spec\.containers\[0\]\.command: unset -> \["sh"\]/);
+});
+
+const act = (name: string, pod: Pod, body: unknown): Pod => {
+  Pod.subresources.actions![name]!.apply(pod, body as KubeObject, Date.parse('2026-01-01T00:00:00Z'));
+  return pod;
+};
+
+test('binding sets the node once', () => {
+  const pod = act('binding', defaulted({}), { metadata: { name: 'p' }, target: { kind: 'Node', name: 'n1' } });
+  assert.equal(pod.spec!.nodeName, 'n1');
+  assert.deepEqual(pod.status!.conditions, [{ type: 'PodScheduled', status: 'True', lastTransitionTime: '2026-01-01T00:00:00Z' }]);
+  assert.throws(() => act('binding', pod, { metadata: {}, target: { name: 'n2' } }), (error) => error instanceof ApiError && error.code === 409
+    && error.message === 'Operation cannot be fulfilled on pods/binding "p": pod p is already assigned to node "n1"');
+  assert.throws(() => act('binding', defaulted({}), { metadata: {}, target: {} }), { reason: 'Invalid' });
+});
+
+test('ephemeral containers are added and stay', () => {
+  const body = defaulted({ ephemeralContainers: [{ name: 'debug', image: 'busybox' }] });
+  const pod = act('ephemeralcontainers', defaulted({}), body);
+  assert.equal(pod.spec!.ephemeralContainers![0]!.name, 'debug');
+  assert.throws(() => act('ephemeralcontainers', pod, defaulted({})), /existing ephemeral containers "debug" may not be removed/);
+});
+
+test('resize changes cpu and memory only', () => {
+  const pod = act('resize', defaulted({}), defaulted({}, { resources: { requests: { cpu: '2' } } }));
+  assert.deepEqual(pod.spec!.containers[0]!.resources, { requests: { cpu: '2' } });
+  assert.throws(() => act('resize', defaulted({}), defaulted({}, { resources: { requests: { 'ephemeral-storage': '1Gi' } } })), /only cpu and memory resources are mutable/);
+});
+
+test('grace: none before a node is known, else what the pod says', () => {
+  const grace = (pod: Pod): number => Pod.rules.gracePeriodSeconds!(pod);
+  assert.equal(grace(defaulted({})), 0);
+  assert.equal(grace(defaulted({ nodeName: 'n' })), 30);
+});
