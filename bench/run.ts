@@ -1,9 +1,10 @@
 /** `npm run --silent bench NAME`: runs bench/NAME.ts and prints its one JSON document. Progress goes to standard error. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { isolateThisProcess } from '../test/fixtures/isolation.ts';
 import type { BenchResult } from './result.ts';
 
-const SUPPORT = new Set(['run.ts', 'result.ts', 'instance.ts']);
+const SUPPORT = new Set(['run.ts', 'result.ts']);
 const name = process.argv[2] ?? '';
 const file = join(import.meta.dirname, `${name}.ts`);
 const known = readdirSync(import.meta.dirname).filter((each) => each.endsWith('.ts') && !each.endsWith('.test.ts') && !SUPPORT.has(each)).map((each) => each.slice(0, -3));
@@ -12,6 +13,7 @@ if (!/^[a-z][a-z-]*$/.test(name) || !existsSync(file) || !known.includes(name)) 
   console.error(`usage: npm run --silent bench NAME; NAME is one of: ${known.join(', ')}`);
   process.exit(2);
 }
+isolateThisProcess();
 const bench = (await import(file)) as { run(): Promise<BenchResult> };
 console.log(JSON.stringify(await bench.run(), null, 2));
 process.exit(0);

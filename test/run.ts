@@ -7,10 +7,12 @@
  *   npm test -- e2e          only those under test/
  *   npm test -- FILE ...     only these files
  */
+import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FILE_TIMEOUT_MS = 10 * 60_000;
@@ -48,9 +50,31 @@ const count: Count = { passed: 0, failed: 0, skipped: 0, failures: [] };
 const named = what.filter((word) => word.endsWith('.ts')).map((file) => resolve(file));
 const all = what.length === 0;
 
-if (named.length > 0) await runFiles(named, 1, count);
+/** Files that boot instances run one by one, each in a network namespace of its own. */
+async function runIsolated(files: readonly string[], into: Count): Promise<void> {
+  for (const each of files) {
+    const { file, args, env } = isolatedCommand([join(ROOT, 'test/run.ts'), each]);
+    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+    await new Promise((settled) => child.once('close', settled));
+    const counted = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
+    process.stdout.write(output.replace(/^(failed: .*|\d+ passed, .*)\n?/gm, ''));
+    into.passed += Number(counted?.[1] ?? 0);
+    into.failed += counted === null ? 1 : Number(counted[2]);
+    into.skipped += Number(counted?.[3] ?? 0);
+    into.failures.push(...(counted === null ? [`${relative(ROOT, each)} ended without a count`] : [...output.matchAll(/^failed: (.*)$/gm)].map((match) => match[1] ?? '')));
+  }
+}
+
+const bootsInstances = (file: string): boolean => relative(ROOT, file).startsWith('test/') && !file.endsWith('architecture.test.ts');
+if (isIsolated()) await runFiles(named, 1, count);
+else if (named.length > 0) {
+  await runFiles(named.filter((file) => !bootsInstances(file)), 2, count);
+  await runIsolated(named.filter(bootsInstances), count);
+}
 if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), join(ROOT, 'test/architecture.test.ts')], 2, count);
-if (all || what.includes('e2e')) await runFiles(testFiles('test', '.test.ts').filter((file) => !file.endsWith('architecture.test.ts')), 1, count);
+if (all || what.includes('e2e')) await runIsolated(testFiles('test', '.test.ts').filter(bootsInstances), count);
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines
 for (const failure of count.failures) console.log(`failed: ${failure}`);

@@ -3,6 +3,7 @@
  * The same rules authorize the module at the door and become its ClusterRole on another cluster.
  */
 import { ApiError } from '../api/errors.ts';
+import { Event } from '../api/core/event.ts';
 import { resourceKey, type Kind } from '../api/kind.ts';
 import type { Client } from './client.ts';
 import type { Controller } from './controller.ts';
@@ -17,11 +18,9 @@ export interface PolicyRule {
 
 /** Kinds by what may be done with them; 'all' is for modules that serve every kind, such as the garbage collector. */
 export interface Permit {
-  reads: ReadonlySet<string> | 'all';
-  writes: ReadonlySet<string> | 'all';
+  reads: ReadonlyMap<string, Kind> | 'all';
+  writes: ReadonlyMap<string, Kind> | 'all';
 }
-
-const EVENTS = ['/events', 'events.k8s.io/events'];
 
 export function permitOfController(controller: Controller): Permit {
   const written = [controller.for, ...(controller.owns ?? []), ...(controller.writes ?? [])];
@@ -40,11 +39,11 @@ export function permitOfModule(module: Module): Permit {
 export function rulesOf(module: Module): PolicyRule[] {
   const permits = [permitOfModule(module), ...(module.controllers ?? []).map(permitOfController)];
   if (permits.some((each) => each.writes === 'all')) return [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
-  const writes = new Set(permits.flatMap((each) => [...each.writes]));
-  const rules = [...writes].map((key) => rule(key, ['*']));
-  if (permits.some((each) => each.reads === 'all')) return [...rules, { apiGroups: ['*'], resources: ['*'], verbs: ['get', 'list', 'watch'] }];
-  const reads = new Set(permits.flatMap((each) => [...each.reads]));
-  return [...rules, ...[...reads].filter((key) => !writes.has(key)).map((key) => rule(key, ['get', 'list', 'watch']))];
+  const writes = new Map(permits.flatMap((each) => [...(each.writes as ReadonlyMap<string, Kind>)]));
+  const rules = [...writes.values()].map((kind) => rule(kind, ['*']));
+  if (permits.some((each) => each.reads === 'all')) return [...rules, { apiGroups: ['*'], resources: ['*'], verbs: READ_VERBS }];
+  const reads = new Map(permits.flatMap((each) => [...(each.reads as ReadonlyMap<string, Kind>)]));
+  return [...rules, ...[...reads].filter(([key]) => !writes.has(key)).map(([, kind]) => rule(kind, READ_VERBS))];
 }
 
 /** The same client, which refuses kinds that were not declared, with a message that names the declaration to add. */
@@ -72,13 +71,24 @@ export function restrictClient(client: Client, permit: Permit, who: string): Cli
   } as Client;
 }
 
+/** Every recorder of events writes them. */
 function permit(reads: readonly Kind[], writes: readonly Kind[]): Permit {
-  const written = new Set([...writes.map(resourceKey), ...EVENTS]);
-  return { reads: new Set([...reads.map(resourceKey), ...written]), writes: written };
+  const byKey = (kinds: readonly Kind[]): [string, Kind][] => kinds.map((kind) => [resourceKey(kind), kind]);
+  const written = new Map([...byKey(writes), ...byKey([Event])]);
+  return { reads: new Map([...byKey(reads), ...written]), writes: written };
 }
 
-function rule(key: string, verbs: string[]): PolicyRule {
-  const slash = key.indexOf('/');
-  const plural = key.slice(slash + 1);
-  return { apiGroups: [key.slice(0, slash)], resources: [plural, `${plural}/*`], verbs };
+const READ_VERBS = ['get', 'list', 'watch'];
+
+/** RBAC knows no wildcard for the subresources of one resource, so they are named. */
+function rule(kind: Kind, verbs: string[]): PolicyRule {
+  const { status, scale, actions = {} } = kind.subresources;
+  const subresources = [...(status === true ? ['status'] : []), ...(scale === undefined ? [] : ['scale']), ...Object.keys(actions), ...(CONNECTS[resourceKey(kind)] ?? [])];
+  return { apiGroups: [kind.group], resources: [kind.plural, ...subresources.map((name) => `${kind.plural}/${name}`)], verbs };
 }
+
+/** Subresources that are no part of a Kind: the door or a route answers them. */
+const CONNECTS: Readonly<Record<string, readonly string[]>> = {
+  '/serviceaccounts': ['token'],
+  '/pods': ['log', 'exec', 'attach', 'portforward'],
+};

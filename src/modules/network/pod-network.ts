@@ -24,7 +24,8 @@ export function bridgeOf(facts: { instance: string }): string {
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
   const bridge = bridgeOf(facts);
   const seesBridged = await seeBridged();
-  if (!(await exists(`/sys/class/net/${bridge}`))) await createBridge(facts, bridge);
+  const links = await readLinks(facts);
+  if (!links.some((link) => link.ifname === bridge)) await createBridge(facts, links);
   await ip(facts, networkLines(facts, bridge, seesBridged));
   await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
   await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
@@ -37,9 +38,9 @@ export async function removePodNetwork(facts: NetworkFacts): Promise<void> {
   const bridge = bridgeOf(facts);
   const nft = facts.programs.nft ?? 'nft';
   await run(nft, ['-f', '-'], { input: `add table ip ${facts.instance}\ndelete table ip ${facts.instance}\n` });
-  const { others, own } = await readAliases(bridge);
-  const ports = await readdir(`/sys/class/net/${bridge}/brif`).catch(() => [] as string[]);
-  const lines = [...ports.map((port) => `link del dev ${port}`), ...((await exists(`/sys/class/net/${bridge}`)) ? [`link del dev ${bridge}`] : [])];
+  const links = await readLinks(facts);
+  const { others, own } = notesOf(links, bridge);
+  const lines = links.filter((link) => link.master === bridge || link.ifname === bridge).map((link) => `link del dev ${link.ifname}`);
   await ip(facts, lines, { force: true });
   await ip(facts, ranges(facts).map((range) => `route del unreachable ${range} metric ${UNREACHABLE_METRIC}`), { force: true });
   if (own === 'forward=0' && others.length === 0) await writeFile('/proc/sys/net/ipv4/ip_forward', '0');
@@ -58,9 +59,10 @@ async function seeBridged(): Promise<boolean> {
   return true;
 }
 
-async function createBridge(facts: NetworkFacts, bridge: string): Promise<void> {
+async function createBridge(facts: NetworkFacts, links: readonly Link[]): Promise<void> {
+  const bridge = bridgeOf(facts);
   await refuseUsedRanges(facts);
-  const { others } = await readAliases(bridge);
+  const { others } = notesOf(links, bridge);
   const forwarding = (await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')).trim();
   const was = others.includes('forward=0') || forwarding === '0' ? '0' : '1';
   await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}`]);
@@ -99,13 +101,23 @@ function overlap(range: Cidr, destination: string): boolean {
   return other !== undefined && (contains(range, other.base) || contains(other, range.base));
 }
 
+/** A row of `ip -j link show`. Not from /sys/class/net: that shows the network namespace in which /sys was mounted, which may be another. */
+interface Link {
+  ifname: string;
+  ifalias?: string;
+  master?: string;
+}
+
+async function readLinks(facts: NetworkFacts): Promise<Link[]> {
+  return JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', 'link', 'show'])) || '[]') as Link[];
+}
+
 /** What the bridges of all instances noted when they were made. */
-async function readAliases(bridge: string): Promise<{ own: string | undefined; others: string[] }> {
+function notesOf(links: readonly Link[], bridge: string): { own: string | undefined; others: string[] } {
   const notes = new Map<string, string>();
-  for (const name of await readdir('/sys/class/net')) {
-    const alias = await readFile(`/sys/class/net/${name}/ifalias`, 'utf8').catch(() => '');
-    const note = /^llmos\/[^/]+\/(forward=[01])$/.exec(alias.trim())?.[1];
-    if (note !== undefined) notes.set(name, note);
+  for (const { ifname, ifalias } of links) {
+    const note = /^llmos\/[^/]+\/(forward=[01])$/.exec(ifalias ?? '')?.[1];
+    if (note !== undefined) notes.set(ifname, note);
   }
   const own = notes.get(bridge);
   notes.delete(bridge);

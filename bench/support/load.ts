@@ -1,0 +1,143 @@
+/**
+ * A closed-loop load generator: each worker has one keep-alive HTTP/1.1 connection over TLS and one request under way. Latency runs
+ * from the write of the request to the last byte of the answer.
+ */
+import { readFileSync } from 'node:fs';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
+import { parse } from 'yaml';
+import { figureOf, type Figure } from '../result.ts';
+
+export interface Target {
+  host: string;
+  port: number;
+  tls: ConnectionOptions;
+}
+
+export interface Load {
+  /** Workers, each with a connection of its own. */
+  concurrency: number;
+  durationMs: number;
+  /** The n-th request of the run. */
+  request(n: number): { method: string; path: string; body?: string };
+}
+
+/** Operations a second, by 10 parts of the run, and the latency in ms. Answers of 400 and above fail the run. */
+export interface LoadFigures {
+  perSecond: Figure;
+  latency: Figure;
+}
+
+/** The server and client certificate of a kubeconfig file. */
+export function targetOf(kubeconfig: string): Target {
+  const config = parse(readFileSync(kubeconfig, 'utf8')) as {
+    clusters: [{ cluster: Record<string, string> }];
+    users: [{ user: Record<string, string> }];
+  };
+  const [{ cluster }] = config.clusters;
+  const [{ user }] = config.users;
+  const url = new URL(cluster['server'] ?? '');
+  const decode = (text: string | undefined): Buffer => Buffer.from(text ?? '', 'base64');
+  return {
+    host: url.hostname,
+    port: Number(url.port),
+    tls: { ca: decode(cluster['certificate-authority-data']), cert: decode(user['client-certificate-data']), key: decode(user['client-key-data']), ALPNProtocols: ['http/1.1'] },
+  };
+}
+
+/** Opens a connection that gives one answer for one request. */
+export async function openConnection(target: Target): Promise<Connection> {
+  const socket = connect({ host: target.host, port: target.port, ...target.tls });
+  await new Promise<void>((resolve, reject) => {
+    socket.once('secureConnect', resolve);
+    socket.once('error', reject);
+  });
+  socket.setNoDelay(true);
+  return new Connection(socket, `${target.host}:${target.port}`);
+}
+
+export async function runLoad(target: Target, { concurrency, durationMs, request }: Load): Promise<LoadFigures> {
+  const connections = await Promise.all(Array.from({ length: concurrency }, () => openConnection(target)));
+  const latencies: number[] = [];
+  const parts = new Array<number>(10).fill(0);
+  const fromMs = performance.now();
+  let next = 0;
+  await Promise.all(connections.map(async (connection) => {
+    for (let nowMs = performance.now(); nowMs - fromMs < durationMs; nowMs = performance.now()) {
+      const { method, path, body } = request((next += 1));
+      const { status, text } = await connection.send(method, path, body);
+      if (status >= 400) throw new Error(`${method} ${path} answered ${status}: ${text.slice(0, 300)}`);
+      const doneMs = performance.now();
+      latencies.push(doneMs - nowMs);
+      const part = Math.floor(((doneMs - fromMs) / durationMs) * 10);
+      if (part < 10) parts[part] = (parts[part] as number) + 1;
+    }
+    connection.close();
+  }));
+  return { perSecond: figureOf('ops/s', parts.map((count) => (count * 10_000) / durationMs)), latency: figureOf('ms', latencies) };
+}
+
+interface Answer {
+  status: number;
+  /** The head and as much of the body as came with it, for messages. */
+  text: string;
+}
+
+export class Connection {
+  readonly #socket: TLSSocket;
+  readonly #host: string;
+  #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
+  #head = '';
+  #left = -1;
+  #status = 0;
+  #chunked = false;
+  #tail = '';
+
+  constructor(socket: TLSSocket, host: string) {
+    this.#socket = socket;
+    this.#host = host;
+    socket.on('data', (chunk: Buffer) => this.#take(chunk));
+    socket.once('close', () => this.#waiting?.reject(new Error('the connection was closed')));
+    socket.on('error', (error) => this.#waiting?.reject(error));
+  }
+
+  send(method: string, path: string, body?: string): Promise<Answer> {
+    const length = body === undefined ? '' : `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`;
+    this.#head = '';
+    this.#left = -1;
+    this.#tail = '';
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      this.#socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nAccept: application/json\r\n${length}\r\n${body ?? ''}`);
+    });
+  }
+
+  close(): void {
+    this.#waiting = undefined;
+    this.#socket.destroy();
+  }
+
+  #take(chunk: Buffer): void {
+    let body = chunk;
+    if (this.#left < 0 && !this.#chunked) {
+      this.#head += chunk.toString('latin1');
+      const end = this.#head.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      this.#status = Number(this.#head.slice(9, 12));
+      this.#left = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#head)?.[1] ?? 0);
+      this.#chunked = /\r\ntransfer-encoding: *chunked/i.test(this.#head.slice(0, end + 2));
+      body = Buffer.from(this.#head.slice(end + 4), 'latin1');
+    }
+    if (this.#chunked) {
+      this.#tail = (this.#tail + body.subarray(Math.max(0, body.length - 7)).toString('latin1')).slice(-7);
+      if (this.#tail.endsWith('\r\n0\r\n\r\n') || this.#tail === '0\r\n\r\n') this.#finish();
+    } else if ((this.#left -= body.length) <= 0) this.#finish();
+  }
+
+  #finish(): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    this.#chunked = false;
+    this.#left = -1;
+    waiting?.resolve({ status: this.#status, text: this.#head });
+  }
+}

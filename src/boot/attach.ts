@@ -1,0 +1,116 @@
+/**
+ * Attach: the portable modules, unchanged, against any Kubernetes cluster. What a module may do there is what its ClusterRole says,
+ * which is derived from its declarations (`llmos attach --rules MODULE`).
+ */
+import { BUILT_IN_KINDS } from '../api/kinds.ts';
+import { Event } from '../api/core/event.ts';
+import { apiVersionOf } from '../api/meta.ts';
+import { resourceKey, type Kind } from '../api/kind.ts';
+import { realClock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import { createLoader, type Host, type HostedModule, type Loader } from '../kernel/loader/index.ts';
+import { createCaches } from '../sdk/caches.ts';
+import { createHttpClient, type HttpClient } from '../sdk/client/http.ts';
+import type { ClusterAccess } from '../sdk/client/kubeconfig.ts';
+import { createEventRecorder } from '../sdk/event-recorder.ts';
+import type { MachineFacts, Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
+import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
+import { builtins } from './builtins.ts';
+
+export interface AttachOptions {
+  access: ClusterAccess;
+  /** Names of built-in modules; each must be portable. */
+  modules: readonly string[];
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Runs the modules until the signal aborts. Rejects when one is unknown, not portable, or needs a kind that the cluster does not serve. */
+export async function attach({ access, modules, log, signal }: AttachOptions): Promise<void> {
+  const chosen = modules.map(portableModule);
+  const client = createHttpClient(access, { name: 'llmos-attach' });
+  const served = await readServedKinds(client);
+  refuseMissing(chosen, served);
+  const loader: Loader = createLoader({ host: httpHost(client, served, log), clock: realClock, log });
+  // What the modules give and need is served by the cluster already: only their work runs here.
+  await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [] })));
+  log.info('attached', { server: access.server, modules: modules.join(',') });
+  await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  await loader.stop('stop');
+  client.close();
+}
+
+/** The ClusterRole that a module needs on another cluster. */
+export function clusterRoleOf(name: string): object {
+  return {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: `llmos:${name}` },
+    rules: rulesOf(portableModule(name)),
+  };
+}
+
+function portableModule(name: string): Module {
+  const module = builtins.find((each) => each.name === name);
+  const portable = builtins.filter((each) => each.portable === true).map((each) => each.name).join(', ');
+  if (module?.portable !== true) throw new Error(`'${name}' is no portable module; these are: ${portable}`);
+  return module;
+}
+
+function refuseMissing(modules: readonly Module[], served: ServedKinds): void {
+  const keys = new Set(served.list().map(resourceKey));
+  for (const module of modules) {
+    const missing = [...(module.kinds ?? []), ...(module.needs ?? [])].find((kind) => !keys.has(resourceKey(kind)));
+    if (missing !== undefined) throw new Error(`module '${module.name}' needs ${missing.plural} of ${apiVersionOf(missing.group, missing.version)}, which the cluster does not serve; install it there first`);
+  }
+}
+
+/** The built-in kinds that the cluster serves too, by discovery. */
+async function readServedKinds(client: HttpClient): Promise<ServedKinds> {
+  const groupVersions = [...new Set(BUILT_IN_KINDS.map(({ group, version }) => apiVersionOf(group, version)))];
+  const lists = await Promise.all(groupVersions.map(async (groupVersion) => {
+    const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
+    const text = await client.getRaw(path).catch(() => '{"resources":[]}'); // a group that is not served
+    return (JSON.parse(text) as { resources: { name: string }[] }).resources.map(({ name }) => `${groupVersion} ${name}`);
+  }));
+  const there = new Set(lists.flat());
+  const kinds: Kind[] = BUILT_IN_KINDS.filter((kind) => there.has(`${apiVersionOf(kind.group, kind.version)} ${kind.plural}`));
+  return {
+    list: () => kinds,
+    find: (group, kind) => kinds.find((each) => each.group === group && each.kind === kind),
+    subscribe: () => () => {},
+  };
+}
+
+function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
+  return {
+    open(module, signal, report): HostedModule {
+      const ownLog = log.child(module.name);
+      const caches = createCaches({ client, log: ownLog, signal });
+      const events = createEventRecorder({ client, kind: Event, component: module.name, clock: realClock, log: ownLog, signal });
+      const common = { caches, events, clock: realClock, log: ownLog, signal };
+      const cannot = (what: string) => (): never => {
+        throw new Error(`module '${module.name}' ${what}, which cannot be done on another cluster`);
+      };
+      const context: ModuleContext = {
+        ...common,
+        client: restrictClient(client, permitOfModule(module), `module '${module.name}'`),
+        config: {},
+        kinds,
+        machine: {} as MachineFacts, // portable modules know no machine
+        serve: cannot('serves a kind'),
+        route: cannot('adds a route'),
+        report,
+      };
+      return {
+        context,
+        contextOf: (controller) => ({ ...common, client: restrictClient(client, permitOfController(controller), `controller '${controller.name}'`) }),
+        serve: cannot('serves a kind'),
+        admit: cannot('admits writes'),
+        route: cannot('adds a route'),
+        settled: () => caches.settled(),
+        release: () => {},
+      };
+    },
+  };
+}

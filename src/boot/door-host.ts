@@ -1,0 +1,68 @@
+/** The Host of modules on this machine: everything goes through the door, in process. */
+import { Event } from '../api/core/event.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Log } from '../base/log.ts';
+import type { ApiServer } from '../kernel/apiserver/index.ts';
+import type { Host, HostedModule } from '../kernel/loader/index.ts';
+import { createCaches } from '../sdk/caches.ts';
+import { createEventRecorder } from '../sdk/event-recorder.ts';
+import type { MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
+import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
+
+export interface DoorHostOptions {
+  door: ApiServer;
+  clock: Clock;
+  log: Log;
+  factsOf(module: string): MachineFacts;
+  configOf(module: string): Readonly<Record<string, unknown>>;
+}
+
+export function createDoorHost(options: DoorHostOptions): Host {
+  return { open: (module, signal, report) => openModule(options, module, signal, report) };
+}
+
+function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
+  const name = `system:llmos:${module.name}`;
+  const ownLog = log.child(module.name);
+  const machine = factsOf(module.name);
+  const whole = door.client({ name, groups: ['system:llmos'] }, { fieldManager: `llmos-${module.name}`, rules: rulesOf(module) });
+  const caches = createCaches({ client: whole, log: ownLog, signal, clock });
+  const events = createEventRecorder({ client: whole, kind: Event, component: module.name, host: machine.nodeName, clock, log: ownLog, signal });
+  const releases: (() => void)[] = [];
+  const kept = (release: () => void): (() => void) => {
+    releases.push(release);
+    return release;
+  };
+  const context: ModuleContext = {
+    client: restrictClient(whole, permitOfModule(module), `module '${module.name}'`),
+    caches,
+    events,
+    clock,
+    log: ownLog,
+    signal,
+    config: configOf(module.name),
+    machine,
+    kinds: door.kinds,
+    serve: (kind) => kept(door.serve(kind)),
+    route: (route) => kept(door.route(route)),
+    report,
+  };
+  return {
+    context,
+    contextOf: (controller) => ({
+      client: restrictClient(whole, permitOfController(controller), `controller '${controller.name}'`),
+      caches,
+      events,
+      clock,
+      log: ownLog.child(controller.name),
+      signal,
+    }),
+    serve: (kind) => void context.serve(kind),
+    admit: (admission) => void kept(door.admit(admission, context)),
+    route: (route) => void context.route(route),
+    settled: () => caches.settled(),
+    release() {
+      for (const release of releases.splice(0).reverse()) release();
+    },
+  };
+}

@@ -1,0 +1,183 @@
+/**
+ * The machine: the five phases that turn it into a cloud, and the way back. `runMachine` settles when llmos has stopped.
+ *
+ * SIGTERM and SIGINT stop llmos and leave the containers running, to be adopted by the next start; the way down (`llmos down`) stops
+ * the containers and takes back everything that was made on the machine.
+ */
+import { mkdirSync, writeFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import { realClock } from '../base/clock.ts';
+import { createLog, type Log } from '../base/log.ts';
+import { createApiServer, openIdentity, type ApiServer, type Listener } from '../kernel/apiserver/index.ts';
+import { createLoader, type Loader } from '../kernel/loader/index.ts';
+import { openStore, type Store } from '../kernel/store/index.ts';
+import { builtins } from './builtins.ts';
+import { loadConfig, type Config, type Folders } from './config.ts';
+import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
+import { createDoorHost } from './door-host.ts';
+import { machineFactsOf, networkFactsOf, serverUrlOf } from './facts.ts';
+import { isolateModule } from './isolated-module.ts';
+import { createPhases, type Phases } from './phases.ts';
+import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
+import { missingPrograms, probeMachine, type Probe } from './probe.ts';
+import { READY_LINE } from './ready-line.ts';
+import { VERSION } from './version.ts';
+
+/** 'stop' leaves containers running, 'down' takes everything down. */
+type StopReason = 'stop' | 'down';
+
+interface Machine {
+  config: Config;
+  log: Log;
+  probe: Probe;
+  store: Store;
+  door: ApiServer;
+  loader: Loader;
+  phases: Phases;
+  /** The loopback address first, then the one that pods reach. */
+  listeners: Listener[];
+  ready: boolean;
+}
+
+export async function runMachine(folders: Folders): Promise<void> {
+  const stopping = Promise.withResolvers<StopReason>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve('stop'));
+  const machine = await boot(folders, (reason) => stopping.resolve(reason));
+  const reason = await stopping.promise;
+  await shutDown(machine, reason);
+}
+
+async function boot(folders: Folders, stop: (reason: StopReason) => void): Promise<Machine> {
+  const machine = { ready: false, phases: createPhases((line) => process.stdout.write(`${line}\n`)) } as Machine;
+  const { phases } = machine;
+  await phases.run('load', () => load(machine, folders));
+  await phases.run('probe', () => probe(machine));
+  await phases.run('core', () => core(machine, stop));
+  await phases.run('modules', () => modules(machine));
+  await phases.run('init', () => init(machine));
+  process.stdout.write(`${READY_LINE} after ${Math.round(performance.now())} ms: ${serverUrlOf(machine.config)}\n`);
+  return machine;
+}
+
+async function load(machine: Machine, folders: Folders): Promise<string> {
+  machine.config = await loadConfig(folders);
+  machine.log = createLog({ level: machine.config.logLevel });
+  makeFolders(folders);
+  machine.store = openStore({ folder: join(folders.state, 'store'), clock: realClock, log: machine.log.child('store') });
+  const { objects, revision } = machine.store.stats();
+  return `${folders.state}: ${objects} objects at revision ${revision}`;
+}
+
+function makeFolders(folders: Folders): void {
+  for (const folder of [folders.state, folders.run]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const other = runningPid(folders.run);
+  if (other !== undefined && other !== process.pid) {
+    throw new Error(`an llmos with these folders runs already (pid ${other}); stop it with 'llmos down', or give this one folders of its own with --state and --run`);
+  }
+  writePidFile(folders.run);
+}
+
+function probe(machine: Machine): string {
+  machine.probe = probeMachine();
+  for (const text of missingPrograms(machine.probe)) machine.log.warn(text);
+  const { cpuMillis, memoryBytes, cgroupVersion, kernelVersion, programs } = machine.probe;
+  return `${cpuMillis / 1_000} cpus, ${(memoryBytes / 2 ** 30).toFixed(1)} GiB, cgroup ${cgroupVersion}, Linux ${kernelVersion}, ${Object.keys(programs).length} host programs`;
+}
+
+async function core(machine: Machine, stop: (reason: StopReason) => void): Promise<string> {
+  const { config, log, store } = machine;
+  const network = networkFactsOf(config);
+  const identity = openIdentity({
+    folder: join(config.folders.state, 'pki'),
+    clock: realClock,
+    log: log.child('identity'),
+    names: [config.nodeName, config.apiServer.host, network.apiServiceIp, network.gatewayIp].filter((name) => name !== '0.0.0.0'),
+    clusterDomain: network.clusterDomain,
+  });
+  writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
+  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door') });
+  machine.loader = createLoader({
+    clock: realClock,
+    log: log.child('loader'),
+    host: createDoorHost({
+      door: machine.door,
+      clock: realClock,
+      log,
+      factsOf: (module) => machineFactsOf(module, config, machine.probe, identity.caPem),
+      configOf: (module) => config.modules[module] ?? {},
+    }),
+  });
+  for (const route of controlRoutes(controlsOf(machine, stop))) machine.door.route(route);
+  machine.door.addCheck('modules', () => {
+    if (!machine.ready) throw new Error('modules are still starting');
+  }, { readyOnly: true });
+  machine.listeners = await machine.door.listen([config.apiServer]);
+  return `door on ${serverUrlOf(config)}`;
+}
+
+function writeKubeconfig({ folders }: Config, text: string): void {
+  const file = join(folders.state, 'pki', 'admin.kubeconfig');
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
+}
+
+async function modules(machine: Machine): Promise<string> {
+  const chosen = builtins.filter((module) => machine.config.modules[module.name]?.['enabled'] !== false);
+  await machine.loader.load(chosen);
+  return machine.loader.list().map(({ name, startMs }) => `${name} ${(startMs ?? 0).toFixed(0)}`).join(', ');
+}
+
+/** The pod network is up now, so that pods can have the door on its gateway address too. */
+async function init(machine: Machine): Promise<string> {
+  const { config, door, log } = machine;
+  const { gatewayIp } = networkFactsOf(config);
+  if (config.apiServer.host !== '0.0.0.0') {
+    await door.listen([{ host: gatewayIp, port: config.apiServer.port }]).then(
+      (opened) => machine.listeners.push(...opened),
+      (error: Error) => log.warn('pods cannot reach the door', { address: gatewayIp, error }),
+    );
+  }
+  machine.ready = true;
+  return `node ${config.nodeName}, pods and services on ${config.network.podCidr} and ${config.network.serviceCidr}`;
+}
+
+function controlsOf(machine: Machine, stop: (reason: StopReason) => void): Controls {
+  return {
+    status: () => statusOf(machine),
+    async loadModule({ name, file }) {
+      const module = file !== undefined ? await isolateModule(file) : builtins.find((each) => each.name === name);
+      if (module === undefined) throw new Error(`there is no built-in module '${name ?? ''}'; the built-in ones are ${builtins.map((each) => each.name).join(', ')}; give a file for another`);
+      await machine.loader.load([module]);
+    },
+    unloadModule: (name) => machine.loader.unload(name),
+    down: () => stop('down'),
+    backup: (file) => machine.store.backup(file),
+  };
+}
+
+function statusOf({ config, phases, loader, store, listeners }: Machine): StatusView {
+  const memory = process.memoryUsage();
+  const { revision, objects, diskBytes } = store.stats();
+  return {
+    version: VERSION,
+    instance: config.instance,
+    nodeName: config.nodeName,
+    pid: process.pid,
+    uptimeSeconds: process.uptime(),
+    phases: phases.done,
+    modules: loader.list(),
+    memory: { rssBytes: memory.rss, heapUsedBytes: memory.heapUsed },
+    store: { revision, objects, diskBytes },
+    addresses: { door: listeners.map(({ address }) => `https://${address}`).join(', '), pods: config.network.podCidr, services: config.network.serviceCidr, loadBalancers: config.network.loadBalancerCidr },
+  };
+}
+
+async function shutDown({ log, loader, door, store, config }: Machine, reason: StopReason): Promise<void> {
+  log.info('stopping', { reason });
+  await loader.stop(reason);
+  await door.close();
+  await store.close();
+  removePidFile(config.folders.run);
+  log.info('stopped', { reason });
+  process.exit(0); // idle keep-alive connections and timers of libraries must not hold the end up
+}

@@ -1,0 +1,23 @@
+/** `llmos attach`: runs portable modules against another Kubernetes cluster, in the foreground. */
+import { stringify } from 'yaml';
+import { createLog } from '../../base/log.ts';
+import { UsageError, type Command } from '../command.ts';
+
+export const attach: Command = {
+  usage: '[--kubeconfig FILE] [--context NAME] MODULE ... | --rules MODULE ...',
+  flags: { kubeconfig: { type: 'string' }, context: { type: 'string' }, rules: { type: 'boolean' } },
+  async run({ positionals, flags }) {
+    if (positionals.length === 0) throw new UsageError(`usage: llmos attach ${attach.usage}`);
+    const { attach: run, clusterRoleOf } = await import('../../boot/attach.ts');
+    if (flags['rules'] === true) {
+      console.log(positionals.map((name) => stringify(clusterRoleOf(name))).join('---\n'));
+      return 0;
+    }
+    const { findCluster } = await import('../../sdk/client/kubeconfig.ts');
+    const access = findCluster({ path: flags['kubeconfig'] as string | undefined, context: flags['context'] as string | undefined });
+    const abort = new AbortController();
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => abort.abort('stop'));
+    await run({ access, modules: positionals, log: createLog(), signal: abort.signal });
+    return 0;
+  },
+};

@@ -1,0 +1,60 @@
+/** `llmos down`: stops llmos, its containers and its network; with --purge also removes its data. */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { runAny } from '../../base/sys/run.ts';
+import type { Folders } from '../../boot/config.ts';
+import { runningPid } from '../../boot/pid-file.ts';
+import type { Command } from '../command.ts';
+import { control, kubeconfigFile } from '../control.ts';
+import { bootInBackground } from './up.ts';
+
+const DOWN_TIMEOUT_MS = 90_000;
+
+export const down: Command = {
+  usage: '[--purge] [--state FOLDER] [--run FOLDER]',
+  flags: { purge: { type: 'boolean' } },
+  async run({ folders, flags }) {
+    if (runningPid(folders.run) === undefined && existsSync(kubeconfigFile(folders)) && mountsUnder([folders.run]).length > 0) {
+      // Containers outlive a crash of llmos: only llmos itself knows how to end them well.
+      console.log('llmos is not running; booting it to take its containers down');
+      await bootInBackground(folders, () => {}).catch((error: Error) => console.error(`llmos: ${error.message}`));
+    }
+    await stopInstance(folders);
+    await leaveNamespace(folders);
+    if (flags['purge'] === true) purge(folders);
+    console.log(flags['purge'] === true ? 'llmos is down and its data is removed' : 'llmos is down');
+    return 0;
+  },
+};
+
+async function stopInstance(folders: Folders): Promise<void> {
+  const pid = runningPid(folders.run);
+  if (pid === undefined) return;
+  try {
+    await control(folders, 'POST', '/llmos/v1/down', { body: {} });
+  } catch (error) {
+    console.error(`llmos: the door does not answer (${(error as Error).message}); sending SIGTERM, containers stay`);
+    process.kill(pid, 'SIGTERM');
+  }
+  const deadlineMs = Date.now() + DOWN_TIMEOUT_MS;
+  while (runningPid(folders.run) === pid) {
+    if (Date.now() > deadlineMs) throw new Error(`llmos (pid ${pid}) has not stopped after ${DOWN_TIMEOUT_MS / 1_000} s; see its log, and 'kill -9 ${pid}' as a last resort`);
+    await sleep(20);
+  }
+}
+
+/** Takes away the mounts on the host that keep llmos' mount namespace, and with them all that was mounted within. */
+async function leaveNamespace(folders: Folders): Promise<void> {
+  for (const target of mountsUnder([folders.run, `${folders.state}/images`])) await runAny('umount', ['-l', target]);
+}
+
+function purge(folders: Folders): void {
+  for (const folder of [folders.run, folders.state]) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+}
+
+/** Mount points at or below the folders, the deepest first. */
+function mountsUnder(folders: readonly string[]): string[] {
+  const targets = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '));
+  return targets.filter((target) => folders.some((folder) => target === folder || target.startsWith(`${folder}/`))).reverse();
+}
+

@@ -1,0 +1,63 @@
+/** `llmos up`: starts `llmos run` in the background and shows its phases until it is ready. */
+import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { start } from '../../base/sys/run.ts';
+import type { Folders } from '../../boot/config.ts';
+import { runningPid } from '../../boot/pid-file.ts';
+import { READY_LINE } from '../../boot/ready-line.ts';
+import type { Command } from '../command.ts';
+
+const LAUNCHER = resolve(import.meta.dirname, '../../../llmos');
+const READY_TIMEOUT_MS = 60_000;
+
+export const up: Command = {
+  usage: '[--state FOLDER] [--run FOLDER] [--config FILE]',
+  async run({ folders }) {
+    const pid = runningPid(folders.run);
+    if (pid !== undefined) console.log(`llmos is running already (pid ${pid}); 'llmos status' tells more`);
+    else await bootInBackground(folders, (line) => console.log(line));
+    return 0;
+  },
+};
+
+/** The log file of the background process. */
+export function logFileOf(folders: Folders): string {
+  return join(folders.state, 'llmos.log');
+}
+
+/** Settles when llmos is ready. Rejects with the end of its log when it ends before. */
+export async function bootInBackground(folders: Folders, onLine: (line: string) => void): Promise<void> {
+  mkdirSync(folders.state, { recursive: true, mode: 0o700 });
+  const logFile = logFileOf(folders);
+  const log = openSync(logFile, 'a+', 0o600);
+  let offset = fstatSync(log).size;
+  const env = { ...process.env, LLMOS_STATE: folders.state, LLMOS_RUN: folders.run, LLMOS_CONFIG: folders.config };
+  const child = start(LAUNCHER, ['run'], { detached: true, stdio: ['ignore', log, log], env });
+  let ended: number | string | undefined;
+  child.once('exit', (code, signal) => (ended = code ?? signal ?? 'unknown'));
+  child.once('error', (error) => (ended = error.message));
+  child.unref();
+  const deadlineMs = Date.now() + READY_TIMEOUT_MS;
+  let rest = '';
+  try {
+    for (;;) {
+      const hadEnded = ended; // read before the log, so that the last lines are seen
+      const chunk = Buffer.alloc(Math.max(0, fstatSync(log).size - offset));
+      offset += readSync(log, chunk, 0, chunk.length, offset);
+      const lines = (rest + chunk.toString('utf8')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.startsWith('[') || line.startsWith(READY_LINE)) onLine(line);
+      if (lines.some((line) => line.startsWith(READY_LINE))) return;
+      if (hadEnded !== undefined) throw new Error(`llmos ended before it was ready (${hadEnded}). The end of ${logFile}:\n${endOf(logFile)}`);
+      if (Date.now() > deadlineMs) throw new Error(`llmos was not ready after ${READY_TIMEOUT_MS / 1_000} s; its log is ${logFile}`);
+      await sleep(15);
+    }
+  } finally {
+    closeSync(log);
+  }
+}
+
+function endOf(file: string): string {
+  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n');
+}
