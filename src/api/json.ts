@@ -7,12 +7,12 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A deep copy that shares nothing with its source, so a frozen value can be changed in the copy. */
+/** A deep copy that shares nothing with its source, so a frozen value can be changed in the copy. Keys whose value is undefined are left out, as on the wire. */
 export function cloneJson<T>(value: T): T {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(cloneJson) as T;
   const copy: Record<string, unknown> = {};
-  for (const key in value) setKey(copy, key, cloneJson(value[key]));
+  for (const key in value) if (value[key] !== undefined) setKey(copy, key, cloneJson(value[key]));
   return copy as T;
 }
 

@@ -95,7 +95,7 @@ export function createClient(door: Door, who: InProcess): Client {
     apply: (kind, object, options = {}) => call(options, async () => {
       const { namespace, name } = object.metadata;
       check(kind, 'patch', { namespace, name, subresource: options.subresource });
-      const applied = { apiVersion: apiVersionOfKind(kind), kind: kind.kind, ...object } as unknown as Json;
+      const applied = cloneJson({ apiVersion: apiVersionOfKind(kind), kind: kind.kind, ...object }) as unknown as Json;
       const { outcome } = await patchObject(door, kind, { namespace: placeOf(kind, namespace), name: name ?? '', subresource: options.subresource, type: 'apply', body: applied, force: options.force }, contextOf(options));
       return objectOf(kind, outcome) as never;
     }),
