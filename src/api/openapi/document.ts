@@ -27,7 +27,7 @@ export function buildParts(kinds: readonly Kind[], options: OpenapiOptions): Par
     mark(`${name}List`, { ...gvk, kind: `${kind.kind}List` });
     mark(DELETE_OPTIONS, { ...gvk, kind: 'DeleteOptions' });
     const forms = {
-      object, list,
+      object, list, strategicMerge: schema.name !== undefined,
       status: book.referTo(STATUS) ?? {},
       deleteOptions: book.referTo(DELETE_OPTIONS) ?? {},
       bodyOf: (body: { group: string; version: string; kind: string }): JsonObject | undefined => {

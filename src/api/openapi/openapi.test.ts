@@ -54,6 +54,12 @@ test('custom resources have names of their own', () => {
   assert.deepEqual(at(document, 'components', 'schemas', 'com.example.stable.v1.CronTabList', 'properties', 'items'), { type: 'array', items: { $ref: '#/components/schemas/com.example.stable.v1.CronTab' } });
 });
 
+test('only built-in kinds take a strategic merge', () => {
+  const types = (kind: Kind, path: string): string[] => Object.keys(at(openapiV3([kind]), 'paths', path, 'patch', 'requestBody', 'content'));
+  assert.ok(types(builtIn('apps', 'Deployment', 'deployments'), '/apis/apps/v1/namespaces/{namespace}/deployments/{name}').includes('application/strategic-merge-patch+json'));
+  assert.deepEqual(types(custom, '/apis/stable.example.com/v1/namespaces/{namespace}/crontabs/{name}'), ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml']);
+});
+
 test('descriptions come from where they are', () => {
   const document = openapiV3([builtIn('', 'Pod', 'pods')], { describe: (type, field) => (type.endsWith('.Pod') ? (field ?? 'a pod') : undefined) });
   const pod = at(document, 'components', 'schemas', 'io.k8s.api.core.v1.Pod');

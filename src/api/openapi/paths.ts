@@ -9,6 +9,8 @@ export interface ResourceForms {
   list: JsonObject;
   status: JsonObject;
   deleteOptions: JsonObject;
+  /** Custom resources have no strategic merge: kubectl sends that patch type to whatever lists it. */
+  strategicMerge: boolean;
   /** A reference for another kind, for instance that of a subresource's body. */
   bodyOf(kind: { group: string; version: string; kind: string }): JsonObject | undefined;
 }
@@ -27,7 +29,8 @@ const WRITE_QUERY = ['dryRun', 'fieldManager', 'fieldValidation'];
 const DELETE_QUERY = ['dryRun', 'gracePeriodSeconds', 'orphanDependents', 'propagationPolicy'];
 const INTEGERS = new Set(['limit', 'timeoutSeconds', 'gracePeriodSeconds']);
 const BOOLEANS = new Set(['allowWatchBookmarks', 'sendInitialEvents', 'watch', 'orphanDependents', 'force']);
-const PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'];
+const CUSTOM_PATCH_TYPES = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
+const PATCH_TYPES = [...CUSTOM_PATCH_TYPES, 'application/strategic-merge-patch+json'];
 const MEDIA = ['application/json', 'application/yaml'];
 
 /** The paths of one kind. */
@@ -35,7 +38,7 @@ export function resourcePaths(kind: Kind, forms: ResourceForms, openapi: 2 | 3):
   const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind.group, kind.version)}`;
   const base = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : `${root}/${kind.plural}`;
   const gvk = { group: kind.group, kind: kind.kind, version: kind.version };
-  const write = new Operations(kind, openapi);
+  const write = new Operations(kind, openapi, forms.strategicMerge ? PATCH_TYPES : CUSTOM_PATCH_TYPES);
   const paths: Record<string, JsonObject> = {};
   const add = (path: string, methods: Record<string, OperationInput | undefined>): void => {
     const item: JsonObject = { parameters: pathParameters(path, openapi) };
@@ -82,10 +85,12 @@ export function resourcePaths(kind: Kind, forms: ResourceForms, openapi: 2 | 3):
 class Operations {
   readonly #kind: Kind;
   readonly #openapi: 2 | 3;
+  readonly #patchTypes: readonly string[];
 
-  constructor(kind: Kind, openapi: 2 | 3) {
+  constructor(kind: Kind, openapi: 2 | 3, patchTypes: readonly string[]) {
     this.#kind = kind;
     this.#openapi = openapi;
+    this.#patchTypes = patchTypes;
   }
 
   operation({ action, gvk, id, query, body, answer }: OperationInput): JsonObject {
@@ -99,12 +104,12 @@ class Operations {
     const parameters = query.map((name) => queryParameter(name, this.#openapi));
     const common = { tags: [tag], operationId, 'x-kubernetes-action': action, 'x-kubernetes-group-version-kind': gvk };
     if (this.#openapi === 3) {
-      const types = action === 'patch' ? PATCH_TYPES : MEDIA;
+      const types = action === 'patch' ? this.#patchTypes : MEDIA;
       const content = (schema: JsonObject, media: readonly string[]): JsonObject => Object.fromEntries(media.map((type) => [type, { schema }]));
       return { ...common, parameters, ...(body === undefined ? {} : { requestBody: { content: content(body, types) } }), responses: { 200: { description: 'OK', content: content(answer, MEDIA) } } };
     }
     if (body !== undefined) parameters.push({ name: 'body', in: 'body', required: action !== 'delete' && action !== 'deletecollection', schema: body });
-    return { ...common, consumes: action === 'patch' ? PATCH_TYPES : ['*/*'], produces: MEDIA, parameters, responses: { 200: { description: 'OK', schema: answer } } };
+    return { ...common, consumes: action === 'patch' ? [...this.#patchTypes] : ['*/*'], produces: MEDIA, parameters, responses: { 200: { description: 'OK', schema: answer } } };
   }
 }
 

@@ -2,6 +2,7 @@
  * Fills in defaults of a schema: the `+default` marks of built-in types and `default` of custom resources (apiextensions defaulting).
  * Defaults that upstream's Go code computes are in the rules of each kind.
  */
+import { writable } from './prune.ts';
 import { resolveSchema, type Schema, type SchemaRef } from './schema.ts';
 
 type Fields = Record<string, unknown>;
@@ -9,12 +10,14 @@ type Fields = Record<string, unknown>;
 /** Whether anything below a schema has a default, so that what has none is not walked. */
 const known = new WeakMap<Schema, boolean>();
 
-/** Changes `value` and returns it. Nulls of fields that are not nullable are replaced by the default, or go (custom resources). */
+/**
+ * Changes `value` and returns it; frozen parts that need a change are replaced by copies. Nulls of fields that are not nullable are replaced
+ * by the default, or go (custom resources).
+ */
 export function applyDefaults<T>(schema: Schema, value: T): T {
   if (typeof value !== 'object' || value === null) return value;
-  if (!Array.isArray(value)) defaultObject(schema, value as Fields);
-  else if (schema.items !== undefined) defaultList(resolveSchema(schema.items), value);
-  return value;
+  if (!Array.isArray(value)) return defaultObject(schema, value as Fields) as T;
+  return schema.items === undefined ? value : (defaultList(resolveSchema(schema.items), value) as T);
 }
 
 /** The properties of a schema that there is anything to do for. */
@@ -30,30 +33,43 @@ function planOf(schema: Schema): readonly (readonly [string, Schema])[] {
   return plan;
 }
 
-function defaultObject(schema: Schema, object: Fields): void {
+function defaultObject(schema: Schema, object: Fields): Fields {
+  let target = object;
   for (const [key, property] of planOf(schema)) {
-    const present = object[key] !== undefined;
-    if (property.default !== undefined && (!present || (object[key] === null && property.nullable !== true))) object[key] = structuredClone(property.default);
-    else if (present && object[key] === null && property.nullable !== true) delete object[key];
-    if (typeof object[key] === 'object' && hasDefaults(property)) applyDefaults(property, object[key]);
+    const value = object[key];
+    const next = defaulted(property, value);
+    if (next === value) continue;
+    target = writable(target);
+    if (next === undefined) delete target[key];
+    else target[key] = next;
   }
   const rest = schema.additionalProperties;
-  if (rest === undefined || rest === true) return;
+  if (rest === undefined || rest === true) return target;
   const values = resolveSchema(rest);
-  if (!hasDefaults(values) && values.default === undefined) return;
+  if (!hasDefaults(values) && values.default === undefined) return target;
   for (const key of Object.keys(object)) {
     if (schema.properties !== undefined && Object.hasOwn(schema.properties, key)) continue;
-    if (object[key] === null && values.nullable !== true && values.default !== undefined) object[key] = structuredClone(values.default);
-    applyDefaults(values, object[key]);
+    const next = object[key] === null && values.default === undefined ? null : defaulted(values, object[key]);
+    if (next !== object[key]) (target = writable(target))[key] = next;
   }
+  return target;
 }
 
-function defaultList(items: Schema, list: unknown[]): void {
-  if (!hasDefaults(items) && items.default === undefined) return;
+function defaultList(items: Schema, list: unknown[]): unknown[] {
+  if (!hasDefaults(items) && items.default === undefined) return list;
+  let target = list;
   for (const [index, item] of list.entries()) {
-    if (item === null && items.nullable !== true && items.default !== undefined) list[index] = structuredClone(items.default);
-    applyDefaults(items, list[index]);
+    const next = item === null && items.default === undefined ? null : defaulted(items, item);
+    if (next !== item) (target = writable(target))[index] = next;
   }
+  return target;
+}
+
+/** The value of a field after defaulting; undefined means that there is none. */
+function defaulted(schema: Schema, value: unknown): unknown {
+  const missing = value === undefined || (value === null && schema.nullable !== true);
+  const own = missing ? structuredClone(schema.default) : value;
+  return typeof own === 'object' && own !== null && hasDefaults(schema) ? applyDefaults(schema, own) : own;
 }
 
 function hasDefaults(schema: Schema): boolean {

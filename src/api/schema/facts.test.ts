@@ -62,6 +62,18 @@ test('pruning a built-in kind drops nulls and unknown fields and makes quantitie
   assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value), { metadata: { name: 'a' }, spec: { containers: [{ name: 'a', resources: { limits: { cpu: '1', memory: '1Gi' } } }] } });
 });
 
+test('frozen parts are copied where they change, and only there', () => {
+  const schema = schemaOf('', 'v1', 'Pod');
+  const spec = Object.freeze({ containers: Object.freeze([Object.freeze({ name: 'a', x: 1, ports: Object.freeze([Object.freeze({ containerPort: 80 })]) })]), nodeSelector: Object.freeze({ a: 'b' }) });
+  const value: { metadata: object; spec: object } = { metadata: Object.freeze({ name: 'a', creationTimestamp: '2026-01-01T00:00:00Z' }), spec };
+  const { metadata } = value;
+  applyDefaults(schema, prune(schema, value));
+  assert.deepEqual(value.spec, { containers: [{ name: 'a', ports: [{ containerPort: 80, protocol: 'TCP' }] }], nodeSelector: { a: 'b' } });
+  assert.equal(value.metadata, metadata);
+  assert.equal((value.spec as { nodeSelector: object }).nodeSelector, spec.nodeSelector);
+  assert.equal(Object.hasOwn(spec.containers[0] ?? {}, 'x'), true);
+});
+
 test('times and bytes become canonical too', () => {
   const lease = { metadata: { creationTimestamp: '2026-01-01T02:00:00.5+02:00' }, spec: { renewTime: '2026-01-01T00:00:00Z' } };
   assert.deepEqual(prune(schemaOf('coordination.k8s.io', 'v1', 'Lease'), lease), { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { renewTime: '2026-01-01T00:00:00.000000Z' } });

@@ -9,41 +9,52 @@ import { resolveSchema, shapeFor, type Schema } from './schema.ts';
 
 type Fields = Record<string, unknown>;
 
-/** Changes `value` and returns it. Call it after checkFields, so that types are right. */
+/**
+ * Changes `value` and returns it; frozen parts that need a change are replaced by copies. Call it after checkFields, so that types are right.
+ */
 export function prune<T>(anySchema: Schema, value: T): T {
   const schema = shapeFor(anySchema, value);
-  if (Array.isArray(value)) pruneList(schema, value);
-  else if (typeof value === 'object' && value !== null) pruneObject(schema, value as Fields);
-  return value;
+  if (Array.isArray(value)) return pruneList(schema, value) as T;
+  return typeof value === 'object' && value !== null ? (pruneObject(schema, value as Fields) as T) : value;
 }
 
-function pruneList(schema: Schema, list: unknown[]): void {
-  if (schema.items === undefined) return;
+function pruneList(schema: Schema, list: unknown[]): unknown[] {
+  if (schema.items === undefined) return list;
   const items = resolveSchema(schema.items);
+  let target = list;
   for (const [index, item] of list.entries()) {
-    if (typeof item === 'object') prune(items, item);
-    else if (isCanonicalized(items)) list[index] = canonical(items, item);
+    const next = typeof item === 'object' ? prune(items, item) : canonical(items, item);
+    if (next !== item) (target = writable(target))[index] = next;
   }
+  return target;
 }
 
-function pruneObject(schema: Schema, object: Fields): void {
+function pruneObject(schema: Schema, object: Fields): Fields {
   const { properties, additionalProperties: rest } = schema;
-  if (properties === undefined && rest === undefined && schema.type === undefined) return;
+  if (properties === undefined && rest === undefined && schema.type === undefined) return object;
   const builtIn = schema.goType !== undefined;
+  let target = object;
   for (const key of Object.keys(object)) {
     const value = object[key];
     const property = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : rest;
-    if (property === undefined) {
-      if (schema.xPreserveUnknownFields !== true && !(schema.xEmbeddedResource === true && isMetaField(key))) delete object[key];
-    } else if (property === true) continue;
-    else if (value === null || value === undefined) {
-      if (builtIn && properties !== undefined) delete object[key];
-    } else if (typeof value === 'object') prune(resolveSchema(property), value);
-    else if (builtIn) {
-      const scalar = resolveSchema(property);
-      if (isCanonicalized(scalar)) object[key] = canonical(scalar, value);
+    if (property === true) continue;
+    if (property === undefined ? isUnknown(schema, key) : builtIn && properties !== undefined && (value === null || value === undefined)) delete (target = writable(target))[key];
+    else if (property !== undefined) {
+      const next = typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn ? canonical(resolveSchema(property), value) : value;
+      if (next !== value) (target = writable(target))[key] = next;
     }
   }
+  return target;
+}
+
+function isUnknown(schema: Schema, key: string): boolean {
+  return schema.xPreserveUnknownFields !== true && !(schema.xEmbeddedResource === true && isMetaField(key));
+}
+
+/** `part` itself, or a copy where it is shared and frozen. */
+export function writable<T extends object>(part: T): T {
+  if (!Object.isFrozen(part)) return part;
+  return (Array.isArray(part) ? [...part] : { ...part }) as T;
 }
 
 function isCanonicalized({ format, name, goType }: Schema): boolean {
@@ -52,6 +63,7 @@ function isCanonicalized({ format, name, goType }: Schema): boolean {
 
 /** A built-in scalar as Go writes it again: `1000m` is `1`, times are UTC in whole seconds (MicroTime: in microseconds), base64 is one line. */
 function canonical(schema: Schema, value: unknown): unknown {
+  if (!isCanonicalized(schema)) return value;
   if (schema.format === 'quantity') return formatQuantity(value as string);
   if (typeof value !== 'string') return value;
   if (schema.format === 'byte') return value.replace(/[\r\n]/g, '');
