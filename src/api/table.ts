@@ -12,6 +12,8 @@ export interface TableOptions {
   includeObject?: 'None' | 'Metadata' | 'Object';
   /** Of the list, or of the one object with its resourceVersion. */
   metadata?: ListMeta;
+  /** Of meta.k8s.io; default v1. */
+  version?: string;
   /** Whether columnDefinitions are sent; a watch sends them with its first event only. Default true. */
   headers?: boolean;
 }
@@ -20,7 +22,7 @@ export interface TableOptions {
 export function toTable<T extends KubeObject>(kind: Kind<T>, objects: readonly T[], options: TableOptions): Table {
   const columns = columnsOf(kind);
   return {
-    kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: options.metadata ?? {},
+    kind: 'Table', apiVersion: `meta.k8s.io/${options.version ?? 'v1'}`, metadata: options.metadata ?? {},
     columnDefinitions: options.headers === false ? [] : columns.map(define),
     rows: objects.map((object) => rowOf(kind, columns, object, options)),
   };
@@ -37,10 +39,19 @@ function define(column: Column<never>): TableColumnDefinition {
 }
 
 function rowOf<T extends KubeObject>(kind: Kind<T>, columns: readonly Column<T>[], object: T, options: TableOptions): TableRow {
-  const row: TableRow = { cells: columns.map((column) => column.cell(object, options.nowMs)) };
+  const row: TableRow = { cells: columns.map((column) => cellOf(column, object, options.nowMs)) };
   const conditions = kind.rowConditions?.(object) ?? [];
   if (conditions.length > 0) row.conditions = conditions;
   const include = options.includeObject ?? 'Metadata';
-  if (include !== 'None') row.object = (include === 'Object' ? object : toPartialMetadata(object)) as unknown as Json;
+  if (include !== 'None') row.object = (include === 'Object' ? object : toPartialMetadata(object, options.version)) as unknown as Json;
   return row;
+}
+
+/** A cell that cannot be read from a strange object does not spoil the whole table. */
+function cellOf<T extends KubeObject>(column: Column<T>, object: T, nowMs: number): Json {
+  try {
+    return column.cell(object, nowMs) ?? null;
+  } catch {
+    return '<unknown>';
+  }
 }

@@ -5,6 +5,7 @@ import { forbidden, invalid, invalidObject, required, type FieldError } from '..
 import { cloneJson, equalJson } from '../json.ts';
 import type { Action } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { defaultContainer } from './pod-defaults.ts';
 import { ephemeralContainerErrors, resourceErrors } from './pod-validation.ts';
 
 const POD = { group: '', kind: 'Pod' };
@@ -46,7 +47,8 @@ function markScheduled(pod: Pod, nowMs: number): void {
 
 /** Ephemeral containers may be added; those that are there stay as they are. */
 function setEphemeralContainers(pod: Pod, body: KubeObject): void {
-  const wanted = (body as Pod).spec?.ephemeralContainers ?? [];
+  const wanted = cloneJson((body as Pod).spec?.ephemeralContainers ?? []);
+  for (const container of wanted) defaultContainer(container);
   const before = pod.spec?.ephemeralContainers ?? [];
   const errors = ephemeralContainerErrors(wanted, pod);
   const byName = new Map<string, EphemeralContainer>(wanted.map((container) => [container.name, container]));
@@ -56,7 +58,7 @@ function setEphemeralContainers(pod: Pod, body: KubeObject): void {
     else if (!equalJson(old, now)) errors.push(forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(old.name)} may not be changed\n`));
   }
   if (errors.length > 0) throw invalidObject(POD, pod.metadata.name ?? '', errors);
-  if (wanted.length > 0) pod.spec!.ephemeralContainers = cloneJson(wanted);
+  if (wanted.length > 0) pod.spec!.ephemeralContainers = wanted;
 }
 
 /** cpu and memory of containers may change while the pod runs. */

@@ -31,7 +31,8 @@ function defaultPodSpec(spec: PodSpec): void {
   else if (spec.serviceAccount) spec.serviceAccountName = spec.serviceAccount;
 }
 
-function defaultContainer(container: Container | EphemeralContainer): void {
+/** One container of any list. */
+export function defaultContainer(container: Container | EphemeralContainer): void {
   container.imagePullPolicy ||= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent';
   container.terminationMessagePath ||= '/dev/termination-log';
   container.terminationMessagePolicy ||= 'File';

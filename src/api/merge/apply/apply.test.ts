@@ -87,6 +87,13 @@ test('applying the same again changes nothing, not even the time', () => {
   assert.deepEqual(again, made);
 });
 
+test('what apply gives back shares nothing frozen with the live object', () => {
+  const made = apply(undefined, config({ replicas: 3, template }));
+  const again = apply(made, config({ replicas: 3, template }), { now: T2 });
+  again.metadata.managedFields![0]!.time = T2;
+  (again.spec.template as { metadata: { labels: Record<string, string> } }).metadata.labels.x = 'y';
+});
+
 test('a conflict names the owner, the version and the field', () => {
   const made = apply(undefined, config({ replicas: 3, template }));
   const scaled = update(made, { ...made, spec: { ...made.spec, replicas: 5 } } as KubeObject, 'kubectl', { now: T2 });

@@ -110,7 +110,8 @@ function finish(state: { managers: Managers; key: string; last: Manager | undefi
     else managers.set(key, { ...self, fields, time: changed ? input.now : last?.time });
   }
   next.metadata ??= {};
-  setManagedFields(next, managers, input.live?.metadata.managedFields);
+  // What is given back is ours to change in every part: the entries of the frozen live object are copied.
+  setManagedFields(next, managers, input.live?.metadata.managedFields?.map((entry) => ({ ...entry })));
   return next;
 }
 
