@@ -74,7 +74,7 @@ export interface WatchOptions {
   /** Begin after this revision; default: after now. Throws `compacted` or `future` at once. */
   fromRevision?: number;
   signal: AbortSignal;
-  /** A paused watch that misses more events than this is dropped with `slow`; default 1,000. */
+  /** A paused watch that misses more events than this is dropped with `slow`; default 10,000: it costs nothing but the reading when it goes on. */
   maxBehind?: number;
 }
 

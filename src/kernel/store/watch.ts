@@ -65,7 +65,7 @@ export function createWatches(source: WatchSource): Watches {
       if (set.size === 0 && resource !== undefined && byResource.get(resource) === set) byResource.delete(resource);
       options.signal.removeEventListener('abort', end);
     };
-    const watching: Watching = { prefix, sink, set, state: 'catching-up', position: from, behind: 0, maxBehind: options.maxBehind ?? 1_000, end };
+    const watching: Watching = { prefix, sink, set, state: 'catching-up', position: from, behind: 0, maxBehind: options.maxBehind ?? 10_000, end };
     set.add(watching);
     size += 1;
     if (options.signal.aborted) end();
