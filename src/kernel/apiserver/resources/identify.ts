@@ -12,9 +12,9 @@ import { checkFields } from './schema-steps.ts';
  */
 export function identify(kind: Kind, value: unknown, at: { namespace?: string; name?: string }, context: WriteContext): KubeObject {
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
-  const { apiVersion, kind: itsKind, metadata, ...rest } = value as unknown as Partial<KubeObject> & Record<string, unknown>;
-  checkType(kind, apiVersion, itsKind);
+  checkType(kind, value['apiVersion'], value['kind']);
   checkFields(kind, value as unknown as KubeObject, context);
+  const { apiVersion: _apiVersion, kind: _kind, metadata, ...rest } = value as unknown as Partial<KubeObject> & Record<string, unknown>;
   if (metadata !== undefined && metadata !== null && !isJsonObject(metadata)) throw badRequest(`${kind.kind} in version ${JSON.stringify(kind.version)} cannot be handled as a ${kind.kind}: json: cannot unmarshal ${nameOfType(metadata)} into Go struct field ${kind.kind}.metadata of type v1.ObjectMeta`);
   const meta: ObjectMeta = isJsonObject(metadata) ? (metadata as ObjectMeta) : {};
   checkStrings(kind, meta);

@@ -41,7 +41,8 @@ export function validateNew(kind: Kind, object: KubeObject, context: WriteContex
 }
 
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
-  const judge = subresource === 'status' ? kind.rules.validateStatus : kind.rules.validate;
+  // Actions judge by themselves: what they change is what an update may not.
+  const judge = subresource === 'status' ? kind.rules.validateStatus : subresource === '' || subresource === 'scale' ? kind.rules.validate : undefined;
   const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...validateSchema(kind.schema(), object), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   if (subresource === '') warn(kind, object, context);

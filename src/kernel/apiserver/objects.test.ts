@@ -1,0 +1,258 @@
+/** What happens to objects over HTTP: create, read, change, delete, list, and what is refused. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { openDoor, type OpenDoor } from './testing/open-door.ts';
+
+const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
+let door: OpenDoor;
+before(async () => {
+  door = await openDoor();
+});
+after(() => door.close());
+
+const configMap = (name: string, data: Record<string, string> = { a: '1' }, metadata: object = {}): object => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, ...metadata }, data });
+
+test('create sets what the server owns and get gives it back', async () => {
+  const made = await door.call('POST', CONFIG_MAPS, { body: configMap('one'), headers: { 'user-agent': 'tool/v1 (linux)' } });
+  assert.equal(made.status, 201);
+  const { metadata } = made.json;
+  assert.match(metadata.uid, /^[0-9a-f-]{36}$/);
+  assert.match(metadata.creationTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/);
+  assert.equal(metadata.managedFields[0].manager, 'tool');
+  const read = await door.call('GET', `${CONFIG_MAPS}/one`);
+  assert.deepEqual(read.json, made.json);
+  assert.equal(read.headers['content-type'], 'application/json');
+});
+
+test('generateName makes different names', async () => {
+  const names = new Set<string>();
+  for (let count = 0; count < 20; count++) names.add((await door.call('POST', CONFIG_MAPS, { body: configMap('', {}, { name: undefined, generateName: 'gen-' }) })).json.metadata.name);
+  assert.equal(names.size, 20);
+  for (const name of names) assert.match(name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
+});
+
+const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string, string>?][] = [
+  ['malformed JSON', 'POST', CONFIG_MAPS, '{"kind":', 400, /json parse error/],
+  ['no body', 'POST', CONFIG_MAPS, '', 400, /empty/],
+  ['a list for an object', 'POST', CONFIG_MAPS, [], 400, /must be a ConfigMap object/],
+  ['a value of a wrong type', 'POST', CONFIG_MAPS, { metadata: { name: 'x' }, data: { a: 1 } }, 400, /cannot be handled as a ConfigMap: json: cannot unmarshal number/],
+  ['another kind', 'POST', CONFIG_MAPS, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'x' } }, 400, /Secret in version "v1" cannot be handled as a ConfigMap/],
+  ['another apiVersion', 'POST', CONFIG_MAPS, { apiVersion: 'v2', kind: 'ConfigMap', metadata: { name: 'x' } }, 400, /does not match the expected API version \(v1\)/],
+  ['another namespace', 'POST', CONFIG_MAPS, configMap('x', {}, { namespace: 'other' }), 400, /the namespace of the provided object does not match the namespace sent on the request/],
+  ['a missing namespace', 'POST', '/api/v1/namespaces/nowhere/configmaps', configMap('x'), 404, /namespaces "nowhere" not found/],
+  ['a bad name', 'POST', CONFIG_MAPS, configMap('No_Name'), 422, /ConfigMap "No_Name" is invalid: metadata.name: Invalid value/],
+  ['no name', 'POST', CONFIG_MAPS, { metadata: {} }, 422, /name or generateName is required/],
+  ['a strict unknown field', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, { kind: 'ConfigMap', apiVersion: 'v1', meta: {}, metadata: { name: 'x' } }, 400, /^ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "meta"$/],
+  ['a strict double field', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, '{"metadata":{"name":"x"},"data":{"a":"1","a":"2"}}', 400, /duplicate field "data.a"/],
+  ['an unknown media type', 'POST', CONFIG_MAPS, 'hello', 415, /unknown format - accepted media types include: application\/json/, { 'content-type': 'text/plain' }],
+  ['an unknown patch type', 'PATCH', `${CONFIG_MAPS}/x`, '{}', 415, /json-patch\+json/, { 'content-type': 'application/json' }],
+  ['an unknown answer type', 'GET', CONFIG_MAPS, undefined, 406, /only the following media types are accepted/, { accept: 'text/html' }],
+  ['an unknown resource', 'GET', '/api/v1/namespaces/default/toads', undefined, 404, /the server could not find the requested resource/],
+  ['an unknown group', 'GET', '/apis/toads.example/v1/toads', undefined, 404, /could not find the requested resource/],
+  ['an unknown method', 'PUT', CONFIG_MAPS, configMap('x'), 405, /does not allow this method/],
+  ['a missing object', 'GET', `${CONFIG_MAPS}/none`, undefined, 404, /^configmaps "none" not found$/],
+  ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
+  ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /field label not supported: data.a/],
+  ['a bad continue token', 'GET', `${CONFIG_MAPS}?limit=1&continue=zzz`, undefined, 400, /continue key is not valid/],
+  ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 400, /dryRun: Unsupported value: "Some"/],
+];
+
+for (const [what, method, path, body, status, message, headers] of REFUSALS) {
+  test(`refuses ${what} with ${status}`, async () => {
+    const answer = await door.call(method, path, { body, headers });
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.json.kind, 'Status');
+    assert.equal(answer.json.code, status);
+    assert.match(answer.json.message, message);
+  });
+}
+
+test('a body above the limit gets 413, and so does one that does not say its length', async () => {
+  const huge = JSON.stringify(configMap('huge', { a: 'x'.repeat(3 * 1024 * 1024) }));
+  assert.equal((await door.call('POST', CONFIG_MAPS, { body: huge })).status, 413);
+  assert.equal((await door.call('POST', CONFIG_MAPS, { body: huge, headers: { 'transfer-encoding': 'chunked' } })).status, 413);
+  const large = JSON.stringify(configMap('large', { a: 'x'.repeat(2 * 1024 * 1024) }));
+  const answer = await door.call('POST', CONFIG_MAPS, { body: large });
+  assert.ok(answer.status === 413 || answer.status === 422, answer.text.slice(0, 300));
+});
+
+test('deep nesting is refused and breaks nothing', async () => {
+  const deep = `{"metadata":{"name":"deep"},"data":${'['.repeat(200_000)}${']'.repeat(200_000)}}`;
+  assert.equal((await door.call('POST', CONFIG_MAPS, { body: deep })).status, 400);
+  assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+test('an unknown field is dropped with a warning', async () => {
+  const answer = await door.call('POST', CONFIG_MAPS, { body: { metadata: { name: 'warned' }, toads: 1 } });
+  assert.equal(answer.status, 201);
+  assert.equal(answer.headers['warning'], '299 - "unknown field \\"toads\\""');
+  assert.equal('toads' in answer.json, false);
+});
+
+test('an update is optimistic when it names a version', async () => {
+  const first = (await door.call('POST', CONFIG_MAPS, { body: configMap('opt') })).json;
+  const second = await door.call('PUT', `${CONFIG_MAPS}/opt`, { body: { ...first, data: { a: '2' } } });
+  assert.equal(second.status, 200);
+  const third = await door.call('PUT', `${CONFIG_MAPS}/opt`, { body: { ...first, data: { a: '3' } } });
+  assert.equal(third.status, 409);
+  assert.equal(third.json.message, 'Operation cannot be fulfilled on configmaps "opt": the object has been modified; please apply your changes to the latest version and try again');
+  assert.equal((await door.call('PUT', `${CONFIG_MAPS}/opt`, { body: configMap('opt', { a: '4' }) })).json.data.a, '4');
+  assert.equal((await door.call('POST', CONFIG_MAPS, { body: configMap('opt') })).json.message, 'configmaps "opt" already exists');
+});
+
+test('unconditional changes at once all arrive', async () => {
+  await door.call('POST', CONFIG_MAPS, { body: configMap('busy', {}) });
+  const patches = Array.from({ length: 40 }, (_, each) => door.call('PATCH', `${CONFIG_MAPS}/busy`, { body: { data: { [`k${each}`]: 'v' } }, headers: { 'content-type': 'application/merge-patch+json' } }));
+  for (const answer of await Promise.all(patches)) assert.equal(answer.status, 200, answer.text);
+  assert.equal(Object.keys((await door.call('GET', `${CONFIG_MAPS}/busy`)).json.data).length, 40);
+});
+
+test('a change that changes nothing writes nothing', async () => {
+  const made = (await door.call('POST', CONFIG_MAPS, { body: configMap('still') })).json;
+  const same = (await door.call('PUT', `${CONFIG_MAPS}/still`, { body: made })).json;
+  assert.equal(same.metadata.resourceVersion, made.metadata.resourceVersion);
+});
+
+test('the four patches', async () => {
+  await door.call('POST', CONFIG_MAPS, { body: configMap('patched', { a: '1', b: '2' }) });
+  const patch = (type: string, body: unknown, query = ''): ReturnType<OpenDoor['call']> => door.call('PATCH', `${CONFIG_MAPS}/patched${query}`, { body, headers: { 'content-type': type } });
+  assert.deepEqual((await patch('application/merge-patch+json', { data: { b: null } })).json.data, { a: '1' });
+  assert.deepEqual((await patch('application/json-patch+json', [{ op: 'add', path: '/data/c', value: '3' }])).json.data, { a: '1', c: '3' });
+  assert.deepEqual((await patch('application/strategic-merge-patch+json', { data: { d: '4' } })).json.data, { a: '1', c: '3', d: '4' });
+  const yaml = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: patched}\ndata: {e: "5"}\n';
+  const applied = await patch('application/apply-patch+yaml', yaml, '?fieldManager=me');
+  assert.equal(applied.status, 200, applied.text);
+  assert.equal(applied.json.data.e, '5');
+  const conflict = await patch('application/apply-patch+yaml', yaml.replace('"5"', '"6"'), '?fieldManager=you');
+  assert.equal(conflict.status, 409);
+  assert.equal(conflict.json.details.causes[0].reason, 'FieldManagerConflict');
+  assert.equal((await patch('application/apply-patch+yaml', yaml.replace('"5"', '"6"'), '?fieldManager=you&force=true')).json.data.e, '6');
+  assert.equal((await patch('application/json-patch+json', [{ op: 'test', path: '/data/a', value: '9' }])).status, 422);
+});
+
+test('apply makes what is not there', async () => {
+  const answer = await door.call('PATCH', `${CONFIG_MAPS}/fresh?fieldManager=me`, { body: configMap('fresh'), headers: { 'content-type': 'application/apply-patch+yaml' } });
+  assert.equal(answer.status, 201, answer.text);
+  assert.deepEqual(answer.json.metadata.managedFields.map((each: { operation: string }) => each.operation), ['Apply']);
+});
+
+test('a dry run leaves nothing behind', async () => {
+  assert.equal((await door.call('POST', `${CONFIG_MAPS}?dryRun=All`, { body: configMap('dry') })).status, 201);
+  assert.equal((await door.call('GET', `${CONFIG_MAPS}/dry`)).status, 404);
+  await door.call('POST', CONFIG_MAPS, { body: configMap('dry') });
+  assert.equal((await door.call('DELETE', `${CONFIG_MAPS}/dry?dryRun=All`)).status, 200);
+  assert.equal((await door.call('GET', `${CONFIG_MAPS}/dry`)).status, 200);
+});
+
+test('finalizers hold an object, and the last one lets it go', async () => {
+  await door.call('POST', CONFIG_MAPS, { body: configMap('held', {}, { finalizers: ['example.com/hold'] }) });
+  const marked = await door.call('DELETE', `${CONFIG_MAPS}/held`);
+  assert.match(marked.json.metadata.deletionTimestamp, /Z$/);
+  const more = await door.call('PATCH', `${CONFIG_MAPS}/held`, { body: { metadata: { finalizers: ['example.com/hold', 'example.com/more'] } }, headers: { 'content-type': 'application/merge-patch+json' } });
+  assert.equal(more.status, 422);
+  const freed = await door.call('PATCH', `${CONFIG_MAPS}/held`, { body: { metadata: { finalizers: null } }, headers: { 'content-type': 'application/merge-patch+json' } });
+  assert.equal(freed.status, 200);
+  assert.equal((await door.call('GET', `${CONFIG_MAPS}/held`)).status, 404);
+});
+
+test('propagation policies become finalizers for the garbage collector', async () => {
+  for (const [policy, finalizer] of [['Foreground', 'foregroundDeletion'], ['Orphan', 'orphan']] as const) {
+    await door.call('POST', CONFIG_MAPS, { body: configMap(`gc-${policy.toLowerCase()}`) });
+    const answer = await door.call('DELETE', `${CONFIG_MAPS}/gc-${policy.toLowerCase()}`, { body: { kind: 'DeleteOptions', apiVersion: 'v1', propagationPolicy: policy } });
+    assert.deepEqual(answer.json.metadata.finalizers, [finalizer]);
+  }
+});
+
+test('preconditions of a delete', async () => {
+  const { metadata } = (await door.call('POST', CONFIG_MAPS, { body: configMap('pre') })).json;
+  assert.equal((await door.call('DELETE', `${CONFIG_MAPS}/pre`, { body: { preconditions: { uid: 'other' } } })).status, 409);
+  assert.equal((await door.call('DELETE', `${CONFIG_MAPS}/pre`, { body: { preconditions: { resourceVersion: '1' } } })).status, 409);
+  const gone = await door.call('DELETE', `${CONFIG_MAPS}/pre`, { body: { preconditions: { uid: metadata.uid } } });
+  assert.deepEqual([gone.json.status, gone.json.details], ['Success', { name: 'pre', kind: 'configmaps', uid: metadata.uid }]);
+});
+
+test('a pod on a node waits for its node, one without a node goes at once', async () => {
+  const pods = '/api/v1/namespaces/default/pods';
+  const pod = (name: string, nodeName?: string): object => ({ metadata: { name }, spec: { nodeName, containers: [{ name: 'c', image: 'i' }] } });
+  assert.equal((await door.call('POST', pods, { body: pod('free') })).status, 201);
+  assert.equal((await door.call('DELETE', `${pods}/free`)).json.status, 'Success');
+  await door.call('POST', pods, { body: pod('bound') });
+  const bound = await door.call('POST', `${pods}/bound/binding`, { body: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } } });
+  assert.equal(bound.status, 201, bound.text);
+  assert.equal((await door.call('GET', `${pods}?fieldSelector=spec.nodeName%3Dn1`)).json.items.length, 1);
+  const dying = (await door.call('DELETE', `${pods}/bound`)).json;
+  assert.equal(dying.metadata.deletionGracePeriodSeconds, 30);
+  assert.equal((await door.call('DELETE', `${pods}/bound?gracePeriodSeconds=0`)).json.status, 'Success');
+  assert.equal((await door.call('GET', `${pods}/bound`)).status, 404);
+});
+
+test('status and scale have paths of their own', async () => {
+  const path = '/apis/apps/v1/namespaces/default/deployments';
+  const template = { metadata: { labels: { app: 'w' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+  const made = (await door.call('POST', path, { body: { metadata: { name: 'w' }, spec: { replicas: 2, selector: { matchLabels: { app: 'w' } }, template }, status: { replicas: 9 } } })).json;
+  assert.deepEqual([made.metadata.generation, made.status.replicas], [1, undefined]);
+  const reported = (await door.call('PUT', `${path}/w/status`, { body: { ...made, spec: { ...made.spec, replicas: 7 }, status: { replicas: 2, observedGeneration: 1 } } })).json;
+  assert.deepEqual([reported.spec.replicas, reported.status.replicas, reported.metadata.generation], [2, 2, 1]);
+  const scale = (await door.call('GET', `${path}/w/scale`)).json;
+  assert.deepEqual([scale.kind, scale.spec, scale.status], ['Scale', { replicas: 2 }, { replicas: 2, selector: 'app=w' }]);
+  const scaled = await door.call('PUT', `${path}/w/scale`, { body: { ...scale, spec: { replicas: 5 } } });
+  assert.equal(scaled.json.spec.replicas, 5);
+  const now = (await door.call('GET', `${path}/w`)).json;
+  assert.deepEqual([now.spec.replicas, now.metadata.generation, now.status.replicas], [5, 2, 2]);
+  assert.equal((await door.call('PUT', `${path}/w/scale`, { body: { ...scale, spec: { replicas: -1 } } })).status, 422);
+});
+
+test('a namespace that ends takes nothing new, and goes when it is finalized', async () => {
+  await door.call('POST', '/api/v1/namespaces', { body: { metadata: { name: 'ending' } } });
+  const ending = (await door.call('DELETE', '/api/v1/namespaces/ending')).json;
+  assert.equal(ending.status.phase, 'Terminating');
+  const refused = await door.call('POST', '/api/v1/namespaces/ending/configmaps', { body: configMap('late') });
+  assert.equal(refused.status, 403);
+  assert.match(refused.json.message, /^configmaps "late" is forbidden: unable to create new content in namespace ending because it is being terminated$/);
+  const finalized = await door.call('PUT', '/api/v1/namespaces/ending/finalize', { body: { ...ending, spec: { finalizers: [] } } });
+  assert.equal(finalized.status, 200, finalized.text);
+  assert.equal((await door.call('GET', '/api/v1/namespaces/ending')).status, 404);
+  assert.equal((await door.call('DELETE', '/api/v1/namespaces/default')).status, 403);
+});
+
+test('lists: chunks of one snapshot, selectors, the forms', async () => {
+  await door.call('POST', '/api/v1/namespaces', { body: { metadata: { name: 'lists' } } });
+  const path = '/api/v1/namespaces/lists/configmaps';
+  for (const each of ['a', 'b', 'c', 'd', 'e']) await door.call('POST', path, { body: configMap(each, {}, { labels: { odd: String(['a', 'c', 'e'].includes(each)) } }) });
+  const first = (await door.call('GET', `${path}?limit=2`)).json;
+  assert.equal(first.metadata.remainingItemCount, 3);
+  await door.call('DELETE', `${path}/c`);
+  const second = (await door.call('GET', `${path}?limit=2&continue=${first.metadata.continue}`)).json;
+  assert.deepEqual(second.items.map((each: { metadata: { name: string } }) => each.metadata.name), ['c', 'd']);
+  assert.equal(second.metadata.resourceVersion, first.metadata.resourceVersion);
+  const odd = (await door.call('GET', `${path}?labelSelector=odd%3Dtrue&limit=1`)).json;
+  assert.deepEqual([odd.items.length, typeof odd.metadata.continue, odd.metadata.remainingItemCount], [1, 'string', undefined]);
+  assert.equal((await door.call('GET', `${path}?fieldSelector=metadata.name%3Db`)).json.items[0].metadata.name, 'b');
+  const table = (await door.call('GET', path, { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } })).json;
+  assert.deepEqual([table.kind, table.columnDefinitions[0].name, table.rows[0].cells[0], table.rows[0].object.kind], ['Table', 'Name', 'a', 'PartialObjectMetadata']);
+  const partial = (await door.call('GET', path, { headers: { accept: 'application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io' } })).json;
+  assert.deepEqual([partial.kind, Object.keys(partial.items[0]).sort().join()], ['PartialObjectMetadataList', 'apiVersion,kind,metadata']);
+  const yaml = await door.call('GET', `${path}/a`, { headers: { accept: 'application/yaml' } });
+  assert.match(yaml.text, /^kind: ConfigMap$/m);
+  const protobuf = await door.call('GET', `${path}/a`, { headers: { accept: 'application/vnd.kubernetes.protobuf,application/json' } });
+  assert.equal(protobuf.bytes.subarray(0, 4).toString('latin1'), 'k8s\0');
+  const posted = await door.call('POST', path, { body: Buffer.from(protobuf.bytes), headers: { 'content-type': 'application/vnd.kubernetes.protobuf' } });
+  assert.match(posted.json.message, /resourceVersion should not be set on objects to be created/);
+  assert.equal((await door.call('DELETE', `${path}?labelSelector=odd%3Dtrue`)).status, 200);
+  assert.equal((await door.call('GET', path)).json.items.length, 2);
+});
+
+test('a big answer is compressed for who asks', async () => {
+  await door.call('POST', CONFIG_MAPS, { body: configMap('big', { a: 'x'.repeat(200_000) }) });
+  assert.equal((await door.call('GET', `${CONFIG_MAPS}/big`)).headers['content-encoding'], undefined);
+  const packed = await door.call('GET', `${CONFIG_MAPS}/big`, { headers: { 'accept-encoding': 'gzip' } });
+  assert.equal(packed.headers['content-encoding'], 'gzip');
+  assert.ok(packed.bytes.length < 10_000);
+});
+
+test('both event groups show the same event', async () => {
+  const made = await door.call('POST', '/api/v1/namespaces/default/events', { body: { metadata: { name: 'e1' }, involvedObject: { kind: 'Pod', namespace: 'default', name: 'p' }, reason: 'Why', message: 'because', type: 'Normal' } });
+  assert.equal(made.status, 201, made.text);
+  const other = (await door.call('GET', '/apis/events.k8s.io/v1/namespaces/default/events/e1')).json;
+  assert.deepEqual([other.apiVersion, other.note, other.regarding.name], ['events.k8s.io/v1', 'because', 'p']);
+});
