@@ -1,0 +1,49 @@
+/** The part of the OCI runtime configuration that the node writes (runtime-spec 1.0, config.json). */
+export interface OciMount { destination: string; type?: string; source?: string; options?: string[] }
+export interface OciUser { uid: number; gid: number; additionalGids?: number[] }
+export interface OciCapabilities { bounding: string[]; effective: string[]; permitted: string[]; inheritable?: string[]; ambient?: string[] }
+
+export interface OciProcess {
+  terminal?: boolean;
+  user: OciUser;
+  args: string[];
+  env: string[];
+  cwd: string;
+  capabilities: OciCapabilities;
+  noNewPrivileges?: boolean;
+  oomScoreAdj?: number;
+  rlimits?: { type: string; soft: number; hard: number }[];
+}
+
+export interface OciResources {
+  devices?: { allow: boolean; access?: string; type?: string; major?: number; minor?: number }[];
+  memory?: { limit?: number };
+  cpu?: { shares?: number; quota?: number; period?: number };
+  pids?: { limit: number };
+}
+
+export interface OciSeccomp {
+  defaultAction: string;
+  defaultErrnoRet?: number;
+  architectures?: string[];
+  syscalls: { names: string[]; action: string; errnoRet?: number; args?: { index: number; value: number; valueTwo?: number; op: string }[] }[];
+}
+
+export interface OciConfig {
+  ociVersion: string;
+  process: OciProcess;
+  root: { path: string; readonly: boolean };
+  hostname?: string;
+  mounts: OciMount[];
+  annotations?: Record<string, string>;
+  linux: {
+    namespaces: { type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'cgroup'; path?: string }[];
+    cgroupsPath: string;
+    resources: OciResources;
+    seccomp?: OciSeccomp;
+    maskedPaths?: string[];
+    readonlyPaths?: string[];
+    sysctl?: Record<string, string>;
+    devices?: { type: string; path: string; major: number; minor: number; fileMode?: number; uid?: number; gid?: number }[];
+  };
+}

@@ -1,0 +1,81 @@
+/** Where pods lie in the cgroup tree, what is set on the pod's own group, and what can be read after the end: v1 (also hybrid) and v2. */
+import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { QosClass } from '../status/qos.ts';
+import { CPU_PERIOD_US, cpuWeight, type CgroupLimits } from './resources.ts';
+
+export const CGROUP_ROOT = '/sys/fs/cgroup';
+
+/** `/llmos/burstable/pod<uid>`; guaranteed pods lie at the top. */
+export function podCgroup(instance: string, qos: QosClass, uid: string): string {
+  return qos === 'Guaranteed' ? `/${instance}/pod${uid}` : `/${instance}/${qos.toLowerCase()}/pod${uid}`;
+}
+
+/** File name and text for each limit of a pod's group. */
+export function podCgroupFiles(version: 'v1' | 'v2', limits: CgroupLimits): readonly { controller: 'cpu' | 'memory'; file: string; text: string }[] {
+  const files: { controller: 'cpu' | 'memory'; file: string; text: string }[] = [];
+  const add = (controller: 'cpu' | 'memory', file: string, text: string | number): void => void files.push({ controller, file, text: String(text) });
+  if (version === 'v1') {
+    add('cpu', 'cpu.shares', limits.cpuShares);
+    if (limits.cpuQuotaUs !== undefined) add('cpu', 'cpu.cfs_quota_us', limits.cpuQuotaUs);
+    if (limits.memoryBytes !== undefined) add('memory', 'memory.limit_in_bytes', limits.memoryBytes);
+  } else {
+    add('cpu', 'cpu.weight', cpuWeight(limits.cpuShares));
+    if (limits.cpuQuotaUs !== undefined) add('cpu', 'cpu.max', `${limits.cpuQuotaUs} ${CPU_PERIOD_US}`);
+    if (limits.memoryBytes !== undefined) add('memory', 'memory.max', limits.memoryBytes);
+  }
+  return files;
+}
+
+/** Makes the pod's group and sets its limits; the runtime makes those of the containers below it. */
+export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; limits: CgroupLimits; root?: string }): void {
+  const root = options.root ?? CGROUP_ROOT;
+  if (options.version === 'v2') enableControllers(root, options.path);
+  for (const { controller, file, text } of podCgroupFiles(options.version, options.limits)) {
+    const folder = options.version === 'v1' ? join(root, controller, options.path) : join(root, options.path);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, file), text);
+  }
+}
+
+/** Removes an empty group, and its empty groups below, of all controllers. Gives whether it is gone everywhere. */
+export function removeCgroup(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
+  const root = options.root ?? CGROUP_ROOT;
+  const folders = options.version === 'v2' ? [join(root, options.path)] : readdirSync(root).map((controller) => join(root, controller, options.path));
+  return folders.map(removeTree).every((gone) => gone);
+}
+
+/** Whether the kernel killed a process of this container's group for want of memory. */
+export function wasOomKilled(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
+  const root = options.root ?? CGROUP_ROOT;
+  const file = options.version === 'v1' ? join(root, 'memory', options.path, 'memory.oom_control') : join(root, options.path, 'memory.events');
+  return oomKills(readOr(file)) > 0;
+}
+
+/** The `oom_kill N` line of memory.oom_control (v1) and memory.events (v2). */
+export function oomKills(text: string): number {
+  return Number(/^oom_kill (\d+)$/m.exec(text)?.[1] ?? 0);
+}
+
+function enableControllers(root: string, path: string): void {
+  let folder = root;
+  for (const part of ['', ...path.split('/').filter((each) => each !== '')]) {
+    folder = join(folder, part);
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'cgroup.subtree_control'), '+cpu +memory +pids');
+  }
+}
+
+function removeTree(folder: string): boolean {
+  try {
+    for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(folder, entry.name));
+    rmdirSync(folder);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR';
+  }
+}
+
+function readOr(file: string): string {
+  try { return readFileSync(file, 'utf8'); } catch { return ''; }
+}

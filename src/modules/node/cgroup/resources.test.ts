@@ -1,0 +1,20 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { cpuWeight, limitsOf, ociResources, podLimits } from './resources.ts';
+
+test('requests and limits of a container', () => {
+  assert.deepEqual(limitsOf(undefined), { cpuShares: 2, cpuQuotaUs: undefined, memoryBytes: undefined });
+  assert.deepEqual(limitsOf({ requests: { cpu: '500m' }, limits: { cpu: '1', memory: '64Mi' } }), { cpuShares: 512, cpuQuotaUs: 100_000, memoryBytes: 67_108_864 });
+  assert.deepEqual(limitsOf({ limits: { cpu: '5m' } }), { cpuShares: 5, cpuQuotaUs: 1_000, memoryBytes: undefined });
+});
+test('weights of cgroup v2', () => assert.deepEqual([2, 1024, 262144].map(cpuWeight), [1, 39, 10_000]));
+test('a pod is limited when all its containers are', () => {
+  const limited = { name: 'a', resources: { limits: { memory: '10Mi', cpu: '100m' } } };
+  assert.equal(podLimits({ containers: [limited, limited] }).memoryBytes, 20 * 2 ** 20);
+  assert.equal(podLimits({ containers: [limited, { name: 'b' }] }).memoryBytes, undefined);
+  assert.equal(podLimits({ containers: [limited], initContainers: [{ name: 'i', resources: { limits: { memory: '50Mi' } } }] }).memoryBytes, 50 * 2 ** 20);
+});
+test('devices are refused unless privileged', () => {
+  assert.deepEqual(ociResources({ name: 'a' }, { privileged: false }).devices, [{ allow: false, access: 'rwm' }]);
+  assert.equal(ociResources({ name: 'a' }, { privileged: true, pidsLimit: 9 }).pids?.limit, 9);
+});

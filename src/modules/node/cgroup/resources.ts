@@ -1,0 +1,60 @@
+/** Requests and limits as the kernel takes them, in the form of OCI (cgroup v1 words; runtimes translate them for v2). */
+import { quantityMillis, quantityValue } from '../../../api/quantity.ts';
+import type { Container, PodSpec, ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import type { OciResources } from '../bundle/oci.ts';
+
+export const CPU_PERIOD_US = 100_000;
+const LEAST_QUOTA_US = 1_000;
+
+export interface CgroupLimits { cpuShares: number; cpuQuotaUs?: number; memoryBytes?: number }
+
+export function limitsOf(resources: ResourceRequirements | undefined): CgroupLimits {
+  const cpuLimit = millis(resources?.limits?.['cpu']);
+  const cpuRequest = millis(resources?.requests?.['cpu']) ?? cpuLimit;
+  const memory = resources?.limits?.['memory'];
+  return { cpuShares: cpuShares(cpuRequest ?? 0), cpuQuotaUs: cpuQuotaUs(cpuLimit), memoryBytes: memory === undefined || quantityValue(memory) === 0 ? undefined : quantityValue(memory) };
+}
+
+/** 1,024 a core, at least 2, at most what the kernel takes. */
+export function cpuShares(milli: number): number {
+  return Math.min(262_144, Math.max(2, Math.floor((milli * 1_024) / 1_000)));
+}
+
+export function cpuQuotaUs(milli: number | undefined): number | undefined {
+  return milli === undefined || milli === 0 ? undefined : Math.max(LEAST_QUOTA_US, Math.floor((milli * CPU_PERIOD_US) / 1_000));
+}
+
+/** cgroup v2: shares 2..262144 become weight 1..10000 (the runtimes' formula). */
+export function cpuWeight(shares: number): number {
+  return Math.floor(1 + ((shares - 2) * 9_999) / 262_142);
+}
+
+/** `pidsLimit` counts every thread of the container. */
+export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number }): OciResources {
+  const limits = limitsOf(container.resources);
+  const resources: OciResources = { cpu: { shares: limits.cpuShares }, devices: options.privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }] };
+  if (limits.cpuQuotaUs !== undefined) resources.cpu = { ...resources.cpu, quota: limits.cpuQuotaUs, period: CPU_PERIOD_US };
+  if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };
+  if (options.pidsLimit !== undefined) resources.pids = { limit: options.pidsLimit };
+  return resources;
+}
+
+/** What the pod as a whole may take: the sum of its containers, or its greatest init container; no limit unless every container has one. */
+export function podLimits(spec: PodSpec): CgroupLimits {
+  const app = spec.containers;
+  const sidecars = (spec.initContainers ?? []).filter((each) => each.restartPolicy === 'Always');
+  const init = (spec.initContainers ?? []).filter((each) => each.restartPolicy !== 'Always');
+  const running = [...app, ...sidecars];
+  const most = (read: (container: Container) => number | undefined): number | undefined => {
+    const each = running.map(read);
+    if (each.some((value) => value === undefined)) return undefined;
+    return Math.max(each.reduce<number>((sum, value) => sum + (value ?? 0), 0), ...init.map((container) => read(container) ?? 0));
+  };
+  const cpuLimit = most((container) => millis(container.resources?.limits?.['cpu']));
+  const cpuRequest = most((container) => millis(container.resources?.requests?.['cpu']) ?? millis(container.resources?.limits?.['cpu']) ?? 0) ?? 0;
+  return { cpuShares: cpuShares(cpuRequest), cpuQuotaUs: cpuQuotaUs(cpuLimit), memoryBytes: most((container) => limitsOf(container.resources).memoryBytes) };
+}
+
+function millis(quantity: string | number | undefined): number | undefined {
+  return quantity === undefined ? undefined : quantityMillis(quantity);
+}

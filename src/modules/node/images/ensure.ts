@@ -1,0 +1,66 @@
+/** Is the image there, may it be pulled, and if not, why: the pull policies (core/v1 PullPolicy) and the reasons that kubelet writes. */
+import { exponentialBackoff, type Backoff } from '../../../base/backoff.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { candidateNames, imageNameText, parseImageName } from './name.ts';
+import type { Puller } from './pull.ts';
+import type { ImageStorage, StoredImage } from './storage.ts';
+
+export type ImageFailure = 'InvalidImageName' | 'ErrImageNeverPull' | 'ErrImagePull' | 'ImagePullBackOff';
+
+export type ImageAnswer =
+  | { state: 'present'; image: StoredImage; pulledMs?: number }
+  /** Ask again when `done` settles; it never rejects. */
+  | { state: 'pulling'; done: Promise<void> }
+  /** `retryAtMs` is absent when only a change of the pod helps. */
+  | { state: 'failed'; reason: ImageFailure; message: string; retryAtMs?: number };
+
+export interface Images {
+  /** `key` names who asks (pod and container): a policy of Always pulls once a `key` until {@link Images.forget}. */
+  ensure(key: string, image: string, policy: string | undefined): ImageAnswer;
+  forget(key: string): void;
+}
+
+interface Attempt { image: string; pulling: boolean; pulledMs?: number; error?: string; retryAtMs: number }
+
+export function images(options: { storage: ImageStorage; puller: Puller; clock: Clock; signal: AbortSignal; backoff?: Backoff }): Images {
+  const { storage, clock } = options;
+  const backoff = options.backoff ?? exponentialBackoff({ baseMs: 10_000, maxMs: 300_000 });
+  const attempts = new Map<string, Attempt>();
+  const waiting = new Map<string, Promise<void>>();
+
+  function start(key: string, image: string, full: string): Promise<void> {
+    const attempt: Attempt = { image, pulling: true, retryAtMs: 0 };
+    attempts.set(key, attempt);
+    const beginMs = clock.nowMs();
+    const done = options.puller.pull(full, { signal: options.signal }).then(
+      () => { attempt.pulledMs = clock.nowMs() - beginMs; backoff.forget(key); },
+      (error: Error) => { attempt.error = error.message; attempt.retryAtMs = clock.nowMs() + backoff.next(key); },
+    ).finally(() => { attempt.pulling = false; waiting.delete(key); });
+    waiting.set(key, done);
+    return done;
+  }
+
+  function ensure(key: string, image: string, policy: string | undefined): ImageAnswer {
+    const name = parseImageName(image);
+    if (name === undefined) return { state: 'failed', reason: 'InvalidImageName', message: `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format` };
+    const full = imageNameText(name);
+    const present = candidateNames(name).map((each) => storage.find(each)).find((each) => each !== undefined);
+    const attempt = attempts.get(key)?.image === image ? attempts.get(key) : undefined;
+    const builtHere = present?.names.some((each) => each.startsWith('localhost/')) ?? false;
+    if (present !== undefined && (policy !== 'Always' || builtHere || attempt?.pulledMs !== undefined)) return { state: 'present', image: present, pulledMs: attempt?.pulledMs };
+    if (policy === 'Never') return { state: 'failed', reason: 'ErrImageNeverPull', message: `Container image "${image}" is not present with pull policy of Never` };
+    if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve() };
+    if (attempt?.error !== undefined && clock.nowMs() < attempt.retryAtMs) return failure(attempt, image);
+    return { state: 'pulling', done: start(key, image, full) };
+  }
+
+  return { ensure, forget: (key) => { attempts.delete(key); backoff.forget(key); } };
+}
+
+/** The first answer after a failed pull says why; later ones that it waits (kubelet's ErrImagePull and ImagePullBackOff). */
+function failure(attempt: Attempt & { told?: boolean }, image: string): ImageAnswer {
+  const first = attempt.told !== true;
+  attempt.told = true;
+  if (first) return { state: 'failed', reason: 'ErrImagePull', message: attempt.error ?? '', retryAtMs: attempt.retryAtMs };
+  return { state: 'failed', reason: 'ImagePullBackOff', message: `Back-off pulling image "${image}": ErrImagePull: ${attempt.error}`, retryAtMs: attempt.retryAtMs };
+}

@@ -1,0 +1,38 @@
+/** Pulls an image into the store with skopeo. One pull a name at a time; a second caller waits for the first. */
+import { mkdirSync } from 'node:fs';
+import { runAny } from '../../../base/sys/run.ts';
+import type { ImageStorage } from './storage.ts';
+
+export interface Puller {
+  /** Rejects with a short message that says why. `authFile` is a docker config.json with credentials. */
+  pull(name: string, options?: { signal?: AbortSignal; authFile?: string }): Promise<void>;
+}
+
+/** `timeoutMs` bounds a whole pull; default 30 minutes. A registry that does not answer is given up by skopeo itself. */
+export function skopeoPuller(options: { skopeo: string; storage: ImageStorage; timeoutMs?: number }): Puller {
+  const running = new Map<string, Promise<void>>();
+  async function pull(name: string, call: { signal?: AbortSignal; authFile?: string }): Promise<void> {
+    const { root, runRoot } = options.storage;
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    const auth = call.authFile === undefined ? [] : ['--src-authfile', call.authFile];
+    const result = await runAny(options.skopeo, ['copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
+      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal });
+    if (result.code !== 0) throw new Error(explain(name, result.stderr, result.code));
+  }
+  return {
+    pull(name, call = {}) {
+      const already = running.get(name);
+      if (already !== undefined) return already;
+      const pulling = pull(name, call).finally(() => running.delete(name));
+      running.set(name, pulling);
+      return pulling;
+    },
+  };
+}
+
+/** The last words of skopeo without its log dress. */
+function explain(name: string, stderr: string, code: number): string {
+  const line = stderr.trim().split('\n').filter((each) => each !== '').at(-1) ?? `skopeo ended with code ${code}`;
+  const message = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replaceAll('\\"', '"') ?? line;
+  return `failed to pull image "${name}": ${message.slice(0, 1_000)}`;
+}

@@ -1,0 +1,42 @@
+/** Where the node keeps what. State outlives a reboot; run-time files do not, nor do the containers they describe. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface NodePaths {
+  /** containers/storage: shared with `llmos build`. */
+  images: { root: string; runRoot: string };
+  /** Bundles: `<id>/` with config.json, record.json and the monitor's sockets. */
+  bundles: string;
+  /** Exit codes written by the monitor. */
+  exits: string;
+  runtimeRoot: string;
+  sandboxes: string;
+  /** `<uid>/`: what pods have in memory only (shared /dev/shm, secrets). */
+  podsRun: string;
+  /** `<uid>/`: volumes and /etc files of pods. */
+  pods: string;
+  /** `<id>/{upper,work}`. */
+  containers: string;
+  /** As kubelet lays them out: `<namespace>_<name>_<uid>/<container>/<attempt>.log`. */
+  logs: string;
+}
+
+/** `imagesRoot` and `imagesRunRoot` default to `<state>/images` and `<run>/images` of the instance, beside the folders of this module. */
+export function nodePaths(options: { stateFolder: string; runFolder: string; imagesRoot?: string; imagesRunRoot?: string }): NodePaths {
+  const { stateFolder, runFolder } = options;
+  return {
+    images: { root: options.imagesRoot ?? join(stateFolder, '..', 'images'), runRoot: options.imagesRunRoot ?? join(runFolder, '..', 'images') },
+    bundles: join(runFolder, 'bundles'),
+    exits: join(runFolder, 'exits'),
+    runtimeRoot: join(runFolder, 'runtime'),
+    sandboxes: join(runFolder, 'sandboxes'),
+    podsRun: join(runFolder, 'pods'),
+    pods: join(stateFolder, 'pods'),
+    containers: join(stateFolder, 'containers'),
+    logs: join(stateFolder, 'logs'),
+  };
+}
+
+export function makePaths(paths: NodePaths): void {
+  for (const folder of [paths.bundles, paths.exits, paths.runtimeRoot, paths.sandboxes, paths.podsRun, paths.pods, paths.containers, paths.logs]) mkdirSync(folder, { recursive: true, mode: 0o711 });
+}

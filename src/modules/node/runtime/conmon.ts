@@ -1,0 +1,145 @@
+/**
+ * conmon and an OCI runtime with crun's command line. conmon holds the log and the exit code, outlives llmos, and costs about 1 MiB.
+ * A start is one process of ours: a shell that mounts the root and becomes conmon.
+ */
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { run, runAny, start } from '../../../base/sys/run.ts';
+import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
+
+export interface ConmonOptions {
+  conmon: string;
+  runtime: string;
+  /** State folder of the runtime. */
+  runtimeRoot: string;
+  /** conmon writes the exit code of container `id` into the file `id` here. */
+  exitFolder: string;
+  createTimeoutMs?: number;
+}
+
+/** `$1` options, `$2` root, the rest is conmon's command line. fd 3 carries conmon's answer and must not be kept by mount. */
+const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
+
+export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
+  const common = [`--root=${options.runtimeRoot}`, '--cgroup-manager=cgroupfs'];
+
+  function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
+    const args = [options.conmon, '--api-version', '1', '-b', place.bundle, '-c', place.id, '-u', place.id, '-n', place.id, '-r', options.runtime,
+      ...common.flatMap((each) => ['--runtime-arg', each]), '-l', `k8s-file:${place.logPath}`, '--exit-dir', options.exitFolder,
+      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', '--no-new-keyring'];
+    if (io.terminal) args.push('-t');
+    if (io.stdin) args.push('-i');
+    if (io.stdin && !io.stdinOnce) args.push('--leave-stdin-open');
+    return args;
+  }
+
+  return {
+    create(place, io) {
+      return launch(monitorArgs(place, io), io.root, options.createTimeoutMs ?? 120_000);
+    },
+
+    async start(place, pid) {
+      if (!(await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) await run(options.runtime, [...common, 'start', place.id]);
+    },
+
+    kill(_place, pid, name) {
+      try {
+        process.kill(pid, signalOf(name));
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+      }
+    },
+
+    async delete(place, { root }) {
+      if (existsSync(join(options.runtimeRoot, place.id))) await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
+      if (root !== undefined) await runAny('umount', ['-l', root], { timeoutMs: 30_000 });
+      rmSync(join(options.exitFolder, place.id), { force: true });
+    },
+
+    execCommand(place, { processFile, consoleSocket, pidFile }) {
+      const extra = [...(consoleSocket === undefined ? [] : ['--tty', `--console-socket=${consoleSocket}`]), ...(pidFile === undefined ? [] : [`--pid-file=${pidFile}`])];
+      return { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] };
+    },
+  };
+}
+
+/** conmon's answer on the pipe of _OCI_SYNCPIPE: `{"pid": 12}`, or -1 with the runtime's message. */
+function launch(args: string[], root: RootMount, timeoutMs: number): Promise<number> {
+  const mountOptions = `lowerdir=${root.lower.join(':')},upperdir=${root.upper},workdir=${root.work}`;
+  const child = start('/bin/sh', ['-c', MOUNT_AND_MONITOR, 'sh', mountOptions, root.path, ...args], {
+    cwd: root.folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], LC_ALL: 'C', _OCI_SYNCPIPE: '3' },
+  });
+  return new Promise((resolve, reject) => {
+    let answer = '';
+    let errors = '';
+    const sync = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
+    const timer = setTimeout(() => finish(new RuntimeError(`the container was not made within ${timeoutMs / 1_000} s`)), timeoutMs);
+    let ended = false;
+    function finish(result: number | Error): void {
+      if (ended) return;
+      ended = true;
+      clearTimeout(timer);
+      sync.destroy();
+      child.stderr?.destroy();
+      child.unref();
+      if (typeof result === 'number') resolve(result);
+      else reject(result);
+    }
+    child.stderr?.on('data', (chunk: Buffer) => void (errors = (errors + chunk).slice(-4_000)));
+    sync.on('data', (chunk: Buffer) => {
+      answer = (answer + chunk).slice(0, 65_536);
+      const line = answer.indexOf('\n');
+      if (line >= 0) finish(readAnswer(answer.slice(0, line)));
+    });
+    sync.on('end', () => setImmediate(() => finish(new RuntimeError(errors.trim() || 'the container monitor ended without an answer'))));
+    child.once('error', (error) => finish(new RuntimeError(`cannot start the container monitor: ${error.message}`)));
+  });
+}
+
+function readAnswer(line: string): number | Error {
+  try {
+    const answer = JSON.parse(line) as { pid?: number; data?: number; message?: string };
+    const pid = answer.pid ?? answer.data ?? -1;
+    return pid > 0 ? pid : new RuntimeError((answer.message ?? '').trim() || 'the runtime gave no reason');
+  } catch {
+    return new RuntimeError(`the container monitor answered '${line.slice(0, 200)}'`);
+  }
+}
+
+/**
+ * A created container waits for a byte on crun's exec.fifo; to write it here saves the process that `crun start` is.
+ * Gives false when this is no such container, so that the runtime must be asked.
+ */
+async function openGate(fifo: string, pid: number): Promise<boolean> {
+  for (let tries = 0; tries < 500; tries++) {
+    try {
+      const fd = openSync(fifo, constants.O_WRONLY | constants.O_NONBLOCK);
+      try { writeSync(fd, '0'); } finally { closeSync(fd); }
+      rmSync(fifo, { force: true });
+      return true;
+    } catch (error) {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ENOENT') return false;
+      if (code !== 'ENXIO' && code !== 'EAGAIN') throw error; // ENXIO: nobody reads yet
+      if (!isRunning(pid)) throw new RuntimeError('the container ended before it was started');
+      await delay(tries < 20 ? 1 : 10);
+    }
+  }
+  return false;
+}
+
+/** Whether a process is there and no zombie. */
+export function isRunning(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  } catch {
+    return false;
+  }
+}
+
+function signalOf(name: string): NodeJS.Signals | number {
+  if (/^\d+$/.test(name)) return Number(name);
+  return (name.startsWith('SIG') ? name : `SIG${name}`) as NodeJS.Signals;
+}

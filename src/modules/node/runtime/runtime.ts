@@ -1,0 +1,43 @@
+/** What the node asks of an OCI runtime under its monitor. One body today: conmon with crun (or any runtime of the same command line). */
+
+export interface ContainerPlace {
+  /** 32 hex digits. */
+  id: string;
+  /** Folder with config.json; the monitor keeps its sockets here, and the record lies here. */
+  bundle: string;
+  /** CRI log file. */
+  logPath: string;
+}
+
+export interface RootMount {
+  /** Where to mount. */
+  path: string;
+  /** Folder that `lower` is relative to. */
+  folder: string;
+  /** Topmost first. */
+  lower: readonly string[];
+  upper: string;
+  work: string;
+}
+
+export interface ContainerRuntime {
+  /** Mounts the root and makes the container; its process waits. Gives the pid. Rejects with {@link RuntimeError} in the runtime's words. */
+  create(place: ContainerPlace, options: { root: RootMount; terminal: boolean; stdin: boolean; stdinOnce: boolean }): Promise<number>;
+  start(place: ContainerPlace, pid: number): Promise<void>;
+  /** Signals the first process; nothing happens when it is gone. `name` is TERM, SIGTERM or a number. */
+  kill(place: ContainerPlace, pid: number, name: string): void;
+  /** Forgets the container (killing what is left), takes its root away. Never rejects for what is already gone. */
+  delete(place: ContainerPlace, options: { root?: string }): Promise<void>;
+  /** Arguments of a command that executes `process` (an OCI process as JSON file) in the container. */
+  execCommand(place: ContainerPlace, options: { processFile: string; consoleSocket?: string; pidFile?: string }): { file: string; args: string[] };
+}
+
+export class RuntimeError extends Error {
+  override name = 'RuntimeError';
+}
+
+/** Exit codes that kubelet writes for a container that could not start: 127 no such command, 126 not executable, 128 else. */
+export function startFailureCode(message: string): number {
+  if (/not found|no such file or directory/i.test(message)) return 127;
+  return /permission denied/i.test(message) ? 126 : 128;
+}

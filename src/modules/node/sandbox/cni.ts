@@ -1,0 +1,79 @@
+/** Runs the CNI plugins of the first network configuration list in a folder (CNI spec 1.0, sections 3 and 4). */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { runAny } from '../../../base/sys/run.ts';
+
+export interface CniAnswer { ips: readonly string[] }
+
+export interface Cni {
+  /** Whether the configuration has appeared. */
+  ready(): boolean;
+  /** Attaches the network namespace to the pod network; addresses without prefix. */
+  add(id: string, netns: string): Promise<CniAnswer>;
+  /** Gives the addresses back; safe to call twice, and with an empty `netns` when the namespace is gone. */
+  remove(id: string, netns: string): Promise<void>;
+}
+
+interface ConfList { name: string; cniVersion: string; plugins: { type: string; [key: string]: unknown }[] }
+interface CniResult { ips?: { address: string }[]; [key: string]: unknown }
+
+const INTERFACE = 'eth0';
+const TIMEOUT_MS = 60_000;
+
+export function cni(options: { confFolder: string; binFolders: readonly string[] }): Cni {
+  let loaded: { stamp: string; list: ConfList } | undefined;
+
+  function load(): ConfList | undefined {
+    let names: string[];
+    try { names = readdirSync(options.confFolder); } catch { return undefined; }
+    const name = names.filter((each) => each.endsWith('.conflist')).sort()[0];
+    if (name === undefined) return undefined;
+    const file = join(options.confFolder, name);
+    const stat = statSync(file);
+    const stamp = `${file} ${stat.mtimeMs}`;
+    if (loaded?.stamp !== stamp) {
+      try { loaded = { stamp, list: JSON.parse(readFileSync(file, 'utf8')) as ConfList }; } catch { return undefined; } // being written
+    }
+    return loaded?.list;
+  }
+
+  async function call(command: 'ADD' | 'DEL', id: string, netns: string, list: ConfList, plugin: ConfList['plugins'][number], prevResult?: CniResult): Promise<string> {
+    const file = pluginFile(plugin.type);
+    const input = JSON.stringify({ ...plugin, name: list.name, cniVersion: list.cniVersion, ...(prevResult === undefined ? {} : { prevResult }) });
+    // One thread of Go is enough for a plugin and leaves the cores to containers.
+    const env = { PATH: process.env['PATH'], GOMAXPROCS: '1', CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: netns, CNI_IFNAME: INTERFACE, CNI_PATH: options.binFolders.join(':') };
+    const result = await runAny(file, [], { input, env, timeoutMs: TIMEOUT_MS });
+    if (result.code !== 0) throw new Error(`CNI plugin ${plugin.type} ${command} failed: ${reason(result.stdout) ?? (result.stderr.trim() || `code ${result.code}`)}`);
+    return result.stdout;
+  }
+
+  function pluginFile(type: string): string {
+    const file = options.binFolders.map((folder) => join(folder, type)).find((each) => statSync(each, { throwIfNoEntry: false }) !== undefined);
+    if (file === undefined) throw new Error(`CNI plugin '${type}' is in none of ${options.binFolders.join(', ')}; install containernetworking-plugins`);
+    return file;
+  }
+
+  return {
+    ready: () => load() !== undefined,
+    async add(id, netns) {
+      const list = load();
+      if (list === undefined) throw new Error(`no CNI configuration in ${options.confFolder} yet`);
+      let result: CniResult = {};
+      for (const [index, plugin] of list.plugins.entries()) result = JSON.parse(await call('ADD', id, netns, list, plugin, index === 0 ? undefined : result)) as CniResult;
+      return { ips: (result.ips ?? []).map((each) => each.address.split('/')[0]!) };
+    },
+    async remove(id, netns) {
+      const list = load();
+      for (const plugin of list?.plugins.toReversed() ?? []) await call('DEL', id, netns, list!, plugin);
+    },
+  };
+}
+
+function reason(stdout: string): string | undefined {
+  try {
+    const answer = JSON.parse(stdout) as { msg?: string; details?: string };
+    return answer.msg === undefined ? undefined : `${answer.msg}${answer.details ? `; ${answer.details}` : ''}`;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,121 @@
+/** Ready sandboxes, made ahead of the pods, so that no start waits for the network. Refilled one at a time, after the starts. */
+import { randomBytes } from 'node:crypto';
+import { exponentialBackoff } from '../../../base/backoff.ts';
+import type { Clock } from '../../../base/clock.ts';
+import type { Log } from '../../../base/log.ts';
+import type { Cni } from './cni.ts';
+import { isAlive, keepSandbox, listSandboxes, makeSandbox, removeSandbox, type Sandbox } from './sandbox.ts';
+
+export interface SandboxPool {
+  /** At once when one is ready, else one is made. */
+  take(podUid: string): Promise<Sandbox>;
+  /** The sandbox that an earlier llmos gave this pod. */
+  owned(podUid: string): Sandbox | undefined;
+  release(podUid: string): Promise<void>;
+  readyCount(): number;
+  /** Adopts what is there, then keeps the pool full. Settles after the signal aborted and nothing is being made. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Gives everything back: ready ones and those of pods. */
+  drain(): Promise<void>;
+}
+
+export interface PoolOptions {
+  root: string;
+  cni: Cni;
+  clock: Clock;
+  log: Log;
+  /** Ready ones to keep. */
+  size: number;
+  /** The pool is filled to this at once and to `size` when `quietMs` passed without a take. */
+  first?: number;
+  quietMs?: number;
+}
+
+export function sandboxPool(options: PoolOptions): SandboxPool {
+  const { cni, clock, log } = options;
+  const ready: Sandbox[] = [];
+  const taken = new Map<string, Sandbox>();
+  const backoff = exponentialBackoff({ baseMs: 500, maxMs: 30_000 });
+  let lastTakeMs = 0;
+  let wake = (): void => {};
+
+  for (const sandbox of listSandboxes(options.root)) if (sandbox.podUid !== undefined && isAlive(sandbox)) taken.set(sandbox.podUid, sandbox);
+
+  async function make(): Promise<Sandbox> {
+    for (let waitedMs = 0; !cni.ready() && waitedMs < 10_000; waitedMs += 50) await clock.sleep(50);
+    return makeSandbox({ root: options.root, id: randomBytes(8).toString('hex'), cni });
+  }
+
+  async function adopt(): Promise<void> {
+    for (const sandbox of listSandboxes(options.root)) {
+      if (sandbox.podUid !== undefined && taken.has(sandbox.podUid)) continue;
+      if (sandbox.podUid === undefined && sandbox.ips.length > 0 && isAlive(sandbox)) ready.push(sandbox);
+      else await removeSandbox(sandbox, cni).catch((error: Error) => log.warn('a stale sandbox could not be removed', { sandbox: sandbox.id, error }));
+    }
+  }
+
+  /** How long to wait before the next one; undefined when full. */
+  function pauseMs(): number | undefined {
+    if (!cni.ready()) return 100;
+    if (ready.length >= options.size) return undefined;
+    if (ready.length < (options.first ?? 4)) return 0;
+    return Math.max(0, lastTakeMs + (options.quietMs ?? 1_000) - clock.nowMs());
+  }
+
+  async function fill(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const pause = pauseMs();
+      if (pause === undefined) await sleepUntilWoken(signal);
+      else if (pause > 0) await clock.sleep(pause, signal);
+      else await refillOne(signal);
+    }
+  }
+
+  async function refillOne(signal: AbortSignal): Promise<void> {
+    try {
+      ready.push(await make());
+      backoff.forget('fill');
+    } catch (error) {
+      log.warn('a sandbox could not be made ready', { error });
+      await clock.sleep(backoff.next('fill'), signal);
+    }
+  }
+
+  function sleepUntilWoken(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      wake = resolve;
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+  }
+
+  return {
+    async take(podUid) {
+      const before = taken.get(podUid);
+      if (before !== undefined) return before;
+      lastTakeMs = clock.nowMs();
+      const sandbox = ready.shift() ?? (await make());
+      sandbox.podUid = podUid;
+      keepSandbox(sandbox);
+      taken.set(podUid, sandbox);
+      wake();
+      return sandbox;
+    },
+    owned: (podUid) => taken.get(podUid),
+    async release(podUid) {
+      const sandbox = taken.get(podUid);
+      if (sandbox === undefined) return;
+      await removeSandbox(sandbox, cni);
+      taken.delete(podUid);
+    },
+    readyCount: () => ready.length,
+    async run(signal) {
+      lastTakeMs = clock.nowMs();
+      await adopt();
+      await fill(signal);
+    },
+    async drain() {
+      for (const sandbox of [...ready.splice(0), ...taken.values()]) await removeSandbox(sandbox, cni).catch((error: Error) => log.warn('a sandbox could not be removed', { sandbox: sandbox.id, error }));
+      taken.clear();
+    },
+  };
+}

@@ -1,0 +1,69 @@
+/** A sandbox: the namespaces that the containers of a pod share, kept by bind mounts, without a process. */
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { run, runAny } from '../../../base/sys/run.ts';
+import type { Cni } from './cni.ts';
+
+export interface Sandbox {
+  id: string;
+  folder: string;
+  /** Addresses in the pod network. */
+  ips: readonly string[];
+  /** Absent while nobody has it. */
+  podUid?: string;
+}
+
+const KINDS = ['net', 'uts', 'ipc'] as const;
+
+export function namespacePath(sandbox: Sandbox, kind: (typeof KINDS)[number]): string {
+  return join(sandbox.folder, kind);
+}
+
+/** Makes namespaces and joins them to the pod network. Leaves nothing behind when it fails. */
+export async function makeSandbox(options: { root: string; id: string; cni: Cni }): Promise<Sandbox> {
+  const folder = join(options.root, options.id);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const sandbox: Sandbox = { id: options.id, folder, ips: [] };
+  try {
+    for (const kind of KINDS) writeFileSync(join(folder, kind), '');
+    await run('unshare', [...KINDS.map((kind) => `--${kind}=${join(folder, kind)}`), 'ip', 'link', 'set', 'lo', 'up'], { timeoutMs: 30_000 });
+    sandbox.ips = (await options.cni.add(options.id, namespacePath(sandbox, 'net'))).ips;
+    keepSandbox(sandbox);
+    return sandbox;
+  } catch (error) {
+    await removeSandbox(sandbox, options.cni).catch(() => {});
+    throw error;
+  }
+}
+
+/** Writes down who has it, for the next llmos. */
+export function keepSandbox(sandbox: Sandbox): void {
+  writeFileSync(join(sandbox.folder, 'sandbox.json'), JSON.stringify({ ips: sandbox.ips, podUid: sandbox.podUid }));
+}
+
+/** Gives the addresses back and lets the namespaces go. */
+export async function removeSandbox(sandbox: Sandbox, cni: Cni): Promise<void> {
+  const alive = isAlive(sandbox);
+  await cni.remove(sandbox.id, alive ? namespacePath(sandbox, 'net') : '');
+  if (alive) await runAny('umount', ['-l', ...KINDS.map((kind) => join(sandbox.folder, kind))], { timeoutMs: 30_000 });
+  rmSync(sandbox.folder, { recursive: true, force: true });
+}
+
+/** Whether the namespaces are still mounted here: not so after a reboot, or when the mounts of an earlier llmos are gone. */
+export function isAlive(sandbox: Sandbox): boolean {
+  const nsfs = statSync('/proc/self/ns/net').dev;
+  return KINDS.every((kind) => statSync(join(sandbox.folder, kind), { throwIfNoEntry: false })?.dev === nsfs);
+}
+
+/** What an earlier llmos left, alive or not. */
+export function listSandboxes(root: string): Sandbox[] {
+  if (!existsSync(root)) return [];
+  return readdirSync(root).map((id) => {
+    const folder = join(root, id);
+    try {
+      return { id, folder, ...(JSON.parse(readFileSync(join(folder, 'sandbox.json'), 'utf8')) as Pick<Sandbox, 'ips' | 'podUid'>) };
+    } catch {
+      return { id, folder, ips: [] };
+    }
+  });
+}
