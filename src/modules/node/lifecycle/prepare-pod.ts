@@ -1,0 +1,100 @@
+/** The steps before the first container of a pod: sandbox, folders, files in /etc, cgroup, volumes. Each is safe to do again. */
+import { mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { PodFacts } from '../bundle/downward.ts';
+import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
+import { podLimits } from '../cgroup/resources.ts';
+import type { NodeParts } from '../parts.ts';
+import { namespacePath } from '../sandbox/sandbox.ts';
+import { qosClass } from '../status/qos.ts';
+import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
+import { setUpVolumes } from '../volumes/set-up.ts';
+import { sourcesFor } from './sources.ts';
+import type { PodPlace } from './start-container.ts';
+
+export interface PreparedPod {
+  ips: readonly string[];
+  cgroup: string;
+  /** When volumes must be renewed. */
+  renewAtMs?: number;
+  volumes: ReadonlyMap<string, string>;
+  facts: PodFacts;
+  sources: ReturnType<typeof sourcesFor>;
+  place(pod: Pod): PodPlace;
+}
+
+const MOST_HOSTNAME = 63;
+
+export async function preparePod(parts: NodeParts, pod: Pod): Promise<PreparedPod> {
+  const { context } = parts;
+  const { uid = '' } = pod.metadata;
+  const host = pod.spec?.hostNetwork === true;
+  const sandbox = host ? undefined : await parts.pool.take(uid);
+  const ips = sandbox?.ips ?? [parts.hostIp];
+  const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, nodeName: context.machine.nodeName, cpuMillis: context.machine.cpuMillis, memoryBytes: context.machine.memoryBytes };
+  const stateFolder = join(parts.paths.pods, uid);
+  const runFolder = join(parts.paths.podsRun, uid);
+  mkdirSync(stateFolder, { recursive: true });
+  mkdirSync(runFolder, { recursive: true });
+  const hostname = hostnameOf(pod, context.machine.nodeName);
+  const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
+  const cgroup = podCgroup(context.machine.instance, qosClass(pod.spec!), uid);
+  makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: podLimits(pod.spec!) });
+  const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
+  const sources = sourcesFor(parts, pod);
+  const prepared: PreparedPod = {
+    ips, cgroup, facts, sources, volumes: new Map(),
+    place: (now) => ({
+      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, sources,
+      namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
+    }),
+  };
+  await refreshVolumes(parts, pod, prepared);
+  return prepared;
+}
+
+/** Brings volumes up to date with what they show. */
+export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod): Promise<void> {
+  const uid = pod.metadata.uid ?? '';
+  const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs());
+  prepared.volumes = placed.paths;
+  prepared.renewAtMs = placed.renewAtMs;
+}
+
+export function hostnameOf(pod: Pod, nodeName: string): string {
+  if (pod.spec?.hostNetwork === true) return nodeName;
+  return (pod.spec?.hostnameOverride || pod.spec?.hostname || pod.metadata.name || '').slice(0, MOST_HOSTNAME).replace(/[-.]+$/, '');
+}
+
+function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, hostname: string, ips: readonly string[]): PodPlace['etc'] {
+  const { network } = parts.context.machine;
+  const folder = join(stateFolder, 'etc');
+  mkdirSync(folder, { recursive: true });
+  const namespace = pod.metadata.namespace ?? '';
+  const own = pod.spec?.hostNetwork === true ? [] : ips;
+  const files = {
+    hosts: hostsText({ hostname, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
+    hostname: `${hostname}\n`,
+    resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: hostResolvConf() }),
+  };
+  const etc = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') };
+  for (const key of ['hosts', 'hostname', 'resolvConf'] as const) writeFileSync(etc[key], files[key]);
+  return etc;
+}
+
+function hostResolvConf(): string {
+  try { return readFileSync('/etc/resolv.conf', 'utf8'); } catch { return ''; }
+}
+
+function shared(pod: Pod): boolean {
+  return pod.spec!.containers.length + (pod.spec!.initContainers?.filter((each) => each.restartPolicy === 'Always').length ?? 0) > 1;
+}
+
+/** A folder of the run-time file system, which lies in memory, so that no mount is needed. */
+function makeShm(runFolder: string): string {
+  const folder = join(runFolder, 'shm');
+  mkdirSync(folder, { recursive: true });
+  chmodSync(folder, 0o1777);
+  return folder;
+}

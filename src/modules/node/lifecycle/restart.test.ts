@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { goDuration, restartDelay, shouldRestart } from './restart.ts';
+
+for (const [policy, role, code, again] of [
+  ['Always', 'app', 0, true], ['Always', 'app', 1, true], ['OnFailure', 'app', 0, false], ['OnFailure', 'app', 1, true], ['Never', 'app', 1, false],
+  ['Always', 'init', 0, false], ['Always', 'init', 1, true], ['Never', 'init', 1, false], ['Never', 'sidecar', 0, true], ['Always', 'ephemeral', 1, false],
+] as const) {
+  test(`${policy} ${role} code ${code}`, () => assert.equal(shouldRestart({ containers: [], restartPolicy: policy }, { name: 'a' }, role, code), again));
+}
+
+test('delays: at once, then 10 s, doubling to 5 minutes', () => {
+  const delays: number[] = [];
+  let current = 0;
+  for (let turn = 0; turn < 9; turn++) {
+    const { delayMs, nextMs } = restartDelay(current, 1_000);
+    delays.push(delayMs / 1_000);
+    current = nextMs;
+  }
+  assert.deepEqual(delays, [0, 10, 20, 40, 80, 160, 300, 300, 300]);
+  assert.equal(restartDelay(300_000, 600_000).delayMs, 0);
+});
+test('durations', () => assert.deepEqual([10_000, 80_000, 300_000].map(goDuration), ['10s', '1m20s', '5m0s']));

@@ -1,0 +1,36 @@
+/** Whether and when an ended container starts again (pod lifecycle, "Container restarts"). Pure. */
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ContainerRole } from '../status/view.ts';
+
+const FIRST_MS = 10_000;
+const MOST_MS = 300_000;
+/** A container that ran this long has recovered. */
+const RECOVERED_MS = 600_000;
+
+export function shouldRestart(spec: PodSpec, container: Container, role: ContainerRole, exitCode: number): boolean {
+  if (role === 'ephemeral') return false;
+  if (role === 'sidecar') return true;
+  const policy = container.restartPolicy ?? spec.restartPolicy ?? 'Always';
+  if (role === 'init') return exitCode !== 0 && policy !== 'Never';
+  return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+export interface RestartDelay {
+  /** To wait from the end of the last run; 0 for the first restart. */
+  delayMs: number;
+  /** The next value for `delayMs`. */
+  nextMs: number;
+}
+
+/** The first restart comes at once, then 10 s, doubling to 300 s; a long run forgets it all. `currentMs` is `nextMs` of the restart before, 0 at first. */
+export function restartDelay(currentMs: number, ranMs: number): RestartDelay {
+  const delayMs = ranMs >= RECOVERED_MS ? 0 : currentMs;
+  return { delayMs, nextMs: delayMs === 0 ? FIRST_MS : Math.min(MOST_MS, delayMs * 2) };
+}
+
+/** `1m20s`, as Go writes durations. */
+export function goDuration(durationMs: number): string {
+  const seconds = Math.round(durationMs / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
+}

@@ -1,0 +1,68 @@
+/** One container of a pod as the worker sees it: the latest attempt, what came before, what it waits for. */
+import { rfc3339 } from '../../../base/clock.ts';
+import type { Container, ContainerState, ContainerStatus, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { ContainerRole, ContainerView } from '../status/view.ts';
+import type { ContainerExit, ContainerRecord } from './record.ts';
+
+export interface Slot {
+  container: Container;
+  role: ContainerRole;
+  /** The latest attempt; ended when it has an exit. */
+  record?: ContainerRecord;
+  /** How the attempt before the latest ended. */
+  last?: ContainerState;
+  /** How often it was started again. */
+  restartCount: number;
+  /** Why the next attempt is not there yet. */
+  waiting?: { reason: string; message?: string };
+  notBeforeMs?: number;
+  backoffMs: number;
+  ready: boolean;
+  started: boolean;
+  /** Ends the probes of the latest attempt. */
+  probes?: AbortController;
+  /** Set while it is being ended. */
+  stopping?: Promise<void>;
+}
+
+/** Init containers first, then those of the application, then those for debugging. */
+export function slotsOf(spec: PodSpec): Slot[] {
+  const slot = (container: Container, role: ContainerRole): Slot => ({ container, role, restartCount: 0, backoffMs: 0, ready: false, started: false });
+  return [
+    ...(spec.initContainers ?? []).map((each) => slot(each, each.restartPolicy === 'Always' ? 'sidecar' : 'init')),
+    ...spec.containers.map((each) => slot(each, 'app')),
+    ...(spec.ephemeralContainers ?? []).map((each) => slot(each as Container, 'ephemeral')),
+  ];
+}
+
+export function isRunning(slot: Slot): boolean {
+  return slot.record !== undefined && slot.record.exit === undefined;
+}
+
+/** After a reboot nothing is left of a container but its status: it has ended in a way nobody saw. */
+export function rememberStatus(slot: Slot, status: ContainerStatus | undefined): void {
+  if (status?.containerID === undefined || status.containerID === '' || slot.record !== undefined) return;
+  const terminated = status.state?.terminated ?? { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the node started again', startedAt: status.state?.running?.startedAt, containerID: status.containerID };
+  slot.last = { terminated };
+  slot.restartCount = status.restartCount + 1;
+}
+
+export function terminatedState(record: ContainerRecord, exit: ContainerExit): ContainerState {
+  return { terminated: { exitCode: exit.exitCode, reason: exit.reason, ...(exit.message ? { message: exit.message } : {}), startedAt: rfc3339(record.startedMs ?? 0), finishedAt: rfc3339(exit.finishedMs), containerID: containerId(record) } };
+}
+
+export function containerId(record: ContainerRecord): string {
+  return `llmos://${record.id}`;
+}
+
+export function viewOf(slot: Slot, initializing: boolean): ContainerView {
+  const { record } = slot;
+  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount };
+  const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
+  if (record !== undefined && record.exit === undefined && record.startedMs !== undefined) {
+    return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
+  }
+  const ready = slot.role === 'init' && record?.exit?.exitCode === 0;
+  if (record?.exit !== undefined && slot.waiting === undefined) return { ...view, state: before!, lastState: slot.last, ready, started: false };
+  return { ...view, state: { waiting: slot.waiting ?? { reason: initializing && slot.role !== 'init' ? 'PodInitializing' : 'ContainerCreating' } }, lastState: before, ready: false, started: false };
+}

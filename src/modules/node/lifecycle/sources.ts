@@ -1,0 +1,52 @@
+/** Objects that containers refer to, read from the shared caches; what a cache has not seen yet is asked for. */
+import { isApiError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
+import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { EnvSources } from '../bundle/env.ts';
+import { ConfigMapKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import type { NodeParts } from '../parts.ts';
+import type { PayloadSources } from '../volumes/payload.ts';
+
+interface TokenRequest extends KubeObject { spec: object; status?: { token: string; expirationTimestamp: string } }
+
+const API_SERVICE_PORT = 443;
+
+export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSources {
+  const { context } = parts;
+  const namespace = pod.metadata.namespace ?? '';
+  const tokens = new Map<string, { token: string; expiresMs: number }>();
+  return {
+    configMap: (name) => find(parts, ConfigMapKind, namespace, name),
+    secret: (name) => find(parts, SecretKind, namespace, name),
+    get services() {
+      return pod.spec?.enableServiceLinks === false ? [] : context.caches.of(ServiceKind).list(namespace);
+    },
+    api: { host: context.machine.network.apiServiceIp, port: API_SERVICE_PORT },
+    async token({ audience, expirationSeconds }) {
+      const key = `${audience ?? ''} ${expirationSeconds}`;
+      const known = tokens.get(key);
+      if (known !== undefined && known.expiresMs - context.clock.nowMs() > expirationSeconds * 200) return known;
+      const body: TokenRequest = {
+        apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {},
+        spec: { audiences: audience === undefined || audience === '' ? [] : [audience], expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid } },
+      };
+      const answer = await context.client.createSubresource<TokenRequest, TokenRequest>(ServiceAccountKind, { namespace, name: pod.spec?.serviceAccountName || 'default' }, 'token', body);
+      if (answer.status === undefined) throw new Error('the answer to the token request has no token');
+      const fresh = { token: answer.status.token, expiresMs: Date.parse(answer.status.expirationTimestamp) };
+      tokens.set(key, fresh);
+      return fresh;
+    },
+  };
+}
+
+async function find<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, namespace: string, name: string): Promise<T | undefined> {
+  const cached = parts.context.caches.of(kind).get(`${namespace}/${name}`);
+  if (cached !== undefined) return cached;
+  try {
+    return await parts.context.client.get(kind, name, { namespace });
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}

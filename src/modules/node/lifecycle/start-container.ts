@@ -1,0 +1,146 @@
+/** The ordered steps from a container of a pod to its process: folders, environment, user, mounts, configuration, create, start. */
+import { randomBytes } from 'node:crypto';
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Container, Pod } from '../../../api/generated/core-v1.ts';
+import { ociConfig } from '../bundle/config.ts';
+import type { PodFacts } from '../bundle/downward.ts';
+import { containerEnv, type EnvSources } from '../bundle/env.ts';
+import type { OciMount } from '../bundle/oci.ts';
+import { containerUser } from '../bundle/user.ts';
+import type { RunnableImage, StoredImage } from '../images/storage.ts';
+import { imageNameText, parseImageName } from '../images/name.ts';
+import type { NodeParts } from '../parts.ts';
+import { startFailureCode } from '../runtime/runtime.ts';
+import type { ContainerRole } from '../status/view.ts';
+import { containerMounts } from '../volumes/container-mounts.ts';
+import { hostDevices } from '../bundle/devices.ts';
+import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
+
+/** What a pod gives to each of its containers. */
+export interface PodPlace {
+  pod: Pod;
+  hostname: string;
+  facts: PodFacts;
+  namespaces: { network?: string; uts?: string; ipc?: string; pid?: string };
+  volumes: ReadonlyMap<string, string>;
+  /** hosts, hostname, resolv.conf. */
+  etc: { hosts: string; hostname: string; resolvConf: string };
+  /** `<state>/pods/<uid>`. */
+  stateFolder: string;
+  /** Shared /dev/shm when there are several containers. */
+  shmPath?: string;
+  cgroup: string;
+  sources: EnvSources;
+}
+
+/** What is wrong with the pod as written: CreateContainerConfigError. */
+export class ConfigError extends Error {
+  override name = 'ConfigError';
+}
+
+/**
+ * Gives the running record, or one that has ended already with reason StartError when the runtime refused.
+ * Throws {@link ConfigError} when the pod must change or what it refers to must appear.
+ */
+export async function startContainer(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number; image: StoredImage }): Promise<ContainerRecord> {
+  const image = parts.storage.open(options.image);
+  const record = newRecord(parts, place, container, options, image);
+  try {
+    await writeBundle(parts, place, container, record, image);
+  } catch (error) {
+    throw new ConfigError((error as Error).message, { cause: error });
+  }
+  const upper = join(parts.paths.containers, record.id, 'upper');
+  const work = join(parts.paths.containers, record.id, 'work');
+  for (const folder of [upper, work, record.root]) mkdirSync(folder, { recursive: true });
+  keepRecord(record);
+  try {
+    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true });
+    record.pidTicks = processTicks(record.pid);
+    keepRecord(record);
+    await parts.runtime.start(record, record.pid);
+    record.startedMs = parts.context.clock.nowMs();
+  } catch (error) {
+    const message = (error as Error).message;
+    record.exit = { exitCode: startFailureCode(message), finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `failed to create containerd task: failed to create shim task: OCI runtime create failed: ${message}`.replace(/^.*OCI runtime/, 'OCI runtime') };
+  }
+  keepRecord(record);
+  return record;
+}
+
+function newRecord(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number }, image: RunnableImage): ContainerRecord {
+  const id = randomBytes(16).toString('hex');
+  const { uid = '', namespace = '', name = '' } = place.pod.metadata;
+  const logFolder = join(parts.paths.logs, `${namespace}_${name}_${uid}`, container.name);
+  mkdirSync(logFolder, { recursive: true });
+  const bundle = join(parts.paths.bundles, id);
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
+  const terminations = join(place.stateFolder, 'terminations');
+  mkdirSync(terminations, { recursive: true });
+  const wantedImage = container.image ?? '';
+  const parsed = parseImageName(wantedImage);
+  const shown = parsed === undefined ? wantedImage : image.names.find((each) => each === imageNameText(parsed)) ?? image.names[0] ?? wantedImage;
+  return {
+    id, bundle, name: container.name, role: options.role, attempt: options.attempt, wantedImage, image: shown, imageId: `${shown.replace(/(@.*|:[^:/]*)$/, '')}@${image.digest}`,
+    pod: { uid, namespace, name, graceSeconds: place.pod.spec?.terminationGracePeriodSeconds ?? 30 },
+    root: join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
+    terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
+    tty: container.tty === true, stdin: container.stdin === true,
+  };
+}
+
+async function writeBundle(parts: NodeParts, place: PodPlace, container: Container, record: ContainerRecord, image: RunnableImage): Promise<void> {
+  const { context } = parts;
+  const env = await containerEnv(place.pod, container, place.sources, place.facts);
+  const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image) });
+  const privileged = container.securityContext?.privileged === true;
+  writeFileSync(record.terminationLog, '', { mode: 0o666 });
+  const own = containerMounts(container, place.volumes, env);
+  const config = ociConfig({
+    pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
+    cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, shmPath: place.shmPath,
+    mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
+    devices: privileged ? hostDevices() : undefined,
+  });
+  writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
+}
+
+function etcMounts(place: PodPlace, container: Container, record: ContainerRecord): OciMount[] {
+  const bind = (destination: string, source: string): OciMount => ({ destination, type: 'bind', source, options: ['rbind', 'rprivate', 'rw'] });
+  return [
+    bind('/etc/hosts', place.etc.hosts), bind('/etc/hostname', place.etc.hostname), bind('/etc/resolv.conf', place.etc.resolvConf),
+    bind(container.terminationMessagePath || '/dev/termination-log', record.terminationLog),
+  ];
+}
+
+/** Small files of an image are read once. */
+const fileCache = new Map<string, string | undefined>();
+
+function imageFile(image: RunnableImage): (path: string) => string | undefined {
+  return (path) => {
+    const key = `${image.id}${path}`;
+    if (!fileCache.has(key)) {
+      if (fileCache.size > 200) fileCache.clear();
+      fileCache.set(key, readFromLayers(image, path));
+    }
+    return fileCache.get(key);
+  };
+}
+
+/** The topmost layer that has the path decides; a character device there means that it was taken away. */
+function readFromLayers(image: RunnableImage, path: string): string | undefined {
+  for (const layer of image.lower) {
+    const stat = lstatSync(join(image.overlayFolder, layer, path), { throwIfNoEntry: false });
+    if (stat?.isFile()) return readFileSync(join(image.overlayFolder, layer, path), 'utf8');
+    if (stat !== undefined) return undefined;
+  }
+  return undefined;
+}
+
+/** Takes away what is left of an ended container but its log. */
+export async function removeContainer(parts: NodeParts, record: ContainerRecord): Promise<void> {
+  await parts.runtime.delete(record, { root: existsSync(record.root) ? record.root : undefined });
+  rmSync(join(parts.paths.containers, record.id), { recursive: true, force: true });
+  rmSync(record.bundle, { recursive: true, force: true });
+}

@@ -1,0 +1,102 @@
+/** Writes the status of one pod: one write a change, the newest wins, never two at once. */
+import { isApiError } from '../../../api/errors.ts';
+import type { Pod, PodStatus } from '../../../api/generated/core-v1.ts';
+import { PodKind } from '../kinds.ts';
+import type { NodeParts } from '../parts.ts';
+import { podStatus, sameStatus } from '../status/pod-status.ts';
+import type { PodView } from '../status/view.ts';
+
+export interface StatusWriter {
+  /** Without `soon` it waits a moment: a start that is quick is written once, when it runs. */
+  write(view: PodView, options: { soon: boolean }): void;
+  /** Settles when nothing is to be written. */
+  settled(): Promise<void>;
+  /** The last word: the object itself goes. */
+  remove(): Promise<void>;
+}
+
+const CREATING_MS = 250;
+const RETRY_MS = 1_000;
+/** Fields that others write too. */
+const OWN: readonly (keyof PodStatus)[] = ['phase', 'conditions', 'message', 'reason', 'hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime', 'initContainerStatuses', 'containerStatuses', 'qosClass', 'ephemeralContainerStatuses'];
+
+export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod) => void): StatusWriter {
+  const { client, clock, log } = parts.context;
+  let next: PodView | undefined;
+  let later: NodeJS.Timeout | undefined;
+  let writing: Promise<void> | undefined;
+  let removed = false;
+
+  function flush(): void {
+    clearTimeout(later);
+    later = undefined;
+    writing ??= drain().finally(() => { writing = undefined; });
+  }
+
+  async function drain(): Promise<void> {
+    for (let tries = 0; next !== undefined && !removed; tries++) {
+      const view = next;
+      next = undefined;
+      try {
+        await writeOnce(view);
+        tries = 0;
+      } catch (error) {
+        if (isApiError(error, 'NotFound')) return;
+        next ??= view;
+        if (isApiError(error, 'Conflict')) await readAgain();
+        else log.warn('the status of a pod could not be written', { pod: pod().metadata.name, error });
+        if (tries > 2) await clock.sleep(RETRY_MS, parts.context.signal);
+        if (parts.context.signal.aborted) return;
+      }
+    }
+  }
+
+  async function writeOnce(view: PodView): Promise<void> {
+    const now = pod();
+    const made = podStatus(now, view);
+    const before = now.status ?? {};
+    const status: PodStatus = { ...before, ...made };
+    for (const field of OWN) if (made[field] === undefined) delete status[field];
+    if (sameStatus(before, status)) return;
+    const { managedFields: _, ...metadata } = now.metadata;
+    wrote(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));
+  }
+
+  async function readAgain(): Promise<void> {
+    const { name = '', namespace, uid } = pod().metadata;
+    const fresh = await client.get(PodKind, name, { namespace });
+    if (fresh.metadata.uid === uid) wrote(fresh);
+    else removed = true;
+  }
+
+  return {
+    write(view, { soon }) {
+      next = view;
+      if (soon) flush();
+      else if (later === undefined && writing === undefined) {
+        later = setTimeout(flush, CREATING_MS);
+        later.unref();
+      }
+    },
+    async settled() {
+      if (later !== undefined) flush();
+      await writing;
+    },
+    async remove() {
+      removed = true;
+      clearTimeout(later);
+      const { name = '', namespace, uid } = pod().metadata;
+      for (let tries = 0; ; tries++) {
+        try {
+          await client.delete(PodKind, name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } });
+          return;
+        } catch (error) {
+          if (isApiError(error, 'NotFound', 'Conflict')) return;
+          log.warn('a pod could not be deleted', { pod: name, error });
+          await clock.sleep(RETRY_MS * Math.min(tries + 1, 10), parts.context.signal);
+          if (parts.context.signal.aborted) return;
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/** Ends a container: preStop hook, its stop signal, and KILL when the grace is over (pod lifecycle, "Termination of Pods"). */
+import type { Container } from '../../../api/generated/core-v1.ts';
+import type { Clock } from '../../../base/clock.ts';
+import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
+import type { ContainerRuntime } from '../runtime/runtime.ts';
+import type { ContainerRecord } from './record.ts';
+
+export interface StopOptions {
+  runtime: ContainerRuntime;
+  clock: Clock;
+  target: HandlerTarget;
+  container: Container;
+  /** When the grace ends; read again while waiting, since a second deletion may shorten it. */
+  deadlineMs: () => number;
+  /** Settles when the container has ended. */
+  ended: Promise<void>;
+  /** Settles when `deadlineMs` may have changed. */
+  changed: () => Promise<void>;
+  hookFailed: (message: string) => void;
+}
+
+/** Least time for the signal after a hook took all of the grace, as upstream grants. */
+const LEAST_MS = 2_000;
+const KILL_AGAIN_MS = 5_000;
+
+export async function stopContainer(record: ContainerRecord, options: StopOptions): Promise<void> {
+  const { runtime, clock, container } = options;
+  if (record.pid === undefined) return;
+  const pid = record.pid;
+  const graceMs = options.deadlineMs() - clock.nowMs();
+  const hook = container.lifecycle?.preStop;
+  let least = 0;
+  if (hook !== undefined && graceMs > 0) {
+    const answer = await Promise.race([runHandler(hook, options.target, graceMs), options.ended.then(() => ({ ok: true, message: '' }))]);
+    if (!answer.ok) options.hookFailed(answer.message);
+    least = clock.nowMs() + LEAST_MS;
+  }
+  const deadline = (): number => Math.max(options.deadlineMs(), Math.min(least, options.deadlineMs() + LEAST_MS));
+  if (deadline() > clock.nowMs()) runtime.kill(record, pid, record.stopSignal);
+  while (!(await endedWithin(deadline() - clock.nowMs(), options)) && deadline() > clock.nowMs());
+  while (!(await endedWithin(0, options))) {
+    runtime.kill(record, pid, 'SIGKILL');
+    if (await endedWithin(KILL_AGAIN_MS, { ...options, changed: () => new Promise(() => {}) })) return;
+  }
+}
+
+async function endedWithin(waitMs: number, options: StopOptions): Promise<boolean> {
+  const abort = new AbortController();
+  try {
+    return await Promise.race([options.ended.then(() => true), options.clock.sleep(Math.max(0, waitMs), abort.signal).then(() => false), ...(waitMs > 0 ? [options.changed().then(() => false)] : [])]);
+  } finally {
+    abort.abort();
+  }
+}

@@ -1,0 +1,22 @@
+/** What the steps of the node share. */
+import type { ModuleContext } from '../../sdk/module.ts';
+import type { ExitWatch } from './lifecycle/exits.ts';
+import type { Images } from './images/ensure.ts';
+import type { ImageStorage } from './images/storage.ts';
+import type { NodePaths } from './paths.ts';
+import type { ContainerRuntime } from './runtime/runtime.ts';
+import type { SandboxPool } from './sandbox/pool.ts';
+
+export interface NodeParts {
+  context: ModuleContext;
+  paths: NodePaths;
+  storage: ImageStorage;
+  images: Images;
+  runtime: ContainerRuntime;
+  pool: SandboxPool;
+  exits: ExitWatch;
+  hostIp: string;
+  /** Capabilities that this machine can give to a container. */
+  capabilities: readonly string[];
+  openFilesLimit: number;
+}

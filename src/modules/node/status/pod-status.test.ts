@@ -1,0 +1,54 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '../../../api/generated/core-v1.ts';
+import { podStatus } from './pod-status.ts';
+import type { ContainerView, PodView } from './view.ts';
+
+const pod = (restartPolicy: 'Always' | 'OnFailure' | 'Never' = 'Always', more: Partial<Pod['spec']> = {}): Pod => ({ metadata: { name: 'p', namespace: 'd', uid: 'u' }, spec: { restartPolicy, containers: [{ name: 'a' }], ...more } });
+const container = (change: Partial<ContainerView>): ContainerView => ({ name: 'a', role: 'app', image: 'i', imageId: '', restartCount: 0, ready: false, started: false, state: { waiting: { reason: 'ContainerCreating' } }, ...change });
+const view = (...containers: ContainerView[]): PodView => ({ containers, sandboxReady: true, podIps: ['10.0.0.2'], hostIp: '192.0.2.1', startTimeMs: 0, nowMs: 1_000 });
+const ended = (exitCode: number): ContainerView => container({ state: { terminated: { exitCode } }, containerId: 'x' });
+const running = container({ state: { running: {} }, ready: true, started: true, containerId: 'x' });
+
+for (const [name, policy, views, phase] of [
+  ['not yet started', 'Always', [container({})], 'Pending'],
+  ['running', 'Always', [running], 'Running'],
+  ['one of two still waits', 'Always', [running, container({ name: 'b' })], 'Pending'],
+  ['crashed and waiting', 'Always', [container({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1 } } })], 'Running'],
+  ['done', 'OnFailure', [ended(0)], 'Succeeded'],
+  ['failed, to be restarted', 'OnFailure', [ended(1)], 'Running'],
+  ['failed for good', 'Never', [ended(0), ended(3)], 'Failed'],
+  ['init runs', 'Always', [container({ name: 'i', role: 'init', state: { running: {} } }), container({})], 'Pending'],
+  ['init failed', 'Never', [container({ name: 'i', role: 'init', state: { terminated: { exitCode: 1 } } }), container({})], 'Failed'],
+  ['init done', 'Always', [container({ name: 'i', role: 'init', state: { terminated: { exitCode: 0 } } }), running], 'Running'],
+] as const) {
+  test(`phase: ${name}`, () => assert.equal(podStatus(pod(policy), view(...views)).phase, phase));
+}
+
+const condition = (status: ReturnType<typeof podStatus>, type: string): string => {
+  const found = status.conditions!.find((each) => each.type === type)!;
+  return [found.status, found.reason, found.message].filter(Boolean).join(' ');
+};
+
+test('conditions of a running pod', () => {
+  const status = podStatus(pod(), view(running));
+  for (const type of ['PodScheduled', 'Initialized', 'ContainersReady', 'Ready', 'PodReadyToStartContainers']) assert.equal(condition(status, type), 'True', type);
+});
+test('an unready container is named', () => assert.equal(condition(podStatus(pod(), view(container({}))), 'Ready'), 'False ContainersNotReady containers with unready status: [a]'));
+test('a readiness gate holds back Ready only', () => {
+  const status = podStatus(pod('Always', { readinessGates: [{ conditionType: 'x/y' }] }), view(running));
+  assert.match(condition(status, 'Ready'), /^False ReadinessGatesNotReady/);
+  assert.equal(condition(status, 'ContainersReady'), 'True');
+});
+test('the time of a condition stays while it does not change', () => {
+  const first = podStatus(pod(), view(running));
+  const again = podStatus({ ...pod(), status: first }, { ...view(running), nowMs: 99_000 });
+  assert.deepEqual(again, first);
+});
+test('qos classes', () => {
+  const of = (resources: object): string | undefined => podStatus({ ...pod(), spec: { containers: [{ name: 'a', resources }] } }, view(running)).qosClass;
+  assert.equal(of({}), 'BestEffort');
+  assert.equal(of({ requests: { cpu: '1' } }), 'Burstable');
+  assert.equal(of({ limits: { cpu: '1', memory: '1Gi' } }), 'Guaranteed');
+  assert.equal(of({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } }), 'Burstable');
+});

@@ -1,0 +1,48 @@
+/** Container views become the PodStatus that is written. Pure; equal input gives equal output but for the times of new transitions. */
+import { rfc3339 } from '../../../base/clock.ts';
+import type { ContainerStatus, Pod, PodPhase, PodStatus } from '../../../api/generated/core-v1.ts';
+import { podConditions } from './conditions.ts';
+import { podPhase } from './phase.ts';
+import { qosClass } from './qos.ts';
+import type { ContainerView, PodView } from './view.ts';
+
+export function podStatus(pod: Pod, view: PodView): PodStatus {
+  const phase: PodPhase = view.failed !== undefined ? 'Failed' : podPhase(pod.spec?.restartPolicy, view.containers);
+  const status: PodStatus = {
+    phase,
+    conditions: podConditions(pod, view, phase),
+    hostIP: view.hostIp,
+    hostIPs: [{ ip: view.hostIp }],
+    startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),
+    qosClass: pod.status?.qosClass ?? qosClass(pod.spec!),
+  };
+  if (view.podIps.length > 0) {
+    status.podIP = view.podIps[0];
+    status.podIPs = view.podIps.map((ip) => ({ ip }));
+  }
+  if (view.failed !== undefined) Object.assign(status, view.failed);
+  const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map(containerStatus);
+  const init = of('init', 'sidecar');
+  const ephemeral = of('ephemeral');
+  if (init.length > 0) status.initContainerStatuses = init;
+  status.containerStatuses = of('app');
+  if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral;
+  return status;
+}
+
+function containerStatus(view: ContainerView): ContainerStatus {
+  const status: ContainerStatus = {
+    name: view.name, state: view.state, lastState: view.lastState ?? {}, ready: view.ready, restartCount: view.restartCount,
+    image: view.image, imageID: view.imageId, started: view.started,
+  };
+  if (view.containerId !== undefined) status.containerID = view.containerId;
+  return status;
+}
+
+/** Whether two statuses say the same; times of transitions count. */
+export function sameStatus(one: unknown, other: unknown): boolean {
+  if (one === other) return true;
+  if (typeof one !== 'object' || typeof other !== 'object' || one === null || other === null) return false;
+  const keys = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return [...keys].every((key) => sameStatus((one as Record<string, unknown>)[key], (other as Record<string, unknown>)[key]));
+}

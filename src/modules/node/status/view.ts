@@ -1,0 +1,29 @@
+/** What the status of a pod is made from: one view a container, and the facts of the pod. */
+import type { ContainerState } from '../../../api/generated/core-v1.ts';
+
+export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
+
+export interface ContainerView {
+  name: string;
+  role: ContainerRole;
+  image: string;
+  imageId: string;
+  containerId?: string;
+  restartCount: number;
+  state: ContainerState;
+  lastState?: ContainerState;
+  ready: boolean;
+  started: boolean;
+}
+
+export interface PodView {
+  containers: readonly ContainerView[];
+  /** Whether the sandbox has its network. */
+  sandboxReady: boolean;
+  podIps: readonly string[];
+  hostIp: string;
+  startTimeMs: number;
+  nowMs: number;
+  /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */
+  failed?: { reason: string; message: string };
+}

@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { writePayload } from './atomic-writer.ts';
+import type { Payload } from './payload.ts';
+
+const payload = (files: Record<string, string>): Payload => new Map(Object.entries(files).map(([path, text]) => [path, { data: Buffer.from(text), mode: 0o644 }]));
+
+test('writes once, changes at once, takes away what is gone', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'payload-'));
+  try {
+    assert.equal(writePayload(folder, payload({ a: '1', 'sub/b': '2' })), true);
+    const before = readlinkSync(join(folder, '..data'));
+    assert.equal(writePayload(folder, payload({ a: '1', 'sub/b': '2' })), false);
+    assert.equal(readFileSync(join(folder, 'sub/b'), 'utf8'), '2');
+    assert.equal(writePayload(folder, payload({ a: '9' }), { group: 1234 }), true);
+    assert.notEqual(readlinkSync(join(folder, '..data')), before);
+    assert.deepEqual(readdirSync(folder).filter((name) => !name.startsWith('..')), ['a']);
+    assert.equal(readFileSync(join(folder, 'a'), 'utf8'), '9');
+    assert.equal(statSync(join(folder, 'a')).gid, 1234);
+    assert.equal(readdirSync(folder).filter((name) => name.startsWith('..2')).length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,29 @@
+/** volumeMounts of a container become OCI mounts; a subPath is followed within its volume only. */
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Container } from '../../../api/generated/core-v1.ts';
+import { expand } from '../bundle/expand.ts';
+import type { OciMount } from '../bundle/oci.ts';
+
+/** Throws with what to change when a mount names no volume or leaves its volume. */
+export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>): OciMount[] {
+  const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
+    const base = volumes.get(mount.name);
+    if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod`);
+    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
+    const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
+    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath), options: ['rbind', propagation, mount.readOnly === true ? 'ro' : 'rw'] };
+  });
+  return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
+}
+
+function within(base: string, subPath: string): string {
+  if (subPath === '') return base;
+  if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new Error(`subPath "${subPath}" must stay within its volume`);
+  const root = realpathSync(base);
+  const path = join(root, subPath);
+  if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o777 });
+  const real = realpathSync(path);
+  if (real !== root && !real.startsWith(`${root}/`)) throw new Error(`subPath "${subPath}" leaves its volume through a link`);
+  return real;
+}

@@ -1,0 +1,91 @@
+/** What files a configMap, secret, downwardAPI or projected volume holds (core/v1 VolumeSource). */
+import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
+import { fieldValue, resourceValue, type PodFacts } from '../bundle/downward.ts';
+
+export interface PayloadFile { data: Buffer; mode: number }
+/** By path within the volume. */
+export type Payload = Map<string, PayloadFile>;
+
+export interface PayloadSources {
+  configMap(name: string): Promise<ConfigMap | undefined>;
+  secret(name: string): Promise<Secret | undefined>;
+  /** Asks for a token of the pod's service account. */
+  token(request: { audience?: string; expirationSeconds: number }): Promise<{ token: string; expiresMs: number }>;
+}
+
+export interface PayloadAnswer {
+  files: Payload;
+  /** When a token in it should be renewed. */
+  renewAtMs?: number;
+}
+
+const DEFAULT_MODE = 0o644;
+const DEFAULT_TOKEN_SECONDS = 3_600;
+
+/** Gives undefined for volumes of another sort. Rejects with kubelet's words for what is missing. */
+export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<PayloadAnswer | undefined> {
+  const build = (projections: VolumeProjection[], mode: number | undefined): Promise<PayloadAnswer> => projected(pod, projections, mode ?? DEFAULT_MODE, sources, facts, nowMs);
+  if (volume.configMap !== undefined) return build([{ configMap: volume.configMap }], volume.configMap.defaultMode);
+  if (volume.secret !== undefined) return build([{ secret: { name: volume.secret.secretName, items: volume.secret.items, optional: volume.secret.optional } }], volume.secret.defaultMode);
+  if (volume.downwardAPI !== undefined) return build([{ downwardAPI: volume.downwardAPI }], volume.downwardAPI.defaultMode);
+  if (volume.projected !== undefined) return build(volume.projected.sources ?? [], volume.projected.defaultMode);
+  return undefined;
+}
+
+async function projected(pod: Pod, projections: readonly VolumeProjection[], mode: number, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<PayloadAnswer> {
+  const files: Payload = new Map();
+  let renewAtMs: number | undefined;
+  for (const projection of projections) {
+    if (projection.configMap !== undefined) {
+      const { name = '', items, optional } = projection.configMap;
+      const map = await sources.configMap(name);
+      if (map === undefined && optional !== true) throw new Error(`configmap "${name}" not found`);
+      const data = new Map([...Object.entries(map?.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value))] as const), ...Object.entries(map?.binaryData ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64')] as const)]);
+      addKeys(files, data, { items, mode, optional, what: `configmap references non-existent config key` });
+    }
+    if (projection.secret !== undefined) {
+      const { name = '', items, optional } = projection.secret;
+      const secret = await sources.secret(name);
+      if (secret === undefined && optional !== true) throw new Error(`secret "${name}" not found`);
+      addKeys(files, new Map(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64')])), { items, mode, optional, what: `references non-existent secret key` });
+    }
+    for (const item of projection.downwardAPI?.items ?? []) files.set(safePath(item.path), { data: Buffer.from(downward(pod, item, facts)), mode: item.mode ?? mode });
+    if (projection.serviceAccountToken !== undefined) {
+      const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
+      const { token, expiresMs } = await sources.token({ audience, expirationSeconds });
+      files.set(safePath(path), { data: Buffer.from(token), mode: fsMode(pod, mode) });
+      const renew = nowMs + (expiresMs - nowMs) * 0.8;
+      renewAtMs = Math.min(renewAtMs ?? renew, renew);
+    }
+  }
+  return { files, renewAtMs };
+}
+
+/** A token is for its user alone, unless the pod runs as another user or group. */
+function fsMode(pod: Pod, mode: number): number {
+  return mode === DEFAULT_MODE && pod.spec?.securityContext?.fsGroup !== undefined ? 0o640 : mode;
+}
+
+function downward(pod: Pod, item: DownwardAPIVolumeFile, facts: PodFacts): string {
+  if (item.fieldRef !== undefined) return fieldValue(pod, item.fieldRef.fieldPath, facts);
+  if (item.resourceFieldRef !== undefined) return resourceValue(pod, undefined, item.resourceFieldRef, facts);
+  return '';
+}
+
+function addKeys(files: Payload, data: ReadonlyMap<string, Buffer>, options: { items?: readonly KeyToPath[]; mode: number; optional?: boolean; what: string }): void {
+  if (options.items === undefined || options.items.length === 0) {
+    for (const [key, value] of data) files.set(key, { data: value, mode: options.mode });
+    return;
+  }
+  for (const item of options.items) {
+    const value = data.get(item.key);
+    if (value !== undefined) files.set(safePath(item.path), { data: value, mode: item.mode ?? options.mode });
+    else if (options.optional !== true) throw new Error(`${options.what}: ${item.key}`);
+  }
+}
+
+function safePath(path: string): string {
+  const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+  if (path.startsWith('/') || parts.includes('..') || parts.length === 0 || parts[0]!.startsWith('..')) throw new Error(`invalid path in volume: ${path}`);
+  return parts.join('/');
+}

@@ -1,0 +1,75 @@
+/** Brings the volumes of a pod into place before its containers start, renews them while it runs, and takes them away after. */
+import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { quantityValue } from '../../../api/quantity.ts';
+import type { Pod, Volume } from '../../../api/generated/core-v1.ts';
+import { run, runAny } from '../../../base/sys/run.ts';
+import type { PodFacts } from '../bundle/downward.ts';
+import { writePayload } from './atomic-writer.ts';
+import { checkHostPath } from './host-path.ts';
+import { volumePayload, type PayloadSources } from './payload.ts';
+
+export interface VolumeFolders {
+  /** On the disk: `<state>/pods/<uid>`. */
+  state: string;
+  /** In memory: `<run>/pods/<uid>`. */
+  run: string;
+}
+
+export interface VolumesInPlace {
+  /** Host path by volume name. */
+  paths: Map<string, string>;
+  renewAtMs?: number;
+}
+
+/** Safe to call again: payloads are renewed, the rest is left as it is. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<VolumesInPlace> {
+  const placed: VolumesInPlace = { paths: new Map() };
+  for (const volume of pod.spec?.volumes ?? []) {
+    try {
+      const { path, renewAtMs } = await setUp(pod, volume, folders, sources, facts, nowMs);
+      placed.paths.set(volume.name, path);
+      if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
+    } catch (error) {
+      throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, { cause: error });
+    }
+  }
+  return placed;
+}
+
+export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
+  const memory = join(folders.state, 'volumes');
+  const device = existsSync(memory) ? statSync(memory).dev : 0;
+  const mounted = existsSync(memory) ? readdirSync(memory).map((name) => join(memory, name)).filter((path) => statSync(path).dev !== device) : [];
+  if (mounted.length > 0) await runAny('umount', ['-l', ...mounted], { timeoutMs: 30_000 });
+  for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
+}
+
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<{ path: string; renewAtMs?: number }> {
+  const group = pod.spec?.securityContext?.fsGroup;
+  if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
+  const onDisk = join(folders.state, 'volumes', volume.name);
+  const payload = await volumePayload(pod, volume, sources, facts, nowMs);
+  if (payload !== undefined) {
+    // Secrets and tokens never touch the disk.
+    const folder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
+    writePayload(folder, payload.files, { group });
+    return { path: folder, renewAtMs: payload.renewAtMs };
+  }
+  const known = Object.keys(volume).filter((key) => key !== 'name' && volume[key as keyof Volume] !== undefined);
+  if (volume.emptyDir === undefined && known.length > 0) throw new Error(`volumes of type ${known.join(', ')} are not served by this node`);
+  await setUpEmptyDir(volume, onDisk, group);
+  return { path: onDisk };
+}
+
+async function setUpEmptyDir(volume: Volume, folder: string, group: number | undefined): Promise<void> {
+  if (existsSync(folder)) return;
+  mkdirSync(folder, { recursive: true });
+  if (volume.emptyDir?.medium === 'Memory') {
+    const size = volume.emptyDir.sizeLimit === undefined ? [] : [`size=${quantityValue(volume.emptyDir.sizeLimit)}`];
+    await run('mount', ['-t', 'tmpfs', '-o', ['nosuid', 'nodev', 'mode=0777', ...size].join(','), 'tmpfs', folder]);
+  }
+  chmodSync(folder, group === undefined ? 0o777 : 0o2777);
+  if (group !== undefined) chownSync(folder, 0, group);
+}
+
