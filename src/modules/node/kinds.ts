@@ -1,13 +1,8 @@
-/** The kinds that the node reads and writes. */
-import { defineKind } from '../../api/kind.ts';
-import type { ConfigMap, Node, Pod, Secret, Service, ServiceAccount } from '../../api/generated/core-v1.ts';
-import type { Lease } from '../../api/generated/coordination-v1.ts';
-
-const core = { group: '', version: 'v1', schema: () => ({}) } as const;
-export const PodKind = defineKind<Pod>({ ...core, kind: 'Pod', plural: 'pods', namespaced: true });
-export const NodeKind = defineKind<Node>({ ...core, kind: 'Node', plural: 'nodes', namespaced: false });
-export const ConfigMapKind = defineKind<ConfigMap>({ ...core, kind: 'ConfigMap', plural: 'configmaps', namespaced: true });
-export const SecretKind = defineKind<Secret>({ ...core, kind: 'Secret', plural: 'secrets', namespaced: true });
-export const ServiceKind = defineKind<Service>({ ...core, kind: 'Service', plural: 'services', namespaced: true });
-export const ServiceAccountKind = defineKind<ServiceAccount>({ ...core, kind: 'ServiceAccount', plural: 'serviceaccounts', namespaced: true });
-export const LeaseKind = defineKind<Lease>({ group: 'coordination.k8s.io', version: 'v1', schema: () => ({}), kind: 'Lease', plural: 'leases', namespaced: true });
+/** The kinds that the node reads and writes, in one import. */
+export { ConfigMap as ConfigMapKind } from '../../api/core/config-map.ts';
+export { Node as NodeKind } from '../../api/core/node.ts';
+export { Pod as PodKind } from '../../api/core/pod.ts';
+export { Secret as SecretKind } from '../../api/core/secret.ts';
+export { Service as ServiceKind } from '../../api/core/service.ts';
+export { ServiceAccount as ServiceAccountKind } from '../../api/core/service-account.ts';
+export { Lease as LeaseKind } from '../../api/coordination/lease.ts';

@@ -21,11 +21,11 @@ export interface NodePaths {
   logs: string;
 }
 
-/** `imagesRoot` and `imagesRunRoot` default to `<state>/images` and `<run>/images` of the instance, beside the folders of this module. */
-export function nodePaths(options: { stateFolder: string; runFolder: string; imagesRoot?: string; imagesRunRoot?: string }): NodePaths {
-  const { stateFolder, runFolder } = options;
+/** `images` is containers/storage of the instance (MachineFacts.images). */
+export function nodePaths(options: { stateFolder: string; runFolder: string; images: { root: string; runRoot: string } }): NodePaths {
+  const { stateFolder, runFolder, images } = options;
   return {
-    images: { root: options.imagesRoot ?? join(stateFolder, '..', 'images'), runRoot: options.imagesRunRoot ?? join(runFolder, '..', 'images') },
+    images,
     bundles: join(runFolder, 'bundles'),
     exits: join(runFolder, 'exits'),
     runtimeRoot: join(runFolder, 'runtime'),

@@ -1,10 +1,12 @@
 /** Where pods lie in the cgroup tree, what is set on the pod's own group, and what can be read after the end: v1 (also hybrid) and v2. */
 import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { QosClass } from '../status/qos.ts';
+import type { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { CPU_PERIOD_US, cpuWeight, type CgroupLimits } from './resources.ts';
 
 export const CGROUP_ROOT = '/sys/fs/cgroup';
+
+type QosClass = ReturnType<typeof qosClassOf>;
 
 /** `/llmos/burstable/pod<uid>`; guaranteed pods lie at the top. */
 export function podCgroup(instance: string, qos: QosClass, uid: string): string {

@@ -1,13 +1,13 @@
 /** The steps before the first container of a pod: sandbox, folders, files in /etc, cgroup, volumes. Each is safe to do again. */
 import { mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import type { NodeParts } from '../parts.ts';
 import { namespacePath } from '../sandbox/sandbox.ts';
-import { qosClass } from '../status/qos.ts';
 import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
 import { setUpVolumes } from '../volumes/set-up.ts';
 import { sourcesFor } from './sources.ts';
@@ -39,7 +39,7 @@ export async function preparePod(parts: NodeParts, pod: Pod): Promise<PreparedPo
   mkdirSync(runFolder, { recursive: true });
   const hostname = hostnameOf(pod, context.machine.nodeName);
   const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
-  const cgroup = podCgroup(context.machine.instance, qosClass(pod.spec!), uid);
+  const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
   makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: podLimits(pod.spec!) });
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
@@ -76,15 +76,15 @@ function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, hostname: str
   const files = {
     hosts: hostsText({ hostname, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
     hostname: `${hostname}\n`,
-    resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: hostResolvConf() }),
+    resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: textOf('/etc/resolv.conf') }),
   };
   const etc = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') };
-  for (const key of ['hosts', 'hostname', 'resolvConf'] as const) writeFileSync(etc[key], files[key]);
+  for (const key of ['hosts', 'hostname', 'resolvConf'] as const) if (textOf(etc[key]) !== files[key]) writeFileSync(etc[key], files[key]);
   return etc;
 }
 
-function hostResolvConf(): string {
-  try { return readFileSync('/etc/resolv.conf', 'utf8'); } catch { return ''; }
+function textOf(file: string): string {
+  try { return readFileSync(file, 'utf8'); } catch { return ''; }
 }
 
 function shared(pod: Pod): boolean {

@@ -2,6 +2,7 @@
 import { rfc3339 } from '../../../base/clock.ts';
 import type { Container, ContainerState, ContainerStatus, PodSpec } from '../../../api/generated/core-v1.ts';
 import type { ContainerRole, ContainerView } from '../status/view.ts';
+import { shouldRestart } from './restart.ts';
 import type { ContainerExit, ContainerRecord } from './record.ts';
 
 export interface Slot {
@@ -19,6 +20,9 @@ export interface Slot {
   backoffMs: number;
   ready: boolean;
   started: boolean;
+  /** Its last attempt was lost with a reboot and its policy forbids another. */
+  over?: boolean;
+  pulling?: boolean;
   /** Ends the probes of the latest attempt. */
   probes?: AbortController;
   /** Set while it is being ended. */
@@ -40,11 +44,12 @@ export function isRunning(slot: Slot): boolean {
 }
 
 /** After a reboot nothing is left of a container but its status: it has ended in a way nobody saw. */
-export function rememberStatus(slot: Slot, status: ContainerStatus | undefined): void {
+export function rememberStatus(slot: Slot, status: ContainerStatus | undefined, spec: PodSpec): void {
   if (status?.containerID === undefined || status.containerID === '' || slot.record !== undefined) return;
   const terminated = status.state?.terminated ?? { exitCode: 137, reason: 'ContainerStatusUnknown', message: 'The container could not be located when the node started again', startedAt: status.state?.running?.startedAt, containerID: status.containerID };
   slot.last = { terminated };
-  slot.restartCount = status.restartCount + 1;
+  slot.over = slot.role === 'app' && !shouldRestart(spec, slot.container, slot.role, terminated.exitCode);
+  slot.restartCount = status.restartCount + (slot.over ? 0 : 1);
 }
 
 export function terminatedState(record: ContainerRecord, exit: ContainerExit): ContainerState {
@@ -62,6 +67,7 @@ export function viewOf(slot: Slot, initializing: boolean): ContainerView {
   if (record !== undefined && record.exit === undefined && record.startedMs !== undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
   }
+  if (slot.over === true && slot.last !== undefined) return { ...view, state: slot.last, ready: false, started: false };
   const ready = slot.role === 'init' && record?.exit?.exitCode === 0;
   if (record?.exit !== undefined && slot.waiting === undefined) return { ...view, state: before!, lastState: slot.last, ready, started: false };
   return { ...view, state: { waiting: slot.waiting ?? { reason: initializing && slot.role !== 'init' ? 'PodInitializing' : 'ContainerCreating' } }, lastState: before, ready: false, started: false };

@@ -11,7 +11,7 @@ import { containerUser } from '../bundle/user.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
 import type { NodeParts } from '../parts.ts';
-import { startFailureCode } from '../runtime/runtime.ts';
+import { RuntimeError, startFailureCode } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import { hostDevices } from '../bundle/devices.ts';
@@ -62,8 +62,12 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     await parts.runtime.start(record, record.pid);
     record.startedMs = parts.context.clock.nowMs();
   } catch (error) {
-    const message = (error as Error).message;
-    record.exit = { exitCode: startFailureCode(message), finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `failed to create containerd task: failed to create shim task: OCI runtime create failed: ${message}`.replace(/^.*OCI runtime/, 'OCI runtime') };
+    if (!(error instanceof RuntimeError)) {
+      await removeContainer(parts, record);
+      throw error;
+    }
+    const { message } = error;
+    record.exit = { exitCode: startFailureCode(message), finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime create failed: ${message}` };
   }
   keepRecord(record);
   return record;

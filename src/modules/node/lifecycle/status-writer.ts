@@ -55,8 +55,9 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
     const now = pod();
     const made = podStatus(now, view);
     const before = now.status ?? {};
-    const status: PodStatus = { ...before, ...made };
-    for (const field of OWN) if (made[field] === undefined) delete status[field];
+    const over = before.phase === 'Succeeded' || before.phase === 'Failed'; // never taken back
+    const status: PodStatus = over ? { ...before, ...made, phase: before.phase, reason: before.reason, message: before.message } : { ...before, ...made };
+    for (const field of OWN) if (made[field] === undefined && !over) delete status[field];
     if (sameStatus(before, status)) return;
     const { managedFields: _, ...metadata } = now.metadata;
     wrote(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));

@@ -187,6 +187,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   /** Starts the container when it should run and does not. */
   async function look(slot: Slot): Promise<void> {
     const { record } = slot;
+    if (slot.over === true) return;
     if (record !== undefined && record.exit === undefined) {
       if (record.wantedImage !== (wantedContainer(slot).image ?? '')) void stopSlot(slot, `Container ${slot.container.name} definition changed, will be restarted`);
       return;
@@ -221,8 +222,11 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const answer = parts.images.ensure(key, container.image ?? '', container.imagePullPolicy);
     if (answer.state === 'pulling') {
       if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
-      events.event(pod, 'Normal', 'Pulling', `Pulling image "${container.image}"`);
-      void answer.done.then(poke);
+      if (slot.pulling !== true) {
+        slot.pulling = true;
+        events.event(pod, 'Normal', 'Pulling', `Pulling image "${container.image}"`);
+        void answer.done.then(() => { slot.pulling = false; poke(); });
+      }
       return;
     }
     if (answer.state === 'failed') return imageFailed(slot, answer);
@@ -337,12 +341,14 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (slot.stopping !== undefined) return slot.stopping;
     events.event(pod, 'Normal', 'Killing', why);
     slot.probes?.abort();
+    const withPod = stop !== undefined;
     const ownDeadlineMs = clock.nowMs() + (graceSeconds ?? pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
     slot.stopping = stopContainer(record, {
       runtime: parts.runtime, clock, container: slot.container, target: target(slot, record), ended: endings.get(record.id)?.promise ?? Promise.resolve(),
-      deadlineMs: () => Math.min(stop?.deadlineMs ?? Infinity, stop === undefined ? ownDeadlineMs : Infinity), changed: () => changed.promise,
+      deadlineMs: () => Math.min(stop?.deadlineMs ?? Infinity, withPod ? Infinity : ownDeadlineMs), changed: () => changed.promise,
       hookFailed: (message) => events.event(pod, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
-    }).catch((error: Error) => log.error('a container could not be stopped', { pod: name, container: slot.container.name, error }));
+    }).catch((error: Error) => log.error('a container could not be stopped', { pod: name, container: slot.container.name, error }))
+      .finally(() => { if (record.exit === undefined) slot.stopping = undefined; });
     return slot.stopping;
   }
 
@@ -350,7 +356,8 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const running = slots.filter(isRunning);
     const first = running.some((slot) => slot.role !== 'sidecar') ? running.filter((slot) => slot.role !== 'sidecar') : running;
     if (first.length > 0) {
-      for (const slot of first) void stopSlot(slot, `Stopping container ${slot.container.name}`).then(poke);
+      for (const slot of first) void stopSlot(slot, `Stopping container ${slot.container.name}`);
+      wakeAt(clock.nowMs() + RETRY_MS);
       return false;
     }
     for (const slot of slots) if (slot.waiting !== undefined && slot.record?.exit !== undefined) slot.waiting = undefined;
@@ -418,7 +425,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     for (const slot of slots) {
       const latest = adopted.filter((each) => each.name === slot.container.name).sort((a, b) => b.attempt - a.attempt)[0];
       if (latest === undefined) {
-        if (!isTerminal()) rememberStatus(slot, statuses.find((each) => each.name === slot.container.name));
+        if (!isTerminal()) rememberStatus(slot, statuses.find((each) => each.name === slot.container.name), first.spec!);
         continue;
       }
       slot.record = latest;

@@ -92,8 +92,8 @@ function launch(args: string[], root: RootMount, timeoutMs: number): Promise<num
       const line = answer.indexOf('\n');
       if (line >= 0) finish(readAnswer(answer.slice(0, line)));
     });
-    sync.on('end', () => setImmediate(() => finish(new RuntimeError(errors.trim() || 'the container monitor ended without an answer'))));
-    child.once('error', (error) => finish(new RuntimeError(`cannot start the container monitor: ${error.message}`)));
+    sync.on('end', () => setImmediate(() => finish(new Error(errors.trim() || 'the container monitor ended without an answer'))));
+    child.once('error', (error) => finish(new Error(`cannot start the container monitor: ${error.message}`)));
   });
 }
 
@@ -101,7 +101,9 @@ function readAnswer(line: string): number | Error {
   try {
     const answer = JSON.parse(line) as { pid?: number; data?: number; message?: string };
     const pid = answer.pid ?? answer.data ?? -1;
-    return pid > 0 ? pid : new RuntimeError((answer.message ?? '').trim() || 'the runtime gave no reason');
+    if (pid > 0) return pid;
+    const message = (answer.message ?? '').trim();
+    return message.startsWith('[conmon:') ? new Error(message) : new RuntimeError(message || 'the runtime gave no reason');
   } catch {
     return new RuntimeError(`the container monitor answered '${line.slice(0, 200)}'`);
   }

@@ -83,8 +83,12 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
 
   function sleepUntilWoken(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      wake = resolve;
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const done = (): void => {
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      wake = done;
+      signal.addEventListener('abort', done, { once: true });
     });
   }
 

@@ -1,9 +1,9 @@
 /** Container views become the PodStatus that is written. Pure; equal input gives equal output but for the times of new transitions. */
 import { rfc3339 } from '../../../base/clock.ts';
+import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { ContainerStatus, Pod, PodPhase, PodStatus } from '../../../api/generated/core-v1.ts';
 import { podConditions } from './conditions.ts';
 import { podPhase } from './phase.ts';
-import { qosClass } from './qos.ts';
 import type { ContainerView, PodView } from './view.ts';
 
 export function podStatus(pod: Pod, view: PodView): PodStatus {
@@ -14,7 +14,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     hostIP: view.hostIp,
     hostIPs: [{ ip: view.hostIp }],
     startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),
-    qosClass: pod.status?.qosClass ?? qosClass(pod.spec!),
+    qosClass: pod.status?.qosClass ?? qosClassOf(pod),
   };
   if (view.podIps.length > 0) {
     status.podIP = view.podIps[0];

@@ -1,0 +1,111 @@
+/** The node agent: one worker a pod of this node, fed by the cache. What an earlier llmos left running is adopted. */
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { CacheEvent } from '../../sdk/cache.ts';
+import { keyOf } from '../../sdk/cache.ts';
+import { ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
+import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
+import { stopOrphans } from './lifecycle/orphans.ts';
+import { removeContainer } from './lifecycle/start-container.ts';
+import { podWorker, type PodWorker } from './lifecycle/worker.ts';
+import type { NodeParts } from './parts.ts';
+
+export interface Agent {
+  /** The worker of a pod on this node, by `namespace/name`. */
+  worker(key: string): PodWorker | undefined;
+  workers(): readonly PodWorker[];
+  /** Settles after the signal aborted and all workers let go; containers run on. */
+  run(signal: AbortSignal): Promise<void>;
+  /** Ends every container and gives back every sandbox; the pods stay in the cluster. */
+  drain(): Promise<void>;
+}
+
+export function createAgent(parts: NodeParts): Agent {
+  const { context, paths } = parts;
+  const workers = new Map<string, PodWorker>();
+  const byKey = new Map<string, PodWorker>();
+  let adoptable = new Map<string, ContainerRecord[]>();
+
+  function seen(event: CacheEvent<Pod>): void {
+    const pod = event.object;
+    const uid = pod.metadata.uid ?? '';
+    const worker = workers.get(uid);
+    if (event.type === 'deleted') return worker?.update(undefined);
+    if (worker !== undefined) return worker.update(pod);
+    if (pod.spec?.nodeName !== context.machine.nodeName) return;
+    begin(pod, uid);
+  }
+
+  function begin(pod: Pod, uid: string): void {
+    const before = byKey.get(keyOf(pod));
+    before?.update(undefined); // the same name, another pod
+    const worker = podWorker(parts, pod, adoptable.get(uid) ?? []);
+    adoptable.delete(uid);
+    workers.set(uid, worker);
+    byKey.set(keyOf(pod), worker);
+    void worker.done.then(() => {
+      workers.delete(uid);
+      if (byKey.get(keyOf(pod)) === worker) byKey.delete(keyOf(pod));
+    });
+    worker.update(pod);
+  }
+
+  function refresh(kind: 'configMap' | 'secret') {
+    return (event: CacheEvent<KubeObject>): void => {
+      if (event.type !== 'modified') return;
+      for (const pod of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
+        if (pod.metadata.namespace === event.object.metadata.namespace && refersTo(pod, kind, event.object.metadata.name ?? '')) workers.get(pod.metadata.uid ?? '')?.refresh();
+      }
+    };
+  }
+
+  async function cleanUp(broken: readonly string[]): Promise<void> {
+    for (const id of broken) {
+      await parts.runtime.delete({ id, bundle: join(paths.bundles, id), logPath: '' }, { root: join(paths.bundles, id, 'rootfs') });
+      for (const folder of [join(paths.bundles, id), join(paths.containers, id)]) rmSync(folder, { recursive: true, force: true });
+    }
+    await stopOrphans(parts, [...adoptable.values()].flat());
+    adoptable = new Map();
+  }
+
+  return {
+    worker: (key) => byKey.get(key),
+    workers: () => [...workers.values()],
+    async run(signal) {
+      const { records, broken } = listRecords(paths.bundles);
+      adoptable = Map.groupBy(records, (record) => record.pod.uid) as Map<string, ContainerRecord[]>;
+      const pods = context.caches.of(PodKind);
+      pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
+      await pods.ready();
+      if (signal.aborted) return;
+      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh('configMap')), context.caches.of(SecretKind).subscribe(refresh('secret'))];
+      if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
+      const cleaning = cleanUp(broken).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
+      await aborted(signal);
+      for (const stop of stops) stop();
+      await Promise.all([cleaning, ...[...workers.values()].map((worker) => worker.detach())]);
+    },
+    async drain() {
+      const records = [...workers.values()].flatMap((worker) => worker.records());
+      await stopOrphans(parts, records);
+      await Promise.all(records.map((record) => (existsSync(record.bundle) ? removeContainer(parts, record) : undefined)));
+      await parts.pool.drain();
+    },
+  };
+}
+
+function refersTo(pod: Pod, kind: 'configMap' | 'secret', name: string): boolean {
+  return (pod.spec?.volumes ?? []).some((volume) => {
+    const own = kind === 'configMap' ? volume.configMap?.name : volume.secret?.secretName;
+    return own === name || (volume.projected?.sources ?? []).some((source) => source[kind]?.name === name);
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,141 @@
+/** This machine as a Node object, and its Lease, renewed every 10 s; the Node itself is written only when something in it changed, or after 5 minutes. */
+import { readFileSync, statfsSync } from 'node:fs';
+import { isApiError } from '../../api/errors.ts';
+import type { Node, NodeCondition, NodeStatus } from '../../api/generated/core-v1.ts';
+import type { Lease } from '../../api/generated/coordination-v1.ts';
+import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
+import { LeaseKind, NodeKind } from './kinds.ts';
+import { hybridComplaint, readOr } from './machine.ts';
+import type { NodeParts } from './parts.ts';
+import { sameStatus } from './status/pod-status.ts';
+
+const LEASE_NAMESPACE = 'kube-node-lease';
+const LEASE_SECONDS = 40;
+const RENEW_MS = 10_000;
+const REPORT_MS = 300_000;
+const MOST_PODS = 250;
+const KEPT_FREE_BYTES = 100 * 1024 * 1024;
+
+export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<void> {
+  const { clock, log } = parts.context;
+  let node: Node | undefined;
+  let lease: Lease | undefined;
+  let reportedMs = 0;
+  while (!signal.aborted) {
+    try {
+      node ??= await register(parts);
+      const due = clock.nowMs() - reportedMs >= REPORT_MS;
+      const fresh = await report(parts, node, due);
+      if (fresh !== undefined) { node = fresh; reportedMs = clock.nowMs(); }
+      lease = await renew(parts, node, lease);
+    } catch (error) {
+      if (isApiError(error, 'Conflict', 'NotFound')) { node = undefined; lease = undefined; }
+      else log.warn('the heartbeat of the node could not be written', { error });
+      await clock.sleep(node === undefined ? 100 : 1_000, signal);
+      continue;
+    }
+    await clock.sleep(RENEW_MS, signal);
+  }
+}
+
+async function register(parts: NodeParts): Promise<Node> {
+  const { client, machine } = parts.context;
+  try {
+    const found = await client.get(NodeKind, machine.nodeName);
+    const labels = { ...found.metadata.labels, ...nodeLabels(machine.nodeName) };
+    return sameStatus(labels, found.metadata.labels) ? found : await client.update(NodeKind, { ...found, metadata: { ...found.metadata, labels } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine.nodeName) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr], providerID: `llmos://${machine.nodeName}` } };
+    return client.create(NodeKind, node);
+  }
+}
+
+function nodeLabels(name: string): Record<string, string> {
+  const arch = goArch();
+  return { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': arch, 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': arch, 'node-role.kubernetes.io/control-plane': '' };
+}
+
+/** Gives the Node as written, or undefined when there was nothing to write. */
+async function report(parts: NodeParts, node: Node, due: boolean): Promise<Node | undefined> {
+  const status = nodeStatus(parts, node);
+  const { lastHeartbeat: _now, ...comparable } = strip(status);
+  const { lastHeartbeat: _old, ...before } = strip({ ...node.status });
+  if (!due && sameStatus(comparable, before)) return undefined;
+  const { resourceVersion: _, managedFields: __, ...metadata } = node.metadata;
+  return parts.context.client.update(NodeKind, { apiVersion: 'v1', kind: 'Node', metadata, spec: node.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' });
+}
+
+function strip(status: NodeStatus): NodeStatus & { lastHeartbeat?: unknown } {
+  return { ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest) };
+}
+
+function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
+  const { machine, clock } = parts.context;
+  const disk = statfsSync(parts.paths.pods);
+  const capacity = { cpu: cpuText(machine.cpuMillis), memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`, pods: String(MOST_PODS), 'ephemeral-storage': `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`, 'hugepages-2Mi': '0' };
+  return {
+    ...node.status,
+    capacity: { ...node.status?.capacity, ...capacity },
+    allocatable: { ...node.status?.allocatable, ...capacity },
+    conditions: conditions(parts, node, disk.bavail * disk.bsize, clock.nowMs()),
+    addresses: [{ type: 'InternalIP', address: parts.hostIp }, { type: 'Hostname', address: machine.nodeName }],
+    nodeInfo: nodeInfo(),
+    images: parts.storage.list().map((image) => ({ names: [...image.names.map((name) => name), ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)], sizeBytes: image.sizeBytes })),
+    daemonEndpoints: { kubeletEndpoint: { Port: machine.apiServer.port } },
+  };
+}
+
+function conditions(parts: NodeParts, node: Node, freeBytes: number, nowMs: number): NodeCondition[] {
+  const now = rfc3339(nowMs);
+  const before = node.status?.conditions ?? [];
+  const condition = (type: string, status: 'True' | 'False', reason: string, message: string): NodeCondition => {
+    const old = before.find((each) => each.type === type);
+    return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: old?.status === status ? old.lastTransitionTime : now };
+  };
+  const complaint = parts.context.machine.cgroupVersion === 'v1' ? hybridComplaint() : undefined;
+  const full = freeBytes < KEPT_FREE_BYTES;
+  const own = [
+    condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'the node has sufficient memory available'),
+    condition('DiskPressure', full ? 'True' : 'False', full ? 'KubeletHasDiskPressure' : 'KubeletHasNoDiskPressure', full ? 'the disk of the state folder is nearly full' : 'the node has no disk pressure'),
+    condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'the node has sufficient PID available'),
+    condition('Ready', complaint === undefined ? 'True' : 'False', complaint === undefined ? 'KubeletReady' : 'RuntimeNotReady', complaint ?? 'the node is posting ready status'),
+  ];
+  return [...own, ...before.filter((each) => !own.some((mine) => mine.type === each.type))];
+}
+
+let info: NodeStatus['nodeInfo'];
+
+function nodeInfo(): NonNullable<NodeStatus['nodeInfo']> {
+  info ??= {
+    machineID: readOr('/etc/machine-id'), systemUUID: readOr('/sys/class/dmi/id/product_uuid') || readOr('/etc/machine-id'), bootID: readOr('/proc/sys/kernel/random/boot_id'),
+    kernelVersion: readOr('/proc/sys/kernel/osrelease'), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readOr('/etc/os-release'))?.[1] ?? 'Linux', containerRuntimeVersion: `llmos://${version()}`,
+    kubeletVersion: `v1.36.0+llmos.${version()}`, kubeProxyVersion: '', operatingSystem: 'linux', architecture: goArch(),
+  };
+  return info;
+}
+
+function version(): string {
+  return (JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')) as { version: string }).version;
+}
+
+function goArch(): string {
+  return process.arch === 'x64' ? 'amd64' : process.arch;
+}
+
+function cpuText(millis: number): string {
+  return millis % 1_000 === 0 ? String(millis / 1_000) : `${millis}m`;
+}
+
+async function renew(parts: NodeParts, node: Node, lease: Lease | undefined): Promise<Lease> {
+  const { client, machine, clock } = parts.context;
+  const spec = { holderIdentity: machine.nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime: rfc3339Micro(clock.nowMs()) };
+  const owner = { apiVersion: 'v1', kind: 'Node', name: machine.nodeName, uid: node.metadata.uid ?? '' };
+  const found = lease ?? (await client.get(LeaseKind, machine.nodeName, { namespace: LEASE_NAMESPACE }).catch((error: unknown) => {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }));
+  if (found === undefined) return client.create(LeaseKind, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: machine.nodeName, namespace: LEASE_NAMESPACE, ownerReferences: [owner] }, spec });
+  return client.update(LeaseKind, { ...found, spec: { ...found.spec, ...spec } });
+}
+

@@ -1,0 +1,30 @@
+/** Ends containers that no pod wants any more: their pods went away while llmos was not running. */
+import { join } from 'node:path';
+import { removeCgroup } from '../cgroup/layout.ts';
+import type { NodeParts } from '../parts.ts';
+import { tearDownVolumes } from '../volumes/set-up.ts';
+import { isAlive, type ContainerRecord } from './record.ts';
+import { removeContainer } from './start-container.ts';
+
+const LOOK_MS = 20;
+
+export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[]): Promise<void> {
+  await Promise.all(records.map((record) => stopOne(parts, record)));
+  for (const [uid, ofPod] of Map.groupBy(records, (record) => record.pod.uid)) {
+    await parts.pool.release(uid).catch((error: Error) => parts.context.log.warn('a sandbox could not be removed', { pod: uid, error }));
+    removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(ofPod[0]!.cgroup, '..') });
+    await tearDownVolumes({ state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) });
+  }
+}
+
+async function stopOne(parts: NodeParts, record: ContainerRecord): Promise<void> {
+  const { clock } = parts.context;
+  const deadlineMs = clock.nowMs() + record.pod.graceSeconds * 1_000;
+  if (isAlive(record)) parts.runtime.kill(record, record.pid!, record.stopSignal);
+  while (isAlive(record)) {
+    if (clock.nowMs() >= deadlineMs) parts.runtime.kill(record, record.pid!, 'SIGKILL');
+    await clock.sleep(LOOK_MS);
+  }
+  parts.exits.forget(record.id);
+  await removeContainer(parts, record);
+}

@@ -1,0 +1,63 @@
+/** The node agent as a module: this machine as a Node, its pods as processes. */
+import { defineModule, type ModuleContext } from '../../sdk/module.ts';
+import { createAgent, type Agent } from './agent.ts';
+import { heartbeat } from './heartbeat.ts';
+import { images } from './images/ensure.ts';
+import { skopeoPuller } from './images/pull.ts';
+import { imageStorage } from './images/storage.ts';
+import { ConfigMapKind, LeaseKind, NodeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
+import { watchExits } from './lifecycle/exits.ts';
+import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
+import type { NodeParts } from './parts.ts';
+import { makePaths, nodePaths } from './paths.ts';
+import { conmonRuntime } from './runtime/conmon.ts';
+import { cni } from './sandbox/cni.ts';
+import { sandboxPool } from './sandbox/pool.ts';
+
+/** Enough for fifty pods at once. */
+const READY_SANDBOXES = 56;
+
+export const node = defineModule({
+  name: 'node',
+  description: 'Runs the pods of this machine: images, sandboxes, containers, volumes, probes, logs, exec',
+  needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
+  reads: [PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
+  writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind],
+  run: runNode,
+});
+
+/**
+ * Ends when the signal aborts and leaves the containers running for the next llmos, unless the reason of the abort is `down`:
+ * then every container is ended and every sandbox given back.
+ */
+export async function runNode(context: ModuleContext): Promise<void> {
+  const complaint = context.machine.cgroupVersion === 'v1' ? hybridComplaint() : undefined;
+  if (complaint !== undefined) context.log.warn(complaint);
+  const parts = nodeParts(context);
+  const agent: Agent = createAgent(parts);
+  try {
+    await Promise.all([parts.pool.run(context.signal), heartbeat(parts, context.signal), agent.run(context.signal)]);
+    if (context.signal.reason === 'down') await agent.drain();
+  } finally {
+    parts.exits.close();
+  }
+}
+
+export function nodeParts(context: ModuleContext): NodeParts {
+  const { machine, clock, log, config } = context;
+  const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images });
+  makePaths(paths);
+  const storage = imageStorage(paths.images);
+  const program = (name: string): string => machine.programs[name] ?? name;
+  const size = config['readySandboxes'];
+  return {
+    context, paths, storage,
+    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
+    runtime: conmonRuntime({ conmon: program('conmon'), runtime: program('crun'), runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
+    pool: sandboxPool({ root: paths.sandboxes, cni: cni(machine.cni), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
+    exits: watchExits({ folder: paths.exits }),
+    hostIp: hostAddress(machine.network.gatewayIp),
+    capabilities: machineCapabilities(),
+    openFilesLimit: openFilesLimit(),
+  };
+}
