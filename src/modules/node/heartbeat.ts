@@ -59,15 +59,13 @@ function nodeLabels(name: string): Record<string, string> {
 /** Gives the Node as written, or undefined when there was nothing to write. */
 async function report(parts: NodeParts, node: Node, due: boolean): Promise<Node | undefined> {
   const status = nodeStatus(parts, node);
-  const { lastHeartbeat: _now, ...comparable } = strip(status);
-  const { lastHeartbeat: _old, ...before } = strip({ ...node.status });
-  if (!due && sameStatus(comparable, before)) return undefined;
+  if (!due && sameStatus(withoutBeat(status), withoutBeat(node.status ?? {}))) return undefined;
   const { resourceVersion: _, managedFields: __, ...metadata } = node.metadata;
   return parts.context.client.update(NodeKind, { apiVersion: 'v1', kind: 'Node', metadata, spec: node.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' });
 }
 
-function strip(status: NodeStatus): NodeStatus & { lastHeartbeat?: unknown } {
-  return { ...status, conditions: status.conditions?.map(({ lastHeartbeatTime: _, ...rest }) => rest) };
+function withoutBeat(status: NodeStatus): NodeStatus {
+  return { ...status, conditions: status.conditions?.map((condition) => ({ ...condition, lastHeartbeatTime: undefined })) };
 }
 
 function nodeStatus(parts: NodeParts, node: Node): NodeStatus {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Container, Pod, PodSpec } from '../../api/generated/core-v1.ts';
 import { ConfigMapKind, PodKind } from './kinds.ts';
+import { listRecords } from './lifecycle/record.ts';
 import { inNamespaces, TEST_IMAGE, testNode, type TestNode } from './testing/test-node.ts';
 
 const pod = (name: string, container: Partial<Container>, spec: Partial<PodSpec> = {}): Pod => ({
@@ -123,7 +124,8 @@ if (await inNamespaces(import.meta.filename)) {
     assert.equal(still.status!.containerStatuses![0]!.containerID, first.status!.containerStatuses![0]!.containerID);
     assert.equal(still.status!.containerStatuses![0]!.restartCount, 0);
     await remove('lasting');
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assert.deepEqual(readdirSync(join(node.context.machine.runFolder, 'bundles')).length, Object.keys(['done', 'bad']).length, 'only ended pods keep a bundle');
+    const left = (): string[] => listRecords(join(node.context.machine.runFolder, 'bundles')).records.map((record) => record.pod.name);
+    for (let tries = 0; tries < 100 && ['leaving', 'orphan', 'lasting'].some((name) => left().includes(name)); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.deepEqual(left().filter((name) => ['lasting', 'leaving', 'orphan'].includes(name)), []);
   });
 } else test('inside namespaces', () => {});

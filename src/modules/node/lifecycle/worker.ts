@@ -354,9 +354,9 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
 
   async function end(current: Stop): Promise<boolean> {
     const running = slots.filter(isRunning);
-    const first = running.some((slot) => slot.role !== 'sidecar') ? running.filter((slot) => slot.role !== 'sidecar') : running;
-    if (first.length > 0) {
-      for (const slot of first) void stopSlot(slot, `Stopping container ${slot.container.name}`);
+    const due = running.some((slot) => slot.role !== 'sidecar') ? running.filter((slot) => slot.role !== 'sidecar') : running;
+    if (due.length > 0) {
+      for (const slot of due) void stopSlot(slot, `Stopping container ${slot.container.name}`);
       wakeAt(clock.nowMs() + RETRY_MS);
       return false;
     }
@@ -369,15 +369,14 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       if (!isTerminal()) wakeAt(clock.nowMs() + RETRY_MS);
       return false;
     }
-    if (current.reason === 'deleted') await sayGone();
-    await forget();
-    return true;
-  }
-
-  async function sayGone(): Promise<void> {
     publish();
     await status.settled();
-    await status.remove();
+    await forget();
+    if (!gone) await status.remove();
+    detached = true;
+    clearTimeout(timer);
+    finished.resolve();
+    return true;
   }
 
   /** Gives back what only a running pod needs; status and logs stay until the pod is deleted. */
@@ -397,9 +396,6 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     await tearDownVolumes({ state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) });
     const { rm } = await import('node:fs/promises');
     await rm(join(parts.paths.logs, `${first.metadata.namespace}_${first.metadata.name}_${uid}`), { recursive: true, force: true });
-    detached = true;
-    clearTimeout(timer);
-    finished.resolve();
   }
 
   // ---- status

@@ -55,9 +55,9 @@ export function memoryCluster(): MemoryCluster {
       options?.signal?.addEventListener('abort', () => wake(), { once: true });
       try {
         for (const [id, object] of objects) if (id.startsWith(`${resourceKey(kind)}/`) && Number(object.metadata.resourceVersion) > Number(options?.resourceVersion ?? 0)) queue.push({ type: 'ADDED', object });
-        while (options?.signal?.aborted !== true) {
+        while (!isAborted(options?.signal)) {
           while (queue.length > 0) yield queue.shift() as never;
-          await new Promise<void>((resolve) => { wake = resolve; });
+          if (!isAborted(options?.signal)) await new Promise<void>((resolve) => { wake = resolve; });
         }
       } finally {
         watchers.delete(watcher);
@@ -113,4 +113,9 @@ export function memoryCluster(): MemoryCluster {
       });
     },
   };
+}
+
+/** A call, since the compiler does not know that the signal changes meanwhile. */
+function isAborted(signal: AbortSignal | undefined): boolean {
+  return signal?.aborted === true;
 }
