@@ -1,9 +1,10 @@
-/** Both bodies of Client against one door. */
+/** Every body of Client against one door. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { MessageChannel } from 'node:worker_threads';
 import { isApiError } from '../../src/api/errors.ts';
 import { BUILT_IN_KINDS, ConfigMap, Namespace } from '../../src/api/kinds.ts';
 import { realClock } from '../../src/base/clock.ts';
@@ -12,6 +13,7 @@ import { createApiServer, openIdentity, type ApiServer, type Identity } from '..
 import { openStore, type Store } from '../../src/kernel/store/index.ts';
 import { createHttpClient, type HttpClient } from '../../src/sdk/client/http.ts';
 import { parseKubeconfig } from '../../src/sdk/client/kubeconfig.ts';
+import { createPortClient, servePort } from '../../src/sdk/client/port.ts';
 import { clientConformance } from './client.ts';
 
 interface Opened {
@@ -59,6 +61,19 @@ clientConformance('HTTP with a client certificate', async () => {
       await opened.dispose();
     },
   };
+});
+
+clientConformance('over a message port', () => {
+  const opened = openDoor();
+  const { port1, port2 } = new MessageChannel();
+  servePort(port1, opened.server.client(ADMIN), ({ group, version, plural }) => BUILT_IN_KINDS.find((kind) => kind.group === group && kind.version === version && kind.plural === plural));
+  return Promise.resolve({
+    client: createPortClient(port2),
+    async dispose() {
+      port2.close();
+      await opened.dispose();
+    },
+  });
 });
 
 it('a watch from a forgotten revision is Expired, in-process and over HTTP; a server of another authority is not trusted', async () => {

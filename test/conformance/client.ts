@@ -81,7 +81,7 @@ export function clientConformance(title: string, open: () => Promise<OpenedClien
         await rejects(create({ name: 'Not_A_Name' }), 'Invalid', /metadata\.name/);
         await rejects(client.create(ConfigMap, mapIn({ namespace: 'conformance-none', name: 'x' })), 'NotFound', /conformance-none/);
         await rejects(client.create(Deployment, { ...deploymentIn(namespace, 'bad'), spec: { ...deploymentIn(namespace, 'bad').spec, replicas: -1 } } as never), 'Invalid', /spec\.replicas/);
-        await rejects(client.get(Unserved, 'x', { namespace }), 'NotFound', /could not find the requested resource/);
+        await rejects(client.get(Unserved, 'x', { namespace }), 'NotFound', /could not find the requested resource|does not serve/);
         await rejects(client.get(ConfigMap, 'none'), 'BadRequest', /namespace/);
         const failure = await client.get(ConfigMap, 'none', { namespace }).catch((error: unknown) => error);
         assert.ok(isApiError(failure) && failure.code === 404 && failure.details?.name === 'none' && failure.details.kind === 'configmaps');
