@@ -2,7 +2,7 @@
 import { fieldMatcher, parseFieldSelector } from '../../../api/field-selector.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
-import { parseSelector } from '../../../api/selector.ts';
+import { parseSelector, type Requirement } from '../../../api/selector.ts';
 import { encodeList } from '../encode.ts';
 import { badRequest } from '../errors.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
@@ -34,6 +34,7 @@ export function selectionOf(kind: Kind, from: { namespace?: string; labelSelecto
   if (from.labelSelector) {
     const labels = parseSelector(from.labelSelector);
     if (labels.requirements.length > 0) tests.push((object) => labels.matches(object.metadata.labels));
+    selection.texts = labels.requirements.flatMap(textOf);
   }
   if (from.fieldSelector) {
     const requirements = parseFieldSelector(from.fieldSelector);
@@ -46,6 +47,13 @@ export function selectionOf(kind: Kind, from: { namespace?: string; labelSelecto
     return tests.every((test) => test(said));
   };
   return selection;
+}
+
+/** What a label that is asked for looks like in JSON; neither keys nor values of labels need escapes. */
+function textOf({ key, operator, values }: Requirement): string[] {
+  const [value] = values;
+  if ((operator === '=' || operator === '==' || operator === 'in') && values.length === 1) return [`"${key}":"${value}"`];
+  return operator === 'exists' || operator === 'in' ? [`"${key}":"`] : [];
 }
 
 export function numberOf(query: URLSearchParams, name: string): number | undefined {

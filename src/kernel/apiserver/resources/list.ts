@@ -11,6 +11,8 @@ export interface Selection {
   namespace?: string;
   /** Every object when absent. */
   matches?: (object: KubeObject) => boolean;
+  /** Text that the JSON of every object that matches has: most of the others need not be parsed then. */
+  texts?: readonly string[];
   /** The one name that can match. */
   name?: string;
 }
@@ -61,26 +63,32 @@ function listOne(door: Door, kind: Kind, query: ListQuery, name: string): ListOu
 
 function listAll(door: Door, prefix: string, query: ListQuery, at: Start): ListOutcome {
   const { items, revision } = door.store.list(prefix, at);
-  const { matches } = query;
-  return { items: matches === undefined ? items : items.filter((stored) => matches(stored.object)), revision };
+  const fits = fitting(query);
+  return { items: fits === undefined ? items : items.filter(fits), revision };
+}
+
+function fitting({ matches, texts = [] }: ListQuery): ((stored: Stored) => boolean) | undefined {
+  if (matches === undefined) return undefined;
+  const needles = texts.map((text) => Buffer.from(text));
+  return (stored) => needles.every((needle) => stored.bytes.includes(needle)) && matches(stored.object);
 }
 
 function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, at: Start): ListOutcome {
-  const { matches } = query;
+  const fits = fitting(query);
   const items: Stored[] = [];
   let page: StoredList | undefined;
   let startAfter = at.startAfter;
   let revision = at.revision;
   do {
-    page = door.store.list(prefix, { limit: Math.max(limit - items.length, matches === undefined ? 1 : 500), startAfter, revision });
+    page = door.store.list(prefix, { limit: Math.max(limit - items.length, fits === undefined ? 1 : 500), startAfter, revision });
     revision = page.revision;
     startAfter = page.last;
     for (const [index, stored] of page.items.entries()) {
-      if (matches !== undefined && !matches(stored.object)) continue;
+      if (fits !== undefined && !fits(stored)) continue;
       items.push(stored);
       if (items.length < limit) continue;
       const left = page.items.length - index - 1 + page.remaining;
-      return left === 0 ? { items, revision } : { items, revision, continue: tokenOf(revision, stored.key), ...(matches === undefined ? { remainingItemCount: left } : {}) };
+      return left === 0 ? { items, revision } : { items, revision, continue: tokenOf(revision, stored.key), ...(fits === undefined ? { remainingItemCount: left } : {}) };
     }
   } while (page.remaining > 0 && startAfter !== undefined);
   return { items, revision };
