@@ -1,0 +1,63 @@
+/** `llmos image ls|rm|import|export|prune`, over the instance's own storage. */
+import { existsSync } from 'node:fs';
+import { ensureArchiveKind } from './archive-kind.ts';
+import { buildah, command, hasImage, storageReference, type ImageStorage } from './storage.ts';
+
+export interface ImageEntry {
+  id: string;
+  /** Empty for an image that lost its name. */
+  names: string[];
+  sizeBytes: number;
+  createdMs: number;
+}
+
+export async function listImages(storage: ImageStorage): Promise<ImageEntry[]> {
+  const text = (await buildah(storage, ['images', '--json'])).trim();
+  const entries = (text === '' ? [] : JSON.parse(text)) as { id: string; names?: string[] | null; size?: string; createdatraw?: string; createdat?: string }[];
+  return entries.map(({ id, names, size = '', createdatraw, createdat }) => ({ id, names: (names ?? []).filter((name) => !name.includes('<none>')), sizeBytes: parseSize(size), createdMs: Date.parse(createdatraw ?? createdat ?? '') || 0 }));
+}
+
+/** Removes an image by name or id; `force` also where a build under way uses it. */
+export async function removeImage(storage: ImageStorage, image: string, options: { force?: boolean } = {}): Promise<void> {
+  await buildah(storage, ['rmi', ...(options.force ? ['--force'] : []), image]);
+}
+
+/** Loads a docker or OCI archive, or an OCI folder; gives the name that it has now. */
+export async function importImage(storage: ImageStorage, file: string, options: { name?: string; signal?: AbortSignal; onLine?: (line: string) => void } = {}): Promise<string> {
+  if (!existsSync(file)) throw new Error(`there is no file ${file}`);
+  const { source, names } = await ensureArchiveKind(file);
+  const name = options.name ?? names[0];
+  if (name === undefined) throw new Error(`${file} does not say what its image is called; give it a name: llmos image import ${file} NAME`);
+  await command('skopeo', ['copy', '--retry-times', '0', source, storageReference(storage, name)], options);
+  return name;
+}
+
+/** Writes the image to a new file that docker, podman and llmos can load. */
+export async function exportImage(storage: ImageStorage, image: string, file: string, options: { format?: 'docker' | 'oci'; signal?: AbortSignal; onLine?: (line: string) => void } = {}): Promise<void> {
+  if (existsSync(file)) throw new Error(`${file} exists already; remove it or name another file`);
+  if (!(await hasImage(storage, image))) throw new Error(`there is no image ${image}; 'llmos image ls' shows those that there are`);
+  const plain = image.replace(/^localhost\//, '');
+  await command('skopeo', ['copy', storageReference(storage, image.includes('/') ? image : `localhost/${image}`), `${options.format ?? 'docker'}-archive:${file}:${/:[^/]+$/.test(plain) ? plain : `${plain}:latest`}`], options);
+}
+
+/** Removes images without a name that nothing is built upon; gives their ids. */
+export async function pruneImages(storage: ImageStorage): Promise<string[]> {
+  const removed: string[] = [];
+  for (;;) {
+    const ids = (await buildah(storage, ['images', '--filter', 'dangling=true', '--quiet', '--no-trunc'])).trim().split('\n').filter(Boolean).map((id) => id.replace(/^sha256:/, ''));
+    const before = removed.length;
+    for (const id of ids) {
+      if (removed.includes(id)) continue;
+      // One that a named image is built upon is refused, and stays.
+      await buildah(storage, ['rmi', id]).then(() => void removed.push(id), () => {});
+    }
+    if (removed.length === before) return removed;
+  }
+}
+
+/** `121 MB` */
+function parseSize(text: string): number {
+  const match = /^([\d.]+)\s*([KMGT]?)B$/i.exec(text.trim());
+  if (match === null) return 0;
+  return Math.round(Number(match[1]) * 1000 ** ['', 'K', 'M', 'G', 'T'].indexOf((match[2] ?? '').toUpperCase()));
+}
