@@ -47,7 +47,7 @@ export async function build(options: BuildOptions): Promise<BuildResult> {
   for (const image of baseImagesOf(file.text, options.buildArgs).images) {
     bases[image] = await ensureBaseImage(image, { ...options, onNote: (text) => onProgress?.({ type: 'note', text }), onLine: (text) => onProgress?.({ type: 'line', text }) });
   }
-  const args = ['build', '--isolation', 'chroot', '--pull=never', '--layers', ...(options.noCache ? ['--no-cache'] : []), '-f', file.path];
+  const args = ['build', '--isolation', 'chroot', '--pull=never', '--layers', '--force-rm', ...(options.noCache ? ['--no-cache'] : []), '-f', file.path];
   for (const [name, value] of Object.entries(options.buildArgs ?? {})) args.push('--build-arg', `${name}=${value}`);
   if (options.tag !== undefined) args.push('-t', options.tag);
   const output = await buildah(options, [...args, options.contextFolder], { signal, onLine, env: { ...process.env, TMPDIR: options.cacheFolder } }).catch((error: Error) => {
