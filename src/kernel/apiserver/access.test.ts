@@ -1,0 +1,82 @@
+/** Who may come in, and what they may do. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { ConfigMap, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
+import { openDoor, type OpenDoor } from './testing/open-door.ts';
+
+let door: OpenDoor;
+before(async () => {
+  door = await openDoor();
+  await door.client.create(ServiceAccount, { metadata: { name: 'bot', namespace: 'default' } });
+});
+after(() => door.close());
+
+const tokenOf = async (spec: object = {}): Promise<string> => (await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { spec } })).json.status.token;
+
+test('strangers see only whether we live', async () => {
+  for (const path of ['/healthz', '/livez', '/readyz', '/version']) assert.equal((await door.call('GET', path, { token: '' })).status, 200, path);
+  for (const path of ['/api', '/apis', '/api/v1/pods', '/openapi/v2', '/metrics', '/']) {
+    const answer = await door.call('GET', path, { token: '' });
+    assert.deepEqual([answer.status, answer.json.reason], [401, 'Unauthorized'], path);
+  }
+  assert.equal((await door.call('GET', '/api', { token: 'made.up.token' })).status, 401);
+});
+
+test('a service account may look around and ask about itself, and no more', async () => {
+  const token = await tokenOf();
+  assert.equal((await door.call('GET', '/api/v1', { token })).status, 200);
+  const me = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token, body: { kind: 'SelfSubjectReview', apiVersion: 'authentication.k8s.io/v1' } });
+  assert.equal(me.json.status.userInfo.username, 'system:serviceaccount:default:bot');
+  const refused = await door.call('GET', '/api/v1/namespaces/default/pods', { token });
+  assert.equal(refused.status, 403);
+  assert.equal(refused.json.message, 'pods is forbidden: User "system:serviceaccount:default:bot" cannot list resource "pods" in API group "" in the namespace "default"');
+  assert.equal((await door.call('GET', '/api/v1/nodes/n', { token })).json.message, 'nodes "n" is forbidden: User "system:serviceaccount:default:bot" cannot get resource "nodes" in API group "" at the cluster scope');
+  assert.equal((await door.call('GET', '/metrics', { token })).json.message, 'forbidden: User "system:serviceaccount:default:bot" cannot get path "/metrics"');
+});
+
+test('RBAC objects take effect at once, and stop when they go', async () => {
+  const token = await tokenOf();
+  const list = async (): Promise<number> => (await door.call('GET', '/api/v1/namespaces/default/configmaps', { token })).status;
+  assert.equal(await list(), 403);
+  await door.client.create(Role, { metadata: { name: 'reader', namespace: 'default' }, rules: [{ verbs: ['list'], apiGroups: [''], resources: ['configmaps'] }] });
+  await door.client.create(RoleBinding, { metadata: { name: 'reader', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reader' }, subjects: [{ kind: 'ServiceAccount', name: 'bot', namespace: 'default' }] });
+  assert.equal(await list(), 200);
+  const review = { spec: { resourceAttributes: { verb: 'list', resource: 'configmaps', namespace: 'default' } } };
+  assert.equal((await door.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { token, body: review })).json.status.allowed, true);
+  assert.equal((await door.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { token, body: { spec: { resourceAttributes: { verb: 'delete', resource: 'pods' } } } })).json.status.allowed, false);
+  const rules = (await door.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', { token, body: { spec: { namespace: 'default' } } })).json.status;
+  assert.ok(rules.resourceRules.some((rule: { resources: string[] }) => rule.resources.includes('configmaps')));
+  await door.client.delete(RoleBinding, 'reader', { namespace: 'default' });
+  assert.equal(await list(), 403);
+});
+
+test('masters may act as others, others may not', async () => {
+  const headers = { 'impersonate-user': 'ann', 'impersonate-group': 'team' };
+  const me = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { headers, body: {} });
+  assert.deepEqual(me.json.status.userInfo, { username: 'ann', groups: ['team', 'system:authenticated'] });
+  assert.equal((await door.call('GET', '/api/v1/pods', { headers })).status, 403);
+  const token = await tokenOf();
+  const refused = await door.call('GET', '/api/v1/pods', { token, headers: { 'impersonate-user': 'system:admin' } });
+  assert.match(refused.json.message, /users "system:admin" is forbidden: User "system:serviceaccount:default:bot" cannot impersonate resource "users"/);
+});
+
+test('a token is bound to its audience, its pod and its account', async () => {
+  assert.equal((await door.call('GET', '/api', { token: await tokenOf({ audiences: ['elsewhere'] }) })).status, 401);
+  assert.equal((await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { spec: { expirationSeconds: 5 } } })).status, 422);
+  assert.equal((await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/none/token', { body: {} })).status, 404);
+  const pod = await door.client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  const spec = { boundObjectRef: { kind: 'Pod', name: 'p', uid: pod.metadata.uid } };
+  const [early, late] = [await tokenOf(spec), await tokenOf(spec)];
+  assert.equal((await door.call('GET', '/api', { token: early })).status, 200);
+  const review = await door.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec: { token: early } } });
+  assert.equal(review.json.status.authenticated, true);
+  await door.client.delete(Pod, 'p', { namespace: 'default' });
+  assert.equal((await door.call('GET', '/api', { token: late })).status, 401);
+});
+
+test('a client in this process may do what its rules say', async () => {
+  const client = door.server.client({ name: 'system:module:test', groups: [] }, { rules: [{ verbs: ['list'], apiGroups: [''], resources: ['configmaps'] }] });
+  assert.equal((await client.list(ConfigMap)).kind, 'ConfigMapList');
+  await assert.rejects(client.get(ConfigMap, 'x', { namespace: 'default' }), { reason: 'Forbidden' });
+  await assert.rejects(client.list(Pod), { reason: 'Forbidden' });
+});

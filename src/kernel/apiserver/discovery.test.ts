@@ -1,0 +1,130 @@
+/** What is served: discovery in both forms, openapi, health, custom kinds at run time, routes of modules. */
+import assert from 'node:assert/strict';
+import { request } from 'node:https';
+import { connect as connectH2 } from 'node:http2';
+import { after, before, test } from 'node:test';
+import { schemaOfCustomResource } from '../../api/custom/custom-schema.ts';
+import { defineKind } from '../../api/kind.ts';
+import { Pod } from '../../api/kinds.ts';
+import { openDoor, type OpenDoor } from './testing/open-door.ts';
+
+const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json';
+const Toad = defineKind({
+  group: 'example.com', version: 'v1', kind: 'Toad', plural: 'toads', namespaced: true, shortNames: ['td'],
+  schema: () => schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer', minimum: 1 } } } } } } }),
+});
+let door: OpenDoor;
+before(async () => {
+  door = await openDoor();
+});
+after(() => door.close());
+
+test('plain discovery', async () => {
+  assert.deepEqual((await door.call('GET', '/api')).json.versions, ['v1']);
+  const groups = (await door.call('GET', '/apis')).json;
+  assert.equal(groups.groups[0].name, 'apps');
+  assert.deepEqual((await door.call('GET', '/apis/apps')).json.preferredVersion, { groupVersion: 'apps/v1', version: 'v1' });
+  const { resources } = (await door.call('GET', '/apis/apps/v1')).json;
+  const scale = resources.find((each: { name: string }) => each.name === 'deployments/scale');
+  assert.deepEqual(scale, { name: 'deployments/scale', singularName: '', namespaced: true, kind: 'Scale', group: 'autoscaling', version: 'v1', verbs: ['get', 'patch', 'update'] });
+  assert.equal((await door.call('GET', '/apis/nothing')).status, 404);
+});
+
+test('aggregated discovery has an ETag', async () => {
+  const first = await door.call('GET', '/apis', { headers: { accept: AGGREGATED } });
+  assert.equal(first.headers['content-type'], 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
+  assert.equal(first.json.items[0].versions[0].resources.find((each: { resource: string }) => each.resource === 'deployments').subresources.length, 2);
+  const again = await door.call('GET', '/apis', { headers: { accept: AGGREGATED, 'if-none-match': String(first.headers['etag']) } });
+  assert.deepEqual([again.status, again.text], [304, '']);
+  const old = await door.call('GET', '/api', { headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList' } });
+  assert.equal(old.json.apiVersion, 'apidiscovery.k8s.io/v2beta1');
+});
+
+test('a kind can come and go', async () => {
+  assert.equal((await door.call('GET', '/apis/example.com/v1/toads')).status, 404);
+  const withdraw = door.server.serve(Toad);
+  assert.equal((await door.call('GET', '/apis/example.com/v1')).json.resources[0].name, 'toads');
+  const made = await door.call('POST', '/apis/example.com/v1/namespaces/default/toads', { body: { metadata: { name: 't' }, spec: { size: 0 } } });
+  assert.equal(made.status, 422, made.text);
+  assert.equal((await door.call('POST', '/apis/example.com/v1/namespaces/default/toads', { body: { metadata: { name: 't' }, spec: { size: 2 } } })).status, 201);
+  assert.equal((await door.call('PATCH', '/apis/example.com/v1/namespaces/default/toads/t', { body: {}, headers: { 'content-type': 'application/strategic-merge-patch+json' } })).status, 415);
+  assert.ok('/apis/example.com/v1' in (await door.call('GET', '/openapi/v3')).json.paths === false);
+  assert.ok('apis/example.com/v1' in (await door.call('GET', '/openapi/v3')).json.paths);
+  withdraw();
+  assert.equal((await door.call('GET', '/apis/example.com/v1/namespaces/default/toads/t')).status, 404);
+});
+
+test('openapi documents carry the hash of the index', async () => {
+  const { paths } = (await door.call('GET', '/openapi/v3')).json;
+  const url = paths['apis/apps/v1'].serverRelativeURL as string;
+  const document = await door.call('GET', url);
+  assert.ok('io.k8s.api.apps.v1.Deployment' in document.json.components.schemas);
+  assert.match(String(document.headers['cache-control']), /immutable/);
+  assert.equal((await door.call('GET', url, { headers: { 'if-none-match': String(document.headers['etag']) } })).status, 304);
+  assert.equal((await door.call('GET', '/openapi/v2')).json.swagger, '2.0');
+  assert.equal((await door.call('GET', '/openapi/v3/apis/none/v1')).status, 404);
+});
+
+test('health says which check fails, without saying why', async () => {
+  const remove = door.server.addCheck('pond', () => {
+    throw new Error('a secret reason');
+  }, { readyOnly: true });
+  const ready = await door.call('GET', '/readyz?verbose');
+  assert.deepEqual([ready.status, ready.text], [500, '[+]ping ok\n[-]pond failed: reason withheld\nreadyz check failed\n']);
+  assert.equal((await door.call('GET', '/livez')).text, 'ok');
+  assert.equal((await door.call('GET', '/readyz?exclude=pond')).text, 'ok');
+  remove();
+  assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+test('modules answer paths and connect subresources, upgrades included', async () => {
+  const withdraw = [
+    door.server.route({ path: '/pond', handle: async ({ rest, response }) => void response!.end(`pond ${rest}`) }),
+    door.server.route({ kind: Pod, subresource: 'log', handle: async ({ name, object, response }) => void response!.end(`log of ${name} ${object!.metadata.uid}`) }),
+    door.server.route({ kind: Pod, subresource: 'exec', methods: ['GET', 'POST'], handle: async ({ upgrade }) => void upgrade!.socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: test\r\nConnection: Upgrade\r\n\r\nhello') }),
+  ];
+  assert.equal((await door.call('GET', '/pond/a/b')).text, 'pond a/b');
+  assert.equal((await door.call('POST', '/pond')).status, 405);
+  assert.equal((await door.call('GET', '/api/v1/namespaces/default/pods/none/log')).json.message, 'pods "none" not found');
+  const pod = await door.client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  assert.equal((await door.call('GET', '/api/v1/namespaces/default/pods/p/log')).text, `log of p ${pod.metadata.uid}`);
+  assert.ok((await door.call('GET', '/api/v1')).json.resources.some((each: { name: string; verbs: string[] }) => each.name === 'pods/exec' && each.verbs.join() === 'create,get'));
+  assert.equal(await upgraded('/api/v1/namespaces/default/pods/p/exec'), '101 hello');
+  assert.match(await upgraded('/api/v1/namespaces/default/pods/none/exec'), /^404 .*not found/);
+  for (const each of withdraw) each();
+  assert.equal((await door.call('GET', '/pond')).status, 404);
+});
+
+function upgraded(path: string): Promise<string> {
+  const { caPem, admin } = door.identity;
+  return new Promise((resolve, reject) => {
+    const http = request({ host: '127.0.0.1', port: door.listener.port, path, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, headers: { connection: 'Upgrade', upgrade: 'test' } });
+    http.on('upgrade', (response, socket, head) => {
+      let text = head.toString();
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      socket.on('end', () => resolve(`${response.statusCode} ${text}`));
+    });
+    http.on('response', (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      response.on('end', () => resolve(`${response.statusCode} ${text}`));
+    });
+    http.on('error', reject);
+    http.end();
+  });
+}
+
+test('HTTP/2 carries requests and watches', async () => {
+  const { caPem, admin } = door.identity;
+  const session = connectH2(`https://127.0.0.1:${door.listener.port}`, { ca: caPem, cert: admin.certificatePem, key: admin.keyPem });
+  const watch = session.request({ ':path': '/api/v1/namespaces?watch=1' });
+  const line = await new Promise<string>((resolve) => watch.once('data', (chunk: Buffer) => resolve(chunk.toString())));
+  assert.match(line, /^\{"type":"ADDED"/);
+  watch.close();
+  const get = session.request({ ':path': '/api/v1/namespaces/none' });
+  let text = '';
+  get.on('data', (chunk: Buffer) => (text += chunk.toString()));
+  await new Promise((resolve) => get.on('end', resolve));
+  assert.match(text, /namespaces \\"none\\" not found/);
+  session.close();
+});

@@ -1,0 +1,157 @@
+/** Watches over HTTP: what is said, in which order, and how they end. */
+import assert from 'node:assert/strict';
+import { connect, type TLSSocket } from 'node:tls';
+import { after, before, test } from 'node:test';
+import { openDoor, type OpenDoor, type WatchLine } from './testing/open-door.ts';
+
+const PATH = '/api/v1/namespaces/default/configmaps';
+let door: OpenDoor;
+before(async () => {
+  door = await openDoor();
+});
+after(() => door.close());
+
+const put = (name: string, labels: Record<string, string> = {}, data: Record<string, string> = {}): ReturnType<OpenDoor['call']> =>
+  door.call('PATCH', `${PATH}/${name}?fieldManager=t&force=true`, { body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, labels }, data }, headers: { 'content-type': 'application/apply-patch+yaml' } });
+const revision = async (): Promise<string> => (await door.call('GET', PATH)).json.metadata.resourceVersion;
+
+test('a watch says what happens after its revision, in order', async () => {
+  const from = await revision();
+  const watch = await door.watch(`${PATH}?watch=true&resourceVersion=${from}`);
+  await put('w1', {}, { a: '1' });
+  await put('w1', {}, { a: '2' });
+  await door.call('DELETE', `${PATH}/w1`);
+  const lines = [await watch.next(), await watch.next(), await watch.next()];
+  watch.close();
+  assert.deepEqual(lines.map((line) => `${line?.type} ${line?.object.metadata.name}`), ['ADDED w1', 'MODIFIED w1', 'DELETED w1']);
+  const versions = lines.map((line) => Number(line?.object.metadata.resourceVersion));
+  assert.ok(versions[0]! < versions[1]! && versions[1]! < versions[2]!, 'a deletion has a revision of its own');
+  const again = await door.watch(`${PATH}?watch=true&resourceVersion=${versions[0]}`);
+  assert.equal((await again.next())?.type, 'MODIFIED');
+  again.close();
+});
+
+test('a watch without a revision begins with what is there, a streaming list marks its end', async () => {
+  await put('there');
+  const watch = await door.watch(`${PATH}?watch=true`);
+  assert.equal((await watch.next())?.type, 'ADDED');
+  watch.close();
+  const stream = await door.watch(`${PATH}?watch=true&sendInitialEvents=true&allowWatchBookmarks=true&resourceVersionMatch=NotOlderThan`);
+  const types: string[] = [];
+  for (let line = await stream.next(); line !== undefined; line = await stream.next()) {
+    types.push(line.type);
+    if (line.type !== 'BOOKMARK') continue;
+    assert.equal(line.object.metadata.annotations?.['k8s.io/initial-events-end'], 'true');
+    assert.ok(Number(line.object.metadata.resourceVersion) > 0);
+    break;
+  }
+  stream.close();
+  assert.equal(types.at(-1), 'BOOKMARK');
+});
+
+test('a change into and out of a selection is an addition and a deletion', async () => {
+  const watch = await door.watch(`${PATH}?watch=true&resourceVersion=${await revision()}&labelSelector=color%3Dred`);
+  await put('s1', { color: 'blue' });
+  await put('s1', { color: 'red' });
+  await put('s1', { color: 'red' }, { a: '1' });
+  const left = (await put('s1', { color: 'blue' })).json;
+  await door.call('DELETE', `${PATH}/s1`);
+  await put('s2', { color: 'red' });
+  const lines = [await watch.next(), await watch.next(), await watch.next(), await watch.next()];
+  watch.close();
+  assert.deepEqual(lines.map((line) => `${line?.type} ${line?.object.metadata.name} ${line?.object.metadata.labels?.['color']}`), ['ADDED s1 red', 'MODIFIED s1 red', 'DELETED s1 red', 'ADDED s2 red']);
+  assert.equal(lines[2]?.object.metadata.resourceVersion, left.metadata.resourceVersion, 'the deletion bears the revision of the change');
+});
+
+test('a watch of one name', async () => {
+  const watch = await door.watch(`${PATH}?watch=true&resourceVersion=${await revision()}&fieldSelector=metadata.name%3Dn2`);
+  await put('n1');
+  await put('n2');
+  assert.equal((await watch.next())?.object.metadata.name, 'n2');
+  watch.close();
+});
+
+test('timeoutSeconds ends a watch, with a last bookmark', async () => {
+  const watch = await door.watch(`${PATH}?watch=true&resourceVersion=${await revision()}&timeoutSeconds=1&allowWatchBookmarks=true`);
+  assert.equal((await watch.next())?.type, 'BOOKMARK');
+  assert.equal(await watch.next(), undefined);
+});
+
+test('rows of a table, with columns in the first event only', async () => {
+  const watch = await door.watch(`${PATH}?watch=true&resourceVersion=${await revision()}`, { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' });
+  await put('t1');
+  await put('t1', {}, { a: '1' });
+  const [first, second] = [await watch.next(), await watch.next()] as unknown as { object: { kind: string; columnDefinitions: unknown[]; rows: { cells: unknown[] }[] } }[];
+  watch.close();
+  assert.deepEqual([first!.object.kind, first!.object.rows[0]!.cells[0], first!.object.columnDefinitions.length > 0, second!.object.columnDefinitions.length], ['Table', 't1', true, 0]);
+});
+
+test('a revision that is compacted or not there yet ends with an ERROR event', async () => {
+  await door.store.compact();
+  await put('c1');
+  const old = await door.watch(`${PATH}?watch=true&resourceVersion=1`);
+  const line = await old.next();
+  assert.deepEqual([line?.type, line?.object.code, line?.object.reason], ['ERROR', 410, 'Expired']);
+  assert.equal(await old.next(), undefined);
+  const early = await door.watch(`${PATH}?watch=true&resourceVersion=99999999`);
+  assert.equal((await early.next())?.type, 'ERROR');
+});
+
+test('a reader that pauses loses nothing; one that lags behind what is kept is told so', async () => {
+  await put('lag', {}, {});
+  const writes = 600;
+  const write = async (): Promise<void> => {
+    const data = 'x'.repeat(20_000);
+    for (let round = 0; round < writes / 20; round++) await Promise.all(Array.from({ length: 20 }, (_, each) => put(`lag-${each}`, {}, { data: `${data}${round}` })));
+  };
+  const socket = await rawWatch(`${PATH}?watch=true&resourceVersion=${await revision()}`);
+  socket.pause();
+  await write();
+  const seen = await readEvents(socket, (events) => events.length === writes);
+  assert.equal(seen.length, writes);
+  const versions = seen.map((event) => Number(event.object.metadata.resourceVersion));
+  assert.deepEqual(versions, versions.toSorted((a, b) => a - b));
+  socket.pause();
+  await write();
+  await door.store.compact();
+  const rest = await readEvents(socket, (events) => events.at(-1)?.type === 'ERROR' || events.length === writes);
+  socket.destroy();
+  assert.deepEqual([rest.at(-1)?.type, rest.at(-1)?.object.code], ['ERROR', 410]);
+  assert.ok(rest.length < writes, 'what was sent into the void is bounded');
+});
+
+test('watchers that go leave nothing', async () => {
+  const watches = await Promise.all(Array.from({ length: 20 }, () => door.watch(`${PATH}?watch=true&resourceVersion=0`)));
+  for (const watch of watches) watch.close();
+  for (let tries = 0; door.store.stats().watches > 0 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(door.store.stats().watches, 0);
+});
+
+function rawWatch(path: string): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const { admin, caPem } = door.identity;
+    const socket = connect({ host: '127.0.0.1', port: door.listener.port, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, servername: 'localhost', ALPNProtocols: ['http/1.1'] }, () => {
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`);
+      socket.once('data', () => resolve(socket));
+    });
+    socket.on('error', reject);
+  });
+}
+
+/** Reads chunked lines until `enough`. */
+function readEvents(socket: TLSSocket, enough: (events: readonly WatchLine[]) => boolean): Promise<WatchLine[]> {
+  return new Promise((resolve) => {
+    const events: WatchLine[] = [];
+    let rest = '';
+    const read = (chunk: Buffer): void => {
+      const lines = (rest + chunk.toString('latin1')).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) if (line.startsWith('{')) events.push(JSON.parse(line) as WatchLine);
+      if (!enough(events)) return;
+      socket.off('data', read);
+      resolve(events);
+    };
+    socket.on('data', read);
+    socket.resume();
+  });
+}
