@@ -1,0 +1,61 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import type { Kind } from '../../api/kind.ts';
+import { findConflict } from './names.ts';
+import { servedDefinitions } from './served.ts';
+import { statusOf, terminatingStatus } from './status.ts';
+
+const NOW = '2026-01-01T00:00:00Z';
+
+function definition(change: Partial<CustomResourceDefinition['metadata']> = {}): CustomResourceDefinition {
+  return {
+    metadata: { name: 'shops.example.com', uid: 'u', generation: 1, ...change },
+    spec: {
+      group: 'example.com', scope: 'Namespaced', names: { plural: 'shops', singular: 'shop', kind: 'Shop', listKind: 'ShopList', shortNames: ['sh'] },
+      versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: { type: 'object' } } }],
+    },
+  };
+}
+
+test('names that another resource of the group has are not accepted', () => {
+  const other = { group: 'example.com', version: 'v1', kind: 'Shed', plural: 'sheds', singular: 'shed', shortNames: ['sh'], namespaced: true };
+  const { names } = definition().spec;
+  assert.deepEqual(findConflict(names, 'example.com', [other]), { reason: 'ShortNamesConflict', message: '"sh" is already in use' });
+  assert.deepEqual(findConflict({ ...names, shortNames: [], listKind: 'Shed' }, 'example.com', [other]), { reason: 'ListKindConflict', message: '"Shed" is already in use' });
+  assert.equal(findConflict(names, 'other.com', [other]), undefined);
+  assert.equal(findConflict(names, 'example.com', [{ ...other, plural: 'shops', kind: 'Shop' }]), undefined, 'itself in another version');
+});
+
+test('the status says what was accepted, and keeps the time of transitions', () => {
+  const crd = definition();
+  crd.status = statusOf(crd, undefined, NOW);
+  assert.deepEqual(crd.status.conditions?.map(({ type, status, reason }) => [type, status, reason]), [['NamesAccepted', 'True', 'NoConflicts'], ['Established', 'True', 'InitialNamesAccepted']]);
+  assert.deepEqual([crd.status.acceptedNames?.kind, crd.status.storedVersions], ['Shop', ['v1']]);
+  assert.deepEqual(statusOf(crd, undefined, '2027-01-01T00:00:00Z'), crd.status);
+  const refused = statusOf(definition(), { reason: 'KindConflict', message: '"Shop" is already in use' }, NOW);
+  assert.deepEqual(refused.conditions?.map(({ status, reason }) => [status, reason]), [['False', 'KindConflict'], ['False', 'NotAccepted']]);
+  assert.equal(terminatingStatus(crd, NOW).conditions?.at(-1)?.reason, 'InstanceDeletionInProgress');
+});
+
+test('kinds follow their definition', () => {
+  const table = new Map<string, Kind>();
+  const served = servedDefinitions((kind) => {
+    table.set(kind.version, kind);
+    return () => void (table.get(kind.version) === kind && table.delete(kind.version));
+  });
+  const [first] = served.serve(definition());
+  assert.equal(served.serve(definition())[0], first, 'the same definition is served once');
+  const changed = definition({ generation: 2 });
+  changed.spec.versions.push({ name: 'v2', served: true, storage: false, schema: { openAPIV3Schema: { type: 'object' } } });
+  served.serve(changed);
+  assert.deepEqual([...table.keys()], ['v1', 'v2']);
+  served.serve(definition({ generation: 3 }));
+  assert.deepEqual([...table.keys()], ['v1']);
+  assert.ok(first);
+  served.end('shops.example.com');
+  assert.equal(served.isEnding(first), true);
+  served.withdraw('shops.example.com');
+  assert.equal(table.size, 0);
+  assert.equal(served.isEnding(first), false);
+});

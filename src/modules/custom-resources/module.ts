@@ -1,0 +1,36 @@
+/** Custom resources: CustomResourceDefinitions, and the kinds that they bring. */
+import { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import { ApiError } from '../../api/errors.ts';
+import { defineModule, type Module } from '../../sdk/module.ts';
+import { runController } from '../../sdk/run-controller.ts';
+import { definitionController } from './reconcile.ts';
+import { servedDefinitions, type ServedDefinitions } from './served.ts';
+import { isEstablished } from './status.ts';
+
+function customResources(): Module {
+  let served: ServedDefinitions | undefined;
+  return defineModule({
+    name: 'custom-resources',
+    description: 'CustomResourceDefinitions: serves the kinds that they bring, and removes their objects with them',
+    kinds: [CustomResourceDefinition],
+    // The kinds of definitions are not known beforehand.
+    reads: 'all',
+    writes: 'all',
+    admissions: [{
+      name: 'definition-ending', kinds: 'all', operations: ['CREATE'],
+      validate({ kind }) {
+        if (served?.isEnding(kind) === true) throw new ApiError('MethodNotAllowed', 'create not allowed while custom resource definition is terminating');
+      },
+    }],
+    /** Kinds of earlier definitions are served before llmos says that it is ready. */
+    async start(context) {
+      served = servedDefinitions(context.serve);
+      for (const definition of (await context.client.list(CustomResourceDefinition)).items) if (isEstablished(definition)) served.serve(definition);
+    },
+    async run(context) {
+      await runController(definitionController((served ??= servedDefinitions(context.serve)), context.kinds), context);
+    },
+  });
+}
+
+export default customResources();

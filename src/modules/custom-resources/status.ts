@@ -1,0 +1,45 @@
+/** The status of a definition: which names were accepted, whether it is served, which versions were ever stored. */
+import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import type { NameConflict } from './names.ts';
+
+type Status = NonNullable<CustomResourceDefinition['status']>;
+type Condition = NonNullable<Status['conditions']>[number];
+
+/** The status as it should be; the same object when nothing changes. */
+export function statusOf(definition: CustomResourceDefinition, conflict: NameConflict | undefined, now: string): Status {
+  const before: Status = definition.status ?? { storedVersions: [], acceptedNames: { plural: '', kind: '' } };
+  const accepted: Condition = conflict === undefined
+    ? { type: 'NamesAccepted', status: 'True', reason: 'NoConflicts', message: 'no conflicts found' }
+    : { type: 'NamesAccepted', status: 'False', reason: conflict.reason, message: conflict.message };
+  const wasEstablished = isEstablished(definition);
+  const established: Condition = conflict === undefined || wasEstablished
+    ? { type: 'Established', status: 'True', reason: 'InitialNamesAccepted', message: 'the initial names have been accepted' }
+    : { type: 'Established', status: 'False', reason: 'NotAccepted', message: 'not all names are accepted' };
+  const stored = before.storedVersions ?? [];
+  const storage = definition.spec.versions.find((version) => version.storage)?.name;
+  return {
+    ...before,
+    conditions: withCondition(withCondition(before.conditions ?? [], accepted, now), established, now),
+    acceptedNames: conflict === undefined ? definition.spec.names : (before.acceptedNames ?? { plural: '', kind: '' }),
+    storedVersions: storage === undefined || stored.includes(storage) ? stored : [...stored, storage],
+  };
+}
+
+/** The status while the objects of a deleted definition are removed. */
+export function terminatingStatus(definition: CustomResourceDefinition, now: string): Status {
+  const before: Status = definition.status ?? { storedVersions: [], acceptedNames: { plural: '', kind: '' } };
+  const terminating: Condition = { type: 'Terminating', status: 'True', reason: 'InstanceDeletionInProgress', message: 'CustomResource deletion is in progress' };
+  return { ...before, conditions: withCondition(before.conditions ?? [], terminating, now) };
+}
+
+export function isEstablished(definition: CustomResourceDefinition): boolean {
+  return definition.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
+}
+
+/** Keeps the time of the last transition while the status stays. */
+function withCondition(conditions: readonly Condition[], condition: Condition, now: string): Condition[] {
+  const before = conditions.find(({ type }) => type === condition.type);
+  const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
+  const next = { ...condition, lastTransitionTime };
+  return before === undefined ? [...conditions, next] : conditions.map((each) => (each === before ? next : each));
+}
