@@ -1,43 +1,68 @@
-/** Modules over a client, without loader: for tests of controllers together. */
-import { Event } from '../../src/api/kinds.ts';
-import type { Kind } from '../../src/api/kind.ts';
+/** Modules over a real store and door, in process, without network: for tests of controllers together. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Event, Node, Pod } from '../../src/api/kinds.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
+import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
+import { createLoader, type Host } from '../../src/kernel/loader/index.ts';
+import { openStore } from '../../src/kernel/store/index.ts';
 import { createCaches } from '../../src/sdk/caches.ts';
 import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
-import type { Caches, Client, Module, ModuleContext } from '../../src/sdk/index.ts';
-import { runController } from '../../src/sdk/run-controller.ts';
+import type { Client, Kind, Module, ModuleContext, Route } from '../../src/sdk/index.ts';
+import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../../src/sdk/permit.ts';
 
 export interface World {
+  /** The administrator's. */
   client: Client;
-  caches: Caches;
+  door: ApiServer;
   stop(): Promise<void>;
 }
 
-export async function startWorld(client: Client, modules: readonly Module[], kinds: readonly Kind[]): Promise<World> {
-  const abort = new AbortController();
-  const { signal } = abort;
+/** Gives Pod and Node where no node agent does. */
+const nodeKinds: Module = { name: 'node-kinds', description: 'Pod and Node', kinds: [Pod, Node] };
+
+export async function startWorld(modules: readonly Module[]): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-controllers-'));
   const log = process.env['LLMOS_TEST_LOG'] ? createLog({ level: 'debug' }) : silentLog;
-  const caches = createCaches({ client, log, signal });
-  const events = createEventRecorder({ client, kind: Event as never, component: 'test', clock: realClock, log, signal });
-  const served = { list: () => kinds, find: (group: string, kind: string) => kinds.find((each) => each.group === group && each.kind === kind), subscribe: () => () => {} };
-  const context = {
-    client, caches, events, clock: realClock, log, signal, config: {}, kinds: served, serve: () => () => {}, route: () => () => {}, report: () => {},
-    machine: { apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: 'CA' }, nodeName: 'n1' },
-  } as unknown as ModuleContext;
-  const running: Promise<void>[] = [];
-  for (const module of modules) {
-    await module.start?.(context);
-    for (const controller of module.controllers ?? []) running.push(runController(controller, { client, caches, events, clock: realClock, log, signal }));
-    if (module.run !== undefined) running.push(module.run(context));
-  }
+  const clock = realClock;
+  const store = openStore({ folder: join(folder, 'store'), clock, log });
+  const identity = openIdentity({ folder: join(folder, 'identity'), clock, log });
+  const door = createApiServer({ store, identity, clock, log });
+  const loader = createLoader({ host: hostOf(door), clock, log });
+  await loader.load([nodeKinds, ...modules]);
   return {
-    client, caches,
+    client: door.client({ name: 'admin', groups: ['system:masters'] }), door,
     async stop() {
-      abort.abort();
-      await Promise.all([...running, caches.settled()]);
+      await loader.stop('stop');
+      await door.close();
+      await store.close();
+      rmSync(folder, { recursive: true });
     },
   };
+
+  function hostOf(server: ApiServer): Host {
+    return {
+      open(module, signal, report) {
+        const whole = server.client({ name: `system:llmos:${module.name}`, groups: [] }, { rules: rulesOf(module) });
+        const caches = createCaches({ client: whole, log, signal, clock });
+        const events = createEventRecorder({ client: whole, kind: Event, component: module.name, clock, log, signal });
+        const undo: (() => void)[] = [];
+        const keep = (release: () => void): (() => void) => (undo.push(release), release);
+        const context = {
+          client: restrictClient(whole, permitOfModule(module), module.name), caches, events, clock, log, signal, config: {}, kinds: server.kinds, report,
+          serve: (kind: Kind) => keep(server.serve(kind)), route: (route: Route) => keep(server.route(route)),
+          machine: { apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: 'CA' }, nodeName: 'n1' },
+        } as unknown as ModuleContext;
+        return {
+          context, contextOf: (controller) => ({ ...context, client: restrictClient(whole, permitOfController(controller), controller.name) }),
+          serve: (kind) => void context.serve(kind), admit: (admission) => void keep(server.admit(admission, context)), route: (route) => void context.route(route),
+          settled: () => caches.settled(), release: () => undo.reverse().forEach((release) => release()),
+        };
+      },
+    };
+  }
 }
 
 /** Looks every few ms until the condition holds. */

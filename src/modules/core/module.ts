@@ -1,0 +1,33 @@
+/** Core: namespaces and the plain kinds that everything stands on. */
+import { Lease } from '../../api/coordination/lease.ts';
+import { ConfigMap } from '../../api/core/config-map.ts';
+import { Event } from '../../api/core/event.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Secret } from '../../api/core/secret.ts';
+import { ServiceAccount } from '../../api/core/service-account.ts';
+import { Event as EventsEvent } from '../../api/events/event.ts';
+import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/rbac/rbac.ts';
+import { defineModule } from '../../sdk/index.ts';
+import { runController } from '../../sdk/run-controller.ts';
+import { expireEvents } from './expire-events.ts';
+import { createNamespaces, namespaceController } from './namespace/reconcile.ts';
+import { serviceAccountAdmission } from './service-account/admission.ts';
+import { namespaceContentController } from './service-account/reconcile.ts';
+
+export default defineModule({
+  name: 'core',
+  description: 'Namespaces, config maps, secrets, service accounts, events, leases and roles',
+  kinds: [Namespace, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding],
+  // A namespace that goes takes objects of every kind with it.
+  reads: 'all',
+  writes: 'all',
+  admissions: [serviceAccountAdmission],
+  start: createNamespaces,
+  async run(context) {
+    await Promise.all([
+      runController(namespaceController(context.kinds), context),
+      runController(namespaceContentController(() => context.machine.apiServer.caPem), context),
+      expireEvents(context),
+    ]);
+  },
+});

@@ -1,0 +1,43 @@
+/** Admission of pods: each runs as a service account, which must exist (upstream: admission plugin ServiceAccount). */
+import { Pod } from '../../../api/core/pod.ts';
+import { ServiceAccount } from '../../../api/core/service-account.ts';
+import { ApiError, isApiError } from '../../../api/errors.ts';
+import { generatedSuffix } from './suffix.ts';
+import type { Admission, AdmissionRequest, Client, ModuleContext } from '../../../sdk/index.ts';
+import { giveServiceAccount } from './mount.ts';
+import { createDefaultAccount, DEFAULT_ACCOUNT } from './reconcile.ts';
+
+const MIRROR = 'kubernetes.io/config.mirror';
+
+export const serviceAccountAdmission: Admission = {
+  name: 'ServiceAccount',
+  kinds: [Pod],
+  operations: ['CREATE'],
+  async admit(request, context) {
+    const pod = request.object as Pod | undefined;
+    if (request.subresource || pod?.spec === undefined || pod.metadata.annotations?.[MIRROR] !== undefined) return;
+    pod.spec.serviceAccountName ||= pod.spec.serviceAccount || DEFAULT_ACCOUNT;
+    pod.spec.serviceAccount = pod.spec.serviceAccountName;
+    const account = await accountOf(request, pod.spec.serviceAccountName, context);
+    giveServiceAccount(pod, account, generatedSuffix());
+  },
+};
+
+async function accountOf(request: AdmissionRequest, name: string, { client }: ModuleContext): Promise<ServiceAccount> {
+  const namespace = request.namespace ?? '';
+  try {
+    return await client.get(ServiceAccount, name, { namespace });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+    if (name === DEFAULT_ACCOUNT) return defaultAccount(client, namespace, request);
+    const pod = request.object?.metadata.name ?? request.object?.metadata.generateName ?? '';
+    throw new ApiError('Forbidden', `pods "${pod}" is forbidden: error looking up service account ${namespace}/${name}: serviceaccount "${name}" not found`, { name: pod, kind: 'pods' });
+  }
+}
+
+/** A pod may come right after its namespace, before the controller has made the account. */
+async function defaultAccount(client: Client, namespace: string, { dryRun }: AdmissionRequest): Promise<ServiceAccount> {
+  if (dryRun) return { metadata: { name: DEFAULT_ACCOUNT, namespace } };
+  await createDefaultAccount(client, namespace);
+  return client.get(ServiceAccount, DEFAULT_ACCOUNT, { namespace });
+}
