@@ -80,7 +80,7 @@ function inside(host: string): void {
   test('a cluster IP answers in turn, from the machine and from pods', async () => {
     services.set(service('web', { clusterIP: '10.62.0.20' }));
     slices.set(slice('web', pods.map((pod) => pod.address)));
-    await settled();
+    await sync.idle();
     const fromMachine = [];
     for (let i = 0; i < 30; i++) fromMachine.push(await ask('10.62.0.20:80'));
     assert.deepEqual(count(fromMachine), Object.fromEntries(pods.map((pod) => [pod.name, 10])));
@@ -93,7 +93,7 @@ function inside(host: string): void {
   test('a changed endpoint is used at once', async () => {
     slices.set(slice('web', pods.slice(0, 1).map((pod) => pod.address)));
     const started = performance.now();
-    await settled();
+    await sync.idle();
     assert.ok(performance.now() - started < 250, `took ${performance.now() - started} ms`);
     for (let i = 0; i < 4; i++) assert.equal(await ask('10.62.0.20:80'), pods[0]?.name);
   });
@@ -104,7 +104,7 @@ function inside(host: string): void {
 
   test('without endpoints, and for unknown addresses of the range, the connection is refused', async () => {
     slices.remove('default/web-1');
-    await settled();
+    await sync.idle();
     for (const address of ['10.62.0.20:80', '10.62.0.77:80', '10.63.0.9:80']) {
       assert.equal(await ask(address), 'ECONNREFUSED', address);
       assert.equal(await ask(address, pods[0]?.name), 'ECONNREFUSED', `${address} from a pod`);
@@ -114,7 +114,7 @@ function inside(host: string): void {
 
   test('a node port answers on the addresses of the machine', async () => {
     services.set(service('web', { type: 'NodePort', clusterIP: '10.62.0.20', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] }));
-    await settled();
+    await sync.idle();
     const answers = [];
     for (let i = 0; i < 3; i++) answers.push(await ask('127.0.0.1:30080'), await ask('10.61.0.1:30080'), await ask('10.61.0.1:30080', pods[2]?.name));
     assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
@@ -123,7 +123,7 @@ function inside(host: string): void {
   test('a load balancer answers on its address and on 127.0.0.1', async () => {
     services.set(balanced('lb', '10.62.0.21', 8081, '10.63.0.1'));
     slices.set(slice('lb', pods.map((pod) => pod.address)));
-    await settled();
+    await sync.idle();
     const answers = [];
     for (let i = 0; i < 3; i++) answers.push(await ask('127.0.0.1:8081'), await ask('10.63.0.1:8081'), await ask('10.63.0.1:8081', pods[0]?.name));
     assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
@@ -146,7 +146,7 @@ function inside(host: string): void {
     await once(program, 'listening');
     services.set(balanced('taken', '10.62.0.22', 8082, '10.63.0.2'));
     slices.set(slice('taken', pods.map((pod) => pod.address)));
-    await settled();
+    await sync.idle();
     assert.equal(await ask('127.0.0.1:8082'), 'mine');
     assert.ok((await ask('10.63.0.2:8082')).startsWith(host));
     assert.match(events.join('\n'), /PortInUse: 127\.0\.0\.1:8082\/tcp is not used for this service: another program of this machine uses it/);
@@ -156,7 +156,7 @@ function inside(host: string): void {
   test('session affinity keeps a client with its endpoint', async () => {
     services.set(service('sticky', { clusterIP: '10.62.0.23', sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } }));
     slices.set(slice('sticky', pods.map((pod) => pod.address)));
-    await settled();
+    await sync.idle();
     for (const from of [undefined, pods[0]?.name, pods[1]?.name]) {
       const answers = [];
       for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
@@ -193,11 +193,6 @@ function inside(host: string): void {
     assert.equal(await machine(), emptyMachine);
     await removePodNetwork(facts);
   });
-
-  /** Waits until the rules of the last change are written. */
-  async function settled(): Promise<void> {
-    await new Promise((resolve) => setTimeout(resolve, 60));
-  }
 }
 
 function service(name: string, spec: ServiceSpec): Service {

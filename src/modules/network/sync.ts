@@ -29,11 +29,16 @@ const GATHER_MS = 3;
 const RETRY_PORT_MS = 10_000;
 const RETRY_FAILURE_MS = 1_000;
 
-/**
- * Settles when the table holds all that the caches hold; goes on until the signal aborts. `settled` then waits for the last transaction
- * and gives the claimed ports back; the rules stay.
- */
-export async function startSync(input: SyncInput): Promise<{ settled(): Promise<void>; size(): { chains: number; elements: number } }> {
+export interface Sync {
+  /** Settles when all changes seen so far are written. */
+  idle(): Promise<void>;
+  /** After the abort: waits for the last transaction and gives the claimed ports back; the rules stay. */
+  settled(): Promise<void>;
+  size(): { chains: number; elements: number };
+}
+
+/** Settles when the table holds all that the caches hold; goes on until the signal aborts. */
+export async function startSync(input: SyncInput): Promise<Sync> {
   const { services, slices, signal, log } = input;
   const ruleset = createRuleset(input.facts);
   const ports = createLoopbackPorts();
@@ -125,6 +130,10 @@ export async function startSync(input: SyncInput): Promise<{ settled(): Promise<
   else signal.addEventListener('abort', stop, { once: true });
   return {
     size: () => ruleset.size(),
+    async idle() {
+      while (timer !== undefined || dirty.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      await working;
+    },
     async settled() {
       await working;
       ports.close();

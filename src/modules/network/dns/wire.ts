@@ -39,11 +39,23 @@ function skipName(message: Buffer, start: number): number {
   }
 }
 
-/** The query turned into an answer that says only `rcode`, with the first question as it was. */
+/** The query turned into an answer that says only `rcode`, with its question where it has a whole one. */
 export function failure(query: Buffer, rcode: number): Buffer {
-  const answer = Buffer.alloc(HEADER_BYTES);
-  query.copy(answer, 0, 0, 3);
+  const end = questionEnd(query);
+  const answer = Buffer.alloc(end);
+  query.copy(answer, 0, 0, end);
   answer.writeUInt8((query.readUInt8(2) & 0x79) | 0x80, 2);
   answer.writeUInt8(0x80 | rcode, 3);
+  answer.writeUInt16BE(end > HEADER_BYTES ? 1 : 0, 4);
+  answer.fill(0, 6, HEADER_BYTES);
   return answer;
+}
+
+function questionEnd(query: Buffer): number {
+  try {
+    const end = skipName(query, HEADER_BYTES) + 4;
+    return query.readUInt16BE(4) > 0 && end <= query.length ? end : HEADER_BYTES;
+  } catch {
+    return HEADER_BYTES;
+  }
 }
