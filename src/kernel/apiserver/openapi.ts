@@ -1,7 +1,9 @@
 /** The OpenAPI documents as they are served: /openapi/v3 (an index with hashes, a document a group and version) and /openapi/v2. */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { kubernetesRelease } from '../../api/facts/fact-type.ts';
 import type { KindTable } from './kind-table.ts';
+import { clausesOf } from './negotiate.ts';
 import { respond } from './respond.ts';
 import { resourceUnknown } from './errors.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -9,6 +11,9 @@ import type { RequestInfo } from './request-info.ts';
 export interface OpenApi {
   serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
 }
+
+/** What clients ask for; the answer has a dot for the @, which no media type may have. */
+const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 
 interface Document {
   body: Buffer;
@@ -38,6 +43,11 @@ export function createOpenApi(kinds: KindTable): OpenApi {
     async serve(info, http, response) {
       const [, version, ...rest] = info.segments;
       if (version === 'v2' && rest.length === 0) {
+        if (clausesOf(http.headers.accept ?? '')[0]?.type === OPENAPI_V2_PROTOBUF) {
+          const { openapiV2Protobuf } = await import('./openapi-v2-protobuf.ts');
+          const body = openapiV2Protobuf(kinds.list(), kubernetesRelease());
+          return respond(http, response, 200, { contentType: OPENAPI_V2_PROTOBUF.replace('@', '.'), chunks: [body] });
+        }
         const document = await keep('v2', async () => (await import('../../api/openapi/v2.ts')).openapiV2(kinds.list()));
         return send(http, response, document, {});
       }
