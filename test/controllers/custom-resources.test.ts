@@ -82,6 +82,7 @@ test('a definition that goes takes its objects with it, and waits for their fina
   await eventually('terminating', async () => (await condition('Terminating')) === 'True');
   await eventually('one object left', async () => (await client.list(Widgets())).items.length === 1);
   await assert.rejects(client.create(Widgets(), widget('late', {})), /create not allowed while custom resource definition is terminating/);
+  await eventually('the held one is being deleted', async () => (await client.get(Widgets(), 'held', { namespace: 'default' })).metadata.deletionTimestamp !== undefined);
   const held = await client.get(Widgets(), 'held', { namespace: 'default' });
   await client.update(Widgets(), { ...held, metadata: { ...held.metadata, finalizers: [] } });
   await eventually('the definition is gone', async () => (await client.list(CustomResourceDefinition)).items.length === 0);

@@ -1,5 +1,5 @@
 /** Endpoints (core/v1). */
-import { isIP } from 'node:net';
+import { isIP } from '../ip.ts';
 import type { EndpointAddress, EndpointPort, Endpoints as EndpointsType, EndpointSubset } from '../generated/core-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';

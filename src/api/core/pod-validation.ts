@@ -1,5 +1,5 @@
 /** What a pod must be like, in upstream's words (core/v1 validation). */
-import { isIP } from 'node:net';
+import { isIP } from '../ip.ts';
 import type { Affinity, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Toleration } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';

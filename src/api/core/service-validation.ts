@@ -1,5 +1,5 @@
 /** What a Service must be like (core/v1 validation of upstream). */
-import { isIP } from 'node:net';
+import { isIP } from '../ip.ts';
 import type { Service, ServicePort, ServiceSpec } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateLabels } from '../metadata-validation.ts';

@@ -1,5 +1,5 @@
 /** EndpointSlice (discovery.k8s.io/v1). */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from '../ip.ts';
 import type { Endpoint, EndpointPort, EndpointSlice as EndpointSliceType } from '../generated/discovery-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';

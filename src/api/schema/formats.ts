@@ -1,5 +1,5 @@
 /** The string formats that custom resources may ask for (apiextensions, supported formats). */
-import { isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from '../ip.ts';
 import { RFC3339 } from './check-fields.ts';
 
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?([0-9a-f])[0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
