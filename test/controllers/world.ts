@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Event, Node, Pod } from '../../src/api/kinds.ts';
+import { Event } from '../../src/api/kinds.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
@@ -20,9 +20,6 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** Gives Pod and Node where no node agent does. */
-const nodeKinds: Module = { name: 'node-kinds', description: 'Pod and Node', kinds: [Pod, Node] };
-
 export async function startWorld(modules: readonly Module[]): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-controllers-'));
   const log = process.env['LLMOS_TEST_LOG'] ? createLog({ level: 'debug' }) : silentLog;
@@ -31,7 +28,7 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
   const identity = openIdentity({ folder: join(folder, 'identity'), clock, log });
   const door = createApiServer({ store, identity, clock, log });
   const loader = createLoader({ host: hostOf(door), clock, log });
-  await loader.load([nodeKinds, ...modules]);
+  await loader.load(modules);
   return {
     client: door.client({ name: 'admin', groups: ['system:masters'] }), door,
     async stop() {

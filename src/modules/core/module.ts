@@ -1,10 +1,15 @@
 /** Core: namespaces and the plain kinds that everything stands on. */
 import { Lease } from '../../api/coordination/lease.ts';
 import { ConfigMap } from '../../api/core/config-map.ts';
+import { Endpoints } from '../../api/core/endpoints.ts';
 import { Event } from '../../api/core/event.ts';
 import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
 import { Secret } from '../../api/core/secret.ts';
+import { Service } from '../../api/core/service.ts';
 import { ServiceAccount } from '../../api/core/service-account.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from '../../api/events/event.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/rbac/rbac.ts';
 import { defineModule } from '../../sdk/index.ts';
@@ -16,8 +21,10 @@ import { namespaceContentController } from './service-account/reconcile.ts';
 
 export default defineModule({
   name: 'core',
-  description: 'Namespaces, config maps, secrets, service accounts, events, leases and roles',
-  kinds: [Namespace, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding],
+  description: 'The kinds that everything stands on (pods, nodes, services, config, accounts, events, roles), and the life of namespaces',
+  kinds: [
+    Namespace, Node, Pod, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, EndpointSlice, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding,
+  ],
   // A namespace that goes takes objects of every kind with it.
   reads: 'all',
   writes: 'all',
