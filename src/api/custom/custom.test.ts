@@ -9,7 +9,7 @@ import { applyDefaults } from '../schema/default.ts';
 import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { kindsOfDefinition } from './custom-kind.ts';
-import { defaultDefinition, validateDefinition } from './definition.ts';
+import { defaultDefinition, definitionWarnings, validateDefinition } from './definition.ts';
 
 const SCHEMA: JSONSchemaProps = {
   type: 'object', required: ['spec'],
@@ -94,6 +94,13 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   assert.match(errorsOf((crd) => void (version(crd).storage = false))[0] ?? '', /must have exactly one version marked as storage version$/);
   const old = definition();
   assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);
+});
+
+test('what is asked for in vain is said', () => {
+  const crd = definition({ type: 'object', 'x-kubernetes-validations': [{ rule: 'true' }] });
+  crd.spec.conversion = { strategy: 'Webhook' };
+  assert.deepEqual(definitionWarnings(crd).map((text) => text.split(':')[0]), ['spec.conversion', 'x-kubernetes-validations']);
+  assert.deepEqual(definitionWarnings(definition()), []);
 });
 
 test('JSON paths and ages', () => {
