@@ -103,7 +103,7 @@ function mergeList(original: Json[], patch: Json[], field: Field): Json[] {
   if (!isJsonObject(first)) return orderElements(union(original, patch), patch, original, '');
   if (field.mergeKey === '') throw new ApiError('BadRequest', `cannot merge lists without merge key for ${field.schema?.name ?? 'this list'}`);
   const { kept, changes, replaced } = takeDirectives(original as JsonObject[], patch as JsonObject[], field.mergeKey);
-  if (replaced) return changes.map((item) => withoutNulls(item));
+  if (replaced) return changes.map((item) => withoutDirectives(withoutNulls(item))!);
   const order = [...kept];
   const merged = [...kept];
   for (const change of changes) {

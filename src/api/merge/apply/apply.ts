@@ -92,8 +92,9 @@ function attempt({ input, applied, shape, live }: Context, force: boolean): Kube
   managers.set(key, self);
   const base: Json = input.live === undefined ? ({ apiVersion: live.apiVersion, kind: live.kind, metadata: {} } as JsonObject) : (live as unknown as Json);
   const merged = mergeValues(base, applied as unknown as Json, shape)!;
-  const next = pruneDropped(merged, managers, last?.fields ?? NO_FIELDS, shape) as unknown as KubeObject;
-  const delta = differenceOf(live as unknown as Json, next as unknown as Json, shape, reset);
+  const dropped = droppedFields(merged, managers, last?.fields ?? NO_FIELDS, shape);
+  const next = (removeFields(merged, dropped, shape) ?? {}) as unknown as KubeObject;
+  const delta = differenceOf(live as unknown as Json, removeFields(merged, dropped, shape, { shells: true }) ?? {}, shape, reset);
   const conflicts = conflictsOf(managers, key, delta.changed);
   if (conflicts.length > 0 && !force) throw new Conflicts(conflicts);
   takeFromOthers(managers, key, delta);
@@ -129,17 +130,16 @@ function liveManagers(input: ApplyInput): Managers {
   return managers;
 }
 
-/** Removes what the manager applied before and does not now, unless another manager owns it or it holds what others own. */
-function pruneDropped(merged: Json, managers: Managers, last: Fields, shape: Shape): Json {
-  if (isEmpty(last)) return merged;
+/** What the manager applied before and does not now, unless another manager owns it or it holds what others own. */
+function droppedFields(merged: Json, managers: Managers, last: Fields, shape: Shape): Fields {
+  if (isEmpty(last)) return NO_FIELDS;
   const lastNamed = withNamedFields(last, shape);
   const mergedNamed = withNamedFields(fieldSetOf(merged, shape), shape);
-  let pruned = removeFields(merged, lastNamed, shape) ?? {};
   let owned: Fields = NO_FIELDS;
   for (const manager of managers.values()) owned = union(owned, manager.fields);
-  const named = (value: Json): Fields => withNamedFields(fieldSetOf(value, shape), shape);
-  pruned = removeFields(merged, difference(mergedNamed, union(named(pruned), withNamedFields(owned, shape))), shape) ?? {};
-  return removeFields(merged, intersection(difference(mergedNamed, named(pruned)), lastNamed), shape) ?? {};
+  const left = (set: Fields): Fields => withNamedFields(fieldSetOf(removeFields(merged, set, shape, { shells: true }) ?? {}, shape), shape);
+  const stays = union(left(lastNamed), withNamedFields(owned, shape));
+  return intersection(difference(mergedNamed, left(difference(mergedNamed, stays))), lastNamed);
 }
 
 /**

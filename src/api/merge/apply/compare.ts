@@ -21,7 +21,7 @@ type Want = 'added' | 'both';
 
 function changes(left: Json | undefined, right: Json | undefined, shape: Shape, want: Want): Fields | undefined {
   if (right === undefined || left === right) return undefined;
-  const walk = walkOf(shape, right);
+  const walk = walkOf(shape, right ?? left);
   if (walk === 'leaf' || (isHollow(left) && isHollow(right))) return leafChange(left, right, want);
   const children = walk === 'map' ? mapChanges(left, right, shape, want) : listChanges(left, right, shape, want);
   if (left === undefined) return memberWith(children);

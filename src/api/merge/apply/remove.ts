@@ -4,28 +4,37 @@ import type { Json } from '../../meta.ts';
 import { isEmpty, isMember, memberWith, type Fields, type OpenFields } from './field-set.ts';
 import { elementOf, walkOf, type Shape } from './shape.ts';
 
-/** `value` without the members of `set`; a map or list that becomes empty by it goes too. */
-export function removeFields(value: Json, set: Fields, shape: Shape): Json | undefined {
-  return prune(value, set, shape, false);
+interface How { extract: boolean; shells: boolean }
+
+/**
+ * `value` without the members of `set`. A map or list that becomes empty by it goes too, or with `shells` stays as null: so it is for
+ * upstream while it compares, and so managers keep what they own of it.
+ */
+export function removeFields(value: Json, set: Fields, shape: Shape, how: { shells?: boolean } = {}): Json | undefined {
+  return prune(value, set, shape, { extract: false, shells: how.shells === true });
 }
 
 /** Only the members of `set`, with the keys of list items that hold them. */
 export function extractFields(value: Json, set: Fields, shape: Shape): Json | undefined {
-  return prune(value, set, shape, true);
+  return prune(value, set, shape, { extract: true, shells: false });
 }
 
-function prune(value: Json, set: Fields, shape: Shape, extract: boolean): Json | undefined {
+function prune(value: Json, set: Fields, shape: Shape, how: How): Json | undefined {
   const walk = walkOf(shape, value);
-  if (walk === 'map' && isJsonObject(value)) return pruneMap(value, set, shape, extract);
-  if (walk === 'list' && Array.isArray(value)) return pruneList(value, set, shape, extract);
+  if (walk === 'map' && isJsonObject(value)) return pruneMap(value, set, shape, how) ?? emptied(how);
+  if (walk === 'list' && Array.isArray(value)) return pruneList(value, set, shape, how) ?? emptied(how);
   return value;
 }
 
-function pruneMap(value: JsonObject, set: Fields, shape: Shape, extract: boolean): JsonObject | undefined {
+function emptied(how: How): null | undefined {
+  return how.shells ? null : undefined;
+}
+
+function pruneMap(value: JsonObject, set: Fields, shape: Shape, how: How): JsonObject | undefined {
   const out: JsonObject = {};
   let any = false;
   for (const key in value) {
-    const child = pruneChild(value[key]!, set[`f:${key}`], shape.field(key), extract);
+    const child = pruneChild(value[key]!, set[`f:${key}`], shape.field(key), how);
     if (child === undefined) continue;
     setKey(out, key, child);
     any = true;
@@ -33,22 +42,22 @@ function pruneMap(value: JsonObject, set: Fields, shape: Shape, extract: boolean
   return any ? out : undefined;
 }
 
-function pruneList(value: readonly Json[], set: Fields, shape: Shape, extract: boolean): Json[] | undefined {
+function pruneList(value: readonly Json[], set: Fields, shape: Shape, how: How): Json[] | undefined {
   const out: Json[] = [];
   for (const item of value) {
     const element = elementOf(shape, item);
-    const child = pruneChild(item, element === undefined ? undefined : set[element], shape.item, extract);
-    if (child === undefined) continue;
-    out.push(extract && isJsonObject(child) && isJsonObject(item) ? withKeys(child, item, shape) : child);
+    const child = pruneChild(item, element === undefined ? undefined : set[element], shape.item, how);
+    if (child === undefined || child === null) continue;
+    out.push(how.extract && isJsonObject(child) && isJsonObject(item) ? withKeys(child, item, shape) : child);
   }
   return out.length > 0 ? out : undefined;
 }
 
-function pruneChild(value: Json, node: Fields | undefined, shape: Shape, extract: boolean): Json | undefined {
-  if (node === undefined) return extract ? undefined : value;
-  if (!extract) return isMember(node) ? undefined : prune(value, node, shape, false);
+function pruneChild(value: Json, node: Fields | undefined, shape: Shape, how: How): Json | undefined {
+  if (node === undefined) return how.extract ? undefined : value;
+  if (!how.extract) return isMember(node) ? undefined : prune(value, node, shape, how);
   if (isEmpty(node)) return walkOf(shape, value) === 'leaf' ? value : Array.isArray(value) ? [] : {};
-  return prune(value, node, shape, true);
+  return prune(value, node, shape, how);
 }
 
 function withKeys(extracted: JsonObject, item: JsonObject, shape: Shape): JsonObject {
