@@ -1,7 +1,8 @@
 /** The `llmos` command: finds the subcommand, parses its flags, runs it. Subcommands are loaded when called, so that each starts fast. */
 import { parseArgs } from 'node:util';
 import { foldersOf } from '../boot/config.ts';
-import { COMMANDS, UsageError, type Command, type CommandContext } from './command.ts';
+import { UsageError, type Command, type CommandContext } from './command.ts';
+import { COMMANDS } from './commands.ts';
 import { renderHelp, renderCommandHelp } from './help.ts';
 
 const FOLDER_FLAGS = { state: { type: 'string' }, run: { type: 'string' }, config: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;

@@ -1,0 +1,20 @@
+/** The list of subcommands; each is loaded when it is called. */
+import type { CommandEntry } from './command.ts';
+
+export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
+  up: { summary: 'boot llmos in the background and wait until it is ready', load: async () => (await import('./commands/up.ts')).up },
+  down: { summary: 'stop llmos and its containers; --purge also removes all data', load: async () => (await import('./commands/down.ts')).down },
+  status: { summary: 'show phases, modules, memory and addresses', load: async () => (await import('./commands/status.ts')).status },
+  run: { summary: 'run llmos in the foreground (for a service unit)', load: async () => (await import('./commands/run.ts')).run },
+  apply: { summary: 'apply manifests to the cluster (server-side)', load: async () => (await import('./commands/apply.ts')).apply },
+  demo: { summary: 'build, deploy and try the web example', load: async () => (await import('./commands/demo.ts')).demo },
+  build: { summary: 'build an image from a Dockerfile', load: async () => (await import('./commands/build.ts')).build },
+  image: { summary: 'list, import, export and remove images', load: async () => (await import('./commands/image.ts')).image },
+  attach: { summary: 'run portable modules against another Kubernetes cluster', load: async () => (await import('./commands/attach.ts')).attach },
+  module: { summary: 'list, load and unload modules of the running system', load: async () => (await import('./commands/module.ts')).module },
+  kubeconfig: { summary: "print the administrator's kubeconfig", load: async () => (await import('./commands/kubeconfig.ts')).kubeconfig },
+  kubectl: { summary: 'call kubectl against this llmos', load: async () => (await import('./commands/kubectl.ts')).kubectl },
+  backup: { summary: 'copy the store to a file while it runs', load: async () => (await import('./commands/backup.ts')).backup },
+  restore: { summary: 'put a backup in place of the store of a stopped llmos', load: async () => (await import('./commands/restore.ts')).restore },
+  version: { summary: 'print the version', load: async () => (await import('./commands/version.ts')).version },
+};
