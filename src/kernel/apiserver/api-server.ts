@@ -81,7 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     serve: (kind) => kinds.serve(kind),
     route: (route) => routes.add(route),
     admit: (admission, context) => door.admissions.add(admission, context),
-    client: (user, clientOptions = {}) => createClient(door, { user, authorizer, ...clientOptions }),
+    client: (user, clientOptions = {}) => createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions }),
     addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),
     async listen(addresses) {
       const opened = await Promise.all(addresses.map((address) => listenOn(address, identity, handler, log)));

@@ -22,9 +22,13 @@ import { patchObject, patched } from './resources/patch.ts';
 import { getStored } from './resources/read.ts';
 import { scaleOf, withScale } from './resources/scale.ts';
 import { updateObject, replaceWith } from './resources/update.ts';
+import type { TokenSigner } from './identity/tokens.ts';
+import { isTokenPath, requestToken } from './token-request.ts';
 import { watchEvents } from './watch-events.ts';
 
 export interface InProcess {
+  /** Makes service account tokens; audiences are the default ones. */
+  tokens: { signer: TokenSigner; audiences: readonly string[] };
   user: UserInfo;
   authorizer: Authorizer;
   fieldManager?: string;
@@ -79,6 +83,7 @@ export function createClient(door: Door, who: InProcess): Client {
     }),
     createSubresource: (kind, parent, subresource, body, options = {}) => call(options, async () => {
       check(kind, 'create', { ...parent, subresource });
+      if (isTokenPath(kind, subresource)) return requestToken(door, who.tokens.signer, kind, { namespace: parent.namespace ?? '', name: parent.name }, body, who.tokens.audiences) as never;
       if (kind.subresources.actions?.[subresource] === undefined) throw resourceUnknown();
       const outcome = await runAction(door, kind, { ...parent, action: subresource, verb: 'create', body: () => cloneJson(body) }, contextOf(options));
       return (outcome === undefined ? success(undefined, 201) : objectOf(kind, outcome)) as never;
