@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { logOptions } from './options.ts';
+import { readLog } from './read.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'log-'));
+const file = join(folder, '0.log');
+after(() => rmSync(folder, { recursive: true }));
+
+const at = (second: number, rest: string): string => `2026-11-21T22:00:0${second}.123456789+00:00 ${rest}\n`;
+writeFileSync(file, at(1, 'stdout F one') + at(2, 'stderr F two') + at(3, 'stdout P th') + at(3, 'stdout F ree') + at(4, 'stdout F four'));
+
+async function read(query: string): Promise<string> {
+  let text = '';
+  for await (const piece of readLog(file, logOptions(new URLSearchParams(query), Date.parse('2026-11-21T22:00:05Z')), { signal: new AbortController().signal, alive: () => false })) text += piece;
+  return text;
+}
+
+for (const [query, text] of [
+  ['', 'one\ntwo\nthree\nfour\n'],
+  ['tailLines=2', 'three\nfour\n'],
+  ['tailLines=0', ''],
+  ['tailLines=99', 'one\ntwo\nthree\nfour\n'],
+  ['sinceSeconds=2', 'three\nfour\n'],
+  ['sinceTime=2026-11-21T22:00:04Z', 'four\n'],
+  ['limitBytes=5', 'one\nt'],
+  ['stream=Stderr', 'two\n'],
+  ['timestamps=true&tailLines=2', '2026-11-21T22:00:03.123456789Z three\n2026-11-21T22:00:04.123456789Z four\n'],
+] as const) {
+  test(`log ${query}`, async () => assert.equal(await read(query), text));
+}
+
+test('bad numbers and times are refused', () => {
+  for (const query of ['tailLines=x', 'tailLines=-1', 'limitBytes=0', 'sinceTime=soon', 'sinceTime=2026-11-21T22:00:04Z&sinceSeconds=3']) {
+    assert.throws(() => logOptions(new URLSearchParams(query), 0), { reason: 'BadRequest' }, query);
+  }
+});
+
+test('lines over the edge of a chunk', async () => {
+  const long = join(folder, 'long.log');
+  writeFileSync(long, Array.from({ length: 5_000 }, (_, index) => at(1, `stdout F line ${index} ${'x'.repeat(index % 90)}`)).join(''));
+  let text = '';
+  for await (const piece of readLog(long, logOptions(new URLSearchParams('tailLines=3000'), 0), { signal: new AbortController().signal, alive: () => false })) text += piece;
+  assert.equal(text.split('\n').length - 1, 3_000);
+  assert.ok(text.startsWith('line 2000 '));
+});
+
+test('follows until the container has ended', async () => {
+  let alive = true;
+  setTimeout(() => appendFileSync(file, at(5, 'stdout F five')), 50);
+  setTimeout(() => { alive = false; appendFileSync(file, at(6, 'stdout F six')); }, 120);
+  let text = '';
+  for await (const piece of readLog(file, logOptions(new URLSearchParams('follow=true&tailLines=1'), 0), { signal: new AbortController().signal, alive: () => alive })) text += piece;
+  assert.equal(text, 'four\nfive\nsix\n');
+});

@@ -1,0 +1,111 @@
+/** Reads a container's log from its end or beginning, and follows it while the container runs. */
+import { watch } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { parseLine, type LogLine } from './line.ts';
+import type { LogOptions } from './options.ts';
+
+const CHUNK_BYTES = 64 * 1024;
+const LOOK_AGAIN_MS = 1_000;
+
+export interface FollowOptions {
+  signal: AbortSignal;
+  /** Whether the container may still write. */
+  alive: () => boolean;
+}
+
+/** Gives what is to be sent, in pieces. */
+export async function* readLog(file: string, options: LogOptions, follow: FollowOptions): AsyncGenerator<Buffer> {
+  const handle = await open(file, 'r');
+  try {
+    const cut = formatter(options);
+    let position = options.tailLines === undefined ? 0 : await tailOffset(handle, options.tailLines);
+    let rest = Buffer.alloc(0);
+    for (;;) {
+      const wasAlive = follow.alive();
+      const buffer = Buffer.alloc(CHUNK_BYTES);
+      const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
+      if (bytesRead === 0) {
+        if (!options.follow || !wasAlive || follow.signal.aborted) return;
+        await changeOf(file, follow.signal);
+        continue;
+      }
+      position += bytesRead;
+      const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
+      const end = data.lastIndexOf(10) + 1;
+      rest = data.subarray(end);
+      const piece = cut.format(data.subarray(0, end).toString('utf8'));
+      if (piece.length > 0) yield piece;
+      if (cut.full()) return;
+    }
+  } finally {
+    await handle.close();
+  }
+}
+
+interface Formatter { format(lines: string): Buffer; full(): boolean }
+
+function formatter(options: LogOptions): Formatter {
+  let left = options.limitBytes ?? Infinity;
+  let fresh = true;
+  const text = (line: LogLine): string => {
+    const stamp = options.timestamps && fresh ? `${line.time.replace(/\+00:00$/, 'Z')} ` : '';
+    fresh = !line.partial;
+    return `${stamp}${line.message}${line.partial ? '' : '\n'}`;
+  };
+  return {
+    format(lines) {
+      let all = '';
+      for (const each of lines.split('\n')) {
+        const line = parseLine(each);
+        if (line === undefined || (options.sinceMs !== undefined && line.timeMs < options.sinceMs) || (options.stream !== undefined && line.stream !== options.stream)) continue;
+        all += text(line);
+      }
+      const bytes = Buffer.from(all).subarray(0, left);
+      left -= bytes.length;
+      return bytes;
+    },
+    full: () => left <= 0,
+  };
+}
+
+/** Where the last `lines` whole lines begin; parts of a line count with their last. */
+async function tailOffset(handle: FileHandle, lines: number): Promise<number> {
+  const { size } = await handle.stat();
+  if (lines === 0) return size;
+  let found = 0;
+  let position = size;
+  let after = Buffer.alloc(0); // the beginning of what follows, since a line may lie over the edge
+  while (position > 0) {
+    const length = Math.min(CHUNK_BYTES, position);
+    position -= length;
+    const buffer = Buffer.alloc(length);
+    await handle.read(buffer, 0, length, position);
+    const data = Buffer.concat([buffer, after]);
+    let end = data.length;
+    for (let at = data.lastIndexOf(10, end - 2); ; at = at <= 0 ? -1 : data.lastIndexOf(10, at - 1)) {
+      if (at < 0 && position > 0) break;
+      const line = parseLine(data.subarray(at + 1, Math.min(end, at + 1 + 100)).toString('latin1'));
+      if (line !== undefined && !line.partial && ++found > lines) return position + end;
+      end = at + 1;
+      if (at < 0) return 0;
+    }
+    after = data.subarray(0, end);
+  }
+  return 0;
+}
+
+/** Settles when the file changed, the signal aborted, or a moment passed. */
+function changeOf(file: string, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(file, { persistent: false }, () => done());
+    const timer = setTimeout(() => done(), LOOK_AGAIN_MS);
+    const done = (): void => {
+      watcher.close();
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    watcher.once('error', done);
+    signal.addEventListener('abort', done, { once: true });
+  });
+}
