@@ -9,6 +9,10 @@ import { ConfigMapKind, LeaseKind, NodeKind, PodKind, SecretKind, ServiceAccount
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
+import { logRoute } from './logs/route.ts';
+import { attachRoute } from './streams/attach.ts';
+import { execRoute } from './streams/exec.ts';
+import { portForwardRoute } from './streams/port-forward.ts';
 import { makePaths, nodePaths } from './paths.ts';
 import { conmonRuntime } from './runtime/conmon.ts';
 import { cni } from './sandbox/cni.ts';
@@ -17,7 +21,7 @@ import { sandboxPool } from './sandbox/pool.ts';
 /** Enough for fifty pods at once. */
 const READY_SANDBOXES = 56;
 
-export const node = defineModule({
+export default defineModule({
   name: 'node',
   description: 'Runs the pods of this machine: images, sandboxes, containers, volumes, probes, logs, exec',
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
@@ -35,10 +39,22 @@ export async function runNode(context: ModuleContext): Promise<void> {
   if (complaint !== undefined) context.log.warn(complaint);
   const parts = nodeParts(context);
   const agent: Agent = createAgent(parts);
+  const life = new AbortController(); // one part that fails ends the others
+  const stop = (): void => life.abort(context.signal.reason);
+  context.signal.addEventListener('abort', stop, { once: true });
+  if (context.signal.aborted) stop();
+  const routes = [logRoute(agent, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool)].map((route) => context.route(route));
   try {
-    await Promise.all([parts.pool.run(context.signal), heartbeat(parts, context.signal), agent.run(context.signal)]);
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal)];
+    await Promise.all(work).catch(async (error: Error) => {
+      life.abort(error);
+      await Promise.allSettled(work);
+      throw error;
+    });
     if (context.signal.reason === 'down') await agent.drain();
   } finally {
+    for (const withdraw of routes) withdraw();
+    context.signal.removeEventListener('abort', stop);
     parts.exits.close();
   }
 }

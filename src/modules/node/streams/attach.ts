@@ -1,0 +1,47 @@
+/** `pods/NAME/attach`: joins the standard streams of the container's own process, as its monitor keeps them. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { start } from '../../../base/sys/run.ts';
+import type { Route } from '../../../sdk/module.ts';
+import type { Agent } from '../agent.ts';
+import { PodKind } from '../kinds.ts';
+import { bridge } from './bridge.ts';
+import { COMMAND_PROTOCOLS } from './exec.ts';
+import { runningContainer } from './target.ts';
+import { acceptWebSocket, channelsOf } from './web-socket.ts';
+
+/**
+ * The monitor's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot open; the machine's perl can.
+ * Each message begins with 2 for standard output or 3 for standard error. The folder is entered since socket paths are short.
+ */
+const SEQPACKET_BRIDGE = `
+use Socket;
+chdir $ARGV[0] or die "attach: $!\\n";
+socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "attach: $!\\n";
+connect($s, sockaddr_un("attach")) or die "attach: $!\\n";
+my $open = 1;
+while (1) {
+  my $r = ""; vec($r, fileno($s), 1) = 1; vec($r, 0, 1) = 1 if $open;
+  select($r, undef, undef, undef);
+  if (vec($r, fileno($s), 1)) { my $n = sysread($s, my $b, 65536); last unless $n; my $o = ord($b) == 3 ? 2 : 1; open(my $h, ">&=", $o); syswrite($h, substr($b, 1)); }
+  if ($open && vec($r, 0, 1)) { my $n = sysread(STDIN, my $b, 8192); if ($n) { syswrite($s, $b) } else { $open = 0; shutdown($s, 1) } }
+}
+`;
+
+export function attachRoute(agent: Agent): Route {
+  return {
+    kind: PodKind, subresource: 'attach', methods: ['GET', 'POST'],
+    async handle(request) {
+      const record = runningContainer(agent, request);
+      const query = request.url.searchParams;
+      const flag = (name: string): boolean => query.get(name) === 'true' || query.get(name) === '1';
+      const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
+      const child = start('perl', ['-e', SEQPACKET_BRIDGE, record.bundle], { stdio: ['pipe', 'pipe', 'pipe'] });
+      await bridge(child, channels, {
+        stdin: flag('stdin') && record.stdin, keepStdin: true, stdout: flag('stdout'), stderr: flag('stderr') && !record.tty,
+        resize: ({ Width, Height }) => void writeFile(join(record.bundle, 'ctl'), `1 ${Height} ${Width}\n`, { flag: 'a' }).catch(() => {}),
+        status: () => ({ metadata: {}, status: 'Success' }), abandoned: () => void child.kill('SIGKILL'),
+      });
+    },
+  };
+}

@@ -1,0 +1,61 @@
+/** Joins a process of ours with the channels of a client: standard streams, terminal size, the end. */
+import type { ChildProcess } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { CHANNELS, exitStatus, type Channels } from './web-socket.ts';
+
+export interface BridgeOptions {
+  stdin: boolean;
+  /** Do not end the standard input of the process although the client sends none. */
+  keepStdin?: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  resize?: (size: { Width: number; Height: number }) => void;
+  /** What the error channel says at the end; default by the exit code of the process. */
+  status?: (code: number) => object;
+  /** The client went away before the end. */
+  abandoned: () => void;
+}
+
+/** Settles when the process has ended and the client was told, or the client is gone. */
+export function bridge(child: ChildProcess, channels: Channels, options: BridgeOptions): Promise<void> {
+  let ended = false;
+  pipeOut(child.stdout, channels, options.stdout ? CHANNELS.stdout : undefined);
+  pipeOut(child.stderr, channels, options.stderr ? CHANNELS.stderr : undefined);
+  channels.onDrain(() => {
+    child.stdout?.resume();
+    child.stderr?.resume();
+  });
+  child.stdin?.on('error', () => {}); // the process may end without reading
+  if (!options.stdin && !options.keepStdin) child.stdin?.end();
+  channels.onMessage((channel, data) => {
+    if (channel === CHANNELS.stdin && options.stdin) child.stdin?.write(data);
+    else if (channel === CHANNELS.close && data[0] === CHANNELS.stdin) child.stdin?.end();
+    else if (channel === CHANNELS.resize) resize(data, options);
+  });
+  return new Promise((resolve) => {
+    channels.onClose(() => {
+      if (!ended) options.abandoned();
+      resolve();
+    });
+    child.once('close', (code, signal) => {
+      ended = true;
+      channels.send(CHANNELS.error, Buffer.from(JSON.stringify((options.status ?? exitStatus)(code ?? (signal === 'SIGKILL' ? 137 : 143)))));
+      channels.close();
+    });
+  });
+}
+
+function pipeOut(stream: Readable | null, channels: Channels, channel: number | undefined): void {
+  stream?.on('data', (chunk: Buffer) => {
+    if (channel !== undefined) channels.send(channel, chunk);
+    if (channels.full) stream.pause();
+  });
+}
+
+function resize(data: Buffer, options: BridgeOptions): void {
+  try {
+    const { Width, Height } = JSON.parse(data.toString('utf8')) as { Width: number; Height: number };
+    const fits = (value: number): boolean => Number.isInteger(value) && value > 0 && value < 65_536;
+    if (fits(Width) && fits(Height)) options.resize?.({ Width, Height });
+  } catch { /* no size */ }
+}

@@ -1,0 +1,95 @@
+/**
+ * The remote command protocol over WebSocket (channel.k8s.io, v4 and v5, base64 too): the first byte of a message names its channel.
+ * v5 lets the client end its standard input with a message of channel 255.
+ */
+import type { WebSocket } from 'ws';
+import { ApiError, type Status } from '../../../api/errors.ts';
+import type { RouteRequest } from '../../../sdk/module.ts';
+
+export const CHANNELS = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+
+const MOST_MESSAGE_BYTES = 32 * 1024 * 1024;
+const HIGH_WATER_BYTES = 1024 * 1024;
+const PING_MS = 30_000;
+
+/** Answers the upgrade with the first of `protocols` that the client offers. Throws BadRequest when it offers none, or did not upgrade. */
+export async function acceptWebSocket(request: RouteRequest, protocols: readonly string[]): Promise<WebSocket> {
+  const offered = String(request.http.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  const chosen = protocols.find((each) => offered.includes(each));
+  if (request.upgrade === undefined || String(request.http.headers.upgrade).toLowerCase() !== 'websocket') throw new ApiError('BadRequest', 'Upgrade request required: use a client that speaks WebSocket (kubectl 1.31 or later)');
+  if (chosen === undefined) throw new ApiError('BadRequest', `unable to upgrade: the client offers ${offered.join(', ') || 'no subprotocol'}, this server speaks ${protocols.join(', ')}`);
+  const { WebSocketServer } = await import('ws');
+  const server = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, handleProtocols: () => chosen, perMessageDeflate: false });
+  const { socket, head } = request.upgrade;
+  return new Promise((resolve, reject) => {
+    socket.once('error', reject);
+    server.handleUpgrade(request.http, socket, head, (webSocket) => {
+      keepAlive(webSocket);
+      request.signal.addEventListener('abort', () => webSocket.terminate(), { once: true });
+      webSocket.on('error', () => webSocket.terminate());
+      resolve(webSocket);
+    });
+  });
+}
+
+export interface Channels {
+  send(channel: number, data: Buffer): void;
+  /** Whether the client reads too slowly: stop what produces. */
+  readonly full: boolean;
+  /** Calls back when `full` ended. */
+  onDrain(callback: () => void): void;
+  onMessage(callback: (channel: number, data: Buffer) => void): void;
+  onClose(callback: () => void): void;
+  close(): void;
+}
+
+export function channelsOf(webSocket: WebSocket): Channels {
+  const base64 = webSocket.protocol.startsWith('base64.');
+  let drained = (): void => {};
+  return {
+    send(channel, data) {
+      if (webSocket.readyState !== webSocket.OPEN) return;
+      const message = base64 ? String(channel) + data.toString('base64') : Buffer.concat([Buffer.from([channel]), data]);
+      webSocket.send(message, { binary: !base64 }, () => { if (webSocket.bufferedAmount < HIGH_WATER_BYTES) drained(); });
+    },
+    get full() {
+      return webSocket.bufferedAmount >= HIGH_WATER_BYTES;
+    },
+    onDrain: (callback) => { drained = callback; },
+    onMessage(callback) {
+      webSocket.on('message', (message: Buffer) => {
+        if (message.length === 0) return;
+        if (base64) callback(Number(message.subarray(0, 1).toString()), Buffer.from(message.subarray(1).toString(), 'base64'));
+        else callback(message[0]!, message.subarray(1));
+      });
+    },
+    onClose: (callback) => void webSocket.on('close', callback),
+    close: () => webSocket.close(1000),
+  };
+}
+
+/** What the error channel says of the end of a command (client-go tools/remotecommand, v4). */
+export function exitStatus(code: number): Partial<Status> {
+  if (code === 0) return { metadata: {}, status: 'Success' };
+  return {
+    metadata: {}, status: 'Failure', reason: 'NonZeroExitCode', message: `command terminated with non-zero exit code: exit status ${code}`,
+    details: { causes: [{ reason: 'ExitCode', message: String(code) }] },
+  };
+}
+
+export function failureStatus(message: string): Partial<Status> {
+  return { metadata: {}, status: 'Failure', reason: 'InternalError', message, code: 500 };
+}
+
+/** A connection that answers no ping is gone. */
+function keepAlive(webSocket: WebSocket): void {
+  let answered = true;
+  webSocket.on('pong', () => { answered = true; });
+  const timer = setInterval(() => {
+    if (!answered) return webSocket.terminate();
+    answered = false;
+    webSocket.ping();
+  }, PING_MS);
+  timer.unref();
+  webSocket.on('close', () => clearInterval(timer));
+}
