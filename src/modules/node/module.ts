@@ -21,7 +21,7 @@ import { sandboxPool } from './sandbox/pool.ts';
 /** Enough for fifty pods at once. */
 const READY_SANDBOXES = 56;
 
-export default defineModule({
+export const node = defineModule({
   name: 'node',
   description: 'Runs the pods of this machine: images, sandboxes, containers, volumes, probes, logs, exec',
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
@@ -29,6 +29,8 @@ export default defineModule({
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind],
   run: runNode,
 });
+
+export default node;
 
 /**
  * Ends when the signal aborts and leaves the containers running for the next llmos, unless the reason of the abort is `down`:
