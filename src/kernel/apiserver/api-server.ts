@@ -18,6 +18,7 @@ import { createHealth, type Check } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
+import { createMetrics } from './metrics.ts';
 import { createOpenApi } from './openapi.ts';
 import { rbacRules } from './rbac.ts';
 import { reviewResources } from './reviews.ts';
@@ -55,6 +56,8 @@ export interface ApiServer {
   client(user: UserInfo, options?: ClientOptions): Client;
   /** Adds a check to /readyz, and to /livez and /healthz unless `readyOnly`. */
   addCheck(name: string, check: Check, options?: { readyOnly?: boolean }): () => void;
+  /** Adds text to /metrics, in the Prometheus format. */
+  addMetrics(text: () => string): () => void;
   /** Opens HTTPS listeners (HTTP/2 and HTTP/1.1). Port 0 takes a free one. Rejects when an address is in use. */
   listen(addresses: readonly Address[]): Promise<Listener[]>;
   /** Ends watches, closes listeners; settles when all is released. */
@@ -72,10 +75,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
   const authorizer = createAuthorizer([rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
+  const metrics = createMetrics(store);
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), changes: () => kinds.changes + routes.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds), version: versionInfo(options.version) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds), version: versionInfo(options.version), metrics });
   return {
     kinds,
     serve: (kind) => kinds.serve(kind),
@@ -83,6 +87,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     admit: (admission, context) => door.admissions.add(admission, context),
     client: (user, clientOptions = {}) => createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions }),
     addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),
+    addMetrics: (text) => metrics.add(text),
     async listen(addresses) {
       const opened = await Promise.all(addresses.map((address) => listenOn(address, identity, handler, log)));
       listeners.push(...opened);

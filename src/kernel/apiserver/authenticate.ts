@@ -14,6 +14,7 @@ export interface Authenticator {
   ofToken(token: string, audiences?: readonly string[]): UserInfo | undefined;
 }
 
+const PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 const AUTHENTICATED = 'system:authenticated';
 /** How long a token that was found good is taken for good without another look. */
 const REMEMBER_MS = 10_000;
@@ -41,11 +42,18 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
     byToken.set(key, { user, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
     return user;
   };
+  /** Browsers can set no header on a WebSocket: the token comes as a subprotocol (upstream: request/websocket/protocol.go). */
+  const ofProtocol = (http: IncomingMessage): UserInfo | undefined => {
+    const offered = http.headers['sec-websocket-protocol'];
+    if (offered === undefined) return undefined;
+    const found = offered.split(',').map((each) => each.trim()).find((each) => each.startsWith(PROTOCOL));
+    return found === undefined ? undefined : ofToken(Buffer.from(found.slice(PROTOCOL.length), 'base64url').toString());
+  };
   return {
     ofToken,
     ofRequest(http) {
       const header = http.headers.authorization;
-      if (header === undefined) return ofSocket(http);
+      if (header === undefined) return ofProtocol(http) ?? ofSocket(http);
       const match = /^Bearer +(\S+) *$/i.exec(header);
       return match === null ? ofSocket(http) : ofToken(match[1]!);
     },

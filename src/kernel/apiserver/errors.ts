@@ -60,6 +60,10 @@ export function tooLargeVersion(wanted: number, current: number): ApiError {
   return new ApiError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }], retryAfterSeconds: 1 });
 }
 
+export function tooManyRequests(): ApiError {
+  return new ApiError('TooManyRequests', 'too many requests are under way, please try again later', { retryAfterSeconds: 1 });
+}
+
 export function tooLargeBody(limitBytes: number): ApiError {
   return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }

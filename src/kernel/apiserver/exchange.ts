@@ -27,8 +27,12 @@ export interface Exchange {
   warnings: string[];
 }
 
-export function formOf(exchange: Exchange): Form {
-  return negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: hasProtobuf(exchange.kind) });
+const protobufKinds = new WeakMap<Kind, boolean>();
+
+export function formOf({ http, info, kind }: Exchange): Form {
+  let protobuf = protobufKinds.get(kind);
+  if (protobuf === undefined) protobufKinds.set(kind, (protobuf = hasProtobuf(kind)));
+  return negotiate(http.headers.accept, info.query, { protobuf });
 }
 
 export function includeOf(exchange: Exchange): IncludeObject {

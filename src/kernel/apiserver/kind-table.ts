@@ -1,6 +1,7 @@
 /** KindTable: the kinds that the door serves now, looked up by path. Kinds come and go at run time. */
 import { apiVersionOf } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
+import type { Schema } from '../../api/schema/schema.ts';
 import type { ServedKinds } from '../../sdk/module.ts';
 
 export interface KindTable extends ServedKinds {
@@ -84,4 +85,13 @@ function rank(version: string): [number, number, number] {
   const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(version);
   if (match === null) return [0, 0, 0];
   return [match[2] === undefined ? 3 : match[2] === 'beta' ? 2 : 1, Number(match[1]), Number(match[3] ?? 0)];
+}
+
+const schemas = new WeakMap<Kind, Schema>();
+
+/** The schema of a kind, looked up in the facts once. */
+export function schemaOfKind(kind: Kind): Schema {
+  let schema = schemas.get(kind);
+  if (schema === undefined) schemas.set(kind, (schema = kind.schema()));
+  return schema;
 }

@@ -45,6 +45,7 @@ export async function listenOn(address: Address, identity: Identity, handler: Ha
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', () => {}); // strangers that do not speak TLS, and clients that do not trust us
   await opened(server, address);
+  server.on('error', (error) => log.error('a listener failed', { error, host: address.host }));
   const { port } = server.address() as AddressInfo;
   return { host: address.host, port, address: `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`, close: () => closed(server, sockets) };
 }

@@ -1,5 +1,6 @@
 /** Respond: writes an answer, with compression for big ones when the client takes it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
 import type { Encoded } from './encode.ts';
 
@@ -49,11 +50,9 @@ export function takesGzip(http: IncomingMessage): boolean {
 }
 
 function respondGzipped(response: ServerResponse, code: number, contentType: string, body: Buffer, options: ResponseOptions): void {
-  void import('node:zlib').then(({ gzip, constants }) => {
-    gzip(body, { level: constants.Z_BEST_SPEED }, (error, compressed) => {
-      if (error !== null) return void response.destroy(error);
-      response.writeHead(code, { ...headersOf(contentType, compressed.length, options), 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
-      response.end(compressed);
-    });
+  gzip(body, { level: constants.Z_BEST_SPEED }, (error, compressed) => {
+    if (error !== null) return void response.destroy(error);
+    response.writeHead(code, { ...headersOf(contentType, compressed.length, options), 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
+    response.end(compressed);
   });
 }

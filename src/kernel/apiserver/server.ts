@@ -11,7 +11,7 @@ import type { Discovery } from './discovery.ts';
 import type { Door } from './door.ts';
 import { impersonated } from './impersonate.ts';
 import { encodeValue } from './encode.ts';
-import { badRequest, forbidden, methodNotAllowed, resourceUnknown, toApiError, unauthorized, type Attributes } from './errors.ts';
+import { badRequest, forbidden, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized, type Attributes } from './errors.ts';
 import { answerValue, readObject, type Exchange } from './exchange.ts';
 import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
 import { handleList } from './handlers/list.ts';
@@ -21,6 +21,7 @@ import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { Health } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Handler } from './listen.ts';
+import type { Metrics } from './metrics.ts';
 import type { OpenApi } from './openapi.ts';
 import { parseRequest, type RequestInfo, type ResourceRequest } from './request-info.ts';
 import { getStored } from './resources/read.ts';
@@ -42,7 +43,11 @@ export interface Parts {
   health: Health;
   openapi: OpenApi;
   version: VersionInfo;
+  metrics: Metrics;
 }
+
+/** More requests at once, watches left out, are asked to come again: each may hold a body in memory. */
+const IN_FLIGHT_MOST = 1_000;
 
 interface Incoming {
   http: IncomingMessage;
@@ -50,20 +55,42 @@ interface Incoming {
   response?: ServerResponse;
   upgrade?: { socket: Duplex; head: Buffer };
   warnings: string[];
+  info?: RequestInfo;
+  /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
+  longRunning?: () => void;
 }
 
 export function createHandler(parts: Parts): Handler {
   return {
     request(http, response) {
       const incoming: Incoming = { http, response, warnings: [] };
+      const { metrics } = parts;
+      const fromMs = performance.now();
+      let counted = true;
+      const answered = (): void => {
+        if (!counted) return;
+        counted = false;
+        metrics.inFlight--;
+        count(parts, incoming, response, (performance.now() - fromMs) / 1_000);
+      };
+      metrics.inFlight++;
+      incoming.longRunning = answered;
       response.on('error', () => {}); // a client that went away is no fault of ours
-      serve(parts, incoming).catch((error: unknown) => respondError(http, response, known(parts, http, error), { warnings: incoming.warnings }));
+      response.on('close', answered);
+      const served = metrics.inFlight > IN_FLIGHT_MOST ? Promise.reject(tooManyRequests()) : serve(parts, incoming);
+      served.catch((error: unknown) => respondError(http, response, known(parts, http, error), { warnings: incoming.warnings }));
     },
     upgrade(http, socket, head) {
       socket.on('error', () => {});
       serve(parts, { http, upgrade: { socket, head }, warnings: [] }).catch((error: unknown) => refuseUpgrade(socket, known(parts, http, error)));
     },
   };
+}
+
+function count(parts: Parts, { http, info }: Incoming, response: ServerResponse, seconds: number): void {
+  const { resource } = info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
+  const served = resource !== undefined && parts.door.kinds.lookup(resource.group, resource.version, resource.plural) !== undefined ? resource : undefined;
+  parts.metrics.answered({ verb: (served?.verb ?? http.method ?? '').toUpperCase(), group: served?.group ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', code: response.statusCode, seconds });
 }
 
 function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<typeof toApiError> {
@@ -75,6 +102,7 @@ function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<
 async function serve(parts: Parts, incoming: Incoming): Promise<void> {
   const { http, response } = incoming;
   const info = parseRequest(http.method ?? 'GET', http.url ?? '/');
+  incoming.info = info;
   const [root] = info.segments;
   if (response !== undefined && (root === 'healthz' || root === 'livez' || root === 'readyz')) return parts.health.serve(info, http, response);
   if (response !== undefined && root === 'version') return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
@@ -92,6 +120,7 @@ async function serve(parts: Parts, incoming: Incoming): Promise<void> {
 async function serveOther(parts: Parts, http: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<void> {
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   const [root] = info.segments;
+  if (info.path === '/metrics') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(parts.metrics.text())] });
   if (root === 'openapi') return parts.openapi.serve(info, http, response);
   if (root === '.well-known' || root === 'openid') return serveKeys(parts, http, response, info.path);
   if (root === undefined) return respond(http, response, 200, await encodeValue({ paths: rootPaths(parts) }, { encoding: 'json', pretty: true }));
@@ -108,7 +137,7 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
 
 function rootPaths(parts: Parts): string[] {
   const groups = new Set(parts.door.kinds.list().flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
-  return [...groups, '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
+  return [...groups, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
 }
 
 /** So that others can check our tokens (OpenID Connect Discovery 1.0). */
@@ -139,6 +168,7 @@ async function serveResource(parts: Parts, incoming: Incoming, info: RequestInfo
   if (resource.rest !== '') throw resourceUnknown();
   const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings };
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
+  if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);
 }
 
@@ -197,6 +227,7 @@ async function serveRoute(parts: Parts, incoming: Incoming, info: RequestInfo, u
     else authorizeResource(parts, user, info.resource, info.resource.verb);
   }
   if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
+  incoming.longRunning?.();
   const ending = new AbortController();
   const end = (): void => ending.abort();
   const stream = incoming.response ?? incoming.upgrade!.socket;

@@ -3,6 +3,7 @@ import type { Json, KubeObject } from '../../../api/meta.ts';
 import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
 import { badRequest, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
+import { schemaOfKind } from '../kind-table.ts';
 import { isTrue } from '../request-info.ts';
 import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
@@ -64,7 +65,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
 
 /** Custom resources have no merge keys: upstream refuses strategic patches of them. */
 function takesStrategic(exchange: Exchange): boolean {
-  return exchange.kind.schema().goType !== undefined;
+  return schemaOfKind(exchange.kind).goType !== undefined;
 }
 
 /** JSON is YAML, and much faster to read as JSON. */

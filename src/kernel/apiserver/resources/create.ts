@@ -9,7 +9,7 @@ import { rfc3339 } from '../../../base/clock.ts';
 import { isStoreError } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
-import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { asStored } from './convert.ts';
 import { identify } from './identify.ts';
 import { generateName } from './names.ts';
@@ -73,5 +73,5 @@ function setSystemFields(kind: Kind, object: KubeObject, now: string): void {
 }
 
 function recordManager(kind: Kind, next: KubeObject, manager: string, now: string): void {
-  updateManagedFields({ schema: kind.schema(), live: undefined, next, manager, apiVersion: apiVersionOfKind(kind), now, reset: resetFieldsOf(kind, '') });
+  updateManagedFields({ schema: schemaOfKind(kind), live: undefined, next, manager, apiVersion: apiVersionOfKind(kind), now, reset: resetFieldsOf(kind, '') });
 }

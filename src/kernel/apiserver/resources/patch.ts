@@ -11,7 +11,7 @@ import { rfc3339 } from '../../../base/clock.ts';
 import { isStoreError } from '../../store/store.ts';
 import type { Door, Outcome, WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
-import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { createObject } from './create.ts';
 import { updateObject } from './update.ts';
 
@@ -48,7 +48,7 @@ export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 't
       if (!isJsonObject(input.body)) throw badRequest('a merge patch is an object with the fields to change');
       return mergePatch(cloneJson(value), input.body);
     default:
-      return strategicMergePatch(value, input.body, kind.schema());
+      return strategicMergePatch(value, input.body, schemaOfKind(kind));
   }
 }
 
@@ -74,7 +74,7 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
 
 function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: PatchInput, context: WriteContext): KubeObject {
   return applyObject({
-    schema: kind.schema(), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
+    schema: schemaOfKind(kind), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
     subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), now: rfc3339(door.clock.nowMs()),
   });
 }

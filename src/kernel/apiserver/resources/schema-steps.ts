@@ -9,13 +9,14 @@ import { prune } from '../../../api/schema/prune.ts';
 import { validateSchema } from '../../../api/schema/validate.ts';
 import type { WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
+import { schemaOfKind } from '../kind-table.ts';
 
 /**
  * Refuses values of a wrong type (400), drops what the schema does not know, and says so as fieldValidation asks: Strict refuses (400), Warn
  * warns, Ignore is silent. Changes the object.
  */
 export function checkFields(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const schema = kind.schema();
+  const schema = schemaOfKind(kind);
   const { unknown, typeError } = findFields(schema, object);
   if (typeError !== undefined) throw badRequest(cannotBeHandled(kind, typeError));
   if (unknown.length > 0 || context.duplicates !== undefined) {
@@ -28,13 +29,13 @@ export function checkFields(kind: Kind, object: KubeObject, context: WriteContex
 
 /** Fills in what the client left out. */
 export function applyDefaults(kind: Kind, object: KubeObject): void {
-  applySchemaDefaults(kind.schema(), object);
+  applySchemaDefaults(schemaOfKind(kind), object);
   kind.rules.defaults?.(object);
 }
 
 /** Throws Invalid (422) with everything that is wrong. */
 export function validateNew(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...validateSchema(kind.schema(), object)];
+  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...validateSchema(schemaOfKind(kind), object)];
   errors.push(...(kind.rules.validate?.(object, undefined) ?? []));
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   warn(kind, object, context);
@@ -43,7 +44,7 @@ export function validateNew(kind: Kind, object: KubeObject, context: WriteContex
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
   // Actions judge by themselves: what they change is what an update may not.
   const judge = subresource === 'status' ? kind.rules.validateStatus : subresource === '' || subresource === 'scale' ? kind.rules.validate : undefined;
-  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...validateSchema(kind.schema(), object), ...(judge?.(object, old) ?? [])];
+  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...validateSchema(schemaOfKind(kind), object), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   if (subresource === '') warn(kind, object, context);
 }

@@ -8,7 +8,7 @@ import { rfc3339 } from '../../../base/clock.ts';
 import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
-import { apiVersionOfKind, keyOf } from '../kind-table.ts';
+import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { asKind, asStored } from './convert.ts';
 import { createObject } from './create.ts';
 import { identify } from './identify.ts';
@@ -137,7 +137,7 @@ function prepare(kind: Kind, next: KubeObject, live: KubeObject): void {
 
 function recordManager(kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void {
   const { subresource } = step;
-  updateManagedFields({ schema: kind.schema(), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource) });
+  updateManagedFields({ schema: schemaOfKind(kind), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource) });
 }
 
 function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
