@@ -8,7 +8,8 @@ import { schemaOf } from '../schema/facts.ts';
 export type PriorityClass = PriorityClassType;
 
 const HIGHEST_USER_PRIORITY = 1_000_000_000;
-const SYSTEM: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
+/** The values of the classes that upstream makes by itself. */
+export const SYSTEM_PRIORITIES: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
 const POLICIES = ['Never', 'PreemptLowerPriority'];
 
 export const PriorityClass: Kind<PriorityClass> = defineKind<PriorityClass>({
@@ -37,7 +38,7 @@ function priorityErrors(priority: PriorityClass, old: PriorityClass | undefined)
   if (old !== undefined && old.value !== value) errors.push(forbidden('value', 'may not be changed in an update.'));
   if (old !== undefined && old.preemptionPolicy !== priority.preemptionPolicy) errors.push(invalid('preemptionPolicy', priority.preemptionPolicy, 'field is immutable'));
   if (name.startsWith('system-')) {
-    if (SYSTEM[name] !== value) errors.push(forbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only. error: ".concat(SYSTEM[name] === undefined ? `${name} is not a known system priority class` : `value of ${name} PriorityClass must be ${SYSTEM[name]}`)));
+    if (SYSTEM_PRIORITIES[name] !== value) errors.push(forbidden('metadata.name', "priority class names with 'system-' prefix are reserved for system use only. error: ".concat(SYSTEM_PRIORITIES[name] === undefined ? `${name} is not a known system priority class` : `value of ${name} PriorityClass must be ${SYSTEM_PRIORITIES[name]}`)));
   } else if (value > HIGHEST_USER_PRIORITY) errors.push(forbidden('value', `maximum allowed value of a user defined priority is ${HIGHEST_USER_PRIORITY}`));
   if (priority.preemptionPolicy !== undefined && !POLICIES.includes(priority.preemptionPolicy)) errors.push(notSupported('preemptionPolicy', priority.preemptionPolicy, POLICIES));
   return errors;

@@ -6,6 +6,7 @@ import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { defineModule } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
+import { priorityAdmission } from './priority-admission.ts';
 import { createProfile, type ProfileOptions } from './profile.ts';
 import { runScheduler } from './run.ts';
 
@@ -16,6 +17,7 @@ export default defineModule({
   kinds: [PriorityClass],
   reads: [Namespace, Node],
   writes: [Pod],
+  admissions: [priorityAdmission],
   portable: true,
   run: (context) => runScheduler(context, profilesOf(context.config)),
 });

@@ -13,7 +13,7 @@ export function checkTyped(applied: KubeObject, shape: Shape): void {
   const { group, version } = versionOf(applied.apiVersion ?? '');
   const about = `${applied.metadata.namespace ?? ''}/${applied.metadata.name ?? ''}; ${group === '' ? version : `${group}/${version}`}, Kind=${applied.kind ?? ''}`;
   const text = errors.length === 1 ? errors[0]! : ['errors:', ...errors.map((error) => `  ${error}`)].join('\n');
-  throw new ApiError('InternalError', `failed to create typed patch object (${about}): ${text}`);
+  throw new ApiError('BadRequest', `failed to create typed patch object (${about}): ${text}`);
 }
 
 function versionOf(apiVersion: string): { group: string; version: string } {
