@@ -3,18 +3,18 @@
 const OCTET = '(?:0|[1-9]\\d?|1\\d\\d|2[0-4]\\d|25[0-5])';
 const IPV4 = new RegExp(`^${OCTET}(?:\\.${OCTET}){3}$`);
 
-/** 4, 6, or 0 for what is no address. */
-export function isIP(text: string): 0 | 4 | 6 {
+/** 4, 6, or 0 for what is no address, undefined included. */
+export function isIP(text: string | undefined): 0 | 4 | 6 {
   return isIPv4(text) ? 4 : isIPv6(text) ? 6 : 0;
 }
 
-export function isIPv4(text: string): boolean {
-  return IPV4.test(text);
+export function isIPv4(text: string | undefined): boolean {
+  return text !== undefined && IPV4.test(text);
 }
 
 /** RFC 4291 section 2.2, with `::` once and an IPv4 address at the end; a zone (`%eth0`) is refused. */
-export function isIPv6(text: string): boolean {
-  if (text.length > 45 || !text.includes(':')) return false;
+export function isIPv6(text: string | undefined): boolean {
+  if (text === undefined || text.length > 45 || !text.includes(':')) return false;
   const halves = text.split('::');
   if (halves.length > 2) return false;
   const groups = halves.map((half) => (half === '' ? [] : half.split(':')));

@@ -29,34 +29,34 @@ const CONFIG_KEY_SHAPE = "a valid config key must consist of alphanumeric charac
 export type NameCheck = (text: string) => string[];
 
 /** Most names: Namespace, Node, Service ports' owners, containers. At most 63 characters. */
-export function dns1123LabelErrors(text: string): string[] {
+export function dns1123LabelErrors(text = ''): string[] {
   const errors = tooLong(text, 63);
   if (!LABEL_RE.test(text)) errors.push(SUBDOMAIN_RE.test(text) ? 'must not contain dots' : wrongShape(LABEL_SHAPE, LABEL, 'my-name', '123-abc'));
   return errors;
 }
 
 /** The names of most objects. At most 253 characters. */
-export function dns1123SubdomainErrors(text: string): string[] {
+export function dns1123SubdomainErrors(text = ''): string[] {
   const errors = tooLong(text, 253);
   if (!SUBDOMAIN_RE.test(text)) errors.push(wrongShape(SUBDOMAIN_SHAPE, SUBDOMAIN, 'example.com'));
   return errors;
 }
 
 /** The names of Services. At most 63 characters. */
-export function dns1035LabelErrors(text: string): string[] {
+export function dns1035LabelErrors(text = ''): string[] {
   const errors = tooLong(text, 63);
   if (!DNS1035_RE.test(text)) errors.push(wrongShape(DNS1035_SHAPE, DNS1035, 'my-name', 'abc-123'));
   return errors;
 }
 
 /** Names that need only be safe in a path: RBAC objects. */
-export function pathSegmentErrors(text: string): string[] {
+export function pathSegmentErrors(text = ''): string[] {
   if (text === '.' || text === '..') return [`may not be '${text}'`];
   return ['/', '%'].filter((part) => text.includes(part)).map((part) => `may not contain '${part}'`);
 }
 
 /** Label and annotation keys, finalizers: `[prefix/]name`. */
-export function labelKeyErrors(text: string): string[] {
+export function labelKeyErrors(text = ''): string[] {
   const parts = text.split('/');
   const shape = wrongShape(KEY_SHAPE, KEY, 'MyName', 'my.name', '123-abc');
   if (parts.length > 2) return [`a valid label key ${shape} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
@@ -70,33 +70,33 @@ export function labelKeyErrors(text: string): string[] {
   return errors;
 }
 
-export function labelValueErrors(text: string): string[] {
+export function labelValueErrors(text = ''): string[] {
   const errors = tooLong(text, 63);
   if (!VALUE_RE.test(text)) errors.push(wrongShape(VALUE_SHAPE, VALUE, 'MyValue', 'my_value', '12345'));
   return errors;
 }
 
 /** Keys of ConfigMaps and Secrets. */
-export function configMapKeyErrors(text: string): string[] {
+export function configMapKeyErrors(text = ''): string[] {
   const errors = tooLong(text, 253);
   if (!CONFIG_KEY_RE.test(text)) errors.push(wrongShape(CONFIG_KEY_SHAPE, CONFIG_KEY, 'key.name', 'KEY_NAME', 'key-name'));
   return [...errors, ...dotErrors(text)];
 }
 
 /** Names of environment variables, as Kubernetes has them before 1.34. */
-export function envVarNameErrors(text: string): string[] {
+export function envVarNameErrors(text = ''): string[] {
   const errors = ENV_NAME_RE.test(text) ? [] : [wrongShape(ENV_SHAPE, ENV_NAME, 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1')];
   return [...errors, ...dotErrors(text)];
 }
 
 /** Names of environment variables, as Kubernetes has them from 1.34 on: printable ASCII without `=`. */
-export function relaxedEnvVarNameErrors(text: string): string[] {
+export function relaxedEnvVarNameErrors(text = ''): string[] {
   if (text === '') return ['environment variable name must be non-empty'];
   return /^[ -<>-~]*$/.test(text) ? [] : ["a valid environment variable name must consist only of printable ASCII characters other than '='"];
 }
 
 /** Names of container and service ports (IANA_SVC_NAME). */
-export function portNameErrors(text: string): string[] {
+export function portNameErrors(text = ''): string[] {
   const errors = tooLong(text, 15);
   if (!/^[-a-z0-9]+$/.test(text)) errors.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(text)) errors.push('must contain at least one letter (a-z)');
@@ -113,7 +113,7 @@ export function rangeErrors(number: number, range: { min: number; max: number })
   return number >= range.min && number <= range.max ? [] : [`must be between ${range.min} and ${range.max}, inclusive`];
 }
 
-export function percentErrors(text: string): string[] {
+export function percentErrors(text = ''): string[] {
   return /^[0-9]+%$/.test(text) ? [] : [wrongShape("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')];
 }
 

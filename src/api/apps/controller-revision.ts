@@ -20,8 +20,8 @@ export const ControllerRevision: Kind<ControllerRevision> = defineKind<Controlle
 function showController(revision: ControllerRevision): string {
   const owner = controllerOf(revision);
   if (owner === undefined) return '<none>';
-  const { group } = parseApiVersion(owner.apiVersion);
-  return `${(group === '' ? owner.kind : `${owner.kind}.${group}`).toLowerCase()}/${owner.name}`;
+  const { group } = parseApiVersion(owner.apiVersion ?? '');
+  return `${(group === '' ? `${owner.kind}` : `${owner.kind}.${group}`).toLowerCase()}/${owner.name}`;
 }
 
 function revisionErrors(revision: ControllerRevision, old: ControllerRevision | undefined): FieldError[] {

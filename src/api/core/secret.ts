@@ -50,9 +50,13 @@ const REQUIRED_KEYS: Readonly<Record<string, readonly string[]>> = {
   'kubernetes.io/tls': ['tls.crt', 'tls.key'],
 };
 
+function requiredKeys({ type = '' }: Secret): readonly string[] {
+  return (Object.hasOwn(REQUIRED_KEYS, type) ? REQUIRED_KEYS[type] : undefined) ?? [];
+}
+
 function typeErrors(secret: Secret): FieldError[] {
   const data = secret.data ?? {};
-  const errors = (REQUIRED_KEYS[secret.type ?? ''] ?? []).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`));
+  const errors = requiredKeys(secret).filter((key) => data[key] === undefined).map((key) => required(`data[${key}]`));
   if (secret.type === 'kubernetes.io/basic-auth' && data.username === undefined && data.password === undefined) {
     errors.push(required('data[username]'), required('data[password]'));
   }
@@ -60,7 +64,7 @@ function typeErrors(secret: Secret): FieldError[] {
     errors.push(required('metadata.annotations[kubernetes.io/service-account.name]'));
   }
   for (const key of ['.dockercfg', '.dockerconfigjson']) {
-    if (!(REQUIRED_KEYS[secret.type ?? ''] ?? []).includes(key) || data[key] === undefined) continue;
+    if (!requiredKeys(secret).includes(key) || data[key] === undefined) continue;
     try {
       JSON.parse(Buffer.from(data[key], 'base64').toString());
     } catch (error) {

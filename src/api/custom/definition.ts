@@ -37,8 +37,8 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
 /** What a definition asks for and does not get here, said to whoever writes it. */
 export function definitionWarnings({ spec }: CustomResourceDefinition): string[] {
   const warnings: string[] = [];
-  if (spec.conversion?.strategy === 'Webhook') warnings.push('spec.conversion: conversion webhooks are not called; objects are served in every version as they were stored');
-  if (spec.versions.some((version) => JSON.stringify(version.schema ?? {}).includes('"x-kubernetes-validations"'))) {
+  if (spec?.conversion?.strategy === 'Webhook') warnings.push('spec.conversion: conversion webhooks are not called; objects are served in every version as they were stored');
+  if (spec?.versions?.some((version) => JSON.stringify(version.schema ?? {}).includes('"x-kubernetes-validations"')) === true) {
     warnings.push('x-kubernetes-validations: the CEL rules of this schema are kept and not evaluated');
   }
   return warnings;

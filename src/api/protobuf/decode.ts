@@ -87,7 +87,11 @@ function emptyOf(code: string): unknown {
     case 'b': return false;
     case 'i': case 'l': case 'd': return 0;
     case '[': case 'w': return [];
-    default: return {};
+    case 'q': return '0';
+    case 'o': return 0;
+    case 'u': return '0s';
+    case '@': case '{': return {};
+    default: return null;
   }
 }
 

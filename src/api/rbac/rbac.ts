@@ -86,7 +86,7 @@ function ruleErrors(rules: readonly PolicyRule[] | undefined, how: { namespaced:
 
 function bindingErrors(binding: Binding, old: Binding | undefined, how: { namespaced: boolean }): FieldError[] {
   const errors: FieldError[] = [];
-  const { apiGroup, kind, name } = binding.roleRef;
+  const { apiGroup = '', kind = '', name = '' } = (binding.roleRef as Partial<Binding['roleRef']> | undefined) ?? {};
   if (apiGroup !== RBAC) errors.push(notSupported('roleRef.apiGroup', apiGroup, [RBAC]));
   const kinds = how.namespaced ? ['ClusterRole', 'Role'] : ['ClusterRole'];
   if (!kinds.includes(kind)) errors.push(notSupported('roleRef.kind', kind, kinds));

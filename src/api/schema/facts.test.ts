@@ -74,6 +74,11 @@ test('frozen parts are copied where they change, and only there', () => {
   assert.equal(Object.hasOwn(spec.containers[0] ?? {}, 'x'), true);
 });
 
+test('nulls in lists and maps are the zero values of Go', () => {
+  const value = { metadata: { labels: { a: null } }, spec: { containers: [null, { name: 'a', args: [null], resources: { limits: { cpu: null } } }] } };
+  assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value as object), { metadata: { labels: { a: '' } }, spec: { containers: [{}, { name: 'a', args: [''], resources: { limits: { cpu: '0' } } }] } });
+});
+
 test('times and bytes become canonical too', () => {
   const lease = { metadata: { creationTimestamp: '2026-01-01T02:00:00.5+02:00' }, spec: { renewTime: '2026-01-01T00:00:00Z' } };
   assert.deepEqual(prune(schemaOf('coordination.k8s.io', 'v1', 'Lease'), lease), { metadata: { creationTimestamp: '2026-01-01T00:00:00Z' }, spec: { renewTime: '2026-01-01T00:00:00.000000Z' } });

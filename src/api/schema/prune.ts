@@ -1,6 +1,6 @@
 /**
  * Brings a value into the form its schema has: fields the schema does not know go. In built-in types, which upstream decodes into Go structs,
- * nulls go too, and quantities, times and bytes become canonical. Changes the value.
+ * nulls go too (in lists and maps they become zero values), and quantities, times and bytes become canonical. Changes the value.
  */
 import { formatQuantity } from '../quantity.ts';
 import { formatTime, parseTime } from '../times.ts';
@@ -23,7 +23,7 @@ function pruneList(schema: Schema, list: unknown[]): unknown[] {
   const items = resolveSchema(schema.items);
   let target = list;
   for (const [index, item] of list.entries()) {
-    const next = typeof item === 'object' ? prune(items, item) : canonical(items, item);
+    const next = item === null ? zeroOf(items) : typeof item === 'object' ? prune(items, item) : canonical(items, item);
     if (next !== item) (target = writable(target))[index] = next;
   }
   return target;
@@ -40,11 +40,23 @@ function pruneObject(schema: Schema, object: Fields): Fields {
     if (property === true) continue;
     if (property === undefined ? isUnknown(schema, key) : builtIn && properties !== undefined && (value === null || value === undefined)) delete (target = writable(target))[key];
     else if (property !== undefined) {
-      const next = typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn ? canonical(resolveSchema(property), value) : value;
+      const next = value === null && builtIn ? zeroOf(resolveSchema(property)) : typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn ? canonical(resolveSchema(property), value) : value;
       if (next !== value) (target = writable(target))[key] = next;
     }
   }
   return target;
+}
+
+/** What Go makes of a null in a list or map: the zero value of its type. Custom resources keep their nulls. */
+function zeroOf(schema: Schema): unknown {
+  if (schema.goType === undefined && (schema.name === undefined || schema.format === undefined)) return null;
+  switch (schema.type) {
+    case 'object': return {};
+    case 'array': return [];
+    case 'boolean': return false;
+    case 'integer': case 'number': return 0;
+    default: return schema.format === 'quantity' ? '0' : schema.format === 'date-time' ? null : schema.format === 'int-or-string' ? 0 : '';
+  }
 }
 
 function isUnknown(schema: Schema, key: string): boolean {
