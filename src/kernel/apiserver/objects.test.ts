@@ -175,14 +175,16 @@ test('a pod on a node waits for its node, one without a node goes at once', asyn
   const pods = '/api/v1/namespaces/default/pods';
   const pod = (name: string, nodeName?: string): object => ({ metadata: { name }, spec: { nodeName, containers: [{ name: 'c', image: 'i' }] } });
   assert.equal((await door.call('POST', pods, { body: pod('free') })).status, 201);
-  assert.equal((await door.call('DELETE', `${pods}/free`)).json.status, 'Success');
+  const gone = (await door.call('DELETE', `${pods}/free`)).json;
+  assert.deepEqual([gone.kind, gone.metadata.deletionTimestamp], ['Pod', undefined]);
+  assert.equal((await door.call('GET', `${pods}/free`)).status, 404);
   await door.call('POST', pods, { body: pod('bound') });
   const bound = await door.call('POST', `${pods}/bound/binding`, { body: { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'bound' }, target: { kind: 'Node', name: 'n1' } } });
   assert.equal(bound.status, 201, bound.text);
   assert.equal((await door.call('GET', `${pods}?fieldSelector=spec.nodeName%3Dn1`)).json.items.length, 1);
   const dying = (await door.call('DELETE', `${pods}/bound`)).json;
   assert.equal(dying.metadata.deletionGracePeriodSeconds, 30);
-  assert.equal((await door.call('DELETE', `${pods}/bound?gracePeriodSeconds=0`)).json.status, 'Success');
+  assert.equal((await door.call('DELETE', `${pods}/bound?gracePeriodSeconds=0`)).json.metadata.name, 'bound');
   assert.equal((await door.call('GET', `${pods}/bound`)).status, 404);
 });
 
@@ -240,6 +242,18 @@ test('lists: chunks of one snapshot, selectors, the forms', async () => {
   assert.match(posted.json.message, /resourceVersion should not be set on objects to be created/);
   assert.equal((await door.call('DELETE', `${path}?labelSelector=odd%3Dtrue`)).status, 200);
   assert.equal((await door.call('GET', path)).json.items.length, 2);
+});
+
+test('a chunk of a snapshot that is gone is refused with 410', async () => {
+  const { metadata } = (await door.call('GET', `${CONFIG_MAPS}?limit=1`)).json;
+  await door.call('POST', CONFIG_MAPS, { body: configMap('after-snapshot') });
+  await door.store.compact();
+  const late = await door.call('GET', `${CONFIG_MAPS}?limit=1&continue=${metadata.continue}`);
+  assert.deepEqual([late.status, late.json.reason], [410, 'Expired']);
+  const exact = await door.call('GET', `${CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Exact`);
+  assert.equal(exact.status, 410);
+  const early = await door.call('GET', `${CONFIG_MAPS}?resourceVersion=999999&resourceVersionMatch=NotOlderThan`);
+  assert.deepEqual([early.status, early.json.details.causes[0].reason], [504, 'ResourceVersionTooLarge']);
 });
 
 test('a big answer is compressed for who asks', async () => {

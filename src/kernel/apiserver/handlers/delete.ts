@@ -12,13 +12,16 @@ import { deleteObject, type DeleteRequest } from '../resources/delete.ts';
 import { respond } from '../respond.ts';
 import { listQueryOf, numberOf } from './list.ts';
 
+/** Kinds whose deletion upstream answers with the last state (ReturnDeletedObject); others get a Status. */
+const ANSWERED_WITH_OBJECT = new Set(['pods', 'services', 'serviceaccounts', 'podtemplates', 'persistentvolumes', 'persistentvolumeclaims', 'resourcequotas']);
+
 export async function handleDelete(exchange: Exchange): Promise<void> {
   const { door, kind, resource } = exchange;
   const { options, dryRun } = await optionsOf(exchange);
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;
   const outcome = await deleteObject(door, kind, { namespace: resource.namespace, name: resource.name! }, options, context);
-  if (!outcome.gone) return answerObject(exchange, 200, outcome);
+  if (!outcome.gone || (kind.group === '' && ANSWERED_WITH_OBJECT.has(kind.plural))) return answerObject(exchange, 200, outcome);
   const { uid, name } = outcome.object.metadata;
   return answerValue(exchange, 200, success({ name, group: kind.group || undefined, kind: kind.plural, uid }));
 }
