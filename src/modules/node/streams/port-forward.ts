@@ -25,11 +25,15 @@ export function portForwardRoute(agent: Agent, pool: SandboxPool): Route {
       if (worker === undefined || pod.status?.phase !== 'Running') throw new ApiError('BadRequest', `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? 'Pending'}`);
       const sandbox = pool.owned(worker.uid);
       const dial: Dial = (port) => connectTo({ ip: pod.status?.podIP ?? '127.0.0.1', namespace: sandbox === undefined ? undefined : join(sandbox.folder, 'net'), port });
+      if (String(request.http.headers.upgrade).toLowerCase() === 'spdy/3.1' && request.upgrade !== undefined) return tunnel(rawWire(request.upgrade.socket, request.upgrade.head), dial);
       const webSocket = await acceptWebSocket(request, [TUNNEL, ...PLAIN]);
-      await (webSocket.protocol === TUNNEL ? tunnel(webSocket, dial) : plain(webSocket, portsOf(request.url.searchParams), dial));
+      await (webSocket.protocol === TUNNEL ? tunnel(webSocketWire(webSocket), dial) : plain(webSocket, portsOf(request.url.searchParams), dial));
     },
   };
 }
+
+const HIGH_WATER_BYTES = 1024 * 1024;
+const LOW_WATER_BYTES = 256 * 1024;
 
 type Dial = (port: number) => Promise<Duplex>;
 
@@ -106,24 +110,60 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
   for (const socket of sockets) socket?.destroy();
 }
 
+/** What carries SPDY: messages of a WebSocket, or the connection itself after an upgrade to SPDY. */
+interface Wire {
+  send(data: Buffer): void;
+  readonly bufferedBytes: number;
+  readonly open: boolean;
+  onData(callback: (data: Buffer) => void): void;
+  onClose(callback: () => void): void;
+  drop(): void;
+}
+
+function webSocketWire(webSocket: WebSocket): Wire {
+  return {
+    send: (data) => { if (webSocket.readyState === webSocket.OPEN) webSocket.send(data, { binary: true }); },
+    get bufferedBytes() { return webSocket.bufferedAmount; },
+    get open() { return webSocket.readyState === webSocket.OPEN; },
+    onData: (callback) => void webSocket.on('message', callback),
+    onClose: (callback) => void webSocket.on('close', callback),
+    drop: () => webSocket.terminate(),
+  };
+}
+
+function rawWire(socket: Duplex, head: Buffer): Wire {
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: portforward.k8s.io\r\n\r\n');
+  socket.on('error', () => {}); // close follows
+  return {
+    send: (data) => { if (!socket.destroyed) socket.write(data); },
+    get bufferedBytes() { return socket.writableLength; },
+    get open() { return !socket.destroyed; },
+    onData(callback) {
+      if (head.length > 0) callback(head);
+      socket.on('data', callback);
+    },
+    onClose: (callback) => void socket.on('close', callback),
+    drop: () => void socket.destroy(),
+  };
+}
+
 /** Each connection of the user is a pair of streams with one requestID: an error stream, then a data stream. */
-function tunnel(webSocket: WebSocket, dial: Dial): Promise<void> {
+function tunnel(wire: Wire, dial: Dial): Promise<void> {
   const errors = new Map<string, SpdyStream>();
   const sockets = new Set<Duplex>();
-  const send = (data: Buffer): void => { if (webSocket.readyState === webSocket.OPEN) webSocket.send(data, { binary: true }); };
-  const session = spdySession(send, (stream) => {
+  const session = spdySession((data) => wire.send(data), (stream) => {
     const id = stream.headers.get('requestid') ?? '';
     if (stream.headers.get('streamtype') === 'error') errors.set(id, stream);
-    else void forward(stream, errors.get(id), dial, sockets, webSocket).finally(() => errors.delete(id));
+    else void forward(stream, errors.get(id), dial, sockets, wire).finally(() => errors.delete(id));
   });
-  webSocket.on('message', (data: Buffer) => void session.receive(data).catch(() => webSocket.terminate()));
-  return new Promise((resolve) => webSocket.on('close', () => {
+  wire.onData((data) => void session.receive(data).catch(() => wire.drop()));
+  return new Promise((resolve) => wire.onClose(() => {
     for (const socket of sockets) socket.destroy();
     resolve();
   }));
 }
 
-async function forward(stream: SpdyStream, errors: SpdyStream | undefined, dial: Dial, sockets: Set<Duplex>, webSocket: WebSocket): Promise<void> {
+async function forward(stream: SpdyStream, errors: SpdyStream | undefined, dial: Dial, sockets: Set<Duplex>, wire: Wire): Promise<void> {
   const port = Number(stream.headers.get('port'));
   const early: (Buffer | undefined)[] = [];
   stream.onData = (data) => void early.push(data);
@@ -148,10 +188,10 @@ async function forward(stream: SpdyStream, errors: SpdyStream | undefined, dial:
   await new Promise<void>((resolve) => {
     socket.on('data', (data: Buffer) => {
       stream.send(data);
-      if (webSocket.bufferedAmount > 1024 * 1024) {
+      if (wire.bufferedBytes > HIGH_WATER_BYTES) {
         socket.pause();
         const timer = setInterval(() => {
-          if (webSocket.bufferedAmount > 256 * 1024 && webSocket.readyState === webSocket.OPEN) return;
+          if (wire.bufferedBytes > LOW_WATER_BYTES && wire.open) return;
           clearInterval(timer);
           socket.resume();
         }, 5);

@@ -110,10 +110,10 @@ function number(value: number): Buffer {
   return bytes;
 }
 
-/** A block of no headers: a stored block of zlib, with the head of the stream before the first. */
+/** A block of no headers: a stored block of zlib and the empty one of a flush (without it Go's reader waits for more), after the head of the stream. */
 function emptyHeaders(): () => Buffer {
   const head = Buffer.concat([Buffer.from([0x78, 0xbb]), number(adler32(SPDY_DICTIONARY))]);
-  const block = Buffer.from([0x00, 0x04, 0x00, 0xfb, 0xff, 0, 0, 0, 0]);
+  const block = Buffer.from([0x00, 0x04, 0x00, 0xfb, 0xff, 0, 0, 0, 0, 0x00, 0x00, 0x00, 0xff, 0xff]);
   let first = true;
   return () => {
     const bytes = first ? Buffer.concat([head, block]) : block;

@@ -21,6 +21,8 @@ export async function acceptWebSocket(request: RouteRequest, protocols: readonly
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, handleProtocols: () => chosen, perMessageDeflate: false });
   const { socket, head } = request.upgrade;
+  // `SPDY/3.1+portforward.k8s.io` is no token as WebSocket wants it, and ws refuses it; the choice is made above.
+  request.http.headers['sec-websocket-protocol'] = 'chosen';
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     server.handleUpgrade(request.http, socket, head, (webSocket) => {
