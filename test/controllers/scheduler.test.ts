@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Event, Node, Pod, PriorityClass } from '../../src/api/kinds.ts';
+import { podCondition } from '../../src/api/pod-readiness.ts';
+import core from '../../src/modules/core/module.ts';
+import scheduler from '../../src/modules/scheduler/module.ts';
+import type { Client } from '../../src/sdk/index.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+let client: Client;
+let world: World;
+const namespace = 'default';
+
+beforeEach(async () => {
+  world = await startWorld([core, scheduler]);
+  client = world.client;
+  await addNode('n1');
+});
+
+afterEach(() => world.stop());
+
+async function addNode(name: string): Promise<void> {
+  const node = await client.create(Node, { metadata: { name }, spec: {} } as Node);
+  await client.update(Node, { ...node, status: { allocatable: { cpu: '2', memory: '4Gi', pods: '10' } } }, { subresource: 'status' });
+}
+
+const create = (name: string, cpu: string, more: Partial<Pod['spec']> = {}): Promise<Pod> =>
+  client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web', resources: { requests: { cpu } } }], terminationGracePeriodSeconds: 1, ...more } } as Pod);
+const get = (name: string): Promise<Pod> => client.get(Pod, name, { namespace });
+const isOn = (name: string, node: string) => async (): Promise<boolean> => (await get(name)).spec?.nodeName === node;
+
+test('priority comes from the class, and is refused from the pod', async () => {
+  await client.create(PriorityClass, { metadata: { name: 'high' }, value: 1000 });
+  assert.equal((await create('plain', '1m')).spec?.priority, 0);
+  assert.equal((await create('high', '1m', { priorityClassName: 'high' })).spec?.priority, 1000);
+  assert.equal((await create('critical', '1m', { priorityClassName: 'system-node-critical' })).spec?.priority, 2_000_001_000);
+  await assert.rejects(create('wrong', '1m', { priorityClassName: 'none' }), /no PriorityClass with name none was found/);
+  await assert.rejects(create('cheat', '1m', { priority: 5 }), /must not be provided in pod spec; priority admission controller computed 0/);
+});
+
+test('a pod of higher priority takes the place of a lower one', async () => {
+  await client.create(PriorityClass, { metadata: { name: 'high' }, value: 1000 });
+  await create('low', '1500m');
+  await eventually('low is placed', isOn('low', 'n1'));
+  await create('high', '1500m', { priorityClassName: 'high' });
+  await eventually('low is asked to go', async () => (await get('low')).metadata.deletionTimestamp !== undefined);
+  assert.equal(podCondition(await get('low'), 'DisruptionTarget')?.reason, 'PreemptionByScheduler');
+  await eventually('the place is kept', async () => (await get('high')).status?.nominatedNodeName === 'n1');
+  await client.delete(Pod, 'low', { namespace, gracePeriodSeconds: 0 }); // as the node does in the end
+  await eventually('high is placed', isOn('high', 'n1'), 4000);
+  await eventually('an event tells', async () => (await client.list(Event, { namespace })).items.some((each) => each.reason === 'Preempted'));
+});
+
+test('gates, cordons and other schedulers hold a pod back', async () => {
+  await create('gated', '1m', { schedulingGates: [{ name: 'example.com/quota' }] });
+  await create('foreign', '1m', { schedulerName: 'mine' });
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: true } } });
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  await create('late', '1m');
+  await eventually('late says why', async () => podCondition(await get('late'), 'PodScheduled')?.message?.includes('1 node(s) were unschedulable') === true);
+  assert.equal((await get('gated')).spec?.nodeName, undefined);
+  assert.equal((await get('foreign')).spec?.nodeName, undefined);
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: null } } });
+  await eventually('late goes', isOn('late', 'n1'), 3000);
+  const gated = await get('gated');
+  const spec = { ...gated.spec! };
+  delete spec.schedulingGates;
+  await client.update(Pod, { ...gated, spec });
+  await eventually('gated goes', isOn('gated', 'n1'));
+  assert.equal((await get('foreign')).spec?.nodeName, undefined);
+});
+
+test('never more than fits, however fast they come', async () => {
+  await addNode('n2');
+  await Promise.all(Array.from({ length: 24 }, (_, index) => create(`p${index}`, '200m')));
+  const placed = async (): Promise<Pod[]> => (await client.list(Pod, { namespace })).items.filter((each) => each.spec?.nodeName);
+  await eventually('20 are placed', async () => (await placed()).length === 20);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  for (const node of ['n1', 'n2']) assert.equal((await placed()).filter((each) => each.spec?.nodeName === node).length, 10);
+});
