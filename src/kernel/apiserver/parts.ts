@@ -1,0 +1,41 @@
+/** Parts: what the handler of requests is put together from, and a request on its way through it. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Authenticator } from './authenticate.ts';
+import type { Authorizer } from './authorize.ts';
+import type { Discovery } from './discovery.ts';
+import type { Door } from './door.ts';
+import type { Health } from './health.ts';
+import type { Identity } from './identity/identity.ts';
+import type { Metrics } from './metrics.ts';
+import type { OpenApi } from './openapi.ts';
+import type { RequestInfo } from './request-info.ts';
+import type { RouteTable } from './route-table.ts';
+import type { VersionInfo } from './version.ts';
+import type { VirtualTable } from './virtual.ts';
+
+export interface Parts {
+  door: Door;
+  identity: Identity;
+  audiences: readonly string[];
+  authenticator: Authenticator;
+  authorizer: Authorizer;
+  virtual: VirtualTable;
+  routes: RouteTable;
+  discovery: Discovery;
+  health: Health;
+  openapi: OpenApi;
+  version: VersionInfo;
+  metrics: Metrics;
+}
+
+export interface Incoming {
+  http: IncomingMessage;
+  /** Absent when the client asked to upgrade. */
+  response?: ServerResponse;
+  upgrade?: { socket: Duplex; head: Buffer };
+  warnings: string[];
+  info?: RequestInfo;
+  /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
+  longRunning?: () => void;
+}

@@ -1,0 +1,123 @@
+/** What is asked about resources: which kind it is, may they, and which handler answers. */
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { isJsonObject } from '../../api/json.ts';
+import type { Route, UserInfo } from '../../sdk/module.ts';
+import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
+import { answerValue, readObject, type Exchange } from './exchange.ts';
+import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
+import { handleList } from './handlers/list.ts';
+import { handleGet } from './handlers/read.ts';
+import { handleWatch } from './handlers/watch.ts';
+import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
+import type { Incoming, Parts } from './parts.ts';
+import type { RequestInfo, ResourceRequest } from './request-info.ts';
+import { getStored } from './resources/read.ts';
+import { methodsOf } from './route-table.ts';
+import { isTokenPath, requestToken } from './token-request.ts';
+import type { VirtualResource } from './virtual.ts';
+
+export async function serveResource(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo): Promise<void> {
+  const { door } = parts;
+  const kind = door.kinds.lookup(resource.group, resource.version, resource.plural);
+  if (kind === undefined) {
+    const virtual = parts.virtual.get(`${resource.group}/${resource.version}/${resource.plural}`);
+    authorizeResource(parts, user, resource, resource.verb);
+    if (virtual === undefined || incoming.response === undefined) throw resourceUnknown();
+    return serveVirtual(parts, incoming, info, resource, user, virtual);
+  }
+  const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
+  if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
+  authorizeResource(parts, user, resource, resource.verb);
+  if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
+  if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
+  if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
+  if (resource.rest !== '') throw resourceUnknown();
+  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings };
+  if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
+  if (resource.verb === 'watch') incoming.longRunning?.();
+  return dispatch(exchange);
+}
+
+async function dispatch(exchange: Exchange): Promise<void> {
+  const { kind, resource } = exchange;
+  const { verb, subresource, name } = resource;
+  if (verb === 'unknown' || (subresource === undefined && !kind.verbs.includes(verb))) throw methodNotAllowed();
+  switch (verb) {
+    case 'get': return handleGet(exchange);
+    case 'list': return handleList(exchange);
+    case 'watch': return handleWatch(exchange);
+    case 'create':
+      if (name !== undefined && subresource === undefined) throw methodNotAllowed();
+      return handleCreate(exchange);
+    case 'update':
+      if (name === undefined) throw methodNotAllowed();
+      return handleUpdate(exchange);
+    case 'patch':
+      if (name === undefined) throw methodNotAllowed();
+      return handlePatch(exchange);
+    case 'delete':
+      if (subresource !== undefined) throw methodNotAllowed();
+      return handleDelete(exchange);
+    case 'deletecollection': return handleDeleteCollection(exchange);
+  }
+}
+
+async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: VirtualResource): Promise<void> {
+  if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
+  const kind = { group: virtual.group, version: virtual.version, kind: virtual.kind } as Kind;
+  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings };
+  const { value } = await readObject(exchange);
+  if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
+  const body = { kind: virtual.kind, apiVersion: `${virtual.group}/${virtual.version}`, ...value } as unknown as KubeObject;
+  return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace }));
+}
+
+async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
+  const { resource, door, kind } = exchange;
+  if (resource.verb !== 'create') throw methodNotAllowed();
+  const { value } = await readObject(exchange);
+  return answerValue(exchange, 201, requestToken(door, parts.identity.tokens, kind, { namespace: resource.namespace!, name: resource.name! }, value, parts.audiences));
+}
+
+async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {
+  // Upstream asks for `create` on some of these even with GET; whoever has either may connect.
+  const wanted = attributesOf(user, resource, resource.verb);
+  if (!parts.authorizer.decide(wanted).allowed) authorizeResource(parts, user, resource, 'create');
+  const { object } = getStored(parts.door, kind, resource.namespace, resource.name ?? '');
+  return serveRoute(parts, incoming, info, user, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object }, true);
+}
+
+export async function serveRoute(parts: Parts, incoming: Incoming, info: RequestInfo, user: UserInfo, route: Route, about: { rest: string; namespace?: string; name?: string; object?: KubeObject }, authorized = false): Promise<void> {
+  if (!authorized) {
+    if (info.resource === undefined) authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path });
+    else authorizeResource(parts, user, info.resource, info.resource.verb);
+  }
+  if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
+  incoming.longRunning?.();
+  const ending = new AbortController();
+  const end = (): void => ending.abort();
+  const stream = incoming.response ?? incoming.upgrade!.socket;
+  stream.on('close', end);
+  parts.door.signal.addEventListener('abort', end, { once: true });
+  try {
+    await route.handle({ method: info.method, url: new URL(incoming.http.url ?? '/', 'https://door'), user, ...about, http: incoming.http, response: incoming.response, upgrade: incoming.upgrade, signal: ending.signal });
+  } finally {
+    parts.door.signal.removeEventListener('abort', end);
+  }
+}
+
+function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string): Attributes {
+  const { group, version, plural, subresource, namespace, name } = resource;
+  // A namespace is also the place that it is itself in, as upstream sees it.
+  return { user, verb, resource: { group, version, plural, subresource, namespace: namespace ?? (group === '' && plural === 'namespaces' ? name : undefined), name } };
+}
+
+function authorizeResource(parts: Parts, user: UserInfo, resource: ResourceRequest, verb: string): void {
+  authorize(parts, attributesOf(user, resource, verb));
+}
+
+export function authorize(parts: Parts, attributes: Attributes): void {
+  const { allowed, reason } = parts.authorizer.decide(attributes);
+  if (!allowed) throw forbidden(attributes, reason);
+}
