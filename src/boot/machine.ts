@@ -39,16 +39,23 @@ interface Machine {
   ready: boolean;
 }
 
+/** What is there already of a machine whose boot may fail at any point. */
+type Booting = Partial<Machine> & Pick<Machine, 'phases' | 'ready' | 'listeners'>;
+
 export async function runMachine(folders: Folders): Promise<void> {
   const stopping = Promise.withResolvers<StopReason>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve('stop'));
-  const machine = await boot(folders, (reason) => stopping.resolve(reason));
-  const reason = await stopping.promise;
-  await shutDown(machine, reason);
+  const machine: Booting = { ready: false, listeners: [], phases: createPhases((line) => process.stdout.write(`${line}\n`)) };
+  try {
+    await boot(machine as Machine, folders, (reason) => stopping.resolve(reason));
+  } catch (error) {
+    process.stderr.write(`llmos: ${(error as Error).message}\n`);
+    await shutDown(machine, 'stop', 1);
+  }
+  await shutDown(machine, await stopping.promise, 0);
 }
 
-async function boot(folders: Folders, stop: (reason: StopReason) => void): Promise<Machine> {
-  const machine = { ready: false, phases: createPhases((line) => process.stdout.write(`${line}\n`)) } as Machine;
+async function boot(machine: Machine, folders: Folders, stop: (reason: StopReason) => void): Promise<void> {
   const { phases } = machine;
   await phases.run('load', () => load(machine, folders));
   await phases.run('probe', () => probe(machine));
@@ -56,7 +63,6 @@ async function boot(folders: Folders, stop: (reason: StopReason) => void): Promi
   await phases.run('modules', () => modules(machine));
   await phases.run('init', () => init(machine));
   process.stdout.write(`${READY_LINE} after ${Math.round(performance.now())} ms: ${serverUrlOf(machine.config)}\n`);
-  return machine;
 }
 
 async function load(machine: Machine, folders: Folders): Promise<string> {
@@ -172,12 +178,13 @@ function statusOf({ config, phases, loader, store, listeners }: Machine): Status
   };
 }
 
-async function shutDown({ log, loader, door, store, config }: Machine, reason: StopReason): Promise<void> {
-  log.info('stopping', { reason });
-  await loader.stop(reason);
-  await door.close();
-  await store.close();
-  removePidFile(config.folders.run);
-  log.info('stopped', { reason });
-  process.exit(0); // idle keep-alive connections and timers of libraries must not hold the end up
+/** Releases what there is, the last first, and ends the process: idle connections and timers of libraries must not hold it up. */
+async function shutDown({ log, loader, door, store, config }: Booting, reason: StopReason, code: number): Promise<never> {
+  log?.info('stopping', { reason });
+  await loader?.stop(reason);
+  await door?.close();
+  await store?.close();
+  if (config !== undefined) removePidFile(config.folders.run);
+  log?.info('stopped', { reason });
+  process.exit(code);
 }

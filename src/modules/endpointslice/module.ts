@@ -115,9 +115,8 @@ async function ignoreGone(work: Promise<unknown>): Promise<void> {
 
 export default defineModule({
   name: 'endpointslice',
-  description: 'Services, and the pods that answer for each, in EndpointSlices and Endpoints',
-  kinds: [Service, EndpointSlice, Endpoints],
-  needs: [Pod],
+  description: 'Names the pods that answer for each Service, in EndpointSlices and Endpoints',
+  needs: [Service, Pod, EndpointSlice, Endpoints],
   controllers: [sliceController(), endpoints],
   portable: true,
 });
