@@ -2,6 +2,7 @@
 import type { ReplicaSet as ReplicaSetType } from '../generated/apps-v1.ts';
 import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
+import { podSpecWarnings } from '../core/pod-validation.ts';
 import { required } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -24,6 +25,7 @@ export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
     },
     validate: ({ spec }, old) => (spec === undefined ? [required('spec.selector'), required('spec.template')]
       : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds)]),
+    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
   columns: [

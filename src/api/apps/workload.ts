@@ -27,8 +27,9 @@ export function workloadErrors(spec: WorkloadSpec, old: WorkloadSpec | undefined
 function templateErrors(template: PodTemplateSpec, selector: LabelSelector | undefined, old: WorkloadSpec | undefined, how: { restartPolicies: readonly string[] }): FieldError[] {
   const errors: FieldError[] = [];
   const labels = template.metadata?.labels;
-  const judged = selector !== undefined && selector !== null && !isEmptySelector(selector) && validateLabelSelector(selector, '').length === 0;
-  if (judged && !matcherOfSelector(selector).matches(labels)) {
+  // Without a selector nothing matches: upstream says both, that it is missing and that it does not match.
+  const broken = selector !== undefined && selector !== null && (isEmptySelector(selector) || validateLabelSelector(selector, '').length > 0);
+  if (!broken && !matcherOfSelector(selector).matches(labels)) {
     errors.push(invalid('spec.template.metadata.labels', labels ?? null, '`selector` does not match template `labels`'));
   }
   // A template that was accepted before is not judged again, so that scaling an old object always works.

@@ -91,7 +91,7 @@ test('deployments: defaults', () => {
 const wrongDeployments: [object, string[]][] = [
   [{}, []],
   [{ replicas: -1 }, ['spec.replicas: Invalid value: -1: must be greater than or equal to 0']],
-  [{ selector: undefined }, ['spec.selector: Required value']],
+  [{ selector: undefined }, ['spec.selector: Required value', 'spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`']],
   [{ selector: { matchLabels: { app: 'y' } } }, ['spec.template.metadata.labels: Invalid value: {"app":"x"}: `selector` does not match template `labels`']],
   [{ selector: {} }, ['spec.selector: Invalid value: {}: empty selector is invalid for deployment']],
   [{ template: { ...template, spec: { ...template.spec, restartPolicy: 'Never' } } }, ['spec.template.spec.restartPolicy: Unsupported value: "Never": supported values: "Always"']],
@@ -108,6 +108,11 @@ test('deployments: what is wrong', () => {
   const changed = deployment({ selector: { matchLabels: { app: 'z' } }, template: { ...template, metadata: { labels: { app: 'z' } } } });
   assert.deepEqual(judge(Deployment, changed, old), ['spec.selector: Invalid value: {"matchLabels":{"app":"z"}}: field is immutable']);
   assert.deepEqual(judge(ReplicaSet, deployment({ minReadySeconds: -1 })), ['spec.minReadySeconds: Invalid value: -1: must be greater than or equal to 0']);
+});
+
+test('a template warns of what a pod would warn of', () => {
+  const twice = deployment({ template: { ...template, spec: { containers: [{ name: 'c', image: 'x', env: [{ name: 'A' }, { name: 'A' }] }] } } });
+  assert.deepEqual(Deployment.rules.warnings!(twice as Deployment), ['spec.template.spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply']);
 });
 
 test('namespaces: phase, finalizer, label', () => {

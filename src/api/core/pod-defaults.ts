@@ -9,6 +9,7 @@ export function defaultPod(pod: Pod): void {
   if (spec === undefined) return;
   spec.enableServiceLinks ??= true;
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) defaultRequests(container);
+  if (spec.hostNetwork === true) defaultHostPorts(spec);
   defaultPodSpec(spec);
   (pod.status ??= {}).phase ??= 'Pending';
 }
@@ -22,7 +23,6 @@ function defaultPodSpec(spec: PodSpec): void {
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])]) defaultContainer(container);
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
-  if (spec.hostNetwork === true) defaultHostPorts(spec);
   spec.securityContext ??= {};
   spec.terminationGracePeriodSeconds ??= 30;
   spec.schedulerName ||= 'default-scheduler';

@@ -229,16 +229,17 @@ function dnsErrors(spec: PodSpec, path: string): FieldError[] {
   return errors;
 }
 
-/** Texts for Warning headers. */
-export function podWarnings(pod: Pod): string[] {
+/** Texts for Warning headers; `path` is where the pod's spec stands. */
+export function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
   const warnings: string[] = [];
-  for (const [index, container] of (pod.spec?.containers ?? []).entries()) {
+  for (const list of ['initContainers', 'containers'] as const) for (const [index, container] of (spec?.[list] ?? []).entries()) {
     const seen = new Set<string>();
     for (const [at, { name }] of (container.env ?? []).entries()) {
-      if (seen.has(name)) warnings.push(`spec.containers[${index}].env[${at}]: hides previous definition of "${name}", which may be dropped when using apply`);
+      if (seen.has(name)) warnings.push(`${path}.${list}[${index}].env[${at}]: hides previous definition of "${name}", which may be dropped when using apply`);
       seen.add(name);
     }
   }
-  if (pod.spec?.terminationGracePeriodSeconds !== undefined && pod.spec.terminationGracePeriodSeconds < 0) warnings.push('spec.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1');
+  const grace = spec?.terminationGracePeriodSeconds;
+  if (grace !== undefined && grace < 0) warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
   return warnings;
 }

@@ -6,7 +6,7 @@ import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
 import { qosClassOf } from './pod-qos.ts';
-import { podErrors, podWarnings } from './pod-validation.ts';
+import { podErrors, podSpecWarnings } from './pod-validation.ts';
 
 export type Pod = PodType;
 
@@ -24,7 +24,7 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
       }
     },
     validate: podErrors,
-    warnings: podWarnings,
+    warnings: (pod) => podSpecWarnings(pod.spec, 'spec'),
     gracePeriodSeconds: (pod) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
       return !pod.spec?.nodeName || ended ? 0 : pod.spec.terminationGracePeriodSeconds ?? 30;
