@@ -27,8 +27,8 @@ export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
 
 function showSubset(subset: EndpointSubset): string[] {
   const addresses = subset.addresses ?? [];
-  if ((subset.ports ?? []).length === 0) return addresses.map(({ ip }) => ip);
-  return subset.ports!.flatMap(({ port }) => addresses.map(({ ip }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
+  if ((subset.ports ?? []).length === 0) return addresses.map(({ ip = '' }) => ip);
+  return subset.ports!.flatMap(({ port }) => addresses.map(({ ip = '' }) => (ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`)));
 }
 
 function subsetErrors(subset: EndpointSubset, path: string): FieldError[] {
@@ -43,8 +43,9 @@ function subsetErrors(subset: EndpointSubset, path: string): FieldError[] {
 
 function addressErrors(address: EndpointAddress, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (isIP(address.ip) === 0) errors.push(invalid(`${path}.ip`, address.ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
-  else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(address.ip)) errors.push(invalid(`${path}.ip`, address.ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
+  const { ip = '' } = address;
+  if (isIP(ip) === 0) errors.push(invalid(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
+  else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(ip)) errors.push(invalid(`${path}.ip`, ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
   if (address.hostname) for (const error of dns1123LabelErrors(address.hostname)) errors.push(invalid(`${path}.hostname`, address.hostname, error));
   return errors;
 }
@@ -53,7 +54,7 @@ function portErrors(port: EndpointPort, path: string, needsName: boolean): Field
   const errors: FieldError[] = [];
   if (needsName && !port.name) errors.push(required(`${path}.name`));
   else if (port.name) for (const error of dns1123LabelErrors(port.name)) errors.push(invalid(`${path}.name`, port.name, error));
-  for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
+  for (const error of portNumberErrors(port.port ?? 0)) errors.push(invalid(`${path}.port`, port.port ?? 0, error));
   if (!['TCP', 'UDP', 'SCTP'].includes(port.protocol ?? 'TCP')) errors.push(notSupported(`${path}.protocol`, port.protocol, ['TCP', 'UDP', 'SCTP']));
   return errors;
 }

@@ -18,7 +18,7 @@ export const Event: Kind<Event> = defineKind<Event>({
     column('Type', (event) => event.type ?? ''),
     column('Reason', (event) => event.reason ?? ''),
     column('Object', showObject),
-    column('Subobject', (event) => event.involvedObject.fieldPath ?? '', { wide: true }),
+    column('Subobject', (event) => event.involvedObject?.fieldPath ?? '', { wide: true }),
     column('Source', showSource, { wide: true }),
     column('Message', (event) => (event.message ?? '').trim()),
     column('First Seen', firstSeen, { wide: true }),
@@ -26,13 +26,13 @@ export const Event: Kind<Event> = defineKind<Event>({
     column('Name', (event) => event.metadata.name ?? '', { wide: true, format: 'name' }),
   ],
   selectableFields: {
-    'involvedObject.kind': (event) => event.involvedObject.kind ?? '',
-    'involvedObject.namespace': (event) => event.involvedObject.namespace ?? '',
-    'involvedObject.name': (event) => event.involvedObject.name ?? '',
-    'involvedObject.uid': (event) => event.involvedObject.uid ?? '',
-    'involvedObject.apiVersion': (event) => event.involvedObject.apiVersion ?? '',
-    'involvedObject.resourceVersion': (event) => event.involvedObject.resourceVersion ?? '',
-    'involvedObject.fieldPath': (event) => event.involvedObject.fieldPath ?? '',
+    'involvedObject.kind': (event) => event.involvedObject?.kind ?? '',
+    'involvedObject.namespace': (event) => event.involvedObject?.namespace ?? '',
+    'involvedObject.name': (event) => event.involvedObject?.name ?? '',
+    'involvedObject.uid': (event) => event.involvedObject?.uid ?? '',
+    'involvedObject.apiVersion': (event) => event.involvedObject?.apiVersion ?? '',
+    'involvedObject.resourceVersion': (event) => event.involvedObject?.resourceVersion ?? '',
+    'involvedObject.fieldPath': (event) => event.involvedObject?.fieldPath ?? '',
     reason: (event) => event.reason ?? '',
     reportingComponent: (event) => event.reportingComponent ?? '',
     source: (event) => event.source?.component || event.reportingComponent || '',
@@ -49,7 +49,8 @@ function lastSeen(event: Event, nowMs: number): string {
   return event.lastTimestamp ? ageOf(event.lastTimestamp, nowMs) : firstSeen(event, nowMs);
 }
 
-function showObject({ involvedObject: { kind = '', name } }: Event): string {
+function showObject({ involvedObject }: Event): string {
+  const { kind = '', name } = involvedObject ?? {};
   return name ? `${kind.toLowerCase()}/${name}` : kind.toLowerCase();
 }
 

@@ -14,7 +14,7 @@ export function podUpdateErrors(pod: Pod, old: Pod): FieldError[] {
   for (const list of ['containers', 'initContainers'] as const) {
     if ((spec[list] ?? []).length !== (before[list] ?? []).length) return [forbidden(`spec.${list}`, 'pod updates may not add or remove containers')];
   }
-  const errors = [...imageErrors(spec.containers, 'spec.containers'), ...imageErrors(spec.initContainers ?? [], 'spec.initContainers'), ...deadlineErrors(spec, before)];
+  const errors = [...imageErrors(spec.containers ?? [], 'spec.containers'), ...imageErrors(spec.initContainers ?? [], 'spec.initContainers'), ...deadlineErrors(spec, before)];
   errors.push(...tolerationErrors(spec.tolerations ?? [], before.tolerations ?? []), ...gateErrors(spec, before));
   const munged = withAllowedChanges(spec, before);
   if (!equalJson(munged, before)) errors.push(forbidden('spec', `${MAY_CHANGE}\n${showDifference(munged as unknown as Json, before as unknown as Json)}`));

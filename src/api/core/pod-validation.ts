@@ -39,7 +39,7 @@ export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
   (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
   errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path));
-  (spec.readinessGates ?? []).forEach(({ conditionType }, index) => {
+  (spec.readinessGates ?? []).forEach(({ conditionType = '' }, index) => {
     for (const error of labelKeyErrors(conditionType)) errors.push(invalid(`${path}.readinessGates[${index}].conditionType`, conditionType, error));
   });
   return errors;
@@ -171,7 +171,7 @@ function affinityErrors(affinity: Affinity | undefined, path: string): FieldErro
 interface NodeTerm { matchExpressions?: { key: string; operator: string; values?: string[] }[] }
 
 function nodeTermErrors(term: NodeTerm, path: string): FieldError[] {
-  return (term.matchExpressions ?? []).flatMap(({ key, operator, values = [] }, index) => {
+  return (term.matchExpressions ?? []).flatMap(({ key = '', operator, values = [] }, index) => {
     const at = `${path}.matchExpressions[${index}]`;
     const errors = labelKeyErrors(key).map((error) => invalid(`${at}.key`, key, error));
     if (operator === 'In' || operator === 'NotIn') {
@@ -195,7 +195,7 @@ function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
 }
 
 function hostAliasErrors(spec: PodSpec, path: string): FieldError[] {
-  return (spec.hostAliases ?? []).flatMap(({ ip, hostnames }, index) => [
+  return (spec.hostAliases ?? []).flatMap(({ ip = '', hostnames }, index) => [
     ...(isIP(ip) === 0 ? [invalid(`${path}.hostAliases[${index}].ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : []),
     ...(hostnames ?? []).flatMap((name, at) => dns1123SubdomainErrors(name).map((error) => invalid(`${path}.hostAliases[${index}].hostnames[${at}]`, name, error))),
   ]);

@@ -58,7 +58,7 @@ function bindingColumns(): Column<Binding>[] {
   const named = (kind: string, show: (subject: Subject) => string) => (binding: Binding): string => (binding.subjects ?? []).filter((subject) => subject.kind === kind).map(show).join(', ');
   return [
     NAME,
-    column('Role', (binding) => `${binding.roleRef.kind}/${binding.roleRef.name}`),
+    column('Role', (binding) => `${binding.roleRef?.kind ?? ''}/${binding.roleRef?.name ?? ''}`),
     AGE,
     column('Users', named('User', ({ name }) => name), { wide: true }),
     column('Groups', named('Group', ({ name }) => name), { wide: true }),
