@@ -32,7 +32,8 @@ export async function listenOn(address: Address, identity: Identity, handler: Ha
   const { keyPem, certificatePem } = identity.server;
   const server = createSecureServer({
     allowHTTP1: true, key: keyPem, cert: certificatePem, ca: identity.caPem, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
-    settings: { maxConcurrentStreams: 1_000 },
+    // Informers share one connection: their lists and watches together must not run into the limit of a session.
+    settings: { maxConcurrentStreams: 1_000 }, maxSessionMemory: 128,
     ...({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, http1Options: { keepAliveTimeout: KEEP_ALIVE_MS } } as object),
   });
   const sockets = new Set<Duplex>();
