@@ -32,7 +32,9 @@ export const demo: Command = {
       ...buildPlace(folders),
       contextFolder: EXAMPLE,
       tag: 'web:latest',
-      onProgress: (progress) => show(buildLine(progress)),
+      onProgress: (progress) => {
+        if (progress.type !== 'line' || process.stdout.isTTY) show(buildLine(progress)); // all of apt's chatter is for live eyes only
+      },
     }));
     await progress.step('apply examples/web/web.yaml', async () => {
       for (const object of readManifests(`${EXAMPLE}/web.yaml`)) await applyObject(folders, object);
