@@ -1,16 +1,17 @@
 /** The node agent: one worker a pod of this node, fed by the cache. What an earlier llmos left running is adopted. */
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
 import { keyOf } from '../../sdk/cache.ts';
+import { removeCgroup } from './cgroup/layout.ts';
 import { ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
 import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
-import { removeContainer } from './lifecycle/start-container.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import type { NodeParts } from './parts.ts';
+import { tearDownVolumes } from './volumes/set-up.ts';
 
 export interface Agent {
   /** The worker of a pod on this node, by `namespace/name`. */
@@ -21,6 +22,9 @@ export interface Agent {
   /** Ends every container and gives back every sandbox; the pods stay in the cluster. */
   drain(): Promise<void>;
 }
+
+/** Less than modules are waited for when llmos goes down. */
+const DRAIN_SECONDS = 8;
 
 export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
@@ -89,9 +93,10 @@ export function createAgent(parts: NodeParts): Agent {
     },
     async drain() {
       const records = [...workers.values()].flatMap((worker) => worker.records());
-      await stopOrphans(parts, records);
-      await Promise.all(records.map((record) => (existsSync(record.bundle) ? removeContainer(parts, record) : undefined)));
+      await stopOrphans(parts, records, DRAIN_SECONDS);
+      for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
       await parts.pool.drain();
+      removeCgroup({ version: context.machine.cgroupVersion, path: `/${context.machine.instance}` });
     },
   };
 }

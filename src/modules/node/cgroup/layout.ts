@@ -1,9 +1,10 @@
 /** Where pods lie in the cgroup tree, what is set on the pod's own group, and what can be read after the end: v1 (also hybrid) and v2. */
-import { mkdirSync, readFileSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { CPU_PERIOD_US, cpuWeight, type CgroupLimits } from './resources.ts';
 
+const TMPFS = 0x0102_1994;
 export const CGROUP_ROOT = '/sys/fs/cgroup';
 
 type QosClass = ReturnType<typeof qosClassOf>;
@@ -43,6 +44,7 @@ export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; lim
 /** Removes an empty group, and its empty groups below, of all controllers. Gives whether it is gone everywhere. */
 export function removeCgroup(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
   const root = options.root ?? CGROUP_ROOT;
+  if (!existsSync(root)) return true;
   const folders = options.version === 'v2' ? [join(root, options.path)] : readdirSync(root).map((controller) => join(root, controller, options.path));
   return folders.map(removeTree).every((gone) => gone);
 }
@@ -70,6 +72,8 @@ function enableControllers(root: string, path: string): void {
 
 function removeTree(folder: string): boolean {
   try {
+    // Where v2 was taken away from a hybrid machine, runtimes leave plain files in its place.
+    if (statfsSync(folder).type === TMPFS) rmSync(folder, { recursive: true });
     for (const entry of readdirSync(folder, { withFileTypes: true })) if (entry.isDirectory()) removeTree(join(folder, entry.name));
     rmdirSync(folder);
     return true;

@@ -1,6 +1,7 @@
 /** Pulls an image into the store with skopeo. One pull a name at a time; a second caller waits for the first. */
 import { mkdirSync } from 'node:fs';
 import { runAny } from '../../../base/sys/run.ts';
+import { reachRegistry } from './reach.ts';
 import type { ImageStorage } from './storage.ts';
 
 export interface Puller {
@@ -13,6 +14,7 @@ export function skopeoPuller(options: { skopeo: string; storage: ImageStorage; t
   const running = new Map<string, Promise<void>>();
   async function pull(name: string, call: { signal?: AbortSignal; authFile?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
+    await reachRegistry(name);
     mkdirSync(root, { recursive: true, mode: 0o700 });
     const auth = call.authFile === undefined ? [] : ['--src-authfile', call.authFile];
     const result = await runAny(options.skopeo, ['copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],

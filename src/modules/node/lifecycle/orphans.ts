@@ -8,8 +8,9 @@ import { removeContainer } from './start-container.ts';
 
 const LOOK_MS = 20;
 
-export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[]): Promise<void> {
-  await Promise.all(records.map((record) => stopOne(parts, record)));
+/** `mostGraceSeconds` shortens the grace of the pods themselves. */
+export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[], mostGraceSeconds = Infinity): Promise<void> {
+  await Promise.all(records.map((record) => stopOne(parts, record, mostGraceSeconds)));
   for (const [uid, ofPod] of Map.groupBy(records, (record) => record.pod.uid)) {
     await parts.pool.release(uid).catch((error: Error) => parts.context.log.warn('a sandbox could not be removed', { pod: uid, error }));
     removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(ofPod[0]!.cgroup, '..') });
@@ -17,9 +18,9 @@ export async function stopOrphans(parts: NodeParts, records: readonly ContainerR
   }
 }
 
-async function stopOne(parts: NodeParts, record: ContainerRecord): Promise<void> {
+async function stopOne(parts: NodeParts, record: ContainerRecord, mostGraceSeconds: number): Promise<void> {
   const { clock } = parts.context;
-  const deadlineMs = clock.nowMs() + record.pod.graceSeconds * 1_000;
+  const deadlineMs = clock.nowMs() + Math.min(record.pod.graceSeconds, mostGraceSeconds) * 1_000;
   if (isAlive(record)) parts.runtime.kill(record, record.pid!, record.stopSignal);
   while (isAlive(record)) {
     if (clock.nowMs() >= deadlineMs) parts.runtime.kill(record, record.pid!, 'SIGKILL');

@@ -78,6 +78,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   const { uid = '', namespace = '', name = '' } = place.pod.metadata;
   const logFolder = join(parts.paths.logs, `${namespace}_${name}_${uid}`, container.name);
   mkdirSync(logFolder, { recursive: true });
+  if (options.attempt > 1) rmSync(join(logFolder, `${options.attempt - 2}.log`), { force: true }); // `logs --previous` shows the one before
   const bundle = join(parts.paths.bundles, id);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const terminations = join(place.stateFolder, 'terminations');

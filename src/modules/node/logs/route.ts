@@ -1,5 +1,6 @@
 /** `GET pods/NAME/log`. */
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { Route, RouteRequest } from '../../../sdk/module.ts';
@@ -36,7 +37,7 @@ function logFile(agent: Agent, request: RouteRequest, options: LogOptions): { fi
   const record = worker?.record(container);
   if (options.previous) {
     const file = record === undefined || record.attempt === 0 ? undefined : record.logPath.replace(/\d+\.log$/, `${record.attempt - 1}.log`);
-    if (file === undefined) throw new ApiError('BadRequest', `previous terminated container "${container}" in pod "${name}" not found`);
+    if (file === undefined || !existsSync(file)) throw new ApiError('BadRequest', `previous terminated container "${container}" in pod "${name}" not found`);
     return { file, alive: () => false };
   }
   if (record === undefined || worker === undefined) {

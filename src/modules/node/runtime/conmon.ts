@@ -18,6 +18,9 @@ export interface ConmonOptions {
   createTimeoutMs?: number;
 }
 
+/** When a log reaches this it begins anew. */
+const MOST_LOG_BYTES = 64 * 1024 * 1024;
+
 /** `$1` options, `$2` root, the rest is conmon's command line. fd 3 carries conmon's answer and must not be kept by mount. */
 const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
 
@@ -27,7 +30,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
     const args = [options.conmon, '--api-version', '1', '-b', place.bundle, '-c', place.id, '-u', place.id, '-n', place.id, '-r', options.runtime,
       ...common.flatMap((each) => ['--runtime-arg', each]), '-l', `k8s-file:${place.logPath}`, '--exit-dir', options.exitFolder,
-      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', '--no-new-keyring'];
+      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', '--no-new-keyring', '--log-size-max', String(MOST_LOG_BYTES)];
     if (io.terminal) args.push('-t');
     if (io.stdin) args.push('-i');
     if (io.stdin && !io.stdinOnce) args.push('--leave-stdin-open');

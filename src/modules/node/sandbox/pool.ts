@@ -31,6 +31,9 @@ export interface PoolOptions {
   quietMs?: number;
 }
 
+/** Sandboxes removed at a time when all go. */
+const AT_ONCE = 4;
+
 export function sandboxPool(options: PoolOptions): SandboxPool {
   const { cni, clock, log } = options;
   const ready: Sandbox[] = [];
@@ -46,11 +49,15 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
     return makeSandbox({ root: options.root, id: randomBytes(8).toString('hex'), cni });
   }
 
+  async function tryRemove(sandbox: Sandbox): Promise<void> {
+    await removeSandbox(sandbox, cni).catch((error: Error) => log.warn('a sandbox could not be removed', { sandbox: sandbox.id, error }));
+  }
+
   async function adopt(): Promise<void> {
     for (const sandbox of listSandboxes(options.root)) {
       if (sandbox.podUid !== undefined && taken.has(sandbox.podUid)) continue;
       if (sandbox.podUid === undefined && sandbox.ips.length > 0 && isAlive(sandbox)) ready.push(sandbox);
-      else await removeSandbox(sandbox, cni).catch((error: Error) => log.warn('a stale sandbox could not be removed', { sandbox: sandbox.id, error }));
+      else await tryRemove(sandbox);
     }
   }
 
@@ -118,8 +125,12 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
       await fill(signal);
     },
     async drain() {
-      for (const sandbox of [...ready.splice(0), ...taken.values()]) await removeSandbox(sandbox, cni).catch((error: Error) => log.warn('a sandbox could not be removed', { sandbox: sandbox.id, error }));
+      const left = [...ready.splice(0), ...taken.values()];
       taken.clear();
+      const remove = async (): Promise<void> => {
+        for (let sandbox = left.pop(); sandbox !== undefined; sandbox = left.pop()) await tryRemove(sandbox);
+      };
+      await Promise.all(Array.from({ length: AT_ONCE }, remove));
     },
   };
 }
