@@ -36,6 +36,7 @@ const fails: [string, Json, Json, number, RegExp][] = [
   ['remove what is absent', {}, [{ op: 'remove', path: '/a' }], 422, /Unable to remove nonexistent key: a/],
   ['index beyond the end', { a: [] }, [{ op: 'add', path: '/a/1', value: 1 }], 422, /invalid index: 1/],
   ['move into itself', { a: { b: {} } }, [{ op: 'move', from: '/a', path: '/a/b' }], 422, /lies within/],
+  ['copies of copies without end', { a: { b: 'x'.repeat(1000) } }, Array.from({ length: 40 }, (_, index) => ({ op: 'copy', from: '/a', path: `/a/c${index}` })), 422, /exceeding the limit 3145728/],
   ['too many', {}, Array.from({ length: 10_001 }, () => ({ op: 'test', path: '/a' })), 413, /10000, got 10001/],
 ];
 

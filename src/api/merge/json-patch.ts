@@ -7,6 +7,8 @@ import { cloneJson, equalJson, isJsonObject, ownValue, setKey, type JsonObject }
 import type { Json } from '../meta.ts';
 
 const MAX_OPERATIONS = 10_000;
+/** All that a patch copies together, as JSON: copies of copies double. */
+const MAX_COPIED_BYTES = 3 * 1024 * 1024;
 
 type Operation = 'add' | 'remove' | 'replace' | 'move' | 'copy' | 'test';
 
@@ -23,7 +25,12 @@ interface Step {
 export function jsonPatch(target: Json, patch: Json): Json {
   const steps = parse(patch);
   let document = cloneJson(target);
-  for (const step of steps) document = applyStep(document, step);
+  let copied = 0;
+  for (const step of steps) {
+    if (step.op === 'copy') copied += JSON.stringify(source(document, step)).length;
+    if (copied > MAX_COPIED_BYTES) throw rejected(`Unable to complete the copy, the accumulated size increase of copy is ${copied}, exceeding the limit ${MAX_COPIED_BYTES}`);
+    document = applyStep(document, step);
+  }
   return document;
 }
 
