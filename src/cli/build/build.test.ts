@@ -22,7 +22,6 @@ test('building', { skip: POSSIBLE ? false : 'needs root, buildah and busybox-sta
   };
   before(async () => void (folder = await mkdtemp(join(tmpdir(), 'llmos-build-'))));
   after(async () => {
-    await runAny('umount', [join(folder, 'images', 'overlay')]);
     await rm(folder, { recursive: true, force: true });
   });
 

@@ -1,7 +1,7 @@
 /** `llmos image ls|rm|import|export|prune`, over the instance's own storage. */
 import { existsSync } from 'node:fs';
 import { ensureArchiveKind } from './archive-kind.ts';
-import { buildah, command, hasImage, storageReference, type ImageStorage } from './storage.ts';
+import { buildah, command, hasImage, storageReference, type CommandOptions, type ImageStorage } from './storage.ts';
 
 export interface ImageEntry {
   id: string;
@@ -28,7 +28,7 @@ export async function importImage(storage: ImageStorage, file: string, options: 
   const { source, names } = await ensureArchiveKind(file);
   const name = options.name ?? names[0];
   if (name === undefined) throw new Error(`${file} does not say what its image is called; give it a name: llmos image import ${file} NAME`);
-  await command('skopeo', ['copy', '--retry-times', '0', source, storageReference(storage, name)], options);
+  await skopeo(storage, ['copy', '--retry-times', '0', source, storageReference(storage, name)], options);
   return name;
 }
 
@@ -37,7 +37,16 @@ export async function exportImage(storage: ImageStorage, image: string, file: st
   if (existsSync(file)) throw new Error(`${file} exists already; remove it or name another file`);
   if (!(await hasImage(storage, image))) throw new Error(`there is no image ${image}; 'llmos image ls' shows those that there are`);
   const plain = image.replace(/^localhost\//, '');
-  await command('skopeo', ['copy', storageReference(storage, image.includes('/') ? image : `localhost/${image}`), `${options.format ?? 'docker'}-archive:${file}:${/:[^/]+$/.test(plain) ? plain : `${plain}:latest`}`], options);
+  await skopeo(storage, ['copy', storageReference(storage, image.includes('/') ? image : `localhost/${image}`), `${options.format ?? 'docker'}-archive:${file}:${/:[^/]+$/.test(plain) ? plain : `${plain}:latest`}`], options);
+}
+
+/** skopeo leaves the storage mounted on itself when it ends; buildah takes that back. */
+async function skopeo(storage: ImageStorage, args: readonly string[], options: CommandOptions): Promise<void> {
+  try {
+    await command('skopeo', args, options);
+  } finally {
+    await buildah(storage, ['containers', '--quiet']).catch(() => {});
+  }
 }
 
 /** Removes images without a name that nothing is built upon; gives their ids. */

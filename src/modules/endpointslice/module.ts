@@ -6,9 +6,10 @@ import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
 import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
-import { watching, type Controller, type ReconcileContext } from '../../sdk/controller.ts';
+import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
-import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME } from './plan.ts';
+import { isMirrored, MIRROR_MANAGER, planMirror } from './mirror.ts';
+import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
 import { subsetsOf } from './subsets.ts';
 
 const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
@@ -34,8 +35,10 @@ function podsOf(service: Service, caches: Caches): Pod[] {
 
 /** How long the cache may take to show a slice that was created; until then planning again would create it twice. */
 const SEEN_WITHIN_MS = 5_000;
+const AGAIN_MS = 20;
 
-function sliceController(): Controller<Service> {
+/** Carries plans out, and knows when the cache is behind. */
+function createCarrier(): (key: ObjectKey, own: readonly EndpointSlice[], plan: () => SlicePlan, context: ReconcileContext) => Promise<ReconcileResult | undefined> {
   const unseen = new Map<ObjectKey, Map<string, number>>();
   const isBehind = (key: ObjectKey, own: readonly EndpointSlice[], nowMs: number): boolean => {
     const names = unseen.get(key);
@@ -43,36 +46,58 @@ function sliceController(): Controller<Service> {
     if (names?.size === 0) unseen.delete(key);
     return unseen.has(key);
   };
+  return async (key, own, plan, { client, clock }) => {
+    if (isBehind(key, own, clock.nowMs())) return { requeueAfterMs: AGAIN_MS };
+    const wanted = plan();
+    for (const each of wanted.create) {
+      const created = await client.create(EndpointSlice, each);
+      const names = unseen.get(key) ?? new Map<string, number>();
+      unseen.set(key, names.set(created.metadata.name ?? '', clock.nowMs() + SEEN_WITHIN_MS));
+    }
+    for (const each of wanted.update) await client.update(EndpointSlice, each);
+    for (const each of wanted.delete) await remove(each, client);
+    return undefined;
+  };
+}
+
+function sliceController(): Controller<Service> {
+  const carryOut = createCarrier();
   return {
     name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf)],
-    async reconcile(key, service, { client, caches, clock }) {
-      const own = slicesOf(key, caches);
-      if (!hasEndpoints(service)) {
-        // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
-        if (service === undefined) await Promise.all(own.map((each) => remove(each, client)));
-        return undefined;
-      }
-      if (isBehind(key, own, clock.nowMs())) return { requeueAfterMs: 20 };
-      const plan = planSlices(service, podsOf(service, caches), own);
-      for (const each of plan.create) {
-        const created = await client.create(EndpointSlice, each);
-        const names = unseen.get(key) ?? new Map<string, number>();
-        unseen.set(key, names.set(created.metadata.name ?? '', clock.nowMs() + SEEN_WITHIN_MS));
-      }
-      for (const each of plan.update) await client.update(EndpointSlice, each);
-      for (const each of plan.delete) await remove(each, client);
+    async reconcile(key, service, context) {
+      const own = slicesOf(key, context.caches);
+      if (hasEndpoints(service)) return carryOut(key, own, () => planSlices(service, podsOf(service, context.caches), own), context);
+      // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
+      if (service === undefined) await Promise.all(own.map((each) => remove(each, context.client)));
       return undefined;
     },
   };
 }
 
-function slicesOf(key: ObjectKey, caches: Caches): readonly EndpointSlice[] {
+/** Endpoints that a user keeps by hand, for a Service without a selector, as slices (upstream: endpointslicemirroring). */
+function mirrorController(): Controller<Endpoints> {
+  const carryOut = createCarrier();
+  return {
+    name: 'endpointslice-mirroring', for: Endpoints, owns: [EndpointSlice], watches: [watching(Service, (each) => [keyOf(each)])],
+    async reconcile(key, endpointsObject, context) {
+      const own = slicesOf(key, context.caches, MIRROR_MANAGER);
+      const service = context.caches.of(Service).get(key);
+      const wanted = service !== undefined && service.spec?.selector === undefined && endpointsObject !== undefined && isMirrored(endpointsObject);
+      if (wanted) return carryOut(key, own, () => planMirror(endpointsObject, own), context);
+      await Promise.all(own.map((each) => remove(each, context.client)));
+      return undefined;
+    },
+  };
+}
+
+/** The slices that the manager made for the Service, or Endpoints, of that key. */
+function slicesOf(key: ObjectKey, caches: Caches, manager: string = MANAGER): readonly EndpointSlice[] {
   const cache = caches.of(EndpointSlice);
   cache.addIndex('managed-by-service', (slice) => {
     const { labels, namespace } = slice.metadata;
-    return labels?.[MANAGED_BY] === MANAGER && labels[SERVICE_NAME] !== undefined ? [`${namespace}/${labels[SERVICE_NAME]}`] : [];
+    return labels?.[SERVICE_NAME] === undefined ? [] : [`${labels[MANAGED_BY] ?? ''}|${namespace}/${labels[SERVICE_NAME]}`];
   });
-  return cache.byIndex('managed-by-service', key);
+  return cache.byIndex('managed-by-service', `${manager}|${key}`);
 }
 
 async function remove(slice: EndpointSlice, client: ReconcileContext['client']): Promise<void> {
@@ -117,6 +142,6 @@ export default defineModule({
   name: 'endpointslice',
   description: 'Names the pods that answer for each Service, in EndpointSlices and Endpoints',
   needs: [Service, Pod, EndpointSlice, Endpoints],
-  controllers: [sliceController(), endpoints],
+  controllers: [sliceController(), endpoints, mirrorController()],
   portable: true,
 });

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Pod, Service } from '../../api/generated/core-v1.ts';
+import type { Endpoints, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { isMirrored, planMirror } from './mirror.ts';
 import { planSlices } from './plan.ts';
 import { subsetsOf } from './subsets.ts';
 
@@ -73,4 +74,17 @@ test('Endpoints part the ready from the others', () => {
     { ready: ['10.1.0.2'], not: ['10.1.0.3'], ports: [{ port: 8080, protocol: 'TCP' }] },
   ]);
   assert.deepEqual(subsetsOf(SERVICE, []), []);
+});
+
+test('Endpoints kept by hand are mirrored, and a change updates the same slice', () => {
+  const endpoints = (ips: string[]): Endpoints => ({ metadata: { name: 'db', namespace: 'shop', uid: 'e1', labels: { team: 'a' } }, subsets: [{ addresses: ips.map((ip) => ({ ip })), notReadyAddresses: [{ ip: '192.0.2.9' }], ports: [{ port: 5432 }] }] });
+  const [slice] = planMirror(endpoints(['192.0.2.1']), []).create;
+  assert.deepEqual(slice?.metadata.labels, { team: 'a', 'kubernetes.io/service-name': 'db', 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' });
+  assert.deepEqual(slice?.endpoints?.map((each) => [each.addresses[0], each.conditions?.ready]), [['192.0.2.9', false], ['192.0.2.1', true]]);
+  const existing = [{ ...slice, metadata: { ...slice?.metadata, name: 'db-x' } } as EndpointSlice];
+  assert.deepEqual(planMirror(endpoints(['192.0.2.1']), existing), { create: [], update: [], delete: [] });
+  const plan = planMirror(endpoints(['192.0.2.1', '192.0.2.2']), existing);
+  assert.deepEqual([plan.create.length, plan.update.length, plan.delete.length], [0, 1, 0]);
+  assert.equal(planMirror({ ...endpoints([]), subsets: [] }, existing).delete.length, 1);
+  assert.equal(isMirrored({ metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } }), false);
 });

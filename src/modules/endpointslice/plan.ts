@@ -3,6 +3,7 @@
  * have room, at most 100 each, and slices that are empty go, but for one that says that there are none. Pure.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { OwnerReference } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -20,21 +21,34 @@ export interface SlicePlan {
   delete: EndpointSlice[];
 }
 
-interface Group {
+/** Endpoints that may share slices: of one address family, with the same ports. */
+export interface Group {
   family: Family;
   ports: EndpointPort[];
   endpoints: Map<string, Endpoint>;
 }
 
+/** What a slice bears beside its endpoints. */
+export interface Frame {
+  namespace: string | undefined;
+  generateName: string;
+  labels: Record<string, string>;
+  owner: OwnerReference;
+}
+
 /** `existing` are the slices of this Service that the controller manages. */
 export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[]): SlicePlan {
+  const owner = controllerReference({ group: '', version: 'v1', kind: 'Service' }, service);
+  return planGroups(groupsOf(service, pods), existing, { namespace: service.metadata.namespace, generateName: `${service.metadata.name}-`, labels: labelsOf(service), owner });
+}
+
+export function planGroups(groups: readonly Group[], existing: readonly EndpointSlice[], frame: Frame): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], delete: [] };
-  const groups = groupsOf(service, pods);
   const kept = new Set<EndpointSlice>();
   for (const group of groups) {
     const slices = existing.filter((slice) => (slice.addressType as string) === group.family && samePorts(slice.ports ?? [], group.ports));
     for (const slice of slices) kept.add(slice);
-    planGroup(service, group, slices, plan);
+    planGroup(frame, group, slices, plan);
   }
   plan.delete.push(...existing.filter((slice) => !kept.has(slice)));
   return plan;
@@ -57,7 +71,7 @@ function groupsOf(service: Service, pods: readonly Pod[]): Group[] {
   return groups;
 }
 
-function planGroup(service: Service, group: Group, slices: readonly EndpointSlice[], plan: SlicePlan): void {
+function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[], plan: SlicePlan): void {
   const missing = new Map(group.endpoints);
   const contents = slices.map((slice) => {
     const endpoints: Endpoint[] = [];
@@ -83,21 +97,16 @@ function planGroup(service: Service, group: Group, slices: readonly EndpointSlic
   }
   plan.delete.push(...empty.map((each) => each.slice));
   for (const { slice, endpoints } of filled) {
-    const labels = labelsOf(service);
+    const { labels } = frame;
     if (isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels)) continue;
     plan.update.push({ ...slice, metadata: { ...slice.metadata, labels }, endpoints });
   }
-  for (const endpoints of fresh) plan.create.push(newSlice(service, group, endpoints));
+  for (const endpoints of fresh) plan.create.push(newSlice(frame, group, endpoints));
 }
 
-function newSlice(service: Service, group: Group, endpoints: Endpoint[]): EndpointSlice {
-  const name = service.metadata.name ?? '';
+function newSlice({ namespace, generateName, labels, owner }: Frame, group: Group, endpoints: Endpoint[]): EndpointSlice {
   return {
-    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice',
-    metadata: {
-      generateName: `${name}-`, namespace: service.metadata.namespace, labels: labelsOf(service),
-      ownerReferences: [controllerReference({ group: '', version: 'v1', kind: 'Service' }, service)],
-    },
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName, namespace, labels, ownerReferences: [owner] },
     addressType: group.family as AddressType, endpoints, ports: group.ports,
   };
 }
@@ -109,11 +118,11 @@ function labelsOf(service: Service): Record<string, string> {
   return { ...labels, [SERVICE_NAME]: service.metadata.name ?? '', [MANAGED_BY]: MANAGER };
 }
 
-function identity(endpoint: Endpoint): string {
+export function identity(endpoint: Endpoint): string {
   return `${endpoint.targetRef?.uid ?? ''}|${endpoint.addresses.join()}|${endpoint.hostname ?? ''}`;
 }
 
-function samePorts(a: readonly EndpointPort[], b: readonly EndpointPort[]): boolean {
+export function samePorts(a: readonly EndpointPort[], b: readonly EndpointPort[]): boolean {
   const text = (ports: readonly EndpointPort[]): string => ports.map((each) => `${each.name ?? ''}|${each.protocol ?? 'TCP'}|${each.port ?? ''}|${each.appProtocol ?? ''}`).sort().join();
   return text(a) === text(b);
 }

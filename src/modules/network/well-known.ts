@@ -46,7 +46,7 @@ export async function ensureWellKnown(client: Client, service: WellKnown, addres
     addressType: 'IPv4' as EndpointSlice['addressType'], endpoints: [{ addresses: [address], conditions: { ready: true } }], ports,
   }, (now, wanted) => isDeepStrictEqual([now.endpoints, now.ports], [wanted.endpoints, wanted.ports]));
   await ensure(client, Endpoints, {
-    apiVersion: 'v1', kind: 'Endpoints', metadata, subsets: [{ addresses: [{ ip: address }], ports }],
+    apiVersion: 'v1', kind: 'Endpoints', metadata: { ...metadata, labels: { ...labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets: [{ addresses: [{ ip: address }], ports }],
   }, (now, wanted) => isDeepStrictEqual(now.subsets, wanted.subsets));
 }
 
