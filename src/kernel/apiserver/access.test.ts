@@ -1,7 +1,7 @@
 /** Who may come in, and what they may do. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ConfigMap, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
+import { ClusterRole, ConfigMap, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 let door: OpenDoor;
@@ -48,6 +48,24 @@ test('RBAC objects take effect at once, and stop when they go', async () => {
   assert.ok(rules.resourceRules.some((rule: { resources: string[] }) => rule.resources.includes('configmaps')));
   await door.client.delete(RoleBinding, 'reader', { namespace: 'default' });
   assert.equal(await list(), 403);
+});
+
+test('nobody gives away more than he has', async () => {
+  const token = await tokenOf();
+  const rules = [{ verbs: ['*'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] }, { verbs: ['get'], apiGroups: [''], resources: ['pods'] }];
+  await door.client.create(Role, { metadata: { name: 'granter', namespace: 'default' }, rules: [{ ...rules[0]!, verbs: ['create', 'update', 'get'] }, rules[1]!] });
+  await door.client.create(RoleBinding, { metadata: { name: 'granter', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'granter' }, subjects: [{ kind: 'ServiceAccount', name: 'bot', namespace: 'default' }] });
+  const create = (plural: string, body: object): ReturnType<OpenDoor['call']> => door.call('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/default/${plural}`, { token, body });
+  assert.equal((await create('roles', { metadata: { name: 'less' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'], resourceNames: ['one'] }] })).status, 201);
+  const more = await create('roles', { metadata: { name: 'more' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }] });
+  assert.equal(more.status, 403);
+  assert.match(more.json.message, /^roles.rbac.authorization.k8s.io "more" is forbidden: user "system:serviceaccount:default:bot" .* is attempting to grant RBAC permissions not currently held:\n.*secrets/);
+  const subjects = [{ kind: 'User', name: 'ann', apiGroup: 'rbac.authorization.k8s.io' }];
+  const roleRef = (name: string, kind = 'Role'): object => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
+  assert.equal((await create('rolebindings', { metadata: { name: 'less' }, roleRef: roleRef('less'), subjects })).status, 201);
+  await door.client.create(ClusterRole, { metadata: { name: 'all' }, rules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] });
+  assert.equal((await create('rolebindings', { metadata: { name: 'all' }, roleRef: roleRef('all', 'ClusterRole'), subjects })).status, 403);
+  assert.equal((await create('rolebindings', { metadata: { name: 'later' }, roleRef: roleRef('later'), subjects })).status, 403);
 });
 
 test('masters may act as others, others may not', async () => {

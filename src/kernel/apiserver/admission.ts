@@ -3,7 +3,8 @@ import type { Kind } from '../../api/kind.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
 
 export interface AdmissionChain {
-  add(admission: Admission, context: ModuleContext): () => void;
+  /** Steps of the door itself have no context. */
+  add(admission: Admission, context: ModuleContext | undefined): () => void;
   /** The steps that change the object. Rejects with the ApiError of the first refusal. */
   admit(request: AdmissionRequest): Promise<void> | undefined;
   /** The steps that only judge. */
@@ -12,7 +13,7 @@ export interface AdmissionChain {
 
 interface Step {
   admission: Admission;
-  context: ModuleContext;
+  context: ModuleContext | undefined;
 }
 
 export function createAdmissionChain(): AdmissionChain {
@@ -45,7 +46,7 @@ export function createAdmissionChain(): AdmissionChain {
 }
 
 async function runSteps(steps: readonly Step[], request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> {
-  for (const { admission, context } of steps) await admission[phase]?.(request, context);
+  for (const { admission, context } of steps) await admission[phase]?.(request, context as ModuleContext);
 }
 
 function concerns(admission: Admission, request: AdmissionRequest): boolean {

@@ -14,6 +14,7 @@ import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.
 import { createClient } from './client.ts';
 import { createDiscovery } from './discovery.ts';
 import type { Door } from './door.ts';
+import { escalationAdmission } from './escalation.ts';
 import { createHealth, type Check } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
@@ -74,6 +75,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain(), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
   const authorizer = createAuthorizer([rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
+  door.admissions.add(escalationAdmission(door, authorizer), undefined);
   const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
   const metrics = createMetrics(store);
   const listeners: Listener[] = [];

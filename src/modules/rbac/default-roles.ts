@@ -1,0 +1,71 @@
+/** The roles that every cluster has: cluster-admin, admin, edit, view ("Using RBAC Authorization", user-facing roles). */
+import { ClusterRole, ClusterRoleBinding, RBAC } from '../../api/rbac/rbac.ts';
+
+type Rules = NonNullable<ClusterRole['rules']>;
+
+const READ = ['get', 'list', 'watch'];
+const WRITE = ['create', 'delete', 'deletecollection', 'patch', 'update'];
+const BOOTSTRAPPING = { 'kubernetes.io/bootstrapping': 'rbac-defaults' };
+const AGGREGATE = `${RBAC}/aggregate-to-`;
+
+/** Kinds that people deploy, by group. */
+const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
+  apps: ['daemonsets', 'deployments', 'deployments/rollback', 'deployments/scale', 'replicasets', 'replicasets/scale', 'statefulsets', 'statefulsets/scale'],
+  autoscaling: ['horizontalpodautoscalers'],
+  batch: ['cronjobs', 'jobs'],
+  'networking.k8s.io': ['ingresses', 'networkpolicies'],
+  policy: ['poddisruptionbudgets'],
+};
+const PLAIN = ['configmaps', 'endpoints', 'persistentvolumeclaims', 'pods', 'replicationcontrollers', 'replicationcontrollers/scale', 'serviceaccounts', 'services'];
+const POD_CONNECTS = ['pods/attach', 'pods/exec', 'pods/portforward', 'pods/proxy', 'services/proxy'];
+
+const VIEW: Rules = [
+  { apiGroups: [''], resources: [...PLAIN, 'persistentvolumeclaims/status', 'services/status'], verbs: READ },
+  { apiGroups: [''], resources: ['bindings', 'events', 'limitranges', 'namespaces', 'namespaces/status', 'pods/log', 'pods/status', 'replicationcontrollers/status', 'resourcequotas', 'resourcequotas/status'], verbs: READ },
+  ...Object.entries(WORKLOADS).map(([group, plurals]) => ({ apiGroups: [group], resources: [...plurals, ...plurals.filter((each) => !each.includes('/')).map((each) => `${each}/status`)], verbs: READ })),
+  { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: READ },
+  { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
+];
+
+const EDIT: Rules = [
+  { apiGroups: [''], resources: ['secrets', ...POD_CONNECTS], verbs: READ },
+  { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['impersonate'] },
+  { apiGroups: [''], resources: [...PLAIN.filter((each) => each !== 'endpoints'), 'events', 'secrets', ...POD_CONNECTS], verbs: WRITE },
+  { apiGroups: [''], resources: ['pods/eviction', 'serviceaccounts/token'], verbs: ['create'] },
+  ...Object.entries(WORKLOADS).map(([group, plurals]) => ({ apiGroups: [group], resources: [...plurals], verbs: WRITE })),
+  { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: [...READ, ...WRITE] },
+];
+
+const ADMIN: Rules = [
+  { apiGroups: ['authorization.k8s.io'], resources: ['localsubjectaccessreviews'], verbs: ['create'] },
+  { apiGroups: [RBAC], resources: ['rolebindings', 'roles'], verbs: [...READ, ...WRITE] },
+];
+
+const EVERYTHING: Rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }, { nonResourceURLs: ['*'], verbs: ['*'] }];
+
+function role(name: string, rules: Rules, labels: Record<string, string> = {}): ClusterRole {
+  return { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name, labels: { ...BOOTSTRAPPING, ...labels }, annotations: { [`${RBAC}/autoupdate`]: 'true' } }, rules };
+}
+
+/** Its rules are those of all roles that are labelled for one of `sources`. */
+function aggregated(name: string, sources: readonly string[], labels: Record<string, string> = {}): ClusterRole {
+  const clusterRoleSelectors = sources.map((each) => ({ matchLabels: { [AGGREGATE + each]: 'true' } }));
+  return { ...role(name, [], labels), aggregationRule: { clusterRoleSelectors } };
+}
+
+export const DEFAULT_ROLES: readonly ClusterRole[] = [
+  role('cluster-admin', EVERYTHING),
+  aggregated('admin', ['admin']),
+  aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
+  aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
+  role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
+  role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
+  role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
+];
+
+export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [{
+  apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding',
+  metadata: { name: 'cluster-admin', labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
+  roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ apiGroup: RBAC, kind: 'Group', name: 'system:masters' }],
+}];
