@@ -32,8 +32,8 @@ export async function attach({ access, modules, log, signal }: AttachOptions): P
   const served = await readServedKinds(client);
   refuseMissing(chosen, served);
   const loader: Loader = createLoader({ host: httpHost(client, served, log), clock: realClock, log });
-  // What the modules give and need is served by the cluster already: only their work runs here.
-  await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [] })));
+  // What the modules give, need and admit is served and admitted by the cluster already: only their work runs here.
+  await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [], admissions: [] })));
   log.info('attached', { server: access.server, modules: modules.join(',') });
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await loader.stop('stop');
