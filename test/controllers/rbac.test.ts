@@ -1,0 +1,38 @@
+/** The default roles, and roles that gather the rules of others, through the door. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ClusterRole, ClusterRoleBinding, ConfigMap, Secret } from '../../src/api/kinds.ts';
+import { isApiError } from '../../src/api/errors.ts';
+import core from '../../src/modules/core/module.ts';
+import rbac from '../../src/modules/rbac/module.ts';
+import { startWorld } from './world.ts';
+
+const VIEW_OWN = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
+
+async function until(check: () => Promise<boolean>): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (await check()) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.fail('it did not become so');
+}
+
+test('view reads what is harmless, and what others add to it', async () => {
+  const world = await startWorld([core, rbac]);
+  try {
+    const { client } = world;
+    const rulesOf = async (name: string): Promise<NonNullable<ClusterRole['rules']>> => (await client.get(ClusterRole, name)).rules ?? [];
+    await until(async () => (await rulesOf('admin')).length > (await rulesOf('edit')).length && (await rulesOf('view')).length > 0);
+    await client.create(ClusterRoleBinding, { metadata: { name: 'ann' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'ann', apiGroup: 'rbac.authorization.k8s.io' }] });
+    const ann = world.door.client({ name: 'ann', groups: ['system:authenticated'] });
+    assert.equal((await ann.list(ConfigMap, { namespace: 'default' })).kind, 'ConfigMapList');
+    await assert.rejects(ann.list(Secret, { namespace: 'default' }), (error) => isApiError(error, 'Forbidden'));
+    await client.create(ClusterRole, { metadata: { name: 'more', labels: VIEW_OWN }, rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['list'] }] });
+    await until(async () => (await rulesOf('view')).some((rule) => rule.resources?.includes('secrets')));
+    assert.equal((await ann.list(Secret, { namespace: 'default' })).kind, 'SecretList');
+    await client.delete(ClusterRole, 'more');
+    await until(async () => !(await rulesOf('view')).some((rule) => rule.resources?.includes('secrets')));
+  } finally {
+    await world.stop();
+  }
+});
