@@ -7,6 +7,7 @@ import { compareQuantities, isQuantity } from '../quantity.ts';
 interface Context { volumes: ReadonlyMap<string, Volume>; hostNetwork: boolean; init: boolean }
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 export function containerErrors(container: Container | EphemeralContainer, path: string, context: Context): FieldError[] {
@@ -24,6 +25,7 @@ export function containerErrors(container: Container | EphemeralContainer, path:
   (container.envFrom ?? []).forEach((source, index) => errors.push(...envFromErrors(source, `${path}.envFrom[${index}]`)));
   errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context));
   if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
+  if (container.restartPolicy !== undefined && !RESTART_POLICIES.includes(container.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, container.restartPolicy, RESTART_POLICIES));
   errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...securityErrors(container.securityContext, `${path}.securityContext`));
   return errors;
 }

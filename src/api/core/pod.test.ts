@@ -76,6 +76,7 @@ const wrong: [string, Spec, Spec, string[]][] = [
   ['a toleration', { tolerations: [{ operator: 'Equal', value: 'x' }] }, {}, ['spec.tolerations[0].operator: Invalid value: "Equal": operator must be Exists when `key` is empty, which means "match all values and all keys"']],
   ['ephemeral containers', { ephemeralContainers: [{ name: 'e', image: 'x' }] }, {}, ['spec.ephemeralContainers: Forbidden: cannot be set on create']],
   ['probes of init containers', { initContainers: [{ name: 'i', image: 'x', readinessProbe: { tcpSocket: { port: 1 } } }] }, {}, ['spec.initContainers[0].readinessProbe: Forbidden: may not be set for init containers without restartPolicy=Always']],
+  ['a restart policy of a sidecar', { initContainers: [{ name: 'i', image: 'x', restartPolicy: 'Ever' }] }, {}, ['spec.initContainers[0].restartPolicy: Unsupported value: "Ever": supported values: "Always", "Never", "OnFailure"']],
   ['dns None', { dnsPolicy: 'None' }, {}, ['spec.dnsConfig: Required value: must provide `dnsConfig` when `dnsPolicy` is None']],
 ];
 
