@@ -13,6 +13,7 @@ import { createCaches } from '../sdk/caches.ts';
 import { createHttpClient, type HttpClient } from '../sdk/client/http.ts';
 import type { ClusterAccess } from '../sdk/client/kubeconfig.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
+import type { EventRecorder } from '../sdk/events.ts';
 import type { MachineFacts, Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
 import { builtins } from './builtins.ts';
@@ -87,7 +88,8 @@ function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
     open(module, signal, report): HostedModule {
       const ownLog = log.child(module.name);
       const caches = createCaches({ client, log: ownLog, signal });
-      const events = createEventRecorder({ client, kind: Event, component: module.name, clock: realClock, log: ownLog, signal });
+      const recorder = (component: string): EventRecorder => createEventRecorder({ client, kind: Event, component, clock: realClock, log: ownLog, signal });
+      const events = recorder(module.eventSource ?? module.name);
       const common = { caches, events, clock: realClock, log: ownLog, signal };
       const cannot = (what: string) => (): never => {
         throw new Error(`module '${module.name}' ${what}, which cannot be done on another cluster`);
@@ -104,7 +106,7 @@ function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
       };
       return {
         context,
-        contextOf: (controller) => ({ ...common, client: restrictClient(client, permitOfController(controller), `controller '${controller.name}'`) }),
+        contextOf: (controller) => ({ ...common, ...(controller.eventSource === undefined ? {} : { events: recorder(controller.eventSource) }), client: restrictClient(client, permitOfController(controller), `controller '${controller.name}'`) }),
         serve: cannot('serves a kind'),
         admit: cannot('admits writes'),
         route: cannot('adds a route'),

@@ -6,6 +6,7 @@ import type { ApiServer } from '../kernel/apiserver/index.ts';
 import type { Host, HostedModule } from '../kernel/loader/index.ts';
 import { createCaches } from '../sdk/caches.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
+import type { EventRecorder } from '../sdk/events.ts';
 import type { MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
 
@@ -27,7 +28,8 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
   const machine = factsOf(module.name);
   const whole = door.client({ name, groups: ['system:llmos'] }, { fieldManager: `llmos-${module.name}`, rules: rulesOf(module) });
   const caches = createCaches({ client: whole, log: ownLog, signal, clock });
-  const events = createEventRecorder({ client: whole, kind: Event, component: module.name, host: machine.nodeName, clock, log: ownLog, signal });
+  const recorder = (component: string): EventRecorder => createEventRecorder({ client: whole, kind: Event, component, host: machine.nodeName, clock, log: ownLog, signal });
+  const events = recorder(module.eventSource ?? module.name);
   const releases: (() => void)[] = [];
   const kept = (release: () => void): (() => void) => {
     releases.push(release);
@@ -52,7 +54,7 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
     contextOf: (controller) => ({
       client: restrictClient(whole, permitOfController(controller), `controller '${controller.name}'`),
       caches,
-      events,
+      events: controller.eventSource === undefined ? events : recorder(controller.eventSource),
       clock,
       log: ownLog.child(controller.name),
       signal,

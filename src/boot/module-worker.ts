@@ -85,7 +85,7 @@ async function runHere(module: Module, { port, config, machine }: Extract<ToWork
   const whole = createPortClient(port);
   const log = portLog();
   const caches = createCaches({ client: whole, log, signal });
-  const events = createEventRecorder({ client: whole, kind: Event, component: module.name, clock: realClock, log, signal });
+  const events = createEventRecorder({ client: whole, kind: Event, component: module.eventSource ?? module.name, clock: realClock, log, signal });
   const context = {
     client: restrictClient(whole, permitOfModule(module), `module '${module.name}'`), caches, events, clock: realClock, log, signal, config, machine,
     report: () => {},

@@ -12,6 +12,8 @@ import type { EventRecorder } from './events.ts';
 
 export interface Controller<T extends KubeObject = KubeObject> {
   name: string;
+  /** How its events name their source, for instance `deployment-controller`; default that of the module. */
+  eventSource?: string;
   /** Each object of this kind is a key to reconcile. */
   for: Kind<T>;
   /** Kinds whose objects have a controller owner of kind `for`: a change reconciles that owner. May be written. */

@@ -17,6 +17,8 @@ export interface Module {
   name: string;
   /** One line for `llmos module list`. */
   description: string;
+  /** How its events name their source, for instance `default-scheduler`; default the module's name. */
+  eventSource?: string;
   /** Kinds that it gives: served by the door as long as the module is loaded. */
   kinds?: readonly Kind[];
   /** Kinds that must be served before it starts; they order the modules. */

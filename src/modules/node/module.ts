@@ -23,6 +23,7 @@ const READY_SANDBOXES = 56;
 
 export const node = defineModule({
   name: 'node',
+  eventSource: 'kubelet',
   description: 'Runs the pods of this machine: images, sandboxes, containers, volumes, probes, logs, exec',
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
   reads: [PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],

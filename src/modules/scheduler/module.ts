@@ -12,6 +12,7 @@ import { runScheduler } from './run.ts';
 
 export default defineModule({
   name: 'scheduler',
+  eventSource: 'default-scheduler',
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod],
   kinds: [PriorityClass],

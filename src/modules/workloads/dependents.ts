@@ -54,3 +54,12 @@ async function setOwners<T extends KubeObject>(client: Client, kind: Kind<T>, ob
     throw error;
   }
 }
+
+/** Writes the status of an object that may be gone by now: then there is nothing to say. */
+export async function writeStatus<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
+  try {
+    await client.update(kind, object, { subresource: 'status' });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}

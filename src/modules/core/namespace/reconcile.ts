@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { Namespace } from '../../../api/core/namespace.ts';
 import { isApiError } from '../../../api/errors.ts';
 import type { Client, Controller, ModuleContext, ReconcileContext, ReconcileResult, ServedKinds } from '../../../sdk/index.ts';
-import { deletionConditions, type Remains } from './conditions.ts';
+import { deletionConditions } from './conditions.ts';
 import { emptyNamespace } from './empty.ts';
 
 const FINALIZER = 'kubernetes';
-/** What is left goes when its finalizers or its grace period end: look again, more often while that is likely. */
-const SOON_MS = 50;
-const LATER_MS = 500;
+/** What is left goes when its finalizers or its grace period end: look again, more often in the beginning. */
+const SOONEST_MS = 50;
+const LATEST_MS = 2000;
 
 export function namespaceController(kinds: ServedKinds): Controller<Namespace> {
   return { name: 'namespace', for: Namespace, concurrency: 2, reconcile: (_key, namespace, context) => reconcile(namespace, kinds, context) };
@@ -21,11 +21,8 @@ async function reconcile(namespace: Namespace | undefined, kinds: ServedKinds, {
   if (remains.counts.size === 0 && remains.failures.length === 0) return finalize(client, namespace);
   const status = { ...namespace.status, phase: 'Terminating' as const, conditions: deletionConditions(namespace.status?.conditions, remains, clock.nowMs()) };
   if (!isDeepStrictEqual(status, namespace.status)) await client.update(Namespace, { ...namespace, status }, { subresource: 'status' });
-  return { requeueAfterMs: waitsForPods(remains) ? LATER_MS : SOON_MS };
-}
-
-function waitsForPods({ counts, finalizers, failures }: Remains): boolean {
-  return counts.has('pods.') || finalizers.size > 0 || failures.length > 0;
+  const waitedMs = clock.nowMs() - Date.parse(namespace.metadata.deletionTimestamp);
+  return { requeueAfterMs: Math.min(LATEST_MS, Math.max(SOONEST_MS, waitedMs / 10)) };
 }
 
 async function finalize(client: Client, namespace: Namespace): Promise<void> {

@@ -8,7 +8,7 @@ import { controllerOf, controllerReference, isControlledBy } from '../../../api/
 import { isPodTerminal } from '../../../api/pod-readiness.ts';
 import { watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../../sdk/index.ts';
 import { claim } from '../claims.ts';
-import { controlledBy, orphansOf, settleClaims } from '../dependents.ts';
+import { controlledBy, orphansOf, settleClaims, writeStatus } from '../dependents.ts';
 import { condition, withCondition } from './conditions.ts';
 import { planDeployment, type DeploymentPlan } from './plan.ts';
 import { REVISION } from './revision.ts';
@@ -17,6 +17,7 @@ import { equalTemplates } from './template.ts';
 
 export const deploymentController: Controller<Deployment> = {
   name: 'deployment',
+  eventSource: 'deployment-controller',
   for: Deployment,
   owns: [ReplicaSet],
   watches: [watching(Pod, recreatedBy)],
@@ -55,7 +56,7 @@ async function createNewest(deployment: Deployment, plan: DeploymentPlan, { clie
     if (hasDeadline(deployment) && error instanceof Error && !isTerminating(error)) {
       const failed = condition('Progressing', 'False', 'ReplicaSetCreateError', `Failed to create new replica set "${plan.create.metadata.name}": ${error.message}`, clock.nowMs());
       const conditions = withCondition(deployment.status?.conditions ?? [], failed);
-      if (!isDeepStrictEqual(conditions, deployment.status?.conditions)) await client.update(Deployment, { ...deployment, status: { ...deployment.status, conditions } }, { subresource: 'status' });
+      if (!isDeepStrictEqual(conditions, deployment.status?.conditions)) await writeStatus(client, Deployment, { ...deployment, status: { ...deployment.status, conditions } });
     }
     throw error;
   }
@@ -67,7 +68,7 @@ async function meetExisting(deployment: Deployment, wanted: ReplicaSet, client: 
   const existing = await client.get(ReplicaSet, name, { namespace });
   if (isControlledBy(existing, deployment) && equalTemplates(existing.spec?.template, wanted.spec?.template)) return false;
   const collisionCount = (deployment.status?.collisionCount ?? 0) + 1;
-  await client.update(Deployment, { ...deployment, status: { ...deployment.status, collisionCount } }, { subresource: 'status' });
+  await writeStatus(client, Deployment, { ...deployment, status: { ...deployment.status, collisionCount } });
   return false;
 }
 
@@ -86,7 +87,7 @@ async function writeBack(deployment: Deployment, { revision, status }: Deploymen
   if (revision !== undefined) latest = await client.patch(Deployment, name, { type: 'merge', body: { metadata: { annotations: { [REVISION]: revision }, uid: deployment.metadata.uid ?? '' } } }, { namespace });
   if (isDeepStrictEqual(status, deployment.status)) return;
   // A spec that changed meanwhile brings its own event: this round's status says of which generation it is.
-  await client.update(Deployment, { ...latest, status }, { subresource: 'status' });
+  await writeStatus(client, Deployment, { ...latest, status });
 }
 
 function isTerminating(error: unknown): boolean {

@@ -8,7 +8,7 @@ import { isPodActive, isPodTerminal } from '../../../api/pod-readiness.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
 import { keyOf, watching, type Cache, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../../sdk/index.ts';
 import { claim } from '../claims.ts';
-import { controlledBy, orphansOf, settleClaims } from '../dependents.ts';
+import { controlledBy, orphansOf, settleClaims, writeStatus } from '../dependents.ts';
 import { watchExpectations, type Expectations } from '../expectations.ts';
 import { slowStart } from '../slow-start.ts';
 import { podOfTemplate, scalePlan, type ScalePlan } from './plan.ts';
@@ -16,6 +16,7 @@ import { replicaSetStatus, untilAvailableMs, type ScaleFailure } from './status.
 
 export const replicaSetController: Controller<ReplicaSet> = {
   name: 'replicaset',
+  eventSource: 'replicaset-controller',
   for: ReplicaSet,
   owns: [Pod],
   watches: [watching(Pod, adoptersOf)],
@@ -36,7 +37,7 @@ async function reconcile(replicaSet: ReplicaSet | undefined, context: ReconcileC
   if (failure === undefined && plan.create + plan.remove.length > 0) return;
   const terminating = owned.filter((each) => each.metadata.deletionTimestamp !== undefined && !isPodTerminal(each)).length;
   const status = replicaSetStatus(replicaSet, active, { failure: failure?.condition, terminating, nowMs });
-  if (!isDeepStrictEqual(status, replicaSet.status)) await context.client.update(ReplicaSet, { ...replicaSet, status }, { subresource: 'status' });
+  if (!isDeepStrictEqual(status, replicaSet.status)) await writeStatus(context.client, ReplicaSet, { ...replicaSet, status });
   if (failure !== undefined) throw failure.error;
   const requeueAfterMs = untilAvailableMs(replicaSet, active, nowMs);
   return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
