@@ -18,7 +18,7 @@ export interface Counts {
 /** Undefined where podman is not installed or does not run here. */
 export function measurePodman(counts: Counts): Promise<Record<string, Figure> | undefined> {
   return measurePeer('podman', '/usr/bin/podman', counts, async (folder) => {
-    writeFileSync(join(folder, 'containers.conf'), '[containers]\ndefault_ulimits=["nofile=20000:20000"]\n[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\n');
+    writeFileSync(join(folder, 'containers.conf'), '[containers]\ndefault_ulimits=["nofile=20000:20000","nproc=4096:4096"]\n[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\n');
     const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
     // In a mount namespace without the unified cgroup tree, as llmos: crun refuses hybrid machines otherwise.
     const podman = (...args: string[]): Promise<unknown> => exec('unshare', ['-m', 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', 'sh',
