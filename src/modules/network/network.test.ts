@@ -182,10 +182,12 @@ function inside(host: string): void {
     stop.abort('stop');
     await sync.settled();
     assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    const bound = [await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)];
     await setUpPodNetwork(facts);
     const again = new AbortController();
     const second = await startSync({ services, slices, nft: 'nft', log: silentLog, signal: again.signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, table: 'llt', bridge: bridgeOf(facts), seesBridged: true } });
     assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    assert.deepEqual([await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)], bound);
     again.abort('down');
     await second.settled();
     for (const pod of pods) pod.server?.kill('SIGKILL');

@@ -28,6 +28,8 @@ export interface Ruleset {
   change(fragments: ReadonlyMap<string, Fragment | undefined>): string;
   /** The whole table anew, own table only, as one transaction. */
   whole(): string;
+  /** Names of the sets that belong to single Services. */
+  sets(): ReadonlySet<string>;
   /** Chains and elements held, for reports. */
   size(): { chains: number; elements: number };
 }
@@ -86,6 +88,7 @@ export function createRuleset(facts: TableFacts): Ruleset {
   return {
     change,
     whole: () => `add table ip ${facts.table}\ndelete table ip ${facts.table}\n${baseTable(facts)}\n${script(facts.table, empty(), now, { chains: new Set(), sets: new Set() })}`,
+    sets: () => new Set(now.sets.keys()),
     size: () => ({ chains: now.chains.size, elements: [...now.elements.values()].reduce((sum, each) => sum + each.size, 0) }),
   };
 }

@@ -8,8 +8,9 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
+import { rememberedClients } from './affinity.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
-import { createRuleset, type TableFacts } from './ruleset.ts';
+import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
 
@@ -25,6 +26,8 @@ export interface SyncInput {
 
 /** How long changes are gathered before they are written. */
 const GATHER_MS = 3;
+/** Services in one transaction: the kernel's work for one grows with its square. */
+const MOST_AT_ONCE = 300;
 /** How soon a port on 127.0.0.1 that another program had is tried again. */
 const RETRY_PORT_MS = 10_000;
 const RETRY_FAILURE_MS = 1_000;
@@ -88,15 +91,21 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
   }
 
+  async function clientsOf({ sets }: Ruleset): Promise<string> {
+    const names = sets();
+    return names.size === 0 ? '' : rememberedClients(input.nft, input.facts.table, names);
+  }
+
   async function write(): Promise<void> {
-    const keys = [...dirty];
-    dirty.clear();
+    const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
+    for (const key of keys) dirty.delete(key);
+    if (dirty.size > 0) schedule(0);
     const changes = new Map<string, Fragment | undefined>();
     for (const key of keys) changes.set(key, await fragmentOf(key));
     const changed = ruleset.change(changes);
-    const script = whole ? ruleset.whole() : changed;
-    if (script === '') return;
+    if (changed === '' && !whole) return;
     try {
+      const script = whole ? ruleset.whole() + (await clientsOf(ruleset)) : changed;
       await run(input.nft, ['-f', '-'], { input: script });
       whole = false;
     } catch (error) {
