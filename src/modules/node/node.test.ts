@@ -65,7 +65,7 @@ if (await inNamespaces(import.meta.filename)) {
   test('a command that does not exist', async () => {
     const failed = await run(pod('bad', { command: ['/bin/none'] }, once), phase('Failed'));
     const ended = failed.status!.containerStatuses![0]!.state!.terminated!;
-    assert.deepEqual([ended.exitCode, ended.reason], [127, 'StartError']);
+    assert.deepEqual([ended.exitCode, ended.reason], [128, 'StartError']);
     assert.match(ended.message!, /\/bin\/none.*not found/);
   });
 

@@ -19,7 +19,7 @@ export function skopeoPuller(options: { skopeo: string; storage: ImageStorage; t
     const auth = call.authFile === undefined ? [] : ['--src-authfile', call.authFile];
     const result = await runAny(options.skopeo, ['copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
       { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal });
-    if (result.code !== 0) throw new Error(explain(name, result.stderr, result.code));
+    if (result.code !== 0) throw new Error(explain(result.stderr, result.code));
   }
   return {
     pull(name, call = {}) {
@@ -33,8 +33,8 @@ export function skopeoPuller(options: { skopeo: string; storage: ImageStorage; t
 }
 
 /** The last words of skopeo without its log dress. */
-function explain(name: string, stderr: string, code: number): string {
+function explain(stderr: string, code: number): string {
   const line = stderr.trim().split('\n').filter((each) => each !== '').at(-1) ?? `skopeo ended with code ${code}`;
   const message = /msg="((?:[^"\\]|\\.)*)"/.exec(line)?.[1]?.replaceAll('\\"', '"') ?? line;
-  return `failed to pull image "${name}": ${message.slice(0, 1_000)}`;
+  return message.slice(0, 1_000);
 }

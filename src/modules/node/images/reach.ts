@@ -15,7 +15,7 @@ export function reachRegistry(image: string, env: NodeJS.ProcessEnv = process.en
     const refuse = (why: string): void => {
       clearTimeout(timer);
       socket.destroy();
-      reject(new Error(`failed to pull image "${image}": the registry ${host}:${port} cannot be reached: ${why}`));
+      reject(new Error(`the registry ${host}:${port} of ${image} cannot be reached: ${why}`));
     };
     const timer = setTimeout(() => refuse(`no answer within ${TIMEOUT_MS / 1_000} s`), TIMEOUT_MS);
     socket.once('error', (error) => refuse(error.message));

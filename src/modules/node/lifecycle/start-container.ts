@@ -11,7 +11,7 @@ import { containerUser } from '../bundle/user.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
 import type { NodeParts } from '../parts.ts';
-import { RuntimeError, startFailureCode } from '../runtime/runtime.ts';
+import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import { hostDevices } from '../bundle/devices.ts';
@@ -67,7 +67,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
       throw error;
     }
     const { message } = error;
-    record.exit = { exitCode: startFailureCode(message), finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime create failed: ${message}` };
+    record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime create failed: ${message}` };
   }
   keepRecord(record);
   return record;

@@ -8,6 +8,7 @@ import { removeCgroup, wasOomKilled } from '../cgroup/layout.ts';
 import type { NodeParts } from '../parts.ts';
 import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
 import { runProbes } from '../probes/prober.ts';
+import { START_FAILURE_CODE } from '../runtime/runtime.ts';
 import { execInContainer } from '../runtime/exec.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { preparePod, refreshVolumes, type PreparedPod } from './prepare-pod.ts';
@@ -250,7 +251,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (slot.waiting?.reason !== answer.reason) {
       if (answer.reason === 'ImagePullBackOff') events.event(pod, 'Normal', 'BackOff', `Back-off pulling image "${slot.container.image}"`);
       else {
-        events.event(pod, 'Warning', answer.reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', answer.message);
+        events.event(pod, 'Warning', answer.reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', answer.reason === 'ErrImagePull' ? `Failed to pull image "${slot.container.image}": ${answer.message}` : answer.message);
         events.event(pod, 'Warning', 'Failed', `Error: ${answer.reason}`);
       }
     }
@@ -432,7 +433,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       if (latest.pid === undefined || latest.startedMs === undefined) {
         // llmos ended between create and start: it never ran.
         if (latest.pid !== undefined && processTicks(latest.pid) === latest.pidTicks) parts.runtime.kill(latest, latest.pid, 'SIGKILL');
-        latest.exit = { exitCode: 128, finishedMs: clock.nowMs(), reason: 'StartError', message: 'the node was interrupted while it started the container' };
+        latest.exit = { exitCode: START_FAILURE_CODE, finishedMs: clock.nowMs(), reason: 'StartError', message: 'the node was interrupted while it started the container' };
       } else attend(slot, latest);
     }
   }
@@ -441,7 +442,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     uid,
     update(next) {
       if (next === undefined) gone = true;
-      else if (next.metadata.resourceVersion !== pod.metadata.resourceVersion) {
+      else if (Number(next.metadata.resourceVersion) > Number(pod.metadata.resourceVersion)) { // the cache lags behind our own writes
         if (next.metadata.labels !== pod.metadata.labels || next.metadata.annotations !== pod.metadata.annotations) refreshWanted = true;
         pod = next;
         addEphemeral();

@@ -36,8 +36,5 @@ export class RuntimeError extends Error {
   override name = 'RuntimeError';
 }
 
-/** Exit codes that kubelet writes for a container that could not start: 127 no such command, 126 not executable, 128 else. */
-export function startFailureCode(message: string): number {
-  if (/not found|no such file or directory/i.test(message)) return 127;
-  return /permission denied/i.test(message) ? 126 : 128;
-}
+/** The exit code that kubelet shows for a container that could not start. */
+export const START_FAILURE_CODE = 128;

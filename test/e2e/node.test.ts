@@ -1,0 +1,105 @@
+/** What a pod may expect of the node, through the door: volumes that follow their source, real terminals, probes, hooks, grace. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { ConfigMap } from '../../src/api/core/config-map.ts';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { runAny } from '../../src/base/sys/run.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+type Container = NonNullable<Pod['spec']>['containers'][number];
+const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
+
+describe('the node', () => {
+  let llmos: Instance;
+  before(async () => {
+    llmos = await bootInstance();
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+  });
+  after(() => llmos.destroy());
+
+  const create = (name: string, container: Partial<Container>, spec: Partial<NonNullable<Pod['spec']>> = {}): Promise<Pod> => llmos.client.create(Pod, {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
+    spec: { terminationGracePeriodSeconds: 1, ...spec, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: SERVE, ...container }] },
+  });
+  const get = (name: string): Promise<Pod> => llmos.client.get(Pod, name, { namespace: 'default' });
+  const ready = (name: string): Promise<Pod> => eventually(async () => {
+    const pod = await get(name);
+    return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
+  });
+  const exec = async (name: string, script: string): Promise<string> => {
+    const { code, stdout, stderr } = await llmos.kubectl('exec', name, '--', 'sh', '-c', script);
+    assert.equal(code, 0, stderr);
+    return stdout.trim();
+  };
+
+  it('volumes follow the ConfigMap that they show', async () => {
+    const map = await llmos.client.create(ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'settings', namespace: 'default' }, data: { colour: 'blue' } });
+    await create('follows', { volumeMounts: [{ name: 'settings', mountPath: '/settings' }] }, { volumes: [{ name: 'settings', configMap: { name: 'settings' } }] });
+    await ready('follows');
+    assert.equal(await exec('follows', 'cat /settings/colour'), 'blue');
+    await llmos.client.update(ConfigMap, { ...map, data: { colour: 'red', shape: 'round' } });
+    await eventually(async () => (await exec('follows', 'cat /settings/colour /settings/shape')) === 'redround');
+  });
+
+  it('runs as the user that the pod asks for, with nothing more than asked', async () => {
+    await create('plain', { securityContext: { capabilities: { drop: ['ALL'] }, allowPrivilegeEscalation: false, readOnlyRootFilesystem: true } }, { securityContext: { runAsUser: 1000, runAsGroup: 3000, fsGroup: 2000 } });
+    await ready('plain');
+    assert.equal(await exec('plain', 'id -u; id -g; id -G'), '1000\n3000\n3000 2000');
+    assert.match(await exec('plain', 'cat /proc/self/status'), /CapBnd:\s+0+\n[\s\S]*NoNewPrivs:\s+1\nSeccomp:\s+2/);
+    assert.match(await exec('plain', 'touch /x 2>&1 || true'), /Read-only file system/);
+  });
+
+  it('gives a terminal of the size that the client has', async () => {
+    await create('terminal', {});
+    await ready('terminal');
+    const line = `stty rows 33 cols 99; kubectl exec -it terminal -- sh -c 'sleep 0.5; tty; stty size; exit 5'`;
+    const result = await runAny('script', ['-qec', line, '/dev/null'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig, SHELL: '/bin/sh' }, timeoutMs: 20_000 });
+    assert.match(result.stdout, /\/dev\/pts\/0\r\n33 99\r\n/);
+    assert.equal(result.code, 5);
+  });
+
+  it('restarts what its liveness probe finds dead, and says so', async () => {
+    await create('mortal', { livenessProbe: { exec: { command: ['test', '!', '-e', '/tmp/dead'] }, periodSeconds: 1, failureThreshold: 1 } });
+    await ready('mortal');
+    await exec('mortal', 'touch /tmp/dead');
+    await eventually(async () => (await get('mortal')).status?.containerStatuses?.[0]?.restartCount === 1);
+    await eventually(async () => /Unhealthy[\s\S]*Liveness probe failed/.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=mortal')).stdout));
+  });
+
+  it('runs hooks, and kills what ignores its signal when the grace is over', async () => {
+    await create('stubborn', {
+      command: ['sh', '-c', 'trap "" TERM; while true; do sleep 0.1; done'],
+      lifecycle: { postStart: { exec: { command: ['sh', '-c', 'echo hello > /proc/1/fd/1'] } }, preStop: { exec: { command: ['sh', '-c', 'echo bye > /proc/1/fd/1'] } } },
+    });
+    await ready('stubborn');
+    await eventually(async () => (await llmos.kubectl('logs', 'stubborn')).stdout === 'hello\n');
+    const following = llmos.kubectl('logs', '-f', 'stubborn');
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    const deleted = await llmos.kubectl('delete', 'pod', 'stubborn');
+    assert.equal(deleted.code, 0, deleted.stderr);
+    assert.equal((await following).stdout, 'hello\nbye\n');
+  });
+
+  it('ends a pod that ran longer than it may', async () => {
+    await create('late', {}, { activeDeadlineSeconds: 1 });
+    const pod = await eventually(async () => {
+      const found = await get('late');
+      return found.status?.phase === 'Failed' && found;
+    });
+    assert.equal(pod.status?.reason, 'DeadlineExceeded');
+  });
+
+  it('init containers run before, sidecars beside the others', async () => {
+    const image = { image: TEST_IMAGE, imagePullPolicy: 'Never' as const };
+    const data = [{ name: 'data', mountPath: '/data' }];
+    await create('staged', { command: ['sh', '-c', 'cat /data/made; sleep 0.2'], volumeMounts: data }, {
+      restartPolicy: 'Never', volumes: [{ name: 'data', emptyDir: {} }],
+      initContainers: [{ name: 'make', ...image, command: ['sh', '-c', 'echo made > /data/made'], volumeMounts: data }, { name: 'side', ...image, command: SERVE, restartPolicy: 'Always' }],
+    });
+    await eventually(async () => (await get('staged')).status?.phase === 'Succeeded');
+    assert.equal((await llmos.kubectl('logs', 'staged', '-c', 'main')).stdout, 'made\n');
+  });
+});
