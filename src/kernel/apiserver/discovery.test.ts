@@ -50,7 +50,13 @@ test('a kind can come and go', async () => {
   assert.equal((await door.call('PATCH', '/apis/example.com/v1/namespaces/default/toads/t', { body: {}, headers: { 'content-type': 'application/strategic-merge-patch+json' } })).status, 415);
   assert.ok('/apis/example.com/v1' in (await door.call('GET', '/openapi/v3')).json.paths === false);
   assert.ok('apis/example.com/v1' in (await door.call('GET', '/openapi/v3')).json.paths);
+  const watch = await door.watch('/apis/example.com/v1/toads?watch=1&resourceVersion=0');
+  assert.equal((await watch.next())?.type, 'ADDED');
+  const iterator = door.client.watch(Toad)[Symbol.asyncIterator]();
+  assert.equal((await iterator.next()).value.type, 'ADDED');
   withdraw();
+  assert.equal(await watch.next(), undefined, 'a watch ends with its kind');
+  await assert.rejects(iterator.next(), { reason: 'NotFound' });
   assert.equal((await door.call('GET', '/apis/example.com/v1/namespaces/default/toads/t')).status, 404);
 });
 

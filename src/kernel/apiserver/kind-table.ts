@@ -12,6 +12,8 @@ export interface KindTable extends ServedKinds {
   hasVersion(group: string, version: string): boolean;
   /** Whether other served kinds keep their objects in the same place, so that stored bytes may say another apiVersion. */
   isShared(kind: Kind): boolean;
+  /** Whether the resource is served in this version, perhaps by a newer Kind. */
+  isServed(kind: Kind): boolean;
   serve(kind: Kind): () => void;
   /** Raised by every change: what caches of discovery and openapi go by. */
   readonly changes: number;
@@ -33,6 +35,7 @@ export function createKindTable(): KindTable {
     lookup: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),
     ofResource: (group, plural) => preferred(all().filter((kind) => kind.group === group && kind.plural === plural)),
     hasVersion: (group, version) => all().some((kind) => kind.group === group && kind.version === version),
+    isServed: (kind) => byPath.has(`${kind.group}/${kind.version}/${kind.plural}`),
     isShared: (kind) => (shared.get(storageOf(kind)) ?? 0) > 1,
     serve(kind) {
       const path = `${kind.group}/${kind.version}/${kind.plural}`;

@@ -4,7 +4,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { WatchEvent, WatchOptions } from '../../sdk/client.ts';
 import type { Door } from './door.ts';
-import { toApiError } from './errors.ts';
+import { resourceUnknown, toApiError } from './errors.ts';
 import { selectionOf } from './handlers/list.ts';
 import { apiVersionOfKind } from './kind-table.ts';
 import { asKind } from './resources/convert.ts';
@@ -28,6 +28,11 @@ export async function* watchEvents(door: Door, kind: Kind, options: WatchOptions
   };
   if (options.signal?.aborted) return;
   options.signal?.addEventListener('abort', end, { once: true });
+  const forget = door.kinds.subscribe(() => {
+    if (door.kinds.isServed(kind)) return;
+    failure = resourceUnknown();
+    wake();
+  });
   door.signal.addEventListener('abort', end, { once: true });
   try {
     check();
@@ -62,6 +67,7 @@ export async function* watchEvents(door: Door, kind: Kind, options: WatchOptions
     throw toApiError(error);
   } finally {
     ending.abort();
+    forget();
     options.signal?.removeEventListener('abort', end);
     door.signal.removeEventListener('abort', end);
   }

@@ -1,6 +1,7 @@
 /** GET with watch=true: one JSON document a line, for as long as the client wants or timeoutSeconds says. */
 import type { ServerResponse } from 'node:http';
 import type { ApiError } from '../../../api/errors.ts';
+import type { Kind } from '../../../api/kind.ts';
 import type { Door } from '../door.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { isTrue } from '../request-info.ts';
@@ -21,7 +22,7 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const allowBookmarks = isTrue(query.get('allowWatchBookmarks'));
   const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
-  const stream = openStream(door, exchange.response, frames);
+  const stream = openStream(door, kind, exchange.response, frames);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal };
   await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
 }
@@ -32,7 +33,7 @@ interface WatchStream {
   run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void>;
 }
 
-function openStream(door: Door, response: ServerResponse, frames: Frames): WatchStream {
+function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames): WatchStream {
   const ending = new AbortController();
   let blocked = false;
   const write = (bytes: Buffer): boolean => {
@@ -68,10 +69,15 @@ function openStream(door: Door, response: ServerResponse, frames: Frames): Watch
       const end = (): void => {
         clearInterval(bookmarks);
         clearTimeout(timeout);
+        forget();
         response.end();
         resolve();
       };
       const closed = (): void => ending.abort();
+      // A resource that is served no more says nothing any more: the client finds out when it asks again.
+      const forget = door.kinds.subscribe(() => {
+        if (!door.kinds.isServed(kind)) closed();
+      });
       response.on('close', closed);
       door.signal.addEventListener('abort', closed, { once: true });
       ending.signal.addEventListener('abort', () => door.signal.removeEventListener('abort', closed), { once: true });
