@@ -7,7 +7,7 @@ import { MOST_SCORE, rejection, type NodeTest, type Plugin, type Scorer } from '
 import type { PodInfo } from '../framework/pod-info.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
 import { requiredNodes } from './node-selection.ts';
-import { untolerated } from './tolerations.ts';
+import { untolerated } from '../../../api/tolerations.ts';
 
 const TOO_SKEWED = rejection('PodTopologySpread', "node(s) didn't match pod topology spread constraints");
 const NO_LABEL = rejection('PodTopologySpread', "node(s) didn't match pod topology spread constraints (missing required label)", { unresolvable: true });

@@ -6,7 +6,7 @@ import { MOST_SCORE, rejection, type Plugin, type Rejection } from '../framework
 import type { HostPort, PodInfo } from '../framework/pod-info.ts';
 import { compileTerm, namedNodes, requiredNodes } from './node-selection.ts';
 import { normalizeDown, normalizeUp } from './normalize.ts';
-import { tolerates, untolerated } from './tolerations.ts';
+import { tolerates, untolerated } from '../../../api/tolerations.ts';
 
 /** Higher priority first, then who came first. */
 export const prioritySort: Plugin = {

@@ -1,5 +1,5 @@
 /** Whether tolerations cover a taint (core/v1 Toleration.ToleratesTaint). */
-import type { Taint, Toleration } from '../../../api/generated/core-v1.ts';
+import type { Taint, Toleration } from './generated/core-v1.ts';
 
 export function tolerates(tolerations: readonly Toleration[] | undefined, taint: Taint): boolean {
   return tolerations?.some((each) => toleratesTaint(each, taint)) === true;

@@ -1,0 +1,102 @@
+/** The controllers of nodes that fall silent, and of pods that must leave them. */
+import { isDeepStrictEqual } from 'node:util';
+import { Lease } from '../../api/coordination/lease.ts';
+import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import { isPodReady, isPodTerminal, podCondition } from '../../api/pod-readiness.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { keyOf, watching, type Cache, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
+import { untilEvictionMs } from './eviction.ts';
+import { conditionOf, isSilent, signOf, silentConditions, wantedTaints, type Sign } from './health.ts';
+
+const LOOK_EVERY_MS = 5000;
+/** Longer between two looks means that the machine itself slept: then nobody else could show life either. */
+const SLEPT_MS = 4 * LOOK_EVERY_MS;
+const LEASES = 'kube-node-lease';
+const BY_NODE = 'node';
+
+export function nodeHealthController(): Controller<Node> {
+  const signs = new Map<string, Sign & { lookedMs: number }>();
+  return {
+    name: 'node-health',
+    eventSource: 'node-controller',
+    for: Node,
+    reads: [Lease],
+    writes: [Pod],
+    async reconcile(name, node, context) {
+      if (node === undefined) return void signs.delete(name);
+      const nowMs = context.clock.nowMs();
+      const before = signs.get(name);
+      const slept = before !== undefined && nowMs - before.lookedMs > SLEPT_MS;
+      const sign = signOf(node, context.caches.of(Lease).get(`${LEASES}/${name}`), slept ? undefined : before, nowMs);
+      signs.set(name, { ...sign, lookedMs: nowMs });
+      return judge(node, isSilent(node, sign, nowMs), nowMs, context);
+    },
+  };
+}
+
+async function judge(node: Node, silent: boolean, nowMs: number, context: ReconcileContext): Promise<ReconcileResult> {
+  const { client, events } = context;
+  const conditions = silent ? silentConditions(node, nowMs) : (node.status?.conditions ?? []);
+  let latest = node;
+  if (!isDeepStrictEqual(conditions, node.status?.conditions ?? [])) {
+    latest = await client.update(Node, { ...node, status: { ...node.status, conditions } }, { subresource: 'status' });
+    events.event(node, 'Normal', 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`);
+  }
+  const taints = wantedTaints(latest, conditions, nowMs);
+  if (taints !== undefined) await setTaints(client, latest, taints);
+  const ready = conditionOf(latest, 'Ready');
+  if (ready !== undefined && ready.status !== 'True') await markNotReady(latest, context);
+  return { requeueAfterMs: LOOK_EVERY_MS };
+}
+
+async function setTaints(client: ReconcileContext['client'], node: Node, taints: NonNullable<Node['spec']>['taints'] & object): Promise<void> {
+  const spec = { ...node.spec, taints };
+  if (taints.length === 0) delete (spec as { taints?: unknown }).taints;
+  await client.update(Node, { ...node, spec });
+}
+
+/** Services must not send anybody to a node that does not answer. */
+async function markNotReady(node: Node, { caches, client, clock }: ReconcileContext): Promise<void> {
+  for (const pod of podsOn(caches.of(Pod), node.metadata.name ?? '')) {
+    if (!isPodReady(pod)) continue;
+    const condition = { ...podCondition(pod, 'Ready')!, status: 'False', reason: 'NodeNotReady', lastTransitionTime: rfc3339(clock.nowMs()) };
+    const conditions = (pod.status?.conditions ?? []).map((each) => (each.type === 'Ready' ? condition : each));
+    await client.update(Pod, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' }).catch((error: unknown) => {
+      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+    });
+  }
+}
+
+function podsOn(pods: Cache<Pod>, node: string): readonly Pod[] {
+  pods.addIndex(BY_NODE, (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+  return pods.byIndex(BY_NODE, node);
+}
+
+export const taintEvictionController: Controller<Pod> = {
+  name: 'taint-eviction',
+  eventSource: 'taint-eviction-controller',
+  for: Pod,
+  watches: [watching(Node, (node, caches) => (hasNoExecute(node) ? podsOn(caches.of(Pod), node.metadata.name ?? '').map(keyOf) : []))],
+  async reconcile(_key, pod, { caches, client, clock, events }) {
+    const node = caches.of(Node).get(pod?.spec?.nodeName ?? '');
+    if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod)) return;
+    const delayMs = untilEvictionMs(pod, node.spec?.taints, clock.nowMs());
+    if (delayMs === undefined) return;
+    if (delayMs > 0) return { requeueAfterMs: delayMs };
+    const { name = '', namespace, uid } = pod.metadata;
+    events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(clock.nowMs()) };
+    try {
+      await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [condition] } } }, { namespace, subresource: 'status' });
+      await client.delete(Pod, name, { namespace, preconditions: { uid } });
+    } catch (error) {
+      if (!isApiError(error, 'NotFound')) throw error;
+    }
+  },
+};
+
+function hasNoExecute(node: Node): boolean {
+  return node.spec?.taints?.some((each) => each.effect === 'NoExecute') === true;
+}

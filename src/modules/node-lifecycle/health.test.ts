@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node, NodeCondition, Pod, Taint, Toleration } from '../../api/generated/core-v1.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { collectable } from './collect-pods.ts';
+import { untilEvictionMs } from './eviction.ts';
+import { isSilent, signOf, silentConditions, wantedTaints } from './health.ts';
+
+const NOW_MS = Date.parse('2026-11-21T22:00:00Z');
+const ready = (status: string): NodeCondition => ({ type: 'Ready', status, lastHeartbeatTime: rfc3339(NOW_MS) });
+const node = (conditions: NodeCondition[] = [ready('True')], taints?: Taint[], unschedulable?: boolean): Node => ({ metadata: { name: 'n' }, spec: { taints, unschedulable }, status: { conditions } });
+const lease = (renewTime: string) => ({ metadata: { name: 'n' }, spec: { renewTime } });
+
+test('a node is silent when what it writes does not change for the grace period', () => {
+  const first = signOf(node(), lease('1'), undefined, NOW_MS);
+  assert.equal(isSilent(node(), signOf(node(), lease('1'), first, NOW_MS + 49_000), NOW_MS + 49_000), false);
+  assert.equal(isSilent(node(), signOf(node(), lease('1'), first, NOW_MS + 51_000), NOW_MS + 51_000), true);
+  assert.equal(isSilent(node(), signOf(node(), lease('2'), first, NOW_MS + 51_000), NOW_MS + 51_000), false);
+  assert.equal(isSilent(node([]), first, NOW_MS + 55_000), false, 'a new node may take longer');
+});
+
+test('of a silent node nothing is known', () => {
+  const conditions = silentConditions(node([ready('True'), { type: 'Custom', status: 'True' }]), NOW_MS);
+  assert.deepEqual(conditions.map(({ type, status, reason }) => [type, status, reason]), [
+    ['Ready', 'Unknown', 'NodeStatusUnknown'], ['Custom', 'True', undefined], ['MemoryPressure', 'Unknown', 'NodeStatusNeverUpdated'], ['DiskPressure', 'Unknown', 'NodeStatusNeverUpdated'], ['PIDPressure', 'Unknown', 'NodeStatusNeverUpdated'],
+  ]);
+  assert.deepEqual(silentConditions({ ...node(), status: { conditions } }, NOW_MS + 1e6), conditions, 'saying it again changes nothing');
+});
+
+test('conditions become taints, and those of others stay', () => {
+  const own: Taint = { key: 'gpu', effect: 'NoSchedule' };
+  const table: [string, Node, string[] | undefined][] = [
+    ['fine', node([ready('True')], [own]), undefined],
+    ['not ready', node([ready('False')], [own]), ['gpu:NoSchedule', 'node.kubernetes.io/not-ready:NoSchedule', 'node.kubernetes.io/not-ready:NoExecute']],
+    ['unreachable', node([ready('Unknown')]), ['node.kubernetes.io/unreachable:NoSchedule', 'node.kubernetes.io/unreachable:NoExecute']],
+    ['pressure', node([ready('True'), { type: 'DiskPressure', status: 'True' }]), ['node.kubernetes.io/disk-pressure:NoSchedule']],
+    ['cordoned', node([ready('True')], undefined, true), ['node.kubernetes.io/unschedulable:NoSchedule']],
+    ['back again', node([ready('True')], [own, { key: 'node.kubernetes.io/not-ready', effect: 'NoExecute' }]), ['gpu:NoSchedule']],
+  ];
+  for (const [name, each, expected] of table) assert.deepEqual(wantedTaints(each, each.status?.conditions ?? [], NOW_MS)?.map(({ key, effect }) => `${key}:${effect}`), expected, name);
+});
+
+test('when pods leave', () => {
+  const taint: Taint = { key: 'k', effect: 'NoExecute', timeAdded: rfc3339(NOW_MS - 10_000) };
+  const table: [string, Toleration[], Taint[], number | undefined][] = [
+    ['no taints', [], [], undefined], ['not tolerated', [], [taint], 0], ['tolerated for ever', [{ key: 'k', operator: 'Exists' }], [taint], undefined],
+    ['for a while', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [taint], 20_000], ['the while is over', [{ operator: 'Exists', tolerationSeconds: 5 }], [taint], 0],
+    ['NoSchedule moves nobody', [], [{ key: 'k', effect: 'NoSchedule' }], undefined],
+  ];
+  for (const [name, tolerations, taints, expected] of table) assert.equal(untilEvictionMs({ metadata: {}, spec: { containers: [], tolerations } }, taints, NOW_MS), expected, name);
+});
+
+test('which pods nobody will end', () => {
+  const pod = (name: string, nodeName: string | undefined, more: Partial<Pod['metadata']> = {}): Pod => ({ metadata: { name, ...more }, spec: { containers: [], nodeName } });
+  const pods = [pod('fine', 'n'), pod('lost', 'gone'), pod('waiting', undefined), pod('dropped', undefined, { deletionTimestamp: rfc3339(NOW_MS) })];
+  const absentSince = new Map<string, number>();
+  const names = (nowMs: number, nodes: string[] = ['n']): string[] => collectable(pods, new Set(nodes), absentSince, nowMs).map((each) => each.pod.metadata.name ?? '');
+  assert.deepEqual(names(NOW_MS), ['dropped']);
+  assert.deepEqual(names(NOW_MS + 41_000), ['lost', 'dropped']);
+  assert.deepEqual(names(NOW_MS + 42_000, ['n', 'gone']), ['dropped'], 'the node came back');
+});

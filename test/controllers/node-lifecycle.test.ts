@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, test } from 'node:test';
+import { Node, Pod } from '../../src/api/kinds.ts';
+import { podCondition } from '../../src/api/pod-readiness.ts';
+import core from '../../src/modules/core/module.ts';
+import nodeLifecycle from '../../src/modules/node-lifecycle/module.ts';
+import scheduler from '../../src/modules/scheduler/module.ts';
+import type { Client } from '../../src/sdk/index.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+let client: Client;
+let world: World;
+const namespace = 'default';
+
+beforeEach(async () => {
+  world = await startWorld([core, scheduler, nodeLifecycle]);
+  client = world.client;
+  const node = await client.create(Node, { metadata: { name: 'n1' }, spec: {} } as Node);
+  await setReady(node, 'True');
+});
+
+afterEach(() => world.stop());
+
+async function setReady(node: Node, status: string): Promise<void> {
+  const conditions = [{ type: 'Ready', status, reason: 'KubeletReady', message: 'test', lastHeartbeatTime: new Date().toISOString() }];
+  await client.patch(Node, node.metadata.name ?? '', { type: 'merge', body: { status: { allocatable: { cpu: '4', memory: '4Gi', pods: '10' }, conditions } } }, { subresource: 'status' });
+}
+
+const taints = async (): Promise<string[]> => ((await client.get(Node, 'n1')).spec?.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).sort();
+const create = (name: string, tolerationSeconds?: number): Promise<Pod> =>
+  client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }], ...(tolerationSeconds === undefined ? {} : { tolerations: [{ key: 'drain', operator: 'Exists', tolerationSeconds }] }) } } as Pod);
+const get = (name: string): Promise<Pod> => client.get(Pod, name, { namespace });
+
+test('a cordon becomes a taint and goes with it', async () => {
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: true } } });
+  await eventually('the taint', async () => (await taints()).includes('node.kubernetes.io/unschedulable:NoSchedule'));
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: null } } });
+  await eventually('no taint', async () => (await taints()).length === 0);
+});
+
+test('pods of a node that is not ready are not ready, and stay for their five minutes', async () => {
+  const pod = await create('web');
+  await eventually('it is placed', async () => (await get('web')).spec?.nodeName === 'n1');
+  await client.patch(Pod, 'web', { type: 'strategic', body: { status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } } }, { namespace, subresource: 'status' });
+  await setReady(await client.get(Node, 'n1'), 'False');
+  await eventually('both taints', async () => (await taints()).join() === 'node.kubernetes.io/not-ready:NoExecute,node.kubernetes.io/not-ready:NoSchedule');
+  await eventually('the pod is not ready', async () => podCondition(await get('web'), 'Ready')?.status === 'False');
+  assert.equal((await get('web')).metadata.deletionTimestamp, undefined);
+  assert.equal((await get('web')).metadata.uid, pod.metadata.uid);
+  await setReady(await client.get(Node, 'n1'), 'True');
+  await eventually('no taints', async () => (await taints()).length === 0);
+});
+
+test('a NoExecute taint drives pods away in the time that they tolerate', async () => {
+  await create('leaves');
+  await create('stays', 3600);
+  await create('soon', 1);
+  for (const name of ['leaves', 'stays', 'soon']) await eventually(`${name} is placed`, async () => (await get(name)).spec?.nodeName === 'n1');
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { taints: [{ key: 'drain', effect: 'NoExecute' }] } } });
+  await eventually('one leaves at once', async () => (await get('leaves')).metadata.deletionTimestamp !== undefined);
+  assert.equal(podCondition(await get('leaves'), 'DisruptionTarget')?.reason, 'DeletionByTaintManager');
+  await eventually('one leaves soon', async () => (await get('soon')).metadata.deletionTimestamp !== undefined);
+  assert.equal((await get('stays')).metadata.deletionTimestamp, undefined);
+});
