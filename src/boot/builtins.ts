@@ -4,10 +4,11 @@ import customResources from '../modules/custom-resources/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
 import network from '../modules/network/module.ts';
+import nodeLifecycle from '../modules/node-lifecycle/module.ts';
 import { node } from '../modules/node/module.ts';
 import rbac from '../modules/rbac/module.ts';
 import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, customResources, workloads, garbageCollector, scheduler, endpointslice, network, node];
+export const builtins: readonly Module[] = [core, rbac, customResources, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];

@@ -28,7 +28,7 @@ async function setReady(node: Node, status: string): Promise<void> {
 
 const taints = async (): Promise<string[]> => ((await client.get(Node, 'n1')).spec?.taints ?? []).map(({ key, effect }) => `${key}:${effect}`).sort();
 const create = (name: string, tolerationSeconds?: number): Promise<Pod> =>
-  client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }], ...(tolerationSeconds === undefined ? {} : { tolerations: [{ key: 'drain', operator: 'Exists', tolerationSeconds }] }) } } as Pod);
+  client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }], ...(tolerationSeconds === undefined ? {} : { tolerations: [{ key: 'drain', operator: 'Exists', effect: 'NoExecute', tolerationSeconds }] }) } } as Pod);
 const get = (name: string): Promise<Pod> => client.get(Pod, name, { namespace });
 
 test('a cordon becomes a taint and goes with it', async () => {
