@@ -34,7 +34,7 @@ function parse(command: Command, args: readonly string[]): CommandContext | 'hel
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
-  const usage = error instanceof UsageError || (error as NodeJS.ErrnoException).code?.startsWith('ERR_PARSE_ARGS') === true;
+  const usage = error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS');
   console.error(`llmos: ${(error as Error).message}`);
   if (process.env['LLMOS_DEBUG'] !== undefined) console.error(error);
   process.exitCode = usage ? 2 : 1;
