@@ -74,28 +74,38 @@ function podsOn(pods: Cache<Pod>, node: string): readonly Pod[] {
   return pods.byIndex(BY_NODE, node);
 }
 
-export const taintEvictionController: Controller<Pod> = {
-  name: 'taint-eviction',
-  eventSource: 'taint-eviction-controller',
-  for: Pod,
-  watches: [watching(Node, (node, caches) => (hasNoExecute(node) ? podsOn(caches.of(Pod), node.metadata.name ?? '').map(keyOf) : []))],
-  async reconcile(_key, pod, { caches, client, clock, events }) {
-    const node = caches.of(Node).get(pod?.spec?.nodeName ?? '');
-    if (pod === undefined || node === undefined || pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod)) return;
-    const delayMs = untilEvictionMs(pod, node.spec?.taints, clock.nowMs());
-    if (delayMs === undefined) return;
-    if (delayMs > 0) return { requeueAfterMs: delayMs };
-    const { name = '', namespace, uid } = pod.metadata;
-    events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
-    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(clock.nowMs()) };
-    try {
-      await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [condition] } } }, { namespace, subresource: 'status' });
-      await client.delete(Pod, name, { namespace, preconditions: { uid } });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-    }
-  },
-};
+export function taintEvictionController(): Controller<Pod> {
+  /** When the taints of its node were first seen by a pod that they concern. */
+  const seen = new Map<string, number>();
+  return {
+    name: 'taint-eviction',
+    eventSource: 'taint-eviction-controller',
+    for: Pod,
+    watches: [watching(Node, (node, caches) => (hasNoExecute(node) ? podsOn(caches.of(Pod), node.metadata.name ?? '').map(keyOf) : []))],
+    async reconcile(key, pod, context) {
+      const nowMs = context.clock.nowMs();
+      const taints = context.caches.of(Node).get(pod?.spec?.nodeName ?? '')?.spec?.taints;
+      const isOver = pod === undefined || pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod);
+      const delayMs = isOver ? undefined : untilEvictionMs(pod, taints, { nowMs, seenMs: seen.get(key) ?? nowMs });
+      if (isOver || delayMs === undefined) return void seen.delete(key);
+      if (!seen.has(key)) seen.set(key, nowMs);
+      if (delayMs > 0) return { requeueAfterMs: delayMs };
+      await evict(pod, context);
+    },
+  };
+}
+
+async function evict(pod: Pod, { client, clock, events }: ReconcileContext): Promise<void> {
+  const { name = '', namespace, uid } = pod.metadata;
+  events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(clock.nowMs()) };
+  try {
+    await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [condition] } } }, { namespace, subresource: 'status' });
+    await client.delete(Pod, name, { namespace, preconditions: { uid } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
 
 function hasNoExecute(node: Node): boolean {
   return node.spec?.taints?.some((each) => each.effect === 'NoExecute') === true;

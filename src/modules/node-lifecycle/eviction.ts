@@ -2,14 +2,14 @@
 import type { Pod, Taint, Toleration } from '../../api/generated/core-v1.ts';
 import { tolerates } from '../../api/tolerations.ts';
 
-/** In how many ms, 0 for now; undefined when it may stay. */
-export function untilEvictionMs(pod: Pod, taints: readonly Taint[] | undefined, nowMs: number): number | undefined {
+/** In how many ms, 0 for now; undefined when it may stay. `seenMs` is when the taints were first seen: not all say when they were added. */
+export function untilEvictionMs(pod: Pod, taints: readonly Taint[] | undefined, { nowMs, seenMs }: { nowMs: number; seenMs: number }): number | undefined {
   let soonest: number | undefined;
   for (const taint of taints ?? []) {
     if (taint.effect !== 'NoExecute') continue;
     const delayMs = toleratedForMs(pod.spec?.tolerations ?? [], taint);
     if (delayMs === Infinity) continue;
-    const since = taint.timeAdded === undefined ? nowMs : Date.parse(taint.timeAdded);
+    const since = taint.timeAdded === undefined ? seenMs : Date.parse(taint.timeAdded);
     soonest = Math.min(soonest ?? Infinity, delayMs === 0 ? 0 : Math.max(0, since + delayMs - nowMs));
   }
   return soonest;

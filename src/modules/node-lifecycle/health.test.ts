@@ -45,9 +45,10 @@ test('when pods leave', () => {
   const table: [string, Toleration[], Taint[], number | undefined][] = [
     ['no taints', [], [], undefined], ['not tolerated', [], [taint], 0], ['tolerated for ever', [{ key: 'k', operator: 'Exists' }], [taint], undefined],
     ['for a while', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [taint], 20_000], ['the while is over', [{ operator: 'Exists', tolerationSeconds: 5 }], [taint], 0],
+    ['a taint without a time', [{ key: 'k', operator: 'Exists', tolerationSeconds: 5 }], [{ key: 'k', effect: 'NoExecute' }], 1000],
     ['NoSchedule moves nobody', [], [{ key: 'k', effect: 'NoSchedule' }], undefined],
   ];
-  for (const [name, tolerations, taints, expected] of table) assert.equal(untilEvictionMs({ metadata: {}, spec: { containers: [], tolerations } }, taints, NOW_MS), expected, name);
+  for (const [name, tolerations, taints, expected] of table) assert.equal(untilEvictionMs({ metadata: {}, spec: { containers: [], tolerations } }, taints, { nowMs: NOW_MS, seenMs: NOW_MS - 4000 }), expected, name);
 });
 
 test('which pods nobody will end', () => {

@@ -12,7 +12,7 @@ export default defineModule({
   needs: [Node, Pod, Lease],
   reads: [Node],
   writes: [Pod],
-  controllers: [nodeHealthController(), taintEvictionController],
+  controllers: [nodeHealthController(), taintEvictionController()],
   async run(context) {
     await collectPods(context);
   },
