@@ -2,6 +2,7 @@ import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { checkFields, strictDecodingError, unknownField } from './check-fields.ts';
 import { duplicateField, findDuplicateFields } from './duplicate-fields.ts';
+import { schemaOfCustomResource } from '../custom/custom-schema.ts';
 import { applyDefaults } from './default.ts';
 import { prune } from './prune.ts';
 import { schemaOf, schemaOfType } from './facts.ts';
@@ -77,6 +78,23 @@ test('frozen parts are copied where they change, and only there', () => {
 test('nulls in lists and maps are the zero values of Go', () => {
   const value = { metadata: { labels: { a: null } }, spec: { containers: [null, { name: 'a', args: [null], resources: { limits: { cpu: null } } }] } };
   assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), value as object), { metadata: { labels: { a: '' } }, spec: { containers: [{}, { name: 'a', args: [''], resources: { limits: { cpu: '0' } } }] } });
+});
+
+test('what Go leaves out for being empty goes, in metadata of custom resources too', () => {
+  const metadata = { name: 'a', labels: {}, annotations: {}, finalizers: [], ownerReferences: [], generateName: '', generation: 0 };
+  const container = { name: '', image: '', args: [], env: [{ name: 'A', value: '' }], securityContext: { privileged: false }, resources: {}, stdin: false, livenessProbe: { initialDelaySeconds: 0, httpGet: { port: 0 } } };
+  const spec = { containers: [container], nodeSelector: {}, hostNetwork: false, enableServiceLinks: false, terminationGracePeriodSeconds: 0, restartPolicy: '', volumes: [{ name: 'v', emptyDir: {} }] };
+  assert.deepEqual(prune(schemaOf('', 'v1', 'Pod'), { metadata, spec, status: {} } as object), {
+    metadata: { name: 'a' },
+    spec: {
+      containers: [{ name: '', env: [{ name: 'A' }], securityContext: { privileged: false }, resources: {}, livenessProbe: { httpGet: { port: 0 } } }],
+      enableServiceLinks: false, terminationGracePeriodSeconds: 0, volumes: [{ name: 'v', emptyDir: {} }],
+    },
+    status: {},
+  });
+  assert.deepEqual(prune(schemaOf('rbac.authorization.k8s.io', 'v1', 'ClusterRole'), { rules: [] }), { rules: [] });
+  const custom = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { list: { type: 'array', items: { type: 'string' } }, text: { type: 'string' } } } } } } });
+  assert.deepEqual(prune(custom, { metadata: { name: 'a', labels: {} }, spec: { list: [], text: '' } } as object), { metadata: { name: 'a' }, spec: { list: [], text: '' } });
 });
 
 test('times and bytes become canonical too', () => {

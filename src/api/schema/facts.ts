@@ -48,22 +48,35 @@ function structSchema(type: FactType): Schema {
   const properties: Record<string, SchemaRef> = {};
   const required: string[] = [];
   if (type.topLevel !== undefined) [properties['apiVersion'], properties['kind']] = [SCALARS['s'] ?? {}, SCALARS['s'] ?? {}];
-  addFields(type, properties, required);
+  const omitEmpty = new Set<string>();
+  addFields(type, { properties, required, omitEmpty });
   const schema: Schema = { type: 'object', name: type.name, properties, goType: goName(type.name) };
   if (required.length > 0) schema.required = required;
+  if (omitEmpty.size > 0) schema.omitEmpty = omitEmpty;
   if (type.atomic) schema.xMapType = 'atomic';
   return schema;
 }
 
-function addFields(type: FactType, properties: Record<string, SchemaRef>, required: string[]): void {
+interface StructFields { properties: Record<string, SchemaRef>; required: string[]; omitEmpty: Set<string> }
+
+function addFields(type: FactType, into: StructFields): void {
   for (const field of type.fields) {
     const inner = field.name === '' ? factType(field.type.slice(1)) : undefined;
-    if (inner !== undefined) addFields(inner, properties, required);
+    if (inner !== undefined) addFields(inner, into);
     else if (field.name !== '') {
-      properties[field.name] = fieldSchema(field);
-      if (field.required) required.push(field.name);
+      into.properties[field.name] = fieldSchema(field);
+      if (field.required) into.required.push(field.name);
+      if (field.omitempty && !field.pointer && hasEmpty(field.type) && field.name !== SEEN_EMPTY) into.omitEmpty.add(field.name);
     }
   }
+}
+
+/** An empty list of managers is a client's wish to have them forgotten, and has to be seen where managers are kept. */
+const SEEN_EMPTY = 'managedFields';
+
+/** Structs are never empty to Go's encoder, and quantities, times and the like are structs. */
+function hasEmpty(code: string): boolean {
+  return '[{wesbildy'.includes(code[0] ?? '@');
 }
 
 function fieldSchema(field: FactField): SchemaRef {

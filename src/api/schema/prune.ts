@@ -1,6 +1,7 @@
 /**
  * Brings a value into the form its schema has: fields the schema does not know go. In built-in types, which upstream decodes into Go structs,
- * nulls go too (in lists and maps they become zero values), and quantities, times and bytes become canonical. Changes the value.
+ * nulls go too (in lists and maps they become zero values), and so does what Go leaves out for being empty; quantities, times and bytes become
+ * canonical. Changes the value.
  */
 import { formatQuantity } from '../quantity.ts';
 import { formatTime, parseTime } from '../times.ts';
@@ -30,7 +31,7 @@ function pruneList(schema: Schema, list: unknown[]): unknown[] {
 }
 
 function pruneObject(schema: Schema, object: Fields): Fields {
-  const { properties, additionalProperties: rest } = schema;
+  const { properties, additionalProperties: rest, omitEmpty } = schema;
   if (properties === undefined && rest === undefined && schema.type === undefined) return object;
   const builtIn = schema.goType !== undefined;
   let target = object;
@@ -41,10 +42,19 @@ function pruneObject(schema: Schema, object: Fields): Fields {
     if (property === undefined ? isUnknown(schema, key) : builtIn && properties !== undefined && (value === null || value === undefined)) delete (target = writable(target))[key];
     else if (property !== undefined) {
       const next = value === null && builtIn ? zeroOf(resolveSchema(property)) : typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn ? canonical(resolveSchema(property), value) : value;
-      if (next !== value) (target = writable(target))[key] = next;
+      if (omitEmpty !== undefined && isEmpty(next) && omitEmpty.has(key)) delete (target = writable(target))[key];
+      else if (next !== value) (target = writable(target))[key] = next;
     }
   }
   return target;
+}
+
+/** What Go's encoder takes as empty. */
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === '' || value === 0 || value === false;
+  if (Array.isArray(value)) return value.length === 0;
+  for (const _key in value) return false;
+  return true;
 }
 
 /** What Go makes of a null in a list or map: the zero value of its type. Custom resources keep their nulls. */

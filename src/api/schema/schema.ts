@@ -49,6 +49,8 @@ export interface Schema {
   name?: string;
   /** The Go type that upstream's decoder names in its errors: `int32`, `v1.PodSpec`, `[]v1.Container`. Built-in kinds only. */
   goType?: string;
+  /** Fields that Go leaves out when they are empty ('', 0, false, no items): `omitempty` and no pointer. Built-in kinds only. */
+  omitEmpty?: ReadonlySet<string>;
   /** Where built-in types allow several shapes (JSONSchemaPropsOrBool): each of them. */
   xAnyOf?: readonly SchemaRef[];
 }
