@@ -50,6 +50,15 @@ test('RBAC objects take effect at once, and stop when they go', async () => {
   assert.equal(await list(), 403);
 });
 
+test('who may see one name may list and watch that name', async () => {
+  const token = await tokenOf();
+  await door.client.create(Role, { metadata: { name: 'one', namespace: 'default' }, rules: [{ verbs: ['get', 'list', 'watch'], apiGroups: [''], resources: ['configmaps'], resourceNames: ['mine'] }] });
+  await door.client.create(RoleBinding, { metadata: { name: 'one', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'one' }, subjects: [{ kind: 'ServiceAccount', name: 'bot', namespace: 'default' }] });
+  const list = async (query: string): Promise<number> => (await door.call('GET', `/api/v1/namespaces/default/configmaps${query}`, { token })).status;
+  assert.deepEqual([await list('?fieldSelector=metadata.name%3Dmine'), await list('?fieldSelector=metadata.name%3Dother'), await list('')], [200, 403, 403]);
+  await door.client.delete(RoleBinding, 'one', { namespace: 'default' });
+});
+
 test('nobody gives away more than he has', async () => {
   const token = await tokenOf();
   const rules = [{ verbs: ['*'], apiGroups: ['rbac.authorization.k8s.io'], resources: ['roles', 'rolebindings'] }, { verbs: ['get'], apiGroups: [''], resources: ['pods'] }];

@@ -28,7 +28,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   }
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
-  authorizeResource(parts, user, resource, resource.verb);
+  authorizeResource(parts, user, named(resource, info), resource.verb);
   if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
@@ -105,6 +105,13 @@ export async function serveRoute(parts: Parts, incoming: Incoming, info: Request
   } finally {
     parts.door.signal.removeEventListener('abort', end);
   }
+}
+
+/** A list or watch of one name asks for rights on that name only (upstream: requestinfo.go). */
+function named(resource: ResourceRequest, info: RequestInfo): ResourceRequest {
+  if (resource.name !== undefined || (resource.verb !== 'list' && resource.verb !== 'watch')) return resource;
+  const name = /(?:^|,)metadata\.name==?([^,=!]+)(?:,|$)/.exec(info.query.get('fieldSelector') ?? '')?.[1];
+  return name === undefined ? resource : { ...resource, name };
 }
 
 function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string): Attributes {

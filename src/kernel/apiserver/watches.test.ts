@@ -1,7 +1,9 @@
 /** Watches over HTTP: what is said, in which order, and how they end. */
 import assert from 'node:assert/strict';
+import { request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
+import { decodeWatchEvent } from '../../api/protobuf/envelope.ts';
 import { openDoor, type OpenDoor, type WatchLine } from './testing/open-door.ts';
 
 const PATH = '/api/v1/namespaces/default/configmaps';
@@ -84,6 +86,27 @@ test('rows of a table, with columns in the first event only', async () => {
   const [first, second] = [await watch.next(), await watch.next()] as unknown as { object: { kind: string; columnDefinitions: unknown[]; rows: { cells: unknown[] }[] } }[];
   watch.close();
   assert.deepEqual([first!.object.kind, first!.object.rows[0]!.cells[0], first!.object.columnDefinitions.length > 0, second!.object.columnDefinitions.length], ['Table', 't1', true, 0]);
+});
+
+test('protobuf frames for who asks', async () => {
+  const from = await revision();
+  const { caPem, admin } = door.identity;
+  const frames = await new Promise<Buffer>((resolve, reject) => {
+    const http = request({ host: '127.0.0.1', port: door.listener.port, path: `${PATH}?watch=true&resourceVersion=${from}`, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, headers: { accept: 'application/vnd.kubernetes.protobuf,application/json' } });
+    http.on('response', (response) => {
+      assert.equal(response.headers['content-type'], 'application/vnd.kubernetes.protobuf;stream=watch');
+      response.once('data', (chunk: Buffer) => {
+        resolve(chunk);
+        http.destroy();
+      });
+      put('pb', {}, { a: '1' }).catch(reject);
+    });
+    http.on('error', reject);
+    http.end();
+  });
+  assert.equal(frames.readUInt32BE(0), frames.length - 4);
+  const { type, object } = decodeWatchEvent(frames.subarray(4));
+  assert.deepEqual([type, object.metadata.name, object.kind], ['ADDED', 'pb', 'ConfigMap']);
 });
 
 test('a revision that is compacted or not there yet ends with an ERROR event', async () => {

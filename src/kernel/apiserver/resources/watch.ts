@@ -45,11 +45,12 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
     }
   };
   const paused = (): Promise<void> => new Promise((resolve) => {
-    wake = resolve;
-    query.signal.addEventListener('abort', () => resolve(), { once: true });
+    if (query.signal.aborted) resolve();
+    else wake = resolve;
   });
+  query.signal.addEventListener('abort', () => wake?.(), { once: true });
   const fromNow = async (): Promise<void> => {
-    const { items, revision } = await listStored(door, kind, { ...query, resourceVersion: undefined });
+    const { items, revision } = await listStored(door, kind, { ...query, resourceVersionMatch: query.resourceVersion ? 'NotOlderThan' : undefined });
     for (const stored of items) {
       if (query.signal.aborted) return;
       if (!output.change('ADDED', { stored })) await paused();
