@@ -74,10 +74,17 @@ async function bootstrap(image: string, release: Release, options: BaseOptions):
   await importRoot(archive, image, options);
 }
 
-/** What a container has no use for is left out, as in the distribution's own slim images. */
+/** For packages that a build adds: what a container has no use for is left out, as in the distribution's own slim images. */
 const DPKG_SETTINGS = [
   'path-exclude=/usr/share/man/*', 'path-exclude=/usr/share/info/*', 'path-exclude=/usr/share/locale/*', 'path-exclude=/usr/share/doc/*', 'path-include=/usr/share/doc/*/copyright',
   'force-unsafe-io',
+];
+/** The same for what is there already. Told to leave it out while it unpacks, mmdebstrap would take twice as long. */
+const SLIMMING = [
+  'cd "$1/usr/share" && rm -rf man/* info/* locale/*',
+  'find "$1/usr/share/doc" -mindepth 1 ! -type d ! -name copyright -delete',
+  'find "$1/usr/share/doc" -mindepth 1 -type d -empty -delete',
+  `printf '%s\\n' ${DPKG_SETTINGS.map((each) => `'${each}'`).join(' ')} > "$1/etc/dpkg/dpkg.cfg.d/slim"`,
 ];
 const APT_SETTINGS = ['Acquire::Languages "none";', 'Apt::AutoRemove::SuggestsImportant "false";'];
 
@@ -90,7 +97,7 @@ async function debootstrap(release: Release, archive: string, { signal, onLine }
   try {
     await command('mmdebstrap', [
       '--variant=apt', '--format=tar', ...(https ? ['--include=ca-certificates'] : []),
-      ...settings.map((each) => `--aptopt=${each.replace(/;$/, '')}`), ...DPKG_SETTINGS.map((each) => `--dpkgopt=${each}`),
+      ...settings.map((each) => `--aptopt=${each.replace(/;$/, '')}`), '--dpkgopt=force-unsafe-io', ...SLIMMING.map((each) => `--customize-hook=${each}`),
       release.suite, temporary, ...sources.map(sourceLine),
     ], { signal, onLine });
     await rename(temporary, archive);
