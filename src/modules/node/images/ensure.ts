@@ -14,9 +14,12 @@ export type ImageAnswer =
   /** `retryAtMs` is absent when only a change of the pod helps. */
   | { state: 'failed'; reason: ImageFailure; message: string; retryAtMs?: number };
 
+/** Gives a docker config.json for the pull, or undefined when there is none to show. */
+export type Credentials = () => Promise<string | undefined>;
+
 export interface Images {
   /** `key` names who asks (pod and container): a policy of Always pulls once a `key` until {@link Images.forget}. */
-  ensure(key: string, image: string, policy: string | undefined): ImageAnswer;
+  ensure(key: string, image: string, policy: string | undefined, credentials?: Credentials): ImageAnswer;
   forget(key: string): void;
 }
 
@@ -28,11 +31,12 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
   const attempts = new Map<string, Attempt>();
   const waiting = new Map<string, Promise<void>>();
 
-  function start(key: string, image: string, full: string): Promise<void> {
+  function start(key: string, image: string, full: string, credentials: Credentials): Promise<void> {
     const attempt: Attempt = { image, pulling: true, retryAtMs: 0 };
     attempts.set(key, attempt);
     const beginMs = clock.nowMs();
-    const done = options.puller.pull(full, { signal: options.signal }).then(
+    const pull = async (): Promise<void> => options.puller.pull(full, { signal: options.signal, auth: await credentials() });
+    const done = pull().then(
       () => { attempt.pulledMs = clock.nowMs() - beginMs; backoff.forget(key); },
       (error: Error) => { attempt.error = error.message; attempt.retryAtMs = clock.nowMs() + backoff.next(key); },
     ).finally(() => { attempt.pulling = false; waiting.delete(key); });
@@ -40,7 +44,7 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
     return done;
   }
 
-  function ensure(key: string, image: string, policy: string | undefined): ImageAnswer {
+  function ensure(key: string, image: string, policy: string | undefined, credentials: Credentials = async () => undefined): ImageAnswer {
     const name = parseImageName(image);
     if (name === undefined) return { state: 'failed', reason: 'InvalidImageName', message: `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format` };
     const full = imageNameText(name);
@@ -51,7 +55,7 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
     if (policy === 'Never') return { state: 'failed', reason: 'ErrImageNeverPull', message: `Container image "${image}" is not present with pull policy of Never` };
     if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve() };
     if (attempt?.error !== undefined && clock.nowMs() < attempt.retryAtMs) return failure(attempt, image);
-    return { state: 'pulling', done: start(key, image, full) };
+    return { state: 'pulling', done: start(key, image, full, credentials) };
   }
 
   return { ensure, forget: (key) => { attempts.delete(key); backoff.forget(key); } };

@@ -1,24 +1,28 @@
 /** Pulls an image into the store with skopeo. One pull a name at a time; a second caller waits for the first. */
-import { mkdirSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runAny } from '../../../base/sys/run.ts';
 import { reachRegistry } from './reach.ts';
 import type { ImageStorage } from './storage.ts';
 
 export interface Puller {
-  /** Rejects with a short message that says why. `authFile` is a docker config.json with credentials. */
-  pull(name: string, options?: { signal?: AbortSignal; authFile?: string }): Promise<void>;
+  /** Rejects with a short message that says why. `auth` is the text of a docker config.json with credentials. */
+  pull(name: string, options?: { signal?: AbortSignal; auth?: string }): Promise<void>;
 }
 
 /** `timeoutMs` bounds a whole pull; default 30 minutes. A registry that does not answer is given up by skopeo itself. */
 export function skopeoPuller(options: { skopeo: string; storage: ImageStorage; timeoutMs?: number }): Puller {
   const running = new Map<string, Promise<void>>();
-  async function pull(name: string, call: { signal?: AbortSignal; authFile?: string }): Promise<void> {
+  async function pull(name: string, call: { signal?: AbortSignal; auth?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
     await reachRegistry(name);
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-    const auth = call.authFile === undefined ? [] : ['--src-authfile', call.authFile];
+    for (const folder of [root, runRoot]) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const authFile = call.auth === undefined ? undefined : join(runRoot, `auth-${randomBytes(8).toString('hex')}.json`);
+    if (authFile !== undefined) writeFileSync(authFile, call.auth!, { mode: 0o600 });
+    const auth = authFile === undefined ? [] : ['--src-authfile', authFile];
     const result = await runAny(options.skopeo, ['copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
-      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal });
+      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal }).finally(() => { if (authFile !== undefined) rmSync(authFile, { force: true }); });
     if (result.code !== 0) throw new Error(explain(result.stderr, result.code));
   }
   return {

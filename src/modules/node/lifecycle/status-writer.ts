@@ -43,7 +43,7 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
       } catch (error) {
         if (isApiError(error, 'NotFound')) return;
         next ??= view;
-        if (isApiError(error, 'Conflict')) await readAgain();
+        if (isApiError(error, 'Conflict')) await readAgain().catch((failure: Error) => log.warn('a pod could not be read', { pod: pod().metadata.name, error: failure }));
         else log.warn('the status of a pod could not be written', { pod: pod().metadata.name, error });
         if (tries > 2) await clock.sleep(RETRY_MS, parts.context.signal);
         if (parts.context.signal.aborted) return;
@@ -65,8 +65,11 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
 
   async function readAgain(): Promise<void> {
     const { name = '', namespace, uid } = pod().metadata;
-    const fresh = await client.get(PodKind, name, { namespace });
-    if (fresh.metadata.uid === uid) wrote(fresh);
+    const fresh = await client.get(PodKind, name, { namespace }).catch((error: unknown) => {
+      if (isApiError(error, 'NotFound')) return undefined;
+      throw error;
+    });
+    if (fresh?.metadata.uid === uid) wrote(fresh!);
     else removed = true;
   }
 

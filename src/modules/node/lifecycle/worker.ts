@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { ContainerStatus, Pod } from '../../../api/generated/core-v1.ts';
 import { removeCgroup, wasOomKilled } from '../cgroup/layout.ts';
+import { pullCredentials } from '../images/credentials.ts';
 import type { NodeParts } from '../parts.ts';
 import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
 import { runProbes } from '../probes/prober.ts';
@@ -220,7 +221,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     slot.container = wantedContainer(slot);
     const { container } = slot;
     const key = `${uid}/${container.name}`;
-    const answer = parts.images.ensure(key, container.image ?? '', container.imagePullPolicy);
+    const answer = parts.images.ensure(key, container.image ?? '', container.imagePullPolicy, () => pullCredentials(pod, prepared!.sources.secret));
     if (answer.state === 'pulling') {
       if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
       if (slot.pulling !== true) {

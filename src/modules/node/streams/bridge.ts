@@ -1,7 +1,7 @@
 /** Joins a process of ours with the channels of a client: standard streams, terminal size, the end. */
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
-import { CHANNELS, exitStatus, type Channels } from './web-socket.ts';
+import { CHANNELS, exitStatus, failureStatus, type Channels } from './web-socket.ts';
 
 export interface BridgeOptions {
   stdin: boolean;
@@ -37,7 +37,13 @@ export function bridge(child: ChildProcess, channels: Channels, options: BridgeO
       if (!ended) options.abandoned();
       resolve();
     });
+    child.once('error', (error) => {
+      ended = true;
+      channels.send(CHANNELS.error, Buffer.from(JSON.stringify(failureStatus(error.message))));
+      channels.close();
+    });
     child.once('close', (code, signal) => {
+      if (ended) return;
       ended = true;
       channels.send(CHANNELS.error, Buffer.from(JSON.stringify((options.status ?? exitStatus)(code ?? (signal === 'SIGKILL' ? 137 : 143)))));
       channels.close();
