@@ -63,6 +63,7 @@ export class Cluster {
   setNamespace(name: string, labels: Labels | undefined): void {
     if (labels === undefined) this.#namespaces.delete(name);
     else this.#namespaces.set(name, labels);
+    this.#counters.clear(); // affinity terms may ask for namespaces by label
   }
 
   namespaceLabels(name: string): Labels | undefined {
@@ -78,7 +79,7 @@ export class Cluster {
   setPod(pod: Pod): void {
     const nodeName = pod.spec?.nodeName ?? '';
     const placed = this.#placed.get(pod.metadata.uid ?? '');
-    if (placed !== undefined && placed.node.name === nodeName && placed.info.pod.metadata.generation === pod.metadata.generation && sameLabels(placed.info.labels, pod.metadata.labels)) {
+    if (placed !== undefined && placed.node.name === nodeName && isSameForUs(placed.info, pod)) {
       placed.info.pod = pod;
       return;
     }
@@ -197,6 +198,12 @@ function bump(byNode: CountByNode, node: NodeInfo, by: number): void {
   const count = (byNode.get(node) ?? 0) + by;
   if (count <= 0) byNode.delete(node);
   else byNode.set(node, count);
+}
+
+/** Whether nothing changed that is counted: most changes of a pod are of its status. */
+function isSameForUs({ pod: before, labels }: PodInfo, after: Pod): boolean {
+  const { generation, deletionTimestamp } = before.metadata;
+  return generation === after.metadata.generation && deletionTimestamp === after.metadata.deletionTimestamp && sameLabels(labels, after.metadata.labels);
 }
 
 function sameLabels(left: Labels, right: Labels = {}): boolean {
