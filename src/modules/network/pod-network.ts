@@ -4,11 +4,11 @@
  * Everything bears the instance's name. Setting up is idempotent, so that a restart takes over what is there without a gap. The bridge's
  * alias says what else was changed on the machine (forwarding), so that removal can undo it without a file.
  */
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
-import { cidrOf, contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+import { cidrOf, contains, parseCidr, type Cidr } from './address.ts';
 
 /** What of the machine's facts concerns its network. */
 export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs'>;
@@ -23,13 +23,15 @@ export function bridgeOf(facts: { instance: string }): string {
 /** Makes or takes over the bridge. Rejects with a sentence that names the setting when a range is used by something else. */
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
   const bridge = bridgeOf(facts);
-  const seesBridged = await seeBridged();
-  const links = await readLinks(facts);
-  if (!links.some((link) => link.ifname === bridge)) await createBridge(facts, links);
-  await ip(facts, networkLines(facts, bridge, seesBridged));
-  await writeFile('/proc/sys/net/ipv4/ip_forward', '1');
-  await writeFile(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
-  await writeCniConfiguration(facts, bridge);
+  const seesBridged = existsSync(BRIDGE_SETTINGS) || (await loadBridgeFilter());
+  if (!isRouted(facts, bridge)) {
+    const links = await readLinks(facts);
+    if (!links.some((link) => link.ifname === bridge)) await createBridge(facts, links);
+    await ip(facts, networkLines(facts, bridge, seesBridged));
+  }
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+  writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+  writeCniConfiguration(facts, bridge);
   return { seesBridged };
 }
 
@@ -43,19 +45,19 @@ export async function removePodNetwork(facts: NetworkFacts): Promise<void> {
   const lines = links.filter((link) => link.master === bridge || link.ifname === bridge).map((link) => `link del dev ${link.ifname}`);
   await ip(facts, lines, { force: true });
   await ip(facts, ranges(facts).map((range) => `route del unreachable ${range} metric ${UNREACHABLE_METRIC}`), { force: true });
-  if (own === 'forward=0' && others.length === 0) await writeFile('/proc/sys/net/ipv4/ip_forward', '0');
-  await rm(conflistOf(facts), { force: true });
-  await rm(addressFolder(facts), { recursive: true, force: true });
+  if (own === 'forward=0' && others.length === 0) writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+  rmSync(conflistOf(facts), { force: true });
+  rmSync(addressFolder(facts), { recursive: true, force: true });
 }
 
-/** Whether packets between ports of a bridge pass the machine's rules; loads the kernel's module for it where it is one. */
-async function seeBridged(): Promise<boolean> {
-  const folder = '/proc/sys/net/bridge';
-  if (await exists(folder)) return true;
+const BRIDGE_SETTINGS = '/proc/sys/net/bridge';
+
+/** Lets packets between ports of a bridge pass the machine's rules, where that is a module of the kernel; false where it has none. */
+async function loadBridgeFilter(): Promise<boolean> {
   const loaded = await runAny('modprobe', ['br_netfilter'], { timeoutMs: 5_000 }).catch(() => undefined);
-  if (loaded?.code !== 0 || !(await exists(folder))) return false;
+  if (loaded?.code !== 0 || !existsSync(BRIDGE_SETTINGS)) return false;
   // Loading turns it on for every bridge of the machine; only ours wants it, and has a switch of its own.
-  for (const name of await readdir(folder)) if (name.startsWith('bridge-nf-call-')) await writeFile(join(folder, name), '0');
+  for (const name of readdirSync(BRIDGE_SETTINGS)) if (name.startsWith('bridge-nf-call-')) writeFileSync(join(BRIDGE_SETTINGS, name), '0');
   return true;
 }
 
@@ -63,9 +65,27 @@ async function createBridge(facts: NetworkFacts, links: readonly Link[]): Promis
   const bridge = bridgeOf(facts);
   await refuseUsedRanges(facts);
   const { others } = notesOf(links, bridge);
-  const forwarding = (await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8')).trim();
+  const forwarding = readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim();
   const was = others.includes('forward=0') || forwarding === '0' ? '0' : '1';
   await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}`]);
+}
+
+/** Whether all routes are there, as after a restart of llmos; read without starting a program, since every start waits for it. */
+function isRouted(facts: NetworkFacts, bridge: string): boolean {
+  const routes = new Set(readFileSync('/proc/net/route', 'utf8').split('\n').map((line) => {
+    const [link, destination, , , , , metric, mask] = line.split('\t');
+    return `${link} ${destination} ${mask} ${metric}`;
+  }));
+  return ranges(facts).every((range) => {
+    const { base, size } = cidrOf(range);
+    const place = `${reversedHex(base)} ${reversedHex(2 ** 32 - size)}`;
+    return routes.has(`${bridge} ${place} 0`) && routes.has(`* ${place} ${UNREACHABLE_METRIC}`);
+  });
+}
+
+/** As the kernel prints addresses: the bytes in the machine's order, which is little-endian wherever llmos runs. */
+function reversedHex(address: number): string {
+  return [address & 255, (address >>> 8) & 255, (address >>> 16) & 255, address >>> 24].map((byte) => byte.toString(16).padStart(2, '0').toUpperCase()).join('');
 }
 
 function networkLines(facts: NetworkFacts, bridge: string, seesBridged: boolean): string[] {
@@ -133,14 +153,16 @@ function addressFolder(facts: NetworkFacts): string {
   return join(facts.runFolder, 'cni');
 }
 
-async function writeCniConfiguration(facts: NetworkFacts, bridge: string): Promise<void> {
+function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
   const { podCidr, gatewayIp } = facts.network;
   const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges: [[{ subnet: podCidr, gateway: gatewayIp }]], routes: [{ dst: '0.0.0.0/0' }] };
   const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
-  await mkdir(facts.cni.confFolder, { recursive: true });
-  const temporary = `${conflistOf(facts)}.new`;
-  await writeFile(temporary, `${JSON.stringify(configuration, null, 2)}\n`, { mode: 0o600 });
-  await rename(temporary, conflistOf(facts));
+  const text = `${JSON.stringify(configuration, null, 2)}\n`;
+  const file = conflistOf(facts);
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
+  mkdirSync(facts.cni.confFolder, { recursive: true });
+  writeFileSync(`${file}.new`, text, { mode: 0o600 });
+  renameSync(`${file}.new`, file);
 }
 
 async function ip(facts: NetworkFacts, lines: readonly string[], options: { force?: boolean } = {}): Promise<void> {
@@ -149,18 +171,4 @@ async function ip(facts: NetworkFacts, lines: readonly string[], options: { forc
   const input = `${lines.join('\n')}\n`;
   if (options.force) await runAny(program, ['-force', '-batch', '-'], { input });
   else await run(program, ['-batch', '-'], { input });
-}
-
-export async function exists(path: string): Promise<boolean> {
-  return (await readdir(path).catch((error: NodeJS.ErrnoException) => (error.code === 'ENOTDIR' ? [] : undefined))) !== undefined;
-}
-
-/** Whether an address of the load balancer's or services' ranges can be given out: not the first, not the last. */
-export function isUsable(range: Cidr, address: number): boolean {
-  return contains(range, address) && (range.size <= 2 || (address !== range.base && address !== range.base + range.size - 1));
-}
-
-export function addressIn(range: string, address: string): boolean {
-  const parsed = parseIpv4(address);
-  return parsed !== undefined && contains(cidrOf(range), parsed);
 }
