@@ -68,3 +68,18 @@ test('an earlier delayed add is kept, a later one is dropped', async () => {
   await drained;
   assert.equal(times.length, 1);
 });
+
+test('work that ends after the abort leaves no timer behind', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  const release = Promise.withResolvers<void>();
+  queue.add('a');
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async (key) => {
+    await release.promise;
+    queue.addAfter(key, 600_000);
+  });
+  abort.abort();
+  release.resolve();
+  await drained;
+  assert.equal(process.getActiveResourcesInfo().includes('Timeout'), false);
+});

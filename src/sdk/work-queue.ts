@@ -24,6 +24,7 @@ export function createWorkQueue(): WorkQueue {
   const delayed = new Map<string, { timer: NodeJS.Timeout; dueMs: number }>();
   const backoff = exponentialBackoff({ baseMs: 5, maxMs: 1_000_000 });
   let wake: () => void = () => {};
+  let stopped = false;
 
   const add = (key: string): void => {
     if (active.has(key)) again.add(key);
@@ -34,6 +35,7 @@ export function createWorkQueue(): WorkQueue {
   };
 
   const addAfter = (key: string, delayMs: number): void => {
+    if (stopped) return; // work that ended after the abort must leave no timer behind
     if (delayMs <= 0) return add(key);
     const dueMs = Date.now() + delayMs;
     const earlier = delayed.get(key);
@@ -75,6 +77,7 @@ export function createWorkQueue(): WorkQueue {
         };
         wake = step;
         const stop = (): void => {
+          stopped = true;
           for (const { timer } of delayed.values()) clearTimeout(timer);
           delayed.clear();
           step();
