@@ -5,7 +5,9 @@
 import { existsSync } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import { MessageChannel, Worker } from 'node:worker_threads';
+import { withObjectMeta } from '../api/custom/custom-schema.ts';
 import { defineKind, type Kind } from '../api/kind.ts';
+import type { Schema } from '../api/schema/schema.ts';
 import type { Log } from '../base/log.ts';
 import { servePort } from '../sdk/client/port.ts';
 import type { Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
@@ -114,5 +116,6 @@ function findKind(kinds: ServedKinds, ref: { group: string; version: string; plu
 }
 
 function kindOf({ schema, ...names }: KindData): Kind {
-  return defineKind({ ...names, schema: () => schema });
+  let whole: Schema | undefined;
+  return defineKind({ ...names, schema: () => (whole ??= withObjectMeta(schema)) });
 }

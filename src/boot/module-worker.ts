@@ -102,7 +102,7 @@ async function runHere(module: Module, { port, config, machine }: Extract<ToWork
 function portLog(): Log {
   const write = (line: string): void => {
     const level = (['debug', 'info', 'warn', 'error'] as const).find((each) => line.includes(` ${each.padEnd(5)} `)) ?? 'info';
-    say({ type: 'log', level, text: line.trimEnd().split(' ').slice(3).join(' ').trim() });
+    say({ type: 'log', level, text: line.replace(/^\S+ +\S+ +\S+ +/, '').trimEnd() }); // time, level and name are the other side's
   };
   return createLog({ write, level: 'debug' });
 }

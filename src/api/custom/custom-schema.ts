@@ -11,6 +11,11 @@ const objectMeta = (): Schema => schemaOfType('io.k8s.apimachinery.pkg.apis.meta
 export function schemaOfCustomResource(version: Pick<CustomResourceDefinitionVersion, 'schema'>): Schema {
   const props = version.schema?.openAPIV3Schema;
   const schema: Schema = props === undefined ? { type: 'object', xPreserveUnknownFields: true } : convert(props);
+  return withObjectMeta(schema);
+}
+
+/** The schema of a whole object from that of its own fields: apiVersion, kind and metadata are those of every object. */
+export function withObjectMeta(schema: Schema): Schema {
   return { ...schema, properties: { ...schema.properties, ...metaProperties() } };
 }
 
