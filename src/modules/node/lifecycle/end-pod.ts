@@ -1,0 +1,42 @@
+/** The end of a pod on this machine: containers, then what they used, then the object. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { removeCgroup } from '../cgroup/layout.ts';
+import { tearDownVolumes } from '../volumes/set-up.ts';
+import { stopSlot } from './attend.ts';
+import { RETRY_MS, type PodRun } from './pod-run.ts';
+import { isRunning } from './slot.ts';
+import { removeContainer } from './start-container.ts';
+
+/** Gives false while containers are still ending. */
+export async function endContainers(run: PodRun): Promise<boolean> {
+  const running = run.slots.filter(isRunning);
+  const due = running.some((slot) => slot.role !== 'sidecar') ? running.filter((slot) => slot.role !== 'sidecar') : running;
+  if (due.length > 0) {
+    for (const slot of due) void stopSlot(run, slot, `Stopping container ${slot.container.name}`);
+    run.wakeAt(run.parts.context.clock.nowMs() + RETRY_MS);
+    return false;
+  }
+  for (const slot of run.slots) if (slot.waiting !== undefined && slot.record?.exit !== undefined) slot.waiting = undefined;
+  await release(run);
+  return true;
+}
+
+/** Gives back what only a running pod needs; status and logs stay until the pod is deleted. */
+export async function release(run: PodRun): Promise<void> {
+  if (run.prepared === undefined && run.parts.pool.owned(run.uid) === undefined) return;
+  await Promise.all(run.slots.map(async (slot) => { if (slot.record !== undefined && slot.record.exit !== undefined) await run.parts.runtime.delete(slot.record, { root: slot.record.root }); }));
+  await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
+  if (run.prepared !== undefined) removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });
+  run.prepared = undefined;
+}
+
+/** Takes away all that is left of the pod on this machine. */
+export async function forget(run: PodRun): Promise<void> {
+  for (const slot of run.slots) {
+    run.parts.images.forget(`${run.uid}/${slot.container.name}`);
+    if (slot.record !== undefined) await removeContainer(run.parts, slot.record).catch((error: Error) => run.parts.context.log.warn('a container could not be removed', { pod: run.label, error }));
+  }
+  await tearDownVolumes({ state: join(run.parts.paths.pods, run.uid), run: join(run.parts.paths.podsRun, run.uid) });
+  await rm(join(run.parts.paths.logs, `${run.pod.metadata.namespace}_${run.pod.metadata.name}_${run.uid}`), { recursive: true, force: true });
+}

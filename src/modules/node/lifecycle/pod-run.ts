@@ -1,0 +1,49 @@
+/** What the steps of one pod share while it runs: the pod, its containers, the way to ask for another turn. */
+import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { NodeParts } from '../parts.ts';
+import type { PreparedPod } from './prepare-pod.ts';
+import type { Slot } from './slot.ts';
+
+/** Why the pod ends here: it was deleted, its object is gone already, or the node ended it itself. */
+export interface Stop {
+  reason: 'deleted' | 'gone' | 'finished';
+  graceSeconds: number;
+  deadlineMs: number;
+}
+
+export interface PodRun {
+  readonly parts: NodeParts;
+  readonly uid: string;
+  /** `name_namespace(uid)`, for messages. */
+  readonly label: string;
+  readonly slots: Slot[];
+  /** As last seen or written. */
+  pod: Pod;
+  /** The object is gone from the cluster. */
+  gone: boolean;
+  stop?: Stop;
+  /** The node gave the pod up. */
+  failed?: { reason: string; message: string };
+  prepared?: PreparedPod;
+  /** Settled when a container has ended, by its id. */
+  readonly endings: Map<string, PromiseWithResolvers<void>>;
+  /** Asks for a turn now, or for another after the one that runs. */
+  poke(): void;
+  /** Asks for a turn at a time. */
+  wakeAt(timeMs: number): void;
+  /** Settles at the next poke. */
+  changed(): Promise<void>;
+  podIps(): readonly string[];
+}
+
+/** How soon to look again at what should have worked. */
+export const RETRY_MS = 2_000;
+
+/** Succeeded and Failed are never left again. */
+export function isTerminal(pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+}
+
+export function tell(run: PodRun, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  run.parts.context.events.event(run.pod, type, reason, message);
+}

@@ -1,0 +1,122 @@
+/** Starts the containers of a pod that should run and do not: in order, with images, restarts and back-off. */
+import { pullCredentials } from '../images/credentials.ts';
+import { attend, postStart, stopSlot } from './attend.ts';
+import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
+import type { ContainerRecord } from './record.ts';
+import { goDuration, restartDelay, shouldRestart } from './restart.ts';
+import { viewOf, type Slot } from './slot.ts';
+import { ConfigError, removeContainer, startContainer } from './start-container.ts';
+
+export async function startWhatIsDue(run: PodRun): Promise<void> {
+  const begun = run.slots.some((slot) => slot.role === 'app' && slot.record !== undefined);
+  for (const slot of run.slots) {
+    if (slot.role === 'init') {
+      if (begun && slot.record === undefined) continue; // adopted without it: it has run before
+      await look(run, slot);
+      if (slot.record?.exit?.exitCode !== 0 || slot.waiting !== undefined) return;
+    } else {
+      await look(run, slot);
+      if (slot.role === 'sidecar' && !slot.started && !begun) return;
+    }
+    if (run.stop !== undefined || run.pod.metadata.deletionTimestamp !== undefined) return;
+  }
+}
+
+/** Starts the container when it should run and does not. */
+async function look(run: PodRun, slot: Slot): Promise<void> {
+  const { record } = slot;
+  if (slot.over === true) return;
+  if (record !== undefined && record.exit === undefined) {
+    if (record.wantedImage !== (wantedContainer(run, slot).image ?? '')) void stopSlot(run, slot, `Container ${slot.container.name} definition changed, will be restarted`);
+    return;
+  }
+  if (record?.exit !== undefined && slot.waiting === undefined && !mayRestart(run, slot, record)) return;
+  if (slot.notBeforeMs !== undefined && run.parts.context.clock.nowMs() < slot.notBeforeMs) return run.wakeAt(slot.notBeforeMs);
+  await startSlot(run, slot);
+}
+
+function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {
+  const exit = record.exit!;
+  if (!shouldRestart(run.pod.spec!, slot.container, slot.role, exit.exitCode)) return false;
+  const { delayMs, nextMs } = restartDelay(slot.backoffMs, exit.finishedMs - (record.startedMs ?? exit.finishedMs));
+  slot.backoffMs = nextMs;
+  slot.notBeforeMs = exit.finishedMs + delayMs;
+  if (delayMs > 0) {
+    slot.waiting = { reason: 'CrashLoopBackOff', message: `back-off ${goDuration(delayMs)} restarting failed container=${slot.container.name} pod=${run.label}` };
+    tell(run, 'Warning', 'BackOff', `Back-off restarting failed container ${slot.container.name} in pod ${run.label}`);
+  } else slot.waiting = { reason: 'ContainerCreating' };
+  return true;
+}
+
+function wantedContainer(run: PodRun, slot: Slot): Slot['container'] {
+  const spec = run.pod.spec!;
+  return [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === slot.container.name) ?? slot.container;
+}
+
+async function startSlot(run: PodRun, slot: Slot): Promise<void> {
+  slot.container = wantedContainer(run, slot);
+  const { container } = slot;
+  const key = `${run.uid}/${container.name}`;
+  const answer = run.parts.images.ensure(key, container.image ?? '', container.imagePullPolicy, () => pullCredentials(run.pod, run.prepared!.sources.secret));
+  if (answer.state === 'pulling') {
+    if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
+    if (slot.pulling !== true) {
+      slot.pulling = true;
+      tell(run, 'Normal', 'Pulling', `Pulling image "${container.image}"`);
+      void answer.done.then(() => { slot.pulling = false; run.poke(); });
+    }
+    return;
+  }
+  if (answer.state === 'failed') return imageFailed(run, slot, answer);
+  tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms`);
+  const before = slot.record;
+  const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
+  try {
+    const record = await startContainer(run.parts, run.prepared!.place(run.pod), container, { role: slot.role, attempt, image: answer.image });
+    took(run, slot, record, before);
+  } catch (error) {
+    const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
+    const message = (error as Error).message;
+    if (slot.waiting?.message !== message) tell(run, 'Warning', 'Failed', `Error: ${message}`);
+    slot.waiting = { reason, message };
+    slot.notBeforeMs = run.parts.context.clock.nowMs() + RETRY_MS;
+    run.wakeAt(slot.notBeforeMs);
+  }
+}
+
+function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message: string; retryAtMs?: number }): void {
+  if (slot.waiting?.reason !== answer.reason) {
+    if (answer.reason === 'ImagePullBackOff') tell(run, 'Normal', 'BackOff', `Back-off pulling image "${slot.container.image}"`);
+    else {
+      tell(run, 'Warning', answer.reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', answer.reason === 'ErrImagePull' ? `Failed to pull image "${slot.container.image}": ${answer.message}` : answer.message);
+      tell(run, 'Warning', 'Failed', `Error: ${answer.reason}`);
+    }
+  }
+  slot.waiting = { reason: answer.reason, message: answer.message };
+  if (answer.retryAtMs !== undefined) {
+    run.wakeAt(answer.retryAtMs);
+    if (answer.reason === 'ErrImagePull') run.wakeAt(run.parts.context.clock.nowMs() + RETRY_MS);
+  }
+}
+
+/** A new attempt is there, running or refused by the runtime. */
+function took(run: PodRun, slot: Slot, record: ContainerRecord, before: ContainerRecord | undefined): void {
+  if (before?.exit !== undefined) {
+    slot.last = viewOf({ ...slot, waiting: undefined }, false).state;
+    void removeContainer(run.parts, before).catch((error: Error) => run.parts.context.log.warn('an ended container could not be removed', { pod: run.label, error }));
+  }
+  slot.record = record;
+  slot.restartCount = record.attempt;
+  slot.waiting = undefined;
+  slot.notBeforeMs = undefined;
+  slot.stopping = undefined;
+  tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`);
+  if (record.exit !== undefined) {
+    tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`);
+    run.poke();
+    return;
+  }
+  tell(run, 'Normal', 'Started', `Started container ${slot.container.name}`);
+  attend(run, slot, record);
+  if (slot.container.lifecycle?.postStart !== undefined) void postStart(run, slot);
+}
