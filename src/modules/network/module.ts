@@ -41,7 +41,7 @@ export function createNetworkModule(): Module {
       const { caches, machine, signal } = context;
       const sync = await startSync({
         services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', log: context.log, events: context.events, signal,
-        facts: { nodeName: machine.nodeName, ...machine.network, table: machine.instance, bridge: bridgeOf(machine), seesBridged },
+        facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
       });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });

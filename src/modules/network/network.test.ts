@@ -63,7 +63,7 @@ function inside(host: string): void {
     await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
     sync = await startSync({
       services, slices, nft: 'nft', log: silentLog, signal: stop.signal, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
-      facts: { nodeName: 'n1', ...network, table: 'llt', bridge: bridgeOf(facts), seesBridged },
+      facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged },
     });
   });
   after(async () => {
@@ -185,7 +185,7 @@ function inside(host: string): void {
     const bound = [await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)];
     await setUpPodNetwork(facts);
     const again = new AbortController();
-    const second = await startSync({ services, slices, nft: 'nft', log: silentLog, signal: again.signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, table: 'llt', bridge: bridgeOf(facts), seesBridged: true } });
+    const second = await startSync({ services, slices, nft: 'nft', log: silentLog, signal: again.signal, events: { event() {} }, facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged: true } });
     assert.ok((await ask('10.62.0.20:80')).startsWith(host));
     assert.deepEqual([await ask('10.62.0.23:80'), await ask('10.62.0.23:80', pods[1]?.name)], bound);
     again.abort('down');

@@ -16,6 +16,7 @@ export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'networ
 /** A route of this metric lies beneath the bridge's: while the bridge is down, nothing for these ranges leaves the machine. */
 const UNREACHABLE_METRIC = 4_278;
 
+/** The name of the bridge, and of the table: an instance may be called like a word of nft's language, with a digit it is none. */
 export function bridgeOf(facts: { instance: string }): string {
   return `${facts.instance}0`;
 }
@@ -39,7 +40,7 @@ export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridge
 export async function removePodNetwork(facts: NetworkFacts): Promise<void> {
   const bridge = bridgeOf(facts);
   const nft = facts.programs.nft ?? 'nft';
-  await run(nft, ['-f', '-'], { input: `add table ip ${facts.instance}\ndelete table ip ${facts.instance}\n` });
+  await run(nft, ['-f', '-'], { input: `add table ip ${bridge}\ndelete table ip ${bridge}\n` });
   const links = await readLinks(facts);
   const { others, own } = notesOf(links, bridge);
   const lines = links.filter((link) => link.master === bridge || link.ifname === bridge).map((link) => `link del dev ${link.ifname}`);
