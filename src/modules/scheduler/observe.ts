@@ -61,6 +61,7 @@ function observePod({ type, object: pod }: CacheEvent<Pod>, observer: Observer, 
   const uid = pod.metadata.uid ?? '';
   if (type === 'deleted' || isPodTerminal(pod)) {
     queue.remove(uid);
+    cluster.withdrawNomination(uid);
     const gone = cluster.removePod(uid);
     if (gone !== undefined) wake({ type: 'pod-removed', pod: gone });
     return;
@@ -71,7 +72,10 @@ function observePod({ type, object: pod }: CacheEvent<Pod>, observer: Observer, 
   }
   if (cluster.placed(uid) !== undefined) return; // assumed: the binding is under way
   if (pod.metadata.deletionTimestamp !== undefined || !observer.isOurs(pod.spec?.schedulerName ?? 'default-scheduler')) return queue.remove(uid);
-  queue.set(podInfoOf(pod));
+  const info = podInfoOf(pod);
+  if (pod.status?.nominatedNodeName) cluster.nominate(info, pod.status.nominatedNodeName);
+  else cluster.withdrawNomination(uid);
+  queue.set(info);
   observer.changed();
 }
 

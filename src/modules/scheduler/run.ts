@@ -91,6 +91,7 @@ function scheduleOne(scheduler: Scheduler, queued: QueuedPod): void {
   const profile = scheduler.profileOf(queued);
   const decision = scheduler.cycles.get(profile.schedulerName)!.schedule(queued.info);
   const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, decision.node);
+  if (decision.nominated !== undefined) scheduler.cluster.nominate(queued.info, decision.nominated.node.name);
   if (decision.node === undefined) queue.putBack(queued, decision.rejectedBy.size === 0 ? NO_NODES : decision.rejectedBy);
   const tracked = work.finally(() => pending.delete(tracked));
   pending.add(tracked);

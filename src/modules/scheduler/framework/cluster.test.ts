@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Cluster } from './cluster.ts';
+import { createCycle } from './cycle.ts';
 import { node, pod } from './fixtures.ts';
 import { podInfoOf } from './pod-info.ts';
+import { createProfile } from '../profile.ts';
 
 const alive = (cluster: Cluster): number => [...cluster.countOf('alive', (info) => info.pod.metadata.deletionTimestamp === undefined).values()].reduce((sum, each) => sum + each, 0);
 
@@ -49,4 +51,19 @@ test('pods of a node that is not there yet count when it comes', () => {
   assert.equal(cluster.nodes.length, 0);
   cluster.removePod('p');
   assert.equal(cluster.setNode(node('n')).requested.cpuMillis, 0);
+});
+
+test('room that was made by preemption is kept from lower pods, not from higher ones', () => {
+  const cluster = new Cluster();
+  const n = cluster.setNode(node('n', { cpu: '1' }));
+  const cycle = createCycle(cluster, createProfile());
+  const wanted = (name: string, priority: number) => podInfoOf(pod(name, { spec: { priority, containers: [{ name: 'c', resources: { requests: { cpu: '800m' } } }] } }));
+  const high = wanted('high', 100);
+  cluster.nominate(high, 'n');
+  assert.equal(cycle.schedule(wanted('low', 1)).node, undefined);
+  assert.equal(n.pods.size, 0, 'nothing is left behind');
+  assert.equal(cycle.schedule(wanted('higher', 200)).node?.name, 'n');
+  assert.equal(cycle.schedule(high).node?.name, 'n');
+  cluster.withdrawNomination('high');
+  assert.equal(cycle.schedule(wanted('low', 1)).node?.name, 'n');
 });

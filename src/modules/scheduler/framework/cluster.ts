@@ -35,6 +35,7 @@ export class Cluster {
   readonly #counters = new Map<string, Counter>();
   readonly #namespaces = new Map<string, Labels>();
   readonly #images = new Map<string, number>();
+  readonly #nominated = new Map<string, { info: PodInfo; nodeName: string }>();
   readonly #terms: Record<TermList, Map<string, TermGroup>> = { required: new Map(), requiredAnti: new Map(), preferred: new Map(), preferredAnti: new Map() };
 
   node(name: string): NodeInfo | undefined {
@@ -91,6 +92,7 @@ export class Cluster {
   /** Puts the pod on the node: assumed, or known to be there. */
   place(info: PodInfo, nodeName: string): void {
     const node = this.#nodeInfo(nodeName);
+    this.#nominated.delete(info.uid);
     node.addPod(info);
     this.#placed.set(info.uid, { info, node });
     this.#count(info, node, 1);
@@ -104,6 +106,30 @@ export class Cluster {
     this.#count(placed.info, placed.node, -1);
     this.#dropIfEmpty(placed.node);
     return placed.info;
+  }
+
+  /** Keeps room on a node for a pod that made it by preemption, until it is placed or gives it up. */
+  nominate(info: PodInfo, nodeName: string): void {
+    this.#nominated.set(info.uid, { info, nodeName });
+  }
+
+  withdrawNomination(uid: string): void {
+    this.#nominated.delete(uid);
+  }
+
+  /** Runs `work` as if the nominated pods that `pod` must give way to were there already. */
+  withNominated<R>(pod: PodInfo, work: () => R): R {
+    if (this.#nominated.size === 0) return work();
+    const rivals = [...this.#nominated.values()].filter(({ info }) => info.uid !== pod.uid && info.priority >= pod.priority);
+    for (const { info, nodeName } of rivals) this.place(info, nodeName);
+    try {
+      return work();
+    } finally {
+      for (const { info, nodeName } of rivals) {
+        this.removePod(info.uid);
+        this.#nominated.set(info.uid, { info, nodeName });
+      }
+    }
   }
 
   pods(): Iterable<{ info: PodInfo; node: NodeInfo }> {

@@ -59,22 +59,22 @@ export function createCycle(cluster: Cluster, profile: Profile, random: () => nu
     return feasible[pickHighest(totals, count, random)];
   };
 
-  return {
-    schedule(pod) {
-      if (cluster.nodes.length === 0) return refused('no nodes available to schedule pods', new Set());
-      const rejections = new Map<NodeInfo, Rejection>();
-      let only: ReadonlySet<string> | undefined;
-      for (const plugin of profile.plugins) {
-        const early = plugin.preFilter?.(pod, cluster);
-        if (early?.rejection !== undefined) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
-        if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
-      }
-      findFeasible(prepare(profile, pod, cluster), only, rejections);
-      const node = best(pod);
-      if (node !== undefined) return { node, message: '', rejectedBy: NOBODY, nominated: undefined };
-      return afterFilter(profile, pod, cluster, rejections);
-    },
+  const scheduleHere = (pod: PodInfo): Decision => {
+    if (cluster.nodes.length === 0) return refused('no nodes available to schedule pods', new Set());
+    const rejections = new Map<NodeInfo, Rejection>();
+    let only: ReadonlySet<string> | undefined;
+    for (const plugin of profile.plugins) {
+      const early = plugin.preFilter?.(pod, cluster);
+      if (early?.rejection !== undefined) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
+      if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
+    }
+    findFeasible(prepare(profile, pod, cluster), only, rejections);
+    const node = best(pod);
+    if (node !== undefined) return { node, message: '', rejectedBy: NOBODY, nominated: undefined };
+    return afterFilter(profile, pod, cluster, rejections);
   };
+
+  return { schedule: (pod) => cluster.withNominated(pod, () => scheduleHere(pod)) };
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
