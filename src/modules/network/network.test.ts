@@ -62,7 +62,7 @@ function inside(host: string): void {
     }
     await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
     sync = await startSync({
-      services, slices, nft: 'nft', log: silentLog, signal: stop.signal, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
+      services, slices, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
       facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged },
     });
   });
@@ -162,6 +162,12 @@ function inside(host: string): void {
       for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
       assert.equal(new Set(answers).size, 1, `${from} was answered by ${answers.join()}`);
     }
+  });
+
+  test('a table that somebody flushed is there again', async () => {
+    await run('nft', ['flush', 'ruleset']);
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
   });
 
   test('foreign rules stay, and a second instance does not disturb the first', async () => {

@@ -2,7 +2,7 @@
  * Keeps the instance's table as the Services and EndpointSlices want it: changes of a few milliseconds are gathered into one nft
  * transaction, which touches only what changed. At the start, and after a failure, the whole table is written anew, in one transaction.
  */
-import { run } from '../../base/sys/run.ts';
+import { run, runAny } from '../../base/sys/run.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { Log } from '../../base/log.ts';
@@ -22,6 +22,8 @@ export interface SyncInput {
   log: Log;
   events: EventRecorder;
   signal: AbortSignal;
+  /** How often it is looked whether the table is still there, in ms; default 30,000. */
+  checkMs?: number;
 }
 
 /** How long changes are gathered before they are written. */
@@ -62,8 +64,17 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const schedule = (delayMs: number): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      working = working.then(write);
+      void enqueue(write);
     }, delayMs);
+  };
+
+  /** One after the other; a step that throws is told of and does not hold up the next. */
+  const enqueue = (step: () => Promise<void>): Promise<void> => {
+    working = working.then(step).catch((error: unknown) => {
+      failure ??= error;
+      log.error('rules for services are not as they should be', { error });
+    });
+    return working;
   };
 
   async function fragmentOf(key: string): Promise<Fragment | undefined> {
@@ -125,11 +136,22 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       }
     }),
   ];
+  // A foreign 'nft flush ruleset' takes our table too.
+  const check = async (): Promise<void> => {
+    const { code } = await runAny(input.nft, ['list', 'chain', 'ip', input.facts.table, 'guard']);
+    if (code === 0 || signal.aborted) return;
+    log.warn('the table of rules was removed by somebody else and is written again', { table: input.facts.table });
+    whole = true;
+    schedule(0);
+  };
+  const checking = setInterval(() => void enqueue(check), input.checkMs ?? 30_000);
+  checking.unref();
   const stop = (): void => {
+    clearInterval(checking);
     for (const each of stops) each();
     clearTimeout(timer);
   };
-  await (working = working.then(write));
+  await enqueue(write);
   if (whole) {
     stop();
     ports.close();
