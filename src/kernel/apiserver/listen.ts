@@ -27,15 +27,25 @@ export interface Handler {
 
 /** Longer than what clients keep idle connections for, so that we are not the one who closes under a request. */
 const KEEP_ALIVE_MS = 120_000;
+/** A machine that went away without a word is asked so often whether it is there. */
+const PROBE_AFTER_MS = 30_000;
+const DAY_MS = 86_400_000;
 
 export async function listenOn(address: Address, identity: Identity, handler: Handler, log: Log): Promise<Listener> {
-  const { keyPem, certificatePem } = identity.server;
+  let used = identity.server;
+  const { keyPem, certificatePem } = used;
   const server = createSecureServer({
     allowHTTP1: true, key: keyPem, cert: certificatePem, ca: identity.caPem, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
     // Informers share one connection: their lists and watches together must not run into the limit of a session.
     settings: { maxConcurrentStreams: 1_000 }, maxSessionMemory: 128,
-    ...({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, http1Options: { keepAliveTimeout: KEEP_ALIVE_MS } } as object),
+    ...({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS, http1Options: { keepAliveTimeout: KEEP_ALIVE_MS } } as object),
   });
+  const renewal = setInterval(() => {
+    if (identity.server === used) return;
+    used = identity.server;
+    server.setSecureContext({ key: used.keyPem, cert: used.certificatePem, ca: identity.caPem });
+  }, DAY_MS).unref();
+  server.on('close', () => clearInterval(renewal));
   const sockets = new Set<Duplex>();
   server.on('secureConnection', (socket) => {
     sockets.add(socket);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -45,6 +45,29 @@ test('a new name or a near end makes a new server certificate of the same author
   const renewed = openIdentity({ ...options, clock: later });
   assert.notEqual(renewed.admin.certificatePem, first.admin.certificatePem);
   assert.equal(renewed.caPem, first.caPem);
+}));
+
+test('a torn pair is made anew, a torn authority is a clear error', () => inFolder((folder) => {
+  const options = { folder, clock: realClock, log: silentLog };
+  const first = openIdentity(options);
+  writeFileSync(join(folder, 'apiserver.key'), first.admin.keyPem);
+  writeFileSync(join(folder, 'admin.crt'), 'torn');
+  const again = openIdentity(options);
+  assert.notEqual(again.server.certificatePem, first.server.certificatePem);
+  assert.notEqual(again.admin.certificatePem, first.admin.certificatePem);
+  writeFileSync(join(folder, 'ca.key'), first.admin.keyPem);
+  assert.throws(() => openIdentity(options), /the authority in .* is damaged .* restore both from a backup/);
+}));
+
+test('a server that runs for a year gets another certificate on the way', () => inFolder((folder) => {
+  let nowMs = Date.now();
+  const identity = openIdentity({ folder, clock: { ...realClock, nowMs: () => nowMs }, log: silentLog });
+  const first = identity.server;
+  nowMs += 300 * 86_400_000;
+  assert.equal(identity.server, first);
+  nowMs += 40 * 86_400_000;
+  assert.notEqual(identity.server.certificatePem, first.certificatePem);
+  assert.ok(Date.parse(new X509Certificate(identity.server.certificatePem).validTo) > nowMs + 300 * 86_400_000);
 }));
 
 test('tokens are for us, for a while, and cannot be changed', () => inFolder((folder) => {

@@ -2,7 +2,7 @@
  * Identity: the keys and certificates of one llmos, in a folder of mode 0700 with files of mode 0600. They are made on the first boot
  * and renewed when they near their end or when the server gets a new name; the authority and the token key stay.
  */
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isIP } from 'node:net';
@@ -27,6 +27,7 @@ export interface IdentityOptions {
 
 export interface Identity {
   readonly caPem: string;
+  /** Another one when the first nears its end. */
   readonly server: KeyAndCertificate;
   /** A client certificate of group system:masters. */
   readonly admin: KeyAndCertificate;
@@ -44,14 +45,22 @@ export function openIdentity(options: IdentityOptions): Identity {
   const nowMs = options.clock.nowMs();
   const authority = keep(options, 'ca', () => true, () => makeAuthority('llmos', nowMs));
   const isOurs = (certificate: X509Certificate): boolean => certificate.checkIssued(new X509Certificate(authority.certificatePem));
-  const server = keep(options, 'apiserver', (old) => isOurs(old) && covers(old, names), () =>
-    makeLeaf(authority, { commonName: 'kube-apiserver', usage: 'server', names, nowMs }));
+  const keepServer = (): KeyAndCertificate => keep(options, 'apiserver', (old) => isOurs(old) && covers(old, names), () =>
+    makeLeaf(authority, { commonName: 'kube-apiserver', usage: 'server', names, nowMs: options.clock.nowMs() }));
+  let server = keepServer();
+  let serverEndMs = endOf(server);
   const admin = keep(options, 'admin', isOurs, () =>
     makeLeaf(authority, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client', nowMs }));
   const issuer = options.issuer ?? `https://kubernetes.default.svc.${clusterDomain}`;
   return {
     caPem: authority.certificatePem,
-    server,
+    get server() {
+      if (serverEndMs - options.clock.nowMs() < RENEW_BEFORE_MS) {
+        server = keepServer();
+        serverEndMs = endOf(server);
+      }
+      return server;
+    },
     admin,
     tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
     kubeconfig: (url) => kubeconfigText({ url, caPem: authority.certificatePem, admin }),
@@ -68,15 +77,31 @@ function keep(options: IdentityOptions, name: string, fits: (certificate: X509Ce
   const keyPem = read(join(options.folder, `${name}.key`));
   const certificatePem = read(join(options.folder, `${name}.crt`));
   if (keyPem !== undefined && certificatePem !== undefined) {
-    const certificate = new X509Certificate(certificatePem);
-    const remainingMs = Date.parse(certificate.validTo) - options.clock.nowMs();
-    if (remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
-    options.log.info('renewing a certificate', { name, validTo: certificate.validTo });
+    const certificate = readPair(keyPem, certificatePem);
+    // Another authority would be trusted by nobody who knows this one: that is not ours to decide.
+    if (certificate === undefined && name === 'ca') throw new Error(`the authority in ${options.folder} is damaged (ca.key and ca.crt do not belong together or cannot be read); restore both from a backup, or delete the folder to begin with a new one and hand out new kubeconfigs`);
+    const remainingMs = certificate === undefined ? 0 : Date.parse(certificate.validTo) - options.clock.nowMs();
+    if (certificate !== undefined && remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
+    options.log.info('renewing a certificate', { name, validTo: certificate?.validTo });
   }
   const made = make();
   write(join(options.folder, `${name}.key`), made.keyPem);
   write(join(options.folder, `${name}.crt`), made.certificatePem);
   return made;
+}
+
+/** The certificate, if it can be read and belongs to the key. */
+function readPair(keyPem: string, certificatePem: string): X509Certificate | undefined {
+  try {
+    const certificate = new X509Certificate(certificatePem);
+    return certificate.checkPrivateKey(createPrivateKey(keyPem)) ? certificate : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function endOf({ certificatePem }: KeyAndCertificate): number {
+  return Date.parse(new X509Certificate(certificatePem).validTo);
 }
 
 function covers(certificate: X509Certificate, names: readonly string[]): boolean {
