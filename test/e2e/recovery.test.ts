@@ -1,7 +1,8 @@
 /** What survives: containers over a SIGKILL of llmos, acknowledged writes over a crash, and the machine over `down --purge`. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -53,6 +54,8 @@ describe('recovery', { timeout: 300_000 }, () => {
     assert.equal(brief.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3);
     await llmos.destroy();
     assert.deepEqual(traces(), before, 'nothing is left on the machine');
+    const groups = readdirSync('/sys/fs/cgroup').flatMap((controller) => ['', controller].map((part) => join('/sys/fs/cgroup', part, llmos.name)));
+    assert.deepEqual(groups.filter((folder) => existsSync(folder)), [], 'no cgroup is left');
   });
 
   it('keeps every acknowledged write over a SIGKILL in a burst of writes', async () => {
