@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -29,7 +29,7 @@ const containerPid = (llmos: Instance, name: string): Promise<string> =>
 /** What llmos could leave behind on the machine. */
 function traces(): string[] {
   const text = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' });
-  return [text('ip', '-br', 'link').replaceAll(/ +/g, ' '), text('ip', 'route'), text('nft', 'list', 'ruleset'), readFileSync('/proc/mounts', 'utf8'), text('ip', '-4', '-br', 'addr').replaceAll(/ +/g, ' ')];
+  return [text('ip', '-br', 'link').replaceAll(/ +/g, ' '), text('ip', 'route'), text('nft', 'list', 'ruleset'), text('ip', '-4', '-br', 'addr').replaceAll(/ +/g, ' ')];
 }
 
 describe('recovery', { timeout: 300_000 }, () => {
@@ -54,6 +54,7 @@ describe('recovery', { timeout: 300_000 }, () => {
     assert.equal(brief.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3);
     await llmos.destroy();
     assert.deepEqual(traces(), before, 'nothing is left on the machine');
+    assert.ok(!readFileSync('/proc/mounts', 'utf8').includes(dirname(llmos.state)), 'no mount is left');
     const groups = readdirSync('/sys/fs/cgroup').flatMap((controller) => ['', controller].map((part) => join('/sys/fs/cgroup', part, llmos.name)));
     assert.deepEqual(groups.filter((folder) => existsSync(folder)), [], 'no cgroup is left');
   });
