@@ -1,5 +1,5 @@
 /** The node agent: one worker a pod of this node, fed by the cache. What an earlier llmos left running is adopted. */
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
@@ -9,6 +9,7 @@ import { removeCgroup } from './cgroup/layout.ts';
 import { ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
 import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
+import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import type { NodeParts } from './parts.ts';
 import { tearDownVolumes } from './volumes/set-up.ts';
@@ -65,13 +66,14 @@ export function createAgent(parts: NodeParts): Agent {
     };
   }
 
-  async function cleanUp(broken: readonly string[]): Promise<void> {
+  async function cleanUp(broken: readonly string[], remains: Remains): Promise<void> {
     for (const id of broken) {
       await parts.runtime.delete({ id, bundle: join(paths.bundles, id), logPath: '' }, { root: join(paths.bundles, id, 'rootfs') });
       for (const folder of [join(paths.bundles, id), join(paths.containers, id)]) rmSync(folder, { recursive: true, force: true });
     }
     await stopOrphans(parts, [...adoptable.values()].flat());
     adoptable = new Map();
+    await sweep(parts, remains, { owned: (uid) => workers.has(uid), recorded: (id) => existsSync(join(paths.bundles, id)) });
   }
 
   return {
@@ -79,6 +81,7 @@ export function createAgent(parts: NodeParts): Agent {
     workers: () => [...workers.values()],
     async run(signal) {
       const { records, broken } = listRecords(paths.bundles);
+      const remains = remainsOf(parts);
       adoptable = Map.groupBy(records, (record) => record.pod.uid) as Map<string, ContainerRecord[]>;
       const pods = context.caches.of(PodKind);
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
@@ -86,7 +89,7 @@ export function createAgent(parts: NodeParts): Agent {
       if (signal.aborted) return;
       const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh('configMap')), context.caches.of(SecretKind).subscribe(refresh('secret'))];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
-      const cleaning = cleanUp(broken).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
+      const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       await aborted(signal);
       for (const stop of stops) stop();
       await Promise.all([cleaning, ...[...workers.values()].map((worker) => worker.detach())]);

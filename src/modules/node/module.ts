@@ -46,7 +46,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const stop = (): void => life.abort(context.signal.reason);
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();
-  const routes = [logRoute(agent, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool)].map((route) => context.route(route));
+  const routes = [logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool)].map((route) => context.route(route));
   try {
     const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal)];
     await Promise.all(work).catch(async (error: Error) => {

@@ -5,7 +5,7 @@ import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
 import type { ContainerRecord } from './record.ts';
 import { goDuration, restartDelay, shouldRestart } from './restart.ts';
 import { viewOf, type Slot } from './slot.ts';
-import { ConfigError, removeContainer, startContainer } from './start-container.ts';
+import { ConfigError, removeContainer, startContainer, type PodPlace } from './start-container.ts';
 
 export async function startWhatIsDue(run: PodRun): Promise<void> {
   const begun = run.slots.some((slot) => slot.role === 'app' && slot.record !== undefined);
@@ -72,7 +72,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {
-    const record = await startContainer(run.parts, run.prepared!.place(run.pod), container, { role: slot.role, attempt, image: answer.image });
+    const record = await startContainer(run.parts, placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image });
     took(run, slot, record, before);
   } catch (error) {
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
@@ -82,6 +82,15 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
     slot.notBeforeMs = run.parts.context.clock.nowMs() + RETRY_MS;
     run.wakeAt(slot.notBeforeMs);
   }
+}
+
+/** Without a process of its own to hold it, a shared process namespace is that of the first container which runs, or of the one to be debugged. */
+function placeFor(run: PodRun, slot: Slot): PodPlace {
+  const place = run.prepared!.place(run.pod);
+  const targetName = (slot.container as { targetContainerName?: string }).targetContainerName;
+  const holder = targetName !== undefined && targetName !== '' ? run.slots.find((each) => each.container.name === targetName)
+    : run.pod.spec?.shareProcessNamespace === true ? run.slots.find((each) => each.record?.startedMs !== undefined && each.record.exit === undefined) : undefined;
+  return holder?.record?.pid === undefined || holder.record.exit !== undefined ? place : { ...place, namespaces: { ...place.namespaces, pid: `/proc/${holder.record.pid}/ns/pid` } };
 }
 
 function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message: string; retryAtMs?: number }): void {

@@ -1,6 +1,7 @@
 /** `GET pods/NAME/log`. */
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { Route, RouteRequest } from '../../../sdk/module.ts';
@@ -10,12 +11,13 @@ import { containerOf } from '../streams/target.ts';
 import { logOptions, type LogOptions } from './options.ts';
 import { readLog } from './read.ts';
 
-export function logRoute(agent: Agent, nowMs: () => number): Route {
+/** `logs` is the folder of all logs. */
+export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route {
   return {
     kind: PodKind, subresource: 'log',
     async handle(request) {
       const options = logOptions(request.url.searchParams, nowMs());
-      const { file, alive } = logFile(agent, request, options);
+      const { file, alive } = logFile(agent, logs, request, options);
       const response = request.response!;
       response.writeHead(200, { 'Content-Type': 'text/plain' });
       response.flushHeaders();
@@ -28,8 +30,15 @@ export function logRoute(agent: Agent, nowMs: () => number): Route {
   };
 }
 
+/** What a container wrote before the machine was started again. */
+function lastLog(folder: string): string | undefined {
+  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const last = names.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
+  return last === undefined ? undefined : join(folder, last);
+}
+
 /** Throws BadRequest in kubelet's words when there is no such log yet. */
-function logFile(agent: Agent, request: RouteRequest, options: LogOptions): { file: string; alive: () => boolean } {
+function logFile(agent: Agent, logs: string, request: RouteRequest, options: LogOptions): { file: string; alive: () => boolean } {
   const pod = request.object as Pod;
   const name = pod.metadata.name ?? '';
   const container = containerOf(pod, options.container);
@@ -41,6 +50,8 @@ function logFile(agent: Agent, request: RouteRequest, options: LogOptions): { fi
     return { file, alive: () => false };
   }
   if (record === undefined || worker === undefined) {
+    const kept = lastLog(join(logs, `${pod.metadata.namespace}_${name}_${pod.metadata.uid}`, container));
+    if (kept !== undefined) return { file: kept, alive: () => false };
     const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((each) => each.name === container);
     throw new ApiError('BadRequest', `container "${container}" in pod "${name}" is waiting to start: ${status?.state?.waiting?.reason ?? 'ContainerCreating'}`);
   }

@@ -11,6 +11,8 @@ export interface SandboxPool {
   take(podUid: string): Promise<Sandbox>;
   /** The sandbox that an earlier llmos gave this pod. */
   owned(podUid: string): Sandbox | undefined;
+  /** The pods that have one. */
+  owners(): readonly string[];
   release(podUid: string): Promise<void>;
   readyCount(): number;
   /** Adopts what is there, then keeps the pool full. Settles after the signal aborted and nothing is being made. */
@@ -112,6 +114,7 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
       return sandbox;
     },
     owned: (podUid) => taken.get(podUid),
+    owners: () => [...taken.keys()],
     async release(podUid) {
       const sandbox = taken.get(podUid);
       if (sandbox === undefined) return;

@@ -1,0 +1,33 @@
+/** Takes away what no pod of this node owns any more: folders of pods and containers that went away while llmos, or the machine, was down. */
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { NodeParts } from '../parts.ts';
+import { tearDownVolumes } from '../volumes/set-up.ts';
+
+/** What lay there before the first pod was looked at; only such things are swept, since pods begin meanwhile. */
+export interface Remains {
+  podUids: readonly string[];
+  containerIds: readonly string[];
+  logs: readonly string[];
+}
+
+export function remainsOf(parts: NodeParts): Remains {
+  const { paths, pool } = parts;
+  return { podUids: [...new Set([...namesIn(paths.pods), ...namesIn(paths.podsRun), ...pool.owners()])], containerIds: namesIn(paths.containers), logs: namesIn(paths.logs) };
+}
+
+/** `owned` tells of the pods that are here, `recorded` of the containers that have a record. */
+export async function sweep(parts: NodeParts, remains: Remains, known: { owned: (uid: string) => boolean; recorded: (id: string) => boolean }): Promise<void> {
+  const { paths, pool, context } = parts;
+  for (const uid of remains.podUids) {
+    if (known.owned(uid)) continue;
+    await pool.release(uid).catch((error: Error) => context.log.warn('a sandbox could not be removed', { pod: uid, error }));
+    await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
+  }
+  for (const id of remains.containerIds) if (!known.recorded(id)) rmSync(join(paths.containers, id), { recursive: true, force: true });
+  for (const name of remains.logs) if (!known.owned(name.slice(name.lastIndexOf('_') + 1))) rmSync(join(paths.logs, name), { recursive: true, force: true });
+}
+
+function namesIn(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}
