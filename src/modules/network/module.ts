@@ -2,11 +2,10 @@
 import { Endpoints } from '../../api/core/endpoints.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
-import { isApiError } from '../../api/errors.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { keyOf, splitKey } from '../../sdk/cache.ts';
-import { defineModule, type Admission, type Module, type ModuleContext } from '../../sdk/module.ts';
-import { createBook, type Book } from './allocate.ts';
+import { defineModule, type Module, type ModuleContext } from '../../sdk/module.ts';
+import { followServices, serviceAllocator } from './admission.ts';
+import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
 import { loadBalancerController } from './load-balancer.ts';
 import { bridgeOf, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
@@ -29,7 +28,7 @@ export function createNetworkModule(): Module {
     needs: [Service, EndpointSlice, Endpoints],
     reads: [Service, EndpointSlice, Endpoints],
     writes: [Service, EndpointSlice, Endpoints],
-    admissions: [allocation(() => book)],
+    admissions: [serviceAllocator(() => book)],
     controllers: [loadBalancerController(() => range)],
     async start(context) {
       range = context.machine.network.loadBalancerCidr;
@@ -54,34 +53,6 @@ export function createNetworkModule(): Module {
 }
 
 export default createNetworkModule();
-
-/** Gives Services their addresses and ports before they are stored. */
-function allocation(book: () => Book | undefined): Admission {
-  return {
-    name: 'service-allocator', kinds: [Service], operations: ['CREATE', 'UPDATE'],
-    async admit(request, context) {
-      const current = book();
-      if (current === undefined || request.object === undefined || (request.subresource !== undefined && request.subresource !== '')) return;
-      await context.caches.of(Service).ready();
-      await current.allocate(request.object as Service, request.oldObject as Service | undefined, {
-        owner: keyOf({ metadata: { name: request.object.metadata.name ?? request.name, namespace: request.namespace ?? request.object.metadata.namespace } }),
-        dryRun: request.dryRun, nowMs: context.clock.nowMs(), exists: (owner) => existsNow(context, owner),
-      });
-    },
-  };
-}
-
-async function existsNow(context: ModuleContext, owner: string): Promise<boolean> {
-  const { namespace, name } = splitKey(owner);
-  return context.client.get(Service, name, { namespace }).then(() => true, (error: unknown) => !isApiError(error, 'NotFound'));
-}
-
-function followServices(context: ModuleContext): Book {
-  const book = createBook(context.machine.network.serviceCidr);
-  const stop = context.caches.of(Service).subscribe(({ type, key, object }) => book.observe(key, type === 'deleted' ? undefined : object));
-  context.signal.addEventListener('abort', stop, { once: true });
-  return book;
-}
 
 const RETRY_MS = 500;
 

@@ -1,0 +1,101 @@
+/** Services through a real door: what they are given, which pods stand behind them, and what is taken back. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Endpoints, EndpointSlice, Pod, Service } from '../../src/api/kinds.ts';
+import core from '../../src/modules/core/module.ts';
+import endpointslice from '../../src/modules/endpointslice/module.ts';
+import { followServices, serviceAllocator } from '../../src/modules/network/admission.ts';
+import type { Book } from '../../src/modules/network/allocate.ts';
+import { loadBalancerController } from '../../src/modules/network/load-balancer.ts';
+import { defineModule } from '../../src/sdk/index.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+const SERVICE_CIDR = '10.2.0.0/24';
+let book: Book | undefined;
+/** The parts of the network module that touch no kernel. */
+const allocating = defineModule({
+  name: 'allocating', description: '', needs: [Service], reads: [Service], writes: [Service],
+  admissions: [serviceAllocator(() => book)], controllers: [loadBalancerController(() => '10.3.0.0/29')],
+  async start(context) {
+    book = followServices({ ...context, machine: { ...context.machine, network: { serviceCidr: SERVICE_CIDR } as never } });
+  },
+});
+let world: World;
+
+before(async () => void (world = await startWorld([core, endpointslice, allocating])));
+after(async () => world.stop());
+
+const namespace = 'default';
+const service = (name: string, spec: Service['spec'] = {}): Service => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace }, spec: { ports: [{ port: 80, targetPort: 'http' } as never], selector: { app: name }, ...spec } });
+const create = (name: string, spec: Service['spec'] = {}): Promise<Service> => world.client.create(Service, service(name, spec));
+const slicesOf = async (name: string): Promise<EndpointSlice[]> => (await world.client.list(EndpointSlice, { namespace, labelSelector: `kubernetes.io/service-name=${name}` })).items;
+
+async function runningPod(name: string, app: string, ip: string): Promise<void> {
+  const pod = await world.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace, labels: { app } }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x', ports: [{ name: 'http', containerPort: 8080 }] }] } } as Pod);
+  await setReady(pod, ip, true);
+}
+
+async function setReady(pod: Pod, ip: string, ready: boolean): Promise<void> {
+  const status = { phase: 'Running', podIP: ip, podIPs: [{ ip }], conditions: [{ type: 'Ready', status: ready ? 'True' : 'False' }] } as Pod['status'];
+  await world.client.update(Pod, { ...pod, status }, { subresource: 'status' });
+}
+
+test('every service gets an address of its own, also when many come at once', async () => {
+  const made = await Promise.all(Array.from({ length: 40 }, (_, index) => create(`many-${index}`)));
+  assert.equal(new Set(made.map((each) => each.spec?.clusterIP)).size, 40);
+  assert.ok(made.every((each) => each.spec?.clusterIPs?.[0] === each.spec?.clusterIP && each.spec?.clusterIP?.startsWith('10.2.0.')));
+});
+
+test('an address is refused while it is taken, and free when its service is gone', async () => {
+  await create('fixed', { clusterIP: '10.2.0.5' });
+  await assert.rejects(create('second', { clusterIP: '10.2.0.5' }), /failed to allocate IP 10\.2\.0\.5: provided IP is already allocated/);
+  await assert.rejects(create('second', { clusterIP: '192.0.2.1' }), /is not in the valid range\. The range of valid IPs is 10\.2\.0\.0\/24/);
+  await world.client.delete(Service, 'fixed', { namespace });
+  assert.equal((await create('second', { clusterIP: '10.2.0.5' })).spec?.clusterIP, '10.2.0.5');
+});
+
+test('a dry run takes nothing', async () => {
+  await world.client.create(Service, service('dry', { clusterIP: '10.2.0.6' }), { dryRun: true });
+  assert.equal((await create('wet', { clusterIP: '10.2.0.6' })).spec?.clusterIP, '10.2.0.6');
+});
+
+test('a load balancer gets the lowest free address, keeps its node port over an update, and gives back both', async () => {
+  const made = await create('lb', { type: 'LoadBalancer' });
+  const nodePort = made.spec?.ports?.[0]?.nodePort ?? 0;
+  assert.ok(nodePort >= 30_000 && nodePort <= 32_767);
+  const address = async (name: string): Promise<string | undefined> => (await world.client.get(Service, name, { namespace })).status?.loadBalancer?.ingress?.[0]?.ip;
+  await eventually('an address', async () => (await address('lb')) === '10.3.0.1');
+  await create('lb2', { type: 'LoadBalancer' });
+  await eventually('another address', async () => (await address('lb2')) === '10.3.0.2');
+  const patched = await world.client.patch(Service, 'lb', { type: 'merge', body: { spec: { ports: [{ port: 81 }] } } }, { namespace });
+  assert.equal(patched.spec?.clusterIP, made.spec?.clusterIP);
+  const plain = await world.client.patch(Service, 'lb', { type: 'merge', body: { spec: { type: 'ClusterIP' } } }, { namespace });
+  assert.equal(plain.spec?.ports?.[0]?.nodePort, undefined);
+  await eventually('no address', async () => (await address('lb')) === undefined);
+});
+
+test('slices and Endpoints follow pods: ready, not ready, gone', async () => {
+  await create('web');
+  await eventually('an empty slice', async () => (await slicesOf('web')).length === 1);
+  await runningPod('web-a', 'web', '10.1.0.2');
+  await runningPod('web-b', 'web', '10.1.0.3');
+  const ready = async (): Promise<string[]> => (await slicesOf('web')).flatMap((each) => each.endpoints ?? []).filter((each) => each.conditions?.ready).flatMap((each) => each.addresses).sort();
+  await eventually('both pods', async () => (await ready()).join() === '10.1.0.2,10.1.0.3');
+  assert.deepEqual((await slicesOf('web')).map((each) => each.ports), [[{ name: '', protocol: 'TCP', port: 8080 }]]);
+  await eventually('Endpoints', async () => (await world.client.get(Endpoints, 'web', { namespace }).catch(() => undefined))?.subsets?.[0]?.addresses?.length === 2);
+  await setReady(await world.client.get(Pod, 'web-a', { namespace }), '10.1.0.2', false);
+  await eventually('one pod', async () => (await ready()).join() === '10.1.0.3');
+  await world.client.delete(Pod, 'web-b', { namespace, gracePeriodSeconds: 0 });
+  await eventually('none', async () => (await ready()).length === 0);
+  assert.equal((await slicesOf('web')).length, 1);
+  await world.client.delete(Service, 'web', { namespace });
+  await eventually('all gone', async () => (await slicesOf('web')).length === 0 && (await world.client.get(Endpoints, 'web', { namespace }).catch(() => undefined)) === undefined);
+});
+
+test('Endpoints kept by hand are mirrored for a service without a selector', async () => {
+  await world.client.create(Service, { ...service('hand'), spec: { ports: [{ port: 80 }] } } as Service);
+  await world.client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'hand', namespace }, subsets: [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ port: 8080 }] }] });
+  await eventually('a mirror', async () => (await slicesOf('hand'))[0]?.endpoints?.[0]?.addresses[0] === '192.0.2.7');
+  await world.client.delete(Endpoints, 'hand', { namespace });
+  await eventually('no mirror', async () => (await slicesOf('hand')).length === 0);
+});
