@@ -26,7 +26,7 @@ const POSSIBLE = process.getuid?.() === 0 && PLUGINS !== undefined && existsSync
 if (INSIDE === undefined) {
   test('the network in namespaces', { skip: POSSIBLE ? false : 'needs root, nft and the CNI plugins' }, async () => {
     const host = `lln${process.pid}`;
-    const names = [host, `${host}a`, `${host}b`, `${host}c`];
+    const names = [host, `${host}a`, `${host}b`, `${host}c`, `${host}o`];
     try {
       for (const name of names) await run('ip', ['netns', 'add', name]);
       const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 60_000 });
@@ -129,6 +129,31 @@ function inside(host: string): void {
     assert.deepEqual(count(answers), Object.fromEntries(pods.map((pod) => [pod.name, 3])));
   });
 
+  test('pods leave the machine under its address, and who comes from outside keeps his own', async () => {
+    const outside = `${host}o`;
+    await run('ip', ['-batch', '-'], { input: `link add out0 type veth peer name eth0 netns ${outside}\naddr add 192.0.2.1/24 dev out0\nlink set out0 up\n` });
+    await run('ip', ['-n', outside, '-batch', '-'], { input: 'addr add 192.0.2.2/24 dev eth0\nlink set eth0 up\nlink set lo up\n' });
+    const far = serve(outside, 'q.socket.remoteAddress');
+    await once(far.stdout as NodeJS.ReadableStream, 'data');
+    const near = serve(String(pods[0]?.name), 'q.socket.remoteAddress', 81);
+    await once(near.stdout as NodeJS.ReadableStream, 'data');
+    services.set(service('seen', { type: 'NodePort', clusterIP: '10.62.0.30', ports: [{ port: 81, protocol: 'TCP', nodePort: 30081 }] }));
+    slices.set(slice('seen', [String(pods[0]?.address)], 81));
+    await sync.idle();
+    try {
+      assert.match(await ask('192.0.2.2:80', pods[0]?.name), /192\.0\.2\.1$/);
+      assert.match(await ask('192.0.2.1:30081', outside), /192\.0\.2\.2$/);
+      assert.equal(await ask('10.61.0.1:7443', outside), 'ENETUNREACH');
+    } finally {
+      far.kill('SIGKILL');
+      near.kill('SIGKILL');
+      services.remove('default/seen');
+      slices.remove('default/seen-1');
+      await run('ip', ['link', 'del', 'out0']);
+      await sync.idle();
+    }
+  });
+
   test('pods do not reach what listens on 127.0.0.1', async () => {
     const secret = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nsecret')).listen(7777, '127.0.0.1');
     await once(secret, 'listening');
@@ -211,10 +236,10 @@ function balanced(name: string, clusterIP: string, port: number, ip: string): Se
   return { ...service(name, { type: 'LoadBalancer', clusterIP, ports: [{ port, protocol: 'TCP' }] }), status: { loadBalancer: { ingress: [{ ip }] } } };
 }
 
-function slice(name: string, addresses: readonly string[]): EndpointSlice {
+function slice(name: string, addresses: readonly string[], port = 80): EndpointSlice {
   return {
     metadata: { name: `${name}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4' as EndpointSlice['addressType'],
-    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'n1' })), ports: [{ name: '', port: 80, protocol: 'TCP' }],
+    endpoints: addresses.map((address) => ({ addresses: [address], conditions: { ready: true }, nodeName: 'n1' })), ports: [{ name: '', port, protocol: 'TCP' }],
   };
 }
 
@@ -226,8 +251,9 @@ async function plugIn(facts: NetworkFacts, pod: string, command: 'ADD' | 'DEL'):
   return command === 'ADD' ? ((JSON.parse(answer) as { ips: { address: string }[] }).ips[0]?.address.split('/')[0] ?? '') : '';
 }
 
-function serve(pod: string): ChildProcess {
-  const script = `require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end(${JSON.stringify(pod)})).listen(80, () => console.log('up')); process.stdin.resume().on('end', () => process.exit())`;
+/** Answers every request with what the expression gives, by default the pod's name. */
+function serve(pod: string, answer = JSON.stringify(pod), port = 80): ChildProcess {
+  const script = `require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end(${answer})).listen(${port}, () => console.log('up')); process.stdin.resume().on('end', () => process.exit())`;
   return spawn('ip', ['netns', 'exec', pod, process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
 }
 
