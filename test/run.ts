@@ -13,6 +13,7 @@ import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
+import { buildWebImage } from './fixtures/web-image.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const FILE_TIMEOUT_MS = 10 * 60_000;
@@ -52,6 +53,7 @@ const all = what.length === 0;
 
 /** Files that boot instances run one by one, each in a network namespace of its own. */
 async function runIsolated(files: readonly string[], into: Count): Promise<void> {
+  if (files.some((file) => file.endsWith('demo.test.ts'))) buildWebImage();
   for (const each of files) {
     const { file, args, env } = isolatedCommand([join(ROOT, 'test/run.ts'), each]);
     const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
