@@ -40,10 +40,13 @@ export function createHandler(parts: Parts): Handler {
   };
 }
 
+/** As upstream names them: the methods, but for lists and watches. */
+const METRIC_VERBS: Readonly<Record<string, string>> = { list: 'LIST', watch: 'WATCH', deletecollection: 'DELETECOLLECTION' };
+
 function count(parts: Parts, { http, info }: Incoming, response: ServerResponse, seconds: number): void {
   const { resource } = info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
   const served = resource !== undefined && parts.door.kinds.lookup(resource.group, resource.version, resource.plural) !== undefined ? resource : undefined;
-  parts.metrics.answered({ verb: (served?.verb ?? http.method ?? '').toUpperCase(), group: served?.group ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', code: response.statusCode, seconds });
+  parts.metrics.answered({ verb: METRIC_VERBS[served?.verb ?? ''] ?? http.method ?? '', group: served?.group ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', code: response.statusCode, seconds });
 }
 
 function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<typeof toApiError> {
