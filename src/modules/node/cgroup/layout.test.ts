@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { oomKills, podCgroup, podCgroupFiles } from './layout.ts';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { makePodCgroup, oomKills, podCgroup, podCgroupFiles, wasOomKilled } from './layout.ts';
 
 const limits = { cpuShares: 512, cpuQuotaUs: 50_000, memoryBytes: 1_048_576 };
 
@@ -15,4 +18,18 @@ test('kills are counted', () => {
   assert.equal(oomKills('oom_kill_disable 0\nunder_oom 0\noom_kill 3\n'), 3);
   assert.equal(oomKills('low 0\nhigh 0\nmax 9\noom 1\noom_kill 1\noom_group_kill 0\n'), 1);
   assert.equal(oomKills(''), 0);
+});
+test('v2: controllers are handed down as far as there are any, then the limits are set', () => {
+  const root = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  try {
+    writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu memory\n');
+    makePodCgroup({ version: 'v2', path: '/llmos/burstable/podu', limits, root });
+    assert.equal(readFileSync(join(root, 'cgroup.subtree_control'), 'utf8'), '+cpu +memory');
+    assert.equal(readFileSync(join(root, 'llmos/burstable/podu/memory.max'), 'utf8'), '1048576');
+    mkdirSync(join(root, 'llmos/burstable/podu/c'));
+    writeFileSync(join(root, 'llmos/burstable/podu/c/memory.events'), 'oom 1\noom_kill 1\n');
+    assert.equal(wasOomKilled({ version: 'v2', path: '/llmos/burstable/podu/c', root }), true);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
 });

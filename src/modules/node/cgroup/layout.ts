@@ -66,7 +66,9 @@ function enableControllers(root: string, path: string): void {
   for (const part of ['', ...path.split('/').filter((each) => each !== '')]) {
     folder = join(folder, part);
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, 'cgroup.subtree_control'), '+cpu +memory +pids');
+    const offered = readOr(join(folder, 'cgroup.controllers')).split(/\s+/);
+    const wanted = ['cpu', 'memory', 'pids'].filter((name) => offered.includes(name));
+    if (wanted.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '));
   }
 }
 

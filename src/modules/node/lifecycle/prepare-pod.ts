@@ -26,7 +26,8 @@ export interface PreparedPod {
 
 const MOST_HOSTNAME = 63;
 
-export async function preparePod(parts: NodeParts, pod: Pod): Promise<PreparedPod> {
+/** `running`: containers of an earlier llmos are there, so that what they see may stay a while. */
+export async function preparePod(parts: NodeParts, pod: Pod, options: { running: boolean }): Promise<PreparedPod> {
   const { context } = parts;
   const { uid = '' } = pod.metadata;
   const host = pod.spec?.hostNetwork === true;
@@ -50,14 +51,14 @@ export async function preparePod(parts: NodeParts, pod: Pod): Promise<PreparedPo
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
     }),
   };
-  await refreshVolumes(parts, pod, prepared);
+  await refreshVolumes(parts, pod, prepared, { keep: options.running });
   return prepared;
 }
 
 /** Brings volumes up to date with what they show. */
-export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod): Promise<void> {
+export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod, options: { keep?: boolean } = {}): Promise<void> {
   const uid = pod.metadata.uid ?? '';
-  const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs());
+  const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), options);
   prepared.volumes = placed.paths;
   prepared.renewAtMs = placed.renewAtMs;
 }

@@ -49,6 +49,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
   try {
     await writeBundle(parts, place, container, record, image);
   } catch (error) {
+    forgetFiles(record);
     throw new ConfigError((error as Error).message, { cause: error });
   }
   const upper = join(parts.paths.containers, record.id, 'upper');
@@ -147,5 +148,9 @@ function readFromLayers(image: RunnableImage, path: string): string | undefined 
 export async function removeContainer(parts: NodeParts, record: ContainerRecord): Promise<void> {
   await parts.runtime.delete(record, { root: existsSync(record.root) ? record.root : undefined });
   rmSync(join(parts.paths.containers, record.id), { recursive: true, force: true });
-  rmSync(record.bundle, { recursive: true, force: true });
+  forgetFiles(record);
+}
+
+function forgetFiles(record: ContainerRecord): void {
+  for (const path of [record.bundle, record.terminationLog]) rmSync(path, { recursive: true, force: true });
 }

@@ -88,7 +88,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   /** Gives whether containers may start. */
   async function prepare(): Promise<boolean> {
     try {
-      if (run.prepared === undefined) run.prepared = await preparePod(parts, run.pod);
+      if (run.prepared === undefined) run.prepared = await preparePod(parts, run.pod, { running: run.slots.some(isRunning) });
       else if (refreshWanted || (run.prepared.renewAtMs ?? Infinity) <= clock.nowMs()) {
         refreshWanted = false;
         await refreshVolumes(parts, run.pod, run.prepared);

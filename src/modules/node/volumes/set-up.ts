@@ -22,12 +22,15 @@ export interface VolumesInPlace {
   renewAtMs?: number;
 }
 
-/** Safe to call again: payloads are renewed, the rest is left as it is. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
-export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<VolumesInPlace> {
+/** How soon, and over what time, payloads are renewed that were left as they are: so that a start of llmos does not renew all at once. */
+const KEPT_MS = 30_000;
+
+/** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
   const placed: VolumesInPlace = { paths: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
     try {
-      const { path, renewAtMs } = await setUp(pod, volume, folders, sources, facts, nowMs);
+      const { path, renewAtMs } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
       placed.paths.set(volume.name, path);
       if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
     } catch (error) {
@@ -45,16 +48,17 @@ export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
-async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<{ path: string; renewAtMs?: number }> {
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
   const group = pod.spec?.securityContext?.fsGroup;
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
   const onDisk = join(folders.state, 'volumes', volume.name);
+  // Secrets and tokens never touch the disk.
+  const payloadFolder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
+  if (keep && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
   const payload = await volumePayload(pod, volume, sources, facts, nowMs);
   if (payload !== undefined) {
-    // Secrets and tokens never touch the disk.
-    const folder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
-    writePayload(folder, payload.files, { group });
-    return { path: folder, renewAtMs: payload.renewAtMs };
+    writePayload(payloadFolder, payload.files, { group });
+    return { path: payloadFolder, renewAtMs: payload.renewAtMs };
   }
   const known = Object.keys(volume).filter((key) => key !== 'name' && volume[key as keyof Volume] !== undefined);
   if (volume.emptyDir === undefined && known.length > 0) throw new Error(`volumes of type ${known.join(', ')} are not served by this node`);
