@@ -1,5 +1,6 @@
 /** The refusals of the door, in upstream's words, and the way of any error into a Status. */
 import { ApiError, type Status } from '../../api/errors.ts';
+import { invalidObject, type FieldError } from '../../api/field-error.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import { isStoreError } from '../store/store.ts';
@@ -67,6 +68,13 @@ export function tooManyRequests(): ApiError {
 export function tooLargeBody(limitBytes: number): ApiError {
   return new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limitBytes}`);
 }
+
+/** What is wrong with the options of a request: `PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: ...`. */
+export function invalidOptions(kind: OptionsKind, error: FieldError): ApiError {
+  return invalidObject({ group: 'meta.k8s.io', kind }, '', [error]);
+}
+
+export type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions';
 
 export function unsupportedMediaType(accepted: readonly string[]): ApiError {
   return new ApiError('UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`);

@@ -7,7 +7,8 @@ import { managerName } from '../../api/merge/apply/index.ts';
 import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
 import { decodeBody, type Decoded } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, invalidOptions, type OptionsKind } from './errors.ts';
+import { notSupported, tooLong } from '../../api/field-error.ts';
 import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
@@ -56,16 +57,19 @@ function bodyKindOf({ kind, resource }: Exchange): { apiVersion: string; kind: s
 
 export function writeContextOf(exchange: Exchange, duplicates?: readonly string[]): WriteContext {
   const { query } = exchange.info;
+  const options = OPTIONS[exchange.http.method ?? ''] ?? 'CreateOptions';
   const manager = managerName({ fieldManager: query.get('fieldManager') ?? undefined, userAgent: exchange.http.headers['user-agent'] });
-  if (manager.length > 128) throw badRequest('fieldManager: Too long: may not be more than 128 bytes');
-  const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
+  if (manager.length > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
+  const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
   if (duplicates !== undefined) context.duplicates = duplicates;
   return context;
 }
 
-function dryRunOf(query: URLSearchParams): boolean {
+const OPTIONS: Readonly<Record<string, OptionsKind>> = { POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions', DELETE: 'DeleteOptions' };
+
+function dryRunOf(query: URLSearchParams, options: OptionsKind): boolean {
   const values = query.getAll('dryRun');
-  for (const value of values) if (value !== 'All') throw badRequest(`dryRun: Unsupported value: ${JSON.stringify(value.slice(0, 50))}: supported values: "All"`);
+  for (const value of values) if (value !== 'All') throw invalidOptions(options, notSupported('dryRun', value.slice(0, 50), ['All']));
   return values.length > 0;
 }
 
@@ -73,7 +77,7 @@ function fieldValidationOf(exchange: Exchange): FieldValidation {
   const value = exchange.info.query.get('fieldValidation');
   if (value === null || value === '') return 'Warn';
   if (value === 'Ignore' || value === 'Warn' || value === 'Strict') return value;
-  throw badRequest(`fieldValidation: Unsupported value: ${JSON.stringify(value.slice(0, 50))}: supported values: "Ignore", "Strict", "Warn"`);
+  throw invalidOptions(OPTIONS[exchange.http.method ?? ''] ?? 'CreateOptions', notSupported('fieldValidation', value.slice(0, 50), ['Ignore', 'Strict', 'Warn']));
 }
 
 export async function answerObject(exchange: Exchange, code: number, outcome: Outcome): Promise<void> {

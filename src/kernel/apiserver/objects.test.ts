@@ -54,7 +54,9 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
   ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /field label not supported: data.a/],
   ['a bad continue token', 'GET', `${CONFIG_MAPS}?limit=1&continue=zzz`, undefined, 400, /continue key is not valid/],
-  ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 400, /dryRun: Unsupported value: "Some"/],
+  ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 422, /^CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
+  ['an apply without a name for it', 'PATCH', `${CONFIG_MAPS}/x`, configMap('x'), 422, /^PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch$/, { 'content-type': 'application/apply-patch+yaml' }],
+  ['a bad propagation policy', 'DELETE', `${CONFIG_MAPS}/x?propagationPolicy=Sideways`, undefined, 422, /^DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways"/],
 ];
 
 for (const [what, method, path, body, status, message, headers] of REFUSALS) {

@@ -1,7 +1,8 @@
 /** POST, PUT and PATCH. */
+import { forbidden } from '../../../api/field-error.ts';
 import type { Json, KubeObject } from '../../../api/meta.ts';
 import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
-import { badRequest, resourceUnknown, unsupportedMediaType } from '../errors.ts';
+import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
 import { isTrue } from '../request-info.ts';
@@ -58,7 +59,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   }
   if (subresource !== undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
   const force = info.query.has('force') ? isTrue(info.query.get('force')) : false;
-  if (force && type !== 'apply') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch');
+  if (force && type !== 'apply') throw invalidOptions('PatchOptions', forbidden('force', 'may not be specified for non-apply patch'));
   const { outcome, created } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body, force }, context);
   return answerObject(exchange, created ? 201 : 200, outcome);
 }

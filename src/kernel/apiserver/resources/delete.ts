@@ -6,7 +6,8 @@ import { rfc3339 } from '../../../base/clock.ts';
 import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, invalidOptions } from '../errors.ts';
+import { invalid, notSupported } from '../../../api/field-error.ts';
 import { keyOf } from '../kind-table.ts';
 import { checkNamespaceDelete, finalizersOf, markNamespace } from './namespaces.ts';
 
@@ -109,9 +110,9 @@ function finalizersAfter(finalizers: readonly string[], options: DeleteRequest):
 function checkOptions(options: DeleteRequest): void {
   const { propagationPolicy: policy, gracePeriodSeconds, orphanDependents } = options;
   if (policy !== undefined && policy !== 'Foreground' && policy !== 'Background' && policy !== 'Orphan') {
-    throw badRequest(`DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`);
+    throw invalidOptions('DeleteOptions', notSupported('propagationPolicy', policy, ['Background', 'Foreground', 'Orphan']));
   }
-  if (policy !== undefined && orphanDependents !== undefined) throw badRequest('DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Invalid value: orphanDependents and deletionPropagation cannot be both set');
+  if (policy !== undefined && orphanDependents !== undefined) throw invalidOptions('DeleteOptions', invalid('propagationPolicy', policy, 'orphanDependents and deletionPropagation cannot be both set'));
   if (gracePeriodSeconds !== undefined && !Number.isSafeInteger(gracePeriodSeconds)) throw badRequest('gracePeriodSeconds must be a whole number of seconds');
 }
 

@@ -10,7 +10,8 @@ import { strategicMergePatch } from '../../../api/merge/strategic.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { isStoreError } from '../../store/store.ts';
 import type { Door, Outcome, WriteContext } from '../door.ts';
-import { badRequest } from '../errors.ts';
+import { badRequest, invalidOptions } from '../errors.ts';
+import { required } from '../../../api/field-error.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { createObject } from './create.ts';
 import { updateObject } from './update.ts';
@@ -54,7 +55,7 @@ export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 't
 
 /** Makes the object when it is not there; a race with another maker or remover is run again. */
 async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: WriteContext): Promise<PatchOutcome> {
-  if (context.manager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  if (context.manager === '') throw invalidOptions('PatchOptions', required('fieldManager', 'is required for apply patch'));
   for (let tries = 1; ; tries++) {
     const missing = door.store.newest(keyOf(kind, input.namespace, input.name)) === undefined;
     try {
