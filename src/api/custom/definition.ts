@@ -1,4 +1,6 @@
 /** Defaults and judgement of CustomResourceDefinitions (apiextensions v1), for the rules of that kind. */
+import { hasRules } from '../cel/has-rules.ts';
+import { cel } from '../cel/lazy.ts';
 import { duplicate, invalid, required, type FieldError } from '../field-error.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
@@ -38,9 +40,6 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
 export function definitionWarnings({ spec }: CustomResourceDefinition): string[] {
   const warnings: string[] = [];
   if (spec?.conversion?.strategy === 'Webhook') warnings.push('spec.conversion: conversion webhooks are not called; objects are served in every version as they were stored');
-  if (spec?.versions?.some((version) => JSON.stringify(version.schema ?? {}).includes('"x-kubernetes-validations"')) === true) {
-    warnings.push('x-kubernetes-validations: the CEL rules of this schema are kept and not evaluated');
-  }
   return warnings;
 }
 
@@ -110,7 +109,14 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
 function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
   const errors = structuralErrors(schema, path);
   if (schema.nullable === true) errors.push({ type: 'FieldValueForbidden', field: `${path}.nullable`, message: 'Forbidden: nullable cannot be true at the root' });
-  return errors.length > 0 ? errors : defaultErrors(schema, path);
+  if (errors.length > 0) return errors;
+  return [...defaultErrors(schema, path), ...celErrors(schema, path)];
+}
+
+/** Rules must compile. */
+function celErrors(props: JSONSchemaProps, path: string): FieldError[] {
+  const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: props } });
+  return hasRules(schema) ? cel().ruleErrorsOf(schema, path) : [];
 }
 
 /** Defaults must be valid themselves. */

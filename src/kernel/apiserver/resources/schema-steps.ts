@@ -4,6 +4,8 @@ import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../../api/metadata-validation.ts';
 import { cannotBeHandled, checkFields as findFields, strictDecodingError, unknownField } from '../../../api/schema/check-fields.ts';
+import { hasRules } from '../../../api/cel/has-rules.ts';
+import { cel } from '../../../api/cel/lazy.ts';
 import { applyDefaults as applySchemaDefaults } from '../../../api/schema/default.ts';
 import { prune } from '../../../api/schema/prune.ts';
 import { validateSchema } from '../../../api/schema/validate.ts';
@@ -35,7 +37,7 @@ export function applyDefaults(kind: Kind, object: KubeObject): void {
 
 /** Throws Invalid (422) with everything that is wrong. */
 export function validateNew(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...validateSchema(schemaOfKind(kind), object)];
+  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...schemaErrors(kind, object, undefined)];
   errors.push(...(kind.rules.validate?.(object, undefined) ?? []));
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   warn(kind, object, context);
@@ -44,9 +46,22 @@ export function validateNew(kind: Kind, object: KubeObject, context: WriteContex
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
   // Actions judge by themselves: what they change is what an update may not.
   const judge = subresource === 'status' ? kind.rules.validateStatus : subresource === '' || subresource === 'scale' ? kind.rules.validate : undefined;
-  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...validateSchema(schemaOfKind(kind), object), ...(judge?.(object, old) ?? [])];
+  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...schemaErrors(kind, object, old), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   if (subresource === '') warn(kind, object, context);
+}
+
+/** Errors of these types leave rules nothing sound to judge (apiextensions, hasBlockingErr). */
+const BLOCKING = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueTypeInvalid']);
+const UNCHECKED = 'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
+
+/** By the schema, and by its rules where it has any. */
+function schemaErrors(kind: Kind, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+  const schema = schemaOfKind(kind);
+  const errors = validateSchema(schema, object);
+  if (!hasRules(schema)) return errors;
+  if (errors.some((error) => BLOCKING.has(error.type))) return [...errors, { type: 'FieldValueInvalid', field: '<nil>', message: `Invalid value: null: ${UNCHECKED}` }];
+  return [...errors, ...cel().evaluateRules(schema, object, old)];
 }
 
 function warn(kind: Kind, object: KubeObject, context: WriteContext): void {

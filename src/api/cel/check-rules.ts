@@ -1,0 +1,139 @@
+/**
+ * Whether the rules of a definition's schema can be compiled, in upstream's words (apiextensions validation of x-kubernetes-validations).
+ * Each rule is checked with the types of its schema, so that a field that does not exist is found before any object comes.
+ */
+import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import type { ValidationRule } from '../generated/apiextensions-v1.ts';
+import { resolveSchema, type Schema } from '../schema/schema.ts';
+import { createEnvironment, type Environment } from './environment.ts';
+import { compileExpression, compileMessage, EvaluationFailure } from './program.ts';
+import { escapedName } from './value.ts';
+
+const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
+const PRIMITIVE = /^no such overload: (int|string|bool|double|uint|bytes) \S+ (int|string|bool|double|uint|bytes)$/;
+const MAX_MESSAGE_CHARACTERS = 2048;
+
+/** `path` is where the schema stands in the definition. */
+export function ruleErrorsOf(schema: Schema, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  walk(schema, path, { root: true, correlatable: true }, errors);
+  return errors;
+}
+
+interface Place { root: boolean; correlatable: boolean }
+
+function walk(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
+  if (schema.goType !== undefined) return;
+  if (schema.xValidations !== undefined && schema.xValidations.length > 0) checkRules(schema, path, place, errors);
+  const inner = place.correlatable && schema.xMapType !== 'atomic';
+  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, correlatable: inner }, errors);
+  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, correlatable: inner }, errors);
+  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, correlatable: place.correlatable && schema.xListType === 'map' }, errors);
+}
+
+function checkRules(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
+  const declared = new Declarations();
+  const type = declared.typeOf(schema, place.root);
+  const within = (optional: boolean): Environment => createEnvironment({ self: type, oldSelf: optional ? `optional<${type}>` : type }, (environment) => declared.register(environment));
+  const environments: { plain?: Environment; optional?: Environment } = {};
+  for (const [index, rule] of (schema.xValidations as unknown as ValidationRule[]).entries()) {
+    const at = `${path}.x-kubernetes-validations[${index}]`;
+    const typed = rule.optionalOldSelf === true ? (environments.optional ??= within(true)) : (environments.plain ??= within(false));
+    errors.push(...shapeErrors(rule, at), ...expressionErrors(typed, rule, place, at));
+  }
+}
+
+function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const message = rule.message ?? '';
+  if ((rule.rule ?? '').trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
+  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
+  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
+  else if (message.length > MAX_MESSAGE_CHARACTERS) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, `message must have a maximum length of ${MAX_MESSAGE_CHARACTERS} characters`));
+  else if (message === '' && (rule.rule ?? '').trim().includes('\n') && !rule.messageExpression) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+  if (rule.reason !== undefined && !REASONS.includes(rule.reason)) errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
+  return errors;
+}
+
+function expressionErrors(typed: Environment, rule: ValidationRule, place: Place, at: string): FieldError[] {
+  if ((rule.rule ?? '').trim() === '') return [];
+  const errors: FieldError[] = [];
+  const untyped = createEnvironment({ self: 'dyn', oldSelf: 'dyn' });
+  const check = (key: 'rule' | 'messageExpression', result: string, wrong: string): void => {
+    const text = rule[key] ?? '';
+    const found = compileError(untyped, typed, text, result, wrong);
+    if (found !== undefined) errors.push(invalid(`${at}.${key}`, rule, found));
+  };
+  check('rule', 'bool', 'cel expression must evaluate to a bool');
+  if (rule.messageExpression) check('messageExpression', 'string', 'messageExpression must evaluate to a string');
+  if (errors.length > 0) return errors;
+  const usesOld = compileExpression(untyped, rule.rule).uses('oldSelf');
+  if (usesOld && !place.correlatable) errors.push(invalid(`${at}.rule`, rule, 'oldSelf cannot be used on the uncorrelatable portion of the schema within items'));
+  if (rule.optionalOldSelf !== undefined && !usesOld) errors.push(invalid(`${at}.optionalOldSelf`, rule.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));
+  return errors;
+}
+
+/** The evaluator's types are coarser than cel-go's: only what is certain to be wrong is refused. */
+function compileError(untyped: Environment, typed: Environment, text: string, result: string, wrong: string): string | undefined {
+  try {
+    compileExpression(untyped, text);
+  } catch (error) {
+    if (!(error instanceof EvaluationFailure)) throw error;
+    return error.message;
+  }
+  const checked = typed.check(text);
+  if (checked.valid) return checked.type === result || !['bool', 'string', 'int', 'double', 'bytes', 'list', 'map'].includes(checked.type ?? '') ? undefined : wrong;
+  const { code, summary = '' } = checked.error as { code?: string; summary?: string };
+  return code === 'no_such_key' || PRIMITIVE.test(summary) ? `compilation failed: ${compileMessage(checked.error, text)}` : undefined;
+}
+
+/** The types that a schema declares, in the evaluator's terms. */
+class Declarations {
+  readonly #types: { name: string; fields: Record<string, string> }[] = [];
+
+  typeOf(schema: Schema, root = false): string {
+    if (schema.xIntOrString === true) return 'dyn';
+    switch (schema.type) {
+      case 'integer': return 'int';
+      case 'number': return 'double';
+      case 'boolean': return 'bool';
+      case 'string': return typeOfText(schema.format);
+      case 'array': return schema.items === undefined ? 'list' : `list<${this.typeOf(resolveSchema(schema.items))}>`;
+      case 'object': return this.#typeOfObject(schema, root);
+      default: return 'dyn';
+    }
+  }
+
+  #typeOfObject(schema: Schema, root: boolean): string {
+    const { properties = {}, additionalProperties: rest } = schema;
+    if (rest !== undefined && rest !== true) return `map<string, ${this.typeOf(resolveSchema(rest))}>`;
+    if (Object.keys(properties).length === 0) return schema.xPreserveUnknownFields === true || rest === true ? 'dyn' : 'map';
+    const fields: Record<string, string> = {};
+    for (const [name, ref] of Object.entries(properties)) {
+      const key = escapedName(name);
+      if (key === undefined) continue;
+      const embedded = (root || schema.xEmbeddedResource === true) && name === 'metadata';
+      fields[key] = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.typeOf(resolveSchema(ref));
+    }
+    return this.#add(fields);
+  }
+
+  #add(fields: Record<string, string>): string {
+    const name = `Object${this.#types.length}`;
+    this.#types.push({ name, fields });
+    return name;
+  }
+
+  register(environment: Environment): void {
+    for (const { name, fields } of this.#types) environment.registerType(name, { fields } as never);
+  }
+}
+
+function typeOfText(format: string | undefined): string {
+  switch (format) {
+    case 'byte': return 'bytes';
+    case 'date': case 'date-time': return 'google.protobuf.Timestamp';
+    case 'duration': return 'google.protobuf.Duration';
+    default: return 'string';
+  }
+}

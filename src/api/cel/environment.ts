@@ -1,0 +1,36 @@
+/** The environment of expressions: which functions, types and variables they know (upstream: apiserver cel/environment). */
+import v8 from 'node:v8';
+import { Environment as CelEnvironment } from '@marcbachmann/cel-js';
+import { registerCollections } from './library/collections.ts';
+import { registerFormats } from './library/formats.ts';
+import { registerNet } from './library/net.ts';
+import { registerOptionals } from './library/optionals.ts';
+import { registerQuantity } from './library/quantity.ts';
+import { registerSemver } from './library/semver.ts';
+import { registerStrings } from './library/strings.ts';
+import { registerTimes } from './library/times.ts';
+import { registerUrl } from './library/url.ts';
+
+export type Environment = CelEnvironment;
+
+let base: CelEnvironment | undefined;
+
+/** An environment with the variables that are named, each of any type or of the one that is given. */
+export function createEnvironment(variables: Readonly<Record<string, string>>, extend?: (environment: Environment) => void): Environment {
+  const environment = (base ??= createBase()).clone();
+  extend?.(environment);
+  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
+  return environment;
+}
+
+function createBase(): CelEnvironment {
+  // Patterns come from whoever may write objects: those that backtrack without end go on in linear time.
+  v8.setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+  v8.setFlagsFromString('--regexp-backtracks-before-fallback=50000');
+  const environment = new CelEnvironment({
+    enableOptionalTypes: true, homogeneousAggregateLiterals: false, unlistedVariablesAreDyn: false,
+    limits: { maxAstNodes: 20_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 2_000, maxCallArguments: 16 },
+  });
+  for (const register of [registerStrings, registerCollections, registerOptionals, registerTimes, registerUrl, registerQuantity, registerNet, registerFormats, registerSemver]) register(environment);
+  return environment;
+}

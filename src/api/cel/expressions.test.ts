@@ -1,0 +1,60 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Budget, compileExpression, createEnvironment, EvaluationFailure, fromCel, untypedToCel } from './index.ts';
+
+const environment = createEnvironment({ self: 'dyn' });
+
+function run(text: string, self: unknown = {}): unknown {
+  try {
+    return fromCel(compileExpression(environment, text).evaluate({ self: untypedToCel(self) }, new Budget()));
+  } catch (error) {
+    if (!(error instanceof EvaluationFailure)) throw error;
+    return `! ${error.message.split('\n')[0]}`;
+  }
+}
+
+test('expressions give what Kubernetes gives', () => {
+  const table: [string, unknown, unknown][] = [
+    ['self.x + self.y > 0', { x: 1, y: 0 }, true],
+    ['self.z == 1', { x: 1 }, '! no such key: z'],
+    ['self.l[5]', { l: [1] }, '! index out of bounds: 5'],
+    ['self.a / 0', { a: 1 }, '! division by zero'],
+    ['self.a + 1', { a: 'x' }, '! no such overload'],
+    ['self.a +', {}, '! compilation failed: ERROR: <input>:1:9: Syntax error: Unexpected token: EOF'],
+    ['other == 1', {}, "! compilation failed: ERROR: <input>:1:1: undeclared reference to 'other' (in container '')"],
+    ['has(self.a) ? self.a : "b"', {}, 'b'],
+    ['self.?a.orValue("none")', {}, 'none'],
+    ['self.?a.optMap(v, v + "!").orValue("none")', { a: 'y' }, 'y!'],
+    ['self.m.all(k, self.m[k] > 0) && "a" in self.m', { m: { a: 1 } }, true],
+    ['self.a == self.b', { a: { x: 1, y: 'b' }, b: { y: 'b', x: 1 } }, true],
+    ['self.l.map(x, x * 2)', { l: [1, 2] }, [2, 4]],
+    ['self.constructor == "x" && self["__proto__"] == "y"', JSON.parse('{"constructor":"x","__proto__":"y"}'), true],
+    ['"%s has %d, %.2f, %x, %s".format([self.a, 3, 1.5, 255, [1, true]])', { a: 'q' }, 'q has 3, 1.50, ff, [1, true]'],
+    ['"abc".charAt(1) + "a-b-c".replace("-", "_", 1) + "abc".reverse() + "x,y".split(",")[1]', {}, 'ba_b-ccbay'],
+    ['"abc 123 def 4".find("[0-9]+") + "abc 123 def 4".findAll("[0-9]+").join("|")', {}, '123123|4'],
+    ['self.s.matches("(?i)^A+$")', { s: 'aa' }, true],
+    ['[1, 2].isSorted() && [1, 2].sum() == 3 && [3, 1].min() == 1 && ["b"].indexOf("c") == -1', {}, true],
+    ['sets.contains([1, 2], [2]) && !sets.intersects([1], [2]) && sets.equivalent([1, 1], [1])', {}, true],
+    ['url("https://a.b:80/x?y=1").getHost() + url("https://[::1]/").getHostname() + url("/p?q=1").getQuery()["q"][0]', {}, 'a.b:80::11'],
+    ['isURL("nope") || isURL("")', {}, false],
+    ['quantity("1Gi").isGreaterThan(quantity("500Mi")) && quantity("1.5").add(1).asApproximateFloat() == 2.5', {}, true],
+    ['quantity("x")', {}, "! quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+    ['ip("10.0.0.1").family() == 4 && string(ip("0:0::1")) == "::1" && !ip.isCanonical("0::1") && ip("127.0.0.1").isLoopback()', {}, true],
+    ['cidr("10.0.0.0/8").containsIP("10.1.2.3") && !cidr("10.0.0.0/8").containsCIDR("11.0.0.0/16") && string(cidr("10.1.2.3/8").masked()) == "10.0.0.0/8"', {}, true],
+    ['format.dns1123Label().validate("A").hasValue() && !format.named("dns1123Label").value().validate("a").hasValue() && !format.named("x").hasValue()', {}, true],
+    ['semver("1.2.3").isLessThan(semver("1.10.0")) && semver("1.0.0-rc.1").isLessThan(semver("1.0.0")) && isSemver("v1", true)', {}, true],
+    ['duration("1h") > duration("30m") && timestamp("2024-01-01T00:00:00Z").getFullYear() == 2024', {}, true],
+    ['cel.bind(x, self.l.size(), x + x)', { l: [1] }, 2],
+  ];
+  for (const [text, self, expected] of table) assert.deepEqual(run(text, self), expected, text);
+});
+
+test('no expression takes long', () => {
+  const list = Array.from({ length: 1_000 }, (_each, index) => index);
+  const started = performance.now();
+  assert.equal(run('self.all(i, self.all(j, self.all(k, self.all(l, i + j + k + l >= 0))))', list), '! operation cancelled: actual cost limit exceeded');
+  assert.equal(run('self.exists(i, self.exists(j, self.exists(k, i + j + k < 0)))', list), '! operation cancelled: actual cost limit exceeded');
+  assert.equal(run('self.matches("^(a+)+$")', `${'a'.repeat(60)}b`), false);
+  assert.match(String(run('cel.bind(a, "0123456789".replace("", self, -1), cel.bind(b, a + a + a + a, cel.bind(c, b + b + b + b, cel.bind(d, c + c + c + c, size(d + d + d + d) > 0))))', 'x'.repeat(50_000))), /cost limit exceeded/);
+  assert.ok(performance.now() - started < 2_000, `took ${performance.now() - started} ms`);
+});

@@ -1,0 +1,50 @@
+/** What the evaluator's optional values lack: ofNonZeroValue, optMap, optFlatMap (cel-go OptionalTypes). */
+import { Environment } from '@marcbachmann/cel-js';
+import { define, type Value } from './define.ts';
+
+/** Makes an optional through the evaluator itself, which does not give its class away. */
+export interface Optionals { of(value: Value): Value; none(): Value }
+
+let made: Optionals | undefined;
+
+export function optionals(): Optionals {
+  if (made !== undefined) return made;
+  const none: Value = new Environment({ enableOptionalTypes: true }).evaluate('optional.none()');
+  const Optional = none.constructor as { of(value: Value): Value };
+  return (made = { of: (value) => Optional.of(value), none: () => none });
+}
+
+export function registerOptionals(environment: Environment): void {
+  define(environment, {
+    'OptionalNamespace.ofNonZeroValue(dyn): optional<dyn>': (_: unknown, value: Value) => (isZero(value) ? optionals().none() : optionals().of(value)),
+    'optional.optMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => optionals().of(value)),
+    'optional.optFlatMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => value),
+  });
+}
+
+function isZero(value: Value): boolean {
+  if (value === null || value === false || value === '' || value === 0 || value === 0n) return true;
+  if (value instanceof Map || value instanceof Set) return value.size === 0;
+  if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0;
+  return typeof value === 'object' && value.constructor === Object && Object.keys(value).length === 0;
+}
+
+/** `optional.optMap(name, expression)`: the expression of the value, where there is one. */
+function mapMacro({ args, receiver, ast }: Value, wrap: (value: Value) => Value): Value {
+  if (args[0].op !== 'id') throw new Error('optMap() variable name must be a simple identifier');
+  return {
+    ast, receiver, name: args[0].args, expression: args[1],
+    typeCheck(checker: Value, macro: Value, context: Value) {
+      const type = checker.check(macro.receiver, context);
+      macro.inner = context.forkWithVariable(macro.name, type.kind === 'optional' ? type.valueType : checker.getType('dyn'));
+      checker.check(macro.expression, macro.inner);
+      ast.setMeta('async', false);
+      return checker.getType('optional');
+    },
+    evaluate(evaluator: Value, macro: Value, context: Value) {
+      const optional = evaluator.run(macro.receiver, context);
+      if (!optional.hasValue()) return optional;
+      return wrap(evaluator.run(macro.expression, macro.inner.reuse(context).setIterValue(optional.value(), evaluator)));
+    },
+  };
+}

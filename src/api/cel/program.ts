@@ -1,0 +1,167 @@
+/** Program: an expression, compiled once, and evaluated within a budget so that no expression takes long. */
+import type { Environment } from './environment.ts';
+import type { Value } from './library/define.ts';
+
+/** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
+export const PER_CALL_LIMIT = 1_000_000;
+export const RUNTIME_BUDGET = 4_000_000;
+const STEP_COST = 5;
+const MAX_EXPRESSION_CHARACTERS = 20_000;
+
+export class Budget {
+  remaining: number;
+
+  constructor(units: number = RUNTIME_BUDGET) {
+    this.remaining = units;
+  }
+}
+
+/** Why an expression could not be compiled or evaluated, in upstream's words. */
+export class EvaluationFailure extends Error {
+  readonly kind: 'overload' | 'limit' | 'budget' | 'other';
+
+  constructor(kind: EvaluationFailure['kind'], message: string) {
+    super(message);
+    this.kind = kind;
+  }
+}
+
+export interface Program {
+  readonly text: string;
+  /** Whether the expression names the variable. */
+  uses(variable: string): boolean;
+  /** The value in the evaluator's own terms. Throws EvaluationFailure. Takes what it costs from the budget. */
+  evaluate(variables: Readonly<Record<string, unknown>>, budget: Budget): unknown;
+}
+
+interface Node {
+  op: string;
+  args: unknown;
+  meta: { alternate?: Node; macro?: object };
+  evaluate(evaluator: unknown, node: Node, context: unknown): unknown;
+}
+
+interface Meter { left: number }
+
+let meter: Meter = { left: 0 };
+const EXCEEDED = 'operation cancelled: actual cost limit exceeded';
+
+/** Throws EvaluationFailure where the text is no expression, or its parts do not fit. */
+export function compileExpression(environment: Environment, text: string): Program {
+  if (text.length > MAX_EXPRESSION_CHARACTERS) throw new EvaluationFailure('other', `compilation failed: expression code point size exceeds limit: size: ${text.length}, limit: ${MAX_EXPRESSION_CHARACTERS}`);
+  let parsed: ReturnType<Environment['parse']>;
+  try {
+    parsed = environment.parse(text);
+  } catch (error) {
+    throw new EvaluationFailure('other', `compilation failed: ${compileMessage(error, text)}`);
+  }
+  const names = prepare(parsed.ast as unknown as Node);
+  const checked = parsed.check();
+  if (!checked.valid) throw new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
+  return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
+}
+
+function evaluate(parsed: (context: object) => unknown, variables: Readonly<Record<string, unknown>>, budget: Budget): unknown {
+  const outer = meter;
+  const limit = Math.min(PER_CALL_LIMIT, budget.remaining);
+  meter = { left: limit };
+  let value: unknown;
+  let thrown: unknown;
+  try {
+    value = parsed(variables);
+  } catch (error) {
+    thrown = error;
+  }
+  const spent = limit - meter.left;
+  meter = outer;
+  // What ran inside another evaluation (a variable of a policy) counts there too.
+  outer.left -= spent;
+  budget.remaining -= spent + 1;
+  if (spent > limit) throw limit < PER_CALL_LIMIT ? new EvaluationFailure('budget', 'running out of cost budget') : new EvaluationFailure('limit', EXCEEDED);
+  if (thrown !== undefined) throw failureOf(thrown);
+  return value;
+}
+
+/** Names the evaluator's own functions that ours replace, and puts meters on what may take long. Gives the variables that are named. */
+function prepare(root: Node): Set<string> {
+  const names = new Set<string>();
+  const seen = new Set<object>();
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (Array.isArray(value)) return value.forEach(walk);
+    if (!isNode(value)) return Object.values(value).forEach(walk);
+    if (value.op === 'id') names.add(value.args as string);
+    if (value.op === 'rcall' && (value.args as unknown[])[0] === 'matches') (value.args as unknown[])[0] = 'matchesRe2';
+    if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
+    if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
+    walk(value.args);
+    walk(value.meta.alternate);
+    walk(value.meta.macro);
+  };
+  walk(root);
+  return names;
+}
+
+function isNode(value: object): value is Node {
+  return 'op' in value && 'meta' in value && typeof (value as Node).evaluate === 'function';
+}
+
+const already = new WeakSet<Node>();
+
+/** The node sets its own `evaluate` when it first runs: the meter stays around whatever it sets. */
+function metered(node: Node): void {
+  if (already.has(node)) return;
+  already.add(node);
+  let inner = node.evaluate;
+  const outer = function (this: Node, evaluator: unknown, of: Node, context: unknown): unknown {
+    if ((meter.left -= STEP_COST) < 0) throw new Error(EXCEEDED);
+    const value = inner.call(this, evaluator, of, context);
+    if (typeof value === 'string' || Array.isArray(value)) meter.left -= Math.ceil(value.length / 10);
+    return value;
+  };
+  Object.defineProperty(node, 'evaluate', { configurable: true, get: () => outer, set: (made: Node['evaluate']) => void (inner = made) });
+}
+
+interface CelError extends Error { code?: string; summary?: string; range?: { start: number } }
+
+function failureOf(error: unknown): EvaluationFailure {
+  if (error instanceof EvaluationFailure) return error;
+  const { code, message } = error as CelError;
+  const summary = messageOf(error);
+  switch (code) {
+    case 'no_such_key': return new EvaluationFailure('other', summary.replace(/^No such key/, 'no such key'));
+    case 'index_out_of_bounds': return new EvaluationFailure('other', `index out of bounds: ${/index (-?\d+)/.exec(summary)?.[1] ?? ''}`);
+    case 'numeric_overflow': return new EvaluationFailure('other', summary.split(':')[0] ?? summary);
+    case 'modulo_by_zero': return new EvaluationFailure('other', 'modulus by zero');
+    case 'no_such_overload': case 'no_matching_overload': case 'invalid_logical_operand': case 'variable_type_mismatch': return new EvaluationFailure('overload', 'no such overload');
+    default: return new EvaluationFailure('other', summary === '' ? message : summary);
+  }
+}
+
+/** The first line of what went wrong. */
+export function messageOf(error: unknown): string {
+  const { summary, message } = error as CelError;
+  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches');
+}
+
+/** As cel-go shows compile errors: the position, the text, and a mark below it. */
+export function compileMessage(error: unknown, text: string): string {
+  const { code, range } = error as CelError;
+  const summary = messageOf(error);
+  const key = /^No such key: (.*)$/.exec(summary)?.[1];
+  const variable = /^Unknown variable: (.*)$/.exec(summary)?.[1];
+  let words = summary;
+  if (key !== undefined) words = `undefined field '${key}'`;
+  else if (variable !== undefined) words = `undeclared reference to '${variable}' (in container '')`;
+  else if ((error as Error).name === 'ParseError') words = `Syntax error: ${summary}`;
+  else if (code === 'no_such_overload') words = summary.replace(/^no such overload: (.*) (\S+) (.*)$/, (_match, left: string, operator: string, right: string) => `found no matching overload for '_${operator}_' applied to '(${left}, ${right})'`);
+  // cel-go points at the dot before a field.
+  const start = range?.start ?? 0;
+  const before = text.slice(0, key !== undefined && text[start - 1] === '.' ? start - 1 : start);
+  const line = before.split('\n').length;
+  const column = before.length - (before.lastIndexOf('\n') + 1);
+  return `ERROR: <input>:${line}:${column + 1}: ${words}\n | ${text.split('\n')[line - 1] ?? ''}\n | ${'.'.repeat(column)}^`;
+}
+
+export type { Value };

@@ -1,0 +1,82 @@
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { schemaOfCustomResource } from '../custom/custom-schema.ts';
+import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { evaluateRules, ruleErrorsOf } from './index.ts';
+
+type Props = Record<string, unknown>;
+
+function schemaOf(spec: Props): ReturnType<typeof schemaOfCustomResource> {
+  return schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { spec: spec as unknown as JSONSchemaProps } } } });
+}
+
+function verdict(spec: Props, value: unknown, old?: unknown): string[] {
+  const whole = (of: unknown): unknown => (of === undefined ? undefined : { metadata: { name: 'a' }, spec: of });
+  return evaluateRules(schemaOf(spec), whole(value), whole(old)).map((error) => `${error.field}: ${error.message}`);
+}
+
+const integer = { type: 'integer' };
+
+test('rules judge custom resources in the words of Kubernetes', () => {
+  const sum = { type: 'object', properties: { x: integer, y: integer }, 'x-kubernetes-validations': [{ rule: 'self.x + self.y > 0' }] };
+  const withRule = (rule: Props, properties: Props = { x: integer }): Props => ({ type: 'object', properties, 'x-kubernetes-validations': [rule] });
+  const list = (type: Props): Props => ({ type: 'object', properties: { l: { type: 'array', ...type } } });
+  const keyed = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: { ...withRule({ rule: 'self.v >= oldSelf.v', message: 'only up' }, { k: { type: 'string' }, v: integer }) } };
+  const table: [string, Props, unknown, unknown, string[]][] = [
+    ['holds', sum, { x: 1, y: 0 }, undefined, []],
+    ['fails', sum, { x: 0, y: 0 }, undefined, ['spec: Invalid value: "object": failed rule: self.x + self.y > 0']],
+    ['cannot be evaluated', sum, { x: 1 }, undefined, ['spec: Invalid value: "object": no such key: y evaluating rule: self.x + self.y > 0']],
+    ['message', withRule({ rule: 'self.x > 0', message: ' must be more ' }), { x: 0 }, undefined, ['spec: Invalid value: "object": must be more']],
+    ['message expression', withRule({ rule: 'self.x > 0', messageExpression: '"x is " + string(self.x)' }), { x: 0 }, undefined, ['spec: Invalid value: "object": x is 0']],
+    ['message expression that fails', withRule({ rule: 'self.x > 0', message: 'm', messageExpression: 'string(self.x / 0)' }), { x: 0 }, undefined, ['spec: Invalid value: "object": m']],
+    ['reason and path', withRule({ rule: 'self.x > 0', message: 'm', reason: 'FieldValueForbidden', fieldPath: '.x' }), { x: 0 }, undefined, ['spec.x: Forbidden: m']],
+    ['required', withRule({ rule: 'has(self.x)', message: 'm', reason: 'FieldValueRequired', fieldPath: '.x' }), {}, undefined, ['spec.x: Required value: m']],
+    ['scalar', { type: 'object', properties: { x: { ...integer, 'x-kubernetes-validations': [{ rule: 'self % 2 == 0' }] } } }, { x: 3 }, undefined, ['spec.x: Invalid value: "integer": failed rule: self % 2 == 0']],
+    ['escaped', withRule({ rule: 'self.a__dash__b == self.__in__' }, { 'a-b': integer, in: integer }), { 'a-b': 1, in: 2 }, undefined, ['spec: Invalid value: "object": failed rule: self.a__dash__b == self.__in__']],
+    ['map values', { type: 'object', additionalProperties: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }, { 'a.b': 0 }, undefined, ['spec[a.b]: Invalid value: "integer": failed rule: self > 0']],
+    ['list items', list({ items: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }), { l: [1, 0] }, undefined, ['spec.l[1]: Invalid value: "integer": failed rule: self > 0']],
+    ['times', withRule({ rule: 'self.t > timestamp("2024-01-01T00:00:00Z") && self.d < duration("1h")' }, { t: { type: 'string', format: 'date-time' }, d: { type: 'string', format: 'duration' } }), { t: '2024-06-01T00:00:00Z', d: '30m' }, undefined, []],
+    ['a transition has nothing to say of a new object', withRule({ rule: 'self.x >= oldSelf.x' }), { x: 1 }, undefined, []],
+    ['transition', withRule({ rule: 'self.x >= oldSelf.x' }), { x: 1 }, { x: 2 }, ['spec: Invalid value: "object": failed rule: self.x >= oldSelf.x']],
+    ['optional oldSelf', withRule({ rule: 'oldSelf.hasValue() || self.x == 1', optionalOldSelf: true }), { x: 2 }, undefined, ['spec: Invalid value: "object": failed rule: oldSelf.hasValue() || self.x == 1']],
+    ['items of maps correlate', list(keyed), { l: [{ k: 'b', v: 1 }, { k: 'a', v: 1 }] }, { l: [{ k: 'a', v: 2 }] }, ['spec.l[1]: Invalid value: "object": only up']],
+    ['what did not change is not refused', withRule({ rule: 'self.x > 10' }), { x: 1 }, { x: 1 }, []],
+    ['int or string', withRule({ rule: 'type(self.p) == int ? self.p < 10 : self.p == "http"' }, { p: { 'x-kubernetes-int-or-string': true } }), { p: 'http' }, undefined, []],
+  ];
+  for (const [name, spec, value, old, expected] of table) assert.deepEqual(verdict(spec, value, old), expected, name);
+});
+
+test('the root sees the name, and no other metadata', () => {
+  const schema = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-validations': [{ rule: 'self.metadata.name == "a" && !has(self.metadata.labels)' }] } as JSONSchemaProps } });
+  assert.deepEqual(evaluateRules(schema, { metadata: { name: 'a', labels: {} } }, undefined), []);
+});
+
+test('rules that cannot be compiled are refused with the definition', () => {
+  const table: [Props, string | undefined][] = [
+    [{ rule: 'self.z == 100' }, "spec.x-kubernetes-validations[0].rule: Invalid value: {\"rule\":\"self.z == 100\"}: compilation failed: ERROR: <input>:1:5: undefined field 'z'"],
+    [{ rule: 'self.x == ' }, 'compilation failed: ERROR: <input>:1:11: Syntax error'],
+    [{ rule: 'self.x + "a" == "b"' }, "found no matching overload for '_+_' applied to '(int, string)'"],
+    [{ rule: 'self.x' }, 'cel expression must evaluate to a bool'],
+    [{ rule: 'self.x > 0', messageExpression: 'self.x' }, 'messageExpression must evaluate to a string'],
+    [{ rule: 'self.l.all(i, i.z > 0)' }, "undefined field 'z'"],
+    [{ rule: 'nobody > 0' }, "undeclared reference to 'nobody'"],
+    [{ rule: ' ' }, 'Required value: rule is not specified'],
+    [{ rule: 'self.x > 0', message: 'a\nb' }, 'message must not contain line breaks'],
+    [{ rule: 'self.x > 0', reason: 'Whatever' }, 'Unsupported value: "Whatever"'],
+    [{ rule: 'self.x > 0', optionalOldSelf: true }, 'may not be set if oldSelf is not used in rule'],
+    [{ rule: 'self.l.all(i, i.a == 1) && has(self.m.b) && self.t > timestamp("2024-01-01T00:00:00Z") && self.?x.orValue(1) == 1 && self.x in [1, 2] && self.p == 1' }, undefined],
+  ];
+  const properties = { x: integer, l: { type: 'array', items: { type: 'object', properties: { a: integer } } }, m: { type: 'object', additionalProperties: integer }, t: { type: 'string', format: 'date-time' }, p: { 'x-kubernetes-int-or-string': true } };
+  for (const [rule, expected] of table) {
+    const [error] = ruleErrorsOf({ ...(schemaOf({ type: 'object', properties, 'x-kubernetes-validations': [rule] }).properties!['spec'] as object) }, 'spec');
+    const text = error === undefined ? undefined : `${error.field}: ${error.message}`;
+    if (expected === undefined) assert.equal(text, undefined);
+    else assert.ok(text?.includes(expected), `${JSON.stringify(rule)}: ${text}`);
+  }
+});
+
+test('oldSelf needs values that are the same ones before and after', () => {
+  const item = { type: 'object', properties: { a: integer }, 'x-kubernetes-validations': [{ rule: 'self.a == oldSelf.a' }] };
+  const errors = ruleErrorsOf(schemaOf({ type: 'object', properties: { l: { type: 'array', items: item } } }), 's');
+  assert.match(errors[0]?.message ?? '', /oldSelf cannot be used on the uncorrelatable portion of the schema/);
+});
