@@ -30,8 +30,8 @@ export interface GoPackage {
   types: Map<string, GoType>;
   /** Import alias to import path, over all files. */
   imports: Map<string, string>;
-  /** String constants: their type name ('' when untyped) and value. */
-  constants: Map<string, { type: string; value: string }>;
+  /** String constants: their type name ('' when untyped) and value, or the constant of another package that they convert, `alias.Name`. */
+  constants: Map<string, { type: string; value: string; of?: string }>;
 }
 
 export function readPackage(root: string, path: string): GoPackage {
@@ -59,6 +59,9 @@ function readImports(text: string, imports: Map<string, string>): void {
 function readConstants(text: string, constants: GoPackage['constants']): void {
   for (const match of text.matchAll(/^(?:\t|const )(\w+)(?:\s+(\w+))?\s*=\s*(?:(\w+)\()?"((?:[^"\\]|\\.)*)"\)?/gm)) {
     constants.set(match[1] ?? '', { type: match[2] ?? match[3] ?? '', value: match[4] ?? '' });
+  }
+  for (const match of text.matchAll(/^(?:\t|const )(\w+)(?:\s+\w+)?\s*=\s*(\w+)\((\w+\.\w+)\)$/gm)) {
+    constants.set(match[1] ?? '', { type: match[2] ?? '', value: '', of: match[3] ?? '' });
   }
 }
 

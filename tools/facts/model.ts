@@ -85,7 +85,7 @@ function factOf(byPath: Map<string, GoPackage>, home: GoPackage, type: GoType): 
     return { ...base, fields: tagged.map((field) => fieldOf(byPath, home, field)), topLevel: topLevelOf(tagged) };
   }
   if (type.underlying === 'string' && markOf(type.marks, 'enum') !== undefined) {
-    const values = enumValues(home, type.name);
+    const values = enumValues(byPath, home, type.name);
     if (values.length > 0) return { ...base, fields: [], enum: values, topLevel: undefined };
   }
   return undefined;
@@ -97,8 +97,15 @@ function topLevelOf(fields: readonly GoField[]): FactType['topLevel'] {
   return meta.endsWith('ObjectMeta') ? 'object' : meta.endsWith('ListMeta') ? 'list' : 'plain';
 }
 
-function enumValues(home: GoPackage, name: string): string[] {
-  return [...home.constants.values()].filter((constant) => constant.type === name).map((constant) => constant.value).sort();
+/** Empty when a value cannot be found: half an enum would refuse what upstream takes. */
+function enumValues(byPath: Map<string, GoPackage>, home: GoPackage, name: string): string[] {
+  const values = [...home.constants.values()].filter((constant) => constant.type === name).map((constant) => constant.of === undefined ? constant.value : valueElsewhere(byPath, home, constant.of));
+  return values.some((value) => value === undefined) ? [] : (values as string[]).sort();
+}
+
+function valueElsewhere(byPath: Map<string, GoPackage>, home: GoPackage, qualified: string): string | undefined {
+  const [alias = '', constant = ''] = qualified.split('.');
+  return byPath.get(home.imports.get(alias) ?? '')?.constants.get(constant)?.value;
 }
 
 function fieldOf(byPath: Map<string, GoPackage>, home: GoPackage, field: GoField): FactField {
@@ -156,7 +163,7 @@ function namedCode(byPath: Map<string, GoPackage>, home: GoPackage, type: string
   const target = owner?.types.get(name);
   if (owner === undefined || target === undefined) throw new Error(`${home.path}: the type ${type} is in no package that was read`);
   if (target.fields !== undefined) return `@${moduleOf(owner.path)}.${name}`;
-  if (markOf(target.marks, 'enum') !== undefined && enumValues(owner, name).length > 0) return `e${moduleOf(owner.path)}.${name}`;
+  if (markOf(target.marks, 'enum') !== undefined && enumValues(byPath, owner, name).length > 0) return `e${moduleOf(owner.path)}.${name}`;
   const underlying = typeCode(byPath, owner, target.underlying ?? '');
   return markOf(target.marks, 'protobuf.nullable') === undefined ? underlying : `w${underlying}`;
 }

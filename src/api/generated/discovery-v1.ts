@@ -2,7 +2,7 @@
 import type { KubeObject, ListMeta, ObjectMeta } from '../meta.ts';
 import type { ObjectReference, Protocol } from './core-v1.ts';
 
-export type AddressType = 'FQDN';
+export type AddressType = 'FQDN' | 'IPv4' | 'IPv6';
 
 export interface Endpoint {
   addresses: string[];

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { OwnerReference } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
-import type { AddressType, Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Endpoint, EndpointPort, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { endpointOf, familiesOf, isEligible, portsOf, type Family } from './endpoint.ts';
 
 export const SERVICE_NAME = 'kubernetes.io/service-name';
@@ -107,7 +107,7 @@ function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[],
 function newSlice({ namespace, generateName, labels, owner }: Frame, group: Group, endpoints: Endpoint[]): EndpointSlice {
   return {
     apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName, namespace, labels, ownerReferences: [owner] },
-    addressType: group.family as AddressType, endpoints, ports: group.ports,
+    addressType: group.family, endpoints, ports: group.ports,
   };
 }
 
