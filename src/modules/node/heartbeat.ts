@@ -79,7 +79,7 @@ function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
     conditions: conditions(parts, node, disk.bavail * disk.bsize, clock.nowMs()),
     addresses: [{ type: 'InternalIP', address: parts.hostIp }, { type: 'Hostname', address: machine.nodeName }],
     nodeInfo: nodeInfo(),
-    images: parts.storage.list().map((image) => ({ names: [...image.names.map((name) => name), ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)], sizeBytes: image.sizeBytes })),
+    images: parts.storage.list().map((image) => ({ names: [...new Set([...image.names, ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)])], sizeBytes: image.sizeBytes })),
     daemonEndpoints: { kubeletEndpoint: { Port: machine.apiServer.port } },
   };
 }
