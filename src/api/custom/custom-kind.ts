@@ -1,5 +1,7 @@
 /** A CustomResourceDefinition becomes the Kinds by which the door serves its versions. */
-import type { CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion } from '../generated/apiextensions-v1.ts';
+import type { CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { deepFreeze } from '../json.ts';
+import { applyDefaults } from '../schema/default.ts';
 import { humanDuration } from '../age.ts';
 import { compileJsonPath } from '../json-path.ts';
 import { defineKind, type Column, type Kind, type Subresources } from '../kind.ts';
@@ -18,10 +20,12 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
   const columns = version.additionalPrinterColumns ?? [];
   const status = version.subresources?.status !== undefined && version.subresources.status !== null;
   let schema: Schema | undefined;
+  const schemaOf = (): Schema => (schema ??= schemaOfCustomResource(version));
   return defineKind({
     group, version: version.name, kind: names.kind, plural: names.plural, singular: names.singular || names.kind.toLowerCase(),
     shortNames: names.shortNames ?? [], categories: names.categories ?? [], namespaced: scope === 'Namespaced',
-    schema: () => (schema ??= schemaOfCustomResource(version)),
+    schema: schemaOf,
+    ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
       prepareForCreate(object) {
         if (status) delete (object as KubeObject & { status?: Json }).status;
@@ -32,6 +36,14 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     columns: columns.length === 0 ? [] : [{ name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' }, ...columns.map(columnOf)],
     selectableFields: Object.fromEntries((version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.replace(/^\./, ''), fieldReader(jsonPath)])),
   });
+}
+
+/** Whether a default stands anywhere in a schema; a field may be called `default` itself. */
+function hasDefaults(schema: JSONSchemaProps | undefined): boolean {
+  if (schema === undefined) return false;
+  if (schema.default !== undefined) return true;
+  const below = [...Object.values(schema.properties ?? {}), schema.items, schema.additionalProperties];
+  return below.some((each) => typeof each === 'object' && !Array.isArray(each) && hasDefaults(each));
 }
 
 function subresourcesOf(version: CustomResourceDefinitionVersion, status: boolean): Subresources<KubeObject> {

@@ -85,8 +85,8 @@ export async function answerObject(exchange: Exchange, code: number, outcome: Ou
   respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
 }
 
-/** A value of another kind than that of the path: a Status, a Scale. */
-export async function answerValue(exchange: Exchange, code: number, value: unknown): Promise<void> {
-  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true });
+/** A value of another kind than that of the path: a Status, a Scale. With `plain`, a client that takes nothing but a Table is refused. */
+export async function answerValue(exchange: Exchange, code: number, value: unknown, how: { plain?: boolean } = {}): Promise<void> {
+  const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true, plain: how.plain === true });
   respond(exchange.http, exchange.response, code, await encodeValue(value, form), { warnings: exchange.warnings });
 }

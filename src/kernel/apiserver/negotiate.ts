@@ -25,8 +25,11 @@ interface Clause {
 
 const parsed = new Map<string, Clause[]>();
 
-/** `protobuf` says whether the answer can be written so; otherwise the next wish of the client counts. Throws NotAcceptable. */
-export function negotiate(accept: string | undefined, query: URLSearchParams, options: { protobuf: boolean; userAgent?: string }): Form {
+/**
+ * `protobuf` says whether the answer can be written so, `plain` that it cannot be a Table or metadata alone; otherwise the next wish of the
+ * client counts. Throws NotAcceptable.
+ */
+export function negotiate(accept: string | undefined, query: URLSearchParams, options: { protobuf: boolean; plain?: boolean; userAgent?: string }): Form {
   const wishes = query.get('pretty');
   const pretty = wishes === null ? false : wishes !== 'false' && wishes !== '0';
   if ((accept === undefined || accept === '*/*' || accept === 'application/json' || accept === '') && !pretty) return JSON_FORM;
@@ -35,7 +38,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, op
     if (encoding === undefined || (encoding === 'protobuf' && !options.protobuf)) continue;
     const as = clause.parameters['as'];
     if (as === undefined) return { encoding, pretty };
-    if (!TRANSFORMS.has(as) || clause.parameters['g'] !== 'meta.k8s.io' || encoding === 'protobuf') continue;
+    if (options.plain === true || !TRANSFORMS.has(as) || clause.parameters['g'] !== 'meta.k8s.io' || encoding === 'protobuf') continue;
     const version = clause.parameters['v'];
     if (version !== 'v1' && version !== 'v1beta1') continue;
     return { encoding, pretty, as: as as 'Table', version };

@@ -70,7 +70,7 @@ async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo,
   const { value } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
   const body = { kind: virtual.kind, apiVersion: `${virtual.group}/${virtual.version}`, ...value } as unknown as KubeObject;
-  return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace }));
+  return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace }), { plain: true });
 }
 
 async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {

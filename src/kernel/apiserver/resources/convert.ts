@@ -7,6 +7,11 @@ import { apiVersionOfKind } from '../kind-table.ts';
 
 /** The object as `kind` says it; the stored one itself when it says it so already. */
 export function asKind(kind: Kind, object: KubeObject): KubeObject {
+  const said = inVersion(kind, object);
+  return kind.completes === undefined ? said : kind.completes(said);
+}
+
+function inVersion(kind: Kind, object: KubeObject): KubeObject {
   const apiVersion = apiVersionOfKind(kind);
   if (object.apiVersion === apiVersion) return object;
   return kind.stored === undefined ? { ...object, apiVersion } : kind.stored.from(object);
@@ -19,7 +24,7 @@ export function asStored(kind: Kind, object: KubeObject): KubeObject {
 
 /** The stored bytes in the version of `kind`. */
 export function bytesAs(door: Door, kind: Kind, stored: Stored): Buffer {
-  if (!door.kinds.isShared(kind)) return stored.bytes;
+  if (kind.completes === undefined && !door.kinds.isShared(kind)) return stored.bytes;
   const object = asKind(kind, stored.object);
   return object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object));
 }

@@ -1,0 +1,6 @@
+/** The behaviours of sig-auth. */
+import { reviews } from './auth/reviews.ts';
+import { serviceAccounts } from './auth/service-accounts.ts';
+import { conformance } from './cluster.ts';
+
+conformance('sig-auth', [serviceAccounts, reviews]);
