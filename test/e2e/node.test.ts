@@ -102,4 +102,39 @@ describe('the node', () => {
     await eventually(async () => (await get('staged')).status?.phase === 'Succeeded');
     assert.equal((await llmos.kubectl('logs', 'staged', '-c', 'main')).stdout, 'made\n');
   });
+
+  it('shows the log of the run before', async () => {
+    await create('again', { command: ['sh', '-c', 'echo run; exit 3'] });
+    await eventually(async () => ((await get('again')).status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+    assert.equal((await llmos.kubectl('logs', 'again', '--previous')).stdout, 'run\n');
+    const none = await llmos.kubectl('logs', 'plain', '--previous');
+    assert.match(none.stderr, /previous terminated container "main" in pod "plain" not found/);
+  });
+
+  it('joins the input of a container that asked for one', async () => {
+    const answer = await llmos.kubectlWith('hello\n', 'run', 'asks', '-i', '--rm', '--restart=Never', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '--', 'sh', '-c', 'read word; echo "got $word"');
+    assert.equal(answer.code, 0, answer.stderr);
+    assert.match(answer.stdout, /^got hello$/m);
+  });
+
+  it('follows a change of the image', async () => {
+    importTestImage(llmos, 'localhost/other:1');
+    await create('changes', {});
+    await ready('changes');
+    assert.equal((await llmos.kubectl('set', 'image', 'pod/changes', 'main=localhost/other:1')).code, 0);
+    await eventually(async () => {
+      const status = (await get('changes')).status?.containerStatuses?.[0];
+      return status?.image === 'localhost/other:1' && status.restartCount === 1 && status.ready;
+    });
+  });
+
+  it('containers of a pod that shares its processes see each other, and one for debugging sees its target', async () => {
+    const image = { image: TEST_IMAGE, imagePullPolicy: 'Never' as const };
+    await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shared', namespace: 'default' }, spec: { shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: [{ name: 'a', ...image, command: ['sleep', '1001'] }, { name: 'b', ...image, command: ['sleep', '1002'] }] } });
+    await ready('shared');
+    const { stdout } = await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'ps');
+    assert.match(stdout, /sleep 1001[\s\S]*sleep 1002/);
+    assert.equal((await llmos.kubectl('debug', 'plain', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '-c', 'look', '--target=main', '--', 'ps')).code, 0);
+    await eventually(async () => /while true/.test((await llmos.kubectl('logs', 'plain', '-c', 'look')).stdout));
+  });
 });

@@ -30,6 +30,8 @@ const MOST_HOSTNAME = 63;
 export async function preparePod(parts: NodeParts, pod: Pod, options: { running: boolean }): Promise<PreparedPod> {
   const { context } = parts;
   const { uid = '' } = pod.metadata;
+  // To run it in less isolation than it asks for would be worse than not at all.
+  if (pod.spec?.runtimeClassName) throw new Error(`RuntimeClass "${pod.spec.runtimeClassName}" is not known to this node, which runs the default runtime only; remove runtimeClassName from the pod`);
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? [parts.hostIp];
