@@ -102,6 +102,7 @@ function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
         machine: {} as MachineFacts, // portable modules know no machine
         serve: cannot('serves a kind'),
         route: cannot('adds a route'),
+        admit: cannot('adds a step of admission'),
         report,
       };
       return {

@@ -47,6 +47,7 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
     kinds: door.kinds,
     serve: (kind) => kept(door.serve(kind)),
     route: (route) => kept(door.route(route)),
+    admit: (admission) => kept(door.admit(admission, context)),
     report,
   };
   return {
@@ -60,7 +61,7 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
       signal,
     }),
     serve: (kind) => void context.serve(kind),
-    admit: (admission) => void kept(door.admit(admission, context)),
+    admit: (admission) => void context.admit(admission),
     route: (route) => void context.route(route),
     settled: () => caches.settled(),
     release() {

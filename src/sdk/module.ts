@@ -56,6 +56,8 @@ export interface ModuleContext {
   serve(kind: Kind): () => void;
   /** Adds routes at run time; the returned function withdraws them. */
   route(route: Route): () => void;
+  /** Adds a step of admission at run time, so that what is not configured costs nothing; the returned function withdraws it. */
+  admit(admission: Admission): () => void;
   /** Reports what `llmos status` shows of the module, for instance `{ address: '10.96.0.10:53' }`. */
   report(facts: Readonly<Record<string, string>>): void;
 }
@@ -73,25 +75,45 @@ export interface ServedKinds {
 export interface Admission {
   name: string;
   kinds: readonly Kind[] | 'all';
-  operations: readonly ('CREATE' | 'UPDATE' | 'DELETE')[];
-  /** May change `request.object`; throws ApiError to refuse. Must be safe to call twice, and with dryRun must not keep anything. */
-  admit?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
+  operations: readonly AdmissionRequest['operation'][];
+  /** Runs after all steps that are not last, in both phases (upstream: webhooks and policies). */
+  last?: boolean;
+  /**
+   * May change `request.object`; throws ApiError to refuse. Must be safe to call twice, and with dryRun must not keep anything.
+   * A last step gives true when the object changed such that the other steps must see it: all run once more, with `request.again`.
+   */
+  admit?(request: AdmissionRequest, context: ModuleContext): void | boolean | Promise<void | boolean>;
   /** After all changes; throws ApiError to refuse. */
   validate?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
 }
 
 export interface AdmissionRequest {
-  operation: 'CREATE' | 'UPDATE' | 'DELETE';
+  operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   kind: Kind;
   namespace?: string;
   name?: string;
   subresource?: string;
-  /** The new object, unfrozen; undefined for DELETE. */
+  /** The new object, unfrozen; undefined for DELETE. For CONNECT the options of the request, for instance a PodAttachOptions. */
   object: KubeObject | undefined;
   /** The stored object, frozen; undefined for CREATE. */
   oldObject: KubeObject | undefined;
   user: UserInfo;
   dryRun: boolean;
+  /** Texts for Warning headers are added here. */
+  warnings?: string[];
+  /** The name in managedFields. */
+  fieldManager?: string;
+  /** Set in the second round of steps, after a last step changed the object. */
+  again?: boolean;
+  /** Whether the user of the request may do something else. */
+  may?(attributes: AccessAttributes): boolean;
+}
+
+/** What somebody wants to do: with a resource, or with a path. */
+export interface AccessAttributes {
+  verb: string;
+  resource?: { group: string; plural: string; subresource?: string; namespace?: string; name?: string };
+  path?: string;
 }
 
 /** What modules may know of the machine and of this instance. */

@@ -1,6 +1,6 @@
 /** Admission: the steps that modules add between defaulting and storing. */
 import type { Kind } from '../../api/kind.ts';
-import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
+import type { AccessAttributes, Admission, AdmissionRequest, ModuleContext, UserInfo } from '../../sdk/module.ts';
 
 export interface AdmissionChain {
   /** Steps of the door itself have no context. */
@@ -16,18 +16,21 @@ interface Step {
   context: ModuleContext | undefined;
 }
 
-export function createAdmissionChain(): AdmissionChain {
+/** `may` answers whether a user may do something, for steps that ask. */
+export function createAdmissionChain(may?: (user: UserInfo, attributes: AccessAttributes) => boolean): AdmissionChain {
   const steps: Step[] = [];
   const chosen = new Map<string, Step[]>();
   const stepsFor = (request: AdmissionRequest): Step[] => {
     const key = `${request.operation} ${request.kind.group}/${request.kind.version}/${request.kind.plural}`;
     let some = chosen.get(key);
-    if (some === undefined) chosen.set(key, (some = steps.filter((step) => concerns(step.admission, request))));
+    if (some === undefined) chosen.set(key, (some = inOrder(steps.filter((step) => concerns(step.admission, request)))));
     return some;
   };
   const run = (request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> | undefined => {
     const some = stepsFor(request);
-    return some.length === 0 ? undefined : runSteps(some, request, phase);
+    if (some.length === 0) return undefined;
+    if (may !== undefined) request.may ??= (attributes) => may(request.user, attributes);
+    return phase === 'admit' ? admitAll(some, request) : validateAll(some, request);
   };
   return {
     add(admission, context) {
@@ -45,8 +48,20 @@ export function createAdmissionChain(): AdmissionChain {
   };
 }
 
-async function runSteps(steps: readonly Step[], request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> {
-  for (const { admission, context } of steps) await admission[phase]?.(request, context as ModuleContext);
+function inOrder(steps: readonly Step[]): Step[] {
+  return steps.toSorted((a, b) => Number(a.admission.last === true) - Number(b.admission.last === true));
+}
+
+async function admitAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
+  let changed = false;
+  for (const { admission, context } of steps) if ((await admission.admit?.(request, context as ModuleContext)) === true) changed = true;
+  if (!changed || request.again === true) return;
+  request.again = true;
+  await admitAll(steps, request);
+}
+
+async function validateAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
+  for (const { admission, context } of steps) await admission.validate?.(request, context as ModuleContext);
 }
 
 function concerns(admission: Admission, request: AdmissionRequest): boolean {

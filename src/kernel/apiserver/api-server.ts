@@ -72,7 +72,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = createKindTable();
   const routes = createRouteTable();
   const health = createHealth();
-  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain(), signal: ending.signal };
+  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }).allowed), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
   const authorizer = createAuthorizer([rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   door.admissions.add(escalationAdmission(door, authorizer), undefined);

@@ -1,8 +1,8 @@
 /** What is asked about resources: which kind it is, may they, and which handler answers. */
 import type { Kind } from '../../api/kind.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
-import type { Route, UserInfo } from '../../sdk/module.ts';
+import type { AdmissionRequest, Route, UserInfo } from '../../sdk/module.ts';
 import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
 import { answerValue, readObject, type Exchange } from './exchange.ts';
 import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
@@ -85,7 +85,24 @@ async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
   const wanted = attributesOf(user, resource, resource.verb);
   if (!parts.authorizer.decide(wanted).allowed) authorizeResource(parts, user, resource, 'create');
   const { object } = getStored(parts.door, kind, resource.namespace, resource.name ?? '');
+  await admitConnect(parts, incoming, info, resource, kind, user);
   return serveRoute(parts, incoming, info, user, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object }, true);
+}
+
+/** The subresources that connect, with the kind of their options (upstream: rest.Connecter). */
+const CONNECT_OPTIONS: Readonly<Record<string, string>> = { attach: 'AttachOptions', exec: 'ExecOptions', portforward: 'PortForwardOptions', proxy: 'ProxyOptions' };
+
+async function admitConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo): Promise<void> {
+  const options = CONNECT_OPTIONS[resource.subresource ?? ''];
+  if (options === undefined) return;
+  const object: Record<string, unknown> = { apiVersion: apiVersionOf(kind.group, kind.version), kind: `${kind.kind}${options}` };
+  for (const key of new Set(info.query.keys())) {
+    const values = info.query.getAll(key).map((each) => (each === 'true' || each === '1' ? true : each === 'false' ? false : each));
+    object[key] = key === 'command' || key === 'ports' ? values.map(String) : values[0];
+  }
+  const request: AdmissionRequest = { operation: 'CONNECT', kind, namespace: resource.namespace, name: resource.name, subresource: resource.subresource, object: object as unknown as KubeObject, oldObject: undefined, user, dryRun: false, warnings: incoming.warnings };
+  await parts.door.admissions.admit(request);
+  await parts.door.admissions.validate(request);
 }
 
 export async function serveRoute(parts: Parts, incoming: Incoming, info: RequestInfo, user: UserInfo, route: Route, about: { rest: string; namespace?: string; name?: string; object?: KubeObject }, authorized = false): Promise<void> {

@@ -47,7 +47,7 @@ export async function createObject(door: Door, kind: Kind, input: CreateInput, c
 async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManagedFields: boolean, context: WriteContext): Promise<Outcome> {
   const { metadata } = object;
   applyDefaults(kind, object);
-  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun };
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await door.admissions.admit(request);
   const now = rfc3339(door.clock.nowMs());

@@ -47,7 +47,7 @@ export async function deleteObject(door: Door, kind: Kind, at: { namespace?: str
 
 async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   const { object } = live;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: object, user: context.user, dryRun: context.dryRun };
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
   const next = marked(kind, object, options, door.clock.nowMs());

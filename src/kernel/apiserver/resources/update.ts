@@ -69,7 +69,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   const next = subresource === 'status' ? withStatusOf(liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
   if (subresource !== 'status') applyDefaults(kind, next);
-  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun };
+  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   if (subresource !== '') request.subresource = subresource;
   await door.admissions.admit(request);
   if (subresource === '') prepare(kind, next, liveObject);

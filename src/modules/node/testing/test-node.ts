@@ -66,7 +66,8 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
       node.context = {
         client: cluster.client, caches, clock: realClock, log, signal: abort.signal, config: { readySandboxes: options.readySandboxes ?? 3 }, machine,
         events: { event: (about, type, reason, message) => void events.push({ about: about.metadata.name ?? '', type, reason, message }) },
-        kinds: { list: () => [], find: () => undefined, subscribe: () => () => {} }, serve: () => () => {}, route: () => () => {}, report: () => {},
+        kinds: { list: () => [], find: () => undefined, subscribe: () => () => {} }, serve: () => () => {}, admit: () => () => {},
+    route: () => () => {}, report: () => {},
       };
       running = { abort, caches, done: runNode(node.context) };
     },
