@@ -10,6 +10,8 @@ import { Event } from './core/event.ts';
 import { Namespace } from './core/namespace.ts';
 import { Node } from './core/node.ts';
 import { Pod } from './core/pod.ts';
+import { PodTemplate } from './core/pod-template.ts';
+import { ReplicationController } from './core/replication-controller.ts';
 import { Secret } from './core/secret.ts';
 import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/service-account.ts';
@@ -21,12 +23,12 @@ import { PriorityClass } from './scheduling/priority-class.ts';
 
 export {
   ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, Namespace,
-  Node, Pod, PriorityClass, ReplicaSet, Role, RoleBinding, Secret, Service, ServiceAccount,
+  Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
-  Namespace, Node, Pod, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event,
+  Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
 ] as readonly unknown[]) as readonly Kind[];

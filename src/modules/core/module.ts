@@ -6,6 +6,7 @@ import { Event } from '../../api/core/event.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { PodTemplate } from '../../api/core/pod-template.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
 import { ServiceAccount } from '../../api/core/service-account.ts';
@@ -23,7 +24,7 @@ export default defineModule({
   name: 'core',
   description: 'The kinds that everything stands on (pods, nodes, services, config, accounts, events, roles), and the life of namespaces',
   kinds: [
-    Namespace, Node, Pod, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, EndpointSlice, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding,
+    Namespace, Node, Pod, PodTemplate, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, EndpointSlice, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding,
   ],
   // A namespace that goes takes objects of every kind with it.
   reads: 'all',

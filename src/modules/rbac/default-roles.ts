@@ -58,14 +58,20 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('admin', ['admin']),
   aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
+  role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
 ];
 
-export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [{
-  apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding',
-  metadata: { name: 'cluster-admin', labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
-  roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'cluster-admin' },
-  subjects: [{ apiGroup: RBAC, kind: 'Group', name: 'system:masters' }],
-}];
+function binding(name: string, group: string): ClusterRoleBinding {
+  return {
+    apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: [{ apiGroup: RBAC, kind: 'Group', name: group }],
+  };
+}
+
+export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
+  binding('cluster-admin', 'system:masters'),
+  binding('system:service-account-issuer-discovery', 'system:serviceaccounts'),
+];

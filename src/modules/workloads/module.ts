@@ -1,17 +1,18 @@
-/** Workloads: Deployment and ReplicaSet, kinds and controllers. */
+/** Workloads: Deployment, ReplicaSet and ReplicationController, kinds and controllers. */
 import { ControllerRevision } from '../../api/apps/controller-revision.ts';
 import { Deployment } from '../../api/apps/deployment.ts';
 import { ReplicaSet } from '../../api/apps/replica-set.ts';
+import { ReplicationController } from '../../api/core/replication-controller.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { defineModule } from '../../sdk/index.ts';
 import { deploymentController } from './deployment/reconcile.ts';
-import { replicaSetController } from './replica-set/reconcile.ts';
+import { replicaSetController, replicationControllerController } from './replica-set/reconcile.ts';
 
 export default defineModule({
   name: 'workloads',
   description: 'Deployments and replica sets: keeps the pods of a workload, and rolls changes out',
-  kinds: [Deployment, ReplicaSet, ControllerRevision],
+  kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision],
   needs: [Pod],
-  controllers: [deploymentController, replicaSetController],
+  controllers: [deploymentController, replicaSetController, replicationControllerController],
   portable: true,
 });

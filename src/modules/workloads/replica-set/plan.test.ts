@@ -46,7 +46,7 @@ test('pods are claimed by selector and controller', () => {
 });
 
 test('a pod is made of the template', () => {
-  const made = podOfTemplate(replicaSet());
+  const made = podOfTemplate(replicaSet(), { group: 'apps', version: 'v1', kind: 'ReplicaSet' });
   assert.equal(made.metadata.generateName, 'web-');
   assert.deepEqual(made.metadata.labels, { app: 'web', x: 'y' });
   assert.deepEqual(made.metadata.ownerReferences?.map(({ uid, controller, blockOwnerDeletion }) => [uid, controller, blockOwnerDeletion]), [['r1', true, true]]);

@@ -1,6 +1,8 @@
 /** What a ReplicaSet wants of its pods: how many to make, which to delete. Pure. */
 import type { ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { Kind } from '../../../api/kind.ts';
+import { controllerReference } from '../../../api/owner.ts';
 import { podsToDelete } from './deletion-order.ts';
 
 /** At most so many pods are made or deleted in one round (upstream: BurstReplicas). */
@@ -19,18 +21,15 @@ export function scalePlan(replicaSet: ReplicaSet, active: readonly Pod[], relate
   return { create: 0, remove: podsToDelete(active, related, { count: Math.min(-missing, BURST), nowMs }) };
 }
 
-/** A pod of the replica set's template, not yet created. */
-export function podOfTemplate(replicaSet: ReplicaSet): Pod {
+/** A pod of the replica set's template, not yet created; `kind` is what its owner is. */
+export function podOfTemplate(replicaSet: ReplicaSet, kind: Pick<Kind, 'group' | 'version' | 'kind'>): Pod {
   const template = replicaSet.spec?.template;
   const { labels, annotations, finalizers } = template?.metadata ?? {};
-  const reference = {
-    apiVersion: 'apps/v1', kind: 'ReplicaSet', name: replicaSet.metadata.name ?? '', uid: replicaSet.metadata.uid ?? '', controller: true, blockOwnerDeletion: true,
-  };
   return {
     apiVersion: 'v1', kind: 'Pod',
     metadata: {
       generateName: `${replicaSet.metadata.name}-`, namespace: replicaSet.metadata.namespace, labels: { ...labels },
-      ...(annotations === undefined ? {} : { annotations: { ...annotations } }), ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }), ownerReferences: [reference],
+      ...(annotations === undefined ? {} : { annotations: { ...annotations } }), ...(finalizers === undefined ? {} : { finalizers: [...finalizers] }), ownerReferences: [controllerReference(kind, replicaSet)],
     },
     spec: template?.spec,
   };

@@ -1,8 +1,12 @@
-/** The ReplicaSet controller: keeps as many pods as the spec says. */
+/** The ReplicaSet and ReplicationController controllers: keep as many pods as the spec says. */
 import { isDeepStrictEqual } from 'node:util';
 import { Pod } from '../../../api/core/pod.ts';
 import { isApiError } from '../../../api/errors.ts';
 import { ReplicaSet } from '../../../api/apps/replica-set.ts';
+import { ReplicationController } from '../../../api/core/replication-controller.ts';
+import type { ReplicaSetStatus } from '../../../api/generated/apps-v1.ts';
+import type { Kind } from '../../../api/kind.ts';
+import type { KubeObject } from '../../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../../api/owner.ts';
 import { isPodActive, isPodTerminal } from '../../../api/pod-readiness.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
@@ -14,30 +18,49 @@ import { slowStart } from '../slow-start.ts';
 import { podOfTemplate, scalePlan, type ScalePlan } from './plan.ts';
 import { replicaSetStatus, untilAvailableMs, type ScaleFailure } from './status.ts';
 
-export const replicaSetController: Controller<ReplicaSet> = {
-  name: 'replicaset',
-  eventSource: 'replicaset-controller',
-  for: ReplicaSet,
-  owns: [Pod],
-  watches: [watching(Pod, adoptersOf)],
-  reconcile: (_key, replicaSet, context) => reconcile(replicaSet, context),
-};
+/** A kind that keeps so many pods of a template. */
+interface Keeper<T extends KubeObject> {
+  kind: Kind<T>;
+  /** The object as a ReplicaSet would say it. */
+  asSet(object: T): ReplicaSet;
+  /** The object with the status that it has as a ReplicaSet. */
+  withStatus(object: T, status: ReplicaSetStatus): T;
+}
 
-async function reconcile(replicaSet: ReplicaSet | undefined, context: ReconcileContext): Promise<ReconcileResult | void> {
-  if (replicaSet === undefined) return;
+function keeperController<T extends KubeObject>(name: string, keeper: Keeper<T>): Controller<T> {
+  return {
+    name,
+    eventSource: `${name}-controller`,
+    for: keeper.kind,
+    owns: [Pod],
+    watches: [watching(Pod, (pod, caches) => adoptersOf(keeper, pod, caches))],
+    reconcile: async (_key, object, context) => (object === undefined ? undefined : reconcile(keeper, object, context)),
+  };
+}
+
+export const replicaSetController = keeperController('replicaset', { kind: ReplicaSet, asSet: (set) => set, withStatus: (set, status) => ({ ...set, status }) });
+
+export const replicationControllerController = keeperController('replication', {
+  kind: ReplicationController,
+  asSet: (controller) => ({ ...controller, spec: { ...controller.spec, selector: { matchLabels: controller.spec?.selector ?? {} } } }),
+  withStatus: (controller, { terminatingReplicas: _terminating, ...status }) => ({ ...controller, status }),
+});
+
+async function reconcile<T extends KubeObject>(keeper: Keeper<T>, object: T, context: ReconcileContext): Promise<ReconcileResult | void> {
+  const replicaSet = keeper.asSet(object);
   const pods = context.caches.of(Pod);
   const expectations = expectationsOf(pods, context);
   const isSettled = expectations.satisfied(replicaSet.metadata.uid ?? '');
-  const owned = await claimedPods(replicaSet, context);
+  const owned = await claimedPods(keeper, replicaSet, context);
   const active = owned.filter(isPodActive);
   const nowMs = context.clock.nowMs();
-  const plan = isSettled ? scalePlan(replicaSet, active, relatedPods(replicaSet, active, context.caches), nowMs) : NOTHING;
-  const failure = await carryOut(replicaSet, plan, expectations, context);
+  const plan = isSettled ? scalePlan(replicaSet, active, relatedPods(keeper, replicaSet, active, context.caches), nowMs) : NOTHING;
+  const failure = await carryOut(keeper, replicaSet, { plan, expectations }, context);
   // What was just asked for comes back as events, and so does this replica set: its status can wait for them.
   if (failure === undefined && plan.create + plan.remove.length > 0) return;
   const terminating = owned.filter((each) => each.metadata.deletionTimestamp !== undefined && !isPodTerminal(each)).length;
-  const status = replicaSetStatus(replicaSet, active, { failure: failure?.condition, terminating, nowMs });
-  if (!isDeepStrictEqual(status, replicaSet.status)) await writeStatus(context.client, ReplicaSet, { ...replicaSet, status });
+  const next = keeper.withStatus(object, replicaSetStatus(replicaSet, active, { failure: failure?.condition, terminating, nowMs }));
+  if (!isDeepStrictEqual((next as { status?: unknown }).status, replicaSet.status)) await writeStatus(context.client, keeper.kind, next);
   if (failure !== undefined) throw failure.error;
   const requeueAfterMs = untilAvailableMs(replicaSet, active, nowMs);
   return requeueAfterMs === undefined ? undefined : { requeueAfterMs };
@@ -59,18 +82,18 @@ function expectationsOf(pods: Cache<Pod>, { clock, signal }: ReconcileContext): 
   return expectations;
 }
 
-async function claimedPods(replicaSet: ReplicaSet, { caches, client }: ReconcileContext): Promise<Pod[]> {
+async function claimedPods<T extends KubeObject>({ kind }: Keeper<T>, replicaSet: ReplicaSet, { caches, client }: ReconcileContext): Promise<Pod[]> {
   const pods = caches.of(Pod);
   const orphans = orphansOf(pods, replicaSet.metadata.namespace).filter(isPodActive);
   const claims = claim(replicaSet, replicaSet.spec?.selector, [...controlledBy(pods, replicaSet), ...orphans]);
-  return settleClaims(client, claims, { kind: Pod, ownerKind: ReplicaSet, owner: replicaSet, reference: controllerReference(ReplicaSet, replicaSet) });
+  return settleClaims(client, claims, { kind: Pod, ownerKind: kind as unknown as Kind, owner: replicaSet, reference: controllerReference(kind, replicaSet) });
 }
 
 /** Active pods of all replica sets of the same owner: they crowd the same nodes. */
-function relatedPods(replicaSet: ReplicaSet, own: readonly Pod[], caches: Caches): readonly Pod[] {
+function relatedPods<T extends KubeObject>({ kind }: Keeper<T>, replicaSet: ReplicaSet, own: readonly Pod[], caches: Caches): readonly Pod[] {
   const owner = controllerOf(replicaSet);
   if (owner === undefined) return own;
-  const siblings = controlledBy(caches.of(ReplicaSet), { metadata: { uid: owner.uid } });
+  const siblings = controlledBy(caches.of(kind), { metadata: { uid: owner.uid } });
   return siblings.flatMap((each) => controlledBy(caches.of(Pod), each).filter(isPodActive));
 }
 
@@ -79,18 +102,18 @@ interface Failure {
   error: unknown;
 }
 
-async function carryOut(replicaSet: ReplicaSet, plan: ScalePlan, expectations: Expectations, context: ReconcileContext): Promise<Failure | undefined> {
-  if (plan.create > 0) return createPods(replicaSet, plan.create, expectations, context);
+async function carryOut<T extends KubeObject>(keeper: Keeper<T>, replicaSet: ReplicaSet, { plan, expectations }: { plan: ScalePlan; expectations: Expectations }, context: ReconcileContext): Promise<Failure | undefined> {
+  if (plan.create > 0) return createPods(replicaSet, { count: plan.create, make: () => podOfTemplate(replicaSet, keeper.kind) }, expectations, context);
   if (plan.remove.length > 0) return deletePods(replicaSet, plan.remove, expectations, context);
   return undefined;
 }
 
-async function createPods(replicaSet: ReplicaSet, count: number, expectations: Expectations, { client, events }: ReconcileContext): Promise<Failure | undefined> {
+async function createPods(replicaSet: ReplicaSet, { count, make }: { count: number; make: () => Pod }, expectations: Expectations, { client, events }: ReconcileContext): Promise<Failure | undefined> {
   const uid = replicaSet.metadata.uid ?? '';
   expectations.expectCreations(uid, count);
   const result = await slowStart(count, async () => {
     try {
-      const pod = await client.create(Pod, podOfTemplate(replicaSet));
+      const pod = await client.create(Pod, make());
       events.event(replicaSet, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
     } catch (error) {
       expectations.creationFailed(uid);
@@ -130,8 +153,9 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Replica sets that may adopt a pod which nobody controls. */
-function adoptersOf(pod: Pod, caches: Caches): string[] {
+/** Keepers that may adopt a pod which nobody controls. */
+function adoptersOf<T extends KubeObject>(keeper: Keeper<T>, pod: Pod, caches: Caches): string[] {
   if (controllerOf(pod) !== undefined) return [];
-  return caches.of(ReplicaSet).list(pod.metadata.namespace ?? '').filter((each) => matcherOfSelector(each.spec?.selector).matches(pod.metadata.labels)).map(keyOf);
+  const all = caches.of(keeper.kind).list(pod.metadata.namespace ?? '');
+  return all.filter((each) => matcherOfSelector(keeper.asSet(each).spec?.selector).matches(pod.metadata.labels)).map(keyOf);
 }
