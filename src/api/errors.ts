@@ -46,7 +46,8 @@ export interface StatusDetails {
 export interface Status {
   apiVersion: 'v1';
   kind: 'Status';
-  metadata: Record<string, never>;
+  /** `continue` goes on with a list whose token was too old (reason Expired). */
+  metadata: { continue?: string };
   status: 'Success' | 'Failure';
   message?: string;
   reason?: string;
@@ -58,6 +59,8 @@ export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** With reason Expired: a token by which the list goes on, from what there is now. */
+  continue?: string;
 
   constructor(reason: StatusReason, message: string, details?: StatusDetails, code: number = STATUS_CODES[reason]) {
     super(message);
@@ -70,6 +73,7 @@ export class ApiError extends Error {
   toStatus(): Status {
     const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message, reason: this.reason, code: this.code };
     if (this.details !== undefined) status.details = this.details;
+    if (this.continue !== undefined) status.metadata = { continue: this.continue };
     return status;
   }
 
@@ -78,7 +82,9 @@ export class ApiError extends Error {
     const code = status.code ?? 500;
     const known = status.reason !== undefined && status.reason in STATUS_CODES;
     const reason = known ? (status.reason as StatusReason) : reasonOfCode(code);
-    return new ApiError(reason, status.message ?? `the server answered ${code}`, status.details, code);
+    const error = new ApiError(reason, status.message ?? `the server answered ${code}`, status.details, code);
+    if (status.metadata?.continue) error.continue = status.metadata.continue;
+    return error;
   }
 }
 

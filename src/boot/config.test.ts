@@ -22,6 +22,7 @@ for (const [document, message] of [
   [{ instance: 'Too-Long-Name' }, /instance must be 1 to 8 lower-case letters and digits/],
   [{ network: { podCidr: '10.0.0.0' } }, /network.podCidr must be an IPv4 range/],
   [{ network: { podCidr: '10.96.0.0/12' } }, /overlap/],
+  [{ store: { keepSeconds: 0 } }, /store.keepSeconds must be a number of seconds from 1 to 86400, not 0/],
   [{ log: { level: 'loud' } }, /log.level must be one of debug, info, warn, error/],
   [{ modules: ['node'] }, /modules must be a mapping/],
   [[], /the document must be a mapping/],

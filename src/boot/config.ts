@@ -14,6 +14,8 @@ export interface Config {
   folders: Folders;
   apiServer: { host: string; port: number };
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
+  /** How long past states are kept, for watches that resume and lists in chunks; s. */
+  store: { keepSeconds: number };
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** What each module gets as its own configuration; `enabled: false` leaves a module out. */
   modules: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -51,9 +53,10 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 
 /** Pure: a parsed document to a Config. */
 export function checkConfig(document: unknown, folders: Folders): Config {
-  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'log', 'modules']);
+  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'store', 'log', 'modules']);
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
+  const store = section(root['store'], 'store', ['keepSeconds']);
   const log = section(root['log'], 'log', ['level']);
   const config: Config = {
     instance: matching(root['instance'], 'instance', /^[a-z][a-z0-9]{0,7}$/, 'llmos', '1 to 8 lower-case letters and digits'),
@@ -66,6 +69,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
       loadBalancerCidr: cidr(network['loadBalancerCidr'], 'network.loadBalancerCidr', '10.97.0.0/24'),
       clusterDomain: matching(network['clusterDomain'], 'network.clusterDomain', /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'cluster.local', 'a DNS domain'),
     },
+    store: { keepSeconds: keepSecondsOf(store['keepSeconds'], 300) },
     logLevel: oneOf(log['level'], 'log.level', ['debug', 'info', 'warn', 'error'] as const, 'info'),
     modules: modulesOf(root['modules']),
   };
@@ -112,6 +116,12 @@ function portOf(value: unknown, fallback: number): number {
   const port = value ?? fallback;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`apiServer.port must be a port from 1 to 65535, not ${JSON.stringify(port)}`);
   return port;
+}
+
+function keepSecondsOf(value: unknown, fallback: number): number {
+  const seconds = value ?? fallback;
+  if (typeof seconds !== 'number' || !Number.isInteger(seconds) || seconds < 1 || seconds > 86_400) throw new Error(`store.keepSeconds must be a number of seconds from 1 to 86400, not ${JSON.stringify(seconds)}`);
+  return seconds;
 }
 
 function oneOf<T extends string>(value: unknown, path: string, choices: readonly T[], fallback: T): T {

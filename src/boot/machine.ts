@@ -69,7 +69,7 @@ async function load(machine: Machine, folders: Folders): Promise<string> {
   machine.config = await loadConfig(folders);
   machine.log = createLog({ level: machine.config.logLevel });
   makeFolders(folders);
-  machine.store = openStore({ folder: join(folders.state, 'store'), clock: realClock, log: machine.log.child('store') });
+  machine.store = openStore({ folder: join(folders.state, 'store'), keepMs: machine.config.store.keepSeconds * 1_000, clock: realClock, log: machine.log.child('store') });
   const { objects, revision } = machine.store.stats();
   return `${folders.state}: ${objects} objects at revision ${revision}`;
 }

@@ -45,6 +45,8 @@ export interface Watch {
 
 const WAIT_MS = 10_000;
 const PAUSE_MS = 150;
+/** History is short here, so that its end can be tried. */
+export const KEEP_SECONDS = 5;
 
 let instance: Instance | undefined;
 let agent: Agent | undefined;
@@ -56,7 +58,7 @@ let namespaces = 0;
 export function conformance(title: string, sections: readonly (() => void)[]): void {
   describe(title, { timeout: 170_000 }, () => {
     before(async () => {
-      instance = await bootInstance();
+      instance = await bootInstance({ config: `store: { keepSeconds: ${KEEP_SECONDS} }` });
       const access = findCluster({ path: instance.kubeconfig });
       const credential = await access.credential();
       address = new URL(access.server);

@@ -1,6 +1,7 @@
 /** [sig-api-machinery] Servers with support for API chunking */
 import assert from 'node:assert/strict';
-import { behaviour, call, create, get, namespace, type Body } from '../cluster.ts';
+import { eventually } from '../../fixtures/instance.ts';
+import { behaviour, call, create, get, KEEP_SECONDS, namespace, patch, type Body } from '../cluster.ts';
 
 const COUNT = 120;
 const LIMIT = 50;
@@ -39,10 +40,11 @@ export function chunking(): void {
   behaviour('Servers with support for API chunking should support continue listing from the last key if the original version has been compacted away, though the list is inconsistent', async () => {
     const path = await templates();
     const first = await get(`${path}?limit=${LIMIT}`);
-    // A token whose version is gone for sure stands for one that has waited for the compaction.
-    const token = JSON.parse(Buffer.from(first.metadata.continue, 'base64url').toString()) as Body;
-    const expired = Buffer.from(JSON.stringify({ ...token, rv: 1 })).toString('base64url');
-    const answer = await call('GET', `${path}?limit=${LIMIT}&continue=${expired}`);
+    const answer = await eventually(async () => {
+      await patch(`${path}/template-0119`, { metadata: { annotations: { moved: String(Date.now()) } } });
+      const late = await call('GET', `${path}?limit=${LIMIT}&continue=${encodeURIComponent(first.metadata.continue)}`);
+      return late.code !== 200 && late;
+    }, { timeoutMs: 4 * KEEP_SECONDS * 1_000, everyMs: 500, what: 'the end of the history' });
     assert.equal(answer.code, 410, JSON.stringify(answer.body));
     assert.equal(answer.body.reason, 'Expired');
     const again = answer.body.metadata.continue as string;

@@ -62,7 +62,7 @@ export function kubectlClient(): void {
     const version = await kubectl('version');
     for (const text of ['Client Version:', 'Server Version:']) assert.ok(version.includes(text), version);
     const { serverVersion } = JSON.parse(await kubectl('version', '-o', 'json')) as Body;
-    for (const key of ['major', 'minor', 'gitVersion', 'gitCommit', 'buildDate', 'goVersion', 'compiler', 'platform']) assert.ok(typeof serverVersion[key] === 'string' && serverVersion[key] !== '', key);
+    for (const key of ['major', 'minor', 'gitVersion', 'gitTreeState', 'buildDate', 'goVersion', 'compiler', 'platform']) assert.ok(typeof serverVersion[key] === 'string' && serverVersion[key] !== '', key);
   });
 
   behaviour('Kubectl client Kubectl cluster-info should check if Kubernetes control plane services is included in cluster-info', async () => {

@@ -32,7 +32,8 @@ export interface ListOutcome {
 }
 
 const FUTURE_WAIT_MS = 3_000;
-const CONTINUE_EXPIRED = 'The provided continue parameter is too old to display a consistent list result. You must start a new list without the continue parameter.';
+/** The revision in a token that goes on with what there is now. */
+const NOW = -1;
 
 export async function listStored(door: Door, kind: Kind, query: ListQuery): Promise<ListOutcome> {
   const at = await startOf(door, query);
@@ -41,9 +42,17 @@ export async function listStored(door: Door, kind: Kind, query: ListQuery): Prom
   try {
     return query.limit === undefined || query.limit <= 0 ? listAll(door, prefix, query, at) : listChunk(door, prefix, query, query.limit, at);
   } catch (error) {
-    if (isStoreError(error, 'compacted')) throw query.continue === undefined ? expired() : new ApiError('Expired', CONTINUE_EXPIRED);
+    if (isStoreError(error, 'compacted')) throw query.continue === undefined || at.startAfter === undefined ? expired() : continueExpired(at.startAfter);
     throw error;
   }
+}
+
+/** Upstream: a client that can live with a list of two moments need not begin again. */
+function continueExpired(startAfter: string): ApiError {
+  const error = new ApiError('Expired', 'The continue token is too old for a consistent list. Begin again without it, or take the token in metadata.continue of this answer to get the rest: '
+    + 'what was made, changed or deleted since the first chunk may then show up in it, or not.');
+  error.continue = tokenOf(NOW, startAfter);
+  return error;
 }
 
 export function prefixOf(kind: Kind, namespace: string | undefined): string {
@@ -134,9 +143,10 @@ function tokenOf(revision: number, start: string): string {
   return Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: revision, start })).toString('base64url');
 }
 
-function readToken(token: string): Required<Start> {
+function readToken(token: string): Start {
   try {
     const { rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString()) as { rv: unknown; start: unknown };
+    if (rv === NOW && typeof start === 'string' && start.startsWith('/')) return { startAfter: start };
     if (Number.isSafeInteger(rv) && typeof start === 'string' && start.startsWith('/')) return { revision: rv as number, startAfter: start };
   } catch {
     // said below
