@@ -46,6 +46,9 @@ async function runFiles(files: readonly string[], concurrency: number, count: Co
   await new Promise((settled) => stream.once('end', settled));
 }
 
+// The kubectl that setup/kubectl fetched comes first, for whatever the tests start.
+process.env['PATH'] = `${join(ROOT, '.cache/kubectl/usr/bin')}:${process.env['PATH']}`;
+
 const what = process.argv.slice(2);
 const count: Count = { passed: 0, failed: 0, skipped: 0, failures: [] };
 const named = what.filter((word) => word.endsWith('.ts')).map((file) => resolve(file));

@@ -157,7 +157,7 @@ function inside(host: string): void {
   test('pods do not reach what listens on 127.0.0.1', async () => {
     const secret = createServer((socket) => socket.end('HTTP/1.1 200 OK\r\n\r\nsecret')).listen(7777, '127.0.0.1');
     await once(secret, 'listening');
-    await run('ip', ['netns', 'exec', String(pods[0]?.name), 'sh', '-c', 'ip link set lo down; ip addr flush dev lo; ip route add 127.0.0.0/8 via 10.61.0.1; sysctl -qw net.ipv4.conf.eth0.route_localnet=1']);
+    await run('ip', ['netns', 'exec', String(pods[0]?.name), 'sh', '-c', 'ip link set lo down; ip addr flush dev lo; ip route add 127.0.0.0/8 via 10.61.0.1; echo 1 > /proc/sys/net/ipv4/conf/eth0/route_localnet']);
     try {
       assert.notEqual(await ask('127.0.0.1:7777', pods[0]?.name), 'secret');
     } finally {
