@@ -3,6 +3,7 @@
  * Split, never matched against a list of patterns: the cost does not grow with the number of kinds.
  */
 import type { Verb } from '../../api/kind.ts';
+import { queryFlag } from '../../api/query-flag.ts';
 
 export interface RequestInfo {
   method: string;
@@ -83,7 +84,7 @@ function verbOf(method: string, request: ResourceRequest, query: URLSearchParams
     case 'GET':
     case 'HEAD':
       if (request.subresource !== undefined) return 'get';
-      if (legacyWatch || isTrue(query.get('watch'))) return 'watch';
+      if (legacyWatch || queryFlag(query, 'watch')) return 'watch';
       return request.name === undefined ? 'list' : 'get';
     case 'POST': return 'create';
     case 'PUT': return 'update';
@@ -91,9 +92,4 @@ function verbOf(method: string, request: ResourceRequest, query: URLSearchParams
     case 'DELETE': return request.name === undefined ? 'deletecollection' : 'delete';
     default: return 'unknown';
   }
-}
-
-/** As Go's strconv.ParseBool takes it in queries; an empty value is true (`?watch`). */
-export function isTrue(value: string | null): boolean {
-  return value !== null && value !== 'false' && value !== '0' && value !== 'f' && value !== 'F' && value !== 'False' && value !== 'FALSE';
 }

@@ -2,6 +2,7 @@
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
+import { queryFlag } from '../../api/query-flag.ts';
 import type { AdmissionRequest, Route, UserInfo } from '../../sdk/module.ts';
 import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
 import { answerValue, readObject, type Exchange } from './exchange.ts';
@@ -92,13 +93,16 @@ async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
 /** The subresources that connect, with the kind of their options (upstream: rest.Connecter). */
 const CONNECT_OPTIONS: Readonly<Record<string, string>> = { attach: 'AttachOptions', exec: 'ExecOptions', portforward: 'PortForwardOptions', proxy: 'ProxyOptions' };
 
+const CONNECT_FLAGS = new Set(['stdin', 'stdout', 'stderr', 'tty']);
+const CONNECT_LISTS = new Set(['command', 'ports']);
+
 async function admitConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo): Promise<void> {
   const options = CONNECT_OPTIONS[resource.subresource ?? ''];
   if (options === undefined) return;
   const object: Record<string, unknown> = { apiVersion: apiVersionOf(kind.group, kind.version), kind: `${kind.kind}${options}` };
   for (const key of new Set(info.query.keys())) {
-    const values = info.query.getAll(key).map((each) => (each === 'true' || each === '1' ? true : each === 'false' ? false : each));
-    object[key] = key === 'command' || key === 'ports' ? values.map(String) : values[0];
+    const values = info.query.getAll(key);
+    object[key] = CONNECT_LISTS.has(key) ? values : CONNECT_FLAGS.has(key) ? queryFlag(info.query, key) : values[0];
   }
   const request: AdmissionRequest = { operation: 'CONNECT', kind, namespace: resource.namespace, name: resource.name, subresource: resource.subresource, object: object as unknown as KubeObject, oldObject: undefined, user, dryRun: false, warnings: incoming.warnings };
   await parts.door.admissions.admit(request);

@@ -1,11 +1,11 @@
 /** DELETE of one object and of a collection. */
+import { queryFlag } from '../../../api/query-flag.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import { decodeBody } from '../decode.ts';
 import { badRequest } from '../errors.ts';
 import { encodeList } from '../encode.ts';
 import { answerObject, answerValue, formOf, includeOf, writeContextOf, type Exchange } from '../exchange.ts';
 import { readBody } from '../read-body.ts';
-import { isTrue } from '../request-info.ts';
 import { success } from '../resources/action.ts';
 import { deleteCollection } from '../resources/delete-collection.ts';
 import { deleteObject, type DeleteRequest } from '../resources/delete.ts';
@@ -70,6 +70,6 @@ function fromQuery(query: URLSearchParams): DeleteRequest {
   const policy = query.get('propagationPolicy');
   if (policy !== null && policy !== '') options.propagationPolicy = policy;
   const orphan = query.get('orphanDependents');
-  if (orphan !== null && orphan !== '') options.orphanDependents = isTrue(orphan);
+  if (orphan !== null && orphan !== '') options.orphanDependents = queryFlag(query, 'orphanDependents');
   return options;
 }

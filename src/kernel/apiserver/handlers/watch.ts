@@ -2,9 +2,9 @@
 import type { ServerResponse } from 'node:http';
 import type { ApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
+import { queryFlag } from '../../../api/query-flag.ts';
 import type { Door } from '../door.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
-import { isTrue } from '../request-info.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { createFrames, type Frames } from '../frames.ts';
 import { numberOf, selectionOf } from './list.ts';
@@ -19,8 +19,8 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const selection = selectionOf(kind, { namespace: resource.namespace, labelSelector: query.get('labelSelector') ?? undefined, fieldSelector: query.get('fieldSelector') ?? undefined });
   if (resource.name !== undefined) selection.name = resource.name;
   const frames = createFrames(door, kind, formOf(exchange), includeOf(exchange));
-  const allowBookmarks = isTrue(query.get('allowWatchBookmarks'));
-  const sendInitialEvents = query.has('sendInitialEvents') ? isTrue(query.get('sendInitialEvents')) : undefined;
+  const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
+  const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
   const stream = openStream(door, kind, exchange.response, frames);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal };

@@ -1,11 +1,11 @@
 /** POST, PUT and PATCH. */
 import { forbidden } from '../../../api/field-error.ts';
 import type { Json, KubeObject } from '../../../api/meta.ts';
+import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
 import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
-import { isTrue } from '../request-info.ts';
 import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
 import { createObject } from '../resources/create.ts';
@@ -58,7 +58,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
     return handleAction(exchange, 'patch', (live) => patched(kind, live, { type, body }));
   }
   if (subresource !== undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
-  const force = info.query.has('force') ? isTrue(info.query.get('force')) : false;
+  const force = queryFlag(info.query, 'force');
   if (force && type !== 'apply') throw invalidOptions('PatchOptions', forbidden('force', 'may not be specified for non-apply patch'));
   const { outcome, created } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body, force }, context);
   return answerObject(exchange, created ? 201 : 200, outcome);

@@ -15,7 +15,7 @@ export function giveServiceAccount(pod: Pod, account: ServiceAccount, suffix: st
   if ((spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) === false) return;
   const present = spec.volumes?.find((each) => each.name.startsWith(VOLUME_PREFIX));
   const name = present?.name ?? `${VOLUME_PREFIX}${suffix}`;
-  const mounted = [...(spec.initContainers ?? []), ...spec.containers].map((each) => mountIn(each, name)).some(Boolean);
+  const mounted = [...(spec.initContainers ?? []), ...(spec.containers ?? [])].map((each) => mountIn(each, name)).some(Boolean);
   if (mounted && present === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
 }
 

@@ -1,5 +1,6 @@
 /** The options of a log request (core/v1 PodLogOptions) as query parameters. */
 import { ApiError } from '../../../api/errors.ts';
+import { queryFlag } from '../../../api/query-flag.ts';
 
 export interface LogOptions {
   container?: string;
@@ -15,7 +16,7 @@ export interface LogOptions {
 
 /** Throws BadRequest for what is no number or time, as upstream refuses it. */
 export function logOptions(query: URLSearchParams, nowMs: number): LogOptions {
-  const flag = (name: string): boolean => query.has(name) && query.get(name) !== 'false' && query.get(name) !== '0';
+  const flag = (name: string): boolean => queryFlag(query, name);
   const count = (name: string, least: number): number | undefined => {
     const text = query.get(name);
     if (text === null || text === '') return undefined;

@@ -1,6 +1,7 @@
 /** `pods/NAME/attach`: joins the standard streams of the container's own process, as its monitor keeps them. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { queryFlag } from '../../../api/query-flag.ts';
 import { start } from '../../../base/sys/run.ts';
 import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
@@ -34,7 +35,7 @@ export function attachRoute(agent: Agent): Route {
     async handle(request) {
       const record = runningContainer(agent, request);
       const query = request.url.searchParams;
-      const flag = (name: string): boolean => query.get(name) === 'true' || query.get(name) === '1';
+      const flag = (name: string): boolean => queryFlag(query, name);
       const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
       const child = start('perl', ['-e', SEQPACKET_BRIDGE, record.bundle], { stdio: ['pipe', 'pipe', 'pipe'] });
       await bridge(child, channels, {

@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ApiError } from '../../../api/errors.ts';
+import { queryFlag } from '../../../api/query-flag.ts';
 import { runAny, start } from '../../../base/sys/run.ts';
 import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
@@ -23,7 +24,7 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
     async handle(request) {
       const record = runningContainer(agent, request);
       const query = request.url.searchParams;
-      const flag = (name: string): boolean => query.get(name) === 'true' || query.get(name) === '1';
+      const flag = (name: string): boolean => queryFlag(query, name);
       const command = query.getAll('command');
       if (command.length === 0) throw new ApiError('BadRequest', 'you must specify at least one command for the container');
       const tty = flag('tty');
