@@ -87,6 +87,20 @@ test('masters may act as others, others may not', async () => {
   assert.match(refused.json.message, /users "system:admin" is forbidden: User "system:serviceaccount:default:bot" cannot impersonate resource "users"/);
 });
 
+test('reviews take what their types say, and nothing else', async () => {
+  const review = (path: string, spec: object): ReturnType<OpenDoor['call']> => door.call('POST', `/apis/${path}`, { body: { spec } });
+  const empty = await review('authorization.k8s.io/v1/selfsubjectaccessreviews', { resourceAttributes: null });
+  assert.equal(empty.status, 422, empty.text);
+  for (const audiences of [{}, 'x', [1]]) {
+    const mistyped = await review('authentication.k8s.io/v1/tokenreviews', { token: 'x', audiences });
+    assert.equal(mistyped.status, 400, mistyped.text);
+    assert.match(mistyped.json.message, /^TokenReview in version "v1" cannot be handled as a TokenReview: .*audiences/);
+  }
+  assert.equal((await review('authentication.k8s.io/v1/tokenreviews', { token: 'x', audiences: null })).status, 201);
+  const misspelt = await door.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews?fieldValidation=Strict', { body: { spec: { namespaces: 'default' } } });
+  assert.match(misspelt.json.message, /unknown field "spec.namespaces"/);
+});
+
 test('a token is bound to its audience, its pod and its account', async () => {
   assert.equal((await door.call('GET', '/api', { token: await tokenOf({ audiences: ['elsewhere'] }) })).status, 401);
   assert.equal((await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { spec: { expirationSeconds: 5 } } })).status, 422);

@@ -3,9 +3,10 @@ import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
 import { queryFlag } from '../../api/query-flag.ts';
+import { schemaOf } from '../../api/schema/facts.ts';
 import type { AdmissionRequest, Route, UserInfo } from '../../sdk/module.ts';
 import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
-import { answerValue, readObject, type Exchange } from './exchange.ts';
+import { answerValue, readObject, writeContextOf, type Exchange } from './exchange.ts';
 import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
 import { handleList } from './handlers/list.ts';
 import { handleGet } from './handlers/read.ts';
@@ -14,6 +15,7 @@ import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { Incoming, Parts } from './parts.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { getStored } from './resources/read.ts';
+import { checkFields } from './resources/schema-steps.ts';
 import { methodsOf } from './route-table.ts';
 import { isTokenPath, requestToken } from './token-request.ts';
 import type { VirtualResource } from './virtual.ts';
@@ -66,10 +68,11 @@ async function dispatch(exchange: Exchange): Promise<void> {
 
 async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: VirtualResource): Promise<void> {
   if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
-  const kind = { group: virtual.group, version: virtual.version, kind: virtual.kind } as Kind;
+  const kind = { group: virtual.group, version: virtual.version, kind: virtual.kind, schema: () => schemaOf(virtual.group, virtual.version, virtual.kind) } as Kind;
   const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings };
-  const { value } = await readObject(exchange);
+  const { value, duplicates } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
+  checkFields(kind, value as unknown as KubeObject, writeContextOf(exchange, duplicates));
   const body = { kind: virtual.kind, apiVersion: `${virtual.group}/${virtual.version}`, ...value } as unknown as KubeObject;
   return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace }), { plain: true });
 }

@@ -7,13 +7,13 @@ const VOLUME_PREFIX = 'kube-api-access-';
 /** An hour and a little, by which upstream tells its own tokens. */
 const TOKEN_SECONDS = 3607;
 
-/** Changes `pod`. `suffix` makes the volume's name unique. */
+/** Changes `pod`, which is not validated yet: what it must have may be missing. `suffix` makes the volume's name unique. */
 export function giveServiceAccount(pod: Pod, account: ServiceAccount, suffix: string): void {
   const spec = pod.spec;
   if (spec === undefined) return;
   if ((spec.imagePullSecrets?.length ?? 0) === 0 && (account.imagePullSecrets?.length ?? 0) > 0) spec.imagePullSecrets = structuredClone(account.imagePullSecrets);
   if ((spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) === false) return;
-  const present = spec.volumes?.find((each) => each.name.startsWith(VOLUME_PREFIX));
+  const present = spec.volumes?.find((each) => each.name?.startsWith(VOLUME_PREFIX));
   const name = present?.name ?? `${VOLUME_PREFIX}${suffix}`;
   const mounted = [...(spec.initContainers ?? []), ...(spec.containers ?? [])].map((each) => mountIn(each, name)).some(Boolean);
   if (mounted && present === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
