@@ -7,11 +7,13 @@ import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
 import { Endpoints } from './core/endpoints.ts';
 import { Event } from './core/event.ts';
+import { LimitRange } from './core/limit-range.ts';
 import { Namespace } from './core/namespace.ts';
 import { Node } from './core/node.ts';
 import { Pod } from './core/pod.ts';
 import { PodTemplate } from './core/pod-template.ts';
 import { ReplicationController } from './core/replication-controller.ts';
+import { ResourceQuota } from './core/resource-quota.ts';
 import { Secret } from './core/secret.ts';
 import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/service-account.ts';
@@ -22,13 +24,13 @@ import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.
 import { PriorityClass } from './scheduling/priority-class.ts';
 
 export {
-  ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, Namespace,
-  Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, Role, RoleBinding, Secret, Service, ServiceAccount,
+  ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, LimitRange, Namespace,
+  Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
-  Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event,
+  Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
 ] as readonly unknown[]) as readonly Kind[];

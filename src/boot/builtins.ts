@@ -6,9 +6,10 @@ import garbageCollector from '../modules/garbage-collector/module.ts';
 import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
 import { node } from '../modules/node/module.ts';
+import quota from '../modules/quota/module.ts';
 import rbac from '../modules/rbac/module.ts';
 import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, customResources, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, quota, customResources, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];

@@ -6,7 +6,8 @@ import { fieldValidation } from './api-machinery/field-validation.ts';
 import { garbageCollector } from './api-machinery/garbage-collector.ts';
 import { namespaces } from './api-machinery/namespaces.ts';
 import { openApi } from './api-machinery/openapi.ts';
+import { resourceQuota } from './api-machinery/resource-quota.ts';
 import { watchers } from './api-machinery/watchers.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector]);
+conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector, resourceQuota]);

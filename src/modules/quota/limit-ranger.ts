@@ -1,0 +1,91 @@
+/** Admission by LimitRange: defaults for containers that ask for nothing, bounds for all (upstream: admission plugin LimitRanger). */
+import { LimitRange } from '../../api/core/limit-range.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { ApiError } from '../../api/errors.ts';
+import type { Container, LimitRangeItem } from '../../api/generated/core-v1.ts';
+import { compareQuantities, formatQuantity, quantityMillis } from '../../api/quantity.ts';
+import type { Admission, ModuleContext } from '../../sdk/module.ts';
+import { podTotal, type Usage } from './usage.ts';
+
+const ANNOTATION = 'kubernetes.io/limit-ranger';
+
+export const limitRanger: Admission = {
+  name: 'LimitRanger', kinds: [Pod], operations: ['CREATE', 'UPDATE'],
+  async admit({ operation, object, namespace, subresource }, context) {
+    if (operation !== 'CREATE' || subresource !== undefined || object === undefined) return;
+    for (const range of await rangesOf(namespace, context)) fillIn(object as Pod, range);
+  },
+  async validate({ object, namespace, subresource }, context) {
+    if (object === undefined || (subresource !== undefined && subresource !== 'resize')) return;
+    const pod = object as Pod;
+    const faults = (await rangesOf(namespace, context)).flatMap((range) => (range.spec?.limits ?? []).flatMap((item) => faultsOf(pod, item)));
+    if (faults.length === 0) return;
+    const name = pod.metadata.name ?? pod.metadata.generateName ?? '';
+    throw new ApiError('Forbidden', `pods "${name}" is forbidden: ${faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`}`, { name, kind: 'pods' });
+  },
+};
+
+async function rangesOf(namespace: string | undefined, { caches }: ModuleContext): Promise<readonly LimitRange[]> {
+  const ranges = caches.of(LimitRange);
+  await ranges.ready();
+  return ranges.list(namespace ?? '');
+}
+
+/** Gives the default requests and limits of a range to the containers of a pod, and says so in an annotation. */
+export function fillIn(pod: Pod, range: LimitRange): void {
+  const items = (range.spec?.limits ?? []).filter(({ type }) => type === 'Container');
+  const notes: string[] = [];
+  for (const [list, what] of [[pod.spec?.initContainers ?? [], 'init container'], [pod.spec?.containers ?? [], 'container']] as const) {
+    for (const container of list) for (const item of items) notes.push(...fillContainer(container, item, what));
+  }
+  if (notes.length > 0) (pod.metadata.annotations ??= {})[ANNOTATION] = `LimitRanger plugin set: ${notes.join('; ')}`;
+}
+
+function fillContainer(container: Container, item: LimitRangeItem, what: string): string[] {
+  const given = { requests: [] as string[], limits: [] as string[] };
+  for (const [part, defaults] of [['limits', item.default], ['requests', item.defaultRequest]] as const) {
+    for (const [name, amount] of Object.entries(defaults ?? {})) {
+      const own = container.resources?.[part];
+      if (own?.[name] !== undefined) continue;
+      container.resources = { ...container.resources, [part]: { ...own, [name]: amount } };
+      given[part].push(name);
+    }
+  }
+  const note = (part: 'requests' | 'limits', one: string): string[] => (given[part].length === 0 ? [] : [`${given[part].sort().join(', ')} ${one} for ${what} ${container.name}`]);
+  return [...note('requests', 'request'), ...note('limits', 'limit')];
+}
+
+/** What of a pod is outside the bounds of one item, in upstream's words. */
+export function faultsOf(pod: Pod, item: LimitRangeItem): string[] {
+  if (item.type === 'Pod') return bounded('Pod', item, podTotal(pod, 'requests'), podTotal(pod, 'limits'));
+  if (item.type !== 'Container') return [];
+  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
+  return containers.flatMap(({ resources }) => bounded('Container', item, resources?.requests ?? {}, resources?.limits ?? {}));
+}
+
+function bounded(type: string, item: LimitRangeItem, requests: Usage, limits: Usage): string[] {
+  const below = (amount: string | undefined, bound: string): boolean => amount !== undefined && compareQuantities(amount, bound) < 0;
+  const faults: string[] = [];
+  for (const [name, min] of Object.entries(item.min ?? {})) {
+    const text = `minimum ${name} usage per ${type} is ${formatQuantity(min)}`;
+    if (requests[name] === undefined) faults.push(`${text}. No request is specified`);
+    else if (below(requests[name], min)) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
+    else if (below(limits[name], min)) faults.push(`${text}, but limit is ${formatQuantity(limits[name] ?? '0')}`);
+  }
+  for (const [name, max] of Object.entries(item.max ?? {})) {
+    const text = `maximum ${name} usage per ${type} is ${formatQuantity(max)}`;
+    if (limits[name] === undefined) faults.push(`${text}. No limit is specified`);
+    else if (below(max, limits[name])) faults.push(`${text}, but limit is ${formatQuantity(limits[name])}`);
+    else if (requests[name] !== undefined && below(max, requests[name])) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
+  }
+  for (const [name, most] of Object.entries(item.maxLimitRequestRatio ?? {})) faults.push(...ratioFault(type, name, most, { request: requests[name], limit: limits[name] }));
+  return faults;
+}
+
+function ratioFault(type: string, name: string, most: string, { request, limit }: { request: string | undefined; limit: string | undefined }): string[] {
+  const text = `${name} max limit to request ratio per ${type} is ${formatQuantity(most)}`;
+  if (request === undefined || compareQuantities(request, 0) === 0) return [`${text}, but no request is specified or request is 0`];
+  if (limit === undefined || compareQuantities(limit, 0) === 0) return [`${text}, but no limit is specified or limit is 0`];
+  const ratio = quantityMillis(limit) / quantityMillis(request);
+  return ratio * 1_000 > quantityMillis(most) ? [`${text}, but provided ratio is ${ratio.toFixed(6)}`] : [];
+}

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod, ResourceQuota } from '../../api/generated/core-v1.ts';
+import { charge, growth, unsaid } from './charge.ts';
+import { faultsOf, fillIn } from './limit-ranger.ts';
+import { isInScope } from './scopes.ts';
+import { concerns, countName, usageOf } from './usage.ts';
+
+const PODS = { group: '', plural: 'pods' };
+const NOW_MS = Date.parse('2026-11-21T22:00:00Z');
+
+function pod(spec: object, more: object = {}): Pod {
+  return { metadata: { name: 'p' }, spec: { containers: [], ...spec }, ...more };
+}
+
+const container = (requests?: object, limits?: object, more: object = {}): object => ({ name: 'c', resources: { requests, limits }, ...more });
+
+test('what an object takes', () => {
+  assert.deepEqual(usageOf({ group: 'apps', plural: 'deployments' }, pod({}), NOW_MS), { 'count/deployments.apps': '1' });
+  assert.deepEqual(usageOf({ group: '', plural: 'secrets' }, pod({}), NOW_MS), { 'count/secrets': '1', secrets: '1' });
+  const service = { metadata: {}, spec: { type: 'LoadBalancer', ports: [{ port: 1 }, { port: 2, nodePort: 30_000 }], allocateLoadBalancerNodePorts: false } };
+  assert.deepEqual(usageOf({ group: '', plural: 'services' }, service, NOW_MS), { 'count/services': '1', services: '1', 'services.nodeports': '1', 'services.loadbalancers': '1' });
+  const busy = pod({
+    containers: [container({ cpu: '500m', memory: '1Gi' }, { cpu: '1' }), container({ cpu: '1', 'example.com/x': '2' })],
+    initContainers: [container({ cpu: '200m' }, undefined, { restartPolicy: 'Always' }), container({ cpu: '3' })], overhead: { cpu: '100m' },
+  });
+  assert.deepEqual(usageOf(PODS, busy, NOW_MS), {
+    'count/pods': '1', pods: '1', cpu: '3300m', 'requests.cpu': '3300m', memory: '1Gi', 'requests.memory': '1Gi', 'requests.example.com/x': '2', 'limits.cpu': '1100m',
+  });
+});
+
+test('a pod that is over takes a place in count/pods only', () => {
+  for (const over of [{ status: { phase: 'Failed' } }, { metadata: { deletionTimestamp: '2026-11-21T21:59:00Z' } }]) {
+    assert.deepEqual(usageOf(PODS, pod({ containers: [container({ cpu: '1' })] }, over), NOW_MS), { 'count/pods': '1' });
+  }
+});
+
+test('which kinds a resource name concerns', () => {
+  const table: [string, string, string, boolean][] = [
+    ['cpu', '', 'pods', true], ['requests.example.com/gpu', '', 'pods', true], ['count/pods', '', 'pods', true], ['services', '', 'pods', false], ['services.nodeports', '', 'services', true],
+    ['requests.storage', '', 'pods', false], ['requests.storage', '', 'persistentvolumeclaims', true], ['count/jobs.batch', 'batch', 'jobs', true], ['count/jobs.batch', '', 'pods', false],
+  ];
+  for (const [name, group, plural, expected] of table) assert.equal(concerns({ group, plural }, [name]), expected, `${name} ${plural}`);
+  assert.equal(countName({ group: 'apps', plural: 'replicasets' }), 'count/replicasets.apps');
+});
+
+test('scopes', () => {
+  const quota = (...scopes: string[]): ResourceQuota => ({ metadata: {}, spec: { scopes: scopes as never } });
+  const best = pod({ containers: [container()] });
+  const ending = pod({ containers: [container({ cpu: '1' })], activeDeadlineSeconds: 5 });
+  assert.deepEqual([best, ending].map((each) => isInScope(quota('BestEffort'), PODS, each)), [true, false]);
+  assert.deepEqual([best, ending].map((each) => isInScope(quota('Terminating', 'NotBestEffort'), PODS, each)), [false, true]);
+  assert.equal(isInScope(quota('BestEffort'), { group: '', plural: 'services' }, best), false);
+  const classes: ResourceQuota = { metadata: {}, spec: { scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] } } };
+  assert.deepEqual(['high', 'low'].map((priorityClassName) => isInScope(classes, PODS, pod({ priorityClassName }))), [true, false]);
+});
+
+test('charging a quota', () => {
+  const quota: ResourceQuota = { metadata: { name: 'q' }, status: { hard: { pods: '2', cpu: '1' }, used: { pods: '1', cpu: '500m' } } };
+  assert.deepEqual(charge(quota, growth(quota, { pods: '1', cpu: '500m', memory: '1Gi' }, {})), { used: { pods: '2', cpu: '1' } });
+  assert.deepEqual(charge(quota, growth(quota, { pods: '2', cpu: '1' }, {})), { refused: 'exceeded quota: q, requested: cpu=1,pods=2, used: cpu=500m,pods=1, limited: cpu=1,pods=2' });
+  assert.equal(charge(quota, growth(quota, { pods: '1', cpu: '100m' }, { pods: '1', cpu: '200m' })), undefined);
+  assert.equal(unsaid(quota, PODS, pod({ containers: [container({ memory: '1' })] })), 'failed quota: q: must specify cpu for: c');
+  assert.equal(unsaid(quota, PODS, pod({ containers: [container({ cpu: '1' })] })), undefined);
+});
+
+test('ranges fill in and bound', () => {
+  const silent = pod({ containers: [container(), container({ cpu: '2' }, { cpu: '3' })] });
+  fillIn(silent, { metadata: {}, spec: { limits: [{ type: 'Container', default: { cpu: '500m' }, defaultRequest: { cpu: '100m' } }] } });
+  assert.deepEqual(silent.spec?.containers.map(({ resources }) => [resources?.requests?.['cpu'], resources?.limits?.['cpu']]), [['100m', '500m'], ['2', '3']]);
+  assert.equal(silent.metadata.annotations?.['kubernetes.io/limit-ranger'], 'LimitRanger plugin set: cpu request for container c; cpu limit for container c');
+  const table: [object, string[]][] = [
+    [{ type: 'Container', max: { cpu: '1' } }, ['maximum cpu usage per Container is 1, but limit is 3']],
+    [{ type: 'Container', min: { cpu: '200m' } }, ['minimum cpu usage per Container is 200m, but request is 100m']],
+    [{ type: 'Pod', max: { memory: '1Gi' } }, ['maximum memory usage per Pod is 1Gi. No limit is specified']],
+    [{ type: 'Container', maxLimitRequestRatio: { cpu: '2' } }, ['cpu max limit to request ratio per Container is 2, but provided ratio is 5.000000']],
+    [{ type: 'Pod', min: { cpu: '1' }, max: { cpu: '4' } }, []],
+  ];
+  for (const [item, expected] of table) assert.deepEqual(faultsOf(silent, item as never), expected);
+});
