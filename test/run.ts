@@ -72,13 +72,15 @@ async function runIsolated(files: readonly string[], into: Count): Promise<void>
   }
 }
 
-const bootsInstances = (file: string): boolean => relative(ROOT, file).startsWith('test/') && !file.endsWith('architecture.test.ts');
+/** Under test/, and read files only. */
+const READERS = ['architecture.test.ts', 'docs.test.ts'].map((name) => join(ROOT, 'test', name));
+const bootsInstances = (file: string): boolean => relative(ROOT, file).startsWith('test/') && !READERS.includes(file);
 if (isIsolated()) await runFiles(named, 1, count);
 else if (named.length > 0) {
   await runFiles(named.filter((file) => !bootsInstances(file)), 2, count);
   await runIsolated(named.filter(bootsInstances), count);
 }
-if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), join(ROOT, 'test/architecture.test.ts')], 2, count);
+if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), ...READERS], 2, count);
 if (all || what.includes('e2e')) await runIsolated(testFiles('test', '.test.ts').filter(bootsInstances), count);
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines

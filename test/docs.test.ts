@@ -1,0 +1,64 @@
+/** The documents are in step with the code: links lead somewhere, and every command, key, kind, bench and dependency stands in its reference. */
+import assert from 'node:assert/strict';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { BUILT_IN_KINDS } from '../src/api/kinds.ts';
+import { COMMANDS } from '../src/cli/commands.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const FOLDERS = ['docs', 'src', 'examples', 'test', 'bench'];
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+
+function filesUnder(folder: string, suffix: string): string[] {
+  return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(suffix)).map((name) => join(folder, name));
+}
+
+const pages = [...readdirSync(ROOT).filter((name) => name.endsWith('.md')), ...FOLDERS.flatMap((folder) => filesUnder(folder, '.md'))];
+
+test('links between pages lead to files that are there', () => {
+  assert.ok(pages.length >= 15, `saw ${pages.length} pages`);
+  const broken = pages.flatMap((page) => [...read(page).matchAll(/\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)/g)]
+    .map((match) => match[1] ?? '').filter((target) => !existsSync(resolve(ROOT, dirname(page), target))).map((target) => `${page} -> ${target}`));
+  assert.deepEqual(broken, []);
+});
+
+test('every command and its flags stand in the reference', async () => {
+  const text = read('docs/reference/cli.md');
+  for (const [name, { load }] of Object.entries(COMMANDS)) {
+    assert.match(text, new RegExp(`\`${name}\\b`), `the command ${name}`);
+    for (const flag of Object.keys((await load()).flags ?? {})) assert.ok(text.includes(`--${flag}`) || (name === 'apply' && text.includes('`-f FILE`')), `the flag --${flag} of ${name}`);
+  }
+});
+
+test('every key of the configuration stands in the reference', () => {
+  const text = read('docs/reference/configuration.md');
+  const keys = [...read('src/boot/config.ts').matchAll(/section\(root\['(\w+)'\], '\w+', \[([^\]]+)\]/g)].flatMap(([, part, names]) => [...(names ?? '').matchAll(/\w+/g)].map(([key]) => `${part}.${key}`));
+  assert.ok(keys.length >= 7, `saw ${keys.join(', ')}`);
+  for (const key of ['instance', 'nodeName', ...keys]) assert.ok(text.includes(`| \`${key}\` |`), `add ${key} to docs/reference/configuration.md`);
+});
+
+test('every kind stands in the reference', () => {
+  const text = read('docs/reference/api.md');
+  const served = text.slice(0, text.indexOf('## What is not there yet'));
+  for (const { kind } of BUILT_IN_KINDS) assert.ok(new RegExp(`\\b${kind}\\b`).test(served), `add ${kind} to docs/reference/api.md`);
+});
+
+test('every bench stands in the reference', () => {
+  const text = read('docs/reference/benchmarks.md');
+  const benches = readdirSync(join(ROOT, 'bench')).filter((name) => /^[a-z-]+\.ts$/.test(name) && name !== 'run.ts' && name !== 'result.ts');
+  for (const name of benches) assert.ok(text.includes(`| \`${name.slice(0, -3)}\` |`), `add ${name} to docs/reference/benchmarks.md`);
+});
+
+test('every dependency is used, and stands in the reference', () => {
+  const text = read('docs/reference/dependencies.md');
+  const { dependencies, devDependencies, optionalDependencies } = JSON.parse(read('package.json')) as Record<string, Record<string, string>>;
+  for (const name of Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })) assert.ok(text.includes(name), `add ${name} to docs/reference/dependencies.md`);
+  const packages = [...read('setup/packages').replace(/^#.*$/gm, '').matchAll(/[\w./-]+:([\w.-]+)/g)].map((match) => match[1] ?? '');
+  assert.ok(packages.length >= 10);
+  for (const name of packages) assert.ok(text.includes(name), `add ${name} to docs/reference/dependencies.md`);
+  const source = filesUnder('src', '.ts').map(read).join('\n');
+  for (const name of Object.keys(dependencies ?? {})) assert.ok(new RegExp(`(from|import\\()\\s*'${name}[/']`).test(source), `${name} is imported by nothing under src; drop it from package.json`);
+});
+
