@@ -46,6 +46,15 @@ export function tooLong(field: string, maxBytes: number): FieldError {
   return { type: 'FieldValueTooLong', field, message: `Too long: may not be more than ${maxBytes} bytes` };
 }
 
+export function tooMany(field: string, count: number, most: number): FieldError {
+  return { type: 'FieldValueTooMany', field, message: `Too many: ${count}: must have at most ${most} items` };
+}
+
+/** A value that is too large to be told, or that is not there. */
+export function invalidUnshown(field: string, detail: string): FieldError {
+  return { type: 'FieldValueInvalid', field, message: `Invalid value: ${detail}` };
+}
+
 /** The 422 that upstream answers: `Deployment.apps "web" is invalid: spec.replicas: Invalid value: -1: must be ...`. */
 export function invalidObject(kind: { group: string; kind: string }, name: string, errors: readonly FieldError[]): ApiError {
   const texts = errors.map((error) => `${error.field}: ${error.message}`);

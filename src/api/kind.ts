@@ -71,6 +71,8 @@ export interface Rules<T extends KubeObject> {
   generation?: boolean;
   /** Whether create may name an object with generateName only and update may create; default false for the latter. */
   allowCreateOnUpdate?: boolean;
+  /** Whether a delete that names no propagation policy leaves the dependents (Job and ReplicationController do, for what was before 1.8). */
+  orphansDependents?: boolean;
   /** Seconds of grace a delete has when the client names none; 0 deletes at once. Pods have 30. */
   gracePeriodSeconds?(object: T): number;
 }

@@ -2,6 +2,7 @@
 import { ControllerRevision } from './apps/controller-revision.ts';
 import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
+import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
@@ -28,9 +29,12 @@ export {
   Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
+export { Job };
+
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
+  Job,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
 ] as readonly unknown[]) as readonly Kind[];

@@ -70,7 +70,7 @@ function withGone(outcome: Outcome, gone: boolean): DeleteOutcome {
 
 /** The object with the marks of a deletion that cannot happen at once; undefined when nothing is to be written. */
 function marked(kind: Kind, object: KubeObject, options: DeleteRequest, nowMs: number): KubeObject | undefined {
-  const finalizers = finalizersAfter(object.metadata.finalizers ?? [], options);
+  const finalizers = finalizersAfter(kind, object.metadata.finalizers ?? [], options);
   const old = object.metadata;
   const graceSeconds = graceOf(kind, object, options);
   const already = old.deletionTimestamp !== undefined;
@@ -99,8 +99,10 @@ function graceOf(kind: Kind, object: KubeObject, options: DeleteRequest): number
 }
 
 /** The garbage collector reads the propagation policy from finalizers. */
-function finalizersAfter(finalizers: readonly string[], options: DeleteRequest): string[] {
-  const policy = options.propagationPolicy ?? (options.orphanDependents === undefined ? undefined : options.orphanDependents ? 'Orphan' : 'Background');
+function finalizersAfter(kind: Kind, finalizers: readonly string[], options: DeleteRequest): string[] {
+  const decided = finalizers.includes(FOREGROUND) || finalizers.includes(ORPHAN);
+  const usual = kind.rules.orphansDependents === true && !decided ? 'Orphan' : undefined;
+  const policy = options.propagationPolicy ?? (options.orphanDependents === undefined ? usual : options.orphanDependents ? 'Orphan' : 'Background');
   if (policy === undefined) return [...finalizers];
   const others = finalizers.filter((each) => each !== FOREGROUND && each !== ORPHAN);
   if (policy === 'Foreground') return [...others, FOREGROUND];
