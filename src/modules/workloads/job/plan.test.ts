@@ -87,7 +87,7 @@ test('with backoffLimitPerIndex each index fails by itself', () => {
 
 test('a job ends for the reasons that it may', () => {
   const failed = (count: number): Pod[] => Array.from({ length: count }, (_, index) => pod(`p${index}`, { phase: 'Failed', exitCode: 42 }));
-  const onExit = (action: 'FailJob' | 'Ignore' | 'Count') => ({ podFailurePolicy: { rules: [{ action, onExitCodes: { operator: 'In', values: [42] } }] }, backoffLimit: 0 }) as const;
+  const onExit = (action: 'FailJob' | 'Ignore' | 'Count'): Partial<JobSpec> => ({ podFailurePolicy: { rules: [{ action, onExitCodes: { operator: 'In', values: [42] } }] }, backoffLimit: 0 });
   const table: [string, Job, Pod[], string | undefined][] = [
     ['within the limit', job({ backoffLimit: 1 }), failed(1), undefined],
     ['beyond the limit', job({ backoffLimit: 1 }), failed(2), 'BackoffLimitExceeded'],
@@ -102,7 +102,7 @@ test('a job ends for the reasons that it may', () => {
     ['not met', job({ ...INDEXED, successPolicy: { rules: [{ succeededIndexes: '1-2' }] } }, { completedIndexes: '0,1' }), [], undefined],
   ];
   for (const [why, of, pods, reason] of table) assert.equal(jobVerdict(view(of, pods))?.reason, reason, why);
-  const message = judgeFailure(onExit('FailJob').podFailurePolicy as never, failed(1)[0]!).message;
+  const message = judgeFailure(onExit('FailJob').podFailurePolicy, failed(1)[0]!).message;
   assert.equal(message, 'Container c for pod default/p0 failed with exit code 42 matching FailJob rule at index 0');
 });
 
