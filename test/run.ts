@@ -73,7 +73,7 @@ async function runIsolated(files: readonly string[], into: Count): Promise<void>
 }
 
 /** Under test/, and read files only. */
-const READERS = ['architecture.test.ts', 'docs.test.ts'].map((name) => join(ROOT, 'test', name));
+const READERS = ['architecture.test.ts', 'docs.test.ts', 'types.test.ts'].map((name) => join(ROOT, 'test', name));
 const bootsInstances = (file: string): boolean => relative(ROOT, file).startsWith('test/') && !READERS.includes(file);
 if (isIsolated()) await runFiles(named, 1, count);
 else if (named.length > 0) {

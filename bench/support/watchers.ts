@@ -9,35 +9,66 @@ export interface WatchLoad {
   name: string;
   body(n: number): string;
   watchers: number;
+  /** Updates at a steady pace, for the latency. */
   updatesPerSecond: number;
   durationMs: number;
+  /** Then so many updates as fast as they are taken, for the rate. */
+  burst: number;
 }
 
-/** The latency of each event at each watcher, in ms. Rejects when an event did not arrive. */
-export async function watchLatencies(target: Target, load: WatchLoad): Promise<number[]> {
+export interface WatchFigures {
+  /** The time from the write of an update to the arrival of each event at the steady pace, in ms. */
+  latencies: number[];
+  /** Events a second over all watchers in the burst, by tenths of it. */
+  perSecond: number[];
+}
+
+/** Rejects when an event did not arrive. */
+export async function measureWatches(target: Target, load: WatchLoad): Promise<WatchFigures> {
   const sentMs = new Map<string, number>();
   const latencies: number[] = [];
+  const arrivals: number[] = [];
+  let bursting = false;
   const onEvent = (sequence: string): void => {
     const fromMs = sentMs.get(sequence);
-    if (fromMs !== undefined) latencies.push(performance.now() - fromMs);
+    if (fromMs === undefined) return;
+    if (bursting) arrivals.push(performance.now());
+    else latencies.push(performance.now() - fromMs);
   };
   const sockets: TLSSocket[] = [];
   for (let n = 0; n < load.watchers; n += 1) sockets.push(await openWatch(target, load, onEvent));
   await sleep(1_000);
   const writer = await openConnection(target);
-  const updates = Math.round((load.durationMs / 1_000) * load.updatesPerSecond);
-  for (let n = 1; n <= updates; n += 1) {
-    const sequence = 1_000_000 + n;
+  let sequence = 1_000_000;
+  const update = (): Promise<unknown> => {
+    sequence += 1;
     sentMs.set(String(sequence), performance.now());
-    await Promise.all([writer.send('PUT', `${load.path}/${load.name}`, load.body(sequence)), sleep(1_000 / load.updatesPerSecond)]);
-  }
-  const deadlineMs = Date.now() + 10_000;
-  while (latencies.length < updates * load.watchers && Date.now() < deadlineMs) await sleep(20);
+    return writer.send('PUT', `${load.path}/${load.name}`, load.body(sequence));
+  };
+  const updates = Math.round((load.durationMs / 1_000) * load.updatesPerSecond);
+  for (let n = 0; n < updates; n += 1) await Promise.all([update(), sleep(1_000 / load.updatesPerSecond)]);
+  await arrived(latencies, updates * load.watchers);
+  bursting = true;
+  const fromMs = performance.now();
+  for (let n = 0; n < load.burst; n += 1) await update();
+  await arrived(arrivals, load.burst * load.watchers);
   for (const socket of sockets) socket.destroy();
   writer.close();
-  if (latencies.length < updates * load.watchers) throw new Error(`only ${latencies.length} of ${updates * load.watchers} events arrived`);
-  console.error(`watch: ${latencies.length} events`);
-  return latencies;
+  return { latencies, perSecond: ratesOf(arrivals, fromMs) };
+}
+
+async function arrived(events: readonly number[], wanted: number): Promise<void> {
+  const deadlineMs = Date.now() + 60_000;
+  while (events.length < wanted && Date.now() < deadlineMs) await sleep(20);
+  if (events.length < wanted) throw new Error(`only ${events.length} of ${wanted} events arrived`);
+}
+
+function ratesOf(arrivals: readonly number[], fromMs: number): number[] {
+  const lastMs = arrivals.at(-1) ?? fromMs;
+  const partMs = (lastMs - fromMs) / 10;
+  const parts = new Array<number>(10).fill(0);
+  for (const atMs of arrivals) parts[Math.min(9, Math.floor((atMs - fromMs) / partMs))]! += 1;
+  return parts.map((count) => (count * 1_000) / partMs);
 }
 
 async function openWatch(target: Target, load: WatchLoad, onEvent: (sequence: string) => void): Promise<TLSSocket> {
