@@ -1,4 +1,5 @@
 /** The modules that every llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
+import admission from '../modules/admission/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
@@ -7,9 +8,10 @@ import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
 import { node } from '../modules/node/module.ts';
 import quota from '../modules/quota/module.ts';
+import podSecurity from '../modules/pod-security/module.ts';
 import rbac from '../modules/rbac/module.ts';
 import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, quota, customResources, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];

@@ -4,3 +4,4 @@ export { Budget, compileExpression, EvaluationFailure, messageOf, PER_CALL_LIMIT
 export { ruleErrorsOf } from './check-rules.ts';
 export { evaluateRules } from './rules.ts';
 export { toCel, untypedToCel, fromCel } from './value.ts';
+export { Authorizer, LazyVariables, registerAdmission, type AccessQuestion, type Ask } from './library/authorizer.ts';

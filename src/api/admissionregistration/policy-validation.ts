@@ -1,0 +1,100 @@
+/** What is wrong with policies and bindings, in upstream's words (admissionregistration validation). */
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import type { MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../generated/admissionregistration-v1.ts';
+import { dns1123SubdomainErrors } from '../names.ts';
+import type { AdmissionVariables } from './expressions.ts';
+import { expressionErrors, matchConditionErrors, ruleErrors, selectorErrors } from './webhook-validation.ts';
+
+const REASONS = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+const ACTIONS = ['Audit', 'Deny', 'Warn'];
+const MAX_AUDIT_ANNOTATIONS = 20;
+
+export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): FieldError[] {
+  if (spec === undefined) return [required('spec.matchConstraints')];
+  const errors: FieldError[] = [];
+  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true };
+  if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
+  if (spec.paramKind !== undefined) {
+    if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));
+    if (!spec.paramKind.kind) errors.push(required('spec.paramKind.kind'));
+  }
+  if (spec.matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
+  else {
+    errors.push(...matchErrors(spec.matchConstraints, 'spec.matchConstraints'));
+    if ((spec.matchConstraints.resourceRules ?? []).length === 0) errors.push(required('spec.matchConstraints.resourceRules'));
+  }
+  const names = new Set<string>();
+  for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
+    const at = `spec.variables[${index}]`;
+    if (!name) errors.push(required(`${at}.name`, 'name is required'));
+    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
+    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+    names.add(name);
+    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is required'));
+    else errors.push(...expressionErrors(expression, `${at}.expression`, available, []));
+  }
+  errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params: available.params, variables: true }));
+  if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
+    for (const key of ['validations', 'auditAnnotations']) errors.push(required(`spec.${key}`, 'validations or auditAnnotations must contain at least one item'));
+  }
+  for (const [index, validation] of (spec.validations ?? []).entries()) errors.push(...validationErrors(validation, `spec.validations[${index}]`, available));
+  if ((spec.auditAnnotations ?? []).length > MAX_AUDIT_ANNOTATIONS) errors.push(invalid('spec.auditAnnotations', spec.auditAnnotations, `must not have more than ${MAX_AUDIT_ANNOTATIONS} auditAnnotations`));
+  for (const [index, { key, valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
+    const at = `spec.auditAnnotations[${index}]`;
+    if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(key ?? '')) errors.push(invalid(`${at}.key`, `${metadata.name ?? ''}/${key ?? ''}`, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character'));
+    if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression must be non-empty'));
+    else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null']));
+  }
+  return errors;
+}
+
+function validationErrors(validation: Validation, at: string, available: AdmissionVariables): FieldError[] {
+  const errors: FieldError[] = [];
+  const { expression = '', message = '', messageExpression = '', reason } = validation;
+  if (expression.trim() === '') errors.push(required(`${at}.expression`, 'expression is not specified'));
+  else errors.push(...expressionErrors(expression, `${at}.expression`, available, ['bool']));
+  if (messageExpression !== '' && messageExpression.trim() === '') errors.push(invalid(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified'));
+  else if (messageExpression !== '') errors.push(...expressionErrors(messageExpression, `${at}.messageExpression`, available, ['string']));
+  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
+  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
+  else if (message === '' && expression.trim().includes('\n')) errors.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+  if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS));
+  return errors;
+}
+
+function matchErrors(match: MatchResources, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (match.matchPolicy !== undefined && !['Equivalent', 'Exact'].includes(match.matchPolicy)) errors.push(notSupported(`${path}.matchPolicy`, match.matchPolicy, ['Equivalent', 'Exact']));
+  errors.push(...selectorErrors(match.namespaceSelector, `${path}.namespaceSelector`), ...selectorErrors(match.objectSelector, `${path}.objectSelector`));
+  for (const key of ['resourceRules', 'excludeResourceRules'] as const) for (const [index, rule] of (match[key] ?? []).entries()) errors.push(...ruleErrors(rule, `${path}.${key}[${index}]`));
+  return errors;
+}
+
+export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
+  const errors: FieldError[] = [];
+  const policyName = spec?.policyName ?? '';
+  if (policyName === '') errors.push(required('spec.policyName'));
+  else errors.push(...dns1123SubdomainErrors(policyName).map((text) => invalid('spec.policyName', policyName, text)));
+  if (spec?.paramRef !== undefined) errors.push(...paramErrors(spec.paramRef, 'spec.paramRef'));
+  if (spec?.matchResources !== undefined) errors.push(...matchErrors(spec.matchResources, 'spec.matchResources'));
+  const actions = spec?.validationActions ?? [];
+  if (actions.length === 0) errors.push(required('spec.validationActions'));
+  for (const [index, action] of actions.entries()) {
+    if (!ACTIONS.includes(action)) errors.push(notSupported(`spec.validationActions[${index}]`, action, ACTIONS));
+    if (actions.indexOf(action) < index) errors.push(duplicate(`spec.validationActions[${index}]`, action));
+  }
+  if (actions.includes('Deny') && actions.includes('Warn')) errors.push(invalid('spec.validationActions', actions, 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)'));
+  return errors;
+}
+
+function paramErrors(ref: ParamRef, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (ref.name) {
+    errors.push(...dns1123SubdomainErrors(ref.name).map((text) => invalid(`${path}.name`, ref.name, text)));
+    if (ref.selector !== undefined) errors.push(forbidden(`${path}.name`, 'name and selector are mutually exclusive'), forbidden(`${path}.selector`, 'name and selector are mutually exclusive'));
+  } else if (ref.selector === undefined) for (const key of ['name', 'selector']) errors.push(required(`${path}.${key}`, 'one of name or selector must be specified'));
+  errors.push(...selectorErrors(ref.selector, `${path}.selector`));
+  if (!ref.parameterNotFoundAction) errors.push(required(`${path}.parameterNotFoundAction`));
+  else if (!['Allow', 'Deny'].includes(ref.parameterNotFoundAction)) errors.push(notSupported(`${path}.parameterNotFoundAction`, ref.parameterNotFoundAction, ['Allow', 'Deny']));
+  return errors;
+}

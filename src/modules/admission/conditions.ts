@@ -1,0 +1,56 @@
+/** Expressions about a request: what they see, and match conditions (upstream: admission/plugin/webhook/matchconditions, plugin/cel). */
+import { admissionEnvironment, type AdmissionVariables } from '../../api/admissionregistration/expressions.ts';
+import { cel } from '../../api/cel/lazy.ts';
+import type { Budget, Program } from '../../api/cel/program.ts';
+import type { MatchCondition } from '../../api/generated/admissionregistration-v1.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { AdmissionRequest } from '../../sdk/module.ts';
+import { describeRequest, inVersion } from './review.ts';
+
+export type Bindings = Record<string, unknown>;
+
+/** What expressions see of a request whose object is looked at as `kind`; add params, variables and namespaceObject. */
+export function bindingsOf(request: AdmissionRequest, kind: Kind): Bindings {
+  const { Authorizer, untypedToCel } = cel();
+  const { may, subresource, namespace, name } = request;
+  const about = { group: kind.group, plural: kind.plural, ...(subresource ? { subresource } : {}), ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) };
+  const ask = ({ verb, resource, path, serviceAccount }: { verb: string; resource?: typeof about; path?: string; serviceAccount?: unknown }): boolean =>
+    serviceAccount === undefined && may?.({ verb, resource, path }) === true;
+  const seen = (object: KubeObject | undefined): unknown => (object === undefined ? null : untypedToCel(inVersion(kind, request, object)));
+  const { uid: _uid, ...described } = describeRequest(request, kind);
+  return { object: seen(request.object), oldObject: seen(request.oldObject), request: untypedToCel(described), authorizer: new Authorizer(ask as never, about) };
+}
+
+const programs = new WeakMap<object, Map<string, Program | Error>>();
+
+/** The compiled expression, kept with the object that it stands in. */
+export function programOf(owner: object, expression: string, variables: AdmissionVariables): Program {
+  let own = programs.get(owner);
+  if (own === undefined) programs.set(owner, (own = new Map()));
+  let program = own.get(expression);
+  if (program === undefined) {
+    try {
+      program = cel().compileExpression(admissionEnvironment(variables), expression);
+    } catch (error) {
+      program = error as Error;
+    }
+    own.set(expression, program);
+  }
+  if (program instanceof Error) throw program;
+  return program;
+}
+
+/** Whether all conditions hold. One that is false decides even when others fail; otherwise throws the first failure. */
+export function conditionsHold(owner: object, conditions: readonly MatchCondition[], variables: AdmissionVariables, bindings: Bindings, budget: Budget): boolean {
+  let failure: Error | undefined;
+  for (const { name, expression } of conditions) {
+    try {
+      if (programOf(owner, expression, variables).evaluate(bindings, budget) !== true) return false;
+    } catch (error) {
+      failure ??= new Error(`failed to evaluate match condition '${name}': expression '${expression}' resulted in error: ${(error as Error).message}`);
+    }
+  }
+  if (failure !== undefined) throw failure;
+  return true;
+}

@@ -1,0 +1,74 @@
+/** Admission that users configure: webhooks and policies. Where there are none there is no step, and writes cost what they did. */
+import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/admissionregistration/validating-admission-policy.ts';
+import { GROUP, MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../../api/admissionregistration/webhook-configuration.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Cache } from '../../sdk/cache.ts';
+import { defineModule, type Admission, type AdmissionRequest, type ModuleContext } from '../../sdk/module.ts';
+import type { Place } from './match.ts';
+
+const KINDS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
+const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
+
+export default defineModule({
+  name: 'admission',
+  description: 'Webhooks and policies that users configure: MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy',
+  kinds: KINDS,
+  // Parameters of policies are of any kind; services and endpoints of webhooks are anywhere.
+  reads: 'all',
+  async start(context) {
+    const { caches } = context;
+    const all = KINDS.map((kind) => caches.of(kind));
+    await Promise.all(all.map((cache) => cache.ready()));
+    let withdraw: (() => void) | undefined;
+    const adjust = (): void => {
+      const needed = all.slice(0, 3).some((cache) => cache.list().length > 0);
+      if (needed) withdraw ??= context.admit(step(all));
+      else {
+        withdraw?.();
+        withdraw = undefined;
+      }
+    };
+    const stops = all.map((cache) => cache.subscribe(adjust));
+    context.signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
+    adjust();
+  },
+});
+
+function step(caches: readonly Cache[]): Admission {
+  const [mutating, validating, policies, bindings] = caches as readonly unknown[] as [Cache<MutatingWebhookConfiguration>, Cache<ValidatingWebhookConfiguration>, Cache<ValidatingAdmissionPolicy>, Cache<ValidatingAdmissionPolicyBinding>];
+  return {
+    name: 'configured-admission', kinds: 'all', operations: OPERATIONS, last: true,
+    async admit(request, context) {
+      if (isExempt(request.kind) || mutating.list().length === 0) return false;
+      const { hooksOf, mutate } = await import('./webhooks.ts');
+      return mutate(hooksOf(mutating.list()), request, await placeOf(request, context), context);
+    },
+    async validate(request, context) {
+      if (isExempt(request.kind)) return;
+      const place = await placeOf(request, context);
+      if (policies.list().length > 0) await (await import('./policies.ts')).judge(policies.list(), bindings.list(), request, place, context);
+      if (validating.list().length === 0) return;
+      const webhooks = await import('./webhooks.ts');
+      await webhooks.validate(webhooks.hooksOf(validating.list()), request, place, context);
+    },
+  };
+}
+
+/** Nobody may lock himself out by a webhook that judges webhooks. */
+function isExempt({ group }: Kind): boolean {
+  return group === GROUP;
+}
+
+async function placeOf(request: AdmissionRequest, { client }: ModuleContext): Promise<Place> {
+  const name = request.kind.namespaced ? request.namespace : undefined;
+  if (name === undefined) return { namespace: undefined };
+  try {
+    return { namespace: (await client.get(Namespace, name)) as KubeObject };
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return { namespace: undefined };
+    throw error;
+  }
+}

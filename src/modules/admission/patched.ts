@@ -1,0 +1,36 @@
+/** Puts what a webhook made in the place of the object: read strictly, pruned and defaulted as if a client had sent it. */
+import { ApiError } from '../../api/errors.ts';
+import { isJsonObject } from '../../api/json.ts';
+import { apiVersionOf, type KubeObject, type ObjectMeta } from '../../api/meta.ts';
+import { cannotBeHandled, checkFields } from '../../api/schema/check-fields.ts';
+import { applyDefaults } from '../../api/schema/default.ts';
+import { prune } from '../../api/schema/prune.ts';
+import type { AdmissionRequest } from '../../sdk/module.ts';
+
+/** What is the door's alone. */
+const KEPT = ['namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'generation', 'resourceVersion'] as const;
+
+/** Changes `request.object`. Throws InternalError where `next` is no object of the kind. */
+export function replaceObject(request: AdmissionRequest, next: KubeObject): void {
+  const { kind } = request;
+  const object = request.object!;
+  const refuse = (why: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
+  if (!isJsonObject(next) || !isJsonObject(next.metadata)) throw refuse(`a webhook made something of the ${kind.kind} that is no object`);
+  const schema = kind.schema();
+  const { typeError } = checkFields(schema, next);
+  if (typeError !== undefined) throw refuse(cannotBeHandled(kind, typeError));
+  const old = object.metadata;
+  const metadata = next.metadata as Record<string, unknown> & ObjectMeta;
+  for (const field of KEPT) {
+    if (old[field] === undefined) delete metadata[field];
+    else (metadata as Record<string, unknown>)[field] = old[field];
+  }
+  if (old.name) metadata.name = old.name;
+  for (const key of Object.keys(object)) if (key !== 'apiVersion' && key !== 'kind') delete (object as unknown as Record<string, unknown>)[key];
+  Object.assign(object, next, { apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind });
+  prune(schema, object);
+  if (request.subresource !== 'status') {
+    applyDefaults(schema, object);
+    kind.rules.defaults?.(object);
+  }
+}

@@ -1,0 +1,152 @@
+/** ValidatingAdmissionPolicies: expressions that judge requests (upstream: admission/plugin/policy/validating). */
+import type { AdmissionVariables } from '../../api/admissionregistration/expressions.ts';
+import { cel } from '../../api/cel/lazy.ts';
+import type { Budget } from '../../api/cel/program.ts';
+import { ApiError, isApiError, type StatusReason } from '../../api/errors.ts';
+import type { ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../../api/generated/admissionregistration-v1.ts';
+import type { Kind } from '../../api/kind.ts';
+import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
+import { formatSelector } from '../../api/selector.ts';
+import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
+import { bindingsOf, conditionsHold, programOf, type Bindings } from './conditions.ts';
+import { matchedKind, type Matching, type Place } from './match.ts';
+
+interface Denial {
+  message: string;
+  reason: StatusReason;
+  code: number;
+}
+
+interface Decision extends Denial {
+  /** Which validation of the policy. */
+  index: number;
+}
+
+const CODES: Record<string, number> = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413, Invalid: 422 };
+const MAX_MESSAGE_BYTES = 5 * 1024;
+
+/** Throws the first denial; the others of validationActions warn, or are told to the log. */
+export async function judge(policies: readonly ValidatingAdmissionPolicy[], bindings: readonly ValidatingAdmissionPolicyBinding[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<void> {
+  let denied: { by: string; denial: Denial } | undefined;
+  for (const policy of policies) {
+    const own = bindings.filter(({ spec }) => spec?.policyName === policy.metadata.name);
+    const kind = own.length === 0 ? undefined : matchedKind(matchingOf(policy.spec?.matchConstraints), request, place, context.kinds);
+    if (kind === undefined) continue;
+    for (const binding of own) {
+      const limits = binding.spec?.matchResources;
+      if (limits !== undefined && matchedKind(matchingOf(limits), request, place, context.kinds) === undefined) continue;
+      const by = `ValidatingAdmissionPolicy '${policy.metadata.name ?? ''}' with binding '${binding.metadata.name ?? ''}'`;
+      for (const decision of await decisionsOf(policy, binding, kind, request, place, context)) {
+        const actions = binding.spec?.validationActions ?? [];
+        if (decision.index < 0 || actions.includes('Deny')) denied ??= { by, denial: decision };
+        if (decision.index < 0) continue;
+        if (actions.includes('Warn')) warn(request, `Validation failed for ${by}: ${decision.message}`);
+        if (actions.includes('Audit')) context.log.info('validation failure', { policy: policy.metadata.name, binding: binding.metadata.name, expressionIndex: decision.index, message: decision.message, user: request.user.name, resource: request.kind.plural, namespace: request.namespace, name: request.name });
+      }
+    }
+  }
+  if (denied !== undefined) throw refusal(request, `${denied.by} denied request: ${denied.denial.message}`, denied.denial);
+}
+
+function warn({ warnings }: AdmissionRequest, text: string): void {
+  if (warnings?.includes(text) === false) warnings.push(text);
+}
+
+function refusal({ kind, name, object }: AdmissionRequest, message: string, { reason, code }: Denial): ApiError {
+  const about = name || object?.metadata?.name || object?.metadata?.generateName || '';
+  const resource = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
+  return new ApiError(reason, `${resource} ${JSON.stringify(about)} is forbidden: ${message}`, { name: about, group: kind.group || undefined, kind: kind.plural, causes: [{ message }] }, code);
+}
+
+function matchingOf(match: NonNullable<ValidatingAdmissionPolicy['spec']>['matchConstraints']): Matching {
+  const { resourceRules, excludeResourceRules, matchPolicy, namespaceSelector, objectSelector } = match ?? {};
+  // A binding without rules narrows by its selectors alone.
+  const everything = { apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'], operations: ['*' as const] };
+  return { rules: resourceRules === undefined || resourceRules.length === 0 ? [everything] : resourceRules, excludeRules: excludeResourceRules, matchPolicy, namespaceSelector, objectSelector };
+}
+
+/** What the validations of a policy find wrong, for each parameter; index -1 is what is wrong with the configuration. */
+async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: ValidatingAdmissionPolicyBinding, kind: Kind, request: AdmissionRequest, place: Place, context: ModuleContext): Promise<Decision[]> {
+  const spec = policy.spec!;
+  const failsOpen = spec.failurePolicy === 'Ignore';
+  let params: (KubeObject | undefined)[];
+  try {
+    params = await paramsOf(spec.paramKind, binding.spec?.paramRef, request, context);
+  } catch (error) {
+    return failsOpen ? [] : [{ index: -1, message: `failed to configure binding: ${(error as Error).message}`, reason: 'Invalid', code: 422 }];
+  }
+  const { Budget, untypedToCel, LazyVariables } = cel();
+  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true };
+  const bindings = bindingsOf(request, kind);
+  const isNamespace = request.kind.group === '' && request.kind.plural === 'namespaces';
+  bindings['namespaceObject'] = place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace);
+  return params.flatMap((param) => {
+    const budget = new Budget();
+    const seen: Bindings = { ...bindings, ...(available.params ? { params: param === undefined ? null : untypedToCel(param) } : {}) };
+    const makers = new Map((spec.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, expression, available).evaluate(seen, budget)] as const));
+    seen['variables'] = new LazyVariables(makers);
+    return judgeOnce(policy, available, seen, budget, failsOpen);
+  });
+}
+
+function judgeOnce(policy: ValidatingAdmissionPolicy, available: AdmissionVariables, seen: Bindings, budget: Budget, failsOpen: boolean): Decision[] {
+  const { validations = [], matchConditions = [], auditAnnotations = [] } = policy.spec!;
+  const failed = (index: number, message: string): Decision[] => (failsOpen ? [] : [{ index, message, reason: 'Invalid', code: 422 }]);
+  try {
+    if (!conditionsHold(policy, matchConditions, available, seen, budget)) return [];
+  } catch (error) {
+    return failed(0, (error as Error).message);
+  }
+  const decisions = validations.flatMap((validation, index): Decision[] => {
+    try {
+      if (programOf(policy, validation.expression, available).evaluate(seen, budget) === true) return [];
+    } catch (error) {
+      return failed(index, `expression '${validation.expression}' resulted in error: ${(error as Error).message}`);
+    }
+    const reason = validation.reason === undefined || CODES[validation.reason] === undefined ? 'Invalid' : (validation.reason as StatusReason);
+    return [{ index, message: messageOf(policy, validation, available, seen, budget), reason, code: CODES[reason]! }];
+  });
+  for (const { valueExpression } of auditAnnotations) {
+    try {
+      const value = programOf(policy, valueExpression, available).evaluate(seen, budget);
+      if (value !== null && typeof value !== 'string') decisions.push(...failed(-1, `valueExpression '${valueExpression}' resulted in unsupported return type. Return type must be either string or null.`));
+    } catch (error) {
+      decisions.push(...failed(-1, `expression '${valueExpression}' resulted in error: ${(error as Error).message}`));
+    }
+  }
+  return decisions;
+}
+
+function messageOf(policy: ValidatingAdmissionPolicy, validation: Validation, available: AdmissionVariables, seen: Bindings, budget: Budget): string {
+  if (validation.messageExpression) {
+    try {
+      const text = programOf(policy, validation.messageExpression, available).evaluate(seen, budget);
+      if (typeof text === 'string' && text.trim() !== '' && !text.trim().includes('\n') && Buffer.byteLength(text) <= MAX_MESSAGE_BYTES) return text.trim();
+    } catch {
+      // the message takes its place
+    }
+  }
+  return validation.message?.trim() || `failed expression: ${validation.expression.trim()}`;
+}
+
+/** The parameters of a binding, one run of the policy each; undefined stands for none. Throws where they are asked for and cannot be had. */
+async function paramsOf(paramKind: ParamKind | undefined, ref: ParamRef | undefined, request: AdmissionRequest, { client, kinds }: ModuleContext): Promise<(KubeObject | undefined)[]> {
+  if (paramKind === undefined || ref === undefined) return [undefined];
+  const kind = kinds.list().find((each) => each.kind === paramKind.kind && apiVersionOf(each.group, each.version) === paramKind.apiVersion);
+  if (kind === undefined) throw new Error(`paramKind kind \`${paramKind.apiVersion ?? ''}, Kind=${paramKind.kind ?? ''}\` not known`);
+  if (!kind.namespaced && ref.namespace) throw new Error('paramRef.namespace must not be provided for a cluster-scoped `paramKind`');
+  const namespace = kind.namespaced ? ref.namespace || request.namespace : undefined;
+  if (kind.namespaced && namespace === undefined) throw new Error('cannot use namespaced paramRef in policy binding that matches cluster-scoped resources');
+  const found = ref.name ? await named(client, kind, ref.name, namespace) : (await client.list(kind, { namespace, labelSelector: formatSelector(ref.selector) })).items;
+  if (found.length === 0 && ref.parameterNotFoundAction === 'Deny') throw new Error('no params found for policy binding with `Deny` parameterNotFoundAction');
+  return [...found];
+}
+
+async function named(client: ModuleContext['client'], kind: Kind, name: string, namespace: string | undefined): Promise<KubeObject[]> {
+  try {
+    return [await client.get(kind, name, { namespace })];
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,145 @@
+/** Mutating and validating webhooks: who is asked, in which order, and what an answer does (upstream: admission/plugin/webhook). */
+import { WEBHOOK_VARIABLES } from '../../api/admissionregistration/expressions.ts';
+import { cel } from '../../api/cel/lazy.ts';
+import { ApiError, isApiError, type Status } from '../../api/errors.ts';
+import type { AdmissionResponse } from '../../api/generated/admission-v1.ts';
+import type { MutatingWebhook, MutatingWebhookConfiguration, ValidatingWebhook, ValidatingWebhookConfiguration } from '../../api/generated/admissionregistration-v1.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { Json, KubeObject } from '../../api/meta.ts';
+import { jsonPatch } from '../../api/merge/json-patch.ts';
+import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
+import { callWebhook } from '../../sdk/webhook/call.ts';
+import { bindingsOf, conditionsHold } from './conditions.ts';
+import { matchedKind, type Place } from './match.ts';
+import { replaceObject } from './patched.ts';
+import { inVersion, responseOf, reviewOf } from './review.ts';
+
+type Webhook = MutatingWebhook | ValidatingWebhook;
+type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
+
+interface Hook<W extends Webhook> {
+  webhook: W;
+  id: string;
+}
+
+/** In upstream's order: by the names of configurations, then as they stand there. */
+export function hooksOf<W extends Webhook>(configurations: readonly Configuration[]): Hook<W>[] {
+  const sorted = configurations.toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
+  return sorted.flatMap((configuration) => (configuration.webhooks ?? []).map((webhook, index) => ({ webhook: webhook as W, id: `${configuration.metadata.uid}/${index}/${webhook.name}` })));
+}
+
+/** The kind in which the webhook sees the object, when it is to be asked at all. Throws where its conditions cannot be judged and it fails closed. */
+function meant(webhook: Webhook, request: AdmissionRequest, place: Place, context: ModuleContext): Kind | undefined {
+  const kind = matchedKind({ ...webhook, rules: webhook.rules ?? [] }, request, place, context.kinds);
+  if (kind === undefined || (webhook.matchConditions ?? []).length === 0) return kind;
+  try {
+    return conditionsHold(webhook, webhook.matchConditions!, WEBHOOK_VARIABLES, bindingsOf(request, kind), new (cel().Budget)()) ? kind : undefined;
+  } catch (error) {
+    if (webhook.failurePolicy === 'Ignore') return undefined;
+    throw new ApiError('Forbidden', `${request.kind.plural} ${JSON.stringify(request.name ?? '')} is forbidden: ${(error as Error).message}`, { name: request.name, kind: request.kind.plural });
+  }
+}
+
+/** What may go wrong with the call itself: failurePolicy decides about it. */
+class CallFailure extends Error {}
+
+async function ask(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, mutating: boolean): Promise<AdmissionResponse> {
+  if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') throw new ApiError('BadRequest', `admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
+  const review = reviewOf(request, kind, webhook.admissionReviewVersions);
+  let answer: unknown;
+  try {
+    answer = await callWebhook({ client: context.client, target: webhook.clientConfig, body: review, timeoutMs: (webhook.timeoutSeconds ?? 10) * 1000, signal: context.signal });
+  } catch (error) {
+    throw new CallFailure(`failed to call webhook: ${(error as Error).message}`);
+  }
+  try {
+    return responseOf(review, answer, mutating);
+  } catch (error) {
+    throw new CallFailure(`received invalid webhook response: ${(error as Error).message}`);
+  }
+}
+
+/** What a webhook says; undefined when it could not be asked and that does not matter. Throws ApiError to refuse. */
+async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, mutating: boolean): Promise<AdmissionResponse | undefined> {
+  let response: AdmissionResponse;
+  try {
+    response = await ask(webhook, kind, request, context, mutating);
+  } catch (error) {
+    if (!(error instanceof CallFailure)) throw error;
+    const message = `failed calling webhook ${JSON.stringify(webhook.name)}: ${error.message}`;
+    context.log.warn(message, { failurePolicy: webhook.failurePolicy });
+    if (webhook.failurePolicy === 'Ignore') return undefined;
+    throw new ApiError('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
+  }
+  for (const warning of response.warnings ?? []) if (request.warnings?.includes(warning) === false) request.warnings.push(warning.slice(0, 4096));
+  if (response.allowed !== true) throw refusal(webhook.name, response.status as Partial<Status> | undefined);
+  return response;
+}
+
+function refusal(name: string, status: Partial<Status> = {}): ApiError {
+  const by = `admission webhook ${JSON.stringify(name)} denied the request`;
+  const why = status.message || status.reason;
+  const code = status.code === undefined || status.code === 0 ? 403 : status.code;
+  return ApiError.fromStatus({ ...status, code, reason: status.reason || (code === 403 ? 'Forbidden' : undefined), message: why ? `${by}: ${why}` : `${by} without explanation` });
+}
+
+interface Rounds { previously: Set<string>; again: Set<string>; output: string }
+
+const rounds = new WeakMap<AdmissionRequest, Rounds>();
+
+/** Asks one after the other, each about what the one before made. Gives true when an object was changed. */
+export async function mutate(hooks: readonly Hook<MutatingWebhook>[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<boolean> {
+  let round = rounds.get(request);
+  if (round === undefined) rounds.set(request, (round = { previously: new Set(), again: new Set(), output: '' }));
+  const second = request.again === true;
+  // What the other steps changed in between is news for every webhook that wants to hear of it.
+  if (second && round.previously.size > 0 && JSON.stringify(request.object) !== round.output) requireAgain(round);
+  let changed = false;
+  for (const { webhook, id } of hooks) {
+    const kind = meant(webhook, request, place, context);
+    if (kind === undefined || (second && !round.again.has(id))) continue;
+    const response = await answerOf(webhook, kind, request, context, true);
+    if (response?.patch && applyPatch(webhook, kind, request, response.patch)) {
+      changed = true;
+      requireAgain(round);
+    }
+    if (webhook.reinvocationPolicy === 'IfNeeded') round.previously.add(id);
+  }
+  if (changed && round.previously.size + round.again.size > 0) round.output = JSON.stringify(request.object);
+  return changed;
+}
+
+function requireAgain(round: Rounds): void {
+  for (const id of round.previously) round.again.add(id);
+  round.previously.clear();
+}
+
+/** Gives whether the object is another one now. */
+function applyPatch(webhook: MutatingWebhook, kind: Kind, request: AdmissionRequest, patch: string): boolean {
+  const internal = (message: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
+  let operations: Json;
+  try {
+    operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as Json;
+  } catch (error) {
+    throw internal(`failed calling webhook ${JSON.stringify(webhook.name)}: received undecodable patch in webhook response: ${(error as Error).message}`);
+  }
+  if (Array.isArray(operations) && operations.length === 0) return false;
+  if (request.object === undefined || request.operation === 'CONNECT') throw internal(`admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`);
+  const before = JSON.stringify(request.object);
+  let next: KubeObject;
+  try {
+    next = jsonPatch(inVersion(kind, request, request.object) as unknown as Json, operations) as unknown as KubeObject;
+  } catch (error) {
+    if (isApiError(error)) throw internal(error.message);
+    throw error;
+  }
+  replaceObject(request, next);
+  return JSON.stringify(request.object) !== before;
+}
+
+/** Asks all at once; the first refusal, in their order, is told. */
+export async function validate(hooks: readonly Hook<ValidatingWebhook>[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<void> {
+  const asked = hooks.map(({ webhook }) => ({ webhook, kind: meant(webhook, request, place, context) })).filter(({ kind }) => kind !== undefined);
+  const results = await Promise.allSettled(asked.map(({ webhook, kind }) => answerOf(webhook, kind!, request, context, false)));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
+}

@@ -1,0 +1,129 @@
+/** Calls a webhook over HTTPS: by URL, or by a service of the cluster (upstream: apiserver util/webhook, admission and conversion alike). */
+import { Agent, request as httpsRequest } from 'node:https';
+import type { Endpoint, EndpointSlice as EndpointSliceType } from '../../api/generated/discovery-v1.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { Service } from '../../api/core/service.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { Client } from '../client.ts';
+
+export interface WebhookTarget {
+  url?: string;
+  service?: { namespace: string; name: string; path?: string; port?: number };
+  /** Base64 of PEM; without it the machine's own roots are trusted. */
+  caBundle?: string;
+}
+
+export interface WebhookCall {
+  client: Client;
+  target: WebhookTarget;
+  body: unknown;
+  timeoutMs: number;
+  signal?: AbortSignal;
+}
+
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+const IDLE_MS = 10_000;
+/** One for all webhooks; connections that nobody uses close by themselves and keep no process alive. */
+let agent: Agent | undefined;
+
+interface Address {
+  host: string;
+  port: number;
+  /** The name in the certificate. */
+  servername: string;
+  path: string;
+  shown: string;
+}
+
+/** The parsed JSON of the answer. Rejects with an Error whose message says what failed, for instance `Post "https://...": context deadline exceeded`. */
+export async function callWebhook({ client, target, body, timeoutMs, signal }: WebhookCall): Promise<unknown> {
+  const seconds = Math.ceil(timeoutMs / 1000);
+  const address = target.url === undefined || target.url === null ? await addressOfService(client, target.service!, seconds) : addressOfUrl(target.url);
+  const shown = `${address.shown}?timeout=${seconds}s`;
+  const ending = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
+  let answer: { code: number; text: string };
+  try {
+    answer = await post(address, `${address.path}?timeout=${seconds}s`, JSON.stringify(body), target.caBundle, ending);
+  } catch (error) {
+    throw new Error(`Post ${JSON.stringify(shown)}: ${reasonOf(error as NodeJS.ErrnoException, address, ending)}`, { cause: error });
+  }
+  if (answer.code < 200 || answer.code > 299) throw new Error(answer.code === 404 ? 'the server could not find the requested resource' : `an error on the server (${JSON.stringify(answer.text.slice(0, 500))}) has prevented the request from succeeding`);
+  try {
+    return JSON.parse(answer.text);
+  } catch {
+    throw new Error('couldn\'t get version/kind; json parse error: the answer is not JSON');
+  }
+}
+
+function addressOfUrl(text: string): Address {
+  const url = new URL(text);
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1');
+  return { host, port: Number(url.port || 443), servername: host, path: url.pathname, shown: text };
+}
+
+/** A ready endpoint of the service: no detour by the addresses of services, so that it works before there are any rules for them. */
+async function addressOfService(client: Client, { namespace, name, path = '/', port = 443 }: NonNullable<WebhookTarget['service']>, seconds: number): Promise<Address> {
+  const servername = `${name}.${namespace}.svc`;
+  const at = { servername, path: path.startsWith('/') ? path : `/${path}`, shown: `https://${servername}:${port}${path.startsWith('/') ? path : `/${path}`}` };
+  const failure = (why: string, cause?: unknown): Error => new Error(`Post ${JSON.stringify(`${at.shown}?timeout=${seconds}s`)}: ${why}`, { cause });
+  let service: Service;
+  try {
+    service = await client.get(Service, name, { namespace });
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) throw failure(`service ${JSON.stringify(name)} not found`, error);
+    throw error;
+  }
+  if (service.spec?.type === 'ExternalName') return { ...at, host: service.spec.externalName ?? '', port };
+  const found = service.spec?.ports?.find((each) => each.port === port);
+  if (found === undefined) throw failure(`no service port ${port} found for service ${JSON.stringify(name)}`);
+  const slices = await client.list(EndpointSlice, { namespace, labelSelector: `kubernetes.io/service-name=${name}` });
+  const choices = slices.items.flatMap((slice) => choicesOf(slice, found.name ?? ''));
+  const choice = choices[Math.floor(Math.random() * choices.length)];
+  if (choice === undefined) throw failure(`no endpoints available for service ${JSON.stringify(name)}`);
+  return { ...at, ...choice };
+}
+
+function choicesOf(slice: EndpointSliceType, portName: string): { host: string; port: number }[] {
+  const port = slice.ports?.find((each) => (each.name ?? '') === portName)?.port;
+  if (port === undefined) return [];
+  return (slice.endpoints ?? []).filter((endpoint: Endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host, port })));
+}
+
+function post(address: Address, path: string, body: string, caBundle: string | undefined, signal: AbortSignal): Promise<{ code: number; text: string }> {
+  agent ??= new Agent({ keepAlive: true, keepAliveMsecs: IDLE_MS, timeout: IDLE_MS, maxFreeSockets: 16 });
+  return new Promise((resolve, reject) => {
+    const sent = httpsRequest({
+      agent, method: 'POST', host: address.host, port: address.port, servername: /^[\d.]+$|:/.test(address.servername) ? '' : address.servername, path, signal,
+      ...(caBundle ? { ca: Buffer.from(caBundle, 'base64').toString('utf8') } : {}),
+      headers: { host: `${address.servername}:${address.port}`, 'content-type': 'application/json', accept: 'application/json', 'content-length': Buffer.byteLength(body), 'user-agent': 'kube-apiserver-admission' },
+    }, (answer) => {
+      const parts: Buffer[] = [];
+      let length = 0;
+      answer.on('data', (part: Buffer) => {
+        if ((length += part.length) > MAX_ANSWER_BYTES) sent.destroy(new Error('the answer is too large'));
+        else parts.push(part);
+      });
+      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+      answer.on('error', reject);
+    });
+    sent.on('error', reject);
+    sent.on('socket', (socket) => void socket.unref());
+    sent.end(body);
+  });
+}
+
+/** In the words that clients of Go know. */
+function reasonOf(error: NodeJS.ErrnoException, { host, port }: Address, signal: AbortSignal): string {
+  if (signal.aborted) return 'context deadline exceeded';
+  switch (error.code) {
+    case 'ECONNREFUSED': return `dial tcp ${host}:${port}: connect: connection refused`;
+    case 'ENOTFOUND': case 'EAI_AGAIN': return `dial tcp: lookup ${host}: no such host`;
+    case 'EHOSTUNREACH': return `dial tcp ${host}:${port}: connect: no route to host`;
+    case 'ECONNRESET': return 'EOF';
+    case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE': case 'SELF_SIGNED_CERT_IN_CHAIN': case 'DEPTH_ZERO_SELF_SIGNED_CERT': case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY': case 'CERT_SIGNATURE_FAILURE':
+      return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
+    case 'ERR_TLS_CERT_ALTNAME_INVALID': return `tls: failed to verify certificate: x509: ${error.message}`;
+    case 'CERT_HAS_EXPIRED': return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
+    default: return error.message;
+  }
+}
