@@ -8,7 +8,7 @@ import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
 import { loadBalancerController } from './load-balancer.ts';
-import { bridgeOf, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
 import { startSync } from './sync.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 
@@ -44,7 +44,7 @@ export function createNetworkModule(): Module {
       });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
-      await Promise.all([keepWellKnown(context, dns.port), aborted(signal)]);
+      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), aborted(signal)]);
       await dns.close();
       await sync.settled();
       if (signal.reason === 'down') await removePodNetwork(machine);
@@ -55,6 +55,18 @@ export function createNetworkModule(): Module {
 export default createNetworkModule();
 
 const RETRY_MS = 500;
+/** How often it is looked whether the bridge and its routes are still there; a look reads one file. */
+const LOOK_MS = 10_000;
+
+/** Makes the bridge again when somebody deleted it or took it down; settles on the abort. */
+async function keepBridge({ clock, log, machine, signal }: ModuleContext): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(LOOK_MS, signal);
+    if (signal.aborted || isRouted(machine)) continue;
+    log.warn('the bridge or its routes were removed by somebody else and are made again', { bridge: bridgeOf(machine) });
+    await setUpPodNetwork(machine).catch((error: unknown) => log.error('the pod network could not be made again', { error }));
+  }
+}
 
 /** Makes the well-known Services, and again when one is deleted; settles on the abort. */
 async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<void> {

@@ -16,7 +16,7 @@ import { run, runAny } from '../../base/sys/run.ts';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { memoryCache } from './memory-cache.ts';
-import { bridgeOf, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
 import { startSync } from './sync.ts';
 
 const INSIDE = process.env.LLMOS_TEST_NAMESPACE;
@@ -193,6 +193,21 @@ function inside(host: string): void {
     await run('nft', ['flush', 'ruleset']);
     await new Promise((resolve) => setTimeout(resolve, 400));
     assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+  });
+
+  test('pods join a bridge again that somebody deleted', async () => {
+    services.set(service('web', { clusterIP: '10.62.0.20' }));
+    slices.set(slice('web', pods.map((pod) => pod.address)));
+    await sync.idle();
+    assert.ok(isRouted(facts));
+    await run('ip', ['link', 'del', bridgeOf(facts)]);
+    assert.ok(!isRouted(facts));
+    await setUpPodNetwork(facts);
+    // The note of what was before went with the old bridge; the tests below look whether it is kept to.
+    await run('ip', ['link', 'set', 'dev', bridgeOf(facts), 'alias', `llmos/${facts.instance}/forward=0`]);
+    assert.ok(isRouted(facts));
+    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    assert.equal(await ask(`${pods[1]?.address}:80`, pods[0]?.name), pods[1]?.name);
   });
 
   test('foreign rules stay, and a second instance does not disturb the first', async () => {

@@ -2,13 +2,15 @@
  * The pod network of one instance on this machine: a bridge, its routes, and the CNI configuration by which pods join it.
  *
  * Everything bears the instance's name. Setting up is idempotent, so that a restart takes over what is there without a gap. The bridge's
- * alias says what else was changed on the machine (forwarding), so that removal can undo it without a file.
+ * alias says what else was changed on the machine (forwarding), so that removal can undo it without a file. A bridge that somebody else
+ * deleted takes that note along: then forwarding stays on.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import { cidrOf, contains, parseCidr, type Cidr } from './address.ts';
+import { rejoinPods } from './rejoin.ts';
 
 /** What of the machine's facts concerns its network. */
 export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs'>;
@@ -25,10 +27,11 @@ export function bridgeOf(facts: { instance: string }): string {
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
   const bridge = bridgeOf(facts);
   const seesBridged = existsSync(BRIDGE_SETTINGS) || (await loadBridgeFilter());
-  if (!isRouted(facts, bridge)) {
+  if (!isRouted(facts)) {
     const links = await readLinks(facts);
     if (!links.some((link) => link.ifname === bridge)) await createBridge(facts, links);
     await ip(facts, networkLines(facts, bridge, seesBridged));
+    await rejoinPods(facts);
   }
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
@@ -71,8 +74,8 @@ async function createBridge(facts: NetworkFacts, links: readonly Link[]): Promis
   await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}`]);
 }
 
-/** Whether all routes are there, as after a restart of llmos; read without starting a program, since every start waits for it. */
-function isRouted(facts: NetworkFacts, bridge: string): boolean {
+/** Whether bridge and routes are there, as after a restart of llmos; read without starting a program, since every start waits for it. */
+export function isRouted(facts: NetworkFacts, bridge = bridgeOf(facts)): boolean {
   const routes = new Set(readFileSync('/proc/net/route', 'utf8').split('\n').map((line) => {
     const [link, destination, , , , , metric, mask] = line.split('\t');
     return `${link} ${destination} ${mask} ${metric}`;
@@ -124,13 +127,15 @@ function overlap(range: Cidr, destination: string): boolean {
 
 /** A row of `ip -j link show`. Not from /sys/class/net: that shows the network namespace in which /sys was mounted, which may be another. */
 interface Link {
+  ifindex: number;
   ifname: string;
   ifalias?: string;
   master?: string;
+  linkinfo?: { info_kind?: string };
 }
 
-async function readLinks(facts: NetworkFacts): Promise<Link[]> {
-  return JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', 'link', 'show'])) || '[]') as Link[];
+export async function readLinks(facts: NetworkFacts): Promise<Link[]> {
+  return JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-d', 'link', 'show'])) || '[]') as Link[];
 }
 
 /** What the bridges of all instances noted when they were made. */
