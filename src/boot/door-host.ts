@@ -45,7 +45,7 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
     config: configOf(module.name),
     machine,
     kinds: door.kinds,
-    serve: (kind) => kept(door.serve(kind)),
+    serve: (kind, source) => kept(door.serve(kind, source)),
     route: (route) => kept(door.route(route)),
     admit: (admission) => kept(door.admit(admission, context)),
     report,

@@ -52,14 +52,23 @@ export interface ModuleContext {
   machine: MachineFacts;
   /** The kinds that the cluster serves now, custom resources included. */
   kinds: ServedKinds;
-  /** Serves a kind at run time (custom resources); the returned function withdraws it. */
-  serve(kind: Kind): () => void;
+  /**
+   * Serves a kind at run time (custom resources); the returned function withdraws it. With a source its objects are asked for there
+   * and never stored (metrics); its verbs are then get and list.
+   */
+  serve(kind: Kind, source?: ObjectSource): () => void;
   /** Adds routes at run time; the returned function withdraws them. */
   route(route: Route): () => void;
   /** Adds a step of admission at run time, so that what is not configured costs nothing; the returned function withdraws it. */
   admit(admission: Admission): () => void;
   /** Reports what `llmos status` shows of the module, for instance `{ address: '10.96.0.10:53' }`. */
   report(facts: Readonly<Record<string, string>>): void;
+}
+
+/** Where the objects of a kind come from that are made when they are asked for. */
+export interface ObjectSource {
+  get(namespace: string | undefined, name: string): KubeObject | undefined;
+  list(namespace: string | undefined): readonly KubeObject[];
 }
 
 export interface ServedKinds {

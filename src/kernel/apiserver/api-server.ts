@@ -6,7 +6,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Client } from '../../sdk/client.ts';
-import type { Admission, ModuleContext, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
+import type { Admission, ModuleContext, ObjectSource, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
 import { createAdmissionChain } from './admission.ts';
 import { createAuthenticator } from './authenticate.ts';
@@ -49,7 +49,7 @@ export interface ClientOptions {
 
 export interface ApiServer {
   /** Serves a kind from now on; the returned function withdraws it (its objects stay in the store). */
-  serve(kind: Kind): () => void;
+  serve(kind: Kind, source?: ObjectSource): () => void;
   route(route: Route): () => void;
   admit(admission: Admission, context: ModuleContext): () => void;
   readonly kinds: ServedKinds;
@@ -84,7 +84,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds), version: versionInfo(options.version), metrics });
   return {
     kinds,
-    serve: (kind) => kinds.serve(kind),
+    serve: (kind, source) => kinds.serve(kind, source),
     route: (route) => routes.add(route),
     admit: (admission, context) => door.admissions.add(admission, context),
     client: (user, clientOptions = {}) => createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions }),

@@ -134,3 +134,15 @@ test('HTTP/2 carries requests and watches', async () => {
   assert.match(text, /namespaces \\"none\\" not found/);
   session.close();
 });
+
+test('a kind with a source is made when asked for', async () => {
+  const Frog = defineKind({ group: 'example.com', version: 'v1', kind: 'Frog', plural: 'frogs', namespaced: true, verbs: ['get', 'list'], schema: () => Toad.schema() });
+  const frog = (name: string) => ({ apiVersion: 'example.com/v1', kind: 'Frog', metadata: { name, namespace: 'pond', labels: { name } } });
+  const withdraw = door.server.serve(Frog, { get: (namespace, name) => (namespace === 'pond' && name === 'green' ? frog(name) : undefined), list: (namespace) => (namespace === undefined || namespace === 'pond' ? [frog('green'), frog('red')] : []) });
+  assert.deepEqual((await door.call('GET', '/apis/example.com/v1/namespaces/pond/frogs/green')).json.metadata.labels, { name: 'green' });
+  assert.equal((await door.call('GET', '/apis/example.com/v1/namespaces/pond/frogs/blue')).status, 404);
+  assert.deepEqual((await door.call('GET', '/apis/example.com/v1/frogs?labelSelector=name%21%3Dred')).json.items.length, 1);
+  assert.equal((await door.call('GET', '/apis/example.com/v1/namespaces/other/frogs')).json.items.length, 0);
+  assert.equal((await door.call('POST', '/apis/example.com/v1/namespaces/pond/frogs', { body: frog('new') })).status, 405);
+  withdraw();
+});

@@ -2,7 +2,7 @@
 import { apiVersionOf } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Schema } from '../../api/schema/schema.ts';
-import type { ServedKinds } from '../../sdk/module.ts';
+import type { ObjectSource, ServedKinds } from '../../sdk/module.ts';
 
 export interface KindTable extends ServedKinds {
   /** By what stands in a path. */
@@ -14,13 +14,16 @@ export interface KindTable extends ServedKinds {
   isShared(kind: Kind): boolean;
   /** Whether the resource is served in this version, perhaps by a newer Kind. */
   isServed(kind: Kind): boolean;
-  serve(kind: Kind): () => void;
+  serve(kind: Kind, source?: ObjectSource): () => void;
+  /** Where the objects come from when they are not stored. */
+  sourceOf(kind: Kind): ObjectSource | undefined;
   /** Raised by every change: what caches of discovery and openapi go by. */
   readonly changes: number;
 }
 
 export function createKindTable(): KindTable {
   const byPath = new Map<string, Kind>();
+  const sources = new Map<string, ObjectSource>();
   const callbacks = new Set<() => void>();
   const shared = new Map<string, number>();
   let changes = 0;
@@ -37,13 +40,16 @@ export function createKindTable(): KindTable {
     hasVersion: (group, version) => all().some((kind) => kind.group === group && kind.version === version),
     isServed: (kind) => byPath.has(`${kind.group}/${kind.version}/${kind.plural}`),
     isShared: (kind) => (shared.get(storageOf(kind)) ?? 0) > 1,
-    serve(kind) {
+    sourceOf: (kind) => (sources.size === 0 ? undefined : sources.get(`${kind.group}/${kind.version}/${kind.plural}`)),
+    serve(kind, source) {
       const path = `${kind.group}/${kind.version}/${kind.plural}`;
       byPath.set(path, kind);
+      if (source !== undefined) sources.set(path, source);
       changed();
       return () => {
         if (byPath.get(path) !== kind) return;
         byPath.delete(path);
+        sources.delete(path);
         changed();
       };
     },

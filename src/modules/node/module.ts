@@ -10,6 +10,10 @@ import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
 import { logRoute } from './logs/route.ts';
+import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
+import { meter } from './usage/meter.ts';
+import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
+import { nodeProxyRoute } from './usage/proxy-route.ts';
 import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
@@ -46,9 +50,13 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const stop = (): void => life.abort(context.signal.reason);
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();
-  const routes = [logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool)].map((route) => context.route(route));
+  const usage = meter(parts, agent);
+  const served = [
+    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage)].map((route) => context.route(route)),
+    context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
+  ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal)];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal)];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -56,7 +64,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     });
     if (context.signal.reason === 'down') await agent.drain();
   } finally {
-    for (const withdraw of routes) withdraw();
+    for (const withdraw of served) withdraw();
     context.signal.removeEventListener('abort', stop);
     parts.exits.close();
   }

@@ -1,0 +1,51 @@
+/** `GET nodes/NAME/proxy/...`: the paths of kubelet that tools read through the door. */
+import { ApiError } from '../../../api/errors.ts';
+import type { Route } from '../../../sdk/module.ts';
+import { limitsOf } from '../cgroup/resources.ts';
+import { NodeKind, PodKind } from '../kinds.ts';
+import type { NodeParts } from '../parts.ts';
+import type { Meter } from './meter.ts';
+import { cadvisorText, resourceText, summaryOf, type PodUsage, type SummaryInput } from './summary.ts';
+
+const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
+const JSON_TYPE = 'application/json';
+
+export function nodeProxyRoute(parts: NodeParts, meter: Meter): Route {
+  const { machine, caches } = parts.context;
+  const answers: Readonly<Record<string, () => { type: string; body: string }>> = {
+    'stats/summary': () => ({ type: JSON_TYPE, body: JSON.stringify(summaryOf(summaryInput(parts, meter))) }),
+    'metrics/resource': () => ({ type: TEXT, body: resourceText(summaryInput(parts, meter)) }),
+    'metrics/cadvisor': () => ({ type: TEXT, body: cadvisorText(summaryInput(parts, meter)) }),
+    pods: () => ({ type: JSON_TYPE, body: JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName) }) }),
+    healthz: () => ({ type: 'text/plain; charset=utf-8', body: 'ok' }),
+  };
+  return {
+    kind: NodeKind, subresource: 'proxy',
+    async handle({ name, rest, response }) {
+      if (name !== machine.nodeName) throw new ApiError('ServiceUnavailable', `node ${name} does not run here, so that it cannot be reached; this is ${machine.nodeName}`);
+      const path = rest.replace(/\/+$/, '');
+      const answer = Object.hasOwn(answers, path) ? answers[path]!() : undefined;
+      if (answer === undefined) throw new ApiError('NotFound', `the node does not serve /${path}; it serves ${Object.keys(answers).join(', ')}`);
+      response!.writeHead(200, { 'Content-Type': answer.type });
+      response!.end(answer.body);
+    },
+  };
+}
+
+/** When this llmos took the node over. */
+const startedMs = Date.now();
+
+function summaryInput(parts: NodeParts, meter: Meter): SummaryInput {
+  const { machine, caches } = parts.context;
+  const byPod = meter.containers();
+  const pods: PodUsage[] = [];
+  for (const pod of caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName)) {
+    const { name = '', namespace = '', uid = '' } = pod.metadata;
+    const of = [...pod.spec!.containers, ...(pod.spec!.initContainers ?? [])];
+    const containers = (byPod.get(uid) ?? []).map(({ record, rate }) => ({
+      name: record.name, id: `${record.cgroup}`, image: record.image, startedMs: record.startedMs!, limitBytes: limitsOf(of.find((each) => each.name === record.name)?.resources).memoryBytes, rate,
+    }));
+    if (containers.length > 0) pods.push({ name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
+  }
+  return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), pods, folders: { node: parts.paths.pods, images: parts.paths.images.root } };
+}
