@@ -53,4 +53,27 @@ describe('the resources of the node', () => {
     assert.match(await raw('/api/v1/nodes/node1/proxy/metrics/cadvisor'), /^container_memory_working_set_bytes\{container="main",id=".+",namespace="default",pod="busy"\} \d+ \d+$/m);
     assert.match((await llmos.kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/nothing')).stderr, /does not serve|could not find/);
   });
+
+  it('are ports of the machine, too', async () => {
+    const serve = ['sh', '-c', 'trap "exit 0" TERM; mkdir -p /tmp/www; hostname > /tmp/www/index.html; httpd -p 8080 -h /tmp/www; while true; do sleep 0.1; done'];
+    await create('door', { command: serve, ports: [{ containerPort: 8080, hostPort: 18_080 }, { containerPort: 8080, hostPort: 18_081, hostIP: '127.0.0.1' }] });
+    const { status } = await ready('door');
+    const fetched = async (url: string): Promise<string> => (await (await fetch(url, { signal: AbortSignal.timeout(2_000) })).text()).trim();
+    await eventually(async () => (await fetched('http://127.0.0.1:18080')) === 'door');
+    assert.equal(await fetched(`http://${status!.hostIP}:18080`), 'door');
+    assert.equal(await fetched('http://127.0.0.1:18081'), 'door');
+    await assert.rejects(fetched(`http://${status!.hostIP}:18081`));
+    // The pod itself and another one come by the machine's address as well.
+    for (const name of ['door', 'busy']) {
+      const { stdout, stderr } = await llmos.kubectl('exec', name, '--', 'sh', '-c', `printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 5 ${status!.hostIP} 18080`);
+      assert.match(stdout, /^door$/m, `${name}: ${stderr}`);
+    }
+    await create('second', { ports: [{ containerPort: 80, hostPort: 18_080 }] });
+    await eventually(async () => /free ports/.test((await get('second')).status?.conditions?.find(({ type }) => type === 'PodScheduled')?.message ?? ''));
+    await llmos.kill();
+    await llmos.boot();
+    await eventually(async () => (await fetched('http://127.0.0.1:18080')) === 'door');
+    await llmos.kubectl('delete', 'pod', 'door', 'second');
+    await eventually(async () => !(await fetched('http://127.0.0.1:18080').catch(() => '')).includes('door'));
+  });
 });

@@ -98,6 +98,7 @@ export function createAgent(parts: NodeParts): Agent {
       const records = [...workers.values()].flatMap((worker) => worker.records());
       await stopOrphans(parts, records, DRAIN_SECONDS);
       for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
+      await parts.hostPorts.drain().catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { error }));
       await parts.pool.drain();
       removeCgroup({ version: context.machine.cgroupVersion, path: `/${context.machine.instance}` });
     },

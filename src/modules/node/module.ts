@@ -19,6 +19,7 @@ import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
 import { makePaths, nodePaths } from './paths.ts';
 import { conmonRuntime } from './runtime/conmon.ts';
+import { hostPorts } from './sandbox/host-ports.ts';
 import { cni } from './sandbox/cni.ts';
 import { sandboxPool } from './sandbox/pool.ts';
 
@@ -82,6 +83,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
     runtime: conmonRuntime({ conmon: program('conmon'), runtime: program('crun'), runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni(machine.cni), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
+    hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft') }),
     exits: watchExits({ folder: paths.exits }),
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),

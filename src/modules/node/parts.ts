@@ -5,6 +5,7 @@ import type { Images } from './images/ensure.ts';
 import type { ImageStorage } from './images/storage.ts';
 import type { NodePaths } from './paths.ts';
 import type { ContainerRuntime } from './runtime/runtime.ts';
+import type { HostPorts } from './sandbox/host-ports.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
 
 export interface NodeParts {
@@ -14,6 +15,7 @@ export interface NodeParts {
   images: Images;
   runtime: ContainerRuntime;
   pool: SandboxPool;
+  hostPorts: HostPorts;
   exits: ExitWatch;
   hostIp: string;
   /** Capabilities that this machine can give to a container. */

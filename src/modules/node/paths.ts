@@ -11,6 +11,8 @@ export interface NodePaths {
   exits: string;
   runtimeRoot: string;
   sandboxes: string;
+  /** Which pods have ports of the machine. */
+  hostPorts: string;
   /** `<uid>/`: what pods have in memory only (shared /dev/shm, secrets). */
   podsRun: string;
   /** `<uid>/`: volumes and /etc files of pods. */
@@ -30,6 +32,7 @@ export function nodePaths(options: { stateFolder: string; runFolder: string; ima
     exits: join(runFolder, 'exits'),
     runtimeRoot: join(runFolder, 'runtime'),
     sandboxes: join(runFolder, 'sandboxes'),
+    hostPorts: join(runFolder, 'host-ports.json'),
     podsRun: join(runFolder, 'pods'),
     pods: join(stateFolder, 'pods'),
     containers: join(stateFolder, 'containers'),

@@ -7,6 +7,7 @@ import type { PodFacts } from '../bundle/downward.ts';
 import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import type { NodeParts } from '../parts.ts';
+import { hostPortsOf } from '../sandbox/host-ports.ts';
 import { namespacePath } from '../sandbox/sandbox.ts';
 import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
 import { setUpVolumes } from '../volumes/set-up.ts';
@@ -35,6 +36,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? [parts.hostIp];
+  if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
   const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, nodeName: context.machine.nodeName, cpuMillis: context.machine.cpuMillis, memoryBytes: context.machine.memoryBytes };
   const stateFolder = join(parts.paths.pods, uid);
   const runFolder = join(parts.paths.podsRun, uid);

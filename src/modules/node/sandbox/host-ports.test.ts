@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ContainerPort, Pod } from '../../../api/generated/core-v1.ts';
+import { hostPortScript, hostPortsOf } from './host-ports.ts';
+
+const pod = (ports: ContainerPort[], hostNetwork = false): Pod => ({ metadata: {}, spec: { hostNetwork, containers: [{ name: 'a', ports }] } });
+
+test('which ports of the machine a pod asks for', () => {
+  assert.deepEqual(hostPortsOf(pod([{ containerPort: 80 }, { containerPort: 53, hostPort: 5353, protocol: 'UDP', hostIP: '127.0.0.1' }, { containerPort: 90, hostPort: 90, hostIP: '0.0.0.0' }, { containerPort: 91, hostPort: 91, hostIP: '::1' }])), [
+    { protocol: 'udp', hostPort: 5353, hostIp: '127.0.0.1', containerPort: 53 }, { protocol: 'tcp', hostPort: 90, hostIp: '', containerPort: 90 },
+  ]);
+  assert.deepEqual(hostPortsOf(pod([{ containerPort: 80, hostPort: 80 }], true)), []);
+});
+
+test('one port leads to the first that asked', () => {
+  const mapping = { protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 } as const;
+  const script = hostPortScript('t', [{ ip: '10.0.0.1', mappings: [mapping] }, { ip: '10.0.0.2', mappings: [mapping, { ...mapping, hostIp: '127.0.0.1' }] }]);
+  assert.match(script, /elements = \{ tcp \. 80 : 10\.0\.0\.1 \. 8080 \}/);
+  assert.match(script, /elements = \{ 127\.0\.0\.1 \. tcp \. 80 : 10\.0\.0\.2 \. 8080 \}/);
+  assert.equal(hostPortScript('t', []), 'add table ip t\ndelete table ip t\n');
+});
