@@ -41,6 +41,11 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly stored?: { to(object: T): KubeObject; from(stored: KubeObject): T };
   /** What a stored object lacks when it is read, such as defaults that were declared after it was written; gives its argument, frozen, when nothing. */
   completes?(object: T): T;
+  /**
+   * Where versions of the same objects differ by more than their name: how an object of any version becomes one of another, and in which
+   * version objects are kept. Gives fresh objects in the order of its argument; rejects with ApiError.
+   */
+  readonly conversion?: { readonly storageApiVersion: string; convert(objects: readonly KubeObject[], apiVersion: string): Promise<KubeObject[]> };
   /** Gives the token its type; never set. */
   readonly __type?: T;
 }

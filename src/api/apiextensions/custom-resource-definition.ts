@@ -1,7 +1,7 @@
 /** CustomResourceDefinition (apiextensions.k8s.io/v1): the definition itself; the kind that it makes is src/api/custom. */
 import type { CustomResourceDefinition as CustomResourceDefinitionType } from '../generated/apiextensions-v1.ts';
 import { CREATED_AT, NAME } from '../columns.ts';
-import { defaultDefinition, definitionWarnings, validateDefinition } from '../custom/definition.ts';
+import { defaultDefinition, validateDefinition } from '../custom/definition.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 
@@ -17,7 +17,6 @@ export const CustomResourceDefinition: Kind<CustomResourceDefinition> = defineKi
       definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: (definition.spec?.versions ?? []).filter(({ storage }) => storage).map(({ name }) => name) };
     },
     validate: validateDefinition,
-    warnings: definitionWarnings,
   },
   subresources: { status: true },
   columns: [NAME, CREATED_AT],

@@ -9,13 +9,13 @@ import type { Json, KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 
-/** One Kind for every served version, the storage version first. The schema is made when first asked for. */
-export function kindsOfDefinition(definition: CustomResourceDefinition): Kind[] {
+/** One Kind for every served version, the storage version first. The schema is made when first asked for. `convert` is given where versions differ by more than their name. */
+export function kindsOfDefinition(definition: CustomResourceDefinition, convert?: NonNullable<Kind['conversion']>['convert']): Kind[] {
   const served = definition.spec.versions.filter((version) => version.served);
-  return served.toSorted((a, b) => Number(b.storage) - Number(a.storage)).map((version) => kindOfVersion(definition, version));
+  return served.toSorted((a, b) => Number(b.storage) - Number(a.storage)).map((version) => kindOfVersion(definition, version, convert));
 }
 
-function kindOfVersion(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion): Kind {
+function kindOfVersion(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion, convert?: NonNullable<Kind['conversion']>['convert']): Kind {
   const { group, names, scope } = definition.spec;
   const columns = version.additionalPrinterColumns ?? [];
   const status = version.subresources?.status !== undefined && version.subresources.status !== null;
@@ -25,6 +25,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     group, version: version.name, kind: names.kind, plural: names.plural, singular: names.singular || names.kind.toLowerCase(),
     shortNames: names.shortNames ?? [], categories: names.categories ?? [], namespaced: scope === 'Namespaced',
     schema: schemaOf,
+    ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
       prepareForCreate(object) {

@@ -9,7 +9,7 @@ import { applyDefaults } from '../schema/default.ts';
 import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { kindsOfDefinition } from './custom-kind.ts';
-import { defaultDefinition, definitionWarnings, validateDefinition } from './definition.ts';
+import { defaultDefinition, validateDefinition } from './definition.ts';
 
 const SCHEMA: JSONSchemaProps = {
   type: 'object', required: ['spec'],
@@ -96,11 +96,15 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);
 });
 
-test('what is asked for in vain is said', () => {
-  const crd = definition({ type: 'object', 'x-kubernetes-validations': [{ rule: 'true' }] });
-  crd.spec.conversion = { strategy: 'Webhook' };
-  assert.deepEqual(definitionWarnings(crd).map((text) => text.split(':')[0]), ['spec.conversion']);
-  assert.deepEqual(definitionWarnings(definition()), []);
+test('conversions that cannot be are refused', () => {
+  const table: [CustomResourceDefinition['spec']['conversion'], string | undefined][] = [
+    [{ strategy: 'Other' as 'None' }, 'spec.conversion.strategy: Unsupported value: "Other": supported values: "None", "Webhook"'],
+    [{ strategy: 'Webhook' }, 'spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook'],
+    [{ strategy: 'Webhook', webhook: { clientConfig: { url: 'http://x' }, conversionReviewVersions: ['v1'] } }, "spec.conversion.webhookClientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: https://host[/path]"],
+    [{ strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x' }, conversionReviewVersions: ['v9'] } }, 'spec.conversion.conversionReviewVersions: Invalid value: ["v9"]: must include at least one of v1, v1beta1'],
+    [{ strategy: 'Webhook', webhook: { clientConfig: { service: { namespace: 'a', name: 'b' } }, conversionReviewVersions: ['v1'] } }, undefined],
+  ];
+  for (const [conversion, expected] of table) assert.equal(errorsOf((crd) => void (crd.spec.conversion = conversion))[0], expected);
 });
 
 test('JSON paths and ages', () => {

@@ -1,7 +1,8 @@
 /** Defaults and judgement of CustomResourceDefinitions (apiextensions v1), for the rules of that kind. */
 import { hasRules } from '../cel/has-rules.ts';
 import { cel } from '../cel/lazy.ts';
-import { duplicate, invalid, required, type FieldError } from '../field-error.ts';
+import { serviceErrors, urlErrors } from '../admissionregistration/webhook-validation.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { applyDefaults } from '../schema/default.ts';
@@ -19,6 +20,8 @@ export function defaultDefinition(definition: CustomResourceDefinition): void {
   spec.names.singular ||= (spec.names.kind ?? '').toLowerCase();
   if (spec.names.kind) spec.names.listKind ||= `${spec.names.kind}List`;
   spec.conversion ??= { strategy: 'None' };
+  const service = spec.conversion.webhook?.clientConfig?.service;
+  if (service) service.port ??= 443;
   const storage = spec.versions?.find((version) => version.storage === true)?.name;
   const status = (definition.status ??= { storedVersions: [] } as NonNullable<CustomResourceDefinition['status']>);
   if ((status.storedVersions ?? []).length === 0 && storage !== undefined) status.storedVersions = [storage];
@@ -31,16 +34,25 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   const errors: FieldError[] = [];
   const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
   if (metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
-  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec));
+  errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec));
   if (old !== undefined) errors.push(...changeErrors(definition, old));
   return errors;
 }
 
-/** What a definition asks for and does not get here, said to whoever writes it. */
-export function definitionWarnings({ spec }: CustomResourceDefinition): string[] {
-  const warnings: string[] = [];
-  if (spec?.conversion?.strategy === 'Webhook') warnings.push('spec.conversion: conversion webhooks are not called; objects are served in every version as they were stored');
-  return warnings;
+function conversionErrors({ conversion }: CustomResourceDefinitionSpec): FieldError[] {
+  const path = 'spec.conversion';
+  if (conversion === undefined) return [];
+  const { strategy, webhook } = conversion;
+  if (!['None', 'Webhook'].includes(strategy ?? '')) return [notSupported(`${path}.strategy`, strategy ?? '', ['None', 'Webhook'])];
+  if (strategy === 'None') return webhook === undefined ? [] : [forbidden(`${path}.webhook`, 'should not be set when strategy is not set to Webhook')];
+  const { clientConfig, conversionReviewVersions = [] } = webhook ?? {};
+  const errors: FieldError[] = [];
+  if (clientConfig === undefined) errors.push(required(`${path}.webhookClientConfig`, 'required when strategy is set to Webhook'));
+  else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) errors.push(required(`${path}.webhookClientConfig`, 'exactly one of url or service is required'));
+  else errors.push(...(clientConfig.url === undefined ? serviceErrors(clientConfig.service!, `${path}.webhookClientConfig.service`) : urlErrors(clientConfig.url, `${path}.webhookClientConfig.url`)));
+  if (conversionReviewVersions.length === 0) errors.push(required(`${path}.conversionReviewVersions`));
+  else if (!conversionReviewVersions.some((version) => version === 'v1' || version === 'v1beta1')) errors.push(invalid(`${path}.conversionReviewVersions`, conversionReviewVersions, 'must include at least one of v1, v1beta1'));
+  return errors;
 }
 
 function groupErrors(group: string): FieldError[] {

@@ -14,6 +14,7 @@ import { selectionOf } from './handlers/list.ts';
 import { apiVersionOfKind } from './kind-table.ts';
 import { runAction, success } from './resources/action.ts';
 import { asKind } from './resources/convert.ts';
+import { convertedOne } from './resources/conversion.ts';
 import { createObject } from './resources/create.ts';
 import { deleteCollection } from './resources/delete-collection.ts';
 import { deleteObject, type DeleteRequest } from './resources/delete.ts';
@@ -64,7 +65,7 @@ export function createClient(door: Door, who: InProcess): Client {
   return {
     get: (kind, name, options = {}) => call(options, async () => {
       check(kind, 'get', { namespace: options.namespace, name, subresource: options.subresource });
-      const { object } = getStored(door, kind, placeOf(kind, options.namespace), name);
+      const { object } = await convertedOne(kind, getStored(door, kind, placeOf(kind, options.namespace), name));
       if (options.subresource === 'scale' && kind.subresources.scale !== undefined) return frozen(scaleOf(kind.subresources.scale, asKind(kind, object))) as never;
       return asKind(kind, object) as never;
     }),

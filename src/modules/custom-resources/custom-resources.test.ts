@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import type { Client } from '../../sdk/client.ts';
 import type { Kind } from '../../api/kind.ts';
 import { findConflict } from './names.ts';
 import { servedDefinitions } from './served.ts';
@@ -40,10 +41,11 @@ test('the status says what was accepted, and keeps the time of transitions', () 
 
 test('kinds follow their definition', () => {
   const table = new Map<string, Kind>();
-  const served = servedDefinitions((kind) => {
+  const serve = (kind: Kind): (() => void) => {
     table.set(kind.version, kind);
     return () => void (table.get(kind.version) === kind && table.delete(kind.version));
-  });
+  };
+  const served = servedDefinitions({ serve, client: {} as Client, signal: new AbortController().signal });
   const [first] = served.serve(definition());
   assert.equal(served.serve(definition())[0], first, 'the same definition is served once');
   const changed = definition({ generation: 2 });

@@ -24,11 +24,11 @@ function customResources(): Module {
     }],
     /** Kinds of earlier definitions are served before llmos says that it is ready. */
     async start(context) {
-      served = servedDefinitions(context.serve);
+      served = servedDefinitions(context);
       for (const definition of (await context.client.list(CustomResourceDefinition)).items) if (isEstablished(definition)) served.serve(definition);
     },
     async run(context) {
-      await runController(definitionController((served ??= servedDefinitions(context.serve)), context.kinds), context);
+      await runController(definitionController((served ??= servedDefinitions(context)), context.kinds), context);
     },
   });
 }

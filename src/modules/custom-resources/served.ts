@@ -2,6 +2,7 @@
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import { kindsOfDefinition } from '../../api/custom/custom-kind.ts';
 import type { Kind } from '../../api/kind.ts';
+import { conversionOf } from './conversion.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
 
 interface Entry { version: string; kinds: readonly Kind[]; withdraw: readonly (() => void)[] }
@@ -15,7 +16,7 @@ export interface ServedDefinitions {
   end(name: string): void;
 }
 
-export function servedDefinitions(serve: ModuleContext['serve']): ServedDefinitions {
+export function servedDefinitions({ serve, client, signal }: Pick<ModuleContext, 'serve' | 'client' | 'signal'>): ServedDefinitions {
   const entries = new Map<string, Entry>();
   const ending = new Set<string>();
   return {
@@ -24,7 +25,7 @@ export function servedDefinitions(serve: ModuleContext['serve']): ServedDefiniti
       const version = `${uid}/${generation}`;
       const before = entries.get(name);
       if (before?.version === version) return before.kinds;
-      const kinds = kindsOfDefinition(definition);
+      const kinds = kindsOfDefinition(definition, conversionOf(definition, client, signal));
       // New kinds take the place of the old ones first, so that no request falls between.
       entries.set(name, { version, kinds, withdraw: kinds.map((kind) => serve(kind)) });
       for (const stop of before?.withdraw ?? []) stop();

@@ -5,12 +5,13 @@ import { methodNotAllowed, resourceUnknown } from '../errors.ts';
 import { outcomeOf } from '../door.ts';
 import { getStored } from '../resources/read.ts';
 import { asKind } from '../resources/convert.ts';
+import { convertedOne } from '../resources/conversion.ts';
 import { scaleOf } from '../resources/scale.ts';
 import { respond } from '../respond.ts';
 
 export async function handleGet(exchange: Exchange): Promise<void> {
   const { door, kind, resource } = exchange;
-  const stored = getStored(door, kind, resource.namespace, resource.name!);
+  const stored = await convertedOne(kind, getStored(door, kind, resource.namespace, resource.name!));
   const { subresource } = resource;
   if (subresource === undefined || (subresource === 'status' && kind.subresources.status === true)) return answerObject(exchange, 200, outcomeOf(stored));
   if (subresource === 'scale' && kind.subresources.scale !== undefined) return answerValue(exchange, 200, scaleOf(kind.subresources.scale, asKind(kind, stored.object)));

@@ -10,7 +10,7 @@ import { isStoreError } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
-import { asStored } from './convert.ts';
+import { convertedOne, toStored } from './conversion.ts';
 import { identify } from './identify.ts';
 import { generateName } from './names.ts';
 import { checkNamespace } from './namespaces.ts';
@@ -57,7 +57,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   validateNew(kind, object, context);
   await door.admissions.validate(request);
   const key = keyOf(kind, metadata.namespace, metadata.name!);
-  if (!context.dryRun) return outcomeOf(await door.store.create(key, asStored(kind, object)));
+  if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
   if (door.store.newest(key) !== undefined) throw alreadyExists(kind, metadata.name!);
   return { object };
 }

@@ -9,6 +9,7 @@ import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.t
 import { badRequest, invalidOptions } from '../errors.ts';
 import { invalid, notSupported } from '../../../api/field-error.ts';
 import { keyOf } from '../kind-table.ts';
+import { convertedOne } from './conversion.ts';
 import { checkNamespaceDelete, finalizersOf, markNamespace } from './namespaces.ts';
 
 export interface DeleteRequest {
@@ -47,21 +48,21 @@ export async function deleteObject(door: Door, kind: Kind, at: { namespace?: str
 
 async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   const { object } = live;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
   const next = marked(kind, object, options, door.clock.nowMs());
   const wanted = next ?? object;
   if (wanted.metadata.deletionTimestamp === undefined || ((wanted.metadata.deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, wanted).length === 0)) {
     if (context.dryRun) return { object: wanted, gone: true };
-    return withGone(outcomeOf(await door.store.delete(key, { revision: live.revision })), true);
+    return withGone(outcomeOf(await convertedOne(kind, await door.store.delete(key, { revision: live.revision }))), true);
   }
   if (next === undefined) {
     if (!context.dryRun && door.store.revision < live.revision) await door.store.settled();
-    return withGone(outcomeOf(live), false);
+    return withGone(outcomeOf(await convertedOne(kind, live)), false);
   }
   if (context.dryRun) return { object: next, gone: false };
-  return withGone(outcomeOf(await door.store.update(key, next, { revision: live.revision })), false);
+  return withGone(outcomeOf(await convertedOne(kind, await door.store.update(key, next, { revision: live.revision }))), false);
 }
 
 function withGone(outcome: Outcome, gone: boolean): DeleteOutcome {

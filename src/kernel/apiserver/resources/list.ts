@@ -7,6 +7,7 @@ import { isStoreError, type Stored, type StoredList } from '../../store/store.ts
 import type { Door } from '../door.ts';
 import { badRequest, expired, tooLargeVersion } from '../errors.ts';
 import { keyOf, storageOf } from '../kind-table.ts';
+import { converted } from './conversion.ts';
 import { computed } from './read.ts';
 
 export interface Selection {
@@ -38,6 +39,22 @@ const FUTURE_WAIT_MS = 3_000;
 const NOW = -1;
 
 export async function listStored(door: Door, kind: Kind, query: ListQuery): Promise<ListOutcome> {
+  return kind.conversion === undefined ? listKept(door, kind, query) : listConverted(door, kind, query);
+}
+
+/** What selectors speak of is what the kind says: they choose after the conversion, and then there are no chunks. */
+async function listConverted(door: Door, kind: Kind, query: ListQuery): Promise<ListOutcome> {
+  const { matches, texts: _texts, ...rest } = query;
+  if (matches === undefined) {
+    const list = await listKept(door, kind, rest);
+    return { ...list, items: await converted(kind, list.items) };
+  }
+  const list = await listKept(door, kind, { ...rest, limit: undefined });
+  const items = (await converted(kind, list.items)).filter(({ object }) => matches(object));
+  return { items, revision: list.revision };
+}
+
+async function listKept(door: Door, kind: Kind, query: ListQuery): Promise<ListOutcome> {
   const source = door.kinds.sourceOf(kind);
   if (source !== undefined) return listComputed(door, kind, query, source);
   const at = await startOf(door, query);

@@ -9,7 +9,8 @@ import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
-import { asKind, asStored } from './convert.ts';
+import { convertedOne, toStored } from './conversion.ts';
+import { asKind } from './convert.ts';
 import { createObject } from './create.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
@@ -42,11 +43,12 @@ export async function updateObject(door: Door, kind: Kind, input: UpdateInput, c
       if (kind.rules.allowCreateOnUpdate !== true || input.optimistic !== true) throw notFound(kind, input.name);
       return createObject(door, kind, { namespace: input.namespace, name: input.name, object: withoutVersion(input.change({ metadata: {} })) }, context);
     }
-    const liveObject = asKind(kind, live.object);
+    const shown = await convertedOne(kind, live);
+    const liveObject = asKind(kind, shown.object);
     const next = identify(kind, input.change(liveObject), input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
-      return await updateOnce(door, kind, { key, live, liveObject, next, subresource: input.subresource ?? '', keepManagedFields: input.keepManagedFields === true }, context);
+      return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', keepManagedFields: input.keepManagedFields === true }, context);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw notFound(kind, input.name);
       if (!isStoreError(error, 'modified')) throw error;
@@ -58,6 +60,8 @@ export async function updateObject(door: Door, kind: Kind, input: UpdateInput, c
 interface Step {
   key: string;
   live: Stored;
+  /** The same as the kind says it. */
+  shown: Stored;
   liveObject: KubeObject;
   next: KubeObject;
   subresource: string;
@@ -74,13 +78,13 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   await door.admissions.admit(request);
   if (subresource === '') prepare(kind, next, liveObject);
   if (!step.keepManagedFields) recordManager(kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
-  if (sameObject(next, liveObject)) return unchanged(door, live, context);
+  if (sameObject(next, liveObject)) return unchanged(door, step.shown, context);
   raiseGeneration(kind, next, liveObject);
   validateChange(kind, next, liveObject, subresource, context);
   await door.admissions.validate(request);
   if (context.dryRun) return { object: next };
-  if (mayVanish(kind, next)) return outcomeOf(await door.store.delete(step.key, { revision: live.revision, object: asStored(kind, next) }));
-  return outcomeOf(await door.store.update(step.key, asStored(kind, next), { revision: live.revision }));
+  if (mayVanish(kind, next)) return outcomeOf(await convertedOne(kind, await door.store.delete(step.key, { revision: live.revision, object: await toStored(kind, next) })));
+  return outcomeOf(await convertedOne(kind, await door.store.update(step.key, await toStored(kind, next), { revision: live.revision })));
 }
 
 /** What was read may not be on the disk yet. */

@@ -5,6 +5,7 @@ import { ApiError } from '../../../api/errors.ts';
 import { isStoreError, type Store, type Stored, type StoreError, type StoreEvent, type Watch } from '../../store/store.ts';
 import type { Door } from '../door.ts';
 import { tooLargeVersion, toApiError, tooOld } from '../errors.ts';
+import { convertedOne } from './conversion.ts';
 import { listStored, parseRevision, prefixOf, type Selection } from './list.ts';
 
 export interface WatchQuery extends Selection {
@@ -13,6 +14,9 @@ export interface WatchQuery extends Selection {
   allowBookmarks: boolean;
   signal: AbortSignal;
 }
+
+/** Of a watch whose events are being converted. */
+const MOST_PENDING = 256;
 
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
@@ -37,7 +41,8 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
   let wake: (() => void) | undefined;
   const follow = (fromRevision: number): void => {
     if (query.signal.aborted) return;
-    const sink = { event: (event: StoreEvent) => passOn(event, query, output), error: (error: StoreError) => output.error(watchError(error, fromRevision, door.store)) };
+    const pass = kind.conversion === undefined ? (event: StoreEvent): boolean => passOn(event, query, output) : inOrder();
+    const sink = { event: pass, error: (error: StoreError) => output.error(watchError(error, fromRevision, door.store)) };
     try {
       inner = door.store.watch(watchPrefix(kind, query), { fromRevision, signal: query.signal }, sink);
     } catch (error) {
@@ -49,6 +54,22 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
     else wake = resolve;
   });
   query.signal.addEventListener('abort', () => wake?.(), { once: true });
+  let pending = 0;
+  /** Events that must be converted first go out one after the other, in the order in which they came. */
+  const inOrder = (): ((event: StoreEvent) => boolean) => {
+    let last = Promise.resolve();
+    return (event) => {
+      pending += 1;
+      last = last.then(async () => {
+        if (query.signal.aborted) return;
+        if (!passOn(await convertedEvent(kind, event), query, output)) await paused();
+      }).catch((error: unknown) => output.error(toApiError(error))).finally(() => {
+        pending -= 1;
+        if (pending === 0) inner?.resume();
+      });
+      return pending < MOST_PENDING;
+    };
+  };
   const fromNow = async (): Promise<void> => {
     const { items, revision } = await listStored(door, kind, { ...query, resourceVersionMatch: query.resourceVersion ? 'NotOlderThan' : undefined });
     for (const stored of items) {
@@ -69,9 +90,16 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
       inner?.resume();
     },
     get revision() {
-      return inner?.revision;
+      return pending > 0 ? undefined : inner?.revision;
     },
   };
+}
+
+/** The event as the kind says it: a value of its own, which no other watcher shares. */
+async function convertedEvent(kind: Kind, event: StoreEvent): Promise<StoreEvent> {
+  const stored = await convertedOne(kind, event.stored);
+  const previous = event.previous === undefined ? undefined : await convertedOne(kind, event.previous);
+  return { ...event, stored, previous };
 }
 
 function watchPrefix(kind: Kind, query: WatchQuery): string {

@@ -1,0 +1,67 @@
+/** Conversion of custom resources between versions by a webhook (apiextensions.k8s.io/v1 ConversionReview). */
+import { randomUUID } from 'node:crypto';
+import { ApiError } from '../../api/errors.ts';
+import type { CustomResourceDefinition, WebhookConversion } from '../../api/generated/apiextensions-v1.ts';
+import { cloneJson, isJsonObject } from '../../api/json.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Client } from '../../sdk/client.ts';
+import { callWebhook } from '../../sdk/webhook/call.ts';
+
+const TIMEOUT_MS = 30_000;
+
+export type Convert = (objects: readonly KubeObject[], apiVersion: string) => Promise<KubeObject[]>;
+
+interface ConversionResponse {
+  uid?: string;
+  convertedObjects?: KubeObject[];
+  result?: { status?: string; message?: string };
+}
+
+/** Undefined where versions differ by their name alone. */
+export function conversionOf(definition: CustomResourceDefinition, client: Client, signal: AbortSignal): Convert | undefined {
+  const { conversion, group, names } = definition.spec;
+  const webhook = conversion?.strategy === 'Webhook' ? conversion.webhook : undefined;
+  if (webhook?.clientConfig === undefined) return undefined;
+  return async (objects, apiVersion) => {
+    const failure = (why: string): ApiError => {
+      const message = `conversion webhook for ${objects[0]?.apiVersion ?? group}, Kind=${names.kind} failed: ${why}`;
+      return new ApiError('InternalError', message, { causes: [{ message }] });
+    };
+    try {
+      return (await ask(webhook, objects, apiVersion, client, signal)).map((converted, index) => checked(objects[index]!, converted, apiVersion));
+    } catch (error) {
+      throw failure((error as Error).message);
+    }
+  };
+}
+
+async function ask(webhook: WebhookConversion, objects: readonly KubeObject[], apiVersion: string, client: Client, signal: AbortSignal): Promise<KubeObject[]> {
+  const version = webhook.conversionReviewVersions.find((each) => each === 'v1' || each === 'v1beta1') ?? 'v1';
+  const request = { uid: randomUUID(), desiredAPIVersion: apiVersion, objects };
+  const review = { apiVersion: `apiextensions.k8s.io/${version}`, kind: 'ConversionReview', request };
+  const answer = (await callWebhook({ client, target: webhook.clientConfig!, body: review, timeoutMs: TIMEOUT_MS, signal })) as { apiVersion?: string; kind?: string; response?: ConversionResponse } | null;
+  const response = answer?.response;
+  if (answer?.kind !== 'ConversionReview' || answer.apiVersion !== review.apiVersion) throw new Error(`expected webhook response of ${review.apiVersion}, Kind=ConversionReview, got ${answer?.apiVersion ?? ''}, Kind=${answer?.kind ?? ''}`);
+  if (response === undefined || response === null) throw new Error('no response provided');
+  if (version === 'v1' && response.uid !== request.uid) throw new Error(`expected response.uid=${JSON.stringify(request.uid)}, got ${JSON.stringify(response.uid ?? '')}`);
+  if (response.result?.status !== 'Success') throw new Error(response.result?.message || `unexpected response.result.status ${JSON.stringify(response.result?.status ?? '')}`);
+  const { convertedObjects = [] } = response;
+  if (convertedObjects.length !== objects.length) throw new Error(`returned ${convertedObjects.length} objects, expected ${objects.length}`);
+  return convertedObjects;
+}
+
+/** Of the metadata a webhook may change labels and annotations alone. */
+function checked(original: KubeObject, converted: KubeObject, apiVersion: string): KubeObject {
+  if (!isJsonObject(converted) || !isJsonObject(converted.metadata)) throw new Error('returned something that is no object');
+  if (converted.apiVersion !== apiVersion) throw new Error(`returned invalid converted object: invalid groupVersion (expected ${apiVersion}, received ${converted.apiVersion ?? ''})`);
+  if (converted.kind !== original.kind) throw new Error(`returned invalid converted object: invalid kind (expected ${original.kind ?? ''}, received ${converted.kind ?? ''})`);
+  const { name, namespace, uid } = converted.metadata;
+  for (const [field, value] of Object.entries({ name, namespace, uid }) as ['name' | 'namespace' | 'uid', string | undefined][]) {
+    if (value !== original.metadata[field]) throw new Error(`returned invalid converted object: changed immutable field metadata.${field}`);
+  }
+  const { labels, annotations } = converted.metadata as KubeObject['metadata'];
+  const metadata = cloneJson(original.metadata);
+  delete metadata.labels;
+  delete metadata.annotations;
+  return { ...(converted as KubeObject), metadata: { ...metadata, ...(labels === undefined ? {} : { labels }), ...(annotations === undefined ? {} : { annotations }) } };
+}

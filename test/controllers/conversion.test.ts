@@ -1,0 +1,122 @@
+/** Custom resources in several versions: by name alone, and by a webhook over a real HTTPS server. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import type { CustomResourceDefinition as Definition } from '../../src/api/generated/apiextensions-v1.ts';
+import type { Kind } from '../../src/api/kind.ts';
+import { CustomResourceDefinition, EndpointSlice, Namespace, Service } from '../../src/api/kinds.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import customResources from '../../src/modules/custom-resources/module.ts';
+import type { Module } from '../../src/sdk/index.ts';
+import { startWebhookServer, type WebhookServer } from '../fixtures/webhook-server.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+type Host = KubeObject & { spec?: { hostPort?: string; host?: string; port?: string } };
+interface Review { apiVersion: string; request: { uid: string; desiredAPIVersion: string; objects: Host[] } }
+
+let world: World;
+let server: WebhookServer;
+let broken = false;
+const served: Module = { name: 'kinds', description: '', kinds: [Namespace, Service, EndpointSlice] as readonly unknown[] as readonly Kind[] };
+
+/** v1 says `hostPort: a:80`, v2 says host and port. */
+function convert(_path: string, { apiVersion, request }: Review): unknown {
+  const convertedObjects = request.objects.map((object) => {
+    const { hostPort = ':', host = '', port = '' } = object.spec ?? {};
+    const [left, right] = hostPort.split(':');
+    const spec = request.desiredAPIVersion.endsWith('v2') ? { host: left, port: right } : { hostPort: `${host}:${port}` };
+    return { ...object, apiVersion: request.desiredAPIVersion, spec };
+  });
+  const result = broken ? { status: 'Failure', message: 'no idea' } : { status: 'Success' };
+  return { apiVersion, kind: 'ConversionReview', response: { uid: request.uid, result, convertedObjects: broken ? [] : convertedObjects } };
+}
+
+const properties = (...names: string[]): object => ({ openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: Object.fromEntries(names.map((name) => [name, { type: 'string' }])) } } } });
+
+function definition(plural: string, kind: string, conversion: Definition['spec']['conversion']): Definition {
+  return {
+    metadata: { name: `${plural}.example.com` },
+    spec: {
+      group: 'example.com', scope: 'Namespaced', names: { plural, kind } as Definition['spec']['names'], conversion,
+      versions: [
+        { name: 'v1', served: true, storage: true, schema: properties('hostPort', 'same') },
+        { name: 'v2', served: true, storage: false, schema: properties('host', 'port', 'same'), selectableFields: [{ jsonPath: '.spec.host' }] },
+      ],
+    },
+  } as Definition;
+}
+
+function kindOf(kind: string, version: string): Kind<Host> {
+  return world.door.kinds.list().find((each) => each.kind === kind && each.version === version) as unknown as Kind<Host>;
+}
+
+before(async () => {
+  world = await startWorld([served, customResources]);
+  server = await startWebhookServer(convert as never);
+  await world.client.create(Namespace, { metadata: { name: 'default' } });
+  const webhook = { clientConfig: { url: `${server.url}/convert`, caBundle: server.caBundle }, conversionReviewVersions: ['v1'] };
+  await world.client.create(CustomResourceDefinition, definition('hosts', 'Host', { strategy: 'Webhook', webhook }));
+  await world.client.create(CustomResourceDefinition, definition('plains', 'Plain', { strategy: 'None' }));
+  await eventually('both versions are served', () => ['Host', 'Plain'].every((kind) => kindOf(kind, 'v2') !== undefined));
+});
+after(async () => {
+  await world.stop();
+  await server.stop();
+});
+
+const host = (version: string, name: string, spec: Host['spec']): Host => ({ apiVersion: `example.com/${version}`, kind: 'Host', metadata: { name, namespace: 'default' }, spec });
+const at = { namespace: 'default' };
+
+test('strategy None says another apiVersion, and the schema of each version counts', async () => {
+  const [v1, v2] = [kindOf('Plain', 'v1'), kindOf('Plain', 'v2')];
+  await world.client.create(v1, { apiVersion: 'example.com/v1', kind: 'Plain', metadata: { name: 'p', namespace: 'default' }, spec: { hostPort: 'a:1', host: 'dropped' } } as Host);
+  const read = await world.client.get(v2, 'p', at);
+  assert.equal(read.apiVersion, 'example.com/v2');
+  assert.equal((await world.client.get(v1, 'p', at)).spec?.host, undefined);
+  const { status } = await world.client.get(CustomResourceDefinition, 'plains.example.com');
+  assert.deepEqual(status?.storedVersions, ['v1']);
+});
+
+test('a webhook converts what is read, in every way of reading', async () => {
+  const [v1, v2] = [kindOf('Host', 'v1'), kindOf('Host', 'v2')];
+  await world.client.create(v1, host('v1', 'a', { hostPort: 'a.example.com:80' }));
+  assert.deepEqual((await world.client.get(v2, 'a', at)).spec, { host: 'a.example.com', port: '80' });
+  const made = await world.client.create(v2, host('v2', 'b', { host: 'b.example.com', port: '81' }));
+  assert.deepEqual([made.apiVersion, made.spec], ['example.com/v2', { host: 'b.example.com', port: '81' }]);
+  assert.deepEqual((await world.client.get(v1, 'b', at)).spec, { hostPort: 'b.example.com:81' });
+  const specs = async (kind: Kind<Host>): Promise<unknown[]> => (await world.client.list(kind, at)).items.map(({ spec, apiVersion }) => [apiVersion, spec]);
+  assert.deepEqual(await specs(v2), [['example.com/v2', { host: 'a.example.com', port: '80' }], ['example.com/v2', { host: 'b.example.com', port: '81' }]]);
+  assert.deepEqual(await specs(v1), [['example.com/v1', { hostPort: 'a.example.com:80' }], ['example.com/v1', { hostPort: 'b.example.com:81' }]]);
+  assert.deepEqual((await world.client.list(v2, { ...at, fieldSelector: 'spec.host=b.example.com' })).items.map(({ metadata }) => metadata.name), ['b']);
+});
+
+test('updates and patches in the other version', async () => {
+  const [v1, v2] = [kindOf('Host', 'v1'), kindOf('Host', 'v2')];
+  const patched = await world.client.patch(v2, 'a', { type: 'merge', body: { spec: { port: '90' } } }, at);
+  assert.deepEqual(patched.spec, { host: 'a.example.com', port: '90' });
+  assert.deepEqual((await world.client.get(v1, 'a', at)).spec, { hostPort: 'a.example.com:90' });
+  const revision = patched.metadata.resourceVersion;
+  assert.equal((await world.client.patch(v2, 'a', { type: 'merge', body: { spec: { port: '90' } } }, at)).metadata.resourceVersion, revision);
+});
+
+test('watches say the version that was asked for', async () => {
+  const v2 = kindOf('Host', 'v2');
+  const seen: unknown[] = [];
+  const stop = new AbortController();
+  const watching = (async () => {
+    for await (const event of world.client.watch(v2, { ...at, fieldSelector: 'spec.host=w.example.com', signal: stop.signal })) if (event.type !== 'BOOKMARK') seen.push([event.type, event.object.apiVersion, event.object.spec]);
+  })();
+  await world.client.create(kindOf('Host', 'v1'), host('v1', 'w', { hostPort: 'w.example.com:1' }));
+  await world.client.update(kindOf('Host', 'v1'), host('v1', 'w', { hostPort: 'w.example.com:2' }));
+  await world.client.delete(v2, 'w', at);
+  await eventually('three events', () => seen.length >= 3);
+  stop.abort();
+  await watching;
+  assert.deepEqual(seen, [['ADDED', 'example.com/v2', { host: 'w.example.com', port: '1' }], ['MODIFIED', 'example.com/v2', { host: 'w.example.com', port: '2' }], ['DELETED', 'example.com/v2', { host: 'w.example.com', port: '2' }]]);
+});
+
+test('a conversion that fails is told, and the stored version stays readable', async () => {
+  broken = true;
+  await assert.rejects(world.client.get(kindOf('Host', 'v2'), 'a', at), /conversion webhook for example\.com\/v1, Kind=Host failed: no idea/);
+  assert.deepEqual((await world.client.get(kindOf('Host', 'v1'), 'a', at)).spec, { hostPort: 'a.example.com:90' });
+  broken = false;
+});
