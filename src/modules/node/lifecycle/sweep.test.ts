@@ -17,14 +17,15 @@ test('takes away what nobody owns, and nothing else', async () => {
     for (const each of [...kept, ...lost]) mkdirSync(join(each, 'inner'), { recursive: true });
     const released: string[] = [];
     const pool = { owners: () => ['here', 'gone'], release: async (uid: string) => void released.push(uid) };
-    const parts = { paths, pool } as unknown as NodeParts;
+    const hostPorts = { owners: () => ['closed'], release: pool.release };
+    const parts = { paths, pool, hostPorts } as unknown as NodeParts;
     const remains = remainsOf(parts);
     const late = join(paths.pods, 'late');
     mkdirSync(late);
     kept.push(late);
     await sweep(parts, remains, { owned: (uid) => uid === 'here', recorded: (id) => id === 'c1' });
     assert.deepEqual([...lost, ...kept].filter((each) => existsSync(each)), kept);
-    assert.deepEqual(released, ['gone']);
+    assert.deepEqual(released, ['gone', 'gone', 'closed', 'closed']);
   } finally {
     rmSync(folder, { recursive: true });
   }
