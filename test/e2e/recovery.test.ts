@@ -1,7 +1,7 @@
 /** What survives: containers over a SIGKILL of llmos, acknowledged writes over a crash, and the machine over `down --purge`. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
@@ -106,6 +106,16 @@ describe('recovery', { timeout: 300_000 }, () => {
       assert.match((await llmos.llmos('kubeconfig')).stdout, /current-context: llmos/);
       const twice = await llmos.llmos('run');
       assert.match(twice.stderr + twice.stdout, /runs already/);
+
+      // After a crash, with a configuration that is no longer read, nothing may be said to be down that is not.
+      await llmos.kill();
+      const config = llmos.env['LLMOS_CONFIG']!;
+      const text = readFileSync(config, 'utf8');
+      writeFileSync(config, 'instance: [\n');
+      const down = await llmos.llmos('down', '--purge');
+      assert.deepEqual([down.code, existsSync(llmos.state)], [1, true], down.stdout);
+      assert.match(down.stderr, /containers may still run, and nothing was removed.*config\.yaml/s);
+      writeFileSync(config, text);
     } finally {
       await llmos.destroy();
     }

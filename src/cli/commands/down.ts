@@ -17,7 +17,9 @@ export const down: Command = {
     if (runningPid(folders.run) === undefined && existsSync(kubeconfigFile(folders)) && mountsUnder([folders.run]).length > 0) {
       // Containers outlive a crash of llmos: only llmos itself knows how to end them well.
       console.log('llmos is not running; booting it to take its containers down');
-      await bootInBackground(folders, () => {}).catch((error: Error) => console.error(`llmos: ${error.message}`));
+      await bootInBackground(folders, () => {}).catch((error: unknown) => {
+        throw new Error(`its containers may still run, and nothing was removed: they are taken down by llmos itself, which does not boot. Mend this, then run 'llmos down' again. ${(error as Error).message}`, { cause: error });
+      });
     }
     await stopInstance(folders);
     await leaveNamespace(folders);

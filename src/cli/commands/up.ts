@@ -31,7 +31,8 @@ export async function bootInBackground(folders: Folders, onLine: (line: string) 
   mkdirSync(folders.state, { recursive: true, mode: 0o700 });
   const logFile = logFileOf(folders);
   const log = openSync(logFile, 'a+', 0o600);
-  let offset = fstatSync(log).size;
+  const from = fstatSync(log).size;
+  let offset = from;
   const env = { ...process.env, LLMOS_STATE: folders.state, LLMOS_RUN: folders.run, LLMOS_CONFIG: folders.config };
   const child = start(LAUNCHER, ['run'], { detached: true, stdio: ['ignore', log, log], env });
   let ended: number | string | undefined;
@@ -49,7 +50,7 @@ export async function bootInBackground(folders: Folders, onLine: (line: string) 
       rest = lines.pop() ?? '';
       for (const line of lines) if (line.startsWith('[') || line.startsWith(READY_LINE)) onLine(line);
       if (lines.some((line) => line.startsWith(READY_LINE))) return;
-      if (hadEnded !== undefined) throw new Error(`llmos ended before it was ready (${hadEnded}). The end of ${logFile}:\n${endOf(logFile)}`);
+      if (hadEnded !== undefined) throw new Error(`llmos ended before it was ready (${hadEnded}). The end of ${logFile}:\n${endOf(logFile, from)}`);
       if (Date.now() > deadlineMs) throw new Error(`llmos was not ready after ${READY_TIMEOUT_MS / 1_000} s; its log is ${logFile}`);
       await sleep(15);
     }
@@ -58,6 +59,7 @@ export async function bootInBackground(folders: Folders, onLine: (line: string) 
   }
 }
 
-function endOf(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-8).join('\n');
+/** The last lines that were written after the byte `from`: what earlier runs wrote is not this one's fault. */
+function endOf(file: string, from: number): string {
+  return readFileSync(file).subarray(from).toString('utf8').trimEnd().split('\n').slice(-8).join('\n');
 }

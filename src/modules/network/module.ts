@@ -8,14 +8,9 @@ import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
 import { loadBalancerController } from './load-balancer.ts';
-import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { startSync } from './sync.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
-
-/** Removes bridge, routes, rules and configuration of an instance; safe when they are gone. For `llmos down` without a running llmos. */
-export async function removeNetwork(facts: NetworkFacts): Promise<void> {
-  await removePodNetwork(facts);
-}
 
 export function createNetworkModule(): Module {
   let book: Book | undefined;
