@@ -8,7 +8,8 @@ import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
 import { loadBalancerController } from './load-balancer.ts';
-import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
+import { bridgeOf } from './links.ts';
+import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { startSync } from './sync.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 

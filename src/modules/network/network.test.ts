@@ -16,7 +16,8 @@ import { run, runAny } from '../../base/sys/run.ts';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { memoryCache } from './memory-cache.ts';
-import { bridgeOf, isRouted, removePodNetwork, setUpPodNetwork, type NetworkFacts } from './pod-network.ts';
+import { bridgeOf, type NetworkFacts } from './links.ts';
+import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { startSync } from './sync.ts';
 
 const INSIDE = process.env.LLMOS_TEST_NAMESPACE;

@@ -8,20 +8,12 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runAny } from '../../base/sys/run.ts';
-import type { MachineFacts } from '../../sdk/module.ts';
 import { cidrOf, contains, parseCidr, type Cidr } from './address.ts';
+import { bridgeOf, readLinks, type Link, type NetworkFacts } from './links.ts';
 import { rejoinPods } from './rejoin.ts';
-
-/** What of the machine's facts concerns its network. */
-export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs'>;
 
 /** A route of this metric lies beneath the bridge's: while the bridge is down, nothing for these ranges leaves the machine. */
 const UNREACHABLE_METRIC = 4_278;
-
-/** The name of the bridge, and of the table: an instance may be called like a word of nft's language, with a digit it is none. */
-export function bridgeOf(facts: { instance: string }): string {
-  return `${facts.instance}0`;
-}
 
 /** Makes or takes over the bridge. Rejects with a sentence that names the setting when a range is used by something else. */
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
@@ -123,19 +115,6 @@ async function refuseUsedRanges(facts: NetworkFacts): Promise<void> {
 function overlap(range: Cidr, destination: string): boolean {
   const other = parseCidr(destination.includes('/') ? destination : `${destination}/32`);
   return other !== undefined && (contains(range, other.base) || contains(other, range.base));
-}
-
-/** A row of `ip -j link show`. Not from /sys/class/net: that shows the network namespace in which /sys was mounted, which may be another. */
-interface Link {
-  ifindex: number;
-  ifname: string;
-  ifalias?: string;
-  master?: string;
-  linkinfo?: { info_kind?: string };
-}
-
-export async function readLinks(facts: NetworkFacts): Promise<Link[]> {
-  return JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-d', 'link', 'show'])) || '[]') as Link[];
 }
 
 /** What the bridges of all instances noted when they were made. */

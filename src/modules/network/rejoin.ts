@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { run, runAny } from '../../base/sys/run.ts';
 import { cidrOf, contains, parseCidr } from './address.ts';
-import { bridgeOf, readLinks, type NetworkFacts } from './pod-network.ts';
+import { bridgeOf, readLinks, type NetworkFacts } from './links.ts';
 
 interface Interface {
   link_index?: number;
