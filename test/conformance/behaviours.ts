@@ -12,9 +12,6 @@ export interface Behaviour {
   notApplicable?: string;
 }
 
-const WEBHOOKS = 'webhooks of admission are under construction';
-const POLICIES = 'ValidatingAdmissionPolicy is under construction';
-
 const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 'name' | 'area'>])[]>> = {
   'sig-api-machinery': [
     'API priority and fairness should support FlowSchema API operations',
@@ -27,7 +24,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
       'should mutate custom resource with pruning', "should mutate everything except 'skip-me' configmaps", 'should mutate pod and apply defaults after mutation',
       'should not be able to mutate or prevent deletion of webhook configuration objects', 'should reject mutating webhook configurations with invalid match conditions',
       'should reject validating webhook configurations with invalid match conditions', 'should unconditionally reject operations on fail closed webhook',
-    ].map((name): [string, { notYet: string }] => [`AdmissionWebhook ${name}`, { notYet: WEBHOOKS }]),
+    ].map((name) => `AdmissionWebhook ${name}`),
     'AggregatedDiscovery should support aggregated discovery interface',
     'AggregatedDiscovery should support aggregated discovery interface for CRDs',
     'AggregatedDiscovery should support raw aggregated discovery endpoint Accept headers',
@@ -88,10 +85,10 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'Servers with support for API chunking should return chunks of results for list calls',
     'Servers with support for API chunking should support continue listing from the last key if the original version has been compacted away, though the list is inconsistent',
     'Servers with support for Table transformation should return a 406 for a backend which does not implement metadata',
-    ['ValidatingAdmissionPolicy should allow expressions to refer variables.', { notYet: POLICIES }],
-    ['ValidatingAdmissionPolicy should support ValidatingAdmissionPolicy API operations', { notYet: POLICIES }],
-    ['ValidatingAdmissionPolicy should support ValidatingAdmissionPolicyBinding API operations', { notYet: POLICIES }],
-    ['ValidatingAdmissionPolicy should validate against a Deployment', { notYet: POLICIES }],
+    'ValidatingAdmissionPolicy should allow expressions to refer variables.',
+    'ValidatingAdmissionPolicy should support ValidatingAdmissionPolicy API operations',
+    'ValidatingAdmissionPolicy should support ValidatingAdmissionPolicyBinding API operations',
+    'ValidatingAdmissionPolicy should validate against a Deployment',
     'Watchers should be able to restart watching from the last resource version observed by the previous watch',
     'Watchers should be able to start watching from a specific resource version',
     'Watchers should observe add, update, and delete watch notifications on configmaps',
