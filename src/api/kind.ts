@@ -106,6 +106,8 @@ export interface Action<T extends KubeObject> {
   apply(object: T, body: KubeObject, nowMs?: number): void;
   /** What the client gets back; default is the parent. */
   answers?: 'parent' | 'status';
+  /** Whether the change of the spec is no new wish of a user, so that metadata.generation stays (binding). */
+  keepsGeneration?: boolean;
   /** The parent is deleted afterwards, with `deleteOptions` of the body (eviction). */
   deletes?: boolean;
 }

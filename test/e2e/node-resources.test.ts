@@ -76,4 +76,47 @@ describe('the resources of the node', () => {
     await llmos.kubectl('delete', 'pod', 'door', 'second');
     await eventually(async () => !(await fetched('http://127.0.0.1:18080').catch(() => '')).includes('door'));
   });
+
+  const resize = (name: string, resources: object): Promise<{ code: number; stderr: string }> => llmos.kubectl('patch', 'pod', name, '--subresource', 'resize', '-p', JSON.stringify({ spec: { containers: [{ name: 'main', resources }] } }));
+  const limitsInside = async (name: string): Promise<string> => (await llmos.kubectl('exec', name, '--', 'sh', '-c', 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.shares 2>/dev/null || cat memory.max cpu.max cpu.weight')).stdout.trim().split('\n').join(' ');
+  const conditionOf = (pod: Pod, type: string): string | undefined => pod.status?.conditions?.filter((each) => each.type === type).map(({ reason, message }) => `${reason} ${message}`)[0];
+
+  it('change while a container runs', async () => {
+    await create('grows', { resources: { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '200m', memory: '64Mi' } } });
+    const before = await ready('grows');
+    assert.deepEqual(before.status!.containerStatuses![0]!.resources, { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '200m', memory: '64Mi' } });
+    assert.match(await limitsInside('grows'), /^67108864 20000/);
+    const more = { requests: { cpu: '150m', memory: '32Mi' }, limits: { cpu: '400m', memory: '128Mi' } };
+    assert.equal((await resize('grows', more)).code, 0);
+    const after = await eventually(async () => {
+      const pod = await get('grows');
+      return pod.status?.containerStatuses?.[0]?.resources?.limits?.['cpu'] === '400m' && pod.status.observedGeneration === 2 && pod;
+    });
+    assert.deepEqual([after.status!.containerStatuses![0]!.resources, after.status!.containerStatuses![0]!.allocatedResources, after.status!.containerStatuses![0]!.restartCount], [more, more.requests, 0]);
+    assert.equal(after.status!.containerStatuses![0]!.containerID, before.status!.containerStatuses![0]!.containerID);
+    assert.match(await limitsInside('grows'), /^134217728 40000/);
+    assert.equal((await resize('grows', { limits: { cpu: '160m', memory: '40Mi' } })).code, 0);
+    await eventually(async () => /^41943040 16000/.test(await limitsInside('grows')));
+    assert.match((await resize('grows', { requests: { cpu: '160m', memory: '40Mi' } })).stderr, /Pod QOS Class may not change as a result of resizing/);
+    assert.equal((await resize('grows', { requests: { cpu: '900' }, limits: { cpu: '900' } })).code, 0);
+    await eventually(async () => /^Infeasible Node didn't have enough capacity: cpu, requested: 900000, capacity: \d+$/.test(conditionOf(await get('grows'), 'PodResizePending') ?? ''));
+    assert.equal((await resize('grows', { requests: { cpu: '50m' }, limits: { cpu: '100m' } })).code, 0);
+    await eventually(async () => /^41943040 10000/.test(await limitsInside('grows')) && conditionOf(await get('grows'), 'PodResizePending') === undefined);
+  });
+
+  it('change with a restart where the container asks for it, and are kept by the next llmos', async () => {
+    await create('restarts', { resizePolicy: [{ resourceName: 'memory', restartPolicy: 'RestartContainer' }], resources: { limits: { memory: '32Mi' } } });
+    await ready('restarts');
+    assert.equal((await resize('restarts', { requests: { memory: '48Mi' }, limits: { memory: '48Mi' } })).code, 0);
+    await eventually(async () => {
+      const { status } = await get('restarts');
+      return status?.containerStatuses?.[0]?.restartCount === 1 && status.containerStatuses[0].ready && status.containerStatuses[0].resources?.limits?.['memory'] === '48Mi' && conditionOf(await get('restarts'), 'PodResizeInProgress') === undefined;
+    });
+    assert.match(await limitsInside('restarts'), /^50331648 /);
+    await llmos.kill();
+    await llmos.boot();
+    assert.equal((await resize('grows', { limits: { cpu: '300m' } })).code, 0);
+    await eventually(async () => /^41943040 30000/.test(await limitsInside('grows')));
+    assert.equal((await get('grows')).status!.containerStatuses![0]!.restartCount, 0);
+  });
 });

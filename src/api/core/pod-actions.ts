@@ -5,13 +5,14 @@ import { forbidden, invalid, invalidObject, required, type FieldError } from '..
 import { cloneJson, equalJson } from '../json.ts';
 import type { Action } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { qosClassOf } from './pod-qos.ts';
 import { defaultContainer } from './pod-defaults.ts';
 import { ephemeralContainerErrors, resourceErrors } from './pod-validation.ts';
 
 const POD = { group: '', kind: 'Pod' };
 
 export const podActions: Readonly<Record<string, Action<Pod>>> = {
-  binding: { body: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'], apply: bind, answers: 'status' },
+  binding: { body: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'], apply: bind, answers: 'status', keepsGeneration: true },
   ephemeralcontainers: { body: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'update', 'patch'], apply: setEphemeralContainers },
   resize: { body: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'update', 'patch'], apply: resize },
   eviction: { body: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'], apply: checkEviction, answers: 'status', deletes: true },
@@ -64,6 +65,7 @@ function setEphemeralContainers(pod: Pod, body: KubeObject): void {
 /** cpu and memory of containers may change while the pod runs. */
 function resize(pod: Pod, body: KubeObject): void {
   const wanted = (body as Pod).spec;
+  const qosClass = pod.status?.qosClass ?? qosClassOf(pod);
   const errors: FieldError[] = [];
   for (const list of ['containers', 'initContainers'] as const) {
     for (const [index, container] of (pod.spec?.[list] ?? []).entries()) {
@@ -73,12 +75,17 @@ function resize(pod: Pod, body: KubeObject): void {
         errors.push(invalid(`spec.${list}`, container.name, 'containers may not be added or removed by resize'));
         continue;
       }
-      errors.push(...resourceErrors(next.resources ?? {}, path), ...onlyCompute(container.resources ?? {}, next.resources ?? {}, path));
+      errors.push(...resourceErrors(next.resources ?? {}, path), ...onlyCompute(container.resources ?? {}, next.resources ?? {}, path), ...removed(container.resources ?? {}, next.resources ?? {}, path));
       if (next.resources !== undefined) container.resources = cloneJson(next.resources);
       if (next.resizePolicy !== undefined) container.resizePolicy = cloneJson(next.resizePolicy);
     }
   }
+  if (qosClassOf(pod) !== qosClass) errors.push(invalid('spec', qosClassOf(pod), 'Pod QOS Class may not change as a result of resizing'));
   if (errors.length > 0) throw invalidObject(POD, pod.metadata.name ?? '', errors);
+}
+
+function removed(old: Resources, next: Resources, path: string): FieldError[] {
+  return (['requests', 'limits'] as const).flatMap((list) => Object.keys(old[list] ?? {}).filter((name) => next[list]?.[name] === undefined && (name === 'cpu' || name === 'memory')).map(() => forbidden(`${path}.${list}`, `resource ${list} cannot be removed`)));
 }
 
 interface Resources { limits?: Record<string, unknown>; requests?: Record<string, unknown> }

@@ -123,9 +123,12 @@ test('ephemeral containers are added and stay', () => {
 });
 
 test('resize changes cpu and memory only', () => {
-  const pod = act('resize', defaulted({}), defaulted({}, { resources: { requests: { cpu: '2' } } }));
+  const pod = act('resize', defaulted({}, { resources: { requests: { cpu: '1' } } }), defaulted({}, { resources: { requests: { cpu: '2' } } }));
   assert.deepEqual(pod.spec!.containers[0]!.resources, { requests: { cpu: '2' } });
   assert.throws(() => act('resize', defaulted({}), defaulted({}, { resources: { requests: { 'ephemeral-storage': '1Gi' } } })), /only cpu and memory resources are mutable/);
+  assert.throws(() => act('resize', defaulted({}), defaulted({}, { resources: { requests: { cpu: '1' } } })), /Pod QOS Class may not change as a result of resizing/);
+  const limited = defaulted({}, { resources: { requests: { cpu: '1', memory: '1Mi' }, limits: { cpu: '2' } } });
+  assert.throws(() => act('resize', limited, defaulted({}, { resources: { requests: { cpu: '1' }, limits: { cpu: '2' } } })), /resource requests cannot be removed/);
 });
 
 test('grace: none before a node is known, else what the pod says', () => {

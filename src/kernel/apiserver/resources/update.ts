@@ -79,7 +79,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (subresource === '') prepare(kind, next, liveObject);
   if (!step.keepManagedFields) recordManager(kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
   if (sameObject(next, liveObject)) return unchanged(door, step.shown, context);
-  raiseGeneration(kind, next, liveObject);
+  if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
   validateChange(kind, next, liveObject, subresource, context);
   await door.admissions.validate(request);
   if (context.dryRun) return { object: next };

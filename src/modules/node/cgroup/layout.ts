@@ -41,6 +41,22 @@ export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; lim
   }
 }
 
+/** Changes the limits of a pod's or container's group that is there; a limit that is left out is lifted. Throws what the kernel says. */
+export function setCgroupLimits(options: { version: 'v1' | 'v2'; path: string; limits: CgroupLimits; root?: string }): void {
+  const root = options.root ?? CGROUP_ROOT;
+  for (const { controller, file, text } of [...liftedLimits(options.version, options.limits), ...podCgroupFiles(options.version, options.limits)]) {
+    writeFileSync(options.version === 'v1' ? join(root, controller, options.path, file) : join(root, options.path, file), text);
+  }
+}
+
+/** What takes a limit away that `limits` does not name. */
+function liftedLimits(version: 'v1' | 'v2', limits: CgroupLimits): readonly { controller: 'cpu' | 'memory'; file: string; text: string }[] {
+  const lifted: { controller: 'cpu' | 'memory'; file: string; text: string }[] = [];
+  if (limits.cpuQuotaUs === undefined) lifted.push(version === 'v1' ? { controller: 'cpu', file: 'cpu.cfs_quota_us', text: '-1' } : { controller: 'cpu', file: 'cpu.max', text: `max ${CPU_PERIOD_US}` });
+  if (limits.memoryBytes === undefined) lifted.push(version === 'v1' ? { controller: 'memory', file: 'memory.limit_in_bytes', text: '-1' } : { controller: 'memory', file: 'memory.max', text: 'max' });
+  return lifted;
+}
+
 /** Removes an empty group, and its empty groups below, of all controllers. Gives whether it is gone everywhere. */
 export function removeCgroup(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
   const root = options.root ?? CGROUP_ROOT;

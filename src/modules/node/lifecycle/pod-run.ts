@@ -2,6 +2,7 @@
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { NodeParts } from '../parts.ts';
 import type { PreparedPod } from './prepare-pod.ts';
+import type { ResizeState } from './resize.ts';
 import type { Slot } from './slot.ts';
 
 /** Why the pod ends here: it was deleted, its object is gone already, or the node ended it itself. */
@@ -25,6 +26,8 @@ export interface PodRun {
   /** The node gave the pod up. */
   failed?: { reason: string; message: string };
   prepared?: PreparedPod;
+  /** A resize that is not done. */
+  resize?: ResizeState;
   /** Settled when a container has ended, by its id. */
   readonly endings: Map<string, PromiseWithResolvers<void>>;
   /** Asks for a turn now, or for another after the one that runs. */

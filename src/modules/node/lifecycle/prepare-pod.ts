@@ -5,7 +5,7 @@ import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
-import { podLimits } from '../cgroup/resources.ts';
+import type { CgroupLimits } from '../cgroup/resources.ts';
 import type { NodeParts } from '../parts.ts';
 import { hostPortsOf } from '../sandbox/host-ports.ts';
 import { namespacePath } from '../sandbox/sandbox.ts';
@@ -27,8 +27,8 @@ export interface PreparedPod {
 
 const MOST_HOSTNAME = 63;
 
-/** `running`: containers of an earlier llmos are there, so that what they see may stay a while. */
-export async function preparePod(parts: NodeParts, pod: Pod, options: { running: boolean }): Promise<PreparedPod> {
+/** `running`: containers of an earlier llmos are there, so that what they see may stay a while. `limits` are those of the whole pod. */
+export async function preparePod(parts: NodeParts, pod: Pod, options: { running: boolean; limits: CgroupLimits }): Promise<PreparedPod> {
   const { context } = parts;
   const { uid = '' } = pod.metadata;
   // To run it in less isolation than it asks for would be worse than not at all.
@@ -45,7 +45,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const hostname = hostnameOf(pod, context.machine.nodeName);
   const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
-  makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: podLimits(pod.spec!) });
+  makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: options.limits });
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
   const prepared: PreparedPod = {

@@ -1,6 +1,7 @@
 /** What is kept of a container beside its bundle, so that the next llmos can adopt it. Gone after a reboot, as the container is. */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ResourceRequirements } from '../../../api/generated/core-v1.ts';
 import type { ContainerRole } from '../status/view.ts';
 
 export interface ContainerExit {
@@ -35,6 +36,8 @@ export interface ContainerRecord {
   pidTicks?: number;
   startedMs?: number;
   exit?: ContainerExit;
+  /** What its control group was given; absent in records of an older llmos. */
+  resources?: ResourceRequirements;
   tty: boolean;
   stdin: boolean;
 }

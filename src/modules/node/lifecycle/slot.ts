@@ -1,6 +1,6 @@
 /** One container of a pod as the worker sees it: the latest attempt, what came before, what it waits for. */
 import { rfc3339 } from '../../../base/clock.ts';
-import type { Container, ContainerState, ContainerStatus, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { Container, ContainerState, ContainerStatus, PodSpec, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 import type { ContainerRole, ContainerView } from '../status/view.ts';
 import { shouldRestart } from './restart.ts';
 import type { ContainerExit, ContainerRecord } from './record.ts';
@@ -22,6 +22,10 @@ export interface Slot {
   started: boolean;
   /** Its last attempt was lost with a reboot and its policy forbids another. */
   over?: boolean;
+  /** What the node grants it, when the spec was first seen or at the last resize; undefined for ephemeral containers. */
+  allocated?: ResourceRequirements;
+  /** It is ended to start again at once, whatever its policy says. */
+  mustRestart?: boolean;
   pulling?: boolean;
   /** Ends the probes of the latest attempt. */
   probes?: AbortController;
@@ -31,7 +35,7 @@ export interface Slot {
 
 /** Init containers first, then those of the application, then those for debugging. */
 export function slotsOf(spec: PodSpec): Slot[] {
-  const slot = (container: Container, role: ContainerRole): Slot => ({ container, role, restartCount: 0, backoffMs: 0, ready: false, started: false });
+  const slot = (container: Container, role: ContainerRole): Slot => ({ container, role, restartCount: 0, backoffMs: 0, ready: false, started: false, ...(role === 'ephemeral' ? {} : { allocated: container.resources ?? {} }) });
   return [
     ...(spec.initContainers ?? []).map((each) => slot(each, each.restartPolicy === 'Always' ? 'sidecar' : 'init')),
     ...spec.containers.map((each) => slot(each, 'app')),
@@ -62,7 +66,7 @@ export function containerId(record: ContainerRecord): string {
 
 export function viewOf(slot: Slot, initializing: boolean): ContainerView {
   const { record } = slot;
-  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount };
+  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...resourcesOf(slot) };
   const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
   if (record !== undefined && record.exit === undefined && record.startedMs !== undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
@@ -71,4 +75,11 @@ export function viewOf(slot: Slot, initializing: boolean): ContainerView {
   const ready = slot.role === 'init' && record?.exit?.exitCode === 0;
   if (record?.exit !== undefined && slot.waiting === undefined) return { ...view, state: before!, lastState: slot.last, ready, started: false };
   return { ...view, state: { waiting: slot.waiting ?? { reason: initializing && slot.role !== 'init' ? 'PodInitializing' : 'ContainerCreating' } }, lastState: before, ready: false, started: false };
+}
+
+/** Actual ones of a running container, else those that it will get. */
+function resourcesOf(slot: Slot): Pick<ContainerView, 'resources' | 'allocatedResources'> {
+  if (slot.allocated === undefined) return {};
+  const { requests } = slot.allocated;
+  return { resources: (isRunning(slot) ? slot.record!.resources : undefined) ?? slot.allocated, ...(requests === undefined || Object.keys(requests).length === 0 ? {} : { allocatedResources: requests }) };
 }

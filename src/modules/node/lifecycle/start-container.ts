@@ -92,7 +92,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
     pod: { uid, namespace, name, graceSeconds: place.pod.spec?.terminationGracePeriodSeconds ?? 30 },
     root: join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
     terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
-    tty: container.tty === true, stdin: container.stdin === true,
+    resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,
   };
 }
 

@@ -37,6 +37,11 @@ async function look(run: PodRun, slot: Slot): Promise<void> {
 
 function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {
   const exit = record.exit!;
+  if (slot.mustRestart === true) {
+    slot.mustRestart = false;
+    slot.waiting = { reason: 'ContainerCreating' };
+    return true;
+  }
   if (!shouldRestart(run.pod.spec!, slot.container, slot.role, exit.exitCode)) return false;
   const { delayMs, nextMs } = restartDelay(slot.backoffMs, exit.finishedMs - (record.startedMs ?? exit.finishedMs));
   slot.backoffMs = nextMs;
@@ -50,7 +55,8 @@ function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {
 
 function wantedContainer(run: PodRun, slot: Slot): Slot['container'] {
   const spec = run.pod.spec!;
-  return [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === slot.container.name) ?? slot.container;
+  const wanted = [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === slot.container.name) ?? slot.container;
+  return slot.allocated === undefined ? wanted : { ...wanted, resources: slot.allocated };
 }
 
 async function startSlot(run: PodRun, slot: Slot): Promise<void> {

@@ -4,12 +4,14 @@
  */
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { NodeParts } from '../parts.ts';
+import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
 import { endContainers, forget, release } from './end-pod.ts';
 import { isTerminal, RETRY_MS, tell, type PodRun, type Stop } from './pod-run.ts';
 import { preparePod, refreshVolumes } from './prepare-pod.ts';
 import type { ContainerRecord } from './record.ts';
 import { isRunning, slotsOf, viewOf } from './slot.ts';
+import { allocatedSpec, resizeWhatIsDue } from './resize.ts';
 import { startWhatIsDue } from './start-due.ts';
 import { statusWriter } from './status-writer.ts';
 
@@ -50,7 +52,10 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     decideStop();
     if (run.stop !== undefined) await end(run.stop);
     else if (isTerminal(run.pod)) await release(run);
-    else if (!watchDeadline() && (await prepare())) await startWhatIsDue(run);
+    else if (!watchDeadline() && (await prepare())) {
+      resizeWhatIsDue(run);
+      await startWhatIsDue(run);
+    }
     publish();
   }
 
@@ -88,7 +93,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   /** Gives whether containers may start. */
   async function prepare(): Promise<boolean> {
     try {
-      if (run.prepared === undefined) run.prepared = await preparePod(parts, run.pod, { running: run.slots.some(isRunning) });
+      if (run.prepared === undefined) run.prepared = await preparePod(parts, run.pod, { running: run.slots.some(isRunning), limits: podLimits(allocatedSpec(run)) });
       else if (refreshWanted || (run.prepared.renewAtMs ?? Infinity) <= clock.nowMs()) {
         refreshWanted = false;
         await refreshVolumes(parts, run.pod, run.prepared);
@@ -131,7 +136,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const initializing = slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: slots.map((slot) => viewOf(slot, initializing)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, startTimeMs, nowMs: clock.nowMs(), failed: run.failed,
+      containers: slots.map((slot) => viewOf(slot, initializing)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize,
     }, { soon: worthWriting });
   }
 

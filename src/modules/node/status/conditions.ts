@@ -4,23 +4,24 @@ import type { Pod, PodCondition } from '../../../api/generated/core-v1.ts';
 import type { PodView } from './view.ts';
 
 type Judgement = { type: string; status: 'True' | 'False'; reason?: string; message?: string };
-const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'DisruptionTarget'];
+const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'DisruptionTarget', 'PodResizePending', 'PodResizeInProgress'];
 
 export function podConditions(pod: Pod, view: PodView, phase: string): PodCondition[] {
   const before = pod.status?.conditions ?? [];
   const initialized = initializedJudgement(view);
   const containersReady = containersReadyJudgement(view, phase);
   const ready = readyJudgement(pod, containersReady);
-  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady];
+  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view)];
   const kept = before.filter((each) => !OWN.includes(each.type) || each.type === 'DisruptionTarget');
   const scheduled: PodCondition[] = kept.some((each) => each.type === 'PodScheduled') ? [] : [stamp({ type: 'PodScheduled', status: 'True' }, before, view.nowMs)];
-  return [...judged.map((each) => stamp(each, before, view.nowMs)), ...scheduled, ...kept];
+  return [...judged.map((each) => stamp(each, before, view.nowMs, pod.metadata.generation)), ...scheduled, ...kept];
 }
 
-function stamp(judgement: Judgement, before: readonly PodCondition[], nowMs: number): PodCondition {
+function stamp(judgement: Judgement, before: readonly PodCondition[], nowMs: number, generation?: number): PodCondition {
   const old = before.find((each) => each.type === judgement.type);
   const lastTransitionTime = old?.status === judgement.status && old.lastTransitionTime ? old.lastTransitionTime : rfc3339(nowMs);
   const condition: PodCondition = { type: judgement.type, status: judgement.status, lastTransitionTime };
+  if (generation !== undefined) condition.observedGeneration = generation;
   if (judgement.reason !== undefined) condition.reason = judgement.reason;
   if (judgement.message !== undefined) condition.message = judgement.message;
   return condition;
@@ -50,4 +51,12 @@ function readyJudgement(pod: Pod, containersReady: Judgement): Judgement {
     ? `the status of pod readiness gate "${gate.conditionType}" is not "True", but ${conditions.find((each) => each.type === gate.conditionType)!.status}`
     : `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`));
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
+}
+
+/** They are there only as long as they are true. */
+function resizeJudgements({ resize }: PodView): Judgement[] {
+  return [
+    ...(resize?.pending === undefined ? [] : [{ type: 'PodResizePending', status: 'True' as const, ...resize.pending }]),
+    ...(resize?.inProgress === undefined ? [] : [{ type: 'PodResizeInProgress', status: 'True' as const, ...resize.inProgress }]),
+  ];
 }

@@ -14,6 +14,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     hostIP: view.hostIp,
     hostIPs: [{ ip: view.hostIp }],
     startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),
+    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
   };
   if (view.podIps.length > 0) {
@@ -36,6 +37,8 @@ function containerStatus(view: ContainerView): ContainerStatus {
     image: view.image, imageID: view.imageId, started: view.started,
   };
   if (view.containerId !== undefined) status.containerID = view.containerId;
+  if (view.resources !== undefined) status.resources = view.resources;
+  if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
   return status;
 }
 

@@ -1,5 +1,5 @@
 /** What the status of a pod is made from: one view a container, and the facts of the pod. */
-import type { ContainerState } from '../../../api/generated/core-v1.ts';
+import type { ContainerState, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 
 export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
@@ -14,6 +14,9 @@ export interface ContainerView {
   lastState?: ContainerState;
   ready: boolean;
   started: boolean;
+  /** Absent for ephemeral containers. */
+  resources?: ResourceRequirements;
+  allocatedResources?: Record<string, string>;
 }
 
 export interface PodView {
@@ -26,4 +29,6 @@ export interface PodView {
   nowMs: number;
   /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */
   failed?: { reason: string; message: string };
+  /** A resize that waits or goes on. */
+  resize?: { pending?: { reason: string; message: string }; inProgress?: { reason?: string; message?: string } };
 }
