@@ -4,6 +4,9 @@ import { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './
 import { ControllerRevision } from './apps/controller-revision.ts';
 import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
+import { DaemonSet } from './apps/daemon-set.ts';
+import { StatefulSet } from './apps/stateful-set.ts';
+import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { Lease } from './coordination/lease.ts';
@@ -31,14 +34,14 @@ export {
   Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
-export { Job };
+export { DaemonSet, Job, PersistentVolumeClaim, StatefulSet };
 
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
-  Job,
+  PersistentVolumeClaim, Job, DaemonSet, StatefulSet,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,

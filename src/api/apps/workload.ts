@@ -7,16 +7,19 @@ import type { LabelSelector } from '../meta.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
 import { matcherOfSelector } from '../selector.ts';
 
+/** What the kind says of restart policies, and how it is called where an empty selector is refused. */
+export interface WorkloadRules { restartPolicies: readonly string[]; name?: string }
+
 interface WorkloadSpec { replicas?: number; selector?: LabelSelector; template?: PodTemplateSpec }
 
 /** Replicas, selector (immutable), and a template whose labels the selector matches. */
-export function workloadErrors(spec: WorkloadSpec, old: WorkloadSpec | undefined, how: { restartPolicies: readonly string[] }): FieldError[] {
+export function workloadErrors(spec: WorkloadSpec, old: WorkloadSpec | undefined, how: WorkloadRules): FieldError[] {
   const errors: FieldError[] = nonNegative('spec.replicas', spec.replicas);
   const { selector, template } = spec;
   if (selector === undefined || selector === null) errors.push(required('spec.selector'));
   else {
     errors.push(...validateLabelSelector(selector, 'spec.selector'));
-    if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
+    if (isEmptySelector(selector)) errors.push(invalid('spec.selector', selector, `empty selector is invalid for ${how.name ?? 'deployment'}`));
   }
   if (template === undefined || template === null) errors.push(required('spec.template'));
   else errors.push(...templateErrors(template, selector, old, how));
@@ -24,7 +27,7 @@ export function workloadErrors(spec: WorkloadSpec, old: WorkloadSpec | undefined
   return errors;
 }
 
-function templateErrors(template: PodTemplateSpec, selector: LabelSelector | undefined, old: WorkloadSpec | undefined, how: { restartPolicies: readonly string[] }): FieldError[] {
+function templateErrors(template: PodTemplateSpec, selector: LabelSelector | undefined, old: WorkloadSpec | undefined, how: WorkloadRules): FieldError[] {
   const errors: FieldError[] = [];
   const labels = template.metadata?.labels;
   // Without a selector nothing matches: upstream says both, that it is missing and that it does not match.

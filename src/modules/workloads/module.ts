@@ -1,21 +1,27 @@
 /** Workloads: Deployment, ReplicaSet, Job and their like: kinds and controllers. */
 import { ControllerRevision } from '../../api/apps/controller-revision.ts';
+import { DaemonSet } from '../../api/apps/daemon-set.ts';
 import { Deployment } from '../../api/apps/deployment.ts';
 import { ReplicaSet } from '../../api/apps/replica-set.ts';
+import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { ReplicationController } from '../../api/core/replication-controller.ts';
 import { Job } from '../../api/batch/job.ts';
+import { Node } from '../../api/core/node.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { defineModule } from '../../sdk/index.ts';
+import { daemonSetController } from './daemon-set/reconcile.ts';
 import { deploymentController } from './deployment/reconcile.ts';
 import { ttlAfterFinishedController } from './job/expire.ts';
 import { jobController } from './job/reconcile.ts';
 import { replicaSetController, replicationControllerController } from './replica-set/reconcile.ts';
+import { statefulSetController } from './stateful-set/reconcile.ts';
 
 export default defineModule({
   name: 'workloads',
   description: 'Deployments and replica sets: keeps the pods of a workload, and rolls changes out',
-  kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision, Job],
-  needs: [Pod],
-  controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController],
+  kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision, Job, DaemonSet, StatefulSet, PersistentVolumeClaim],
+  needs: [Pod, Node],
+  controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController, daemonSetController, statefulSetController],
   portable: true,
 });

@@ -6,7 +6,7 @@ import type { NodeInfo } from '../framework/node-info.ts';
 import { MOST_SCORE, rejection, type NodeTest, type Plugin, type Scorer } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
-import { requiredNodes } from './node-selection.ts';
+import { requiredNodes } from '../../../api/node-selection.ts';
 import { untolerated } from '../../../api/tolerations.ts';
 
 const TOO_SKEWED = rejection('PodTopologySpread', "node(s) didn't match pod topology spread constraints");

@@ -4,7 +4,7 @@ import { isNodeEvent } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { MOST_SCORE, rejection, type Plugin, type Rejection } from '../framework/plugin.ts';
 import type { HostPort, PodInfo } from '../framework/pod-info.ts';
-import { compileTerm, namedNodes, requiredNodes } from './node-selection.ts';
+import { compileTerm, namedNodes, requiredNodes } from '../../../api/node-selection.ts';
 import { normalizeDown, normalizeUp } from './normalize.ts';
 import { tolerates, untolerated } from '../../../api/tolerations.ts';
 

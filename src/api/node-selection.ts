@@ -1,8 +1,13 @@
 /** Node selectors and required node affinity (core/v1 NodeSelector), compiled to a test of nodes. */
-import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../../../api/generated/core-v1.ts';
-import type { NodeInfo } from '../framework/node-info.ts';
+import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from './generated/core-v1.ts';
 
-export type NodePredicate = (node: NodeInfo) => boolean;
+/** What selectors see of a node. */
+export interface SelectableNode {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+export type NodePredicate = (node: SelectableNode) => boolean;
 
 /** spec.nodeSelector and the required node affinity; undefined when the pod asks for neither. */
 export function requiredNodes(spec: PodSpec | undefined): NodePredicate | undefined {
@@ -37,7 +42,7 @@ export function namedNodes(spec: PodSpec | undefined): ReadonlySet<string> | und
   return names;
 }
 
-function compileRequirement({ operator, values = [] }: NodeSelectorRequirement, read: (node: NodeInfo) => string | undefined): NodePredicate {
+function compileRequirement({ operator, values = [] }: NodeSelectorRequirement, read: (node: SelectableNode) => string | undefined): NodePredicate {
   const bound = Number(values[0]);
   switch (operator) {
     case 'In': return (node) => values.includes(read(node) ?? '\0');
