@@ -7,6 +7,7 @@ import { ReplicaSet } from './apps/replica-set.ts';
 import { DaemonSet } from './apps/daemon-set.ts';
 import { StatefulSet } from './apps/stateful-set.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
+import { CronJob } from './batch/cron-job.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { Lease } from './coordination/lease.ts';
@@ -34,14 +35,14 @@ export {
   Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
-export { DaemonSet, Job, PersistentVolumeClaim, StatefulSet };
+export { CronJob, DaemonSet, Job, PersistentVolumeClaim, StatefulSet };
 
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
-  PersistentVolumeClaim, Job, DaemonSet, StatefulSet,
+  PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,

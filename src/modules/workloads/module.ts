@@ -5,11 +5,13 @@ import { Deployment } from '../../api/apps/deployment.ts';
 import { ReplicaSet } from '../../api/apps/replica-set.ts';
 import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { ReplicationController } from '../../api/core/replication-controller.ts';
+import { CronJob } from '../../api/batch/cron-job.ts';
 import { Job } from '../../api/batch/job.ts';
 import { Node } from '../../api/core/node.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { defineModule } from '../../sdk/index.ts';
+import { cronJobController } from './cron-job/reconcile.ts';
 import { daemonSetController } from './daemon-set/reconcile.ts';
 import { deploymentController } from './deployment/reconcile.ts';
 import { ttlAfterFinishedController } from './job/expire.ts';
@@ -20,8 +22,8 @@ import { statefulSetController } from './stateful-set/reconcile.ts';
 export default defineModule({
   name: 'workloads',
   description: 'Deployments and replica sets: keeps the pods of a workload, and rolls changes out',
-  kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision, Job, DaemonSet, StatefulSet, PersistentVolumeClaim],
+  kinds: [Deployment, ReplicaSet, ReplicationController, ControllerRevision, Job, CronJob, DaemonSet, StatefulSet, PersistentVolumeClaim],
   needs: [Pod, Node],
-  controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController, daemonSetController, statefulSetController],
+  controllers: [deploymentController, replicaSetController, replicationControllerController, jobController, ttlAfterFinishedController, cronJobController, daemonSetController, statefulSetController],
   portable: true,
 });
