@@ -27,3 +27,38 @@ export function isIPv6(text: string | undefined): boolean {
   const count = hex.length + (hasIPv4 ? 2 : 0);
   return halves.length === 2 ? count <= 7 : count === 8;
 }
+
+/** `10.9.8.0/24` or `2001:db8::/64`; bits beyond the mask may be set. */
+export function isCidr(text: string | undefined): boolean {
+  return text !== undefined && rangeOf(text) !== undefined;
+}
+
+/** Whether all addresses of `inner` lie in `outer`, which has more of them. False for what is no CIDR, and across families. */
+export function isStrictSubset(inner: string, outer: string): boolean {
+  const [small, large] = [rangeOf(inner), rangeOf(outer)];
+  if (small === undefined || large === undefined || small.width !== large.width || small.prefix <= large.prefix) return false;
+  const beyond = BigInt(large.width - large.prefix);
+  return small.value >> beyond === large.value >> beyond;
+}
+
+function rangeOf(text: string): { value: bigint; prefix: number; width: 32 | 128 } | undefined {
+  const [address = '', bits = '', more] = text.split('/');
+  const family = isIP(address);
+  const width = family === 4 ? 32 : 128;
+  if (family === 0 || more !== undefined || !/^(0|[1-9]\d{0,2})$/.test(bits) || Number(bits) > width) return undefined;
+  return { value: family === 4 ? ipv4Value(address) : ipv6Value(address), prefix: Number(bits), width };
+}
+
+function ipv4Value(address: string): bigint {
+  return address.split('.').reduce((value, part) => value * 256n + BigInt(part), 0n);
+}
+
+function ipv6Value(address: string): bigint {
+  const tail = /[^:]*\.[^:]*$/.exec(address)?.[0];
+  const whole = tail === undefined ? address : address.slice(0, -tail.length) + [ipv4Value(tail) >> 16n, ipv4Value(tail) & 0xffffn].map((each) => each.toString(16)).join(':');
+  const [left = '', right] = whole.split('::');
+  const groups = (half: string): string[] => (half === '' ? [] : half.split(':'));
+  const [before, after] = [groups(left), groups(right ?? '')];
+  const all = [...before, ...Array.from({ length: 8 - before.length - after.length }, () => '0'), ...after];
+  return all.reduce((value, group) => value * 65_536n + BigInt(`0x${group}`), 0n);
+}

@@ -27,12 +27,13 @@ import { ServiceAccount } from './core/service-account.ts';
 import { EndpointSlice } from './discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from './events/event.ts';
 import type { Kind } from './kind.ts';
+import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
 import { PriorityClass } from './scheduling/priority-class.ts';
 
 export {
   ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, LimitRange, Namespace,
-  Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
+  NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
 export { CronJob, DaemonSet, Job, PersistentVolumeClaim, StatefulSet };
@@ -43,7 +44,7 @@ export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmi
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet,
-  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 ] as readonly unknown[]) as readonly Kind[];

@@ -4,6 +4,7 @@ import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
+import networkPolicy from '../modules/network-policy/module.ts';
 import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
 import { node } from '../modules/node/module.ts';
@@ -14,4 +15,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];

@@ -1,7 +1,6 @@
-/** The behaviours of sig-api-machinery that are about admission and conversion: webhooks and policies. */
-import { conversions } from './api-machinery/conversions.ts';
+/** The behaviours of sig-api-machinery that are about admission: webhooks and policies. */
 import { policies } from './api-machinery/policies.ts';
 import { webhooks } from './api-machinery/webhooks.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-api-machinery: admission', [webhooks, policies, conversions]);
+conformance('sig-api-machinery: admission', [webhooks, policies]);

@@ -1,14 +1,12 @@
 /** GET of a collection, and what selects from it. */
 import { fieldMatcher, parseFieldSelector } from '../../../api/field-selector.ts';
 import type { Kind } from '../../../api/kind.ts';
-import { queryFlag } from '../../../api/query-flag.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { parseSelector, type Requirement } from '../../../api/selector.ts';
 import { encodeList } from '../encode.ts';
 import { badRequest } from '../errors.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { asKind } from '../resources/convert.ts';
-import { checkListOptions } from '../resources/list-options.ts';
 import { listStored, type ListQuery, type Selection } from '../resources/list.ts';
 import { respond } from '../respond.ts';
 
@@ -19,13 +17,13 @@ export async function handleList(exchange: Exchange): Promise<void> {
   respond(http, response, 200, await encodeList(door, kind, list, form, includeOf(exchange)), { warnings });
 }
 
-/** Throws BadRequest, and Invalid about options that do not go together. */
 export function listQueryOf(exchange: Exchange): ListQuery {
   const { query } = exchange.info;
   const text = (name: string): string | undefined => query.get(name) ?? undefined;
-  const options = { continue: text('continue'), resourceVersion: text('resourceVersion'), resourceVersionMatch: text('resourceVersionMatch') };
-  checkListOptions({ ...options, watch: false, sendInitialEvents: query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined });
-  return { ...selectionOf(exchange.kind, { namespace: exchange.resource.namespace, labelSelector: text('labelSelector'), fieldSelector: text('fieldSelector') }), limit: numberOf(query, 'limit'), ...options };
+  return {
+    ...selectionOf(exchange.kind, { namespace: exchange.resource.namespace, labelSelector: text('labelSelector'), fieldSelector: text('fieldSelector') }),
+    limit: numberOf(query, 'limit'), continue: text('continue'), resourceVersion: text('resourceVersion'), resourceVersionMatch: text('resourceVersionMatch'),
+  };
 }
 
 /** What a namespace and two selectors select. Throws BadRequest. */

@@ -5,7 +5,6 @@ import type { Kind } from '../../../api/kind.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import type { Door } from '../door.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
-import { checkListOptions } from '../resources/list-options.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { createFrames, type Frames } from '../frames.ts';
 import { numberOf, selectionOf } from './list.ts';
@@ -22,7 +21,6 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const frames = createFrames(door, kind, formOf(exchange), includeOf(exchange));
   const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
-  checkListOptions({ watch: true, sendInitialEvents, resourceVersionMatch: query.get('resourceVersionMatch') ?? undefined, continue: query.get('continue') ?? undefined });
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
   const stream = openStream(door, kind, exchange.response, frames);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal };

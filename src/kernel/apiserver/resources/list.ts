@@ -136,10 +136,18 @@ async function startOf(door: Door, query: ListQuery): Promise<Start> {
     if (resourceVersion !== undefined && resourceVersion !== '' && resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue');
     return readToken(query.continue);
   }
+  if (resourceVersionMatch !== undefined && resourceVersionMatch !== '' && (resourceVersion === undefined || resourceVersion === '')) {
+    throw badRequest('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  }
   const wanted = parseRevision(resourceVersion);
-  if (wanted === undefined || wanted === 0) return {};
+  if (wanted === undefined || wanted === 0) {
+    if (resourceVersionMatch === 'Exact') throw badRequest('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+    return {};
+  }
   await untilRevision(door, wanted);
-  return resourceVersionMatch === 'Exact' || (!resourceVersionMatch && (query.limit ?? 0) > 0) ? { revision: wanted } : {};
+  if (resourceVersionMatch === 'Exact' || (resourceVersionMatch === undefined && (query.limit ?? 0) > 0)) return { revision: wanted };
+  if (resourceVersionMatch !== undefined && resourceVersionMatch !== '' && resourceVersionMatch !== 'NotOlderThan') throw badRequest(`invalid resourceVersionMatch: ${resourceVersionMatch}`);
+  return {};
 }
 
 /** undefined for absent or empty. Throws BadRequest. */

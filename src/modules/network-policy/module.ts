@@ -1,0 +1,56 @@
+/** NetworkPolicy: which pods may speak with which, in nftables. */
+import { existsSync } from 'node:fs';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { NetworkPolicy } from '../../api/networking/network-policy.ts';
+import { defineModule, type MachineFacts, type Module } from '../../sdk/module.ts';
+import { removeTables, startPolicySync, type PolicySync } from './sync.ts';
+import type { PolicyTableFacts } from './table.ts';
+
+const SEES_BRIDGED = '/proc/sys/net/bridge';
+
+export function createNetworkPolicyModule(): Module {
+  let sync: PolicySync | undefined;
+  return defineModule({
+    name: 'network-policy',
+    description: 'NetworkPolicy: which pods may speak with which, in nftables',
+    kinds: [NetworkPolicy],
+    needs: [Pod, Namespace],
+    reads: [NetworkPolicy, Pod, Namespace],
+    // Before the node agent starts, so that no pod runs ahead of its policies.
+    async start({ caches, machine, log, signal }) {
+      sync = await startPolicySync({
+        policies: caches.of(NetworkPolicy), pods: caches.of(Pod), namespaces: caches.of(Namespace), facts: factsOf(machine),
+        nft: machine.programs.nft ?? 'nft', ip: machine.programs.ip ?? 'ip', log, signal,
+      });
+    },
+    async run({ machine, signal }) {
+      await aborted(signal);
+      await sync?.settled();
+      if (signal.reason === 'down') await removeTables(machine.programs.nft ?? 'nft', tableOf(machine));
+    },
+  });
+}
+
+export default createNetworkPolicyModule();
+
+/** The pod network names its bridge so; a table of the name belongs to it, so this one has a name of its own. */
+function bridgeOf({ instance }: Pick<MachineFacts, 'instance'>): string {
+  return `${instance}0`;
+}
+
+function tableOf(machine: Pick<MachineFacts, 'instance'>): string {
+  return `${bridgeOf(machine)}-policy`;
+}
+
+function factsOf(machine: MachineFacts): PolicyTableFacts {
+  const { podCidr, gatewayIp } = machine.network;
+  return { table: tableOf(machine), bridge: bridgeOf(machine), podCidr, gatewayIp, seesBridged: existsSync(SEES_BRIDGED) };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

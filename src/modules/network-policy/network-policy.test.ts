@@ -1,0 +1,238 @@
+/**
+ * Policies as packets see them: a namespace that plays the machine, four that play pods, who try to get through. The file runs itself
+ * inside the first namespace, once with rules that see bridged packets and once with pods routed; the machine's own network is not touched.
+ */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { after, before, describe, test } from 'node:test';
+import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
+import type { NetworkPolicy, NetworkPolicySpec } from '../../api/generated/networking-v1.ts';
+import { silentLog } from '../../base/log.ts';
+import { run, runAny } from '../../base/sys/run.ts';
+import { memoryCache } from '../network/memory-cache.ts';
+import { removeTables, startPolicySync, type PolicySync } from './sync.ts';
+
+const INSIDE = process.env.LLMOS_TEST_NAMESPACE;
+const MODES = ['seen', 'routed'] as const;
+const MODE = process.env.LLMOS_TEST_MODE as (typeof MODES)[number] | undefined;
+const SETTINGS = '/proc/sys/net/bridge';
+const POSSIBLE = process.getuid?.() === 0 && existsSync('/usr/sbin/nft');
+const LETTERS = ['a', 'b', 'c', 'd'] as const;
+
+if (INSIDE === undefined || MODE === undefined) {
+  describe('network policies', { concurrency: true }, () => { for (const mode of MODES) {
+    const why = !POSSIBLE ? 'needs root and nft' : mode === 'seen' && !existsSync(SETTINGS) ? 'needs br_netfilter' : false;
+    test(`policies in namespaces, bridged packets ${mode}`, { skip: why }, async () => {
+      const host = `llp${process.pid}${mode[0]}`;
+      const names = [host, ...LETTERS.map((letter) => `${host}${letter}`), `${host}o`];
+      try {
+        for (const name of names) await run('ip', ['netns', 'add', name]);
+        const env = { ...process.env, LLMOS_TEST_NAMESPACE: host, LLMOS_TEST_MODE: mode, NODE_TEST_CONTEXT: undefined };
+        const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env, timeoutMs: 120_000 });
+        if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
+        assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
+      } finally {
+        for (const name of names) await runAny('ip', ['netns', 'del', name]);
+      }
+    });
+  } });
+} else inside(INSIDE, MODE);
+
+function inside(host: string, mode: 'seen' | 'routed'): void {
+  const policies = memoryCache<NetworkPolicy>();
+  const pods = memoryCache<Pod>();
+  const namespaces = memoryCache<Namespace>();
+  const servers: ChildProcess[] = [];
+  const stop = new AbortController();
+  const address = Object.fromEntries(LETTERS.map((letter, index) => [letter, `10.61.0.${index + 2}`])) as Record<(typeof LETTERS)[number], string>;
+  let sync: PolicySync;
+
+  before(async () => {
+    await run('ip', ['-batch', '-'], { input: 'link set lo up\nlink add llt0 address 0a:58:0a:3d:00:01 type bridge\naddr add 10.61.0.1/16 dev llt0\nlink set llt0 up\n' });
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
+    if (existsSync(SETTINGS)) for (const name of readdirSync(SETTINGS).filter((each) => each.startsWith('bridge-nf-call-'))) writeFileSync(`${SETTINGS}/${name}`, '0');
+    if (mode === 'seen') await run('ip', ['link', 'set', 'llt0', 'type', 'bridge', 'nf_call_iptables', '1']);
+    for (const letter of LETTERS) {
+      const pod = `${host}${letter}`;
+      await run('ip', ['-batch', '-'], { input: `link add v${letter} type veth peer name eth0 netns ${pod}\nlink set v${letter} master llt0 up\nlink set v${letter} type bridge_slave hairpin on\n` });
+      await run('ip', ['-n', pod, '-batch', '-'], { input: `link set lo up\naddr add ${address[letter]}/16 dev eth0\nlink set eth0 up\nroute add default via 10.61.0.1\n` });
+      pods.set(podObject(letter, { team: letter === 'd' ? 'other' : 'own' }));
+      servers.push(serve(pod, [80, 81, 82]));
+    }
+    await run('ip', ['-batch', '-'], { input: `link add out0 type veth peer name eth0 netns ${host}o\naddr add 192.0.2.1/24 dev out0\nlink set out0 up\n` });
+    await run('ip', ['-n', `${host}o`, '-batch', '-'], { input: 'addr add 192.0.2.2/24 dev eth0\naddr add 192.0.2.130/24 dev eth0\nlink set eth0 up\nlink set lo up\nroute add default via 192.0.2.1\n' });
+    servers.push(serve(`${host}o`, [80]), serve(host, [80]));
+    await Promise.all(servers.map((server) => once(server.stdout as NodeJS.ReadableStream, 'data')));
+    for (const name of ['own', 'other']) namespaces.set({ metadata: { name, labels: { team: name } } });
+    sync = await startPolicySync({
+      policies, pods, namespaces, nft: 'nft', ip: 'ip', log: silentLog, signal: stop.signal, checkMs: 100,
+      facts: { table: 'llt0-policy', bridge: 'llt0', podCidr: '10.61.0.0/16', gatewayIp: '10.61.0.1', seesBridged: mode === 'seen' },
+    });
+    await sync.idle();
+  });
+  after(() => {
+    for (const server of servers) server.kill('SIGKILL');
+    stop.abort('stop');
+  });
+
+  function podObject(letter: (typeof LETTERS)[number], { team }: { team: string }): Pod {
+    const ports = [{ name: letter === 'b' ? 'odd' : 'even', containerPort: 81, protocol: 'TCP' }];
+    return { metadata: { name: letter, namespace: team === 'other' ? 'other' : 'own', labels: { pod: letter } }, spec: { containers: [{ name: 'c', ports }] }, status: { podIP: address[letter], phase: 'Running' } } as Pod;
+  }
+
+  async function hold(...specs: NetworkPolicySpec[]): Promise<void> {
+    specs.forEach((spec, index) => policies.set({ metadata: { name: `p${index}`, namespace: 'own' }, spec }));
+    for (const { metadata } of policies.list().slice(specs.length)) policies.remove(`own/${metadata.name}`);
+    await sync.idle();
+  }
+
+  /** Who of the others reaches a port of a pod, by letter: pods, `o` from outside, `m` the machine. */
+  async function whoReaches(target: string, port = 80, from = ['a', 'b', 'c', 'd', 'o', 'm']): Promise<string> {
+    const reached = await Promise.all(from.map(async (each) => ((await ask(target, port, each === 'm' ? undefined : `${host}${each}`)) === 'up' ? each : '')));
+    return reached.join('');
+  }
+
+  test('without a policy there is no table, and all get through', async () => {
+    assert.equal(await run('nft', ['list', 'tables']), '');
+    assert.equal(await whoReaches(address.b), 'abcdom');
+  });
+
+  test('default deny of ingress: only the pod itself and its machine', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
+    assert.equal(await whoReaches(address.b), 'bm');
+    assert.equal(await whoReaches(address.c), 'abcdom');
+  });
+
+  test('peers by pod, by namespace, and by address with a hole', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'a' } } }] }] });
+    assert.equal(await whoReaches(address.b), 'abm');
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'other' } } }] }] });
+    assert.equal(await whoReaches(address.b), 'bdm');
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.128/25'] } }] }] });
+    assert.equal(await whoReaches(address.b), 'bom');
+    assert.equal(await ask(address.b, 80, `${host}o`, '192.0.2.130'), 'timeout');
+  });
+
+  test('policies add up', async () => {
+    const podSelector = { matchLabels: { pod: 'b' } };
+    await hold({ podSelector, policyTypes: ['Ingress'] }, { podSelector, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'a' } } }] }] }, { podSelector, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'c' } } }] }] });
+    assert.equal(await whoReaches(address.b), 'abcm');
+  });
+
+  test('ports: one, a range, by name', async () => {
+    const podSelector = { matchLabels: { pod: 'b' } };
+    await hold({ podSelector, ingress: [{ ports: [{ protocol: 'TCP', port: 80 }] }] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a', 'o']), whoReaches(address.b, 81, ['a', 'o'])]), ['ao', '']);
+    await hold({ podSelector, ingress: [{ ports: [{ protocol: 'TCP', port: 81, endPort: 82 }] }] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a']), whoReaches(address.b, 81, ['a']), whoReaches(address.b, 82, ['a'])]), ['', 'a', 'a']);
+    await hold({ podSelector: {}, ingress: [{ ports: [{ protocol: 'TCP', port: 'odd' }] }] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 81, ['a']), whoReaches(address.b, 80, ['a']), whoReaches(address.c, 81, ['a'])]), ['a', '', '']);
+    await hold({ podSelector, ingress: [{ ports: [{ protocol: 'UDP', port: 80 }] }] });
+    assert.equal(await whoReaches(address.b, 80, ['a']), '');
+  });
+
+  test('egress: nothing but the machine, then pods, then outside; and both ends are asked', async () => {
+    const podSelector = { matchLabels: { pod: 'a' } };
+    await hold({ podSelector, policyTypes: ['Egress'] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a', 'c']), whoReaches('192.0.2.2', 80, ['a', 'c']), whoReaches('10.61.0.1', 80, ['a']), whoReaches(address.a, 80, ['c'])]), ['c', 'c', 'a', 'c']);
+    await hold({ podSelector, egress: [{ to: [{ podSelector: { matchLabels: { pod: 'b' } } }] }], policyTypes: ['Egress'] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a']), whoReaches(address.c, 80, ['a']), whoReaches('192.0.2.2', 80, ['a'])]), ['a', '', '']);
+    await hold({ podSelector, egress: [{ to: [{ ipBlock: { cidr: '192.0.2.0/24' } }] }], policyTypes: ['Egress'] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a']), whoReaches('192.0.2.2', 80, ['a'])]), ['', 'a']);
+    await hold({ podSelector, egress: [{ ports: [{ protocol: 'TCP', port: 'odd' }] }], policyTypes: ['Egress'] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 81, ['a']), whoReaches(address.c, 81, ['a']), whoReaches(address.b, 80, ['a'])]), ['a', '', '']);
+    await hold({ podSelector, egress: [{}], policyTypes: ['Egress'] }, { podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a']), whoReaches(address.c, 80, ['a'])]), ['', 'a']);
+  });
+
+  test('labels of pods and namespaces are followed', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ namespaceSelector: { matchLabels: { trusted: 'yes' } } }] }] });
+    assert.equal(await whoReaches(address.b, 80, ['d']), '');
+    namespaces.set({ metadata: { name: 'other', labels: { trusted: 'yes' } } });
+    await sync.idle();
+    assert.equal(await whoReaches(address.b, 80, ['d', 'a']), 'd');
+    pods.set({ ...podObject('b', { team: 'own' }), metadata: { name: 'b', namespace: 'own', labels: {} } });
+    await sync.idle();
+    assert.equal(await whoReaches(address.b, 80, ['a']), 'a');
+    pods.set(podObject('b', { team: 'own' }));
+    namespaces.set({ metadata: { name: 'other', labels: { team: 'other' } } });
+    await sync.idle();
+  });
+
+  test('an address that is no known pod yet is held back', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'c' } }, policyTypes: ['Egress'] });
+    pods.remove('own/a');
+    await sync.idle();
+    assert.deepEqual(await Promise.all([whoReaches(address.b, 80, ['a', 'd']), whoReaches(address.a, 80, ['b', 'm'])]), ['d', 'm']);
+    pods.set(podObject('a', { team: 'own' }));
+    await sync.idle();
+    assert.equal(await whoReaches(address.b, 80, ['a']), 'a');
+  });
+
+  test('a connection that is there goes on', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'c' } }, policyTypes: ['Egress'] });
+    const line = spawn('ip', ['netns', 'exec', `${host}a`, process.execPath, '-e', `const s = require('node:net').connect(82, '${address.b}'); s.pipe(process.stdout); process.stdin.pipe(s)`], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      line.stdin?.write('one');
+      assert.equal(String((await once(line.stdout as NodeJS.ReadableStream, 'data'))[0]), 'one');
+      await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress', 'Egress'] });
+      assert.equal(await whoReaches(address.b, 80, ['a']), '');
+      line.stdin?.write('two');
+      assert.equal(String((await once(line.stdout as NodeJS.ReadableStream, 'data'))[0]), 'two');
+    } finally {
+      line.kill('SIGKILL');
+    }
+  });
+
+  test('pods do not go round by link-local addresses of IPv6', { skip: mode === 'routed' ? 'needs br_netfilter' : false }, async () => {
+    const links = JSON.parse(await run('ip', ['-n', `${host}b`, '-j', '-6', 'addr', 'show', 'dev', 'eth0'])) as { addr_info: { local: string }[] }[];
+    const local = links[0]?.addr_info[0]?.local;
+    if (local === undefined) return; // a machine without IPv6
+    await hold();
+    assert.equal(await ask(`${local}%eth0`, 80, `${host}a`), 'up');
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
+    assert.notEqual(await ask(`${local}%eth0`, 80, `${host}a`), 'up');
+  });
+
+  test('rules that somebody flushed are there again', async () => {
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress'] });
+    await run('nft', ['flush', 'ruleset']);
+    for (let i = 0; i < 100 && (await runAny('nft', ['list', 'table', 'ip', 'llt0-policy'])).code !== 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    assert.equal(await whoReaches(address.b, 80, ['a']), '');
+  });
+
+  test('when the last policy goes, so do the tables', async () => {
+    await hold();
+    assert.equal(await whoReaches(address.b), 'abcdom');
+    assert.equal(await run('nft', ['list', 'tables']), '');
+    await hold({ podSelector: {} });
+    await removeTables('nft', 'llt0-policy');
+    assert.equal(await run('nft', ['list', 'tables']), '');
+  });
+}
+
+/** Says `up` to who connects, and on port 82 what it is told. */
+function serve(pod: string, ports: readonly number[]): ChildProcess {
+  const script = `for (const p of ${JSON.stringify(ports)}) require('node:net').createServer((s) => { s.on('error', () => {}); if (p === 82) s.on('data', (d) => s.write(String(d) === 'who' ? 'up' : d)); else s.end('up'); }).listen(p); console.log('up'); process.stdin.resume().on('end', () => process.exit())`;
+  return spawn('ip', ['netns', 'exec', pod, process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+/** What the address says, or the code of the error, or `timeout` after 500 ms; asked from a pod, or from the machine itself. */
+async function ask(host: string, port: number, from?: string, localAddress?: string): Promise<string> {
+  if (from === undefined) return request(host, port, localAddress, connect);
+  const script = `(${String(request)})(${JSON.stringify(host)}, ${port}, ${JSON.stringify(localAddress)}, require('node:net').connect).then((text) => process.stdout.write(text))`;
+  return run('ip', ['netns', 'exec', from, process.execPath, '-e', script]);
+}
+
+function request(host: string, port: number, localAddress: string | undefined, open: typeof connect): Promise<string> {
+  return new Promise((resolve) => {
+    const finish = (text: string): void => { socket.destroy(); resolve(text); };
+    const socket = open({ host, port, localAddress, timeout: 500 }, () => { socket.setTimeout(5_000); if (port === 82) socket.write('who'); });
+    socket.on('data', (chunk) => finish(String(chunk)));
+    socket.on('timeout', () => finish('timeout'));
+    socket.on('error', (error) => finish((error as NodeJS.ErrnoException).code ?? 'error'));
+  });
+}

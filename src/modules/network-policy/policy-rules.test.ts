@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
+import type { NetworkPolicy, NetworkPolicySpec } from '../../api/generated/networking-v1.ts';
+import { contentsFor, emptyContents } from './policy-rules.ts';
+import { difference, removalOf } from './table.ts';
+import { worldOf } from './world.ts';
+
+function pod(namespace: string, name: string, podIP: string, more: { spec?: Partial<Pod['spec']>; phase?: string } = {}): Pod {
+  return {
+    metadata: { namespace, name, labels: { app: name } }, spec: { containers: [{ name: 'c', ports: [{ name: 'web', containerPort: 8080, protocol: 'TCP' }] }], ...more.spec },
+    status: { podIP, phase: more.phase ?? 'Running' },
+  } as Pod;
+}
+
+function policy(spec: NetworkPolicySpec, name = 'p'): NetworkPolicy {
+  return { metadata: { namespace: 'a', name }, spec };
+}
+
+const NAMESPACES = ['a', 'b'].map((name): Namespace => ({ metadata: { name, labels: { team: name } } }));
+const PODS = [pod('a', 'x', '10.0.0.2'), pod('a', 'y', '10.0.0.3'), pod('b', 'x', '10.0.0.4'), pod('b', 'host', '192.0.2.1', { spec: { hostNetwork: true } }), pod('a', 'done', '10.0.0.9', { phase: 'Succeeded' })];
+const WORLD = worldOf(PODS, NAMESPACES);
+
+test('hostNetwork pods and ended ones are no part of it', () => {
+  assert.deepEqual([...(contentsFor([], WORLD).sets.get('pods')?.elements ?? [])], ['10.0.0.2', '10.0.0.3', '10.0.0.4']);
+});
+
+test('an isolated pod has a chain that ends in a drop', () => {
+  const { chains, ingress, egress } = contentsFor([policy({ podSelector: { matchLabels: { app: 'x' } }, policyTypes: ['Ingress', 'Egress'] })], WORLD);
+  assert.deepEqual(Object.fromEntries(chains), {
+    'policy/a/p/ingress': [], 'policy/a/p/egress': [],
+    'ingress/10.0.0.2': ['jump policy/a/p/ingress', 'drop'], 'egress/10.0.0.2': ['jump policy/a/p/egress', 'drop'],
+  });
+  assert.deepEqual([[...ingress], [...egress]], [[['10.0.0.2', 'goto ingress/10.0.0.2']], [['10.0.0.2', 'goto egress/10.0.0.2']]]);
+});
+
+const RULES: [string, NetworkPolicySpec, string[], Record<string, string[]>][] = [
+  ['an empty rule lets everything', { ingress: [{}] }, ['accept'], {}],
+  ['pods of the own namespace', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2'] }],
+  ['whole namespaces', { ingress: [{ from: [{ namespaceSelector: { matchLabels: { team: 'b' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.4'] }],
+  ['all namespaces', { ingress: [{ from: [{ namespaceSelector: {} }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2', '10.0.0.3', '10.0.0.4'] }],
+  ['pods in namespaces', { ingress: [{ from: [{ namespaceSelector: {}, podSelector: { matchLabels: { app: 'x' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: ['10.0.0.2', '10.0.0.4'] }],
+  ['peers that are nobody', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'no' } } }] }] }, ['ip saddr @policy/a/p/ingress/0/peers accept'], { peers: [] }],
+  ['a block with holes, one in the other', { ingress: [{ from: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.2.0/24', '10.1.0.0/16'] } }] }] }, ['ip saddr 10.0.0.0/8 ip saddr != { 10.1.0.0/16 } accept'], {}],
+  ['a block of all, and one of IPv6', { ingress: [{ from: [{ ipBlock: { cidr: '0.0.0.0/0' } }, { ipBlock: { cidr: '::/0' } }] }] }, ['accept'], {}],
+  ['a block of IPv6 alone is nobody', { ingress: [{ from: [{ ipBlock: { cidr: '2001:db8::/32' } }] }] }, [], {}],
+  ['ports', { ingress: [{ ports: [{ protocol: 'TCP', port: 80 }, { protocol: 'UDP' }, { protocol: 'SCTP', port: 7, endPort: 9 }] }] }, ['tcp dport 80 accept', 'meta l4proto udp accept', 'sctp dport 7-9 accept'], {}],
+  ['named ports of the selected pods', { podSelector: { matchLabels: { app: 'y' } }, ingress: [{ ports: [{ protocol: 'TCP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @policy/a/p/ingress/0/ports accept'], { ports: ['10.0.0.3 . tcp . 8080'] }],
+  ['a named port of another protocol is none', { ingress: [{ ports: [{ protocol: 'UDP', port: 'web' }] }] }, ['ip daddr . meta l4proto . th dport @policy/a/p/ingress/0/ports accept'], { ports: [] }],
+];
+
+for (const [what, spec, rules, sets] of RULES) {
+  test(`ingress: ${what}`, () => {
+    const contents = contentsFor([policy(spec)], WORLD);
+    assert.deepEqual(contents.chains.get('policy/a/p/ingress'), rules);
+    for (const [name, elements] of Object.entries(sets)) assert.deepEqual([...(contents.sets.get(`policy/a/p/ingress/0/${name}`)?.elements ?? [])], elements);
+  });
+}
+
+test('what may leave still has to arrive', () => {
+  const { chains } = contentsFor([policy({ podSelector: {}, egress: [{ to: [{ podSelector: {} }], ports: [{ port: 53, protocol: 'UDP' }] }], policyTypes: ['Egress'] })], WORLD);
+  assert.deepEqual(chains.get('policy/a/p/egress'), ['ip daddr @policy/a/p/egress/0/peers udp dport 53 goto arriving']);
+});
+
+test('a name longer than the kernel bears is shortened, and stays one of its own', () => {
+  const names = [...contentsFor([policy({}, `${'n'.repeat(240)}1`), policy({}, `${'n'.repeat(240)}2`)], WORLD).chains.keys()].filter((name) => name.startsWith('policy/'));
+  assert.equal(new Set(names).size, 2);
+  for (const name of names) assert.ok(name.length <= 100, name);
+});
+
+test('the difference is only what differs', () => {
+  const from = [policy({ podSelector: { matchLabels: { app: 'y' } }, ingress: [{ from: [{ podSelector: {} }] }] })];
+  const now = contentsFor(from, WORLD);
+  assert.equal(difference('t', now, contentsFor(from, WORLD)), '');
+  const more = contentsFor(from, worldOf([...PODS, pod('a', 'z', '10.0.0.7')], NAMESPACES));
+  assert.equal(difference('t', now, more), 'add element ip t pods { 10.0.0.7 }\nadd element ip t self { 10.0.0.7 . 10.0.0.7 }\nadd element ip t policy/a/p/ingress/0/peers { 10.0.0.7 }\n');
+  assert.match(difference('t', now, emptyContents()), /delete element ip t ingress \{ 10\.0\.0\.3 \}\ndelete chain ip t policy\/a\/p\/ingress\ndelete chain ip t ingress\/10\.0\.0\.3\ndelete set ip t policy\/a\/p\/ingress\/0\/peers\n$/);
+});
+
+test('tables are removed by their whole name', () => {
+  assert.equal(removalOf('x0-policy', 'table ip x0\ntable ip x0-policy\ntable ip6 x0-policy\ntable ip yx0-policy\n'), 'delete table ip x0-policy\ndelete table ip6 x0-policy\n');
+});

@@ -1,0 +1,147 @@
+/**
+ * From the policies and the pods of the cluster to what nftables must hold: a pure function.
+ *
+ * Each pod that a policy isolates has one chain a direction, found by its address in a map, which tries its policies one after the other
+ * and ends in a drop. A policy is one chain a direction, the same for all its pods. The pods that its rules name are sets of addresses,
+ * so that a pod that comes or goes changes elements and no rule. A packet that may leave its pod goes on to `arriving`, which asks the
+ * policies of the other end.
+ */
+import { createHash } from 'node:crypto';
+import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/generated/networking-v1.ts';
+import { isIPv4 } from '../../api/ip.ts';
+import { podsOfPeer, selected, type PolicyPod, type World } from './world.ts';
+
+export interface Contents {
+  /** Rules by chain. */
+  chains: Map<string, readonly string[]>;
+  sets: Map<string, PolicySet>;
+  /** Verdicts by address, of the two maps of the table. */
+  ingress: Map<string, string>;
+  egress: Map<string, string>;
+}
+
+export interface PolicySet {
+  type: string;
+  elements: Set<string>;
+}
+
+type Direction = 'ingress' | 'egress';
+
+const ADDRESSES = 'ipv4_addr';
+const PORTS_OF_ADDRESSES = 'ipv4_addr . inet_proto . inet_service';
+
+/** All pods with an address of their own: the set `pods`. A pod's way to itself: the set `self`. */
+export function contentsFor(policies: readonly NetworkPolicy[], world: World): Contents {
+  const contents = emptyContents();
+  const isolating = { ingress: new Map<string, string[]>(), egress: new Map<string, string[]>() };
+  for (const pod of world.pods()) {
+    contents.sets.get('pods')?.elements.add(pod.address);
+    contents.sets.get('self')?.elements.add(`${pod.address} . ${pod.address}`);
+  }
+  for (const policy of policies) {
+    const pods = selected(world, policy.metadata.namespace ?? '', policy.spec?.podSelector);
+    if (pods.length === 0) continue;
+    for (const direction of directionsOf(policy)) {
+      const chain = addPolicy(contents, policy, direction, pods, world);
+      for (const { address } of pods) isolating[direction].set(address, [...(isolating[direction].get(address) ?? []), chain]);
+    }
+  }
+  for (const direction of ['ingress', 'egress'] as const) {
+    for (const [address, chains] of isolating[direction]) {
+      const name = `${direction}/${address}`;
+      contents.chains.set(name, [...chains.sort().map((chain) => `jump ${chain}`), 'drop']);
+      contents[direction].set(address, `goto ${name}`);
+    }
+  }
+  return contents;
+}
+
+export function emptyContents(): Contents {
+  const sets = new Map([['pods', { type: ADDRESSES, elements: new Set<string>() }], ['self', { type: `${ADDRESSES} . ${ADDRESSES}`, elements: new Set<string>() }]]);
+  return { chains: new Map(), sets, ingress: new Map(), egress: new Map() };
+}
+
+function directionsOf({ spec }: NetworkPolicy): Direction[] {
+  const types = (spec?.policyTypes ?? []).length > 0 ? (spec?.policyTypes ?? []) : ['Ingress', ...((spec?.egress ?? []).length > 0 ? ['Egress'] : [])];
+  return [...new Set(types.map((type) => (type === 'Egress' ? 'egress' : 'ingress') as Direction))];
+}
+
+/** Adds the chain of a policy in one direction, and its sets; gives its name. */
+function addPolicy(contents: Contents, policy: NetworkPolicy, direction: Direction, pods: readonly PolicyPod[], world: World): string {
+  const namespace = policy.metadata.namespace ?? '';
+  const name = nameOf(namespace, policy.metadata.name ?? '', direction);
+  const rules = direction === 'ingress'
+    ? (policy.spec?.ingress ?? []).map(({ ports, from }) => ({ ports, peers: from }))
+    : (policy.spec?.egress ?? []).map(({ ports, to }) => ({ ports, peers: to }));
+  const lines = rules.flatMap(({ ports = [], peers = [] }, index) => {
+    const rule = `${name}/${index}`;
+    // A name is that of a port of the receiving pod: one of the policy's own for ingress, whichever it may be for egress.
+    const whose = direction === 'ingress' ? pods : world.pods();
+    const portMatches = ports.length === 0 ? [''] : matchPorts(contents, `${rule}/ports`, ports, whose);
+    const peerMatches = peers.length === 0 ? [''] : matchPeers(contents, `${rule}/peers`, { peers, direction, namespace, world });
+    const verdict = direction === 'ingress' ? 'accept' : 'goto arriving';
+    return peerMatches.flatMap((peer) => portMatches.map((port) => [peer, port, verdict].filter((part) => part !== '').join(' ')));
+  });
+  contents.chains.set(name, lines);
+  return name;
+}
+
+interface Peers {
+  peers: readonly NetworkPolicyPeer[];
+  direction: Direction;
+  namespace: string;
+  world: World;
+}
+
+function matchPeers(contents: Contents, set: string, { peers, direction, namespace, world }: Peers): string[] {
+  const field = direction === 'ingress' ? 'ip saddr' : 'ip daddr';
+  const matches = peers.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : matchBlock(field, ipBlock)));
+  if (peers.every(({ ipBlock }) => ipBlock !== undefined)) return matches;
+  contents.sets.set(set, { type: ADDRESSES, elements: new Set(peers.flatMap((peer) => podsOfPeer(world, namespace, peer)).map((pod) => pod.address)) });
+  return [`${field} @${set}`, ...matches];
+}
+
+/** Nothing for a block of IPv6, which pods do not have. */
+function matchBlock(field: string, { cidr, except = [] }: IPBlock): string[] {
+  if (!isIPv4(cidr.split('/')[0])) return [];
+  const whole = cidr.endsWith('/0') ? '' : `${field} ${cidr}`;
+  const holes = except.length === 0 ? '' : `${field} != { ${withoutInner(except).join(', ')} }`;
+  return [[whole, holes].filter((part) => part !== '').join(' ')];
+}
+
+/** Ranges of one set may not overlap, so those that lie in another are left out. */
+function withoutInner(ranges: readonly string[]): string[] {
+  const bounds = (range: string): [number, number] => {
+    const [address = '', bits = '32'] = range.split('/');
+    const size = 2 ** (32 - Number(bits));
+    const value = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
+    const first = Math.floor(value / size) * size;
+    return [first, first + size - 1];
+  };
+  const kept: { range: string; first: number; last: number }[] = [];
+  for (const { range, first, last } of ranges.map((each) => ({ range: each, first: bounds(each)[0], last: bounds(each)[1] })).sort((a, b) => a.first - b.first || b.last - a.last)) {
+    if (!kept.some((each) => each.first <= first && last <= each.last)) kept.push({ range, first, last });
+  }
+  return kept.map(({ range }) => range);
+}
+
+function matchPorts(contents: Contents, set: string, ports: readonly NetworkPolicyPort[], pods: readonly PolicyPod[]): string[] {
+  const named = ports.filter(({ port }) => typeof port === 'string');
+  const matches = ports.filter(({ port }) => typeof port !== 'string').map(({ protocol = 'TCP', port, endPort }) => {
+    const transport = protocol.toLowerCase();
+    return port === undefined ? `meta l4proto ${transport}` : `${transport} dport ${endPort === undefined || endPort === port ? port : `${port}-${endPort}`}`;
+  });
+  if (named.length === 0) return [...new Set(matches)];
+  const wanted = new Set(named.map(({ protocol = 'TCP', port }) => `${protocol.toLowerCase()}/${port}`));
+  const elements = pods.flatMap((pod) => pod.ports.filter(({ name, protocol }) => wanted.has(`${protocol}/${name}`)).map(({ protocol, port }) => `${pod.address} . ${protocol} . ${port}`));
+  contents.sets.set(set, { type: PORTS_OF_ADDRESSES, elements: new Set(elements) });
+  return [...new Set([...matches, `ip daddr . meta l4proto . th dport @${set}`])];
+}
+
+const LONGEST_NAME = 100;
+
+/** Names of policies may be longer than the kernel lets names be. */
+function nameOf(namespace: string, policy: string, direction: Direction): string {
+  const name = `policy/${namespace}/${policy}/${direction}`;
+  return name.length <= LONGEST_NAME ? name : `policy/${createHash('sha256').update(name).digest('hex').slice(0, 32)}/${direction}`;
+}
