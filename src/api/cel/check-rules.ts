@@ -6,7 +6,7 @@ import { invalid, notSupported, required, type FieldError } from '../field-error
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { createEnvironment, type Environment } from './environment.ts';
-import { compileExpression, compileMessage, EvaluationFailure } from './program.ts';
+import { checkTypes, compileExpression, compileMessage, EvaluationFailure } from './program.ts';
 import { escapedName } from './value.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
@@ -81,7 +81,7 @@ function compileError(untyped: Environment, typed: Environment, text: string, re
     if (!(error instanceof EvaluationFailure)) throw error;
     return error.message;
   }
-  const checked = typed.check(text);
+  const checked = checkTypes(typed, text);
   if (checked.valid) return checked.type === result || !['bool', 'string', 'int', 'double', 'bytes', 'list', 'map'].includes(checked.type ?? '') ? undefined : wrong;
   const { code, summary = '' } = checked.error as { code?: string; summary?: string };
   return code === 'no_such_key' || PRIMITIVE.test(summary) ? `compilation failed: ${compileMessage(checked.error, text)}` : undefined;

@@ -1,6 +1,8 @@
 /** Program: an expression, compiled once, and evaluated within a budget so that no expression takes long. */
 import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
+import { withListKinds } from './library/kinds-of-lists.ts';
+import { REPLACED as REPLACED_TIMES } from './library/times.ts';
 
 /** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
@@ -14,6 +16,38 @@ export class Budget {
   constructor(units: number = RUNTIME_BUDGET) {
     this.remaining = units;
   }
+}
+
+/** What the checker says of a text, with the fields that `has()` asks for, which it passes over by itself. */
+export function checkTypes(environment: Environment, text: string): ReturnType<Environment['check']> {
+  const parsed = environment.parse(text);
+  prepare(parsed.ast as unknown as Node);
+  const seen = new Set<object>();
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (Array.isArray(value)) return value.forEach(walk);
+    if (!isNode(value)) return Object.values(value).forEach(walk);
+    const macro = value.meta.macro as HasMacro | undefined;
+    if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && macro !== undefined) {
+      const plain = macro.typeCheck;
+      macro.typeCheck = (checker, of, context) => {
+        const type = plain(checker, of, context);
+        checker.check(of.args[0], context);
+        return type;
+      };
+    }
+    walk(value.args);
+    walk(value.meta.alternate);
+    walk(value.meta.macro);
+  };
+  walk(parsed.ast);
+  return parsed.check();
+}
+
+interface HasMacro {
+  args: unknown[];
+  typeCheck(checker: { check(node: unknown, context: unknown): unknown }, of: HasMacro, context: unknown): unknown;
 }
 
 /** Why an expression could not be compiled or evaluated, in upstream's words. */
@@ -41,6 +75,12 @@ interface Node {
   evaluate(evaluator: unknown, node: Node, context: unknown): unknown;
 }
 
+interface Operator extends Node {
+  handle(left: unknown, right: unknown, node: unknown, evaluator: unknown): unknown;
+}
+
+const REPLACED = new Map([['matches/1', 'matchesRe2'], ...REPLACED_TIMES]);
+
 interface Meter { left: number }
 
 let meter: Meter = { left: 0 };
@@ -55,8 +95,10 @@ export function compileExpression(environment: Environment, text: string): Progr
   } catch (error) {
     throw new EvaluationFailure('other', `compilation failed: ${compileMessage(error, text)}`);
   }
-  const names = prepare(parsed.ast as unknown as Node);
+  const { names, operators } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
+  // The check has chosen how operators are handled.
+  for (const node of operators) node.handle = withListKinds(node.op as '+', node.handle);
   if (!checked.valid) throw new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
@@ -83,8 +125,9 @@ function evaluate(parsed: (context: object) => unknown, variables: Readonly<Reco
 }
 
 /** Names the evaluator's own functions that ours replace, and puts meters on what may take long. Gives the variables that are named. */
-function prepare(root: Node): Set<string> {
+function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
   const names = new Set<string>();
+  const operators: Operator[] = [];
   const seen = new Set<object>();
   const walk = (value: unknown): void => {
     if (typeof value !== 'object' || value === null || seen.has(value)) return;
@@ -92,7 +135,8 @@ function prepare(root: Node): Set<string> {
     if (Array.isArray(value)) return value.forEach(walk);
     if (!isNode(value)) return Object.values(value).forEach(walk);
     if (value.op === 'id') names.add(value.args as string);
-    if (value.op === 'rcall' && (value.args as unknown[])[0] === 'matches') (value.args as unknown[])[0] = 'matchesRe2';
+    if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
+    if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
     if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
     if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
     walk(value.args);
@@ -100,7 +144,12 @@ function prepare(root: Node): Set<string> {
     walk(value.meta.macro);
   };
   walk(root);
-  return names;
+  return { names, operators };
+}
+
+function replaceName(args: [string, Node, Node[]]): void {
+  const name = REPLACED.get(`${args[0]}/${args[2].length}`);
+  if (name !== undefined) args[0] = name;
 }
 
 function isNode(value: object): value is Node {
@@ -142,7 +191,7 @@ function failureOf(error: unknown): EvaluationFailure {
 /** The first line of what went wrong. */
 export function messageOf(error: unknown): string {
   const { summary, message } = error as CelError;
-  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches');
+  return (summary ?? message ?? String(error)).split('\n')[0]!.replaceAll('matchesRe2', 'matches').replaceAll('InZone', '');
 }
 
 /** As cel-go shows compile errors: the position, the text, and a mark below it. */

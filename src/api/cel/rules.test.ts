@@ -80,3 +80,30 @@ test('oldSelf needs values that are the same ones before and after', () => {
   const errors = ruleErrorsOf(schemaOf({ type: 'object', properties: { l: { type: 'array', items: item } } }), 's');
   assert.match(errors[0]?.message ?? '', /oldSelf cannot be used on the uncorrelatable portion of the schema/);
 });
+
+test('values mean what their schema says', () => {
+  const text = { type: 'string' };
+  const set = { type: 'array', 'x-kubernetes-list-type': 'set', items: text };
+  const byName = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items: { type: 'object', properties: { name: text, port: integer } } };
+  const properties = {
+    i: integer, n: { type: 'number' }, s: text, b: { type: 'string', format: 'byte' }, d: { type: 'string', format: 'duration' }, day: { type: 'string', format: 'date' }, t: { type: 'string', format: 'date-time' },
+    set, other: set, ports: byName, before: byName, any: { 'x-kubernetes-int-or-string': true }, gone: { ...integer, nullable: true }, labels: { type: 'object', additionalProperties: text },
+  };
+  const value = {
+    i: 4, n: 2, s: 'naïve 🐙', b: 'aGk=', d: '90m', day: '2020-02-29', t: '2020-02-29T23:30:00.25+02:00', set: ['x', 'y'], other: ['y', 'x'],
+    ports: [{ name: 'a', port: 1 }, { name: 'b', port: 2 }], before: [{ name: 'b', port: 2 }, { name: 'a', port: 1 }], any: '10%', gone: null, labels: { 'a/b': 'c' },
+  };
+  const holds = [
+    'type(self.n) == double && self.n == 2.0 && double(self.i) > self.n && self.i == int(self.n) * 2', 'size(self.s) == 7 && self.s.endsWith("🐙") && string(self.b) == "hi" && size(self.b) == 2',
+    'self.d == duration("1h30m") && self.d.getMinutes() == 90 && string(self.d) == "5400s"', 'self.day.getDayOfMonth() == 28 && self.day.getMonth() == 1 && self.day.getDayOfYear() == 59',
+    'self.t.getHours() == 21 && self.t.getHours("02:00") == 23 && self.t.getDate("+03:00") == 1 && self.t.getHours("Asia/Tokyo") == 6 && string(self.t) == "2020-02-29T21:30:00.25Z"',
+    'self.set == self.other && self.set == ["y", "x"] && size(self.set + ["y", "z"]) == 3 && self.set[0] in self.other', 'self.ports == self.before && size(self.ports + self.before) == 2 && self.ports != [self.ports[0]]',
+    'self.any == "10%" && self.any != 10 && self.any != ["10%"] && (type(self.any) == int ? false : self.any.endsWith("%"))', '!has(self.gone) && "a/b" in self.labels && self.labels["a/b"] == "c" && !has(self.labels.z)',
+    'self.ports.all(p, self.ports.exists_one(q, p.name == q.name)) && self.ports.map(p, p.port > 1, p.name) == ["b"]', '[has(self.i), has(self.gone)].filter(x, x).size() == 1',
+  ];
+  for (const rule of holds) {
+    const spec = { type: 'object', properties, 'x-kubernetes-validations': [{ rule }] };
+    assert.deepEqual(ruleErrorsOf(schemaOf(spec), 's').map(({ message }) => message), [], rule);
+    assert.deepEqual(verdict(spec, value), [], rule);
+  }
+});

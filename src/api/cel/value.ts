@@ -2,6 +2,7 @@
 import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import type { Value } from './library/define.ts';
+import { asMapList } from './library/kinds-of-lists.ts';
 
 const KEYWORDS = new Set(['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
 
@@ -30,10 +31,17 @@ export function toCel(schema: Schema, value: unknown, root = false): Value {
     case 'integer': return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
     case 'number': case 'boolean': return value;
     case 'string': return typeof value === 'string' ? textToCel(schema.format, value) : value;
-    case 'array': return Array.isArray(value) && schema.items !== undefined ? value.map((each) => toCel(resolveSchema(schema.items!), each)) : untypedToCel(value);
+    case 'array': return Array.isArray(value) && schema.items !== undefined ? listToCel(schema, value) : untypedToCel(value);
     case 'object': return typeof value === 'object' && !Array.isArray(value) ? objectToCel(schema, value as Record<string, unknown>, root) : value;
     default: return untypedToCel(value);
   }
+}
+
+function listToCel(schema: Schema, value: readonly unknown[]): Value {
+  const items = resolveSchema(schema.items!);
+  const list = value.map((each) => toCel(items, each));
+  if (schema.xListType === 'map') return asMapList(list, (schema.xListMapKeys ?? []).map((key) => escapedName(key) ?? key));
+  return schema.xListType === 'set' ? new Set(list) : list;
 }
 
 function objectToCel(schema: Schema, object: Record<string, unknown>, root: boolean): Map<string, Value> {

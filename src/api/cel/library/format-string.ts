@@ -30,7 +30,7 @@ function formatValue(clause: string, value: Value, precision: number | undefined
 /** A value as `%s` writes it. */
 export function show(value: Value): string {
   if (value === null) return 'null';
-  if (value instanceof Date) return value.toISOString().replace(/\.000Z$/, 'Z');
+  if (value instanceof Date) return value.toISOString().replace(/\.?0*Z$/, 'Z');
   if (value instanceof Duration) return value.toString();
   if (value instanceof Uint8Array) return Buffer.from(value).toString('utf8');
   if (Array.isArray(value)) return `[${value.map(show).join(', ')}]`;
