@@ -10,6 +10,7 @@ import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
+import { CertificateSigningRequest } from './certificates/certificate-signing-request.ts';
 import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
 import { Endpoints } from './core/endpoints.ts';
@@ -32,7 +33,7 @@ import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.
 import { PriorityClass } from './scheduling/priority-class.ts';
 
 export {
-  ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, LimitRange, Namespace,
+  CertificateSigningRequest, ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, LimitRange, Namespace,
   NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
@@ -45,6 +46,6 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, NetworkPolicy,
-  Role, RoleBinding, ClusterRole, ClusterRoleBinding,
+  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 ] as readonly unknown[]) as readonly Kind[];

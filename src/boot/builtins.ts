@@ -1,5 +1,6 @@
 /** The modules that every llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
 import admission from '../modules/admission/module.ts';
+import certificates from '../modules/certificates/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
@@ -15,4 +16,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, certificates, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];

@@ -7,13 +7,15 @@ import type { Host, HostedModule } from '../kernel/loader/index.ts';
 import { createCaches } from '../sdk/caches.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
 import type { EventRecorder } from '../sdk/events.ts';
-import type { MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
+import type { CertificateAuthority, MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
 
 export interface DoorHostOptions {
   door: ApiServer;
   clock: Clock;
   log: Log;
+  /** For modules that sign. */
+  authority?: CertificateAuthority;
   factsOf(module: string): MachineFacts;
   configOf(module: string): Readonly<Record<string, unknown>>;
 }
@@ -22,7 +24,7 @@ export function createDoorHost(options: DoorHostOptions): Host {
   return { open: (module, signal, report) => openModule(options, module, signal, report) };
 }
 
-function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
+function openModule({ door, clock, log, authority, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
   const name = `system:llmos:${module.name}`;
   const ownLog = log.child(module.name);
   const machine = factsOf(module.name);
@@ -45,6 +47,7 @@ function openModule({ door, clock, log, factsOf, configOf }: DoorHostOptions, mo
     config: configOf(module.name),
     machine,
     kinds: door.kinds,
+    ...(module.signs === true && authority !== undefined ? { authority } : {}),
     serve: (kind, source) => kept(door.serve(kind, source)),
     route: (route) => kept(door.route(route)),
     admit: (admission) => kept(door.admit(admission, context)),

@@ -109,6 +109,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
       door: machine.door,
       clock: realClock,
       log,
+      authority: identity,
       factsOf: (module) => machineFactsOf(module, config, machine.probe, identity.caPem),
       configOf: (module) => config.modules[module] ?? {},
     }),

@@ -34,6 +34,8 @@ export interface Module {
   admissions?: readonly Admission[];
   /** Whether it also runs against a cluster that is not llmos. */
   portable?: boolean;
+  /** Whether it signs certificates with the authority of the cluster; only modules that come with llmos may. */
+  signs?: boolean;
   /** Called before the controllers start; what it sets up must be released when `context.signal` aborts. Settle when ready. */
   start?(context: ModuleContext): Promise<void>;
   /** Long-running work; settle only after `context.signal` aborted and all is released. A rejection restarts the module with back-off. */
@@ -57,6 +59,8 @@ export interface ModuleContext {
    * and never stored (metrics); its verbs are then get and list.
    */
   serve(kind: Kind, source?: ObjectSource): () => void;
+  /** For modules that say `signs`, on a cluster whose authority is here. */
+  authority?: CertificateAuthority;
   /** Adds routes at run time; the returned function withdraws them. */
   route(route: Route): () => void;
   /** Adds a step of admission at run time, so that what is not configured costs nothing; the returned function withdraws it. */
@@ -69,6 +73,15 @@ export interface ModuleContext {
 export interface ObjectSource {
   get(namespace: string | undefined, name: string): KubeObject | undefined;
   list(namespace: string | undefined): readonly KubeObject[];
+}
+
+/** Signs with the authority of the cluster, the one that client certificates and the door's own certificate come from. */
+export interface CertificateAuthority {
+  /**
+   * The certificate, PEM. `subject`, `publicKey` (SubjectPublicKeyInfo) and `altNames` (the value of the extension) are DER as a request has them;
+   * usages are those of certificates.k8s.io. Valid for `expirationSeconds`, at most and by default a year.
+   */
+  sign(request: { subject: Buffer; publicKey: Buffer; altNames?: Buffer; usages: readonly string[]; expirationSeconds?: number }): string;
 }
 
 export interface ServedKinds {

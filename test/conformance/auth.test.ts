@@ -1,6 +1,7 @@
 /** The behaviours of sig-auth. */
+import { certificates } from './auth/certificates.ts';
 import { reviews } from './auth/reviews.ts';
 import { serviceAccounts } from './auth/service-accounts.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-auth', [serviceAccounts, reviews]);
+conformance('sig-auth', [serviceAccounts, reviews, certificates]);

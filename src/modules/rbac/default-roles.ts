@@ -59,19 +59,21 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
   role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
+  role('system:controller:certificate-controller', [{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] }]),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
 ];
 
-function binding(name: string, group: string): ClusterRoleBinding {
+function binding(name: string, subject: { kind: 'Group' | 'User'; name: string }): ClusterRoleBinding {
   return {
     apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
-    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: [{ apiGroup: RBAC, kind: 'Group', name: group }],
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: [{ apiGroup: RBAC, ...subject }],
   };
 }
 
 export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
-  binding('cluster-admin', 'system:masters'),
-  binding('system:service-account-issuer-discovery', 'system:serviceaccounts'),
+  binding('cluster-admin', { kind: 'Group', name: 'system:masters' }),
+  binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
+  binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
 ];

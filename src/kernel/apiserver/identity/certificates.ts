@@ -1,5 +1,5 @@
 /** Certificates: own authority, server and client certificates, EC P-256 with SHA-256 (RFC 5280). */
-import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
 import { isIP } from 'node:net';
 import { addressBytes, bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, time, utf8 } from './der.ts';
 
@@ -57,6 +57,45 @@ export function makeLeaf(authority: KeyAndCertificate, options: LeafOptions): Ke
     signer: createPrivateKey(authority.keyPem), extensions, nowMs: options.nowMs, days: options.days ?? LEAF_DAYS,
   });
   return { keyPem: privatePem(privateKey), certificatePem };
+}
+
+/** See CertificateAuthority of the SDK. */
+export interface SigningRequest {
+  subject: Buffer;
+  publicKey: Buffer;
+  altNames?: Buffer;
+  usages: readonly string[];
+  expirationSeconds?: number;
+}
+
+/** Bits of the key usage extension by the names of certificates.k8s.io (RFC 5280, 4.2.1.3). */
+const KEY_USAGES = ['digital signature', 'content commitment', 'key encipherment', 'data encipherment', 'key agreement', 'cert sign', 'crl sign', 'encipher only'];
+const EXTENDED_USAGES: Readonly<Record<string, string>> = {
+  any: '2.5.29.37.0', 'server auth': OID.server, 'client auth': OID.client, 'code signing': '1.3.6.1.5.5.7.3.3', 'email protection': '1.3.6.1.5.5.7.3.4', 's/mime': '1.3.6.1.5.5.7.3.4',
+  'ipsec end system': '1.3.6.1.5.5.7.3.5', 'ipsec tunnel': '1.3.6.1.5.5.7.3.6', 'ipsec user': '1.3.6.1.5.5.7.3.7', timestamping: '1.3.6.1.5.5.7.3.8', 'ocsp signing': '1.3.6.1.5.5.7.3.9',
+};
+
+/** A certificate for a key that somebody else holds. It is never that of an authority. */
+export function signRequest(authority: KeyAndCertificate, request: SigningRequest, nowMs: number): string {
+  const issuer = new X509Certificate(authority.certificatePem);
+  const extensions = [extension(OID.basicConstraints, true, sequence()), ...usageExtensions(request.usages)];
+  extensions.push(extension(OID.authorityKeyIdentifier, false, sequence(implicit(0, keyIdentifier(issuer.publicKey)))));
+  if (request.altNames !== undefined) extensions.push(extension(OID.subjectAltName, false, request.altNames));
+  const seconds = Math.min(request.expirationSeconds ?? Infinity, LEAF_DAYS * DAY_MS / 1_000);
+  return certificate({
+    issuer: nameOf(commonNameOf(issuer), []), subject: request.subject, publicKey: createPublicKey({ key: request.publicKey, format: 'der', type: 'spki' }),
+    signer: createPrivateKey(authority.keyPem), extensions, nowMs, days: (seconds * 1_000) / DAY_MS,
+  });
+}
+
+function usageExtensions(usages: readonly string[]): Buffer[] {
+  const extensions: Buffer[] = [];
+  const wanted = KEY_USAGES.map((name) => usages.includes(name) || (name === 'digital signature' && usages.includes('signing')));
+  const last = wanted.lastIndexOf(true);
+  if (last >= 0) extensions.push(extension(OID.keyUsage, true, bits(Buffer.from([wanted.reduce((byte, is, bit) => (is ? byte | (0x80 >> bit) : byte), 0)]), 7 - last)));
+  const extended = [...new Set(usages.flatMap((name) => EXTENDED_USAGES[name] ?? []))];
+  if (extended.length > 0) extensions.push(extension(OID.extendedKeyUsage, false, sequence(...extended.map(oid))));
+  return extensions;
 }
 
 interface Parts {

@@ -9,7 +9,7 @@ import { isIP } from 'node:net';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
 import { kubeconfigText } from './kubeconfig.ts';
-import { makeAuthority, makeLeaf, type KeyAndCertificate } from './certificates.ts';
+import { makeAuthority, makeLeaf, signRequest, type KeyAndCertificate, type SigningRequest } from './certificates.ts';
 import { createTokenSigner, type TokenSigner } from './tokens.ts';
 
 export interface IdentityOptions {
@@ -32,6 +32,8 @@ export interface Identity {
   /** A client certificate of group system:masters. */
   readonly admin: KeyAndCertificate;
   readonly tokens: TokenSigner;
+  /** A certificate of our authority for what others ask for, PEM. */
+  sign(request: SigningRequest): string;
   /** The administrator's kubeconfig for a server URL such as `https://127.0.0.1:6443`. */
   kubeconfig(url: string): string;
 }
@@ -63,6 +65,7 @@ export function openIdentity(options: IdentityOptions): Identity {
     },
     admin,
     tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
+    sign: (request) => signRequest(authority, request, options.clock.nowMs()),
     kubeconfig: (url) => kubeconfigText({ url, caPem: authority.certificatePem, admin }),
   };
 }

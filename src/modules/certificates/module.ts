@@ -1,0 +1,67 @@
+/** Certificates: requests for them, their approval, and the signers that every cluster has. */
+import { CertificateSigningRequest, isApproved, pemOf } from '../../api/certificates/certificate-signing-request.ts';
+import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
+import { isApiError } from '../../api/errors.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/controller.ts';
+import { defineModule, type CertificateAuthority, type ModuleContext } from '../../sdk/module.ts';
+import { runController } from '../../sdk/run-controller.ts';
+import { certificateAdmission } from './admission.ts';
+import { isKnownSigner, refusalOf } from './signers.ts';
+
+const HOUR_MS = 3_600_000;
+
+/** What is done with is deleted: after an hour what was answered, after a day what nobody answered (upstream: csrcleaner). */
+function endMs({ metadata, status }: CertificateSigningRequest): number {
+  const made = Date.parse(metadata.creationTimestamp ?? '');
+  const answered = (status?.conditions ?? []).map(({ lastUpdateTime }) => Date.parse(lastUpdateTime ?? '')).filter((time) => !Number.isNaN(time));
+  if (answered.length === 0) return made + 24 * HOUR_MS;
+  return isApproved({ status } as CertificateSigningRequest) && !status?.certificate ? made + 24 * HOUR_MS : Math.max(...answered) + HOUR_MS;
+}
+
+function signing(authority: CertificateAuthority | undefined): Controller<CertificateSigningRequest> {
+  return {
+    name: 'certificate-signing', for: CertificateSigningRequest,
+    async reconcile(_key, request, context): Promise<ReconcileResult | void> {
+      if (request === undefined) return;
+      const leftMs = endMs(request) - context.clock.nowMs();
+      if (leftMs <= 0) return remove(request, context);
+      if (authority !== undefined && isApproved(request) && isKnownSigner(request.spec.signerName) && !isDone(request)) await answer(request, authority, context);
+      return { requeueAfterMs: leftMs };
+    },
+  };
+}
+
+function isDone({ status }: CertificateSigningRequest): boolean {
+  return Boolean(status?.certificate) || status?.conditions?.some(({ type }) => type === 'Failed') === true;
+}
+
+async function answer(request: CertificateSigningRequest, authority: CertificateAuthority, { client, clock }: ReconcileContext): Promise<void> {
+  const { signerName, usages = [], expirationSeconds } = request.spec;
+  const wanted = readCertificationRequest(pemOf(request.spec.request));
+  const why = refusalOf(signerName, wanted, usages);
+  const now = rfc3339(clock.nowMs());
+  const status = why === undefined
+    ? { ...request.status, certificate: Buffer.from(authority.sign({ subject: wanted.subject, publicKey: wanted.publicKey, altNames: wanted.altNames, usages, expirationSeconds })).toString('base64') }
+    : { ...request.status, conditions: [...(request.status?.conditions ?? []), { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: why, lastUpdateTime: now, lastTransitionTime: now }] };
+  await client.update(CertificateSigningRequest, { ...request, status }, { subresource: 'status' });
+}
+
+async function remove({ metadata }: CertificateSigningRequest, { client }: ReconcileContext): Promise<void> {
+  try {
+    await client.delete(CertificateSigningRequest, metadata.name ?? '', { preconditions: { uid: metadata.uid } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+export default defineModule({
+  name: 'certificates',
+  description: 'CertificateSigningRequests, their approval, and the signers of clients and nodes',
+  kinds: [CertificateSigningRequest as never],
+  reads: [CertificateSigningRequest as never],
+  writes: [CertificateSigningRequest as never],
+  signs: true,
+  admissions: [certificateAdmission],
+  run: (context: ModuleContext) => runController(signing(context.authority), context),
+});
