@@ -21,6 +21,7 @@ import { createPhases, type Phases } from './phases.ts';
 import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
 import { missingPrograms, probeMachine, type Probe } from './probe.ts';
 import { READY_LINE } from './ready-line.ts';
+import { settleMemory } from './settle-memory.ts';
 import { VERSION } from './version.ts';
 
 /** 'stop' leaves containers running, 'down' takes everything down. */
@@ -62,6 +63,7 @@ async function boot(machine: Machine, folders: Folders, stop: (reason: StopReaso
   await phases.run('core', () => core(machine, stop));
   await phases.run('modules', () => modules(machine));
   await phases.run('init', () => init(machine));
+  settleMemory();
   process.stdout.write(`${READY_LINE} after ${Math.round(performance.now())} ms: ${serverUrlOf(machine.config)}\n`);
 }
 
