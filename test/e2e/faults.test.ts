@@ -123,6 +123,22 @@ describe('faults', { timeout: 300_000 }, () => {
     assert.equal((status?.lastState?.terminated ?? status?.state?.terminated)?.reason, 'OOMKilled');
   });
 
+  it('an image is not taken away from under its containers', async () => {
+    await create('stands', { command: ['sleep', '1000'] });
+    await eventually(async () => (await llmos.client.get(Pod, 'stands', { namespace: 'default' })).status?.phase === 'Running', { what: 'the pod runs' });
+    const refused = await llmos.llmos('image', 'rm', TEST_IMAGE);
+    assert.deepEqual([refused.code, /containers run from the image/.test(refused.stderr)], [1, true], refused.stderr);
+    assert.equal((await llmos.kubectl('exec', 'stands', '--', 'ls', '/bin/busybox')).stdout.trim(), '/bin/busybox');
+    await llmos.client.delete(Pod, 'stands', { namespace: 'default' });
+    assert.match((await llmos.llmos('image', 'rm', 'ghost')).stderr, /^llmos: there is no image ghost;/);
+  });
+
+  it('a backup that cannot be written says so, and nothing else suffers', async () => {
+    const { code, stderr } = await llmos.llmos('backup', '/nowhere/backup.db');
+    assert.deepEqual([code, stderr.trim()], [1, "llmos: the copy /nowhere/backup.db cannot be written (ENOENT: no such file or directory, open '/nowhere/backup.db.partial'); the store itself is well"]);
+    await llmos.client.create(ConfigMap, { metadata: { name: 'after-backup', namespace: 'default' } } as ConfigMap);
+  });
+
   it('a port of the door that is in use is named, and so is a broken configuration', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llmos-fault-'));
     const env = { ...process.env, LLMOS_STATE: join(folder, 'state'), LLMOS_RUN: join(folder, 'run'), LLMOS_CONFIG: join(folder, 'config.yaml') };

@@ -1,7 +1,7 @@
 /** `llmos image ls|rm|import|export|prune`, over the instance's own storage. */
 import { existsSync } from 'node:fs';
 import { ensureArchiveKind } from './archive-kind.ts';
-import { buildah, command, hasImage, storageReference, type CommandOptions, type ImageStorage } from './storage.ts';
+import { buildah, command, hasImage, imageId, storageReference, type CommandOptions, type ImageStorage } from './storage.ts';
 
 export interface ImageEntry {
   id: string;
@@ -17,9 +17,25 @@ export async function listImages(storage: ImageStorage): Promise<ImageEntry[]> {
   return entries.map(({ id, names, size = '', createdatraw, createdat }) => ({ id, names: (names ?? []).filter((name) => !name.includes('<none>')), sizeBytes: parseSize(size), createdMs: Date.parse(createdatraw ?? createdat ?? '') || 0 }));
 }
 
-/** Removes an image by name or id; `force` also where a build under way uses it. */
-export async function removeImage(storage: ImageStorage, image: string, options: { force?: boolean } = {}): Promise<void> {
+export interface RemoveOptions {
+  /** Also where a build under way uses it. */
+  force?: boolean;
+  /** Whether a container stands on the image with this id; such an image is kept. Default: none does. */
+  inUse?: (id: string) => boolean;
+}
+
+/** Removes an image by name or id. Rejects when there is none, and when it would be taken away from under a container. */
+export async function removeImage(storage: ImageStorage, image: string, options: RemoveOptions = {}): Promise<void> {
+  const id = await imageId(storage, image);
+  if (id === undefined) throw new Error(noImage(image));
+  const entry = (await listImages(storage)).find((each) => each.id === id);
+  // Of several names one may go: the image stays.
+  if (options.inUse?.(id) && (entry?.names.length ?? 0) < 2) throw new Error(`containers run from the image ${image}; delete their pods first ('llmos kubectl get pods -A -o wide' shows them)`);
   await buildah(storage, ['rmi', ...(options.force ? ['--force'] : []), image]);
+}
+
+function noImage(image: string): string {
+  return `there is no image ${image}; 'llmos image ls' shows those that there are`;
 }
 
 /** Loads a docker or OCI archive, or an OCI folder; gives the name that it has now. */
@@ -35,7 +51,7 @@ export async function importImage(storage: ImageStorage, file: string, options: 
 /** Writes the image to a new file that docker, podman and llmos can load. */
 export async function exportImage(storage: ImageStorage, image: string, file: string, options: { format?: 'docker' | 'oci'; signal?: AbortSignal; onLine?: (line: string) => void } = {}): Promise<void> {
   if (existsSync(file)) throw new Error(`${file} exists already; remove it or name another file`);
-  if (!(await hasImage(storage, image))) throw new Error(`there is no image ${image}; 'llmos image ls' shows those that there are`);
+  if (!(await hasImage(storage, image))) throw new Error(noImage(image));
   const plain = image.replace(/^localhost\//, '');
   await skopeo(storage, ['copy', storageReference(storage, image.includes('/') ? image : `localhost/${image}`), `${options.format ?? 'docker'}-archive:${file}:${/:[^/]+$/.test(plain) ? plain : `${plain}:latest`}`], options);
 }
@@ -49,14 +65,14 @@ async function skopeo(storage: ImageStorage, args: readonly string[], options: C
   }
 }
 
-/** Removes images without a name that nothing is built upon; gives their ids. */
-export async function pruneImages(storage: ImageStorage): Promise<string[]> {
+/** Removes images without a name that nothing is built upon and no container stands on; gives their ids. */
+export async function pruneImages(storage: ImageStorage, { inUse }: Pick<RemoveOptions, 'inUse'> = {}): Promise<string[]> {
   const removed: string[] = [];
   for (;;) {
     const ids = (await buildah(storage, ['images', '--filter', 'dangling=true', '--quiet', '--no-trunc'])).trim().split('\n').filter(Boolean).map((id) => id.replace(/^sha256:/, ''));
     const before = removed.length;
     for (const id of ids) {
-      if (removed.includes(id)) continue;
+      if (removed.includes(id) || inUse?.(id)) continue;
       // One that a named image is built upon is refused, and stays.
       await buildah(storage, ['rmi', id]).then(() => void removed.push(id), () => {});
     }

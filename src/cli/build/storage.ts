@@ -34,8 +34,13 @@ export async function buildah(storage: ImageStorage, args: readonly string[], op
 
 /** Whether the storage has an image of that name. */
 export async function hasImage(storage: ImageStorage, image: string): Promise<boolean> {
-  const { code } = await runAny('buildah', [...storageArgs(storage), 'inspect', '--type', 'image', '--format', '{{.FromImageID}}', image]);
-  return code === 0;
+  return (await imageId(storage, image)) !== undefined;
+}
+
+/** The id of the image of that name, or whose id begins so; undefined when there is none. */
+export async function imageId(storage: ImageStorage, image: string): Promise<string | undefined> {
+  const { code, stdout } = await runAny('buildah', [...storageArgs(storage), 'inspect', '--type', 'image', '--format', '{{.FromImageID}}', image]);
+  return code === 0 ? stdout.trim() : undefined;
 }
 
 const GRACE_MS = 5_000;

@@ -1,7 +1,10 @@
 /** `llmos image ls|rm|import|export|prune`: the images of this instance. */
 import { resolve } from 'node:path';
+import type { Folders } from '../../boot/config.ts';
 import { exportImage, importImage, listImages, pruneImages, removeImage } from '../build/images.ts';
+import { imagesInUse } from '../build/in-use.ts';
 import { buildPlace } from '../build/place.ts';
+import type { ImageStorage } from '../build/storage.ts';
 import { UsageError, type Command } from '../command.ts';
 import { renderTable } from '../table.ts';
 
@@ -12,14 +15,19 @@ export const image: Command = {
     const [verb, ...rest] = positionals;
     const [first, second] = rest;
     if (verb === 'ls' && rest.length === 0) console.log(renderImages(await listImages(storage)));
-    else if (verb === 'rm' && first !== undefined) for (const each of rest) await removeImage(storage, each);
+    else if (verb === 'rm' && first !== undefined) await removeImages(storage, rest, folders);
     else if (verb === 'import' && first !== undefined && rest.length <= 2) console.log(await importImage(storage, resolve(first), { name: second }));
     else if (verb === 'export' && first !== undefined && second !== undefined && rest.length === 2) await exportImage(storage, first, resolve(second));
-    else if (verb === 'prune' && rest.length === 0) console.log((await pruneImages(storage)).join('\n'));
+    else if (verb === 'prune' && rest.length === 0) for (const id of await pruneImages(storage, { inUse: await imagesInUse(folders, storage) })) console.log(id);
     else throw new UsageError(`usage: llmos image ${image.usage}`);
     return 0;
   },
 };
+
+async function removeImages(storage: ImageStorage, images: readonly string[], folders: Folders): Promise<void> {
+  const inUse = await imagesInUse(folders, storage);
+  for (const each of images) await removeImage(storage, each, { inUse });
+}
 
 function renderImages(images: Awaited<ReturnType<typeof listImages>>): string {
   const rows = images.flatMap(({ id, names, sizeBytes, createdMs }) => {

@@ -38,7 +38,8 @@ export async function copyWhole(db: DatabaseSync, path: string): Promise<void> {
     await folder.sync().finally(() => folder.close());
   } catch (error) {
     rmSync(partial, { force: true });
-    throw databaseError(error, path);
+    const failure = databaseError(error, path);
+    throw failure.code === 'failed' ? new StoreError('failed', `the copy ${path} cannot be written (${(error as Error).message}); the store itself is well`, { cause: error }) : failure;
   }
 }
 
