@@ -1,5 +1,7 @@
 /** What pods use of the machine, and what they may use: through the door, with real containers. */
 import assert from 'node:assert/strict';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
@@ -118,5 +120,20 @@ describe('the resources of the node', () => {
     assert.equal((await resize('grows', { limits: { cpu: '300m' } })).code, 0);
     await eventually(async () => /^41943040 30000/.test(await limitsInside('grows')));
     assert.equal((await get('grows')).status!.containerStatuses![0]!.restartCount, 0);
+  });
+
+  it('are freed of images that no pod needs', async () => {
+    const folder = join(llmos.state, 'unused');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'Dockerfile'), `FROM ${TEST_IMAGE}\nENV OTHER=1\n`);
+    assert.equal((await llmos.llmos('build', '-t', 'unused:1', folder)).code, 0);
+    assert.match((await llmos.llmos('image', 'ls')).stdout, /localhost\/unused:1/);
+    const { code, stdout, stderr } = await llmos.llmos('image', 'prune', '-a');
+    assert.equal(code, 0, stderr);
+    assert.equal((await get('grows')).status?.phase, 'Running');
+    const left = (await llmos.llmos('image', 'ls')).stdout;
+    assert.ok(left.includes(TEST_IMAGE), left);
+    assert.doesNotMatch(left, /unused/);
+    assert.equal(stdout.trim(), 'localhost/unused:1');
   });
 });

@@ -5,12 +5,14 @@ import { exportImage, importImage, listImages, pruneImages, removeImage } from '
 import { imagesInUse } from '../build/in-use.ts';
 import { buildPlace } from '../build/place.ts';
 import type { ImageStorage } from '../build/storage.ts';
+import { control } from '../control.ts';
 import { UsageError, type Command } from '../command.ts';
 import { renderTable } from '../table.ts';
 
 export const image: Command = {
-  usage: 'ls | rm IMAGE ... | import FILE [NAME] | export IMAGE FILE | prune',
-  async run({ positionals, folders }) {
+  usage: 'ls | rm IMAGE ... | import FILE [NAME] | export IMAGE FILE | prune [--all]',
+  flags: { all: { type: 'boolean', short: 'a' } },
+  async run({ positionals, folders, flags }) {
     const storage = buildPlace(folders);
     const [verb, ...rest] = positionals;
     const [first, second] = rest;
@@ -18,6 +20,7 @@ export const image: Command = {
     else if (verb === 'rm' && first !== undefined) await removeImages(storage, rest, folders);
     else if (verb === 'import' && first !== undefined && rest.length <= 2) console.log(await importImage(storage, resolve(first), { name: second }));
     else if (verb === 'export' && first !== undefined && second !== undefined && rest.length === 2) await exportImage(storage, first, resolve(second));
+    else if (verb === 'prune' && rest.length === 0 && flags['all'] === true) console.log(await pruneAll(folders));
     else if (verb === 'prune' && rest.length === 0) for (const id of await pruneImages(storage, { inUse: await imagesInUse(folders, storage) })) console.log(id);
     else throw new UsageError(`usage: llmos image ${image.usage}`);
     return 0;
@@ -27,6 +30,12 @@ export const image: Command = {
 async function removeImages(storage: ImageStorage, images: readonly string[], folders: Folders): Promise<void> {
   const inUse = await imagesInUse(folders, storage);
   for (const each of images) await removeImage(storage, each, { inUse });
+}
+
+/** Only the running llmos knows which images its pods need. */
+async function pruneAll(folders: Folders): Promise<string> {
+  const { removed } = await control<{ removed: string[] }>(folders, 'POST', '/llmos/v1/images/prune', { body: {}, timeoutMs: 600_000 });
+  return removed.join('\n');
 }
 
 function renderImages(images: Awaited<ReturnType<typeof listImages>>): string {

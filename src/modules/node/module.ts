@@ -2,6 +2,8 @@
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
 import { heartbeat } from './heartbeat.ts';
+import { imageCollector } from './images/collect.ts';
+import { pruneRoute } from './images/prune-route.ts';
 import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
@@ -52,12 +54,13 @@ export async function runNode(context: ModuleContext): Promise<void> {
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();
   const usage = meter(parts, agent);
+  const collector = imageCollector(parts, agent);
   const served = [
-    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage)].map((route) => context.route(route)),
+    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(route)),
     context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal)];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), collector.run(life.signal)];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
