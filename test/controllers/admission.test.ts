@@ -9,7 +9,7 @@ import type { KubeObject } from '../../src/api/meta.ts';
 import admission from '../../src/modules/admission/module.ts';
 import type { Module } from '../../src/sdk/index.ts';
 import { startWebhookServer, type WebhookServer } from '../fixtures/webhook-server.ts';
-import { startWorld, type World } from './world.ts';
+import { eventually, startWorld, type World } from './world.ts';
 
 interface Review { apiVersion: string; request: { uid: string; operation: string; subResource?: string; object?: KubeObject & { data?: Record<string, string> }; oldObject?: KubeObject; name?: string; namespace?: string; dryRun: boolean } }
 
@@ -235,4 +235,14 @@ test('policies that cannot be are refused', async () => {
     [{ variables: [{ name: '1x', expression: 'true' }], validations: [{ expression: 'true' }] }, /name is not a valid CEL identifier/],
   ];
   for (const [spec, expected] of table) await assert.rejects(policy(spec), refused(expected, 422));
+});
+
+test('a policy says in its status what its expressions get wrong about the kinds that they match', async () => {
+  await policy({ matchConstraints: { resourceRules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['CREATE'] }] }, validations: [{ expression: "object.spec.replicas > '1'" }, { expression: 'object.spec.template.spec.containers.all(c, has(c.image) && c.imagee == "")' }, { expression: 'object.spec.replicas > 1 && object.metadata.labels.exists(k, k == "a")' }] });
+  await eventually('a status', async () => (await world.client.get(ValidatingAdmissionPolicy, 'p.example.com')).status?.observedGeneration === 1);
+  const { status } = await world.client.get(ValidatingAdmissionPolicy, 'p.example.com');
+  assert.deepEqual(status?.typeChecking?.expressionWarnings?.map(({ fieldRef, warning }) => [fieldRef, warning.split('\n')[0]]), [
+    ['spec.validations[0].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_>_' applied to '(int, string)'"],
+    ['spec.validations[1].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:62: undefined field 'imagee'"],
+  ]);
 });

@@ -5,12 +5,11 @@
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
+import { Declarations, isCertain } from './declarations.ts';
 import { createEnvironment, type Environment } from './environment.ts';
 import { checkTypes, compileExpression, compileMessage, EvaluationFailure } from './program.ts';
-import { escapedName } from './value.ts';
 
 const REASONS = ['FieldValueDuplicate', 'FieldValueForbidden', 'FieldValueInvalid', 'FieldValueRequired'];
-const PRIMITIVE = /^no such overload: (int|string|bool|double|uint|bytes) \S+ (int|string|bool|double|uint|bytes)$/;
 const MAX_MESSAGE_CHARACTERS = 2048;
 
 /** `path` is where the schema stands in the definition. */
@@ -83,57 +82,5 @@ function compileError(untyped: Environment, typed: Environment, text: string, re
   }
   const checked = checkTypes(typed, text);
   if (checked.valid) return checked.type === result || !['bool', 'string', 'int', 'double', 'bytes', 'list', 'map'].includes(checked.type ?? '') ? undefined : wrong;
-  const { code, summary = '' } = checked.error as { code?: string; summary?: string };
-  return code === 'no_such_key' || PRIMITIVE.test(summary) ? `compilation failed: ${compileMessage(checked.error, text)}` : undefined;
-}
-
-/** The types that a schema declares, in the evaluator's terms. */
-class Declarations {
-  readonly #types: { name: string; fields: Record<string, string> }[] = [];
-
-  typeOf(schema: Schema, root = false): string {
-    if (schema.xIntOrString === true) return 'dyn';
-    switch (schema.type) {
-      case 'integer': return 'int';
-      case 'number': return 'double';
-      case 'boolean': return 'bool';
-      case 'string': return typeOfText(schema.format);
-      case 'array': return schema.items === undefined ? 'list' : `list<${this.typeOf(resolveSchema(schema.items))}>`;
-      case 'object': return this.#typeOfObject(schema, root);
-      default: return 'dyn';
-    }
-  }
-
-  #typeOfObject(schema: Schema, root: boolean): string {
-    const { properties = {}, additionalProperties: rest } = schema;
-    if (rest !== undefined && rest !== true) return `map<string, ${this.typeOf(resolveSchema(rest))}>`;
-    if (Object.keys(properties).length === 0) return schema.xPreserveUnknownFields === true || rest === true ? 'dyn' : 'map';
-    const fields: Record<string, string> = {};
-    for (const [name, ref] of Object.entries(properties)) {
-      const key = escapedName(name);
-      if (key === undefined) continue;
-      const embedded = (root || schema.xEmbeddedResource === true) && name === 'metadata';
-      fields[key] = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.typeOf(resolveSchema(ref));
-    }
-    return this.#add(fields);
-  }
-
-  #add(fields: Record<string, string>): string {
-    const name = `Object${this.#types.length}`;
-    this.#types.push({ name, fields });
-    return name;
-  }
-
-  register(environment: Environment): void {
-    for (const { name, fields } of this.#types) environment.registerType(name, { fields } as never);
-  }
-}
-
-function typeOfText(format: string | undefined): string {
-  switch (format) {
-    case 'byte': return 'bytes';
-    case 'date': case 'date-time': return 'google.protobuf.Timestamp';
-    case 'duration': return 'google.protobuf.Duration';
-    default: return 'string';
-  }
+  return isCertain(checked.error) ? `compilation failed: ${compileMessage(checked.error, text)}` : undefined;
 }

@@ -5,3 +5,4 @@ export { ruleErrorsOf } from './check-rules.ts';
 export { evaluateRules } from './rules.ts';
 export { toCel, untypedToCel, fromCel } from './value.ts';
 export { Authorizer, LazyVariables, registerAdmission, type AccessQuestion, type Ask } from './library/authorizer.ts';
+export { typeChecker } from './declarations.ts';

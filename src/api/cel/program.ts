@@ -172,7 +172,7 @@ function metered(node: Node): void {
   Object.defineProperty(node, 'evaluate', { configurable: true, get: () => outer, set: (made: Node['evaluate']) => void (inner = made) });
 }
 
-interface CelError extends Error { code?: string; summary?: string; range?: { start: number } }
+interface CelError extends Error { code?: string; summary?: string; range?: { start: number }; node?: { pos?: number; args?: readonly { end?: number }[] } }
 
 function failureOf(error: unknown): EvaluationFailure {
   if (error instanceof EvaluationFailure) return error;
@@ -196,7 +196,7 @@ export function messageOf(error: unknown): string {
 
 /** As cel-go shows compile errors: the position, the text, and a mark below it. */
 export function compileMessage(error: unknown, text: string): string {
-  const { code, range } = error as CelError;
+  const { code, range, node } = error as CelError;
   const summary = messageOf(error);
   const key = /^No such key: (.*)$/.exec(summary)?.[1];
   const variable = /^Unknown variable: (.*)$/.exec(summary)?.[1];
@@ -205,8 +205,9 @@ export function compileMessage(error: unknown, text: string): string {
   else if (variable !== undefined) words = `undeclared reference to '${variable}' (in container '')`;
   else if ((error as Error).name === 'ParseError') words = `Syntax error: ${summary}`;
   else if (code === 'no_such_overload') words = summary.replace(/^no such overload: (.*) (\S+) (.*)$/, (_match, left: string, operator: string, right: string) => `found no matching overload for '_${operator}_' applied to '(${left}, ${right})'`);
-  // cel-go points at the dot before a field.
-  const start = range?.start ?? 0;
+  // cel-go points at the dot before a field, and at the operator between two values.
+  const leftEnd = code === 'no_such_overload' && Array.isArray(node?.args) ? (node.args[0] as { end?: number }).end : undefined;
+  const start = leftEnd === undefined ? (node?.pos ?? range?.start ?? 0) : leftEnd + (/^\s*/.exec(text.slice(leftEnd))?.[0].length ?? 0);
   const before = text.slice(0, key !== undefined && text[start - 1] === '.' ? start - 1 : start);
   const line = before.split('\n').length;
   const column = before.length - (before.lastIndexOf('\n') + 1);

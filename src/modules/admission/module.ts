@@ -6,36 +6,44 @@ import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Cache } from '../../sdk/cache.ts';
-import { defineModule, type Admission, type AdmissionRequest, type ModuleContext } from '../../sdk/module.ts';
+import { defineModule, type Admission, type AdmissionRequest, type Module, type ModuleContext, type ServedKinds } from '../../sdk/module.ts';
 import type { Place } from './match.ts';
+import { typeChecking } from './type-checking.ts';
 
 const KINDS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
 const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
 
-export default defineModule({
-  name: 'admission',
-  description: 'Webhooks and policies that users configure: MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy',
-  kinds: KINDS,
-  // Parameters of policies are of any kind; services and endpoints of webhooks are anywhere.
-  reads: 'all',
-  async start(context) {
-    const { caches } = context;
-    const all = KINDS.map((kind) => caches.of(kind));
-    await Promise.all(all.map((cache) => cache.ready()));
-    let withdraw: (() => void) | undefined;
-    const adjust = (): void => {
-      const needed = all.slice(0, 3).some((cache) => cache.list().length > 0);
-      if (needed) withdraw ??= context.admit(step(all));
-      else {
-        withdraw?.();
-        withdraw = undefined;
-      }
-    };
-    const stops = all.map((cache) => cache.subscribe(adjust));
-    context.signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
-    adjust();
-  },
-});
+function admission(): Module {
+  let served: ServedKinds | undefined;
+  return defineModule({
+    name: 'admission',
+    description: 'Webhooks and policies that users configure: MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy',
+    kinds: KINDS,
+    // Parameters of policies are of any kind; services and endpoints of webhooks are anywhere.
+    reads: 'all',
+    controllers: [typeChecking(() => served)],
+    async start(context) {
+      served = context.kinds;
+      const { caches } = context;
+      const all = KINDS.map((kind) => caches.of(kind));
+      await Promise.all(all.map((cache) => cache.ready()));
+      let withdraw: (() => void) | undefined;
+      const adjust = (): void => {
+        const needed = all.slice(0, 3).some((cache) => cache.list().length > 0);
+        if (needed) withdraw ??= context.admit(step(all));
+        else {
+          withdraw?.();
+          withdraw = undefined;
+        }
+      };
+      const stops = all.map((cache) => cache.subscribe(adjust));
+      context.signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
+      adjust();
+    },
+  });
+}
+
+export default admission();
 
 function step(caches: readonly Cache[]): Admission {
   const [mutating, validating, policies, bindings] = caches as readonly unknown[] as [Cache<MutatingWebhookConfiguration>, Cache<ValidatingWebhookConfiguration>, Cache<ValidatingAdmissionPolicy>, Cache<ValidatingAdmissionPolicyBinding>];

@@ -1,0 +1,90 @@
+/** Types of schemas for the checker of expressions. */
+import { resolveSchema, type Schema } from '../schema/schema.ts';
+import { createEnvironment, type Environment } from './environment.ts';
+import { registerAdmission } from './library/authorizer.ts';
+import { checkTypes, compileMessage } from './program.ts';
+import { escapedName } from './value.ts';
+
+const PRIMITIVE = /^no such overload: (int|string|bool|double|uint|bytes) \S+ (int|string|bool|double|uint|bytes)$/;
+
+/** The evaluator's types are coarser than cel-go's: what it says is certain of fields that do not exist and of simple types that do not fit. */
+export function isCertain(error: unknown): boolean {
+  const { code, summary = '' } = error as { code?: string; summary?: string };
+  return code === 'no_such_key' || PRIMITIVE.test(summary);
+}
+
+/** Looks for what is wrong with expressions about objects of a schema (`object`, `oldObject`). */
+export function typeChecker(schema: Schema): (expression: string) => string | undefined {
+  const declared = new Declarations();
+  const type = declared.typeOf(schema);
+  const names = { object: type, oldObject: type, request: 'dyn', params: 'dyn', namespaceObject: 'dyn', authorizer: 'kubernetes.authorization.Authorizer', variables: 'kubernetes.Variables' };
+  const environment = createEnvironment(names, (made) => {
+    registerAdmission(made);
+    declared.register(made);
+  });
+  return (expression) => {
+    const checked = checkTypes(environment, expression);
+    return checked.valid || !isCertain(checked.error) ? undefined : compileMessage(checked.error, expression);
+  };
+}
+
+/** The types that a schema declares, in the evaluator's terms. */
+export class Declarations {
+  readonly #types: { name: string; fields: Record<string, string> }[] = [];
+  /** Built-in types refer to themselves. */
+  readonly #byName = new Map<string, string>();
+
+  typeOf(schema: Schema, root = false): string {
+    if (schema.xIntOrString === true) return 'dyn';
+    switch (schema.type) {
+      case 'integer': return 'int';
+      case 'number': return 'double';
+      case 'boolean': return 'bool';
+      // Built-in objects keep times and quantities as text.
+      case 'string': return schema.goType === undefined ? typeOfText(schema.format) : schema.format === undefined ? 'string' : 'dyn';
+      case 'array': return schema.items === undefined ? 'list' : `list<${this.typeOf(resolveSchema(schema.items))}>`;
+      case 'object': return this.#typeOfObject(schema, root);
+      default: return 'dyn';
+    }
+  }
+
+  #typeOfObject(schema: Schema, root: boolean): string {
+    const { properties = {}, additionalProperties: rest } = schema;
+    if (rest !== undefined && rest !== true) return `map<string, ${this.typeOf(resolveSchema(rest))}>`;
+    if (Object.keys(properties).length === 0) return schema.xPreserveUnknownFields === true || rest === true ? 'dyn' : 'map';
+    const known = schema.name === undefined ? undefined : this.#byName.get(schema.name);
+    if (known !== undefined) return known;
+    const own = this.#add({});
+    if (schema.name !== undefined) this.#byName.set(schema.name, own);
+    const fields: Record<string, string> = {};
+    for (const [name, ref] of Object.entries(properties)) {
+      const key = escapedName(name);
+      if (key === undefined) continue;
+      const embedded = (root || schema.xEmbeddedResource === true) && name === 'metadata';
+      fields[key] = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.typeOf(resolveSchema(ref));
+    }
+    this.#types[Number(own.slice('Object'.length))]!.fields = fields;
+    return own;
+  }
+
+  #add(fields: Record<string, string>): string {
+    const name = `Object${this.#types.length}`;
+    this.#types.push({ name, fields });
+    return name;
+  }
+
+  register(environment: Environment): void {
+    // Types may refer to each other: with a class of its own, no type has to be there before another.
+    // oxlint-disable-next-line typescript/no-extraneous-class
+    for (const { name, fields } of this.#types) environment.registerType(name, { fields, ctor: class {} } as never);
+  }
+}
+
+function typeOfText(format: string | undefined): string {
+  switch (format) {
+    case 'byte': return 'bytes';
+    case 'date': case 'date-time': return 'google.protobuf.Timestamp';
+    case 'duration': return 'google.protobuf.Duration';
+    default: return 'string';
+  }
+}
