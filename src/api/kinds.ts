@@ -8,6 +8,7 @@ import { DaemonSet } from './apps/daemon-set.ts';
 import { StatefulSet } from './apps/stateful-set.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
+import { PodDisruptionBudget } from './policy/pod-disruption-budget.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { CertificateSigningRequest } from './certificates/certificate-signing-request.ts';
@@ -37,14 +38,14 @@ export {
   NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
 };
 
-export { CronJob, DaemonSet, Job, PersistentVolumeClaim, StatefulSet };
+export { CronJob, DaemonSet, Job, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet };
 
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
-  PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet,
+  PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,

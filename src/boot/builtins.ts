@@ -3,6 +3,7 @@ import admission from '../modules/admission/module.ts';
 import certificates from '../modules/certificates/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
+import disruption from '../modules/disruption/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
 import networkPolicy from '../modules/network-policy/module.ts';
@@ -16,4 +17,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, certificates, quota, customResources, admission, podSecurity, workloads, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, certificates, quota, customResources, admission, podSecurity, workloads, disruption, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];

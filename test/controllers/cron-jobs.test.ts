@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { CronJob, Job } from '../../src/api/kinds.ts';
+import { CronJob, Job, Pod } from '../../src/api/kinds.ts';
 import type { CronJobSpec } from '../../src/api/generated/batch-v1.ts';
 import { rfc3339 } from '../../src/base/clock.ts';
 import type { Client } from '../../src/sdk/index.ts';
@@ -34,11 +34,11 @@ async function lastMinutesAgo(minutes: number): Promise<void> {
   await client.update(CronJob, { ...rest, status: { ...status, lastScheduleTime: rfc3339(Math.floor(Date.now() / 60_000 - minutes) * 60_000) } }, { subresource: 'status' });
 }
 
-async function finish(job: Job): Promise<void> {
-  const time = rfc3339(Date.now());
-  const conditions = ['SuccessCriteriaMet', 'Complete'].map((type) => ({ type, status: 'True', lastTransitionTime: time }));
-  const fresh = await client.get(Job, job.metadata.name ?? '', NS);
-  await client.update(Job, { ...fresh, status: { startTime: fresh.status?.startTime ?? time, completionTime: time, conditions } } as Job, { subresource: 'status' });
+/** Plays the node: every pod succeeds. */
+async function playNode(): Promise<void> {
+  for (const pod of (await client.list(Pod, NS)).items) {
+    if (pod.status?.phase === 'Pending') await client.update(Pod, { ...pod, status: { ...pod.status, phase: 'Succeeded' } }, { subresource: 'status' }).catch(() => {});
+  }
 }
 
 test('a job is made once for the time that is due, and noted', async () => {
@@ -50,8 +50,10 @@ test('a job is made once for the time that is due, and noted', async () => {
   const [job] = await jobs();
   assert.match(job?.metadata.name ?? '', /^tick-\d{8}$/);
   assert.equal(job?.metadata.ownerReferences?.[0]?.kind, 'CronJob');
-  await finish(job!);
-  await eventually('it is active no more', async () => (await cron()).status?.active === undefined && (await cron()).status?.lastSuccessfulTime !== undefined);
+  await eventually('it is active no more', async () => {
+    await playNode();
+    return (await cron()).status?.active === undefined && (await cron()).status?.lastSuccessfulTime !== undefined;
+  });
 });
 
 test('Forbid waits, Replace replaces', async () => {

@@ -15,7 +15,7 @@ export const podActions: Readonly<Record<string, Action<Pod>>> = {
   binding: { body: { group: '', version: 'v1', kind: 'Binding' }, verbs: ['create'], apply: bind, answers: 'status', keepsGeneration: true },
   ephemeralcontainers: { body: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'update', 'patch'], apply: setEphemeralContainers },
   resize: { body: { group: '', version: 'v1', kind: 'Pod' }, verbs: ['get', 'update', 'patch'], apply: resize },
-  eviction: { body: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'], apply: checkEviction, answers: 'status', deletes: true },
+  eviction: { body: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'], apply: evict, answers: 'status', deletes: true },
 };
 
 /** Sets the node of a pod, once, and says so in its conditions. */
@@ -96,7 +96,14 @@ function onlyCompute(old: Resources, next: Resources, path: string): FieldError[
   return same ? [] : [forbidden(path, 'only cpu and memory resources are mutable')];
 }
 
-function checkEviction(pod: Pod, body: KubeObject): void {
+/** Says in the conditions why the pod goes. */
+function evict(pod: Pod, body: KubeObject, nowMs: number = Date.now()): void {
   const named = body.metadata?.name;
   if (named !== undefined && named !== '' && named !== pod.metadata.name) throw new ApiError('BadRequest', `name in URL does not match name in Eviction object: ${pod.metadata.name} != ${named}`);
+  const conditions = ((pod.status ??= {}).conditions ??= []);
+  const current = conditions.find(({ type }) => type === 'DisruptionTarget');
+  if (current?.status === 'True') return;
+  const target = { type: 'DisruptionTarget', status: 'True', lastTransitionTime: `${new Date(nowMs).toISOString().slice(0, 19)}Z`, reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting' };
+  if (current === undefined) conditions.push(target);
+  else conditions.splice(conditions.indexOf(current), 1, target);
 }

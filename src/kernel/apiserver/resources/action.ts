@@ -6,7 +6,7 @@ import { apiVersionOf, type KubeObject } from '../../../api/meta.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import type { Door, Outcome, WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
-import { deleteObject, type DeleteRequest } from './delete.ts';
+import { checkPreconditions, deleteObject, type DeleteRequest } from './delete.ts';
 import { updateObject } from './update.ts';
 
 export interface ActionInput {
@@ -33,9 +33,13 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
     return next;
   };
   if (action.deletes === true) {
-    // Judged on a copy first, then deleted with the options that the body carries.
-    await updateObject(door, kind, { ...input, subresource: input.action, change }, { ...context, dryRun: true });
-    await deleteObject(door, kind, input, ((body as { deleteOptions?: DeleteRequest }).deleteOptions ?? {}), context);
+    // What the change notes on the object is there when the deletion begins: its watchers see why.
+    const options = (input.body({ metadata: {} }) as { deleteOptions?: DeleteRequest & { dryRun?: string[] } } | undefined)?.deleteOptions ?? {};
+    const wet = { ...context, dryRun: context.dryRun || options.dryRun?.includes('All') === true };
+    const { object } = await updateObject(door, kind, { ...input, subresource: input.action, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
+    const version = options.preconditions?.resourceVersion;
+    const preconditions = version === undefined || wet.dryRun ? options.preconditions : { ...options.preconditions, resourceVersion: object.metadata.resourceVersion };
+    await deleteObject(door, kind, input, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
     return undefined;
   }
   const outcome = await updateObject(door, kind, { ...input, subresource: input.action, change }, context);

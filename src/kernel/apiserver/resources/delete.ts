@@ -36,7 +36,7 @@ export async function deleteObject(door: Door, kind: Kind, at: { namespace?: str
   for (let tries = 1; ; tries++) {
     const live = door.store.newest(key);
     if (live === undefined) throw notFound(kind, at.name);
-    checkPreconditions(kind, at.name, live, options);
+    checkPreconditions(kind, at.name, live.object, options);
     try {
       return await deleteOnce(door, kind, key, live, options, context);
     } catch (error) {
@@ -119,11 +119,12 @@ function checkOptions(options: DeleteRequest): void {
   if (gracePeriodSeconds !== undefined && !Number.isSafeInteger(gracePeriodSeconds)) throw badRequest('gracePeriodSeconds must be a whole number of seconds');
 }
 
-function checkPreconditions(kind: Kind, name: string, live: Stored, options: DeleteRequest): void {
+/** Rejects with Conflict when the object is not the one that the client means. */
+export function checkPreconditions(kind: Kind, name: string, { metadata }: KubeObject, options: DeleteRequest): void {
   const { uid, resourceVersion } = options.preconditions ?? {};
-  const itsUid = live.object.metadata.uid ?? '';
+  const itsUid = metadata.uid ?? '';
   if (uid !== undefined && uid !== itsUid) throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${itsUid}`);
-  if (resourceVersion !== undefined && resourceVersion !== String(live.revision)) {
-    throw conflict(kind, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${live.revision}`);
+  if (resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion) {
+    throw conflict(kind, name, `Precondition failed: ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion}`);
   }
 }
