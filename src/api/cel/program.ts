@@ -89,17 +89,22 @@ const EXCEEDED = 'operation cancelled: actual cost limit exceeded';
 /** Throws EvaluationFailure where the text is no expression, or its parts do not fit. */
 export function compileExpression(environment: Environment, text: string): Program {
   if (text.length > MAX_EXPRESSION_CHARACTERS) throw new EvaluationFailure('other', `compilation failed: expression code point size exceeds limit: size: ${text.length}, limit: ${MAX_EXPRESSION_CHARACTERS}`);
-  let parsed: ReturnType<Environment['parse']>;
   try {
-    parsed = environment.parse(text);
+    return compile(environment, text);
   } catch (error) {
-    throw new EvaluationFailure('other', `compilation failed: ${compileMessage(error, text)}`);
+    if (error instanceof EvaluationFailure) throw error;
+    // What is nested too deep for the stack ends here too.
+    throw new EvaluationFailure('other', `compilation failed: ${error instanceof RangeError ? 'expression recursion limit exceeded' : compileMessage(error, text)}`);
   }
+}
+
+function compile(environment: Environment, text: string): Program {
+  const parsed = environment.parse(text);
   const { names, operators } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
+  if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   // The check has chosen how operators are handled.
   for (const node of operators) node.handle = withListKinds(node.op as '+', node.handle);
-  if (!checked.valid) throw new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
   return { text, uses: (variable) => names.has(variable), evaluate: (variables, budget) => evaluate(parsed, variables, budget) };
 }
 
