@@ -81,7 +81,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), changes: () => kinds.changes + routes.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds), version: versionInfo(options.version), metrics });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds, virtual), version: versionInfo(options.version), metrics });
   return {
     kinds,
     serve: (kind, source) => kinds.serve(kind, source),

@@ -97,6 +97,7 @@ test('what is served, and who am I', options, async () => {
   await says('api-versions', /^apps\/v1$/m);
   await says('version', /Server Version: v1\.\d+\.\d+\+llmos/);
   await says('explain deployment.spec.replicas', /FIELD: replicas <integer>/);
+  await says('explain subjectaccessreviews.spec', /resourceAttributes/);
   await says('auth whoami -o jsonpath={.status.userInfo.username}', 'kubernetes-admin');
   await says('auth can-i create pods', 'yes\n');
   await says('get --raw /readyz', 'ok');

@@ -2,11 +2,13 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { kubernetesRelease } from '../../api/facts/fact-type.ts';
+import type { Kind } from '../../api/kind.ts';
 import type { KindTable } from './kind-table.ts';
 import { clausesOf } from './negotiate.ts';
 import { respond } from './respond.ts';
 import { resourceUnknown } from './errors.ts';
 import type { RequestInfo } from './request-info.ts';
+import type { VirtualTable } from './virtual.ts';
 
 export interface OpenApi {
   serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
@@ -21,7 +23,8 @@ interface Document {
 }
 
 /** Documents are made when first asked for, and kept until the served kinds change. */
-export function createOpenApi(kinds: KindTable): OpenApi {
+export function createOpenApi(kinds: KindTable, virtual: VirtualTable): OpenApi {
+  const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
   const documents = new Map<string, Document>();
   let madeFor = -1;
   const keep = async (name: string, make: () => Promise<object>): Promise<Document> => {
@@ -37,7 +40,7 @@ export function createOpenApi(kinds: KindTable): OpenApi {
   };
   const ofGroup = ({ group, version, path }: GroupPath): Promise<Document> => keep(path, async () => {
     const { openapiV3 } = await import('../../api/openapi/v3.ts');
-    return openapiV3(kinds.list().filter((kind) => kind.group === group && kind.version === version));
+    return openapiV3(all().filter((kind) => kind.group === group && kind.version === version));
   });
   return {
     async serve(info, http, response) {
@@ -48,12 +51,12 @@ export function createOpenApi(kinds: KindTable): OpenApi {
           const body = openapiV2Protobuf(kinds.list(), kubernetesRelease());
           return respond(http, response, 200, { contentType: OPENAPI_V2_PROTOBUF.replace('@', '.'), chunks: [body] });
         }
-        const document = await keep('v2', async () => (await import('../../api/openapi/v2.ts')).openapiV2(kinds.list()));
+        const document = await keep('v2', async () => (await import('../../api/openapi/v2.ts')).openapiV2(all()));
         return send(http, response, document, {});
       }
       if (version !== 'v3') throw resourceUnknown();
-      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(kinds, ofGroup)), {});
-      const found = pathsOf(kinds).find((each) => each.path === rest.join('/'));
+      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(pathsOf(all()), ofGroup)), {});
+      const found = pathsOf(all()).find((each) => each.path === rest.join('/'));
       if (found === undefined) throw resourceUnknown();
       const document = await ofGroup(found);
       const immutable: Record<string, string> = info.query.has('hash') ? { 'Cache-Control': 'public, immutable', Expires: new Date(Date.now() + 31_536_000_000).toUTCString() } : {};
@@ -68,19 +71,19 @@ interface GroupPath {
   path: string;
 }
 
-function pathsOf(kinds: KindTable): GroupPath[] {
+function pathsOf(kinds: readonly Kind[]): GroupPath[] {
   const found = new Map<string, GroupPath>();
-  for (const { group, version } of kinds.list()) {
+  for (const { group, version } of kinds) {
     const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
     found.set(path, { group, version, path });
   }
   return [...found.values()];
 }
 
-async function makeIndex(kinds: KindTable, ofGroup: (path: GroupPath) => Promise<Document>): Promise<object> {
+async function makeIndex(paths: readonly GroupPath[], ofGroup: (path: GroupPath) => Promise<Document>): Promise<object> {
   const { openapiV3Index } = await import('../../api/openapi/v3.ts');
   const hashes: Record<string, string> = {};
-  for (const each of pathsOf(kinds)) hashes[each.path] = (await ofGroup(each)).hash;
+  for (const each of paths) hashes[each.path] = (await ofGroup(each)).hash;
   return openapiV3Index(hashes);
 }
 

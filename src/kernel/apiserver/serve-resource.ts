@@ -3,7 +3,6 @@ import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
 import { queryFlag } from '../../api/query-flag.ts';
-import { schemaOf } from '../../api/schema/facts.ts';
 import type { AdmissionRequest, Route, UserInfo } from '../../sdk/module.ts';
 import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
 import { answerValue, readObject, writeContextOf, type Exchange } from './exchange.ts';
@@ -18,7 +17,7 @@ import { getStored } from './resources/read.ts';
 import { checkFields } from './resources/schema-steps.ts';
 import { methodsOf } from './route-table.ts';
 import { isTokenPath, requestToken } from './token-request.ts';
-import type { VirtualResource } from './virtual.ts';
+import type { ServedVirtual } from './virtual.ts';
 
 export async function serveResource(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo): Promise<void> {
   const { door } = parts;
@@ -66,9 +65,9 @@ async function dispatch(exchange: Exchange): Promise<void> {
   }
 }
 
-async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: VirtualResource): Promise<void> {
+async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: ServedVirtual): Promise<void> {
   if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
-  const kind = { group: virtual.group, version: virtual.version, kind: virtual.kind, schema: () => schemaOf(virtual.group, virtual.version, virtual.kind) } as Kind;
+  const kind = virtual.asKind;
   const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings };
   const { value, duplicates } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
