@@ -1,4 +1,5 @@
 /** The network of one machine: pods on a bridge, Services in nftables, names in DNS. */
+import { join } from 'node:path';
 import { Endpoints } from '../../api/core/endpoints.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
@@ -11,6 +12,8 @@ import { loadBalancerController } from './load-balancer.ts';
 import { bridgeOf } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { startSync } from './sync.ts';
+import { endHaproxy } from './proxy/haproxy.ts';
+import { createProxiedServices } from './proxy/proxied.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 
 export function createNetworkModule(): Module {
@@ -34,7 +37,9 @@ export function createNetworkModule(): Module {
     },
     async run(context) {
       const { caches, machine, signal } = context;
+      const folder = join(machine.runFolder, 'haproxy');
       const sync = await startSync({
+        proxies: createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, log: context.log, signal }),
         services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', log: context.log, events: context.events, signal,
         facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
       });
@@ -43,6 +48,7 @@ export function createNetworkModule(): Module {
       await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), aborted(signal)]);
       await dns.close();
       await sync.settled();
+      if (signal.reason === 'down') await endHaproxy(folder);
       if (signal.reason === 'down') await removePodNetwork(machine);
     },
   });

@@ -18,6 +18,8 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { memoryCache } from './memory-cache.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
+import { endHaproxy } from './proxy/haproxy.ts';
+import { createProxiedServices } from './proxy/proxied.ts';
 import { startSync } from './sync.ts';
 
 const INSIDE = process.env.LLMOS_TEST_NAMESPACE;
@@ -64,11 +66,13 @@ function inside(host: string): void {
     await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
     sync = await startSync({
       services, slices, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
+      proxies: createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: network.gatewayIp, nodeName: 'n1', log: silentLog, signal: stop.signal }),
       facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged },
     });
   });
   after(async () => {
     for (const pod of pods) pod.server?.kill('SIGKILL');
+    await endHaproxy(join(folder, 'haproxy'));
     await removePodNetwork(facts);
     await rm(folder, { recursive: true, force: true });
   });
@@ -188,6 +192,39 @@ function inside(host: string): void {
       for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
       assert.equal(new Set(answers).size, 1, `${from} was answered by ${answers.join()}`);
     }
+  });
+
+  test('least connection: who is busy is spared, by a proxy that is there only while it is wanted', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, async () => {
+    const pidFile = join(folder, 'haproxy', 'haproxy.pid');
+    assert.equal(existsSync(pidFile), false);
+    const least = { ...service('least', { clusterIP: '10.62.0.24' }), metadata: { name: 'least', namespace: 'default', annotations: { 'llmos.dev/load-balancing': 'least-connection' } } };
+    services.set(least);
+    slices.set(slice('least', pods.slice(0, 2).map((pod) => pod.address)));
+    await sync.idle();
+    // One connection that stays open makes its pod the busier one: all others go to the other pod.
+    const busy = connect({ host: '10.62.0.24', port: 80 }).unref();
+    await once(busy, 'connect');
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const answers = [];
+    for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.24:80', i % 2 === 0 ? pods[2]?.name : undefined));
+    assert.equal(new Set(answers).size, 1, answers.join());
+    busy.destroy();
+    const pid = (await readFile(pidFile, 'utf8')).trim();
+    slices.set(slice('least', [String(pods[2]?.address)]));
+    await sync.idle();
+    assert.equal(await ask('10.62.0.24:80'), pods[2]?.name);
+    assert.equal((await readFile(pidFile, 'utf8')).trim(), pid, 'an endpoint changed without a reload');
+    process.kill(Number(pid), 'SIGKILL');
+    let answer = '';
+    for (let i = 0; i < 100 && answer !== pods[2]?.name; i++) answer = await new Promise((resolve) => setTimeout(() => resolve(ask('10.62.0.24:80')), 100));
+    assert.equal(answer, pods[2]?.name, 'a killed proxy is started again');
+    services.set(service('least', { clusterIP: '10.62.0.24' }));
+    await sync.idle();
+    assert.equal(existsSync(pidFile), false);
+    assert.equal(await ask('10.62.0.24:80'), pods[2]?.name);
+    services.remove('default/least');
+    slices.remove('default/least-1');
+    await sync.idle();
   });
 
   test('a table that somebody flushed is there again', async () => {

@@ -9,6 +9,7 @@
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+import { algorithmOf } from './proxy/algorithm.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
 export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere';
@@ -37,6 +38,8 @@ export interface RuleFacts {
   nodeName: string;
   podCidr: string;
   gatewayIp: string;
+  /** Ports of this Service that a proxy carries, with the port of the gateway's address on which it listens. */
+  proxied?: ReadonlyMap<number, number>;
 }
 
 export interface Destination {
@@ -88,7 +91,8 @@ function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined
 function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts, podCidr: Cidr | undefined): void {
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as 'tcp' | 'udp';
   const suffix = nameOf(service, protocol, port.port);
-  const all = destinationsOf(port, slices, facts.nodeName);
+  const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
+  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
   const local = all.filter((each) => each.local);
   const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : all;
   const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : all;
@@ -167,15 +171,16 @@ function choose(place: PortPlace, chain: string, destinations: readonly Destinat
   const { fragment, service, protocol } = place;
   if (destinations.length === 0) fragment.chains.set(chain, ['drop']);
   else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(place, chain, destinations));
-  else fragment.chains.set(chain, [roundRobin(protocol, destinations)]);
+  else fragment.chains.set(chain, [shared(protocol, destinations, algorithmOf(service) === 'random' ? 'random' : 'inc')]);
   return chain;
 }
 
-function roundRobin(protocol: string, destinations: readonly Destination[]): string {
+/** `inc`: in turn, by a counter; `random`: by chance. */
+function shared(protocol: string, destinations: readonly Destination[], by: 'inc' | 'random'): string {
   const [first] = destinations;
   if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ip to ${first.address}:${first.port}`;
   const map = destinations.map((each, index) => `${index} : ${each.address} . ${each.port}`).join(', ');
-  return `meta l4proto ${protocol} dnat ip to numgen inc mod ${destinations.length} map { ${map} }`;
+  return `meta l4proto ${protocol} dnat ip to numgen ${by} mod ${destinations.length} map { ${map} }`;
 }
 
 /** Session affinity: each endpoint remembers its clients in a set of its own, for as long as the Service says after the last connection. */

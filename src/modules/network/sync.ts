@@ -10,6 +10,8 @@ import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { rememberedClients } from './affinity.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
+import { algorithmError } from './proxy/algorithm.ts';
+import type { ProxiedServices } from './proxy/proxied.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
@@ -22,6 +24,8 @@ export interface SyncInput {
   log: Log;
   events: EventRecorder;
   signal: AbortSignal;
+  /** Carries the Services that ask for what the kernel cannot do; without it they are shared round robin. */
+  proxies?: ProxiedServices;
   /** How often it is looked whether the table is still there, in ms; default 30,000. */
   checkMs?: number;
 }
@@ -33,6 +37,8 @@ const MOST_AT_ONCE = 300;
 /** How soon a port on 127.0.0.1 that another program had is tried again. */
 const RETRY_PORT_MS = 10_000;
 const RETRY_FAILURE_MS = 1_000;
+/** How soon a proxy that could not be had is tried again. */
+const RETRY_PROXY_MS = 10_000;
 
 export interface Sync {
   /** Settles when all changes seen so far are written. */
@@ -48,6 +54,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const ruleset = createRuleset(input.facts);
   const ports = createLoopbackPorts();
   const told = new Map<string, string>();
+  const toldAlgorithm = new Map<string, string>();
   const dirty = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
@@ -77,18 +84,20 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     return working;
   };
 
-  async function fragmentOf(key: string): Promise<Fragment | undefined> {
+  async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
     const service = services.get(key);
+    const proxied = how.byProxy ? await input.proxies?.want(key, service, slices.byIndex('service', key)) : undefined;
     if (service === undefined) {
       told.delete(key);
       await ports.want(key, []);
       return undefined;
     }
-    const fragment = fragmentFor(service, slices.byIndex('service', key), input.facts);
+    const fragment = fragmentFor(service, slices.byIndex('service', key), proxied === undefined ? input.facts : { ...input.facts, proxied });
     const { granted, refused } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
     tell(service, key, refused);
+    tellAlgorithm(service, key);
     return fragment;
   }
 
@@ -102,6 +111,27 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
   }
 
+  function tellAlgorithm(service: Service, key: string): void {
+    const wrong = algorithmError(service);
+    if (wrong !== undefined && toldAlgorithm.get(key) !== wrong) input.events.event(service, 'Warning', 'UnknownAlgorithm', wrong);
+    if (wrong === undefined) toldAlgorithm.delete(key);
+    else toldAlgorithm.set(key, wrong);
+  }
+
+  /** What the Services want. Where the proxy cannot be had, the kernel shares in its place, until it can. */
+  async function fragmentsOf(keys: readonly string[]): Promise<Map<string, Fragment | undefined>> {
+    const found = new Map<string, Fragment | undefined>();
+    for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: true }));
+    try {
+      await input.proxies?.flush();
+    } catch (error) {
+      log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
+      for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: false }));
+      setTimeout(() => { if (!signal.aborted) for (const key of keys) mark(key); }, RETRY_PROXY_MS).unref();
+    }
+    return found;
+  }
+
   async function clientsOf({ sets }: Ruleset): Promise<string> {
     const names = sets();
     return names.size === 0 ? '' : rememberedClients(input.nft, input.facts.table, names);
@@ -111,8 +141,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
     for (const key of keys) dirty.delete(key);
     if (dirty.size > 0) schedule(0);
-    const changes = new Map<string, Fragment | undefined>();
-    for (const key of keys) changes.set(key, await fragmentOf(key));
+    const changes = await fragmentsOf(keys);
     const changed = ruleset.change(changes);
     if (changed === '' && !whole) return;
     try {

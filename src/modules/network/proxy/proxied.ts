@@ -1,0 +1,52 @@
+/** Which Services go through the proxy, and by which of its ports. */
+import type { Service } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import { destinationsOf } from '../service-rules.ts';
+import { algorithmOf } from './algorithm.ts';
+import type { Frontend } from './configuration.ts';
+import { createHaproxy, type HaproxyInput } from './haproxy.ts';
+
+export interface ProxiedServices {
+  /** Takes in what a Service is now (undefined: gone). Gives the proxy's port for each of its ports that goes through it, by number; written by {@link flush}. */
+  want(key: string, service: Service | undefined, slices: readonly EndpointSlice[]): Promise<ReadonlyMap<number, number>>;
+  /** Brings the proxy to what is wanted; call it before the rules lead there. */
+  flush(): Promise<void>;
+}
+
+export function createProxiedServices(input: HaproxyInput & { nodeName: string }): ProxiedServices {
+  const haproxy = createHaproxy(input);
+  const frontends = new Map<string, Frontend[]>();
+  let changed = false;
+  return {
+    async want(key, service, slices) {
+      const own = service === undefined ? [] : await frontendsOf(service, slices);
+      if (own.length > 0 || frontends.has(key)) changed = true;
+      if (own.length === 0) frontends.delete(key);
+      else frontends.set(key, own);
+      return new Map(own.map(({ name, listenPort }) => [Number(name.split(':').at(-1)), listenPort]));
+    },
+    async flush() {
+      if (!changed) return;
+      changed = false;
+      await haproxy.carry([...frontends.values()].flat()).catch((error: unknown) => {
+        changed = true;
+        throw error;
+      });
+    },
+  };
+
+  async function frontendsOf(service: Service, slices: readonly EndpointSlice[]): Promise<Frontend[]> {
+    const spec = service.spec;
+    if (algorithmOf(service) !== 'least-connection' || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
+    const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
+    const made: Frontend[] = [];
+    for (const port of spec.ports ?? []) {
+      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName) : [];
+      // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
+      if (endpoints.length === 0) continue;
+      const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
+      made.push({ name, listenPort: await haproxy.portFor(name), endpoints, ...(stickySeconds === undefined ? {} : { stickySeconds }) });
+    }
+    return made;
+  }
+}
