@@ -72,7 +72,7 @@ test('a definition is established, its objects are served by its schema, and a c
   assert.deepEqual((await client.create(Widgets(), widget('a', {}))).spec, { size: 3 });
   await assert.rejects(client.create(Widgets(), widget('b', { size: 'x' })), /spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"/);
   const found = await client.get(CustomResourceDefinition, 'widgets.example.com');
-  await client.update(CustomResourceDefinition, { ...found, spec: definition({ size: { type: 'integer' }, colour: { type: 'string', default: 'red' } }).spec });
+  await client.update(CustomResourceDefinition, { ...found, metadata: { ...found.metadata, resourceVersion: undefined }, spec: definition({ size: { type: 'integer' }, colour: { type: 'string', default: 'red' } }).spec });
   await eventually('the new default', async () => 'colour' in ((await client.create(Widgets(), widget('c', {}), { dryRun: true })).spec ?? {}));
 });
 
@@ -83,8 +83,7 @@ test('a definition that goes takes its objects with it, and waits for their fina
   await eventually('one object left', async () => (await client.list(Widgets())).items.length === 1);
   await assert.rejects(client.create(Widgets(), widget('late', {})), /create not allowed while custom resource definition is terminating/);
   await eventually('the held one is being deleted', async () => (await client.get(Widgets(), 'held', { namespace: 'default' })).metadata.deletionTimestamp !== undefined);
-  const held = await client.get(Widgets(), 'held', { namespace: 'default' });
-  await client.update(Widgets(), { ...held, metadata: { ...held.metadata, finalizers: [] } });
+  await client.patch(Widgets(), 'held', { type: 'merge', body: { metadata: { finalizers: [] } } }, { namespace: 'default' });
   await eventually('the definition is gone', async () => (await client.list(CustomResourceDefinition)).items.length === 0);
   assert.equal(door.kinds.find('example.com', 'Widget'), undefined);
 });
