@@ -98,8 +98,8 @@ export interface Admission {
   name: string;
   kinds: readonly Kind[] | 'all';
   operations: readonly AdmissionRequest['operation'][];
-  /** Runs after all steps that are not last, in both phases (upstream: webhooks and policies). */
-  last?: boolean;
+  /** Runs after all steps that are not last, in both phases (upstream: webhooks and policies); one that books something, after those too (quotas). */
+  last?: boolean | 'books';
   /**
    * May change `request.object`; throws ApiError to refuse. Must be safe to call twice, and with dryRun must not keep anything.
    * A last step gives true when the object changed such that the other steps must see it: all run once more, with `request.again`.

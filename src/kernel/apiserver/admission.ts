@@ -49,7 +49,8 @@ export function createAdmissionChain(may?: (user: UserInfo, attributes: AccessAt
 }
 
 function inOrder(steps: readonly Step[]): Step[] {
-  return steps.toSorted((a, b) => Number(a.admission.last === true) - Number(b.admission.last === true));
+  const rank = ({ admission: { last } }: Step): number => (last === 'books' ? 2 : last === true ? 1 : 0);
+  return steps.toSorted((a, b) => rank(a) - rank(b));
 }
 
 async function admitAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {

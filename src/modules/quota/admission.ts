@@ -18,7 +18,7 @@ const TRIES = 10;
 const known = new WeakMap<ModuleContext, Cache<ResourceQuota>>();
 
 export const quotaAdmission: Admission = {
-  name: 'ResourceQuota', kinds: 'all', operations: ['CREATE', 'UPDATE'], last: true,
+  name: 'ResourceQuota', kinds: 'all', operations: ['CREATE', 'UPDATE'], last: 'books',
   validate(request, context) {
     const { kind, namespace, subresource } = request;
     if (!kind.namespaced || namespace === undefined || (subresource !== undefined && subresource !== 'resize')) return undefined;
