@@ -31,11 +31,12 @@ import { Event as EventsEvent } from './events/event.ts';
 import type { Kind } from './kind.ts';
 import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
+import { RuntimeClass } from './node/runtime-class.ts';
 import { PriorityClass } from './scheduling/priority-class.ts';
 
 export {
   CertificateSigningRequest, ClusterRole, ClusterRoleBinding, ConfigMap, ControllerRevision, CustomResourceDefinition, Deployment, Endpoints, EndpointSlice, Event, EventsEvent, Lease, LimitRange, Namespace,
-  NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, Secret, Service, ServiceAccount,
+  NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, RuntimeClass, Secret, Service, ServiceAccount,
 };
 
 export { CronJob, DaemonSet, Job, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet };
@@ -46,7 +47,7 @@ export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmi
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
-  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, NetworkPolicy,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 ] as readonly unknown[]) as readonly Kind[];

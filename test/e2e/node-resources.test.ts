@@ -1,10 +1,11 @@
 /** What pods use of the machine, and what they may use: through the door, with real containers. */
 import assert from 'node:assert/strict';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
@@ -135,5 +136,23 @@ describe('the resources of the node', () => {
     assert.ok(left.includes(TEST_IMAGE), left);
     assert.doesNotMatch(left, /unused/);
     assert.equal(stdout.trim(), 'localhost/unused:1');
+  });
+
+  it('run under the runtime that the class of a pod names', { skip: !existsSync('/usr/sbin/runc') && 'runc is not installed' }, async () => {
+    const runtimeClass = (name: string, handler: string): Promise<RuntimeClass> => llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name }, handler, overhead: { podFixed: { cpu: '10m' } } });
+    await runtimeClass('plain', 'runc');
+    await runtimeClass('absent', 'kata');
+    await create('under-runc', { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1 } }, { runtimeClassName: 'plain' });
+    const pod = await ready('under-runc');
+    assert.deepEqual(pod.spec?.overhead, { cpu: '10m' });
+    assert.equal((await llmos.kubectl('exec', 'under-runc', '--', 'echo', 'hello')).stdout, 'hello\n');
+    const id = pod.status!.containerStatuses![0]!.containerID!.replace('llmos://', '');
+    assert.ok(existsSync(join(llmos.run, 'node', 'runtime-runc', id)));
+    await assert.rejects(create('unknown', {}, { runtimeClassName: 'nothing' }), { reason: 'Forbidden', message: /pod rejected: RuntimeClass "nothing" not found/ });
+    await create('stuck', {}, { runtimeClassName: 'absent' });
+    await eventually(async () => /FailedCreatePodSandBox.*no runtime for "kata" is configured/.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=stuck')).stdout));
+    const gone = await llmos.kubectl('delete', 'pod', 'stuck', 'under-runc');
+    assert.equal(gone.code, 0, gone.stderr);
+    assert.ok(!existsSync(join(llmos.run, 'node', 'runtime-runc', id)));
   });
 });

@@ -20,7 +20,9 @@ import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
 import { makePaths, nodePaths } from './paths.ts';
-import { conmonRuntime } from './runtime/conmon.ts';
+import { runtimeHandlers } from './runtime/handlers.ts';
+import { runtimeClassAdmission } from './runtime/runtime-class.ts';
+import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { hostPorts } from './sandbox/host-ports.ts';
 import { cni } from './sandbox/cni.ts';
 import { sandboxPool } from './sandbox/pool.ts';
@@ -32,8 +34,10 @@ export const node = defineModule({
   name: 'node',
   eventSource: 'kubelet',
   description: 'Runs the pods of this machine: images, sandboxes, containers, volumes, probes, logs, exec',
+  kinds: [RuntimeClass],
+  admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
+  reads: [RuntimeClass, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind],
   run: runNode,
 });
@@ -84,7 +88,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   return {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
-    runtime: conmonRuntime({ conmon: program('conmon'), runtime: program('crun'), runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
+    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni(machine.cni), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft') }),
     exits: watchExits({ folder: paths.exits }),

@@ -4,7 +4,7 @@ import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
 import type { ImageStorage } from './images/storage.ts';
 import type { NodePaths } from './paths.ts';
-import type { ContainerRuntime } from './runtime/runtime.ts';
+import type { Handlers } from './runtime/handlers.ts';
 import type { HostPorts } from './sandbox/host-ports.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
 
@@ -13,7 +13,7 @@ export interface NodeParts {
   paths: NodePaths;
   storage: ImageStorage;
   images: Images;
-  runtime: ContainerRuntime;
+  runtime: Handlers;
   pool: SandboxPool;
   hostPorts: HostPorts;
   exits: ExitWatch;

@@ -8,6 +8,7 @@ import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import type { CgroupLimits } from '../cgroup/resources.ts';
 import type { NodeParts } from '../parts.ts';
 import { hostPortsOf } from '../sandbox/host-ports.ts';
+import { handlerOf } from '../runtime/runtime-class.ts';
 import { namespacePath } from '../sandbox/sandbox.ts';
 import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
 import { setUpVolumes } from '../volumes/set-up.ts';
@@ -31,8 +32,8 @@ const MOST_HOSTNAME = 63;
 export async function preparePod(parts: NodeParts, pod: Pod, options: { running: boolean; limits: CgroupLimits }): Promise<PreparedPod> {
   const { context } = parts;
   const { uid = '' } = pod.metadata;
-  // To run it in less isolation than it asks for would be worse than not at all.
-  if (pod.spec?.runtimeClassName) throw new Error(`RuntimeClass "${pod.spec.runtimeClassName}" is not known to this node, which runs the default runtime only; remove runtimeClassName from the pod`);
+  const handler = await handlerOf(pod, context);
+  parts.runtime.check(handler);
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? [parts.hostIp];
@@ -51,7 +52,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const prepared: PreparedPod = {
     ips, cgroup, facts, sources, volumes: new Map(),
     place: (now) => ({
-      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, sources,
+      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, handler, sources,
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
     }),
   };

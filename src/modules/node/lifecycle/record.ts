@@ -36,6 +36,8 @@ export interface ContainerRecord {
   pidTicks?: number;
   startedMs?: number;
   exit?: ContainerExit;
+  /** Of its RuntimeClass; absent for the default runtime. */
+  handler?: string;
   /** What its control group was given; absent in records of an older llmos. */
   resources?: ResourceRequirements;
   tty: boolean;

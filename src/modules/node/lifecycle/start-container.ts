@@ -31,6 +31,8 @@ export interface PodPlace {
   /** Shared /dev/shm when there are several containers. */
   shmPath?: string;
   cgroup: string;
+  /** Of the RuntimeClass. */
+  handler?: string;
   sources: EnvSources;
 }
 
@@ -92,7 +94,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
     pod: { uid, namespace, name, graceSeconds: place.pod.spec?.terminationGracePeriodSeconds ?? 30 },
     root: join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
     terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
-    resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,
+    ...(place.handler === undefined ? {} : { handler: place.handler }), resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,
   };
 }
 

@@ -8,9 +8,19 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { run, runAny, start } from '../../../base/sys/run.ts';
 import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
 
+/** In what runtimes of the same command line differ. */
+export interface RuntimeFlavour {
+  globalArgs: readonly string[];
+  /** Whether a byte into exec.fifo starts a container; otherwise the runtime must be asked. */
+  gate: boolean;
+}
+
+export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true };
+
 export interface ConmonOptions {
   conmon: string;
   runtime: string;
+  flavour: RuntimeFlavour;
   /** State folder of the runtime. */
   runtimeRoot: string;
   /** conmon writes the exit code of container `id` into the file `id` here. */
@@ -25,7 +35,7 @@ const MOST_LOG_BYTES = 64 * 1024 * 1024;
 const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
 
 export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
-  const common = [`--root=${options.runtimeRoot}`, '--cgroup-manager=cgroupfs'];
+  const common = [`--root=${options.runtimeRoot}`, ...options.flavour.globalArgs];
 
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
     const args = [options.conmon, '--api-version', '1', '-b', place.bundle, '-c', place.id, '-u', place.id, '-n', place.id, '-r', options.runtime,
@@ -43,7 +53,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
     },
 
     async start(place, pid) {
-      if (!(await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) await run(options.runtime, [...common, 'start', place.id]);
+      if (!options.flavour.gate || !(await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) await run(options.runtime, [...common, 'start', place.id]);
     },
 
     kill(_place, pid, name) {

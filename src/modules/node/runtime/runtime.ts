@@ -1,4 +1,4 @@
-/** What the node asks of an OCI runtime under its monitor. One body today: conmon with crun (or any runtime of the same command line). */
+/** What the node asks of an OCI runtime under its monitor. One body today: conmon with crun, or any runtime of the same command line. */
 
 export interface ContainerPlace {
   /** 32 hex digits. */
@@ -7,6 +7,8 @@ export interface ContainerPlace {
   bundle: string;
   /** CRI log file. */
   logPath: string;
+  /** Of the runtime that made it; absent for the default one. */
+  handler?: string;
 }
 
 export interface RootMount {
