@@ -1,6 +1,7 @@
 /** POST, PUT and PATCH. */
 import { forbidden } from '../../../api/field-error.ts';
-import type { Json, KubeObject } from '../../../api/meta.ts';
+import { isJsonObject } from '../../../api/json.ts';
+import type { Json, KubeObject, ObjectMeta } from '../../../api/meta.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeYaml, mediaTypeOf, parseJson } from '../decode.ts';
 import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
@@ -10,6 +11,7 @@ import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
 import { createObject } from '../resources/create.ts';
 import { asKind } from '../resources/convert.ts';
+import { named } from '../resources/identify.ts';
 import { patchObject, patched, type PatchKind } from '../resources/patch.ts';
 import { scaleOf, withScale } from '../resources/scale.ts';
 import { replaceWith, updateObject } from '../resources/update.ts';
@@ -31,7 +33,9 @@ export async function handleUpdate(exchange: Exchange): Promise<void> {
   if (subresource === 'scale' && kind.subresources.scale !== undefined) return updateScale(exchange, () => value);
   if (subresource !== undefined && subresource !== 'status') return handleAction(exchange, 'update', () => value);
   if (subresource === 'status' && kind.subresources.status !== true) throw resourceUnknown();
-  if (!isObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
+  if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${kind.kind} object`);
+  // Before anything is looked up: upstream says this of objects that are not there, too.
+  if (isJsonObject(value['metadata'])) named(value['metadata'] as unknown as ObjectMeta, at.name);
   const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
   return answerObject(exchange, 200, outcome);
 }
@@ -97,8 +101,4 @@ async function handleAction(exchange: Exchange, verb: 'create' | 'update' | 'pat
   const outcome = await runAction(door, kind, { namespace: resource.namespace, name: resource.name!, action: resource.subresource!, verb, body }, writeContextOf(exchange));
   const code = verb === 'create' ? 201 : 200;
   return outcome === undefined ? answerValue(exchange, code, success(undefined, code)) : answerObject(exchange, code, outcome);
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

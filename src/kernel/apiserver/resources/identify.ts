@@ -41,7 +41,8 @@ function placeIn(meta: ObjectMeta, namespace: string | undefined): void {
   else if (namespace !== undefined && meta.namespace !== namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
 }
 
-function named(meta: ObjectMeta, name: string): void {
+/** Gives the name of the path where there is none. Throws BadRequest where there is another. */
+export function named(meta: ObjectMeta, name: string): void {
   if (meta.name === undefined || meta.name === '') meta.name = name;
   else if (meta.name !== name) throw badRequest(`the name of the object (${meta.name}) does not match the name on the URL (${name})`);
 }
