@@ -1,0 +1,99 @@
+/**
+ * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the proxy of least
+ * connection; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
+import { bootInstance, type Instance } from '../test/fixtures/instance.ts';
+import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
+
+const exec = promisify(execFile);
+const ROUNDS = 5;
+const SECONDS = 2;
+const CONNECTIONS = 16;
+
+const RESPONDER = 'global\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 1m\n  timeout server 1m\n  timeout connect 1s\nfrontend f\n  bind :8080\n  http-request return status 200 content-type text/plain string "hello"\n';
+
+const service = (name: string, annotations: Record<string, string>): object => ({
+  apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+});
+
+/** The machine's own haproxy with its libraries, in a pod. */
+const pod = {
+  apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { app: 'web' } },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    volumes: [...['usr', 'lib', 'lib64'].map((name) => ({ name, hostPath: { path: `/${name}` } })), { name: 'config', configMap: { name: 'responder' } }],
+    containers: [{
+      name: 'web', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['/usr/sbin/haproxy', '-db', '-f', '/config/haproxy.cfg'],
+      volumeMounts: [...['usr', 'lib', 'lib64'].map((name) => ({ name, mountPath: `/${name}`, readOnly: true })), { name: 'config', mountPath: '/config' }],
+      readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
+    }],
+  },
+};
+
+export async function run(): Promise<BenchResult> {
+  for (const program of ['/usr/bin/wrk', '/usr/sbin/haproxy']) if (!existsSync(program)) throw new Error(`this bench needs ${program}; install it with: apt-get install wrk haproxy`);
+  const llmos = await bootInstance();
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-bench-'));
+  let byHand: ReturnType<typeof spawn> | undefined;
+  try {
+    importTestImage(llmos);
+    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel', {}), service('proxy', { 'llmos.dev/load-balancing': 'least-connection' })];
+    await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-'));
+    await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
+    const address = await field(llmos, 'pod/web', '.status.podIP');
+    writeFileSync(join(folder, 'haproxy.cfg'), `global\n  maxconn 8192\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1h\n  timeout server 1h\nlisten l\n  bind 127.0.0.1:8099\n  balance leastconn\n  server s ${address}:8080\n`);
+    byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
+    const targets = {
+      direct: `${address}:8080`, clusterIp: `${await field(llmos, 'service/kernel', '.spec.clusterIP')}:80`,
+      leastConnection: `${await field(llmos, 'service/proxy', '.spec.clusterIP')}:80`, byHand: '127.0.0.1:8099',
+    };
+    await sleep(1_000); // the proxy of the last service may still be starting
+    const figures = await measure(targets);
+    const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
+    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection') },
+      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': of('byHand', 'leastConnection') });
+  } finally {
+    byHand?.kill('SIGKILL');
+    await llmos.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** In turn, round by round, so that a busy moment of the machine meets all alike. */
+async function measure(targets: Readonly<Record<string, string>>): Promise<Record<string, Figure>> {
+  const values = new Map<string, { rate: number[]; p99: number[] }>(Object.keys(targets).map((name) => [name, { rate: [], p99: [] }]));
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [name, target] of Object.entries(targets)) {
+      const { rate, p99 } = await wrk(target);
+      values.get(name)?.rate.push(rate);
+      values.get(name)?.p99.push(p99);
+      process.stderr.write(`round ${round + 1} ${name}: ${Math.round(rate)} requests a second, p99 ${p99} ms\n`);
+    }
+  }
+  return Object.fromEntries([...values].flatMap(([name, { rate, p99 }]) => [[name, figureOf('requests/s', rate)], [`${name}P99`, figureOf('ms', p99)]]));
+}
+
+async function wrk(target: string): Promise<{ rate: number; p99: number }> {
+  const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '--latency', `http://${target}/`]);
+  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+  const [, number, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
+  if (!(rate > 0) || unit === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`${target} did not answer well:\n${stdout}`);
+  return { rate, p99: Number(number) * { us: 0.001, ms: 1, s: 1_000 }[unit as 'us' | 'ms' | 's'] };
+}
+
+async function field(llmos: Instance, what: string, path: string): Promise<string> {
+  return ok(llmos.kubectl('get', what, '-o', `jsonpath={${path}}`));
+}
+
+async function ok(result: ReturnType<Instance['kubectl']>): Promise<string> {
+  const { code, stdout, stderr } = await result;
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
