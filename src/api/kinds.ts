@@ -12,6 +12,7 @@ import { PodDisruptionBudget } from './policy/pod-disruption-budget.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { CertificateSigningRequest } from './certificates/certificate-signing-request.ts';
+import { FlowSchema, PriorityLevelConfiguration } from './flowcontrol/flow-control.ts';
 import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
 import { Endpoints } from './core/endpoints.ts';
@@ -41,6 +42,8 @@ export {
 
 export { CronJob, DaemonSet, Job, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet };
 
+export { FlowSchema, PriorityLevelConfiguration };
+
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
 /** Every built-in kind, in the order of discovery. */
@@ -48,6 +51,6 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
-  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest,
+  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
 ] as readonly unknown[]) as readonly Kind[];

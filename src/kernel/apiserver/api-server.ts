@@ -15,6 +15,7 @@ import { createClient } from './client.ts';
 import { createDiscovery } from './discovery.ts';
 import type { Door } from './door.ts';
 import { escalationAdmission } from './escalation.ts';
+import { createFlowControl } from './flow-control/flow-control.ts';
 import { createHealth, type Check } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
@@ -81,7 +82,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), changes: () => kinds.changes + routes.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds, virtual), version: versionInfo(options.version), metrics });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds, virtual), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal) });
   return {
     kinds,
     serve: (kind, source) => kinds.serve(kind, source),

@@ -5,6 +5,7 @@ import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
 import type { Discovery } from './discovery.ts';
 import type { Door } from './door.ts';
+import type { FlowControl } from './flow-control/flow-control.ts';
 import type { Health } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import type { Metrics } from './metrics.ts';
@@ -27,6 +28,7 @@ export interface Parts {
   openapi: OpenApi;
   version: VersionInfo;
   metrics: Metrics;
+  flow: FlowControl;
 }
 
 export interface Incoming {
@@ -38,4 +40,8 @@ export interface Incoming {
   info?: RequestInfo;
   /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
   longRunning?: () => void;
+  /** Called once, when the request no longer counts as under way: others may have its turn. */
+  leave?: () => void;
+  /** Answered, or the client went away. */
+  over?: boolean;
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
+import type { Turn } from './flow-control/flow-control.ts';
 import { impersonated } from './impersonate.ts';
 import type { Handler } from './listen.ts';
 import type { Incoming, Parts } from './parts.ts';
@@ -24,6 +25,8 @@ export function createHandler(parts: Parts): Handler {
         if (!counted) return;
         counted = false;
         metrics.inFlight--;
+        incoming.over = true;
+        incoming.leave?.();
         count(parts, incoming, response, (performance.now() - fromMs) / 1_000);
       };
       metrics.inFlight++;
@@ -65,12 +68,25 @@ async function serve(parts: Parts, incoming: Incoming): Promise<void> {
   const asking = parts.authenticator.ofRequest(http);
   if (asking === undefined) throw unauthorized();
   const user = impersonated(http, asking, parts.authorizer);
+  const turn = response === undefined ? undefined : parts.flow.turnOf(user, info);
+  if (turn !== undefined) await takeTurn(turn, incoming);
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
   if (info.resource !== undefined) return serveResource(parts, incoming, info, info.resource, user);
   authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path });
   if (response === undefined) throw badRequest('this path cannot be upgraded');
   return serveOther(parts, http, response, info);
+}
+
+/** Waits for the turn; throws TooManyRequests when too many wait. A client that went away meanwhile gives its turn back. */
+async function takeTurn(turn: Turn, incoming: Incoming): Promise<void> {
+  const { response } = incoming;
+  if (turn.entered === undefined) throw tooManyRequests();
+  response?.setHeader('X-Kubernetes-PF-FlowSchema-UID', turn.schemaUid);
+  response?.setHeader('X-Kubernetes-PF-PriorityLevel-UID', turn.levelUid);
+  if (turn.entered !== true) await turn.entered;
+  if (incoming.over === true) turn.leave();
+  else incoming.leave = turn.leave;
 }
 
 async function serveOther(parts: Parts, http: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<void> {

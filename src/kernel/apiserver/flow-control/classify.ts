@@ -1,0 +1,44 @@
+/** Which FlowSchema a request falls under, and which flow of it (upstream: apiserver util/flowcontrol, matching). Pure. */
+import type { FlowSchema, PolicyRulesWithSubjects, Subject } from '../../../api/generated/flowcontrol-v1.ts';
+import type { UserInfo } from '../../../sdk/module.ts';
+import type { RequestInfo } from '../request-info.ts';
+
+type Asked = Pick<RequestInfo, 'method' | 'path' | 'resource'>;
+
+/** In the order in which they are tried. */
+export function inOrder(schemas: readonly FlowSchema[]): FlowSchema[] {
+  const precedence = ({ spec }: FlowSchema): number => spec?.matchingPrecedence ?? 1_000;
+  return schemas.toSorted((a, b) => precedence(a) - precedence(b) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
+}
+
+export function schemaFor(ordered: readonly FlowSchema[], user: UserInfo, asked: Asked): FlowSchema | undefined {
+  return ordered.find(({ spec }) => (spec?.rules ?? []).some((rule) => rule.subjects.some((each) => isSubject(each, user)) && speaksOf(rule, asked)));
+}
+
+/** Requests of one flow wait for each other, not for those of another. */
+export function flowOf({ metadata, spec }: FlowSchema, user: UserInfo, { resource }: Asked): string {
+  switch (spec?.distinguisherMethod?.type) {
+    case 'ByUser': return `${metadata.name}/${user.name}`;
+    case 'ByNamespace': return `${metadata.name}/${resource?.namespace ?? ''}`;
+    default: return metadata.name ?? '';
+  }
+}
+
+function isSubject({ kind, user: named, group, serviceAccount }: Subject, user: UserInfo): boolean {
+  switch (kind) {
+    case 'User': return named?.name === '*' || named?.name === user.name;
+    case 'Group': return group?.name === '*' || user.groups.includes(group?.name ?? '');
+    case 'ServiceAccount': return serviceAccount?.name === '*' ? user.name.startsWith(`system:serviceaccount:${serviceAccount.namespace}:`) : user.name === `system:serviceaccount:${serviceAccount?.namespace}:${serviceAccount?.name}`;
+    default: return false;
+  }
+}
+
+function speaksOf({ resourceRules = [], nonResourceRules = [] }: PolicyRulesWithSubjects, { method, path, resource }: Asked): boolean {
+  const has = (list: readonly string[] | undefined, value: string): boolean => list?.some((each) => each === '*' || each === value) === true;
+  if (resource === undefined) {
+    return nonResourceRules.some((rule) => has(rule.verbs, method.toLowerCase()) && rule.nonResourceURLs.some((url) => url === '*' || url === path || (url.endsWith('/*') && path.startsWith(url.slice(0, -1)))));
+  }
+  const named = resource.subresource === undefined ? resource.plural : `${resource.plural}/${resource.subresource}`;
+  return resourceRules.some((rule) => has(rule.verbs, resource.verb) && has(rule.apiGroups, resource.group) && has(rule.resources, named)
+    && (resource.namespace === undefined ? rule.clusterScope === true : has(rule.namespaces, resource.namespace)));
+}

@@ -1,0 +1,98 @@
+/**
+ * Flow control: requests of one kind of clients do not starve those of others ("API Priority and Fairness"). FlowSchemas sort requests into
+ * flows of priority levels; a level has a share of all seats, and its flows are served in turn. Administrators are exempt, as upstream
+ * exempts system:masters. Where upstream deals flows to a hand of queues, here each flow has its own, as long as such a hand together.
+ */
+import type { FlowSchema, PriorityLevelConfiguration } from '../../../api/generated/flowcontrol-v1.ts';
+import type { UserInfo } from '../../../sdk/module.ts';
+import type { Store } from '../../store/store.ts';
+import type { RequestInfo } from '../request-info.ts';
+import { flowOf, inOrder, schemaFor } from './classify.ts';
+import { createFairQueue, type FairQueue } from './fair-queue.ts';
+
+/** Requests under way at once over all limited levels: more would not be faster, since one thread works on all. */
+const SEATS = 128;
+const MASTERS = 'system:masters';
+const ROOT = '/flowcontrol.apiserver.k8s.io';
+
+export interface Turn {
+  schemaUid: string;
+  levelUid: string;
+  /** As FairQueue.enter. */
+  entered: true | Promise<void> | undefined;
+  leave(): void;
+}
+
+export interface FlowControl {
+  /** The turn of a request; undefined when it need not wait for any. */
+  turnOf(user: UserInfo, asked: RequestInfo): Turn | undefined;
+}
+
+interface Level {
+  uid: string;
+  queue: FairQueue;
+}
+
+interface State {
+  schemas: FlowSchema[];
+  levels: Map<string, Level>;
+}
+
+/** Reads the objects when they changed; the signal ends the watches. Queues outlive a change of their level. */
+export function createFlowControl(store: Store, signal: AbortSignal): FlowControl {
+  const queues = new Map<string, FairQueue>();
+  let state: State | undefined;
+  let following = false;
+  const current = (): State => {
+    if (!following) following = follow(store, signal, { changed: () => (state = undefined), lost: () => (following = false) });
+    return (state ??= read(store, queues));
+  };
+  return {
+    turnOf(user, asked) {
+      if (user.groups.includes(MASTERS)) return undefined;
+      const { schemas, levels } = current();
+      const schema = schemas.length === 0 ? undefined : schemaFor(schemas, user, asked);
+      const level = levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '');
+      if (schema === undefined || level === undefined) return undefined;
+      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered: level.queue.enter(flowOf(schema, user, asked)), leave: level.queue.leave };
+    },
+  };
+}
+
+function read(store: Store, queues: Map<string, FairQueue>): State {
+  const levels = new Map<string, Level>();
+  const limited = store.list(`${ROOT}/prioritylevelconfigurations/`).items.map(({ object }) => object as PriorityLevelConfiguration).filter(({ spec }) => spec?.type === 'Limited');
+  const shares = ({ spec }: PriorityLevelConfiguration): number => spec?.limited?.nominalConcurrencyShares ?? 0;
+  const all = limited.reduce((sum, each) => sum + shares(each), 0);
+  for (const each of limited) {
+    const { uid = '', name = '' } = each.metadata;
+    const limits = { seats: Math.max(1, Math.ceil((SEATS * shares(each)) / Math.max(all, 1))), waiting: waitingOf(each) };
+    const queue = queues.get(uid) ?? createFairQueue(limits);
+    Object.assign(queue, limits);
+    queues.set(uid, queue);
+    levels.set(name, { uid, queue });
+  }
+  for (const uid of queues.keys()) if (![...levels.values()].some((level) => level.uid === uid)) queues.delete(uid);
+  return { schemas: inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema)), levels };
+}
+
+function waitingOf({ spec }: PriorityLevelConfiguration): number {
+  const { type, queuing } = spec?.limited?.limitResponse ?? {};
+  return type === 'Queue' ? (queuing?.handSize ?? 8) * (queuing?.queueLengthLimit ?? 50) : 0;
+}
+
+function follow(store: Store, signal: AbortSignal, on: { changed(): void; lost(): void }): boolean {
+  const ending = new AbortController();
+  const both = AbortSignal.any([signal, ending.signal]);
+  for (const plural of ['flowschemas', 'prioritylevelconfigurations']) {
+    store.watch(`${ROOT}/${plural}/`, { signal: both }, {
+      event: () => on.changed(),
+      error() {
+        ending.abort();
+        on.changed();
+        on.lost();
+      },
+    });
+  }
+  return true;
+}
