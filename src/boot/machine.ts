@@ -17,6 +17,7 @@ import { controlRoutes, type Controls, type StatusView } from './control-routes.
 import { createDoorHost } from './door-host.ts';
 import { machineFactsOf, networkFactsOf, serverUrlOf } from './facts.ts';
 import { isolateModule } from './isolated-module.ts';
+import { rotateLog } from './log-rotation.ts';
 import { createPhases, type Phases } from './phases.ts';
 import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
 import { missingPrograms, probeMachine, type Probe } from './probe.ts';
@@ -70,6 +71,7 @@ async function boot(machine: Machine, folders: Folders, stop: (reason: StopReaso
 async function load(machine: Machine, folders: Folders): Promise<string> {
   machine.config = await loadConfig(folders);
   machine.log = createLog({ level: machine.config.logLevel });
+  rotateLog(machine.log);
   makeFolders(folders);
   machine.store = openStore({ folder: join(folders.state, 'store'), keepMs: machine.config.store.keepSeconds * 1_000, clock: realClock, log: machine.log.child('store') });
   const { objects, revision } = machine.store.stats();
