@@ -70,6 +70,8 @@ export interface Rules<T extends KubeObject> {
   validateStatus?(object: T, old: T): FieldError[];
   /** How names look, as texts of what is wrong; default names.ts dns1123SubdomainErrors. */
   nameErrors?(name: string): string[];
+  /** Whether writes to the status subresource leave labels and annotations alone, as custom resources do; default false. */
+  statusOnly?: boolean;
   /** Texts for Warning headers. */
   warnings?(object: T): string[];
   /** Whether metadata.generation is kept; default true. */

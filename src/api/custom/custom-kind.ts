@@ -28,6 +28,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
+      statusOnly: true,
       prepareForCreate(object) {
         if (status) delete (object as KubeObject & { status?: Json }).status;
       },

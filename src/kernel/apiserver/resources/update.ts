@@ -70,7 +70,7 @@ interface Step {
 
 async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteContext): Promise<Outcome> {
   const { live, liveObject, subresource } = step;
-  const next = subresource === 'status' ? withStatusOf(liveObject, step.next) : step.next;
+  const next = subresource === 'status' ? withStatusOf(kind, liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
   if (subresource !== 'status') applyDefaults(kind, next);
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
@@ -106,10 +106,19 @@ function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
   return true;
 }
 
-/** The path /status writes the status alone. */
-function withStatusOf(live: KubeObject, sent: KubeObject): KubeObject {
+/**
+ * The path /status writes the status; of built-in kinds also labels and annotations (upstream: their status strategies keep the spec alone),
+ * when the client has seen the ones that are there. Who updates without a version means the status only.
+ */
+function withStatusOf(kind: Kind, live: KubeObject, sent: KubeObject): KubeObject {
   const { status } = sent as { status?: unknown };
   const next = { ...live, metadata: { ...live.metadata, managedFields: sent.metadata.managedFields } } as KubeObject & { status?: unknown };
+  if (kind.rules.statusOnly !== true && sent.metadata.resourceVersion === live.metadata.resourceVersion) {
+    for (const field of ['labels', 'annotations'] as const) {
+      if (sent.metadata[field] === undefined) delete next.metadata[field];
+      else next.metadata[field] = sent.metadata[field];
+    }
+  }
   if (status === undefined || status === null) delete next.status;
   else next.status = status;
   return next;
