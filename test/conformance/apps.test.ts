@@ -1,4 +1,4 @@
-/** The behaviours of sig-apps: jobs, cron jobs, disruption budgets, and the workloads with replicas. */
+/** The behaviours of sig-apps: jobs, cron jobs and disruption budgets. */
 import { budgets } from './apps/budgets.ts';
 import { jobs } from './apps/jobs.ts';
 import { conformance } from './cluster.ts';

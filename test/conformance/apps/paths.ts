@@ -38,7 +38,7 @@ export const hasCondition = (object: Body, type: string): boolean => object.stat
 export async function tryScale(path: string, { from, to }: { from: number; to: number }): Promise<void> {
   const scale = await get(`${path}/scale`);
   if (scale.kind !== 'Scale' || scale.spec.replicas !== from) throw new Error(`${path}/scale says ${JSON.stringify(scale)}`);
-  await put(`${path}/scale`, { ...scale, spec: { replicas: to } });
+  await put(`${path}/scale`, { ...scale, metadata: { ...scale.metadata, resourceVersion: undefined }, spec: { replicas: to } });
   await until(path, (object) => object.spec.replicas === to);
   await patch(`${path}/scale`, { spec: { replicas: to + 1 } });
   await until(path, (object) => object.spec.replicas === to + 1);
