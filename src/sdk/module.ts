@@ -119,6 +119,8 @@ export interface AdmissionRequest {
   object: KubeObject | undefined;
   /** The stored object, frozen; undefined for CREATE. */
   oldObject: KubeObject | undefined;
+  /** What was sent to a subresource that is created, such as a Binding or an Eviction; `object` is its parent as it will be. */
+  body?: KubeObject;
   user: UserInfo;
   dryRun: boolean;
   /** Texts for Warning headers are added here. */

@@ -246,3 +246,16 @@ test('a policy says in its status what its expressions get wrong about the kinds
     ['spec.validations[1].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:62: undefined field 'imagee'"],
   ]);
 });
+
+test('what is made at a subresource is asked about as what it is', async () => {
+  await world.client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'x' }] } } as Pod);
+  await configure('validating', webhook('/deny', { rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['pods/eviction', 'pods/binding'], operations: ['CREATE'] }] }));
+  const evict = (): Promise<unknown> => world.client.createSubresource(Pod, { namespace: 'default', name: 'p' }, 'eviction', { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p', namespace: 'default' } } as KubeObject);
+  await assert.rejects(evict(), refused(/denied the request: not here/));
+  const { request } = (server.seen.at(-1) as unknown as { body: { request: Record<string, unknown> & { object: KubeObject } } }).body;
+  assert.deepEqual([request['operation'], request['subResource'], request['kind'], request['resource'], request.object.kind, request.object.metadata.name, request['oldObject']],
+    ['CREATE', 'eviction', { group: 'policy', version: 'v1', kind: 'Eviction' }, { group: '', version: 'v1', resource: 'pods' }, 'Eviction', 'p', null]);
+  await world.client.deleteCollection(ValidatingWebhookConfiguration);
+  await sleep(30);
+  await evict();
+});

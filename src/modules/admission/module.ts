@@ -50,12 +50,13 @@ function step(caches: readonly Cache[]): Admission {
   return {
     name: 'configured-admission', kinds: 'all', operations: OPERATIONS, last: true,
     async admit(request, context) {
-      if (isExempt(request.kind) || mutating.list().length === 0) return false;
+      if (isExempt(request.kind) || request.body !== undefined || mutating.list().length === 0) return false;
       const { hooksOf, mutate } = await import('./webhooks.ts');
       return mutate(hooksOf(mutating.list()), request, await placeOf(request, context), context);
     },
-    async validate(request, context) {
-      if (isExempt(request.kind)) return;
+    async validate(asked, context) {
+      if (isExempt(asked.kind)) return;
+      const request = asked.body === undefined ? asked : asCreation(asked, asked.body);
       const place = await placeOf(request, context);
       if (policies.list().length > 0) await (await import('./policies.ts')).judge(policies.list(), bindings.list(), request, place, context);
       if (validating.list().length === 0) return;
@@ -63,6 +64,11 @@ function step(caches: readonly Cache[]): Admission {
       await webhooks.validate(webhooks.hooksOf(validating.list()), request, place, context);
     },
   };
+}
+
+/** What is sent to a subresource is made there, and is what webhooks and policies look at. */
+function asCreation(request: AdmissionRequest, body: KubeObject): AdmissionRequest {
+  return { ...request, operation: 'CREATE', object: body, oldObject: undefined };
 }
 
 /** Nobody may lock himself out by a webhook that judges webhooks. */

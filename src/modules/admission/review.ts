@@ -8,8 +8,9 @@ import type { AdmissionRequest } from '../../sdk/module.ts';
 /** The request as webhooks and expressions see it, without the objects. */
 export function describeRequest(request: AdmissionRequest, kind: Kind): ReviewRequest {
   const { user, operation } = request;
-  const bodyOf = (of: Kind): { group: string; version: string; kind: string } =>
-    operation === 'CONNECT' ? { group: of.group, version: of.version, kind: (request.object as { kind?: string } | undefined)?.kind ?? of.kind } : { group: of.group, version: of.version, kind: of.kind };
+  // What connects or is made at a subresource has a kind of its own.
+  const own = operation === 'CONNECT' || request.body !== undefined ? request.object : undefined;
+  const bodyOf = ({ group, version, kind: name }: Kind): { group: string; version: string; kind: string } => (own === undefined ? { group, version, kind: name } : { ...groupVersion(own.apiVersion ?? ''), kind: own.kind ?? name });
   const resourceOf = ({ group, version, plural }: Kind): { group: string; version: string; resource: string } => ({ group, version, resource: plural });
   const described: ReviewRequest = {
     uid: randomUUID(), kind: bodyOf(kind), resource: resourceOf(kind), requestKind: bodyOf(request.kind), requestResource: resourceOf(request.kind),
@@ -24,6 +25,11 @@ export function describeRequest(request: AdmissionRequest, kind: Kind): ReviewRe
   const options = optionsOf(request);
   if (options !== undefined) described.options = options;
   return described;
+}
+
+function groupVersion(apiVersion: string): { group: string; version: string } {
+  const slash = apiVersion.indexOf('/');
+  return { group: slash < 0 ? '' : apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
 }
 
 /** A namespace is also the place that it is itself in. */
@@ -41,7 +47,7 @@ function optionsOf({ operation, fieldManager, dryRun }: AdmissionRequest): Json 
 
 /** The object as `kind` says it. */
 export function inVersion(kind: Kind, request: AdmissionRequest, object: KubeObject | undefined): KubeObject | undefined {
-  if (object === undefined || kind === request.kind || request.operation === 'CONNECT') return object;
+  if (object === undefined || kind === request.kind || request.operation === 'CONNECT' || request.body !== undefined) return object;
   return { ...object, apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind };
 }
 

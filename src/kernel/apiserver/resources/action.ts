@@ -32,17 +32,19 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
     action.apply(next, cloneJson(body), door.clock.nowMs());
     return next;
   };
+  const sent = (): KubeObject => ({ ...cloneJson(body), apiVersion: apiVersionOf(action.body.group, action.body.version), kind: action.body.kind, metadata: { ...body.metadata, name: input.name, ...(input.namespace === undefined ? {} : { namespace: input.namespace }) } });
+  const about = { namespace: input.namespace, name: input.name, subresource: input.action, ...(input.verb === 'create' ? { sentBody: sent } : {}) };
   if (action.deletes === true) {
     // What the change notes on the object is there when the deletion begins: its watchers see why.
     const options = (input.body({ metadata: {} }) as { deleteOptions?: DeleteRequest & { dryRun?: string[] } } | undefined)?.deleteOptions ?? {};
     const wet = { ...context, dryRun: context.dryRun || options.dryRun?.includes('All') === true };
-    const { object } = await updateObject(door, kind, { ...input, subresource: input.action, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
+    const { object } = await updateObject(door, kind, { ...about, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
     const version = options.preconditions?.resourceVersion;
     const preconditions = version === undefined || wet.dryRun ? options.preconditions : { ...options.preconditions, resourceVersion: object.metadata.resourceVersion };
     await deleteObject(door, kind, input, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
     return undefined;
   }
-  const outcome = await updateObject(door, kind, { ...input, subresource: input.action, change }, context);
+  const outcome = await updateObject(door, kind, { ...about, change }, context);
   return action.answers === 'status' ? undefined : outcome;
 }
 

@@ -26,6 +26,8 @@ export interface UpdateInput {
    * must give a fresh value each time, whose metadata and fields at the top are not frozen.
    */
   change(live: KubeObject): unknown;
+  /** What the client sent, where that is not the object; asked after `change`. */
+  sentBody?(): KubeObject;
   /** The change says by itself who owns which field. */
   keepManagedFields?: boolean;
   /** The version in the changed object is the client's wish, not a copy from the stored one: a conflict is the client's to solve. */
@@ -48,7 +50,7 @@ export async function updateObject(door: Door, kind: Kind, input: UpdateInput, c
     const next = identify(kind, input.change(liveObject), input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
-      return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', keepManagedFields: input.keepManagedFields === true }, context);
+      return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', body: input.sentBody?.(), keepManagedFields: input.keepManagedFields === true }, context);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw notFound(kind, input.name);
       if (!isStoreError(error, 'modified')) throw error;
@@ -65,6 +67,7 @@ interface Step {
   liveObject: KubeObject;
   next: KubeObject;
   subresource: string;
+  body: KubeObject | undefined;
   keepManagedFields: boolean;
 }
 
@@ -75,6 +78,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (subresource !== 'status') applyDefaults(kind, next);
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   if (subresource !== '') request.subresource = subresource;
+  if (step.body !== undefined) request.body = step.body;
   await door.admissions.admit(request);
   if (subresource === '') prepare(kind, next, liveObject);
   if (!step.keepManagedFields) recordManager(kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
