@@ -24,6 +24,20 @@ test('a cluster IP is given, of the upper part first, and never twice', async ()
   await assert.rejects(book.allocate(service('more'), undefined, options('shop/more')), /failed to allocate a serviceIP: range is full/);
 });
 
+test('a load balancer of local endpoints gets a port for its health check, and keeps it', async () => {
+  const book = createBook(CIDR);
+  const each = service('lb', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' });
+  await book.allocate(each, undefined, options('shop/lb'));
+  const port = each.spec?.healthCheckNodePort ?? 0;
+  assert.ok(port >= 30_000 && port <= 32_767 && port !== each.spec?.ports?.[0]?.nodePort, String(port));
+  await book.allocate(each, structuredClone(each), options('shop/lb'));
+  assert.equal(each.spec?.healthCheckNodePort, port);
+  await assert.rejects(book.allocate(service('other', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port }), undefined, options('shop/other')), /spec\.healthCheckNodePort: Invalid value: \d+: provided port is already allocated$/);
+  const cluster = service('all', { type: 'LoadBalancer', externalTrafficPolicy: 'Cluster' });
+  await book.allocate(cluster, undefined, options('shop/all'));
+  assert.equal(cluster.spec?.healthCheckNodePort, undefined);
+});
+
 test('a dry run keeps nothing', async () => {
   const book = createBook(CIDR);
   await book.allocate(service('a', { clusterIP: '10.2.0.7' }), undefined, options('shop/a', true));

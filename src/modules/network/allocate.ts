@@ -87,6 +87,20 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
     if (errors.length > 0) throw refusal(service, errors);
   }
 
+  /** A load balancer that keeps to its own machine's endpoints tells by a port of its own whether it has any. */
+  async function allocateHealthPort(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
+    if (spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local') return;
+    const asked = spec.healthCheckNodePort ?? 0;
+    if (asked > 0) {
+      if (asked === old?.spec?.healthCheckNodePort) return;
+      if (!(await nodePorts.take(asked, options))) throw refusal(service, [invalid('spec.healthCheckNodePort', asked, 'provided port is already allocated')]);
+      return;
+    }
+    const free = nodePorts.next(options);
+    if (free === undefined) throw new ApiError('InternalError', 'failed to allocate a health check node port: range is full');
+    spec.healthCheckNodePort = free;
+  }
+
   return {
     observe(owner, service) {
       const spec = service?.spec;
@@ -99,6 +113,7 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
       familiesFor(service, spec, old);
       await allocateAddress(service, spec, old, options);
       await allocatePorts(service, spec, old, options);
+      await allocateHealthPort(service, spec, old, options);
     },
   };
 }

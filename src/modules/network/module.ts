@@ -8,6 +8,7 @@ import { defineModule, type Module, type ModuleContext } from '../../sdk/module.
 import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
+import { startHealthChecks } from './health-checks.ts';
 import { loadBalancerController } from './load-balancer.ts';
 import { bridgeOf } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
@@ -43,6 +44,7 @@ export function createNetworkModule(): Module {
         services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', log: context.log, events: context.events, signal,
         facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
       });
+      startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), aborted(signal)]);

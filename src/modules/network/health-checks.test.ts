@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { healthPortOf, startHealthChecks } from './health-checks.ts';
+import { memoryCache } from './memory-cache.ts';
+import { indexSlices } from './service-index.ts';
+
+const slice = (nodeName: string, ready: boolean): EndpointSlice => ({
+  metadata: { name: 'web-1', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'web' } }, addressType: 'IPv4' as EndpointSlice['addressType'],
+  endpoints: [{ addresses: ['10.0.0.2'], nodeName, conditions: { ready } }],
+});
+
+test('it says how many endpoints this machine has, and is gone with the service', async () => {
+  const probe = createServer().listen(0);
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  const services = memoryCache<Service>();
+  const slices = memoryCache<EndpointSlice>();
+  indexSlices(slices);
+  const stop = new AbortController();
+  startHealthChecks({ services, slices, nodeName: 'n1', log: silentLog, signal: stop.signal });
+  const service: Service = { metadata: { name: 'web', namespace: 'shop' }, spec: { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port } };
+  services.set(service);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  const ask = async (): Promise<[number, unknown]> => {
+    const answer = await fetch(`http://127.0.0.1:${port}/healthz`);
+    return [answer.status, await answer.json()];
+  };
+  const said = (localEndpoints: number): unknown => ({ service: { namespace: 'shop', name: 'web' }, localEndpoints, serviceProxyHealthy: true });
+  assert.deepEqual(await ask(), [503, said(0)]);
+  slices.set(slice('n1', true));
+  assert.deepEqual(await ask(), [200, said(1)]);
+  slices.set(slice('n1', false));
+  assert.deepEqual(await ask(), [503, said(0)]);
+  slices.set(slice('n2', true));
+  assert.deepEqual(await ask(), [503, said(0)]);
+  services.set({ ...service, spec: { ...service.spec, externalTrafficPolicy: 'Cluster' } });
+  await assert.rejects(ask());
+  assert.equal(healthPortOf({ metadata: {}, spec: { type: 'NodePort', externalTrafficPolicy: 'Local', healthCheckNodePort: 1 } }), undefined);
+  stop.abort();
+});

@@ -1,0 +1,59 @@
+/**
+ * Health checks of load balancers whose Service says `externalTrafficPolicy: Local`: on its healthCheckNodePort this machine says how many
+ * ready endpoints it has; 503 for none (upstream: kube-proxy's service health server).
+ */
+import { createServer, type Server } from 'node:http';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Log } from '../../base/log.ts';
+import { keyOf, type Cache } from '../../sdk/cache.ts';
+
+export interface HealthChecksInput {
+  services: Cache<Service>;
+  /** With the index `service` (service-index.ts). */
+  slices: Cache<EndpointSlice>;
+  nodeName: string;
+  log: Log;
+  signal: AbortSignal;
+}
+
+/** Listens for each such Service until the signal aborts. Counts are taken when asked. */
+export function startHealthChecks({ services, slices, nodeName, log, signal }: HealthChecksInput): void {
+  const servers = new Map<string, { port: number; server: Server }>();
+
+  const stopOne = (key: string): void => {
+    servers.get(key)?.server.close();
+    servers.get(key)?.server.closeAllConnections();
+    servers.delete(key);
+  };
+  const stop = services.subscribe(({ key, object, type }) => {
+    const port = type === 'deleted' ? undefined : healthPortOf(object);
+    if (servers.get(key)?.port === port) return;
+    stopOne(key);
+    if (port === undefined) return;
+    const server = createServer((_request, response) => {
+      const local = localEndpoints(slices.byIndex('service', key), nodeName);
+      const body = JSON.stringify({ service: { namespace: object.metadata.namespace, name: object.metadata.name }, localEndpoints: local, serviceProxyHealthy: true });
+      response.writeHead(local > 0 ? 200 : 503, { 'content-type': 'application/json', 'x-content-type-options': 'nosniff', 'x-load-balancing-endpoint-weight': String(local) });
+      response.end(body);
+    });
+    server.on('error', (error) => log.warn('the health check of a load balancer does not answer', { service: keyOf(object), port, error }));
+    server.listen(port);
+    server.unref();
+    servers.set(key, { port, server });
+  });
+  signal.addEventListener('abort', () => {
+    stop();
+    for (const key of [...servers.keys()]) stopOne(key);
+  }, { once: true });
+}
+
+export function healthPortOf({ spec }: Service): number | undefined {
+  const wanted = spec?.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local' && (spec.healthCheckNodePort ?? 0) > 0;
+  return wanted ? spec.healthCheckNodePort : undefined;
+}
+
+function localEndpoints(slices: readonly EndpointSlice[], nodeName: string): number {
+  const ready = slices.flatMap((slice) => slice.endpoints ?? []).filter((each) => each.nodeName === nodeName && each.conditions?.ready !== false);
+  return new Set(ready.map((each) => each.addresses[0])).size;
+}
