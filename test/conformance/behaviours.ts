@@ -109,7 +109,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'SubjectReview should support SubjectReview API operations',
   ],
   'sig-cli': [
-    ['Kubectl client Guestbook application should create and stop a working application', { notYet: 'an application of three tiers in an image of our own (upstream uses its test image)' }],
+    'Kubectl client Guestbook application should create and stop a working application',
     'Kubectl client Kubectl api-versions should check if v1 is in available api versions',
     'Kubectl client Kubectl cluster-info should check if Kubernetes control plane services is included in cluster-info',
     'Kubectl client Kubectl describe should check if kubectl describe prints relevant information for rc and pods',

@@ -53,7 +53,36 @@ function apiVersions(where: { socketPath?: string; port?: number }): Promise<Bod
   });
 }
 
+/** One tier: a deployment whose pods answer HTTP by shell scripts in /cgi-bin, and its service. */
+function tier(name: string, replicas: number, scripts: Readonly<Record<string, string>>): string {
+  const labels = { app: 'guestbook', tier: name };
+  const write = Object.entries(scripts).map(([file, text]) => `printf '%s\\n' '#!/bin/sh' 'printf "Content-Type: text/plain\\r\\n\\r\\n"; ${text}' > /www/cgi-bin/${file}; chmod +x /www/cgi-bin/${file}`).join('; ');
+  const { spec } = podOf('x', { container: { command: ['sh', '-c', `mkdir -p /www/cgi-bin; ${write}; exec httpd -f -p 8080 -h /www`], readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 } } });
+  const objects = [
+    { apiVersion: 'v1', kind: 'Service', metadata: { name, labels }, spec: { selector: labels, ports: [{ port: 80, targetPort: 8080 }] } },
+    { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, labels }, spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } } },
+  ];
+  return objects.map((each) => JSON.stringify(each)).join('\n');
+}
+
 export function kubectlClient(): void {
+  behaviour('Kubectl client Guestbook application should create and stop a working application', async () => {
+    const space = await namespace();
+    const manifests = [
+      tier('primary', 1, { set: 'echo "$QUERY_STRING" > /tmp/entry; echo ok', get: 'cat /tmp/entry' }),
+      tier('replica', 2, { get: 'wget -q -O - http://primary/cgi-bin/get' }),
+      tier('frontend', 2, { set: 'wget -q -O - "http://primary/cgi-bin/set?$QUERY_STRING"', get: 'wget -q -O - http://replica/cgi-bin/get' }),
+    ];
+    for (const each of manifests) await kubectlWith(each, '-n', space, 'create', '-f', '-');
+    for (const name of ['primary', 'replica', 'frontend']) await kubectl('-n', space, 'rollout', 'status', `deployment/${name}`, '--timeout=30s');
+    const { clusterIP } = (await get(`/api/v1/namespaces/${space}/services/frontend`)).spec;
+    const ask = async (path: string): Promise<string> => (await (await fetch(`http://${clusterIP}/cgi-bin/${path}`)).text()).trim();
+    await eventually(async () => (await ask('set?TestEntry')) === 'ok', { timeoutMs: 15_000, what: 'an entry through the frontend' });
+    await eventually(async () => (await ask('get')) === 'TestEntry', { timeoutMs: 15_000, what: 'the entry from a replica' });
+    for (const each of manifests) await kubectlWith(each, '-n', space, 'delete', '--grace-period=0', '--force', '-f', '-');
+    await until(`/api/v1/namespaces/${space}/pods`, ({ items }) => items.length === 0);
+  });
+
   behaviour('Kubectl client Kubectl api-versions should check if v1 is in available api versions', async () => {
     assert.ok((await kubectl('api-versions')).split('\n').includes('v1'));
   });
