@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -191,6 +192,33 @@ function inside(host: string): void {
       const answers = [];
       for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
       assert.equal(new Set(answers).size, 1, `${from} was answered by ${answers.join()}`);
+    }
+  });
+
+  test('a client of UDP is not led to an endpoint that is gone', { skip: existsSync('/usr/bin/perl') ? false : 'needs perl' }, async () => {
+    const script = "const s = require('node:dgram').createSocket('udp4'); s.on('message', (m, from) => s.send(process.argv[1], from.port, from.address)); s.bind(53, () => console.log('up'))";
+    const servers = pods.slice(0, 2).map((pod) => spawn('ip', ['netns', 'exec', pod.name, process.execPath, '-e', script, pod.name], { stdio: ['ignore', 'pipe', 'inherit'] }));
+    const client = createSocket('udp4');
+    try {
+      await Promise.all(servers.map((server) => once(server.stdout as NodeJS.ReadableStream, 'data')));
+      const udp: Pick<EndpointSlice, 'ports'> = { ports: [{ name: '', port: 53, protocol: 'UDP' }] };
+      const at = (index: number): EndpointSlice => ({ ...slice('flow', [String(pods[index]?.address)]), ...udp });
+      services.set(service('flow', { clusterIP: '10.62.0.25', ports: [{ port: 53, protocol: 'UDP' }] }));
+      const say = async (): Promise<string> => {
+        client.send('who', 53, '10.62.0.25');
+        return String(((await once(client, 'message', { signal: AbortSignal.timeout(3_000) })) as [Buffer])[0]);
+      };
+      for (const index of [0, 1, 0]) {
+        slices.set(at(index));
+        await sync.idle();
+        assert.equal(await say(), pods[index]?.name);
+      }
+    } finally {
+      client.close();
+      for (const server of servers) server.kill('SIGKILL');
+      services.remove('default/flow');
+      slices.remove('default/flow-1');
+      await sync.idle();
     }
   });
 

@@ -14,6 +14,7 @@ import { algorithmError } from './proxy/algorithm.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
+import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
 
 export interface SyncInput {
@@ -21,6 +22,8 @@ export interface SyncInput {
   slices: Cache<EndpointSlice>;
   facts: RuleFacts & TableFacts;
   nft: string;
+  /** The program `conntrack`, where it is installed. */
+  conntrack?: string | undefined;
   log: Log;
   events: EventRecorder;
   signal: AbortSignal;
@@ -137,6 +140,19 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     return names.size === 0 ? '' : rememberedClients(input.nft, input.facts.table, names);
   }
 
+  const written = new Map<string, Fragment>();
+
+  /** After the rules: a flow that is forgotten before them would be led to the old endpoint again. */
+  async function forgetGone(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void> {
+    const gone: string[] = [];
+    for (const [key, fragment] of changes) {
+      gone.push(...udpTargetsGone(written.get(key), fragment));
+      if (fragment === undefined) written.delete(key);
+      else if (services.get(key)?.spec?.ports?.some((port) => port.protocol === 'UDP')) written.set(key, fragment);
+    }
+    await forgetFlows([...new Set(gone)], { conntrack: input.conntrack }).catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
+  }
+
   async function write(): Promise<void> {
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
     for (const key of keys) dirty.delete(key);
@@ -148,6 +164,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       const script = whole ? ruleset.whole() + (await clientsOf(ruleset)) : changed;
       await run(input.nft, ['-f', '-'], { input: script });
       whole = false;
+      await forgetGone(changes);
     } catch (error) {
       failure = error;
       log.error('the rules could not be written; all of them are written again', { error });

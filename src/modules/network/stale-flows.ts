@@ -1,0 +1,71 @@
+/**
+ * Datagrams have no end of connection: the kernel goes on sending a client's to the endpoint that it had first, as long as they keep
+ * coming, though the endpoint is gone. So the flows to endpoints that went are forgotten (upstream: kube-proxy's conntrack cleaning).
+ *
+ * Node has no netlink sockets. The program `conntrack` does it where it is installed, else Perl, which every Debian has.
+ */
+import { existsSync } from 'node:fs';
+import { runAny } from '../../base/sys/run.ts';
+import type { Fragment } from './service-rules.ts';
+
+const PERL = '/usr/bin/perl';
+
+/** Addresses to which UDP was led before and no longer is, as `address:port`. Pure. */
+export function udpTargetsGone(before: Fragment | undefined, now: Fragment | undefined): string[] {
+  const kept = udpTargets(now);
+  return [...udpTargets(before)].filter((each) => !kept.has(each));
+}
+
+function udpTargets(fragment: Fragment | undefined): Set<string> {
+  const targets = new Set<string>();
+  for (const rules of fragment?.chains.values() ?? []) {
+    for (const rule of rules) {
+      if (!rule.startsWith('meta l4proto udp dnat')) continue;
+      for (const [, address, port] of rule.matchAll(/(\d+\.\d+\.\d+\.\d+)(?::| \. )(\d+)/g)) targets.add(`${address}:${port}`);
+    }
+  }
+  return targets;
+}
+
+/** Forgets the UDP flows that were led to these. Rejects with why it cannot. */
+export async function forgetFlows(targets: readonly string[], programs: { conntrack?: string | undefined } = {}): Promise<void> {
+  if (targets.length === 0) return;
+  if (programs.conntrack !== undefined) {
+    for (const target of targets) {
+      const [address = '', port = ''] = target.split(':');
+      await runAny(programs.conntrack, ['-D', '-p', 'udp', '--reply-src', address, '--reply-port-src', port]); // code 1: there was none
+    }
+    return;
+  }
+  if (!existsSync(PERL)) throw new Error("flows of UDP to endpoints that are gone cannot be forgotten; install the package 'conntrack'");
+  const { code, stderr } = await runAny(PERL, ['-e', FORGET, ...targets], { timeoutMs: 10_000 });
+  if (code !== 0) throw new Error(`flows of UDP could not be forgotten: ${stderr.trim()}`);
+}
+
+/** linux/netfilter/nfnetlink_conntrack.h: lists the flows of IPv4 (type 0x101), and deletes (0x102) by their first tuple those that match. */
+const FORGET = String.raw`
+use strict;
+my %gone = map { my ($a, $p) = split /:/; (pack('C4', split /\./, $a) . pack('n', $p) => 1) } @ARGV;
+socket(my $s, 16, 3, 12) or die "netlink: $!";
+sub attributes { my ($d) = @_; my %r; while (length($d) >= 4) { my ($l, $t) = unpack('SS', $d); last if $l < 4; $r{$t & 0x3fff} = substr($d, 4, $l - 4); my $n = ($l + 3) & ~3; $d = $n < length($d) ? substr($d, $n) : ''; } %r }
+my $body = pack('CCn', 2, 0, 0);
+send($s, pack('LSSLL', 16 + 4, 0x101, 0x301, 1, 0) . $body, 0) or die "list: $!";
+my @found;
+DUMP: while (1) {
+  defined(recv($s, my $data, 1 << 20, 0)) or die "list: $!";
+  while (length($data) >= 16) {
+    my ($l, $t, $f) = unpack('LSS', $data);
+    last DUMP if $t == 3;
+    die "list: refused\n" if $t == 2;
+    my %a = attributes(substr($data, 20, $l - 20));
+    my %reply = attributes($a{2}); my %ip = attributes($reply{1} // ''); my %proto = attributes($reply{2} // '');
+    push @found, $a{1} if unpack('C', $proto{1} // "\0") == 17 && $gone{($ip{1} // '') . ($proto{2} // '')};
+    my $n = ($l + 3) & ~3; $data = $n < length($data) ? substr($data, $n) : '';
+  }
+}
+for my $tuple (@found) {
+  my $p = $body . pack('SS', 4 + length($tuple), 0x8001) . $tuple;
+  send($s, pack('LSSLL', 16 + length($p), 0x102, 0x5, 2, 0) . $p, 0) or die "delete: $!";
+  recv($s, my $answer, 1 << 16, 0);
+}
+`;
