@@ -6,6 +6,8 @@ import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
 import { DaemonSet } from './apps/daemon-set.ts';
 import { StatefulSet } from './apps/stateful-set.ts';
+import { StorageClass } from './storage/storage-class.ts';
+import { PersistentVolume } from './core/persistent-volume.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
 import { PodDisruptionBudget } from './policy/pod-disruption-budget.ts';
@@ -40,7 +42,7 @@ export {
   NetworkPolicy, Node, Pod, PodTemplate, PriorityClass, ReplicaSet, ReplicationController, ResourceQuota, Role, RoleBinding, RuntimeClass, Secret, Service, ServiceAccount,
 };
 
-export { CronJob, DaemonSet, Job, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet };
+export { CronJob, DaemonSet, Job, PersistentVolume, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet, StorageClass };
 
 export { FlowSchema, PriorityLevelConfiguration };
 
@@ -49,7 +51,7 @@ export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmi
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
-  PersistentVolumeClaim, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
+  PersistentVolume, PersistentVolumeClaim, StorageClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,

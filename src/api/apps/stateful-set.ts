@@ -62,10 +62,19 @@ function statefulSetErrors({ spec }: StatefulSet, old: StatefulSet | undefined):
   }
   errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds), ...nonNegative('spec.ordinals.start', spec.ordinals?.start), ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit));
   // What may not change is told in one sentence, the selector included.
-  errors.push(...workloadErrors(spec, old?.spec && { ...old.spec, selector: spec.selector }, { restartPolicies: ['Always'], name: 'statefulset' }));
+  errors.push(...workloadErrors(withClaims(spec), old?.spec && { ...withClaims(old.spec), selector: spec.selector }, { restartPolicies: ['Always'], name: 'statefulset' }));
   if (spec.template?.spec?.activeDeadlineSeconds !== undefined) errors.push(forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in StatefulSet is not Supported'));
   if (old?.spec !== undefined && !equalJson(fixedPart(spec), fixedPart(old.spec))) errors.push(forbidden('spec', IMMUTABLE));
   return errors;
+}
+
+/** The claims are volumes of the pods, and take the place of volumes of the same name. */
+function withClaims(spec: StatefulSetSpec): StatefulSetSpec {
+  const claims = (spec.volumeClaimTemplates ?? []).map(({ metadata }) => ({ name: metadata?.name ?? '', persistentVolumeClaim: { claimName: metadata?.name || 'unnamed' } }));
+  const pod = spec.template?.spec;
+  if (claims.length === 0 || pod === undefined) return spec;
+  const own = (pod.volumes ?? []).filter(({ name }) => !claims.some((each) => each.name === name));
+  return { ...spec, template: { ...spec.template, spec: { ...pod, volumes: [...claims, ...own] } } };
 }
 
 const IMMUTABLE = "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";

@@ -1,6 +1,8 @@
 /** The kinds that the node reads and writes, in one import. */
 export { ConfigMap as ConfigMapKind } from '../../api/core/config-map.ts';
 export { Node as NodeKind } from '../../api/core/node.ts';
+export { PersistentVolume as PersistentVolumeKind } from '../../api/core/persistent-volume.ts';
+export { PersistentVolumeClaim as PersistentVolumeClaimKind } from '../../api/core/persistent-volume-claim.ts';
 export { Pod as PodKind } from '../../api/core/pod.ts';
 export { Secret as SecretKind } from '../../api/core/secret.ts';
 export { Service as ServiceKind } from '../../api/core/service.ts';

@@ -7,7 +7,7 @@ import { pruneRoute } from './images/prune-route.ts';
 import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
-import { ConfigMapKind, LeaseKind, NodeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
+import { ConfigMapKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
@@ -37,7 +37,7 @@ export const node = defineModule({
   kinds: [RuntimeClass],
   admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [RuntimeClass, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
+  reads: [RuntimeClass, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind],
   run: runNode,
 });

@@ -4,21 +4,24 @@ import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { EnvSources } from '../bundle/env.ts';
-import { ConfigMapKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
+import type { ClaimSources } from '../volumes/claim.ts';
 import type { PayloadSources } from '../volumes/payload.ts';
 
 interface TokenRequest extends KubeObject { spec: object; status?: { token: string; expirationTimestamp: string } }
 
 const API_SERVICE_PORT = 443;
 
-export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSources {
+export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSources & ClaimSources {
   const { context } = parts;
   const namespace = pod.metadata.namespace ?? '';
   const tokens = new Map<string, { token: string; expiresMs: number }>();
   return {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
+    claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
+    volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
     get services() {
       return pod.spec?.enableServiceLinks === false ? [] : context.caches.of(ServiceKind).list(namespace);
     },
@@ -42,7 +45,11 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSour
 
 async function find<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, namespace: string, name: string): Promise<T | undefined> {
   const cached = parts.context.caches.of(kind).get(`${namespace}/${name}`);
-  if (cached !== undefined) return cached;
+  return cached ?? ask(parts, kind, namespace, name);
+}
+
+/** Few pods ask for these: no cache is kept of them. */
+async function ask<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, namespace: string | undefined, name: string): Promise<T | undefined> {
   try {
     return await parts.context.client.get(kind, name, { namespace });
   } catch (error) {

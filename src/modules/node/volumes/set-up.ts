@@ -6,6 +6,7 @@ import type { Pod, Volume } from '../../../api/generated/core-v1.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { writePayload } from './atomic-writer.ts';
+import { claimFolder, type ClaimSources } from './claim.ts';
 import { checkHostPath } from './host-path.ts';
 import { volumePayload, type PayloadSources } from './payload.ts';
 
@@ -26,7 +27,7 @@ export interface VolumesInPlace {
 const KEPT_MS = 30_000;
 
 /** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
-export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources & ClaimSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
   const placed: VolumesInPlace = { paths: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
     try {
@@ -48,9 +49,10 @@ export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
-async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources & ClaimSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
   const group = pod.spec?.securityContext?.fsGroup;
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
+  if (volume.persistentVolumeClaim !== undefined) return { path: await claimFolder(pod, volume.persistentVolumeClaim.claimName, sources) };
   const onDisk = join(folders.state, 'volumes', volume.name);
   // Secrets and tokens never touch the disk.
   const payloadFolder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;

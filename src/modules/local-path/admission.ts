@@ -1,0 +1,20 @@
+/** What a new claim gets: the default class when it names none, and the protection from being deleted under its pods. */
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { isDefaultClass, StorageClass } from '../../api/storage/storage-class.ts';
+import type { Admission } from '../../sdk/module.ts';
+import { PROTECTION } from './plan.ts';
+
+export const claimDefaults: Admission = {
+  name: 'storage-defaults', kinds: [PersistentVolumeClaim], operations: ['CREATE'],
+  async admit({ object }, { caches }) {
+    const claim = object as PersistentVolumeClaim;
+    const finalizers = claim.metadata.finalizers ?? [];
+    if (!finalizers.includes(PROTECTION)) claim.metadata.finalizers = [...finalizers, PROTECTION];
+    if (claim.spec === undefined || claim.spec.storageClassName !== undefined) return;
+    const classes = caches.of(StorageClass);
+    await classes.ready();
+    // Of several defaults the newest counts.
+    const [newest] = classes.list().filter(isDefaultClass).sort((left, right) => ((left.metadata.creationTimestamp ?? '') > (right.metadata.creationTimestamp ?? '') ? -1 : 1));
+    if (newest?.metadata.name !== undefined) claim.spec.storageClassName = newest.metadata.name;
+  },
+};

@@ -1,0 +1,128 @@
+/** The controller of claims: binds each to a volume, makes the volume where the class says so, and keeps a claim as long as pods use it. */
+import { isDeepStrictEqual } from 'node:util';
+import { Node } from '../../api/core/node.ts';
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { PersistentVolumeClaimStatus } from '../../api/generated/core-v1.ts';
+import { isPodTerminal } from '../../api/pod-readiness.ts';
+import { StorageClass } from '../../api/storage/storage-class.ts';
+import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { BIND_COMPLETED, claimNames, claimStep, PROTECTION, volumeFor } from './plan.ts';
+
+/** Where volumes are made. */
+export interface Place {
+  folder: string;
+  nodeName: string;
+}
+
+export function claimController(place: (context: ReconcileContext) => Place): Controller<PersistentVolumeClaim> {
+  return {
+    name: 'persistent-volume-claim',
+    eventSource: 'persistentvolume-controller',
+    for: PersistentVolumeClaim,
+    watches: [watching(Pod, claimsOfPod), watching(PersistentVolume, claimOfVolume), watching(StorageClass, claimsOfClass)],
+    reads: [Node],
+    writes: [PersistentVolume],
+    async reconcile(_key, claim, context) {
+      if (claim === undefined) return;
+      const users = usersOf(claim, context.caches);
+      if (claim.metadata.deletionTimestamp !== undefined) return letGo(claim, users, context);
+      if (claim.spec?.volumeName) return noteBound(claim, context);
+      await findVolume(claim, users, place(context), context);
+    },
+  };
+}
+
+async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], where: Place, context: ReconcileContext): Promise<void> {
+  const { caches, client, events } = context;
+  const storageClass = caches.of(StorageClass).get(claim.spec?.storageClassName ?? '');
+  const step = claimStep({ claim, volumes: caches.of(PersistentVolume).list(), storageClass, users });
+  if (step.do === 'wait') return events.event(claim, step.type, step.reason, step.message);
+  if (step.do === 'bind') return bind(claim, step.volume, context);
+  const node = caches.of(Node).get(where.nodeName) ?? { metadata: { name: where.nodeName } };
+  const volume = volumeFor(claim, storageClass!, { folder: where.folder, node });
+  try {
+    const made = await client.create(PersistentVolume, volume);
+    events.event(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${made.metadata.name}`);
+    await bind(claim, made, context);
+  } catch (error) {
+    if (!isApiError(error, 'AlreadyExists')) throw error;
+    await bind(claim, await client.get(PersistentVolume, volume.metadata.name ?? ''), context);
+  }
+}
+
+/** First the volume names the claim, so that no other can have it, then the claim the volume. */
+async function bind(claim: PersistentVolumeClaim, volume: PersistentVolume, { client }: ReconcileContext): Promise<void> {
+  const { name, namespace, uid } = claim.metadata;
+  const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid };
+  if (volume.spec?.claimRef?.uid !== uid) await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, claimRef } });
+  const annotations = { ...claim.metadata.annotations, [BIND_COMPLETED]: 'yes' };
+  const bound = await client.update(PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations }, spec: { ...claim.spec, volumeName: volume.metadata.name } });
+  await writeStatus(bound, boundStatus(bound, volume), client);
+}
+
+/** The claim names a volume: bound when that is there and names the claim, lost when it is gone. */
+async function noteBound(claim: PersistentVolumeClaim, { caches, client, events }: ReconcileContext): Promise<void> {
+  const name = claim.spec?.volumeName ?? '';
+  const volume = caches.of(PersistentVolume).get(name) ?? (await client.get(PersistentVolume, name).catch((error: unknown) => {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }));
+  if (volume === undefined) {
+    if (claim.metadata.annotations?.[BIND_COMPLETED] !== 'yes') return; // it may still come
+    if (claim.status?.phase !== 'Lost') events.event(claim, 'Warning', 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
+    return writeStatus(claim, { ...claim.status, phase: 'Lost' }, client);
+  }
+  const { claimRef } = volume.spec ?? {};
+  const isFree = claimRef === undefined || (claimRef.name === claim.metadata.name && claimRef.namespace === claim.metadata.namespace && claimRef.uid === undefined);
+  if (isFree) return bind(claim, volume, { client } as ReconcileContext);
+  if (claimRef.uid === claim.metadata.uid) return writeStatus(claim, boundStatus(claim, volume), client);
+}
+
+function boundStatus({ status }: PersistentVolumeClaim, { spec }: PersistentVolume): PersistentVolumeClaimStatus {
+  return { ...status, phase: 'Bound', accessModes: spec?.accessModes, capacity: spec?.capacity };
+}
+
+async function writeStatus(claim: PersistentVolumeClaim, status: PersistentVolumeClaimStatus, client: ReconcileContext['client']): Promise<void> {
+  if (isDeepStrictEqual(status, claim.status)) return;
+  try {
+    await client.update(PersistentVolumeClaim, { ...claim, status }, { subresource: 'status' });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+/** A deleted claim goes when no pod uses it any more. */
+async function letGo(claim: PersistentVolumeClaim, users: readonly Pod[], { client }: ReconcileContext): Promise<void> {
+  const { name = '', namespace, uid, finalizers = [] } = claim.metadata;
+  if (users.length > 0 || !finalizers.includes(PROTECTION)) return;
+  try {
+    await client.patch(PersistentVolumeClaim, name, { type: 'strategic', body: { metadata: { uid: uid ?? '', '$deleteFromPrimitiveList/finalizers': [PROTECTION] } } }, { namespace });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+const USERS = 'claims';
+
+function usersOf(claim: PersistentVolumeClaim, caches: Caches): Pod[] {
+  const pods = caches.of(Pod);
+  pods.addIndex(USERS, (pod) => claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`));
+  return pods.byIndex(USERS, keyOf(claim)).filter((pod) => !isPodTerminal(pod));
+}
+
+function claimsOfPod(pod: Pod): string[] {
+  return claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`);
+}
+
+/** The claim that the volume is for, or all that wait, when it is free. */
+function claimOfVolume({ spec }: PersistentVolume, caches: Caches): string[] {
+  if (spec?.claimRef !== undefined) return [`${spec.claimRef.namespace}/${spec.claimRef.name}`];
+  return caches.of(PersistentVolumeClaim).list().filter((each) => !each.spec?.volumeName).map(keyOf);
+}
+
+function claimsOfClass({ metadata }: StorageClass, caches: Caches): string[] {
+  return caches.of(PersistentVolumeClaim).list().filter(({ spec }) => !spec?.volumeName && spec?.storageClassName === metadata.name).map(keyOf);
+}

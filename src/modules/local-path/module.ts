@@ -1,0 +1,47 @@
+/** Local storage: claims get folders of this machine, when the first pod wants them. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Node } from '../../api/core/node.ts';
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
+import type { Caches } from '../../sdk/cache.ts';
+import { defineModule, type MachineFacts, type ModuleContext } from '../../sdk/module.ts';
+import { claimDefaults } from './admission.ts';
+import { claimController } from './claims.ts';
+import { PROVISIONER } from './plan.ts';
+import { volumeController } from './volumes.ts';
+
+const NAME = 'local-path';
+/** The machine of each running instance of the module, which controllers are not told. */
+const machines = new WeakMap<Caches, MachineFacts>();
+const machineOf = ({ caches }: Pick<ModuleContext, 'caches'>): MachineFacts => machines.get(caches)!;
+
+export default defineModule({
+  name: NAME,
+  description: 'Persistent volumes: binds claims, and makes folders of this machine for them',
+  kinds: [PersistentVolume, StorageClass],
+  needs: [Pod, Node, PersistentVolumeClaim],
+  writes: [StorageClass],
+  admissions: [claimDefaults],
+  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context)))],
+  async start(context) {
+    machines.set(context.caches, context.machine);
+    mkdirSync(folderOf(context.machine), { recursive: true, mode: 0o711 });
+    await makeClass(context);
+  },
+});
+
+function folderOf({ stateFolder }: MachineFacts): string {
+  return join(stateFolder, 'volumes');
+}
+
+async function makeClass({ client }: ModuleContext): Promise<void> {
+  try {
+    await client.create(StorageClass, { metadata: { name: NAME, annotations: { [IS_DEFAULT]: 'true' } }, provisioner: PROVISIONER, reclaimPolicy: 'Delete', volumeBindingMode: 'WaitForFirstConsumer' });
+  } catch (error) {
+    if (!isApiError(error, 'AlreadyExists')) throw error;
+  }
+}

@@ -1,0 +1,67 @@
+/** The controller of volumes: says whether each is free, bound or released, and reclaims those that were made here. */
+import { isDeepStrictEqual } from 'node:util';
+import { rmSync } from 'node:fs';
+import { resolve, sep } from 'node:path';
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { ObjectReference, PersistentVolumePhase } from '../../api/generated/core-v1.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
+
+export function volumeController(folderOf: (context: ReconcileContext) => string): Controller<PersistentVolume> {
+  return {
+    name: 'persistent-volume',
+    eventSource: 'persistentvolume-controller',
+    for: PersistentVolume,
+    watches: [watching(PersistentVolumeClaim, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []))],
+    async reconcile(_key, volume, context) {
+      if (volume === undefined || volume.metadata.deletionTimestamp !== undefined) return;
+      const phase = await phaseOf(volume, context);
+      if (phase === 'Released' && volume.spec?.persistentVolumeReclaimPolicy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return reclaim(volume, folderOf(context), context);
+      await writePhase(volume, phase, context);
+    },
+  };
+}
+
+async function phaseOf({ spec }: PersistentVolume, context: ReconcileContext): Promise<PersistentVolumePhase> {
+  const claimRef = spec?.claimRef;
+  if (claimRef === undefined || claimRef.uid === undefined) return 'Available';
+  return (await claimExists(claimRef, context)) ? 'Bound' : 'Released';
+}
+
+/** Asks beyond the cache before a volume is taken for released: its data may go. */
+async function claimExists({ name = '', namespace, uid }: ObjectReference, { caches, client }: ReconcileContext): Promise<boolean> {
+  if (caches.of(PersistentVolumeClaim).get(`${namespace}/${name}`)?.metadata.uid === uid) return true;
+  try {
+    return (await client.get(PersistentVolumeClaim, name, { namespace })).metadata.uid === uid;
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return false;
+    throw error;
+  }
+}
+
+async function reclaim(volume: PersistentVolume, folder: string, { client, events }: ReconcileContext): Promise<void> {
+  const path = resolve(volume.spec?.hostPath?.path ?? '');
+  // Only what lies in our own folder is ours to delete, whatever an object says.
+  if (!path.startsWith(`${resolve(folder)}${sep}`)) return events.event(volume, 'Warning', 'VolumeFailedDelete', `${path} is not a folder of this provisioner: delete it by hand, and the volume after it`);
+  rmSync(path, { recursive: true, force: true });
+  const { name = '', uid } = volume.metadata;
+  try {
+    await client.delete(PersistentVolume, name, { preconditions: { uid } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  }
+}
+
+async function writePhase(volume: PersistentVolume, phase: PersistentVolumePhase, { client, clock }: ReconcileContext): Promise<void> {
+  if (volume.status?.phase === phase) return;
+  const status = { ...volume.status, phase, lastPhaseTransitionTime: rfc3339(clock.nowMs()) };
+  if (isDeepStrictEqual(status, volume.status)) return;
+  try {
+    await client.update(PersistentVolume, { ...volume, status }, { subresource: 'status' });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}

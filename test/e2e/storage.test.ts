@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { it } from 'node:test';
+import { eventually } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { conformance, create, get, gone, kubectl, namespace, patch, remove, until, type Body } from '../conformance/cluster.ts';
+
+const claim = (name: string, spec: object = {}): Body => ({ metadata: { name }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } });
+const userOf = (name: string, script: string): Body => ({
+  metadata: { name }, spec: {
+    restartPolicy: 'Never', terminationGracePeriodSeconds: 0, volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }],
+    containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', script], volumeMounts: [{ name: 'data', mountPath: '/data' }] }],
+  },
+});
+
+conformance('storage', [() => {
+  it('a claim waits for its first pod, keeps what it writes, and goes with its folder', async () => {
+    const ns = await namespace();
+    const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
+    const pods = `/api/v1/namespaces/${ns}/pods`;
+    assert.match(await kubectl('get', 'storageclass'), /local-path \(default\)\s+llmos\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+false/);
+    await create(claims, claim('data'));
+    await eventually(async () => (await get(`/api/v1/namespaces/${ns}/events`)).items.some((each: Body) => each.reason === 'WaitForFirstConsumer'), { what: 'the event WaitForFirstConsumer' });
+    assert.equal((await get(`${claims}/data`)).status.phase, 'Pending');
+    await create(pods, userOf('writer', 'echo kept > /data/file'));
+    await until(`${pods}/writer`, (pod) => pod.status.phase === 'Succeeded');
+    const bound = await until(`${claims}/data`, ({ status }) => status.phase === 'Bound' && status.capacity.storage === '1Gi');
+    const volume = await until(`/api/v1/persistentvolumes/${bound.spec.volumeName}`, ({ status }) => status.phase === 'Bound');
+    await create(pods, userOf('reader', 'test "$(cat /data/file)" = kept && sleep 1000000'));
+    await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');
+    await remove(`${claims}/data`);
+    assert.match(await kubectl('get', 'pvc', '-n', ns), /data\s+Terminating\s+pvc-\S+\s+1Gi\s+RWO\s+local-path/);
+    await remove(`${pods}/reader`);
+    await gone(`${claims}/data`);
+    await gone(`/api/v1/persistentvolumes/${bound.spec.volumeName}`);
+    assert.equal(existsSync(volume.spec.hostPath.path), false);
+  });
+
+  it('a volume that was made by hand is bound by what it has, and kept when it is released', async () => {
+    const ns = await namespace();
+    const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
+    const make = (name: string, storage: string): Promise<Body> => create('/api/v1/persistentvolumes', {
+      metadata: { name }, spec: { capacity: { storage }, accessModes: ['ReadWriteOnce', 'ReadOnlyMany'], storageClassName: `hand-${ns}`, hostPath: { path: '/tmp' } },
+    });
+    for (const [name, storage] of [['small', '500Mi'], ['fits', '2Gi'], ['large', '20Gi']] as const) await make(`${name}-${ns}`, storage);
+    await until(`/api/v1/persistentvolumes/fits-${ns}`, ({ status }) => status.phase === 'Available');
+    await create(claims, claim('data', { storageClassName: `hand-${ns}` }));
+    await until(`${claims}/data`, ({ status, spec }) => status.phase === 'Bound' && spec.volumeName === `fits-${ns}`);
+    await remove(`${claims}/data`);
+    await until(`/api/v1/persistentvolumes/fits-${ns}`, ({ status }) => status.phase === 'Released');
+    for (const name of ['small', 'fits', 'large']) await remove(`/api/v1/persistentvolumes/${name}-${ns}`);
+  });
+
+  it('a stateful set keeps the data of each of its pods', async () => {
+    const ns = await namespace();
+    const sets = `/apis/apps/v1/namespaces/${ns}/statefulsets`;
+    const { spec } = userOf('x', 'echo "$(hostname)" >> /data/names; sleep 1000000');
+    const template = { metadata: { labels: { app: 'db' } }, spec: { terminationGracePeriodSeconds: 0, containers: spec.containers } };
+    await create(sets, { metadata: { name: 'db' }, spec: { serviceName: 'db', replicas: 2, selector: { matchLabels: { app: 'db' } }, template, volumeClaimTemplates: [claim('data')] } });
+    await until(`${sets}/db`, ({ status }) => status.readyReplicas === 2);
+    const before = (await get(`/api/v1/namespaces/${ns}/pods/db-1`)).metadata.uid;
+    await remove(`/api/v1/namespaces/${ns}/pods/db-1`);
+    await until(`/api/v1/namespaces/${ns}/pods/db-1`, (pod) => pod.metadata.uid !== before && pod.status.phase === 'Running');
+    await eventually(async () => (await kubectl('exec', '-n', ns, 'db-1', '--', 'cat', '/data/names')) === 'db-1\ndb-1\n', { what: 'two lines' });
+    assert.equal(await kubectl('exec', '-n', ns, 'db-0', '--', 'cat', '/data/names'), 'db-0\n');
+    await patch(`${sets}/db`, { spec: { persistentVolumeClaimRetentionPolicy: { whenDeleted: 'Delete' } } });
+    await eventually(async () => (await get(`/api/v1/namespaces/${ns}/persistentvolumeclaims`)).items.every((each: Body) => each.metadata.ownerReferences?.length === 1), { what: 'owned claims' });
+    await remove(`${sets}/db`, { propagationPolicy: 'Background' });
+    await gone(`/api/v1/namespaces/${ns}/persistentvolumeclaims/data-db-0`);
+  });
+}]);
