@@ -2,6 +2,8 @@
  * The behaviours by which upstream calls a cluster conformant (the [Conformance] tests of Kubernetes 1.32, list conformance.yaml), by their
  * code names, for the areas that speak of the API, of identity and of kubectl. Each is tested here, or says why not.
  */
+import { NODE_BEHAVIOURS } from './node/names.ts';
+
 export interface Behaviour {
   /** The upstream code name, without its marks of area and [Conformance]. */
   name: string;
@@ -127,6 +129,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'Kubectl client Update Demo should scale a replication controller',
     'Kubectl logs logs should be able to retrieve and filter logs',
   ],
+  'sig-node': NODE_BEHAVIOURS,
   'sig-instrumentation': [
     'Events API should delete a collection of events',
     'Events API should ensure that an event can be fetched, patched, deleted, and listed',

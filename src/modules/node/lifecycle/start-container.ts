@@ -1,6 +1,6 @@
 /** The ordered steps from a container of a pod to its process: folders, environment, user, mounts, configuration, create, start. */
 import { randomBytes } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { ociConfig } from '../bundle/config.ts';
@@ -103,7 +103,8 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const env = await containerEnv(place.pod, container, place.sources, place.facts);
   const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image) });
   const privileged = container.securityContext?.privileged === true;
-  writeFileSync(record.terminationLog, '', { mode: 0o666 });
+  writeFileSync(record.terminationLog, '');
+  chmodSync(record.terminationLog, 0o666); // whatever the umask: the container may run as anybody
   const own = containerMounts(container, place.volumes, env);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,

@@ -1,0 +1,7 @@
+/** The behaviours of sig-node, with real containers. */
+import { conformance } from './cluster.ts';
+import { containers } from './node/containers.ts';
+import { environment } from './node/environment.ts';
+import { pods } from './node/pods.ts';
+
+conformance('sig-node', [environment, containers, pods]);
