@@ -58,7 +58,7 @@ function report(all: readonly Verdict[]): string {
     '# Conformance', '',
     '<!-- Written by `npm run conformance`; do not edit. -->', '',
     `The behaviours by which Kubernetes calls a cluster conformant, tried against a whole llmos (schemas of Kubernetes ${kubernetesRelease()}) by tests of our own,`,
-    'written after their published descriptions, for the areas that speak of the API, identity, kubectl, events and the node. Behaviours of several machines are not among them.', '',
+    'written after their published descriptions, for the areas that speak of the API, identity, kubectl, events, workloads, network and the node. Behaviours of several machines are not among them.', '',
     '| Area | Passed | Not yet | Not applicable |', '| --- | --- | --- | --- |',
     ...AREAS.map((area) => {
       const of = all.filter((each) => each.area === area);
