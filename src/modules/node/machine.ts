@@ -34,3 +34,11 @@ export function hybridComplaint(mounts: string = readOr('/proc/self/mounts')): s
 export function readOr(file: string): string {
   try { return readFileSync(file, 'utf8').trimEnd(); } catch { return ''; }
 }
+
+let oomScore: number | undefined;
+
+/** The oom_score_adj of this process. */
+export function ownOomScore(): number {
+  oomScore ??= Number(readOr('/proc/self/oom_score_adj')) || 0;
+  return oomScore;
+}

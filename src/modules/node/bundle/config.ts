@@ -1,7 +1,8 @@
 /** Pod and image become an OCI configuration. Pure: everything looked up comes in with the input. */
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import type { ImageConfig } from '../images/storage.ts';
-import { ociResources } from '../cgroup/resources.ts';
+import { qosClassOf } from '../../../api/core/pod-qos.ts';
+import { ociResources, oomScoreAdj } from '../cgroup/resources.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { expand } from './expand.ts';
 import type { OciConfig, OciMount } from './oci.ts';
@@ -24,6 +25,10 @@ export interface BundleInput {
   cgroupVersion: 'v1' | 'v2';
   /** Capabilities that the machine can give. */
   available: readonly string[];
+  /** Memory of the machine. */
+  machineBytes: number;
+  /** Of llmos itself: not every machine lets it give less. */
+  ownOomScore: number;
   /** Hard limit of open files on this machine. */
   openFilesLimit: number;
   /** Volumes, /etc/hosts and the like, after the standard mounts. */
@@ -56,6 +61,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       env: [...env].map(([key, value]) => `${key}=${value}`),
       cwd: container.workingDir || input.image.WorkingDir || '/',
       capabilities,
+      oomScoreAdj: Math.max(input.ownOomScore, oomScoreAdj(qosClassOf(pod), container, input.machineBytes)),
       noNewPrivileges: context?.allowPrivilegeEscalation === false,
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1_048_576, input.openFilesLimit), hard: Math.min(1_048_576, input.openFilesLimit) }],
     },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cpuWeight, limitsOf, ociResources, podLimits } from './resources.ts';
+import { cpuWeight, limitsOf, ociResources, oomScoreAdj, podLimits } from './resources.ts';
 
 test('requests and limits of a container', () => {
   assert.deepEqual(limitsOf(undefined), { cpuShares: 2, cpuQuotaUs: undefined, memoryBytes: undefined });
@@ -17,4 +17,9 @@ test('a pod is limited when all its containers are', () => {
 test('devices are refused unless privileged', () => {
   assert.deepEqual(ociResources({ name: 'a' }, { privileged: false }).devices, [{ allow: false, access: 'rwm' }]);
   assert.equal(ociResources({ name: 'a' }, { privileged: true, pidsLimit: 9 }).pids?.limit, 9);
+});
+test('who is killed first', () => {
+  const half = { name: 'a', resources: { requests: { memory: '512Mi' } } };
+  assert.deepEqual((['Guaranteed', 'Burstable', 'BestEffort'] as const).map((qosClass) => oomScoreAdj(qosClass, half, 2 ** 30)), [-997, 500, 1_000]);
+  assert.deepEqual([oomScoreAdj('Burstable', { name: 'a' }, 2 ** 30), oomScoreAdj('Burstable', half, 2 ** 20)], [999, 3]);
 });

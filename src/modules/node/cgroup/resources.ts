@@ -29,6 +29,17 @@ export function cpuWeight(shares: number): number {
   return Math.floor(1 + ((shares - 2) * 9_999) / 262_142);
 }
 
+/**
+ * Whom the kernel kills first when the machine has no memory left (upstream: kubelet qos policy): BestEffort first, Guaranteed last, in between
+ * by how much of the machine a container asked for.
+ */
+export function oomScoreAdj(qosClass: 'Guaranteed' | 'Burstable' | 'BestEffort', container: Container, machineBytes: number): number {
+  if (qosClass !== 'Burstable') return qosClass === 'Guaranteed' ? -997 : 1_000;
+  const request = container.resources?.requests?.['memory'];
+  const score = 1_000 - Math.floor((1_000 * (request === undefined ? 0 : quantityValue(request))) / machineBytes);
+  return Math.min(999, Math.max(3, score));
+}
+
 /** `pidsLimit` counts every thread of the container. */
 export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number }): OciResources {
   const limits = limitsOf(container.resources);

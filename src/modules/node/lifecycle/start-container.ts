@@ -10,6 +10,7 @@ import type { OciMount } from '../bundle/oci.ts';
 import { containerUser } from '../bundle/user.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
+import { ownOomScore } from '../machine.ts';
 import type { NodeParts } from '../parts.ts';
 import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
@@ -108,7 +109,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const own = containerMounts(container, place.volumes, env);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
-    cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, shmPath: place.shmPath,
+    cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
     devices: privileged ? hostDevices() : undefined,
   });
