@@ -55,7 +55,7 @@ describe('the node', () => {
   it('gives a terminal of the size that the client has', async () => {
     await create('terminal', {});
     await ready('terminal');
-    const line = `stty rows 33 cols 99; kubectl exec -it terminal -- sh -c 'sleep 0.5; tty; stty size; exit 5'`;
+    const line = `stty rows 33 cols 99; kubectl exec -it terminal -- sh -c 'tty; n=0; until [ "$(stty size 2>&1)" = "33 99" ] || [ $n = 100 ]; do n=$((n+1)); sleep 0.1; done; stty size; exit 5'`;
     const result = await runAny('script', ['-qec', line, '/dev/null'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig, SHELL: '/bin/sh' }, timeoutMs: 20_000 });
     assert.match(result.stdout, /\/dev\/pts\/0\r\n33 99\r\n/);
     assert.equal(result.code, 5);
