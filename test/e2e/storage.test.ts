@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { it } from 'node:test';
 import { eventually } from '../fixtures/instance.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
-import { conformance, create, get, gone, kubectl, namespace, patch, remove, until, type Body } from '../conformance/cluster.ts';
+import { conformance, create, get, gone, kubectl, namespace, patch, remove, running, until, type Body } from '../conformance/cluster.ts';
 
 const claim = (name: string, spec: object = {}): Body => ({ metadata: { name }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } });
 const userOf = (name: string, script: string): Body => ({
@@ -27,7 +27,12 @@ conformance('storage', [() => {
     const bound = await until(`${claims}/data`, ({ status }) => status.phase === 'Bound' && status.capacity.storage === '1Gi');
     const volume = await until(`/api/v1/persistentvolumes/${bound.spec.volumeName}`, ({ status }) => status.phase === 'Bound');
     await create(pods, userOf('reader', 'test "$(cat /data/file)" = kept && sleep 1000000'));
-    await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');
+    const reader = await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');
+    await running().kill();
+    await running().boot();
+    await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running' && pod.status.containerStatuses[0].containerID === reader.status.containerStatuses[0].containerID);
+    await new Promise((settle) => setTimeout(settle, 500));
+    assert.equal((await get(`${pods}/reader`)).status.containerStatuses[0].restartCount, 0, 'llmos was killed, the container goes on');
     await remove(`${claims}/data`);
     assert.match(await kubectl('get', 'pvc', '-n', ns), /data\s+Terminating\s+pvc-\S+\s+1Gi\s+RWO\s+local-path/);
     await remove(`${pods}/reader`);
