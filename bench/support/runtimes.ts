@@ -20,8 +20,12 @@ export function measurePodman(counts: Counts): Promise<Record<string, Figure> | 
   return measurePeer('podman', '/usr/bin/podman', counts, async (folder) => {
     writeFileSync(join(folder, 'containers.conf'), '[containers]\ndefault_ulimits=["nofile=20000:20000","nproc=4096:4096"]\n[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\n');
     const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
-    // In a mount namespace without the unified cgroup tree, as llmos: crun refuses hybrid machines otherwise.
-    const podman = (...args: string[]): Promise<unknown> => exec('unshare', ['-m', 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; exec "$@"', 'sh',
+    // One mount namespace for all of its calls, as llmos has: without the unified cgroup tree, beside which crun refuses to run on hybrid
+    // machines, and with a /run/netns of its own, so that nothing is left on the machine.
+    const namespace = join(folder, 'mount-namespace');
+    await exec('sh', ['-c', 'mount --bind "$1" "$1" && mount --make-private "$1" && : > "$2"', 'sh', folder, namespace]);
+    await exec('unshare', [`--mount=${namespace}`, 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; mkdir -p /run/netns && mount -t tmpfs tmpfs /run/netns']);
+    const podman = (...args: string[]): Promise<unknown> => exec('nsenter', [`--mount=${namespace}`,
       'podman', '--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--storage-driver', 'overlay', ...args], { env });
     await exec('skopeo', ['copy', '--quiet', `oci:${testImageLayout()}:latest`, `containers-storage:[overlay@${join(folder, 'root')}+${join(folder, 'run')}]${TEST_IMAGE}`]);
     return {
