@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { after, before, test } from 'node:test';
+import { kindsOfDefinition } from '../../api/custom/custom-kind.ts';
 import { runAny, type RunResult } from '../../base/sys/run.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
@@ -101,6 +102,20 @@ test('what is served, and who am I', options, async () => {
   await says('auth whoami -o jsonpath={.status.userInfo.username}', 'kubernetes-admin');
   await says('auth can-i create pods', 'yes\n');
   await says('get --raw /readyz', 'ok');
+});
+
+test('explains what is built in and what is defined, from both documents', options, async () => {
+  const schema = { type: 'object', description: 'A toad.', properties: { spec: { type: 'object', required: ['warts'], properties: { warts: { type: 'array', description: 'Its warts.', items: { type: 'object', properties: { size: { type: 'integer' } } } } } } } } as const;
+  const stops = kindsOfDefinition({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'toads.example.com' }, spec: { group: 'example.com', scope: 'Namespaced', names: { plural: 'toads', kind: 'Toad' }, versions: [{ name: 'v1', served: true, storage: true, schema: { openAPIV3Schema: schema } }] } } as never).map((kind) => door.server.serve(kind));
+  for (const output of ['plaintext', 'plaintext-openapiv2']) {
+    await says(`explain --output=${output} pods.spec`, /FIELDS:[\s\S]*containers[\s\S]*-required-/);
+    await says(`explain --output=${output} pods.spec.containers.resources.limits`, /Quantity|map\[string\]/);
+    await says(`explain --output=${output} deployments --recursive`, /template[\s\S]*podAffinityTerm[\s\S]*topologyKey/);
+    await says(`explain --output=${output} toads.spec`, /warts[\s\S]*-required-[\s\S]*Its warts\./);
+    await says(`explain --output=${output} toads.spec.warts.size`, /size <integer>|FIELD: +size/);
+    await fails(`explain --output=${output} pods.spec.toad`, /field "?toad"? does not exist/);
+  }
+  for (const stop of stops) stop();
 });
 
 test('watch and wait', options, async () => {

@@ -1,0 +1,98 @@
+/**
+ * The document of version 2 as protobuf (gnostic openapiv2/OpenAPIv2.proto), which kubectl asks for: its definitions for `explain` and patches,
+ * its operations to learn which query parameters and patch types a kind takes. Written from the same value that the JSON is written from.
+ */
+import { isJsonObject } from '../json.ts';
+import type { Json } from '../meta.ts';
+import { Writer } from '../protobuf/writer.ts';
+import type { JsonObject } from './schemas.ts';
+
+/** Writes a value with its tag. Writers go from the end to the beginning. */
+type Write = (writer: Writer, value: Json) => void;
+/** How the members of an object are written; `x-` names those of extensions. */
+type Message = Readonly<Record<string, Write>>;
+
+const VARINT = 0;
+const DOUBLE = 1;
+const BYTES = 2;
+
+const text = (number: number): Write => (writer, value) => sized(writer, number, () => writer.string(String(value)));
+const double = (number: number): Write => (writer, value) => {
+  writer.double(Number(value));
+  writer.varint(number * 8 + DOUBLE);
+};
+const integer = (number: number): Write => (writer, value) => {
+  writer.varint(Number(value));
+  writer.varint(number * 8 + VARINT);
+};
+/** JSON is YAML too. */
+const any = (number: number): Write => (writer, value) => sized(writer, number, () => text(2)(writer, JSON.stringify(value)));
+const each = (write: Write): Write => (writer, value) => {
+  for (const item of (Array.isArray(value) ? value : [value]).toReversed()) write(writer, item);
+};
+const wrapped = (number: number, inner: Write): Write => (writer, value) => sized(writer, number, () => inner(writer, value));
+const message = (number: number, fields: () => Message): Write => (writer, value) => sized(writer, number, () => writeFields(writer, value, fields()));
+const entry = (number: number, name: string, write: Write): Write => (writer, value) => sized(writer, number, () => {
+  write(writer, value);
+  text(1)(writer, name);
+});
+/** What it writes is a pair of a name and a value. */
+const extension = (number: number): Write => (writer, pair) => {
+  const [name, value] = pair as [string, Json];
+  entry(number, name, any(2))(writer, value);
+};
+/** A map: a message of a name and a value for every member. */
+const map = (number: number, value: Write): Write => (writer, members) => {
+  for (const [name, member] of Object.entries(members as JsonObject).toReversed()) entry(number, name, value)(writer, member);
+};
+
+const SCHEMA: Message = {
+  $ref: text(1), format: text(2), title: text(3), description: text(4), default: any(5), multipleOf: double(6), maximum: double(7), exclusiveMaximum: integer(8),
+  minimum: double(9), exclusiveMinimum: integer(10), maxLength: integer(11), minLength: integer(12), pattern: text(13), maxItems: integer(14), minItems: integer(15),
+  uniqueItems: integer(16), maxProperties: integer(17), minProperties: integer(18), required: each(text(19)), enum: each(any(20)),
+  additionalProperties: (writer, value) => sized(writer, 21, () => (isJsonObject(value) ? message(1, () => SCHEMA) : integer(2))(writer, value)),
+  type: wrapped(22, each(text(1))), items: wrapped(23, message(1, () => SCHEMA)), properties: wrapped(25, map(1, message(2, () => SCHEMA))), 'x-': extension(31),
+};
+const QUERY: Message = { required: integer(1), in: text(2), description: text(3), name: text(4), type: text(6), format: text(7), uniqueItems: integer(20) };
+const PATH: Message = { required: integer(1), in: text(2), description: text(3), name: text(4), type: text(5), format: text(6), uniqueItems: integer(19) };
+const BODY: Message = { description: text(1), name: text(2), in: text(3), required: integer(4), schema: message(5, () => SCHEMA) };
+/** ParametersItem.parameter, Parameter.body_parameter or .non_body_parameter, and of those the one of its place. */
+const parameter = (number: number): Write => wrapped(number, wrapped(1, (writer, value) => {
+  const place = (value as JsonObject)['in'];
+  if (place === 'body') return message(1, () => BODY)(writer, value);
+  return wrapped(2, place === 'path' ? message(4, () => PATH) : message(3, () => QUERY))(writer, value);
+}));
+const RESPONSE: Message = { description: text(1), schema: wrapped(2, message(1, () => SCHEMA)) };
+const OPERATION: Message = {
+  tags: each(text(1)), description: text(3), operationId: text(5), produces: each(text(6)), consumes: each(text(7)), parameters: each(parameter(8)),
+  responses: wrapped(9, map(1, wrapped(2, message(1, () => RESPONSE)))), 'x-': extension(13),
+};
+const operation = (number: number): Write => message(number, () => OPERATION);
+const PATH_ITEM: Message = { get: operation(2), put: operation(3), post: operation(4), delete: operation(5), patch: operation(8), parameters: each(parameter(9)) };
+const INFO: Message = { title: text(1), version: text(2) };
+const DOCUMENT: Message = {
+  swagger: text(1), info: message(2, () => INFO), paths: wrapped(8, map(2, message(2, () => PATH_ITEM))), definitions: wrapped(9, map(1, message(2, () => SCHEMA))),
+};
+
+/** `document` is what openapiV2 gives. Members that the format has no place for are left out. */
+export function openapiV2Protobuf(document: JsonObject): Buffer {
+  const writer = new Writer();
+  writeFields(writer, document, DOCUMENT);
+  return writer.finish();
+}
+
+function writeFields(writer: Writer, value: Json, fields: Message): void {
+  if (!isJsonObject(value)) return;
+  for (const [name, member] of Object.entries(value).toReversed()) {
+    if (name.startsWith('x-')) {
+      fields['x-']?.(writer, [name, member]);
+    } else fields[name]?.(writer, member);
+  }
+}
+
+function sized(writer: Writer, number: number, write: () => void): void {
+  const before = writer.length;
+  write();
+  writer.varint(writer.length - before);
+  writer.varint(number * 8 + BYTES);
+}
