@@ -210,6 +210,21 @@ export async function watch(path: string): Promise<Watch> {
   };
 }
 
+/** All that comes over a WebSocket with this subprotocol until it closes, a message an entry. */
+export async function messages(path: string, protocol: string): Promise<Buffer[]> {
+  const { WebSocket } = await import('ws');
+  const socket = new WebSocket(`wss://${address.host}${path}`, [protocol], tls);
+  const all: Buffer[] = [];
+  await new Promise<void>((settle, fail) => {
+    const timer = setTimeout(() => fail(new Error(`${path} did not end in ${WAIT_MS} ms`)), WAIT_MS);
+    socket.on('message', (message: Buffer) => void all.push(message));
+    socket.on('error', fail);
+    socket.on('close', () => { clearTimeout(timer); settle(); });
+  }).finally(() => socket.terminate());
+  assert.equal(socket.protocol, protocol);
+  return all;
+}
+
 function open(method: string, path: string, ask: Ask, own = false): Promise<IncomingMessage> {
   const body = ask.body === undefined ? undefined : typeof ask.body === 'string' ? ask.body : JSON.stringify(ask.body);
   const headers: Record<string, string> = { accept: 'application/json', ...ask.headers };

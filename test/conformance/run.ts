@@ -9,7 +9,7 @@ import { isolateThisProcess } from '../fixtures/isolation.ts';
 import { kubernetesRelease } from '../../src/api/facts/fact-type.ts';
 import { AREAS, BEHAVIOURS, type Behaviour } from './behaviours.ts';
 
-const FILES = ['api-machinery.test.ts', 'admission.test.ts', 'auth.test.ts', 'cli.test.ts', 'apps.test.ts', 'apps-sets.test.ts', 'apps-replicas.test.ts', 'network.test.ts', 'network-names.test.ts', 'node.test.ts'].map((name) => resolve(import.meta.dirname, name));
+const FILES = ['api-machinery.test.ts', 'admission.test.ts', 'auth.test.ts', 'cli.test.ts', 'apps.test.ts', 'apps-sets.test.ts', 'apps-replicas.test.ts', 'network.test.ts', 'network-names.test.ts', 'node.test.ts', 'node-streams.test.ts'].map((name) => resolve(import.meta.dirname, name));
 const REPORT = resolve(import.meta.dirname, '../../docs/reference/conformance.md');
 
 type Standing = 'passed' | 'not yet' | 'not applicable';

@@ -2,14 +2,18 @@
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
+import type { WebSocket } from 'ws';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { Route, RouteRequest } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import { containerOf } from '../streams/target.ts';
+import { acceptWebSocket, asksForWebSocket } from '../streams/web-socket.ts';
 import { logOptions, type LogOptions } from './options.ts';
 import { readLog } from './read.ts';
+
+const READER_PROTOCOLS = ['binary.k8s.io', 'base64.binary.k8s.io', ''];
 
 /** `logs` is the folder of all logs. */
 export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route {
@@ -18,6 +22,7 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
     async handle(request) {
       const options = logOptions(request.url.searchParams, nowMs());
       const { file, alive } = logFile(agent, logs, request, options);
+      if (asksForWebSocket(request)) return overWebSocket(await acceptWebSocket(request, READER_PROTOCOLS), readLog(file, options, { signal: request.signal, alive }));
       const response = request.response!;
       response.writeHead(200, { 'Content-Type': 'text/plain' });
       response.flushHeaders();
@@ -28,6 +33,16 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
       response.end();
     },
   };
+}
+
+/** A message a piece, without a channel (upstream: streaming of wsstream's Reader). */
+async function overWebSocket(webSocket: WebSocket, pieces: AsyncIterable<Buffer>): Promise<void> {
+  const base64 = webSocket.protocol.startsWith('base64.');
+  for await (const piece of pieces) {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    await new Promise<void>((resolve) => { webSocket.send(base64 ? piece.toString('base64') : piece, { binary: !base64 }, () => resolve()); });
+  }
+  webSocket.close(1000);
 }
 
 /** What a container wrote before the machine was started again. */

@@ -7,9 +7,8 @@ import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import { bridge } from './bridge.ts';
-import { COMMAND_PROTOCOLS } from './exec.ts';
 import { runningContainer } from './target.ts';
-import { acceptWebSocket, channelsOf } from './web-socket.ts';
+import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS } from './web-socket.ts';
 
 /**
  * The monitor's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot open; the machine's perl can.

@@ -1,6 +1,7 @@
 /** Joins a process of ours with the channels of a client: standard streams, terminal size, the end. */
 import type { ChildProcess } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { Status } from '../../../api/errors.ts';
 import { CHANNELS, exitStatus, failureStatus, type Channels } from './web-socket.ts';
 
 export interface BridgeOptions {
@@ -11,7 +12,7 @@ export interface BridgeOptions {
   stderr: boolean;
   resize?: (size: { Width: number; Height: number }) => void;
   /** What the error channel says at the end; default by the exit code of the process. */
-  status?: (code: number) => object;
+  status?: (code: number) => Partial<Status>;
   /** The client went away before the end. */
   abandoned: () => void;
 }
@@ -39,14 +40,12 @@ export function bridge(child: ChildProcess, channels: Channels, options: BridgeO
     });
     child.once('error', (error) => {
       ended = true;
-      channels.send(CHANNELS.error, Buffer.from(JSON.stringify(failureStatus(error.message))));
-      channels.close();
+      channels.end(failureStatus(error.message));
     });
     child.once('close', (code, signal) => {
       if (ended) return;
       ended = true;
-      channels.send(CHANNELS.error, Buffer.from(JSON.stringify((options.status ?? exitStatus)(code ?? (signal === 'SIGKILL' ? 137 : 143)))));
-      channels.close();
+      channels.end((options.status ?? exitStatus)(code ?? (signal === 'SIGKILL' ? 137 : 143)));
     });
   });
 }

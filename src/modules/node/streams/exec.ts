@@ -13,9 +13,8 @@ import { execProcess } from '../runtime/exec.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import { bridge } from './bridge.ts';
 import { runningContainer } from './target.ts';
-import { acceptWebSocket, CHANNELS, channelsOf, exitStatus, failureStatus } from './web-socket.ts';
+import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, exitStatus, failureStatus } from './web-socket.ts';
 
-export const COMMAND_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'base64.v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
 const LINGER_MS = 2_000;
 
 export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
@@ -40,8 +39,7 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
           status: (code) => exitStatus(code), abandoned: () => abandon(child, files.pidFile),
         });
       } catch (error) {
-        channels.send(CHANNELS.error, Buffer.from(JSON.stringify(failureStatus((error as Error).message))));
-        channels.close();
+        channels.end(failureStatus((error as Error).message));
       } finally {
         for (const file of Object.values(files)) rmSync(file, { force: true });
       }

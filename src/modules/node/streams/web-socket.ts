@@ -1,6 +1,6 @@
 /**
- * The remote command protocol over WebSocket (channel.k8s.io, v4 and v5, base64 too): the first byte of a message names its channel.
- * v5 lets the client end its standard input with a message of channel 255.
+ * The remote command protocol over WebSocket (channel.k8s.io, the first one, v4 and v5, base64 too): the first byte of a message names its channel.
+ * v5 lets the client end its standard input with a message of channel 255; the first one tells a failure in plain words, and a success by closing.
  */
 import type { WebSocket } from 'ws';
 import { ApiError, type Status } from '../../../api/errors.ts';
@@ -8,21 +8,31 @@ import type { RouteRequest } from '../../../sdk/module.ts';
 
 export const CHANNELS = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
+/** Those without a version; '' is a client that offers no subprotocol. */
+const FIRST_PROTOCOLS = ['', 'channel.k8s.io', 'base64.channel.k8s.io'];
+/** What exec and attach speak, the best first. */
+export const COMMAND_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'base64.v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io', ''];
+
 const MOST_MESSAGE_BYTES = 32 * 1024 * 1024;
 const HIGH_WATER_BYTES = 1024 * 1024;
 const PING_MS = 30_000;
 
-/** Answers the upgrade with the first of `protocols` that the client offers. Throws BadRequest when it offers none, or did not upgrade. */
+/** Whether the client asks to change to WebSocket. */
+export function asksForWebSocket(request: RouteRequest): boolean {
+  return request.upgrade !== undefined && String(request.http.headers.upgrade).toLowerCase() === 'websocket';
+}
+
+/** Answers the upgrade with the first of `protocols` that the client offers; '' among them stands for a client that offers none. Throws BadRequest when they have none in common, or it did not upgrade. */
 export async function acceptWebSocket(request: RouteRequest, protocols: readonly string[]): Promise<WebSocket> {
   const offered = String(request.http.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
-  const chosen = protocols.find((each) => offered.includes(each));
-  if (request.upgrade === undefined || String(request.http.headers.upgrade).toLowerCase() !== 'websocket') throw new ApiError('BadRequest', 'Upgrade request required: use a client that speaks WebSocket (kubectl 1.31 or later)');
+  const chosen = protocols.find((each) => (each === '' ? offered.length === 0 : offered.includes(each)));
+  if (request.upgrade === undefined || !asksForWebSocket(request)) throw new ApiError('BadRequest', 'Upgrade request required: use a client that speaks WebSocket (kubectl 1.31 or later)');
   if (chosen === undefined) throw new ApiError('BadRequest', `unable to upgrade: the client offers ${offered.join(', ') || 'no subprotocol'}, this server speaks ${protocols.join(', ')}`);
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, handleProtocols: () => chosen, perMessageDeflate: false });
   const { socket, head } = request.upgrade;
   // `SPDY/3.1+portforward.k8s.io` is no token as WebSocket wants it, and ws refuses it; the choice is made above.
-  request.http.headers['sec-websocket-protocol'] = 'chosen';
+  if (chosen !== '') request.http.headers['sec-websocket-protocol'] = 'chosen';
   return new Promise((resolve, reject) => {
     socket.once('error', reject);
     server.handleUpgrade(request.http, socket, head, (webSocket) => {
@@ -42,18 +52,22 @@ export interface Channels {
   onDrain(callback: () => void): void;
   onMessage(callback: (channel: number, data: Buffer) => void): void;
   onClose(callback: () => void): void;
+  /** Says how it ended on the error channel, and closes. */
+  end(status: Partial<Status>): void;
   close(): void;
 }
 
 export function channelsOf(webSocket: WebSocket): Channels {
-  const base64 = webSocket.protocol.startsWith('base64.');
+  const base64 = /(^|\.)base64\./.test(webSocket.protocol);
+  const first = FIRST_PROTOCOLS.includes(webSocket.protocol);
   let drained = (): void => {};
+  const send = (channel: number, data: Buffer): void => {
+    if (webSocket.readyState !== webSocket.OPEN) return;
+    const message = base64 ? String(channel) + data.toString('base64') : Buffer.concat([Buffer.from([channel]), data]);
+    webSocket.send(message, { binary: !base64 }, () => { if (webSocket.bufferedAmount < HIGH_WATER_BYTES) drained(); });
+  };
   return {
-    send(channel, data) {
-      if (webSocket.readyState !== webSocket.OPEN) return;
-      const message = base64 ? String(channel) + data.toString('base64') : Buffer.concat([Buffer.from([channel]), data]);
-      webSocket.send(message, { binary: !base64 }, () => { if (webSocket.bufferedAmount < HIGH_WATER_BYTES) drained(); });
-    },
+    send,
     get full() {
       return webSocket.bufferedAmount >= HIGH_WATER_BYTES;
     },
@@ -66,6 +80,11 @@ export function channelsOf(webSocket: WebSocket): Channels {
       });
     },
     onClose: (callback) => void webSocket.on('close', callback),
+    end(status) {
+      if (!first) send(CHANNELS.error, Buffer.from(JSON.stringify(status)));
+      else if (status.status !== 'Success') send(CHANNELS.error, Buffer.from(status.message ?? ''));
+      webSocket.close(1000);
+    },
     close: () => webSocket.close(1000),
   };
 }
