@@ -6,7 +6,10 @@ import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
 import { DaemonSet } from './apps/daemon-set.ts';
 import { StatefulSet } from './apps/stateful-set.ts';
+import { CSIDriver, CSINode, CSIStorageCapacity } from './storage/csi.ts';
 import { StorageClass } from './storage/storage-class.ts';
+import { VolumeAttachment } from './storage/volume-attachment.ts';
+import { VolumeAttributesClass } from './storage/volume-attributes-class.ts';
 import { PersistentVolume } from './core/persistent-volume.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
@@ -44,6 +47,8 @@ export {
 
 export { CronJob, DaemonSet, Job, PersistentVolume, PersistentVolumeClaim, PodDisruptionBudget, StatefulSet, StorageClass };
 
+export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass };
+
 export { FlowSchema, PriorityLevelConfiguration };
 
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
@@ -51,7 +56,7 @@ export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmi
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
-  PersistentVolume, PersistentVolumeClaim, StorageClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
+  PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,

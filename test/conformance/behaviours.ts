@@ -3,6 +3,7 @@
  * code names, for the areas that speak of the API, of identity and of kubectl. Each is tested here, or says why not.
  */
 import { NODE_BEHAVIOURS } from './node/names.ts';
+import { STORAGE_BEHAVIOURS } from './storage/names.ts';
 
 export interface Behaviour {
   /** The upstream code name, without its marks of area and [Conformance]. */
@@ -130,6 +131,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'Kubectl logs logs should be able to retrieve and filter logs',
   ],
   'sig-node': NODE_BEHAVIOURS,
+  'sig-storage': STORAGE_BEHAVIOURS,
   'sig-instrumentation': [
     'Events API should delete a collection of events',
     'Events API should ensure that an event can be fetched, patched, deleted, and listed',

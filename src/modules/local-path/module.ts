@@ -6,6 +6,9 @@ import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
+import { CSIDriver, CSINode, CSIStorageCapacity } from '../../api/storage/csi.ts';
+import { VolumeAttachment } from '../../api/storage/volume-attachment.ts';
+import { VolumeAttributesClass } from '../../api/storage/volume-attributes-class.ts';
 import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { defineModule, type MachineFacts, type ModuleContext } from '../../sdk/module.ts';
@@ -22,7 +25,7 @@ const machineOf = ({ caches }: Pick<ModuleContext, 'caches'>): MachineFacts => m
 export default defineModule({
   name: NAME,
   description: 'Persistent volumes: binds claims, and makes folders of this machine for them',
-  kinds: [PersistentVolume, StorageClass],
+  kinds: [PersistentVolume, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass],
   needs: [Pod, Node, PersistentVolumeClaim],
   writes: [StorageClass],
   admissions: [claimDefaults],

@@ -26,6 +26,7 @@ export interface Agent {
 
 /** Less than modules are waited for when llmos goes down. */
 const DRAIN_SECONDS = 8;
+const SECOND_MS = 1_000;
 
 export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
@@ -57,9 +58,11 @@ export function createAgent(parts: NodeParts): Agent {
     worker.update(pod);
   }
 
+  /** What appears or goes counts as well, for volumes that may do without it; what was there before is not news. */
   function refresh(kind: 'configMap' | 'secret') {
+    const beganMs = context.clock.nowMs();
     return (event: CacheEvent<KubeObject>): void => {
-      if (event.type !== 'modified') return;
+      if (event.type === 'added' && Date.parse(event.object.metadata.creationTimestamp ?? '') < beganMs - SECOND_MS) return;
       for (const pod of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
         if (pod.metadata.namespace === event.object.metadata.namespace && refersTo(pod, kind, event.object.metadata.name ?? '')) workers.get(pod.metadata.uid ?? '')?.refresh();
       }
