@@ -3,6 +3,7 @@
  * code names, for the areas that speak of the API, of identity and of kubectl. Each is tested here, or says why not.
  */
 import { NODE_BEHAVIOURS } from './node/names.ts';
+import { SCHEDULING_BEHAVIOURS } from './scheduling/names.ts';
 import { STORAGE_BEHAVIOURS } from './storage/names.ts';
 
 export interface Behaviour {
@@ -132,6 +133,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
   ],
   'sig-node': NODE_BEHAVIOURS,
   'sig-storage': STORAGE_BEHAVIOURS,
+  'sig-scheduling': SCHEDULING_BEHAVIOURS,
   'sig-instrumentation': [
     'Events API should delete a collection of events',
     'Events API should ensure that an event can be fetched, patched, deleted, and listed',

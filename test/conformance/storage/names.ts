@@ -30,5 +30,7 @@ export const STORAGE_BEHAVIOURS: readonly string[] = [
   `Secrets should be able to mount in a volume regardless of a different secret existing with same name in different namespace${NODE}`, 'Secrets should be immutable if `immutable` field is set',
   'StorageClasses CSI Conformance should run through the lifecycle of a StorageClass',
   ...['configmap pod', 'configmap pod with mountPath of existing file', 'downward pod', 'projected pod', 'secret pod'].map((each) => `Subpath Atomic writer volumes should support subpaths with ${each}`),
+  // Of later releases than the list above.
+  'VolumeAttributesClass [FeatureGate:VolumeAttributesClass] should run through the lifecycle of a VolumeAttributesClass',
   'VolumeAttachment Conformance should apply changes to a volumeattachment status', 'VolumeAttachment Conformance should run through the lifecycle of a VolumeAttachment',
 ];
