@@ -14,6 +14,8 @@ export interface KindTable extends ServedKinds {
   isShared(kind: Kind): boolean;
   /** Whether the resource is served in this version, perhaps by a newer Kind. */
   isServed(kind: Kind): boolean;
+  /** Whether the resource of `kind` is served as this apiVersion. */
+  servesAt(kind: Kind, apiVersion: string): boolean;
   serve(kind: Kind, source?: ObjectSource): () => void;
   /** Where the objects come from when they are not stored. */
   sourceOf(kind: Kind): ObjectSource | undefined;
@@ -39,6 +41,7 @@ export function createKindTable(): KindTable {
     ofResource: (group, plural) => preferred(all().filter((kind) => kind.group === group && kind.plural === plural)),
     hasVersion: (group, version) => all().some((kind) => kind.group === group && kind.version === version),
     isServed: (kind) => byPath.has(`${kind.group}/${kind.version}/${kind.plural}`),
+    servesAt: (kind, apiVersion) => byPath.has(`${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}/${kind.plural}`),
     isShared: (kind) => (shared.get(storageOf(kind)) ?? 0) > 1,
     sourceOf: (kind) => (sources.size === 0 ? undefined : sources.get(`${kind.group}/${kind.version}/${kind.plural}`)),
     serve(kind, source) {

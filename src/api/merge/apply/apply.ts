@@ -6,7 +6,7 @@ import type { Schema } from '../../schema/schema.ts';
 import { changedFields, fieldSetOf, removedFields } from './compare.ts';
 import { difference, intersection, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
 import { checkTyped } from './check-typed.ts';
-import { decodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
+import { decodeManagers, dropUnserved, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { mergeValues } from './merge-values.ts';
 import { conflictError, conflictsOf, differenceOf, emptyObject, takeFromOthers, type Conflict } from './ownership.ts';
 import { removeFields, withNamedFields } from './remove.ts';
@@ -28,10 +28,14 @@ export interface ApplyInput {
   subresource?: string;
   /** Fields that this path cannot write, see resetFieldsOf. */
   reset?: Fields;
+  /** Whether the kind is served in a version; default yes. Managers of other versions are forgotten. */
+  isServed?: (apiVersion: string) => boolean;
   /** RFC 3339, in seconds. */
   now: string;
 }
 
+/** Of all annotations together; upstream goes without this one where it would not fit. */
+const ANNOTATIONS_LIMIT_BYTES = 256 * 1024;
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
 
 /**
@@ -122,7 +126,7 @@ function sameBut(next: KubeObject, live: KubeObject): boolean {
 
 /** An object that was never tracked gets an owner of all that it has, so that apply meets conflicts and not silence. */
 function liveManagers(input: ApplyInput): Managers {
-  const managers = decodeManagers(input.live?.metadata.managedFields) ?? new Map();
+  const managers = dropUnserved(decodeManagers(input.live?.metadata.managedFields) ?? new Map(), input.isServed);
   if (managers.size > 0 || input.live === undefined) return managers;
   const next = { ...input.live, metadata: { ...input.live.metadata } };
   delete next.metadata.managedFields;
@@ -172,6 +176,8 @@ function syncLastApplied(object: KubeObject, input: ApplyInput): KubeObject {
   const applied = cloneJson(input.applied) as unknown as KubeObject;
   delete applied.metadata.annotations?.[LAST_APPLIED];
   annotations[LAST_APPLIED] = `${JSON.stringify(applied)}\n`;
+  const bytes = Object.entries(annotations).reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(value), 0);
+  if (bytes > ANNOTATIONS_LIMIT_BYTES) delete annotations[LAST_APPLIED];
   return object;
 }
 

@@ -1,5 +1,5 @@
 /** Server-side apply and field ownership. */
 export { applyObject, type ApplyInput } from './apply.ts';
 export { updateManagedFields, sameObject, type UpdateInput } from './update.ts';
-export { managerName } from './managers.ts';
+export { decodeManagers, managerName } from './managers.ts';
 export { resetFieldsOf } from './reset.ts';

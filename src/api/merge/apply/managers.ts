@@ -36,6 +36,12 @@ export function decodeManagers(entries: readonly ManagedFieldsEntry[] | undefine
   return managers;
 }
 
+/** Forgets who wrote in a version that is no longer there: nothing says any more what their fields meant. */
+export function dropUnserved(managers: Managers, isServed: ((apiVersion: string) => boolean) | undefined): Managers {
+  if (isServed !== undefined) for (const [key, { apiVersion }] of managers) if (!isServed(apiVersion)) managers.delete(key);
+  return managers;
+}
+
 export function encodeManagers(managers: Managers): ManagedFieldsEntry[] {
   return [...managers.values()].sort(byOperationAndTime).map(encodeManager);
 }

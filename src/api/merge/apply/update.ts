@@ -3,7 +3,7 @@ import { equalJson } from '../../json.ts';
 import type { KubeObject, Json, ManagedFieldsEntry } from '../../meta.ts';
 import type { Schema } from '../../schema/schema.ts';
 import { equalFields, isEmpty, NO_FIELDS, union, type Fields } from './field-set.ts';
-import { capManagers, decodeManagers, encodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
+import { capManagers, decodeManagers, dropUnserved, encodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { differenceOf, emptyObject, takeFromOthers } from './ownership.ts';
 import { shapeOf } from './shape.ts';
 
@@ -21,6 +21,8 @@ export interface UpdateInput {
   subresource?: string;
   /** Fields that this path cannot write, see resetFieldsOf. */
   reset?: Fields;
+  /** Whether the kind is served in a version; default yes. Managers of other versions are forgotten. */
+  isServed?: (apiVersion: string) => boolean;
   /** RFC 3339, in seconds. */
   now: string;
 }
@@ -30,7 +32,7 @@ export function updateManagedFields(input: UpdateInput): void {
   const { live, next } = input;
   const sent = next.metadata.managedFields;
   delete next.metadata.managedFields;
-  const managers = startingManagers(live, sent, input.subresource ?? '');
+  const managers = dropUnserved(startingManagers(live, sent, input.subresource ?? ''), input.isServed);
   // Upstream tracks an object from its creation or from its first apply on, never from an update of an untracked one.
   if (managers.size === 0 && live?.metadata.uid !== undefined) return;
   const before = live?.metadata.managedFields;

@@ -33,7 +33,8 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
     return next;
   };
   const sent = (): KubeObject => ({ ...cloneJson(body), apiVersion: apiVersionOf(action.body.group, action.body.version), kind: action.body.kind, metadata: { ...body.metadata, name: input.name, ...(input.namespace === undefined ? {} : { namespace: input.namespace }) } });
-  const about = { namespace: input.namespace, name: input.name, subresource: input.action, ...(input.verb === 'create' ? { sentBody: sent } : {}) };
+  // What is made at an action is a body of its own, whose parent's managers upstream leaves as they are (pods/binding).
+  const about = { namespace: input.namespace, name: input.name, subresource: input.action, keepManagedFields: input.verb === 'create', ...(input.verb === 'create' ? { sentBody: sent } : {}) };
   if (action.deletes === true) {
     // What the change notes on the object is there when the deletion begins: its watchers see why.
     const options = (input.body({ metadata: {} }) as { deleteOptions?: DeleteRequest & { dryRun?: string[] } } | undefined)?.deleteOptions ?? {};

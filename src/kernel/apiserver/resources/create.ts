@@ -12,6 +12,7 @@ import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { convertedOne, toStored } from './conversion.ts';
 import { identify } from './identify.ts';
+import { admitted } from './admitted.ts';
 import { generateName } from './names.ts';
 import { checkNamespace } from './namespaces.ts';
 import { applyDefaults, validateNew } from './schema-steps.ts';
@@ -36,7 +37,8 @@ export async function createObject(door: Door, kind: Kind, input: CreateInput, c
   for (let tries = 1; ; tries++) {
     if (generated) metadata.name = generateName(metadata.generateName!);
     try {
-      return await createOnce(door, kind, object, input.keepManagedFields === true, context);
+      // A further try has the managers of the first, to whom nothing that admission added belongs.
+      return await createOnce(door, kind, object, input.keepManagedFields === true || tries > 1, context);
     } catch (error) {
       if (!isStoreError(error, 'exists')) throw error;
       if (!generated || tries === GENERATE_TRIES) throw alreadyExists(kind, metadata.name ?? '');
@@ -47,13 +49,14 @@ export async function createObject(door: Door, kind: Kind, input: CreateInput, c
 async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManagedFields: boolean, context: WriteContext): Promise<Outcome> {
   const { metadata } = object;
   applyDefaults(kind, object);
+  const now = rfc3339(door.clock.nowMs());
+  // Before admission: what the steps add belongs to nobody, and so is nobody's conflict (upstream: endpoints/handlers/create.go).
+  if (!keepManagedFields) recordManager(kind, object, context.manager, now);
   const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
-  await door.admissions.admit(request);
-  const now = rfc3339(door.clock.nowMs());
+  await admitted(door, request);
   setSystemFields(kind, object, now);
   kind.rules.prepareForCreate?.(object);
-  if (!keepManagedFields) recordManager(kind, object, context.manager, now);
   validateNew(kind, object, context);
   await door.admissions.validate(request);
   const key = keyOf(kind, metadata.namespace, metadata.name!);

@@ -76,6 +76,6 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
 function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: PatchInput, context: WriteContext): KubeObject {
   return applyObject({
     schema: schemaOfKind(kind), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
-    subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), now: rfc3339(door.clock.nowMs()),
+    subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion), now: rfc3339(door.clock.nowMs()),
   });
 }

@@ -11,6 +11,7 @@ import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.t
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { convertedOne, toStored } from './conversion.ts';
 import { asKind } from './convert.ts';
+import { admitted } from './admitted.ts';
 import { createObject } from './create.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
@@ -76,12 +77,13 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   const next = subresource === 'status' ? withStatusOf(kind, liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
   if (subresource !== 'status') applyDefaults(kind, next);
+  // Before admission, as with create.
+  if (!step.keepManagedFields) recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
-  await door.admissions.admit(request);
+  await admitted(door, request);
   if (subresource === '') prepare(kind, next, liveObject);
-  if (!step.keepManagedFields) recordManager(kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
   if (sameObject(next, liveObject)) return unchanged(door, step.shown, context);
   if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
   validateChange(kind, next, liveObject, subresource, context);
@@ -152,9 +154,9 @@ function prepare(kind: Kind, next: KubeObject, live: KubeObject): void {
   kind.rules.prepareForUpdate?.(next, live);
 }
 
-function recordManager(kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void {
+function recordManager(door: Door, kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void {
   const { subresource } = step;
-  updateManagedFields({ schema: schemaOfKind(kind), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource) });
+  updateManagedFields({ schema: schemaOfKind(kind), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion) });
 }
 
 function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
