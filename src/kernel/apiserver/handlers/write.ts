@@ -13,7 +13,7 @@ import { createObject } from '../resources/create.ts';
 import { asKind } from '../resources/convert.ts';
 import { named } from '../resources/identify.ts';
 import { patchObject, patched, type PatchKind } from '../resources/patch.ts';
-import { scaleOf, withScale } from '../resources/scale.ts';
+import { appliedScale, scaleOf, withScale } from '../resources/scale.ts';
 import { replaceWith, updateObject } from '../resources/update.ts';
 
 export async function handleCreate(exchange: Exchange): Promise<void> {
@@ -55,15 +55,20 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   const context = writeContextOf(exchange);
   if (type === 'apply') context.manager = info.query.get('fieldManager') ?? '';
   const { subresource } = resource;
-  if (subresource === 'scale' && kind.subresources.scale !== undefined && type !== 'apply') {
+  const force = queryFlag(info.query, 'force');
+  if (force && type !== 'apply') throw invalidOptions('PatchOptions', forbidden('force', 'may not be specified for non-apply patch'));
+  if (subresource === 'scale' && kind.subresources.scale !== undefined) {
+    const paths = kind.subresources.scale;
+    if (type === 'apply') {
+      const { outcome } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body: appliedScale(paths, kind, resource.name!, body), force }, context);
+      return answerValue(exchange, 200, scaleOf(paths, asKind(kind, outcome.object)));
+    }
     return updateScale(exchange, (scale) => patched(kind, scale, { type: type === 'strategic' ? 'merge' : type, body }));
   }
   if (subresource !== undefined && kind.subresources.actions?.[subresource] !== undefined && type !== 'apply') {
     return handleAction(exchange, 'patch', (live) => patched(kind, live, { type, body }));
   }
   if (subresource !== undefined && !(subresource === 'status' && kind.subresources.status === true)) throw resourceUnknown();
-  const force = queryFlag(info.query, 'force');
-  if (force && type !== 'apply') throw invalidOptions('PatchOptions', forbidden('force', 'may not be specified for non-apply patch'));
   const { outcome, created } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body, force }, context);
   return answerObject(exchange, created ? 201 : 200, outcome);
 }

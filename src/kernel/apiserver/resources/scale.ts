@@ -1,9 +1,9 @@
 /** scale: the autoscaling/v1 view of an object that has replicas. */
 import { ApiError } from '../../../api/errors.ts';
 import { invalidObject, invalid } from '../../../api/field-error.ts';
-import type { ScalePaths } from '../../../api/kind.ts';
+import type { Kind, ScalePaths } from '../../../api/kind.ts';
 import { cloneJson, isJsonObject, type JsonObject } from '../../../api/json.ts';
-import type { Json, KubeObject } from '../../../api/meta.ts';
+import { apiVersionOf, type Json, type KubeObject } from '../../../api/meta.ts';
 import { formatSelector } from '../../../api/selector.ts';
 
 export interface Scale extends KubeObject {
@@ -35,6 +35,18 @@ export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): 
   if (metadata?.resourceVersion) next.metadata.resourceVersion = metadata.resourceVersion;
   if (metadata?.uid) next.metadata.uid = metadata.uid;
   return next;
+}
+
+/** What applying a Scale says of its parent. Throws BadRequest for another version or kind. */
+export function appliedScale(paths: ScalePaths, kind: Pick<Kind, 'group' | 'version' | 'kind'>, name: string, scale: Json): JsonObject {
+  if (!isJsonObject(scale) || scale['kind'] !== 'Scale') throw new ApiError('BadRequest', 'the body of the request must be an autoscaling/v1 Scale');
+  if (scale['apiVersion'] !== 'autoscaling/v1') throw new ApiError('BadRequest', `Incorrect version specified in apply patch. Specified patch version: ${String(scale['apiVersion'] ?? '')}, expected: autoscaling/v1`);
+  const { metadata, spec } = scale;
+  if (isJsonObject(metadata) && metadata['name'] !== undefined && metadata['name'] !== name) throw new ApiError('BadRequest', `the name of the object (${String(metadata['name'])}) does not match the name on the URL (${name})`);
+  const applied: JsonObject = { apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind, metadata: { name } };
+  const replicas = isJsonObject(spec) ? spec['replicas'] : undefined;
+  if (replicas !== undefined && replicas !== null) setAt(applied, paths.specReplicasPath, replicas);
+  return applied;
 }
 
 /** Workloads keep a LabelSelector; the old ones a plain map. */
