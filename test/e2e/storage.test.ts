@@ -18,7 +18,7 @@ conformance('storage', [() => {
     const ns = await namespace();
     const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
     const pods = `/api/v1/namespaces/${ns}/pods`;
-    assert.match(await kubectl('get', 'storageclass'), /local-path \(default\)\s+llmos\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+false/);
+    assert.match(await kubectl('get', 'storageclass'), /local-path \(default\)\s+llmos\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+true/);
     await create(claims, claim('data'));
     await eventually(async () => (await get(`/api/v1/namespaces/${ns}/events`)).items.some((each: Body) => each.reason === 'WaitForFirstConsumer'), { what: 'the event WaitForFirstConsumer' });
     assert.equal((await get(`${claims}/data`)).status.phase, 'Pending');

@@ -1,8 +1,9 @@
 /** What a new claim gets: the default class when it names none, and the protection from being deleted under its pods. */
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { isDefaultClass, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Admission } from '../../sdk/module.ts';
-import { PROTECTION } from './plan.ts';
+import { PROTECTION, VOLUME_PROTECTION } from './plan.ts';
 
 export const claimDefaults: Admission = {
   name: 'storage-defaults', kinds: [PersistentVolumeClaim], operations: ['CREATE'],
@@ -16,5 +17,13 @@ export const claimDefaults: Admission = {
     // Of several defaults the newest counts.
     const [newest] = classes.list().filter(isDefaultClass).sort((left, right) => ((left.metadata.creationTimestamp ?? '') > (right.metadata.creationTimestamp ?? '') ? -1 : 1));
     if (newest?.metadata.name !== undefined) claim.spec.storageClassName = newest.metadata.name;
+  },
+};
+
+export const volumeProtection: Admission = {
+  name: 'storage-protection', kinds: [PersistentVolume], operations: ['CREATE'],
+  admit({ object }) {
+    const { metadata } = object as PersistentVolume;
+    if (metadata.finalizers?.includes(VOLUME_PROTECTION) !== true) metadata.finalizers = [...(metadata.finalizers ?? []), VOLUME_PROTECTION];
   },
 };

@@ -9,7 +9,9 @@ import type { PersistentVolumeClaimStatus } from '../../api/generated/core-v1.ts
 import { isPodTerminal } from '../../api/pod-readiness.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { BIND_COMPLETED, claimNames, claimStep, PROTECTION, volumeFor } from './plan.ts';
+import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { growClaim } from './expand.ts';
+import { BIND_COMPLETED, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
 
 /** Where volumes are made. */
 export interface Place {
@@ -38,10 +40,14 @@ export function claimController(place: (context: ReconcileContext) => Place): Co
 async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], where: Place, context: ReconcileContext): Promise<void> {
   const { caches, client, events } = context;
   const storageClass = caches.of(StorageClass).get(claim.spec?.storageClassName ?? '');
-  const step = claimStep({ claim, volumes: caches.of(PersistentVolume).list(), storageClass, users });
-  if (step.do === 'wait') return events.event(claim, step.type, step.reason, step.message);
+  const nodeName = firstNode(claim, users) ?? where.nodeName;
+  const node = caches.of(Node).get(nodeName) ?? { metadata: { name: nodeName } };
+  const step = claimStep({ claim, volumes: caches.of(PersistentVolume).list(), storageClass, users, node: { name: nodeName, labels: node.metadata.labels ?? {} } });
+  if (step.do === 'wait') {
+    events.event(claim, step.type, step.reason, step.message);
+    return step.reason === 'ExternalProvisioning' ? askProvisioner(claim, storageClass!, firstNode(claim, users), context) : undefined;
+  }
   if (step.do === 'bind') return bind(claim, step.volume, context);
-  const node = caches.of(Node).get(where.nodeName) ?? { metadata: { name: where.nodeName } };
   const volume = volumeFor(claim, storageClass!, { folder: where.folder, node });
   try {
     const made = await client.create(PersistentVolume, volume);
@@ -51,6 +57,15 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
     if (!isApiError(error, 'AlreadyExists')) throw error;
     await bind(claim, await client.get(PersistentVolume, volume.metadata.name ?? ''), context);
   }
+}
+
+/** What a provisioner that is not ours looks at: that the claim is for it, and for which node. */
+async function askProvisioner(claim: PersistentVolumeClaim, { provisioner, volumeBindingMode }: StorageClass, nodeName: string | undefined, { client }: ReconcileContext): Promise<void> {
+  const said = claim.metadata.annotations ?? {};
+  const wanted: Record<string, string> = { [STORAGE_PROVISIONER]: provisioner, [`${STORAGE_PROVISIONER.replace('volume.', 'volume.beta.')}`]: provisioner };
+  if (volumeBindingMode === 'WaitForFirstConsumer' && nodeName !== undefined) wanted[SELECTED_NODE] = nodeName;
+  if (Object.entries(wanted).every(([key, value]) => said[key] === value)) return;
+  await client.patch(PersistentVolumeClaim, claim.metadata.name ?? '', { type: 'merge', body: { metadata: { annotations: wanted } } }, { namespace: claim.metadata.namespace });
 }
 
 /** First the volume names the claim, so that no other can have it, then the claim the volume. */
@@ -78,7 +93,10 @@ async function noteBound(claim: PersistentVolumeClaim, { caches, client, events 
   const { claimRef } = volume.spec ?? {};
   const isFree = claimRef === undefined || (claimRef.name === claim.metadata.name && claimRef.namespace === claim.metadata.namespace && claimRef.uid === undefined);
   if (isFree) return bind(claim, volume, { client } as ReconcileContext);
-  if (claimRef.uid === claim.metadata.uid) return writeStatus(claim, boundStatus(claim, volume), client);
+  if (claimRef.uid !== claim.metadata.uid) return;
+  const storageClass = caches.of(StorageClass).get(claim.spec?.storageClassName ?? '');
+  if (storageClass?.provisioner === PROVISIONER && claim.status?.phase === 'Bound' && (await growClaim(claim, volume, { client, events }))) return;
+  if (claim.status?.phase !== 'Bound') await writeStatus(claim, boundStatus(claim, volume), client);
 }
 
 function boundStatus({ status }: PersistentVolumeClaim, { spec }: PersistentVolume): PersistentVolumeClaimStatus {
@@ -105,6 +123,7 @@ async function letGo(claim: PersistentVolumeClaim, users: readonly Pod[], { clie
   }
 }
 
+const STORAGE_PROVISIONER = 'volume.kubernetes.io/storage-provisioner';
 const USERS = 'claims';
 
 function usersOf(claim: PersistentVolumeClaim, caches: Caches): Pod[] {

@@ -12,8 +12,10 @@ import { VolumeAttributesClass } from '../../api/storage/volume-attributes-class
 import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { defineModule, type MachineFacts, type ModuleContext } from '../../sdk/module.ts';
-import { claimDefaults } from './admission.ts';
+import { claimDefaults, volumeProtection } from './admission.ts';
 import { claimController } from './claims.ts';
+import { ephemeralVolumes } from './ephemeral.ts';
+import { claimGrowth } from './expand.ts';
 import { PROVISIONER } from './plan.ts';
 import { volumeController } from './volumes.ts';
 
@@ -28,8 +30,8 @@ export default defineModule({
   kinds: [PersistentVolume, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass],
   needs: [Pod, Node, PersistentVolumeClaim],
   writes: [StorageClass],
-  admissions: [claimDefaults],
-  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context)))],
+  admissions: [claimDefaults, claimGrowth, volumeProtection],
+  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes],
   async start(context) {
     machines.set(context.caches, context.machine);
     mkdirSync(folderOf(context.machine), { recursive: true, mode: 0o711 });
@@ -43,7 +45,7 @@ function folderOf({ stateFolder }: MachineFacts): string {
 
 async function makeClass({ client }: ModuleContext): Promise<void> {
   try {
-    await client.create(StorageClass, { metadata: { name: NAME, annotations: { [IS_DEFAULT]: 'true' } }, provisioner: PROVISIONER, reclaimPolicy: 'Delete', volumeBindingMode: 'WaitForFirstConsumer' });
+    await client.create(StorageClass, { metadata: { name: NAME, annotations: { [IS_DEFAULT]: 'true' } }, provisioner: PROVISIONER, reclaimPolicy: 'Delete', volumeBindingMode: 'WaitForFirstConsumer', allowVolumeExpansion: true });
   } catch (error) {
     if (!isApiError(error, 'AlreadyExists')) throw error;
   }

@@ -8,7 +8,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { ObjectReference, PersistentVolumePhase } from '../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
+import { PROVISIONED_BY, PROVISIONER, VOLUME_PROTECTION } from './plan.ts';
 
 export function volumeController(folderOf: (context: ReconcileContext) => string): Controller<PersistentVolume> {
   return {
@@ -17,12 +17,33 @@ export function volumeController(folderOf: (context: ReconcileContext) => string
     for: PersistentVolume,
     watches: [watching(PersistentVolumeClaim, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []))],
     async reconcile(_key, volume, context) {
-      if (volume === undefined || volume.metadata.deletionTimestamp !== undefined) return;
+      if (volume === undefined) return;
       const phase = await phaseOf(volume, context);
-      if (phase === 'Released' && volume.spec?.persistentVolumeReclaimPolicy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return reclaim(volume, folderOf(context), context);
-      await writePhase(volume, phase, context);
+      if (volume.metadata.deletionTimestamp !== undefined) return phase === 'Bound' ? undefined : letGo(volume, context);
+      const policy = volume.spec?.persistentVolumeReclaimPolicy;
+      if (phase !== 'Released' || policy === 'Retain') return writePhase(volume, phase, context);
+      if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return reclaim(volume, folderOf(context), context);
+      if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] !== undefined) return writePhase(volume, phase, context); // its provisioner deletes it
+      await fail(volume, policy === 'Recycle' ? 'VolumeFailedRecycle' : 'VolumeFailedDelete', context);
     },
   };
+}
+
+/** A volume that was deleted goes when no claim has it any more. */
+async function letGo({ metadata }: PersistentVolume, { client }: ReconcileContext): Promise<void> {
+  if (metadata.finalizers?.includes(VOLUME_PROTECTION) !== true) return;
+  try {
+    await client.patch(PersistentVolume, metadata.name ?? '', { type: 'strategic', body: { metadata: { uid: metadata.uid ?? '', '$deleteFromPrimitiveList/finalizers': [VOLUME_PROTECTION] } } });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) throw error;
+  }
+}
+
+/** Nobody here can take back what was not made here. */
+async function fail(volume: PersistentVolume, reason: string, context: ReconcileContext): Promise<void> {
+  const message = 'this volume was made by hand: take its data back by hand, then delete it, or use the policy Retain';
+  if (volume.status?.phase !== 'Failed') context.events.event(volume, 'Warning', reason, message);
+  await writePhase(volume, 'Failed', context, message);
 }
 
 async function phaseOf({ spec }: PersistentVolume, context: ReconcileContext): Promise<PersistentVolumePhase> {
@@ -55,9 +76,9 @@ async function reclaim(volume: PersistentVolume, folder: string, { client, event
   }
 }
 
-async function writePhase(volume: PersistentVolume, phase: PersistentVolumePhase, { client, clock }: ReconcileContext): Promise<void> {
+async function writePhase(volume: PersistentVolume, phase: PersistentVolumePhase, { client, clock }: ReconcileContext, message?: string): Promise<void> {
   if (volume.status?.phase === phase) return;
-  const status = { ...volume.status, phase, lastPhaseTransitionTime: rfc3339(clock.nowMs()) };
+  const status = { ...volume.status, phase, ...(message === undefined ? {} : { message }), lastPhaseTransitionTime: rfc3339(clock.nowMs()) };
   if (isDeepStrictEqual(status, volume.status)) return;
   try {
     await client.update(PersistentVolume, { ...volume, status }, { subresource: 'status' });

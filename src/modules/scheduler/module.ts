@@ -1,14 +1,19 @@
 /** The scheduler: gives every pod a node. */
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
+import { StorageClass } from '../../api/storage/storage-class.ts';
 import { defineModule } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
 import { priorityAdmission } from './priority-admission.ts';
 import { createProfile, type ProfileOptions } from './profile.ts';
+import type { StorageView } from './plugins/volumes.ts';
 import { runScheduler } from './run.ts';
+import { openStorage } from './storage.ts';
 
 export default defineModule({
   name: 'scheduler',
@@ -16,20 +21,25 @@ export default defineModule({
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod],
   kinds: [PriorityClass],
-  reads: [Namespace, Node],
-  writes: [Pod],
+  reads: [Namespace, Node, StorageClass],
+  writes: [Pod, PersistentVolumeClaim, PersistentVolume],
   admissions: [priorityAdmission],
   portable: true,
-  run: (context) => runScheduler(context, profilesOf(context.config)),
+  run(context) {
+    const storage = openStorage(context);
+    // Elsewhere the first pod with claims opens it.
+    if (context.kinds.find(StorageClass.group, StorageClass.kind) !== undefined && context.kinds.find('', PersistentVolumeClaim.kind) !== undefined) storage.ready();
+    return runScheduler(context, profilesOf(context.config, storage), storage);
+  },
 });
 
 /** `modules.scheduler.profiles`: a list of {@link ProfileOptions}; default one profile, default-scheduler. */
-export function profilesOf(config: Readonly<Record<string, unknown>>): Profile[] {
+export function profilesOf(config: Readonly<Record<string, unknown>>, storage?: StorageView): Profile[] {
   const { profiles = [{}] } = config;
   if (!Array.isArray(profiles) || profiles.length === 0 || profiles.some((each) => typeof each !== 'object' || each === null)) {
     throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
   }
-  const made = (profiles as ProfileOptions[]).map(createProfile);
+  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, storage));
   const names = new Set(made.map((each) => each.schedulerName));
   if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
   return made;

@@ -5,6 +5,7 @@ import { defaultPreemption } from './plugins/default-preemption.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { balancedAllocation, nodeResourcesFit, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread.ts';
+import { volumeBinding, volumeRestrictions, type StorageView } from './plugins/volumes.ts';
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable, prioritySort, schedulingGates, taintToleration } from './plugins/simple.ts';
 
 export interface ProfileOptions {
@@ -20,9 +21,11 @@ export interface ProfileOptions {
 
 const WEIGHTS = { TaintToleration: 3, NodeAffinity: 2, PodTopologySpread: 2, InterPodAffinity: 2, NodeResourcesFit: 1, NodeResourcesBalancedAllocation: 1, ImageLocality: 1 };
 
-export function createProfile(options: ProfileOptions = {}): Profile {
+/** Without `storage` the claims of pods are not looked at. */
+export function createProfile(options: ProfileOptions = {}, storage?: StorageView): Profile {
   const all = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit(options.scoring),
+    ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]),
     podTopologySpread, interPodAffinity, defaultPreemption, balancedAllocation, imageLocality,
   ];
   for (const name of options.disabled ?? []) {

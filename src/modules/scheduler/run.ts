@@ -11,6 +11,7 @@ import type { NodeInfo } from './framework/node-info.ts';
 import type { Profile } from './framework/plugin.ts';
 import { createQueue, type QueuedPod, type SchedulingQueue } from './framework/queue.ts';
 import { observe } from './observe.ts';
+import type { Storage } from './storage.ts';
 
 /** Other work of the process gets its turn after this long. */
 const SLICE_MS = 4;
@@ -28,7 +29,7 @@ interface Scheduler {
 }
 
 /** Settles when the signal has aborted and all writes under way have ended. */
-export async function runScheduler(context: ModuleContext, profiles: readonly Profile[]): Promise<void> {
+export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], storage?: Storage): Promise<void> {
   const { caches, clock, signal } = context;
   await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
   if (signal.aborted) return;
@@ -42,6 +43,12 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
   };
   const pump = createPump(scheduler);
   const stop = observe(caches, { cluster, queue, isOurs: (name) => byName.has(name), changed: pump.start });
+  if (storage !== undefined) {
+    storage.changed = () => {
+      queue.wake({ type: 'storage-changed' });
+      pump.start();
+    };
+  }
   await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
   stop();
   pump.stop();

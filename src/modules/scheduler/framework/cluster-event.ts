@@ -7,7 +7,9 @@ export type ClusterEvent =
   | { type: 'node-changed'; node: NodeInfo; changed: NodeChange }
   | { type: 'pod-placed' | 'pod-removed' | 'pod-relabelled'; pod: PodInfo }
   | { type: 'pod-shrunk'; pod: PodInfo }
-  | { type: 'namespace-changed'; name: string };
+  | { type: 'namespace-changed'; name: string }
+  /** A claim, a volume or a storage class. */
+  | { type: 'storage-changed' };
 
 export interface NodeChange {
   labels: boolean;

@@ -1,0 +1,136 @@
+/** VolumeBinding and VolumeRestrictions: a pod goes where its volumes are, or can be made, and shares no volume that is for one pod only. */
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
+import type { StorageClass } from '../../../api/generated/storage-v1.ts';
+import { bestVolume, claimUses, isBound, isMadeFor, isUsableOn, type ClaimUse } from '../../../api/storage/claim-matching.ts';
+import type { Cluster } from '../framework/cluster.ts';
+import type { NodeInfo } from '../framework/node-info.ts';
+import { rejection, type NodeTest, type Plugin, type PreFilterResult } from '../framework/plugin.ts';
+import type { PodInfo } from '../framework/pod-info.ts';
+
+/** What the plugins know of storage; without I/O but for `bind`. */
+export interface StorageView {
+  /** Looks at storage from the first call on; false until all of it was read. */
+  ready(): boolean;
+  claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
+  volume(name: string): PersistentVolume | undefined;
+  volumes(): readonly PersistentVolume[];
+  storageClass(name: string): StorageClass | undefined;
+  /** Says which volume, or which node, each of the claims is to have, and settles when all are bound; rejects when they do not come. */
+  bind(choices: readonly Choice[], signal: AbortSignal): Promise<void>;
+}
+
+export interface Choice {
+  claim: PersistentVolumeClaim;
+  nodeName: string;
+  /** Undefined lets the provisioner of the class make one. */
+  volume?: PersistentVolume;
+}
+
+const NO_PROVISIONER = 'kubernetes.io/no-provisioner';
+const BINDING = 'VolumeBinding';
+const UNREAD = rejection(BINDING, 'the objects of storage are not read yet', { unresolvable: true });
+const UNBOUND = rejection(BINDING, 'pod has unbound immediate PersistentVolumeClaims', { unresolvable: true });
+const ELSEWHERE = rejection(BINDING, "node(s) didn't match PersistentVolume's node affinity", { unresolvable: true });
+const NONE_TO_BIND = rejection(BINDING, "node(s) didn't find available persistent volumes to bind", { unresolvable: true });
+const FOR_ONE_POD = rejection('VolumeRestrictions', 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode');
+
+export function volumeBinding(storage: StorageView): Plugin {
+  /** Volumes that were chosen for claims and do not say so yet, by name, with the uid of the claim. */
+  const assumed = new Map<string, string>();
+  const chosen = new Map<string, Choice[]>();
+  const freeFor = (claim: PersistentVolumeClaim): PersistentVolume[] => storage.volumes().filter(({ metadata }) => (assumed.get(metadata.name ?? '') ?? claim.metadata.uid) === claim.metadata.uid);
+
+  function choose(claim: PersistentVolumeClaim, node: NodeInfo): Choice | undefined {
+    const volume = bestVolume(claim, freeFor(claim), node);
+    if (volume !== undefined) return isUsableOn(volume, node) ? { claim, nodeName: node.name, volume } : undefined;
+    const itsClass = storage.storageClass(claim.spec?.storageClassName ?? '');
+    if (itsClass === undefined || itsClass.provisioner === NO_PROVISIONER || !allows(itsClass, node)) return undefined;
+    return { claim, nodeName: node.name };
+  }
+
+  return {
+    name: BINDING,
+    preFilter: ({ pod }) => (hasClaims(pod) ? lookAtClaims(pod, storage) : undefined),
+    filter({ pod }) {
+      if (!hasClaims(pod)) return undefined;
+      const claims = claimsOf(pod, storage);
+      const volumes = claims.filter(isBound).map(({ spec }) => storage.volume(spec?.volumeName ?? ''));
+      const open = claims.filter((each) => !isBound(each));
+      return (node) => {
+        if (volumes.some((each) => each === undefined || !isUsableOn(each, node))) return ELSEWHERE;
+        return open.every((each) => choose(each, node) !== undefined) ? undefined : NONE_TO_BIND;
+      };
+    },
+    reserve({ pod, uid }, node) {
+      if (!hasClaims(pod)) return undefined;
+      const choices = claimsOf(pod, storage).filter((each) => !isBound(each)).map((each) => choose(each, node));
+      if (choices.some((each) => each === undefined)) return NONE_TO_BIND.reasons[0];
+      for (const { claim, volume } of choices as Choice[]) if (volume !== undefined) assumed.set(volume.metadata.name ?? '', claim.metadata.uid ?? '');
+      chosen.set(uid, choices as Choice[]);
+      return undefined;
+    },
+    permit({ uid }, _node, signal) {
+      const choices = chosen.get(uid) ?? [];
+      return choices.length === 0 ? undefined : storage.bind(choices, signal).finally(() => forget(uid));
+    },
+    unreserve: ({ uid }) => forget(uid),
+    wakesFor: (event) => event.type === 'storage-changed' || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels),
+  };
+
+  function forget(uid: string): void {
+    for (const { volume } of chosen.get(uid) ?? []) assumed.delete(volume?.metadata.name ?? '');
+    chosen.delete(uid);
+  }
+}
+
+export function volumeRestrictions(storage: StorageView): Plugin {
+  const name = 'VolumeRestrictions';
+  return {
+    name,
+    filter({ pod, uid }, cluster): NodeTest | undefined {
+      if (!hasClaims(pod) || !storage.ready()) return undefined;
+      const alone = claimUses(pod).map((each) => each.claimName).filter((each) => storage.claim(pod.metadata.namespace ?? '', each)?.spec?.accessModes?.includes('ReadWriteOncePod'));
+      return alone.length > 0 && isUsed(alone, pod, uid, cluster) ? () => FOR_ONE_POD : undefined;
+    },
+    wakesFor: (event, { namespace, pod }) => event.type === 'pod-removed' && event.pod.namespace === namespace && claimUses(event.pod.pod).some((gone) => claimUses(pod).some((own) => own.claimName === gone.claimName)),
+  };
+}
+
+function isUsed(claimNames: readonly string[], { metadata }: Pod, uid: string, cluster: Cluster): boolean {
+  const uses = (other: PodInfo): boolean => other.uid !== uid && other.namespace === metadata.namespace && claimUses(other.pod).some((each) => claimNames.includes(each.claimName));
+  return cluster.nodes.some((node) => [...node.pods.values()].some(uses));
+}
+
+function hasClaims({ spec }: Pod): boolean {
+  return spec?.volumes?.some((each) => each.persistentVolumeClaim !== undefined || each.ephemeral !== undefined) === true;
+}
+
+function claimsOf(pod: Pod, storage: StorageView): PersistentVolumeClaim[] {
+  return claimUses(pod).map(({ claimName }) => storage.claim(pod.metadata.namespace ?? '', claimName)).filter((each) => each !== undefined);
+}
+
+function lookAtClaims(pod: Pod, storage: StorageView): PreFilterResult | undefined {
+  if (!storage.ready()) return { rejection: UNREAD };
+  for (const use of claimUses(pod)) {
+    const claim = storage.claim(pod.metadata.namespace ?? '', use.claimName);
+    const complaint = complaintOf(pod, use, claim, storage);
+    if (complaint !== undefined) return { rejection: rejection(BINDING, complaint, { unresolvable: true }) };
+    if (!isBound(claim!) && storage.storageClass(claim!.spec?.storageClassName ?? '')?.volumeBindingMode !== 'WaitForFirstConsumer') return { rejection: UNBOUND };
+  }
+  return undefined;
+}
+
+function complaintOf(pod: Pod, { claimName, isEphemeral }: ClaimUse, claim: PersistentVolumeClaim | undefined, storage: StorageView): string | undefined {
+  const what = `persistentvolumeclaim "${claimName}"`;
+  if (claim === undefined) return isEphemeral ? `waiting for ephemeral volume controller to create the ${what}` : `${what} not found`;
+  if (isEphemeral && !isMadeFor(claim, pod)) return `PVC ${pod.metadata.namespace}/${claimName} was not created for pod ${pod.metadata.namespace}/${pod.metadata.name} (pod is not owner)`;
+  if (claim.metadata.deletionTimestamp !== undefined) return `${what} is being deleted`;
+  if (claim.status?.phase === 'Lost' || (isBound(claim) && storage.volume(claim.spec?.volumeName ?? '') === undefined)) return `${what} bound to non-existent persistentvolume "${claim.spec?.volumeName}"`;
+  return undefined;
+}
+
+/** By allowedTopologies of the class: alternatives, each with all of its keys. */
+function allows({ allowedTopologies = [] }: StorageClass, { labels }: NodeInfo): boolean {
+  if (allowedTopologies.length === 0) return true;
+  return allowedTopologies.some((term) => (term.matchLabelExpressions ?? []).every(({ key, values }) => values.includes(labels[key] ?? '')));
+}

@@ -1,0 +1,89 @@
+/** Storage as the scheduler sees it: read from the caches once a pod with claims comes by, written when a node was chosen for one. */
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { isBound, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { StorageClass } from '../../api/storage/storage-class.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import type { Choice, StorageView } from './plugins/volumes.ts';
+
+/** As upstream's bindTimeoutSeconds. */
+const BIND_TIMEOUT_MS = 600_000;
+
+export interface Storage extends StorageView {
+  /** Told of every change, from the first look on. */
+  changed: () => void;
+}
+
+export function openStorage({ caches, client, signal }: ModuleContext): Storage {
+  let state: 'closed' | 'opening' | 'open' = 'closed';
+  let changed = (): void => {};
+  const waiting = new Set<() => void>();
+
+  async function open(): Promise<void> {
+    state = 'opening';
+    await Promise.all([caches.of(PersistentVolumeClaim).ready(), caches.of(PersistentVolume).ready(), caches.of(StorageClass).ready()]);
+    if (signal.aborted) return;
+    state = 'open';
+    const tell = (): void => {
+      for (const each of waiting) each();
+      changed();
+    };
+    const stops = [caches.of(PersistentVolumeClaim).subscribe(tell), caches.of(PersistentVolume).subscribe(tell), caches.of(StorageClass).subscribe(tell)];
+    signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
+    tell();
+  }
+
+  const storage: Storage = {
+    get changed() { return changed; },
+    set changed(callback) { changed = callback; },
+    ready() {
+      if (state === 'closed') void open().catch(() => { state = 'closed'; });
+      return state === 'open';
+    },
+    claim: (namespace, name) => caches.of(PersistentVolumeClaim).get(`${namespace}/${name}`),
+    volume: (name) => caches.of(PersistentVolume).get(name),
+    volumes: () => caches.of(PersistentVolume).list(),
+    storageClass: (name) => caches.of(StorageClass).get(name),
+    async bind(choices, ending) {
+      for (const choice of choices) await tellChoice(choice);
+      await allBound(choices, ending);
+    },
+  };
+  return storage;
+
+  async function tellChoice({ claim, nodeName, volume }: Choice): Promise<void> {
+    const { name = '', namespace, uid } = claim.metadata;
+    if (volume === undefined) return void (await client.patch(PersistentVolumeClaim, name, { type: 'merge', body: { metadata: { annotations: { [SELECTED_NODE]: nodeName } } } }, { namespace }));
+    if (volume.spec?.claimRef?.uid === uid) return;
+    const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid };
+    await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, claimRef } });
+  }
+
+  function allBound(choices: readonly Choice[], ending: AbortSignal): Promise<void> {
+    const left = (): Choice[] => choices.filter(({ claim }) => {
+      const now = storage.claim(claim.metadata.namespace ?? '', claim.metadata.name ?? '');
+      return now === undefined || !isBound(now);
+    });
+    return new Promise((resolve, reject) => {
+      const end = (error?: Error): void => {
+        waiting.delete(look);
+        clearTimeout(timer);
+        ending.removeEventListener('abort', abort);
+        if (error === undefined) resolve();
+        else reject(error);
+      };
+      const look = (): void => {
+        const open = left();
+        if (open.length === 0) return end();
+        const gone = open.find(({ claim }) => storage.claim(claim.metadata.namespace ?? '', claim.metadata.name ?? '')?.metadata.uid !== claim.metadata.uid);
+        if (gone !== undefined) end(new Error(`persistentvolumeclaim "${gone.claim.metadata.name}" is gone`));
+      };
+      const abort = (): void => end(new Error('the scheduler stops'));
+      const timer = setTimeout(() => end(new Error(`binding volumes: no volume within ${BIND_TIMEOUT_MS / 1_000} s for ${left().map(({ claim }) => claim.metadata.name).join(', ')}`)), BIND_TIMEOUT_MS);
+      timer.unref();
+      waiting.add(look);
+      ending.addEventListener('abort', abort, { once: true });
+      look();
+    });
+  }
+}
