@@ -1,5 +1,5 @@
 /** This machine as a Node object, and its Lease, renewed every 10 s; the Node itself is written only when something in it changed, or after 5 minutes. */
-import { readFileSync, statfsSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { Node, NodeCondition, NodeStatus } from '../../api/generated/core-v1.ts';
 import type { Lease } from '../../api/generated/coordination-v1.ts';
@@ -7,14 +7,13 @@ import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
 import { LeaseKind, NodeKind } from './kinds.ts';
 import { hybridComplaint, readOr } from './machine.ts';
 import type { NodeParts } from './parts.ts';
+import type { PressureCondition } from './pressure/settings.ts';
 import { sameStatus } from './status/pod-status.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
 const RENEW_MS = 10_000;
 const REPORT_MS = 300_000;
-const MOST_PODS = 250;
-const KEPT_FREE_BYTES = 100 * 1024 * 1024;
 
 export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<void> {
   const { clock, log } = parts.context;
@@ -34,7 +33,7 @@ export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<
       await clock.sleep(node === undefined ? 100 : 1_000, signal);
       continue;
     }
-    await clock.sleep(RENEW_MS, signal);
+    await parts.report.sleep(RENEW_MS, signal);
   }
 }
 
@@ -70,13 +69,12 @@ function withoutBeat(status: NodeStatus): NodeStatus {
 
 function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
   const { machine, clock } = parts.context;
-  const disk = statfsSync(parts.paths.pods);
-  const capacity = { cpu: cpuText(machine.cpuMillis), memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`, pods: String(MOST_PODS), 'ephemeral-storage': `${Math.floor((disk.blocks * disk.bsize) / 1024)}Ki`, 'hugepages-2Mi': '0' };
+  const { capacity, allocatable } = parts.capacity.read();
   return {
     ...node.status,
     capacity: { ...node.status?.capacity, ...capacity },
-    allocatable: { ...node.status?.allocatable, ...capacity },
-    conditions: conditions(parts, node, disk.bavail * disk.bsize, clock.nowMs()),
+    allocatable: { ...node.status?.allocatable, ...allocatable },
+    conditions: conditions(parts, node, clock.nowMs()),
     addresses: [{ type: 'InternalIP', address: parts.hostIp }, { type: 'Hostname', address: machine.nodeName }],
     nodeInfo: nodeInfo(),
     images: parts.storage.list().map((image) => ({ names: [...new Set([...image.names, ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)])], sizeBytes: image.sizeBytes })),
@@ -84,7 +82,7 @@ function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
   };
 }
 
-function conditions(parts: NodeParts, node: Node, freeBytes: number, nowMs: number): NodeCondition[] {
+function conditions(parts: NodeParts, node: Node, nowMs: number): NodeCondition[] {
   const now = rfc3339(nowMs);
   const before = node.status?.conditions ?? [];
   const condition = (type: string, status: 'True' | 'False', reason: string, message: string): NodeCondition => {
@@ -92,11 +90,12 @@ function conditions(parts: NodeParts, node: Node, freeBytes: number, nowMs: numb
     return { type, status, reason, message, lastHeartbeatTime: now, lastTransitionTime: old?.status === status ? old.lastTransitionTime : now };
   };
   const complaint = parts.context.machine.cgroupVersion === 'v1' ? hybridComplaint() : undefined;
-  const full = freeBytes < KEPT_FREE_BYTES;
+  const pressed = parts.pressure.state().conditions;
+  const pressure = (type: PressureCondition, [calm, short]: [string, string], [calmly, shortly]: [string, string]): NodeCondition => (pressed.has(type) ? condition(type, 'True', short, shortly) : condition(type, 'False', calm, calmly));
   const own = [
-    condition('MemoryPressure', 'False', 'KubeletHasSufficientMemory', 'the node has sufficient memory available'),
-    condition('DiskPressure', full ? 'True' : 'False', full ? 'KubeletHasDiskPressure' : 'KubeletHasNoDiskPressure', full ? 'the disk of the state folder is nearly full' : 'the node has no disk pressure'),
-    condition('PIDPressure', 'False', 'KubeletHasSufficientPID', 'the node has sufficient PID available'),
+    pressure('MemoryPressure', ['KubeletHasSufficientMemory', 'KubeletHasInsufficientMemory'], ['the node has sufficient memory available', 'the node has insufficient memory available']),
+    pressure('DiskPressure', ['KubeletHasNoDiskPressure', 'KubeletHasDiskPressure'], ['the node has no disk pressure', 'the node has disk pressure']),
+    pressure('PIDPressure', ['KubeletHasSufficientPID', 'KubeletHasInsufficientPID'], ['the node has sufficient PID available', 'the node has insufficient PID available']),
     condition('Ready', complaint === undefined ? 'True' : 'False', complaint === undefined ? 'KubeletReady' : 'RuntimeNotReady', complaint ?? 'the node is posting ready status'),
   ];
   return [...own, ...before.filter((each) => !own.some((mine) => mine.type === each.type))];
@@ -119,10 +118,6 @@ function version(): string {
 
 function goArch(): string {
   return process.arch === 'x64' ? 'amd64' : process.arch;
-}
-
-function cpuText(millis: number): string {
-  return millis % 1_000 === 0 ? String(millis / 1_000) : `${millis}m`;
 }
 
 async function renew(parts: NodeParts, node: Node, lease: Lease | undefined): Promise<Lease> {

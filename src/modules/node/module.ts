@@ -1,6 +1,8 @@
 /** The node agent as a module: this machine as a Node, its pods as processes. */
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
+import { bell } from './bell.ts';
+import { nodeCapacity } from './capacity.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
 import { pruneRoute } from './images/prune-route.ts';
@@ -8,6 +10,7 @@ import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
 import { ConfigMapKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
+import { admissions } from './lifecycle/admit.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
@@ -20,6 +23,8 @@ import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
 import { makePaths, nodePaths } from './paths.ts';
+import { pressureSettings } from './pressure/settings.ts';
+import { pressureWatch } from './pressure/watch.ts';
 import { runtimeHandlers } from './runtime/handlers.ts';
 import { runtimeClassAdmission } from './runtime/runtime-class.ts';
 import { RuntimeClass } from '../../api/node/runtime-class.ts';
@@ -64,7 +69,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), collector.run(life.signal)];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), collector.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -85,7 +90,8 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const storage = imageStorage(paths.images);
   const program = (name: string): string => machine.programs[name] ?? name;
   const size = config['readySandboxes'];
-  return {
+  const pressed = pressureSettings(config);
+  const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
@@ -95,5 +101,9 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
+    report: bell(clock),
+    capacity: nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => new Map() }),
   };
+  const pressure = pressureWatch(parts, pressed);
+  return Object.assign(parts, { pressure, admissions: admissions({ ...parts, pressure }) });
 }

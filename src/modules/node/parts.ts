@@ -1,9 +1,13 @@
 /** What the steps of the node share. */
 import type { ModuleContext } from '../../sdk/module.ts';
+import type { Bell } from './bell.ts';
+import type { NodeCapacity } from './capacity.ts';
+import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
 import type { ImageStorage } from './images/storage.ts';
 import type { NodePaths } from './paths.ts';
+import type { PressureWatch } from './pressure/watch.ts';
 import type { Handlers } from './runtime/handlers.ts';
 import type { HostPorts } from './sandbox/host-ports.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
@@ -21,4 +25,9 @@ export interface NodeParts {
   /** Capabilities that this machine can give to a container. */
   capabilities: readonly string[];
   openFilesLimit: number;
+  /** Rung when the Node object has something new to say. */
+  report: Bell;
+  pressure: PressureWatch;
+  capacity: NodeCapacity;
+  admissions: Admissions;
 }

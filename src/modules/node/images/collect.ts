@@ -21,6 +21,8 @@ export interface CollectSettings {
 export interface ImageCollector {
   /** Removes every image that no pod here needs; gives their names, or ids where they have none. */
   prune(): Promise<string[]>;
+  /** The node is short of room: removes all that may go, however young. */
+  reclaim(): Promise<string[]>;
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -119,6 +121,10 @@ export function imageCollector(parts: NodeParts, agent: Agent): ImageCollector {
     prune: () => {
       const ids = used();
       return remove(storage.list().filter((image) => !ids.has(image.id)));
+    },
+    reclaim() {
+      const nowMs = context.clock.nowMs();
+      return remove(unusedImages({ images: storage.list(), used: look(nowMs), seen, wantedBytes: Infinity, nowMs, minAgeMs: 0 }));
     },
     async run(signal) {
       while (!signal.aborted) {

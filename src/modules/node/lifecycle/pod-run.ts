@@ -23,8 +23,8 @@ export interface PodRun {
   /** The object is gone from the cluster. */
   gone: boolean;
   stop?: Stop;
-  /** The node gave the pod up. */
-  failed?: { reason: string; message: string };
+  /** The node gave the pod up; perhaps with less time to end than its own, perhaps for want of something. */
+  failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean };
   prepared?: PreparedPod;
   /** A resize that is not done. */
   resize?: ResizeState;

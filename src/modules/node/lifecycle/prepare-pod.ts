@@ -1,6 +1,7 @@
 /** The steps before the first container of a pod: sandbox, folders, files in /etc, cgroup, volumes. Each is safe to do again. */
 import { mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { resourceAmounts } from '../../../api/pod-requests.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
@@ -38,7 +39,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? [parts.hostIp];
   if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
-  const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, nodeName: context.machine.nodeName, cpuMillis: context.machine.cpuMillis, memoryBytes: context.machine.memoryBytes };
+  const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
   const stateFolder = join(parts.paths.pods, uid);
   const runFolder = join(parts.paths.podsRun, uid);
   mkdirSync(stateFolder, { recursive: true });
@@ -66,6 +67,12 @@ export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: Prepa
   const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), options);
   prepared.volumes = placed.paths;
   prepared.renewAtMs = placed.renewAtMs;
+}
+
+/** What limits default to that a container asks for by the downward API. */
+function allocatableOf({ capacity }: NodeParts): { cpuMillis: number; memoryBytes: number } {
+  const { cpuMillis, memoryBytes } = resourceAmounts(capacity.read().allocatable);
+  return { cpuMillis, memoryBytes };
 }
 
 export function hostnameOf(pod: Pod, nodeName: string): string {

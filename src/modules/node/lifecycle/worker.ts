@@ -21,6 +21,12 @@ export interface PodWorker {
   update(pod: Pod | undefined): void;
   /** A ConfigMap or Secret changed that it may refer to. */
   refresh(): void;
+  /** As last seen. */
+  pod(): Pod;
+  /** Whether it has not ended and is not about to. */
+  isActive(): boolean;
+  /** The node gives it up, in the words of `message`. */
+  evict(message: string, graceSeconds: number): void;
   /** The latest attempt of a container by name. */
   record(container: string): ContainerRecord | undefined;
   records(): readonly ContainerRecord[];
@@ -46,13 +52,14 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   const finished = Promise.withResolvers<void>();
   let refreshWanted = false;
   let setUpFailures = 0;
+  let admitted = false;
   adopt(run, adopted);
 
   async function turn(): Promise<void> {
     decideStop();
     if (run.stop !== undefined) await end(run.stop);
     else if (isTerminal(run.pod)) await release(run);
-    else if (!watchDeadline() && (await prepare())) {
+    else if (!watchDeadline() && isAdmitted() && (await prepare())) {
       resizeWhatIsDue(run);
       await startWhatIsDue(run);
     }
@@ -64,7 +71,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const graceSeconds = run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
     if (run.gone) setStop('gone', Math.min(graceSeconds, deletionGracePeriodSeconds ?? Infinity));
     else if (deletionTimestamp !== undefined) setStop('deleted', deletionGracePeriodSeconds ?? graceSeconds);
-    else if (run.failed !== undefined || (isTerminal(run.pod) && run.slots.some(isRunning))) setStop('finished', graceSeconds);
+    else if (run.failed !== undefined || (isTerminal(run.pod) && run.slots.some(isRunning))) setStop('finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));
   }
 
   /** A second reason may shorten the grace, never lengthen it. */
@@ -73,6 +80,19 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (run.stop === undefined) run.stop = { reason, graceSeconds, deadlineMs };
     else if (graceSeconds < run.stop.graceSeconds) run.stop = { reason, graceSeconds, deadlineMs: Math.min(run.stop.deadlineMs, deadlineMs) };
     else run.stop = { ...run.stop, reason };
+  }
+
+  /** A pod that has begun here stays. */
+  function isAdmitted(): boolean {
+    if (admitted) return true;
+    const begun = adopted.length > 0 || [...(run.pod.status?.containerStatuses ?? []), ...(run.pod.status?.initContainerStatuses ?? [])].some(({ containerID }) => containerID !== undefined);
+    const refusal = begun ? void parts.admissions.keep(uid) : parts.admissions.enter(run.pod);
+    admitted = refusal === undefined;
+    if (refusal === undefined) return true;
+    run.failed = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
+    tell(run, 'Warning', refusal.reason, refusal.message);
+    run.poke();
+    return false;
   }
 
   /** Gives true when the pod has just run out of its time. */
@@ -120,6 +140,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return;
     }
     await forget(run);
+    parts.admissions.leave(uid);
     if (!run.gone) await status.remove();
     void turns.close();
     finished.resolve();
@@ -156,6 +177,13 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     },
     refresh() {
       refreshWanted = true;
+      run.poke();
+    },
+    pod: () => run.pod,
+    isActive: () => !run.gone && run.stop === undefined && run.failed === undefined && run.pod.metadata.deletionTimestamp === undefined && !isTerminal(run.pod),
+    evict(message, graceSeconds) {
+      run.failed = { reason: 'Evicted', message, graceSeconds, disruption: true };
+      tell(run, 'Warning', 'Evicted', message);
       run.poke();
     },
     record: (container) => run.slots.find((slot) => slot.container.name === container)?.record,

@@ -11,8 +11,8 @@ export function podConditions(pod: Pod, view: PodView, phase: string): PodCondit
   const initialized = initializedJudgement(view);
   const containersReady = containersReadyJudgement(view, phase);
   const ready = readyJudgement(pod, containersReady);
-  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view)];
-  const kept = before.filter((each) => !OWN.includes(each.type) || each.type === 'DisruptionTarget');
+  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view), ...disruptionJudgements(view)];
+  const kept = before.filter((each) => !judged.some(({ type }) => type === each.type) && (!OWN.includes(each.type) || each.type === 'DisruptionTarget'));
   const scheduled: PodCondition[] = kept.some((each) => each.type === 'PodScheduled') ? [] : [stamp({ type: 'PodScheduled', status: 'True' }, before, view.nowMs)];
   return [...judged.map((each) => stamp(each, before, view.nowMs, pod.metadata.generation)), ...scheduled, ...kept];
 }
@@ -51,6 +51,11 @@ function readyJudgement(pod: Pod, containersReady: Judgement): Judgement {
     ? `the status of pod readiness gate "${gate.conditionType}" is not "True", but ${conditions.find((each) => each.type === gate.conditionType)!.status}`
     : `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`));
   return { type: 'Ready', status: 'False', reason: 'ReadinessGatesNotReady', message: messages.join(', ') };
+}
+
+/** Of the node's own making; those of others are kept. */
+function disruptionJudgements({ failed }: PodView): Judgement[] {
+  return failed?.disruption === true ? [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message }] : [];
 }
 
 /** They are there only as long as they are true. */

@@ -21,7 +21,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     status.podIP = view.podIps[0];
     status.podIPs = view.podIps.map((ip) => ({ ip }));
   }
-  if (view.failed !== undefined) Object.assign(status, view.failed);
+  if (view.failed !== undefined) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
   const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map(containerStatus);
   const init = of('init', 'sidecar');
   const ephemeral = of('ephemeral');

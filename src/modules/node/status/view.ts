@@ -28,7 +28,7 @@ export interface PodView {
   startTimeMs: number;
   nowMs: number;
   /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */
-  failed?: { reason: string; message: string };
+  failed?: { reason: string; message: string; disruption?: boolean };
   /** A resize that waits or goes on. */
   resize?: { pending?: { reason: string; message: string }; inProgress?: { reason?: string; message?: string } };
 }

@@ -36,7 +36,7 @@ export async function inNamespaces(file: string): Promise<boolean> {
   return false;
 }
 
-export async function testNode(options: { readySandboxes?: number; quiet?: boolean } = {}): Promise<TestNode> {
+export async function testNode(options: { readySandboxes?: number; quiet?: boolean; config?: Record<string, unknown> } = {}): Promise<TestNode> {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-node-'));
   const run_ = join('/run', folder.slice(folder.lastIndexOf('-') + 1));
   const instance = folder.slice(-6).toLowerCase();
@@ -64,7 +64,7 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
       const log = options.quiet === false ? createLog({ level: 'debug' }) : silentLog;
       const caches = createCaches({ client: cluster.client, log, signal: abort.signal });
       node.context = {
-        client: cluster.client, caches, clock: realClock, log, signal: abort.signal, config: { readySandboxes: options.readySandboxes ?? 3 }, machine,
+        client: cluster.client, caches, clock: realClock, log, signal: abort.signal, config: { readySandboxes: options.readySandboxes ?? 3, ...options.config }, machine,
         events: { event: (about, type, reason, message) => void events.push({ about: about.metadata.name ?? '', type, reason, message }) },
         kinds: { list: () => [], find: () => undefined, subscribe: () => () => {} }, serve: () => () => {}, admit: () => () => {},
     route: () => () => {}, report: () => {},

@@ -1,0 +1,79 @@
+/**
+ * What this node has and what pods may have of it (upstream: Reserve Compute Resources): allocatable = capacity - systemReserved - kubeReserved
+ * (modules.node, quantities of cpu, memory, ephemeral-storage, pid) - the hard eviction thresholds of memory and disk.
+ */
+import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
+import type { MachineFacts } from '../../sdk/module.ts';
+import { CGROUP_ROOT } from './cgroup/layout.ts';
+import { amountIn } from './pressure/judge.ts';
+import type { PressureSettings, Signal } from './pressure/settings.ts';
+
+export type Quantities = Readonly<Record<string, string>>;
+
+export interface NodeCapacity {
+  read(): { capacity: Quantities; allocatable: Quantities };
+  /** Whole cpus that are kept for the system, rounded up. */
+  readonly reservedCpus: number;
+  readonly reserved: Reservation;
+  /** What device plugins give, by resource name: all, and those that are well. */
+  devices(): ReadonlyMap<string, { all: number; healthy: number }>;
+}
+
+export interface Reservation { cpuMillis: number; memoryBytes: number; diskBytes: number }
+
+export const MOST_PODS = 250;
+
+export function nodeCapacity(options: { machine: MachineFacts; folder: string; config: Readonly<Record<string, unknown>>; pressure: PressureSettings; devices: NodeCapacity['devices'] }): NodeCapacity {
+  const { machine, pressure } = options;
+  const reserved = sum(reservation(options.config, 'systemReserved'), reservation(options.config, 'kubeReserved'));
+  if (reserved.cpuMillis >= machine.cpuMillis || reserved.memoryBytes >= machine.memoryBytes) throw new Error('modules.node.systemReserved and kubeReserved leave nothing of this machine for pods');
+  const hard = (signal: Signal, capacity: number): number => {
+    const threshold = pressure.thresholds.find((each) => each.hard && each.signal === signal);
+    return threshold === undefined ? 0 : Math.floor(amountIn(threshold.least, capacity));
+  };
+  return {
+    reserved, reservedCpus: Math.ceil(reserved.cpuMillis / 1_000), devices: options.devices,
+    read() {
+      const disk = statfsSync(options.folder);
+      const diskBytes = disk.blocks * disk.bsize;
+      const huge = hugePages(machine.cgroupVersion);
+      const memoryBytes = machine.memoryBytes - huge.reduce((all, each) => all + each.bytes, 0);
+      const given = [...options.devices()];
+      const whole = amounts(machine.cpuMillis, machine.memoryBytes, diskBytes);
+      const left = amounts(machine.cpuMillis - reserved.cpuMillis, Math.max(0, memoryBytes - reserved.memoryBytes - hard('memory.available', machine.memoryBytes)), Math.max(0, diskBytes - reserved.diskBytes - hard('nodefs.available', diskBytes)));
+      const pages = Object.fromEntries(huge.map(({ name, bytes }) => [name, quantityOf(bytes, 'BinarySI')]));
+      return {
+        capacity: { ...whole, ...pages, ...Object.fromEntries(given.map(([name, { all }]) => [name, String(all)])) },
+        allocatable: { ...left, ...pages, ...Object.fromEntries(given.map(([name, { healthy }]) => [name, String(healthy)])) },
+      };
+    },
+  };
+}
+
+function amounts(cpuMillis: number, memoryBytes: number, diskBytes: number): Record<string, string> {
+  return { cpu: quantityOfMilli(cpuMillis), memory: `${Math.floor(memoryBytes / 1_024)}Ki`, 'ephemeral-storage': `${Math.floor(diskBytes / 1_024)}Ki`, pods: String(MOST_PODS) };
+}
+
+function reservation(config: Readonly<Record<string, unknown>>, key: string): Reservation {
+  const given = config[key] ?? {};
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new Error(`modules.node.${key} must be a map of quantities`);
+  const known = ['cpu', 'memory', 'ephemeral-storage', 'pid'];
+  for (const [name, value] of Object.entries(given)) {
+    if (!known.includes(name) || !isQuantity(value) || quantityValue(value) < 0) throw new Error(`modules.node.${key}.${name} must be a quantity of ${known.join(', ')}, not ${JSON.stringify(value)}`);
+  }
+  const { cpu = '0', memory = '0', 'ephemeral-storage': disk = '0' } = given as Record<string, string>;
+  return { cpuMillis: quantityMillis(cpu), memoryBytes: quantityValue(memory), diskBytes: quantityValue(disk) };
+}
+
+function sum(one: Reservation, other: Reservation): Reservation {
+  return { cpuMillis: one.cpuMillis + other.cpuMillis, memoryBytes: one.memoryBytes + other.memoryBytes, diskBytes: one.diskBytes + other.diskBytes };
+}
+
+/** Pages that are set aside on the machine, by size; none where their controller is not beside the others, since no limit could be kept. */
+export function hugePages(version: 'v1' | 'v2', folder = '/sys/kernel/mm/hugepages', root = CGROUP_ROOT): { name: string; bytes: number }[] {
+  const sizes = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number) : [];
+  const kept = version === 'v1' ? existsSync(join(root, 'hugetlb')) : readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
+  return sizes.sort((a, b) => a - b).map((kib) => ({ name: `hugepages-${quantityOf(kib * 1_024, 'BinarySI')}`, bytes: kept ? kib * 1_024 * Number(readFileSync(join(folder, `hugepages-${kib}kB`, 'nr_hugepages'), 'utf8')) : 0 }));
+}
