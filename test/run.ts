@@ -5,6 +5,7 @@
  *   npm test                 everything
  *   npm test -- unit         only the tests beside the code
  *   npm test -- e2e          only those under test/
+ *   npm run test:torture     only those under test/torture/, with long budgets (LLMOS_TORTURE=1); FILE ... as above
  *   npm test -- FILE ...     only these files
  */
 import { spawn } from 'node:child_process';
@@ -16,7 +17,8 @@ import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
 import { buildWebImage } from './fixtures/web-image.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const FILE_TIMEOUT_MS = 10 * 60_000;
+if (process.argv[2] === 'torture') process.env['LLMOS_TORTURE'] = '1';
+const FILE_TIMEOUT_MS = (process.env['LLMOS_TORTURE'] === '1' ? 120 : 10) * 60_000;
 
 interface Count {
   passed: number;
@@ -82,6 +84,7 @@ else if (named.length > 0) {
 }
 if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), ...READERS], 2, count);
 if (all || what.includes('e2e')) await runIsolated(testFiles('test', '.test.ts').filter(bootsInstances), count);
+if (what.includes('torture') && named.length === 0) await runIsolated(testFiles('test/torture', '.test.ts'), count);
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines
 for (const failure of count.failures) console.log(`failed: ${failure}`);

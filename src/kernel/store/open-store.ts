@@ -77,15 +77,21 @@ export function openStore(options: StoreOptions): Store {
     await compactTo(toRevision, { revisions, writer, signal: closing.signal });
   }
 
-  async function backup(path: string): Promise<void> {
-    await writer.settled();
-    await copyWhole(revisions.db, path);
+  let copying: Promise<void> = Promise.resolve();
+  function backup(path: string): Promise<void> {
+    const mine = copying.then(async () => {
+      await writer.settled();
+      await copyWhole(revisions.db, path);
+    });
+    copying = mine.catch(() => {});
+    return mine;
   }
 
   let closed: Promise<void> | undefined;
   async function close(): Promise<void> {
     options.signal?.removeEventListener('abort', closeOnAbort);
     await writer.close();
+    await copying;
     closing.abort();
     await compacting;
     watches.closeAll(new StoreError('closed', 'the store was closed'));

@@ -29,9 +29,10 @@ afterEach(async () => {
 
 it('brings a backup back, and tells clients that saw more to list again', async () => {
   const seen = store.revision;
-  throws(() => restoreBackup({ from: backup(), folder }), 'locked');
+  throws(() => restoreBackup({ from: backup(), folder, overwrite: true }), 'locked');
   await store.close();
-  const restored = restoreBackup({ from: backup(), folder });
+  throws(() => restoreBackup({ from: backup(), folder }), 'exists');
+  const restored = restoreBackup({ from: backup(), folder, overwrite: true });
   open();
   assert.deepEqual(store.list('/').items.map((each) => each.key), ['/core/configmaps/default/old']);
   assert.deepEqual(restored, { objects: 1, revision: store.revision });
@@ -45,12 +46,12 @@ it('takes the place of a damaged store, but never puts a damaged backup there', 
   await store.close();
   throws(() => restoreBackup({ from: join(folder, 'none'), folder }), 'missing');
   writeFileSync(join(folder, 'bad.db'), 'x'.repeat(10_000));
-  throws(() => restoreBackup({ from: join(folder, 'bad.db'), folder }), 'damaged');
+  throws(() => restoreBackup({ from: join(folder, 'bad.db'), folder, overwrite: true }), 'damaged');
   open();
   assert.equal(store.list('/').items.length, 2);
   await store.close();
   truncateSync(join(folder, 'store.db'), 5_000);
   throws(open, 'damaged');
-  assert.equal(restoreBackup({ from: backup(), folder }).objects, 1);
+  assert.equal(restoreBackup({ from: backup(), folder, overwrite: true }).objects, 1);
   assert.equal(open().list('/').items.length, 1);
 });

@@ -44,6 +44,18 @@ export async function copyWhole(db: DatabaseSync, path: string): Promise<void> {
 }
 
 export function createSnapshots(folder: string, source: SnapshotSource): Snapshots {
+  removeUnfinished(folder);
+  let last: Promise<unknown> = Promise.resolve();
+
+  /** One after the other: two of one name, or two readers of one file, would be in each other's way. */
+  function inTurn<A extends unknown[], T>(work: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
+    return (...args) => {
+      const mine = last.then(() => work(...args));
+      last = mine.catch(() => {});
+      return mine;
+    };
+  }
+
   function list(): SnapshotInfo[] {
     if (!existsSync(folder)) return [];
     return readdirSync(folder).flatMap((file) => infoOf(folder, file)).sort((a, b) => a.revision - b.revision || (a.name < b.name ? -1 : 1));
@@ -68,17 +80,21 @@ export function createSnapshots(folder: string, source: SnapshotSource): Snapsho
 
   async function diff(name: string): Promise<SnapshotDifference[]> {
     const before = await readAll(name);
-    const differences: SnapshotDifference[] = [];
-    for (const range of source.live.ranges('/')) {
-      for (const now of range.items.slice(range.from, range.to)) {
-        const then = before.get(now.key);
-        before.delete(now.key);
-        if (then === undefined) differences.push({ key: now.key, type: 'added', now });
-        else if (!sameContent(then, now)) differences.push({ key: now.key, type: 'modified', before: then, now });
-      }
+    return differencesOf(before, liveNow());
+  }
+
+  function* liveNow(): Generator<StoredObject> {
+    for (const range of source.live.ranges('/')) yield* range.items.slice(range.from, range.to);
+  }
+
+  /** What lives when all writes under way have come through. */
+  function* newest(): Generator<StoredObject> {
+    const pending = new Set(source.writer.pendingKeys());
+    for (const now of liveNow()) if (!pending.has(now.key)) yield now;
+    for (const key of pending) {
+      const stored = source.writer.newest(key);
+      if (stored !== undefined) yield stored;
     }
-    for (const then of before.values()) differences.push({ key: then.key, type: 'deleted', before: then });
-    return differences.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async function readAll(name: string): Promise<Map<string, StoredObject>> {
@@ -96,9 +112,9 @@ export function createSnapshots(folder: string, source: SnapshotSource): Snapsho
   }
 
   async function restore(name: string): Promise<number> {
-    await source.writer.settled();
-    const differences = await diff(name);
-    // From here on nothing may come between: the writes are made against the newest state in one go.
+    const before = await readAll(name);
+    // From here on nothing may come between: the writes are made in one go, against the newest state with the writes under way.
+    const differences = differencesOf(before, newest());
     await source.writer.submit(differences.flatMap((difference) => backTo(source, difference)));
     return differences.length;
   }
@@ -107,7 +123,26 @@ export function createSnapshots(folder: string, source: SnapshotSource): Snapsho
     rmSync(pathOf(folder, find(name)));
   }
 
-  return { create, list, diff, restore, delete: remove };
+  return { create: inTurn(create), list, diff: inTurn(diff), restore: inTurn(restore), delete: inTurn(remove) };
+}
+
+/** What a process that was killed had begun. */
+function removeUnfinished(folder: string): void {
+  if (!existsSync(folder)) return;
+  for (const file of readdirSync(folder)) if (/\.new(\.partial)?(-wal|-journal)?$/.test(file)) rmSync(join(folder, file), { force: true });
+}
+
+function differencesOf(before: ReadonlyMap<string, StoredObject>, present: Iterable<StoredObject>): SnapshotDifference[] {
+  const gone = new Map(before);
+  const differences: SnapshotDifference[] = [];
+  for (const now of present) {
+    const then = before.get(now.key);
+    gone.delete(now.key);
+    if (then === undefined) differences.push({ key: now.key, type: 'added', now });
+    else if (!sameContent(then, now)) differences.push({ key: now.key, type: 'modified', before: then, now });
+  }
+  for (const then of gone.values()) differences.push({ key: then.key, type: 'deleted', before: then });
+  return differences.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 function backTo(source: SnapshotSource, { key, before }: SnapshotDifference) {

@@ -269,6 +269,25 @@ export function storeConformance(name: string, open: () => Promise<OpenedStore>)
       await store.snapshots.delete('good');
       await rejects(store.snapshots.diff('good'), 'missing');
     }));
+    it('goes back to a snapshot from what is under way too', using(async ({ store }) => {
+      await make(store, ['a/1', 'a/2']);
+      await store.snapshots.create('good');
+      const restoring = store.snapshots.restore('good');
+      const writing = [store.create('/core/configmaps/a/3', configMap('3')), store.delete('/core/configmaps/a/1'), ...Array.from({ length: 50 }, (_, index) => store.create(`/core/pods/a/${index}`, configMap('x')))];
+      await restoring;
+      await Promise.all(writing);
+      const { revision } = store;
+      assert.deepEqual(store.list('/').items.map((each) => each.key), ['/core/configmaps/a/1', '/core/configmaps/a/2']);
+      assert.equal(revision, store.revision);
+    }));
+    it('makes one snapshot of a name, and compares it twice at once', using(async ({ store }) => {
+      await make(store, ['a/1', 'a/2']);
+      const both = await Promise.allSettled([store.snapshots.create('good'), store.snapshots.create('good')]);
+      assert.deepEqual(both.map((each) => each.status), ['fulfilled', 'rejected']);
+      await store.delete('/core/configmaps/a/1');
+      const [one, other] = await Promise.all([store.snapshots.diff('good'), store.snapshots.diff('good')]);
+      assert.deepEqual([one.length, other.length], [1, 1]);
+    }));
     it('ends watches and refuses writes when closed, and brings what waits to the disk', using(async ({ store, reopen }) => {
       const watching = collect(store, '/core/configmaps/');
       const creating = store.create(KEY, configMap('one'));

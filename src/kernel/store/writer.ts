@@ -23,6 +23,8 @@ export interface Write {
 export interface Writer {
   /** The newest state of a key, writes under way included. */
   newest(key: string): StoredObject | undefined;
+  /** The keys of the writes under way. */
+  pendingKeys(): Iterable<string>;
   /** The revision for the next write. */
   nextRevision(): number;
   /** Throws `failed` or `closed` when nothing can be written. */
@@ -173,6 +175,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
       const write = newest.get(key);
       return write === undefined ? options.get(key) : write.type === DELETED ? undefined : write.stored;
     },
+    pendingKeys: () => newest.keys(),
     nextRevision: () => ++lastRevision,
     check, submit, between, settled, figures,
     get pending() { return pending; },
