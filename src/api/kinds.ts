@@ -1,6 +1,7 @@
 /** All built-in kinds: tokens with their types. */
 import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from './admissionregistration/validating-admission-policy.ts';
 import { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './admissionregistration/webhook-configuration.ts';
+import { APIService } from './apiregistration/api-service.ts';
 import { ControllerRevision } from './apps/controller-revision.ts';
 import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
@@ -49,7 +50,7 @@ export { CronJob, DaemonSet, Job, PersistentVolume, PersistentVolumeClaim, PodDi
 
 export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass };
 
-export { FlowSchema, PriorityLevelConfiguration };
+export { APIService, FlowSchema, PriorityLevelConfiguration };
 
 export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
@@ -59,5 +60,5 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
-  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding,
+  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, APIService,
 ] as readonly unknown[]) as readonly Kind[];

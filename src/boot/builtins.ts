@@ -1,5 +1,6 @@
 /** The modules that every llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
 import admission from '../modules/admission/module.ts';
+import aggregation from '../modules/aggregation/module.ts';
 import certificates from '../modules/certificates/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
@@ -19,4 +20,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle, aggregation];

@@ -16,6 +16,8 @@ export interface DoorHostOptions {
   log: Log;
   /** For modules that sign. */
   authority?: CertificateAuthority;
+  /** For modules that aggregate. */
+  frontProxy?: () => { caPem: string; client: { keyPem: string; certificatePem: string } };
   factsOf(module: string): MachineFacts;
   configOf(module: string): Readonly<Record<string, unknown>>;
 }
@@ -24,7 +26,7 @@ export function createDoorHost(options: DoorHostOptions): Host {
   return { open: (module, signal, report) => openModule(options, module, signal, report) };
 }
 
-function openModule({ door, clock, log, authority, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
+function openModule({ door, clock, log, authority, frontProxy, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
   const name = `system:llmos:${module.name}`;
   const ownLog = log.child(module.name);
   const machine = factsOf(module.name);
@@ -48,6 +50,7 @@ function openModule({ door, clock, log, authority, factsOf, configOf }: DoorHost
     machine,
     kinds: door.kinds,
     ...(module.signs === true && authority !== undefined ? { authority } : {}),
+    ...(module.aggregates === true && frontProxy !== undefined ? { aggregation: { frontProxy: () => ({ caPem: frontProxy().caPem, ...frontProxy().client }), publish: (versions) => door.aggregate(versions) } } : {}),
     serve: (kind, source) => kept(door.serve(kind, source)),
     route: (route) => kept(door.route(route)),
     admit: (admission) => kept(door.admit(admission, context)),

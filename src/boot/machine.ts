@@ -114,6 +114,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
       clock: realClock,
       log,
       authority: identity,
+      frontProxy: () => identity.frontProxy(),
       factsOf: (module) => machineFactsOf(module, config, machine.probe, identity.caPem),
       configOf: (module) => config.modules[module] ?? {},
     }),

@@ -36,6 +36,8 @@ export interface Module {
   portable?: boolean;
   /** Whether it signs certificates with the authority of the cluster; only modules that come with llmos may. */
   signs?: boolean;
+  /** Whether it lets other servers answer for group versions; only modules that come with llmos may. */
+  aggregates?: boolean;
   /** Called before the controllers start; what it sets up must be released when `context.signal` aborts. Settle when ready. */
   start?(context: ModuleContext): Promise<void>;
   /** Long-running work; settle only after `context.signal` aborted and all is released. A rejection restarts the module with back-off. */
@@ -61,6 +63,8 @@ export interface ModuleContext {
   serve(kind: Kind, source?: ObjectSource): () => void;
   /** For modules that say `signs`, on a cluster whose authority is here. */
   authority?: CertificateAuthority;
+  /** For modules that say `aggregates`, on a cluster whose door is here. */
+  aggregation?: Aggregation;
   /** Adds routes at run time; the returned function withdraws them. */
   route(route: Route): () => void;
   /** Adds a step of admission at run time, so that what is not configured costs nothing; the returned function withdraws it. */
@@ -82,6 +86,30 @@ export interface CertificateAuthority {
    * usages are those of certificates.k8s.io. Valid for `expirationSeconds`, at most and by default a year.
    */
   sign(request: { subject: Buffer; publicKey: Buffer; altNames?: Buffer; usages: readonly string[]; expirationSeconds?: number }): string;
+}
+
+/** What the door lends to the one who lets other servers answer. */
+export interface Aggregation {
+  /** By what these servers know us: PEM of an authority, and of a client certificate that it signed. Renewed in time: ask again. */
+  frontProxy(): { caPem: string; keyPem: string; certificatePem: string };
+  /** Replaces all that discovery and OpenAPI say of the group versions of others. */
+  publish(versions: readonly AggregatedVersion[]): void;
+}
+
+/** A group version that another server answers for. Where the door serves it too, the other one wins. */
+export interface AggregatedVersion {
+  group: string;
+  version: string;
+  groupPriority: number;
+  versionPriority: number;
+  /** APIResourceDiscovery of apidiscovery.k8s.io/v2, as last heard. */
+  resources: readonly unknown[];
+  /** Whether the server answers now; what was heard of one that does not is stale. */
+  current: boolean;
+  /** Its document of OpenAPI v3; the hash is as it says it, and changes with the document. */
+  openapiV3?: { hash: string; read(): Promise<unknown> };
+  /** Its document of OpenAPI v2 with all that it serves. Rejects when it cannot be had. */
+  openapiV2?(): Promise<unknown>;
 }
 
 export interface ServedKinds {

@@ -1,4 +1,5 @@
 /** The behaviours of sig-api-machinery. */
+import { aggregator } from './api-machinery/aggregator.ts';
 import { chunking } from './api-machinery/chunking.ts';
 import { customResourceDefinitions } from './api-machinery/definitions.ts';
 import { discovery } from './api-machinery/discovery.ts';
@@ -11,4 +12,4 @@ import { resourceQuota } from './api-machinery/resource-quota.ts';
 import { watchers } from './api-machinery/watchers.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector, resourceQuota, flowControl]);
+conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector, resourceQuota, flowControl, aggregator]);

@@ -9,6 +9,7 @@
  */
 import { readFileSync } from 'node:fs';
 import type { Json } from '../meta.ts';
+import { AGGREGATOR_MODULES } from './aggregator-facts.ts';
 
 export interface FactField {
   /** Name in JSON; '' where the fields of the struct stand among its parent's. */
@@ -47,7 +48,10 @@ const lines = new Map<string, Map<string, string>>();
 const parsed = new Map<string, FactType>();
 
 function facts(): FactsFile {
-  file ??= JSON.parse(readFileSync(new URL('../generated/facts.json', import.meta.url), 'utf8')) as FactsFile;
+  if (file === undefined) {
+    file = JSON.parse(readFileSync(new URL('../generated/facts.json', import.meta.url), 'utf8')) as FactsFile;
+    Object.assign(file.modules, AGGREGATOR_MODULES);
+  }
   return file;
 }
 

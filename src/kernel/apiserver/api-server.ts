@@ -6,8 +6,9 @@ import type { Kind } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Client } from '../../sdk/client.ts';
-import type { Admission, ModuleContext, ObjectSource, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
+import type { Admission, AggregatedVersion, ModuleContext, ObjectSource, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
+import { createAggregatedTable } from './aggregated.ts';
 import { createAdmissionChain } from './admission.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.ts';
@@ -53,6 +54,8 @@ export interface ApiServer {
   serve(kind: Kind, source?: ObjectSource): () => void;
   route(route: Route): () => void;
   admit(admission: Admission, context: ModuleContext): () => void;
+  /** Says what other servers answer for; replaces what was said before. */
+  aggregate(versions: readonly AggregatedVersion[]): void;
   readonly kinds: ServedKinds;
   /** The in-process body of Client: the same chain without HTTP and without serialization. */
   client(user: UserInfo, options?: ClientOptions): Client;
@@ -72,6 +75,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const audiences = options.audiences ?? [identity.tokens.issuer];
   const kinds = createKindTable();
   const routes = createRouteTable();
+  const aggregated = createAggregatedTable();
   const health = createHealth();
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }).allowed), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
@@ -81,12 +85,13 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const metrics = createMetrics(store);
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
-  const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), changes: () => kinds.changes + routes.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, health, openapi: createOpenApi(kinds, virtual), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal) });
+  const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal) });
   return {
     kinds,
     serve: (kind, source) => kinds.serve(kind, source),
     route: (route) => routes.add(route),
+    aggregate: (versions) => aggregated.replace(versions),
     admit: (admission, context) => door.admissions.add(admission, context),
     client: (user, clientOptions = {}) => createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions }),
     addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),

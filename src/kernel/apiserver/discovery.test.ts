@@ -22,7 +22,7 @@ after(() => door.close());
 test('plain discovery', async () => {
   assert.deepEqual((await door.call('GET', '/api')).json.versions, ['v1']);
   const groups = (await door.call('GET', '/apis')).json;
-  assert.equal(groups.groups[0].name, 'apps');
+  assert.deepEqual(groups.groups.slice(0, 3).map((each: { name: string }) => each.name), ['apiregistration.k8s.io', 'apps', 'events.k8s.io']);
   assert.deepEqual((await door.call('GET', '/apis/apps')).json.preferredVersion, { groupVersion: 'apps/v1', version: 'v1' });
   const { resources } = (await door.call('GET', '/apis/apps/v1')).json;
   const scale = resources.find((each: { name: string }) => each.name === 'deployments/scale');
@@ -33,7 +33,7 @@ test('plain discovery', async () => {
 test('aggregated discovery has an ETag', async () => {
   const first = await door.call('GET', '/apis', { headers: { accept: AGGREGATED } });
   assert.equal(first.headers['content-type'], 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');
-  assert.equal(first.json.items[0].versions[0].resources.find((each: { resource: string }) => each.resource === 'deployments').subresources.length, 2);
+  assert.equal(first.json.items[1].versions[0].resources.find((each: { resource: string }) => each.resource === 'deployments').subresources.length, 2);
   const again = await door.call('GET', '/apis', { headers: { accept: AGGREGATED, 'if-none-match': String(first.headers['etag']) } });
   assert.deepEqual([again.status, again.text], [304, '']);
   const old = await door.call('GET', '/api', { headers: { accept: 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList' } });

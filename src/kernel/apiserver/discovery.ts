@@ -3,10 +3,12 @@
  * (apidiscovery.k8s.io v2 and v2beta1). Made anew only when the served kinds changed.
  */
 import { createHash } from 'node:crypto';
+import { priorityOf, type Priority } from '../../api/apiregistration/priorities.ts';
 import { apiVersionOf } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
 import { clausesOf } from './negotiate.ts';
 import { compareVersions, type KindTable } from './kind-table.ts';
+import type { AggregatedVersion } from '../../sdk/module.ts';
 import type { VirtualTable } from './virtual.ts';
 
 export interface Discovery {
@@ -36,7 +38,15 @@ interface Resource {
 
 const JSON_TYPE = 'application/json';
 
-export function createDiscovery(options: { kinds: KindTable; virtual: VirtualTable; connects: () => readonly ConnectResource[]; changes: () => number; serverAddress: () => string }): Discovery {
+interface Sources {
+  kinds: KindTable;
+  virtual: VirtualTable;
+  connects: () => readonly ConnectResource[];
+  /** What other servers answer for. */
+  aggregated?: () => readonly AggregatedVersion[];
+}
+
+export function createDiscovery(options: Sources & { changes: () => number; serverAddress: () => string }): Discovery {
   const cache = new Map<string, { contentType: string; body: Buffer; etag?: string }>();
   let madeFor = -1;
   const make = (segments: readonly string[], aggregated: string | undefined): { contentType: string; body: Buffer; etag?: string } | undefined => {
@@ -70,25 +80,45 @@ function aggregatedVersion(accept: string | undefined): string | undefined {
   return undefined;
 }
 
-type Groups = Map<string, Map<string, Resource[]>>;
+interface Served {
+  priority: Priority;
+  resources: Resource[];
+  /** Another server answers. */
+  elsewhere?: AggregatedVersion;
+}
 
-function groupsOf(options: { kinds: KindTable; virtual: VirtualTable; connects: () => readonly ConnectResource[] }): Groups {
+/** By group and version, both in their order. */
+type Groups = Map<string, Map<string, Served>>;
+
+function groupsOf(options: Sources): Groups {
   const groups: Groups = new Map();
-  const resourcesOf = (group: string, version: string): Resource[] => {
-    const versions = groups.get(group) ?? new Map<string, Resource[]>();
+  const servedAs = (group: string, version: string): Served => {
+    const versions = groups.get(group) ?? new Map<string, Served>();
     groups.set(group, versions);
-    const resources = versions.get(version) ?? [];
-    versions.set(version, resources);
-    return resources;
+    const served = versions.get(version) ?? { priority: priorityOf(group, version), resources: [] };
+    versions.set(version, served);
+    return served;
   };
+  const resourcesOf = (group: string, version: string): Resource[] => servedAs(group, version).resources;
   const connects = options.connects();
   for (const kind of options.kinds.list()) resourcesOf(kind.group, kind.version).push(...ofKind(kind, connects));
   for (const virtual of options.virtual.values()) {
     resourcesOf(virtual.group, virtual.version).push({ name: virtual.plural, singularName: virtual.kind.toLowerCase(), namespaced: virtual.namespaced, kind: virtual.kind, verbs: ['create'] });
   }
-  if (!groups.has('')) groups.set('', new Map([['v1', []]]));
-  for (const versions of groups.values()) for (const resources of versions.values()) resources.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return new Map([...groups].sort(([a], [b]) => byGroup(a, b)));
+  if (!groups.has('')) servedAs('', 'v1');
+  for (const elsewhere of options.aggregated?.() ?? []) {
+    const { group, version, groupPriority, versionPriority } = elsewhere;
+    Object.assign(servedAs(group, version), { priority: { group: groupPriority, version: versionPriority }, resources: [], elsewhere });
+  }
+  for (const versions of groups.values()) for (const { resources } of versions.values()) resources.sort((a, b) => (a.name < b.name ? -1 : 1));
+  return inOrder(groups);
+}
+
+/** A group stands where the highest of its versions puts it. */
+function inOrder(groups: Groups): Groups {
+  const rank = (versions: Map<string, Served>): number => Math.max(...[...versions.values()].map(({ priority }) => priority.group));
+  const sorted = [...groups].sort(([a, ofA], [b, ofB]) => rank(ofB) - rank(ofA) || (a < b ? -1 : 1));
+  return new Map(sorted.map(([group, versions]) => [group, new Map([...versions].sort(([a, x], [b, y]) => y.priority.version - x.priority.version || compareVersions(b, a)))]));
 }
 
 function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
@@ -120,8 +150,8 @@ function connectVerbs(methods: readonly string[]): string[] {
   return methods.map((method) => METHOD_VERBS[method]).filter((verb) => verb !== undefined);
 }
 
-function versionsOf(versions: Map<string, Resource[]>): string[] {
-  return [...versions.keys()].sort((a, b) => compareVersions(b, a));
+function versionsOf(versions: Map<string, Served>): string[] {
+  return [...versions.keys()];
 }
 
 function plainDocument(groups: Groups, segments: readonly string[], serverAddress: string): object | undefined {
@@ -142,14 +172,16 @@ function groupDocument(group: string, groups: Groups): object {
 }
 
 function resourceList(group: string, version: string, groups: Groups): object | undefined {
-  const resources = groups.get(group)?.get(version);
+  const resources = groups.get(group)?.get(version)?.resources;
   return resources === undefined ? undefined : { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersionOf(group, version), resources };
 }
 
 function aggregatedAnswer(groups: Groups, core: boolean, version: string): { contentType: string; body: Buffer; etag: string } {
   const items = [...groups].filter(([group]) => (group === '') === core).map(([group, versions]) => ({
     metadata: { name: group, creationTimestamp: null },
-    versions: versionsOf(versions).map((each) => ({ version: each, resources: aggregatedResources(group, each, versions.get(each)!), freshness: 'Current' })),
+    versions: [...versions].map(([each, { resources, elsewhere }]) => (elsewhere === undefined
+      ? { version: each, resources: aggregatedResources(group, each, resources), freshness: 'Current' }
+      : { version: each, resources: elsewhere.resources, freshness: elsewhere.current ? 'Current' : 'Stale' })),
   }));
   const body = Buffer.from(`${JSON.stringify({ kind: 'APIGroupDiscoveryList', apiVersion: `apidiscovery.k8s.io/${version}`, metadata: {}, items })}\n`);
   const etag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
@@ -168,10 +200,4 @@ function aggregatedResources(group: string, version: string, resources: readonly
       ...(subresources.length === 0 ? {} : { subresources }),
     };
   });
-}
-
-/** apps first, as upstream; the groups of Kubernetes itself before those of others. */
-function byGroup(a: string, b: string): number {
-  const rank = (group: string): number => (group === '' ? 0 : group === 'apps' ? 1 : !group.includes('.') || group.endsWith('.k8s.io') ? 2 : 3);
-  return rank(a) - rank(b) || (a < b ? -1 : a > b ? 1 : 0);
 }

@@ -6,6 +6,10 @@ import type { KindTable } from './kind-table.ts';
 import { clausesOf } from './negotiate.ts';
 import { respond } from './respond.ts';
 import { resourceUnknown } from './errors.ts';
+import type { JsonObject } from '../../api/openapi/schemas.ts';
+import { ApiError } from '../../api/errors.ts';
+import type { AggregatedVersion } from '../../sdk/module.ts';
+import type { AggregatedTable } from './aggregated.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { VirtualTable } from './virtual.ts';
 
@@ -24,40 +28,45 @@ interface Document {
 /** Bodies are big and rarely asked for twice: of a document that nobody asks for only the hash is kept. */
 const KEEP_BODY_MS = 60_000;
 
-/** Documents are made when first asked for; what is known of them is forgotten when the served kinds change. */
-export function createOpenApi(kinds: KindTable, virtual: VirtualTable): OpenApi {
+/** Documents are made when first asked for; what is known of them is forgotten when what is served changes. */
+export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable): OpenApi {
+  const elsewhere = (path: string): AggregatedVersion | undefined => aggregated.list().find(({ group, version }) => path === `apis/${group}/${version}`);
+  const changesNow = (): number => kinds.changes + aggregated.changes;
   const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
   const documents = new Map<string, Document>();
   let madeFor = -1;
   const keep = async (name: string, make: () => Promise<object>): Promise<Document> => {
-    if (madeFor !== kinds.changes) documents.clear();
-    madeFor = kinds.changes;
+    if (madeFor !== changesNow()) documents.clear();
+    madeFor = changesNow();
     const known = documents.get(name);
     if (known !== undefined) return known;
-    const changes = kinds.changes;
+    const changes = changesNow();
     const document = await makeDocument(make);
-    if (kinds.changes === changes) documents.set(name, document);
+    if (changesNow() === changes) documents.set(name, document);
     return document;
   };
   const ofGroup = ({ group, version, path }: GroupPath): Promise<Document> => keep(path, async () => {
     const { openapiV3 } = await import('../../api/openapi/v3.ts');
     return openapiV3(all().filter((kind) => kind.group === group && kind.version === version));
   });
+  const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all()), aggregated.list());
   return {
     async serve(info, http, response) {
       const [, version, ...rest] = info.segments;
       if (version === 'v2' && rest.length === 0) {
         if (clausesOf(http.headers.accept ?? '')[0]?.type === OPENAPI_V2_PROTOBUF) {
           const document = await keep('v2 protobuf', async () => {
-            const [{ openapiV2 }, { openapiV2Protobuf }] = await Promise.all([import('../../api/openapi/v2.ts'), import('../../api/openapi/v2-protobuf.ts')]);
-            return openapiV2Protobuf(openapiV2(all()));
+            const { openapiV2Protobuf } = await import('../../api/openapi/v2-protobuf.ts');
+            return openapiV2Protobuf(await wholeV2());
           });
           return send(http, response, document, { contentType: OPENAPI_V2_PROTOBUF.replace('@', '.') });
         }
-        return send(http, response, await keep('v2', async () => (await import('../../api/openapi/v2.ts')).openapiV2(all())));
+        return send(http, response, await keep('v2', wholeV2));
       }
       if (version !== 'v3') throw resourceUnknown();
-      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(pathsOf(all()), ofGroup)));
+      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(pathsOf(all()), ofGroup, aggregated.list())));
+      const other = elsewhere(rest.join('/'));
+      if (other !== undefined) return serveOther(http, response, other);
       const found = pathsOf(all()).find((each) => each.path === rest.join('/'));
       if (found === undefined) throw resourceUnknown();
       const document = await ofGroup(found);
@@ -94,10 +103,35 @@ function pathsOf(kinds: readonly Kind[]): GroupPath[] {
   return [...found.values()];
 }
 
-async function makeIndex(paths: readonly GroupPath[], ofGroup: (path: GroupPath) => Promise<Document>): Promise<object> {
+/** What another server says of its own. */
+async function serveOther(http: IncomingMessage, response: ServerResponse, { openapiV3 }: AggregatedVersion): Promise<void> {
+  if (openapiV3 === undefined) throw resourceUnknown();
+  let document: unknown;
+  try {
+    document = await openapiV3.read();
+  } catch (error) {
+    throw new ApiError('ServiceUnavailable', `the server of these resources does not say what they look like: ${(error as Error).message}`, { retryAfterSeconds: 1 });
+  }
+  const body = Buffer.from(JSON.stringify(document));
+  return send(http, response, { body: () => Promise.resolve(body), hash: openapiV3.hash });
+}
+
+/** A server that does not answer now is left out until something changes. */
+async function mergedV2(own: JsonObject, versions: readonly AggregatedVersion[]): Promise<JsonObject> {
+  if (versions.length === 0) return own;
+  const { mergeOpenapiV2 } = await import('../../api/openapi/merge-v2.ts');
+  const others = await Promise.all(versions.map(async ({ group, version, openapiV2 }) => ({ prefix: `/apis/${group}/${version}`, document: await openapiV2?.().catch(() => undefined) })));
+  return mergeOpenapiV2(own, others);
+}
+
+async function makeIndex(paths: readonly GroupPath[], ofGroup: (path: GroupPath) => Promise<Document>, others: readonly AggregatedVersion[]): Promise<object> {
   const { openapiV3Index } = await import('../../api/openapi/v3.ts');
   const hashes: Record<string, string> = {};
   for (const each of paths) hashes[each.path] = (await ofGroup(each)).hash;
+  for (const { group, version, openapiV3 } of others) {
+    if (openapiV3 === undefined) delete hashes[`apis/${group}/${version}`];
+    else hashes[`apis/${group}/${version}`] = openapiV3.hash;
+  }
   return openapiV3Index(hashes);
 }
 

@@ -1,6 +1,7 @@
 /** Parts: what the handler of requests is put together from, and a request on its way through it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { AggregatedTable } from './aggregated.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
 import type { Discovery } from './discovery.ts';
@@ -24,6 +25,7 @@ export interface Parts {
   virtual: VirtualTable;
   routes: RouteTable;
   discovery: Discovery;
+  aggregated: AggregatedTable;
   health: Health;
   openapi: OpenApi;
   version: VersionInfo;

@@ -108,7 +108,8 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
 }
 
 function rootPaths(parts: Parts): string[] {
-  const groups = new Set(parts.door.kinds.list().flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
+  const others = parts.aggregated.list();
+  const groups = new Set([...parts.door.kinds.list(), ...others].flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
   return [...groups, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
 }
 

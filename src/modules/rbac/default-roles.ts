@@ -1,5 +1,5 @@
 /** The roles that every cluster has: cluster-admin, admin, edit, view ("Using RBAC Authorization", user-facing roles). */
-import { ClusterRole, ClusterRoleBinding, RBAC } from '../../api/rbac/rbac.ts';
+import { ClusterRole, ClusterRoleBinding, RBAC, Role } from '../../api/rbac/rbac.ts';
 
 type Rules = NonNullable<ClusterRole['rules']>;
 
@@ -60,6 +60,7 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
   role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
   role('system:controller:certificate-controller', [{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] }]),
+  role('system:auth-delegator', [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }]),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
@@ -77,3 +78,9 @@ export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
   binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
   binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
 ];
+
+/** In kube-system: what other servers may read to know whom to believe. */
+export const DEFAULT_NAMESPACED_ROLES: readonly Role[] = [{
+  apiVersion: `${RBAC}/v1`, kind: 'Role', metadata: { name: 'extension-apiserver-authentication-reader', namespace: 'kube-system', labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
+  rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: ['extension-apiserver-authentication'], verbs: READ }],
+}];

@@ -3,13 +3,13 @@ import { isDeepStrictEqual } from 'node:util';
 import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { ClusterRole, ClusterRoleBinding } from '../../api/rbac/rbac.ts';
+import { ClusterRole, ClusterRoleBinding, Role } from '../../api/rbac/rbac.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import type { Client } from '../../sdk/client.ts';
 import { watching, type Controller } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
-import { DEFAULT_BINDINGS, DEFAULT_ROLES } from './default-roles.ts';
+import { DEFAULT_BINDINGS, DEFAULT_NAMESPACED_ROLES, DEFAULT_ROLES } from './default-roles.ts';
 
 /** The rules of all roles that one of the selectors takes in, in order of their names, each once. */
 export function aggregatedRules(role: ClusterRole, all: readonly ClusterRole[]): NonNullable<ClusterRole['rules']> {
@@ -42,7 +42,7 @@ function aggregates(caches: Caches): string[] {
 /** What somebody changed or deleted on purpose stays as it is: only what is missing is made. */
 async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
   try {
-    await client.get(kind, object.metadata.name ?? '');
+    await client.get(kind, object.metadata.name ?? '', { namespace: object.metadata.namespace });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
     await client.create(kind, object);
@@ -52,12 +52,13 @@ async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object:
 export default defineModule({
   name: 'rbac',
   description: 'The default roles (cluster-admin, admin, edit, view), and ClusterRoles that gather the rules of others',
-  needs: [ClusterRole, ClusterRoleBinding],
-  writes: [ClusterRole, ClusterRoleBinding],
+  needs: [ClusterRole, ClusterRoleBinding, Role],
+  writes: [ClusterRole, ClusterRoleBinding, Role],
   controllers: [aggregation],
   async start({ client }) {
     await Promise.all([
       ...DEFAULT_ROLES.map((role) => make(client, ClusterRole, role)),
+      ...DEFAULT_NAMESPACED_ROLES.map((role) => make(client, Role, role)),
       ...DEFAULT_BINDINGS.map((binding) => make(client, ClusterRoleBinding, binding)),
     ]);
   },

@@ -1,10 +1,8 @@
 /** Calls a webhook over HTTPS: by URL, or by a service of the cluster (upstream: apiserver util/webhook, admission and conversion alike). */
 import { Agent, request as httpsRequest } from 'node:https';
-import type { Endpoint, EndpointSlice as EndpointSliceType } from '../../api/generated/discovery-v1.ts';
-import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
-import { Service } from '../../api/core/service.ts';
-import { isApiError } from '../../api/errors.ts';
+import { ApiError } from '../../api/errors.ts';
 import type { Client } from '../client.ts';
+import { addressOfService } from '../service-address.ts';
 
 export interface WebhookTarget {
   url?: string;
@@ -38,7 +36,7 @@ interface Address {
 /** The parsed JSON of the answer. Rejects with an Error whose message says what failed, for instance `Post "https://...": context deadline exceeded`. */
 export async function callWebhook({ client, target, body, timeoutMs, signal }: WebhookCall): Promise<unknown> {
   const seconds = Math.ceil(timeoutMs / 1000);
-  const address = target.url === undefined || target.url === null ? await addressOfService(client, target.service!, seconds) : addressOfUrl(target.url);
+  const address = target.url === undefined || target.url === null ? await placeOfService(client, target.service!, seconds) : addressOfUrl(target.url);
   const shown = `${address.shown}?timeout=${seconds}s`;
   const ending = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
   let answer: { code: number; text: string };
@@ -61,32 +59,16 @@ function addressOfUrl(text: string): Address {
   return { host, port: Number(url.port || 443), servername: host, path: url.pathname, shown: text };
 }
 
-/** A ready endpoint of the service: no detour by the addresses of services, so that it works before there are any rules for them. */
-async function addressOfService(client: Client, { namespace, name, path = '/', port = 443 }: NonNullable<WebhookTarget['service']>, seconds: number): Promise<Address> {
+/** A ready endpoint of the service, so that it works before there are any rules for its address. */
+async function placeOfService(client: Client, { namespace, name, path = '/', port = 443 }: NonNullable<WebhookTarget['service']>, seconds: number): Promise<Address> {
   const servername = `${name}.${namespace}.svc`;
   const at = { servername, path: path.startsWith('/') ? path : `/${path}`, shown: `https://${servername}:${port}${path.startsWith('/') ? path : `/${path}`}` };
-  const failure = (why: string, cause?: unknown): Error => new Error(`Post ${JSON.stringify(`${at.shown}?timeout=${seconds}s`)}: ${why}`, { cause });
-  let service: Service;
   try {
-    service = await client.get(Service, name, { namespace });
+    return { ...at, ...(await addressOfService(client, { namespace, name, port })) };
   } catch (error) {
-    if (isApiError(error, 'NotFound')) throw failure(`service ${JSON.stringify(name)} not found`, error);
-    throw error;
+    if (error instanceof ApiError) throw error;
+    throw new Error(`Post ${JSON.stringify(`${at.shown}?timeout=${seconds}s`)}: ${(error as Error).message}`, { cause: error });
   }
-  if (service.spec?.type === 'ExternalName') return { ...at, host: service.spec.externalName ?? '', port };
-  const found = service.spec?.ports?.find((each) => each.port === port);
-  if (found === undefined) throw failure(`no service port ${port} found for service ${JSON.stringify(name)}`);
-  const slices = await client.list(EndpointSlice, { namespace, labelSelector: `kubernetes.io/service-name=${name}` });
-  const choices = slices.items.flatMap((slice) => choicesOf(slice, found.name ?? ''));
-  const choice = choices[Math.floor(Math.random() * choices.length)];
-  if (choice === undefined) throw failure(`no endpoints available for service ${JSON.stringify(name)}`);
-  return { ...at, ...choice };
-}
-
-function choicesOf(slice: EndpointSliceType, portName: string): { host: string; port: number }[] {
-  const port = slice.ports?.find((each) => (each.name ?? '') === portName)?.port;
-  if (port === undefined) return [];
-  return (slice.endpoints ?? []).filter((endpoint: Endpoint) => endpoint.conditions?.ready !== false).flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host, port })));
 }
 
 function post(address: Address, path: string, body: string, caBundle: string | undefined, signal: AbortSignal): Promise<{ code: number; text: string }> {

@@ -32,11 +32,21 @@ export interface Identity {
   /** A client certificate of group system:masters. */
   readonly admin: KeyAndCertificate;
   readonly tokens: TokenSigner;
+  /** By what servers that we ask for others know us: an authority of its own, and a client certificate of it, made when first asked for. */
+  frontProxy(): FrontProxy;
   /** A certificate of our authority for what others ask for, PEM. */
   sign(request: SigningRequest): string;
   /** The administrator's kubeconfig for a server URL such as `https://127.0.0.1:6443`. */
   kubeconfig(url: string): string;
 }
+
+export interface FrontProxy {
+  readonly caPem: string;
+  readonly client: KeyAndCertificate;
+}
+
+/** The name in the certificate of the front proxy. */
+export const FRONT_PROXY_NAME = 'front-proxy-client';
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 
@@ -65,9 +75,19 @@ export function openIdentity(options: IdentityOptions): Identity {
     },
     admin,
     tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
+    frontProxy: () => frontProxyOf(options),
     sign: (request) => signRequest(authority, request, options.clock.nowMs()),
     kubeconfig: (url) => kubeconfigText({ url, caPem: authority.certificatePem, admin }),
   };
+}
+
+/** Whoever has a certificate of this authority may say who a request is for: it signs nothing else. */
+function frontProxyOf(options: IdentityOptions): FrontProxy {
+  const nowMs = options.clock.nowMs();
+  const authority = keep(options, 'front-proxy-ca', () => true, () => makeAuthority('front-proxy-ca', nowMs));
+  const isOurs = (certificate: X509Certificate): boolean => certificate.checkIssued(new X509Certificate(authority.certificatePem));
+  const client = keep(options, 'front-proxy-client', isOurs, () => makeLeaf(authority, { commonName: FRONT_PROXY_NAME, usage: 'client', nowMs }));
+  return { caPem: authority.certificatePem, client };
 }
 
 function serverNames(clusterDomain: string, more: readonly string[]): string[] {

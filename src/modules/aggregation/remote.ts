@@ -1,0 +1,73 @@
+/** A server that answers for a group version: how it is reached, and small questions to it. */
+import { Agent, request as httpsRequest, type RequestOptions } from 'node:https';
+import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
+import type { APIServiceSpec } from '../../api/apiregistration/api-service.ts';
+import type { Client } from '../../sdk/client.ts';
+import type { Aggregation } from '../../sdk/module.ts';
+import { addressOfService } from '../../sdk/service-address.ts';
+import { userHeaders } from './headers.ts';
+
+const ASK_MS = 5_000;
+const MOST_ANSWER_BYTES = 32 * 1024 * 1024;
+const IDLE_MS = 10_000;
+const MASTER = { name: 'system:kube-aggregator', groups: ['system:masters'] };
+
+export interface Remote {
+  /** `name.namespace.svc`, which the certificate of the server must be for. */
+  readonly host: string;
+  /** Opens a request; rejects when the service has no endpoint. The caller sends the body. */
+  open(request: { method: string; path: string; headers: OutgoingHttpHeaders; signal: AbortSignal; alone?: boolean }): Promise<ClientRequest>;
+  /** GET as a master of the cluster. Rejects with an Error that says what went wrong. `trusting` does without the check of the certificate. */
+  ask(path: string, how: { signal: AbortSignal; trusting?: boolean }): Promise<unknown>;
+  /** Lets go of idle connections; what is under way goes on. */
+  close(): void;
+}
+
+export function createRemote(spec: APIServiceSpec, client: Client, frontProxy: Aggregation['frontProxy']): Remote {
+  const { namespace = '', name = '', port = 443 } = spec.service ?? {};
+  const host = `${name}.${namespace}.svc`;
+  const agent = new Agent({ keepAlive: true, timeout: IDLE_MS, maxFreeSockets: 16 });
+  const trust = (trusting: boolean): RequestOptions => {
+    if (trusting || spec.insecureSkipTLSVerify === true) return { rejectUnauthorized: false };
+    return spec.caBundle ? { ca: Buffer.from(spec.caBundle, 'base64').toString('utf8') } : {};
+  };
+  const open = async (method: string, path: string, headers: OutgoingHttpHeaders, signal: AbortSignal, how: { alone?: boolean; trusting?: boolean }): Promise<ClientRequest> => {
+    const address = await addressOfService(client, { namespace, name, port });
+    const { keyPem, certificatePem } = frontProxy();
+    return httpsRequest({ ...address, method, path, headers, signal, servername: host, key: keyPem, cert: certificatePem, agent: how.alone === true ? false : agent, ...trust(how.trusting === true) });
+  };
+  return {
+    host,
+    open: ({ method, path, headers, signal, alone }) => open(method, path, headers, signal, { alone }),
+    async ask(path, { signal, trusting }) {
+      const ending = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
+      const shown = `https://${host}:${port}${path}`;
+      try {
+        const answer = await read(await open('GET', path, { ...userHeaders(MASTER), host, accept: 'application/json' }, ending, { trusting }));
+        if (answer.code < 200 || answer.code > 299) throw new Error(`bad status from ${shown}: ${answer.code}`);
+        return JSON.parse(answer.text);
+      } catch (error) {
+        const why = ending.aborted ? 'context deadline exceeded' : (error as Error).message;
+        throw new Error(`failing or missing response from ${shown}: ${why}`, { cause: error });
+      }
+    },
+    close: () => Object.values(agent.freeSockets).forEach((sockets) => sockets?.forEach((socket) => socket.destroy())),
+  };
+}
+
+function read(request: ClientRequest): Promise<{ code: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    request.on('error', reject);
+    request.on('response', (answer) => {
+      const parts: Buffer[] = [];
+      let length = 0;
+      answer.on('data', (part: Buffer) => {
+        if ((length += part.length) > MOST_ANSWER_BYTES) request.destroy(new Error('the answer is too large'));
+        else parts.push(part);
+      });
+      answer.on('error', reject);
+      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
+    });
+    request.end();
+  });
+}
