@@ -1,12 +1,13 @@
 /**
  * What this node has and what pods may have of it (upstream: Reserve Compute Resources): allocatable = capacity - systemReserved - kubeReserved
- * (modules.node, quantities of cpu, memory, ephemeral-storage, pid) - the hard eviction thresholds of memory and disk.
+ * (modules.node, quantities of cpu, memory, ephemeral-storage; for cpu reservedSystemCPUs, a list, takes their place) - the hard eviction thresholds of memory and disk.
  */
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import { CGROUP_ROOT } from './cgroup/layout.ts';
+import { parseCpuList } from './cpus/cpu-list.ts';
 import { amountIn } from './pressure/judge.ts';
 import type { PressureSettings, Signal } from './pressure/settings.ts';
 
@@ -28,6 +29,8 @@ export const MOST_PODS = 250;
 export function nodeCapacity(options: { machine: MachineFacts; folder: string; config: Readonly<Record<string, unknown>>; pressure: PressureSettings; devices: NodeCapacity['devices'] }): NodeCapacity {
   const { machine, pressure } = options;
   const reserved = sum(reservation(options.config, 'systemReserved'), reservation(options.config, 'kubeReserved'));
+  const own = options.config['reservedSystemCPUs'];
+  if (own !== undefined) reserved.cpuMillis = parseCpuList(String(own)).length * 1_000;
   if (reserved.cpuMillis >= machine.cpuMillis || reserved.memoryBytes >= machine.memoryBytes) throw new Error('modules.node.systemReserved and kubeReserved leave nothing of this machine for pods');
   const hard = (signal: Signal, capacity: number): number => {
     const threshold = pressure.thresholds.find((each) => each.hard && each.signal === signal);
@@ -59,7 +62,7 @@ function amounts(cpuMillis: number, memoryBytes: number, diskBytes: number): Rec
 function reservation(config: Readonly<Record<string, unknown>>, key: string): Reservation {
   const given = config[key] ?? {};
   if (typeof given !== 'object' || given === null || Array.isArray(given)) throw new Error(`modules.node.${key} must be a map of quantities`);
-  const known = ['cpu', 'memory', 'ephemeral-storage', 'pid'];
+  const known = ['cpu', 'memory', 'ephemeral-storage'];
   for (const [name, value] of Object.entries(given)) {
     if (!known.includes(name) || !isQuantity(value) || quantityValue(value) < 0) throw new Error(`modules.node.${key}.${name} must be a quantity of ${known.join(', ')}, not ${JSON.stringify(value)}`);
   }

@@ -3,6 +3,8 @@ import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
 import { bell } from './bell.ts';
 import { nodeCapacity } from './capacity.ts';
+import { cpuAssignment } from './cpus/assignment.ts';
+import { shareCpus } from './cpus/share.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
 import { pruneRoute } from './images/prune-route.ts';
@@ -64,6 +66,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   if (context.signal.aborted) stop();
   const usage = meter(parts, agent);
   const collector = imageCollector(parts, agent);
+  shareCpus(parts, agent);
   const served = [
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(route)),
     context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
@@ -91,6 +94,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const program = (name: string): string => machine.programs[name] ?? name;
   const size = config['readySandboxes'];
   const pressed = pressureSettings(config);
+  const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => new Map() });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
@@ -102,7 +106,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
     report: bell(clock),
-    capacity: nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => new Map() }),
+    capacity, cpus: cpuAssignment(config, capacity.reservedCpus),
   };
   const pressure = pressureWatch(parts, pressed);
   return Object.assign(parts, { pressure, admissions: admissions({ ...parts, pressure }) });

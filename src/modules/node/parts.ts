@@ -2,6 +2,7 @@
 import type { ModuleContext } from '../../sdk/module.ts';
 import type { Bell } from './bell.ts';
 import type { NodeCapacity } from './capacity.ts';
+import type { CpuAssignment } from './cpus/assignment.ts';
 import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
@@ -30,4 +31,5 @@ export interface NodeParts {
   pressure: PressureWatch;
   capacity: NodeCapacity;
   admissions: Admissions;
+  cpus: CpuAssignment;
 }

@@ -36,6 +36,8 @@ export interface BundleInput {
   /** Source of /dev/shm when the pod shares one; a private one otherwise. */
   shmPath?: string;
   devices?: OciConfig['linux']['devices'];
+  /** Where it may run, as the kernel writes lists; anywhere when undefined. */
+  cpus?: string;
 }
 
 const MASKED = ['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap'];
@@ -72,7 +74,7 @@ export function ociConfig(input: BundleInput): OciConfig {
     linux: {
       namespaces: namespaces(input),
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container, { privileged, pidsLimit: PIDS_LIMIT }),
+      resources: ociResources(container, { privileged, pidsLimit: PIDS_LIMIT, cpus: input.cpus }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...sysctls(pod),

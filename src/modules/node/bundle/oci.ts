@@ -18,7 +18,7 @@ export interface OciProcess {
 export interface OciResources {
   devices?: { allow: boolean; access?: string; type?: string; major?: number; minor?: number }[];
   memory?: { limit?: number };
-  cpu?: { shares?: number; quota?: number; period?: number };
+  cpu?: { shares?: number; quota?: number; period?: number; cpus?: string };
   pids?: { limit: number };
 }
 

@@ -24,7 +24,7 @@ test('v2: controllers are handed down as far as there are any, then the limits a
   try {
     writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu memory\n');
     makePodCgroup({ version: 'v2', path: '/llmos/burstable/podu', limits, root });
-    assert.equal(readFileSync(join(root, 'cgroup.subtree_control'), 'utf8'), '+cpu +memory');
+    assert.equal(readFileSync(join(root, 'cgroup.subtree_control'), 'utf8'), '+cpuset +cpu +memory');
     assert.equal(readFileSync(join(root, 'llmos/burstable/podu/memory.max'), 'utf8'), '1048576');
     mkdirSync(join(root, 'llmos/burstable/podu/c'));
     writeFileSync(join(root, 'llmos/burstable/podu/c/memory.events'), 'oom 1\noom_kill 1\n');

@@ -83,7 +83,7 @@ function enableControllers(root: string, path: string): void {
     folder = join(folder, part);
     mkdirSync(folder, { recursive: true });
     const offered = readOr(join(folder, 'cgroup.controllers')).split(/\s+/);
-    const wanted = ['cpu', 'memory', 'pids'].filter((name) => offered.includes(name));
+    const wanted = ['cpuset', 'cpu', 'memory', 'pids', 'hugetlb'].filter((name) => offered.includes(name));
     if (wanted.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '));
   }
 }

@@ -41,10 +41,11 @@ export function oomScoreAdj(qosClass: 'Guaranteed' | 'Burstable' | 'BestEffort',
 }
 
 /** `pidsLimit` counts every thread of the container. */
-export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number }): OciResources {
+export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string }): OciResources {
   const limits = limitsOf(container.resources);
   const resources: OciResources = { cpu: { shares: limits.cpuShares }, devices: options.privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }] };
   if (limits.cpuQuotaUs !== undefined) resources.cpu = { ...resources.cpu, quota: limits.cpuQuotaUs, period: CPU_PERIOD_US };
+  if (options.cpus !== undefined) resources.cpu = { ...resources.cpu, cpus: options.cpus };
   if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };
   if (options.pidsLimit !== undefined) resources.pids = { limit: options.pidsLimit };
   return resources;

@@ -17,7 +17,7 @@ export interface Admissions {
   leave(uid: string): void;
 }
 
-export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pressure'>): Admissions {
+export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pressure' | 'cpus'>): Admissions {
   const { machine, caches } = parts.context;
   const inside = new Set<string>();
 
@@ -25,15 +25,27 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
     return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
   }
 
+  function noCpus(pod: Pod): Refusal | undefined {
+    try {
+      parts.cpus.admit(pod);
+      return undefined;
+    } catch (error) {
+      return { reason: 'UnexpectedAdmissionError', message: (error as Error).message };
+    }
+  }
+
   return {
     enter(pod) {
       const uid = pod.metadata.uid ?? '';
-      const refusal = refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable);
+      const refusal = refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable) ?? noCpus(pod);
       if (refusal === undefined) inside.add(uid);
       return refusal;
     },
     keep: (uid) => void inside.add(uid),
-    leave: (uid) => void inside.delete(uid),
+    leave(uid) {
+      inside.delete(uid);
+      parts.cpus.release(uid);
+    },
   };
 }
 

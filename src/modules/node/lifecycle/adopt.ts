@@ -17,6 +17,7 @@ export function adopt(run: PodRun, adopted: readonly ContainerRecord[]): void {
     }
     slot.record = latest;
     slot.restartCount = latest.attempt;
+    if (latest.exclusiveCpus !== undefined) run.parts.cpus.restore(run.uid, latest.name, latest.exclusiveCpus);
     if (latest.exit === undefined && latest.resources !== undefined) slot.allocated = latest.resources; // the rest is a resize
     slot.last = statuses.find((each) => each.name === slot.container.name)?.lastState;
     if (slot.last !== undefined && Object.keys(slot.last).length === 0) slot.last = undefined;

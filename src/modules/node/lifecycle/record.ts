@@ -38,6 +38,8 @@ export interface ContainerRecord {
   exit?: ContainerExit;
   /** Of its RuntimeClass; absent for the default runtime. */
   handler?: string;
+  /** The cpus that it has to itself, as the kernel writes lists. */
+  exclusiveCpus?: string;
   /** What its control group was given; absent in records of an older llmos. */
   resources?: ResourceRequirements;
   tty: boolean;

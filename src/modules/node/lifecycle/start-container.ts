@@ -106,12 +106,14 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const privileged = container.securityContext?.privileged === true;
   writeFileSync(record.terminationLog, '');
   chmodSync(record.terminationLog, 0o666); // whatever the umask: the container may run as anybody
+  const cpus = parts.cpus.cpusOf(place.pod, container);
+  if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
   const own = containerMounts(container, place.volumes, env);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    devices: privileged ? hostDevices() : undefined,
+    devices: privileged ? hostDevices() : undefined, cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
 }
