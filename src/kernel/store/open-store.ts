@@ -111,6 +111,7 @@ export function openStore(options: StoreOptions): Store {
     get: (key) => live.get(key),
     newest: (key) => writer.newest(key),
     settled: () => writer.settled(),
+    confirmed: () => writer.confirmed(),
     list,
     count: (prefix) => live.ranges(prefix).reduce((sum, range) => sum + range.to - range.from, 0),
     create: async <T extends KubeObject>(key: string, object: T) => (await write(creation(changing, key, object))) as Stored<T>,

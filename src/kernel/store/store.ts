@@ -137,6 +137,11 @@ export interface Store {
   newest(key: string): Stored | undefined;
   /** Settles when all writes so far are on the disk (or failed). */
   settled(): Promise<void>;
+  /**
+   * Settles when all writes so far are on the disk, and rejects when one of them did not get there: what was decided by `newest`, or refused
+   * (`exists`, `missing`, `modified` are judged with the writes under way), may be told then.
+   */
+  confirmed(): Promise<void>;
   /** All under a prefix that ends in `/` and names at least the resource (or `/` for everything). */
   list(prefix: string, options?: ListOptions): StoredList;
   /** How many objects are under the prefix. */

@@ -34,6 +34,8 @@ export interface Writer {
   /** Runs a short synchronous change of the database between two groups. */
   between(work: () => void): Promise<void>;
   settled(): Promise<void>;
+  /** As `settled`, but rejects when a write that was under way failed. */
+  confirmed(): Promise<void>;
   readonly pending: number;
   readonly figures: { writes: number; groups: number; syncMs: number };
   /** Brings what waits to the disk and takes nothing more. */
@@ -165,10 +167,11 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
   }
 
   /** A unit without writes goes the way of all that came before it. */
-  function settled(): Promise<void> {
-    if (pending === 0) return Promise.resolve();
-    return submit([]).catch(() => {});
+  function confirmed(): Promise<void> {
+    return pending === 0 ? Promise.resolve() : submit([]);
   }
+
+  const settled = (): Promise<void> => confirmed().catch(() => {});
 
   return {
     newest(key) {
@@ -177,7 +180,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     },
     pendingKeys: () => newest.keys(),
     nextRevision: () => ++lastRevision,
-    check, submit, between, settled, figures,
+    check, submit, between, settled, confirmed, figures,
     get pending() { return pending; },
     async close() {
       stopped ??= new StoreError('closed', 'the store is closed');

@@ -11,6 +11,7 @@ import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.t
 import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { convertedOne, toStored } from './conversion.ts';
+import { confirmed } from './confirmed.ts';
 import { identify } from './identify.ts';
 import { admitted } from './admitted.ts';
 import { generateName } from './names.ts';
@@ -28,7 +29,11 @@ export interface CreateInput {
 
 const GENERATE_TRIES = 8;
 
-export async function createObject(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
+export function createObject(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
+  return confirmed(door, () => create(door, kind, input, context));
+}
+
+async function create(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
   const object = identify(kind, input.object, input, context);
   const { metadata } = object;
   if (kind.namespaced && !metadata.namespace) throw badRequest('an empty namespace may not be set during creation');

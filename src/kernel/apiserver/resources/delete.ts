@@ -9,6 +9,7 @@ import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.t
 import { badRequest, invalidOptions } from '../errors.ts';
 import { invalid, notSupported } from '../../../api/field-error.ts';
 import { keyOf } from '../kind-table.ts';
+import { confirmed } from './confirmed.ts';
 import { convertedOne } from './conversion.ts';
 import { checkNamespaceDelete, finalizersOf, markNamespace } from './namespaces.ts';
 
@@ -29,7 +30,11 @@ const ORPHAN = 'orphan';
 const TRIES = 30;
 
 /** Rejects with NotFound, Conflict (preconditions), BadRequest. */
-export async function deleteObject(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+export function deleteObject(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+  return confirmed(door, () => remove(door, kind, at, options, context));
+}
+
+async function remove(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   checkOptions(options);
   checkNamespaceDelete(kind, at.name);
   const key = keyOf(kind, at.namespace, at.name);
@@ -58,7 +63,7 @@ async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, opt
     return withGone(outcomeOf(await convertedOne(kind, await door.store.delete(key, { revision: live.revision }))), true);
   }
   if (next === undefined) {
-    if (!context.dryRun && door.store.revision < live.revision) await door.store.settled();
+    if (!context.dryRun && door.store.revision < live.revision) await door.store.confirmed();
     return withGone(outcomeOf(await convertedOne(kind, live)), false);
   }
   if (context.dryRun) return { object: next, gone: false };

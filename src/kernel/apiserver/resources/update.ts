@@ -12,6 +12,7 @@ import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { convertedOne, toStored } from './conversion.ts';
 import { asKind } from './convert.ts';
 import { admitted } from './admitted.ts';
+import { confirmed } from './confirmed.ts';
 import { createObject } from './create.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
@@ -38,7 +39,11 @@ export interface UpdateInput {
 const TRIES = 30;
 
 /** Rejects with NotFound, Conflict, Invalid. A change that changes nothing writes nothing. */
-export async function updateObject(door: Door, kind: Kind, input: UpdateInput, context: WriteContext): Promise<Outcome> {
+export function updateObject(door: Door, kind: Kind, input: UpdateInput, context: WriteContext): Promise<Outcome> {
+  return confirmed(door, () => update(door, kind, input, context));
+}
+
+async function update(door: Door, kind: Kind, input: UpdateInput, context: WriteContext): Promise<Outcome> {
   const key = keyOf(kind, input.namespace, input.name);
   for (let tries = 1; ; tries++) {
     const live = door.store.newest(key);
@@ -95,7 +100,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
 
 /** What was read may not be on the disk yet. */
 async function unchanged(door: Door, live: Stored, context: WriteContext): Promise<Outcome> {
-  if (!context.dryRun && door.store.revision < live.revision) await door.store.settled();
+  if (!context.dryRun && door.store.revision < live.revision) await door.store.confirmed();
   return outcomeOf(live);
 }
 
