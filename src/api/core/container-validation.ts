@@ -23,7 +23,7 @@ export function containerErrors(container: Container | EphemeralContainer, path:
   errors.push(...portErrors(container, path, context));
   (container.env ?? []).forEach((variable, index) => errors.push(...envErrors(variable, `${path}.env[${index}]`)));
   (container.envFrom ?? []).forEach((source, index) => errors.push(...envFromErrors(source, `${path}.envFrom[${index}]`)));
-  errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context));
+  errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context, container.securityContext?.privileged === true));
   if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
   if (container.restartPolicy !== undefined && !RESTART_POLICIES.includes(container.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, container.restartPolicy, RESTART_POLICIES));
   errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...securityErrors(container.securityContext, `${path}.securityContext`));
@@ -175,7 +175,7 @@ function envFromErrors(source: EnvFromSource, path: string): FieldError[] {
   return errors;
 }
 
-function mountErrors(mounts: readonly VolumeMount[], path: string, { volumes }: Context): FieldError[] {
+function mountErrors(mounts: readonly VolumeMount[], path: string, { volumes }: Context, privileged: boolean): FieldError[] {
   const paths = new Set<string>();
   return mounts.flatMap((mount, index) => {
     const at = `${path}[${index}]`;
@@ -186,9 +186,24 @@ function mountErrors(mounts: readonly VolumeMount[], path: string, { volumes }: 
     if (paths.has(mount.mountPath)) errors.push(invalid(`${at}.mountPath`, mount.mountPath, 'must be unique'));
     paths.add(mount.mountPath);
     if (mount.subPath && mount.subPathExpr) errors.push(invalid(`${at}.subPathExpr`, mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'));
+    if (mount.mountPropagation !== undefined && !PROPAGATIONS.includes(mount.mountPropagation)) errors.push(notSupported(`${at}.mountPropagation`, mount.mountPropagation, PROPAGATIONS));
+    if (mount.mountPropagation === 'Bidirectional' && !privileged) errors.push(forbidden(`${at}.mountPropagation`, 'Bidirectional mount propagation is available only to privileged containers'));
+    errors.push(...recursionErrors(mount, `${at}.recursiveReadOnly`));
     for (const field of ['subPath', 'subPathExpr'] as const) if (mount[field]) errors.push(...localPathErrors(mount[field], `${at}.${field}`));
     return errors;
   });
+}
+
+const PROPAGATIONS = ['None', 'HostToContainer', 'Bidirectional'];
+const RECURSIONS = ['Disabled', 'Enabled', 'IfPossible'];
+
+function recursionErrors({ recursiveReadOnly, readOnly, mountPropagation }: VolumeMount, path: string): FieldError[] {
+  if (recursiveReadOnly === undefined || recursiveReadOnly === 'Disabled') return [];
+  if (!RECURSIONS.includes(recursiveReadOnly)) return [notSupported(path, recursiveReadOnly, RECURSIONS)];
+  const errors: FieldError[] = [];
+  if (readOnly !== true) errors.push(forbidden(path, 'may only be specified when readOnly is true'));
+  if (mountPropagation !== undefined && mountPropagation !== 'None') errors.push(forbidden(path, 'may only be specified when mountPropagation is None or not specified'));
+  return errors;
 }
 
 /** A path that stays beneath where it begins. */

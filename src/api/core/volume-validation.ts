@@ -3,6 +3,7 @@ import type { KeyToPath, Volume } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { isQuantity } from '../quantity.ts';
+import { claimSpecErrors } from './persistent-volume-claim.ts';
 import { localPathErrors } from './container-validation.ts';
 
 const HOST_PATH_TYPES = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice'];
@@ -40,6 +41,15 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
     errors.push(...modeErrors(volume.configMap.defaultMode, `${path}.configMap.defaultMode`), ...itemErrors(volume.configMap.items, `${path}.configMap.items`));
   }
   if (volume.projected !== undefined) errors.push(...modeErrors(volume.projected.defaultMode, `${path}.projected.defaultMode`));
+  (volume.projected?.sources ?? []).forEach((each, position) => {
+    const kinds = Object.keys(each).filter((key) => each[key as keyof typeof each] !== undefined);
+    if (kinds.length > 1) errors.push(forbidden(`${path}.projected.sources[${position}].${kinds[1]}`, 'may not specify more than 1 volume type'));
+  });
+  if (volume.image !== undefined && !volume.image.reference) errors.push(required(`${path}.image.reference`));
+  if (volume.ephemeral !== undefined) {
+    const template = volume.ephemeral.volumeClaimTemplate;
+    errors.push(...(template?.spec === undefined ? [required(`${path}.ephemeral.volumeClaimTemplate`)] : claimSpecErrors(template.spec, `${path}.ephemeral.volumeClaimTemplate.spec`)));
+  }
   if (volume.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.claimName) errors.push(required(`${path}.persistentVolumeClaim.claimName`));
   if (volume.nfs !== undefined) for (const field of ['server', 'path'] as const) if (!volume.nfs[field]) errors.push(required(`${path}.nfs.${field}`));
   return errors;

@@ -13,7 +13,8 @@ test('a claim waits, is bound, or gets a volume made', () => {
   const waits = storageClass({ volumeBindingMode: 'WaitForFirstConsumer' });
   const table: [string, PersistentVolumeClaim, PersistentVolume[], StorageClass | undefined, Pod[], string][] = [
     ['no pod yet', claim(), [volume('a', '2Gi')], waits, [], 'WaitForFirstConsumer'],
-    ['a pod that has no node', claim(), [], waits, [{ metadata: {}, spec: { containers: [] } }], 'WaitForFirstConsumer'],
+    ['a pod that has no node', claim(), [], waits, [{ metadata: {}, spec: { containers: [] } }], 'WaitForPodScheduled'],
+    ['a node that was chosen', { ...claim(), metadata: { ...claim().metadata, annotations: { 'volume.kubernetes.io/selected-node': 'n1' } } }, [], waits, [], 'provision'],
     ['a pod with a node', claim(), [], waits, [user], 'provision'],
     ['at once', claim(), [], storageClass(), [], 'provision'],
     ['the smallest that fits', claim(), [volume('large', '9Gi'), volume('small', '500Mi'), volume('fits', '2Gi')], storageClass(), [], 'fits'],

@@ -3,6 +3,7 @@ import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import type { ImageConfig } from '../images/storage.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { ociResources, oomScoreAdj } from '../cgroup/resources.ts';
+import { rootPropagation } from '../volumes/container-mounts.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { expand } from './expand.ts';
 import type { OciConfig, OciMount } from './oci.ts';
@@ -54,6 +55,7 @@ export function ociConfig(input: BundleInput): OciConfig {
   const capabilities = containerCapabilities(context, { available: input.available, root });
   const env = environment(input);
   const seccomp = seccompType(pod, container);
+  const rootfsPropagation = rootPropagation(container);
   return {
     ociVersion: '1.0.2',
     process: {
@@ -73,6 +75,7 @@ export function ociConfig(input: BundleInput): OciConfig {
     annotations: { 'io.kubernetes.pod.name': pod.metadata.name ?? '', 'io.kubernetes.pod.namespace': pod.metadata.namespace ?? '', 'io.kubernetes.pod.uid': pod.metadata.uid ?? '', 'io.kubernetes.container.name': container.name },
     linux: {
       namespaces: namespaces(input),
+      ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       cgroupsPath: input.cgroupsPath,
       resources: ociResources(container, { privileged, pidsLimit: PIDS_LIMIT, cpus: input.cpus }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),

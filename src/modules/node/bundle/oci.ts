@@ -38,6 +38,8 @@ export interface OciConfig {
   annotations?: Record<string, string>;
   linux: {
     namespaces: { type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'cgroup'; path?: string }[];
+    /** How mounts spread out of and into the root. Default: not at all. */
+    rootfsPropagation?: string;
     cgroupsPath: string;
     resources: OciResources;
     seccomp?: OciSeccomp;

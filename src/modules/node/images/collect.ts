@@ -72,7 +72,8 @@ export function imageCollector(parts: NodeParts, agent: Agent): ImageCollector {
     const digests = new Set(agent.workers().flatMap((worker) => worker.records()).map((record) => record.imageId.slice(record.imageId.lastIndexOf('@') + 1)));
     const ids = new Set(storage.list().filter((image) => digests.has(image.digest)).map((image) => image.id));
     for (const { spec } of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
-      for (const { image = '' } of [...spec!.containers, ...(spec!.initContainers ?? []), ...(spec!.ephemeralContainers ?? [])]) {
+      const volumes = (spec!.volumes ?? []).filter((each) => each.image !== undefined).map((each) => ({ image: each.image?.reference }));
+      for (const { image = '' } of [...volumes, ...spec!.containers, ...(spec!.initContainers ?? []), ...(spec!.ephemeralContainers ?? [])]) {
         const name = parseImageName(image);
         for (const each of name === undefined ? [] : candidateNames(name)) ids.add(storage.find(each)?.id ?? '');
       }

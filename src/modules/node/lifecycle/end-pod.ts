@@ -39,6 +39,7 @@ export async function forget(run: PodRun): Promise<void> {
     run.parts.images.forget(`${run.uid}/${slot.container.name}`);
     if (slot.record !== undefined) await removeContainer(run.parts, slot.record).catch((error: Error) => run.parts.context.log.warn('a container could not be removed', { pod: run.label, error }));
   }
+  for (const { name, image } of run.pod.spec?.volumes ?? []) if (image !== undefined) run.parts.images.forget(`${run.uid}/volumes/${name}`);
   await tearDownVolumes({ state: join(run.parts.paths.pods, run.uid), run: join(run.parts.paths.podsRun, run.uid) });
   await rm(join(run.parts.paths.logs, `${run.pod.metadata.namespace}_${run.pod.metadata.name}_${run.uid}`), { recursive: true, force: true });
 }

@@ -6,14 +6,15 @@ import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { EnvSources } from '../bundle/env.ts';
 import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
-import type { ClaimSources } from '../volumes/claim.ts';
-import type { PayloadSources } from '../volumes/payload.ts';
+import { pullCredentials } from '../images/credentials.ts';
+import { haveImage } from '../volumes/image.ts';
+import type { VolumeSources } from '../volumes/set-up.ts';
 
 interface TokenRequest extends KubeObject { spec: object; status?: { token: string; expirationTimestamp: string } }
 
 const API_SERVICE_PORT = 443;
 
-export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSources & ClaimSources {
+export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSources {
   const { context } = parts;
   const namespace = pod.metadata.namespace ?? '';
   const tokens = new Map<string, { token: string; expiresMs: number }>();
@@ -22,6 +23,7 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & PayloadSour
     secret: (name) => find(parts, SecretKind, namespace, name),
     claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
     volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
+    image: async (volumeName, source) => parts.storage.open(await haveImage(parts.images, `${pod.metadata.uid}/volumes/${volumeName}`, source, () => pullCredentials(pod, (name) => find(parts, SecretKind, namespace, name)))),
     get services() {
       return pod.spec?.enableServiceLinks === false ? [] : context.caches.of(ServiceKind).list(namespace);
     },

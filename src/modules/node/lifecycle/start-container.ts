@@ -15,6 +15,7 @@ import type { NodeParts } from '../parts.ts';
 import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
+import { volumeOptions } from '../volumes/set-up.ts';
 import { hostDevices } from '../bundle/devices.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
 
@@ -108,7 +109,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   chmodSync(record.terminationLog, 0o666); // whatever the umask: the container may run as anybody
   const cpus = parts.cpus.cpusOf(place.pod, container);
   if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
-  const own = containerMounts(container, place.volumes, env);
+  const own = containerMounts(container, place.volumes, env, volumeOptions(place.pod));
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,

@@ -1,7 +1,7 @@
 /** Container views become the PodStatus that is written. Pure; equal input gives equal output but for the times of new transitions. */
 import { rfc3339 } from '../../../base/clock.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
-import type { ContainerStatus, Pod, PodPhase, PodStatus } from '../../../api/generated/core-v1.ts';
+import type { ContainerStatus, Pod, PodPhase, PodStatus, VolumeMount, VolumeMountStatus } from '../../../api/generated/core-v1.ts';
 import { podConditions } from './conditions.ts';
 import { podPhase } from './phase.ts';
 import type { ContainerView, PodView } from './view.ts';
@@ -22,7 +22,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     status.podIPs = view.podIps.map((ip) => ({ ip }));
   }
   if (view.failed !== undefined) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
-  const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map(containerStatus);
+  const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map((each) => containerStatus(each, pod));
   const init = of('init', 'sidecar');
   const ephemeral = of('ephemeral');
   if (init.length > 0) status.initContainerStatuses = init;
@@ -31,15 +31,22 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
   return status;
 }
 
-function containerStatus(view: ContainerView): ContainerStatus {
+function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   const status: ContainerStatus = {
     name: view.name, state: view.state, lastState: view.lastState ?? {}, ready: view.ready, restartCount: view.restartCount,
     image: view.image, imageID: view.imageId, started: view.started,
   };
   if (view.containerId !== undefined) status.containerID = view.containerId;
+  const { volumeMounts = [] } = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].find(({ name }) => name === view.name) ?? {};
+  // Told where it was asked for only: statuses of many pods lie in memory.
+  if (volumeMounts.some((each) => each.recursiveReadOnly !== undefined)) status.volumeMounts = volumeMounts.map(mountStatus);
   if (view.resources !== undefined) status.resources = view.resources;
   if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
   return status;
+}
+
+function mountStatus({ name, mountPath, readOnly, recursiveReadOnly = 'Disabled' }: VolumeMount): VolumeMountStatus {
+  return { name, mountPath, ...(readOnly === true ? { readOnly, recursiveReadOnly: recursiveReadOnly === 'Disabled' ? 'Disabled' : 'Enabled' } : {}) };
 }
 
 /** Whether two statuses say the same; times of transitions count. */

@@ -1,20 +1,37 @@
 /** volumeMounts of a container become OCI mounts; a subPath is followed within its volume only. */
 import { existsSync, mkdirSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Container } from '../../../api/generated/core-v1.ts';
+import type { Container, VolumeMount } from '../../../api/generated/core-v1.ts';
 import { expand } from '../bundle/expand.ts';
 import type { OciMount } from '../bundle/oci.ts';
 
-/** Throws with what to change when a mount names no volume or leaves its volume. */
-export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>): OciMount[] {
+/** By volume name. */
+export type VolumeOptions = ReadonlyMap<string, readonly ('ro' | 'noexec')[]>;
+
+/** Throws with what to change when a mount names no volume or leaves its volume. `always` is what holds for every mount of a volume. */
+export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>, always: VolumeOptions = NONE): OciMount[] {
   const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
     const base = volumes.get(mount.name);
     if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod`);
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
-    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath), options: ['rbind', propagation, mount.readOnly === true ? 'ro' : 'rw'] };
+    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
   });
   return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
+}
+
+const NONE: VolumeOptions = new Map();
+
+/** `rro`: what is mounted beneath is read-only too (runtime-spec, mount options). */
+function accessOf({ readOnly, recursiveReadOnly = 'Disabled' }: VolumeMount, isReadOnly: boolean): 'ro' | 'rro' | 'rw' {
+  if (readOnly !== true && !isReadOnly) return 'rw';
+  return recursiveReadOnly === 'Disabled' ? 'ro' : 'rro';
+}
+
+/** What the root of a container must let through, so that its mounts spread as they ask (runtime-spec, rootfsPropagation). */
+export function rootPropagation({ volumeMounts = [] }: Container): 'rshared' | 'rslave' | undefined {
+  if (volumeMounts.some((each) => each.mountPropagation === 'Bidirectional')) return 'rshared';
+  return volumeMounts.some((each) => each.mountPropagation === 'HostToContainer') ? 'rslave' : undefined;
 }
 
 function within(base: string, subPath: string): string {

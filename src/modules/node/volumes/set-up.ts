@@ -1,13 +1,15 @@
 /** Brings the volumes of a pod into place before its containers start, renews them while it runs, and takes them away after. */
-import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { quantityValue } from '../../../api/quantity.ts';
 import type { Pod, Volume } from '../../../api/generated/core-v1.ts';
-import { run, runAny } from '../../../base/sys/run.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimFolder, type ClaimSources } from './claim.ts';
+import type { VolumeOptions } from './container-mounts.ts';
+import { setUpEmptyDir } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
+import { setUpImage, type ImageSources } from './image.ts';
+import { propagationOf, shareMounts, unmountBeneath } from './mounts.ts';
 import { volumePayload, type PayloadSources } from './payload.ts';
 
 export interface VolumeFolders {
@@ -16,6 +18,8 @@ export interface VolumeFolders {
   /** In memory: `<run>/pods/<uid>`. */
   run: string;
 }
+
+export type VolumeSources = PayloadSources & ClaimSources & ImageSources;
 
 export interface VolumesInPlace {
   /** Host path by volume name. */
@@ -27,11 +31,12 @@ export interface VolumesInPlace {
 const KEPT_MS = 30_000;
 
 /** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
-export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: PayloadSources & ClaimSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
   const placed: VolumesInPlace = { paths: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
     try {
       const { path, renewAtMs } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      if (propagationOf(pod, volume.name) !== undefined) await shareMounts(path);
       placed.paths.set(volume.name, path);
       if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
     } catch (error) {
@@ -42,40 +47,40 @@ export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: Pa
 }
 
 export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
-  const memory = join(folders.state, 'volumes');
-  const device = existsSync(memory) ? statSync(memory).dev : 0;
-  const mounted = existsSync(memory) ? readdirSync(memory).map((name) => join(memory, name)).filter((path) => statSync(path).dev !== device) : [];
-  if (mounted.length > 0) await runAny('umount', ['-l', ...mounted], { timeoutMs: 30_000 });
+  const onDisk = join(folders.state, 'volumes');
+  if (existsSync(onDisk)) await unmountBeneath(onDisk);
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
-async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: PayloadSources & ClaimSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
-  const group = pod.spec?.securityContext?.fsGroup;
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
   if (volume.persistentVolumeClaim !== undefined) return { path: await claimFolder(pod, volume.persistentVolumeClaim.claimName, sources) };
+  if (volume.ephemeral !== undefined) return { path: await claimFolder(pod, `${pod.metadata.name}-${volume.name}`, sources, { isEphemeral: true }) };
   const onDisk = join(folders.state, 'volumes', volume.name);
+  if (volume.image !== undefined) {
+    await setUpImage(onDisk, () => sources.image(volume.name, volume.image!));
+    return { path: join(onDisk, 'files') };
+  }
   // Secrets and tokens never touch the disk.
   const payloadFolder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
   if (keep && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
   const payload = await volumePayload(pod, volume, sources, facts, nowMs);
   if (payload !== undefined) {
-    writePayload(payloadFolder, payload.files, { group });
+    writePayload(payloadFolder, payload.files, { group: pod.spec?.securityContext?.fsGroup });
     return { path: payloadFolder, renewAtMs: payload.renewAtMs };
   }
   const known = Object.keys(volume).filter((key) => key !== 'name' && volume[key as keyof Volume] !== undefined);
   if (volume.emptyDir === undefined && known.length > 0) throw new Error(`volumes of type ${known.join(', ')} are not served by this node`);
-  await setUpEmptyDir(volume, onDisk, group);
+  await setUpEmptyDir(pod, volume.emptyDir ?? {}, onDisk, facts.memoryBytes);
   return { path: onDisk };
 }
 
-async function setUpEmptyDir(volume: Volume, folder: string, group: number | undefined): Promise<void> {
-  if (existsSync(folder)) return;
-  mkdirSync(folder, { recursive: true });
-  if (volume.emptyDir?.medium === 'Memory') {
-    const size = volume.emptyDir.sizeLimit === undefined ? [] : [`size=${quantityValue(volume.emptyDir.sizeLimit)}`];
-    await run('mount', ['-t', 'tmpfs', '-o', ['nosuid', 'nodev', 'mode=0777', ...size].join(','), 'tmpfs', folder]);
+/** What holds for every mount of a volume, whatever the mount says: payloads and images cannot be written to, and nothing in an image is run. */
+export function volumeOptions({ spec }: Pod): VolumeOptions {
+  const options = new Map<string, readonly ('ro' | 'noexec')[]>();
+  for (const { name, persistentVolumeClaim, configMap, secret, downwardAPI, projected, image } of spec?.volumes ?? []) {
+    if (image !== undefined) options.set(name, ['ro', 'noexec']);
+    else if (persistentVolumeClaim?.readOnly === true || [configMap, secret, downwardAPI, projected].some((source) => source !== undefined)) options.set(name, ['ro']);
   }
-  chmodSync(folder, group === undefined ? 0o777 : 0o2777);
-  if (group !== undefined) chownSync(folder, 0, group);
+  return options;
 }
-

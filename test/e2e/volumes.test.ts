@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { it } from 'node:test';
+import { eventually } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { conformance, create, get, gone, kubectl, namespace, patch, podOf, refused, remove, running, until, type Body } from '../conformance/cluster.ts';
+import { outputOf, pathOf, scriptPod, start } from '../conformance/node/pod.ts';
+
+const MIB = 1024 * 1024;
+const at = (name: string, mountPath: string, more: object = {}): object => ({ name, mountPath, ...more });
+const claimSpec = (more: object = {}): Body => ({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...more });
+const claimsOf = (space: string): string => `/api/v1/namespaces/${space}/persistentvolumeclaims`;
+const conditionOf = (pod: Body, type: string): Body => pod.status.conditions?.find((each: Body) => each.type === type);
+const waits = (space: string, name: string, message: RegExp): Promise<Body> => until(pathOf(space, name), (pod) => message.test(conditionOf(pod, 'PodScheduled')?.message ?? ''));
+/** Nothing that llmos mounted for the pod is left. */
+const unmounted = (uid: string): Promise<unknown> => eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(uid), { what: 'no mounts of the pod' });
+
+conformance('volumes', [() => {
+  it('an image is a volume that can be read only, whole or in part', async () => {
+    const space = await namespace();
+    const pod = scriptPod('p', 'cat /v/etc/group; touch /v/etc/x 2>&1; /v/bin/true 2>&1; ls /part', { volumeMounts: [at('v', '/v'), at('v', '/part', { subPath: 'etc' })] }, { volumes: [{ name: 'v', image: { reference: TEST_IMAGE, pullPolicy: 'Never' } }], restartPolicy: 'Never' });
+    const text = await outputOf(space, pod);
+    assert.match(text, /nogroup:x:65534:/);
+    assert.match(text, /Read-only file system/);
+    assert.match(text, /Permission denied/, 'nothing in it is run');
+    assert.match(text, /group\npasswd$/);
+    const { uid } = (await get(pathOf(space, 'p'))).metadata;
+    await remove(pathOf(space, 'p'));
+    await gone(pathOf(space, 'p'));
+    await unmounted(uid);
+    await create(`/api/v1/namespaces/${space}/pods`, { ...pod, metadata: { name: 'none' }, spec: { ...pod.spec, volumes: [{ name: 'v', image: { reference: 'localhost/none:1', pullPolicy: 'Never' } }] } });
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /ErrImageNeverPull/.test(each.message)), { what: 'an event that says what is missing' });
+  });
+
+  it('a volume in memory has a size, that of the pod where it says none', async () => {
+    const space = await namespace();
+    const size = (mounts: Body): Body => ({ volumeMounts: mounts, resources: { limits: { memory: '64Mi' } } });
+    const text = await outputOf(space, scriptPod('p', "df -k /a /b | awk 'NR>1 {print $2}'; dd if=/dev/zero of=/a/f bs=1M count=20 2>&1 | grep -o 'No space left'", size([at('a', '/a'), at('b', '/b')]), {
+      volumes: [{ name: 'a', emptyDir: { medium: 'Memory', sizeLimit: '8Mi' } }, { name: 'b', emptyDir: { medium: 'Memory' } }],
+    }));
+    assert.deepEqual(text.split('\n'), [String((8 * MIB) / 1024), String((64 * MIB) / 1024), 'No space left']);
+  });
+
+  it('what is mounted in a volume is seen by those who ask for it', async () => {
+    const space = await namespace();
+    const mounts = [{ name: 'v', emptyDir: {} }];
+    const container = (name: string, mountPropagation: string | undefined, script: string, privileged = false): Body => ({ ...podOf(name).spec.containers[0], name, command: ['sh', '-c', script], volumeMounts: [at('v', '/v', { mountPropagation })], securityContext: { privileged } });
+    const pod = podOf('p', { spec: { volumes: mounts, containers: [
+      container('sees', 'HostToContainer', 'sleep 1000000'), container('blind', undefined, 'sleep 1000000'),
+      container('mounts', 'Bidirectional', 'mkdir -p /v/in && mount -t tmpfs tmpfs /v/in && echo there > /v/in/file; sleep 1000000', true),
+    ] } });
+    const { metadata } = await start(space, pod);
+    const read = (name: string): Promise<string> => kubectl('-n', space, 'exec', 'p', '-c', name, '--', 'sh', '-c', 'cat /v/in/file 2>&1 || true');
+    await eventually(async () => (await read('sees')) === 'there\n', { what: 'the mount of the other container' });
+    assert.match(await read('blind'), /No such file/);
+    await remove(pathOf(space, 'p'));
+    await gone(pathOf(space, 'p'));
+    await unmounted(metadata.uid);
+    await refused(422, 'POST', `/api/v1/namespaces/${space}/pods`, { body: podOf('q', { spec: { volumes: mounts }, container: { volumeMounts: [at('v', '/v', { mountPropagation: 'Bidirectional' })] } }) });
+  });
+
+  it('a mount is read-only with all beneath it when that is asked for', async () => {
+    const space = await namespace();
+    const pod = scriptPod('p', 'for each in /plain /deep; do touch $each/shm/llmos-$$ 2>/dev/null && echo written || echo refused; rm -f $each/shm/llmos-$$; done; sleep 1000000', {
+      volumeMounts: [at('dev', '/plain', { readOnly: true }), at('dev', '/deep', { readOnly: true, recursiveReadOnly: 'Enabled' })],
+    }, { volumes: [{ name: 'dev', hostPath: { path: '/dev' } }] });
+    const { status } = await start(space, pod);
+    assert.deepEqual(status.containerStatuses[0].volumeMounts.map((each: Body) => each.recursiveReadOnly).slice(0, 2), ['Disabled', 'Enabled']);
+    await until(`${pathOf(space, 'p')}/log`, (log) => String(log) === 'written\nrefused\n');
+    await refused(422, 'POST', `/api/v1/namespaces/${space}/pods`, { body: podOf('q', { spec: { volumes: [{ name: 'v', emptyDir: {} }] }, container: { volumeMounts: [at('v', '/v', { recursiveReadOnly: 'Enabled' })] } }) });
+  });
+
+  it('files that come from objects, and claims that are read-only, cannot be written to', async () => {
+    const space = await namespace();
+    await create(`/api/v1/namespaces/${space}/configmaps`, { metadata: { name: 'c' }, data: { key: 'value' } });
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
+    const text = await outputOf(space, scriptPod('p', 'for each in c data; do echo x > /$each/x; done; true', { volumeMounts: [at('c', '/c'), at('data', '/data')] }, { volumes: [{ name: 'c', configMap: { name: 'c' } }, { name: 'data', persistentVolumeClaim: { claimName: 'data', readOnly: true } }] }));
+    assert.equal(text.match(/Read-only file system/g)?.length, 2, text);
+  });
+
+  it('an ephemeral volume is a claim that goes with its pod', async () => {
+    const space = await namespace();
+    const spec = { volumes: [{ name: 'scratch', ephemeral: { volumeClaimTemplate: { metadata: { labels: { of: 'pod' } }, spec: claimSpec() } } }] };
+    const { metadata } = await start(space, podOf('p', { spec, container: { volumeMounts: [at('scratch', '/scratch')] } }));
+    const claim = await get(`${claimsOf(space)}/p-scratch`);
+    assert.deepEqual([claim.metadata.ownerReferences[0].uid, claim.metadata.labels, claim.status.phase], [metadata.uid, { of: 'pod' }, 'Bound']);
+    await kubectl('-n', space, 'exec', 'p', '--', 'sh', '-c', 'echo kept > /scratch/file');
+    await remove(pathOf(space, 'p'));
+    await gone(`${claimsOf(space)}/p-scratch`);
+    await gone(`/api/v1/persistentvolumes/${claim.spec.volumeName}`);
+    await create(claimsOf(space), { metadata: { name: 'q-scratch' }, spec: claimSpec() });
+    await create(`/api/v1/namespaces/${space}/pods`, podOf('q', { spec, container: { volumeMounts: [at('scratch', '/scratch')] } }));
+    await waits(space, 'q', /was not created for pod/);
+  });
+
+  it('a pod waits for its claims, and goes where their volumes are', async () => {
+    const space = await namespace();
+    const node = (await get('/api/v1/nodes')).items[0].metadata.name;
+    const user = (name: string, claimName: string): Body => podOf(name, { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] }, container: { volumeMounts: [at('data', '/data')] } });
+    const pods = `/api/v1/namespaces/${space}/pods`;
+    await create(pods, user('none', 'none'));
+    await waits(space, 'none', /persistentvolumeclaim "none" not found/);
+    await create(claimsOf(space), { metadata: { name: 'stuck' }, spec: claimSpec({ storageClassName: `none-${space}` }) });
+    await create(pods, user('stuck', 'stuck'));
+    await waits(space, 'stuck', /pod has unbound immediate PersistentVolumeClaims/);
+
+    // Two volumes without a provisioner, the smaller one on a node that there is not.
+    await create('/apis/storage.k8s.io/v1/storageclasses', { metadata: { name: space }, provisioner: 'kubernetes.io/no-provisioner', volumeBindingMode: 'WaitForFirstConsumer' });
+    const on = (hostname: string): object => ({ required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [hostname] }] }] } });
+    for (const [name, storage, hostname] of [['far', '1Gi', 'elsewhere'], ['near', '2Gi', node]] as const) {
+      await create('/api/v1/persistentvolumes', { metadata: { name: `${name}-${space}` }, spec: { storageClassName: space, capacity: { storage }, accessModes: ['ReadWriteOnce'], local: { path: '/tmp' }, nodeAffinity: on(hostname) } });
+    }
+    for (const name of ['data', 'more']) await create(claimsOf(space), { metadata: { name }, spec: claimSpec({ storageClassName: space }) });
+    await start(space, user('data', 'data'));
+    assert.equal((await get(`${claimsOf(space)}/data`)).spec.volumeName, `near-${space}`);
+    await create(pods, user('more', 'more'));
+    await waits(space, 'more', /didn't find available persistent volumes to bind/);
+    await patch(`${claimsOf(space)}/more`, { metadata: { annotations: { looked: 'at' } } });
+    await remove(`/api/v1/persistentvolumes/near-${space}`);
+    await new Promise((settle) => setTimeout(settle, 300));
+    assert.ok((await get(`/api/v1/persistentvolumes/near-${space}`)).metadata.deletionTimestamp !== undefined, 'a volume that a claim has stays');
+    await remove(pathOf(space, 'data'));
+    await remove(`${claimsOf(space)}/data`);
+    await gone(`/api/v1/persistentvolumes/near-${space}`);
+    await remove(`/api/v1/persistentvolumes/far-${space}`);
+    await remove(`/apis/storage.k8s.io/v1/storageclasses/${space}`);
+  });
+
+  it('a claim for one pod alone holds the second back until the first is gone', async () => {
+    const space = await namespace();
+    await create(claimsOf(space), { metadata: { name: 'alone' }, spec: claimSpec({ accessModes: ['ReadWriteOncePod'] }) });
+    const user = (name: string): Body => podOf(name, { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'alone' } }] }, container: { volumeMounts: [at('data', '/data')] } });
+    await start(space, user('first'));
+    await create(`/api/v1/namespaces/${space}/pods`, user('second'));
+    await waits(space, 'second', /ReadWriteOncePod access mode/);
+    await remove(pathOf(space, 'first'));
+    await until(pathOf(space, 'second'), ({ status }) => status.phase === 'Running');
+  });
+
+  it('a claim grows where its class allows it, and only there', async () => {
+    const space = await namespace();
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
+    await start(space, podOf('p', { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [at('data', '/data')] } }));
+    await patch(`${claimsOf(space)}/data`, { spec: { resources: { requests: { storage: '3Gi' } } } });
+    const { spec } = await until(`${claimsOf(space)}/data`, ({ status }) => status.capacity.storage === '3Gi');
+    assert.equal((await get(`/api/v1/persistentvolumes/${spec.volumeName}`)).spec.capacity.storage, '3Gi');
+    await refused(422, 'PATCH', `${claimsOf(space)}/data`, { body: { spec: { resources: { requests: { storage: '1Gi' } } } }, contentType: 'application/merge-patch+json' });
+    await create('/api/v1/persistentvolumes', { metadata: { name: `fixed-${space}` }, spec: { storageClassName: '', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/tmp' }, claimRef: { namespace: space, name: 'fixed' }, persistentVolumeReclaimPolicy: 'Delete' } });
+    await create(claimsOf(space), { metadata: { name: 'fixed' }, spec: claimSpec({ storageClassName: '' }) });
+    await until(`${claimsOf(space)}/fixed`, ({ status }) => status.phase === 'Bound');
+    await refused(403, 'PATCH', `${claimsOf(space)}/fixed`, { body: { spec: { resources: { requests: { storage: '2Gi' } } } }, contentType: 'application/merge-patch+json' });
+    await remove(`${claimsOf(space)}/fixed`);
+    await until(`/api/v1/persistentvolumes/fixed-${space}`, ({ status }) => status.phase === 'Failed' && /made by hand/.test(status.message));
+    await remove(`/api/v1/persistentvolumes/fixed-${space}`);
+  });
+
+  it('the group of a pod owns what it finds in a claim', async () => {
+    const space = await namespace();
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
+    const volumes = { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] };
+    const mounts = { volumeMounts: [at('data', '/data')] };
+    await outputOf(space, scriptPod('root', 'mkdir -m 700 /data/in && echo x > /data/in/file && chmod 600 /data/in/file', mounts, volumes));
+    assert.equal(await outputOf(space, scriptPod('user', 'echo y >> /data/in/file && cat /data/in/file && stat -c %g /data/in/file', mounts, { ...volumes, securityContext: { runAsUser: 1000, fsGroup: 2000 } })), 'x\ny\n2000');
+  });
+}]);
