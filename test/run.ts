@@ -14,11 +14,12 @@ import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
+import { PATIENCE } from './fixtures/patience.ts';
 import { buildWebImage } from './fixtures/web-image.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
 if (process.argv[2] === 'torture') process.env['LLMOS_TORTURE'] = '1';
-const FILE_TIMEOUT_MS = (process.env['LLMOS_TORTURE'] === '1' ? 120 : 10) * 60_000;
+const FILE_TIMEOUT_MS = (process.env['LLMOS_TORTURE'] === '1' ? 120 : 10) * 60_000 * PATIENCE;
 
 interface Count {
   passed: number;

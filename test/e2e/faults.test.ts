@@ -13,13 +13,14 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { isApiError } from '../../src/api/errors.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
 
 interface Answer {
   code: number;
   body: { message?: string; reason?: string; code?: number };
 }
 
-describe('faults', { timeout: 300_000 }, () => {
+describe('faults', { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
   before(async () => {
     llmos = await bootInstance();

@@ -8,6 +8,7 @@ import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
 
 function pod(name: string, command: string[]): Pod {
   return {
@@ -32,7 +33,7 @@ function traces(): string[] {
   return [text('ip', '-br', 'link').replaceAll(/ +/g, ' '), text('ip', 'route'), text('nft', 'list', 'ruleset'), text('ip', '-4', '-br', 'addr').replaceAll(/ +/g, ' ')];
 }
 
-describe('recovery', { timeout: 300_000 }, () => {
+describe('recovery', { timeout: 300_000 * PATIENCE }, () => {
   it('keeps containers over a SIGKILL and adopts them', async () => {
     const before = traces();
     const llmos = await bootInstance();

@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
 
 const WEB = `
 apiVersion: apps/v1
@@ -75,7 +76,7 @@ function fetchText(url: string): Promise<string> {
   });
 }
 
-describe('services', { timeout: 300_000 }, () => {
+describe('services', { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
   const ok = async (result: Promise<CommandResult>): Promise<string> => {
     const { code, stdout, stderr } = await result;

@@ -11,6 +11,7 @@ import { pruneRoute } from './images/prune-route.ts';
 import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
+import { podPidsLimit } from './cgroup/resources.ts';
 import { ConfigMapKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { watchExits } from './lifecycle/exits.ts';
@@ -107,6 +108,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     openFilesLimit: openFilesLimit(),
     report: bell(clock),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus),
+    podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };
   const pressure = pressureWatch(parts, pressed);
   return Object.assign(parts, { pressure, admissions: admissions({ ...parts, pressure }) });

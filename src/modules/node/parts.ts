@@ -32,4 +32,6 @@ export interface NodeParts {
   capacity: NodeCapacity;
   admissions: Admissions;
   cpus: CpuAssignment;
+  /** Threads that a pod may have; undefined: no limit. */
+  podPidsLimit?: number;
 }

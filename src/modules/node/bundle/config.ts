@@ -24,6 +24,10 @@ export interface BundleInput {
   namespaces: { network?: string; uts?: string; ipc?: string; pid?: string };
   cgroupsPath: string;
   cgroupVersion: 'v1' | 'v2';
+  /** What is written into the container's own group beside its limits, by file. */
+  unified?: Readonly<Record<string, string>>;
+  /** Of the whole pod; undefined: none. */
+  podPidsLimit?: number;
   /** Capabilities that the machine can give. */
   available: readonly string[];
   /** Memory of the machine. */
@@ -44,7 +48,6 @@ export interface BundleInput {
 const MASKED = ['/proc/acpi', '/proc/asound', '/proc/kcore', '/proc/keys', '/proc/latency_stats', '/proc/timer_list', '/proc/timer_stats', '/proc/sched_debug', '/proc/scsi', '/sys/firmware', '/sys/devices/virtual/powercap'];
 const READ_ONLY = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
-const PIDS_LIMIT = 16_384;
 
 /** Throws when there is nothing to run. */
 export function ociConfig(input: BundleInput): OciConfig {
@@ -77,7 +80,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       namespaces: namespaces(input),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container, { privileged, pidsLimit: PIDS_LIMIT, cpus: input.cpus }),
+      resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, unified: input.unified }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...sysctls(pod),

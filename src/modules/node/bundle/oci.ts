@@ -19,7 +19,10 @@ export interface OciResources {
   devices?: { allow: boolean; access?: string; type?: string; major?: number; minor?: number }[];
   memory?: { limit?: number };
   cpu?: { shares?: number; quota?: number; period?: number; cpus?: string };
+  /** -1: none. */
   pids?: { limit: number };
+  /** cgroup v2: file to text. */
+  unified?: Readonly<Record<string, string>>;
 }
 
 export interface OciSeccomp {

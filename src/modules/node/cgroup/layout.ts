@@ -14,10 +14,12 @@ export function podCgroup(instance: string, qos: QosClass, uid: string): string 
   return qos === 'Guaranteed' ? `/${instance}/pod${uid}` : `/${instance}/${qos.toLowerCase()}/pod${uid}`;
 }
 
+interface LimitFile { controller: 'cpu' | 'memory' | 'pids'; file: string; text: string }
+
 /** File name and text for each limit of a pod's group. */
-export function podCgroupFiles(version: 'v1' | 'v2', limits: CgroupLimits): readonly { controller: 'cpu' | 'memory'; file: string; text: string }[] {
-  const files: { controller: 'cpu' | 'memory'; file: string; text: string }[] = [];
-  const add = (controller: 'cpu' | 'memory', file: string, text: string | number): void => void files.push({ controller, file, text: String(text) });
+export function podCgroupFiles(version: 'v1' | 'v2', limits: CgroupLimits): readonly LimitFile[] {
+  const files: LimitFile[] = [];
+  const add = (controller: LimitFile['controller'], file: string, text: string | number): void => void files.push({ controller, file, text: String(text) });
   if (version === 'v1') {
     add('cpu', 'cpu.shares', limits.cpuShares);
     if (limits.cpuQuotaUs !== undefined) add('cpu', 'cpu.cfs_quota_us', limits.cpuQuotaUs);
@@ -27,6 +29,7 @@ export function podCgroupFiles(version: 'v1' | 'v2', limits: CgroupLimits): read
     if (limits.cpuQuotaUs !== undefined) add('cpu', 'cpu.max', `${limits.cpuQuotaUs} ${CPU_PERIOD_US}`);
     if (limits.memoryBytes !== undefined) add('memory', 'memory.max', limits.memoryBytes);
   }
+  if (limits.pids !== undefined) add('pids', 'pids.max', limits.pids);
   return files;
 }
 
@@ -35,10 +38,26 @@ export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; lim
   const root = options.root ?? CGROUP_ROOT;
   if (options.version === 'v2') enableControllers(root, options.path);
   for (const { controller, file, text } of podCgroupFiles(options.version, options.limits)) {
+    if (controller === 'pids' && !countsPids(options.version, root)) continue;
     const folder = options.version === 'v1' ? join(root, controller, options.path) : join(root, options.path);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, file), text);
   }
+}
+
+/** A kernel may be without; cpu and memory are always there. */
+function countsPids(version: 'v1' | 'v2', root: string): boolean {
+  return version === 'v1' ? existsSync(join(root, 'pids')) : readOr(join(root, 'cgroup.controllers')).split(/\s+/).includes('pids');
+}
+
+/**
+ * What a container's own group gets on cgroup v2 beside its limits, as kubelet has it, as far as the kernel has the files: a container that runs out
+ * of memory is killed as a whole, and its limit is no invitation to swap. `pod` is the pod's group, which is there already.
+ */
+export function unifiedSettings(options: { version: 'v1' | 'v2'; pod: string; root?: string }): Readonly<Record<string, string>> {
+  if (options.version === 'v1') return {};
+  const wanted = { 'memory.oom.group': '1', 'memory.swap.max': '0' };
+  return Object.fromEntries(Object.entries(wanted).filter(([file]) => existsSync(join(options.root ?? CGROUP_ROOT, options.pod, file))));
 }
 
 /** Changes the limits of a pod's or container's group that is there; a limit that is left out is lifted. Throws what the kernel says. */
@@ -50,8 +69,8 @@ export function setCgroupLimits(options: { version: 'v1' | 'v2'; path: string; l
 }
 
 /** What takes a limit away that `limits` does not name. */
-function liftedLimits(version: 'v1' | 'v2', limits: CgroupLimits): readonly { controller: 'cpu' | 'memory'; file: string; text: string }[] {
-  const lifted: { controller: 'cpu' | 'memory'; file: string; text: string }[] = [];
+function liftedLimits(version: 'v1' | 'v2', limits: CgroupLimits): readonly LimitFile[] {
+  const lifted: LimitFile[] = [];
   if (limits.cpuQuotaUs === undefined) lifted.push(version === 'v1' ? { controller: 'cpu', file: 'cpu.cfs_quota_us', text: '-1' } : { controller: 'cpu', file: 'cpu.max', text: `max ${CPU_PERIOD_US}` });
   if (limits.memoryBytes === undefined) lifted.push(version === 'v1' ? { controller: 'memory', file: 'memory.limit_in_bytes', text: '-1' } : { controller: 'memory', file: 'memory.max', text: 'max' });
   return lifted;

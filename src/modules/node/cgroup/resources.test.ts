@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cpuWeight, limitsOf, ociResources, oomScoreAdj, podLimits } from './resources.ts';
+import { cpuWeight, limitsOf, ociResources, oomScoreAdj, podLimits, podPidsLimit } from './resources.ts';
 
 test('requests and limits of a container', () => {
   assert.deepEqual(limitsOf(undefined), { cpuShares: 2, cpuQuotaUs: undefined, memoryBytes: undefined });
@@ -17,6 +17,11 @@ test('a pod is limited when all its containers are', () => {
 test('devices are refused unless privileged', () => {
   assert.deepEqual(ociResources({ name: 'a' }, { privileged: false }).devices, [{ allow: false, access: 'rwm' }]);
   assert.equal(ociResources({ name: 'a' }, { privileged: true, pidsLimit: 9 }).pids?.limit, 9);
+});
+test('how many processes a pod may have', () => {
+  assert.deepEqual([undefined, null, 1, 100, -1].map(podPidsLimit), [16_384, 16_384, 1, 100, undefined]);
+  for (const wrong of [0, -2, 1.5, '100', Infinity, 5_000_000, [1]]) assert.throws(() => podPidsLimit(wrong), /modules.node.podPidsLimit must be a whole number from 1 to 4194304, or -1/);
+  assert.deepEqual(ociResources({ name: 'a' }, { privileged: false }).pids, { limit: -1 });
 });
 test('who is killed first', () => {
   const half = { name: 'a', resources: { requests: { memory: '512Mi' } } };

@@ -6,7 +6,8 @@ import type { OciResources } from '../bundle/oci.ts';
 export const CPU_PERIOD_US = 100_000;
 const LEAST_QUOTA_US = 1_000;
 
-export interface CgroupLimits { cpuShares: number; cpuQuotaUs?: number; memoryBytes?: number }
+/** `pids` counts every thread; it is set once, and a resize leaves it. */
+export interface CgroupLimits { cpuShares: number; cpuQuotaUs?: number; memoryBytes?: number; pids?: number }
 
 export function limitsOf(resources: ResourceRequirements | undefined): CgroupLimits {
   const cpuLimit = millis(resources?.limits?.['cpu']);
@@ -40,14 +41,31 @@ export function oomScoreAdj(qosClass: 'Guaranteed' | 'Burstable' | 'BestEffort',
   return Math.min(999, Math.max(3, score));
 }
 
-/** `pidsLimit` counts every thread of the container. */
-export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string }): OciResources {
+/** Threads that a pod may have (kubelet's podPidsLimit), when the configuration says nothing. */
+const POD_PIDS_LIMIT = 16_384;
+/** More than the kernel gives out. */
+const MOST_PIDS = 4_194_304;
+
+/** modules.node.podPidsLimit as it was written; undefined means no limit but the machine's. Throws when it is no such number. */
+export function podPidsLimit(configured: unknown): number | undefined {
+  if (configured === undefined || configured === null) return POD_PIDS_LIMIT;
+  if (configured === -1) return undefined;
+  if (typeof configured === 'number' && Number.isInteger(configured) && configured >= 1 && configured <= MOST_PIDS) return configured;
+  throw new Error(`modules.node.podPidsLimit must be a whole number from 1 to ${MOST_PIDS}, or -1 for no limit`);
+}
+
+/**
+ * `pidsLimit` counts every thread of the container; without it there is none but those of the groups above. `unified` are files of cgroup v2 and
+ * what is to be written into them.
+ */
+export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string; unified?: Readonly<Record<string, string>> }): OciResources {
   const limits = limitsOf(container.resources);
   const resources: OciResources = { cpu: { shares: limits.cpuShares }, devices: options.privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }] };
   if (limits.cpuQuotaUs !== undefined) resources.cpu = { ...resources.cpu, quota: limits.cpuQuotaUs, period: CPU_PERIOD_US };
   if (options.cpus !== undefined) resources.cpu = { ...resources.cpu, cpus: options.cpus };
   if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };
-  if (options.pidsLimit !== undefined) resources.pids = { limit: options.pidsLimit };
+  resources.pids = { limit: options.pidsLimit ?? -1 }; // said in any case: runtimes have limits of their own where nothing is said
+  if (options.unified !== undefined && Object.keys(options.unified).length > 0) resources.unified = options.unified;
   return resources;
 }
 

@@ -47,7 +47,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const hostname = hostnameOf(pod, context.machine.nodeName);
   const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
-  makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: options.limits });
+  makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: { ...options.limits, pids: parts.podPidsLimit } });
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
   const prepared: PreparedPod = {

@@ -8,6 +8,7 @@ import type { PodFacts } from '../bundle/downward.ts';
 import { containerEnv, type EnvSources } from '../bundle/env.ts';
 import type { OciMount } from '../bundle/oci.ts';
 import { containerUser } from '../bundle/user.ts';
+import { unifiedSettings } from '../cgroup/layout.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
 import { ownOomScore } from '../machine.ts';
@@ -112,7 +113,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const own = containerMounts(container, place.volumes, env, volumeOptions(place.pod));
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
-    cgroupVersion: context.machine.cgroupVersion, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
+    cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
     devices: privileged ? hostDevices() : undefined, cpus: cpus?.list,
   });

@@ -1,5 +1,5 @@
 /** A node of its own for a test: folders, bridge network, image, cluster in memory. Only inside the namespaces of {@link inNamespaces}. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../../base/clock.ts';
@@ -23,6 +23,7 @@ export interface TestNode {
   remove(): Promise<void>;
 }
 
+const cgroupVersion = existsSync('/sys/fs/cgroup/cgroup.controllers') ? 'v2' : 'v1';
 export const TEST_IMAGE = 'localhost/test:latest';
 
 /** Runs this test file again inside mount and network namespaces of its own. Gives true inside. */
@@ -50,7 +51,7 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
   }));
   await importTestImage({ scratch: folder, images, name: TEST_IMAGE });
   const machine: MachineFacts = {
-    stateFolder: join(folder, 'node'), runFolder: join(run_, 'node'), instance, nodeName: 'n1', cpuMillis: 2_000, memoryBytes: 2 ** 31, cgroupVersion: 'v1', programs: { crun: '/usr/bin/crun', conmon: '/usr/bin/conmon' },
+    stateFolder: join(folder, 'node'), runFolder: join(run_, 'node'), instance, nodeName: 'n1', cpuMillis: 2_000, memoryBytes: 2 ** 31, cgroupVersion, programs: { crun: '/usr/bin/crun', conmon: '/usr/bin/conmon' },
     network: { podCidr: '10.199.0.0/24', serviceCidr: '10.96.0.0/16', gatewayIp: '10.199.0.1', dnsServiceIp: '10.96.0.10', apiServiceIp: '10.96.0.1', loadBalancerCidr: '10.97.0.0/24', clusterDomain: 'cluster.local' },
     cni: { confFolder, binFolders: ['/usr/lib/cni', '/opt/cni/bin'] }, images, apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: '' },
   };
@@ -84,7 +85,7 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
       await run('ip', ['link', 'delete', bridge]).catch(() => '');
       for (const each of [folder, run_]) rmSync(each, { recursive: true, force: true });
       const { removeCgroup } = await import('../cgroup/layout.ts');
-      removeCgroup({ version: 'v1', path: `/${instance}` });
+      removeCgroup({ version: cgroupVersion, path: `/${instance}` });
     },
   };
   return node;

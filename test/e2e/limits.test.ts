@@ -1,0 +1,132 @@
+/** Limits that bite, seen in the kernel's own counters: processes, cpu, memory; on cgroup v1 and v2. What a pod may not take hurts no other. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { CGROUP_VERSION, cpuUsedNs, groupField, groupsOf } from '../fixtures/cgroups.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+type Container = NonNullable<Pod['spec']>['containers'][number];
+const CALM = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
+/** Takes what memory there is. */
+const GREEDY = 'x=aaaaaaaaaaaaaaaa; while true; do x=$x$x; done';
+const PIDS = 40;
+
+describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  before(async () => {
+    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 4\n    podPidsLimit: ${PIDS}\n` });
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    await create('neighbour', [{ command: CALM }]);
+    await ready('neighbour');
+  });
+  after(() => llmos?.destroy());
+
+  const create = (name: string, containers: Partial<Container>[], spec: Partial<NonNullable<Pod['spec']>> = {}): Promise<Pod> => llmos.client.create(Pod, {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
+    spec: { terminationGracePeriodSeconds: 1, ...spec, containers: containers.map((container, n) => ({ name: `c${n}`, image: TEST_IMAGE, imagePullPolicy: 'Never' as const, ...container })) },
+  });
+  const get = (name: string): Promise<Pod> => llmos.client.get(Pod, name, { namespace: 'default' });
+  const ready = (name: string): Promise<Pod> => eventually(async () => {
+    const pod = await get(name);
+    return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
+  }, { what: `${name} is ready` });
+  const statusOf = (pod: Pod, container: string) => pod.status!.containerStatuses!.find(({ name }) => name === container)!;
+  const groups = (pod: Pod, controller: Parameters<typeof groupsOf>[2]): string[] => groupsOf(llmos.name, pod.metadata.uid!, controller);
+
+  async function neighbourLives(): Promise<void> {
+    const { code, stdout, stderr } = await llmos.kubectl('exec', 'neighbour', '--', 'sh', '-c', 'for n in 1 2 3 4 5; do sleep 0.1 & done; wait; echo alive');
+    assert.deepEqual([code, stdout], [0, 'alive\n'], stderr);
+    assert.deepEqual((await ready('neighbour')).status!.containerStatuses!.map(({ restartCount }) => restartCount), [0]);
+  }
+
+  it('forks beyond the limit of the pod are refused', async () => {
+    // The inner shell forks until it may not; the outer one needs no further process.
+    await create('forks', [{ command: ['sh', '-c', '(while true; do sleep 100000 & echo forked; done); echo "the shell ended"; exec sleep 100000'] }]);
+    const log = await eventually(async () => {
+      const { stdout } = await llmos.kubectl('logs', 'forks');
+      return stdout.includes('the shell ended') && stdout;
+    }, { what: 'forks are refused' });
+    const forked = log.match(/^forked$/gm)?.length ?? 0;
+    assert.match(log, /can't fork: Resource temporarily unavailable/);
+    assert.ok(forked < PIDS && forked >= PIDS - 5, `${forked} processes beside two shells, of ${PIDS}`);
+    const pod = await ready('forks');
+    const refusals = groups(pod, 'pids').reduce((sum, folder) => sum + groupField(folder, 'pids.events', 'max'), 0);
+    assert.ok(refusals > 0, 'the kernel counted refusals');
+    assert.equal(statusOf(pod, 'c0').restartCount, 0, 'it lives on');
+    await neighbourLives();
+  });
+
+  it('the containers of a pod share its limit of processes', async () => {
+    const fork = ['sh', '-c', '(while true; do sleep 100000 & done); exec sleep 100000'];
+    const created = await create('shares', [{ command: fork }, { command: ['sh', '-c', 'sleep 2; echo "$(sleep 100000 & echo forked)"; exec sleep 100000'] }], { restartPolicy: 'Never' });
+    await eventually(async () => groups(created, 'pids').reduce((sum, folder) => sum + groupField(folder, 'pids.events', 'max'), 0) > 0, { what: 'a fork is refused' });
+    const { code, stderr } = await llmos.kubectl('exec', 'shares', '-c', 'c1', '--', 'true');
+    assert.notEqual(code, 0, `a process of the other container is refused, too: ${stderr}`);
+    await neighbourLives();
+  });
+
+  it('cpu beyond the limit is throttled', async () => {
+    const SHARE = 0.05;
+    await create('busy', [{ command: ['sh', '-c', 'while true; do :; done & while true; do :; done'], resources: { limits: { cpu: `${SHARE * 1_000}m` } } }]);
+    const pod = await ready('busy');
+    const [, container = ''] = groups(pod, 'cpu');
+    const [, accounted = ''] = groups(pod, 'cpuacct');
+    const look = (): { periods: number; throttled: number; usedNs: number } => ({ periods: groupField(container, 'cpu.stat', 'nr_periods'), throttled: groupField(container, 'cpu.stat', 'nr_throttled'), usedNs: cpuUsedNs(accounted) });
+    const first = look();
+    const last = await eventually(async () => {
+      const now = look();
+      return now.throttled - first.throttled >= 10 && now;
+    }, { timeoutMs: 60_000, what: 'the container is throttled' });
+    const used = (last.usedNs - first.usedNs) / ((last.periods - first.periods) * 100e6);
+    assert.ok(used < SHARE * 3, `two loops got ${(used * 100).toFixed(1)} % of a cpu of their ${SHARE * 100} %`);
+    assert.ok(used > SHARE / 5, `two loops got only ${(used * 100).toFixed(1)} %`);
+    await neighbourLives();
+  });
+
+  it('a container over its memory limit is killed, and the others of its pod are not', async () => {
+    await create('hungry', [{ command: ['sh', '-c', GREEDY], resources: { limits: { memory: '32Mi' } } }, { command: CALM, resources: { limits: { memory: '32Mi' } } }], { restartPolicy: 'Never' });
+    const pod = await eventually(async () => {
+      const found = await get('hungry');
+      return found.status?.containerStatuses?.some(({ name, state }) => name === 'c0' && state?.terminated !== undefined) === true && found;
+    }, { what: 'it is killed' });
+    assert.deepEqual([statusOf(pod, 'c0').state!.terminated!.reason, statusOf(pod, 'c0').state!.terminated!.exitCode], ['OOMKilled', 137]);
+    assert.equal((await llmos.kubectl('exec', 'hungry', '-c', 'c1', '--', 'echo', 'calm')).stdout, 'calm\n');
+    assert.notEqual(statusOf(await get('hungry'), 'c1').state?.running, undefined);
+    await neighbourLives();
+  });
+
+  it('a container is killed as a whole when one of its processes takes too much', { skip: CGROUP_VERSION === 'v1' && 'cgroup v1 kills single processes' }, async () => {
+    await create('whole', [{ command: ['sh', '-c', `sh -c '${GREEDY}' & while true; do sleep 0.1; done`], resources: { limits: { memory: '32Mi' } } }], { restartPolicy: 'Never' });
+    const pod = await eventually(async () => {
+      const found = await get('whole');
+      return found.status?.containerStatuses?.[0]?.state?.terminated !== undefined && found;
+    }, { what: 'it is killed' });
+    assert.deepEqual([statusOf(pod, 'c0').state!.terminated!.reason, statusOf(pod, 'c0').state!.terminated!.exitCode], ['OOMKilled', 137]);
+  });
+
+  it('what a pod uses is what the kernel counts', async () => {
+    await create('holds', [{ command: ['sh', '-c', 'dd if=/dev/zero of=/dev/shm/held bs=1M count=24; exec sleep 100000'], resources: { limits: { memory: '64Mi' } } }]);
+    await ready('holds');
+    const summary = await eventually(async () => {
+      const { stdout } = await llmos.kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/stats/summary');
+      const { pods } = JSON.parse(stdout) as { pods: { podRef: { name: string }; containers: { memory: { workingSetBytes: number }; cpu: { usageCoreNanoSeconds: number } }[] }[] };
+      const found = pods.find(({ podRef }) => podRef.name === 'holds')?.containers[0];
+      return found !== undefined && found.memory.workingSetBytes > 24 * 2 ** 20 && found;
+    }, { what: 'the summary tells what the pod holds' });
+    assert.ok(summary.memory.workingSetBytes <= 64 * 2 ** 20);
+    assert.ok(summary.cpu.usageCoreNanoSeconds > 0);
+  });
+
+  it('a pod that is gone leaves no group', async () => {
+    const names = ['forks', 'shares', 'busy', 'hungry', 'holds'];
+    const pods = await Promise.all(names.map(get));
+    const { code, stderr } = await llmos.kubectl('delete', 'pod', '--wait', ...names);
+    assert.equal(code, 0, stderr);
+    await eventually(async () => pods.every((pod) => (['cpu', 'memory', 'pids'] as const).every((controller) => groups(pod, controller).length === 0)), { what: 'their groups are gone' });
+    await neighbourLives();
+  });
+});
