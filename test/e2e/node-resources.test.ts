@@ -47,9 +47,25 @@ describe('the resources of the node', () => {
     assert.match((await llmos.kubectl('top', 'pod', 'missing')).stderr, /NotFound/);
   });
 
+  it('are remembered for a day', { timeout: 150_000 }, async () => {
+    // The history has a point at the end of each minute.
+    const pod = await eventually(async () => {
+      const { code, stdout } = await llmos.kubectl('get', 'podusagehistory', 'busy', '-o', 'json');
+      return code === 0 && JSON.parse(stdout) as { stepSeconds: number; series: { container: string; times: number[]; cpuMillis: number[]; workingSetBytes: number[] }[] };
+    }, { timeoutMs: 75_000, everyMs: 1_000 });
+    const [main] = pod.series;
+    assert.deepEqual([pod.stepSeconds, main!.container, main!.times[0]! % 60], [60, 'main', 0]);
+    assert.ok(main!.cpuMillis[0]! > 20 && main!.cpuMillis[0]! < 300 && main!.workingSetBytes[0]! > 4_096, JSON.stringify(main));
+    assert.match((await llmos.kubectl('get', 'nodeusagehistories')).stdout, /^node1\s+\d+\s+\d+m\s+\d+Mi/m);
+    await llmos.kill();
+    await llmos.boot();
+    assert.match((await llmos.kubectl('get', 'podusagehistories')).stdout, /^busy\s+1/m);
+  });
+
   it('are told as the kubelet tells them', async () => {
-    const summary = JSON.parse(await raw('/api/v1/nodes/node1/proxy/stats/summary')) as { node: { fs: { capacityBytes: number } }; pods: { podRef: { name: string }; containers: { memory: { availableBytes: number } }[] }[] };
+    const summary = JSON.parse(await raw('/api/v1/nodes/node1/proxy/stats/summary')) as { node: { fs: { capacityBytes: number }; cpu: { psi?: { some: { total: number } } } }; pods: { podRef: { name: string }; containers: { memory: { availableBytes: number } }[] }[] };
     assert.ok(summary.node.fs.capacityBytes > 0);
+    if (existsSync('/proc/pressure/cpu')) assert.ok(summary.node.cpu.psi!.some.total > 0);
     const busy = summary.pods.find(({ podRef }) => podRef.name === 'busy')!;
     assert.ok(busy.containers[0]!.memory.availableBytes <= 64 * 2 ** 20);
     assert.match(await raw('/api/v1/nodes/node1/proxy/metrics/resource'), /^container_cpu_usage_seconds_total\{container="main",namespace="default",pod="busy"\} [\d.]+ \d+$/m);

@@ -1,4 +1,5 @@
 /** The node agent as a module: this machine as a Node, its pods as processes. */
+import { join } from 'node:path';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
 import { bell } from './bell.ts';
@@ -19,7 +20,10 @@ import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } fro
 import type { NodeParts } from './parts.ts';
 import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
+import { NodeUsageHistory, PodUsageHistory } from '../../api/metrics/usage-history.ts';
+import { keepHistory, nodeHistorySource, podHistorySource } from './usage/history.ts';
 import { meter } from './usage/meter.ts';
+import { usageRing } from './usage/ring.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
 import { nodeProxyRoute } from './usage/proxy-route.ts';
 import { attachRoute } from './streams/attach.ts';
@@ -66,14 +70,16 @@ export async function runNode(context: ModuleContext): Promise<void> {
   context.signal.addEventListener('abort', stop, { once: true });
   if (context.signal.aborted) stop();
   const usage = meter(parts, agent);
+  const ring = usageRing(join(context.machine.stateFolder, 'usage'));
   const collector = imageCollector(parts, agent);
   shareCpus(parts, agent);
   const served = [
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(route)),
     context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
+    context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), collector.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), collector.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);

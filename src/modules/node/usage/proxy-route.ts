@@ -5,6 +5,7 @@ import { limitsOf } from '../cgroup/resources.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
 import type { Meter } from './meter.ts';
+import { cgroupStalls, machineStalls } from './stalls.ts';
 import { cadvisorText, resourceText, summaryOf, type PodUsage, type SummaryInput } from './summary.ts';
 
 const TEXT = 'text/plain; version=0.0.4; charset=utf-8';
@@ -43,9 +44,9 @@ function summaryInput(parts: NodeParts, meter: Meter): SummaryInput {
     const { name = '', namespace = '', uid = '' } = pod.metadata;
     const of = [...pod.spec!.containers, ...(pod.spec!.initContainers ?? [])];
     const containers = (byPod.get(uid) ?? []).map(({ record, rate }) => ({
-      name: record.name, id: `${record.cgroup}`, image: record.image, startedMs: record.startedMs!, limitBytes: limitsOf(of.find((each) => each.name === record.name)?.resources).memoryBytes, rate,
+      name: record.name, id: `${record.cgroup}`, image: record.image, startedMs: record.startedMs!, limitBytes: limitsOf(of.find((each) => each.name === record.name)?.resources).memoryBytes, rate, stalls: cgroupStalls({ version: machine.cgroupVersion, path: record.cgroup }),
     }));
     if (containers.length > 0) pods.push({ name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
   }
-  return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), pods, folders: { node: parts.paths.pods, images: parts.paths.images.root } };
+  return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), stalls: machineStalls(), pods, folders: { node: parts.paths.pods, images: parts.paths.images.root } };
 }

@@ -2,6 +2,7 @@
 import { statfsSync } from 'node:fs';
 import { rfc3339 } from '../../../base/clock.ts';
 import type { Rate } from './series.ts';
+import type { AllStalls, Stalls } from './stalls.ts';
 
 export interface SummaryInput {
   nodeName: string;
@@ -9,6 +10,8 @@ export interface SummaryInput {
   memoryBytes: number;
   startedMs: number;
   machine: Rate | undefined;
+  /** Of the machine. */
+  stalls: AllStalls;
   pods: readonly PodUsage[];
   /** Folders on the node's own and on the images' file system. */
   folders: { node: string; images: string };
@@ -20,27 +23,32 @@ export interface PodUsage {
   namespace: string;
   uid: string;
   startedMs: number;
-  containers: readonly { name: string; id: string; image: string; startedMs: number; limitBytes?: number; rate: Rate }[];
+  containers: readonly { name: string; id: string; image: string; startedMs: number; limitBytes?: number; rate: Rate; stalls: AllStalls }[];
 }
 
 export function summaryOf(input: SummaryInput): object {
   return {
-    node: { nodeName: input.nodeName, startTime: rfc3339(input.startedMs), ...(input.machine === undefined ? {} : usageOf(input.machine, input.memoryBytes)), fs: fileSystem(input.folders.node), runtime: { imageFs: fileSystem(input.folders.images) } },
+    node: { nodeName: input.nodeName, startTime: rfc3339(input.startedMs), ...(input.machine === undefined ? {} : usageOf(input.machine, input.memoryBytes, input.stalls)), fs: fileSystem(input.folders.node), runtime: { imageFs: fileSystem(input.folders.images) } },
     pods: input.pods.map((pod) => ({
       podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid }, startTime: rfc3339(pod.startedMs),
-      containers: pod.containers.map(({ name, startedMs, limitBytes, rate }) => ({ name, startTime: rfc3339(startedMs), ...usageOf(rate, limitBytes) })),
+      containers: pod.containers.map(({ name, startedMs, limitBytes, rate, stalls }) => ({ name, startTime: rfc3339(startedMs), ...usageOf(rate, limitBytes, stalls) })),
       ...(pod.containers.length === 0 ? {} : usageOf(total(pod.containers.map(({ rate }) => rate)))),
     })),
   };
 }
 
-function usageOf({ timeMs, nanoCores, usage }: Rate, limitBytes?: number): object {
+function usageOf({ timeMs, nanoCores, usage }: Rate, limitBytes?: number, stalls: AllStalls = {}): object {
   const time = rfc3339(timeMs);
   const available = limitBytes === undefined ? {} : { availableBytes: Math.max(0, limitBytes - usage.workingSetBytes) };
   return {
-    cpu: { time, usageNanoCores: nanoCores, usageCoreNanoSeconds: Math.round(usage.cpuNs) },
-    memory: { time, ...available, usageBytes: usage.memoryBytes, workingSetBytes: usage.workingSetBytes, rssBytes: usage.rssBytes, pageFaults: usage.pageFaults, majorPageFaults: usage.majorFaults },
+    cpu: { time, usageNanoCores: nanoCores, usageCoreNanoSeconds: Math.round(usage.cpuNs), ...psi(stalls.cpu) },
+    memory: { time, ...available, usageBytes: usage.memoryBytes, workingSetBytes: usage.workingSetBytes, rssBytes: usage.rssBytes, pageFaults: usage.pageFaults, majorPageFaults: usage.majorFaults, ...psi(stalls.memory) },
+    ...(stalls.io === undefined ? {} : { io: { time, ...psi(stalls.io) } }),
   };
+}
+
+function psi(stalls: Stalls | undefined): object {
+  return stalls === undefined ? {} : { psi: stalls };
 }
 
 function total(rates: readonly Rate[]): Rate {
@@ -82,7 +90,10 @@ export function resourceText({ machine, pods }: SummaryInput): string {
 
 /** The part of cAdvisor's metrics that dashboards and scalers ask for. */
 export function cadvisorText({ pods }: SummaryInput): string {
-  const of = (value: (each: PodUsage['containers'][number]) => number, more: Readonly<Record<string, string>> = {}): Sample[] => pods.flatMap((pod) => pod.containers.map((each) => ({ labels: { container: each.name, ...more, id: each.id, image: each.image, namespace: pod.namespace, pod: pod.name }, value: value(each), timeMs: each.rate.timeMs })));
+  const of = (value: (each: PodUsage['containers'][number]) => number | undefined, more: Readonly<Record<string, string>> = {}): Sample[] => pods.flatMap((pod) => pod.containers.flatMap((each) => {
+    const found = value(each);
+    return found === undefined ? [] : [{ labels: { container: each.name, ...more, id: each.id, image: each.image, namespace: pod.namespace, pod: pod.name }, value: found, timeMs: each.rate.timeMs }];
+  }));
   return [
     family('container_cpu_usage_seconds_total', 'counter', of(({ rate }) => seconds(rate), { cpu: 'total' })),
     family('container_memory_rss', 'gauge', of(({ rate }) => rate.usage.rssBytes)),
@@ -90,6 +101,7 @@ export function cadvisorText({ pods }: SummaryInput): string {
     family('container_memory_working_set_bytes', 'gauge', of(({ rate }) => rate.usage.workingSetBytes)),
     family('container_spec_memory_limit_bytes', 'gauge', of(({ limitBytes }) => limitBytes ?? 0)),
     family('container_start_time_seconds', 'gauge', of(({ startedMs }) => startedMs / 1_000)),
+    ...(['cpu', 'memory', 'io'] as const).flatMap((name) => [['waiting', 'some'], ['stalled', 'full']].map(([word, sort]) => family(`container_pressure_${name}_${word}_seconds_total`, 'counter', of(({ stalls }) => stalls[name]?.[sort as 'some' | 'full'].total).map((each) => ({ ...each, value: each.value / 1e9 }))))),
   ].join('');
 }
 

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { cgroupUsage, machineUsage } from './read-usage.ts';
+import { cgroupStalls, machineStalls } from './stalls.ts';
 import { series } from './series.ts';
 
 function withTree(files: Readonly<Record<string, string>>, check: (root: string) => void): void {
@@ -27,6 +28,11 @@ test('cgroup v1', () => withTree({
 test('cgroup v2; the working set is never below nothing', () => withTree({
   'a/cpu.stat': 'usage_usec 1500\nuser_usec 1000\n', 'a/memory.current': '1000\n', 'a/memory.stat': 'anon 300\nfile 900\ninactive_file 1400\npgfault 5\npgmajfault 1\n',
 }, (root) => assert.deepEqual(cgroupUsage({ version: 'v2', path: '/a', root }), { cpuNs: 1.5e6, memoryBytes: 1000, workingSetBytes: 0, rssBytes: 300, majorFaults: 1, pageFaults: 5 })));
+
+test('stalls, in nanoseconds', () => withTree({ 'a/cpu.pressure': 'some avg10=1.50 avg60=0.20 avg300=0.03 total=7\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=3\n' }, (root) => {
+  assert.deepEqual(cgroupStalls({ version: 'v2', path: '/a', root }), { cpu: { some: { total: 7_000, avg10: 1.5, avg60: 0.2, avg300: 0.03 }, full: { total: 3_000, avg10: 0, avg60: 0, avg300: 0 } } });
+  assert.deepEqual([cgroupStalls({ version: 'v1', path: '/a', root }), machineStalls('/nowhere')], [{}, {}]);
+}));
 
 test('a group that is gone', () => assert.equal(cgroupUsage({ version: 'v1', path: '/nothing', root: '/nowhere' }), undefined));
 
