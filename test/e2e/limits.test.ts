@@ -1,5 +1,7 @@
 /** Limits that bite, seen in the kernel's own counters: processes, cpu, memory; on cgroup v1 and v2. What a pod may not take hurts no other. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
@@ -61,11 +63,16 @@ describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, (
   });
 
   it('the containers of a pod share its limit of processes', async () => {
-    const fork = ['sh', '-c', '(while true; do sleep 100000 & done); exec sleep 100000'];
-    const created = await create('shares', [{ command: fork }, { command: ['sh', '-c', 'sleep 2; echo "$(sleep 100000 & echo forked)"; exec sleep 100000'] }], { restartPolicy: 'Never' });
-    await eventually(async () => groups(created, 'pids').reduce((sum, folder) => sum + groupField(folder, 'pids.events', 'max'), 0) > 0, { what: 'a fork is refused' });
-    const { code, stderr } = await llmos.kubectl('exec', 'shares', '-c', 'c1', '--', 'true');
-    assert.notEqual(code, 0, `a process of the other container is refused, too: ${stderr}`);
+    await create('shares', [{ command: CALM }, { command: CALM }]);
+    const pod = await ready('shares');
+    const forks = await llmos.kubectl('exec', 'shares', '-c', 'c0', '--', 'sh', '-c', 'while true; do sleep 100000 < /dev/null > /dev/null 2>&1 & done');
+    assert.match(forks.stderr, /can't fork: Resource temporarily unavailable/);
+    const [whole = '', ...parts] = groups(pod, 'pids');
+    const count = (folder: string): number => Number(readFileSync(join(folder, 'pids.current'), 'utf8'));
+    assert.equal(parts.length, 2);
+    assert.ok(count(whole) >= PIDS - 5 && parts.some((folder) => count(folder) <= 3), `${count(whole)} in the pod, in its containers ${parts.map(count).join(' and ')}`);
+    const refused = await llmos.kubectl('exec', 'shares', '-c', 'c1', '--', 'sh', '-c', 'for n in 1 2 3 4 5 6 7 8; do sleep 100000 & done');
+    assert.notEqual(refused.code, 0, 'a process of the other container is refused, too');
     await neighbourLives();
   });
 
