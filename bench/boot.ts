@@ -1,13 +1,18 @@
-/** How long boot takes: from the start of the process to /readyz answering ok, on an empty state folder and on one with data. */
+/**
+ * How long boot takes: from the start of the process to /readyz answering ok, on an empty state folder and on one with data. Beside it, in the
+ * same rounds, the daemons that a Kubernetes machine needs at least, from the start of the process to their first answer.
+ */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { figureOf, resultOf, type BenchResult } from './result.ts';
+import { containerd, etcd, inFolder, kubernetesApi, type DaemonKind } from './support/daemons.ts';
+import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
 
 const ROUNDS = 10;
+const PEER_ROUNDS = 5;
 const LAUNCHER = resolve(import.meta.dirname, '../llmos');
 const READY_TIMEOUT_MS = 30_000;
 
@@ -21,7 +26,34 @@ export async function run(): Promise<BenchResult> {
     later.push(await measure(folder));
     console.error(`round ${round + 1}: first ${Math.round(first.at(-1) ?? 0)} ms, later ${Math.round(later.at(-1) ?? 0)} ms`);
   }
-  return resultOf('boot', { firstBoot: figureOf('ms', first), laterBoot: figureOf('ms', later) });
+  const peers: BenchResult['peers'] = {};
+  for (const kind of [containerd, etcd, kubernetesApi]) {
+    const figures = await measurePeer(kind);
+    if (figures !== undefined) peers[kind.name] = figures;
+  }
+  return resultOf('boot', { firstBoot: figureOf('ms', first), laterBoot: figureOf('ms', later) }, peers);
+}
+
+async function measurePeer(kind: DaemonKind): Promise<Record<string, Figure> | undefined> {
+  const first: number[] = [];
+  const later: number[] = [];
+  const start = async (folder: string): Promise<number> => {
+    const fromMs = performance.now();
+    const daemon = await kind.start(folder);
+    const tookMs = performance.now() - fromMs;
+    await daemon.end();
+    return tookMs;
+  };
+  for (let round = 0; round < PEER_ROUNDS; round += 1) {
+    const done = await inFolder(kind, async (folder) => {
+      first.push(await start(folder));
+      later.push(await start(folder));
+      return true;
+    });
+    if (done === undefined) return undefined;
+    console.error(`${kind.name}: first ${Math.round(first.at(-1) ?? 0)} ms, later ${Math.round(later.at(-1) ?? 0)} ms`);
+  }
+  return { firstBoot: figureOf('ms', first), laterBoot: figureOf('ms', later) };
 }
 
 function newFolder(): string {

@@ -7,7 +7,7 @@ import { Pod } from '../src/api/core/pod.ts';
 import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../test/fixtures/instance.ts';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
-import { measureCtr, measurePodman } from './support/runtimes.ts';
+import { withCtr, withPodman, type Runtime } from './support/runtimes.ts';
 
 const ONE_BY_ONE = 20;
 const BURST = 50;
@@ -25,11 +25,28 @@ export async function run(): Promise<BenchResult> {
     await instance.destroy();
   }
   const peers: BenchResult['peers'] = {};
-  for (const [name, measure] of Object.entries({ podman: measurePodman, ctr: measureCtr })) {
-    const theirs = await measure({ oneByOne: ONE_BY_ONE, burst: BURST });
+  for (const [name, withRuntime] of Object.entries({ podman: withPodman, ctr: withCtr })) {
+    const theirs = await withRuntime(measureStarts);
     if (theirs !== undefined) peers[name] = theirs;
   }
   return resultOf('pod-start', figures, peers);
+}
+
+async function measureStarts(peer: Runtime, label: string): Promise<Record<string, Figure>> {
+  const single: number[] = [];
+  for (let n = -1; n < ONE_BY_ONE; n += 1) {
+    const fromMs = performance.now();
+    await peer.start(`one${n + 1}`);
+    if (n >= 0) single.push(performance.now() - fromMs); // the first warms up
+  }
+  await peer.remove(Array.from({ length: ONE_BY_ONE + 1 }, (_, n) => `one${n}`));
+  const names = Array.from({ length: BURST }, (_, n) => `burst${n}`);
+  const fromMs = performance.now();
+  await Promise.all(names.map((name) => peer.start(name)));
+  const burstMs = performance.now() - fromMs;
+  await peer.remove(names);
+  console.error(`${label}: ${burstMs.toFixed(0)} ms for ${BURST} at once`);
+  return { oneAtATime: figureOf('ms', single), fiftyAtOnce: figureOf('ms', [burstMs]) };
 }
 
 async function measurePods(instance: Instance): Promise<Record<string, Figure>> {

@@ -7,6 +7,8 @@ import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { parse } from 'yaml';
 import { figureOf, type Figure } from '../result.ts';
 
+const TEXT_CHARACTERS = 65_536;
+
 export interface Target {
   host: string;
   port: number;
@@ -19,6 +21,8 @@ export interface Load {
   durationMs: number;
   /** The n-th request of the run. */
   request(n: number): { method: string; path: string; body?: string };
+  /** Called with the answer to the n-th request, and then its whole text is there. */
+  answered?(n: number, text: string): void;
 }
 
 /** Operations a second, by 10 parts of the run, and the latency in ms. Answers of 400 and above fail the run. */
@@ -44,6 +48,11 @@ export function targetOf(kubeconfig: string): Target {
   };
 }
 
+/** The metadata.resourceVersion in the text of an answer; the first, where there are several. */
+export function versionIn(text: string): string | undefined {
+  return /"resourceVersion":"(\d+)"/.exec(text)?.[1];
+}
+
 /** Opens a connection that gives one answer for one request. */
 export async function openConnection(target: Target): Promise<Connection> {
   const socket = connect({ host: target.host, port: target.port, ...target.tls });
@@ -55,7 +64,7 @@ export async function openConnection(target: Target): Promise<Connection> {
   return new Connection(socket, `${target.host}:${target.port}`);
 }
 
-export async function runLoad(target: Target, { concurrency, durationMs, request }: Load): Promise<LoadFigures> {
+export async function runLoad(target: Target, { concurrency, durationMs, request, answered }: Load): Promise<LoadFigures> {
   const connections = await Promise.all(Array.from({ length: concurrency }, () => openConnection(target)));
   const latencies: number[] = [];
   const parts = new Array<number>(10).fill(0);
@@ -63,10 +72,12 @@ export async function runLoad(target: Target, { concurrency, durationMs, request
   let next = 0;
   await Promise.all(connections.map(async (connection) => {
     for (let nowMs = performance.now(); nowMs - fromMs < durationMs; nowMs = performance.now()) {
-      const { method, path, body } = request((next += 1));
+      const n = (next += 1);
+      const { method, path, body } = request(n);
       const { status, text } = await connection.send(method, path, body);
       if (status >= 400) throw new Error(`${method} ${path} answered ${status}: ${text.slice(0, 300)}`);
       const doneMs = performance.now();
+      answered?.(n, text);
       latencies.push(doneMs - nowMs);
       const part = Math.floor(((doneMs - fromMs) / durationMs) * 10);
       if (part < 10) parts[part] = (parts[part] as number) + 1;
@@ -78,7 +89,7 @@ export async function runLoad(target: Target, { concurrency, durationMs, request
 
 interface Answer {
   status: number;
-  /** The head and as much of the body as came with it, for messages. */
+  /** The head and the body, up to some 64 KiB. */
   text: string;
 }
 
@@ -111,6 +122,12 @@ export class Connection {
     });
   }
 
+  /** Sends a request whose answer nobody waits for, such as a watch. */
+  start(method: string, path: string): void {
+    this.#waiting = undefined;
+    this.#socket.write(`${method} ${path} HTTP/1.1\r\nHost: ${this.#host}\r\nAccept: application/json\r\n\r\n`);
+  }
+
   close(): void {
     this.#waiting = undefined;
     this.#socket.destroy();
@@ -126,7 +143,7 @@ export class Connection {
       this.#left = Number(/\r\ncontent-length: *(\d+)/i.exec(this.#head)?.[1] ?? 0);
       this.#chunked = /\r\ntransfer-encoding: *chunked/i.test(this.#head.slice(0, end + 2));
       body = Buffer.from(this.#head.slice(end + 4), 'latin1');
-    }
+    } else if (this.#head.length < TEXT_CHARACTERS) this.#head += chunk.toString('latin1');
     if (this.#chunked) {
       this.#tail = (this.#tail + body.subarray(Math.max(0, body.length - 7)).toString('latin1')).slice(-7);
       if (this.#tail.endsWith('\r\n0\r\n\r\n') || this.#tail === '0\r\n\r\n') this.#finish();

@@ -1,23 +1,22 @@
-/** The peers of pod-start: podman and containerd's ctr, each with storage of its own in a folder that is removed afterwards. */
-import { execFile, spawn, type ChildProcess } from 'node:child_process';
+/** The peers of pod-start and pod-memory: podman and containerd's ctr, each with storage of its own in a folder that is removed afterwards. */
+import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { TEST_IMAGE, testImageLayout } from '../../test/fixtures/image.ts';
-import { figureOf, type Figure } from '../result.ts';
+import type { Figure } from '../result.ts';
+import { containerd, socketOf } from './daemons.ts';
 
 const exec = promisify(execFile);
 
-export interface Counts {
-  oneByOne: number;
-  burst: number;
-}
+/** What is done with a runtime that is ready, for its figures. `folder` holds all that is its own, and stands in the command lines of its processes. */
+export type Measure = (peer: Runtime, label: string, folder: string) => Promise<Record<string, Figure>>;
 
 /** Undefined where podman is not installed or does not run here. */
-export function measurePodman(counts: Counts): Promise<Record<string, Figure> | undefined> {
-  return measurePeer('podman', '/usr/bin/podman', counts, async (folder) => {
+export function withPodman(measure: Measure): Promise<Record<string, Figure> | undefined> {
+  return withRuntime('podman', '/usr/bin/podman', measure, async (folder) => {
     writeFileSync(join(folder, 'containers.conf'), '[containers]\ndefault_ulimits=["nofile=20000:20000","nproc=4096:4096"]\n[engine]\ncgroup_manager="cgroupfs"\nevents_logger="file"\n');
     const env = { ...process.env, CONTAINERS_CONF: join(folder, 'containers.conf') };
     // One mount namespace for all of its calls, as llmos has: without the unified cgroup tree, beside which crun refuses to run on hybrid
@@ -37,14 +36,10 @@ export function measurePodman(counts: Counts): Promise<Record<string, Figure> | 
 }
 
 /** Undefined where containerd is not installed or does not run here. */
-export function measureCtr(counts: Counts): Promise<Record<string, Figure> | undefined> {
-  return measurePeer('ctr', '/usr/bin/containerd', counts, async (folder) => {
-    const socket = join(folder, 'containerd.sock');
-    const config = join(folder, 'config.toml');
-    writeFileSync(config, `version = 2\nroot = "${folder}/root"\nstate = "${folder}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${socket}"\n`);
-    const daemon = spawn('containerd', ['-c', config, '-l', 'error'], { stdio: 'ignore' });
-    const ctr = (...args: string[]): Promise<unknown> => exec('ctr', ['-a', socket, ...args]);
-    for (let tries = 0; !existsSync(socket) && tries < 200; tries += 1) await sleep(50);
+export function withCtr(measure: Measure): Promise<Record<string, Figure> | undefined> {
+  return withRuntime('ctr', '/usr/bin/containerd', measure, async (folder) => {
+    const daemon = await containerd.start(folder);
+    const ctr = (...args: string[]): Promise<unknown> => exec('ctr', ['-a', socketOf(folder), ...args]);
     const archive = join(folder, 'image.tar');
     await exec('skopeo', ['copy', '--quiet', `oci:${testImageLayout()}:latest`, `oci-archive:${archive}:${TEST_IMAGE}`]);
     await ctr('images', 'import', archive);
@@ -58,29 +53,29 @@ export function measureCtr(counts: Counts): Promise<Record<string, Figure> | und
           await ctr('container', 'rm', name).catch(() => {});
         }
       },
-      end: () => endProcess(daemon),
+      end: () => daemon.end(),
     };
   });
 }
 
-interface Peer {
+export interface Runtime {
   /** Settles when the container runs. */
   start(name: string): Promise<unknown>;
   remove(names: readonly string[]): Promise<unknown>;
   end(): Promise<void>;
 }
 
-async function measurePeer(label: string, program: string, { oneByOne, burst }: Counts, open: (folder: string) => Promise<Peer>): Promise<Record<string, Figure> | undefined> {
+async function withRuntime(label: string, program: string, measure: Measure, open: (folder: string) => Promise<Runtime>): Promise<Record<string, Figure> | undefined> {
   if (!existsSync(program)) {
     console.error(`${label} is not installed and is left out`);
     return undefined;
   }
   const folder = mkdtempSync(join(tmpdir(), `llmos-${label}-`));
   mkdirSync(join(folder, 'root'), { recursive: true });
-  let peer: Peer | undefined;
+  let peer: Runtime | undefined;
   try {
     peer = await open(folder);
-    return await measureStarts(label, peer, { oneByOne, burst });
+    return await measure(peer, label, folder);
   } catch (error) {
     console.error(`${label} does not run here and is left out: ${(error as Error).message.slice(0, 500)}`);
     return undefined;
@@ -88,30 +83,5 @@ async function measurePeer(label: string, program: string, { oneByOne, burst }: 
     await peer?.end();
     await exec('sh', ['-c', 'grep -o " $1[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l', 'sh', folder]).catch(() => {});
     rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-async function measureStarts(label: string, peer: Peer, { oneByOne, burst }: Counts): Promise<Record<string, Figure>> {
-  const single: number[] = [];
-  for (let n = -1; n < oneByOne; n += 1) {
-    const fromMs = performance.now();
-    await peer.start(`one${n + 1}`);
-    if (n >= 0) single.push(performance.now() - fromMs); // the first warms up
-  }
-  await peer.remove(Array.from({ length: oneByOne + 1 }, (_, n) => `one${n}`));
-  const names = Array.from({ length: burst }, (_, n) => `burst${n}`);
-  const fromMs = performance.now();
-  await Promise.all(names.map((name) => peer.start(name)));
-  const burstMs = performance.now() - fromMs;
-  await peer.remove(names);
-  console.error(`${label}: ${burstMs.toFixed(0)} ms for ${burst} at once`);
-  return { oneAtATime: figureOf('ms', single), fiftyAtOnce: figureOf('ms', [burstMs]) };
-}
-
-async function endProcess(child: ChildProcess): Promise<void> {
-  const ended = new Promise((settled) => child.once('exit', settled));
-  if (child.exitCode === null) {
-    child.kill('SIGTERM');
-    await ended;
   }
 }

@@ -1,13 +1,13 @@
 /** Many watchers of one collection: how long an update takes to reach each of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type TLSSocket } from 'node:tls';
-import { openConnection, type Target } from './load.ts';
+import { openConnection, versionIn, type Target } from './load.ts';
 
 export interface WatchLoad {
   path: string;
   /** The object that is updated; its body bears `"sequence":"N"`. */
   name: string;
-  body(n: number): string;
+  body(n: number, resourceVersion: string | undefined): string;
   watchers: number;
   /** Updates at a steady pace, for the latency. */
   updatesPerSecond: number;
@@ -40,10 +40,12 @@ export async function measureWatches(target: Target, load: WatchLoad): Promise<W
   await sleep(1_000);
   const writer = await openConnection(target);
   let sequence = 1_000_000;
-  const update = (): Promise<unknown> => {
+  const path = `${load.path}/${load.name}`;
+  let version = versionIn((await writer.send('GET', path)).text);
+  const update = async (): Promise<void> => {
     sequence += 1;
     sentMs.set(String(sequence), performance.now());
-    return writer.send('PUT', `${load.path}/${load.name}`, load.body(sequence));
+    version = versionIn((await writer.send('PUT', path, load.body(sequence, version))).text);
   };
   const updates = Math.round((load.durationMs / 1_000) * load.updatesPerSecond);
   for (let n = 0; n < updates; n += 1) await Promise.all([update(), sleep(1_000 / load.updatesPerSecond)]);
