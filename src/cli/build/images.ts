@@ -1,5 +1,6 @@
-/** `llmos image ls|rm|import|export|prune`, over the instance's own storage. */
+/** `llmos image ls|pull|push|rm|import|export|prune`, over the instance's own storage. */
 import { existsSync } from 'node:fs';
+import type { RegistryFiles } from '../../base/sys/registries.ts';
 import { ensureArchiveKind } from './archive-kind.ts';
 import { buildah, command, hasImage, imageId, storageReference, type CommandOptions, type ImageStorage } from './storage.ts';
 
@@ -46,6 +47,40 @@ export async function importImage(storage: ImageStorage, file: string, options: 
   if (name === undefined) throw new Error(`${file} does not say what its image is called; give it a name: llmos image import ${file} NAME`);
   await skopeo(storage, ['copy', '--retry-times', '0', source, storageReference(storage, name)], options);
   return name;
+}
+
+export interface TransferOptions extends CommandOptions {
+  /** A docker config.json with credentials; default those of `skopeo login`. */
+  authFile?: string;
+  registries: RegistryFiles;
+}
+
+/** Fetches an image from its registry: of several platforms that of this machine. */
+export async function pullImage(storage: ImageStorage, image: string, options: TransferOptions): Promise<string> {
+  const name = fullName(image);
+  await skopeo(storage, [...transferArgs('src', options), `docker://${name}`, storageReference(storage, name)], options);
+  return name;
+}
+
+/** Sends an image to a registry, by its own name or another. */
+export async function pushImage(storage: ImageStorage, image: string, destination: string | undefined, options: TransferOptions): Promise<string> {
+  if (!(await hasImage(storage, image))) throw new Error(noImage(image));
+  const name = fullName(destination ?? image);
+  if (name.startsWith('localhost/')) throw new Error(`${name} names no registry; say where it goes: llmos image push ${image} registry.example.com/${image.replace(/^localhost\//, '')}`);
+  const id = await imageId(storage, image);
+  await skopeo(storage, [...transferArgs('dest', options), storageReference(storage, `@${id}`), `docker://${name}`], options);
+  return name;
+}
+
+function transferArgs(side: 'src' | 'dest', { authFile, registries }: TransferOptions): string[] {
+  return [...(registries.conf === undefined ? [] : ['--registries-conf', registries.conf]), 'copy', '--retry-times', '1', ...(authFile === undefined ? [] : [`--${side}-authfile`, authFile]), ...(registries.certFolder === undefined ? [] : [`--${side}-cert-dir`, registries.certFolder])];
+}
+
+/** As pods name images: without a registry it is docker.io, without a tag latest; a name that was built here keeps its own. */
+function fullName(image: string): string {
+  const [first = '', ...rest] = image.split('/');
+  const named = rest.length > 0 && (first === 'localhost' || /[.:]/.test(first)) ? image : `docker.io/${rest.length > 0 ? image : `library/${image}`}`;
+  return /(:[^/]+|@sha256:.+)$/.test(named) ? named : `${named}:latest`;
 }
 
 /** Writes the image to a new file that docker, podman and llmos can load. */

@@ -1,22 +1,27 @@
-/** `llmos image ls|rm|import|export|prune`: the images of this instance. */
-import { resolve } from 'node:path';
-import type { Folders } from '../../boot/config.ts';
-import { exportImage, importImage, listImages, pruneImages, removeImage } from '../build/images.ts';
+/** `llmos image ls|pull|push|rm|import|export|prune`: the images of this instance. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { registriesOf, writeRegistries } from '../../base/sys/registries.ts';
+import { loadConfig, type Folders } from '../../boot/config.ts';
+import { exportImage, importImage, listImages, pruneImages, pullImage, pushImage, removeImage, type TransferOptions } from '../build/images.ts';
 import { imagesInUse } from '../build/in-use.ts';
 import { buildPlace } from '../build/place.ts';
 import type { ImageStorage } from '../build/storage.ts';
 import { control } from '../control.ts';
-import { UsageError, type Command } from '../command.ts';
+import { UsageError, type Command, type CommandContext } from '../command.ts';
 import { renderTable } from '../table.ts';
 
 export const image: Command = {
-  usage: 'ls | rm IMAGE ... | import FILE [NAME] | export IMAGE FILE | prune [--all]',
-  flags: { all: { type: 'boolean', short: 'a' } },
+  usage: 'ls | pull IMAGE [--authfile FILE] | push IMAGE [DESTINATION] [--authfile FILE] | rm IMAGE ... | import FILE [NAME] | export IMAGE FILE | prune [--all]',
+  flags: { all: { type: 'boolean', short: 'a' }, authfile: { type: 'string' } },
   async run({ positionals, folders, flags }) {
     const storage = buildPlace(folders);
     const [verb, ...rest] = positionals;
     const [first, second] = rest;
     if (verb === 'ls' && rest.length === 0) console.log(renderImages(await listImages(storage)));
+    else if (verb === 'pull' && first !== undefined && rest.length === 1) console.log(await transfer(folders, flags, (options) => pullImage(storage, first, options)));
+    else if (verb === 'push' && first !== undefined && rest.length <= 2) console.log(await transfer(folders, flags, (options) => pushImage(storage, first, second, options)));
     else if (verb === 'rm' && first !== undefined) await removeImages(storage, rest, folders);
     else if (verb === 'import' && first !== undefined && rest.length <= 2) console.log(await importImage(storage, resolve(first), { name: second }));
     else if (verb === 'export' && first !== undefined && second !== undefined && rest.length === 2) await exportImage(storage, first, resolve(second));
@@ -26,6 +31,20 @@ export const image: Command = {
     return 0;
   },
 };
+
+/** With the registries of the configuration, as pods have them. */
+async function transfer(folders: Folders, flags: CommandContext['flags'], work: (options: TransferOptions) => Promise<string>): Promise<string> {
+  const { modules } = await loadConfig(folders);
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-registries-'));
+  const authFile = typeof flags['authfile'] === 'string' ? resolve(flags['authfile']) : undefined;
+  const ending = new AbortController();
+  process.once('SIGINT', () => ending.abort());
+  try {
+    return await work({ authFile, registries: writeRegistries(join(folder, 'files'), registriesOf(modules['node']?.['registries'])), signal: ending.signal, onLine: (line) => console.error(line) });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
 async function removeImages(storage: ImageStorage, images: readonly string[], folders: Folders): Promise<void> {
   const inUse = await imagesInUse(folders, storage);

@@ -1,5 +1,6 @@
 /** The node agent as a module: this machine as a Node, its pods as processes. */
 import { join } from 'node:path';
+import { registriesOf, writeRegistries } from '../../base/sys/registries.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { createAgent, type Agent } from './agent.ts';
 import { bell } from './bell.ts';
@@ -93,6 +94,11 @@ export async function runNode(context: ModuleContext): Promise<void> {
   }
 }
 
+function mostPulls({ maxParallelImagePulls }: Readonly<Record<string, unknown>>): number | undefined {
+  if (maxParallelImagePulls === undefined || (typeof maxParallelImagePulls === 'number' && Number.isInteger(maxParallelImagePulls) && maxParallelImagePulls > 0)) return maxParallelImagePulls;
+  throw new Error(`modules.node.maxParallelImagePulls must be a whole number above 0, not ${JSON.stringify(maxParallelImagePulls)}`);
+}
+
 export function nodeParts(context: ModuleContext): NodeParts {
   const { machine, clock, log, config } = context;
   const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images });
@@ -104,7 +110,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => new Map() });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
-    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage }), clock, signal: context.signal }),
+    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni(machine.cni), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft') }),

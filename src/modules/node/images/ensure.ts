@@ -48,9 +48,10 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
     const name = parseImageName(image);
     if (name === undefined) return { state: 'failed', reason: 'InvalidImageName', message: `Failed to apply default image tag "${image}": couldn't parse image name "${image}": invalid reference format` };
     const full = imageNameText(name);
-    const present = candidateNames(name).map((each) => storage.find(each)).find((each) => each !== undefined);
+    const found = candidateNames(name).find((each) => storage.find(each) !== undefined);
+    const present = found === undefined ? undefined : storage.find(found);
     const attempt = attempts.get(key)?.image === image ? attempts.get(key) : undefined;
-    const builtHere = present?.names.some((each) => each.startsWith('localhost/')) ?? false;
+    const builtHere = found?.startsWith('localhost/') === true; // no registry has it under this name
     if (present !== undefined && (policy !== 'Always' || builtHere || attempt?.pulledMs !== undefined)) return { state: 'present', image: present, pulledMs: attempt?.pulledMs };
     if (policy === 'Never') return { state: 'failed', reason: 'ErrImageNeverPull', message: `Container image "${image}" is not present with pull policy of Never` };
     if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve() };

@@ -74,7 +74,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
     return;
   }
   if (answer.state === 'failed') return imageFailed(run, slot, answer);
-  tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms`);
+  tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms. Image size: ${answer.image.sizeBytes} bytes.`);
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {

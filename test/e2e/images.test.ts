@@ -1,0 +1,155 @@
+import assert from 'node:assert/strict';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { importTestImage, testImageLayout } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { startRegistry, type TestRegistry } from '../fixtures/registry.ts';
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any;
+
+let registry: TestRegistry;
+let instance: Instance;
+
+const kubectl = async (...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await instance.kubectl(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+const llmos = async (...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await instance.llmos(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+const podNow = async (name: string): Promise<Body> => JSON.parse(await kubectl('get', 'pod', name, '-o', 'json'));
+const eventsOf = async (name: string): Promise<Body[]> => JSON.parse(await kubectl('get', 'events', '-o', 'json', '--field-selector', `involvedObject.name=${name}`)).items;
+
+async function runPod(name: string, image: string, more: object = {}, container: object = {}): Promise<void> {
+  const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: { terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image, command: ['sleep', '1000000'], ...container }], ...more } };
+  const { code, stderr } = await instance.kubectlWith(JSON.stringify(pod), 'apply', '-f', '-');
+  assert.equal(code, 0, stderr);
+}
+const told = async (name: string, error: Error): Promise<never> => {
+  throw new Error(`${error.message}: ${JSON.stringify([(await podNow(name)).status.containerStatuses, (await eventsOf(name)).map((each) => each.message)])}`);
+};
+const runs = (name: string): Promise<Body> => eventually(async () => {
+  const pod = await podNow(name);
+  return pod.status.phase === 'Running' && pod;
+}, { timeoutMs: 20_000, what: `${name} to run` }).catch((error: Error) => told(name, error));
+const waits = (name: string, reason: RegExp): Promise<Body> => eventually(async () => {
+  const state = (await podNow(name)).status.containerStatuses?.[0]?.state.waiting;
+  return reason.test(state?.reason ?? '') && state;
+}, { timeoutMs: 20_000, what: `${name} to wait for ${reason}` }).catch((error: Error) => told(name, error));
+
+/** An index of this machine's platform and of one more, whose image says in its environment which it is. */
+function indexOfTwo(folder: string): void {
+  cpSync(testImageLayout(), folder, { recursive: true });
+  const blob = (digest: string): string => join(folder, 'blobs/sha256', digest.slice('sha256:'.length));
+  const read = (digest: string): Body => JSON.parse(readFileSync(blob(digest), 'utf8'));
+  const put = (value: object): { digest: string; size: number } => {
+    const text = JSON.stringify(value);
+    const digest = `sha256:${createHash('sha256').update(text).digest('hex')}`;
+    writeFileSync(blob(digest), text);
+    return { digest, size: text.length };
+  };
+  const [one] = read2(join(folder, 'index.json')).manifests;
+  const manifest = read(one.digest);
+  const config = read(manifest.config.digest);
+  const own = config.architecture as string;
+  const manifests = [own, own === 'amd64' ? 'arm64' : 'amd64'].map((architecture) => {
+    const made = put({ ...config, architecture, config: { ...config.config, Env: [...config.config.Env, `PLATFORM=${architecture}`] } });
+    return { mediaType: one.mediaType, ...put({ ...manifest, config: { ...manifest.config, ...made } }), platform: { architecture, os: 'linux' } };
+  });
+  const index = put({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
+  writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType: 'application/vnd.oci.image.index.v1+json', ...index, annotations: { 'org.opencontainers.image.ref.name': 'latest' } }] }));
+}
+const read2 = (file: string): Body => JSON.parse(readFileSync(file, 'utf8'));
+
+describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed' }, () => {
+  before(async () => {
+    registry = await startRegistry();
+    instance = await bootInstance({ config: `modules: ${JSON.stringify({ node: { maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
+    importTestImage(instance);
+    registry.push(`oci:${testImageLayout()}:latest`, 'private/app:1');
+    registry.push(`oci:${testImageLayout()}:latest`, 'mirrored/app:1');
+    await eventually(async () => (await instance.kubectl('get', 'serviceaccount', 'default')).code === 0, { what: 'the service account' });
+  });
+  after(async () => {
+    await instance?.destroy();
+    await registry?.stop();
+  });
+
+  it('a private image needs the secret of its pod, or of the service account', async () => {
+    await runPod('stranger', `${registry.host}/private/app:1`);
+    assert.match((await waits('stranger', /^(ErrImagePull|ImagePullBackOff)$/)).message, /authentication required|unauthorized/);
+    await kubectl('delete', 'pod', 'stranger');
+    await kubectl('create', 'secret', 'generic', 'pull', '--type=kubernetes.io/dockerconfigjson', `--from-file=.dockerconfigjson=${registry.authFile}`);
+    await runPod('guest', `${registry.host}/private/app:1`, { imagePullSecrets: [{ name: 'pull' }] });
+    const { status } = await runs('guest');
+    assert.match(status.containerStatuses[0].imageID, new RegExp(`^${registry.host}/private/app@sha256:[0-9a-f]{64}$`));
+    const events = await eventsOf('guest');
+    assert.ok(events.some((each) => each.reason === 'Pulling') && events.some((each) => /^Successfully pulled image .* in \d+ms\. Image size: \d+ bytes\.$/.test(each.message)), JSON.stringify(events.map((each) => each.message)));
+    // Always asks the registry again, and so needs the secret again; a present image is enough for the other policies.
+    await runPod('always', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Always' });
+    await waits('always', /^(ErrImagePull|ImagePullBackOff)$/);
+    await runPod('present', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Never' });
+    await runs('present');
+    await kubectl('patch', 'serviceaccount', 'default', '-p', '{"imagePullSecrets":[{"name":"pull"}]}');
+    await runPod('served', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Always' });
+    await runs('served');
+    await runPod('never', `${registry.host}/private/app:none`, {}, { imagePullPolicy: 'Never' });
+    await waits('never', /^ErrImageNeverPull$/);
+    await runPod('missing', `${registry.host}/private/app:none`);
+    assert.match((await waits('missing', /^(ErrImagePull|ImagePullBackOff)$/)).message, /manifest unknown/);
+    await runPod('nonsense', 'UPPER CASE');
+    await waits('nonsense', /^InvalidImageName$/);
+  });
+
+  it('a mirror is asked instead of the registry', async () => {
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'mirror' }, type: 'kubernetes.io/dockerconfigjson', stringData: { '.dockerconfigjson': registry.auth } };
+    assert.equal((await instance.kubectlWith(JSON.stringify(secret), 'apply', '-f', '-')).code, 0);
+    await runPod('mirrored', 'registry.example.com/hub/app:1', { imagePullSecrets: [{ name: 'mirror' }] });
+    assert.match((await runs('mirrored')).status.containerStatuses[0].image, /^registry\.example\.com\/hub\/app:1$/);
+  });
+
+  it('of an index the image of this machine runs, by its tag and by its digest', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-index-'));
+    try {
+      indexOfTwo(folder);
+      registry.push(`oci:${folder}:latest`, 'multi/app:1', ['--all', '--preserve-digests']);
+      const { digest } = read2(join(folder, 'index.json')).manifests[0];
+      const secret = { imagePullSecrets: [{ name: 'mirror' }] };
+      await runPod('tagged', `${registry.host}/multi/app:1`, secret);
+      await runs('tagged');
+      assert.equal((await kubectl('exec', 'tagged', '--', 'sh', '-c', 'echo $PLATFORM')).trim(), process.arch === 'arm64' ? 'arm64' : 'amd64');
+      await runPod('digested', `${registry.host}/multi/app@${digest}`, secret);
+      await runs('digested');
+      await runPod('again', `${registry.host}/multi/app@${digest}`, {}, { imagePullPolicy: 'Never' });
+      await runs('again');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+
+  it('images are pulled, pushed, listed and removed by command', async () => {
+    const name = `${registry.host}/pushed/app:2`;
+    assert.notEqual((await instance.llmos('image', 'push', 'localhost/test:latest', name)).code, 0, 'without credentials');
+    assert.match((await instance.llmos('image', 'push', 'localhost/test:latest')).stderr, /names no registry; say where it goes/);
+    assert.equal((await llmos('image', 'push', 'localhost/test:latest', name, '--authfile', registry.authFile)).trim().split('\n').at(-1), name);
+    assert.match((await instance.llmos('image', 'push', 'none:1', name)).stderr, /there is no image none:1/);
+    assert.equal((await llmos('image', 'pull', name, '--authfile', registry.authFile)).trim().split('\n').at(-1), name);
+    assert.ok((await llmos('image', 'ls')).includes(name));
+    await runPod('pushed', name, {}, { imagePullPolicy: 'Never' });
+    await runs('pushed');
+    assert.equal((await instance.llmos('image', 'pull', `${registry.host}/none/app:1`, '--authfile', registry.authFile)).code, 1);
+  });
+
+  it('pods that come together for many images all get them, one pull at a time', async () => {
+    for (const tag of ['a', 'b', 'c']) registry.push(`oci:${testImageLayout()}:latest`, `many/app:${tag}`);
+    for (const tag of ['a', 'b', 'c']) await runPod(`many-${tag}`, `${registry.host}/many/app:${tag}`, { imagePullSecrets: [{ name: 'mirror' }] });
+    for (const tag of ['a', 'b', 'c']) await runs(`many-${tag}`);
+  });
+});
