@@ -5,7 +5,8 @@
  *   npm test                 everything
  *   npm test -- unit         only the tests beside the code
  *   npm test -- e2e          only those under test/
- *   npm run test:torture     only those under test/torture/, with long budgets (LLMOS_TORTURE=1); FILE ... as above
+ *   npm run test:torture     only those under test/torture/, with long budgets (LLMOS_TORTURE=1), then the guest; FILE ... as above
+ *   npm run test:guest       some of them in a guest with cgroup v2 (see test/guest/run.ts)
  *   npm test -- FILE ...     only these files
  */
 import { spawn } from 'node:child_process';
@@ -60,19 +61,21 @@ const all = what.length === 0;
 /** Files that boot instances run one by one, each in a network namespace of its own. */
 async function runIsolated(files: readonly string[], into: Count): Promise<void> {
   if (files.some((file) => file.endsWith('demo.test.ts'))) buildWebImage();
-  for (const each of files) {
-    const { file, args, env } = isolatedCommand([join(ROOT, 'test/run.ts'), each]);
-    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
-    let output = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
-    await new Promise((settled) => child.once('close', settled));
-    const counted = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
-    process.stdout.write(output.replace(/^(failed: .*|\d+ passed, .*)\n?/gm, ''));
-    into.passed += Number(counted?.[1] ?? 0);
-    into.failed += counted === null ? 1 : Number(counted[2]);
-    into.skipped += Number(counted?.[3] ?? 0);
-    into.failures.push(...(counted === null ? [`${relative(ROOT, each)} ended without a count`] : [...output.matchAll(/^failed: (.*)$/gm)].map((match) => match[1] ?? '')));
-  }
+  for (const each of files) await runCounted(isolatedCommand([join(ROOT, 'test/run.ts'), each]), relative(ROOT, each), into);
+}
+
+/** A command whose last lines are such as ours. */
+async function runCounted({ file, args, env }: { file: string; args: string[]; env: NodeJS.ProcessEnv }, name: string, into: Count): Promise<void> {
+  const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  await new Promise((settled) => child.once('close', settled));
+  const counted = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
+  process.stdout.write(output.replace(/^(failed: .*|\d+ passed, .*)\n?/gm, ''));
+  into.passed += Number(counted?.[1] ?? 0);
+  into.failed += counted === null ? 1 : Number(counted[2]);
+  into.skipped += Number(counted?.[3] ?? 0);
+  into.failures.push(...(counted === null ? [`${name} ended without a count`] : [...output.matchAll(/^failed: (.*)$/gm)].map((match) => match[1] ?? '')));
 }
 
 /** Under test/, and read files only. */
@@ -85,7 +88,10 @@ else if (named.length > 0) {
 }
 if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), ...READERS], 2, count);
 if (all || what.includes('e2e')) await runIsolated(testFiles('test', '.test.ts').filter(bootsInstances), count);
-if (what.includes('torture') && named.length === 0) await runIsolated(testFiles('test/torture', '.test.ts'), count);
+if (what.includes('torture') && named.length === 0) {
+  await runIsolated(testFiles('test/torture', '.test.ts'), count);
+  await runCounted({ file: process.execPath, args: ['--disable-warning=ExperimentalWarning', join(ROOT, 'test/guest/run.ts')], env: process.env }, 'test/guest', count);
+}
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines
 for (const failure of count.failures) console.log(`failed: ${failure}`);
