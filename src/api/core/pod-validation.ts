@@ -116,6 +116,7 @@ function securityErrors(spec: PodSpec, path: string): FieldError[] {
     const id = context[field];
     if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${at}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
   }
+  if (spec.hostUsers === false) for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) if (spec[field] === true) errors.push(forbidden(`${path}.${field}`, 'when `hostUsers` is false'));
   if (spec.shareProcessNamespace === true && spec.hostPID === true) errors.push(invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));
   const names = new Set<string>();
   (context.sysctls ?? []).forEach(({ name }, index) => {

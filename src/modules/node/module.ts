@@ -38,6 +38,7 @@ import { runtimeClassAdmission } from './runtime/runtime-class.ts';
 import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { hostPorts } from './sandbox/host-ports.ts';
 import { cni } from './sandbox/cni.ts';
+import { userNamespaces } from './userns/user-namespaces.ts';
 import { sandboxPool } from './sandbox/pool.ts';
 
 /** Enough for fifty pods at once. */
@@ -119,7 +120,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
     report: bell(clock),
-    capacity, cpus: cpuAssignment(config, capacity.reservedCpus),
+    capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };
   const pressure = pressureWatch(parts, pressed);

@@ -11,6 +11,7 @@ import type { NodePaths } from './paths.ts';
 import type { PressureWatch } from './pressure/watch.ts';
 import type { Handlers } from './runtime/handlers.ts';
 import type { HostPorts } from './sandbox/host-ports.ts';
+import type { UserNamespaces } from './userns/user-namespaces.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
 
 export interface NodeParts {
@@ -32,6 +33,7 @@ export interface NodeParts {
   capacity: NodeCapacity;
   admissions: Admissions;
   cpus: CpuAssignment;
+  users: UserNamespaces;
   /** Threads that a pod may have; undefined: no limit. */
   podPidsLimit?: number;
 }

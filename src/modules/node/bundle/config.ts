@@ -41,6 +41,8 @@ export interface BundleInput {
   /** Source of /dev/shm when the pod shares one; a private one otherwise. */
   shmPath?: string;
   devices?: OciConfig['linux']['devices'];
+  /** Its users are others than the machine's: a namespace to join, and what they may not mount. */
+  users?: { path: string; sys: string; mqueue: string };
   /** Where it may run, as the kernel writes lists; anywhere when undefined. */
   cpus?: string;
 }
@@ -83,7 +85,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, unified: input.unified }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
-      ...sysctls(pod),
+      ...(input.users === undefined ? sysctls(pod) : {}),
       ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices }),
     },
   };
@@ -126,7 +128,16 @@ function standardMounts(input: BundleInput, privileged: boolean): OciMount[] {
     { destination: '/sys', type: 'sysfs', source: 'sysfs', options: ['nosuid', 'noexec', 'nodev', access] },
     { destination: '/sys/fs/cgroup', type: 'cgroup', source: 'cgroup', options: ['nosuid', 'noexec', 'nodev', 'relatime', access] },
   ];
+  if (input.users !== undefined) replaceMounts(standard, { '/sys': input.users.sys, '/dev/mqueue': input.users.mqueue });
   return standard.filter((mount) => !taken.has(mount.destination));
+}
+
+/** Binds of what was mounted before. */
+function replaceMounts(mounts: OciMount[], sources: Readonly<Record<string, string>>): void {
+  for (const [index, mount] of mounts.entries()) {
+    const source = sources[mount.destination];
+    if (source !== undefined) mounts[index] = { destination: mount.destination, type: 'bind', source, options: ['bind', 'rprivate', ...(mount.options ?? [])] };
+  }
 }
 
 function namespaces(input: BundleInput): OciConfig['linux']['namespaces'] {
@@ -135,7 +146,8 @@ function namespaces(input: BundleInput): OciConfig['linux']['namespaces'] {
   if (spec?.hostPID !== true) list.push({ type: 'pid', path: input.namespaces.pid });
   if (spec?.hostIPC !== true) list.push({ type: 'ipc', path: input.namespaces.ipc });
   if (spec?.hostNetwork !== true) list.push({ type: 'network', path: input.namespaces.network });
-  if (spec?.hostNetwork !== true || input.namespaces.uts !== undefined) list.push({ type: 'uts', path: input.namespaces.uts });
+  if (spec?.hostNetwork !== true || input.namespaces.uts !== undefined) list.push(input.users === undefined ? { type: 'uts', path: input.namespaces.uts } : { type: 'uts' }); // only its owner may set the name
+  if (input.users !== undefined) list.push({ type: 'user', path: input.users.path });
   if (input.cgroupVersion === 'v2') list.push({ type: 'cgroup' });
   return list;
 }

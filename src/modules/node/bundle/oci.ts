@@ -40,7 +40,7 @@ export interface OciConfig {
   mounts: OciMount[];
   annotations?: Record<string, string>;
   linux: {
-    namespaces: { type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'cgroup'; path?: string }[];
+    namespaces: { type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'cgroup' | 'user'; path?: string }[];
     /** How mounts spread out of and into the root. Default: not at all. */
     rootfsPropagation?: string;
     cgroupsPath: string;

@@ -27,6 +27,7 @@ export async function release(run: PodRun): Promise<void> {
   if (run.slots.every((slot) => !isRunning(slot))) run.parts.cpus.release(run.uid);
   if (run.prepared === undefined && run.parts.pool.owned(run.uid) === undefined) return;
   await Promise.all(run.slots.map(async (slot) => { if (slot.record !== undefined && slot.record.exit !== undefined) await run.parts.runtime.delete(slot.record, { root: slot.record.root }); }));
+  await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));
   await run.parts.hostPorts.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the ports of the machine could not be given back', { pod: run.label, error }));
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
   if (run.prepared !== undefined) removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });

@@ -1,5 +1,5 @@
 /** The steps before the first container of a pod: sandbox, folders, files in /etc, cgroup, volumes. Each is safe to do again. */
-import { mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resourceAmounts } from '../../../api/pod-requests.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
@@ -10,7 +10,8 @@ import type { CgroupLimits } from '../cgroup/resources.ts';
 import type { NodeParts } from '../parts.ts';
 import { hostPortsOf } from '../sandbox/host-ports.ts';
 import { handlerOf } from '../runtime/runtime-class.ts';
-import { namespacePath } from '../sandbox/sandbox.ts';
+import { namespacePath, type Sandbox } from '../sandbox/sandbox.ts';
+import { wantsOwnUsers, type UserNamespace } from '../userns/user-namespaces.ts';
 import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
 import { setUpVolumes } from '../volumes/set-up.ts';
 import { sourcesFor } from './sources.ts';
@@ -48,17 +49,25 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
   makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: { ...options.limits, pids: parts.podPidsLimit } });
+  const users = wantsOwnUsers(pod) && sandbox !== undefined ? await openUsers(parts, pod, sandbox, etc) : undefined;
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
   const prepared: PreparedPod = {
     ips, cgroup, facts, sources, volumes: new Map(),
     place: (now) => ({
-      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, handler, sources,
+      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, handler, sources, users,
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
     }),
   };
   await refreshVolumes(parts, pod, prepared, { keep: options.running });
   return prepared;
+}
+
+/** The files in /etc are those of the pod's own root. */
+async function openUsers(parts: NodeParts, pod: Pod, sandbox: Sandbox, etc: PodPlace['etc']): Promise<UserNamespace> {
+  const users = await parts.users.open(pod, { images: join(parts.storage.root, 'overlay'), network: namespacePath(sandbox, 'net'), ipc: namespacePath(sandbox, 'ipc'), uts: namespacePath(sandbox, 'uts') });
+  for (const file of Object.values(etc)) chownSync(file, users.base, users.base);
+  return users;
 }
 
 /** Brings volumes up to date with what they show. */

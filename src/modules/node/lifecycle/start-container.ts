@@ -1,6 +1,6 @@
 /** The ordered steps from a container of a pod to its process: folders, environment, user, mounts, configuration, create, start. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { ociConfig } from '../bundle/config.ts';
@@ -18,6 +18,7 @@ import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
 import { hostDevices } from '../bundle/devices.ts';
+import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
 
 /** What a pod gives to each of its containers. */
@@ -37,6 +38,8 @@ export interface PodPlace {
   /** Of the RuntimeClass. */
   handler?: string;
   sources: EnvSources;
+  /** With hostUsers: false. */
+  users?: UserNamespace;
 }
 
 /** What is wrong with the pod as written: CreateContainerConfigError. */
@@ -60,9 +63,10 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
   const upper = join(parts.paths.containers, record.id, 'upper');
   const work = join(parts.paths.containers, record.id, 'work');
   for (const folder of [upper, work, record.root]) mkdirSync(folder, { recursive: true });
+  if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
   keepRecord(record);
   try {
-    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true });
+    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true });
     record.pidTicks = processTicks(record.pid);
     keepRecord(record);
     await parts.runtime.start(record, record.pid);
@@ -95,7 +99,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   return {
     id, bundle, name: container.name, role: options.role, attempt: options.attempt, wantedImage, image: shown, imageId: `${shown.replace(/(@.*|:[^:/]*)$/, '')}@${image.digest}`,
     pod: { uid, namespace, name, graceSeconds: place.pod.spec?.terminationGracePeriodSeconds ?? 30 },
-    root: join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
+    root: place.users?.rootOf(id) ?? join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
     terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
     ...(place.handler === undefined ? {} : { handler: place.handler }), resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,
   };
@@ -107,17 +111,25 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image) });
   const privileged = container.securityContext?.privileged === true;
   writeFileSync(record.terminationLog, '');
+  if (place.users !== undefined) chownSync(record.terminationLog, place.users.base, place.users.base);
   chmodSync(record.terminationLog, 0o666); // whatever the umask: the container may run as anybody
   const cpus = parts.cpus.cpusOf(place.pod, container);
   if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
   const own = containerMounts(container, place.volumes, env, volumeOptions(place.pod));
+  if (place.users !== undefined) await shiftOwners(own, place.users);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    devices: privileged ? hostDevices() : undefined, cpus: cpus?.list,
+    users: place.users, devices: privileged ? hostDevices() : undefined, cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
+}
+
+/** Volumes as the users of the pod see them. Changes `mounts`. */
+async function shiftOwners(mounts: readonly OciMount[], users: UserNamespace): Promise<void> {
+  const shown = await users.show(mounts.flatMap(({ source }) => source ?? []));
+  for (const mount of mounts) mount.source = shown.get(mount.source ?? '') ?? mount.source;
 }
 
 function etcMounts(place: PodPlace, container: Container, record: ContainerRecord): OciMount[] {
@@ -160,5 +172,6 @@ export async function removeContainer(parts: NodeParts, record: ContainerRecord)
 }
 
 function forgetFiles(record: ContainerRecord): void {
+  if (!record.root.startsWith(record.bundle) && existsSync(record.root)) rmdirSync(record.root);
   for (const path of [record.bundle, record.terminationLog]) rmSync(path, { recursive: true, force: true });
 }

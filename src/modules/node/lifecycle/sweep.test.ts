@@ -18,14 +18,15 @@ test('takes away what nobody owns, and nothing else', async () => {
     const released: string[] = [];
     const pool = { owners: () => ['here', 'gone'], release: async (uid: string) => void released.push(uid) };
     const hostPorts = { owners: () => ['closed'], release: pool.release };
-    const parts = { paths, pool, hostPorts } as unknown as NodeParts;
+    const users = { owners: () => ['mapped'], release: pool.release };
+    const parts = { paths, pool, hostPorts, users } as unknown as NodeParts;
     const remains = remainsOf(parts);
     const late = join(paths.pods, 'late');
     mkdirSync(late);
     kept.push(late);
     await sweep(parts, remains, { owned: (uid) => uid === 'here', recorded: (id) => id === 'c1' });
     assert.deepEqual([...lost, ...kept].filter((each) => existsSync(each)), kept);
-    assert.deepEqual(released, ['gone', 'gone', 'closed', 'closed']);
+    assert.deepEqual(released, ['gone', 'gone', 'gone', 'closed', 'closed', 'closed', 'mapped', 'mapped', 'mapped']);
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -12,15 +12,16 @@ export interface Remains {
 }
 
 export function remainsOf(parts: NodeParts): Remains {
-  const { paths, pool, hostPorts } = parts;
-  return { podUids: [...new Set([...namesIn(paths.pods), ...namesIn(paths.podsRun), ...pool.owners(), ...hostPorts.owners()])], containerIds: namesIn(paths.containers), logs: namesIn(paths.logs) };
+  const { paths, pool, hostPorts, users } = parts;
+  return { podUids: [...new Set([...namesIn(paths.pods), ...namesIn(paths.podsRun), ...pool.owners(), ...hostPorts.owners(), ...users.owners()])], containerIds: namesIn(paths.containers), logs: namesIn(paths.logs) };
 }
 
 /** `owned` tells of the pods that are here, `recorded` of the containers that have a record. */
 export async function sweep(parts: NodeParts, remains: Remains, known: { owned: (uid: string) => boolean; recorded: (id: string) => boolean }): Promise<void> {
-  const { paths, pool, hostPorts, context } = parts;
+  const { paths, pool, hostPorts, users, context } = parts;
   for (const uid of remains.podUids) {
     if (known.owned(uid)) continue;
+    await users.release(uid).catch((error: Error) => context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await hostPorts.release(uid).catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { pod: uid, error }));
     await pool.release(uid).catch((error: Error) => context.log.warn('a sandbox could not be removed', { pod: uid, error }));
     await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
