@@ -64,14 +64,22 @@ async function runIsolated(files: readonly string[], into: Count): Promise<void>
   for (const each of files) await runCounted(isolatedCommand([join(ROOT, 'test/run.ts'), each]), relative(ROOT, each), into);
 }
 
-/** A command whose last lines are such as ours. */
+const OWN_LINE = /^failed: |^\d+ passed, /;
+
+/** A command whose last lines are such as ours; they are counted in, the others shown as they come. */
 async function runCounted({ file, args, env }: { file: string; args: string[]; env: NodeJS.ProcessEnv }, name: string, into: Count): Promise<void> {
   const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (output += text));
+  let line = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+    const lines = (line + text).split('\n');
+    line = lines.pop() ?? '';
+    for (const each of lines) if (!OWN_LINE.test(each)) console.log(each);
+  });
   await new Promise((settled) => child.once('close', settled));
+  if (line !== '') console.log(line);
   const counted = /^(\d+) passed, (\d+) failed, (\d+) skipped$/m.exec(output);
-  process.stdout.write(output.replace(/^(failed: .*|\d+ passed, .*)\n?/gm, ''));
   into.passed += Number(counted?.[1] ?? 0);
   into.failed += counted === null ? 1 : Number(counted[2]);
   into.skipped += Number(counted?.[3] ?? 0);
