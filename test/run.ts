@@ -14,6 +14,7 @@ import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
+import { fetchClients } from './fixtures/clients.ts';
 import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
 import { PATIENCE } from './fixtures/patience.ts';
 import { buildWebImage } from './fixtures/web-image.ts';
@@ -61,6 +62,7 @@ const all = what.length === 0;
 /** Files that boot instances run one by one, each in a network namespace of its own. */
 async function runIsolated(files: readonly string[], into: Count): Promise<void> {
   if (files.some((file) => file.endsWith('demo.test.ts'))) buildWebImage();
+  if (files.some((file) => relative(ROOT, file).startsWith('test/clients/'))) fetchClients();
   for (const each of files) await runCounted(isolatedCommand([join(ROOT, 'test/run.ts'), each]), relative(ROOT, each), into);
 }
 

@@ -54,6 +54,12 @@ test('an address is refused while it is taken, and free when its service is gone
   assert.equal((await create('second', { clusterIP: '10.2.0.5' })).spec?.clusterIP, '10.2.0.5');
 });
 
+test('a replaced service keeps its address and node port, though the manifest names neither', async () => {
+  const made = await create('replaced', { type: 'NodePort' });
+  const again = await world.client.update(Service, { ...service('replaced', { type: 'NodePort' }), metadata: { name: 'replaced', namespace, labels: { new: 'yes' } } });
+  assert.deepEqual([again.spec?.clusterIP, again.spec?.clusterIPs, again.spec?.ports?.[0]?.nodePort], [made.spec?.clusterIP, made.spec?.clusterIPs, made.spec?.ports?.[0]?.nodePort]);
+});
+
 test('a dry run takes nothing', async () => {
   await world.client.create(Service, service('dry', { clusterIP: '10.2.0.6' }), { dryRun: true });
   assert.equal((await create('wet', { clusterIP: '10.2.0.6' })).spec?.clusterIP, '10.2.0.6');

@@ -16,7 +16,7 @@ export const ConfigMap: Kind<ConfigMap> = defineKind<ConfigMap>({
     validate: (map, old) => [
       ...keyErrors(map.data, 'data'),
       ...keyErrors(map.binaryData, 'binaryData', map.data),
-      ...sizeErrors([map.data, map.binaryData], ''),
+      ...sizeErrors({ plain: map.data, base64: map.binaryData }, '[]'),
       ...immutableErrors(map, old, { names: ['data', 'binaryData'] }),
     ],
   },

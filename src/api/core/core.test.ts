@@ -25,7 +25,8 @@ test('config maps: keys and immutability', () => {
   assert.match(judge(ConfigMap, { metadata, data: { 'a/b': '1' } })[0]!, /^data\[a\/b\]: Invalid value: "a\/b": a valid config key must consist of/);
   assert.deepEqual(judge(ConfigMap, { metadata, data: { a: '1' }, binaryData: { a: 'AA==' } }), ['binaryData[a]: Invalid value: "a": duplicate of key present in data']);
   assert.deepEqual(judge(ConfigMap, { metadata, data: { a: '2' }, immutable: true }, { metadata, data: { a: '1' }, immutable: true }), ['data: Forbidden: field is immutable when `immutable` is set']);
-  assert.match(judge(ConfigMap, { metadata, data: { a: 'x'.repeat(1024 * 1024 + 1) } })[0]!, /Too long: may not be more than 1048576 bytes/);
+  assert.match(judge(ConfigMap, { metadata, data: { a: 'x'.repeat(1024 * 1024 + 1) } })[0]!, /^\[\]: Too long: may not be more than 1048576 bytes/);
+  assert.deepEqual(judge(ConfigMap, { metadata, binaryData: { a: Buffer.alloc(1024 * 1024).toString('base64') } }), []);
 });
 
 test('secrets: stringData folds into data, types have their keys', () => {

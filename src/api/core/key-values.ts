@@ -16,10 +16,11 @@ export function keyErrors(data: Data | undefined, path: string, other?: Data): F
   ]);
 }
 
-/** `path` is where the error is reported; '' is the object itself. Base64 values count decoded. */
-export function sizeErrors(maps: readonly (Data | undefined)[], path: string, how: { base64?: boolean } = {}): FieldError[] {
+/** All values together may have so many bytes; base64 ones count decoded. `path` is where the error is reported: '[]' is the object itself, as upstream prints a path without a name. */
+export function sizeErrors(values: { plain?: Data; base64?: Data }, path: string): FieldError[] {
   let bytes = 0;
-  for (const map of maps) for (const value of Object.values(map ?? {})) bytes += how.base64 === true ? Math.floor((value.length * 3) / 4) : Buffer.byteLength(value);
+  for (const value of Object.values(values.plain ?? {})) bytes += Buffer.byteLength(value);
+  for (const value of Object.values(values.base64 ?? {})) bytes += Buffer.byteLength(value, 'base64');
   return bytes > MAX_DATA_BYTES ? [{ type: 'FieldValueTooLong', field: path, message: `Too long: may not be more than ${MAX_DATA_BYTES} bytes` }] : [];
 }
 

@@ -20,7 +20,7 @@ export const Secret: Kind<Secret> = defineKind<Secret>({
     validate: (secret, old) => [
       ...keyErrors(secret.data, 'data'),
       ...base64Errors(secret),
-      ...sizeErrors([secret.data], 'data', { base64: true }),
+      ...sizeErrors({ base64: secret.data }, 'data'),
       ...typeErrors(secret),
       ...(old !== undefined && secret.type !== old.type ? [invalid('type', secret.type, 'field is immutable')] : []),
       ...immutableErrors(secret, old, { names: ['data'] }),

@@ -13,6 +13,8 @@ export function serviceAllocator(book: () => Book | undefined): Admission {
       const current = book();
       if (current === undefined || request.object === undefined || (request.subresource !== undefined && request.subresource !== '')) return;
       await context.caches.of(Service).ready();
+      // What the client left out and the old one has is not to be allocated anew.
+      if (request.oldObject !== undefined) Service.rules.prepareForUpdate?.(request.object as Service, request.oldObject as Service);
       await current.allocate(request.object as Service, request.oldObject as Service | undefined, {
         owner: keyOf({ metadata: { name: request.object.metadata.name ?? request.name, namespace: request.namespace ?? request.object.metadata.namespace } }),
         dryRun: request.dryRun, nowMs: context.clock.nowMs(), exists: (owner) => existsNow(context, owner),
