@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { parseCidr, contains, type Cidr } from './cidr.ts';
 
 export interface Config {
@@ -16,9 +17,23 @@ export interface Config {
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
   /** How long past states are kept, for watches that resume and lists in chunks; s. */
   store: { keepSeconds: number };
+  /** Absent: no audit log. */
+  audit?: AuditConfig;
   logLevel: 'debug' | 'info' | 'warn' | 'error';
   /** What each module gets as its own configuration; `enabled: false` leaves a module out. */
   modules: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+export interface AuditConfig {
+  /** Default `<state>/audit/audit.log`. */
+  path: string;
+  /** An audit.k8s.io/v1 Policy; without it metadata of all but noise. */
+  policyFile?: string;
+  maxSizeMiB: number;
+  /** 0 keeps old files for ever. */
+  maxAgeDays: number;
+  /** 0 keeps all old files. */
+  maxBackups: number;
 }
 
 export interface Folders {
@@ -53,10 +68,11 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 
 /** Pure: a parsed document to a Config. */
 export function checkConfig(document: unknown, folders: Folders): Config {
-  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'store', 'log', 'modules']);
+  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
   const store = section(root['store'], 'store', ['keepSeconds']);
+  const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups']);
   const log = section(root['log'], 'log', ['level']);
   const config: Config = {
     instance: matching(root['instance'], 'instance', /^[a-z][a-z0-9]{0,7}$/, 'llmos', '1 to 8 lower-case letters and digits'),
@@ -70,6 +86,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
       clusterDomain: matching(network['clusterDomain'], 'network.clusterDomain', /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'cluster.local', 'a DNS domain'),
     },
     store: { keepSeconds: keepSecondsOf(store['keepSeconds'], 300) },
+    ...auditOf(audit, folders),
     logLevel: oneOf(log['level'], 'log.level', ['debug', 'info', 'warn', 'error'] as const, 'info'),
     modules: modulesOf(root['modules']),
   };
@@ -110,6 +127,26 @@ function matching(value: unknown, path: string, pattern: RegExp, fallback: strin
   const text = value === undefined || value === null ? fallback : value;
   if (typeof text !== 'string' || !pattern.test(text)) throw new Error(`${path} must be ${what}, not ${JSON.stringify(text)}`);
   return text;
+}
+
+function auditOf(audit: Record<string, unknown>, folders: Folders): { audit?: AuditConfig } {
+  const enabled = audit['enabled'] ?? false;
+  if (typeof enabled !== 'boolean') throw new Error(`audit.enabled must be true or false, not ${JSON.stringify(enabled)}`);
+  const policyFile = audit['policyFile'] === undefined || audit['policyFile'] === null ? undefined : matching(audit['policyFile'], 'audit.policyFile', /^\//, '', 'an absolute path');
+  const config: AuditConfig = {
+    path: audit['path'] === undefined || audit['path'] === null ? join(folders.state, 'audit', 'audit.log') : matching(audit['path'], 'audit.path', /^\/.*[^/]$/, '', 'an absolute path of a file'),
+    maxSizeMiB: wholeNumber(audit['maxSizeMiB'], 'audit.maxSizeMiB', 100, 1, 10_240),
+    maxAgeDays: wholeNumber(audit['maxAgeDays'], 'audit.maxAgeDays', 30, 0, 3_650),
+    maxBackups: wholeNumber(audit['maxBackups'], 'audit.maxBackups', 10, 0, 10_000),
+    ...(policyFile === undefined ? {} : { policyFile }),
+  };
+  return enabled ? { audit: config } : {};
+}
+
+function wholeNumber(value: unknown, path: string, fallback: number, least: number, most: number): number {
+  const number = value === undefined || value === null ? fallback : value;
+  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < least || number > most) throw new Error(`${path} must be a whole number from ${least} to ${most}, not ${JSON.stringify(number)}`);
+  return number;
 }
 
 function portOf(value: unknown, fallback: number): number {

@@ -11,6 +11,7 @@ import { createLog, type Log } from '../base/log.ts';
 import { createApiServer, openIdentity, type ApiServer, type Listener } from '../kernel/apiserver/index.ts';
 import { createLoader, type Loader } from '../kernel/loader/index.ts';
 import { openStore, type Store } from '../kernel/store/index.ts';
+import type { OpenAudit } from './audit.ts';
 import { builtins } from './builtins.ts';
 import { loadConfig, type Config, type Folders } from './config.ts';
 import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
@@ -34,6 +35,7 @@ interface Machine {
   probe: Probe;
   store: Store;
   door: ApiServer;
+  audit?: OpenAudit;
   loader: Loader;
   phases: Phases;
   /** The loopback address first, then the one that pods reach. */
@@ -105,7 +107,8 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
     clusterDomain: network.clusterDomain,
   });
   writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
-  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door') });
+  if (config.audit !== undefined) machine.audit = await (await import('./audit.ts')).openAudit(config.audit, { clock: realClock, log: log.child('audit') });
+  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
   machine.loader = createLoader({
     clock: realClock,
     log: log.child('loader'),
@@ -185,10 +188,11 @@ function statusOf({ config, phases, loader, store, listeners }: Machine): Status
 }
 
 /** Releases what there is, the last first, and ends the process: idle connections and timers of libraries must not hold it up. */
-async function shutDown({ log, loader, door, store, config }: Booting, reason: StopReason, code: number): Promise<never> {
+async function shutDown({ log, loader, door, store, config, audit }: Booting, reason: StopReason, code: number): Promise<never> {
   log?.info('stopping', { reason });
   await loader?.stop(reason);
   await door?.close();
+  await audit?.close();
   await store?.close();
   if (config !== undefined) removePidFile(config.folders.run);
   log?.info('stopped', { reason });

@@ -155,6 +155,8 @@ export interface AdmissionRequest {
   warnings?: string[];
   /** The name in managedFields. */
   fieldManager?: string;
+  /** Adds to what the audit log tells of the request: a key such as `pod-security.kubernetes.io/audit-violations`. The first word of a key counts. */
+  annotate?(key: string, value: string): void;
   /** Set in the second round of steps, after a last step changed the object. */
   again?: boolean;
   /** Whether the user of the request may do something else. */

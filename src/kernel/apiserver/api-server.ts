@@ -10,6 +10,7 @@ import type { Admission, AggregatedVersion, ModuleContext, ObjectSource, Route, 
 import type { Store } from '../store/store.ts';
 import { createAggregatedTable } from './aggregated.ts';
 import { createAdmissionChain } from './admission.ts';
+import type { Audit } from './audit/audit.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.ts';
 import { createClient } from './client.ts';
@@ -40,6 +41,8 @@ export interface ApiServerOptions {
   audiences?: readonly string[];
   /** Who may do what beside system:masters and the RBAC objects. */
   ruleSources?: readonly RuleSource[];
+  /** Who is told of requests; nobody by default. */
+  audit?: Audit;
 }
 
 export interface ClientOptions {
@@ -83,10 +86,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   door.admissions.add(escalationAdmission(door, authorizer), undefined);
   const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
   const metrics = createMetrics(store);
+  const { audit } = options;
+  if (audit !== undefined) metrics.add(() => audit.metrics());
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     serve: (kind, source) => kinds.serve(kind, source),

@@ -30,6 +30,8 @@ export interface WriteContext {
   duplicates?: readonly string[];
   /** Texts for Warning headers are added here. */
   warnings: string[];
+  /** Adds to what the audit log tells of the request. */
+  annotate?: (key: string, value: string) => void;
 }
 
 /** What a read or write gives: the stored state, or on a dry run only the object that would be. */

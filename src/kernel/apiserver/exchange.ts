@@ -1,9 +1,11 @@
 /** Exchange: one request about a resource, authenticated and authorized, on its way through a handler. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Status } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf } from '../../api/meta.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import { managerName } from '../../api/merge/apply/index.ts';
+import type { Trail } from './audit/audit.ts';
 import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
 import { decodeBody, type Decoded } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
@@ -14,6 +16,7 @@ import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { respond } from './respond.ts';
+import { asKind } from './resources/convert.ts';
 import type { IncludeObject } from './resources/table.ts';
 
 export interface Exchange {
@@ -26,6 +29,8 @@ export interface Exchange {
   user: UserInfo;
   /** For the Warning headers of the answer, whatever it is. */
   warnings: string[];
+  /** What the audit log will tell of it. */
+  audit?: Trail;
 }
 
 const protobufKinds = new WeakMap<Kind, boolean>();
@@ -45,7 +50,9 @@ export function includeOf(exchange: Exchange): IncludeObject {
 
 export async function readObject(exchange: Exchange): Promise<Decoded> {
   const body = await readBody(exchange.http);
-  return decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore', as: bodyKindOf(exchange) });
+  const decoded = await decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore', as: bodyKindOf(exchange) });
+  exchange.audit?.request(decoded.value);
+  return decoded;
 }
 
 /** What a protobuf body is when its envelope does not say. */
@@ -62,6 +69,7 @@ export function writeContextOf(exchange: Exchange, duplicates?: readonly string[
   if (manager.length > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
   const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
   if (duplicates !== undefined) context.duplicates = duplicates;
+  if (exchange.audit !== undefined) context.annotate = exchange.audit.annotate;
   return context;
 }
 
@@ -81,12 +89,15 @@ function fieldValidationOf(exchange: Exchange): FieldValidation {
 }
 
 export async function answerObject(exchange: Exchange, code: number, outcome: Outcome): Promise<void> {
+  exchange.audit?.response(() => asKind(exchange.kind, outcome.object));
   const encoded = await encodeObject(exchange.door, exchange.kind, outcome, formOf(exchange), includeOf(exchange));
   respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
 }
 
 /** A value of another kind than that of the path: a Status, a Scale. With `plain`, a client that takes nothing but a Table is refused. */
 export async function answerValue(exchange: Exchange, code: number, value: unknown, how: { plain?: boolean } = {}): Promise<void> {
+  exchange.audit?.response(() => value);
+  if ((value as Status).kind === 'Status') exchange.audit?.status({ ...(value as Status), code });
   const { as: _as, ...form } = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true, plain: how.plain === true });
   respond(exchange.http, exchange.response, code, await encodeValue(value, form), { warnings: exchange.warnings });
 }

@@ -1,6 +1,7 @@
 /** Parts: what the handler of requests is put together from, and a request on its way through it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Audit, Trail } from './audit/audit.ts';
 import type { AggregatedTable } from './aggregated.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
@@ -31,6 +32,8 @@ export interface Parts {
   version: VersionInfo;
   metrics: Metrics;
   flow: FlowControl;
+  /** Absent where nobody wants to know. */
+  audit?: Audit;
 }
 
 export interface Incoming {
@@ -40,10 +43,14 @@ export interface Incoming {
   upgrade?: { socket: Duplex; head: Buffer };
   warnings: string[];
   info?: RequestInfo;
+  /** What the audit log will tell of it. */
+  audit?: Trail;
   /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
   longRunning?: () => void;
   /** Called once, when the request no longer counts as under way: others may have its turn. */
   leave?: () => void;
   /** Answered, or the client went away. */
   over?: boolean;
+  /** Nobody known asked. */
+  nobody?: boolean;
 }

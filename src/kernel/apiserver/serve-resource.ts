@@ -4,6 +4,7 @@ import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
 import { queryFlag } from '../../api/query-flag.ts';
 import type { AdmissionRequest, Route, UserInfo } from '../../sdk/module.ts';
+import type { Trail } from './audit/audit.ts';
 import { badRequest, forbidden, methodNotAllowed, resourceUnknown, type Attributes } from './errors.ts';
 import { answerValue, readObject, writeContextOf, type Exchange } from './exchange.ts';
 import { handleDelete, handleDeleteCollection } from './handlers/delete.ts';
@@ -24,18 +25,18 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   const kind = door.kinds.lookup(resource.group, resource.version, resource.plural);
   if (kind === undefined) {
     const virtual = parts.virtual.get(`${resource.group}/${resource.version}/${resource.plural}`);
-    authorizeResource(parts, user, resource, resource.verb);
+    authorizeResource(parts, user, resource, resource.verb, incoming.audit);
     if (virtual === undefined || incoming.response === undefined) throw resourceUnknown();
     return serveVirtual(parts, incoming, info, resource, user, virtual);
   }
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
-  authorizeResource(parts, user, named(resource, info), resource.verb);
+  authorizeResource(parts, user, named(resource, info), resource.verb, incoming.audit);
   if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
   if (resource.rest !== '') throw resourceUnknown();
-  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings };
+  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { audit: incoming.audit }) };
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
   if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);
@@ -68,7 +69,7 @@ async function dispatch(exchange: Exchange): Promise<void> {
 async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: ServedVirtual): Promise<void> {
   if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
   const kind = virtual.asKind;
-  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings };
+  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { audit: incoming.audit }) };
   const { value, duplicates } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
   checkFields(kind, value as unknown as KubeObject, writeContextOf(exchange, duplicates));
@@ -86,7 +87,7 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
 async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {
   // Upstream asks for `create` on some of these even with GET; whoever has either may connect.
   const wanted = attributesOf(user, resource, resource.verb);
-  if (!parts.authorizer.decide(wanted).allowed) authorizeResource(parts, user, resource, 'create');
+  authorize(parts, parts.authorizer.decide(wanted).allowed ? wanted : { ...wanted, verb: 'create' }, incoming.audit);
   const { object } = getStored(parts.door, kind, resource.namespace, resource.name ?? '');
   await admitConnect(parts, incoming, info, resource, kind, user);
   return serveRoute(parts, incoming, info, user, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object }, true);
@@ -106,18 +107,19 @@ async function admitConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
     const values = info.query.getAll(key);
     object[key] = CONNECT_LISTS.has(key) ? values : CONNECT_FLAGS.has(key) ? queryFlag(info.query, key) : values[0];
   }
-  const request: AdmissionRequest = { operation: 'CONNECT', kind, namespace: resource.namespace, name: resource.name, subresource: resource.subresource, object: object as unknown as KubeObject, oldObject: undefined, user, dryRun: false, warnings: incoming.warnings };
+  const request: AdmissionRequest = { operation: 'CONNECT', kind, namespace: resource.namespace, name: resource.name, subresource: resource.subresource, object: object as unknown as KubeObject, oldObject: undefined, user, dryRun: false, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { annotate: incoming.audit.annotate }) };
   await parts.door.admissions.admit(request);
   await parts.door.admissions.validate(request);
 }
 
 export async function serveRoute(parts: Parts, incoming: Incoming, info: RequestInfo, user: UserInfo, route: Route, about: { rest: string; namespace?: string; name?: string; object?: KubeObject }, authorized = false): Promise<void> {
   if (!authorized) {
-    if (info.resource === undefined) authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path });
-    else authorizeResource(parts, user, info.resource, info.resource.verb);
+    if (info.resource === undefined) authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path }, incoming.audit);
+    else authorizeResource(parts, user, info.resource, info.resource.verb, incoming.audit);
   }
   if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
   incoming.longRunning?.();
+  if (incoming.upgrade !== undefined) incoming.audit?.started(101);
   const ending = new AbortController();
   const end = (): void => ending.abort();
   const stream = incoming.response ?? incoming.upgrade!.socket;
@@ -143,11 +145,13 @@ function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string): 
   return { user, verb, resource: { group, version, plural, subresource, namespace: namespace ?? (group === '' && plural === 'namespaces' ? name : undefined), name } };
 }
 
-function authorizeResource(parts: Parts, user: UserInfo, resource: ResourceRequest, verb: string): void {
-  authorize(parts, attributesOf(user, resource, verb));
+function authorizeResource(parts: Parts, user: UserInfo, resource: ResourceRequest, verb: string, audit: Trail | undefined): void {
+  authorize(parts, attributesOf(user, resource, verb), audit);
 }
 
-export function authorize(parts: Parts, attributes: Attributes): void {
+export function authorize(parts: Parts, attributes: Attributes, audit: Trail | undefined): void {
   const { allowed, reason } = parts.authorizer.decide(attributes);
+  audit?.annotate('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid');
+  audit?.annotate('authorization.k8s.io/reason', reason);
   if (!allowed) throw forbidden(attributes, reason);
 }

@@ -1,8 +1,10 @@
 /** The handler of requests: who asks, and which part of the door answers. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { UserInfo } from '../../sdk/module.ts';
 import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
+import type { Audit } from './audit/audit.ts';
 import type { Turn } from './flow-control/flow-control.ts';
 import { impersonated } from './impersonate.ts';
 import type { Handler } from './listen.ts';
@@ -32,15 +34,42 @@ export function createHandler(parts: Parts): Handler {
       metrics.inFlight++;
       incoming.longRunning = answered;
       response.on('error', () => {}); // a client that went away is no fault of ours
-      response.on('close', answered);
+      response.on('close', () => {
+        answered();
+        ended(incoming, response.statusCode);
+      });
       const served = metrics.inFlight > IN_FLIGHT_MOST ? Promise.reject(tooManyRequests()) : serve(parts, incoming);
-      served.catch((error: unknown) => respondError(http, response, known(parts, http, error), { warnings: incoming.warnings }));
+      served.catch((error: unknown) => {
+        const apiError = known(parts, http, error);
+        tellOf(incoming, apiError);
+        respondError(http, response, apiError, { warnings: incoming.warnings });
+      });
     },
     upgrade(http, socket, head) {
       socket.on('error', () => {});
-      serve(parts, { http, upgrade: { socket, head }, warnings: [] }).catch((error: unknown) => refuseUpgrade(socket, known(parts, http, error)));
+      const incoming: Incoming = { http, upgrade: { socket, head }, warnings: [] };
+      socket.on('close', () => ended(incoming, 101));
+      serve(parts, incoming).catch((error: unknown) => {
+        const apiError = known(parts, http, error);
+        tellOf(incoming, apiError);
+        ended(incoming, apiError.code);
+        refuseUpgrade(socket, apiError);
+      });
     },
   };
+}
+
+/** Of a request that nobody known made, upstream tells when the refusal begins, of others when all is over. */
+function ended({ audit, nobody }: Incoming, code: number): void {
+  if (nobody === true) audit?.started(code);
+  else audit?.complete(code);
+}
+
+function tellOf({ audit, nobody }: Incoming, error: ReturnType<typeof toApiError>): void {
+  if (audit === undefined) return;
+  const status = error.toStatus();
+  audit.status(nobody === true ? { ...status, message: 'Authentication failed' } : status);
+  audit.response(() => status);
 }
 
 /** As upstream names them: the methods, but for lists and watches. */
@@ -66,16 +95,36 @@ async function serve(parts: Parts, incoming: Incoming): Promise<void> {
   if (response !== undefined && (root === 'healthz' || root === 'livez' || root === 'readyz')) return parts.health.serve(info, http, response);
   if (response !== undefined && root === 'version') return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
   const asking = parts.authenticator.ofRequest(http);
+  if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
   if (asking === undefined) throw unauthorized();
   const user = impersonated(http, asking, parts.authorizer);
+  if (user !== asking) incoming.audit?.impersonated(user);
   const turn = response === undefined ? undefined : parts.flow.turnOf(user, info);
   if (turn !== undefined) await takeTurn(turn, incoming);
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
   if (info.resource !== undefined) return serveResource(parts, incoming, info, info.resource, user);
-  authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path });
+  authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path }, incoming.audit);
   if (response === undefined) throw badRequest('this path cannot be upgraded');
   return serveOther(parts, http, response, info);
+}
+
+const LONG_RUNNING = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
+
+function beginAudit(audit: Audit, incoming: Incoming, info: RequestInfo, user: UserInfo | undefined): void {
+  const { http, response } = incoming;
+  const trail = audit.begin(http, info, user);
+  if (user === undefined) incoming.nobody = true;
+  if (trail === undefined) return;
+  incoming.audit = trail;
+  if (response === undefined) return;
+  response.setHeader('Audit-ID', trail.id);
+  if (user === undefined || (info.resource?.verb !== 'watch' && !LONG_RUNNING.has(info.resource?.subresource ?? ''))) return;
+  const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
+  response.writeHead = (...args: unknown[]): ServerResponse => {
+    trail.started(args[0] as number);
+    return writeHead(...args);
+  };
 }
 
 /** Waits for the turn; throws TooManyRequests when too many wait. A client that went away meanwhile gives its turn back. */

@@ -24,10 +24,13 @@ interface Decision extends Denial {
 
 const CODES: Record<string, number> = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413, Invalid: 422 };
 const MAX_MESSAGE_BYTES = 5 * 1024;
+const MAX_ANNOTATION = 10 * 1024;
 
 /** Throws the first denial; the others of validationActions warn, or are told to the log. */
 export async function judge(policies: readonly ValidatingAdmissionPolicy[], bindings: readonly ValidatingAdmissionPolicyBinding[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<void> {
   let denied: { by: string; denial: Denial } | undefined;
+  const audited: object[] = [];
+  const published = new Map<string, Set<string>>();
   for (const policy of policies) {
     const own = bindings.filter(({ spec }) => spec?.policyName === policy.metadata.name);
     const kind = own.length === 0 ? undefined : matchedKind(matchingOf(policy.spec?.matchConstraints), request, place, context.kinds);
@@ -36,15 +39,20 @@ export async function judge(policies: readonly ValidatingAdmissionPolicy[], bind
       const limits = binding.spec?.matchResources;
       if (limits !== undefined && matchedKind(matchingOf(limits), request, place, context.kinds) === undefined) continue;
       const by = `ValidatingAdmissionPolicy '${policy.metadata.name ?? ''}' with binding '${binding.metadata.name ?? ''}'`;
-      for (const decision of await decisionsOf(policy, binding, kind, request, place, context)) {
+      for (const decision of await decisionsOf(policy, binding, kind, request, place, context, published)) {
         const actions = binding.spec?.validationActions ?? [];
         if (decision.index < 0 || actions.includes('Deny')) denied ??= { by, denial: decision };
         if (decision.index < 0) continue;
         if (actions.includes('Warn')) warn(request, `Validation failed for ${by}: ${decision.message}`);
-        if (actions.includes('Audit')) context.log.info('validation failure', { policy: policy.metadata.name, binding: binding.metadata.name, expressionIndex: decision.index, message: decision.message, user: request.user.name, resource: request.kind.plural, namespace: request.namespace, name: request.name });
+        if (actions.includes('Audit')) {
+          audited.push({ message: decision.message, policy: policy.metadata.name, binding: binding.metadata.name, expressionIndex: decision.index, validationActions: actions });
+          context.log.info('validation failure', { policy: policy.metadata.name, binding: binding.metadata.name, expressionIndex: decision.index, message: decision.message, user: request.user.name, resource: request.kind.plural, namespace: request.namespace, name: request.name });
+        }
       }
     }
   }
+  if (audited.length > 0) request.annotate?.('validation.policy.admission.k8s.io/validation_failure', JSON.stringify(audited));
+  for (const [key, values] of published) request.annotate?.(key, [...values].join(', '));
   if (denied !== undefined) throw refusal(request, `${denied.by} denied request: ${denied.denial.message}`, denied.denial);
 }
 
@@ -66,7 +74,7 @@ function matchingOf(match: NonNullable<ValidatingAdmissionPolicy['spec']>['match
 }
 
 /** What the validations of a policy find wrong, for each parameter; index -1 is what is wrong with the configuration. */
-async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: ValidatingAdmissionPolicyBinding, kind: Kind, request: AdmissionRequest, place: Place, context: ModuleContext): Promise<Decision[]> {
+async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: ValidatingAdmissionPolicyBinding, kind: Kind, request: AdmissionRequest, place: Place, context: ModuleContext, published: Published): Promise<Decision[]> {
   const spec = policy.spec!;
   const failsOpen = spec.failurePolicy === 'Ignore';
   let params: (KubeObject | undefined)[];
@@ -85,11 +93,14 @@ async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: Validatin
     const seen: Bindings = { ...bindings, ...(available.params ? { params: param === undefined ? null : untypedToCel(param) } : {}) };
     const makers = new Map((spec.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, expression, available).evaluate(seen, budget)] as const));
     seen['variables'] = new LazyVariables(makers);
-    return judgeOnce(policy, available, seen, budget, failsOpen);
+    return judgeOnce(policy, available, seen, budget, failsOpen, published);
   });
 }
 
-function judgeOnce(policy: ValidatingAdmissionPolicy, available: AdmissionVariables, seen: Bindings, budget: Budget, failsOpen: boolean): Decision[] {
+/** Audit annotations by their key, each value once. */
+type Published = Map<string, Set<string>>;
+
+function judgeOnce(policy: ValidatingAdmissionPolicy, available: AdmissionVariables, seen: Bindings, budget: Budget, failsOpen: boolean, published: Published): Decision[] {
   const { validations = [], matchConditions = [], auditAnnotations = [] } = policy.spec!;
   const failed = (index: number, message: string): Decision[] => (failsOpen ? [] : [{ index, message, reason: 'Invalid', code: 422 }]);
   try {
@@ -106,15 +117,20 @@ function judgeOnce(policy: ValidatingAdmissionPolicy, available: AdmissionVariab
     const reason = validation.reason === undefined || CODES[validation.reason] === undefined ? 'Invalid' : (validation.reason as StatusReason);
     return [{ index, message: messageOf(policy, validation, available, seen, budget), reason, code: CODES[reason]! }];
   });
-  for (const { valueExpression } of auditAnnotations) {
+  for (const { key, valueExpression } of auditAnnotations) {
     try {
       const value = programOf(policy, valueExpression, available).evaluate(seen, budget);
-      if (value !== null && typeof value !== 'string') decisions.push(...failed(-1, `valueExpression '${valueExpression}' resulted in unsupported return type. Return type must be either string or null.`));
+      if (typeof value === 'string' && value.trim() !== '') publish(published, `${policy.metadata.name}/${key}`, value.trim());
+      else if (value !== null && typeof value !== 'string') decisions.push(...failed(-1, `valueExpression '${valueExpression}' resulted in unsupported return type. Return type must be either string or null.`));
     } catch (error) {
       decisions.push(...failed(-1, `expression '${valueExpression}' resulted in error: ${(error as Error).message}`));
     }
   }
   return decisions;
+}
+
+function publish(published: Published, key: string, value: string): void {
+  published.set(key, (published.get(key) ?? new Set()).add(value.slice(0, MAX_ANNOTATION)));
 }
 
 function messageOf(policy: ValidatingAdmissionPolicy, validation: Validation, available: AdmissionVariables, seen: Bindings, budget: Budget): string {

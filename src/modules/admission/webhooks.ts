@@ -20,12 +20,13 @@ type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfigurati
 interface Hook<W extends Webhook> {
   webhook: W;
   id: string;
+  configuration: string;
 }
 
 /** In upstream's order: by the names of configurations, then as they stand there. */
 export function hooksOf<W extends Webhook>(configurations: readonly Configuration[]): Hook<W>[] {
   const sorted = configurations.toSorted((a, b) => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
-  return sorted.flatMap((configuration) => (configuration.webhooks ?? []).map((webhook, index) => ({ webhook: webhook as W, id: `${configuration.metadata.uid}/${index}/${webhook.name}` })));
+  return sorted.flatMap((configuration) => (configuration.webhooks ?? []).map((webhook, index) => ({ webhook: webhook as W, id: `${configuration.metadata.uid}/${index}/${webhook.name}`, configuration: configuration.metadata.name ?? '' })));
 }
 
 /** The kind in which the webhook sees the object, when it is to be asked at all. Throws where its conditions cannot be judged and it fails closed. */
@@ -60,18 +61,22 @@ async function ask(webhook: Webhook, kind: Kind, request: AdmissionRequest, cont
 }
 
 /** What a webhook says; undefined when it could not be asked and that does not matter. Throws ApiError to refuse. */
-async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, mutating: boolean): Promise<AdmissionResponse | undefined> {
+async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, how: { mutating: boolean; index: number }): Promise<AdmissionResponse | undefined> {
   let response: AdmissionResponse;
   try {
-    response = await ask(webhook, kind, request, context, mutating);
+    response = await ask(webhook, kind, request, context, how.mutating);
   } catch (error) {
     if (!(error instanceof CallFailure)) throw error;
     const message = `failed calling webhook ${JSON.stringify(webhook.name)}: ${error.message}`;
     context.log.warn(message, { failurePolicy: webhook.failurePolicy });
-    if (webhook.failurePolicy === 'Ignore') return undefined;
+    if (webhook.failurePolicy === 'Ignore') {
+      request.annotate?.(`failed-open.${how.mutating ? 'mutation' : 'validating'}.webhook.admission.k8s.io/round_${request.again === true && how.mutating ? 1 : 0}_index_${how.index}`, webhook.name);
+      return undefined;
+    }
     throw new ApiError('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
   }
   for (const warning of response.warnings ?? []) if (request.warnings?.includes(warning) === false) request.warnings.push(warning.slice(0, 4096));
+  for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) request.annotate?.(`${webhook.name}/${key}`, value);
   if (response.allowed !== true) throw refusal(webhook.name, response.status as Partial<Status> | undefined);
   return response;
 }
@@ -95,11 +100,13 @@ export async function mutate(hooks: readonly Hook<MutatingWebhook>[], request: A
   // What the other steps changed in between is news for every webhook that wants to hear of it.
   if (second && round.previously.size > 0 && JSON.stringify(request.object) !== round.output) requireAgain(round);
   let changed = false;
-  for (const { webhook, id } of hooks) {
+  for (const [index, { webhook, id, configuration }] of hooks.entries()) {
     const kind = meant(webhook, request, place, context);
     if (kind === undefined || (second && !round.again.has(id))) continue;
-    const response = await answerOf(webhook, kind, request, context, true);
-    if (response?.patch && applyPatch(webhook, kind, request, response.patch)) {
+    const response = await answerOf(webhook, kind, request, context, { mutating: true, index });
+    const mutated = Boolean(response?.patch) && applyPatch(webhook, kind, request, response!.patch!);
+    if (response !== undefined) request.annotate?.(`mutation.webhook.admission.k8s.io/round_${second ? 1 : 0}_index_${index}`, JSON.stringify({ configuration, webhook: webhook.name, mutated }));
+    if (mutated) {
       changed = true;
       requireAgain(round);
     }
@@ -140,6 +147,6 @@ function applyPatch(webhook: MutatingWebhook, kind: Kind, request: AdmissionRequ
 /** Asks all at once; the first refusal, in their order, is told. */
 export async function validate(hooks: readonly Hook<ValidatingWebhook>[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<void> {
   const asked = hooks.map(({ webhook }) => ({ webhook, kind: meant(webhook, request, place, context) })).filter(({ kind }) => kind !== undefined);
-  const results = await Promise.allSettled(asked.map(({ webhook, kind }) => answerOf(webhook, kind!, request, context, false)));
+  const results = await Promise.allSettled(asked.map(({ webhook, kind }, index) => answerOf(webhook, kind!, request, context, { mutating: false, index })));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -46,21 +46,32 @@ interface Template { metadata?: ObjectMeta; spec?: PodSpec }
 
 async function judge(request: AdmissionRequest, context: ModuleContext, metadata: ObjectMeta, spec: PodSpec, enforce: boolean): Promise<void> {
   const settings = settingsOf(context);
-  if (isExempt(settings, request, spec)) return;
+  const exemption = exemptionOf(settings, request, spec);
+  if (exemption !== undefined) return request.annotate?.(`${AUDIT}exempt`, exemption);
   const labels = await labelsOf(request.namespace ?? '', context);
   const { policy } = policyOf(labels, settings.defaults);
+  if (enforce) request.annotate?.(`${AUDIT}enforce-policy`, showLevel(policy.enforce));
   if (MODES.every((mode) => policy[mode].level === 'privileged')) return;
   const violates = (mode: LevelVersion): string => showViolations(violationsOf(mode, spec, metadata.annotations));
   const denied = enforce ? violates(policy.enforce) : '';
   if (denied !== '') throw forbidden(request, `violates PodSecurity "${showLevel(policy.enforce)}": ${denied}`);
   const audited = violates(policy.audit);
-  if (audited !== '') context.log.info(`would violate PodSecurity "${showLevel(policy.audit)}": ${audited}`, { resource: request.kind.plural, namespace: request.namespace, name: request.name, user: request.user.name });
+  if (audited !== '') {
+    const text = `would violate PodSecurity "${showLevel(policy.audit)}": ${audited}`;
+    request.annotate?.(`${AUDIT}audit-violations`, text);
+    context.log.info(text, { resource: request.kind.plural, namespace: request.namespace, name: request.name, user: request.user.name });
+  }
   const warned = violates(policy.warn);
   if (warned !== '') warn(request, `would violate PodSecurity "${showLevel(policy.warn)}": ${warned}`);
 }
 
-function isExempt({ exemptions }: Settings, { namespace, user }: AdmissionRequest, spec: PodSpec): boolean {
-  return exemptions.namespaces.includes(namespace ?? '') || exemptions.usernames.includes(user.name) || exemptions.runtimeClasses.includes(spec.runtimeClassName ?? '');
+const AUDIT = 'pod-security.kubernetes.io/';
+
+/** By what a request is spared, as the audit log says it. */
+function exemptionOf({ exemptions }: Settings, { namespace, user }: AdmissionRequest, spec: PodSpec): string | undefined {
+  if (exemptions.namespaces.includes(namespace ?? '')) return 'namespace';
+  if (exemptions.usernames.includes(user.name)) return 'user';
+  return exemptions.runtimeClasses.includes(spec.runtimeClassName ?? '') ? 'runtimeClass' : undefined;
 }
 
 async function labelsOf(namespace: string, { client }: ModuleContext): Promise<Record<string, string> | undefined> {

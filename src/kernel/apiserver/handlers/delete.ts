@@ -40,6 +40,7 @@ async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; 
   const bytes = await readBody(exchange.http);
   if (bytes.length === 0) return { options: fromQuery(exchange.info.query), dryRun: false };
   const { value } = await decodeBody(bytes, exchange.http.headers['content-type'], { findDuplicates: false, as: { apiVersion: 'v1', kind: 'DeleteOptions' } });
+  exchange.audit?.request(value);
   if (!isJsonObject(value)) throw badRequest('the body of a delete request must be a DeleteOptions object');
   const { dryRun, kind } = value as { dryRun?: unknown; kind?: unknown };
   if (kind !== undefined && kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${String(kind).slice(0, 100)}`);

@@ -6,6 +6,7 @@ import { parseSelector, type Requirement } from '../../../api/selector.ts';
 import { encodeList } from '../encode.ts';
 import { badRequest } from '../errors.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
+import { apiVersionOfKind } from '../kind-table.ts';
 import { asKind } from '../resources/convert.ts';
 import { listStored, type ListQuery, type Selection } from '../resources/list.ts';
 import { respond } from '../respond.ts';
@@ -14,6 +15,7 @@ export async function handleList(exchange: Exchange): Promise<void> {
   const { door, kind, http, response, warnings } = exchange;
   const form = formOf(exchange);
   const list = await listStored(door, kind, listQueryOf(exchange));
+  exchange.audit?.response(() => ({ kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata: { resourceVersion: String(list.revision) }, items: list.items.map(({ object }) => asKind(kind, object)) }));
   respond(http, response, 200, await encodeList(door, kind, list, form, includeOf(exchange)), { warnings });
 }
 

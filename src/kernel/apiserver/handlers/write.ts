@@ -52,6 +52,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   if (type === undefined || (type === 'strategic' && !takesStrategic(exchange))) throw unsupportedMediaType(Object.keys(PATCH_TYPES).filter((each) => takesStrategic(exchange) || !each.includes('strategic')));
   const bytes = await readBody(exchange.http);
   const body = mediaType.endsWith('yaml') ? await yamlOrJson(bytes) : parseJson(bytes.toString('utf8'));
+  exchange.audit?.request(body);
   const context = writeContextOf(exchange);
   if (type === 'apply') context.manager = info.query.get('fieldManager') ?? '';
   const { subresource } = resource;

@@ -57,7 +57,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   const now = rfc3339(door.clock.nowMs());
   // Before admission: what the steps add belongs to nobody, and so is nobody's conflict (upstream: endpoints/handlers/create.go).
   if (!keepManagedFields) recordManager(kind, object, context.manager, now);
-  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
   setSystemFields(kind, object, now);

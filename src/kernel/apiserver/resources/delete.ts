@@ -53,7 +53,7 @@ async function remove(door: Door, kind: Kind, at: { namespace?: string; name: st
 
 async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   const { object } = live;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
   const next = marked(kind, object, options, door.clock.nowMs());

@@ -84,7 +84,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (subresource !== 'status') applyDefaults(kind, next);
   // Before admission, as with create.
   if (!step.keepManagedFields) recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
-  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager };
+  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
   await admitted(door, request);

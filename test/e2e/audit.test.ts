@@ -1,0 +1,100 @@
+/** The audit log of a whole llmos, with the default policy and with one of the user's. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+// Events of all shapes.
+// oxlint-disable-next-line typescript/no-explicit-any
+type Event = any;
+
+const POLICY = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitManagedFields: true
+rules:
+- level: Request
+  resources: [{ group: '', resources: [configmaps] }]
+- level: None
+`;
+
+describe('audit log', { timeout: 120_000 }, () => {
+  let instance: Instance;
+  let folder: string;
+  const file = (): string => join(instance.state, 'audit', 'audit.log');
+  const events = (): Event[] => readFileSync(file(), 'utf8').split('\n').filter((line) => line !== '').map((line) => JSON.parse(line));
+  const told = (holds: (event: Event) => boolean): Promise<Event> => eventually(async () => events().find(holds), { what: holds.toString() });
+  const apply = async (manifest: string): Promise<void> => {
+    const { code, stderr } = await instance.kubectlWith(manifest, 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  };
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'llmos-audit-'));
+    instance = await bootInstance({ config: 'audit: { enabled: true }\n' });
+  });
+  after(async () => {
+    await instance?.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('tells who did what, and nothing of secrets', async () => {
+    await apply('{"apiVersion":"v1","kind":"Secret","metadata":{"name":"s","namespace":"default"},"stringData":{"password":"hunter2"}}');
+    const { stdout: token } = await instance.kubectl('create', 'token', 'default');
+    assert.equal((await instance.kubectl('get', 'secrets', '-o', 'yaml')).code, 0);
+    const event = await told(({ verb, objectRef }) => verb === 'create' && objectRef?.resource === 'secrets');
+    assert.deepEqual([event.level, event.stage, event.user.username, event.objectRef.name, event.responseStatus.code, event.annotations['authorization.k8s.io/decision']], ['Metadata', 'ResponseComplete', 'kubernetes-admin', 's', 201, 'allow']);
+    assert.match(event.userAgent, /^kubectl/);
+    await told(({ verb, objectRef }) => verb === 'create' && objectRef?.subresource === 'token');
+    await told(({ verb, objectRef }) => verb === 'list' && objectRef?.resource === 'secrets');
+    const text = readFileSync(file(), 'utf8');
+    for (const secret of ['hunter2', Buffer.from('hunter2').toString('base64'), token.trim()]) assert.ok(!text.includes(secret));
+    assert.deepEqual([statSync(file()).mode & 0o777, statSync(join(instance.state, 'audit')).mode & 0o777], [0o600, 0o700]);
+  });
+
+  it('tells what policies of admission found', async () => {
+    await apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: { 'pod-security.kubernetes.io/audit': 'restricted', 'pod-security.kubernetes.io/enforce': 'baseline' } } }));
+    const group = 'admissionregistration.k8s.io/v1';
+    await apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [
+      { apiVersion: group, kind: 'ValidatingAdmissionPolicy', metadata: { name: 'named' }, spec: {
+        matchConstraints: { resourceRules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'] }] },
+        validations: [{ expression: "object.metadata.name == 'good'", message: 'another name, please' }], auditAnnotations: [{ key: 'who', valueExpression: "'name ' + object.metadata.name" }],
+      } },
+      { apiVersion: group, kind: 'ValidatingAdmissionPolicyBinding', metadata: { name: 'named' }, spec: { policyName: 'named', validationActions: ['Audit'] } },
+    ] }));
+    const pod = (name: string): string => JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'strict' }, spec: { serviceAccountName: 'default', nodeName: 'elsewhere', containers: [{ name: 'a', image: 'x' }] } });
+    const event = await eventually(async () => {
+      await instance.kubectlWith(pod('bad'), 'create', '-f', '-');
+      const found = events().find(({ verb, objectRef, annotations }) => verb === 'create' && objectRef?.name === 'bad' && annotations?.['named/who'] !== undefined);
+      if (found === undefined) await instance.kubectl('delete', 'pod', 'bad', '-n', 'strict', '--force', '--grace-period=0');
+      return found;
+    }, { everyMs: 300 });
+    const { annotations } = event;
+    assert.equal(annotations['named/who'], 'name bad');
+    const [failure] = JSON.parse(annotations['validation.policy.admission.k8s.io/validation_failure']);
+    assert.deepEqual(failure, { message: 'another name, please', policy: 'named', binding: 'named', expressionIndex: 0, validationActions: ['Audit'] });
+    assert.equal(annotations['pod-security.kubernetes.io/enforce-policy'], 'baseline:latest');
+    assert.match(annotations['pod-security.kubernetes.io/audit-violations'], /^would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/);
+  });
+
+  it('follows a policy of the user, and outlives a kill; a wrong policy stops the boot with its reason', async () => {
+    const before = events().length;
+    const policy = join(folder, 'policy.yaml');
+    writeFileSync(policy, POLICY);
+    const config = instance.env['LLMOS_CONFIG']!;
+    writeFileSync(config, readFileSync(config, 'utf8').replace('enabled: true', `enabled: true, policyFile: ${policy}`));
+    await instance.kill('SIGKILL');
+    await instance.boot();
+    assert.equal((await instance.kubectl('get', 'pods')).code, 0);
+    assert.equal((await instance.kubectl('create', 'configmap', 'm', '--from-literal=a=b')).code, 0);
+    const event = await told(({ objectRef, requestObject, stage }) => objectRef?.name === 'm' && requestObject !== undefined && stage === 'ResponseComplete');
+    assert.deepEqual([event.requestObject.data, event.responseObject], [{ a: 'b' }, undefined]);
+    assert.ok(events().slice(before).every(({ objectRef }) => objectRef?.resource === 'configmaps'));
+    await instance.kill('SIGTERM');
+    writeFileSync(policy, POLICY.replace('level: None', 'level: Nothing'));
+    await assert.rejects(instance.boot(), /audit policy .*policy\.yaml cannot be used: rules\[1\]\.level must be one of None, Metadata, Request, RequestResponse, not Nothing/);
+    writeFileSync(policy, POLICY);
+    await instance.boot();
+  });
+});
