@@ -4,6 +4,7 @@ import { ApiError } from '../api/errors.ts';
 import type { ModuleStatus } from '../kernel/loader/index.ts';
 import type { Route, RouteRequest } from '../sdk/module.ts';
 import type { Phase } from './phases.ts';
+import type { SnapshotChange, SnapshotView } from './snapshot-view.ts';
 
 export type ModuleView = ModuleStatus;
 
@@ -27,12 +28,41 @@ export interface Controls {
   /** Begins the way down; settles at once. */
   down(): void;
   backup(file: string): Promise<void>;
+  snapshots: SnapshotControls;
+}
+
+export interface SnapshotControls {
+  list(): SnapshotView[];
+  take(name: string): Promise<SnapshotView>;
+  delete(name: string): Promise<void>;
+  diff(name: string): Promise<SnapshotChange[]>;
+  /** Gives how many objects changed. */
+  restore(name: string): Promise<number>;
 }
 
 const MOST_BODY_BYTES = 64 * 1024;
 
 export function controlRoutes(controls: Controls): Route[] {
   return [{ path: '/llmos/v1', methods: ['GET', 'POST', 'DELETE'], handle: (request) => answer(controls, request) }];
+}
+
+async function answerSnapshots({ snapshots }: Controls, call: string, { http, rest }: RouteRequest): Promise<unknown> {
+  const [, name = '', verb = ''] = rest.split('/').map(decodeURIComponent);
+  switch (`${call} ${verb}`.trim()) {
+    case 'GET snapshots':
+      return { snapshots: snapshots.list() };
+    case 'POST snapshots':
+      return clearly(snapshots.take(String(((await readJson(http)) as { name?: unknown }).name ?? '')));
+    case 'DELETE snapshots':
+      await clearly(snapshots.delete(name));
+      return {};
+    case 'GET snapshots diff':
+      return { changes: await clearly(snapshots.diff(name)) };
+    case 'POST snapshots restore':
+      return { changed: await clearly(snapshots.restore(name)) };
+    default:
+      throw new ApiError('NotFound', `there is no '${call} ${verb}' under /llmos/v1/snapshots`);
+  }
 }
 
 async function answer(controls: Controls, request: RouteRequest): Promise<void> {
@@ -62,14 +92,15 @@ async function decide(controls: Controls, call: string, request: RouteRequest): 
       await clearly(controls.backup(String(((await readJson(request.http)) as { file?: unknown }).file ?? '')));
       return {};
     default:
+      if (call.endsWith(' snapshots')) return answerSnapshots(controls, call, request);
       throw new ApiError('NotFound', `there is no '${call}' under /llmos/v1`);
   }
 }
 
 /** What goes wrong in a call is the caller's to read. */
-async function clearly(work: Promise<void>): Promise<void> {
+async function clearly<T>(work: Promise<T>): Promise<T> {
   try {
-    await work;
+    return await work;
   } catch (error) {
     throw error instanceof ApiError ? error : new ApiError('BadRequest', (error as Error).message);
   }

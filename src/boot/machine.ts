@@ -24,6 +24,7 @@ import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
 import { missingPrograms, probeMachine, type Probe } from './probe.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
+import { snapshotControls } from './snapshot-view.ts';
 import { VERSION } from './version.ts';
 
 /** 'stop' leaves containers running, 'down' takes everything down. */
@@ -167,6 +168,7 @@ function controlsOf(machine: Machine, stop: (reason: StopReason) => void): Contr
     unloadModule: (name) => machine.loader.unload(name),
     down: () => stop('down'),
     backup: (file) => machine.store.backup(file),
+    snapshots: snapshotControls(machine.store),
   };
 }
 

@@ -16,5 +16,6 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   kubectl: { summary: 'call kubectl against this llmos', load: async () => (await import('./commands/kubectl.ts')).kubectl },
   backup: { summary: 'copy the store to a file while it runs', load: async () => (await import('./commands/backup.ts')).backup },
   restore: { summary: 'put a backup in place of the store of a stopped llmos', load: async () => (await import('./commands/restore.ts')).restore },
+  snapshot: { summary: 'name, compare and go back to states of the running cluster', load: async () => (await import('./commands/snapshot.ts')).snapshot },
   version: { summary: 'print the version', load: async () => (await import('./commands/version.ts')).version },
 };

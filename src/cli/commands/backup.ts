@@ -9,7 +9,7 @@ export const backup: Command = {
     const [file] = positionals;
     if (file === undefined || positionals.length > 1) throw new UsageError('usage: llmos backup FILE');
     await control(folders, 'POST', '/llmos/v1/backup', { body: { file: resolve(file) }, timeoutMs: 600_000 });
-    console.log(`the store was copied to ${resolve(file)}; 'llmos restore ${file}' puts it back`);
+    console.log(`the store was copied to ${resolve(file)}; with llmos stopped, 'llmos restore --force ${file}' puts it back`);
     return 0;
   },
 };

@@ -4,6 +4,7 @@ import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, it } from 'node:test';
@@ -134,7 +135,7 @@ describe('store: faults', () => {
 
   it('says what to do with a file that is no database, or another one', inFolder(async (folder) => {
     writeFileSync(join(folder, 'store.db'), 'this is not a database, and it is long enough to look at'.repeat(100));
-    assert.throws(() => open(folder), (error) => isStoreError(error, 'damaged') && /backup/.test(error.message));
+    assert.throws(() => open(folder), (error) => isStoreError(error, 'damaged') && /llmos restore --force/.test(error.message));
   }));
 
   it('notices damaged pages and changed bytes', inFolder(async (folder) => {
@@ -181,6 +182,65 @@ describe('store: faults', () => {
     assert.throws(() => open(folder), (error) => isStoreError(error, 'locked'));
     await store.create(key('still'), configMap('still'));
     await store.close();
+  }));
+
+  it('says that its disk is read-only, and opens when it is not', { skip: process.getuid?.() === 0 ? false : 'mounting needs root' }, inFolder(async (folder) => {
+    const disk = join(folder, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', disk]);
+    try {
+      const store = open(join(disk, 'state'));
+      await store.create(key('one'), configMap('one'));
+      await store.close();
+      execFileSync('mount', ['-o', 'remount,ro', disk]);
+      assert.throws(() => open(join(disk, 'state')), (error) => isStoreError(error, 'failed') && /mounted read-only/.test(error.message));
+      assert.throws(() => open(join(disk, 'other')), (error) => isStoreError(error, 'failed') && /mounted read-only/.test(error.message));
+      execFileSync('mount', ['-o', 'remount,rw', disk]);
+      const again = open(join(disk, 'state'));
+      assert.equal(again.list('/').items.length, 1);
+      await again.close();
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  }));
+
+  it('says whose it must be when it may not be opened', { skip: process.getuid?.() === 0 ? false : 'being another user needs root' }, inFolder(async (folder) => {
+    const store = open(folder);
+    await store.create(key('one'), configMap('one'));
+    await store.close();
+    // The process that opens it is another user, for a moment.
+    process.seteuid?.(65_534);
+    try {
+      assert.throws(() => open(folder), (error) => isStoreError(error, 'failed') && /chown/.test(error.message));
+    } finally {
+      process.seteuid?.(0);
+    }
+    assert.equal(open(folder).list('/').items.length, 1);
+  }));
+
+  it('leaves the store of a newer llmos alone', inFolder(async (folder) => {
+    await open(folder).close();
+    const db = new DatabaseSync(join(folder, 'store.db'));
+    db.exec('PRAGMA user_version=99');
+    db.close();
+    assert.throws(() => open(folder), (error) => isStoreError(error, 'damaged') && /newer llmos \(format 99, this one knows 1\)/.test(error.message));
+  }));
+
+  it('says what is in its way', inFolder(async (folder) => {
+    mkdirSync(join(folder, 'a', 'store.db'), { recursive: true });
+    writeFileSync(join(folder, 'b'), 'no folder');
+    for (const name of ['a', 'b']) assert.throws(() => open(join(folder, name)), (error) => isStoreError(error, 'failed') && /is in the way|may not be opened/.test(error.message));
+  }));
+
+  it('needs no shared memory file, and minds none that lies there', inFolder(async (folder) => {
+    const child = burst(folder);
+    const exited = once(child, 'exit');
+    await once(child.stdout as NodeJS.ReadableStream, 'data');
+    child.kill('SIGKILL');
+    await exited;
+    assert.throws(() => statSync(join(folder, 'store.db-shm')), { code: 'ENOENT' });
+    writeFileSync(join(folder, 'store.db-shm'), Buffer.alloc(32_768, 0x55));
+    assert.ok(open(folder).list('/').items.length > 0);
   }));
 
   it('lets only its owner read', inFolder(async (folder) => {

@@ -29,7 +29,9 @@ export function restoreBackup({ from, folder, raiseRevisionBy = 1_000_000, overw
   const fresh = `${path}.restoring`;
   try {
     copyFileSync(from, fresh);
-    chmodSync(fresh, 0o600);
+    // A copied state folder has one; a backup has not.
+    if (existsSync(`${from}-wal`)) copyFileSync(`${from}-wal`, `${fresh}-wal`);
+    for (const file of [fresh, `${fresh}-wal`]) if (existsSync(file)) chmodSync(file, 0o600);
     const replacedRevision = lastRevisionOf(path);
     const restored = checkAndRaise(fresh, raiseRevisionBy, replacedRevision);
     setAside(path);

@@ -13,6 +13,7 @@ import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { damaged, databaseError } from './database-error.ts';
 import { StoreError } from './store.ts';
+import { findWalDamage } from './wal-damage.ts';
 
 export const ADDED = 0;
 export const MODIFIED = 1;
@@ -84,9 +85,10 @@ const fdatasyncOf = promisify(fdatasync);
 
 /** Opens or makes the log at `path`. Throws `locked`, `damaged`, `full`, `failed`. */
 export function openRevisionLog(path: string, options: { maxDiskBytes?: number } = {}): RevisionLog {
-  prepareFile(path);
   let db: DatabaseSync | undefined;
   try {
+    prepareFile(path);
+    checkWal(path);
     db = new DatabaseSync(path, { timeout: 0 });
     prepareDatabase(db, path, options.maxDiskBytes);
     return logOver(db, path);
@@ -100,10 +102,29 @@ export function openRevisionLog(path: string, options: { maxDiskBytes?: number }
   }
 }
 
+/** Plainly first: with `recursive` a read-only disk is called a missing folder. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  }
+}
+
 function prepareFile(path: string): void {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  makeFolder(dirname(path));
   if (existsSync(path)) chmodSync(path, 0o600);
   else closeSync(openSync(path, 'ax', 0o600));
+}
+
+/** Before SQLite sees it: it would take what is damaged for the end, and write over what is behind. */
+function checkWal(path: string): void {
+  const damage = findWalDamage(`${path}-wal`);
+  if (damage === undefined) return;
+  const what = `its write-ahead log is bad at byte ${damage.byte}, with ${damage.transactions} good transactions behind, which would be lost`;
+  throw damaged(path, what);
 }
 
 function prepareDatabase(db: DatabaseSync, path: string, maxDiskBytes: number | undefined): void {
@@ -112,7 +133,7 @@ function prepareDatabase(db: DatabaseSync, path: string, maxDiskBytes: number | 
   const application = numberOf(db, 'PRAGMA application_id');
   const tables = numberOf(db, 'SELECT count(*) FROM sqlite_schema');
   if (tables > 0 && application !== APPLICATION_ID) throw damaged(path, 'it is a database of another program');
-  if (format > FORMAT) throw new StoreError('damaged', `${path} was written by a newer llmos (format ${format}, this one knows ${FORMAT}): use that version`);
+  if (format > FORMAT) throw new StoreError('damaged', `${path} was written by a newer llmos (format ${format}, this one knows ${FORMAT}): use that version, or restore a backup that this one made; docs/reference/recovery.md says how`);
   if (tables === 0) db.exec(`BEGIN IMMEDIATE; PRAGMA application_id=${APPLICATION_ID}; PRAGMA user_version=${FORMAT}; ${SCHEMA} COMMIT`);
   if (maxDiskBytes !== undefined) db.exec(`PRAGMA max_page_count=${Math.ceil(maxDiskBytes / numberOf(db, 'PRAGMA page_size'))}`);
 }

@@ -89,9 +89,17 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     while (units.length + chores.length > 0) {
       if (units.length > 0) await commit();
       if (revisions.checkpointDue) await checkpoint();
-      chores.shift()?.();
+      await chore();
       if (chores.length > 0 && units.length === 0) await nextTurn();
     }
+  }
+
+  /** Synced at once: a log never ends with more than one transaction that is not, by which damage can be told from a power cut. */
+  async function chore(): Promise<void> {
+    const work = chores.shift();
+    if (work === undefined) return;
+    work();
+    await revisions.sync().catch((error: unknown) => fail([], error as StoreError));
   }
 
   async function commit(): Promise<void> {
