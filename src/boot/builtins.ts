@@ -1,6 +1,7 @@
 /** The modules that every llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
 import admission from '../modules/admission/module.ts';
 import aggregation from '../modules/aggregation/module.ts';
+import bootstrapTokens from '../modules/bootstrap-tokens/module.ts';
 import certificates from '../modules/certificates/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
@@ -20,4 +21,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle, aggregation];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle, aggregation];

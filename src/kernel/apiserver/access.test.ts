@@ -34,6 +34,33 @@ test('a service account may look around and ask about itself, and no more', asyn
   assert.equal((await door.call('GET', '/metrics', { token })).json.message, 'forbidden: User "system:serviceaccount:default:bot" cannot get path "/metrics"');
 });
 
+test('a bootstrap token is who its Secret says, as long as it says so', async () => {
+  const secrets = '/api/v1/namespaces/kube-system/secrets';
+  await door.call('POST', '/api/v1/namespaces', { body: { metadata: { name: 'kube-system' } } });
+  const stringData = { 'token-id': 'abcdef', 'token-secret': '0123456789abcdef', 'usage-bootstrap-authentication': 'true', 'auth-extra-groups': 'system:bootstrappers:nodes' };
+  const token = 'abcdef.0123456789abcdef';
+  const who = async (text = token): Promise<unknown> => {
+    const { status, json } = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token: text, body: {} });
+    return status === 201 ? [json.status.userInfo.username, json.status.userInfo.groups] : status;
+  };
+  const change = (data: Record<string, string>): ReturnType<OpenDoor['call']> => door.call('PATCH', `${secrets}/bootstrap-token-abcdef`, { body: { stringData: data }, headers: { 'content-type': 'application/merge-patch+json' } });
+  assert.equal(await who(), 401);
+  assert.equal((await door.call('POST', secrets, { body: { metadata: { name: 'bootstrap-token-abcdef' }, type: 'bootstrap.kubernetes.io/token', stringData } })).status, 201);
+  assert.deepEqual(await who(), ['system:bootstrap:abcdef', ['system:bootstrappers', 'system:bootstrappers:nodes', 'system:authenticated']]);
+  const review = (audiences?: string[]): Promise<unknown> => door.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec: { token, audiences } } }).then(({ json }) => json.status.authenticated ?? false);
+  assert.deepEqual([await review(), await review(['elsewhere'])], [true, false]);
+  assert.equal(await who('abcdef.0123456789abcdeg'), 401);
+  assert.equal((await door.call('GET', '/api/v1/namespaces/default/pods', { token })).status, 403, 'no rights of its own');
+  for (const wrong of [{ 'usage-bootstrap-authentication': 'no' }, { 'usage-bootstrap-authentication': 'true', expiration: '2020-01-01T00:00:00Z' }, { expiration: 'never' }, { expiration: '', 'auth-extra-groups': 'system:masters' }]) {
+    await change(wrong as Record<string, string>);
+    assert.equal(await who(), 401, JSON.stringify(wrong));
+  }
+  await change({ 'auth-extra-groups': '', expiration: '2999-01-01T00:00:00Z' });
+  assert.deepEqual(await who(), ['system:bootstrap:abcdef', ['system:bootstrappers', 'system:authenticated']]);
+  await door.call('DELETE', `${secrets}/bootstrap-token-abcdef`);
+  assert.equal(await who(), 401);
+});
+
 test('RBAC objects take effect at once, and stop when they go', async () => {
   const token = await tokenOf();
   const list = async (): Promise<number> => (await door.call('GET', '/api/v1/namespaces/default/configmaps', { token })).status;

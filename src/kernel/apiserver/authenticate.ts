@@ -1,6 +1,9 @@
 /** Authenticate: who asks, by client certificate or bearer token (upstream: x509 and service account authenticators). */
+import { timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { BOOTSTRAP_TOKEN_TYPE, bootstrapEndMs, bootstrapGroups, bootstrapSecretName, bootstrapValue, mayBootstrap, parseBootstrapToken } from '../../api/core/bootstrap-token.ts';
+import type { Secret } from '../../api/core/secret.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
@@ -31,6 +34,9 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
   };
   const ofToken = (token: string, audiences: readonly string[] = options.audiences): UserInfo | undefined => {
     const nowMs = options.clock.nowMs();
+    const bootstrap = parseBootstrapToken(token);
+    // Not bound to an audience: it is for this server.
+    if (bootstrap !== undefined) return audiences.some((each) => options.audiences.includes(each)) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
     const key = `${audiences.join(' ')} ${token}`;
     const known = byToken.get(key);
     if (known !== undefined && known.untilMs > nowMs) return known.user;
@@ -72,6 +78,17 @@ function userOfCertificate(socket: TLSSocket): UserInfo | undefined {
   const name = [subject?.CN ?? []].flat()[0];
   if (name === undefined) return undefined;
   return { name, groups: [...[subject?.O ?? []].flat(), AUTHENTICATED] };
+}
+
+/** Who comes with a bootstrap token: its Secret must have it, be in force, and say that it is for this. */
+function userOfBootstrapToken(store: Store, { id, secret }: { id: string; secret: string }, nowMs: number): UserInfo | undefined {
+  const kept = store.get(`/core/secrets/kube-system/${bootstrapSecretName(id)}`)?.object as Secret | undefined;
+  if (kept === undefined || kept.metadata.deletionTimestamp !== undefined || kept.type !== BOOTSTRAP_TOKEN_TYPE) return undefined;
+  const [right, given] = [Buffer.from(bootstrapValue(kept, 'token-secret')), Buffer.from(secret)];
+  if (right.length !== given.length || !timingSafeEqual(right, given) || bootstrapValue(kept, 'token-id') !== id) return undefined;
+  if (bootstrapEndMs(kept) <= nowMs || !mayBootstrap(kept, 'authentication')) return undefined;
+  const groups = bootstrapGroups(kept);
+  return groups === undefined ? undefined : { name: `system:bootstrap:${id}`, groups: [...groups, AUTHENTICATED] };
 }
 
 /** A token ends with its service account and with the pod that it was made for. */

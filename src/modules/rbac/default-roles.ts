@@ -60,6 +60,7 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
   role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
   role('system:controller:certificate-controller', [{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] }]),
+  role('system:node-bootstrapper', [{ apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'list', 'watch'] }]),
   role('system:auth-delegator', [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }]),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
