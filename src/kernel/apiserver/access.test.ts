@@ -51,8 +51,9 @@ test('a bootstrap token is who its Secret says, as long as it says so', async ()
   assert.deepEqual([await review(), await review(['elsewhere'])], [true, false]);
   assert.equal(await who('abcdef.0123456789abcdeg'), 401);
   assert.equal((await door.call('GET', '/api/v1/namespaces/default/pods', { token })).status, 403, 'no rights of its own');
-  for (const wrong of [{ 'usage-bootstrap-authentication': 'no' }, { 'usage-bootstrap-authentication': 'true', expiration: '2020-01-01T00:00:00Z' }, { expiration: 'never' }, { expiration: '', 'auth-extra-groups': 'system:masters' }]) {
-    await change(wrong as Record<string, string>);
+  const wrongs: Record<string, string>[] = [{ 'usage-bootstrap-authentication': 'no' }, { 'usage-bootstrap-authentication': 'true', expiration: '2020-01-01T00:00:00Z' }, { expiration: 'never' }, { expiration: '', 'auth-extra-groups': 'system:masters' }];
+  for (const wrong of wrongs) {
+    await change(wrong);
     assert.equal(await who(), 401, JSON.stringify(wrong));
   }
   await change({ 'auth-extra-groups': '', expiration: '2999-01-01T00:00:00Z' });

@@ -24,7 +24,8 @@ test('ends, groups and uses', () => {
   for (const groups of ['system:masters', 'system:bootstrappers:', 'system:bootstrappers:a,devs']) assert.equal(bootstrapGroups(secretOf({ 'auth-extra-groups': groups })), undefined, groups);
   const good = { 'token-id': 'abcdef', 'token-secret': 's', 'usage-bootstrap-signing': 'true' };
   assert.deepEqual(signingToken(secretOf(good), NOW), { id: 'abcdef', secret: 's' });
-  for (const wrong of [{ 'usage-bootstrap-signing': 'yes' }, { 'token-id': 'other1' }, { 'token-secret': '' }, { expiration: '2025-01-01T00:00:00Z' }]) assert.equal(signingToken(secretOf({ ...good, ...(wrong as Record<string, string>) }), NOW), undefined);
+  const wrongs: Record<string, string>[] = [{ 'usage-bootstrap-signing': 'yes' }, { 'token-id': 'other1' }, { 'token-secret': '' }, { expiration: '2025-01-01T00:00:00Z' }];
+  for (const wrong of wrongs) assert.equal(signingToken(secretOf({ ...good, ...wrong }), NOW), undefined);
 });
 
 test('signatures are those that upstream makes', () => {
