@@ -12,6 +12,8 @@ export interface Config {
   instance: string;
   /** Name of the Node object. Default: the host name. */
   nodeName: string;
+  /** Of the machine: one, and further ones in processes and network namespaces of their own. Default 1. */
+  nodes: number;
   folders: Folders;
   apiServer: { host: string; port: number };
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
@@ -57,10 +59,11 @@ export function foldersOf(flags: { state?: string; run?: string; config?: string
 /** Reads and checks the configuration. Throws an Error whose message says which value is wrong and what would be right. */
 export async function loadConfig(folders: Folders): Promise<Config> {
   const text = readIfThere(folders.config);
-  if (text === undefined) return checkConfig({}, folders);
+  const nodes = process.env['LLMOS_NODES'] === undefined ? {} : { nodes: Number(process.env['LLMOS_NODES']) };
+  if (text === undefined) return checkConfig(nodes, folders);
   const { parse } = await import('yaml'); // only when there is a file: it costs start-up time
   try {
-    return checkConfig(parse(text) ?? {}, folders);
+    return checkConfig({ ...parse(text), ...nodes }, folders);
   } catch (error) {
     throw new Error(`${folders.config}: ${(error as Error).message}`, { cause: error });
   }
@@ -68,7 +71,7 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 
 /** Pure: a parsed document to a Config. */
 export function checkConfig(document: unknown, folders: Folders): Config {
-  const root = section(document, '', ['instance', 'nodeName', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
+  const root = section(document, '', ['instance', 'nodeName', 'nodes', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
   const store = section(root['store'], 'store', ['keepSeconds']);
@@ -77,6 +80,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
   const config: Config = {
     instance: matching(root['instance'], 'instance', /^[a-z][a-z0-9]{0,7}$/, 'llmos', '1 to 8 lower-case letters and digits'),
     nodeName: matching(root['nodeName'], 'nodeName', /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, hostname().toLowerCase(), 'a DNS name in lower case'),
+    nodes: nodesOf(root['nodes']),
     folders,
     apiServer: { host: matching(apiServer['host'], 'apiServer.host', /^[0-9a-fA-F.:]+$/, '127.0.0.1', 'an IP address'), port: portOf(apiServer['port'], 6443) },
     network: {
@@ -153,6 +157,14 @@ function portOf(value: unknown, fallback: number): number {
   const port = value ?? fallback;
   if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`apiServer.port must be a port from 1 to 65535, not ${JSON.stringify(port)}`);
   return port;
+}
+
+const MOST_NODES = 16;
+
+function nodesOf(value: unknown): number {
+  const count = value ?? 1;
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > MOST_NODES) throw new Error(`nodes must be a whole number from 1 to ${MOST_NODES}, not ${JSON.stringify(count)}`);
+  return count;
 }
 
 function keepSecondsOf(value: unknown, fallback: number): number {

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../api/errors.ts';
 import type { ModuleStatus } from '../kernel/loader/index.ts';
 import type { Route, RouteRequest } from '../sdk/module.ts';
+import type { NodeView } from './further-nodes.ts';
 import type { Phase } from './phases.ts';
 import type { SnapshotChange, SnapshotView } from './snapshot-view.ts';
 
@@ -25,6 +26,11 @@ export interface Controls {
   status(): StatusView;
   loadModule(what: { name?: string; file?: string }): Promise<void>;
   unloadModule(name: string): Promise<void>;
+  /** Those beside the first one. */
+  nodes(): NodeView[];
+  startNode(name: string): Promise<void>;
+  /** As if its machine had lost power, but that its containers run on. */
+  loseNode(name: string): void;
   /** Begins the way down; settles at once. */
   down(): void;
   backup(file: string): Promise<void>;
@@ -84,6 +90,14 @@ async function decide(controls: Controls, call: string, request: RouteRequest): 
       return {};
     case 'DELETE modules':
       await clearly(controls.unloadModule(decodeURIComponent(request.rest.split('/')[1] ?? '')));
+      return {};
+    case 'GET nodes':
+      return { nodes: controls.nodes() };
+    case 'POST nodes':
+      await clearly(controls.startNode(decodeURIComponent(request.rest.split('/')[1] ?? '')));
+      return {};
+    case 'DELETE nodes':
+      await clearly(Promise.resolve().then(() => controls.loseNode(decodeURIComponent(request.rest.split('/')[1] ?? ''))));
       return {};
     case 'POST down':
       controls.down();

@@ -35,6 +35,7 @@ export function machineFactsOf(module: string, config: Config, probe: Probe, caP
     network: networkFactsOf(config),
     cni: { confFolder, binFolders: cniBinFolders() },
     images: imageFoldersOf(folders),
+    ...(module === 'node' ? { agents: join(folders.run, 'nodes') } : {}),
     apiServer: { url: serverUrlOf(config), port: apiServer.port, caPem },
   };
 }

@@ -4,7 +4,7 @@
  * SIGTERM and SIGINT stop llmos and leave the containers running, to be adopted by the next start; the way down (`llmos down`) stops
  * the containers and takes back everything that was made on the machine.
  */
-import { mkdirSync, writeFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
@@ -16,6 +16,7 @@ import { builtins } from './builtins.ts';
 import { loadConfig, type Config, type Folders } from './config.ts';
 import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
 import { createDoorHost } from './door-host.ts';
+import type { FurtherNodes } from './further-nodes.ts';
 import { machineFactsOf, networkFactsOf, serverUrlOf } from './facts.ts';
 import { isolateModule } from './isolated-module.ts';
 import { rotateLog } from './log-rotation.ts';
@@ -41,6 +42,7 @@ interface Machine {
   phases: Phases;
   /** The loopback address first, then the one that pods reach. */
   listeners: Listener[];
+  furtherNodes?: FurtherNodes;
   ready: boolean;
 }
 
@@ -154,7 +156,16 @@ async function init(machine: Machine): Promise<string> {
     );
   }
   machine.ready = true;
-  return `node ${config.nodeName}, pods and services on ${config.network.podCidr} and ${config.network.serviceCidr}`;
+  await moreNodes(machine);
+  return `node ${config.nodeName}${config.nodes > 1 ? ` and ${config.nodes - 1} more` : ''}, pods and services on ${config.network.podCidr} and ${config.network.serviceCidr}`;
+}
+
+/** Nothing of it is loaded where there is one node, and was no other. */
+async function moreNodes(machine: Machine): Promise<void> {
+  const { config, door, log } = machine;
+  if (config.nodes === 1 && !existsSync(join(config.folders.state, 'nodes'))) return;
+  const { startFurtherNodes } = await import('./further-nodes.ts');
+  machine.furtherNodes = await startFurtherNodes({ config, client: door.client({ name: 'system:llmos:nodes', groups: ['system:masters'] }), log: log.child('nodes') });
 }
 
 function controlsOf(machine: Machine, stop: (reason: StopReason) => void): Controls {
@@ -164,6 +175,15 @@ function controlsOf(machine: Machine, stop: (reason: StopReason) => void): Contr
       const module = file !== undefined ? await isolateModule(file) : builtins.find((each) => each.name === name);
       if (module === undefined) throw new Error(`there is no built-in module '${name ?? ''}'; the built-in ones are ${builtins.map((each) => each.name).join(', ')}; give a file for another`);
       await machine.loader.load([module]);
+    },
+    nodes: () => machine.furtherNodes?.list() ?? [],
+    async startNode(name) {
+      if (machine.furtherNodes === undefined) throw new Error("there is one node only; 'llmos up --nodes 3' makes two more");
+      await machine.furtherNodes.start(name);
+    },
+    loseNode(name) {
+      if (machine.furtherNodes === undefined) throw new Error("there is one node only; 'llmos up --nodes 3' makes two more");
+      machine.furtherNodes.lose(name);
     },
     unloadModule: (name) => machine.loader.unload(name),
     down: () => stop('down'),
@@ -190,8 +210,9 @@ function statusOf({ config, phases, loader, store, listeners }: Machine): Status
 }
 
 /** Releases what there is, the last first, and ends the process: idle connections and timers of libraries must not hold it up. */
-async function shutDown({ log, loader, door, store, config, audit }: Booting, reason: StopReason, code: number): Promise<never> {
+async function shutDown({ log, loader, door, store, config, audit, furtherNodes }: Booting, reason: StopReason, code: number): Promise<never> {
   log?.info('stopping', { reason });
+  await furtherNodes?.end(reason);
   await loader?.stop(reason);
   await door?.close();
   await audit?.close();

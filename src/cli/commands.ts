@@ -11,6 +11,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   build: { summary: 'build an image from a Dockerfile', load: async () => (await import('./commands/build.ts')).build },
   image: { summary: 'list, pull, push, import, export and remove images', load: async () => (await import('./commands/image.ts')).image },
   attach: { summary: 'run portable modules against another Kubernetes cluster', load: async () => (await import('./commands/attach.ts')).attach },
+  node: { summary: 'list further nodes, lose one, start it again', load: async () => (await import('./commands/node.ts')).node },
   module: { summary: 'list, load and unload modules of the running system', load: async () => (await import('./commands/module.ts')).module },
   kubeconfig: { summary: "print the administrator's kubeconfig", load: async () => (await import('./commands/kubeconfig.ts')).kubeconfig },
   kubectl: { summary: 'call kubectl against this llmos', load: async () => (await import('./commands/kubectl.ts')).kubectl },

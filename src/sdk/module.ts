@@ -191,6 +191,10 @@ export interface MachineFacts {
   cni: { confFolder: string; binFolders: readonly string[] };
   /** containers/storage of this instance: `--root` and `--runroot` of skopeo and buildah. */
   images: { root: string; runRoot: string };
+  /** Where further nodes of this machine have their agents' sockets: `NAME/agent.sock`. Only the first node has it. */
+  agents?: string;
+  /** On a further node: the network namespace of the machine, where the bridge is. */
+  further?: { machineNetwork: string };
   /** Where the door listens, for pods and tools: `https://127.0.0.1:6443`. */
   apiServer: { url: string; port: number; caPem: string };
 }

@@ -12,9 +12,12 @@ const LAUNCHER = resolve(import.meta.dirname, '../../../llmos');
 const READY_TIMEOUT_MS = 60_000;
 
 export const up: Command = {
-  usage: '[--state FOLDER] [--run FOLDER] [--config FILE]',
-  async run({ folders }) {
+  usage: '[--nodes COUNT] [--state FOLDER] [--run FOLDER] [--config FILE]',
+  flags: { nodes: { type: 'string' } },
+  async run({ folders, flags }) {
+    if (typeof flags['nodes'] === 'string') process.env['LLMOS_NODES'] = flags['nodes'];
     const pid = runningPid(folders.run);
+    if (pid !== undefined && flags['nodes'] !== undefined) throw new Error("llmos is running already; the number of nodes is that of its start: 'llmos down' first");
     if (pid !== undefined) console.log(`llmos is running already (pid ${pid}); 'llmos status' tells more`);
     else await bootInBackground(folders, (line) => console.log(line));
     return 0;

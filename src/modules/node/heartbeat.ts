@@ -6,6 +6,7 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
 import { LeaseKind, NodeKind } from './kinds.ts';
 import { hybridComplaint, readOr } from './machine.ts';
+import type { MachineFacts } from '../../sdk/module.ts';
 import type { NodeParts } from './parts.ts';
 import type { PressureCondition } from './pressure/settings.ts';
 import { sameStatus } from './status/pod-status.ts';
@@ -41,18 +42,18 @@ async function register(parts: NodeParts): Promise<Node> {
   const { client, machine } = parts.context;
   try {
     const found = await client.get(NodeKind, machine.nodeName);
-    const labels = { ...found.metadata.labels, ...nodeLabels(machine.nodeName) };
+    const labels = { ...found.metadata.labels, ...nodeLabels(machine) };
     return sameStatus(labels, found.metadata.labels) ? found : await client.update(NodeKind, { ...found, metadata: { ...found.metadata, labels } });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
-    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine.nodeName) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr], providerID: `llmos://${machine.nodeName}` } };
+    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr], providerID: `llmos://${machine.nodeName}` } };
     return client.create(NodeKind, node);
   }
 }
 
-function nodeLabels(name: string): Record<string, string> {
+function nodeLabels({ nodeName: name, further }: MachineFacts): Record<string, string> {
   const arch = goArch();
-  return { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': arch, 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': arch, 'node-role.kubernetes.io/control-plane': '' };
+  return { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': arch, 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': arch, ...(further === undefined ? { 'node-role.kubernetes.io/control-plane': '' } : {}) };
 }
 
 /** Gives the Node as written, or undefined when there was nothing to write. */

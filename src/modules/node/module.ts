@@ -27,6 +27,7 @@ import { meter } from './usage/meter.ts';
 import { usageRing } from './usage/ring.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
 import { nodeProxyRoute } from './usage/proxy-route.ts';
+import { throughAgents } from './streams/forward.ts';
 import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
@@ -76,12 +77,12 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const collector = imageCollector(parts, agent);
   shareCpus(parts, agent);
   const served = [
-    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(route)),
+    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
     context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), collector.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -113,7 +114,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
-    pool: sandboxPool({ root: paths.sandboxes, cni: cni(machine.cni), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
+    pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft') }),
     exits: watchExits({ folder: paths.exits }),
     hostIp: hostAddress(machine.network.gatewayIp),

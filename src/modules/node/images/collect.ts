@@ -67,11 +67,11 @@ export function imageCollector(parts: NodeParts, agent: Agent): ImageCollector {
   const settings = collectSettings(context.config);
   const seen = new Map<string, Seen>();
 
-  /** Ids of the images that containers and pods of this node are made from. */
+  /** Ids of the images that containers and pods are made from, of all nodes: those of one machine share the images. */
   function used(): Set<string> {
     const digests = new Set(agent.workers().flatMap((worker) => worker.records()).map((record) => record.imageId.slice(record.imageId.lastIndexOf('@') + 1)));
     const ids = new Set(storage.list().filter((image) => digests.has(image.digest)).map((image) => image.id));
-    for (const { spec } of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
+    for (const { spec } of context.caches.of(PodKind).list().filter((each) => each.spec?.nodeName)) {
       const volumes = (spec!.volumes ?? []).filter((each) => each.image !== undefined).map((each) => ({ image: each.image?.reference }));
       for (const { image = '' } of [...volumes, ...spec!.containers, ...(spec!.initContainers ?? []), ...(spec!.ephemeralContainers ?? [])]) {
         const name = parseImageName(image);

@@ -20,7 +20,8 @@ interface CniResult { ips?: { address: string }[]; [key: string]: unknown }
 const INTERFACE = 'eth0';
 const TIMEOUT_MS = 60_000;
 
-export function cni(options: { confFolder: string; binFolders: readonly string[] }): Cni {
+/** `network` is the namespace in which the plugins run; default that of llmos. */
+export function cni(options: { confFolder: string; binFolders: readonly string[]; network?: string }): Cni {
   let loaded: { stamp: string; list: ConfList } | undefined;
 
   function load(): ConfList | undefined {
@@ -42,7 +43,8 @@ export function cni(options: { confFolder: string; binFolders: readonly string[]
     const input = JSON.stringify({ ...plugin, name: list.name, cniVersion: list.cniVersion, ...(prevResult === undefined ? {} : { prevResult }) });
     // One thread of Go is enough for a plugin and leaves the cores to containers.
     const env = { PATH: process.env['PATH'], GOMAXPROCS: '1', CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: netns, CNI_IFNAME: INTERFACE, CNI_PATH: options.binFolders.join(':') };
-    const result = await runAny(file, [], { input, env, timeoutMs: TIMEOUT_MS });
+    const [program, ...args] = options.network === undefined ? [file] : ['nsenter', `--net=${options.network}`, file];
+    const result = await runAny(program ?? file, args, { input, env, timeoutMs: TIMEOUT_MS });
     if (result.code !== 0) throw new Error(`CNI plugin ${plugin.type} ${command} failed: ${reason(result.stdout) ?? (result.stderr.trim() || `code ${result.code}`)}`);
     return result.stdout;
   }

@@ -1,0 +1,76 @@
+/**
+ * The process of a further node: the node module, with a client that goes over the network as that of a kubelet does. Arguments: its name and its
+ * number; folders by the environment. It ends when its standard input ends (containers run on), or says `down` (nothing is left).
+ */
+import { join } from 'node:path';
+import { Event } from '../api/core/event.ts';
+import { BUILT_IN_KINDS } from '../api/kinds.ts';
+import { realClock } from '../base/clock.ts';
+import { createLog } from '../base/log.ts';
+import { node } from '../modules/node/module.ts';
+import { createCaches } from '../sdk/caches.ts';
+import { createHttpClient } from '../sdk/client/http.ts';
+import { findCluster } from '../sdk/client/kubeconfig.ts';
+import { createEventRecorder } from '../sdk/event-recorder.ts';
+import type { MachineFacts, ModuleContext, Route } from '../sdk/module.ts';
+import { permitOfModule, restrictClient } from '../sdk/permit.ts';
+import { serveAgent } from './agent-socket.ts';
+import { foldersOf, loadConfig, type Config } from './config.ts';
+import { machineFactsOf, networkFactsOf } from './facts.ts';
+import { furtherFolders, sliceOf } from './further-nodes.ts';
+import { probeMachine } from './probe.ts';
+import { settleMemory } from './settle-memory.ts';
+
+/** Fewer than on the first node: more nodes are there to try things, not for speed. */
+const READY_SANDBOXES = 4;
+
+const [name = '', number = '0'] = process.argv.slice(2);
+const config = await loadConfig(foldersOf({}, process.env));
+await runAgent(config, name, Number(number));
+process.exit(0);
+
+async function runAgent(whole: Config, nodeName: string, which: number): Promise<void> {
+  const log = createLog({ level: whole.logLevel }).child(nodeName);
+  const ending = endOfInput();
+  const access = findCluster({ path: join(whole.folders.state, 'pki', 'admin.kubeconfig') });
+  const server = `https://${networkFactsOf(whole).gatewayIp}:${whole.apiServer.port}`;
+  const client = createHttpClient({ ...access, server }, { name: `llmos-node-${nodeName}` });
+  const machine = factsOf(whole, nodeName, which, access.caPem ?? '');
+  const caches = createCaches({ client, log, signal: ending.signal, clock: realClock });
+  const routes: Route[] = [];
+  const context: ModuleContext = {
+    client: restrictClient(client, permitOfModule(node), `node '${nodeName}'`),
+    caches,
+    events: createEventRecorder({ client, kind: Event, component: 'kubelet', host: nodeName, clock: realClock, log, signal: ending.signal }),
+    clock: realClock, log, signal: ending.signal,
+    config: { readySandboxes: READY_SANDBOXES, ...whole.modules['node'] },
+    machine,
+    kinds: { list: () => BUILT_IN_KINDS, find: (group, kind) => BUILT_IN_KINDS.find((each) => each.group === group && each.kind === kind), subscribe: () => () => {} },
+    serve: () => () => {},
+    route: (route) => (routes.push(route), () => void routes.splice(routes.indexOf(route), 1)),
+    admit: () => () => {},
+    report: () => {},
+  };
+  const close = await serveAgent(join(furtherFolders(whole.folders, nodeName).run, 'agent.sock'), { client, routes, log });
+  settleMemory();
+  try {
+    await node.run?.(context);
+  } finally {
+    close();
+    client.close();
+  }
+}
+
+function factsOf(whole: Config, nodeName: string, which: number, caPem: string): MachineFacts {
+  const facts = machineFactsOf('node', { ...whole, nodeName, folders: furtherFolders(whole.folders, nodeName) }, probeMachine(), caPem);
+  const first = machineFactsOf('node', whole, probeMachine(), caPem);
+  return { ...facts, instance: `${whole.instance}n${which}`, images: first.images, network: { ...facts.network, podCidr: sliceOf(whole, which).cidr }, further: { machineNetwork: process.env['LLMOS_MACHINE_NETWORK'] ?? '' } };
+}
+
+function endOfInput(): AbortController {
+  const ending = new AbortController();
+  let said = '';
+  process.stdin.setEncoding('utf8').on('data', (text: string) => void (said += text)).on('end', () => ending.abort(said.includes('down') ? 'down' : 'stop'));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => ending.abort('stop'));
+  return ending;
+}

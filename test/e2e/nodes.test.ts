@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { after, before, describe, it } from 'node:test';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+// oxlint-disable-next-line typescript/no-explicit-any
+type Body = any;
+
+let instance: Instance;
+
+const kubectl = async (...args: string[]): Promise<string> => {
+  const { code, stdout, stderr } = await instance.kubectl(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+};
+const apply = async (object: Body): Promise<void> => {
+  const { code, stderr } = await instance.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
+  assert.equal(code, 0, stderr);
+};
+const list = async (...what: string[]): Promise<Body[]> => JSON.parse(await kubectl('get', ...what, '-o', 'json')).items;
+const conditionOf = (object: Body, type: string): string | undefined => object.status.conditions?.find((each: Body) => each.type === type)?.status;
+const nodeNow = async (name: string): Promise<Body> => JSON.parse(await kubectl('get', 'node', name, '-o', 'json'));
+const isReady = async (name: string): Promise<boolean> => conditionOf(await nodeNow(name), 'Ready') === 'True';
+
+/** Pods of the app that are ready, and the nodes they are on. */
+async function places(app: string, count: number, timeoutMs = 30_000): Promise<string[]> {
+  return eventually(async () => {
+    const pods = (await list('pods', '-l', `app=${app}`)).filter((each) => each.metadata.deletionTimestamp === undefined && conditionOf(each, 'Ready') === 'True');
+    return pods.length === count && pods.map((each) => each.spec.nodeName as string).sort();
+  }, { timeoutMs, what: `${count} ready pods of ${app}` });
+}
+
+const deployment = (name: string, replicas: number, spec: object = {}): Body => ({
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name }, spec: {
+    replicas, selector: { matchLabels: { app: name } },
+    template: { metadata: { labels: { app: name } }, spec: {
+      terminationGracePeriodSeconds: 0, topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway', labelSelector: { matchLabels: { app: name } } }],
+      containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['sh', '-c', 'mkdir -p /www; hostname > /www/index.html; echo began; exec httpd -f -p 8080 -h /www'], readinessProbe: { httpGet: { port: 8080, path: '/' }, periodSeconds: 1 } }], ...spec,
+    } },
+  },
+});
+
+describe('further nodes', { timeout: 170_000 }, () => {
+  before(async () => {
+    instance = await bootInstance({ config: 'nodes: 3\n' });
+    importTestImage(instance);
+    await eventually(async () => (await list('nodes')).filter((each) => conditionOf(each, 'Ready') === 'True').length === 3, { timeoutMs: 30_000, what: 'three ready nodes' });
+  });
+  after(() => instance?.destroy());
+
+  it('have names, addresses and leases of their own', async () => {
+    const nodes = await list('nodes');
+    assert.deepEqual(nodes.map((each) => each.metadata.name).sort(), ['node1', 'node1-2', 'node1-3']);
+    const address = (name: string): string => nodes.find((each) => each.metadata.name === name).status.addresses.find((each: Body) => each.type === 'InternalIP').address;
+    assert.deepEqual([address('node1-2'), address('node1-3')], ['10.244.255.1', '10.244.254.1']);
+    assert.equal(nodes.filter((each) => each.metadata.labels['node-role.kubernetes.io/control-plane'] !== undefined).length, 1);
+    assert.deepEqual((await list('leases', '-n', 'kube-node-lease')).map((each) => each.metadata.name).sort(), ['node1', 'node1-2', 'node1-3']);
+    assert.match((await instance.llmos('node', 'ls')).stdout, /node1-2\s+running\s+\d+\s+10\.244\.255\.1/);
+  });
+
+  it('share the pods, which reach each other and are reached', async () => {
+    await apply(deployment('web', 6));
+    await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } });
+    assert.deepEqual(await places('web', 6), ['node1', 'node1', 'node1-2', 'node1-2', 'node1-3', 'node1-3']);
+    const pods = await list('pods', '-l', 'app=web');
+    const on = (node: string): Body => pods.find((each) => each.spec.nodeName === node);
+    assert.match(on('node1-2').status.podIP, /^10\.244\.255\./);
+    for (const [from, to] of [['node1-2', 'node1-3'], ['node1-3', 'node1'], ['node1', 'node1-2']] as const) {
+      assert.equal((await kubectl('exec', on(from).metadata.name, '--', 'wget', '-qO-', `http://${on(to).status.podIP}:8080`)).trim(), on(to).metadata.name);
+    }
+    const names = new Set<string>();
+    await eventually(async () => names.add((await kubectl('exec', on('node1-2').metadata.name, '--', 'wget', '-qO-', 'http://web')).trim()).size === 6, { timeoutMs: 30_000, what: 'an answer of each' });
+    assert.equal(await kubectl('logs', on('node1-3').metadata.name), 'began\n');
+    assert.match((await instance.kubectl('exec', on('node1-3').metadata.name, '--', 'false')).stderr, /exit code 1/);
+    assert.match(await kubectl('get', '--raw', '/api/v1/nodes/node1-2/proxy/stats/summary'), /"nodeName":"node1-2"/);
+  });
+
+  it('a pod with the network of its node has that of its node', async () => {
+    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'host' }, spec: { nodeName: 'node1-3', hostNetwork: true, restartPolicy: 'Never', terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['ip', '-4', 'addr', 'show', 'eth0'] }] } });
+    await eventually(async () => JSON.parse(await kubectl('get', 'pod', 'host', '-o', 'json')).status.phase === 'Succeeded', { what: 'its end' });
+    assert.match(await kubectl('logs', 'host'), /inet 10\.244\.254\.1\/16/);
+  });
+
+  it('one that is cordoned gets no pods, one that is drained keeps none', async () => {
+    await kubectl('cordon', 'node1-2');
+    await kubectl('drain', 'node1-3', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');
+    assert.deepEqual(new Set(await places('web', 6)), new Set(['node1', 'node1-2']));
+    await kubectl('scale', 'deployment', 'web', '--replicas=9');
+    const nodes = await places('web', 9);
+    assert.deepEqual([nodes.filter((each) => each === 'node1-2').length, nodes.filter((each) => each === 'node1-3').length], [2, 0]);
+    await kubectl('uncordon', 'node1-2', 'node1-3');
+  });
+
+  it('one that is lost is replaced, and what it ran ends when it comes back', async () => {
+    const tolerations = ['not-ready', 'unreachable'].map((each) => ({ key: `node.kubernetes.io/${each}`, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 1 }));
+    await apply(deployment('brief', 3, { tolerations }));
+    assert.deepEqual(await places('brief', 3), ['node1', 'node1-2', 'node1-3']);
+    const lost = (await list('pods', '-l', 'app=brief')).find((each) => each.spec.nodeName === 'node1-3');
+    assert.match((await instance.llmos('node', 'lose', 'node1-3')).stdout, /is killed/);
+    assert.match((await instance.llmos('node', 'ls')).stdout, /node1-3\s+ended by SIGKILL/);
+    await eventually(async () => (await instance.kubectl('logs', lost.metadata.name)).stderr.includes('does not answer'), { what: 'a clear refusal' });
+    const silent = await eventually(async () => {
+      const node = await nodeNow('node1-3');
+      return conditionOf(node, 'Ready') === 'Unknown' && node;
+    }, { timeoutMs: 80_000, what: 'a node that is not heard of' });
+    assert.ok(silent !== undefined);
+    await eventually(async () => (await nodeNow('node1-3')).spec.taints?.some((each: Body) => each.key === 'node.kubernetes.io/unreachable' && each.effect === 'NoExecute'), { what: 'the taint' });
+    assert.ok((await places('brief', 3, 40_000)).every((each) => each !== 'node1-3'));
+    assert.equal((await instance.llmos('node', 'start', 'node1-3')).code, 0);
+    await eventually(() => isReady('node1-3'), { timeoutMs: 30_000, what: 'the node is back' });
+    await eventually(async () => (await nodeNow('node1-3')).spec.taints === undefined, { timeoutMs: 20_000, what: 'no taints' });
+    await eventually(async () => !(await list('pods', '-l', 'app=brief')).some((each) => each.metadata.uid === lost.metadata.uid), { timeoutMs: 20_000, what: 'the end of the old pod' });
+    await kubectl('delete', 'deployment', 'brief');
+    await apply(deployment('later', 3));
+    assert.deepEqual(await places('later', 3), ['node1', 'node1-2', 'node1-3']);
+  });
+
+  it('their containers outlive a kill of llmos, and nothing outlives its way down', async () => {
+    const before = new Map((await list('pods', '-l', 'app=later')).map((each) => [each.metadata.name, each.status.containerStatuses[0].containerID]));
+    await instance.kill();
+    await instance.boot();
+    await eventually(async () => (await isReady('node1-2')) && (await isReady('node1-3')), { timeoutMs: 30_000, what: 'ready nodes' });
+    await places('later', 3);
+    for (const each of await list('pods', '-l', 'app=later')) assert.deepEqual([each.status.containerStatuses[0].containerID, each.status.containerStatuses[0].restartCount], [before.get(each.metadata.name), 0]);
+    assert.equal((await instance.llmos('down')).code, 0);
+    assert.ok(!execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' }).includes(instance.name));
+    for (const root of ['/sys/fs/cgroup/memory', '/sys/fs/cgroup']) if (existsSync(root)) assert.deepEqual(readdirSync(root).filter((each) => each.startsWith(instance.name)), []);
+  });
+});
