@@ -103,7 +103,18 @@ function enableControllers(root: string, path: string): void {
     mkdirSync(folder, { recursive: true });
     const offered = readOr(join(folder, 'cgroup.controllers')).split(/\s+/);
     const wanted = ['cpuset', 'cpu', 'memory', 'pids', 'hugetlb'].filter((name) => offered.includes(name));
-    if (wanted.length > 0) writeFileSync(join(folder, 'cgroup.subtree_control'), wanted.map((name) => `+${name}`).join(' '));
+    if (wanted.length > 0) handDown(folder, wanted);
+  }
+}
+
+/** Below a group with processes of its own there are no controllers, but for the machine's topmost group: so it is when llmos runs in a container. */
+function handDown(folder: string, controllers: readonly string[]): void {
+  try {
+    writeFileSync(join(folder, 'cgroup.subtree_control'), controllers.map((name) => `+${name}`).join(' '));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EBUSY') throw error;
+    throw new Error(`processes run in ${folder} itself, so cgroup v2 allows no limits below it; move them into a group of their own: `
+      + `mkdir -p ${folder}/others && for pid in $(cat ${folder}/cgroup.procs); do echo $pid > ${folder}/others/cgroup.procs; done`, { cause: error });
   }
 }
 
