@@ -3,6 +3,7 @@
  * from the write of the request to the last byte of the answer.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { parse } from 'yaml';
 import { figureOf, type Figure } from '../result.ts';
@@ -13,6 +14,8 @@ export interface Target {
   host: string;
   port: number;
   tls: ConnectionOptions;
+  /** Of a user who is known by it rather than by a certificate. */
+  token?: string;
 }
 
 export interface Load {
@@ -23,6 +26,8 @@ export interface Load {
   request(n: number): { method: string; path: string; body?: string };
   /** Called with the answer to the n-th request, and then its whole text is there. */
   answered?(n: number, text: string): void;
+  /** Whether an answer of 429 is no failure but a reason to come again, after 10 ms. */
+  comesAgain?: boolean;
 }
 
 /** Operations a second, by 10 parts of the run, and the latency in ms. Answers of 400 and above fail the run. */
@@ -61,10 +66,10 @@ export async function openConnection(target: Target): Promise<Connection> {
     socket.once('error', reject);
   });
   socket.setNoDelay(true);
-  return new Connection(socket, `${target.host}:${target.port}`);
+  return new Connection(socket, `${target.host}:${target.port}`, target.token);
 }
 
-export async function runLoad(target: Target, { concurrency, durationMs, request, answered }: Load): Promise<LoadFigures> {
+export async function runLoad(target: Target, { concurrency, durationMs, request, answered, comesAgain = false }: Load): Promise<LoadFigures> {
   const connections = await Promise.all(Array.from({ length: concurrency }, () => openConnection(target)));
   const latencies: number[] = [];
   const parts = new Array<number>(10).fill(0);
@@ -75,6 +80,10 @@ export async function runLoad(target: Target, { concurrency, durationMs, request
       const n = (next += 1);
       const { method, path, body } = request(n);
       const { status, text } = await connection.send(method, path, body);
+      if (status === 429 && comesAgain) {
+        await sleep(10);
+        continue;
+      }
       if (status >= 400) throw new Error(`${method} ${path} answered ${status}: ${text.slice(0, 300)}`);
       const doneMs = performance.now();
       answered?.(n, text);
@@ -95,6 +104,7 @@ interface Answer {
 
 export class Connection {
   readonly #socket: TLSSocket;
+  /** With the header of who asks, where there is one. */
   readonly #host: string;
   #waiting: { resolve(answer: Answer): void; reject(error: Error): void } | undefined;
   #head = '';
@@ -103,9 +113,9 @@ export class Connection {
   #chunked = false;
   #tail = '';
 
-  constructor(socket: TLSSocket, host: string) {
+  constructor(socket: TLSSocket, host: string, token?: string) {
     this.#socket = socket;
-    this.#host = host;
+    this.#host = host + (token === undefined ? '' : `\r\nAuthorization: Bearer ${token}`);
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.once('close', () => this.#waiting?.reject(new Error('the connection was closed')));
     socket.on('error', (error) => this.#waiting?.reject(error));

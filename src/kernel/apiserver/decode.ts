@@ -47,7 +47,7 @@ function decodeJson(body: Buffer, options: { findDuplicates: boolean }): Decoded
 const MAX_DEPTH = 1_000;
 
 export function parseJson(text: string): Json {
-  if (text.trim() === '') throw badRequest('the body of the request was empty: unexpected end of JSON input');
+  if (!/\S/.test(text)) throw badRequest('the body of the request was empty: unexpected end of JSON input');
   let value: Json;
   try {
     value = JSON.parse(text) as Json;
@@ -60,6 +60,7 @@ export function parseJson(text: string): Json {
 
 /** Counts brackets without regard to strings: too much only for texts that are strange anyway. */
 function checkDepth(text: string): void {
+  if (!hasMany(text, MAX_DEPTH)) return;
   let depth = 0;
   let inString = false;
   for (let at = 0; at < text.length; at++) {
@@ -72,6 +73,13 @@ function checkDepth(text: string): void {
       if (++depth > MAX_DEPTH) throw badRequest(`the body of the request is nested deeper than ${MAX_DEPTH} levels`);
     } else if (code === 125 || code === 93) depth--;
   }
+}
+
+/** Whether so many brackets stand in it at all; looking for them is much cheaper than looking at everything. */
+function hasMany(text: string, count: number): boolean {
+  let left = count;
+  for (const bracket of ['{', '[']) for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (--left <= 0) return true;
+  return false;
 }
 
 export async function decodeYaml(body: Buffer): Promise<Json> {

@@ -4,6 +4,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { KubeObject, ListMeta } from '../../api/meta.ts';
 import type { Door, Outcome } from './door.ts';
 import { MEDIA_TYPES, type Encoding, type Form } from './negotiate.ts';
+import type { Pace } from './flow-control/turns.ts';
 import { encodeProtobuf } from '../../api/protobuf/envelope.ts';
 import { asKind, bytesAs } from './resources/convert.ts';
 import type { ListOutcome } from './resources/list.ts';
@@ -31,38 +32,50 @@ function viewOf(door: Door, kind: Kind, object: KubeObject, form: Form, include:
   throw new ApiError('NotAcceptable', `you requested ${form.as}, but the requested object is no list`);
 }
 
-export async function encodeList(door: Door, kind: Kind, list: ListOutcome, form: Form, include: IncludeObject): Promise<Encoded> {
+/** In pieces, with the others' turns in between, where each object has to be made anew. */
+export async function encodeList(door: Door, kind: Kind, list: ListOutcome, form: Form, include: IncludeObject, pace: Pace): Promise<Encoded> {
   const metadata: ListMeta = { resourceVersion: String(list.revision) };
   if (list.continue !== undefined) metadata.continue = list.continue;
   if (list.remainingItemCount !== undefined) metadata.remainingItemCount = list.remainingItemCount;
   const head = { kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata };
-  if (form.as === undefined && form.encoding === 'json' && !form.pretty) return { contentType: MEDIA_TYPES.json, chunks: concatenated(door, kind, head, list) };
-  const objects = list.items.map((stored) => asKind(kind, stored.object));
-  return encodeValue(listView(door, kind, head, objects, form, include), form);
+  if (form.encoding === 'json' && !form.pretty) return { contentType: MEDIA_TYPES.json, chunks: await inPieces(door, kind, head, list, form, include, pace) };
+  const objects: KubeObject[] = [];
+  for (const stored of list.items) {
+    objects.push(asKind(kind, stored.object));
+    await pace();
+  }
+  return encodeValue(form.as === undefined ? { ...head, items: objects } : view(door, kind, head, objects, form, include), form);
 }
 
-function listView(door: Door, kind: Kind, head: { metadata: ListMeta }, objects: readonly KubeObject[], form: Form, include: IncludeObject): unknown {
-  switch (form.as) {
-    case undefined:
-      return { ...head, items: objects };
-    case 'Table':
-      return tableOf(kind, objects, { metadata: head.metadata, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true });
-    default:
-      return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version!}`, metadata: head.metadata, items: objects.map((object) => partialOf(object, form.version!)) };
-  }
+type Head = { kind: string; apiVersion: string; metadata: ListMeta };
+
+function view(door: Door, kind: Kind, head: Head, objects: readonly KubeObject[], form: Form, include: IncludeObject): Record<string, unknown> {
+  if (form.as === 'Table') return tableOf(kind, objects, { metadata: head.metadata, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true }) as Record<string, unknown>;
+  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version!}`, metadata: head.metadata, items: objects.map((object) => partialOf(object, form.version!)) };
 }
 
 const COMMA = Buffer.from(',');
 const END = Buffer.from(']}');
+const SLICE = 16;
 
-function concatenated(door: Door, kind: Kind, head: object, list: ListOutcome): Buffer[] {
-  const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
-  for (const [index, stored] of list.items.entries()) {
-    if (index > 0) chunks.push(COMMA);
-    chunks.push(bytesAs(door, kind, stored));
+async function inPieces(door: Door, kind: Kind, head: Head, list: ListOutcome, form: Form, include: IncludeObject, pace: Pace): Promise<Buffer[]> {
+  const member = form.as === 'Table' ? 'rows' : 'items';
+  const { [member]: _none, ...outer } = form.as === undefined ? { ...head, items: [] } : view(door, kind, head, [], form, include);
+  const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(outer).slice(0, -1)},"${member}":[`)];
+  for (let at = 0; at < list.items.length; at += SLICE) {
+    const slice = list.items.slice(at, at + SLICE);
+    const pieces = form.as === undefined ? slice.map((stored) => bytesAs(door, kind, stored)) : [inner((view(door, kind, head, slice.map((stored) => asKind(kind, stored.object)), form, include)[member] as unknown[]))];
+    for (const piece of pieces) chunks.push(...(chunks.length > 1 ? [COMMA, piece] : [piece]));
+    const turn = pace();
+    if (turn !== undefined) await turn;
   }
   chunks.push(END);
-  return [Buffer.concat(chunks)];
+  return chunks;
+}
+
+/** What stands between the brackets. */
+function inner(values: readonly unknown[]): Buffer {
+  return Buffer.from(JSON.stringify(values).slice(1, -1));
 }
 
 /** Any value: a Status, a Scale, a review. Protobuf is for kinds that have a definition; others become JSON. */

@@ -3,8 +3,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
 import type { Encoded } from './encode.ts';
+import { takeTurn } from './flow-control/turns.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
+const PIECE_BYTES = 128 * 1024;
+/** A client that takes nothing of an answer for so long is let go. */
+const DRAIN_TIMEOUT_MS = 60_000;
 
 export interface ResponseOptions {
   warnings?: readonly string[];
@@ -12,10 +16,61 @@ export interface ResponseOptions {
 }
 
 export function respond(http: IncomingMessage, response: ServerResponse, code: number, encoded: Encoded, options: ResponseOptions = {}): void {
-  const body = encoded.chunks.length === 1 ? encoded.chunks[0]! : Buffer.concat(encoded.chunks);
-  if (body.length >= GZIP_FROM_BYTES && takesGzip(http)) return respondGzipped(response, code, encoded.contentType, body, options);
-  response.writeHead(code, headersOf(encoded.contentType, body.length, options));
-  response.end(http.method === 'HEAD' ? undefined : body);
+  const { chunks, contentType } = encoded;
+  const length = chunks.length === 1 ? chunks[0]!.length : chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  if (length >= GZIP_FROM_BYTES && takesGzip(http)) return respondGzipped(http, response, code, contentType, chunks, options);
+  response.writeHead(code, headersOf(contentType, length, options));
+  end(http, response, chunks, length);
+}
+
+function end(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[], length: number): void {
+  if (http.method === 'HEAD') response.end();
+  else if (length <= PIECE_BYTES) response.end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+  else writeInPieces(http, response, chunks).catch(() => response.destroy());
+}
+
+/** So that the others have their turn in between, and a client that does not read costs a piece of memory and not the whole. */
+async function writeInPieces(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[]): Promise<void> {
+  for (const piece of piecesOf(chunks)) {
+    await takeTurn(http);
+    if (response.destroyed) return;
+    if (!response.write(piece) && response.writableNeedDrain) await drained(response);
+  }
+  response.end();
+}
+
+/** The same bytes in pieces of about PIECE_BYTES. */
+function* piecesOf(chunks: readonly Buffer[]): Generator<Buffer> {
+  let some: Buffer[] = [];
+  let bytes = 0;
+  for (const chunk of chunks) {
+    for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
+      const part = chunk.length <= PIECE_BYTES ? chunk : chunk.subarray(at, at + PIECE_BYTES);
+      some.push(part);
+      bytes += part.length;
+      if (bytes < PIECE_BYTES) continue;
+      yield some.length === 1 ? some[0]! : Buffer.concat(some, bytes);
+      some = [];
+      bytes = 0;
+    }
+  }
+  if (bytes > 0) yield Buffer.concat(some, bytes);
+}
+
+/** Rejects when the client went away, or does not read for too long. */
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const impatient = setTimeout(() => settle(new Error('the client does not read')), DRAIN_TIMEOUT_MS);
+    const onDrain = (): void => settle();
+    const onClose = (): void => settle(new Error('the client went away'));
+    const settle = (error?: Error): void => {
+      clearTimeout(impatient);
+      response.off('drain', onDrain).off('close', onClose);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    response.on('drain', onDrain).on('close', onClose);
+  });
 }
 
 export function respondError(http: IncomingMessage, response: ServerResponse, error: ApiError, options: ResponseOptions = {}): void {
@@ -49,10 +104,10 @@ export function takesGzip(http: IncomingMessage): boolean {
   return typeof accepted === 'string' && /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$))[\d.]+)?\s*(,|$)/.test(accepted);
 }
 
-function respondGzipped(response: ServerResponse, code: number, contentType: string, body: Buffer, options: ResponseOptions): void {
-  gzip(body, { level: constants.Z_BEST_SPEED }, (error, compressed) => {
+function respondGzipped(http: IncomingMessage, response: ServerResponse, code: number, contentType: string, chunks: readonly Buffer[], options: ResponseOptions): void {
+  gzip(chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), { level: constants.Z_BEST_SPEED }, (error, compressed) => {
     if (error !== null) return void response.destroy(error);
     response.writeHead(code, { ...headersOf(contentType, compressed.length, options), 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
-    response.end(compressed);
+    end(http, response, [compressed], compressed.length);
   });
 }

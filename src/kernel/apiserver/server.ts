@@ -6,6 +6,7 @@ import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
 import type { Audit } from './audit/audit.ts';
 import type { Turn } from './flow-control/flow-control.ts';
+import { takeTurn, workFor } from './flow-control/turns.ts';
 import { impersonated } from './impersonate.ts';
 import type { Handler } from './listen.ts';
 import type { Incoming, Parts } from './parts.ts';
@@ -100,7 +101,12 @@ async function serve(parts: Parts, incoming: Incoming): Promise<void> {
   const user = impersonated(http, asking, parts.authorizer);
   if (user !== asking) incoming.audit?.impersonated(user);
   const turn = response === undefined ? undefined : parts.flow.turnOf(user, info);
-  if (turn !== undefined) await takeTurn(turn, incoming);
+  if (turn !== undefined) await takeSeat(turn, incoming);
+  if (response !== undefined) {
+    workFor(http, user.name);
+    // With a body, the work begins when that is there.
+    if (!BODIES.has(info.method)) await takeTurn(http);
+  }
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
   if (info.resource !== undefined) return serveResource(parts, incoming, info, info.resource, user);
@@ -127,8 +133,11 @@ function beginAudit(audit: Audit, incoming: Incoming, info: RequestInfo, user: U
   };
 }
 
-/** Waits for the turn; throws TooManyRequests when too many wait. A client that went away meanwhile gives its turn back. */
-async function takeTurn(turn: Turn, incoming: Incoming): Promise<void> {
+/** Their turn comes when the body has been read. */
+const BODIES = new Set(['POST', 'PUT', 'PATCH']);
+
+/** Waits for the seat; throws TooManyRequests when too many wait. A client that went away meanwhile gives its turn back. */
+async function takeSeat(turn: Turn, incoming: Incoming): Promise<void> {
   const { response } = incoming;
   if (turn.entered === undefined) throw tooManyRequests();
   response?.setHeader('X-Kubernetes-PF-FlowSchema-UID', turn.schemaUid);

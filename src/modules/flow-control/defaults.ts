@@ -7,9 +7,9 @@ const EVERYTHING = {
   nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }],
 };
 
-function level(name: string, nominalConcurrencyShares: number, type: 'Queue' | 'Reject'): PriorityLevelConfiguration {
+function level(name: string, nominalConcurrencyShares: number, lendablePercent: number, type: 'Queue' | 'Reject' = 'Queue'): PriorityLevelConfiguration {
   const limitResponse = type === 'Reject' ? { type } : { type, queuing: { queues: 128, handSize: 6, queueLengthLimit: 50 } };
-  return { apiVersion, kind: 'PriorityLevelConfiguration', metadata: { name }, spec: { type: 'Limited', limited: { nominalConcurrencyShares, lendablePercent: 0, limitResponse } } };
+  return { apiVersion, kind: 'PriorityLevelConfiguration', metadata: { name }, spec: { type: 'Limited', limited: { nominalConcurrencyShares, lendablePercent, limitResponse } } };
 }
 
 function schema(name: string, matchingPrecedence: number, more: { level: string; groups: readonly string[] }): FlowSchema {
@@ -22,7 +22,7 @@ function schema(name: string, matchingPrecedence: number, more: { level: string;
 
 export const LEVELS: readonly PriorityLevelConfiguration[] = [
   { apiVersion, kind: 'PriorityLevelConfiguration', metadata: { name: 'exempt' }, spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } } },
-  level('catch-all', 5, 'Reject'), level('global-default', 20, 'Queue'), level('workload-low', 100, 'Queue'), level('system', 30, 'Queue'),
+  level('catch-all', 5, 0, 'Reject'), level('global-default', 20, 50), level('workload-low', 100, 90), level('system', 30, 33),
 ];
 
 export const SCHEMAS: readonly FlowSchema[] = [

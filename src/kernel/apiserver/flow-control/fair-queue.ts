@@ -1,51 +1,124 @@
-/** A fair queue: so many at once, and of those that wait each flow's next in turn, so that a flood of one flow holds up itself alone. */
+/**
+ * Fair queues over a pool of seats: so many at once, and of those that wait each flow's next in turn, so that a flood of one flow holds up itself
+ * alone. Several queues may share a pool: each has seats of its own, lends those that it does not use as far as it says, and borrows likewise.
+ */
 
-export interface FairQueue {
-  /** May be changed at any time. */
+export interface QueueLimits {
+  /** Seats of its own. */
   seats: number;
   /** How many of one flow may wait; 0 lets nobody wait. */
   waiting: number;
-  /** true: go. A promise: go when it settles. undefined: too many wait already. Whoever goes must leave. */
-  enter(flow: string): true | Promise<void> | undefined;
-  leave(): void;
-  readonly running: number;
+  /** How many of its seats others may use while it does not; default 0. */
+  lends?: number;
+  /** How many seats of others it may use at most; default 0. */
+  borrows?: number;
+  /** How many of one flow may have a seat at once; default all. */
+  perFlow?: number;
 }
 
-export function createFairQueue(limits: { seats: number; waiting: number }): FairQueue {
-  /** In turn: the flow that was served goes to the end. */
-  const flows = new Map<string, (() => void)[]>();
-  let running = 0;
-  const admitNext = (): void => {
-    while (running < queue.seats) {
-      const [next] = flows;
-      if (next === undefined) return;
-      const [flow, waiters] = next;
-      const go = waiters.shift();
-      flows.delete(flow);
-      if (waiters.length > 0) flows.set(flow, waiters);
-      running += 1;
-      go?.();
-    }
+export interface FairQueue {
+  /** May be changed at any time. */
+  limits: QueueLimits;
+  /** true: go. A promise: go when it settles. undefined: too many wait already. Whoever goes must leave. */
+  enter(flow: string): true | Promise<void> | undefined;
+  leave(flow: string): void;
+  readonly running: number;
+  readonly waiting: number;
+  /** Takes it out of the pool; those that wait still get their turn. */
+  close(): void;
+}
+
+export interface Pool {
+  queue(limits: QueueLimits): FairQueue;
+}
+
+export function createFairQueue(limits: QueueLimits): FairQueue {
+  return createPool().queue(limits);
+}
+
+interface Member {
+  limits: QueueLimits;
+  running: number;
+  /** Lets the next flow go that may; false when there is none. */
+  admitNext(): boolean;
+}
+
+export function createPool(): Pool {
+  const members: Member[] = [];
+  /** Seats that nobody has and nobody keeps for itself. */
+  const spare = (): number => members.reduce((sum, { limits, running }) => sum + limits.seats - Math.max(running, limits.seats - (limits.lends ?? 0)), 0);
+  /** Own seats first: they may be lent, and then who lent them waits only until the next one leaves. */
+  const mayOwn = (member: Member): boolean => member.running < member.limits.seats && members.reduce((sum, { limits, running }) => sum + limits.seats - running, 0) > 0;
+  const mayBorrow = (member: Member): boolean => member.running < member.limits.seats + (member.limits.borrows ?? 0) && spare() > 0;
+  const admit = (): void => {
+    for (let some = true; some;) some = members.some((member) => mayOwn(member) && member.admitNext()) || members.some((member) => mayBorrow(member) && member.admitNext());
   };
-  const queue: FairQueue = {
-    ...limits,
-    get running() {
-      return running;
-    },
-    enter(flow) {
-      if (running < queue.seats) {
-        running += 1;
-        return true;
-      }
-      const waiters = flows.get(flow) ?? [];
-      if (waiters.length >= queue.waiting) return undefined;
-      if (waiters.length === 0) flows.set(flow, waiters);
-      return new Promise((go) => waiters.push(go));
-    },
-    leave() {
-      running -= 1;
-      admitNext();
+  return {
+    queue(limits) {
+      /** In turn: the flow that was served goes to the end. */
+      const flows = new Map<string, (() => void)[]>();
+      const seated = new Map<string, number>();
+      let waiting = 0;
+      const fits = (flow: string): boolean => (seated.get(flow) ?? 0) < (member.limits.perFlow ?? Infinity);
+      const seat = (flow: string): void => {
+        member.running += 1;
+        seated.set(flow, (seated.get(flow) ?? 0) + 1);
+      };
+      const member: Member = {
+        limits, running: 0,
+        admitNext() {
+          for (const [flow, waiters] of flows) {
+            if (!fits(flow)) continue;
+            const go = waiters.shift();
+            flows.delete(flow);
+            if (waiters.length > 0) flows.set(flow, waiters);
+            waiting -= 1;
+            seat(flow);
+            go?.();
+            return true;
+          }
+          return false;
+        },
+      };
+      members.push(member);
+      return {
+        get limits() {
+          return member.limits;
+        },
+        set limits(changed) {
+          member.limits = changed;
+          admit();
+        },
+        get running() {
+          return member.running;
+        },
+        get waiting() {
+          return waiting;
+        },
+        enter(flow) {
+          if (fits(flow) && (mayOwn(member) || mayBorrow(member))) {
+            seat(flow);
+            return true;
+          }
+          const waiters = flows.get(flow) ?? [];
+          if (waiters.length >= member.limits.waiting) return undefined;
+          if (waiters.length === 0) flows.set(flow, waiters);
+          waiting += 1;
+          return new Promise((go) => waiters.push(go));
+        },
+        leave(flow) {
+          member.running -= 1;
+          const left = (seated.get(flow) ?? 1) - 1;
+          if (left === 0) seated.delete(flow);
+          else seated.set(flow, left);
+          admit();
+          // It is in the pool no more: who still waits goes when one of its own leaves.
+          if (!members.includes(member)) while (member.running < member.limits.seats && member.admitNext());
+        },
+        close() {
+          members.splice(members.indexOf(member), 1);
+        },
+      };
     },
   };
-  return queue;
 }

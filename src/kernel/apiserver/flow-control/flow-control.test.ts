@@ -4,7 +4,9 @@ import type { FlowSchema } from '../../../api/generated/flowcontrol-v1.ts';
 import { parseRequest } from '../request-info.ts';
 import { openDoor } from '../testing/open-door.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
-import { createFairQueue } from './fair-queue.ts';
+import { createFairQueue, createPool } from './fair-queue.ts';
+import { limitsOf } from './flow-control.ts';
+import { createTurns } from './turns.ts';
 
 test('flows that wait are served in turn, whoever came first', async () => {
   const queue = createFairQueue({ seats: 1, waiting: 10 });
@@ -13,7 +15,7 @@ test('flows that wait are served in turn, whoever came first', async () => {
   const all = [...Array.from({ length: 5 }, () => enter('flood')), enter('quiet'), enter('quiet')];
   for (let n = 0; n < all.length; n += 1) {
     await new Promise(setImmediate);
-    queue.leave();
+    queue.leave(order.at(n) ?? 'flood');
   }
   await Promise.all(all);
   assert.deepEqual(order, ['flood', 'flood', 'quiet', 'flood', 'quiet', 'flood', 'flood']);
@@ -26,6 +28,84 @@ test('a flow may fill its own places only', () => {
   assert.deepEqual([queue.enter('a'), queue.enter('a'), queue.enter('a')].map((each) => each === undefined), [false, false, true]);
   assert.notEqual(queue.enter('b'), undefined);
   assert.equal(createFairQueue({ seats: 0, waiting: 0 }).enter('a'), undefined);
+});
+
+test('a flow has so many seats at once and no more', async () => {
+  const queue = createFairQueue({ seats: 3, waiting: 9, perFlow: 2 });
+  assert.deepEqual([queue.enter('a'), queue.enter('a')], [true, true]);
+  const third = queue.enter('a');
+  assert.equal(queue.enter('b'), true, 'a seat is left for another');
+  queue.leave('b');
+  assert.equal(queue.running, 2);
+  queue.leave('a');
+  await third;
+  assert.deepEqual([queue.running, queue.waiting], [2, 0]);
+});
+
+test('levels lend what they do not use, and get it back first', async () => {
+  const pool = createPool();
+  const lender = pool.queue({ seats: 4, waiting: 9, lends: 3 });
+  const borrower = pool.queue({ seats: 2, waiting: 9, borrows: 2 });
+  const greedy = pool.queue({ seats: 0, waiting: 9, borrows: 9 });
+  assert.deepEqual([1, 2, 3, 4].map(() => borrower.enter('x')), [true, true, true, true], 'two of its own and two that it borrows');
+  const fifth = borrower.enter('x');
+  assert.notEqual(fifth, true);
+  assert.equal(greedy.enter('y'), true, 'the third that may be lent');
+  assert.notEqual(greedy.enter('y'), true, 'the lender keeps one');
+  assert.equal(lender.enter('l'), true);
+  const owner = lender.enter('l');
+  assert.notEqual(owner, true, 'all are in use');
+  borrower.leave('x');
+  await owner;
+  assert.deepEqual([lender.running, borrower.running, greedy.running], [2, 3, 1], 'the owner goes before those who would borrow');
+  borrower.limits = { seats: 3, waiting: 9, borrows: 2 };
+  await fifth;
+  assert.equal(borrower.running, 4);
+});
+
+test('a level that is gone lets go who waits in it', async () => {
+  const pool = createPool();
+  const level = pool.queue({ seats: 1, waiting: 9 });
+  assert.equal(level.enter('a'), true);
+  const next = level.enter('a');
+  level.close();
+  level.leave('a');
+  await next;
+});
+
+test('seats by shares, and what of them is lent and borrowed', () => {
+  const level = (limited: object): Parameters<typeof limitsOf>[0] => ({ metadata: { name: 'l' }, spec: { type: 'Limited', limited: { limitResponse: { type: 'Queue', queuing: { queues: 1, handSize: 2, queueLengthLimit: 5 } }, ...limited } as never } });
+  assert.deepEqual(limitsOf(level({ nominalConcurrencyShares: 25, lendablePercent: 50, borrowingLimitPercent: 25 }), 100), { seats: 32, waiting: 10, lends: 16, borrows: 8 });
+  assert.deepEqual(limitsOf(level({ nominalConcurrencyShares: 25 }), 100), { seats: 32, waiting: 10, lends: 0, borrows: 128 });
+});
+
+test('after a slice of work users have their turns one by one, and the loop looks in between', async () => {
+  const turns = createTurns(2);
+  const order: string[] = [];
+  const work = async (user: string): Promise<void> => {
+    const turn = turns.take(user);
+    if (turn !== undefined) await turn;
+    order.push(user);
+    for (const fromMs = performance.now(); performance.now() - fromMs < 3;);
+  };
+  const flood = Array.from({ length: 6 }, () => work('flood'));
+  assert.deepEqual(order, ['flood'], 'the first did not wait');
+  let rounds = 0;
+  const loop = setInterval(() => (rounds += 1), 1);
+  await flood[0];
+  await Promise.all([...flood, work('calm')]);
+  clearInterval(loop);
+  assert.ok(order.indexOf('calm') <= 2, order.join());
+  assert.ok(rounds >= 3, `timers ran ${rounds} times while it worked`);
+  assert.equal(turns.waiting, 0);
+});
+
+test('of those who come at once only some go', async () => {
+  const turns = createTurns(1_000);
+  const came = Array.from({ length: 20 }, () => turns.take('flood'));
+  assert.equal(came.filter((turn) => turn === undefined).length, 8);
+  assert.notEqual(turns.take('calm'), undefined);
+  await Promise.all(came);
 });
 
 function schema(name: string, matchingPrecedence: number, rule: object, method?: 'ByUser' | 'ByNamespace'): FlowSchema {

@@ -8,7 +8,7 @@ import type { UserInfo } from '../../../sdk/module.ts';
 import type { Store } from '../../store/store.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
-import { createFairQueue, type FairQueue } from './fair-queue.ts';
+import { createPool, type FairQueue, type Pool, type QueueLimits } from './fair-queue.ts';
 
 /** Requests under way at once over all limited levels: more would not be faster, since one thread works on all. */
 const SEATS = 128;
@@ -40,7 +40,7 @@ interface State {
 
 /** Reads the objects when they changed; the signal ends the watches. Queues outlive a change of their level. */
 export function createFlowControl(store: Store, signal: AbortSignal): FlowControl {
-  const queues = new Map<string, FairQueue>();
+  const queues: Queues = { pool: createPool(), byUid: new Map() };
   let state: State | undefined;
   let following = false;
   const current = (): State => {
@@ -54,26 +54,47 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
       const schema = schemas.length === 0 ? undefined : schemaFor(schemas, user, asked);
       const level = levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '');
       if (schema === undefined || level === undefined) return undefined;
-      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered: level.queue.enter(flowOf(schema, user, asked)), leave: level.queue.leave };
+      const flow = flowOf(schema, user, asked);
+      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered: level.queue.enter(flow), leave: () => level.queue.leave(flow) };
     },
   };
 }
 
-function read(store: Store, queues: Map<string, FairQueue>): State {
+interface Queues {
+  pool: Pool;
+  byUid: Map<string, FairQueue>;
+}
+
+function read(store: Store, { pool, byUid }: Queues): State {
   const levels = new Map<string, Level>();
   const limited = store.list(`${ROOT}/prioritylevelconfigurations/`).items.map(({ object }) => object as PriorityLevelConfiguration).filter(({ spec }) => spec?.type === 'Limited');
-  const shares = ({ spec }: PriorityLevelConfiguration): number => spec?.limited?.nominalConcurrencyShares ?? 0;
-  const all = limited.reduce((sum, each) => sum + shares(each), 0);
+  const all = limited.reduce((sum, each) => sum + sharesOf(each), 0);
   for (const each of limited) {
     const { uid = '', name = '' } = each.metadata;
-    const limits = { seats: Math.max(1, Math.ceil((SEATS * shares(each)) / Math.max(all, 1))), waiting: waitingOf(each) };
-    const queue = queues.get(uid) ?? createFairQueue(limits);
-    Object.assign(queue, limits);
-    queues.set(uid, queue);
-    levels.set(name, { uid, queue });
+    const limits = limitsOf(each, all);
+    const queue = byUid.get(uid);
+    if (queue === undefined) byUid.set(uid, pool.queue(limits));
+    else queue.limits = limits;
+    levels.set(name, { uid, queue: byUid.get(uid)! });
   }
-  for (const uid of queues.keys()) if (![...levels.values()].some((level) => level.uid === uid)) queues.delete(uid);
+  for (const [uid, queue] of byUid) {
+    if ([...levels.values()].some((level) => level.uid === uid)) continue;
+    byUid.delete(uid);
+    queue.close();
+  }
   return { schemas: inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema)), levels };
+}
+
+function sharesOf({ spec }: PriorityLevelConfiguration): number {
+  return spec?.limited?.nominalConcurrencyShares ?? 0;
+}
+
+/** Shares of all seats, and what of them may be lent and borrowed, as the formulas of LimitedPriorityLevelConfiguration have it. */
+export function limitsOf(level: PriorityLevelConfiguration, allShares: number): QueueLimits {
+  const { lendablePercent = 0, borrowingLimitPercent } = level.spec?.limited ?? {};
+  const seats = Math.max(1, Math.ceil((SEATS * sharesOf(level)) / Math.max(allShares, 1)));
+  const percent = (share: number): number => Math.round((seats * share) / 100);
+  return { seats, waiting: waitingOf(level), lends: Math.min(seats, percent(lendablePercent)), borrows: typeof borrowingLimitPercent === 'number' ? percent(borrowingLimitPercent) : SEATS };
 }
 
 function waitingOf({ spec }: PriorityLevelConfiguration): number {

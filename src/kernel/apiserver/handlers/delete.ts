@@ -4,6 +4,7 @@ import { isJsonObject } from '../../../api/json.ts';
 import { decodeBody } from '../decode.ts';
 import { badRequest } from '../errors.ts';
 import { encodeList } from '../encode.ts';
+import { paceOf } from '../flow-control/turns.ts';
 import { answerObject, answerValue, formOf, includeOf, writeContextOf, type Exchange } from '../exchange.ts';
 import { readBody } from '../read-body.ts';
 import { success } from '../resources/action.ts';
@@ -32,7 +33,7 @@ export async function handleDeleteCollection(exchange: Exchange): Promise<void> 
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;
   const list = await deleteCollection(door, kind, listQueryOf(exchange), options, context);
-  respond(http, response, 200, await encodeList(door, kind, list, formOf(exchange), includeOf(exchange)), { warnings });
+  respond(http, response, 200, await encodeList(door, kind, list, formOf(exchange), includeOf(exchange), paceOf(http)), { warnings });
 }
 
 /** DeleteOptions in the body, or where there is none in the query. */

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { parseSelector, type Requirement } from '../../../api/selector.ts';
 import { encodeList } from '../encode.ts';
 import { badRequest } from '../errors.ts';
+import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { apiVersionOfKind } from '../kind-table.ts';
 import { asKind } from '../resources/convert.ts';
@@ -14,9 +15,10 @@ import { respond } from '../respond.ts';
 export async function handleList(exchange: Exchange): Promise<void> {
   const { door, kind, http, response, warnings } = exchange;
   const form = formOf(exchange);
-  const list = await listStored(door, kind, listQueryOf(exchange));
+  const pace = paceOf(http);
+  const list = await listStored(door, kind, { ...listQueryOf(exchange), pace });
   exchange.audit?.response(() => ({ kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata: { resourceVersion: String(list.revision) }, items: list.items.map(({ object }) => asKind(kind, object)) }));
-  respond(http, response, 200, await encodeList(door, kind, list, form, includeOf(exchange)), { warnings });
+  respond(http, response, 200, await encodeList(door, kind, list, form, includeOf(exchange), pace), { warnings });
 }
 
 export function listQueryOf(exchange: Exchange): ListQuery {

@@ -4,6 +4,7 @@ import type { ApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import type { Door } from '../door.ts';
+import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { createFrames, type Frames } from '../frames.ts';
@@ -23,7 +24,7 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
   const stream = openStream(door, kind, exchange.response, frames);
-  const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal };
+  const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal, pace: paceOf(exchange.http) };
   await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
 }
 

@@ -4,6 +4,7 @@ import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import type { ObjectSource } from '../../../sdk/module.ts';
 import { isStoreError, type Stored, type StoredList } from '../../store/store.ts';
+import type { Pace } from '../flow-control/turns.ts';
 import type { Door } from '../door.ts';
 import { badRequest, expired, tooLargeVersion } from '../errors.ts';
 import { keyOf, storageOf } from '../kind-table.ts';
@@ -18,6 +19,8 @@ export interface Selection {
   texts?: readonly string[];
   /** The one name that can match. */
   name?: string;
+  /** Lets others have their turn between pieces of a long search. */
+  pace?: Pace;
 }
 
 export interface ListQuery extends Selection {
@@ -61,7 +64,7 @@ async function listKept(door: Door, kind: Kind, query: ListQuery): Promise<ListO
   if (query.name !== undefined && at.revision === undefined && (query.namespace !== undefined || !kind.namespaced)) return listOne(door, kind, query, query.name);
   const prefix = prefixOf(kind, query.namespace);
   try {
-    return query.limit === undefined || query.limit <= 0 ? listAll(door, prefix, query, at) : listChunk(door, prefix, query, query.limit, at);
+    return await (query.limit === undefined || query.limit <= 0 ? listAll(door, prefix, query, at) : listChunk(door, prefix, query, query.limit, at));
   } catch (error) {
     if (isStoreError(error, 'compacted')) throw query.continue === undefined || at.startAfter === undefined ? expired() : continueExpired(at.startAfter);
     throw error;
@@ -97,10 +100,17 @@ function listOne(door: Door, kind: Kind, query: ListQuery, name: string): ListOu
   return { items: fits ? [stored] : [], revision: door.store.revision };
 }
 
-function listAll(door: Door, prefix: string, query: ListQuery, at: Start): ListOutcome {
+async function listAll(door: Door, prefix: string, query: ListQuery, at: Start): Promise<ListOutcome> {
   const { items, revision } = door.store.list(prefix, at);
   const fits = fitting(query);
-  return { items: fits === undefined ? items : items.filter(fits), revision };
+  if (fits === undefined) return { items, revision };
+  const found: Stored[] = [];
+  for (const stored of items) {
+    if (fits(stored)) found.push(stored);
+    const turn = query.pace?.();
+    if (turn !== undefined) await turn;
+  }
+  return { items: found, revision };
 }
 
 function fitting({ matches, texts = [] }: ListQuery): ((stored: Stored) => boolean) | undefined {
@@ -109,7 +119,7 @@ function fitting({ matches, texts = [] }: ListQuery): ((stored: Stored) => boole
   return (stored) => needles.every((needle) => stored.bytes.includes(needle)) && matches(stored.object);
 }
 
-function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, at: Start): ListOutcome {
+async function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, at: Start): Promise<ListOutcome> {
   const fits = fitting(query);
   const items: Stored[] = [];
   let page: StoredList | undefined;
@@ -120,6 +130,8 @@ function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, 
     revision = page.revision;
     startAfter = page.last;
     for (const [index, stored] of page.items.entries()) {
+      const turn = fits === undefined ? undefined : query.pace?.();
+      if (turn !== undefined) await turn;
       if (fits !== undefined && !fits(stored)) continue;
       items.push(stored);
       if (items.length < limit) continue;

@@ -75,6 +75,8 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
     for (const stored of items) {
       if (query.signal.aborted) return;
       if (!output.change('ADDED', { stored })) await paused();
+      const turn = query.pace?.();
+      if (turn !== undefined) await turn;
     }
     if (query.sendInitialEvents === true && query.allowBookmarks) output.bookmark(revision, { initialEventsEnd: true });
     follow(revision);
