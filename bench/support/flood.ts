@@ -13,7 +13,7 @@ if (process.argv[1] === import.meta.filename) {
   process.once('message', (flood: Flood) => {
     const { caPem, ...target } = flood.target;
     const { method, path, body } = flood.request;
-    const request: Load['request'] = (n) => ({ method, path: path.replace('#', String(n)), ...(body === undefined ? {} : { body: body.replace('#', String(n)) }) });
+    const request: Load['request'] = (n) => ({ method, path: path.replace('#', `${process.pid}-${n}`), ...(body === undefined ? {} : { body: body.replace('#', `${process.pid}-${n}`) }) });
     runLoad({ ...target, tls: { ca: caPem, ALPNProtocols: ['http/1.1'] } }, { concurrency: flood.connections, durationMs: flood.durationMs, request, comesAgain: true }).then(({ perSecond }) => {
       process.send?.(perSecond.median);
       process.disconnect();

@@ -10,6 +10,7 @@ import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
 import { decodeBody, type Decoded } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
 import { badRequest, invalidOptions, type OptionsKind } from './errors.ts';
+import { takeTurn } from './flow-control/turns.ts';
 import { notSupported, tooLong } from '../../api/field-error.ts';
 import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
@@ -89,6 +90,9 @@ function fieldValidationOf(exchange: Exchange): FieldValidation {
 }
 
 export async function answerObject(exchange: Exchange, code: number, outcome: Outcome): Promise<void> {
+  // Writes that went to the disk together come back together.
+  const turn = takeTurn(exchange.http);
+  if (turn !== undefined) await turn;
   exchange.audit?.response(() => asKind(exchange.kind, outcome.object));
   const encoded = await encodeObject(exchange.door, exchange.kind, outcome, formOf(exchange), includeOf(exchange));
   respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
