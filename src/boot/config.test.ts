@@ -12,7 +12,7 @@ test('folders: flags win over environment, environment over defaults', () => {
 test('an empty document gives the defaults', () => {
   const config = checkConfig({}, folders);
   assert.equal(config.instance, 'llmos');
-  assert.deepEqual(config.apiServer, { host: '127.0.0.1', port: 6443 });
+  assert.deepEqual(config.apiServer, { host: '127.0.0.1', port: 6443, maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000 });
 });
 
 for (const [document, message] of [

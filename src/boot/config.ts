@@ -15,7 +15,7 @@ export interface Config {
   /** Of the machine: one, and further ones in processes and network namespaces of their own. Default 1. */
   nodes: number;
   folders: Folders;
-  apiServer: { host: string; port: number };
+  apiServer: { host: string; port: number; maxConnections: number; maxConnectionsPerAddress: number; maxRequestsInFlight: number; maxWatches: number };
   network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
   /** How long past states are kept, for watches that resume and lists in chunks; s. */
   store: { keepSeconds: number };
@@ -72,7 +72,7 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 /** Pure: a parsed document to a Config. */
 export function checkConfig(document: unknown, folders: Folders): Config {
   const root = section(document, '', ['instance', 'nodeName', 'nodes', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
-  const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port']);
+  const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
   const store = section(root['store'], 'store', ['keepSeconds']);
   const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups']);
@@ -82,7 +82,13 @@ export function checkConfig(document: unknown, folders: Folders): Config {
     nodeName: matching(root['nodeName'], 'nodeName', /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/, hostname().toLowerCase(), 'a DNS name in lower case'),
     nodes: nodesOf(root['nodes']),
     folders,
-    apiServer: { host: matching(apiServer['host'], 'apiServer.host', /^[0-9a-fA-F.:]+$/, '127.0.0.1', 'an IP address'), port: portOf(apiServer['port'], 6443) },
+    apiServer: {
+      host: matching(apiServer['host'], 'apiServer.host', /^[0-9a-fA-F.:]+$/, '127.0.0.1', 'an IP address'), port: portOf(apiServer['port'], 6443),
+      maxConnections: countOf(apiServer['maxConnections'], 'apiServer.maxConnections', 10_000),
+      maxConnectionsPerAddress: countOf(apiServer['maxConnectionsPerAddress'], 'apiServer.maxConnectionsPerAddress', 5_000),
+      maxRequestsInFlight: countOf(apiServer['maxRequestsInFlight'], 'apiServer.maxRequestsInFlight', 1_000),
+      maxWatches: countOf(apiServer['maxWatches'], 'apiServer.maxWatches', 10_000),
+    },
     network: {
       podCidr: cidr(network['podCidr'], 'network.podCidr', '10.244.0.0/16'),
       serviceCidr: cidr(network['serviceCidr'], 'network.serviceCidr', '10.96.0.0/16'),
@@ -164,6 +170,12 @@ const MOST_NODES = 16;
 function nodesOf(value: unknown): number {
   const count = value ?? 1;
   if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > MOST_NODES) throw new Error(`nodes must be a whole number from 1 to ${MOST_NODES}, not ${JSON.stringify(count)}`);
+  return count;
+}
+
+function countOf(value: unknown, path: string, fallback: number): number {
+  const count = value ?? fallback;
+  if (typeof count !== 'number' || !Number.isInteger(count) || count < 1 || count > 1_000_000) throw new Error(`${path} must be a number from 1 to 1000000, not ${JSON.stringify(count)}`);
   return count;
 }
 

@@ -21,6 +21,7 @@ import { createFlowControl } from './flow-control/flow-control.ts';
 import { createHealth, type Check } from './health.ts';
 import type { Identity } from './identity/identity.ts';
 import { createKindTable } from './kind-table.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import { createOpenApi } from './openapi.ts';
@@ -39,6 +40,8 @@ export interface ApiServerOptions {
   version?: VersionFacts;
   /** Audiences of the tokens that are accepted; default: the issuer. */
   audiences?: readonly string[];
+  /** Where they differ from DEFAULT_LIMITS. */
+  limits?: Partial<Limits>;
   /** Who may do what beside system:masters and the RBAC objects. */
   ruleSources?: readonly RuleSource[];
   /** Who is told of requests; nobody by default. */
@@ -75,6 +78,7 @@ export interface ApiServer {
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const ending = new AbortController();
   const { store, clock, log, identity } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const audiences = options.audiences ?? [identity.tokens.issuer];
   const kinds = createKindTable();
   const routes = createRouteTable();
@@ -91,7 +95,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), ...(audit === undefined ? {} : { audit }) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     serve: (kind, source) => kinds.serve(kind, source),
@@ -102,7 +106,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),
     addMetrics: (text) => metrics.add(text),
     async listen(addresses) {
-      const opened = await Promise.all(addresses.map((address) => listenOn(address, identity, handler, log)));
+      const opened = await Promise.all(addresses.map((address) => listenOn(address, identity, handler, log, limits)));
       listeners.push(...opened);
       return opened;
     },

@@ -4,6 +4,8 @@ import { createSecureServer, type Http2SecureServer } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Log } from '../../base/log.ts';
+import { boundConnections } from './connections.ts';
+import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import type { Identity } from './identity/identity.ts';
 
 export interface Address {
@@ -25,20 +27,19 @@ export interface Handler {
   upgrade(http: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** Longer than what clients keep idle connections for, so that we are not the one who closes under a request. */
-const KEEP_ALIVE_MS = 120_000;
 /** A machine that went away without a word is asked so often whether it is there. */
 const PROBE_AFTER_MS = 30_000;
 const DAY_MS = 86_400_000;
 
-export async function listenOn(address: Address, identity: Identity, handler: Handler, log: Log): Promise<Listener> {
+export async function listenOn(address: Address, identity: Identity, handler: Handler, log: Log, limits: Limits = DEFAULT_LIMITS): Promise<Listener> {
   let used = identity.server;
   const { keyPem, certificatePem } = used;
   const server = createSecureServer({
     allowHTTP1: true, key: keyPem, cert: certificatePem, ca: identity.caPem, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2',
     // Informers share one connection: their lists and watches together must not run into the limit of a session.
     settings: { maxConcurrentStreams: 1_000 }, maxSessionMemory: 128,
-    ...({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: 60_000, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS, http1Options: { keepAliveTimeout: KEEP_ALIVE_MS } } as object),
+    handshakeTimeout: limits.firstRequestMs,
+    ...({ keepAliveTimeout: limits.idleMs, headersTimeout: limits.firstRequestMs, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS, http1Options: { keepAliveTimeout: limits.idleMs } } as object),
   });
   const renewal = setInterval(() => {
     if (identity.server === used) return;
@@ -46,19 +47,27 @@ export async function listenOn(address: Address, identity: Identity, handler: Ha
     server.setSecureContext({ key: used.keyPem, cert: used.certificatePem, ca: identity.caPem });
   }, DAY_MS).unref();
   server.on('close', () => clearInterval(renewal));
-  const sockets = new Set<Duplex>();
-  server.on('secureConnection', (socket) => {
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket));
-  });
+  const { open: sockets } = boundConnections(server, limits);
   server.on('request', (http, response) => handler.request(http as unknown as IncomingMessage, response as unknown as ServerResponse));
   (server as unknown as NodeJS.EventEmitter).on('upgrade', (http: IncomingMessage, socket: Duplex, head: Buffer) => handler.upgrade(http, socket, head));
+  (server as unknown as NodeJS.EventEmitter).on('clientError', refuse);
   server.on('sessionError', (error) => log.debug('a connection failed', { error }));
   server.on('tlsClientError', () => {}); // strangers that do not speak TLS, and clients that do not trust us
   await opened(server, address);
   server.on('error', (error) => log.error('a listener failed', { error, host: address.host }));
   const { port } = server.address() as AddressInfo;
   return { host: address.host, port, address: `${address.host.includes(':') ? `[${address.host}]` : address.host}:${port}`, close: () => closed(server, sockets) };
+}
+
+const REFUSALS: Readonly<Record<string, string>> = { HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large', ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout' };
+
+/** What is no HTTP gets an answer, and a moment to read it: to close with bytes unread would take the answer away from the client. */
+function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  socket.removeAllListeners('data');
+  socket.end(`HTTP/1.1 ${REFUSALS[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  socket.resume();
+  setTimeout(() => socket.destroy(), 500).unref();
 }
 
 function opened(server: Http2SecureServer, address: Address): Promise<void> {

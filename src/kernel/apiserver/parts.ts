@@ -10,6 +10,7 @@ import type { Door } from './door.ts';
 import type { FlowControl } from './flow-control/flow-control.ts';
 import type { Health } from './health.ts';
 import type { Identity } from './identity/identity.ts';
+import type { Limits } from './limits.ts';
 import type { Metrics } from './metrics.ts';
 import type { OpenApi } from './openapi.ts';
 import type { RequestInfo } from './request-info.ts';
@@ -34,6 +35,7 @@ export interface Parts {
   flow: FlowControl;
   /** Absent where nobody wants to know. */
   audit?: Audit;
+  limits: Limits;
 }
 
 export interface Incoming {
@@ -47,8 +49,8 @@ export interface Incoming {
   audit?: Trail;
   /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
   longRunning?: () => void;
-  /** Called once, when the request no longer counts as under way: others may have its turn. */
-  leave?: () => void;
+  /** Called once each, when the request no longer counts as under way: others may have what it had. */
+  leave: (() => void)[];
   /** Answered, or the client went away. */
   over?: boolean;
   /** Nobody known asked. */

@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import type { Readable } from 'node:stream';
-import { ApiError } from '../../api/errors.ts';
 import { badRequest, tooLargeBody, tooManyRequests } from './errors.ts';
 import { createFairQueue } from './flow-control/fair-queue.ts';
 import { takeTurn, userOf } from './flow-control/turns.ts';
@@ -11,8 +10,6 @@ export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BIG_BYTES = 64 * 1024;
 /** Big bodies that are read at once, over all and of one user. The others stay with their clients, so that memory is bounded and no user reads for all. */
 const BIG_BODIES = createFairQueue({ seats: 16, perFlow: 2, waiting: 400 });
-/** A client that is slower than this is let go (upstream: the timeout of a request). */
-const BODY_TIMEOUT_MS = 60_000;
 
 /** Rejects with 413 as soon as the limit is passed; what comes after is thrown away so that the client can read the answer. */
 export async function readBody(http: IncomingMessage, limitBytes: number = BODY_LIMIT_BYTES): Promise<Buffer> {
@@ -39,32 +36,23 @@ function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    const tooSlow = setTimeout(() => {
-      reject(new ApiError('Timeout', `the body did not arrive within ${BODY_TIMEOUT_MS / 1_000} seconds`));
-      http.resume();
-    }, BODY_TIMEOUT_MS);
-    const refuse = (error: ApiError): void => {
-      clearTimeout(tooSlow);
-      reject(error);
-    };
-    if (http.destroyed && !http.complete) refuse(badRequest('the body ended early'));
+    if (http.destroyed && !http.complete) reject(badRequest('the body ended early'));
     source.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size <= limitBytes) chunks.push(chunk);
       else {
-        refuse(tooLargeBody(limitBytes));
+        reject(tooLargeBody(limitBytes));
         if (source !== http) source.destroy();
         http.resume();
       }
     });
     source.on('end', () => {
-      clearTimeout(tooSlow);
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       const turn = takeTurn(http);
       if (turn === undefined) resolve(body);
       else void turn.then(() => resolve(body));
     });
-    source.on('error', (error) => refuse(badRequest(`the body could not be read: ${error.message}`)));
-    http.on('aborted', () => refuse(badRequest('the body ended early')));
+    source.on('error', (error) => reject(badRequest(`the body could not be read: ${error.message}`)));
+    http.on('aborted', () => reject(badRequest('the body ended early')));
   });
 }

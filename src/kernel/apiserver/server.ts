@@ -2,25 +2,27 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { UserInfo } from '../../sdk/module.ts';
+import { ApiError } from '../../api/errors.ts';
 import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
 import type { Audit } from './audit/audit.ts';
+import { createFairQueue, type FairQueue } from './flow-control/fair-queue.ts';
 import type { Turn } from './flow-control/flow-control.ts';
 import { takeTurn, workFor } from './flow-control/turns.ts';
 import { impersonated } from './impersonate.ts';
+import { shareOf } from './limits.ts';
 import type { Handler } from './listen.ts';
 import type { Incoming, Parts } from './parts.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
 import { authorize, serveResource, serveRoute } from './serve-resource.ts';
 
-/** More requests at once, watches left out, are asked to come again: each may hold a body in memory. */
-const IN_FLIGHT_MOST = 1_000;
-
 export function createHandler(parts: Parts): Handler {
+  const { maxRequestsInFlight, maxWatches } = parts.limits;
+  const under: Under = { way: createFairQueue({ seats: maxRequestsInFlight, perFlow: shareOf(maxRequestsInFlight), waiting: 0 }), watch: createFairQueue({ seats: maxWatches, perFlow: shareOf(maxWatches), waiting: 0 }) };
   return {
     request(http, response) {
-      const incoming: Incoming = { http, response, warnings: [] };
+      const incoming: Incoming = { http, response, warnings: [], leave: [] };
       const { metrics } = parts;
       const fromMs = performance.now();
       let counted = true;
@@ -29,7 +31,7 @@ export function createHandler(parts: Parts): Handler {
         counted = false;
         metrics.inFlight--;
         incoming.over = true;
-        incoming.leave?.();
+        for (const leave of incoming.leave) leave();
         count(parts, incoming, response, (performance.now() - fromMs) / 1_000);
       };
       metrics.inFlight++;
@@ -39,8 +41,7 @@ export function createHandler(parts: Parts): Handler {
         answered();
         ended(incoming, response.statusCode);
       });
-      const served = metrics.inFlight > IN_FLIGHT_MOST ? Promise.reject(tooManyRequests()) : serve(parts, incoming);
-      served.catch((error: unknown) => {
+      serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
         tellOf(incoming, apiError);
         respondError(http, response, apiError, { warnings: incoming.warnings });
@@ -48,9 +49,9 @@ export function createHandler(parts: Parts): Handler {
     },
     upgrade(http, socket, head) {
       socket.on('error', () => {});
-      const incoming: Incoming = { http, upgrade: { socket, head }, warnings: [] };
+      const incoming: Incoming = { http, upgrade: { socket, head }, warnings: [], leave: [] };
       socket.on('close', () => ended(incoming, 101));
-      serve(parts, incoming).catch((error: unknown) => {
+      serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
         tellOf(incoming, apiError);
         ended(incoming, apiError.code);
@@ -88,7 +89,24 @@ function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<
   return apiError;
 }
 
-async function serve(parts: Parts, incoming: Incoming): Promise<void> {
+/** A client that sends its body drop by drop is let go, with an answer if it reads one. */
+function boundBody({ limits }: Parts, { http, warnings }: Incoming, response: ServerResponse): void {
+  const tooSlow = setTimeout(() => {
+    if (http.complete) return;
+    respondError(http, response, new ApiError('Timeout', `the body did not arrive within ${limits.bodyMs / 1_000} seconds`), { warnings, headers: { Connection: 'close' } });
+    response.on('finish', () => http.destroy());
+  }, limits.bodyMs);
+  const settle = (): void => clearTimeout(tooSlow);
+  http.on('end', settle);
+  http.on('close', settle);
+}
+
+interface Under {
+  way: FairQueue;
+  watch: FairQueue;
+}
+
+async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<void> {
   const { http, response } = incoming;
   const info = parseRequest(http.method ?? 'GET', http.url ?? '/');
   incoming.info = info;
@@ -100,12 +118,17 @@ async function serve(parts: Parts, incoming: Incoming): Promise<void> {
   if (asking === undefined) throw unauthorized();
   const user = impersonated(http, asking, parts.authorizer);
   if (user !== asking) incoming.audit?.impersonated(user);
+  if (response !== undefined) {
+    takePlace(under.way, user.name, incoming);
+    if (info.resource?.verb === 'watch') response.on('close', placeOf(under.watch, user.name));
+  }
   const turn = response === undefined ? undefined : parts.flow.turnOf(user, info);
   if (turn !== undefined) await takeSeat(turn, incoming);
   if (response !== undefined) {
     workFor(http, user.name);
     // With a body, the work begins when that is there.
     if (!BODIES.has(info.method)) await takeTurn(http);
+    else if (!http.complete) boundBody(parts, incoming, response);
   }
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
@@ -144,7 +167,20 @@ async function takeSeat(turn: Turn, incoming: Incoming): Promise<void> {
   response?.setHeader('X-Kubernetes-PF-PriorityLevel-UID', turn.levelUid);
   if (turn.entered !== true) await turn.entered;
   if (incoming.over === true) turn.leave();
-  else incoming.leave = turn.leave;
+  else incoming.leave.push(turn.leave);
+}
+
+/** A place among those under way, given back when the request is answered. Throws TooManyRequests where there is none. */
+function takePlace(queue: FairQueue, user: string, incoming: Incoming): void {
+  const leave = placeOf(queue, user);
+  if (incoming.over === true) leave();
+  else incoming.leave.push(leave);
+}
+
+/** Gives the way to give it back. */
+function placeOf(queue: FairQueue, user: string): () => void {
+  if (queue.enter(user) !== true) throw tooManyRequests();
+  return () => queue.leave(user);
 }
 
 async function serveOther(parts: Parts, http: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<void> {

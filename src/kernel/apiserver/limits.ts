@@ -1,0 +1,23 @@
+/** Limits of the door: what strangers and floods may take of the machine at most. */
+export interface Limits {
+  /** Open connections, over all and of one address. Further ones are closed at once. */
+  maxConnections: number;
+  maxConnectionsPerAddress: number;
+  /** Requests under way at once, watches left out: each may hold a body in memory. Further ones are answered 429; so is one user from three quarters on. */
+  maxRequestsInFlight: number;
+  /** Watches at once; one user may have three quarters. Further ones are answered 429. */
+  maxWatches: number;
+  /** How long a new connection may take to send its first request; ms. */
+  firstRequestMs: number;
+  /** How long the body of a request may take to arrive; ms. */
+  bodyMs: number;
+  /** How long a connection stays open without a request; longer than what clients keep idle ones for, so that we are not the one who closes under a request; ms. */
+  idleMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = { maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000, firstRequestMs: 30_000, bodyMs: 60_000, idleMs: 120_000 };
+
+/** What one user may have of all. */
+export function shareOf(all: number): number {
+  return Math.max(1, Math.floor((all * 3) / 4));
+}
