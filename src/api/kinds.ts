@@ -1,4 +1,5 @@
 /** All built-in kinds: tokens with their types. */
+import { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from './admissionregistration/mutating-admission-policy.ts';
 import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from './admissionregistration/validating-admission-policy.ts';
 import { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './admissionregistration/webhook-configuration.ts';
 import { APIService } from './apiregistration/api-service.ts';
@@ -52,7 +53,7 @@ export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttribu
 
 export { APIService, FlowSchema, PriorityLevelConfiguration };
 
-export { MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
+export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
 
 /** Every built-in kind, in the order of discovery. */
 export const BUILT_IN_KINDS: readonly Kind[] = ([
@@ -60,5 +61,5 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
-  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, APIService,
+  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService,
 ] as readonly unknown[]) as readonly Kind[];

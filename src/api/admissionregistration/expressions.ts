@@ -7,6 +7,8 @@ export interface AdmissionVariables {
   params: boolean;
   /** Variables of a policy, and the namespace of the object. */
   variables: boolean;
+  /** Whether what is said there changes objects. */
+  mutates?: boolean;
 }
 
 export const WEBHOOK_VARIABLES: AdmissionVariables = { params: false, variables: false };
@@ -14,15 +16,18 @@ export const WEBHOOK_VARIABLES: AdmissionVariables = { params: false, variables:
 const made = new Map<string, Environment>();
 
 export function admissionEnvironment(variables: AdmissionVariables): Environment {
-  const key = `${variables.params} ${variables.variables}`;
+  const key = `${variables.params} ${variables.variables} ${variables.mutates === true}`;
   let environment = made.get(key);
   if (environment === undefined) made.set(key, (environment = create(variables)));
   return environment;
 }
 
-function create({ params, variables }: AdmissionVariables): Environment {
+function create({ params, variables, mutates }: AdmissionVariables): Environment {
   const names: Record<string, string> = { object: 'dyn', oldObject: 'dyn', request: 'dyn', authorizer: 'kubernetes.authorization.Authorizer' };
   if (params) names['params'] = 'dyn';
   if (variables) Object.assign(names, { namespaceObject: 'dyn', variables: 'kubernetes.Variables' });
-  return cel().createEnvironment(names, (environment) => cel().registerAdmission(environment));
+  return cel().createEnvironment(names, (environment) => {
+    cel().registerAdmission(environment);
+    if (mutates === true) cel().registerJsonPatch(environment);
+  });
 }

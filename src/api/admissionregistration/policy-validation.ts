@@ -1,6 +1,6 @@
 /** What is wrong with policies and bindings, in upstream's words (admissionregistration validation). */
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
-import type { MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../generated/admissionregistration-v1.ts';
+import type { MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation, Variable } from '../generated/admissionregistration-v1.ts';
 import { dns1123SubdomainErrors } from '../names.ts';
 import type { AdmissionVariables } from './expressions.ts';
 import { expressionErrors, matchConditionErrors, ruleErrors, selectorErrors } from './webhook-validation.ts';
@@ -23,16 +23,7 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
     errors.push(...matchErrors(spec.matchConstraints, 'spec.matchConstraints'));
     if ((spec.matchConstraints.resourceRules ?? []).length === 0) errors.push(required('spec.matchConstraints.resourceRules'));
   }
-  const names = new Set<string>();
-  for (const [index, { name, expression }] of (spec.variables ?? []).entries()) {
-    const at = `spec.variables[${index}]`;
-    if (!name) errors.push(required(`${at}.name`, 'name is required'));
-    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
-    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
-    names.add(name);
-    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is required'));
-    else errors.push(...expressionErrors(expression, `${at}.expression`, available, []));
-  }
+  errors.push(...variableErrors(spec.variables, available));
   errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params: available.params, variables: true }));
   if ((spec.validations ?? []).length === 0 && (spec.auditAnnotations ?? []).length === 0) {
     for (const key of ['validations', 'auditAnnotations']) errors.push(required(`spec.${key}`, 'validations or auditAnnotations must contain at least one item'));
@@ -44,6 +35,21 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
     if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(key ?? '')) errors.push(invalid(`${at}.key`, `${metadata.name ?? ''}/${key ?? ''}`, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character'));
     if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression must be non-empty'));
     else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null']));
+  }
+  return errors;
+}
+
+export function variableErrors(variables: readonly Variable[] | undefined, available: AdmissionVariables, prepare: (expression: string) => string = (expression) => expression): FieldError[] {
+  const errors: FieldError[] = [];
+  const names = new Set<string>();
+  for (const [index, { name, expression }] of (variables ?? []).entries()) {
+    const at = `spec.variables[${index}]`;
+    if (!name) errors.push(required(`${at}.name`, 'name is required'));
+    else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
+    if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
+    names.add(name);
+    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is required'));
+    else errors.push(...expressionErrors(expression, `${at}.expression`, available, [], prepare));
   }
   return errors;
 }
@@ -62,7 +68,7 @@ function validationErrors(validation: Validation, at: string, available: Admissi
   return errors;
 }
 
-function matchErrors(match: MatchResources, path: string): FieldError[] {
+export function matchErrors(match: MatchResources, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (match.matchPolicy !== undefined && !['Equivalent', 'Exact'].includes(match.matchPolicy)) errors.push(notSupported(`${path}.matchPolicy`, match.matchPolicy, ['Equivalent', 'Exact']));
   errors.push(...selectorErrors(match.namespaceSelector, `${path}.namespaceSelector`), ...selectorErrors(match.objectSelector, `${path}.objectSelector`));
@@ -87,7 +93,7 @@ export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): Field
   return errors;
 }
 
-function paramErrors(ref: ParamRef, path: string): FieldError[] {
+export function paramErrors(ref: ParamRef, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (ref.name) {
     errors.push(...dns1123SubdomainErrors(ref.name).map((text) => invalid(`${path}.name`, ref.name, text)));

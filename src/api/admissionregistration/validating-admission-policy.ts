@@ -37,7 +37,7 @@ export const ValidatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBin
   columns: [NAME, column('PolicyName', ({ spec }) => spec?.policyName ?? ''), column('ParamRef', ({ spec }) => paramText(spec?.paramRef)), AGE],
 });
 
-function defaultMatch(match: MatchResources | undefined): void {
+export function defaultMatch(match: MatchResources | undefined): void {
   if (match === undefined) return;
   match.matchPolicy ??= 'Equivalent';
   match.namespaceSelector ??= {};
@@ -45,7 +45,7 @@ function defaultMatch(match: MatchResources | undefined): void {
   for (const rule of [...(match.resourceRules ?? []), ...(match.excludeResourceRules ?? [])]) rule.scope ??= '*';
 }
 
-function paramText(ref: { name?: string; namespace?: string; selector?: unknown } | undefined): string {
+export function paramText(ref: { name?: string; namespace?: string; selector?: unknown } | undefined): string {
   if (ref === undefined) return '<unset>';
   if (ref.selector !== undefined) return '<selector>';
   return ref.namespace ? `${ref.namespace}/${ref.name ?? ''}` : (ref.name ?? '');

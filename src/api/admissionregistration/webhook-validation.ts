@@ -140,15 +140,17 @@ export function matchConditionErrors(conditions: readonly MatchCondition[], path
   return errors;
 }
 
-/** `results` are the types that the expression may have beside any. */
-export function expressionErrors(expression: string, path: string, variables: AdmissionVariables, results: readonly string[]): FieldError[] {
+/** `results` are the types that the expression may have beside any; `prepare` makes of it what the evaluator knows. */
+export function expressionErrors(expression: string, path: string, variables: AdmissionVariables, results: readonly string[], prepare: (expression: string) => string = (text) => text): FieldError[] {
   const environment = admissionEnvironment(variables);
+  let prepared: string;
   try {
-    cel().compileExpression(environment, expression);
+    prepared = prepare(expression);
+    cel().compileExpression(environment, prepared);
   } catch (error) {
     return [invalid(path, expression, (error as Error).message)];
   }
-  const { type = 'dyn' } = environment.check(expression);
+  const { type = 'dyn' } = environment.check(prepared);
   const certain = ['bool', 'string', 'int', 'double', 'uint', 'bytes', 'list', 'map', 'null'];
   if (results.length === 0 || !certain.includes(type) || results.includes(type)) return [];
   return [invalid(path, expression, results.length === 1 ? `must evaluate to ${results[0]}` : `must evaluate to one of [${results.join(' ')}]`)];

@@ -5,4 +5,6 @@ export { ruleErrorsOf } from './check-rules.ts';
 export { evaluateRules } from './rules.ts';
 export { toCel, untypedToCel, fromCel } from './value.ts';
 export { Authorizer, LazyVariables, registerAdmission, type AccessQuestion, type Ask } from './library/authorizer.ts';
+export { withoutLiterals, withOptionalFields, type Outermost } from './literals.ts';
+export { registerJsonPatch } from './library/json-patch.ts';
 export { typeChecker } from './declarations.ts';

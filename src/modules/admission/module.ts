@@ -1,4 +1,5 @@
 /** Admission that users configure: webhooks and policies. Where there are none there is no step, and writes cost what they did. */
+import { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/admissionregistration/mutating-admission-policy.ts';
 import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from '../../api/admissionregistration/validating-admission-policy.ts';
 import { GROUP, MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from '../../api/admissionregistration/webhook-configuration.ts';
 import { Namespace } from '../../api/core/namespace.ts';
@@ -10,14 +11,15 @@ import { defineModule, type Admission, type AdmissionRequest, type Module, type 
 import type { Place } from './match.ts';
 import { typeChecking } from './type-checking.ts';
 
-const KINDS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
+/** The last two say where the others hold. */
+const KINDS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, MutatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
 const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const;
 
 function admission(): Module {
   let served: ServedKinds | undefined;
   return defineModule({
     name: 'admission',
-    description: 'Webhooks and policies that users configure: MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy',
+    description: 'Webhooks and policies that users configure: MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, MutatingAdmissionPolicy',
     kinds: KINDS,
     // Parameters of policies are of any kind; services and endpoints of webhooks are anywhere.
     reads: 'all',
@@ -29,7 +31,7 @@ function admission(): Module {
       await Promise.all(all.map((cache) => cache.ready()));
       let withdraw: (() => void) | undefined;
       const adjust = (): void => {
-        const needed = all.slice(0, 3).some((cache) => cache.list().length > 0);
+        const needed = all.slice(0, 4).some((cache) => cache.list().length > 0);
         if (needed) withdraw ??= context.admit(step(all));
         else {
           withdraw?.();
@@ -46,13 +48,19 @@ function admission(): Module {
 export default admission();
 
 function step(caches: readonly Cache[]): Admission {
-  const [mutating, validating, policies, bindings] = caches as readonly unknown[] as [Cache<MutatingWebhookConfiguration>, Cache<ValidatingWebhookConfiguration>, Cache<ValidatingAdmissionPolicy>, Cache<ValidatingAdmissionPolicyBinding>];
+  const [mutating, validating, policies, mutatingPolicies, bindings, mutatingBindings] = caches as readonly unknown[] as [
+    Cache<MutatingWebhookConfiguration>, Cache<ValidatingWebhookConfiguration>, Cache<ValidatingAdmissionPolicy>, Cache<MutatingAdmissionPolicy>, Cache<ValidatingAdmissionPolicyBinding>, Cache<MutatingAdmissionPolicyBinding>,
+  ];
   return {
     name: 'configured-admission', kinds: 'all', operations: OPERATIONS, last: true,
     async admit(request, context) {
-      if (isExempt(request.kind) || request.body !== undefined || mutating.list().length === 0) return false;
+      if (isExempt(request.kind) || request.body !== undefined || mutating.list().length + mutatingPolicies.list().length === 0) return false;
+      const place = await placeOf(request, context);
+      // Policies first, as upstream has it: what they make is what webhooks see.
+      const byPolicies = mutatingPolicies.list().length > 0 && (await (await import('./mutating-policies.ts')).mutateByPolicies(mutatingPolicies.list(), mutatingBindings.list(), request, place, context));
+      if (mutating.list().length === 0) return byPolicies;
       const { hooksOf, mutate } = await import('./webhooks.ts');
-      return mutate(hooksOf(mutating.list()), request, await placeOf(request, context), context);
+      return (await mutate(hooksOf(mutating.list()), request, place, context)) || byPolicies;
     },
     async validate(asked, context) {
       if (isExempt(asked.kind)) return;

@@ -11,7 +11,7 @@ import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
 import { bindingsOf, conditionsHold, programOf, type Bindings } from './conditions.ts';
 import { matchedKind, type Matching, type Place } from './match.ts';
 
-interface Denial {
+export interface Denial {
   message: string;
   reason: StatusReason;
   code: number;
@@ -60,13 +60,13 @@ function warn({ warnings }: AdmissionRequest, text: string): void {
   if (warnings?.includes(text) === false) warnings.push(text);
 }
 
-function refusal({ kind, name, object }: AdmissionRequest, message: string, { reason, code }: Denial): ApiError {
+export function refusal({ kind, name, object }: AdmissionRequest, message: string, { reason, code }: Denial): ApiError {
   const about = name || object?.metadata?.name || object?.metadata?.generateName || '';
   const resource = kind.group === '' ? kind.plural : `${kind.plural}.${kind.group}`;
   return new ApiError(reason, `${resource} ${JSON.stringify(about)} is forbidden: ${message}`, { name: about, group: kind.group || undefined, kind: kind.plural, causes: [{ message }] }, code);
 }
 
-function matchingOf(match: NonNullable<ValidatingAdmissionPolicy['spec']>['matchConstraints']): Matching {
+export function matchingOf(match: NonNullable<ValidatingAdmissionPolicy['spec']>['matchConstraints']): Matching {
   const { resourceRules, excludeResourceRules, matchPolicy, namespaceSelector, objectSelector } = match ?? {};
   // A binding without rules narrows by its selectors alone.
   const everything = { apiGroups: ['*'], apiVersions: ['*'], resources: ['*/*'], operations: ['*' as const] };
@@ -146,7 +146,7 @@ function messageOf(policy: ValidatingAdmissionPolicy, validation: Validation, av
 }
 
 /** The parameters of a binding, one run of the policy each; undefined stands for none. Throws where they are asked for and cannot be had. */
-async function paramsOf(paramKind: ParamKind | undefined, ref: ParamRef | undefined, request: AdmissionRequest, { client, kinds }: ModuleContext): Promise<(KubeObject | undefined)[]> {
+export async function paramsOf(paramKind: ParamKind | undefined, ref: ParamRef | undefined, request: AdmissionRequest, { client, kinds }: ModuleContext): Promise<(KubeObject | undefined)[]> {
   if (paramKind === undefined || ref === undefined) return [undefined];
   const kind = kinds.list().find((each) => each.kind === paramKind.kind && apiVersionOf(each.group, each.version) === paramKind.apiVersion);
   if (kind === undefined) throw new Error(`paramKind kind \`${paramKind.apiVersion ?? ''}, Kind=${paramKind.kind ?? ''}\` not known`);
