@@ -19,7 +19,7 @@ function parse(text: string): Step[] {
     const match = /^\.((?:\\.|[^.[\]\\])+)/.exec(rest) ?? /^\[\s*(-?\d+)\s*\]/.exec(rest) ?? /^\[\s*(?:'([^']*)'|"([^"]*)")\s*\]/.exec(rest) ?? /^(\[\s*\*\s*\])/.exec(rest) ?? /^\[\?\((.*?)\)\]/.exec(rest);
     if (match === null) {
       if (rest === '.') return steps;
-      throw new RangeError(`the JSONPath ${JSON.stringify(text)} is not understood from ${JSON.stringify(rest)} on`);
+      throw new RangeError(`the JSONPath ${quoted(text)} is not understood from ${quoted(rest)} on`);
     }
     const found = match[1] ?? match[2] ?? match[3] ?? '';
     if (rest.startsWith('.')) steps.push(found === '*' ? { all: true } : { name: found.replace(/\\(.)/g, '$1') });
@@ -32,17 +32,33 @@ function parse(text: string): Step[] {
   return steps;
 }
 
+/** Where the operator of a filter begins; undefined when it has none. */
+function operatorIn(text: string): number | undefined {
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === '\\') at += 1;
+    else if ('=!<>'.includes(text[at] as string)) return at;
+  }
+  return undefined;
+}
+
+function quoted(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
+}
+
 function parseFilter(text: string, whole: string): Step {
-  const match = /^\s*@((?:\\.|[^=!<>])*?)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?))?\s*$/.exec(text);
-  if (match === null) throw new RangeError(`the filter ${JSON.stringify(text)} of the JSONPath ${JSON.stringify(whole)} is not understood`);
-  const literal = (match[3] ?? '').replace(/^'(.*)'$/s, (_all, inner: string) => JSON.stringify(inner));
+  const trimmed = text.trim();
+  const end = operatorIn(trimmed);
+  const [operator, rest] = end === undefined ? ['exists', ''] : [/^(?:[=!<>]=|[<>])/.exec(trimmed.slice(end, end + 2))?.[0], trimmed.slice(end)];
+  const written = operator === undefined || end === undefined ? '' : rest.slice(operator.length).trim();
+  if (!trimmed.startsWith('@') || operator === undefined || (end !== undefined && written === '')) throw new RangeError(`the filter ${quoted(text)} of the JSONPath ${quoted(whole)} is not understood`);
+  const literal = written.replace(/^'(.*)'$/s, (_all, inner: string) => JSON.stringify(inner));
   let value: unknown;
   try {
     value = literal === '' ? undefined : JSON.parse(literal);
   } catch {
     value = literal;
   }
-  return { path: parse(match[1] ?? ''), operator: match[2] ?? 'exists', value };
+  return { path: parse(trimmed.slice(1, end).trimEnd()), operator, value };
 }
 
 function find(steps: readonly Step[], object: unknown): unknown[] {

@@ -1,6 +1,6 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { addQuantities, compareQuantities, formatQuantity, isQuantity, quantityMillis, quantityOf, quantityOfMilli, subtractQuantities, quantityValue } from './quantity.ts';
+import { addQuantities, compareQuantities, formatQuantity, isQuantity, parseQuantity, quantityMillis, quantityOf, quantityOfMilli, subtractQuantities, quantityValue } from './quantity.ts';
 
 test('the canonical form', () => {
   const table: [string, string][] = [
@@ -53,4 +53,8 @@ test('what is no quantity is refused', () => {
     assert.equal(isQuantity(text), false, text);
     assert.throws(() => quantityValue(text), RangeError);
   }
+});
+
+test('a text of many digits is refused at once', () => {
+  for (const text of ['9'.repeat(1_000_000), `1${'0'.repeat(100_000)}e0`, `0.${'9'.repeat(1_000_000)}`]) assert.throws(() => parseQuantity(text), RangeError);
 });

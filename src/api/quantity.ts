@@ -19,6 +19,8 @@ const NANO = 1_000_000_000n;
 const MAX_BINARY = (2n ** 63n - 1n) * NANO;
 /** Bounds the work a hostile exponent can cause. */
 const MAX_EXPONENT = 400;
+/** Longer ones are no quantities that anybody means, and their digits cost more than in proportion. */
+const MAX_LENGTH = 500;
 const DECIMAL = ['n', 'u', 'm', '', 'k', 'M', 'G', 'T', 'P', 'E'];
 const BINARY = ['', 'Ki', 'Mi', 'Gi', 'Ti', 'Pi', 'Ei'];
 const SHAPE = /^([+-]?)([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*(?:[-+]?[0-9]*))$/;
@@ -28,7 +30,7 @@ const WRONG_SUFFIX = "unable to parse quantity's suffix";
 /** Reads a quantity; throws RangeError in upstream's words. Digits beyond the ninth after the point round away from zero. */
 export function parseQuantity(input: QuantityLike): ParsedQuantity {
   if (typeof input === 'object') return input;
-  const match = SHAPE.exec(typeof input === 'number' ? String(input) : input.trim());
+  const match = typeof input === 'string' && input.length > MAX_LENGTH ? null : SHAPE.exec(typeof input === 'number' ? String(input) : input.trim());
   const [, sign = '', whole = '', fraction = '', suffix = ''] = match ?? [];
   if (match === null || whole + fraction === '') throw new RangeError(WRONG_FORMAT);
   const { multiplier, exponent, format } = readSuffix(suffix);

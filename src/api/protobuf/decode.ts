@@ -14,13 +14,17 @@ export type RawDecoder = (bytes: Buffer) => unknown;
 
 /** The object of a message whose type is named in full. Throws ApiError BadRequest. */
 export function decodeMessage(type: string, bytes: Buffer, decodeRaw: RawDecoder): Fields {
-  return readMessage(new Reader(bytes), type, { decodeRaw, depth: 0 }, {});
+  return readMessage(new Reader(bytes), type, { decodeRaw, depth: 0, made: { messages: 0 } }, {});
 }
 
-interface Context { decodeRaw: RawDecoder; depth: number }
+interface Context { decodeRaw: RawDecoder; depth: number; made: { messages: number } }
+
+/** An empty message takes two bytes of the body and a hundred times as much when read. */
+const MAX_MESSAGES = 100_000;
 
 function readMessage(reader: Reader, type: string, context: Context, target: Fields): Fields {
   if (context.depth > MAX_DEPTH) throw malformed(`it is nested more than ${MAX_DEPTH} levels deep`);
+  if (++context.made.messages > MAX_MESSAGES) throw malformed(`it holds more than ${MAX_MESSAGES} messages`);
   const { byNumber, fields } = planOf(type);
   const found: Fields = {};
   while (!reader.done) {
@@ -120,7 +124,9 @@ function partsOf(reader: Reader, code: string, context: Context): Map<number, un
       continue;
     }
     const value = part === 'raw' ? reader.bytes() : readValue(reader, part, { ...context, depth: context.depth + 1 });
-    parts.set(number, [...(parts.get(number) ?? []), value]);
+    const known = parts.get(number);
+    if (known === undefined) parts.set(number, [value]);
+    else known.push(value);
   }
   return parts;
 }

@@ -78,3 +78,22 @@ test('golden files of upstream', { skip: existsSync(golden) ? false : 'KUBERNETE
   }
   assert.ok(count > 80, `${count} files`);
 });
+
+/** A field of bytes. */
+function field(number: number, bytes: Buffer): Buffer {
+  const length: number[] = [];
+  for (let left = bytes.length; ; left >>>= 7) {
+    length.push(left > 127 ? (left & 127) | 128 : left);
+    if (left <= 127) break;
+  }
+  return Buffer.concat([Buffer.from([number * 8 + 2, ...length]), bytes]);
+}
+
+test('small bodies that become large are refused, and repeated parts cost what they weigh', () => {
+  const envelope = (apiVersion: string, kind: string, raw: Buffer): Buffer => Buffer.concat([Buffer.from('k8s\0'), field(1, Buffer.concat([field(1, Buffer.from(apiVersion)), field(2, Buffer.from(kind))])), field(2, raw)]);
+  const times = (count: number, bytes: Buffer): Buffer => Buffer.alloc(count * bytes.length, bytes);
+  assert.throws(() => decodeProtobuf(envelope('v1', 'Pod', field(2, times(500_000, field(2, Buffer.alloc(0)))))), /more than 100000 messages/);
+  const before = process.cpuUsage();
+  decodeProtobuf(envelope('authorization.k8s.io/v1', 'SubjectAccessReview', field(2, field(5, Buffer.concat([field(1, Buffer.from('k')), field(2, times(500_000, field(1, Buffer.from('x'))))])))));
+  assert.ok(process.cpuUsage(before).user < 2_000_000, 'it took too long');
+});

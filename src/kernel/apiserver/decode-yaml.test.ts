@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { isApiError } from '../../api/errors.ts';
+import { decodeYaml } from './decode-yaml.ts';
+
+const lines = (count: number, line: (n: number) => string): string => Array.from({ length: count }, (_, n) => line(n)).join('\n');
+
+const read: [string, string, unknown][] = [
+  ['a map', 'a: 1\nb: [x, "y"]', { a: 1, b: ['x', 'y'] }],
+  ['the first document', 'a: 1\n---\nb: 2', { a: 1 }],
+  ['merged keys', 'a: &a {x: 1}\nb: {<<: *a, z: 2}', { a: { x: 1 }, b: { x: 1, z: 2 } }],
+  ['a key that is special to JavaScript', '__proto__: {a: 1}', JSON.parse('{"__proto__":{"a":1}}')],
+  ['a large text', `a: |-\n${lines(20_000, (n) => `  line ${n}`)}`, { a: lines(20_000, (n) => `line ${n}`) }],
+  ['many keys', lines(20_000, (n) => `k${n}: ${n}`), Object.fromEntries(Array.from({ length: 20_000 }, (_, n) => [`k${n}`, n]))],
+];
+for (const [what, text, value] of read) it(`reads ${what}`, async () => assert.deepEqual(await decodeYaml(Buffer.from(text)), value));
+
+const refused: [string, string, RegExp][] = [
+  ['a doubled key', 'a: 1\nb: 2\na: 3', /keys must be unique/],
+  ['a doubled key of many', `${lines(5_000, (n) => `k${n}: ${n}`)}\nk7: 1`, /keys must be unique/],
+  ['what doubles and doubles', `a: &a [x,x,x,x,x,x,x,x,x]\n${lines(9, (n) => `${'bcdefghij'[n]}: &${'bcdefghij'[n]} [${Array(9).fill(`*${'abcdefghij'[n]}`).join()}]`)}`, /resource exhaustion/],
+  ['what holds itself', 'a: &a [*a]', /error converting YAML/],
+  ['depth', lines(1_500, (n) => `${' '.repeat(n)}a:`), /nested deeper|error converting YAML|too involved/],
+  ['brackets without end', '['.repeat(10_000), /error converting YAML|too involved/],
+  ['text that is no YAML', 'a: [1, 2', /error converting YAML/],
+];
+for (const [what, text, message] of refused) it(`refuses ${what}`, () => assert.rejects(decodeYaml(Buffer.from(text)), (error) => isApiError(error, 'BadRequest') && message.test((error as Error).message)));
+
+it('does not hold the others up', async () => {
+  const reading = decodeYaml(Buffer.from(lines(30_000, (n) => `k${n}: ${n}`)));
+  let [longestMs, lastMs] = [0, process.threadCpuUsage().user];
+  const beats = setInterval(() => {
+    const nowMs = process.threadCpuUsage().user;
+    longestMs = Math.max(longestMs, (nowMs - lastMs) / 1_000);
+    lastMs = nowMs;
+  }, 5);
+  await reading;
+  clearInterval(beats);
+  assert.ok(longestMs < 500, `the loop stood still for ${longestMs} ms`);
+});

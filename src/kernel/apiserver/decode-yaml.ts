@@ -1,0 +1,48 @@
+/**
+ * YAML as a JSON value. Reading it costs far more than JSON, in time and memory, so a text of some size is read in a thread of its own, one at a
+ * time, with bounds on both: the door answers others meanwhile.
+ */
+import { Worker } from 'node:worker_threads';
+import type { Json } from '../../api/meta.ts';
+import { badRequest } from './errors.ts';
+import { parseJson } from './parse-json.ts';
+import type { YamlRead } from './read-yaml.ts';
+
+/** Read within a few tens of milliseconds at worst. */
+const INLINE_BYTES = 16 * 1_024;
+const TIMEOUT_MS = 10_000;
+const MEMORY_MIB = 256;
+
+let last: Promise<unknown> = Promise.resolve();
+
+/** The first document. Throws BadRequest. */
+export async function decodeYaml(body: Buffer): Promise<Json> {
+  const text = body.toString('utf8');
+  if (body.length <= INLINE_BYTES) {
+    const { readYaml } = await import('./read-yaml.ts');
+    return valueOf(readYaml(text));
+  }
+  const mine = last.then(() => inThread(text));
+  last = mine.catch(() => {});
+  return valueOf(await mine);
+}
+
+function valueOf(read: YamlRead): Json {
+  if ('error' in read) throw badRequest(read.error);
+  return parseJson(read.json);
+}
+
+function inThread(text: string): Promise<YamlRead> {
+  return new Promise((resolve) => {
+    const worker = new Worker(new URL('./read-yaml.ts', import.meta.url), { workerData: text, resourceLimits: { maxOldGenerationSizeMb: MEMORY_MIB, stackSizeMb: 2 } });
+    const refused = { error: 'the YAML of the body is too large or too involved to be read: send JSON instead' };
+    const timer = setTimeout(() => void worker.terminate(), TIMEOUT_MS);
+    let read: YamlRead | undefined;
+    worker.on('message', (answer: YamlRead) => (read = answer));
+    worker.on('error', () => (read = refused));
+    worker.on('exit', () => {
+      clearTimeout(timer);
+      resolve(read ?? refused);
+    });
+  });
+}

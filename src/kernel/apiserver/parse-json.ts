@@ -1,0 +1,41 @@
+/** Parses the JSON of a request, with a bound on its depth. */
+import type { Json } from '../../api/meta.ts';
+import { badRequest } from './errors.ts';
+
+/** The deepest nesting that is read; deeper values would end the stack of what walks them. */
+const MAX_DEPTH = 1_000;
+
+export function parseJson(text: string): Json {
+  if (!/\S/.test(text)) throw badRequest('the body of the request was empty: unexpected end of JSON input');
+  // First: to make a million nested values takes long.
+  checkDepth(text);
+  try {
+    return JSON.parse(text) as Json;
+  } catch (error) {
+    throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
+  }
+}
+
+/** Counts brackets without regard to strings: too much only for texts that are strange anyway. */
+export function checkDepth(text: string): void {
+  if (!hasMany(text, MAX_DEPTH)) return;
+  let depth = 0;
+  let inString = false;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (inString) {
+      if (code === 92) at++;
+      else if (code === 34) inString = false;
+    } else if (code === 34) inString = true;
+    else if (code === 123 || code === 91) {
+      if (++depth > MAX_DEPTH) throw badRequest(`the body of the request is nested deeper than ${MAX_DEPTH} levels`);
+    } else if (code === 125 || code === 93) depth--;
+  }
+}
+
+/** Whether so many brackets stand in it at all; looking for them is much cheaper than looking at everything. */
+function hasMany(text: string, count: number): boolean {
+  let left = count;
+  for (const bracket of ['{', '[']) for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) if (--left <= 0) return true;
+  return false;
+}
