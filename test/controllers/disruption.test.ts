@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Deployment, Pod, PodDisruptionBudget, ServiceAccount } from '../../src/api/kinds.ts';
+import { CustomResourceDefinition, Deployment, Pod, PodDisruptionBudget, ServiceAccount } from '../../src/api/kinds.ts';
 import type { PodDisruptionBudgetSpec } from '../../src/api/generated/policy-v1.ts';
+import type { Kind } from '../../src/api/kind.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import { isApiError, type ApiError } from '../../src/api/errors.ts';
 import type { Client } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
+import customResources from '../../src/modules/custom-resources/module.ts';
 import disruption from '../../src/modules/disruption/module.ts';
 import workloads from '../../src/modules/workloads/module.ts';
 import { eventually, startWorld, type World } from './world.ts';
@@ -101,4 +103,34 @@ test('what no budget may be', async () => {
   const make = (spec: PodDisruptionBudgetSpec): Promise<unknown> => client.create(PodDisruptionBudget, { metadata: { name: 'bad', ...NS }, spec });
   await assert.rejects(make({ minAvailable: 1, maxUnavailable: 1 }), /minAvailable and maxUnavailable cannot be both set/);
   await assert.rejects(make({ minAvailable: '101%' }), /spec.minAvailable: Invalid value: "101%": must not be greater than 100%/);
+});
+
+test('the size of a controller of any kind is that of its scale', async () => {
+  await world.stop();
+  world = await startWorld([core, workloads, customResources, disruption]);
+  client = world.client;
+  await eventually('the namespace is ready for pods', async () => (await client.list(ServiceAccount, NS)).items.length > 0);
+  const schema = { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { replicas: { type: 'integer' } } }, status: { type: 'object', properties: { replicas: { type: 'integer' } } } } } };
+  for (const [kind, subresources] of [['Herd', { scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } }], ['Flock', {}]] as const) {
+    await client.create(CustomResourceDefinition, {
+      metadata: { name: `${kind.toLowerCase()}s.example.com` },
+      spec: { group: 'example.com', scope: 'Namespaced', names: { kind, plural: `${kind.toLowerCase()}s`, singular: kind.toLowerCase() }, versions: [{ name: 'v1', served: true, storage: true, schema, subresources }] },
+    } as CustomResourceDefinition);
+  }
+  const owned = async (kind: string): Promise<string> => {
+    await eventually(`${kind} is served`, async () => world.door.kinds.find('example.com', kind) !== undefined);
+    const { metadata } = await client.create(world.door.kinds.find('example.com', kind) as Kind, { apiVersion: 'example.com/v1', kind, metadata: { name: 'all', ...NS }, spec: { replicas: 10 } } as KubeObject);
+    const ownerReferences = [{ apiVersion: 'example.com/v1', kind, name: 'all', uid: metadata.uid ?? '', controller: true }];
+    const name = `${kind.toLowerCase()}-0`;
+    await client.create(Pod, { metadata: { name, ...NS, labels: { of: kind }, ownerReferences }, spec: { containers: [{ name: 'c', image: 'i' }] } } as Pod);
+    await client.create(PodDisruptionBudget, { metadata: { name, ...NS }, spec: { selector: { matchLabels: { of: kind } }, maxUnavailable: '30%' } });
+    return name;
+  };
+  const herd = await owned('Herd');
+  await eventually('ten are expected', async () => {
+    const { status } = await client.get(PodDisruptionBudget, herd, NS);
+    return status?.expectedPods === 10 && status.desiredHealthy === 7;
+  });
+  const flock = await owned('Flock');
+  await eventually('it is said that there is no scale', async () => (await client.get(PodDisruptionBudget, flock, NS)).status?.conditions?.[0]?.message?.includes('flocks.example.com does not implement the scale subresource') === true);
 });

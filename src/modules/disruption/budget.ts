@@ -22,14 +22,14 @@ export interface Expected {
 }
 
 /** `scales` is asked only when the budget is a share, or counts what may be missing. */
-export function expectedOf({ spec }: PodDisruptionBudget, pods: readonly Pod[], scales: () => Scales): Expected {
+export async function expectedOf({ spec }: PodDisruptionBudget, pods: readonly Pod[], scales: () => Promise<Scales>): Promise<Expected> {
   const { minAvailable, maxUnavailable } = spec ?? {};
   if (maxUnavailable !== undefined) {
-    const { total, unmanaged } = scales();
+    const { total, unmanaged } = await scales();
     return { expectedPods: total, desiredHealthy: Math.max(0, total - share(maxUnavailable, total)), unmanaged };
   }
   if (typeof minAvailable === 'string') {
-    const { total, unmanaged } = scales();
+    const { total, unmanaged } = await scales();
     return { expectedPods: total, desiredHealthy: share(minAvailable, total), unmanaged };
   }
   return minAvailable === undefined ? { expectedPods: 0, desiredHealthy: 0, unmanaged: [] } : { expectedPods: pods.length, desiredHealthy: minAvailable, unmanaged: [] };

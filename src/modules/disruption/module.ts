@@ -7,6 +7,7 @@ import { ReplicationController } from '../../api/core/replication-controller.ts'
 import { PodDisruptionBudget } from '../../api/policy/pod-disruption-budget.ts';
 import { defineModule } from '../../sdk/index.ts';
 import { evictionBudget } from './evict.ts';
+import { readScalesWith } from './scales.ts';
 import { disruptionController, staleDisruptionController } from './reconcile.ts';
 
 export default defineModule({
@@ -14,7 +15,9 @@ export default defineModule({
   description: 'Budgets of how many pods may be evicted at once',
   kinds: [PodDisruptionBudget],
   needs: [Pod, Deployment, ReplicaSet, StatefulSet, ReplicationController],
+  reads: 'all', // the scales of whatever controls pods
   writes: [PodDisruptionBudget],
   controllers: [disruptionController, staleDisruptionController],
   admissions: [evictionBudget],
+  start: async (context) => readScalesWith(context),
 });

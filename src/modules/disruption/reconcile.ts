@@ -33,7 +33,7 @@ async function reconcile(budget: PodDisruptionBudget | undefined, context: Recon
   if (pods.length === 0) context.events.event(budget, 'Normal', 'NoPods', 'No matching pods found');
   let expected: Expected;
   try {
-    expected = expectedOf(budget, pods, () => scalesOf(pods, context.caches));
+    expected = await expectedOf(budget, pods, () => scalesOf(pods, context.caches));
   } catch (error) {
     const message = (error as Error).message;
     context.events.event(budget, 'Warning', 'CalculateExpectedPodCountFailed', `Failed to calculate the number of expected pods: ${message}`);
