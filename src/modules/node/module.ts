@@ -7,6 +7,9 @@ import { bell } from './bell.ts';
 import { nodeCapacity } from './capacity.ts';
 import { cpuAssignment } from './cpus/assignment.ts';
 import { shareCpus } from './cpus/share.ts';
+import { deviceAllocation } from './devices/allocation.ts';
+import { countDevices, pluginFolder } from './devices/configured.ts';
+import { devicePlugins } from './devices/plugins.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
 import { pruneRoute } from './images/prune-route.ts';
@@ -82,7 +85,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -109,7 +112,9 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const program = (name: string): string => machine.programs[name] ?? name;
   const size = config['readySandboxes'];
   const pressed = pressureSettings(config);
-  const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => new Map() });
+  const report = bell(clock);
+  const plugins = devicePlugins({ folder: pluginFolder(config, machine), memory: join(machine.stateFolder, 'devices.json'), log: log.child('devices'), changed: report.ring });
+  const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
@@ -120,7 +125,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
-    report: bell(clock),
+    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };

@@ -3,6 +3,8 @@ import type { ModuleContext } from '../../sdk/module.ts';
 import type { Bell } from './bell.ts';
 import type { NodeCapacity } from './capacity.ts';
 import type { CpuAssignment } from './cpus/assignment.ts';
+import type { DeviceAllocation } from './devices/allocation.ts';
+import type { DevicePlugins } from './devices/plugins.ts';
 import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
@@ -34,6 +36,8 @@ export interface NodeParts {
   admissions: Admissions;
   cpus: CpuAssignment;
   users: UserNamespaces;
+  plugins: DevicePlugins;
+  devices: DeviceAllocation;
   /** Threads that a pod may have; undefined: no limit. */
   podPidsLimit?: number;
 }

@@ -40,7 +40,9 @@ export interface BundleInput {
   mounts: readonly OciMount[];
   /** Source of /dev/shm when the pod shares one; a private one otherwise. */
   shmPath?: string;
-  devices?: OciConfig['linux']['devices'];
+  /** With `access` a container that is not privileged may use it. */
+  devices?: readonly (NonNullable<OciConfig['linux']['devices']>[number] & { access?: string })[];
+  annotations?: Readonly<Record<string, string>>;
   /** Its users are others than the machine's: a namespace to join, and what they may not mount. */
   users?: { path: string; sys: string; mqueue: string };
   /** Where it may run, as the kernel writes lists; anywhere when undefined. */
@@ -77,16 +79,16 @@ export function ociConfig(input: BundleInput): OciConfig {
     root: { path: input.rootPath, readonly: context?.readOnlyRootFilesystem === true },
     ...(pod.spec?.hostNetwork === true && input.namespaces.uts === undefined ? {} : { hostname: input.hostname }),
     mounts: [...standardMounts(input, privileged), ...input.mounts],
-    annotations: { 'io.kubernetes.pod.name': pod.metadata.name ?? '', 'io.kubernetes.pod.namespace': pod.metadata.namespace ?? '', 'io.kubernetes.pod.uid': pod.metadata.uid ?? '', 'io.kubernetes.container.name': container.name },
+    annotations: { ...input.annotations, 'io.kubernetes.pod.name': pod.metadata.name ?? '', 'io.kubernetes.pod.namespace': pod.metadata.namespace ?? '', 'io.kubernetes.pod.uid': pod.metadata.uid ?? '', 'io.kubernetes.container.name': container.name },
     linux: {
       namespaces: namespaces(input),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, unified: input.unified }),
+      resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, devices: input.devices, unified: input.unified }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...(input.users === undefined ? sysctls(pod) : {}),
-      ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices }),
+      ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices.map(({ access: _, ...device }) => device) }),
     },
   };
 }

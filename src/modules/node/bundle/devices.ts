@@ -1,4 +1,4 @@
-/** Devices of the machine, for privileged containers. */
+/** Devices of the machine, for privileged containers, and those that device plugins give. */
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OciConfig } from './oci.ts';
@@ -7,16 +7,30 @@ import type { OciConfig } from './oci.ts';
 const OWN = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx', 'core', 'stdin', 'stdout', 'stderr', 'null', 'zero', 'full', 'random', 'urandom', 'tty']);
 type Device = NonNullable<OciConfig['linux']['devices']>[number];
 
-export function hostDevices(folder = '/dev'): Device[] {
+export function hostDevices(folder = '/dev', own: ReadonlySet<string> = OWN): Device[] {
   const found: Device[] = [];
   for (const name of readdirSync(folder)) {
-    if (OWN.has(name)) continue;
+    if (own.has(name)) continue;
     const path = join(folder, name);
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat?.isDirectory()) found.push(...hostDevices(path));
-    else if (stat?.isCharacterDevice() || stat?.isBlockDevice()) found.push({ type: stat.isBlockDevice() ? 'b' : 'c', path, major: major(stat.rdev), minor: minor(stat.rdev), fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid });
+    found.push(...(stat?.isDirectory() ? hostDevices(path, own) : nodesAt(path)));
   }
   return found;
+}
+
+/** Those that a device plugin names, each a device node or a folder of such. Throws when one is not there. */
+export function givenDevices(specs: readonly { containerPath: string; hostPath: string; permissions: string }[]): (Device & { access: string })[] {
+  return specs.flatMap(({ containerPath, hostPath, permissions }) => {
+    const found = statSync(hostPath).isDirectory() ? hostDevices(hostPath, new Set()) : nodesAt(hostPath);
+    if (found.length === 0) throw new Error(`${hostPath} is no device`);
+    return found.map((device) => ({ ...device, path: containerPath + device.path.slice(hostPath.length), access: permissions || 'rwm' }));
+  });
+}
+
+function nodesAt(path: string): Device[] {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined || !(stat.isCharacterDevice() || stat.isBlockDevice())) return [];
+  return [{ type: stat.isBlockDevice() ? 'b' : 'c', path, major: major(stat.rdev), minor: minor(stat.rdev), fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid }];
 }
 
 /** glibc's makedev, backwards; the upper 32 bits hold more of both only beyond what Linux gives. */

@@ -58,9 +58,10 @@ export function podPidsLimit(configured: unknown): number | undefined {
  * `pidsLimit` counts every thread of the container; without it there is none but those of the groups above. `unified` are files of cgroup v2 and
  * what is to be written into them.
  */
-export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string; unified?: Readonly<Record<string, string>> }): OciResources {
+export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string; unified?: Readonly<Record<string, string>>; devices?: readonly { type: string; major: number; minor: number; access?: string }[] }): OciResources {
   const limits = limitsOf(container.resources);
   const resources: OciResources = { cpu: { shares: limits.cpuShares }, devices: options.privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }] };
+  for (const { type, major, minor, access } of options.devices ?? []) if (access !== undefined) resources.devices!.push({ allow: true, type, major, minor, access });
   if (limits.cpuQuotaUs !== undefined) resources.cpu = { ...resources.cpu, quota: limits.cpuQuotaUs, period: CPU_PERIOD_US };
   if (options.cpus !== undefined) resources.cpu = { ...resources.cpu, cpus: options.cpus };
   if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };

@@ -10,14 +10,14 @@ import { isTerminal } from './pod-run.ts';
 export interface Refusal { reason: string; message: string }
 
 export interface Admissions {
-  /** Undefined when it is taken; it holds its place until `leave`. */
-  enter(pod: Pod): Refusal | undefined;
+  /** Undefined when it is taken; it holds its place until `leave`. `later` while pods that are gone from the cluster still end here and may leave what it needs. */
+  enter(pod: Pod): Promise<Refusal | 'later' | undefined>;
   /** A pod that was taken before. */
   keep(uid: string): void;
   leave(uid: string): void;
 }
 
-export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pressure' | 'cpus'>): Admissions {
+export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pressure' | 'cpus' | 'devices'>): Admissions {
   const { machine, caches } = parts.context;
   const inside = new Set<string>();
 
@@ -25,27 +25,40 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
     return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
   }
 
-  function noCpus(pod: Pod): Refusal | undefined {
+  function someEnd(): boolean {
+    const here = new Set(caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map((pod) => pod.metadata.uid));
+    return [...inside].some((uid) => !here.has(uid));
+  }
+
+  async function noneLeft(pod: Pod): Promise<Refusal | undefined> {
     try {
       parts.cpus.admit(pod);
+      await parts.devices.allocate(pod);
       return undefined;
     } catch (error) {
       return { reason: 'UnexpectedAdmissionError', message: (error as Error).message };
     }
   }
 
+  function leave(uid: string): void {
+    inside.delete(uid);
+    parts.cpus.release(uid);
+    parts.devices.release(uid);
+  }
+
   return {
-    enter(pod) {
+    async enter(pod) {
       const uid = pod.metadata.uid ?? '';
-      const refusal = refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable) ?? noCpus(pod);
-      if (refusal === undefined) inside.add(uid);
-      return refusal;
+      const refusal = refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable);
+      if (refusal !== undefined) return refusal;
+      inside.add(uid); // before anything is waited for, so that two do not take the same room
+      const none = await noneLeft(pod);
+      if (none === undefined) return undefined;
+      leave(uid);
+      return someEnd() ? 'later' : none;
     },
     keep: (uid) => void inside.add(uid),
-    leave(uid) {
-      inside.delete(uid);
-      parts.cpus.release(uid);
-    },
+    leave,
   };
 }
 

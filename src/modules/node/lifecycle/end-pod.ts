@@ -24,7 +24,10 @@ export async function endContainers(run: PodRun): Promise<boolean> {
 
 /** Gives back what only a running pod needs; status and logs stay until the pod is deleted. */
 export async function release(run: PodRun): Promise<void> {
-  if (run.slots.every((slot) => !isRunning(slot))) run.parts.cpus.release(run.uid);
+  if (run.slots.every((slot) => !isRunning(slot))) {
+    run.parts.cpus.release(run.uid);
+    run.parts.devices.release(run.uid);
+  }
   if (run.prepared === undefined && run.parts.pool.owned(run.uid) === undefined) return;
   await Promise.all(run.slots.map(async (slot) => { if (slot.record !== undefined && slot.record.exit !== undefined) await run.parts.runtime.delete(slot.record, { root: slot.record.root }); }));
   await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));

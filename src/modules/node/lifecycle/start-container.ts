@@ -17,7 +17,8 @@ import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
-import { hostDevices } from '../bundle/devices.ts';
+import { givenDevices, hostDevices } from '../bundle/devices.ts';
+import type { DeviceGift } from '../devices/api.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
 
@@ -115,15 +116,22 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   chmodSync(record.terminationLog, 0o666); // whatever the umask: the container may run as anybody
   const cpus = parts.cpus.cpusOf(place.pod, container);
   if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
-  const own = containerMounts(container, place.volumes, env, volumeOptions(place.pod));
+  const gifts = await parts.devices.giftsFor(place.pod, container.name);
+  for (const { envs } of gifts) for (const [name, value] of Object.entries(envs)) env.set(name, value);
+  const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount))];
+  const given = gifts.flatMap(({ devices }) => givenDevices(devices));
   if (place.users !== undefined) await shiftOwners(own, place.users);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    users: place.users, devices: privileged ? hostDevices() : undefined, cpus: cpus?.list,
+    users: place.users, devices: privileged ? hostDevices() : given, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
+}
+
+function giftMount({ containerPath, hostPath, readOnly }: DeviceGift['mounts'][number]): OciMount {
+  return { destination: containerPath, type: 'bind', source: hostPath, options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw'] };
 }
 
 /** Volumes as the users of the pod see them. Changes `mounts`. */

@@ -38,6 +38,7 @@ export interface PodWorker {
 
 const DEFAULT_GRACE_SECONDS = 30;
 const MOST_PAUSE_MS = 60_000;
+const ADMIT_AGAIN_MS = 250;
 
 export function podWorker(parts: NodeParts, first: Pod, adopted: readonly ContainerRecord[]): PodWorker {
   const { clock, log } = parts.context;
@@ -59,7 +60,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     decideStop();
     if (run.stop !== undefined) await end(run.stop);
     else if (isTerminal(run.pod)) await release(run);
-    else if (!watchDeadline() && isAdmitted() && (await prepare())) {
+    else if (!watchDeadline() && (await isAdmitted()) && (await prepare())) {
       resizeWhatIsDue(run);
       await startWhatIsDue(run);
     }
@@ -83,10 +84,14 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   }
 
   /** A pod that has begun here stays. */
-  function isAdmitted(): boolean {
+  async function isAdmitted(): Promise<boolean> {
     if (admitted) return true;
     const begun = adopted.length > 0 || [...(run.pod.status?.containerStatuses ?? []), ...(run.pod.status?.initContainerStatuses ?? [])].some(({ containerID }) => containerID !== undefined);
-    const refusal = begun ? void parts.admissions.keep(uid) : parts.admissions.enter(run.pod);
+    const refusal = begun ? void parts.admissions.keep(uid) : await parts.admissions.enter(run.pod);
+    if (refusal === 'later') {
+      run.wakeAt(clock.nowMs() + ADMIT_AGAIN_MS);
+      return false;
+    }
     admitted = refusal === undefined;
     if (refusal === undefined) return true;
     run.failed = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };

@@ -1,0 +1,123 @@
+/** As much of gRPC over HTTP/2 on unix sockets as device plugins need (gRPC: "PROTOCOL-HTTP2"): calls with one answer or a stream of them, and a server of the former. */
+import { connect, createServer, type ClientHttp2Session, type Http2Server } from 'node:http2';
+import { connect as connectSocket } from 'node:net';
+
+const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
+const HEAD_BYTES = 5;
+export const UNIMPLEMENTED = 12;
+
+export class GrpcError extends Error {
+  override name = 'GrpcError';
+  readonly code: number;
+  constructor(code: number, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export interface GrpcClient {
+  /** Rejects with {@link GrpcError}, or when the connection fails or the time is over. */
+  call(path: string, message: Buffer, timeoutMs: number): Promise<Buffer>;
+  /** Settles at the end of the stream; rejects as `call` does. */
+  stream(path: string, message: Buffer, received: (message: Buffer) => void): Promise<void>;
+  close(): void;
+}
+
+export function grpcClient(socketPath: string): GrpcClient {
+  const session = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
+  session.on('error', () => {}); // each call says it
+  return {
+    async call(path, message, timeoutMs) {
+      let answer: Buffer | undefined;
+      await request(session, { path, message, timeoutMs, received: (each) => { answer ??= each; } });
+      if (answer === undefined) throw new GrpcError(13, `${path} gave no answer`);
+      return answer;
+    },
+    stream: (path, message, received) => request(session, { path, message, received }),
+    close: () => session.destroy(),
+  };
+}
+
+function request(session: ClientHttp2Session, { path, message, timeoutMs, received }: { path: string; message: Buffer; timeoutMs?: number; received: (message: Buffer) => void }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (session.closed || session.destroyed) return reject(new Error('the connection is closed'));
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'llmos' });
+    let status: string | undefined;
+    let words = '';
+    const note = (headers: Record<string, unknown>): void => {
+      if (headers['grpc-status'] !== undefined) status = String(headers['grpc-status']);
+      if (headers['grpc-message'] !== undefined) words = decodeURIComponent(String(headers['grpc-message']));
+    };
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(new Error(`${path} did not answer within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const broken = (error: Error): void => fail(error);
+    const finish = (): void => {
+      clearTimeout(timer);
+      session.off('error', broken);
+    };
+    function fail(error: Error): void {
+      finish();
+      stream.destroy();
+      reject(error);
+    }
+    session.once('error', broken);
+    stream.on('response', note);
+    stream.on('trailers', note);
+    stream.on('data', framesTo(received, fail));
+    stream.once('error', fail);
+    stream.once('close', () => {
+      finish();
+      if (status === '0') resolve();
+      else reject(new GrpcError(Number(status ?? 14), words || (status === undefined ? 'the connection ended' : `status ${status}`)));
+    });
+    stream.end(framed(message));
+  });
+}
+
+/** Gives whole messages; compressed ones were not asked for and are refused. */
+function framesTo(received: (message: Buffer) => void, fail: (error: Error) => void): (chunk: Buffer) => void {
+  let rest = Buffer.alloc(0);
+  return (chunk) => {
+    rest = Buffer.concat([rest, chunk]);
+    while (rest.length >= HEAD_BYTES) {
+      const length = rest.readUInt32BE(1);
+      if (rest[0] !== 0 || length > MOST_MESSAGE_BYTES) return fail(new GrpcError(13, rest[0] !== 0 ? 'the message is compressed' : 'the message is too long'));
+      if (rest.length < HEAD_BYTES + length) return;
+      const message = rest.subarray(HEAD_BYTES, HEAD_BYTES + length);
+      rest = rest.subarray(HEAD_BYTES + length);
+      try {
+        received(message);
+      } catch (error) {
+        return fail(error as Error);
+      }
+    }
+  };
+}
+
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(HEAD_BYTES);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+/** By path. What a handler throws is told: GrpcError with its code, others as code 2. */
+export function grpcServer(handlers: Readonly<Record<string, (message: Buffer) => Promise<Buffer>>>): Http2Server {
+  const server = createServer();
+  server.on('session', (session) => void session.on('error', () => {}));
+  server.on('stream', (stream, headers) => {
+    const handler = handlers[String(headers[':path'])];
+    stream.on('error', () => {});
+    const end = (code: number, words: string, answer?: Buffer): void => {
+      if (stream.destroyed) return;
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      stream.once('wantTrailers', () => stream.sendTrailers({ 'grpc-status': String(code), ...(words === '' ? {} : { 'grpc-message': encodeURIComponent(words) }) }));
+      stream.end(answer === undefined ? undefined : framed(answer));
+    };
+    let message: Buffer | undefined;
+    stream.on('data', framesTo((each) => { message ??= Buffer.from(each); }, (error) => end(13, error.message)));
+    stream.once('end', () => {
+      if (handler === undefined) return end(UNIMPLEMENTED, 'there is no such method');
+      handler(message ?? Buffer.alloc(0)).then((answer) => end(0, '', answer), (error: unknown) => end(error instanceof GrpcError ? error.code : 2, (error as Error).message));
+    });
+  });
+  return server;
+}
