@@ -88,7 +88,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...(input.users === undefined ? sysctls(pod) : {}),
-      ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices.map(({ access: _, ...device }) => device) }),
+      ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices.map(({ type, path, major, minor, fileMode, uid, gid }) => ({ type, path, major, minor, fileMode, uid, gid })) }),
     },
   };
 }
