@@ -37,6 +37,8 @@ import { ServiceAccount } from './core/service-account.ts';
 import { EndpointSlice } from './discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from './events/event.ts';
 import type { Kind } from './kind.ts';
+import { IngressClass } from './networking/ingress-class.ts';
+import { Ingress } from './networking/ingress.ts';
 import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
 import { RuntimeClass } from './node/runtime-class.ts';
@@ -51,6 +53,8 @@ export { CronJob, DaemonSet, Job, PersistentVolume, PersistentVolumeClaim, PodDi
 
 export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass };
 
+export { Ingress, IngressClass };
+
 export { APIService, FlowSchema, PriorityLevelConfiguration };
 
 export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
@@ -59,7 +63,7 @@ export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhoo
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
-  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService,
 ] as readonly unknown[]) as readonly Kind[];

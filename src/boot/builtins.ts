@@ -9,6 +9,7 @@ import disruption from '../modules/disruption/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import flowControl from '../modules/flow-control/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
+import ingress from '../modules/ingress/module.ts';
 import localPath from '../modules/local-path/module.ts';
 import networkPolicy from '../modules/network-policy/module.ts';
 import network from '../modules/network/module.ts';
@@ -21,4 +22,4 @@ import scheduler from '../modules/scheduler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, node, nodeLifecycle, aggregation];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, aggregation];

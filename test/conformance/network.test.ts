@@ -1,5 +1,6 @@
-/** The behaviours of sig-network: Services. */
+/** The behaviours of sig-network: Services, Ingress. */
 import { conformance } from './cluster.ts';
+import { ingress } from './network/ingress.ts';
 import { services } from './network/services.ts';
 
-conformance('sig-network: services', [services]);
+conformance('sig-network: services', [services, ingress]);
