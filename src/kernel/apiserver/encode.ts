@@ -6,7 +6,8 @@ import type { Door, Outcome } from './door.ts';
 import { MEDIA_TYPES, type Encoding, type Form } from './negotiate.ts';
 import type { Pace } from './flow-control/turns.ts';
 import { encodeProtobuf } from '../../api/protobuf/envelope.ts';
-import { asKind, bytesAs } from './resources/convert.ts';
+import { createListBytes, type ListBytes } from './list-bytes.ts';
+import { areStored, asKind, bytesAs } from './resources/convert.ts';
 import type { ListOutcome } from './resources/list.ts';
 import { partialOf, tableOf, type IncludeObject } from './resources/table.ts';
 import { apiVersionOfKind } from './kind-table.ts';
@@ -62,6 +63,8 @@ async function inPieces(door: Door, kind: Kind, head: Head, list: ListOutcome, f
   const member = form.as === 'Table' ? 'rows' : 'items';
   const { [member]: _none, ...outer } = form.as === undefined ? { ...head, items: [] } : view(door, kind, head, [], form, include);
   const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(outer).slice(0, -1)},"${member}":[`)];
+  const runs = form.as === undefined && areStored(door, kind) ? listBytes(door).of(list.items) : undefined;
+  if (runs !== undefined) return [...chunks, ...runs, END];
   for (let at = 0; at < list.items.length; at += SLICE) {
     const slice = list.items.slice(at, at + SLICE);
     const pieces = form.as === undefined ? slice.map((stored) => bytesAs(door, kind, stored)) : [inner((view(door, kind, head, slice.map((stored) => asKind(kind, stored.object)), form, include)[member] as unknown[]))];
@@ -71,6 +74,14 @@ async function inPieces(door: Door, kind: Kind, head: Head, list: ListOutcome, f
   }
   chunks.push(END);
   return chunks;
+}
+
+const bytesOfDoors = new WeakMap<Door, ListBytes>();
+
+function listBytes(door: Door): ListBytes {
+  let bytes = bytesOfDoors.get(door);
+  if (bytes === undefined) bytesOfDoors.set(door, (bytes = createListBytes()));
+  return bytes;
 }
 
 /** What stands between the brackets. */

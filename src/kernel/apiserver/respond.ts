@@ -7,6 +7,8 @@ import { takeTurn } from './flow-control/turns.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 const PIECE_BYTES = 128 * 1024;
+/** What is longer than this is written as it is; copying it together with others would cost more than a write of its own. */
+const OWN_PIECE_BYTES = 32 * 1024;
 /** A client that takes nothing of an answer for so long is let go. */
 const DRAIN_TIMEOUT_MS = 60_000;
 
@@ -46,9 +48,14 @@ function* piecesOf(chunks: readonly Buffer[]): Generator<Buffer> {
   for (const chunk of chunks) {
     for (let at = 0; at < chunk.length; at += PIECE_BYTES) {
       const part = chunk.length <= PIECE_BYTES ? chunk : chunk.subarray(at, at + PIECE_BYTES);
+      if (part.length > OWN_PIECE_BYTES && bytes > 0) {
+        yield Buffer.concat(some, bytes);
+        some = [];
+        bytes = 0;
+      }
       some.push(part);
       bytes += part.length;
-      if (bytes < PIECE_BYTES) continue;
+      if (bytes < PIECE_BYTES && part.length <= OWN_PIECE_BYTES) continue;
       yield some.length === 1 ? some[0]! : Buffer.concat(some, bytes);
       some = [];
       bytes = 0;

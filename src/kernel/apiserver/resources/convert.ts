@@ -22,9 +22,14 @@ export function asStored(kind: Kind, object: KubeObject): KubeObject {
   return kind.stored === undefined ? object : kind.stored.to(object);
 }
 
+/** Whether the stored bytes of every object are those of the version of `kind`. */
+export function areStored(door: Door, kind: Kind): boolean {
+  return kind.completes === undefined && !door.kinds.isShared(kind);
+}
+
 /** The stored bytes in the version of `kind`. */
 export function bytesAs(door: Door, kind: Kind, stored: Stored): Buffer {
-  if (kind.completes === undefined && !door.kinds.isShared(kind)) return stored.bytes;
+  if (areStored(door, kind)) return stored.bytes;
   const object = asKind(kind, stored.object);
   return object === stored.object ? stored.bytes : Buffer.from(JSON.stringify(object));
 }
