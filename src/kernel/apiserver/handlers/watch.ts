@@ -37,9 +37,10 @@ interface WatchStream {
 function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames): WatchStream {
   const ending = new AbortController();
   let blocked = false;
+  const isChunked = response.req.httpVersionMajor === 1;
   const write = (bytes: Buffer): boolean => {
     if (!response.headersSent) open(response, frames);
-    blocked = response.write(bytes) === false;
+    blocked = response.write(isChunked ? chunkOf(bytes) : bytes) === false;
     return !blocked;
   };
   const output: WatchOutput = {
@@ -71,6 +72,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
         clearInterval(bookmarks);
         clearTimeout(timeout);
         forget();
+        if (isChunked) response.chunkedEncoding = true; // so that the last chunk is written
         response.end();
         resolve();
       };
@@ -92,5 +94,16 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
 function open(response: ServerResponse, frames: Frames): void {
   response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}) });
   response.flushHeaders();
+  // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
+  if (response.req.httpVersionMajor === 1) response.chunkedEncoding = false;
+}
+
+/** The frame that was made into a chunk last: all watchers of an event get the same. */
+let chunked: { frame: Buffer; chunk: Buffer } | undefined;
+
+/** A chunk of HTTP/1.1 (RFC 9112, 7.1). */
+function chunkOf(frame: Buffer): Buffer {
+  if (chunked?.frame !== frame) chunked = { frame, chunk: Buffer.concat([Buffer.from(`${frame.length.toString(16)}\r\n`), frame, Buffer.from('\r\n')]) };
+  return chunked.chunk;
 }
 
