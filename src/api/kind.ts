@@ -39,6 +39,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly storageGroup?: string;
   /** How objects are written there when the two say them differently; both give a new object or their argument. */
   readonly stored?: { to(object: T): KubeObject; from(stored: KubeObject): T };
+  /** The version in which objects are kept, where versions of a resource differ by their names alone and there are several. */
+  readonly storageVersion?: string;
   /** What a stored object lacks when it is read, such as defaults that were declared after it was written; gives its argument, frozen, when nothing. */
   completes?(object: T): T;
   /**

@@ -12,6 +12,7 @@ import { CSIDriver, CSINode, CSIStorageCapacity } from './storage/csi.ts';
 import { StorageClass } from './storage/storage-class.ts';
 import { VolumeAttachment } from './storage/volume-attachment.ts';
 import { VolumeAttributesClass } from './storage/volume-attributes-class.ts';
+import { StorageVersionMigration } from './storagemigration/storage-version-migration.ts';
 import { PersistentVolume } from './core/persistent-volume.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
@@ -55,6 +56,8 @@ export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttribu
 
 export { Ingress, IngressClass };
 
+export { StorageVersionMigration };
+
 export { APIService, FlowSchema, PriorityLevelConfiguration };
 
 export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration };
@@ -65,5 +68,5 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
-  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService,
+  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
 ] as readonly unknown[]) as readonly Kind[];

@@ -1,6 +1,6 @@
 /** Versions of one resource share their objects: what is stored may say another apiVersion than the kind that is asked for. */
 import type { Kind } from '../../../api/kind.ts';
-import type { KubeObject } from '../../../api/meta.ts';
+import { apiVersionOf, type KubeObject } from '../../../api/meta.ts';
 import type { Stored } from '../../store/store.ts';
 import type { Door } from '../door.ts';
 import { apiVersionOfKind } from '../kind-table.ts';
@@ -19,12 +19,25 @@ function inVersion(kind: Kind, object: KubeObject): KubeObject {
 
 /** The object as the store keeps it. */
 export function asStored(kind: Kind, object: KubeObject): KubeObject {
-  return kind.stored === undefined ? object : kind.stored.to(object);
+  if (kind.stored !== undefined) return kind.stored.to(object);
+  const apiVersion = keptApiVersion(kind);
+  return apiVersion === undefined || object.apiVersion === apiVersion ? object : { ...object, apiVersion };
+}
+
+/** What kept objects say of their version; undefined where there is only one. */
+function keptApiVersion(kind: Kind): string | undefined {
+  return kind.conversion?.storageApiVersion ?? (kind.storageVersion === undefined ? undefined : apiVersionOf(kind.group, kind.storageVersion));
+}
+
+/** Whether an object is kept in the version in which it would be kept if it were written now. */
+export function isKeptRight(kind: Kind, stored: Stored): boolean {
+  const apiVersion = keptApiVersion(kind);
+  return apiVersion === undefined || stored.object.apiVersion === apiVersion;
 }
 
 /** Whether the stored bytes of every object are those of the version of `kind`. */
 export function areStored(door: Door, kind: Kind): boolean {
-  return kind.completes === undefined && !door.kinds.isShared(kind);
+  return kind.completes === undefined && kind.storageVersion === undefined && !door.kinds.isShared(kind);
 }
 
 /** The stored bytes in the version of `kind`. */

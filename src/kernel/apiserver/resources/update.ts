@@ -10,7 +10,7 @@ import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { convertedOne, toStored } from './conversion.ts';
-import { asKind } from './convert.ts';
+import { asKind, isKeptRight } from './convert.ts';
 import { admitted } from './admitted.ts';
 import { confirmed } from './confirmed.ts';
 import { createObject } from './create.ts';
@@ -89,7 +89,8 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (step.body !== undefined) request.body = step.body;
   await admitted(door, request);
   if (subresource === '') prepare(kind, next, liveObject);
-  if (sameObject(next, liveObject)) return unchanged(door, step.shown, context);
+  // What is kept in an old version is written anew, as storage migrations want it.
+  if (sameObject(next, liveObject) && isKeptRight(kind, live)) return unchanged(door, step.shown, context);
   if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
   validateChange(kind, next, liveObject, subresource, context);
   await door.admissions.validate(request);
