@@ -256,7 +256,11 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
       assert.match(await ok('create', '-f', file('generated.yaml', 'apiVersion: v1\nkind: ConfigMap\nmetadata: { generateName: generated- }\n')), /configmap\/generated-\w{5} created/);
     });
 
-    it('deletes a namespace with all of this in it', () => ok('delete', 'namespace', namespace, '--timeout=60s').then(() => undefined));
+    it('deletes a namespace with all of this in it', async () => {
+      await ok('delete', 'deployments,jobs', '--all');
+      await ok('delete', 'pods', '--all', '--now');
+      await ok('delete', 'namespace', namespace, '--timeout=60s');
+    });
   });
 
   it('kubectx, kubens and kubecolor', { skip: lacks('kubectx') || lacks('kubecolor') }, async () => {

@@ -16,6 +16,7 @@ import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
+import { ScaleView, type Scale } from './resources/scale.ts';
 import { respond } from './respond.ts';
 import { asKind } from './resources/convert.ts';
 import type { IncludeObject } from './resources/table.ts';
@@ -98,7 +99,14 @@ export async function answerObject(exchange: Exchange, code: number, outcome: Ou
   respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
 }
 
-/** A value of another kind than that of the path: a Status, a Scale. With `plain`, a client that takes nothing but a Table is refused. */
+/** The Scale of an object: JSON, protobuf or a Table, as the client wishes. */
+export async function answerScale(exchange: Exchange, scale: Scale): Promise<void> {
+  exchange.audit?.response(() => scale);
+  const form = negotiate(exchange.http.headers.accept, exchange.info.query, { protobuf: true });
+  respond(exchange.http, exchange.response, 200, await encodeObject(exchange.door, ScaleView, { object: scale }, form, includeOf(exchange)), { warnings: exchange.warnings });
+}
+
+/** A value of another kind than that of the path: a Status, a review. With `plain`, a client that takes nothing but a Table is refused. */
 export async function answerValue(exchange: Exchange, code: number, value: unknown, how: { plain?: boolean } = {}): Promise<void> {
   exchange.audit?.response(() => value);
   if ((value as Status).kind === 'Status') exchange.audit?.status({ ...(value as Status), code });

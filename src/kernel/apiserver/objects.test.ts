@@ -200,6 +200,8 @@ test('status and scale have paths of their own', async () => {
   assert.deepEqual([reported.spec.replicas, reported.status.replicas, reported.metadata.generation], [2, 2, 1]);
   const scale = (await door.call('GET', `${path}/w/scale`)).json;
   assert.deepEqual([scale.kind, scale.spec, scale.status], ['Scale', { replicas: 2 }, { replicas: 2, selector: 'app=w' }]);
+  const table = (await door.call('GET', `${path}/w/scale`, { headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' } })).json;
+  assert.deepEqual([table.columnDefinitions.map((each: { name: string }) => each.name), table.rows[0].cells.slice(0, 3)], [['Name', 'Desired', 'Available', 'Age'], ['w', 2, 2]]);
   const scaled = await door.call('PUT', `${path}/w/scale`, { body: { ...scale, spec: { replicas: 5 } } });
   assert.equal(scaled.json.spec.replicas, 5);
   const now = (await door.call('GET', `${path}/w`)).json;

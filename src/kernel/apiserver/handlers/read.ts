@@ -1,5 +1,5 @@
 /** GET of one object. */
-import { answerObject, answerValue, formOf, type Exchange } from '../exchange.ts';
+import { answerObject, answerScale, formOf, type Exchange } from '../exchange.ts';
 import { encodeValue } from '../encode.ts';
 import { methodNotAllowed, resourceUnknown } from '../errors.ts';
 import { outcomeOf } from '../door.ts';
@@ -14,7 +14,7 @@ export async function handleGet(exchange: Exchange): Promise<void> {
   const stored = await convertedOne(kind, getStored(door, kind, resource.namespace, resource.name!));
   const { subresource } = resource;
   if (subresource === undefined || (subresource === 'status' && kind.subresources.status === true)) return answerObject(exchange, 200, outcomeOf(stored));
-  if (subresource === 'scale' && kind.subresources.scale !== undefined) return answerValue(exchange, 200, scaleOf(kind.subresources.scale, asKind(kind, stored.object)));
+  if (subresource === 'scale' && kind.subresources.scale !== undefined) return answerScale(exchange, scaleOf(kind.subresources.scale, asKind(kind, stored.object)));
   const action = kind.subresources.actions?.[subresource];
   if (action === undefined) throw resourceUnknown();
   if (!action.verbs.includes('get')) throw methodNotAllowed();

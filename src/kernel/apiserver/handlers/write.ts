@@ -6,7 +6,7 @@ import { queryFlag } from '../../../api/query-flag.ts';
 import { mediaTypeOf, parseJson } from '../decode.ts';
 import { decodeYaml } from '../decode-yaml.ts';
 import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
-import { answerObject, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
+import { answerObject, answerScale, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
 import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
@@ -63,7 +63,7 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
     const paths = kind.subresources.scale;
     if (type === 'apply') {
       const { outcome } = await patchObject(door, kind, { namespace: resource.namespace, name: resource.name!, subresource, type, body: appliedScale(paths, kind, resource.name!, body), force }, context);
-      return answerValue(exchange, 200, scaleOf(paths, asKind(kind, outcome.object)));
+      return answerScale(exchange, scaleOf(paths, asKind(kind, outcome.object)));
     }
     return updateScale(exchange, (scale) => patched(kind, scale, { type: type === 'strategic' ? 'merge' : type, body }));
   }
@@ -99,7 +99,7 @@ async function updateScale(exchange: Exchange, change: (scale: KubeObject) => un
     namespace: resource.namespace, name: resource.name!, subresource: 'scale',
     change: (live) => withScale(paths, live, change(scaleOf(paths, live))),
   }, writeContextOf(exchange));
-  return answerValue(exchange, 200, scaleOf(paths, asKind(kind, outcome.object)));
+  return answerScale(exchange, scaleOf(paths, asKind(kind, outcome.object)));
 }
 
 async function handleAction(exchange: Exchange, verb: 'create' | 'update' | 'patch', body: (live: KubeObject) => unknown): Promise<void> {

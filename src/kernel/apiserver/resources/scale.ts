@@ -1,7 +1,9 @@
 /** scale: the autoscaling/v1 view of an object that has replicas. */
+import { AGE, column, NAME } from '../../../api/columns.ts';
 import { ApiError } from '../../../api/errors.ts';
 import { invalidObject, invalid } from '../../../api/field-error.ts';
-import type { Kind, ScalePaths } from '../../../api/kind.ts';
+import { defineKind, type Kind, type ScalePaths } from '../../../api/kind.ts';
+import { schemaOf } from '../../../api/schema/facts.ts';
 import { cloneJson, isJsonObject, type JsonObject } from '../../../api/json.ts';
 import { apiVersionOf, type Json, type KubeObject } from '../../../api/meta.ts';
 import { formatSelector } from '../../../api/selector.ts';
@@ -10,6 +12,13 @@ export interface Scale extends KubeObject {
   spec: { replicas?: number };
   status: { replicas: number; selector?: string };
 }
+
+/** How a Scale is shown; it is a view and never stored. */
+export const ScaleView: Kind = defineKind<Scale>({
+  group: 'autoscaling', version: 'v1', kind: 'Scale', plural: 'scales', namespaced: true,
+  schema: () => schemaOf('autoscaling', 'v1', 'Scale'),
+  columns: [NAME, column('Desired', ({ spec }) => spec.replicas ?? 0), column('Available', ({ status }) => status.replicas), AGE],
+}) as unknown as Kind;
 
 export function scaleOf(paths: ScalePaths, object: KubeObject): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
