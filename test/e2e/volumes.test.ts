@@ -162,4 +162,29 @@ conformance('volumes', [() => {
     await outputOf(space, scriptPod('root', 'mkdir -m 700 /data/in && echo x > /data/in/file && chmod 600 /data/in/file', mounts, volumes));
     assert.equal(await outputOf(space, scriptPod('user', 'echo y >> /data/in/file && cat /data/in/file && stat -c %g /data/in/file', mounts, { ...volumes, securityContext: { runAsUser: 1000, fsGroup: 2000 } })), 'x\ny\n2000');
   });
+
+  it('a snapshot keeps what was there, and a claim can begin with it, or with another claim', async () => {
+    const space = await namespace();
+    const snapshots = `/apis/snapshot.storage.k8s.io/v1/namespaces/${space}/volumesnapshots`;
+    const user = (name: string, claimName: string, script: string): Body => scriptPod(name, script, { volumeMounts: [at('data', '/data')] }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName } }] });
+    await create(snapshots, { metadata: { name: 'early' }, spec: { source: { persistentVolumeClaimName: 'none' } } });
+    await until(`${snapshots}/early`, (each) => /"none" not found/.test(each.status?.error?.message ?? ''));
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
+    await outputOf(space, user('first', 'data', 'echo one > /data/file && chmod 640 /data/file && ln -s file /data/link'));
+    await create(snapshots, { metadata: { name: 'before' }, spec: { source: { persistentVolumeClaimName: 'data' } } });
+    const { status } = await until(`${snapshots}/before`, (each) => each.status?.readyToUse === true);
+    assert.equal(status.restoreSize, '1Gi');
+    await outputOf(space, user('second', 'data', 'echo two > /data/file'));
+    await create(claimsOf(space), { metadata: { name: 'restored' }, spec: claimSpec({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'before' } }) });
+    await create(claimsOf(space), { metadata: { name: 'cloned' }, spec: claimSpec({ dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'data' } }) });
+    assert.equal(await outputOf(space, user('third', 'restored', 'cat /data/link; stat -c %a /data/file')), 'one\n640');
+    assert.equal(await outputOf(space, user('fourth', 'cloned', 'cat /data/file')), 'two');
+    assert.match(await kubectl('-n', space, 'get', 'volumesnapshot'), /before\s+true\s+data\s+1Gi\s+snapcontent-/);
+    const content = `/apis/snapshot.storage.k8s.io/v1/volumesnapshotcontents/${status.boundVolumeSnapshotContentName}`;
+    await remove(`${snapshots}/before`);
+    for (const path of [`${snapshots}/before`, content]) await gone(path);
+    await create(claimsOf(space), { metadata: { name: 'late' }, spec: claimSpec({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'before' } }) });
+    await create(`/api/v1/namespaces/${space}/pods`, user('fifth', 'late', 'true'));
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && /"before" not found/.test(each.message)), { what: 'an event that says what is missing' });
+  });
 }]);

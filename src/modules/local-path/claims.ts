@@ -10,12 +10,16 @@ import { isPodTerminal } from '../../api/pod-readiness.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
+import { copyFolder } from './copy.ts';
+import { sourceOf } from './snapshots.ts';
 import { growClaim } from './expand.ts';
 import { BIND_COMPLETED, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
 
-/** Where volumes are made. */
+/** Where volumes are made, and where snapshots lie. */
 export interface Place {
   folder: string;
+  snapshots: string;
   nodeName: string;
 }
 
@@ -24,8 +28,8 @@ export function claimController(place: (context: ReconcileContext) => Place): Co
     name: 'persistent-volume-claim',
     eventSource: 'persistentvolume-controller',
     for: PersistentVolumeClaim,
-    watches: [watching(Pod, claimsOfPod), watching(PersistentVolume, claimOfVolume), watching(StorageClass, claimsOfClass)],
-    reads: [Node],
+    watches: [watching(Pod, claimsOfPod), watching(PersistentVolume, claimOfVolume), watching(StorageClass, claimsOfClass), watching(VolumeSnapshot, claimsOfSnapshot)],
+    reads: [Node, VolumeSnapshotContent],
     writes: [PersistentVolume],
     async reconcile(_key, claim, context) {
       if (claim === undefined) return;
@@ -49,6 +53,13 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
   }
   if (step.do === 'bind') return bind(claim, step.volume, context);
   const volume = volumeFor(claim, storageClass!, { folder: where.folder, node });
+  try {
+    const source = sourceOf(claim, where.snapshots, caches);
+    if (source !== undefined) await copyFolder(source, volume.spec?.hostPath?.path ?? '');
+  } catch (error) {
+    events.event(claim, 'Warning', 'ProvisioningFailed', (error as Error).message);
+    throw error;
+  }
   try {
     const made = await client.create(PersistentVolume, volume);
     events.event(claim, 'Normal', 'ProvisioningSucceeded', `Successfully provisioned volume ${made.metadata.name}`);
@@ -140,6 +151,11 @@ function claimsOfPod(pod: Pod): string[] {
 function claimOfVolume({ spec }: PersistentVolume, caches: Caches): string[] {
   if (spec?.claimRef !== undefined) return [`${spec.claimRef.namespace}/${spec.claimRef.name}`];
   return caches.of(PersistentVolumeClaim).list().filter((each) => !each.spec?.volumeName).map(keyOf);
+}
+
+/** Those that wait to be filled from it. */
+function claimsOfSnapshot({ metadata }: VolumeSnapshot, caches: Caches): string[] {
+  return caches.of(PersistentVolumeClaim).list(metadata.namespace).filter(({ spec }) => !spec?.volumeName && (spec?.dataSourceRef ?? spec?.dataSource)?.name === metadata.name).map(keyOf);
 }
 
 function claimsOfClass({ metadata }: StorageClass, caches: Caches): string[] {

@@ -8,6 +8,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import { CSIDriver, CSINode, CSIStorageCapacity } from '../../api/storage/csi.ts';
 import { VolumeAttachment } from '../../api/storage/volume-attachment.ts';
+import { IS_DEFAULT_SNAPSHOT_CLASS, VolumeSnapshot, VolumeSnapshotClass, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { VolumeAttributesClass } from '../../api/storage/volume-attributes-class.ts';
 import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Caches } from '../../sdk/cache.ts';
@@ -17,6 +18,7 @@ import { claimController } from './claims.ts';
 import { ephemeralVolumes } from './ephemeral.ts';
 import { claimGrowth } from './expand.ts';
 import { PROVISIONER } from './plan.ts';
+import { snapshotController } from './snapshots.ts';
 import { volumeController } from './volumes.ts';
 
 const NAME = 'local-path';
@@ -27,14 +29,14 @@ const machineOf = ({ caches }: Pick<ModuleContext, 'caches'>): MachineFacts => m
 export default defineModule({
   name: NAME,
   description: 'Persistent volumes: binds claims, and makes folders of this machine for them',
-  kinds: [PersistentVolume, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass],
+  kinds: [PersistentVolume, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, VolumeSnapshot, VolumeSnapshotContent, VolumeSnapshotClass],
   needs: [Pod, Node, PersistentVolumeClaim],
-  writes: [StorageClass],
+  writes: [StorageClass, VolumeSnapshotClass],
   admissions: [claimDefaults, claimGrowth, volumeProtection],
-  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes],
+  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), snapshots: snapshotsOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes, snapshotController((context) => snapshotsOf(machineOf(context)))],
   async start(context) {
     machines.set(context.caches, context.machine);
-    mkdirSync(folderOf(context.machine), { recursive: true, mode: 0o711 });
+    for (const folder of [folderOf(context.machine), snapshotsOf(context.machine)]) mkdirSync(folder, { recursive: true, mode: 0o711 });
     await makeClass(context);
   },
 });
@@ -43,8 +45,15 @@ function folderOf({ stateFolder }: MachineFacts): string {
   return join(stateFolder, 'volumes');
 }
 
+function snapshotsOf({ stateFolder }: MachineFacts): string {
+  return join(stateFolder, 'snapshots');
+}
+
 async function makeClass({ client }: ModuleContext): Promise<void> {
   try {
+    await client.create(VolumeSnapshotClass, { metadata: { name: NAME, annotations: { [IS_DEFAULT_SNAPSHOT_CLASS]: 'true' } }, driver: PROVISIONER, deletionPolicy: 'Delete' }).catch((error: unknown) => {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+    });
     await client.create(StorageClass, { metadata: { name: NAME, annotations: { [IS_DEFAULT]: 'true' } }, provisioner: PROVISIONER, reclaimPolicy: 'Delete', volumeBindingMode: 'WaitForFirstConsumer', allowVolumeExpansion: true });
   } catch (error) {
     if (!isApiError(error, 'AlreadyExists')) throw error;

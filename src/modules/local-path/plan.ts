@@ -40,7 +40,9 @@ export function claimStep({ claim, volumes, storageClass, users, node }: Seen): 
   const isAwaited = storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && firstNode(claim, users) === undefined;
   if (isAwaited && users.length > 0) return { do: 'wait', type: 'Normal', reason: 'WaitForPodScheduled', message: `waiting for pod ${users[0]?.metadata.name} to be scheduled` };
   if (isAwaited) return { do: 'wait', type: 'Normal', reason: 'WaitForFirstConsumer', message: 'waiting for first consumer to be created before binding' };
-  const volume = bestVolume(claim, volumes, storageClass?.volumeBindingMode === 'WaitForFirstConsumer' ? node : undefined);
+  // What is to be filled from somewhere is made for it.
+  const isFilled = claim.spec?.dataSource !== undefined || claim.spec?.dataSourceRef !== undefined;
+  const volume = isFilled ? undefined : bestVolume(claim, volumes, storageClass?.volumeBindingMode === 'WaitForFirstConsumer' ? node : undefined);
   if (volume !== undefined) return { do: 'bind', volume };
   if (name === '') return { do: 'wait', type: 'Normal', reason: 'FailedBinding', message: 'no persistent volumes available for this claim and no storage class is set' };
   if (storageClass === undefined) return { do: 'wait', type: 'Warning', reason: 'ProvisioningFailed', message: `storageclass.storage.k8s.io "${name}" not found` };

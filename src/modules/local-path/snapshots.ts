@@ -1,0 +1,146 @@
+/** Snapshots of claims whose volumes were made here, and what a new claim is filled with (upstream: snapshot-controller and csi-snapshotter). */
+import { isDeepStrictEqual } from 'node:util';
+import { existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { PersistentVolume } from '../../api/core/persistent-volume.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import { isApiError } from '../../api/errors.ts';
+import { quantityValue } from '../../api/quantity.ts';
+import { IS_DEFAULT_SNAPSHOT_CLASS, VolumeSnapshot, VolumeSnapshotClass, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { watching, type Caches, type Client, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { copyFolder } from './copy.ts';
+import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
+
+const KEEPS_COPY = 'snapshot.storage.kubernetes.io/volumesnapshot-bound-protection';
+
+/** `folderOf` is where copies lie: a folder each, by the handle. */
+export function snapshotController(folderOf: (context: ReconcileContext) => string): Controller<VolumeSnapshot> {
+  return {
+    name: 'volume-snapshot',
+    eventSource: 'snapshot-controller',
+    for: VolumeSnapshot,
+    watches: [watching(PersistentVolumeClaim, ({ metadata, status }, caches) => (status?.phase === 'Bound' ? waitingFor(metadata.namespace, metadata.name, caches) : []))],
+    reads: [PersistentVolume, VolumeSnapshotClass],
+    writes: [VolumeSnapshotContent],
+    async reconcile(_key, snapshot, context) {
+      if (snapshot === undefined) return;
+      if (snapshot.metadata.deletionTimestamp !== undefined) return letGo(snapshot, folderOf(context), context);
+      if (snapshot.status?.readyToUse === true) return;
+      try {
+        await (snapshot.spec.source.volumeSnapshotContentName === undefined ? take(snapshot, folderOf(context), context) : takeOver(snapshot, folderOf(context), context));
+      } catch (error) {
+        if (isApiError(error, 'Conflict')) throw error;
+        const { message } = error as Error;
+        context.events.event(snapshot, 'Warning', 'SnapshotCreationFailed', message);
+        if (snapshot.status?.error?.message !== message) await write(snapshot, { ...snapshot.status, readyToUse: false, error: { time: rfc3339(context.clock.nowMs()), message } }, context.client);
+      }
+    },
+  };
+}
+
+function waitingFor(namespace: string | undefined, claim: string | undefined, caches: Caches): string[] {
+  return caches.of(VolumeSnapshot).list(namespace).filter(({ spec, status }) => status?.readyToUse !== true && spec.source.persistentVolumeClaimName === claim).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
+}
+
+async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, clock, events }: ReconcileContext): Promise<void> {
+  const { name, namespace, uid } = snapshot.metadata;
+  const { name: className, driver, deletionPolicy } = classOf(snapshot, caches);
+  if (driver !== PROVISIONER) return; // another driver's
+  const claimName = snapshot.spec.source.persistentVolumeClaimName ?? '';
+  const volume = volumeOfClaim(namespace, claimName, caches);
+  if (!snapshot.metadata.finalizers?.includes(KEEPS_COPY)) {
+    snapshot = await client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: [...(snapshot.metadata.finalizers ?? []), KEEPS_COPY] } });
+  }
+  const handle = `snapshot-${uid}`;
+  const contentName = `snapcontent-${uid}`;
+  const beganMs = clock.nowMs();
+  if (!existsSync(volume.spec?.hostPath?.path ?? '')) throw new Error(`the volume of the claim ${claimName} holds nothing yet: no pod has used it`);
+  await copyFolder(volume.spec?.hostPath?.path ?? '', join(folder, handle));
+  const restoreSize = volume.spec?.capacity?.['storage'] ?? '0';
+  const content: VolumeSnapshotContent = {
+    metadata: { name: contentName }, spec: {
+      deletionPolicy, driver, source: { volumeHandle: volume.metadata.name }, volumeSnapshotClassName: className,
+      volumeSnapshotRef: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', namespace, name, uid },
+    },
+  };
+  const made = await client.create(VolumeSnapshotContent, content).catch((error: unknown) => {
+    if (isApiError(error, 'AlreadyExists')) return client.get(VolumeSnapshotContent, contentName);
+    throw error;
+  });
+  await client.update(VolumeSnapshotContent, { ...made, status: { snapshotHandle: handle, creationTime: beganMs * 1_000_000, readyToUse: true, restoreSize: quantityValue(restoreSize) } }, { subresource: 'status' });
+  await write(snapshot, { boundVolumeSnapshotContentName: contentName, creationTime: rfc3339(beganMs), readyToUse: true, restoreSize: String(restoreSize) }, client);
+  events.event(snapshot, 'Normal', 'SnapshotReady', `Snapshot ${namespace}/${name} is ready to use.`);
+}
+
+/** A copy that is there already, by a content made by hand or kept from an earlier snapshot. */
+async function takeOver(snapshot: VolumeSnapshot, folder: string, { client }: ReconcileContext): Promise<void> {
+  const contentName = snapshot.spec.source.volumeSnapshotContentName ?? '';
+  const content = await client.get(VolumeSnapshotContent, contentName);
+  if (content.spec.driver !== PROVISIONER) return;
+  const handle = content.spec.source.snapshotHandle ?? content.status?.snapshotHandle ?? '';
+  const { namespace, name } = content.spec.volumeSnapshotRef;
+  if (namespace !== snapshot.metadata.namespace || name !== snapshot.metadata.name) throw new Error(`the content ${contentName} is for the snapshot ${namespace}/${name}`);
+  if (!/^snapshot-[0-9a-f-]+$/.test(handle) || !existsSync(join(folder, handle))) throw new Error(`there is no copy '${handle}' for the content ${contentName}`);
+  await client.update(VolumeSnapshotContent, { ...content, status: { ...content.status, snapshotHandle: handle, readyToUse: true } }, { subresource: 'status' });
+  const size = content.status?.restoreSize;
+  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(size === undefined ? {} : { restoreSize: String(size) }) }, client);
+}
+
+interface ClassChoice { name: string; driver: string; deletionPolicy: VolumeSnapshotClass['deletionPolicy'] }
+
+function classOf({ spec }: VolumeSnapshot, caches: Caches): ClassChoice {
+  const classes = caches.of(VolumeSnapshotClass);
+  const named = spec.volumeSnapshotClassName;
+  const found = named === undefined ? classes.list().find(({ metadata, driver }) => driver === PROVISIONER && metadata.annotations?.[IS_DEFAULT_SNAPSHOT_CLASS] === 'true') : classes.get(named);
+  if (found === undefined) throw new Error(named === undefined ? 'there is no default VolumeSnapshotClass; name one in spec.volumeSnapshotClassName' : `volumesnapshotclass.snapshot.storage.k8s.io "${named}" not found`);
+  return { name: found.metadata.name ?? '', driver: found.driver, deletionPolicy: found.deletionPolicy };
+}
+
+function volumeOfClaim(namespace: string | undefined, name: string, caches: Caches): PersistentVolume {
+  const claim = caches.of(PersistentVolumeClaim).get(`${namespace}/${name}`);
+  if (claim === undefined) throw new Error(`persistentvolumeclaim "${name}" not found`);
+  const volume = claim.status?.phase === 'Bound' ? caches.of(PersistentVolume).get(claim.spec?.volumeName ?? '') : undefined;
+  if (volume === undefined) throw new Error(`the PVC ${name} is not yet bound to a PV`);
+  if (volume.metadata.annotations?.[PROVISIONED_BY] !== PROVISIONER) throw new Error(`the volume ${volume.metadata.name} was not made by ${PROVISIONER}, and cannot be copied by it`);
+  return volume;
+}
+
+async function letGo(snapshot: VolumeSnapshot, folder: string, { client }: ReconcileContext): Promise<void> {
+  const { finalizers = [], uid } = snapshot.metadata;
+  if (!finalizers.includes(KEEPS_COPY)) return;
+  const contentName = snapshot.status?.boundVolumeSnapshotContentName ?? `snapcontent-${uid}`;
+  const content = await client.get(VolumeSnapshotContent, contentName).catch((error: unknown) => {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  });
+  if (content?.spec.deletionPolicy !== 'Retain') {
+    rmSync(join(folder, `snapshot-${uid}`), { recursive: true, force: true });
+    if (content !== undefined) await client.delete(VolumeSnapshotContent, contentName);
+  }
+  await client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: finalizers.filter((each) => each !== KEEPS_COPY) } }).catch((error: unknown) => {
+    if (!isApiError(error, 'NotFound')) throw error;
+  });
+}
+
+async function write(snapshot: VolumeSnapshot, status: VolumeSnapshot['status'], client: Client): Promise<void> {
+  if (!isDeepStrictEqual(status, snapshot.status)) await client.update(VolumeSnapshot, { ...snapshot, status }, { subresource: 'status' });
+}
+
+/** The folder whose files a new claim begins with, by its dataSource; undefined for an empty one. Throws Error with what is missing: it may come. */
+export function sourceOf(claim: PersistentVolumeClaim, folder: string, caches: Caches): string | undefined {
+  const source = claim.spec?.dataSourceRef ?? claim.spec?.dataSource;
+  if (source === undefined) return undefined;
+  const { namespace } = claim.metadata;
+  const elsewhere = (source as { namespace?: string }).namespace;
+  if (elsewhere !== undefined && elsewhere !== namespace) throw new Error('a dataSourceRef to another namespace is not served');
+  if (source.kind === 'PersistentVolumeClaim' && !source.apiGroup) return volumeOfClaim(namespace, source.name, caches).spec?.hostPath?.path;
+  if (source.kind !== 'VolumeSnapshot' || source.apiGroup !== VolumeSnapshot.group) throw new Error(`a claim cannot be filled from ${source.kind}: use a VolumeSnapshot or a PersistentVolumeClaim`);
+  const snapshot = caches.of(VolumeSnapshot).get(`${namespace}/${source.name}`);
+  if (snapshot === undefined) throw new Error(`volumesnapshot "${source.name}" not found`);
+  if (snapshot.status?.readyToUse !== true) throw new Error(`volumesnapshot "${source.name}" is not ready to use`);
+  if (quantityValue(claim.spec?.resources?.requests?.['storage'] ?? '0') < quantityValue(snapshot.status.restoreSize ?? '0')) throw new Error(`the claim asks for less than the snapshot "${source.name}" needs: ${snapshot.status.restoreSize}`);
+  const handle = caches.of(VolumeSnapshotContent).get(snapshot.status.boundVolumeSnapshotContentName ?? '')?.status?.snapshotHandle;
+  if (handle === undefined) throw new Error(`volumesnapshot "${source.name}" has no content`);
+  return join(folder, handle);
+}
