@@ -49,6 +49,7 @@ function openModule({ door, clock, log, authority, frontProxy, factsOf, configOf
     config: configOf(module.name),
     machine,
     kinds: door.kinds,
+    may: (user, attributes) => door.may(user, attributes),
     ...(module.signs === true && authority !== undefined ? { authority } : {}),
     ...(module.aggregates === true && frontProxy !== undefined ? { aggregation: { frontProxy: () => ({ caPem: frontProxy().caPem, ...frontProxy().client }), publish: (versions) => door.aggregate(versions) } } : {}),
     serve: (kind, source) => kept(door.serve(kind, source)),

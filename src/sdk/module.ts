@@ -63,6 +63,8 @@ export interface ModuleContext {
   serve(kind: Kind, source?: ObjectSource): () => void;
   /** For modules that say `signs`, on a cluster whose authority is here. */
   authority?: CertificateAuthority;
+  /** Whether somebody may do something, on a cluster whose door is here. */
+  may?(user: UserInfo, attributes: AccessAttributes): boolean;
   /** For modules that say `aggregates`, on a cluster whose door is here. */
   aggregation?: Aggregation;
   /** Adds routes at run time; the returned function withdraws them. */

@@ -10,6 +10,7 @@ import { createLoader, type Host } from '../../src/kernel/loader/index.ts';
 import { openStore } from '../../src/kernel/store/index.ts';
 import { createCaches } from '../../src/sdk/caches.ts';
 import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
+import type { AccessAttributes, UserInfo } from '../../src/sdk/module.ts';
 import type { Admission, AggregatedVersion, Client, Kind, Module, ModuleContext, Route } from '../../src/sdk/index.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../../src/sdk/permit.ts';
 
@@ -50,6 +51,7 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
         const context: ModuleContext = {
           client: restrictClient(whole, permitOfModule(module), module.name), caches, events, clock, log, signal, config: {}, kinds: server.kinds, report,
           serve: (kind: Kind) => keep(server.serve(kind)), route: (route: Route) => keep(server.route(route)), admit: (admission: Admission) => keep(server.admit(admission, context)),
+          authority: identity, may: (user: UserInfo, attributes: AccessAttributes) => server.may(user, attributes),
           aggregation: { frontProxy: () => ({ caPem: identity.frontProxy().caPem, ...identity.frontProxy().client }), publish: (versions: readonly AggregatedVersion[]) => server.aggregate(versions) },
           machine: { apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: 'CA' }, nodeName: 'n1' },
         } as unknown as ModuleContext;

@@ -6,7 +6,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { Client } from '../../sdk/client.ts';
-import type { Admission, AggregatedVersion, ModuleContext, ObjectSource, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
+import type { AccessAttributes, Admission, AggregatedVersion, ModuleContext, ObjectSource, Route, ServedKinds, UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
 import { createAggregatedTable } from './aggregated.ts';
 import { createAdmissionChain } from './admission.ts';
@@ -63,6 +63,8 @@ export interface ApiServer {
   /** Says what other servers answer for; replaces what was said before. */
   aggregate(versions: readonly AggregatedVersion[]): void;
   readonly kinds: ServedKinds;
+  /** Whether somebody may do something. */
+  may(user: UserInfo, attributes: AccessAttributes): boolean;
   /** The in-process body of Client: the same chain without HTTP and without serialization. */
   client(user: UserInfo, options?: ClientOptions): Client;
   /** Adds a check to /readyz, and to /livez and /healthz unless `readyOnly`. */
@@ -98,6 +100,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
+    may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,
     serve: (kind, source) => kinds.serve(kind, source),
     route: (route) => routes.add(route),
     aggregate: (versions) => aggregated.replace(versions),

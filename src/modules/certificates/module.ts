@@ -7,6 +7,7 @@ import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/co
 import { defineModule, type CertificateAuthority, type ModuleContext } from '../../sdk/module.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { certificateAdmission } from './admission.ts';
+import { approvalOf, type Approval } from './approval.ts';
 import { isKnownSigner, refusalOf } from './signers.ts';
 
 const HOUR_MS = 3_600_000;
@@ -19,17 +20,31 @@ function endMs({ metadata, status }: CertificateSigningRequest): number {
   return isApproved({ status } as CertificateSigningRequest) && !status?.certificate ? made + 24 * HOUR_MS : Math.max(...answered) + HOUR_MS;
 }
 
-function signing(authority: CertificateAuthority | undefined): Controller<CertificateSigningRequest> {
+function signing(authority: CertificateAuthority | undefined, may: NonNullable<ModuleContext['may']>): Controller<CertificateSigningRequest> {
   return {
     name: 'certificate-signing', for: CertificateSigningRequest,
     async reconcile(_key, request, context): Promise<ReconcileResult | void> {
       if (request === undefined) return;
       const leftMs = endMs(request) - context.clock.nowMs();
       if (leftMs <= 0) return remove(request, context);
+      if (isOpen(request)) {
+        const approval = approvalOf(request, may);
+        // What becomes of it is the next round's.
+        if (approval !== undefined) return approve(request, approval, context);
+      }
       if (authority !== undefined && isApproved(request) && isKnownSigner(request.spec.signerName) && !isDone(request)) await answer(request, authority, context);
       return { requeueAfterMs: leftMs };
     },
   };
+}
+
+function isOpen({ status }: CertificateSigningRequest): boolean {
+  return !status?.certificate && !(status?.conditions ?? []).some(({ type }) => type === 'Approved' || type === 'Denied');
+}
+
+async function approve(request: CertificateSigningRequest, { reason, message }: Approval, { client }: ReconcileContext): Promise<void> {
+  const conditions = [...(request.status?.conditions ?? []), { type: 'Approved', status: 'True', reason, message }];
+  await client.update(CertificateSigningRequest, { ...request, status: { ...request.status, conditions } }, { subresource: 'approval' });
 }
 
 function isDone({ status }: CertificateSigningRequest): boolean {
@@ -63,5 +78,5 @@ export default defineModule({
   writes: [CertificateSigningRequest as never],
   signs: true,
   admissions: [certificateAdmission],
-  run: (context: ModuleContext) => runController(signing(context.authority), context),
+  run: (context: ModuleContext) => runController(signing(context.authority, (user, attributes) => context.may?.(user, attributes) === true), context),
 });

@@ -59,7 +59,11 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
   role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
-  role('system:controller:certificate-controller', [{ apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] }]),
+  role('system:controller:certificate-controller', [
+    { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] },
+    { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/kube-apiserver-client-kubelet'], verbs: ['approve'] },
+  ]),
+  ...['nodeclient', 'selfnodeclient'].map((what) => role(`system:certificates.k8s.io:certificatesigningrequests:${what}`, [{ apiGroups: ['certificates.k8s.io'], resources: [`certificatesigningrequests/${what}`], verbs: ['create'] }])),
   role('system:node-bootstrapper', [{ apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'list', 'watch'] }]),
   role('system:auth-delegator', [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }]),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),

@@ -39,14 +39,25 @@ function aggregates(caches: Caches): string[] {
   return caches.of(ClusterRole).list().filter((role) => role.aggregationRule !== undefined).map((role) => role.metadata.name ?? '');
 }
 
-/** What somebody changed or deleted on purpose stays as it is: only what is missing is made. */
+/** What somebody changed or deleted on purpose stays as it is: only what is missing is made, rules of roles that a newer llmos has among it. */
 async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
   try {
-    await client.get(kind, object.metadata.name ?? '', { namespace: object.metadata.namespace });
+    const live = await client.get(kind, object.metadata.name ?? '', { namespace: object.metadata.namespace });
+    const next = withMissingRules(live as ClusterRole, object as ClusterRole);
+    if (next !== undefined) await client.update(kind, next as unknown as T);
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
     await client.create(kind, object);
   }
+}
+
+const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
+
+/** Undefined when nothing is missing, or whoever owns the role said that it is to be left alone (upstream: rbac reconciliation). */
+export function withMissingRules(live: ClusterRole, wanted: ClusterRole): ClusterRole | undefined {
+  if (live.metadata.annotations?.[AUTOUPDATE] === 'false' || live.aggregationRule !== undefined) return undefined;
+  const missing = (wanted.rules ?? []).filter((rule) => !(live.rules ?? []).some((each) => isDeepStrictEqual(each, rule)));
+  return missing.length === 0 ? undefined : { ...live, rules: [...(live.rules ?? []), ...missing] };
 }
 
 export default defineModule({
