@@ -2,7 +2,7 @@
  * The scheduling queue (upstream: PriorityQueue): active pods in order, pods that back off, and pods that wait for an event which may
  * help them. It keeps no timers: the caller asks when the next pod is due.
  */
-import { createHeap } from './heap.ts';
+import { createHeap } from '../../../base/heap.ts';
 import type { ClusterEvent } from './cluster-event.ts';
 import type { Plugin, Profile } from './plugin.ts';
 import type { PodInfo } from './pod-info.ts';

@@ -1,0 +1,288 @@
+/**
+ * Who may run now: the heart of the queue, a plain state machine without input or output, so that the module and the simulator run the very same code.
+ * Jobs are submitted and finish; `decide` says what to start and what to stop. It is to be called after every change and at `wakeAt`.
+ */
+import { createHeap, type Heap } from '../../../base/heap.ts';
+import type { RunTimePredictor } from '../prediction/predictor.ts';
+import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
+import type { Decision, Entry, Job } from './job.ts';
+import { Patience } from './patience.ts';
+import { SortedPending, type Compare, type Pending } from './pending.ts';
+import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
+import { Running, type Reservation } from './running.ts';
+
+export interface TrialOptions {
+  /** The part of every resource that is kept for trials, 0 to 1. Trials also use what would be idle otherwise. */
+  readonly share: number;
+  /** The lengths in seconds of a job's first, second... trial; it gets no more than these. */
+  readonly lengthsSeconds: readonly number[];
+}
+
+export interface AdmissionOptions {
+  readonly capacity: Resources;
+  readonly predictor: RunTimePredictor;
+  /** The order of those that wait, or fair share among tenants with an order within each. */
+  readonly order: Compare;
+  readonly fairShare?: Omit<FairShareOptions, 'capacity'>;
+  /**
+   * What those behind a job that does not fit may do. `none`: wait (strict). `skip`: go past it whenever they fit (best effort).
+   * `easy`: go past it where that does not delay it.
+   */
+  readonly backfill: 'none' | 'skip' | 'easy';
+  /** A job that waited for this part of the longest wait in the order of arrival goes before all others; without it, one may wait for ever. */
+  readonly patience?: number;
+  /** Short runs by which jobs that end at once are told from long ones. A job that is stopped after one has lost what it did. */
+  readonly trials?: TrialOptions;
+}
+
+/** No job is overdue before it has waited for so long. */
+const LEAST_PATIENCE_SECONDS = 600;
+/** A delay of less than this part of what a job has waited already is none. */
+const LEAST_DELAY_PART = 0.01;
+
+export class Admission {
+  readonly #options: AdmissionOptions;
+  readonly #pending: Pending;
+  /** Those of the pending that may still be tried, in the same order. */
+  readonly #untried: Pending;
+  readonly #running = new Running();
+  readonly #entries = new Map<string, Entry>();
+  readonly #use: TenantUse;
+  readonly #patience: Patience | undefined;
+  readonly #free: number[];
+  /** Kept for trials, and how much of everything trials hold now. */
+  readonly #trialReserve: Resources;
+  readonly #trialHolds: number[];
+  /** What the untried ask for that are narrow enough for the reserve: no more is kept. */
+  readonly #trialWants: number[];
+  readonly #trialEnds: Heap<{ at: number; entry: Entry; startedAt: number }> = createHeap((left, right) => left.at - right.at);
+  #arrivals = 0;
+  #now = 0;
+  #servedWork = 0;
+
+  constructor(options: AdmissionOptions) {
+    const { capacity } = options;
+    this.#options = options;
+    this.#use = new TenantUse({ capacity, halfLifeSeconds: 1, pastPart: 0, ...options.fairShare });
+    const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
+    this.#pending = pending(options.order);
+    // A first trial is short and tells the most, so it is not kept waiting by the longer ones of others.
+    this.#untried = pending((left, right) => left.trialsTaken - right.trialsTaken || options.order(left, right));
+    this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
+    this.#free = [...capacity];
+    this.#trialReserve = capacity.map((amount) => Math.floor(amount * (options.trials?.share ?? 0)));
+    this.#trialHolds = capacity.map(() => 0);
+    this.#trialWants = capacity.map(() => 0);
+  }
+
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /** What is free of each resource. */
+  get free(): Resources {
+    return this.#free;
+  }
+
+  /** Takes a job in. Throws a RangeError when it asks for more than there is at all: it could never run. */
+  submit(job: Job, now: number): void {
+    if (!fits(job.request, this.#options.capacity)) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#options.capacity.join(', ')}`);
+    this.#advance(now);
+    const entry: Entry = {
+      job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
+      trialSeconds: 0, trialsTaken: 0, preemptions: 0, expectedWork: 0,
+    };
+    this.#estimate(entry);
+    entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
+    this.#entries.set(job.id, entry);
+    this.#patience?.arrived(entry);
+    this.#wait(entry);
+  }
+
+  /** A job has ended by itself, or was taken back; `ranSeconds` is how long its last run was. Unknown ones are ignored. */
+  finish(id: string, now: number): void {
+    const entry = this.#entries.get(id);
+    if (entry === undefined) return;
+    this.#advance(now);
+    this.#entries.delete(id);
+    let work = 0;
+    if (entry.state === 'running') {
+      const ranSeconds = now - entry.startedAt;
+      work = ranSeconds * this.#shareOf(entry);
+      this.#release(entry);
+      this.#options.predictor.learn(entry.job, ranSeconds);
+    } else {
+      this.#leave(entry);
+    }
+    entry.state = 'finished';
+    this.#patience?.finished(entry, work);
+  }
+
+  /** When `decide` must be called though nothing happens; Infinity for never. */
+  get wakeAt(): number {
+    return this.#trialEnds.peek()?.at ?? Infinity;
+  }
+
+  /** What to stop and what to start now, in this order. */
+  decide(now: number): Decision[] {
+    this.#advance(now);
+    const tried = this.#endTrials();
+    const started = new Set<Entry>();
+    const begin = (entry: Entry, trialSeconds: number): void => {
+      started.add(entry);
+      this.#start(entry, trialSeconds, tried.has(entry));
+    };
+    const overdue = this.#startOverdue(begin);
+    const blocked = overdue ?? this.#startInOrder(begin);
+    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined || !this.#patience!.isLate(overdue, this.#now), begin);
+    this.#startTrials(blocked, reservation, tried, begin);
+    const decisions: Decision[] = [];
+    for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
+    for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
+    return decisions;
+  }
+
+  /** The oldest that waited for too long start first; the first of them that does not fit is given back. */
+  #startOverdue(begin: (entry: Entry, trialSeconds: number) => void): Entry | undefined {
+    for (const entry of this.#patience?.overdue(this.#now) ?? []) {
+      if (!fits(entry.job.request, this.#regular())) return entry;
+      begin(entry, 0);
+    }
+    return undefined;
+  }
+
+  /** Starts the first ones until one does not fit, which is given back. */
+  #startInOrder(begin: (entry: Entry, trialSeconds: number) => void): Entry | undefined {
+    for (const entry of this.#pending.inOrder()) {
+      if (!fits(entry.job.request, this.#regular())) return entry;
+      begin(entry, 0);
+    }
+    return undefined;
+  }
+
+  /**
+   * Starts those that may go past the blocked one, and gives the reservation that it has. Where what is only expected is not trusted, because the blocked one
+   * has waited for too long, jobs go past it only by the users' bounds: expectations that prove too short would put it off again and again.
+   */
+  #backfill(blocked: Entry, trustExpected: boolean, begin: (entry: Entry, trialSeconds: number) => void): Reservation | undefined {
+    if (this.#options.backfill === 'none') return undefined;
+    const available = this.#regular();
+    if (isExhausted(available) && this.#options.trials === undefined) return undefined;
+    const reservation = this.#options.backfill === 'easy' ? this.#running.reserve(blocked.job.request, available, this.#now) : undefined;
+    if (isExhausted(available)) return reservation;
+    for (const entry of this.#pending.inOrder()) {
+      if (entry === blocked || (!trustExpected && entry.job.estimateSeconds === undefined) || !fits(entry.job.request, this.#regular())) continue;
+      if (reservation !== undefined && this.#now + entry.boundSeconds > reservation.at) {
+        if (!fits(entry.job.request, reservation.spare)) continue;
+        subtract(reservation.spare, entry.job.request);
+      }
+      begin(entry, 0);
+      if (isExhausted(this.#regular())) break;
+    }
+    return reservation;
+  }
+
+  /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
+  #startTrials(blocked: Entry | undefined, reservation: Reservation | undefined, tried: ReadonlySet<Entry>, begin: (entry: Entry, trialSeconds: number) => void): void {
+    const { trials } = this.#options;
+    if (trials === undefined || this.#untried.size === 0 || isExhausted(this.#free)) return;
+    for (const entry of this.#untried.inOrder()) {
+      const { request } = entry.job;
+      if (entry === blocked || tried.has(entry) || !fits(request, this.#free)) continue;
+      const seconds = trials.lengthsSeconds[entry.trialsTaken]!;
+      const delaysNobody = reservation === undefined || this.#now + seconds <= reservation.at || (blocked !== undefined && seconds <= LEAST_DELAY_PART * (this.#now - blocked.job.submittedAt));
+      if (!delaysNobody && !request.every((amount, index) => this.#trialHolds[index]! + amount <= this.#trialReserve[index]!)) continue;
+      begin(entry, seconds);
+      if (isExhausted(this.#free)) break;
+    }
+  }
+
+  /** Takes the jobs whose trials are over out of their places, for the moment: who may stay is decided with all others. */
+  #endTrials(): Set<Entry> {
+    const over = new Set<Entry>();
+    for (let next = this.#trialEnds.peek(); next !== undefined && next.at <= this.#now; next = this.#trialEnds.peek()) {
+      this.#trialEnds.pop();
+      const { entry, startedAt } = next;
+      if (entry.state !== 'running' || entry.trialSeconds === 0 || entry.startedAt !== startedAt) continue;
+      this.#release(entry);
+      entry.knownSeconds = Math.max(entry.knownSeconds, this.#now - entry.startedAt);
+      entry.trialsTaken++;
+      this.#estimate(entry);
+      this.#wait(entry);
+      over.add(entry);
+    }
+    return over;
+  }
+
+  #stopTrial(entry: Entry): Decision {
+    this.#servedWork -= (this.#now - entry.startedAt) * this.#shareOf(entry);
+    entry.preemptions++;
+    return { kind: 'stop', job: entry.job, reason: 'TrialOver' };
+  }
+
+  #wait(entry: Entry): void {
+    entry.state = 'pending';
+    this.#pending.add(entry);
+    this.#patience?.returned(entry);
+    if (entry.trialsTaken >= (this.#options.trials?.lengthsSeconds.length ?? 0)) return;
+    this.#untried.add(entry);
+    if (fits(entry.job.request, this.#trialReserve)) add(this.#trialWants, entry.job.request);
+  }
+
+  #leave(entry: Entry): void {
+    this.#pending.remove(entry);
+    if (this.#untried.remove(entry) && fits(entry.job.request, this.#trialReserve)) subtract(this.#trialWants, entry.job.request);
+  }
+
+  #start(entry: Entry, trialSeconds: number, goesOn: boolean): void {
+    this.#leave(entry);
+    entry.state = 'running';
+    if (!goesOn) entry.startedAt = this.#now;
+    entry.trialSeconds = trialSeconds;
+    entry.expectedEnd = trialSeconds > 0 ? this.#now + trialSeconds : Math.max(entry.startedAt + entry.boundSeconds, this.#now + 1);
+    subtract(this.#free, entry.job.request);
+    this.#use.started(entry, this.#now);
+    this.#running.add(entry);
+    if (trialSeconds === 0) return;
+    add(this.#trialHolds, entry.job.request);
+    this.#trialEnds.push({ at: entry.expectedEnd, entry, startedAt: entry.startedAt });
+  }
+
+  #release(entry: Entry): void {
+    this.#running.remove(entry);
+    this.#use.stopped(entry, this.#now);
+    add(this.#free, entry.job.request);
+    if (entry.trialSeconds > 0) subtract(this.#trialHolds, entry.job.request);
+    entry.trialSeconds = 0;
+  }
+
+  /** What is free for others than trials. */
+  #regular(): Resources {
+    if (isExhausted(this.#trialWants)) return this.#free;
+    return this.#free.map((amount, index) => amount - Math.max(0, Math.min(this.#trialReserve[index]! - this.#trialHolds[index]!, this.#trialWants[index]!)));
+  }
+
+  #estimate(entry: Entry): void {
+    const { estimateSeconds } = entry.job;
+    const expected = this.#options.predictor.expect(entry.job, entry.knownSeconds);
+    entry.expectedSeconds = Math.min(expected, estimateSeconds ?? Infinity);
+    entry.boundSeconds = Math.max(1, estimateSeconds ?? expected);
+  }
+
+  #shareOf(entry: Entry): number {
+    return dominantShare(entry.job.request, this.#options.capacity);
+  }
+
+  #advance(now: number): void {
+    if (now <= this.#now) return;
+    const busy = this.#free.map((amount, index) => this.#options.capacity[index]! - amount);
+    this.#servedWork += dominantShare(busy, this.#options.capacity) * (now - this.#now);
+    this.#now = now;
+    this.#patience?.advance(this.#servedWork, now);
+  }
+}
+

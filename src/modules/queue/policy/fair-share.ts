@@ -1,0 +1,113 @@
+/**
+ * Fair share: the next place goes to the tenant that has had the least for its weight, by its dominant share now and by what it used lately.
+ * Source: Ghodsi et al., Dominant Resource Fairness, NSDI 2011; the decay of past use as in the multifactor priority of batch systems.
+ */
+import type { Entry } from './job.ts';
+import { SortedPending, type Compare, type Pending } from './pending.ts';
+import { add, dominantShare, subtract, type Resources } from './resources.ts';
+
+export interface FairShareOptions {
+  readonly capacity: Resources;
+  /** After so many seconds past use counts half. */
+  readonly halfLifeSeconds: number;
+  /** How much past use counts beside the present share; 0 is plain dominant resource fairness. */
+  readonly pastPart: number;
+  /** Of each tenant, 1 by default. */
+  readonly weights?: Readonly<Record<string, number>>;
+}
+
+interface Tenant {
+  readonly weight: number;
+  readonly holds: number[];
+  /** The mean dominant share over the past, each second weighted by its decay: 0 to 1. */
+  past: number;
+  pastAt: number;
+}
+
+/** Who holds and who held how much. */
+export class TenantUse {
+  readonly #options: FairShareOptions;
+  readonly #tenants = new Map<string, Tenant>();
+
+  constructor(options: FairShareOptions) {
+    this.#options = options;
+  }
+
+  started(entry: Entry, now: number): void {
+    add(this.#settled(entry.job.tenant, now).holds, entry.job.request);
+  }
+
+  stopped(entry: Entry, now: number): void {
+    subtract(this.#settled(entry.job.tenant, now).holds, entry.job.request);
+  }
+
+  /** What the tenant has for its weight; the least comes first. */
+  score(name: string, now: number): number {
+    const tenant = this.#settled(name, now);
+    return (dominantShare(tenant.holds, this.#options.capacity) + this.#options.pastPart * tenant.past) / tenant.weight;
+  }
+
+  #settled(name: string, now: number): Tenant {
+    let tenant = this.#tenants.get(name);
+    if (tenant === undefined) {
+      tenant = { weight: this.#options.weights?.[name] ?? 1, holds: this.#options.capacity.map(() => 0), past: 0, pastAt: now };
+      this.#tenants.set(name, tenant);
+    }
+    if (now > tenant.pastAt) {
+      const keep = 2 ** ((tenant.pastAt - now) / this.#options.halfLifeSeconds);
+      tenant.past = tenant.past * keep + dominantShare(tenant.holds, this.#options.capacity) * (1 - keep);
+      tenant.pastAt = now;
+    }
+    return tenant;
+  }
+}
+
+/** The jobs that wait, those of the tenant with the least first; within a tenant by `compare`. */
+export class FairPending implements Pending {
+  readonly #compare: Compare;
+  readonly #use: TenantUse;
+  readonly #now: () => number;
+  readonly #queues = new Map<string, SortedPending>();
+  #size = 0;
+
+  constructor(use: TenantUse, compare: Compare, now: () => number) {
+    this.#use = use;
+    this.#compare = compare;
+    this.#now = now;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  add(entry: Entry): void {
+    let queue = this.#queues.get(entry.job.tenant);
+    if (queue === undefined) this.#queues.set(entry.job.tenant, (queue = new SortedPending(this.#compare)));
+    queue.add(entry);
+    this.#size++;
+  }
+
+  remove(entry: Entry): boolean {
+    const queue = this.#queues.get(entry.job.tenant);
+    if (queue?.remove(entry) !== true) return false;
+    this.#size--;
+    if (queue.size === 0) this.#queues.delete(entry.job.tenant);
+    return true;
+  }
+
+  *inOrder(): Iterable<Entry> {
+    const walks = new Map([...this.#queues].map(([tenant, queue]) => [tenant, queue.inOrder()[Symbol.iterator]()]));
+    while (walks.size > 0) {
+      // A tenant whose job was just let in has a greater share now, so the least is looked for anew each time.
+      let least: string | undefined;
+      let leastScore = Infinity;
+      for (const tenant of walks.keys()) {
+        const score = this.#use.score(tenant, this.#now());
+        if (score < leastScore) [least, leastScore] = [tenant, score];
+      }
+      const next = walks.get(least!)!.next();
+      if (next.done === true) walks.delete(least!);
+      else yield next.value;
+    }
+  }
+}

@@ -1,0 +1,46 @@
+/** What waits for admission, and what is decided about it. All times are seconds on the clock of the caller. */
+import type { Resources } from './resources.ts';
+
+export interface Job {
+  readonly id: string;
+  readonly submittedAt: number;
+  /** In the order of the capacity. */
+  readonly request: Resources;
+  /** Whose share it counts against: a user, a team, a namespace. */
+  readonly tenant: string;
+  /** Greater goes first, where the policy asks for it. */
+  readonly priority: number;
+  /** The user's own upper bound of the run time, where there is one. */
+  readonly estimateSeconds?: number;
+  /** Groups of jobs that run for a like time, from the most general to the most special, such as its user, then its user and image. */
+  readonly likeness: readonly string[];
+}
+
+export type Decision =
+  /** `trialSeconds`: it is stopped again after so long, unless it may stay then. */
+  | { readonly kind: 'start'; readonly job: Job; readonly trialSeconds?: number }
+  /** It goes back to the queue; what it did is lost. */
+  | { readonly kind: 'stop'; readonly job: Job; readonly reason: 'TrialOver' | 'Preempted' };
+
+/** A job as the admission sees it. */
+export interface Entry {
+  readonly job: Job;
+  /** The place in the order of arrival, from 0. */
+  readonly arrival: number;
+  state: 'pending' | 'running' | 'finished';
+  /** The run time to expect, in seconds. */
+  expectedSeconds: number;
+  /** What backfilling counts with: the user's bound where there is one, else what is expected. */
+  boundSeconds: number;
+  /** It is known to run for longer than this: an earlier try did. */
+  knownSeconds: number;
+  startedAt: number;
+  /** When its place is counted on to be free. */
+  expectedEnd: number;
+  /** The length of the trial that it is in, 0 outside of one. */
+  trialSeconds: number;
+  trialsTaken: number;
+  preemptions: number;
+  /** Dominant share times expected seconds: what it adds to the work that waits. */
+  expectedWork: number;
+}

@@ -1,0 +1,26 @@
+/** The queueing policies by name: each is a set of options for an admission. */
+import { createLikenessPredictor } from '../prediction/likeness.ts';
+import type { AdmissionOptions, TrialOptions } from './admission.ts';
+import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
+
+export type PolicyName = 'FIFO' | 'BestEffortFIFO' | 'ShortestJobFirst' | 'Priority' | 'FairShare';
+
+/** One fiftieth of the machine tells the jobs that end at once, about one in eight of those recorded, from the others; at most twice a job. */
+const TRIALS: TrialOptions = { share: 0.02, lengthsSeconds: [60, 600] };
+const WEEK_SECONDS = 7 * 86_400;
+/** An hour of waiting is worth one point of priority. */
+const AGEING_SECONDS = 3_600;
+
+export const POLICIES: Readonly<Record<PolicyName, () => Omit<AdmissionOptions, 'capacity'>>> = {
+  /** In the order of arrival; none goes past another. */
+  FIFO: () => ({ predictor: createLikenessPredictor(), order: byArrival, backfill: 'none' }),
+  /** In the order of arrival; who fits goes past those who do not. */
+  BestEffortFIFO: () => ({ predictor: createLikenessPredictor(), order: byArrival, backfill: 'skip' }),
+  /** The shortest by what is expected, with trials of those that nobody knows; no wait much longer than in the order of arrival. */
+  ShortestJobFirst: () => ({ predictor: createLikenessPredictor(), order: byExpectedSeconds, backfill: 'easy', patience: 1, trials: TRIALS }),
+  Priority: () => ({ predictor: createLikenessPredictor(), order: byPriority(AGEING_SECONDS), backfill: 'easy' }),
+  /** The tenant that has and had the least is next; its shortest job first. */
+  FairShare: () => ({
+    predictor: createLikenessPredictor(), order: byExpectedSeconds, fairShare: { halfLifeSeconds: WEEK_SECONDS, pastPart: 0.5 }, backfill: 'easy', trials: TRIALS,
+  }),
+};
