@@ -172,7 +172,7 @@ export class Admission {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.#regular();
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
-    const reservation = this.#options.backfill === 'easy' ? this.#running.reserve(blocked.job.request, available, this.#now) : undefined;
+    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve(blocked.job.request, available, this.#now) : undefined;
     if (isExhausted(available)) return reservation;
     for (const entry of this.#pending.inOrder()) {
       if (entry === blocked || (!trustExpected && entry.job.estimateSeconds === undefined) || !fits(entry.job.request, this.#regular())) continue;
@@ -216,6 +216,10 @@ export class Admission {
       over.add(entry);
     }
     return over;
+  }
+
+  #isOverdue(entry: Entry): boolean {
+    return this.#patience !== undefined && this.#now - entry.job.submittedAt > this.#patience.limitSeconds;
   }
 
   #stopTrial(entry: Entry): Decision {

@@ -3,7 +3,7 @@
  * mean of a special group counts the more, the more of its members were seen, and falls back on the more general one where there are few.
  * After Tsafrir et al., Backfilling using system-generated predictions, IEEE TPDS 2007, who take the mean of a user's last two jobs.
  */
-import type { Job } from '../policy/job.ts';
+
 import type { RunTimePredictor } from './predictor.ts';
 
 export interface LikenessOptions {

@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { userEstimates } from '../prediction/predictor.ts';
+import { Admission, type AdmissionOptions } from './admission.ts';
+import type { Decision, Job } from './job.ts';
+import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
+
+function job(id: string, width: number, more: Partial<Job> = {}): Job {
+  return { id, submittedAt: 0, request: [width], tenant: 'a', priority: 0, estimateSeconds: 100, likeness: [''], ...more };
+}
+
+function admission(more: Partial<AdmissionOptions> = {}): Admission {
+  return new Admission({ capacity: [10], predictor: userEstimates, order: byArrival, backfill: 'easy', ...more });
+}
+
+const told = (decisions: readonly Decision[]): string => decisions.map((each) => `${each.kind} ${each.job.id}${each.kind === 'start' && each.trialSeconds !== undefined ? ` for ${each.trialSeconds}` : ''}`).join(', ');
+
+describe('who goes past whom', () => {
+  const cases: readonly [AdmissionOptions['backfill'], string][] = [
+    ['none', 'start first'],
+    ['skip', 'start first, start long, start short'],
+    ['easy', 'start first, start short'],
+  ];
+  for (const [backfill, expected] of cases) {
+    it(backfill, () => {
+      const queue = admission({ backfill });
+      queue.submit(job('first', 6), 0);
+      queue.submit(job('wide', 9), 0);
+      queue.submit(job('long', 2, { estimateSeconds: 500 }), 0);
+      queue.submit(job('short', 2, { estimateSeconds: 50 }), 0);
+      assert.equal(told(queue.decide(0)), expected);
+    });
+  }
+
+  it('a long job may use what the blocked one leaves', () => {
+    const queue = admission();
+    queue.submit(job('first', 6), 0);
+    queue.submit(job('wide', 9), 0);
+    queue.submit(job('narrow', 1, { estimateSeconds: 500 }), 0);
+    assert.equal(told(queue.decide(0)), 'start first, start narrow');
+    queue.finish('first', 100);
+    assert.equal(told(queue.decide(100)), 'start wide');
+  });
+});
+
+it('the shortest goes first, and what came first among equals', () => {
+  const queue = admission({ order: byExpectedSeconds });
+  for (const [id, estimateSeconds] of [['a', 300], ['b', 100], ['c', 200], ['d', 100]] as const) queue.submit(job(id, 10, { estimateSeconds }), 0);
+  const order: string[] = [];
+  for (let now = 0; queue.pendingCount + queue.runningCount > 0; now++) {
+    for (const decision of queue.decide(now)) order.push(decision.job.id);
+    queue.finish(order.at(-1)!, now);
+  }
+  assert.deepEqual(order, ['b', 'd', 'c', 'a']);
+});
+
+it('an hour of waiting makes up for a point of priority', () => {
+  const order = byPriority(3_600);
+  for (const [laterBy, first] of [[3_500, 'urgent'], [3_700, 'old']] as const) {
+    const queue = admission({ order });
+    queue.submit(job('full', 10), 0);
+    queue.decide(0);
+    queue.submit(job('old', 10, { submittedAt: 0 }), 0);
+    queue.submit(job('urgent', 10, { submittedAt: laterBy, priority: 1 }), laterBy);
+    queue.finish('full', laterBy);
+    assert.equal(told(queue.decide(laterBy)), `start ${first}`);
+  }
+});
+
+it('the tenant with the least is next, whatever the other asks for', () => {
+  const queue = admission({ fairShare: { halfLifeSeconds: 1_000, pastPart: 0 } });
+  for (let index = 0; index < 20; index++) queue.submit(job(`a${index}`, 1, { tenant: 'a' }), 0);
+  for (let index = 0; index < 20; index++) queue.submit(job(`b${index}`, 1, { tenant: 'b' }), 0);
+  const tenants = queue.decide(0).map((decision) => decision.job.tenant);
+  assert.deepEqual([tenants.filter((tenant) => tenant === 'a').length, tenants.filter((tenant) => tenant === 'b').length], [5, 5]);
+});
+
+it('a weight of three gets three times as much', () => {
+  const queue = admission({ capacity: [40], fairShare: { halfLifeSeconds: 1_000, pastPart: 0, weights: { a: 3 } } });
+  for (let index = 0; index < 40; index++) for (const tenant of ['a', 'b']) queue.submit(job(`${tenant}${index}`, 1, { tenant }), 0);
+  assert.equal(queue.decide(0).filter((decision) => decision.job.tenant === 'a').length, 30);
+});
+
+describe('trials', () => {
+  const trials = { share: 0.2, lengthsSeconds: [60] };
+
+  it('a job that does not end is stopped and loses its place, one that ends has gone past the queue', () => {
+    const queue = admission({ trials });
+    queue.submit(job('full', 8, { estimateSeconds: 1_000 }), 0);
+    queue.submit(job('next', 8, { estimateSeconds: 1_000 }), 0);
+    assert.equal(told(queue.decide(0)), 'start full');
+    queue.submit(job('fails', 2, { estimateSeconds: 5_000 }), 1);
+    queue.submit(job('endures', 2, { estimateSeconds: 5_000 }), 1);
+    assert.match(told(queue.decide(1)), /^start fails/);
+    queue.finish('fails', 5);
+    assert.match(told(queue.decide(5)), /^start endures/);
+  });
+
+  it('is over at wakeAt, and not repeated', () => {
+    const queue = admission({ trials, order: byArrival });
+    queue.submit(job('full', 9, { estimateSeconds: 1_000 }), 0);
+    queue.decide(0);
+    queue.submit(job('next', 10, { estimateSeconds: 1_000 }), 1);
+    queue.submit(job('tried', 1, { estimateSeconds: 5_000 }), 1);
+    assert.equal(told(queue.decide(1)), 'start tried for 60');
+    assert.equal(queue.wakeAt, 61);
+    assert.equal(told(queue.decide(61)), 'stop tried');
+    assert.equal(told(queue.decide(62)), '');
+    assert.deepEqual([...queue.free], [1]);
+  });
+
+  it('who may stay when it is over goes on without having been stopped', () => {
+    const queue = admission({ trials });
+    queue.submit(job('full', 9, { estimateSeconds: 1_000 }), 0);
+    queue.decide(0);
+    queue.submit(job('next', 10, { estimateSeconds: 1_000 }), 1);
+    queue.submit(job('tried', 1, { estimateSeconds: 5_000 }), 1);
+    queue.decide(1);
+    queue.finish('next', 30);
+    queue.finish('full', 30);
+    assert.equal(told(queue.decide(61)), '');
+    assert.equal(queue.runningCount, 1);
+    assert.equal(queue.wakeAt, Infinity);
+  });
+});
+
+it('a wide job is not passed over for ever', () => {
+  const waitOf = (patience?: number): number => {
+    const queue = admission({ order: byExpectedSeconds, backfill: 'skip', patience });
+    const ends = new Map<string, number>();
+    queue.submit(job('n0', 5, { submittedAt: 0 }), 0);
+    queue.submit(job('wide', 10, { submittedAt: 0, estimateSeconds: 900 }), 0);
+    for (let now = 0; now < 20_000; now += 10) {
+      for (const [id, end] of ends) if (end <= now && ends.delete(id)) queue.finish(id, now);
+      if (now > 0) queue.submit(job(`n${now}`, 1, { submittedAt: now }), now);
+      for (const { job: started } of queue.decide(now)) {
+        if (started.id === 'wide') return now;
+        ends.set(started.id, now + 100);
+      }
+    }
+    return Infinity;
+  };
+  assert.equal(waitOf(), Infinity);
+  assert.ok(waitOf(1) < 2_000);
+});
+
+it('what asks for more than there is is refused with both amounts', () => {
+  assert.throws(() => admission().submit(job('huge', 11), 0), /huge asks for 11, and all that there is is 10/);
+});
