@@ -35,7 +35,7 @@ function recordingHost(): { host: Host; held: Set<string> } {
 }
 
 function loaderWith(host: Host): Loader {
-  return createLoader({ host, clock: realClock, log: silentLog, stopTimeoutMs: 50 });
+  return createLoader({ host, clock: realClock, log: silentLog, stopTimeoutMs: 50, downTimeoutMs: 400 });
 }
 
 test('a giver comes before those that need its kinds, otherwise the given order stays', () => {
@@ -110,4 +110,25 @@ test('a module that never stops is left behind after the time limit', async () =
   await loader.load([module('deaf', { kinds: [apples], run: () => new Promise(() => {}) })]);
   await loader.stop('down');
   assert.deepEqual([...held], []);
+});
+
+test('a module has longer to take everything down', async () => {
+  const { host } = recordingHost();
+  const stopped: string[] = [];
+  const slow = (name: string) => module(name, {
+    kinds: [apples],
+    run: ({ signal }) => new Promise((settle) => signal.addEventListener('abort', () => setTimeout(() => {
+      stopped.push(name);
+      settle();
+    }, 150))),
+  });
+  for (const reason of ['stop', 'down']) {
+    const loader = loaderWith(host);
+    await loader.load([slow(reason)]);
+    await loader.stop(reason);
+    assert.deepEqual(stopped, reason === 'down' ? ['down'] : []);
+    stopped.length = 0;
+    await new Promise((settle) => setTimeout(settle, 200));
+    stopped.length = 0;
+  }
 });

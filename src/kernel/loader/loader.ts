@@ -45,6 +45,8 @@ export interface LoaderOptions {
   log: Log;
   /** How long a module may take to stop before it is left behind, in ms; default 15,000. */
   stopTimeoutMs?: number;
+  /** The same when the reason is `down`: then it gives back all that it made on the machine; default 60,000. */
+  downTimeoutMs?: number;
 }
 
 interface Loaded {
@@ -160,11 +162,12 @@ async function supervise(entry: Loaded, { clock, log, signal }: { clock: Clock; 
   }
 }
 
-async function close(entry: Loaded, reason: string, { clock, log, stopTimeoutMs = 15_000 }: LoaderOptions): Promise<void> {
+async function close(entry: Loaded, reason: string, { clock, log, stopTimeoutMs = 15_000, downTimeoutMs = 60_000 }: LoaderOptions): Promise<void> {
+  const mostMs = reason === 'down' ? downTimeoutMs : stopTimeoutMs;
   entry.status.state = 'stopping';
   entry.abort.abort(reason);
   const waited = new AbortController();
-  const late = clock.sleep(stopTimeoutMs, waited.signal).then(() => waited.signal.aborted || log.error('a module did not stop in time and is left behind', { module: entry.module.name, stopTimeoutMs }));
+  const late = clock.sleep(mostMs, waited.signal).then(() => waited.signal.aborted || log.error('a module did not stop in time and is left behind', { module: entry.module.name, stopTimeoutMs: mostMs }));
   await Promise.race([Promise.all([entry.ended, entry.hosted.settled()]), late]);
   waited.abort();
   entry.hosted.release();

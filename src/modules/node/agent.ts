@@ -101,9 +101,10 @@ export function createAgent(parts: NodeParts): Agent {
       const records = [...workers.values()].flatMap((worker) => worker.records());
       await stopOrphans(parts, records, DRAIN_SECONDS);
       for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
+      // Before the many sandboxes, which take their time on a slow machine.
+      if (!removeCgroup({ version: context.machine.cgroupVersion, path: `/${context.machine.instance}` })) context.log.warn('the control groups could not all be removed', { group: `/${context.machine.instance}` });
       await parts.hostPorts.drain().catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { error }));
       await parts.pool.drain();
-      removeCgroup({ version: context.machine.cgroupVersion, path: `/${context.machine.instance}` });
     },
   };
 }

@@ -11,10 +11,11 @@ const LOOK_MS = 20;
 /** `mostGraceSeconds` shortens the grace of the pods themselves. */
 export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[], mostGraceSeconds = Infinity): Promise<void> {
   await Promise.all(records.map((record) => stopOne(parts, record, mostGraceSeconds)));
-  for (const [uid, ofPod] of Map.groupBy(records, (record) => record.pod.uid)) {
+  const ofPods = Map.groupBy(records, (record) => record.pod.uid);
+  for (const [first] of ofPods.values()) removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(first!.cgroup, '..') });
+  for (const uid of ofPods.keys()) {
     await parts.users.release(uid).catch((error: Error) => parts.context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await parts.pool.release(uid).catch((error: Error) => parts.context.log.warn('a sandbox could not be removed', { pod: uid, error }));
-    removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(ofPod[0]!.cgroup, '..') });
     await tearDownVolumes({ state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) });
   }
 }
