@@ -1,4 +1,4 @@
-/** The modules that every llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
+/** The modules that an llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
 import admission from '../modules/admission/module.ts';
 import aggregation from '../modules/aggregation/module.ts';
 import bootstrapTokens from '../modules/bootstrap-tokens/module.ts';
@@ -18,9 +18,13 @@ import { node } from '../modules/node/module.ts';
 import quota from '../modules/quota/module.ts';
 import podSecurity from '../modules/pod-security/module.ts';
 import rbac from '../modules/rbac/module.ts';
+import registry from '../modules/registry/module.ts';
 import scheduler from '../modules/scheduler/module.ts';
 import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, registry];
+
+/** These start only with `modules.NAME.enabled: true`. */
+export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

@@ -12,7 +12,7 @@ import { createApiServer, openIdentity, type ApiServer, type Listener } from '..
 import { createLoader, type Loader } from '../kernel/loader/index.ts';
 import { openStore, type Store } from '../kernel/store/index.ts';
 import type { OpenAudit } from './audit.ts';
-import { builtins } from './builtins.ts';
+import { builtins, offByDefault } from './builtins.ts';
 import { loadConfig, type Config, type Folders } from './config.ts';
 import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
 import { createDoorHost } from './door-host.ts';
@@ -23,6 +23,7 @@ import { rotateLog } from './log-rotation.ts';
 import { createPhases, type Phases } from './phases.ts';
 import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
 import { missingPrograms, probeMachine, type Probe } from './probe.ts';
+import { nodeConfig } from './registries.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
 import { snapshotControls } from './snapshot-view.ts';
@@ -122,7 +123,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
       authority: identity,
       frontProxy: () => identity.frontProxy(),
       factsOf: (module) => machineFactsOf(module, config, machine.probe, identity.caPem),
-      configOf: (module) => config.modules[module] ?? {},
+      configOf: (module) => (module === 'node' ? nodeConfig(config) : (config.modules[module] ?? {})),
     }),
   });
   for (const route of controlRoutes(controlsOf(machine, stop))) machine.door.route(route);
@@ -140,7 +141,7 @@ function writeKubeconfig({ folders }: Config, text: string): void {
 }
 
 async function modules(machine: Machine): Promise<string> {
-  const chosen = builtins.filter((module) => machine.config.modules[module.name]?.['enabled'] !== false);
+  const chosen = builtins.filter(({ name }) => (machine.config.modules[name]?.['enabled'] ?? !offByDefault.has(name)) === true);
   await machine.loader.load(chosen);
   return machine.loader.list().map(({ name, startMs }) => `${name} ${(startMs ?? 0).toFixed(0)}`).join(', ');
 }

@@ -19,6 +19,7 @@ import { foldersOf, loadConfig, type Config } from './config.ts';
 import { machineFactsOf, networkFactsOf } from './facts.ts';
 import { furtherFolders, sliceOf } from './further-nodes.ts';
 import { probeMachine } from './probe.ts';
+import { nodeConfig } from './registries.ts';
 import { settleMemory } from './settle-memory.ts';
 
 /** Fewer than on the first node: more nodes are there to try things, not for speed. */
@@ -43,7 +44,7 @@ async function runAgent(whole: Config, nodeName: string, which: number): Promise
     caches,
     events: createEventRecorder({ client, kind: Event, component: 'kubelet', host: nodeName, clock: realClock, log, signal: ending.signal }),
     clock: realClock, log, signal: ending.signal,
-    config: { readySandboxes: READY_SANDBOXES, ...whole.modules['node'] },
+    config: { readySandboxes: READY_SANDBOXES, ...nodeConfig(whole) },
     machine,
     kinds: { list: () => BUILT_IN_KINDS, find: (group, kind) => BUILT_IN_KINDS.find((each) => each.group === group && each.kind === kind), subscribe: () => () => {} },
     serve: () => () => {},

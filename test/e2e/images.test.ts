@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -151,5 +151,37 @@ describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registr
     for (const tag of ['a', 'b', 'c']) registry.push(`oci:${testImageLayout()}:latest`, `many/app:${tag}`);
     for (const tag of ['a', 'b', 'c']) await runPod(`many-${tag}`, `${registry.host}/many/app:${tag}`, { imagePullSecrets: [{ name: 'mirror' }] });
     for (const tag of ['a', 'b', 'c']) await runs(`many-${tag}`);
+  });
+});
+
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+describe('the registry on this machine', { timeout: 120_000, skip: existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed' }, () => {
+  before(async () => {
+    instance = await bootInstance({ config: 'modules: { registry: { enabled: true, port: 5055 } }' });
+    importTestImage(instance);
+    await eventually(async () => (await instance.kubectl('get', 'serviceaccount', 'default')).code === 0, { what: 'the service account' });
+  });
+  after(() => instance?.destroy());
+
+  it('takes images from its machine, gives them to its pods, and to nobody else', async () => {
+    const name = '127.0.0.1:5055/team/app:1';
+    await eventually(async () => (await instance.llmos('image', 'push', 'localhost/test:latest', name)).code === 0, { timeoutMs: 20_000, what: 'a push' });
+    assert.equal((await fetch('http://127.0.0.1:5055/v2/team/app/tags/list')).status, 401);
+    await llmos('image', 'rm', 'localhost/test:latest');
+    await runPod('own', name);
+    await runs('own');
+    await instance.kill();
+    await instance.boot();
+    await eventually(async () => (await instance.llmos('image', 'pull', name)).code === 0, { timeoutMs: 20_000, what: 'a pull after a kill' });
+    assert.match(await llmos('module', 'list'), /registry\s+running/);
+    const processes = readdirSync('/proc').filter((each) => /^\d+$/.test(each) && commandOf(each).includes(`${instance.state}/registry/config.yml`));
+    assert.equal(processes.length, 1, 'the one of the killed llmos is gone');
   });
 });

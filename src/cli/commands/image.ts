@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { registriesOf, writeRegistries } from '../../base/sys/registries.ts';
+import { writeRegistries } from '../../base/sys/registries.ts';
 import { loadConfig, type Folders } from '../../boot/config.ts';
+import { allRegistries, localRegistry, localRegistryAuth } from '../../boot/registries.ts';
 import { exportImage, importImage, listImages, pruneImages, pullImage, pushImage, removeImage, type TransferOptions } from '../build/images.ts';
 import { imagesInUse } from '../build/in-use.ts';
 import { buildPlace } from '../build/place.ts';
@@ -20,8 +21,8 @@ export const image: Command = {
     const [verb, ...rest] = positionals;
     const [first, second] = rest;
     if (verb === 'ls' && rest.length === 0) console.log(renderImages(await listImages(storage)));
-    else if (verb === 'pull' && first !== undefined && rest.length === 1) console.log(await transfer(folders, flags, (options) => pullImage(storage, first, options)));
-    else if (verb === 'push' && first !== undefined && rest.length <= 2) console.log(await transfer(folders, flags, (options) => pushImage(storage, first, second, options)));
+    else if (verb === 'pull' && first !== undefined && rest.length === 1) console.log(await transfer(folders, flags, [first], (options) => pullImage(storage, first, options)));
+    else if (verb === 'push' && first !== undefined && rest.length <= 2) console.log(await transfer(folders, flags, [first, second], (options) => pushImage(storage, first, second, options)));
     else if (verb === 'rm' && first !== undefined) await removeImages(storage, rest, folders);
     else if (verb === 'import' && first !== undefined && rest.length <= 2) console.log(await importImage(storage, resolve(first), { name: second }));
     else if (verb === 'export' && first !== undefined && second !== undefined && rest.length === 2) await exportImage(storage, first, resolve(second));
@@ -33,14 +34,16 @@ export const image: Command = {
 };
 
 /** With the registries of the configuration, as pods have them. */
-async function transfer(folders: Folders, flags: CommandContext['flags'], work: (options: TransferOptions) => Promise<string>): Promise<string> {
-  const { modules } = await loadConfig(folders);
+async function transfer(folders: Folders, flags: CommandContext['flags'], images: readonly (string | undefined)[], work: (options: TransferOptions) => Promise<string>): Promise<string> {
+  const config = await loadConfig(folders);
   const folder = mkdtempSync(join(tmpdir(), 'llmos-registries-'));
-  const authFile = typeof flags['authfile'] === 'string' ? resolve(flags['authfile']) : undefined;
+  const local = localRegistry(config);
+  const isLocal = local !== undefined && images.some((each) => each?.startsWith(`${local}/`));
+  const authFile = typeof flags['authfile'] === 'string' ? resolve(flags['authfile']) : isLocal ? localRegistryAuth(config) : undefined;
   const ending = new AbortController();
   process.once('SIGINT', () => ending.abort());
   try {
-    return await work({ authFile, registries: writeRegistries(join(folder, 'files'), registriesOf(modules['node']?.['registries'])), signal: ending.signal, onLine: (line) => console.error(line) });
+    return await work({ authFile, registries: writeRegistries(join(folder, 'files'), allRegistries(config)), signal: ending.signal, onLine: (line) => console.error(line) });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -20,6 +20,8 @@ export interface PullerOptions {
   /** At the same time; default 4. Each fetches several layers at once. */
   mostAtOnce?: number;
   registries?: RegistryFiles;
+  /** The network namespace to pull from; default that of llmos. */
+  network?: string;
 }
 
 export function skopeoPuller(options: PullerOptions): Puller {
@@ -27,13 +29,14 @@ export function skopeoPuller(options: PullerOptions): Puller {
   const running = new Map<string, Promise<void>>();
   async function pull(name: string, call: { signal?: AbortSignal; auth?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
-    if (options.registries?.isMirrored(name) !== true) await reachRegistry(name);
+    if (options.registries?.isMirrored(name) !== true && options.network === undefined) await reachRegistry(name);
     for (const folder of [root, runRoot]) mkdirSync(folder, { recursive: true, mode: 0o700 });
     const authFile = call.auth === undefined ? undefined : join(runRoot, `auth-${randomBytes(8).toString('hex')}.json`);
     if (authFile !== undefined) writeFileSync(authFile, call.auth!, { mode: 0o600 });
     const { certFolder, conf } = options.registries ?? {};
     const auth = [...(authFile === undefined ? [] : ['--src-authfile', authFile]), ...(certFolder === undefined ? [] : ['--src-cert-dir', certFolder])];
-    const result = await runAny(options.skopeo, [...(conf === undefined ? [] : ['--registries-conf', conf]), 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
+    const [program = '', ...before] = options.network === undefined ? [options.skopeo] : ['nsenter', `--net=${options.network}`, options.skopeo];
+    const result = await runAny(program, [...before, ...(conf === undefined ? [] : ['--registries-conf', conf]), 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
       { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal }).finally(() => { if (authFile !== undefined) rmSync(authFile, { force: true }); });
     if (result.code !== 0) throw new Error(explain(result.stderr, result.code));
   }

@@ -2,7 +2,8 @@
 import { isApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
-import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
+import type { Caches } from '../../../sdk/cache.ts';
 import type { EnvSources } from '../bundle/env.ts';
 import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
@@ -23,7 +24,7 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
     secret: (name) => find(parts, SecretKind, namespace, name),
     claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
     volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
-    image: async (volumeName, source) => parts.storage.open(await haveImage(parts.images, `${pod.metadata.uid}/volumes/${volumeName}`, source, () => pullCredentials(pod, (name) => find(parts, SecretKind, namespace, name)))),
+    image: async (volumeName, source) => parts.storage.open(await haveImage(parts.images, `${pod.metadata.uid}/volumes/${volumeName}`, source, () => pullCredentials(pod, (name) => find(parts, SecretKind, namespace, name), machineSecret(context.caches)))),
     get services() {
       return pod.spec?.enableServiceLinks === false ? [] : context.caches.of(ServiceKind).list(namespace);
     },
@@ -43,6 +44,11 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
       return fresh;
     },
   };
+}
+
+/** By which every pod may pull from the registry on this machine, where there is one. */
+export function machineSecret(caches: Caches): Secret | undefined {
+  return caches.of(SecretKind).get('kube-system/local-registry');
 }
 
 async function find<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, namespace: string, name: string): Promise<T | undefined> {

@@ -1,4 +1,5 @@
 /** Starts the containers of a pod that should run and do not: in order, with images, restarts and back-off. */
+import { machineSecret } from './sources.ts';
 import { pullCredentials } from '../images/credentials.ts';
 import { attend, postStart, stopSlot } from './attend.ts';
 import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
@@ -63,7 +64,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   slot.container = wantedContainer(run, slot);
   const { container } = slot;
   const key = `${run.uid}/${container.name}`;
-  const answer = run.parts.images.ensure(key, container.image ?? '', container.imagePullPolicy, () => pullCredentials(run.pod, run.prepared!.sources.secret));
+  const answer = run.parts.images.ensure(key, container.image ?? '', container.imagePullPolicy, () => pullCredentials(run.pod, run.prepared!.sources.secret, machineSecret(run.parts.context.caches)));
   if (answer.state === 'pulling') {
     if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
     if (slot.pulling !== true) {
