@@ -1,6 +1,6 @@
 /** What a container must be like, in upstream's words (core/v1 validation). */
 import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHandler, Probe, ResourceRequirements, SecurityContext, Volume, VolumeMount } from '../generated/core-v1.ts';
-import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
+import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
 import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
 import { compareQuantities, isQuantity } from '../quantity.ts';
 
@@ -26,7 +26,27 @@ export function containerErrors(container: Container | EphemeralContainer, path:
   errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context, container.securityContext?.privileged === true));
   if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
   if (container.restartPolicy !== undefined && !RESTART_POLICIES.includes(container.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, container.restartPolicy, RESTART_POLICIES));
+  errors.push(...ruleErrors(container, path));
   errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...securityErrors(container.securityContext, `${path}.securityContext`));
+  return errors;
+}
+
+const MOST_RULES = 20;
+const MOST_EXIT_CODES = 255;
+
+/** Restarts by exit code (core/v1 ContainerRestartRule). */
+function ruleErrors({ restartPolicy, restartPolicyRules: rules }: Container | EphemeralContainer, path: string): FieldError[] {
+  if (rules === undefined || rules.length === 0) return [];
+  const errors: FieldError[] = [];
+  const at = `${path}.restartPolicyRules`;
+  if (restartPolicy === undefined) errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
+  if (rules.length > MOST_RULES) errors.push(tooMany(at, rules.length, MOST_RULES));
+  rules.slice(0, MOST_RULES).forEach(({ action, exitCodes }, index) => {
+    if (action !== 'Restart') errors.push(notSupported(`${at}[${index}].action`, action ?? '', ['Restart']));
+    if (exitCodes === undefined) return void errors.push(required(`${at}[${index}].exitCodes`, 'must be specified'));
+    if (exitCodes.operator !== 'In' && exitCodes.operator !== 'NotIn') errors.push(notSupported(`${at}[${index}].exitCodes.operator`, exitCodes.operator ?? '', ['In', 'NotIn']));
+    if ((exitCodes.values ?? []).length > MOST_EXIT_CODES) errors.push(tooMany(`${at}[${index}].exitCodes.values`, exitCodes.values!.length, MOST_EXIT_CODES));
+  });
   return errors;
 }
 

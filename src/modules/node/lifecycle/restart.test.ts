@@ -9,6 +9,13 @@ for (const [policy, role, code, again] of [
   test(`${policy} ${role} code ${code}`, () => assert.equal(shouldRestart({ containers: [], restartPolicy: policy }, { name: 'a' }, role, code), again));
 }
 
+for (const [what, policy, operator, values, code, again] of [
+  ['a code of the list', 'Never', 'In', [42], 42, true], ['another code', 'Never', 'In', [42], 1, false], ['a code that is not of the list', 'Never', 'NotIn', [0, 42], 1, true],
+  ['a success that is of the list', 'OnFailure', 'In', [0], 0, true], ['what the policy says besides', 'OnFailure', 'In', [42], 1, true],
+] as const) {
+  test(`rules: ${what}`, () => assert.equal(shouldRestart({ containers: [], restartPolicy: 'Never' }, { name: 'a', restartPolicy: policy, restartPolicyRules: [{ action: 'Restart', exitCodes: { operator, values: [...values] } }] }, 'app', code), again));
+}
+
 test('delays: at once, then 10 s, doubling to 5 minutes', () => {
   const delays: number[] = [];
   let current = 0;

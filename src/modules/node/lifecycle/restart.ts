@@ -10,9 +10,15 @@ const RECOVERED_MS = 600_000;
 export function shouldRestart(spec: PodSpec, container: Container, role: ContainerRole, exitCode: number): boolean {
   if (role === 'ephemeral') return false;
   if (role === 'sidecar') return true;
+  if (rulesSay(container, exitCode)) return true;
   const policy = container.restartPolicy ?? spec.restartPolicy ?? 'Always';
   if (role === 'init') return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
+}
+
+/** Whether a rule restarts a container that ended so; without one its policy decides (core/v1 ContainerRestartRule). */
+function rulesSay({ restartPolicyRules: rules = [] }: Container, exitCode: number): boolean {
+  return rules.some(({ action, exitCodes }) => action === 'Restart' && exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
 }
 
 export interface RestartDelay {

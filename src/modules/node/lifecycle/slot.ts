@@ -64,9 +64,10 @@ export function containerId(record: ContainerRecord): string {
   return `llmos://${record.id}`;
 }
 
-export function viewOf(slot: Slot, initializing: boolean): ContainerView {
+/** `spec` tells whether it starts again. */
+export function viewOf(slot: Slot, initializing: boolean, spec?: PodSpec): ContainerView {
   const { record } = slot;
-  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...resourcesOf(slot) };
+  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...resourcesOf(slot), ...(spec === undefined ? {} : restartsOf(slot, spec)) };
   const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
   if (record !== undefined && record.exit === undefined && record.startedMs !== undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
@@ -75,6 +76,12 @@ export function viewOf(slot: Slot, initializing: boolean): ContainerView {
   const ready = slot.role === 'init' && record?.exit?.exitCode === 0;
   if (record?.exit !== undefined && slot.waiting === undefined) return { ...view, state: before!, lastState: slot.last, ready, started: false };
   return { ...view, state: { waiting: slot.waiting ?? { reason: initializing && slot.role !== 'init' ? 'PodInitializing' : 'ContainerCreating' } }, lastState: before, ready: false, started: false };
+}
+
+function restartsOf(slot: Slot, spec: PodSpec): Pick<ContainerView, 'restarts'> {
+  if (slot.over === true) return { restarts: false };
+  const exit = slot.record?.exit;
+  return exit === undefined ? {} : { restarts: slot.waiting !== undefined || slot.mustRestart === true || shouldRestart(spec, slot.container, slot.role, exit.exitCode) };
 }
 
 /** Actual ones of a running container, else those that it will get. */

@@ -6,14 +6,18 @@ export function podPhase(restartPolicy: RestartPolicy | undefined, containers: r
   const init = containers.filter((each) => each.role === 'init');
   const sidecars = containers.filter((each) => each.role === 'sidecar');
   const app = containers.filter((each) => each.role === 'app');
-  if (restartPolicy === 'Never' && init.some((each) => (ended(each)?.exitCode ?? 0) !== 0)) return 'Failed';
+  if (init.some((each) => (ended(each)?.exitCode ?? 0) !== 0 && !(each.restarts ?? restartPolicy !== 'Never'))) return 'Failed';
   if (init.some((each) => ended(each)?.exitCode !== 0) || (sidecars.some((each) => !each.started && ended(each) === undefined) && app.every((each) => each.containerId === undefined))) return 'Pending';
   if (app.some((each) => each.state.waiting !== undefined && each.lastState?.terminated === undefined)) return 'Pending';
   if (app.some((each) => each.state.running !== undefined)) return 'Running';
-  if (restartPolicy === undefined || restartPolicy === 'Always') return 'Running';
-  const succeeded = app.every((each) => ended(each)?.exitCode === 0);
-  if (succeeded) return 'Succeeded';
-  return restartPolicy === 'Never' ? 'Failed' : 'Running';
+  if (app.some((each) => startsAgain(each, restartPolicy))) return 'Running';
+  return app.every((each) => ended(each)?.exitCode === 0) ? 'Succeeded' : 'Failed';
+}
+
+/** Of a container that has ended. */
+function startsAgain(view: ContainerView, restartPolicy: RestartPolicy = 'Always'): boolean {
+  if (view.state.waiting !== undefined && view.restarts === undefined && restartPolicy !== 'Never') return true;
+  return view.restarts ?? (restartPolicy === 'Always' || (restartPolicy === 'OnFailure' && ended(view)?.exitCode !== 0));
 }
 
 function ended(view: ContainerView): { exitCode: number } | undefined {

@@ -20,6 +20,8 @@ for (const [name, policy, views, phase] of [
   ['failed for good', 'Never', [ended(0), ended(3)], 'Failed'],
   ['init runs', 'Always', [container({ name: 'i', role: 'init', state: { running: {} } }), container({})], 'Pending'],
   ['init failed', 'Never', [container({ name: 'i', role: 'init', state: { terminated: { exitCode: 1 } } }), container({})], 'Failed'],
+  ['failed, but a rule restarts it', 'Never', [container({ state: { terminated: { exitCode: 42 } }, containerId: 'x', restarts: true })], 'Running'],
+  ['ended for good although the others may restart', 'Always', [container({ state: { terminated: { exitCode: 0 } }, containerId: 'x', restarts: false })], 'Succeeded'],
   ['init done', 'Always', [container({ name: 'i', role: 'init', state: { terminated: { exitCode: 0 } } }), running], 'Running'],
 ] as const) {
   test(`phase: ${name}`, () => assert.equal(podStatus(pod(policy), view(...views)).phase, phase));

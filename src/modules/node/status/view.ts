@@ -14,6 +14,8 @@ export interface ContainerView {
   lastState?: ContainerState;
   ready: boolean;
   started: boolean;
+  /** Whether it starts again, now that it has ended; by the policy of the pod when absent. */
+  restarts?: boolean;
   /** Absent for ephemeral containers. */
   resources?: ResourceRequirements;
   allocatedResources?: Record<string, string>;
