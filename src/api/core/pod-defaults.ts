@@ -1,5 +1,6 @@
 /** The defaults of pods and pod templates that upstream writes in code (core/v1 defaults). Those of the schema facts come before. */
 import type { Container, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Probe, Volume } from '../generated/core-v1.ts';
+import { defaultPodResources } from './pod-level-resources.ts';
 
 const TOLERATED_SECONDS = 300;
 
@@ -9,6 +10,7 @@ export function defaultPod(pod: Pod): void {
   if (spec === undefined) return;
   spec.enableServiceLinks ??= true;
   for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) defaultRequests(container);
+  defaultPodResources(spec);
   if (spec.hostNetwork === true) defaultHostPorts(spec);
   defaultPodSpec(spec);
   (pod.status ??= {}).phase ??= 'Pending';

@@ -1,6 +1,7 @@
 /** What a pod must be like, in upstream's words (core/v1 validation). */
 import { isIP } from '../ip.ts';
 import type { Affinity, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Toleration } from '../generated/core-v1.ts';
+import { podResourceErrors } from './pod-level-resources.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
@@ -85,6 +86,7 @@ export function ephemeralContainerErrors(containers: readonly EphemeralContainer
 
 function policyErrors(spec: PodSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
+  errors.push(...podResourceErrors(spec, `${path}.resources`));
   if (!spec.restartPolicy) errors.push(required(`${path}.restartPolicy`));
   else if (!RESTART_POLICIES.includes(spec.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, spec.restartPolicy, RESTART_POLICIES));
   if (!spec.dnsPolicy) errors.push(required(`${path}.dnsPolicy`));

@@ -22,6 +22,7 @@ import { admissions } from './lifecycle/admit.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
+import { rotateLogs, rotationSettings } from './logs/rotate.ts';
 import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
 import { NodeUsageHistory, PodUsageHistory } from '../../api/metrics/usage-history.ts';
@@ -69,6 +70,8 @@ export default node;
 export async function runNode(context: ModuleContext): Promise<void> {
   const complaint = context.machine.cgroupVersion === 'v1' ? hybridComplaint() : undefined;
   if (complaint !== undefined) context.log.warn(complaint);
+  const staticPods = staticPodFolder(context.config);
+  const rotation = rotationSettings(context.config);
   const parts = nodeParts(context);
   const agent: Agent = createAgent(parts);
   const life = new AbortController(); // one part that fails ends the others
@@ -85,7 +88,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -102,6 +105,13 @@ export async function runNode(context: ModuleContext): Promise<void> {
 function mostPulls({ maxParallelImagePulls }: Readonly<Record<string, unknown>>): number | undefined {
   if (maxParallelImagePulls === undefined || (typeof maxParallelImagePulls === 'number' && Number.isInteger(maxParallelImagePulls) && maxParallelImagePulls > 0)) return maxParallelImagePulls;
   throw new Error(`modules.node.maxParallelImagePulls must be a whole number above 0, not ${JSON.stringify(maxParallelImagePulls)}`);
+}
+
+/** Throws when it is no folder's path. */
+function staticPodFolder(config: Readonly<Record<string, unknown>>): string | undefined {
+  const given = config['staticPodPath'];
+  if (given !== undefined && (typeof given !== 'string' || !given.startsWith('/'))) throw new Error(`modules.node.staticPodPath must be the absolute path of a folder, not ${JSON.stringify(given)}`);
+  return given;
 }
 
 export function nodeParts(context: ModuleContext): NodeParts {

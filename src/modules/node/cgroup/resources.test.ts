@@ -14,6 +14,10 @@ test('a pod is limited when all its containers are', () => {
   assert.equal(podLimits({ containers: [limited, { name: 'b' }] }).memoryBytes, undefined);
   assert.equal(podLimits({ containers: [limited], initContainers: [{ name: 'i', resources: { limits: { memory: '50Mi' } } }] }).memoryBytes, 50 * 2 ** 20);
 });
+test('what the pod says as a whole goes before', () => {
+  const limited = { name: 'a', resources: { limits: { memory: '10Mi', cpu: '100m' } } };
+  assert.deepEqual(podLimits({ resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m' } }, containers: [limited, { name: 'b' }] }), { cpuShares: 256, cpuQuotaUs: 50_000, memoryBytes: 64 * 2 ** 20 });
+});
 test('devices are refused unless privileged', () => {
   assert.deepEqual(ociResources({ name: 'a' }, { privileged: false }).devices, [{ allow: false, access: 'rwm' }]);
   assert.equal(ociResources({ name: 'a' }, { privileged: true, pidsLimit: 9 }).pids?.limit, 9);

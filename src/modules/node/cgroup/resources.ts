@@ -83,7 +83,8 @@ export function podLimits(spec: PodSpec): CgroupLimits {
   };
   const cpuLimit = most((container) => millis(container.resources?.limits?.['cpu']));
   const cpuRequest = most((container) => millis(container.resources?.requests?.['cpu']) ?? millis(container.resources?.limits?.['cpu']) ?? 0) ?? 0;
-  return { cpuShares: cpuShares(cpuRequest), cpuQuotaUs: cpuQuotaUs(cpuLimit), memoryBytes: most((container) => limitsOf(container.resources).memoryBytes) };
+  const whole = spec.resources ?? {}; // what the pod as a whole says goes before
+  return { cpuShares: cpuShares(millis(whole.requests?.['cpu']) ?? cpuRequest), cpuQuotaUs: cpuQuotaUs(millis(whole.limits?.['cpu']) ?? cpuLimit), memoryBytes: limitsOf(whole).memoryBytes ?? most((container) => limitsOf(container.resources).memoryBytes) };
 }
 
 function millis(quantity: string | number | undefined): number | undefined {

@@ -20,6 +20,7 @@ import { volumeOptions } from '../volumes/set-up.ts';
 import { givenDevices, hostDevices } from '../bundle/devices.ts';
 import type { DeviceGift } from '../devices/api.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
+import { setAside } from '../logs/rotate.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
 
 /** What a pod gives to each of its containers. */
@@ -89,7 +90,8 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   const { uid = '', namespace = '', name = '' } = place.pod.metadata;
   const logFolder = join(parts.paths.logs, `${namespace}_${name}_${uid}`, container.name);
   mkdirSync(logFolder, { recursive: true });
-  if (options.attempt > 1) rmSync(join(logFolder, `${options.attempt - 2}.log`), { force: true }); // `logs --previous` shows the one before
+  // `logs --previous` shows the one before
+  if (options.attempt > 1) for (const old of [join(logFolder, `${options.attempt - 2}.log`)].flatMap((file) => [file, ...setAside(file)])) rmSync(old, { force: true });
   const bundle = join(parts.paths.bundles, id);
   mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const terminations = join(place.stateFolder, 'terminations');

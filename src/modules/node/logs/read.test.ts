@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -55,4 +55,19 @@ test('follows until the container has ended', async () => {
   let text = '';
   for await (const piece of readLog(file, logOptions(new URLSearchParams('follow=true&tailLines=1'), 0), { signal: new AbortController().signal, alive: () => alive })) text += piece;
   assert.equal(text, 'four\nfive\nsix\n');
+});
+
+test('follows a log that is set aside into the one that takes its place', async () => {
+  const turning = join(folder, 'turning.log');
+  writeFileSync(turning, at(1, 'stdout F one'));
+  let alive = true;
+  setTimeout(() => {
+    renameSync(turning, `${turning}.aside`);
+    appendFileSync(`${turning}.aside`, at(2, 'stdout F two'));
+    writeFileSync(turning, at(3, 'stdout F three'));
+    setTimeout(() => { appendFileSync(turning, at(4, 'stdout F four')); alive = false; }, 100);
+  }, 50);
+  let text = '';
+  for await (const piece of readLog(turning, logOptions(new URLSearchParams('follow=true'), 0), { signal: new AbortController().signal, alive: () => alive })) text += piece;
+  assert.equal(text, 'one\ntwo\nthree\nfour\n');
 });

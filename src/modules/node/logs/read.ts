@@ -1,11 +1,12 @@
 /** Reads a container's log from its end or beginning, and follows it while the container runs. */
-import { watch } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
+import { watch, type FSWatcher } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
 import { parseLine, type LogLine } from './line.ts';
 import type { LogOptions } from './options.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const LOOK_AGAIN_MS = 1_000;
+const LOOK_SOON_MS = 50;
 
 export interface FollowOptions {
   signal: AbortSignal;
@@ -15,7 +16,8 @@ export interface FollowOptions {
 
 /** Gives what is to be sent, in pieces. */
 export async function* readLog(file: string, options: LogOptions, follow: FollowOptions): AsyncGenerator<Buffer> {
-  const handle = await open(file, 'r');
+  let handle = await open(file, 'r');
+  let isLast = false;
   try {
     const cut = formatter(options);
     let position = options.tailLines === undefined ? 0 : await tailOffset(handle, options.tailLines);
@@ -25,8 +27,14 @@ export async function* readLog(file: string, options: LogOptions, follow: Follow
       const buffer = Buffer.alloc(CHUNK_BYTES);
       const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
       if (bytesRead === 0) {
-        if (!options.follow || !wasAlive || follow.signal.aborted) return;
-        await changeOf(file, follow.signal);
+        if (!options.follow || follow.signal.aborted) return;
+        const next: FileHandle | undefined = isLast ? await reopened(file, handle) : undefined;
+        if (next !== undefined) {
+          await handle.close();
+          [handle, position, rest, isLast] = [next, 0, Buffer.alloc(0), false];
+        } else if (!isLast && (await isSetAside(file, handle))) isLast = true; // read what was written to it meanwhile
+        else if (!wasAlive) return;
+        else await changeOf(file, follow.signal);
         continue;
       }
       position += bytesRead;
@@ -40,6 +48,16 @@ export async function* readLog(file: string, options: LogOptions, follow: Follow
   } finally {
     await handle.close();
   }
+}
+
+/** Whether the log was set aside, and another begun in its place. */
+async function isSetAside(file: string, handle: FileHandle): Promise<boolean> {
+  const now = await stat(file).catch(() => undefined);
+  return now !== undefined && now.ino !== (await handle.stat()).ino;
+}
+
+async function reopened(file: string, handle: FileHandle): Promise<FileHandle | undefined> {
+  return (await isSetAside(file, handle)) ? open(file, 'r') : undefined;
 }
 
 interface Formatter { format(lines: string): Buffer; full(): boolean }
@@ -97,15 +115,20 @@ async function tailOffset(handle: FileHandle, lines: number): Promise<number> {
 /** Settles when the file changed, the signal aborted, or a moment passed. */
 function changeOf(file: string, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    const watcher = watch(file, { persistent: false }, () => done());
-    const timer = setTimeout(() => done(), LOOK_AGAIN_MS);
+    const watcher = watcherOf(file);
+    const timer = setTimeout(() => done(), watcher === undefined ? LOOK_SOON_MS : LOOK_AGAIN_MS);
     const done = (): void => {
-      watcher.close();
+      watcher?.close();
       clearTimeout(timer);
       signal.removeEventListener('abort', done);
       resolve();
     };
-    watcher.once('error', done);
+    watcher?.once('change', done).once('error', done);
     signal.addEventListener('abort', done, { once: true });
   });
+}
+
+/** Undefined in the moment when a log was set aside and the next is not begun. */
+function watcherOf(file: string): FSWatcher | undefined {
+  try { return watch(file, { persistent: false }); } catch { return undefined; }
 }

@@ -47,7 +47,7 @@ async function overWebSocket(webSocket: WebSocket, pieces: AsyncIterable<Buffer>
 
 /** What a container wrote before the machine was started again. */
 function lastLog(folder: string): string | undefined {
-  const names = existsSync(folder) ? readdirSync(folder) : [];
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
   const last = names.toSorted((a, b) => Number.parseInt(b, 10) - Number.parseInt(a, 10))[0];
   return last === undefined ? undefined : join(folder, last);
 }

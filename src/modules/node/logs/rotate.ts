@@ -1,0 +1,55 @@
+/** Logs that grow are set aside and begun anew (upstream: containerLogMaxSize, containerLogMaxFiles): `0.log` becomes `0.log.20261122-020000`. */
+import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { isQuantity, quantityValue } from '../../../api/quantity.ts';
+import type { Agent } from '../agent.ts';
+import type { ContainerRecord } from '../lifecycle/record.ts';
+import type { NodeParts } from '../parts.ts';
+
+export interface RotationSettings {
+  mostBytes: number;
+  /** With the one that is written to. */
+  mostFiles: number;
+}
+
+const EVERY_MS = 10_000;
+/** To the monitor: open your log again. */
+const REOPEN = '2 0 0\n';
+
+export function rotationSettings(config: Readonly<Record<string, unknown>>): RotationSettings {
+  const size = config['containerLogMaxSize'] ?? '10Mi';
+  const mostFiles = config['containerLogMaxFiles'] ?? 5;
+  if (!isQuantity(size) || quantityValue(size) < 1) throw new Error(`modules.node.containerLogMaxSize must be a quantity such as 10Mi, not ${JSON.stringify(size)}`);
+  if (typeof mostFiles !== 'number' || !Number.isInteger(mostFiles) || mostFiles < 2) throw new Error(`modules.node.containerLogMaxFiles must be a whole number of at least 2, not ${JSON.stringify(mostFiles)}`);
+  return { mostBytes: quantityValue(size), mostFiles };
+}
+
+/** One timer for all; settles after the signal aborted. */
+export async function rotateLogs(parts: NodeParts, agent: Agent, settings: RotationSettings, signal: AbortSignal): Promise<void> {
+  const { clock, log } = parts.context;
+  while (!signal.aborted) {
+    await clock.sleep(EVERY_MS, signal);
+    if (signal.aborted) return;
+    for (const record of agent.workers().flatMap((worker) => worker.records())) {
+      if (record.exit === undefined && sizeOf(record.logPath) > settings.mostBytes) await rotate(record, settings, clock.nowMs()).catch((error: Error) => log.warn('a log could not be set aside', { pod: record.pod.name, container: record.name, error }));
+    }
+  }
+}
+
+async function rotate(record: ContainerRecord, { mostFiles }: RotationSettings, nowMs: number): Promise<void> {
+  const stamp = new Date(nowMs).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  renameSync(record.logPath, `${record.logPath}.${stamp}`);
+  await writeFile(join(record.bundle, 'ctl'), REOPEN, { flag: 'a' });
+  for (const old of setAside(record.logPath).slice(0, -(mostFiles - 1))) rmSync(old, { force: true });
+}
+
+/** The oldest first. */
+export function setAside(logPath: string): string[] {
+  const folder = dirname(logPath);
+  return readdirSync(folder).filter((name) => name.startsWith(`${basename(logPath)}.`)).sort().map((name) => join(folder, name));
+}
+
+function sizeOf(file: string): number {
+  return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}

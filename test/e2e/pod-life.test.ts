@@ -1,0 +1,94 @@
+/** Pods from files, restarts by exit code, resources of a pod as a whole, logs that are set aside. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+type Spec = NonNullable<Pod['spec']>;
+type Container = Spec['containers'][number];
+
+describe('the life of pods', () => {
+  let llmos: Instance;
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-test-static-'));
+  before(async () => {
+    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 4, staticPodPath: ${folder}, containerLogMaxSize: 100Ki, containerLogMaxFiles: 3 } }` });
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+  });
+  after(async () => {
+    await llmos.destroy();
+    rmSync(folder, { recursive: true });
+  });
+
+  const container = (script: string, more: Partial<Container> = {}): Container => ({ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', script], ...more });
+  const create = (name: string, containers: Container[], spec: Partial<Spec> = {}): Promise<Pod> => llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { terminationGracePeriodSeconds: 0, ...spec, containers } });
+  const until = (name: string, holds: (pod: Pod) => boolean): Promise<Pod> => eventually(async () => {
+    const { items } = await llmos.client.list(Pod, { namespace: 'default' });
+    const pod = items.find(({ metadata }) => metadata.name === name);
+    return pod !== undefined && holds(pod) && pod;
+  }, { what: `${name}: ${holds}` });
+  const running = (name: string): Promise<Pod> => until(name, ({ status }) => status?.phase === 'Running');
+
+  it('a manifest in the folder runs, comes again when deleted, follows its file, and goes with it', async () => {
+    const file = join(folder, 'web.yaml');
+    const write = (colour: string): void => {
+      writeFileSync(join(folder, '.new'), JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { colour } }, spec: { terminationGracePeriodSeconds: 1, containers: [container('sleep 1000000')] } }));
+      renameSync(join(folder, '.new'), file);
+    };
+    write('blue');
+    const first = await running('web-node1');
+    assert.deepEqual([first.metadata.annotations?.['kubernetes.io/config.source'], first.metadata.ownerReferences?.[0]?.kind, first.spec?.nodeName], ['file', 'Node', 'node1']);
+    await llmos.kubectl('delete', 'pod', 'web-node1', '--wait=false');
+    const second = await until('web-node1', ({ metadata, status }) => metadata.uid !== first.metadata.uid && status?.phase === 'Running');
+    write('red');
+    await until('web-node1', ({ metadata, status }) => metadata.uid !== second.metadata.uid && metadata.labels?.['colour'] === 'red' && status?.phase === 'Running');
+    writeFileSync(join(folder, 'bad.yaml'), 'kind: Deployment\n');
+    await eventually(async () => llmos.log().includes('a manifest of a static pod is not understood'));
+    rmSync(join(folder, 'bad.yaml'));
+    rmSync(file);
+    await eventually(async () => (await llmos.client.list(Pod, { namespace: 'default' })).items.length === 0);
+  });
+
+  it('a rule restarts a container by its exit code, whatever the policy says', async () => {
+    const rules = [{ action: 'Restart', exitCodes: { operator: 'In', values: [42] } }];
+    const twice = 'n=$(cat /keep/n 2>/dev/null || echo 0); echo $((n+1)) > /keep/n; [ $n -ge 1 ] && exit 3; exit 42';
+    await create('ruled', [container(twice, { restartPolicy: 'Never', restartPolicyRules: rules, volumeMounts: [{ name: 'keep', mountPath: '/keep' }] }), container('sleep 1000000', { name: 'beside' })], { restartPolicy: 'Always', volumes: [{ name: 'keep', emptyDir: {} }] });
+    const { status } = await until('ruled', (pod) => pod.status?.containerStatuses?.[0]?.state?.terminated?.exitCode === 3);
+    assert.equal(status?.containerStatuses?.[0]?.restartCount, 1);
+    assert.equal(status?.phase, 'Running', 'the other one runs');
+    await create('done', [container('exit 3', { restartPolicy: 'Never', restartPolicyRules: rules })], { restartPolicy: 'Always' });
+    await until('done', (pod) => pod.status?.phase === 'Failed');
+    await assert.rejects(create('wrong', [container('true', { restartPolicyRules: rules })]), /must specify restartPolicy when restart rules are used/);
+  });
+
+  it('what a pod may take as a whole is shared by its containers', async () => {
+    await create('whole', [container('sleep 1000000'), container('sleep 1000000', { name: 'other', resources: { requests: { cpu: '50m' } } })], { resources: { limits: { cpu: '300m', memory: '96Mi' } } });
+    const { status, spec } = await running('whole');
+    assert.deepEqual([status?.qosClass, spec?.resources?.requests], ['Burstable', { cpu: '50m', memory: '96Mi' }]);
+    const parent = async (controller: string, file: string): Promise<string> => {
+      const { stdout } = await llmos.kubectl('exec', 'whole', '-c', 'main', '--', 'cat', '/proc/self/cgroup');
+      const path = new RegExp(`:${controller}:(.*)`).exec(stdout)?.[1] ?? /^0::(.*)/m.exec(stdout)?.[1] ?? '';
+      return readFileSync(join('/sys/fs/cgroup', controller === '' ? '' : controller, path, '..', file), 'utf8').trim();
+    };
+    const v1 = readdirSync('/sys/fs/cgroup').includes('memory');
+    assert.equal(v1 ? await parent('memory', 'memory.limit_in_bytes') : await parent('', 'memory.max'), String(96 * 2 ** 20));
+    assert.match(v1 ? await parent('cpu', 'cpu.cfs_quota_us') : await parent('', 'cpu.max'), /^30000/);
+  });
+
+  it('a log that grows is set aside, and followed into the next', async () => {
+    await create('talks', [container('n=0; while [ $n -lt 6000 ]; do n=$((n+1)); echo "line $n of some length that fills the log"; done; sleep 12; echo last; exit 1')], { restartPolicy: 'Always' });
+    const { metadata } = await running('talks');
+    const lines = llmos.kubectl('logs', 'talks', '--follow');
+    const logs = join(llmos.state, 'node/logs', `default_talks_${metadata.uid}`, 'main');
+    await eventually(async () => readdirSync(logs).some((name) => name.startsWith('0.log.')), { timeoutMs: 25_000, what: 'a log that was set aside' });
+    const { stdout } = await lines;
+    assert.ok(stdout.includes('line 6000') && stdout.trimEnd().endsWith('last'), stdout.slice(-200));
+    await until('talks', ({ status }) => (status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+    assert.equal((await llmos.kubectl('logs', 'talks', '--previous')).stdout, 'last\n');
+  });
+});
