@@ -3,7 +3,7 @@
  * time, with bounds on both: the door answers others meanwhile.
  */
 import { Worker } from 'node:worker_threads';
-import type { Json } from '../../api/meta.ts';
+import type { Decoded, DuplicateOptions } from './decode.ts';
 import { badRequest } from './errors.ts';
 import { parseJson } from './parse-json.ts';
 import type { YamlRead } from './read-yaml.ts';
@@ -15,21 +15,24 @@ const MEMORY_MIB = 256;
 
 let last: Promise<unknown> = Promise.resolve();
 
-/** The first document. Throws BadRequest. */
-export async function decodeYaml(body: Buffer): Promise<Json> {
+/** The first document. Of keys that stand twice the last one holds, as with JSON. Throws BadRequest. */
+export async function decodeYaml(body: Buffer, options: DuplicateOptions = { findDuplicates: false }): Promise<Decoded> {
   const text = body.toString('utf8');
   if (body.length <= INLINE_BYTES) {
     const { readYaml } = await import('./read-yaml.ts');
-    return valueOf(readYaml(text));
+    return decodedOf(readYaml(text), options);
   }
   const mine = last.then(() => inThread(text));
   last = mine.catch(() => {});
-  return valueOf(await mine);
+  return decodedOf(await mine, options);
 }
 
-function valueOf(read: YamlRead): Json {
+function decodedOf(read: YamlRead, { findDuplicates, strict }: DuplicateOptions): Decoded {
   if ('error' in read) throw badRequest(read.error);
-  return parseJson(read.json);
+  const { json, doubled } = read;
+  const value = parseJson(json);
+  if (!findDuplicates || doubled.length === 0) return { value };
+  return { value, duplicates: strict === true ? [`yaml: unmarshal errors:\n${doubled.map((each) => `  ${each}`).join('\n')}`] : doubled };
 }
 
 function inThread(text: string): Promise<YamlRead> {

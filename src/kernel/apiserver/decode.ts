@@ -6,12 +6,16 @@ import { decodeYaml } from './decode-yaml.ts';
 import { unsupportedMediaType } from './errors.ts';
 import { parseJson } from './parse-json.ts';
 
-export { parseJson };
-
 export interface Decoded {
   value: Json;
   /** Findings about keys that stand twice in one object; undefined when there are none or nobody asks. */
   duplicates?: string[];
+}
+
+export interface DuplicateOptions {
+  findDuplicates: boolean;
+  /** Whether they are for the error that refuses them, and not for warnings. */
+  strict?: boolean;
 }
 
 const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
@@ -24,14 +28,14 @@ export function mediaTypeOf(contentType: string | undefined): string {
 }
 
 /** Throws BadRequest for a malformed body, UnsupportedMediaType for another form. An empty content type means JSON. */
-export async function decodeBody(body: Buffer, contentType: string | undefined, options: { findDuplicates: boolean; as?: { apiVersion: string; kind: string } }): Promise<Decoded> {
+export async function decodeBody(body: Buffer, contentType: string | undefined, options: DuplicateOptions & { as?: { apiVersion: string; kind: string } }): Promise<Decoded> {
   switch (mediaTypeOf(contentType)) {
     case '':
     case 'application/json':
     case '*/*':
       return decodeJson(body, options);
     case 'application/yaml':
-      return { value: await decodeYaml(body) };
+      return decodeYaml(body, options);
     case PROTOBUF_MEDIA_TYPE:
       return { value: decodeProtobuf(body, options.as) as unknown as Json };
     default:
@@ -39,7 +43,7 @@ export async function decodeBody(body: Buffer, contentType: string | undefined, 
   }
 }
 
-function decodeJson(body: Buffer, options: { findDuplicates: boolean }): Decoded {
+export function decodeJson(body: Buffer, options: DuplicateOptions): Decoded {
   const text = body.toString('utf8');
   const value = parseJson(text);
   if (!options.findDuplicates) return { value };

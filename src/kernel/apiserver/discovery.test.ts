@@ -79,8 +79,20 @@ test('health says which check fails, without saying why', async () => {
   assert.deepEqual([ready.status, ready.text], [500, '[+]ping ok\n[-]pond failed: reason withheld\nreadyz check failed\n']);
   assert.equal((await door.call('GET', '/livez')).text, 'ok');
   assert.equal((await door.call('GET', '/readyz?exclude=pond')).text, 'ok');
+  assert.equal((await door.call('GET', '/readyz?verbose&exclude=pond&exclude=lake')).text, '[+]ping ok\n[+]pond excluded: ok\nwarn: some health checks cannot be excluded: no matches for "lake"\nreadyz check passed\n');
+  assert.deepEqual([(await door.call('GET', '/readyz/pond')).status, (await door.call('GET', '/livez/pond')).status, (await door.call('GET', '/livez/ping?verbose')).text], [500, 404, 'ok']);
   remove();
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+test('requests are counted under the names of upstream', async () => {
+  const maps = '/api/v1/namespaces/default/configmaps';
+  await door.call('GET', maps);
+  await door.call('PATCH', `${maps}/counted?fieldManager=x&dryRun=All`, { body: { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'counted' } }, headers: { 'content-type': 'application/apply-patch+yaml' } });
+  const { text } = await door.call('GET', '/metrics');
+  assert.match(text, /^apiserver_request_total\{verb="LIST",group="",version="v1",resource="configmaps",subresource="",scope="namespace",dry_run="",component="apiserver",code="200"\} \d+$/m);
+  assert.match(text, /^apiserver_request_total\{verb="APPLY",group="",version="v1",resource="configmaps",subresource="",scope="resource",dry_run="All",component="apiserver",code="201"\} 1$/m);
+  assert.match(text, /^apiserver_request_duration_seconds_bucket\{verb="LIST".*le="\+Inf"\} \d+$/m);
 });
 
 test('modules answer paths and connect subresources, upgrades included', async () => {

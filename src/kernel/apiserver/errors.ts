@@ -70,8 +70,8 @@ export function tooLargeBody(limitBytes: number): ApiError {
 }
 
 /** What is wrong with the options of a request: `PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: ...`. */
-export function invalidOptions(kind: OptionsKind, error: FieldError): ApiError {
-  return invalidObject({ group: 'meta.k8s.io', kind }, '', [error]);
+export function invalidOptions(kind: OptionsKind, ...errors: FieldError[]): ApiError {
+  return invalidObject({ group: 'meta.k8s.io', kind }, '', errors);
 }
 
 export type OptionsKind = 'CreateOptions' | 'UpdateOptions' | 'PatchOptions' | 'DeleteOptions' | 'ListOptions';

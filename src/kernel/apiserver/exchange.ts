@@ -7,7 +7,7 @@ import type { UserInfo } from '../../sdk/module.ts';
 import { managerName } from '../../api/merge/apply/index.ts';
 import type { Trail } from './audit/audit.ts';
 import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
-import { decodeBody, type Decoded } from './decode.ts';
+import { decodeBody, type Decoded, type DuplicateOptions } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
 import { badRequest, invalidOptions, type OptionsKind } from './errors.ts';
 import { takeTurn } from './flow-control/turns.ts';
@@ -52,9 +52,15 @@ export function includeOf(exchange: Exchange): IncludeObject {
 
 export async function readObject(exchange: Exchange): Promise<Decoded> {
   const body = await readBody(exchange.http);
-  const decoded = await decodeBody(body, exchange.http.headers['content-type'], { findDuplicates: fieldValidationOf(exchange) !== 'Ignore', as: bodyKindOf(exchange) });
+  const decoded = await decodeBody(body, exchange.http.headers['content-type'], { ...duplicateOptionsOf(exchange), as: bodyKindOf(exchange) });
   exchange.audit?.request(decoded.value);
   return decoded;
+}
+
+/** Who ignores fields that are unknown ignores those that stand twice. */
+export function duplicateOptionsOf(exchange: Exchange): DuplicateOptions {
+  const validation = fieldValidationOf(exchange);
+  return { findDuplicates: validation !== 'Ignore', strict: validation === 'Strict' };
 }
 
 /** What a protobuf body is when its envelope does not say. */

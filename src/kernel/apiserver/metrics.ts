@@ -1,9 +1,22 @@
 /** /metrics: what the door counts about itself, in the Prometheus text format with upstream's names. */
 import type { Store } from '../store/store.ts';
 
+export interface Answered {
+  verb: string;
+  group: string;
+  version: string;
+  resource: string;
+  subresource: string;
+  /** cluster, namespace or resource: all, those of a namespace, or one; '' for other paths. */
+  scope: string;
+  dryRun: boolean;
+  code: number;
+  seconds: number;
+}
+
 export interface Metrics {
   /** Counts an answered request. Watches are counted when they begin. */
-  answered(request: { verb: string; group: string; resource: string; subresource: string; code: number; seconds: number }): void;
+  answered(request: Answered): void;
   /** Adds lines of others to the text. */
   add(text: () => string): () => void;
   text(): string;
@@ -30,12 +43,12 @@ export function createMetrics(store: Store): Metrics {
   const others = new Set<() => string>();
   const metrics: Metrics = {
     inFlight: 0,
-    answered({ verb, group, resource, subresource, code, seconds }) {
-      let key = `${verb} ${group} ${resource} ${subresource}`;
+    answered({ verb, group, version, resource, subresource, scope, dryRun, code, seconds }) {
+      let key = `${verb} ${group} ${version} ${resource} ${subresource} ${scope} ${dryRun}`;
       if (!series.has(key) && series.size >= SERIES_MOST) key = 'other';
       let one = series.get(key);
       if (one === undefined) {
-        const labels = key === 'other' ? 'verb="OTHER"' : `verb=${quoted(verb)},group=${quoted(group)},resource=${quoted(resource)},subresource=${quoted(subresource)}`;
+        const labels = key === 'other' ? 'verb="OTHER"' : `verb=${quoted(verb)},group=${quoted(group)},version=${quoted(version)},resource=${quoted(resource)},subresource=${quoted(subresource)},scope=${quoted(scope)},dry_run="${dryRun ? 'All' : ''}",component="apiserver"`;
         series.set(key, (one = { labels, count: 0, seconds: 0, buckets: BUCKETS.map(() => 0), codes: new Map() }));
       }
       one.count++;

@@ -54,6 +54,18 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a missing object', 'GET', `${CONFIG_MAPS}/none`, undefined, 404, /^configmaps "none" not found$/],
   ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
   ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /field label not supported: data.a/],
+  ['a list that matches no version', 'GET', `${CONFIG_MAPS}?resourceVersionMatch=Exact`, undefined, 422, /^ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided$/],
+  ['a list exactly at 0', 'GET', `${CONFIG_MAPS}?resourceVersion=0&resourceVersionMatch=Exact`, undefined, 422, /resourceVersionMatch "exact" is forbidden for resourceVersion "0"/],
+  ['a list that matches in no known way', 'GET', `${CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Nearly`, undefined, 422, /resourceVersionMatch: Unsupported value: "Nearly": supported values: "", "Exact", "NotOlderThan"/],
+  ['a match where a list goes on', 'GET', `${CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Exact&continue=x`, undefined, 422, /resourceVersionMatch is forbidden when continue is provided/],
+  ['a list with initial events', 'GET', `${CONFIG_MAPS}?sendInitialEvents=true`, undefined, 422, /sendInitialEvents is forbidden for list/],
+  ['a watch with initial events and no match', 'GET', `${CONFIG_MAPS}?watch=true&sendInitialEvents=true`, undefined, 422, /sendInitialEvents requires setting resourceVersionMatch to NotOlderThan/],
+  ['a watch with a match alone', 'GET', `${CONFIG_MAPS}?watch=true&resourceVersion=1&resourceVersionMatch=NotOlderThan`, undefined, 422, /resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided/],
+  ['a deletion with a match alone', 'DELETE', `${CONFIG_MAPS}?resourceVersionMatch=Exact`, undefined, 422, /^ListOptions.meta.k8s.io/],
+  ['a get of what is to come', 'GET', `${CONFIG_MAPS}/one?resourceVersion=999999999`, undefined, 504, /Too large resource version: 999999999/],
+  ['a get at no version', 'GET', `${CONFIG_MAPS}/one?resourceVersion=x`, undefined, 400, /invalid resource version "x"/],
+  ['YAML with a doubled key, strictly', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, 'metadata: {name: yy}\ndata:\n  a: "1"\n  a: "2"\n', 400, /strict decoding error: yaml: unmarshal errors:\n {2}line 4: key "a" already set in map$/, { 'content-type': 'application/yaml' }],
+  ['a patch with a doubled field, strictly', 'PATCH', `${CONFIG_MAPS}/one?fieldValidation=Strict`, '{"data":{"a":"1","a":"2"}}', 400, /strict decoding error: duplicate field "data.a"/, { 'content-type': 'application/merge-patch+json' }],
   ['a bad continue token', 'GET', `${CONFIG_MAPS}?limit=1&continue=zzz`, undefined, 400, /continue key is not valid/],
   ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 422, /^CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
   ['an apply without a name for it', 'PATCH', `${CONFIG_MAPS}/x`, configMap('x'), 422, /^PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch$/, { 'content-type': 'application/apply-patch+yaml' }],
@@ -274,4 +286,22 @@ test('both event groups show the same event', async () => {
   assert.equal(made.status, 201, made.text);
   const other = (await door.call('GET', '/apis/events.k8s.io/v1/namespaces/default/events/e1')).json;
   assert.deepEqual([other.apiVersion, other.note, other.regarding.name], ['events.k8s.io/v1', 'because', 'p']);
+});
+
+test('a doubled key in YAML is a warning, and the last one holds; so in a patch', async () => {
+  const yaml = await door.call('POST', CONFIG_MAPS, { body: 'metadata: {name: doubled}\ndata:\n  a: "1"\n  a: "2"\nbogus: 1\n', headers: { 'content-type': 'application/yaml' } });
+  assert.deepEqual([yaml.status, yaml.json.data, yaml.headers['warning']], [201, { a: '2' }, '299 - "line 4: key \\"a\\" already set in map", 299 - "unknown field \\"bogus\\""']);
+  const patch = await door.call('PATCH', `${CONFIG_MAPS}/doubled`, { body: '{"data":{"a":"3","a":"4"}}', headers: { 'content-type': 'application/merge-patch+json' } });
+  assert.deepEqual([patch.status, patch.json.data, patch.headers['warning']], [200, { a: '4' }, '299 - "duplicate field \\"data.a\\""']);
+  const quiet = await door.call('PATCH', `${CONFIG_MAPS}/doubled?fieldValidation=Ignore`, { body: '{"data":{"a":"5","a":"6"}}', headers: { 'content-type': 'application/merge-patch+json' } });
+  assert.deepEqual([quiet.status, quiet.headers['warning']], [200, undefined]);
+});
+
+test('a list with a limit at a version is a list of that version', async () => {
+  const first = (await door.call('GET', `${CONFIG_MAPS}?limit=1`)).json.metadata.resourceVersion;
+  await door.call('POST', CONFIG_MAPS, { body: configMap('after-that') });
+  for (const query of [`resourceVersion=${first}&limit=500`, `resourceVersion=${first}&limit=500&resourceVersionMatch=`]) {
+    const { json } = await door.call('GET', `${CONFIG_MAPS}?${query}`);
+    assert.deepEqual([json.metadata.resourceVersion, json.items.some((each: { metadata: { name: string } }) => each.metadata.name === 'after-that')], [first, false]);
+  }
 });

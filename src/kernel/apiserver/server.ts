@@ -74,13 +74,23 @@ function tellOf({ audit, nobody }: Incoming, error: ReturnType<typeof toApiError
   audit.response(() => status);
 }
 
-/** As upstream names them: the methods, but for lists and watches. */
+/** As upstream names them: the methods, but for these. */
 const METRIC_VERBS: Readonly<Record<string, string>> = { list: 'LIST', watch: 'WATCH', deletecollection: 'DELETECOLLECTION' };
 
 function count(parts: Parts, { http, info }: Incoming, response: ServerResponse, seconds: number): void {
-  const { resource } = info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
+  const asked = info ?? parseRequest(http.method ?? 'GET', http.url ?? '/');
+  const { resource } = asked;
   const served = resource !== undefined && parts.door.kinds.lookup(resource.group, resource.version, resource.plural) !== undefined ? resource : undefined;
-  parts.metrics.answered({ verb: METRIC_VERBS[served?.verb ?? ''] ?? http.method ?? '', group: served?.group ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '', code: response.statusCode, seconds });
+  const applies = served?.verb === 'patch' && http.headers['content-type']?.startsWith('application/apply-patch') === true;
+  parts.metrics.answered({
+    verb: applies ? 'APPLY' : METRIC_VERBS[served?.verb ?? ''] ?? http.method ?? '', group: served?.group ?? '', version: served?.version ?? '', resource: served?.plural ?? '', subresource: served?.subresource ?? '',
+    scope: scopeOf(served), dryRun: served !== undefined && asked.query.has('dryRun'), code: response.statusCode, seconds,
+  });
+}
+
+function scopeOf(resource: RequestInfo['resource']): string {
+  if (resource === undefined) return '';
+  return resource.name !== undefined || resource.verb === 'create' ? 'resource' : resource.namespace === undefined ? 'cluster' : 'namespace';
 }
 
 function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<typeof toApiError> {

@@ -68,6 +68,6 @@ test('connections that break off under a watch harm nobody', async () => {
 test('metrics count what was asked', async () => {
   await door.call('GET', '/api/v1/namespaces');
   const { text } = await door.call('GET', '/metrics');
-  assert.match(text, /apiserver_request_total\{verb="LIST",group="",resource="namespaces",subresource="",code="200"\} [1-9]/);
+  assert.match(text, /apiserver_request_total\{verb="LIST",group="",version="v1",resource="namespaces",[^}]*code="200"\} [1-9]/);
   assert.match(text, /^llmos_store_revision \d+$/m);
 });

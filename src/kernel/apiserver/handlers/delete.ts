@@ -4,6 +4,7 @@ import { isJsonObject } from '../../../api/json.ts';
 import { decodeBody } from '../decode.ts';
 import { badRequest } from '../errors.ts';
 import { encodeList } from '../encode.ts';
+import { checkListOptions } from '../list-options.ts';
 import { paceOf } from '../flow-control/turns.ts';
 import { answerObject, answerValue, formOf, includeOf, writeContextOf, type Exchange } from '../exchange.ts';
 import { readBody } from '../read-body.ts';
@@ -29,6 +30,7 @@ export async function handleDelete(exchange: Exchange): Promise<void> {
 
 export async function handleDeleteCollection(exchange: Exchange): Promise<void> {
   const { door, kind, http, response, warnings } = exchange;
+  checkListOptions(exchange.info.query, { watch: false });
   const { options, dryRun } = await optionsOf(exchange);
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;

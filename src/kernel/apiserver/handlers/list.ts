@@ -8,6 +8,7 @@ import { badRequest } from '../errors.ts';
 import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { apiVersionOfKind } from '../kind-table.ts';
+import { checkListOptions } from '../list-options.ts';
 import { asKind } from '../resources/convert.ts';
 import { listStored, type ListQuery, type Selection } from '../resources/list.ts';
 import { respond } from '../respond.ts';
@@ -15,6 +16,7 @@ import { respond } from '../respond.ts';
 export async function handleList(exchange: Exchange): Promise<void> {
   const { door, kind, http, response, warnings } = exchange;
   const form = formOf(exchange);
+  checkListOptions(exchange.info.query, { watch: false });
   const pace = paceOf(http);
   const list = await listStored(door, kind, { ...listQueryOf(exchange), pace });
   exchange.audit?.response(() => ({ kind: `${kind.kind}List`, apiVersion: apiVersionOfKind(kind), metadata: { resourceVersion: String(list.revision) }, items: list.items.map(({ object }) => asKind(kind, object)) }));
@@ -26,7 +28,7 @@ export function listQueryOf(exchange: Exchange): ListQuery {
   const text = (name: string): string | undefined => query.get(name) ?? undefined;
   return {
     ...selectionOf(exchange.kind, { namespace: exchange.resource.namespace, labelSelector: text('labelSelector'), fieldSelector: text('fieldSelector') }),
-    limit: numberOf(query, 'limit'), continue: text('continue'), resourceVersion: text('resourceVersion'), resourceVersionMatch: text('resourceVersionMatch'),
+    limit: numberOf(query, 'limit'), continue: text('continue'), resourceVersion: text('resourceVersion'), resourceVersionMatch: text('resourceVersionMatch') || undefined,
   };
 }
 

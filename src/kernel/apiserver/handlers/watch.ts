@@ -7,6 +7,7 @@ import type { Door } from '../door.ts';
 import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
+import { checkListOptions } from '../list-options.ts';
 import { createFrames, type Frames } from '../frames.ts';
 import { numberOf, selectionOf } from './list.ts';
 
@@ -17,6 +18,7 @@ const MIN_TIMEOUT_SECONDS = 1_800;
 export async function handleWatch(exchange: Exchange): Promise<void> {
   const { door, kind, info, resource } = exchange;
   const { query } = info;
+  checkListOptions(query, { watch: true });
   const selection = selectionOf(kind, { namespace: resource.namespace, labelSelector: query.get('labelSelector') ?? undefined, fieldSelector: query.get('fieldSelector') ?? undefined });
   if (resource.name !== undefined) selection.name = resource.name;
   const frames = createFrames(door, kind, formOf(exchange), includeOf(exchange));

@@ -1,12 +1,12 @@
 /** POST, PUT and PATCH. */
 import { forbidden } from '../../../api/field-error.ts';
 import { isJsonObject } from '../../../api/json.ts';
-import type { Json, KubeObject, ObjectMeta } from '../../../api/meta.ts';
+import type { KubeObject, ObjectMeta } from '../../../api/meta.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
-import { mediaTypeOf, parseJson } from '../decode.ts';
+import { decodeJson, mediaTypeOf, type Decoded, type DuplicateOptions } from '../decode.ts';
 import { decodeYaml } from '../decode-yaml.ts';
 import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
-import { answerObject, answerScale, answerValue, readObject, writeContextOf, type Exchange } from '../exchange.ts';
+import { answerObject, answerScale, answerValue, duplicateOptionsOf, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
 import { readBody } from '../read-body.ts';
 import { runAction, success } from '../resources/action.ts';
@@ -52,9 +52,10 @@ export async function handlePatch(exchange: Exchange): Promise<void> {
   const type = PATCH_TYPES[mediaType];
   if (type === undefined || (type === 'strategic' && !takesStrategic(exchange))) throw unsupportedMediaType(Object.keys(PATCH_TYPES).filter((each) => takesStrategic(exchange) || !each.includes('strategic')));
   const bytes = await readBody(exchange.http);
-  const body = mediaType.endsWith('yaml') ? await yamlOrJson(bytes) : parseJson(bytes.toString('utf8'));
+  const finding = duplicateOptionsOf(exchange);
+  const { value: body, duplicates } = mediaType.endsWith('yaml') ? await yamlOrJson(bytes, finding) : decodeJson(bytes, finding);
   exchange.audit?.request(body);
-  const context = writeContextOf(exchange);
+  const context = writeContextOf(exchange, duplicates);
   if (type === 'apply') context.manager = info.query.get('fieldManager') ?? '';
   const { subresource } = resource;
   const force = queryFlag(info.query, 'force');
@@ -81,15 +82,15 @@ function takesStrategic(exchange: Exchange): boolean {
 }
 
 /** JSON is YAML, and much faster to read as JSON. */
-async function yamlOrJson(bytes: Buffer): Promise<Json> {
+async function yamlOrJson(bytes: Buffer, options: DuplicateOptions): Promise<Decoded> {
   if (bytes[0] === 0x7b) {
     try {
-      return parseJson(bytes.toString('utf8'));
+      return decodeJson(bytes, options);
     } catch {
       // then it is YAML that begins with a brace, or an error that the YAML reader words
     }
   }
-  return decodeYaml(bytes);
+  return decodeYaml(bytes, options);
 }
 
 async function updateScale(exchange: Exchange, change: (scale: KubeObject) => unknown): Promise<void> {
