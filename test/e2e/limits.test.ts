@@ -1,6 +1,6 @@
 /** Limits that bite, seen in the kernel's own counters: processes, cpu, memory; on cgroup v1 and v2. What a pod may not take hurts no other. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -126,6 +126,13 @@ describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, (
     }, { what: 'the summary tells what the pod holds' });
     assert.ok(summary.memory.workingSetBytes <= 64 * 2 ** 20);
     assert.ok(summary.cpu.usageCoreNanoSeconds > 0);
+  });
+
+  it('a limit of memory is not stretched by swap', { skip: CGROUP_VERSION === 'v1' && 'kernels with cgroup v1 seldom count swap' }, async () => {
+    const [, container = ''] = groups(await get('holds'), 'memory');
+    const most = join(container, 'memory.swap.max');
+    assert.equal(existsSync(most) ? readFileSync(most, 'utf8').trim() : '0', '0');
+    assert.equal(readFileSync(join(container, 'memory.oom.group'), 'utf8').trim(), '1');
   });
 
   it('a pod that is gone leaves no group', async () => {

@@ -9,7 +9,7 @@ import { relative, resolve } from 'node:path';
 import { runInGuest } from './boot.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const FILES = ['limits', 'first-hour', 'node-resources', 'recovery'].map((name) => `test/e2e/${name}.test.ts`);
+const FILES = ['limits', 'first-hour', 'exclusive-cpus', 'node-resources', 'recovery'].map((name) => `test/e2e/${name}.test.ts`);
 /** How much slower than a real one the emulated machine may be. */
 const PATIENCE = 15;
 const TIMEOUT_MS = Number(process.env['LLMOS_GUEST_TIMEOUT_S'] ?? 3_600) * 1_000;
