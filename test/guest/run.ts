@@ -20,8 +20,14 @@ const command = words[0] === 'sh' ? words.slice(1).join(' ') : `./llmos-node tes
 const environment = { LLMOS_TEST_PATIENCE: String(PATIENCE) };
 const script = `${Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`).join('\n')}\n${command}\n`;
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // and the guest ends
 const fromMs = performance.now();
-const { code, console: said } = await runInGuest({ command: script, timeoutMs: TIMEOUT_MS, onOutput: (text) => void process.stdout.write(text) });
-console.error(`the guest lived for ${Math.round((performance.now() - fromMs) / 1_000)} s`);
-if (code === undefined) console.error(`it ended before the command did; its console:\n${said.slice(-4_000)}`);
-process.exit(code ?? 1);
+try {
+  const { code, console: said } = await runInGuest({ command: script, timeoutMs: TIMEOUT_MS, onOutput: (text) => void process.stdout.write(text) });
+  console.error(`the guest lived for ${Math.round((performance.now() - fromMs) / 1_000)} s`);
+  if (code === undefined) console.error(`it ended before the command did, or had no more time (LLMOS_GUEST_TIMEOUT_S); its console:\n${said.slice(-4_000)}`);
+  process.exit(code ?? 1);
+} catch (error) {
+  console.error(`no tests were run in a guest: ${(error as Error).message}`);
+  process.exit(1);
+}
