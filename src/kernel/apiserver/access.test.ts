@@ -1,7 +1,11 @@
 /** Who may come in, and what they may do. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { ClusterRole, ConfigMap, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
+import { readFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { join } from 'node:path';
+import { ClusterRole, ClusterRoleBinding, ConfigMap, Node, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
+import { makeAuthority, makeLeaf } from './identity/certificates.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 let door: OpenDoor;
@@ -141,6 +145,76 @@ test('a token is bound to its audience, its pod and its account', async () => {
   assert.equal(review.json.status.authenticated, true);
   await door.client.delete(Pod, 'p', { namespace: 'default' });
   assert.equal((await door.call('GET', '/api', { token: late })).status, 401);
+});
+
+test('reviews of tokens say for whom a token is', async () => {
+  const review = (spec: object): ReturnType<OpenDoor['call']> => door.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec } });
+  const token = await tokenOf({ audiences: ['a', 'b'] });
+  const found = (await review({ token, audiences: ['b', 'c'] })).json.status;
+  assert.deepEqual([found.authenticated, found.audiences, found.user.username], [true, ['b'], 'system:serviceaccount:default:bot']);
+  assert.equal((await review({ token })).json.status.authenticated, undefined, 'it is not for this server');
+  const empty = await review({});
+  assert.deepEqual([empty.status, empty.json.message], [400, 'token is required for TokenReview in authentication']);
+});
+
+test('a token of a pod says where the pod is; one of a node ends with it', async () => {
+  const node = await door.client.create(Node, { metadata: { name: 'n1' } });
+  const pod = await door.client.create(Pod, { metadata: { name: 'placed', namespace: 'default' }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }] } });
+  const extraOf = async (token: string): Promise<Record<string, string[]>> => (await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token, body: {} })).json.status.userInfo.extra;
+  const extra = await extraOf(await tokenOf({ boundObjectRef: { kind: 'Pod', name: 'placed', uid: pod.metadata.uid } }));
+  assert.deepEqual([extra['authentication.kubernetes.io/pod-name'], extra['authentication.kubernetes.io/node-name'], extra['authentication.kubernetes.io/node-uid']], [['placed'], ['n1'], [node.metadata.uid]]);
+  const ofNode = await tokenOf({ boundObjectRef: { kind: 'Node', name: 'n1', uid: node.metadata.uid } });
+  await door.client.delete(Node, 'n1');
+  assert.equal((await door.call('GET', '/api', { token: ofNode })).status, 401);
+});
+
+test('impersonation: accounts, uids, extras, and each part is a right of its own', async () => {
+  const who = async (headers: Record<string, string>, token?: string): Promise<unknown> => {
+    const { status, json } = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { headers, body: {}, ...(token === undefined ? {} : { token }) });
+    return status === 201 ? json.status.userInfo : [status, json.message];
+  };
+  assert.deepEqual(await who({ 'impersonate-user': 'system:serviceaccount:default:bot' }), { username: 'system:serviceaccount:default:bot', groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'] });
+  assert.deepEqual(await who({ 'impersonate-user': 'ann', 'impersonate-uid': 'u1', 'impersonate-extra-example.com%2fteam': 'blue' }), { username: 'ann', uid: 'u1', groups: ['system:authenticated'], extra: { 'example.com/team': ['blue'] } });
+  assert.match(String(await who({ 'impersonate-group': 'x' })), /400,.*without impersonating a user/);
+  await door.client.create(ClusterRole, { metadata: { name: 'actor' }, rules: [
+    { verbs: ['impersonate'], apiGroups: [''], resources: ['users'], resourceNames: ['ann'] }, { verbs: ['impersonate'], apiGroups: [''], resources: ['groups'], resourceNames: ['team'] },
+    { verbs: ['impersonate'], apiGroups: ['authentication.k8s.io'], resources: ['userextras/scopes'], resourceNames: ['view'] },
+  ] });
+  await door.client.create(ClusterRoleBinding, { metadata: { name: 'actor' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'actor' }, subjects: [{ kind: 'ServiceAccount', name: 'bot', namespace: 'default' }] });
+  const token = await tokenOf();
+  assert.deepEqual(await who({ 'impersonate-user': 'ann', 'impersonate-group': 'team', 'impersonate-extra-scopes': 'view' }, token), { username: 'ann', groups: ['team', 'system:authenticated'], extra: { scopes: ['view'] } });
+  const wrongs: Record<string, string>[] = [{ 'impersonate-group': 'system:masters' }, { 'impersonate-uid': 'u' }, { 'impersonate-extra-scopes': 'admin' }, { 'impersonate-extra-other': 'view' }, { 'impersonate-user': 'eve' }];
+  for (const more of wrongs) {
+    assert.match(String(await who({ 'impersonate-user': 'ann', ...more }, token)), /^403,.*cannot impersonate/, JSON.stringify(more));
+  }
+});
+
+test('only a client certificate of our authority, in its time, says who asks', async () => {
+  const folder = join(door.folder, 'pki');
+  const authority = { keyPem: readFileSync(join(folder, 'ca.key'), 'utf8'), certificatePem: door.identity.caPem };
+  const nowMs = Date.now();
+  const ann = { commonName: 'ann', organizations: ['team', 'devs'], usage: 'client', nowMs } as const;
+  const statusOf = (pair: { keyPem: string; certificatePem: string }): Promise<[number, { status?: { userInfo?: { username: string; groups: string[] } } }]> => new Promise((settle, fail) => {
+    const asking = request({ host: '127.0.0.1', port: door.listener.port, method: 'POST', path: '/apis/authentication.k8s.io/v1/selfsubjectreviews', ca: door.identity.caPem, key: pair.keyPem, cert: pair.certificatePem, agent: false, headers: { 'content-type': 'application/json', 'content-length': 2 } }, (answer) => {
+      let text = '';
+      answer.on('data', (chunk: Buffer) => (text += chunk.toString()));
+      answer.on('end', () => settle([answer.statusCode ?? 0, JSON.parse(text)]));
+    });
+    asking.on('error', fail);
+    asking.end('{}');
+  });
+  const [code, review] = await statusOf(makeLeaf(authority, ann));
+  assert.deepEqual([code, review.status?.userInfo?.username, review.status?.userInfo?.groups], [201, 'ann', ['team', 'devs', 'system:authenticated']]);
+  const strangers = [makeLeaf(makeAuthority('llmos', nowMs), ann), makeLeaf(authority, { ...ann, usage: 'server' }), makeLeaf(authority, { ...ann, nowMs: nowMs - 10 * 86_400_000, days: 1 }), door.identity.frontProxy().client];
+  for (const [index, pair] of strangers.entries()) assert.equal((await statusOf(pair))[0], 401, `stranger ${index}`);
+});
+
+test('who checks our tokens finds the issuer and its keys', async () => {
+  const config = await door.call('GET', '/.well-known/openid-configuration');
+  assert.deepEqual([config.json.issuer, config.json.id_token_signing_alg_values_supported, config.headers['cache-control']], ['https://kubernetes.default.svc.cluster.local', ['ES256'], 'public, max-age=3600']);
+  const keys = await door.call('GET', new URL(config.json.jwks_uri).pathname);
+  assert.deepEqual([keys.headers['content-type'], keys.json.keys[0].alg, keys.json.keys[0].d], ['application/jwk-set+json', 'ES256', undefined]);
+  assert.equal((await door.call('GET', '/openid/v1/jwks', { token: '' })).status, 401);
 });
 
 test('a client in this process may do what its rules say', async () => {

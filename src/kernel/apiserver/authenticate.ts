@@ -15,6 +15,8 @@ export interface Authenticator {
   ofRequest(http: IncomingMessage): UserInfo | undefined;
   /** Also for TokenReview. */
   ofToken(token: string, audiences?: readonly string[]): UserInfo | undefined;
+  /** Those of `audiences` that a good token is for. */
+  audiencesOf(token: string, audiences: readonly string[]): readonly string[];
 }
 
 const PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
@@ -57,6 +59,10 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
   };
   return {
     ofToken,
+    audiencesOf(token, audiences) {
+      const claims = parseBootstrapToken(token) === undefined ? options.tokens.verify(token, options.clock.nowMs()) : undefined;
+      return audiences.filter((each) => (claims?.aud ?? options.audiences).includes(each));
+    },
     ofRequest(http) {
       const header = http.headers.authorization;
       if (header === undefined) return ofProtocol(http) ?? ofSocket(http);
@@ -96,5 +102,7 @@ function stillBound(store: Store, claims: Claims): boolean {
   const own = claims['kubernetes.io'];
   const lives = (plural: string, of: { name: string; uid: string } | undefined): boolean =>
     of === undefined || store.get(`/core/${plural}/${own.namespace}/${of.name}`)?.object.metadata.uid === of.uid;
-  return lives('serviceaccounts', own.serviceaccount) && lives('pods', own.pod) && lives('secrets', own.secret);
+  // A pod outlives no node; a token for a node itself ends with it.
+  const nodeLives = own.pod !== undefined || own.node === undefined || store.get(`/core/nodes/${own.node.name}`)?.object.metadata.uid === own.node.uid;
+  return nodeLives && lives('serviceaccounts', own.serviceaccount) && lives('pods', own.pod) && lives('secrets', own.secret);
 }

@@ -94,9 +94,10 @@ function userInfoOf(user: UserInfo): object {
 function tokenStatus(spec: { token?: string; audiences?: string[] } | AccessSpec, options: { authenticator: Authenticator; audiences: readonly string[] }): object {
   const { token, audiences } = spec as { token?: string; audiences?: string[] };
   const wanted = audiences === undefined || audiences.length === 0 ? options.audiences : audiences;
-  const user = typeof token === 'string' ? options.authenticator.ofToken(token, wanted) : undefined;
+  if (typeof token !== 'string' || token === '') throw badRequest('token is required for TokenReview in authentication');
+  const user = options.authenticator.ofToken(token, wanted);
   if (user === undefined) return { user: {}, error: 'the token is not one of this cluster, has ended, or is for another audience' };
-  return { authenticated: true, user: userInfoOf(user), audiences: wanted };
+  return { authenticated: true, user: userInfoOf(user), audiences: options.authenticator.audiencesOf(token, wanted) };
 }
 
 function rulesStatus(authorizer: Authorizer, user: UserInfo, spec: { namespace?: string }): object {

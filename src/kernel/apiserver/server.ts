@@ -221,10 +221,11 @@ function rootPaths(parts: Parts): string[] {
 async function serveKeys(parts: Parts, http: IncomingMessage, response: ServerResponse, path: string): Promise<void> {
   const { issuer, keySet } = parts.identity.tokens;
   const plain = { encoding: 'json', pretty: false } as const;
-  if (path === '/openid/v1/jwks') return respond(http, response, 200, await encodeValue(keySet, plain));
+  const how = { headers: { 'Cache-Control': 'public, max-age=3600' } };
+  if (path === '/openid/v1/jwks') return respond(http, response, 200, { ...(await encodeValue(keySet, plain)), contentType: 'application/jwk-set+json' }, how);
   if (path !== '/.well-known/openid-configuration') throw resourceUnknown();
   const document = { issuer, jwks_uri: `${issuer}/openid/v1/jwks`, response_types_supported: ['id_token'], subject_types_supported: ['public'], id_token_signing_alg_values_supported: ['ES256'] };
-  respond(http, response, 200, await encodeValue(document, plain));
+  respond(http, response, 200, await encodeValue(document, plain), how);
 }
 
 /** An answer over a connection that was to become something else. */

@@ -35,13 +35,21 @@ export function requestToken(door: Door, tokens: TokenSigner, serviceAccounts: K
   if (expirationSeconds > MOST_SECONDS) throw invalidObject(NAMES, '', [invalid('spec.expirationSeconds', expirationSeconds, 'may not specify a duration larger than 2^32 seconds')]);
   const wanted = Array.isArray(spec.audiences) && spec.audiences.length > 0 ? spec.audiences.map(String) : [...audiences];
   const bound = boundObject(door, at.namespace, spec.boundObjectRef);
+  const node = bound?.kind === 'Pod' ? nodeOfPod(door, at.namespace, bound.name) : undefined;
   const nowMs = door.clock.nowMs();
-  const { token, expirationMs } = tokens.issue({ namespace: at.namespace, serviceAccount: { name: at.name, uid: account.metadata.uid! }, audiences: wanted, expirationSeconds, ...(bound === undefined ? {} : { bound }) }, nowMs);
+  const { token, expirationMs } = tokens.issue({ namespace: at.namespace, serviceAccount: { name: at.name, uid: account.metadata.uid! }, audiences: wanted, expirationSeconds, ...(bound === undefined ? {} : { bound }), ...(node === undefined ? {} : { node }) }, nowMs);
   const filled = { audiences: wanted, expirationSeconds, ...(bound === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: bound.kind, name: bound.name, uid: bound.uid } }) };
   return {
     kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: { name: at.name, namespace: at.namespace, creationTimestamp: rfc3339(nowMs) },
     spec: filled, status: { token, expirationTimestamp: rfc3339(expirationMs) },
   } as KubeObject;
+}
+
+/** Tokens of pods say on which node the pod is. */
+function nodeOfPod(door: Door, namespace: string, name: string): { name: string; uid: string } | undefined {
+  const { nodeName = '' } = (door.store.get(`/core/pods/${namespace}/${name}`)?.object as { spec?: { nodeName?: string } } | undefined)?.spec ?? {};
+  const uid = nodeName === '' ? undefined : door.store.get(`/core/nodes/${nodeName}`)?.object.metadata.uid;
+  return uid === undefined ? undefined : { name: nodeName, uid };
 }
 
 const PLURALS: Record<string, string> = { Pod: 'pods', Secret: 'secrets', Node: 'nodes' };

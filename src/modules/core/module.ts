@@ -18,6 +18,7 @@ import { runController } from '../../sdk/run-controller.ts';
 import { expireEvents } from './expire-events.ts';
 import { createNamespaces, namespaceController } from './namespace/reconcile.ts';
 import { serviceAccountAdmission } from './service-account/admission.ts';
+import { keepTokenSecrets } from './service-account/token-secrets.ts';
 import { namespaceContentController } from './service-account/reconcile.ts';
 
 export default defineModule({
@@ -36,6 +37,7 @@ export default defineModule({
       runController(namespaceController(context.kinds), context),
       runController(namespaceContentController(() => context.machine.apiServer.caPem), context),
       expireEvents(context),
+      keepTokenSecrets(context),
     ]);
   },
 });

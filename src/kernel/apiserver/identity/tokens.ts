@@ -17,6 +17,8 @@ export interface TokenRequest {
   audiences: readonly string[];
   expirationSeconds: number;
   bound?: BoundObject;
+  /** Where the pod of the token is. */
+  node?: { name: string; uid: string };
 }
 
 export interface Claims {
@@ -65,9 +67,10 @@ export function createTokenSigner(options: { keyPem: string; issuer: string }): 
 
 function claimsOf(request: TokenRequest, issuer: string, nowMs: number): Claims {
   const now = Math.floor(nowMs / 1_000);
-  const { namespace, serviceAccount, bound } = request;
+  const { namespace, serviceAccount, bound, node } = request;
   const own: Claims['kubernetes.io'] = { namespace, serviceaccount: { name: serviceAccount.name, uid: serviceAccount.uid } };
   if (bound !== undefined) own[bound.kind.toLowerCase() as 'pod'] = { name: bound.name, uid: bound.uid };
+  if (node !== undefined) own.node = node;
   return {
     iss: issuer, sub: `system:serviceaccount:${namespace}:${serviceAccount.name}`, aud: [...request.audiences],
     exp: now + request.expirationSeconds, iat: now, nbf: now, jti: randomUUID(), 'kubernetes.io': own,
@@ -93,7 +96,10 @@ export function userOfClaims(claims: Claims): UserInfo {
     extra['authentication.kubernetes.io/pod-name'] = [own.pod.name];
     extra['authentication.kubernetes.io/pod-uid'] = [own.pod.uid];
   }
-  if (own.node !== undefined) extra['authentication.kubernetes.io/node-name'] = [own.node.name];
+  if (own.node !== undefined) {
+    extra['authentication.kubernetes.io/node-name'] = [own.node.name];
+    extra['authentication.kubernetes.io/node-uid'] = [own.node.uid];
+  }
   const groups = ['system:serviceaccounts', `system:serviceaccounts:${own.namespace}`, 'system:authenticated'];
   return { name: claims.sub, uid: own.serviceaccount.uid, groups, extra };
 }
