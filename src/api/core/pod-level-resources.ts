@@ -41,6 +41,6 @@ export function podResourceErrors(spec: PodSpec, path: string): FieldError[] {
 function sumOf(spec: PodSpec): { cpu: string; memory: string } {
   const readable = (spec.containers ?? []).concat(spec.initContainers ?? []).every(({ resources }) => NAMES.every((name) => resources?.requests?.[name] === undefined || isQuantity(resources.requests[name])));
   if (!readable) return { cpu: '0', memory: '0' }; // refused elsewhere
-  const { cpuMillis, memoryBytes } = podRequests({ metadata: {}, spec: { ...spec, resources: undefined, overhead: undefined } });
+  const { cpuMillis, memoryBytes } = podRequests({ metadata: {}, spec: { ...spec, containers: spec.containers ?? [], resources: undefined, overhead: undefined } });
   return { cpu: quantityOfMilli(cpuMillis), memory: quantityOf(memoryBytes, 'BinarySI') };
 }
