@@ -82,3 +82,20 @@ test('tokens are for us, for a while, and cannot be changed', () => inFolder((fo
   const forged = Buffer.from(JSON.stringify({ ...claims, sub: 'system:serviceaccount:kube-system:admin' })).toString('base64url');
   for (const bad of [`${header}.${forged}.${mark}`, `${header}.${payload}.`, 'a.b.c', '', token.slice(1)]) assert.equal(tokens.verify(bad, nowMs), undefined);
 }));
+
+test('the front proxy has an authority of its own, and is renewed', () => inFolder((folder) => {
+  let nowMs = Date.now();
+  const clock: Clock = { ...realClock, nowMs: () => nowMs };
+  const identity = openIdentity({ folder, clock, log: silentLog });
+  assert.ok(!readdirSync(folder).some((name) => name.startsWith('front-proxy')), 'made when first asked for');
+  const { caPem, client } = identity.frontProxy();
+  assert.notEqual(caPem, identity.caPem);
+  assert.ok(new X509Certificate(client.certificatePem).verify(new X509Certificate(caPem).publicKey));
+  assert.equal(new X509Certificate(client.certificatePem).subject, 'CN=front-proxy-client');
+  assert.equal(identity.frontProxy(), identity.frontProxy(), 'not read for every request');
+  for (const name of readdirSync(folder)) assert.equal(statSync(join(folder, name)).mode & 0o777, 0o600, name);
+  nowMs += 340 * 86_400_000;
+  const later = identity.frontProxy();
+  assert.equal(later.caPem, caPem);
+  assert.notEqual(later.client.certificatePem, client.certificatePem);
+}));

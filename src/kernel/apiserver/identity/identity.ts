@@ -49,6 +49,7 @@ export interface FrontProxy {
 export const FRONT_PROXY_NAME = 'front-proxy-client';
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
+const LOOK_AGAIN_MS = 3_600_000;
 
 export function openIdentity(options: IdentityOptions): Identity {
   mkdirSync(options.folder, { recursive: true, mode: 0o700 });
@@ -64,6 +65,8 @@ export function openIdentity(options: IdentityOptions): Identity {
   const admin = keep(options, 'admin', isOurs, () =>
     makeLeaf(authority, { commonName: 'kubernetes-admin', organizations: ['system:masters'], usage: 'client', nowMs }));
   const issuer = options.issuer ?? `https://kubernetes.default.svc.${clusterDomain}`;
+  let frontProxy: FrontProxy | undefined;
+  let frontProxyMs = 0;
   return {
     caPem: authority.certificatePem,
     get server() {
@@ -75,7 +78,12 @@ export function openIdentity(options: IdentityOptions): Identity {
     },
     admin,
     tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
-    frontProxy: () => frontProxyOf(options),
+    frontProxy() {
+      // Asked for with each request that goes on to another server.
+      const nowMs = options.clock.nowMs();
+      if (frontProxy === undefined || nowMs - frontProxyMs > LOOK_AGAIN_MS) [frontProxy, frontProxyMs] = [frontProxyOf(options), nowMs];
+      return frontProxy;
+    },
     sign: (request) => signRequest(authority, request, options.clock.nowMs()),
     kubeconfig: (url) => kubeconfigText({ url, caPem: authority.certificatePem, admin }),
   };
