@@ -9,6 +9,7 @@ import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { checkListOptions } from '../list-options.ts';
 import { createFrames, type Frames } from '../frames.ts';
+import { createOutbox } from '../outbox.ts';
 import { numberOf, selectionOf } from './list.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
@@ -38,18 +39,28 @@ interface WatchStream {
 
 function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames): WatchStream {
   const ending = new AbortController();
-  let blocked = false;
   const isChunked = response.req.httpVersionMajor === 1;
-  const write = (bytes: Buffer): boolean => {
-    if (!response.headersSent) open(response, frames);
-    blocked = response.write(isChunked ? chunkOf(bytes) : bytes) === false;
-    return !blocked;
+  let running: RunningWatch | undefined;
+  let isFull = false;
+  const outbox = createOutbox({
+    send(bytes) {
+      if (!response.headersSent) open(response, frames);
+      return response.write(isChunked ? chunkOf(bytes) : bytes);
+    },
+    emptied() {
+      isFull = false;
+      running?.resume();
+    },
+  });
+  const put = (frame: Buffer): boolean => {
+    isFull = !outbox.put(frame);
+    return !isFull;
   };
   const output: WatchOutput = {
-    change: (type, change) => write(frames.change(type, change)),
-    bookmark: (revision, { initialEventsEnd }) => void write(frames.bookmark(revision, initialEventsEnd)),
+    change: (type, change) => put(frames.change(type, change)),
+    bookmark: (revision, { initialEventsEnd }) => void put(frames.bookmark(revision, initialEventsEnd)),
     error(error: ApiError) {
-      write(frames.error(error));
+      put(frames.error(error));
       ending.abort();
     },
   };
@@ -58,12 +69,10 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
     output,
     run: (watch, options) => new Promise((resolve) => {
       if (!response.headersSent) open(response, frames);
-      response.on('drain', () => {
-        blocked = false;
-        watch.resume();
-      });
+      running = watch;
+      response.on('drain', outbox.drained);
       const mark = (): void => {
-        if (watch.revision !== undefined && !blocked) output.bookmark(watch.revision, { initialEventsEnd: false });
+        if (watch.revision !== undefined && !isFull) output.bookmark(watch.revision, { initialEventsEnd: false });
       };
       const bookmarks = options.allowBookmarks ? setInterval(mark, BOOKMARK_EVERY_MS) : undefined;
       const timeout = setTimeout(() => {
@@ -74,6 +83,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
         clearInterval(bookmarks);
         clearTimeout(timeout);
         forget();
+        outbox.flush();
         if (isChunked) response.chunkedEncoding = true; // so that the last chunk is written
         response.end();
         resolve();
@@ -100,12 +110,12 @@ function open(response: ServerResponse, frames: Frames): void {
   if (response.req.httpVersionMajor === 1) response.chunkedEncoding = false;
 }
 
-/** The frame that was made into a chunk last: all watchers of an event get the same. */
-let chunked: { frame: Buffer; chunk: Buffer } | undefined;
+/** The bytes that were made into a chunk last: all watchers of an event get the same. */
+let chunked: { bytes: Buffer; chunk: Buffer } | undefined;
 
 /** A chunk of HTTP/1.1 (RFC 9112, 7.1). */
-function chunkOf(frame: Buffer): Buffer {
-  if (chunked?.frame !== frame) chunked = { frame, chunk: Buffer.concat([Buffer.from(`${frame.length.toString(16)}\r\n`), frame, Buffer.from('\r\n')]) };
+function chunkOf(bytes: Buffer): Buffer {
+  if (chunked?.bytes !== bytes) chunked = { bytes, chunk: Buffer.concat([Buffer.from(`${bytes.length.toString(16)}\r\n`), bytes, Buffer.from('\r\n')]) };
   return chunked.chunk;
 }
 
