@@ -1,5 +1,4 @@
 /** The environment of expressions: which functions, types and variables they know (upstream: apiserver cel/environment). */
-import v8 from 'node:v8';
 import { Environment as CelEnvironment } from '@marcbachmann/cel-js';
 import { registerCollections } from './library/collections.ts';
 import { registerFormats } from './library/formats.ts';
@@ -24,9 +23,6 @@ export function createEnvironment(variables: Readonly<Record<string, string>>, e
 }
 
 function createBase(): CelEnvironment {
-  // Patterns come from whoever may write objects: those that backtrack without end go on in linear time.
-  v8.setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
-  v8.setFlagsFromString('--regexp-backtracks-before-fallback=50000');
   const environment = new CelEnvironment({
     enableOptionalTypes: true, homogeneousAggregateLiterals: false, unlistedVariablesAreDyn: false,
     limits: { maxAstNodes: 20_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 2_000, maxCallArguments: 16 },

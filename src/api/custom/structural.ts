@@ -1,7 +1,7 @@
 /** Whether an openAPIV3Schema is structural, judged in upstream's words (apiextensions apiserver/schema validation). */
 import { forbidden, invalid, required, type FieldError } from '../field-error.ts';
 import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
-import { compile } from '../schema/validate.ts';
+import { compile } from '../schema/regular-expression.ts';
 
 type Level = 'root' | 'item' | 'field';
 

@@ -2,6 +2,7 @@
  * Judges a value of a custom resource by its schema, in the words a client of Kubernetes sees (kube-openapi validation, apiextensions).
  * Parts with built-in types (metadata) are skipped: strict decoding has judged them.
  */
+import { compile } from './regular-expression.ts';
 import { duplicate, invalid, notSupported, required, tooLong, typeInvalid, type FieldError } from '../field-error.ts';
 import type { Json } from '../meta.ts';
 import { formatError } from './formats.ts';
@@ -150,17 +151,6 @@ export function patternOf(pattern: string): RegExp {
     patterns.set(pattern, made);
   }
   return made;
-}
-
-/** undefined when the pattern is no regular expression. Leading flags such as `(?i)` are understood. */
-export function compile(pattern: string): RegExp | undefined {
-  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(pattern) ?? [];
-  const source = rest.replace(/\\A/g, '^').replace(/\\z/g, '$').replace(/\(\?P</g, '(?<').replaceAll('[[:alnum:]]', '[0-9A-Za-z]').replaceAll('[[:alpha:]]', '[A-Za-z]').replaceAll('[[:digit:]]', '[0-9]');
-  try {
-    return new RegExp(source, flags);
-  } catch {
-    return undefined;
-  }
 }
 
 function tooMany(field: string, actual: number, max: number): FieldError {

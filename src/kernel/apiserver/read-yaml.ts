@@ -12,7 +12,7 @@ export function readYaml(text: string): YamlRead {
   try {
     // Whether keys are unique is looked at below: the library compares each with each.
     const lineCounter = new LineCounter();
-    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', lineCounter });
+    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', logLevel: 'error', lineCounter });
     const first = Array.isArray(documents) ? (documents.find((document) => document.contents !== null) ?? documents[0]) : undefined;
     if (first === undefined) return { error: 'the body of the request was empty' };
     const fault = first.errors[0]?.message.split('\n')[0];

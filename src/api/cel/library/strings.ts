@@ -1,6 +1,6 @@
 /** Extended strings (version 2) and regular expressions (apiserver cel/library regex; cel-go ext strings). */
 import type { Environment } from '@marcbachmann/cel-js';
-import { compile } from '../../schema/validate.ts';
+import { compile } from '../../schema/regular-expression.ts';
 import { define, defineNamespace, type Value } from './define.ts';
 import { formatString } from './format-string.ts';
 
