@@ -40,6 +40,8 @@ export interface ApiServerOptions {
   version?: VersionFacts;
   /** Audiences of the tokens that are accepted; default: the issuer. */
   audiences?: readonly string[];
+  /** Folder of an unpacked @kubernetes/client-node, whose descriptions `kubectl explain` then shows; default: where npm installs it, if it did. */
+  descriptions?: string;
   /** Where they differ from DEFAULT_LIMITS. */
   limits?: Partial<Limits>;
   /** Who may do what beside system:masters and the RBAC objects. */
@@ -97,7 +99,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), limits, ...(audit === undefined ? {} : { audit }) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Kind } from '../../api/kind.ts';
+import type { Describe } from './descriptions.ts';
 import type { KindTable } from './kind-table.ts';
 import { clausesOf } from './negotiate.ts';
 import { respond } from './respond.ts';
@@ -28,8 +29,15 @@ interface Document {
 /** Bodies are big and rarely asked for twice: of a document that nobody asks for only the hash is kept. */
 const KEEP_BODY_MS = 60_000;
 
-/** Documents are made when first asked for; what is known of them is forgotten when what is served changes. */
-export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable): OpenApi {
+/**
+ * Documents are made when first asked for; what is known of them is forgotten when what is served changes. `descriptions` is the folder of a package
+ * that has them, where it is not installed.
+ */
+export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable, descriptions?: string): OpenApi {
+  const described = async (): Promise<{ describe?: Describe }> => {
+    const describe = (await import('./descriptions.ts')).openDescriptions(descriptions);
+    return describe === undefined ? {} : { describe };
+  };
   const elsewhere = (path: string): AggregatedVersion | undefined => aggregated.list().find(({ group, version }) => path === `apis/${group}/${version}`);
   const changesNow = (): number => kinds.changes + aggregated.changes;
   const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
@@ -47,9 +55,9 @@ export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregate
   };
   const ofGroup = ({ group, version, path }: GroupPath): Promise<Document> => keep(path, async () => {
     const { openapiV3 } = await import('../../api/openapi/v3.ts');
-    return openapiV3(all().filter((kind) => kind.group === group && kind.version === version));
+    return openapiV3(all().filter((kind) => kind.group === group && kind.version === version), await described());
   });
-  const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all()), aggregated.list());
+  const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all(), await described()), aggregated.list());
   return {
     async serve(info, http, response) {
       const [, version, ...rest] = info.segments;
