@@ -127,3 +127,25 @@ test('what a job may not be', async () => {
   await client.create(Job, work({ suspend: true }));
   await assert.rejects(client.patch(Job, 'work', { type: 'merge', body: { spec: { completions: 4 } } }, NS), /spec.completions: Invalid value: 4: field is immutable/);
 });
+
+test('a pod that was deleted is replaced at once, or only when it has ended', async () => {
+  for (const [name, podReplacementPolicy, soon] of [['eager', 'TerminatingOrFailed', 2], ['patient', 'Failed', 1]] as const) {
+    const made = work({ completions: 1, parallelism: 1, podReplacementPolicy });
+    await client.create(Job, { ...made, metadata: { name, ...NS } });
+    const own = async (): Promise<Pod[]> => (await pods()).filter((each) => each.metadata.labels?.['batch.kubernetes.io/job-name'] === name);
+    await eventually('its pod is there', async () => (await own()).length === 1);
+    const [first] = await own();
+    // On a node, so that it takes its time to end.
+    await client.createSubresource(Pod, { ...NS, name: first?.metadata.name ?? '' }, 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name: first?.metadata.name, ...NS }, target: { kind: 'Node', name: 'n1' } } as never);
+    await client.delete(Pod, first?.metadata.name ?? '', NS);
+    await eventually('it is counted as ending', async () => (await client.get(Job, name, NS)).status?.terminating === 1);
+    await eventually(`${soon} pods`, async () => (await own()).length === soon);
+    if (soon === 1) {
+      await new Promise((settle) => setTimeout(settle, 200));
+      assert.equal((await own()).length, 1, 'the first has not ended');
+      await client.update(Pod, { ...(await own())[0]!, status: { phase: 'Failed' } } as Pod, { subresource: 'status' });
+      await client.delete(Pod, first?.metadata.name ?? '', { ...NS, gracePeriodSeconds: 0 }).catch(() => {});
+      await eventually('another one', async () => (await own()).some((each) => each.metadata.uid !== first?.metadata.uid), 15_000);
+    }
+  }
+});

@@ -77,6 +77,14 @@ describe('further nodes', { timeout: 170_000 }, () => {
     assert.match(await kubectl('get', '--raw', '/api/v1/nodes/node1-2/proxy/stats/summary'), /"nodeName":"node1-2"/);
   });
 
+  it('what is used is told of all', async () => {
+    await eventually(async () => {
+      const { stdout } = await instance.kubectl('top', 'nodes');
+      return ['node1 ', 'node1-2 ', 'node1-3 '].every((each) => stdout.includes(each));
+    }, { timeoutMs: 60_000, what: 'figures of three nodes' });
+    await eventually(async () => (await instance.kubectl('top', 'pods', '-l', 'app=web', '--no-headers')).stdout.trim().split('\n').length === 6, { timeoutMs: 40_000, what: 'figures of six pods' });
+  });
+
   it('a pod with the network of its node has that of its node', async () => {
     await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'host' }, spec: { nodeName: 'node1-3', hostNetwork: true, restartPolicy: 'Never', terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['ip', '-4', 'addr', 'show', 'eth0'] }] } });
     await eventually(async () => JSON.parse(await kubectl('get', 'pod', 'host', '-o', 'json')).status.phase === 'Succeeded', { what: 'its end' });

@@ -27,6 +27,7 @@ import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
 import { NodeUsageHistory, PodUsageHistory } from '../../api/metrics/usage-history.ts';
 import { keepHistory, nodeHistorySource, podHistorySource } from './usage/history.ts';
+import { withFurther } from './usage/further.ts';
 import { meter } from './usage/meter.ts';
 import { usageRing } from './usage/ring.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
@@ -62,6 +63,7 @@ export const node = defineModule({
 });
 
 export default node;
+export { FIGURES_FILE, type KeptFigures } from './usage/further.ts';
 
 /**
  * Ends when the signal aborts and leaves the containers running for the next llmos, unless the reason of the abort is `down`:
@@ -84,7 +86,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   shareCpus(parts, agent);
   const served = [
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
-    context.serve(NodeMetrics, nodeMetricsSource(parts, usage)), context.serve(PodMetrics, podMetricsSource(parts, usage)),
+    context.serve(NodeMetrics, withFurther(nodeMetricsSource(parts, usage), NodeMetrics.kind, context.machine.agents)), context.serve(PodMetrics, withFurther(podMetricsSource(parts, usage), PodMetrics.kind, context.machine.agents)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
