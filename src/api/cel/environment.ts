@@ -1,6 +1,7 @@
 /** The environment of expressions: which functions, types and variables they know (upstream: apiserver cel/environment). */
 import { Environment as CelEnvironment } from '@marcbachmann/cel-js';
 import { registerCollections } from './library/collections.ts';
+import { registerComprehensions } from './library/comprehensions.ts';
 import { registerFormats } from './library/formats.ts';
 import { registerNet } from './library/net.ts';
 import { registerOptionals } from './library/optionals.ts';
@@ -27,6 +28,6 @@ function createBase(): CelEnvironment {
     enableOptionalTypes: true, homogeneousAggregateLiterals: false, unlistedVariablesAreDyn: false,
     limits: { maxAstNodes: 20_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 2_000, maxCallArguments: 16 },
   });
-  for (const register of [registerStrings, registerCollections, registerOptionals, registerTimes, registerUrl, registerQuantity, registerNet, registerFormats, registerSemver]) register(environment);
+  for (const register of [registerStrings, registerCollections, registerOptionals, registerTimes, registerUrl, registerQuantity, registerNet, registerFormats, registerSemver, registerComprehensions]) register(environment);
   return environment;
 }

@@ -49,11 +49,46 @@ test('expressions give what Kubernetes gives', () => {
   for (const [text, self, expected] of table) assert.deepEqual(run(text, self), expected, text);
 });
 
+test('macros over two variables', () => {
+  const self = { l: [1, 2, 3], m: { a: 1, b: 2 } };
+  const table: [string, unknown][] = [
+    ['self.l.all(i, v, i < v) && {"a": 1}.all(k, v, k == "a" && v == 1) && self.l.exists(i, v, i == 2 && v == 3)', true],
+    ['self.l.exists(i, v, v / (i - 1) > 100 || v == 3)', true], // an entry that decides wins over an error
+    ['self.l.all(i, v, v / (i - 1) < 0)', false],
+    ['self.l.all(i, v, v / (i - 1) > -9)', '! division by zero'],
+    ['self.l.existsOne(i, v, v == 3) && !self.l.existsOne(i, v, v > 1) && self.l.existsOne(v, v == 3)', true],
+    ['self.l.transformList(i, v, v * i) == [0, 2, 6] && self.l.transformList(i, v, i > 0, v * i) == [2, 6]', true],
+    ['self.m.transformList(k, v, k + string(v))', ['a1', 'b2']],
+    ['self.m.transformMap(k, v, v + 1)', { a: 2, b: 3 }],
+    ['self.m.transformMap(k, v, v > 1, v + 1)', { b: 3 }],
+    ['self.l.transformMap(i, v, v)[2]', 3],
+    ['self.m.transformMapEntry(k, v, {string(v): k})', { 1: 'a', 2: 'b' }],
+    ['self.l.transformMapEntry(i, v, {"a": i})', '! insert failed: key a already exists'],
+    ['self.l.all(i, i, true)', '! compilation failed: ERROR: <input>:1:1: all() duplicate variable name: i'],
+    ['self.l.all(i, v, "x")', '! compilation failed: ERROR: <input>:1:18: all() predicate must return bool'],
+  ];
+  for (const [text, expected] of table) assert.deepEqual(run(text, self), expected, text);
+});
+
+test('optional elements and entries', () => {
+  const self = { a: 'x', m: { b: 1 } };
+  const table: [string, unknown][] = [
+    ['[?self.?a, ?self.?z, "y"]', ['x', 'y']],
+    ['{?"a": self.?a, ?"z": self.?z, "m": [?self.?m.?b]}', { a: 'x', m: [1] }],
+    ['size([?self.?z]) == 0 && [[?self.?a]][?0].hasValue() && (size("[?,") > 0 ? [?self.?a] : [])[0] == "x"', true],
+    ['[1, 2].first().value() + [1, 2].last().value() == 3 && ![].first().hasValue()', true],
+    ['optional.unwrap([self.?a, self.?z]) == ["x"] && [self.?z].unwrapOpt() == []', true],
+  ];
+  for (const [text, expected] of table) assert.deepEqual(run(text, self), expected, text);
+});
+
 test('no expression takes long', () => {
   const list = Array.from({ length: 1_000 }, (_each, index) => index);
   const started = performance.now();
   assert.equal(run('self.all(i, self.all(j, self.all(k, self.all(l, i + j + k + l >= 0))))', list), '! operation cancelled: actual cost limit exceeded');
   assert.equal(run('self.exists(i, self.exists(j, self.exists(k, i + j + k < 0)))', list), '! operation cancelled: actual cost limit exceeded');
+  assert.equal(run('self.all(a, b, self.all(c, d, self.all(e, f, b + d + f >= 0)))', list), '! operation cancelled: actual cost limit exceeded');
+  assert.equal(run('self.transformList(a, b, self.transformList(c, d, self.transformList(e, f, f)))', list), '! operation cancelled: actual cost limit exceeded');
   assert.equal(run('self.matches("^(a+)+$")', `${'a'.repeat(60)}b`), false);
   assert.match(String(run('cel.bind(a, "0123456789".replace("", self, -1), cel.bind(b, a + a + a + a, cel.bind(c, b + b + b + b, cel.bind(d, c + c + c + c, size(d + d + d + d) > 0))))', 'x'.repeat(50_000))), /cost limit exceeded/);
   assert.ok(performance.now() - started < 2_000, `took ${performance.now() - started} ms`);

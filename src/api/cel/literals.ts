@@ -55,7 +55,7 @@ export function withoutLiterals(text: string, outermost: Outermost): string {
 }
 
 /** Past white space, a comment or a string that begins here. */
-function skip(text: string, at: number): number {
+export function skip(text: string, at: number): number {
   const space = /^\s+/.exec(text.slice(at, at + 200));
   if (space !== null) return at + space[0].length;
   if (text.startsWith('//', at)) return (text.indexOf('\n', at) + 1 || text.length + 1) - 1;

@@ -3,6 +3,7 @@ import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_TIMES } from './library/times.ts';
+import { withOptionalElements } from './optional-elements.ts';
 
 /** Units of cost; about what upstream counts for the same work (apiserver apis/cel config). */
 export const PER_CALL_LIMIT = 1_000_000;
@@ -20,7 +21,7 @@ export class Budget {
 
 /** What the checker says of a text, with the fields that `has()` asks for, which it passes over by itself. */
 export function checkTypes(environment: Environment, text: string): ReturnType<Environment['check']> {
-  const parsed = environment.parse(text);
+  const parsed = environment.parse(withOptionalElements(text));
   prepare(parsed.ast as unknown as Node);
   const seen = new Set<object>();
   const walk = (value: unknown): void => {
@@ -99,7 +100,7 @@ export function compileExpression(environment: Environment, text: string): Progr
 }
 
 function compile(environment: Environment, text: string): Program {
-  const parsed = environment.parse(text);
+  const parsed = environment.parse(withOptionalElements(text));
   const { names, operators } = prepare(parsed.ast as unknown as Node);
   const checked = parsed.check();
   if (!checked.valid) throw checked.error instanceof RangeError ? checked.error : new EvaluationFailure('other', `compilation failed: ${compileMessage(checked.error, text)}`);
@@ -144,6 +145,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
     if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
     if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
     if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
+    for (const step of (value.meta.macro as { steps?: Node[] } | undefined)?.steps ?? []) metered(step);
     walk(value.args);
     walk(value.meta.alternate);
     walk(value.meta.macro);

@@ -59,6 +59,8 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.x' }, 'cel expression must evaluate to a bool'],
     [{ rule: 'self.x > 0', messageExpression: 'self.x' }, 'messageExpression must evaluate to a string'],
     [{ rule: 'self.l.all(i, i.z > 0)' }, "undefined field 'z'"],
+    [{ rule: 'self.l.all(i, each, each.z > i)' }, "undefined field 'z'"],
+    [{ rule: 'self.l.all(i, each, each.a >= i) && self.m.all(k, v, k.startsWith("a") || v > 1) && [?self.?x, 3].size() > 1' }, undefined],
     [{ rule: 'nobody > 0' }, "undeclared reference to 'nobody'"],
     [{ rule: ' ' }, 'Required value: rule is not specified'],
     [{ rule: 'self.x > 0', message: 'a\nb' }, 'message must not contain line breaks'],

@@ -15,11 +15,32 @@ export function optionals(): Optionals {
 }
 
 export function registerOptionals(environment: Environment): void {
+  environment.registerType('__absent__', Absent);
   define(environment, {
     'OptionalNamespace.ofNonZeroValue(dyn): optional<dyn>': (_: unknown, value: Value) => (isZero(value) ? optionals().none() : optionals().of(value)),
+    'OptionalNamespace.unwrap(list): list<dyn>': (_: unknown, list: Value) => unwrapped(list),
+    'list.unwrapOpt(): list<dyn>': unwrapped,
+    'list.first(): optional<dyn>': (list: Value) => ends([...list], 0),
+    'list.last(): optional<dyn>': (list: Value) => ends([...list], -1),
+    // What optional elements are written as: see optional-elements.ts.
+    '__maybe__(optional<dyn>): dyn': (optional: Value) => (optional.hasValue() ? optional.value() : ABSENT),
+    'list.__compact__(): list<dyn>': (list: Value) => [...list].filter((each) => each !== ABSENT),
+    'map.__compact__(): map<dyn, dyn>': (map: Value) => new Map((map instanceof Map ? [...map] : Object.entries(map)).filter(([, each]) => each !== ABSENT)),
     'optional.optMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => optionals().of(value)),
     'optional.optFlatMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => value),
   });
+}
+
+/** Stands for an optional element that is not there, until its list or map is whole. */
+class Absent {}
+const ABSENT = new Absent();
+
+function unwrapped(list: Value): Value[] {
+  return [...list].filter((each) => each.hasValue()).map((each) => each.value());
+}
+
+function ends(list: Value[], index: 0 | -1): Value {
+  return list.length === 0 ? optionals().none() : optionals().of(list.at(index));
 }
 
 function isZero(value: Value): boolean {
