@@ -2,7 +2,7 @@
  * Optional elements and entries, `[?a, b]` and `{?"k": v}` (cel-go OptionalTypes): the evaluator's parser does not know them, so they are written
  * as calls that give the value or a mark, and the mark is taken out of the list or map.
  */
-import { skip } from './literals.ts';
+import { skip } from './skip.ts';
 
 const MAYBE = '__maybe__(';
 const COMPACT = '.__compact__()';
