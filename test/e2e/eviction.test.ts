@@ -1,5 +1,6 @@
 /** A node that is short of something: conditions, taints, who must go, who may come. Thresholds are set so that a little is already short. */
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -93,6 +94,13 @@ describe('a node with a small disk', () => {
     assert.equal(millis(status?.capacity?.['cpu']) - millis(status?.allocatable?.['cpu']), 200);
     assert.equal(kib(status?.capacity?.['memory']) - kib(status?.allocatable?.['memory']), 200 * 1_024);
     assert.ok(kib(status?.allocatable?.['ephemeral-storage']) < kib(status?.capacity?.['ephemeral-storage']));
+    const v1 = existsSync('/sys/fs/cgroup/memory');
+    const whole = Number(readFileSync(v1 ? `/sys/fs/cgroup/memory/${llmos.name}/memory.limit_in_bytes` : `/sys/fs/cgroup/${llmos.name}/memory.max`, 'utf8'));
+    assert.ok(Math.abs(whole - (totalmem() - 100 * MIB)) < MIB, `${whole}`);
+    await create('asks', {}, { resources: { requests: { cpu: '500m' } } });
+    await running('asks');
+    const shares = (name: string): number => Number(readFileSync(v1 ? `/sys/fs/cgroup/cpu/${llmos.name}/${name}/cpu.shares` : `/sys/fs/cgroup/${llmos.name}/${name}/cpu.weight`, 'utf8'));
+    assert.ok(shares('besteffort') <= 2 && shares('burstable') > 10 * shares('besteffort'), `${shares('besteffort')} and ${shares('burstable')}`);
     await create('too-much', { nodeName: 'node1' }, { resources: { requests: { cpu: '1000' } } });
     assert.equal((await failed('too-much')).status?.reason, 'OutOfcpu');
   });

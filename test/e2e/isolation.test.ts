@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
@@ -78,9 +79,11 @@ describe('the isolation of pods', () => {
     for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) await assert.rejects(llmos.client.create(Pod, spec({ [field]: true })), new RegExp(`spec\\.${field}: Forbidden: when \`hostUsers\` is false`));
   });
 
-  for (const [name, spec] of [['by default', {}], ['with users of its own', { hostUsers: false }]] as const) {
-    it(`a container that tries to see the host does not, ${name}`, async () => {
+  const runc = ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'].some((file) => existsSync(file));
+  for (const [name, spec] of [['by default', {}], ['with users of its own', { hostUsers: false }], ['under runc', { runtimeClassName: 'runc' }]] as const) {
+    it(`a container that tries to see the host does not, ${name}`, { skip: name === 'under runc' && !runc ? 'runc is not installed' : false }, async () => {
       const pod = `prisoner-${name.length}`;
+      if (name === 'under runc') await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'runc' }, handler: 'runc' });
       await start(pod, spec);
       const refused = /denied|not permitted|Read-only|can't|No such|Invalid|nothing|refused/i;
       const tries: readonly [string, string, RegExp][] = [

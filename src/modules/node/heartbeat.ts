@@ -9,6 +9,7 @@ import { hybridComplaint, readOr } from './machine.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import type { NodeParts } from './parts.ts';
 import type { PressureCondition } from './pressure/settings.ts';
+import { DEFAULT_HANDLER } from './runtime/handlers.ts';
 import { sameStatus } from './status/pod-status.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
@@ -78,6 +79,8 @@ function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
     conditions: conditions(parts, node, clock.nowMs()),
     addresses: [{ type: 'InternalIP', address: parts.hostIp }, { type: 'Hostname', address: machine.nodeName }],
     nodeInfo: nodeInfo(),
+    runtimeHandlers: ['', ...parts.runtime.names()].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: name === '' || name === DEFAULT_HANDLER } })),
+    features: { supplementalGroupsPolicy: true },
     images: parts.storage.list().map((image) => ({ names: [...new Set([...image.names, ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)])], sizeBytes: image.sizeBytes })),
     daemonEndpoints: { kubeletEndpoint: { Port: machine.apiServer.port } },
   };

@@ -10,6 +10,7 @@ import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
 import { countDevices, pluginFolder } from './devices/configured.ts';
 import { devicePlugins } from './devices/plugins.ts';
+import { limitAllPods } from './cgroup/shares.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
 import { pruneRoute } from './images/prune-route.ts';
@@ -75,6 +76,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const staticPods = staticPodFolder(context.config);
   const rotation = rotationSettings(context.config);
   const parts = nodeParts(context);
+  keepReserved(parts);
   const agent: Agent = createAgent(parts);
   const life = new AbortController(); // one part that fails ends the others
   const stop = (): void => life.abort(context.signal.reason);
@@ -107,6 +109,15 @@ export async function runNode(context: ModuleContext): Promise<void> {
 function mostPulls({ maxParallelImagePulls }: Readonly<Record<string, unknown>>): number | undefined {
   if (maxParallelImagePulls === undefined || (typeof maxParallelImagePulls === 'number' && Number.isInteger(maxParallelImagePulls) && maxParallelImagePulls > 0)) return maxParallelImagePulls;
   throw new Error(`modules.node.maxParallelImagePulls must be a whole number above 0, not ${JSON.stringify(maxParallelImagePulls)}`);
+}
+
+function keepReserved({ context, capacity }: NodeParts): void {
+  const { cgroupVersion, instance, cpuMillis, memoryBytes } = context.machine;
+  try {
+    limitAllPods({ version: cgroupVersion, instance }, { cpuMillis, memoryBytes }, capacity.reserved);
+  } catch (error) {
+    context.log.warn('what is reserved for the system could not be kept from pods', { error });
+  }
 }
 
 /** Throws when it is no folder's path. */

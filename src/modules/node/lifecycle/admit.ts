@@ -15,6 +15,8 @@ export interface Admissions {
   /** A pod that was taken before. */
   keep(uid: string): void;
   leave(uid: string): void;
+  /** Those that hold a place, as last seen. */
+  pods(): readonly Pod[];
 }
 
 export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pressure' | 'cpus' | 'devices'>): Admissions {
@@ -59,6 +61,7 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
     },
     keep: (uid) => void inside.add(uid),
     leave,
+    pods: () => others(''),
   };
 }
 

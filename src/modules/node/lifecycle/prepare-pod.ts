@@ -7,8 +7,10 @@ import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import type { CgroupLimits } from '../cgroup/resources.ts';
+import { shareBetweenClasses } from '../cgroup/shares.ts';
 import type { NodeParts } from '../parts.ts';
 import { hostPortsOf } from '../sandbox/host-ports.ts';
+import { DEFAULT_HANDLER } from '../runtime/handlers.ts';
 import { handlerOf } from '../runtime/runtime-class.ts';
 import { namespacePath, type Sandbox } from '../sandbox/sandbox.ts';
 import { wantsOwnUsers, type UserNamespace } from '../userns/user-namespaces.ts';
@@ -36,6 +38,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const { uid = '' } = pod.metadata;
   const handler = await handlerOf(pod, context);
   parts.runtime.check(handler);
+  if (wantsOwnUsers(pod) && handler !== undefined && handler !== DEFAULT_HANDLER) throw new Error(`RuntimeClass handler "${handler}" does not support user namespaces: only ${DEFAULT_HANDLER} does here`);
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? [parts.hostIp];
@@ -49,6 +52,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
   makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: { ...options.limits, pids: parts.podPidsLimit } });
+  shareBetweenClasses({ version: context.machine.cgroupVersion, instance: context.machine.instance }, parts.admissions.pods());
   const users = wantsOwnUsers(pod) && sandbox !== undefined ? await openUsers(parts, pod, sandbox, etc) : undefined;
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);

@@ -5,6 +5,7 @@ import type { ContainerPlace, ContainerRuntime } from './runtime.ts';
 export interface Handlers extends ContainerRuntime {
   /** Throws in containerd's words when no such handler is configured; undefined is the default one. */
   check(handler: string | undefined): void;
+  names(): readonly string[];
 }
 
 export const DEFAULT_HANDLER = 'crun';
@@ -28,6 +29,7 @@ export function runtimeHandlers(options: Omit<ConmonOptions, 'runtime' | 'flavou
     check(handler) {
       if (handler !== undefined && !made.has(handler)) throw new Error(`failed to get sandbox runtime: no runtime for "${handler}" is configured; this node has ${[...made.keys()].join(', ')} (modules.node.runtimes adds others)`);
     },
+    names: () => [...made.keys()],
     create: (place, io) => of(place).create(place, io),
     start: (place, pid) => of(place).start(place, pid),
     kill: (place, pid, name) => of(place).kill(place, pid, name),
