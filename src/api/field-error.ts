@@ -25,8 +25,9 @@ export function typeInvalid(field: string, value: unknown, detail: string): Fiel
   return { type: 'FieldValueTypeInvalid', field, message: withDetail(`Invalid value: ${show(value)}`, detail) };
 }
 
-export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
-  const list = [...supported].sort().map((each) => JSON.stringify(each)).join(', ');
+/** The values are told in order of the alphabet, as upstream's sets are, or in their own. */
+export function notSupported(field: string, value: unknown, supported: readonly string[], order: 'sorted' | 'as-given' = 'sorted'): FieldError {
+  const list = (order === 'sorted' ? [...supported].sort() : supported).map((each) => JSON.stringify(each)).join(', ');
   return { type: 'FieldValueNotSupported', field, message: withDetail(`Unsupported value: ${show(value)}`, `supported values: ${list}`) };
 }
 

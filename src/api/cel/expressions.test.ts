@@ -62,6 +62,7 @@ test('macros over two variables', () => {
     ['self.m.transformMap(k, v, v + 1)', { a: 2, b: 3 }],
     ['self.m.transformMap(k, v, v > 1, v + 1)', { b: 3 }],
     ['self.l.transformMap(i, v, v)[2]', 3],
+    ['self.l.sortBy(x, -x) == [3, 2, 1] && ["bb", "a"].sortBy(s, s.size()) == ["a", "bb"]', true],
     ['self.m.transformMapEntry(k, v, {string(v): k})', { 1: 'a', 2: 'b' }],
     ['self.l.transformMapEntry(i, v, {"a": i})', '! insert failed: key a already exists'],
     ['self.l.all(i, i, true)', '! compilation failed: ERROR: <input>:1:1: all() duplicate variable name: i'],

@@ -69,7 +69,7 @@ test('a custom resource is decoded, pruned, defaulted and judged by its schema',
   assert.deepEqual(validateSchema(schema, pruned), []);
   const texts = validateSchema(schema, { spec: { size: 0, color: 'green', template: {} } }).map((error) => `${error.field}: ${error.message}`);
   assert.deepEqual(texts, [
-    'spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1', 'spec.color: Unsupported value: "green": supported values: "blue", "red"',
+    'spec.size: Invalid value: 0: spec.size in body should be greater than or equal to 1', 'spec.color: Unsupported value: "green": supported values: "red", "blue"',
     'spec.template.apiVersion: Required value', 'spec.template.kind: Required value',
   ]);
 });

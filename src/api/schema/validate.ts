@@ -26,7 +26,7 @@ function validate(schema: Schema, value: unknown, path: string, errors: FieldErr
     return;
   }
   if (schema.enum !== undefined && !schema.enum.some((each) => same(each, value as Json))) {
-    errors.push(notSupported(nameOf(path), value, schema.enum.map((each) => (typeof each === 'string' ? each : JSON.stringify(each)))));
+    errors.push(notSupported(nameOf(path), value, schema.enum.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))), schema.goType === undefined ? 'as-given' : 'sorted'));
   }
   if (typeof value === 'string') validateString(schema, value, path, errors);
   else if (typeof value === 'number') validateNumber(schema, value, path, errors);

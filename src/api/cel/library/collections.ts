@@ -31,7 +31,8 @@ function equal(a: Value, b: Value): boolean {
   return a === b || (typeof a !== 'object' && typeof b !== 'object' && typeof a !== 'string' && typeof b !== 'string' ? a == b : isDeepStrictEqual(a, b));
 }
 
-function compare(a: Value, b: Value): number {
+/** Of values of one type, as `sort` has it. */
+export function compare(a: Value, b: Value): number {
   const [x, y] = [plain(a), plain(b)];
   return x < y ? -1 : x > y ? 1 : 0;
 }

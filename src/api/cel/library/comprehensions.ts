@@ -1,5 +1,6 @@
-/** Macros over two variables: the index and item of a list, the key and value of a map (cel-go ext TwoVarComprehensions), and existsOne of one. */
+/** Macros over two variables: the index and item of a list, the key and value of a map (cel-go ext TwoVarComprehensions); existsOne and sortBy over one. */
 import type { Environment } from '@marcbachmann/cel-js';
+import { compare } from './collections.ts';
 import { define, type Value } from './define.ts';
 
 /** What becomes of the entries. `entries` gives one more turn of the expression for each. */
@@ -11,6 +12,7 @@ interface Fold {
 
 interface Turn {
   key: Value;
+  item: Value;
   /** The expression, or the Error that it ended with. */
   attempt(): Value;
   /** The expression; throws what it throws. */
@@ -30,6 +32,7 @@ const FOLDS: Readonly<Record<string, Fold>> = {
       return count === 1;
     },
   },
+  sortBy: { result: 'list', run: (turns) => [...turns].map((turn) => [turn.value(), turn.item] as const).sort(([a], [b]) => compare(a, b)).map(([, item]) => item) },
   transformList: { result: 'list', run: (turns) => [...turns].filter((turn) => turn.wanted()).map((turn) => turn.value()) },
   transformMap: { result: 'map', run: (turns) => new Map([...turns].filter((turn) => turn.wanted()).map((turn) => [turn.key, turn.value()])) },
   transformMapEntry: {
@@ -52,6 +55,8 @@ export function registerComprehensions(environment: Environment): void {
   for (const [name, fold] of Object.entries(FOLDS)) {
     const macro = (variables: number) => (call: Value): Value => macroOf(name, fold, variables, call);
     if (name === 'existsOne') define(environment, { 'list.existsOne(ast, ast): bool': macro(1) });
+    if (name === 'sortBy') define(environment, { 'list.sortBy(ast, ast): dyn': macro(1) });
+    if (name === 'sortBy') continue;
     define(environment, { [`list.${name}(ast, ast, ast): ${fold.result === 'bool' ? 'bool' : 'dyn'}`]: macro(2) });
     if (fold.result !== 'bool') define(environment, { [`list.${name}(ast, ast, ast, ast): dyn`]: macro(2) });
   }
@@ -96,6 +101,7 @@ function macroOf(name: string, fold: Fold, variables: number, { args, receiver, 
         for (const [key, value] of entriesOf(collection)) {
           yield {
             key,
+            item: value,
             attempt: () => evaluator.tryEval(expression, at(key, value)),
             value: () => evaluator.run(expression, at(key, value)),
             wanted: () => filter === undefined || asBool(evaluator.run(filter, at(key, value))),
