@@ -79,7 +79,7 @@ function emulate(parts: string, options: GuestOptions & { disk: string; consoleF
   const child = spawn(join(parts, 'qemu/usr/bin/qemu-system-x86_64'), [
     '-L', join(parts, 'qemu/usr/share/qemu'), '-L', join(parts, 'qemu/usr/share/seabios'), '-L', '/usr/share/qemu', '-L', '/usr/share/seabios',
     '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35', '-accel', process.env['LLMOS_GUEST_ACCEL'] ?? 'tcg,thread=multi', '-cpu', 'max',
-    '-smp', String(options.cpus ?? 2), '-m', String(options.memoryMib ?? 2_048), '-kernel', join(parts, 'vmlinuz'), '-initrd', join(parts, 'initrd'), '-append', `console=ttyS0 quiet panic=-1 llmos.repository=${ROOT}`,
+    '-smp', String(options.cpus ?? 2), '-m', String(options.memoryMib ?? 2_048), '-kernel', join(parts, 'vmlinuz'), '-initrd', join(parts, 'initrd'), '-append', `console=ttyS0 quiet panic=-1 no_timer_check llmos.repository=${ROOT}`,
     '-serial', `file:${options.consoleFile}`, '-serial', 'stdio', ...drive(join(parts, 'root.ext4'), 'root'), ...drive(options.disk, 'repository'),
   ], { env: { ...process.env, LD_LIBRARY_PATH: libraries }, stdio: ['ignore', 'pipe', 'pipe'] });
   const timer = setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
