@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { startWebhookServer } from '../fixtures/webhook-server.ts';
 
 // Events of all shapes.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -76,6 +77,34 @@ describe('audit log', { timeout: 120_000 }, () => {
     assert.deepEqual(failure, { message: 'another name, please', policy: 'named', binding: 'named', expressionIndex: 0, validationActions: ['Audit'] });
     assert.equal(annotations['pod-security.kubernetes.io/enforce-policy'], 'baseline:latest');
     assert.match(annotations['pod-security.kubernetes.io/audit-violations'], /^would violate PodSecurity "restricted:latest": allowPrivilegeEscalation/);
+  });
+
+  it('tells what webhooks were asked, and what they had to say', async () => {
+    const server = await startWebhookServer((path, { apiVersion, kind, request }: Event) => ({
+      apiVersion, kind, response: { uid: request.uid, allowed: true, auditAnnotations: { seen: path }, ...(path === '/change' ? { patchType: 'JSONPatch', patch: Buffer.from('[{"op":"add","path":"/data/b","value":"c"}]').toString('base64') } : {}) },
+    }));
+    try {
+      const hook = (name: string, url: string): object => ({
+        name, clientConfig: { url, caBundle: server.caBundle }, sideEffects: 'None', admissionReviewVersions: ['v1'], failurePolicy: 'Ignore', timeoutSeconds: 2,
+        rules: [{ apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE'] }], namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'default' } },
+      });
+      const group = 'admissionregistration.k8s.io/v1';
+      await apply(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [
+        { apiVersion: group, kind: 'MutatingWebhookConfiguration', metadata: { name: 'changing' }, webhooks: [hook('change.example.com', `${server.url}/change`), hook('gone.example.com', 'https://127.0.0.1:9/gone')] },
+        { apiVersion: group, kind: 'ValidatingWebhookConfiguration', metadata: { name: 'judging' }, webhooks: [hook('judge.example.com', `${server.url}/judge`)] },
+      ] }));
+      let round = 0;
+      const { annotations } = await eventually(async () => {
+        await instance.kubectl('create', 'configmap', `hooked-${(round += 1)}`, '--from-literal=a=b');
+        return events().find((event) => event.annotations?.['judge.example.com/seen'] !== undefined && event.annotations['change.example.com/seen'] !== undefined);
+      }, { everyMs: 300 });
+      const prefix = 'webhook.admission.k8s.io/round_0_index_';
+      assert.deepEqual(JSON.parse(annotations[`mutation.${prefix}0`]), { configuration: 'changing', webhook: 'change.example.com', mutated: true });
+      assert.deepEqual([annotations[`failed-open.mutation.${prefix}1`], annotations['change.example.com/seen'], annotations['judge.example.com/seen']], ['gone.example.com', '/change', '/judge']);
+    } finally {
+      for (const kind of ['mutatingwebhookconfiguration/changing', 'validatingwebhookconfiguration/judging']) await instance.kubectl('delete', kind);
+      await server.stop();
+    }
   });
 
   it('follows a policy of the user, and outlives a kill; a wrong policy stops the boot with its reason', async () => {

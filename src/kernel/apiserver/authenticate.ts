@@ -80,10 +80,12 @@ function socketOf(http: IncomingMessage): TLSSocket {
 /** Common name and organizations of a certificate that our authority signed. */
 function userOfCertificate(socket: TLSSocket): UserInfo | undefined {
   if (socket.authorized !== true) return undefined;
-  const subject = socket.getPeerCertificate()?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  const certificate = socket.getPeerCertificate();
+  const subject = certificate?.subject as { CN?: string | string[]; O?: string | string[] } | undefined;
   const name = [subject?.CN ?? []].flat()[0];
   if (name === undefined) return undefined;
-  return { name, groups: [...[subject?.O ?? []].flat(), AUTHENTICATED] };
+  const credential = `X509SHA256=${(certificate.fingerprint256 ?? '').replaceAll(':', '').toLowerCase()}`;
+  return { name, groups: [...[subject?.O ?? []].flat(), AUTHENTICATED], extra: { 'authentication.kubernetes.io/credential-id': [credential] } };
 }
 
 /** Who comes with a bootstrap token: its Secret must have it, be in force, and say that it is for this. */

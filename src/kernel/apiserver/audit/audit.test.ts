@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { connect } from 'node:tls';
 import { after, before, beforeEach, test } from 'node:test';
 import { Pod } from '../../../api/core/pod.ts';
@@ -48,7 +49,8 @@ test('a request is told with its bodies, its user and its end', async () => {
   const [event] = await told(1);
   assert.deepEqual([event.kind, event.apiVersion, event.level, event.stage, event.verb, event.requestURI, event.userAgent], ['Event', 'audit.k8s.io/v1', 'RequestResponse', 'ResponseComplete', 'create', MAPS, 'tester']);
   assert.deepEqual([event.auditID, answer.headers['audit-id']], ['mine-1', 'mine-1']);
-  assert.deepEqual(event.user, { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] });
+  const credential = `X509SHA256=${new X509Certificate(door.identity.admin.certificatePem).fingerprint256.replaceAll(':', '').toLowerCase()}`;
+  assert.deepEqual(event.user, { username: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'], extra: { 'authentication.kubernetes.io/credential-id': [credential] } });
   assert.deepEqual(event.sourceIPs, ['192.0.2.7', '127.0.0.1']);
   assert.deepEqual(event.objectRef, { resource: 'configmaps', namespace: 'default', name: 'a', apiVersion: 'v1' });
   assert.deepEqual(event.responseStatus, { metadata: {}, code: 201 });
