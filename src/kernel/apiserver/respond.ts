@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
 import type { Encoded } from './encode.ts';
-import { takeTurn } from './flow-control/turns.ts';
+import { paceOf } from './flow-control/turns.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 const PIECE_BYTES = 128 * 1024;
@@ -33,8 +33,9 @@ function end(http: IncomingMessage, response: ServerResponse, chunks: readonly B
 
 /** So that the others have their turn in between, and a client that does not read costs a piece of memory and not the whole. */
 async function writeInPieces(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[]): Promise<void> {
+  const pace = paceOf(http);
   for (const piece of piecesOf(chunks)) {
-    await takeTurn(http);
+    await pace();
     if (response.destroyed) return;
     if (!response.write(piece) && response.writableNeedDrain) await drained(response);
   }

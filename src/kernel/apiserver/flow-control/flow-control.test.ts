@@ -100,6 +100,18 @@ test('after a slice of work users have their turns one by one, and the loop look
   assert.equal(turns.waiting, 0);
 });
 
+test('work that has begun goes on before the next of the same user', async () => {
+  const turns = createTurns(0);
+  for (const fromMs = performance.now(); performance.now() - fromMs < 1;) turns.take('first');
+  const order: string[] = [];
+  const piece = (name: string, how?: { goesOn: boolean }): void => void turns.take('flood', how)?.then(() => order.push(name));
+  piece('new');
+  piece('newer');
+  piece('begun', { goesOn: true });
+  while (order.length < 3) await new Promise(setImmediate);
+  assert.deepEqual(order, ['begun', 'new', 'newer']);
+});
+
 test('of those who come at once only some go', async () => {
   const turns = createTurns(1_000);
   const came = Array.from({ length: 20 }, () => turns.take('flood'));

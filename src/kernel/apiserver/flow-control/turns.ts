@@ -9,10 +9,12 @@ import type { IncomingMessage } from 'node:http';
 const SLICE_MS = 1;
 /** Who comes at once, as the requests of one read do, has not worked yet when the next one asks. */
 const GRANTS_MOST = 8;
+/** Turns that work may take before the user's other work. */
+const GO_ON_MOST = 100;
 
 export interface Turns {
-  /** undefined: go on. Otherwise when it is the user's turn. */
-  take(user: string): Promise<void> | undefined;
+  /** undefined: go on. Otherwise when it is the user's turn; what goes on with work that has begun is first among the user's own. */
+  take(user: string, how?: { goesOn: boolean }): Promise<void> | undefined;
   /** How many wait. */
   readonly waiting: number;
 }
@@ -44,12 +46,13 @@ export function createTurns(sliceMs: number = SLICE_MS): Turns {
     go?.();
   };
   return {
-    take(user) {
+    take(user, { goesOn } = { goesOn: false }) {
       const waiters = users.get(user);
       if (waiters === undefined && !isSpent()) return undefined;
       waiting += 1;
       return new Promise((go) => {
         if (waiters === undefined) users.set(user, [go]);
+        else if (goesOn) waiters.unshift(go);
         else waiters.push(go);
       });
     },
@@ -80,6 +83,13 @@ export function takeTurn(http: IncomingMessage): Promise<void> | undefined {
 /** Asked between pieces of long work; a promise when others must have their turn first. */
 export type Pace = () => Promise<void> | undefined;
 
+/** Work that has begun ends before the user's next begins, unless it is very long. */
 export function paceOf(http: IncomingMessage): Pace {
-  return () => takeTurn(http);
+  const user = userOf(http);
+  let turnsTaken = 0;
+  return () => {
+    const turn = turns.take(user, { goesOn: turnsTaken < GO_ON_MOST });
+    if (turn !== undefined) turnsTaken += 1;
+    return turn;
+  };
 }
