@@ -99,7 +99,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), metrics, flow: createFlowControl(store, ending.signal), limits, ...(audit === undefined ? {} : { audit }) });
+  const flow = createFlowControl(store, ending.signal);
+  metrics.add(() => flow.metrics());
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,

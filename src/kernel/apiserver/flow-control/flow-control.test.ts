@@ -153,6 +153,7 @@ test('the door keeps to the schemas, says which one it was, and masters fall und
     const { headers, status } = await door.call('GET', '/api', asks);
     assert.deepEqual([status, headers['x-kubernetes-pf-flowschema-uid'], headers['x-kubernetes-pf-prioritylevel-uid']], [200, made.metadata.uid, level.metadata.uid]);
     assert.equal((await door.call('GET', '/api')).headers['x-kubernetes-pf-flowschema-uid'], undefined);
+    assert.match((await door.call('GET', '/metrics')).text, /^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
     for (let n = 0; n < 300; n += 1) assert.equal((await door.call('GET', '/api', asks)).status, 200, 'every seat is given back');
   } finally {
     await door.close();

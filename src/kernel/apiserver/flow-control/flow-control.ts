@@ -26,10 +26,14 @@ export interface Turn {
 export interface FlowControl {
   /** The turn of a request; undefined when it need not wait for any. */
   turnOf(user: UserInfo, asked: RequestInfo): Turn | undefined;
+  /** Who has seats, who waits and who was sent away, in the Prometheus text format. */
+  metrics(): string;
 }
 
 interface Level {
   uid: string;
+  /** How many were sent away, for they would have waited behind too many. */
+  rejected: { count: number };
   queue: FairQueue;
 }
 
@@ -40,7 +44,7 @@ interface State {
 
 /** Reads the objects when they changed; the signal ends the watches. Queues outlive a change of their level. */
 export function createFlowControl(store: Store, signal: AbortSignal): FlowControl {
-  const queues: Queues = { pool: createPool(), byUid: new Map() };
+  const queues: Queues = { pool: createPool(), byUid: new Map(), rejections: new Map() };
   let state: State | undefined;
   let following = false;
   const current = (): State => {
@@ -55,17 +59,38 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
       const level = levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '');
       if (schema === undefined || level === undefined) return undefined;
       const flow = flowOf(schema, user, asked);
-      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered: level.queue.enter(flow), leave: () => level.queue.leave(flow) };
+      const entered = level.queue.enter(flow);
+      if (entered === undefined) level.rejected.count += 1;
+      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered, leave: () => level.queue.leave(flow) };
     },
+    metrics: () => metricsOf([...current().levels]),
   };
 }
 
 interface Queues {
   pool: Pool;
   byUid: Map<string, FairQueue>;
+  rejections: Map<string, { count: number }>;
 }
 
-function read(store: Store, { pool, byUid }: Queues): State {
+function rejectedOf(rejections: Queues['rejections'], uid: string): { count: number } {
+  const rejected = rejections.get(uid) ?? { count: 0 };
+  rejections.set(uid, rejected);
+  return rejected;
+}
+
+const METRICS: readonly [string, string, (level: Level) => number][] = [
+  ['apiserver_flowcontrol_current_executing_requests', 'gauge', ({ queue }) => queue.running],
+  ['apiserver_flowcontrol_current_inqueue_requests', 'gauge', ({ queue }) => queue.waiting],
+  ['apiserver_flowcontrol_nominal_limit_seats', 'gauge', ({ queue }) => queue.limits.seats],
+  ['apiserver_flowcontrol_rejected_requests_total', 'counter', ({ rejected }) => rejected.count],
+];
+
+function metricsOf(levels: readonly (readonly [string, Level])[]): string {
+  return METRICS.map(([name, type, value]) => `# TYPE ${name} ${type}\n${levels.map(([level, each]) => `${name}{priority_level=${JSON.stringify(level)}} ${value(each)}\n`).join('')}`).join('');
+}
+
+function read(store: Store, { pool, byUid, rejections }: Queues): State {
   const levels = new Map<string, Level>();
   const limited = store.list(`${ROOT}/prioritylevelconfigurations/`).items.map(({ object }) => object as PriorityLevelConfiguration).filter(({ spec }) => spec?.type === 'Limited');
   const all = limited.reduce((sum, each) => sum + sharesOf(each), 0);
@@ -75,11 +100,12 @@ function read(store: Store, { pool, byUid }: Queues): State {
     const queue = byUid.get(uid);
     if (queue === undefined) byUid.set(uid, pool.queue(limits));
     else queue.limits = limits;
-    levels.set(name, { uid, queue: byUid.get(uid)! });
+    levels.set(name, { uid, rejected: rejectedOf(rejections, uid), queue: byUid.get(uid)! });
   }
   for (const [uid, queue] of byUid) {
     if ([...levels.values()].some((level) => level.uid === uid)) continue;
     byUid.delete(uid);
+    rejections.delete(uid);
     queue.close();
   }
   return { schemas: inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema)), levels };
