@@ -3,6 +3,7 @@ import { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from './admis
 import { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding } from './admissionregistration/validating-admission-policy.ts';
 import { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './admissionregistration/webhook-configuration.ts';
 import { APIService } from './apiregistration/api-service.ts';
+import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from './autoscaling/horizontal-pod-autoscaler.ts';
 import { ControllerRevision } from './apps/controller-revision.ts';
 import { Deployment } from './apps/deployment.ts';
 import { ReplicaSet } from './apps/replica-set.ts';
@@ -54,6 +55,8 @@ export { CronJob, DaemonSet, Job, PersistentVolume, PersistentVolumeClaim, PodDi
 
 export { CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass };
 
+export { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 };
+
 export { Ingress, IngressClass };
 
 export { StorageVersionMigration };
@@ -66,7 +69,7 @@ export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhoo
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
-  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
 ] as readonly unknown[]) as readonly Kind[];

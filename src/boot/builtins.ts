@@ -9,6 +9,7 @@ import disruption from '../modules/disruption/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import flowControl from '../modules/flow-control/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
+import horizontalPodAutoscaler from '../modules/horizontal-pod-autoscaler/module.ts';
 import ingress from '../modules/ingress/module.ts';
 import localPath from '../modules/local-path/module.ts';
 import networkPolicy from '../modules/network-policy/module.ts';
@@ -24,7 +25,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

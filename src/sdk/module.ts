@@ -26,6 +26,8 @@ export interface Module {
   /** Kinds that it reads and writes in `start`, `run` and `routes` (controllers declare their own). */
   reads?: readonly Kind[] | 'all';
   writes?: readonly Kind[] | 'all';
+  /** Whether it sets the scale of whatever has one. */
+  scales?: boolean;
   // A controller of any kind: the kind is checked inside each.
   // oxlint-disable-next-line typescript/no-explicit-any
   controllers?: readonly Controller<any>[];

@@ -20,6 +20,8 @@ export interface PolicyRule {
 export interface Permit {
   reads: ReadonlyMap<string, Kind> | 'all';
   writes: ReadonlyMap<string, Kind> | 'all';
+  /** The scale subresource of any kind. */
+  scales?: boolean;
 }
 
 export function permitOfController(controller: Controller): Permit {
@@ -32,7 +34,7 @@ export function permitOfController(controller: Controller): Permit {
 export function permitOfModule(module: Module): Permit {
   const reads = module.reads === 'all' ? 'all' : [...(module.reads ?? []), ...(module.kinds ?? []), ...(module.needs ?? [])];
   const own = permit(reads === 'all' ? [] : reads, module.writes === 'all' ? [] : (module.writes ?? []));
-  return { reads: reads === 'all' || module.writes === 'all' ? 'all' : own.reads, writes: module.writes === 'all' ? 'all' : own.writes };
+  return { reads: reads === 'all' || module.writes === 'all' ? 'all' : own.reads, writes: module.writes === 'all' ? 'all' : own.writes, scales: module.scales };
 }
 
 /** The rules of a whole module with its controllers, for the door and for a ClusterRole. */
@@ -41,6 +43,7 @@ export function rulesOf(module: Module): PolicyRule[] {
   if (permits.some((each) => each.writes === 'all')) return [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
   const writes = new Map(permits.flatMap((each) => [...(each.writes as ReadonlyMap<string, Kind>)]));
   const rules = [...writes.values()].map((kind) => rule(kind, ['*']));
+  if (module.scales === true) rules.push({ apiGroups: ['*'], resources: ['*/scale'], verbs: ['get', 'update', 'patch'] });
   if (permits.some((each) => each.reads === 'all')) return [...rules, { apiGroups: ['*'], resources: ['*'], verbs: READ_VERBS }];
   const reads = new Map(permits.flatMap((each) => [...(each.reads as ReadonlyMap<string, Kind>)]));
   return [...rules, ...[...reads].filter(([key]) => !writes.has(key)).map(([, kind]) => rule(kind, READ_VERBS))];
@@ -54,7 +57,7 @@ export function restrictClient(client: Client, permit: Permit, who: string): Cli
   };
   const guard = <A extends unknown[], R>(use: 'reads' | 'writes', call: (kind: never, ...rest: A) => R) =>
     (kind: Kind, ...rest: A): R => {
-      may(kind, use);
+      if (!(permit.scales === true && isScale(rest.at(-1)))) may(kind, use);
       return call(kind as never, ...rest);
     };
   return {
@@ -69,6 +72,10 @@ export function restrictClient(client: Client, permit: Permit, who: string): Cli
     delete: guard('writes', client.delete.bind(client)),
     deleteCollection: guard('writes', client.deleteCollection.bind(client)),
   } as Client;
+}
+
+function isScale(options: unknown): boolean {
+  return (options as { subresource?: string } | undefined)?.subresource === 'scale';
 }
 
 /** Every recorder of events writes them. */

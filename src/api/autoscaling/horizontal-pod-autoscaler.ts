@@ -1,0 +1,148 @@
+/** HorizontalPodAutoscaler (autoscaling/v2, and v1 in its older words): how many replicas a workload has, by what it uses. */
+import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscaling-v1.ts';
+import type { HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
+import { AGE, column, NAME } from '../columns.ts';
+import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import type { KubeObject } from '../meta.ts';
+import { compareQuantities } from '../quantity.ts';
+import { schemaOf } from '../schema/facts.ts';
+import { convertAutoscaler } from './conversion.ts';
+import { showTargets } from './show-targets.ts';
+
+export type HorizontalPodAutoscaler = Version2;
+export type HorizontalPodAutoscalerV1 = Version1;
+
+const STORAGE = 'autoscaling/v2';
+const conversion: NonNullable<Kind['conversion']> = {
+  storageApiVersion: STORAGE,
+  convert: (objects, apiVersion) => Promise.resolve(objects.map((object) => convertAutoscaler(object, apiVersion))),
+};
+const NAMES = { group: 'autoscaling', kind: 'HorizontalPodAutoscaler', plural: 'horizontalpodautoscalers', namespaced: true, shortNames: ['hpa'], categories: ['all'] } as const;
+
+export const HorizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind<HorizontalPodAutoscaler>({
+  ...NAMES, version: 'v2', conversion,
+  schema: () => schemaOf('autoscaling', 'v2', 'HorizontalPodAutoscaler'),
+  rules: {
+    defaults: fillIn,
+    prepareForCreate(autoscaler) {
+      autoscaler.status = { desiredReplicas: 0 };
+    },
+    validate: ({ spec }) => specErrors(spec),
+  },
+  subresources: { status: true },
+  columns: [
+    NAME,
+    column('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind}/${spec?.scaleTargetRef.name}`),
+    column('Targets', ({ spec, status }) => showTargets(spec?.metrics ?? [], status?.currentMetrics ?? [])),
+    column('MinPods', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
+    column('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0, { type: 'integer' }),
+    column('Replicas', ({ status }) => status?.currentReplicas ?? 0, { type: 'integer' }),
+    AGE,
+  ],
+});
+
+export const HorizontalPodAutoscalerV1: Kind<HorizontalPodAutoscalerV1> = defineKind<HorizontalPodAutoscalerV1>({
+  ...NAMES, version: 'v1', conversion,
+  schema: () => schemaOf('autoscaling', 'v1', 'HorizontalPodAutoscaler'),
+  rules: {
+    prepareForCreate(autoscaler) {
+      autoscaler.status = { currentReplicas: 0, desiredReplicas: 0 };
+    },
+    validate(autoscaler) {
+      const { spec } = convertAutoscaler(autoscaler as KubeObject, STORAGE) as HorizontalPodAutoscaler;
+      return specErrors(spec);
+    },
+  },
+  subresources: { status: true },
+  columns: HorizontalPodAutoscaler.columns.map((each) => ({ ...each, cell: (object, nowMs) => each.cell(convertAutoscaler(object as KubeObject, STORAGE) as HorizontalPodAutoscaler, nowMs) })),
+});
+
+/** Defaults of upstream: one replica at least, 80 % of the requested cpu, and a behaviour that is filled in where a part of it is given. */
+function fillIn({ spec }: HorizontalPodAutoscaler): void {
+  if (spec === undefined) return;
+  spec.minReplicas ??= 1;
+  if (!spec.metrics?.length) spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
+  const { behavior } = spec;
+  if (behavior === undefined) return;
+  behavior.scaleUp = { ...SCALE_UP, ...behavior.scaleUp, policies: policiesOf(behavior.scaleUp) ?? SCALE_UP.policies };
+  behavior.scaleDown = { ...SCALE_DOWN, ...behavior.scaleDown, policies: policiesOf(behavior.scaleDown) ?? SCALE_DOWN.policies };
+}
+
+/** An empty list is a mistake and stays, so that validation says so. */
+function policiesOf(rules: HPAScalingRules | undefined): HPAScalingRules['policies'] {
+  return rules?.policies;
+}
+
+/** Up as fast as by doubling or by four pods in 15 s, whichever is more. */
+export const SCALE_UP: HPAScalingRules = {
+  stabilizationWindowSeconds: 0, selectPolicy: 'Max',
+  policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }, { type: 'Percent', value: 100, periodSeconds: 15 }],
+};
+/** Down at once, but only as far as the greatest wish of the last five minutes (the window is the controller's where none is given). */
+export const SCALE_DOWN: HPAScalingRules = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
+
+function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] {
+  if (spec === undefined) return [required('spec')];
+  const { scaleTargetRef: target, minReplicas, maxReplicas, metrics = [], behavior } = spec;
+  const errors: FieldError[] = [];
+  for (const field of ['kind', 'name'] as const) if (!target?.[field]) errors.push(required(`spec.scaleTargetRef.${field}`));
+  const toZero = metrics.some(({ type }) => type === 'Object' || type === 'External');
+  const least = toZero ? 0 : 1;
+  if (minReplicas !== undefined && minReplicas < least) errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${least}`));
+  if (maxReplicas < 1) errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
+  if (minReplicas !== undefined && maxReplicas < minReplicas) errors.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
+  errors.push(...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)));
+  errors.push(...rulesErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'), ...rulesErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'));
+  return errors;
+}
+
+const SOURCES: Readonly<Record<string, 'resource' | 'containerResource' | 'pods' | 'object' | 'external'>> = {
+  Resource: 'resource', ContainerResource: 'containerResource', Pods: 'pods', Object: 'object', External: 'external',
+};
+
+function metricErrors(metric: MetricSpec, path: string): FieldError[] {
+  const field = SOURCES[metric.type];
+  if (field === undefined) return [notSupported(`${path}.type`, metric.type, Object.keys(SOURCES))];
+  const source = metric[field];
+  if (source === undefined) return [required(`${path}.${field}`, 'must populate information for the given metric source')];
+  const others = Object.values(SOURCES).filter((each) => each !== field && metric[each] !== undefined);
+  const errors = others.map((each) => invalid(`${path}.${each}`, metric[each], 'must populate the given metric source only'));
+  return [...errors, ...targetErrors(source.target, `${path}.${field}.target`, ALLOWED[metric.type]!)];
+}
+
+/** Which targets a source may have. */
+const ALLOWED: Readonly<Record<string, readonly string[]>> = {
+  Resource: ['Utilization', 'AverageValue'], ContainerResource: ['Utilization', 'AverageValue'], Pods: ['AverageValue'], Object: ['Value', 'AverageValue'], External: ['Value', 'AverageValue'],
+};
+const VALUE_FIELDS: Readonly<Record<string, keyof MetricTarget>> = { Utilization: 'averageUtilization', AverageValue: 'averageValue', Value: 'value' };
+
+function targetErrors(target: MetricTarget | undefined, path: string, allowed: readonly string[]): FieldError[] {
+  if (!target?.type) return [required(`${path}.type`, 'must specify a metric target type')];
+  const field = VALUE_FIELDS[target.type];
+  if (field === undefined) return [notSupported(`${path}.type`, target.type, Object.keys(VALUE_FIELDS))];
+  const value = target[field];
+  if (!allowed.includes(target.type) || value === undefined) return [required(`${path}`, `must set one of ${allowed.map((type) => VALUE_FIELDS[type]).join(', ')}`)];
+  const positive = typeof value === 'number' ? value > 0 : compareQuantities(value, '0') > 0;
+  return positive ? [] : [invalid(`${path}.${field}`, value, 'must be positive')];
+}
+
+const LONGEST_WINDOW_SECONDS = 3_600;
+const LONGEST_PERIOD_SECONDS = 1_800;
+
+function rulesErrors(rules: HPAScalingRules | undefined, path: string): FieldError[] {
+  if (rules === undefined) return [];
+  const errors: FieldError[] = [];
+  const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules;
+  if (window !== undefined && (window < 0 || window > LONGEST_WINDOW_SECONDS)) errors.push(invalid(`${path}.stabilizationWindowSeconds`, window, `must be between 0 and ${LONGEST_WINDOW_SECONDS}`));
+  if (selectPolicy !== undefined && !['Max', 'Min', 'Disabled'].includes(selectPolicy)) errors.push(notSupported(`${path}.selectPolicy`, selectPolicy, ['Disabled', 'Max', 'Min']));
+  if (policies.length === 0) errors.push(required(`${path}.policies`, 'must specify at least one Policy'));
+  for (const [index, { type, value, periodSeconds }] of policies.entries()) {
+    const at = `${path}.policies[${index}]`;
+    if (type !== 'Pods' && type !== 'Percent') errors.push(notSupported(`${at}.type`, type, ['Percent', 'Pods']));
+    if (value <= 0) errors.push(invalid(`${at}.value`, value, 'must be greater than zero'));
+    if (periodSeconds <= 0 || periodSeconds > LONGEST_PERIOD_SECONDS) errors.push(invalid(`${at}.periodSeconds`, periodSeconds, `must be greater than zero and at most ${LONGEST_PERIOD_SECONDS}`));
+  }
+  if (tolerance !== undefined && compareQuantities(tolerance, '0') < 0) errors.push(invalid(`${path}.tolerance`, tolerance, 'must be greater than or equal to zero'));
+  return errors;
+}

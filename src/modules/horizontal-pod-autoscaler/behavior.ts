@@ -1,0 +1,92 @@
+/**
+ * From the replicas that the metrics ask for to those that are set: stabilised over a window, limited in speed, kept between least and most. Pure, with the
+ * history of an autoscaler as its memory. Source: the configurable scaling behaviour of autoscaling/v2.
+ */
+import type { HPAScalingRules } from '../../api/generated/autoscaling-v2.ts';
+
+/** What was asked for and what was done, newest last. */
+export interface History {
+  recommended: { atMs: number; replicas: number }[];
+  /** Changes: above 0 for up, below for down. */
+  changes: { atMs: number; by: number }[];
+}
+
+export interface Limits {
+  least: number;
+  most: number;
+  up: HPAScalingRules;
+  down: HPAScalingRules;
+  /** Where the rules for down name none. */
+  downWindowSeconds: number;
+}
+
+export interface Limited {
+  replicas: number;
+  /** Of the condition ScalingLimited; undefined when what is asked for is done. */
+  limitedBy?: { reason: 'TooFewReplicas' | 'TooManyReplicas' | 'ScaleUpLimit' | 'ScaleDownLimit' | 'ScaleUpStabilized' | 'ScaleDownStabilized'; message: string };
+}
+
+const LONGEST_MEMORY_MS = 3_600_000;
+
+/** Remembers what is asked for now in `history` and gives what to set. */
+export function limit(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
+  forget(history, nowMs);
+  const stable = stabilise(current, asked, { history, limits, nowMs });
+  history.recommended.push({ atMs: nowMs, replicas: asked });
+  const pace = stable.replicas > current ? upTo(current, limits.up, history, nowMs) : stable.replicas < current ? downTo(current, limits.down, history, nowMs) : stable.replicas;
+  if (stable.replicas > current && stable.replicas > Math.min(pace, limits.most)) {
+    return pace < limits.most
+      ? { replicas: Math.max(pace, current), limitedBy: { reason: 'ScaleUpLimit', message: 'the desired replica count is increasing faster than the maximum scale rate' } }
+      : { replicas: limits.most, limitedBy: { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' } };
+  }
+  if (stable.replicas < current && stable.replicas < Math.max(pace, limits.least)) {
+    return pace > limits.least
+      ? { replicas: Math.min(pace, current), limitedBy: { reason: 'ScaleDownLimit', message: 'the desired replica count is decreasing faster than the maximum scale rate' } }
+      : { replicas: limits.least, limitedBy: { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' } };
+  }
+  const bounded = Math.min(limits.most, Math.max(limits.least, stable.replicas));
+  if (bounded < stable.replicas) return { replicas: bounded, limitedBy: { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' } };
+  if (bounded > stable.replicas) return { replicas: bounded, limitedBy: { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' } };
+  return stable;
+}
+
+/** Up no further than the least, and down no further than the greatest, of what was asked for within the window. */
+function stabilise(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
+  const since = (seconds: number): number[] => history.recommended.filter(({ atMs }) => atMs > nowMs - seconds * 1_000).map(({ replicas }) => replicas);
+  const up = Math.min(asked, ...since(limits.up.stabilizationWindowSeconds ?? 0));
+  const down = Math.max(asked, ...since(limits.down.stabilizationWindowSeconds ?? limits.downWindowSeconds));
+  const replicas = up > current ? up : down < current ? down : current;
+  if (replicas === asked || (asked === current && replicas === current)) return { replicas: asked };
+  return asked > replicas
+    ? { replicas, limitedBy: { reason: 'ScaleUpStabilized', message: 'recent recommendations were lower than current one, applying the lowest recent recommendation' } }
+    : { replicas, limitedBy: { reason: 'ScaleDownStabilized', message: 'recent recommendations were higher than current one, applying the highest recent recommendation' } };
+}
+
+function upTo(current: number, rules: HPAScalingRules, { changes }: History, nowMs: number): number {
+  if (rules.selectPolicy === 'Disabled') return current;
+  const bounds = (rules.policies ?? []).map(({ type, value, periodSeconds }) => {
+    const started = current - changedBy(changes, 1, nowMs - periodSeconds * 1_000) + changedBy(changes, -1, nowMs - periodSeconds * 1_000);
+    return type === 'Pods' ? started + value : Math.ceil(started * (1 + value / 100));
+  });
+  return rules.selectPolicy === 'Min' ? Math.min(...bounds) : Math.max(...bounds);
+}
+
+function downTo(current: number, rules: HPAScalingRules, { changes }: History, nowMs: number): number {
+  if (rules.selectPolicy === 'Disabled') return current;
+  const bounds = (rules.policies ?? []).map(({ type, value, periodSeconds }) => {
+    const started = current - changedBy(changes, 1, nowMs - periodSeconds * 1_000) + changedBy(changes, -1, nowMs - periodSeconds * 1_000);
+    return type === 'Pods' ? started - value : Math.floor(started * (1 - value / 100));
+  });
+  return Math.max(0, rules.selectPolicy === 'Min' ? Math.max(...bounds) : Math.min(...bounds));
+}
+
+/** How many replicas were added (sign 1) or taken (sign -1) since. */
+function changedBy(changes: History['changes'], sign: 1 | -1, sinceMs: number): number {
+  return changes.reduce((sum, { atMs, by }) => (atMs > sinceMs && Math.sign(by) === sign ? sum + Math.abs(by) : sum), 0);
+}
+
+function forget(history: History, nowMs: number): void {
+  const recent = ({ atMs }: { atMs: number }): boolean => atMs > nowMs - LONGEST_MEMORY_MS;
+  history.recommended = history.recommended.filter(recent);
+  history.changes = history.changes.filter(recent);
+}

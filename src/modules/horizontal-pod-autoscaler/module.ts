@@ -1,0 +1,41 @@
+/** Threshold scaling: HorizontalPodAutoscalers and what they do. */
+import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { defineModule, keyOf, type ModuleContext } from '../../sdk/index.ts';
+import { reconcile, type Autoscaling } from './reconcile.ts';
+import { settingsOf } from './settings.ts';
+
+export default defineModule({
+  name: 'horizontal-pod-autoscaler',
+  description: 'Replicas by what pods use',
+  eventSource: 'horizontal-pod-autoscaler',
+  kinds: [HorizontalPodAutoscaler, HorizontalPodAutoscalerV1],
+  needs: [Pod],
+  reads: 'all', // metrics, and whatever has a scale
+  writes: [HorizontalPodAutoscaler],
+  scales: true,
+  portable: true,
+  run: autoscale,
+});
+
+/** All of them every few seconds, one after the other: their inputs change by themselves, so there is nothing to wait for. */
+async function autoscale(context: ModuleContext): Promise<void> {
+  const { signal, clock, caches, log } = context;
+  const autoscaling: Autoscaling = { context, settings: settingsOf(context.config), histories: new Map() };
+  const autoscalers = caches.of(HorizontalPodAutoscaler);
+  caches.of(Pod);
+  while (!signal.aborted) {
+    const all = autoscalers.list();
+    const keys = new Set(all.map(keyOf));
+    for (const key of autoscaling.histories.keys()) if (!keys.has(key)) autoscaling.histories.delete(key);
+    for (const autoscaler of all) {
+      if (signal.aborted) return;
+      try {
+        await reconcile(autoscaler, autoscaling);
+      } catch (error) {
+        log.warn('an autoscaler could not be looked at', { autoscaler: keyOf(autoscaler), error: (error as Error).message });
+      }
+    }
+    await clock.sleep(autoscaling.settings.syncPeriodSeconds * 1_000, signal);
+  }
+}

@@ -1,0 +1,102 @@
+/** Replicas follow what pods use: an autoscaler made by kubectl, and containers that burn cpu until they are told to rest. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Deployment } from '../../src/api/apps/deployment.ts';
+import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
+import { ConfigMap } from '../../src/api/core/config-map.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+/** The loop is short, and a starting pod counts at once, so that the test need not wait for minutes. */
+const CONFIG = `modules:
+  horizontal-pod-autoscaler: {syncPeriodSeconds: 1, downscaleStabilizationSeconds: 3, cpuInitializationPeriodSeconds: 0, initialReadinessDelaySeconds: 0}
+`;
+/** Burns what it may until its config map says rest. */
+const WORK = 'trap "exit 0" TERM; while true; do if grep -q rest /etc/mood/now; then sleep 0.2; fi; done';
+
+describe('a horizontal pod autoscaler', () => {
+  let llmos: Instance;
+  const NS = { namespace: 'default' };
+  before(async () => {
+    llmos = await bootInstance({ config: CONFIG });
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+  });
+  after(() => llmos.destroy());
+
+  const autoscaler = (name = 'web'): Promise<HorizontalPodAutoscaler> => llmos.client.get(HorizontalPodAutoscaler, name, NS);
+  const replicas = async (): Promise<number> => (await llmos.client.get(Deployment, 'web', NS)).spec?.replicas ?? 1;
+  const condition = async (type: string, name = 'web'): Promise<string> => (await autoscaler(name)).status?.conditions?.filter((each) => each.type === type).map(({ status, reason }) => `${status} ${reason}`).join() ?? '';
+
+  it('raises replicas while the pods work, to the most', async () => {
+    await llmos.client.create(ConfigMap, { metadata: { name: 'mood', ...NS }, data: { now: 'work' } });
+    await llmos.client.create(Deployment, {
+      metadata: { name: 'web', ...NS },
+      spec: {
+        selector: { matchLabels: { app: 'web' } },
+        template: {
+          metadata: { labels: { app: 'web' } },
+          spec: {
+            terminationGracePeriodSeconds: 1, volumes: [{ name: 'mood', configMap: { name: 'mood' } }],
+            containers: [{
+              name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', WORK], volumeMounts: [{ name: 'mood', mountPath: '/etc/mood' }],
+              resources: { requests: { cpu: '50m' }, limits: { cpu: '100m' } },
+            }],
+          },
+        },
+      },
+    });
+    const made = await llmos.kubectl('autoscale', 'deployment', 'web', '--min=1', '--max=3', '--cpu-percent=50');
+    assert.equal(made.code, 0, made.stderr);
+    await eventually(async () => (await replicas()) === 3, { timeoutMs: 90_000, everyMs: 500 });
+    const { spec, status } = await autoscaler();
+    assert.deepEqual(spec?.metrics, [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } }]);
+    assert.ok((status?.currentMetrics?.[0]?.resource?.current.averageUtilization ?? 0) > 55, JSON.stringify(status));
+    await eventually(async () => /^web\s+Deployment\/web\s+cpu: \d+%\/50%\s+1\s+3\s+3\s/m.test((await llmos.kubectl('get', 'hpa')).stdout), { timeoutMs: 30_000 });
+    await eventually(async () => (await condition('ScalingLimited')) === 'True TooManyReplicas', { timeoutMs: 30_000 });
+    assert.match((await llmos.kubectl('describe', 'hpa', 'web')).stdout, /SuccessfulRescale[^\n]*New size: [23]; reason: cpu resource utilization \(percentage of request\) above target/);
+  });
+
+  it('lowers them when they rest, no further than the least', async () => {
+    await llmos.kubectl('patch', 'hpa', 'web', '--type=merge', '-p', '{"spec":{"minReplicas":2}}');
+    await llmos.kubectl('patch', 'configmap', 'mood', '--type=merge', '-p', '{"data":{"now":"rest"}}');
+    await eventually(async () => (await replicas()) === 2, { timeoutMs: 150_000, everyMs: 500 });
+    assert.match((await llmos.kubectl('describe', 'hpa', 'web')).stdout, /SuccessfulRescale[^\n]*New size: 2; reason: All metrics below target/);
+    await eventually(async () => (await condition('ScalingLimited')) === 'True TooFewReplicas', { timeoutMs: 30_000 });
+  });
+
+  it('is the same in the words of version 1, and loses nothing by them', async () => {
+    await llmos.kubectl('patch', 'hpa', 'web', '--type=merge', '-p', '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}');
+    const old = JSON.parse((await llmos.kubectl('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', '-o', 'json')).stdout) as { apiVersion: string; spec: { targetCPUUtilizationPercentage: number } };
+    assert.deepEqual([old.apiVersion, old.spec.targetCPUUtilizationPercentage], ['autoscaling/v1', 50]);
+    const replaced = await llmos.kubectlWith(JSON.stringify({ ...old, spec: { ...old.spec, targetCPUUtilizationPercentage: 60 } }), 'replace', '-f', '-');
+    assert.equal(replaced.code, 0, replaced.stderr);
+    const { spec } = await autoscaler();
+    assert.deepEqual([spec?.metrics?.[0]?.resource?.target.averageUtilization, spec?.behavior?.scaleDown?.selectPolicy], [60, 'Disabled']);
+  });
+
+  it('says what it lacks, and holds what there is', async () => {
+    await llmos.kubectlWith(JSON.stringify({
+      apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'lost', ...NS },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'nowhere' }, maxReplicas: 3 },
+    }), 'create', '-f', '-');
+    await eventually(async () => (await condition('AbleToScale', 'lost')) === 'False FailedGetScale');
+    await llmos.kubectlWith(JSON.stringify({
+      apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'web', ...NS },
+      spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 9, metrics: [{ type: 'External', external: { metric: { name: 'queue_length' }, target: { type: 'Value', value: '5' } } }] },
+    }), 'apply', '--server-side', '--force-conflicts', '-f', '-');
+    await llmos.kubectl('patch', 'hpa', 'web', '--type=json', '-p', '[{"op":"replace","path":"/spec/metrics","value":[{"type":"External","external":{"metric":{"name":"queue_length"},"target":{"type":"Value","value":"5"}}}]}]');
+    await eventually(async () => (await condition('ScalingActive')) === 'False FailedGetExternalMetric');
+    assert.equal(await replicas(), 2);
+  });
+
+  it('is refused with what is wrong', async () => {
+    const refused = async (spec: object): Promise<string> => (await llmos.kubectlWith(JSON.stringify({
+      apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'wrong', ...NS }, spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 3, ...spec },
+    }), 'create', '-f', '-')).stderr;
+    assert.match(await refused({ minReplicas: 5 }), /spec.maxReplicas: Invalid value: 3: must be greater than or equal to `minReplicas`/);
+    assert.match(await refused({ metrics: [{ type: 'Resource' }] }), /spec.metrics\[0\].resource: Required value/);
+    assert.match(await refused({ behavior: { scaleUp: { policies: [{ type: 'Pods', value: 0, periodSeconds: 15 }] } } }), /policies\[0\].value: Invalid value: 0: must be greater than zero/);
+  });
+});
