@@ -21,6 +21,7 @@ export interface OciResources {
   cpu?: { shares?: number; quota?: number; period?: number; cpus?: string };
   /** -1: none. */
   pids?: { limit: number };
+  hugepageLimits?: { pageSize: string; limit: number }[];
   /** cgroup v2: file to text. */
   unified?: Readonly<Record<string, string>>;
 }

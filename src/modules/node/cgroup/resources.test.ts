@@ -14,6 +14,9 @@ test('a pod is limited when all its containers are', () => {
   assert.equal(podLimits({ containers: [limited, { name: 'b' }] }).memoryBytes, undefined);
   assert.equal(podLimits({ containers: [limited], initContainers: [{ name: 'i', resources: { limits: { memory: '50Mi' } } }] }).memoryBytes, 50 * 2 ** 20);
 });
+test('huge pages by their size', () => {
+  assert.deepEqual(ociResources({ name: 'a', resources: { limits: { 'hugepages-2Mi': '4Mi', 'hugepages-1Gi': '1Gi', cpu: '1' } } }, { privileged: false }).hugepageLimits, [{ pageSize: '2MB', limit: 4 * 2 ** 20 }, { pageSize: '1GB', limit: 2 ** 30 }]);
+});
 test('what the pod says as a whole goes before', () => {
   const limited = { name: 'a', resources: { limits: { memory: '10Mi', cpu: '100m' } } };
   assert.deepEqual(podLimits({ resources: { limits: { cpu: '500m', memory: '64Mi' }, requests: { cpu: '250m' } }, containers: [limited, { name: 'b' }] }), { cpuShares: 256, cpuQuotaUs: 50_000, memoryBytes: 64 * 2 ** 20 });

@@ -65,9 +65,20 @@ export function ociResources(container: Container, options: { privileged: boolea
   if (limits.cpuQuotaUs !== undefined) resources.cpu = { ...resources.cpu, quota: limits.cpuQuotaUs, period: CPU_PERIOD_US };
   if (options.cpus !== undefined) resources.cpu = { ...resources.cpu, cpus: options.cpus };
   if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };
+  const pages = hugePageLimits(container);
+  if (pages.length > 0) resources.hugepageLimits = pages;
   resources.pids = { limit: options.pidsLimit ?? -1 }; // said in any case: runtimes have limits of their own where nothing is said
   if (options.unified !== undefined && Object.keys(options.unified).length > 0) resources.unified = options.unified;
   return resources;
+}
+
+/** `hugepages-2Mi` becomes the page size `2MB` (runtime-spec, hugepageLimits). */
+function hugePageLimits({ resources }: Container): NonNullable<OciResources['hugepageLimits']> {
+  return Object.entries(resources?.limits ?? {}).flatMap(([name, amount]) => {
+    const bytes = name.startsWith('hugepages-') ? quantityValue(name.slice('hugepages-'.length)) : 0;
+    if (bytes === 0) return [];
+    return [{ pageSize: bytes >= 2 ** 30 ? `${bytes / 2 ** 30}GB` : bytes >= 2 ** 20 ? `${bytes / 2 ** 20}MB` : `${bytes / 2 ** 10}KB`, limit: quantityValue(amount) }];
+  });
 }
 
 /** What the pod as a whole may take: the sum of its containers, or its greatest init container; no limit unless every container has one. */

@@ -1,19 +1,26 @@
 /** The groups above those of pods (upstream: kubelet qos container manager, node allocatable): how cpu is shared between classes of pods, and what pods may take together. */
-import { podRequests } from '../../../api/pod-requests.ts';
-import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import { podCost } from '../pod-cost.ts';
 import { makePodCgroup, setCgroupLimits } from './layout.ts';
 import { cpuShares } from './resources.ts';
 
 interface Where { version: 'v1' | 'v2'; instance: string; root?: string }
 
 const LEAST_SHARES = 2;
+/** By instance, so that what is there is not written again. */
+const written = new Map<string, number>();
 
 /** Pods that ask for nothing together weigh as little as can be; Burstable ones what they asked for. Guaranteed ones stand beside. */
 export function shareBetweenClasses({ instance, ...where }: Where, pods: readonly Pod[]): void {
-  const millis = pods.filter((pod) => qosClassOf(pod) === 'Burstable').reduce((sum, pod) => sum + podRequests(pod).cpuMillis, 0);
+  let millis = 0;
+  for (const pod of pods) {
+    const { requests, qosClass } = podCost(pod);
+    if (qosClass === 'Burstable') millis += requests.cpuMillis;
+  }
+  if (written.get(instance) === millis) return;
   makePodCgroup({ ...where, path: `/${instance}/besteffort`, limits: { cpuShares: LEAST_SHARES } });
   makePodCgroup({ ...where, path: `/${instance}/burstable`, limits: { cpuShares: cpuShares(millis) } });
+  written.set(instance, millis);
 }
 
 /** Keeps what is reserved from all pods together; without a reservation there is no limit. */

@@ -1,8 +1,9 @@
 /** Whether this node takes a pod that was bound to it (upstream: the kubelet's admission handlers): no pressure, and room for what it asks. */
 import type { Pod } from '../../../api/generated/core-v1.ts';
-import { podRequests, resourceAmounts, type ResourceAmounts } from '../../../api/pod-requests.ts';
+import { resourceAmounts, type ResourceAmounts } from '../../../api/pod-requests.ts';
 import { MOST_PODS } from '../capacity.ts';
 import { PodKind } from '../kinds.ts';
+import { podCost } from '../pod-cost.ts';
 import type { NodeParts } from '../parts.ts';
 import { refusedUnderPressure } from '../pressure/admit.ts';
 import { isTerminal } from './pod-run.ts';
@@ -68,9 +69,9 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
 /** In the kubelet's words. Pure. */
 export function outOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Record<string, string>>): Refusal | undefined {
   if (others.length + 1 > MOST_PODS) return refused('pods', 1, others.length, MOST_PODS);
-  const wanted = podRequests(pod);
+  const wanted = podCost(pod).requests;
   const room = resourceAmounts(allocatable);
-  const used = others.map((each) => podRequests(each));
+  const used = others.map((each) => podCost(each).requests);
   for (const [name, read] of readers(wanted)) {
     const requested = read(wanted);
     const taken = used.reduce((sum, each) => sum + read(each), 0);

@@ -1,0 +1,16 @@
+/** What a pod asks for and its class, reckoned once for each state of it: objects of the caches never change. */
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { podRequests, type ResourceAmounts } from '../../api/pod-requests.ts';
+import { qosClassOf } from '../../api/core/pod-qos.ts';
+
+export interface PodCost { requests: ResourceAmounts; qosClass: ReturnType<typeof qosClassOf> }
+
+const known = new WeakMap<Pod, PodCost>();
+
+export function podCost(pod: Pod): PodCost {
+  const found = known.get(pod);
+  if (found !== undefined) return found;
+  const cost = { requests: podRequests(pod), qosClass: qosClassOf(pod) };
+  known.set(pod, cost);
+  return cost;
+}
