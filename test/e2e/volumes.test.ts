@@ -187,4 +187,21 @@ conformance('volumes', [() => {
     await create(`/api/v1/namespaces/${space}/pods`, user('fifth', 'late', 'true'));
     await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && /"before" not found/.test(each.message)), { what: 'an event that says what is missing' });
   });
+
+  it('a path of the machine is what its type says, or the pod waits and says so', async () => {
+    const space = await namespace();
+    const folder = `${running().state}/host-paths`;
+    const cases: [type: string, path: string, fits: boolean][] = [
+      ['', `${folder}/any`, true], ['DirectoryOrCreate', `${folder}/made/deep`, true], ['FileOrCreate', `${folder}/file`, true], ['File', '/etc/hostname', true], ['Directory', '/etc', true], ['CharDevice', '/dev/null', true],
+      ['Directory', `${folder}/none`, false], ['File', '/etc', false], ['Socket', '/etc/hostname', false], ['BlockDevice', '/dev/null', false], ['CharDevice', '/etc', false],
+    ];
+    await outputOf(space, scriptPod('make', 'true', { volumeMounts: [at('v', '/v')] }, { volumes: [{ name: 'v', hostPath: { path: folder, type: 'DirectoryOrCreate' } }] }));
+    const pod = ([type, path]: (typeof cases)[number], index: number): Body => scriptPod(`p${index}`, 'test -e /v', { volumeMounts: [at('v', '/v')] }, { volumes: [{ name: 'v', hostPath: { path, type } }] });
+    await Promise.all(cases.map((each, index) => create(`/api/v1/namespaces/${space}/pods`, pod(each, index))));
+    for (const [index, [type, path, fits]] of cases.entries()) {
+      if (fits) await until(pathOf(space, `p${index}`), ({ status }) => status.phase === 'Succeeded');
+      else await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.involvedObject.name === `p${index}` && each.reason === 'FailedMount' && each.message.includes(`hostPath type check failed: ${path}`)), { what: `${type} ${path} refused` });
+    }
+    await refused(422, 'POST', `/api/v1/namespaces/${space}/pods`, { body: pod(['Folder', '/etc', false], 99) });
+  });
 }]);
