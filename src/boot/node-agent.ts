@@ -59,6 +59,7 @@ async function runAgent(whole: Config, nodeName: string, which: number): Promise
     admit: () => () => {},
     report: () => {},
   };
+  writeFileSync('/proc/sys/net/ipv4/ip_forward', '1'); // of this namespace: ports of the node lead to pods
   const close = await serveAgent(join(furtherFolders(whole.folders, nodeName).run, 'agent.sock'), { client, routes, log });
   const writing = setInterval(() => writeFigures(join(furtherFolders(whole.folders, nodeName).run, FIGURES_FILE), figures), FIGURES_MS);
   settleMemory();

@@ -91,6 +91,15 @@ describe('further nodes', { timeout: 170_000 }, () => {
     assert.match(await kubectl('logs', 'host'), /inet 10\.244\.254\.1\/16/);
   });
 
+  it('a port of a node leads to its pod', async () => {
+    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'port', labels: { app: 'port' } }, spec: { nodeName: 'node1-2', terminationGracePeriodSeconds: 0, containers: [{ ...deployment('port', 1).spec.template.spec.containers[0], ports: [{ containerPort: 8080, hostPort: 9090 }] }] } });
+    await places('port', 1);
+    const client = (await list('pods', '-l', 'app=web')).find((each) => each.spec.nodeName === 'node1-3');
+    assert.equal((await kubectl('exec', client.metadata.name, '--', 'wget', '-qO-', 'http://10.244.255.1:9090')).trim(), 'port');
+    assert.equal(execFileSync('curl', ['-s', '-m', '5', 'http://10.244.255.1:9090'], { encoding: 'utf8' }).trim(), 'port');
+    await kubectl('delete', 'pod', 'port');
+  });
+
   it('one that is cordoned gets no pods, one that is drained keeps none', async () => {
     await kubectl('cordon', 'node1-2');
     await kubectl('drain', 'node1-3', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');

@@ -143,7 +143,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
-    hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft') }),
+    hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),

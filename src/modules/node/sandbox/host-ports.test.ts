@@ -19,3 +19,9 @@ test('one port leads to the first that asked', () => {
   assert.match(script, /elements = \{ 127\.0\.0\.1 \. tcp \. 80 : 10\.0\.0\.2 \. 8080 \}/);
   assert.equal(hostPortScript('t', []), 'add table ip t\ndelete table ip t\n');
 });
+
+test('on a further node answers come back through it', () => {
+  const held = [{ ip: '10.0.0.1', mappings: [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 } as const] }];
+  assert.match(hostPortScript('t', held, { isFurther: true }), /ct status dnat masquerade/);
+  assert.doesNotMatch(hostPortScript('t', held), /ct status/);
+});

@@ -34,7 +34,7 @@ export function hostPortsOf(pod: Pod): PortMapping[] {
   }));
 }
 
-export function hostPorts(options: { instance: string; file: string; nft: string }): HostPorts {
+export function hostPorts(options: { instance: string; file: string; nft: string; isFurther?: boolean }): HostPorts {
   // With the digit no instance name is a word of nft's language.
   const table = `${options.instance}0_hostports`;
   const held = new Map<string, Held>(existsSync(options.file) ? (JSON.parse(readFileSync(options.file, 'utf8')) as [string, Held][]) : []);
@@ -45,7 +45,7 @@ export function hostPorts(options: { instance: string; file: string; nft: string
     const next = last.catch(() => {}).then(async () => {
       writeFileSync(`${options.file}.new`, JSON.stringify([...held]));
       renameSync(`${options.file}.new`, options.file);
-      await run(options.nft, ['-f', '-'], { input: hostPortScript(table, [...held.values()]) });
+      await run(options.nft, ['-f', '-'], { input: hostPortScript(table, [...held.values()], { isFurther: options.isFurther }) });
     });
     last = next;
     return next;
@@ -69,8 +69,8 @@ export function hostPorts(options: { instance: string; file: string; nft: string
   };
 }
 
-/** The whole table anew in one transaction; taken away when there is nothing to lead anywhere. Of two pods with one port, the first has it. */
-export function hostPortScript(table: string, held: readonly Held[]): string {
+/** On a further node answers must come back through it, since pods reach everybody else without it. The whole table anew in one transaction; taken away when there is nothing to lead anywhere. Of two pods with one port, the first has it. */
+export function hostPortScript(table: string, held: readonly Held[], { isFurther }: { isFurther?: boolean } = {}): string {
   const begin = `add table ip ${table}\ndelete table ip ${table}\n`;
   if (held.length === 0) return begin;
   const anywhere = new Map<string, string>();
@@ -101,7 +101,7 @@ export function hostPortScript(table: string, held: readonly Held[]): string {
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr . ip daddr @hairpin masquerade
-  }
+${isFurther === true ? '    ct status dnat masquerade\n' : ''}  }
 }
 `;
 }
