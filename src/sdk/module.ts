@@ -112,6 +112,8 @@ export interface AggregatedVersion {
   current: boolean;
   /** Its document of OpenAPI v3; the hash is as it says it, and changes with the document. */
   openapiV3?: { hash: string; read(): Promise<unknown> };
+  /** Deletes all that the server keeps in a namespace; gives what is left. Rejects when it does not answer. */
+  emptyNamespace?(namespace: string): Promise<readonly { plural: string; count: number; finalizers: readonly string[] }[]>;
   /** Its document of OpenAPI v2 with all that it serves. Rejects when it cannot be had. */
   openapiV2?(): Promise<unknown>;
 }
@@ -119,6 +121,8 @@ export interface AggregatedVersion {
 export interface ServedKinds {
   /** One Kind a served version of a resource. */
   list(): readonly Kind[];
+  /** What other servers answer for. */
+  elsewhere?(): readonly AggregatedVersion[];
   /** The preferred version of a resource by its group and kind, for owner references. */
   find(group: string, kind: string): Kind | undefined;
   /** Calls back after each change. Gives the way to stop. */

@@ -105,6 +105,15 @@ function behindAnAPIService(): void {
       assert.equal(v3.paths[ROOT.slice(1)].serverRelativeURL, `/openapi/v3${ROOT}?hash=F1`);
       assert.equal((await get(`/openapi/v3${ROOT}`)).info.title, 'wardle');
 
+      // What it keeps in a namespace goes with the namespace.
+      await create('/api/v1/namespaces', { metadata: { name: 'passing' } });
+      const passing = `${ROOT}/namespaces/passing/flunders`;
+      await create(passing, { apiVersion: `${GROUP}/v1alpha1`, kind: 'Flunder', metadata: { name: 'mayfly' } });
+      await remove('/api/v1/namespaces/passing');
+      await gone('/api/v1/namespaces/passing');
+      assert.deepEqual((await get(passing)).items, []);
+      assert.deepEqual((await get(flunders)).items.map(({ metadata }: Body) => metadata.name), ['one'], 'and nothing else');
+
       // A server whose certificate is not to be trusted is not given anything, unless that was said.
       await patch(`${SERVICES}/${NAME}`, { spec: { caBundle: Buffer.from(findCluster({ path: running().kubeconfig }).caPem ?? '').toString('base64') } });
       await eventually(async () => {

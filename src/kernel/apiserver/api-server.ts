@@ -84,9 +84,9 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const { store, clock, log, identity } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const audiences = options.audiences ?? [identity.tokens.issuer];
-  const kinds = createKindTable();
-  const routes = createRouteTable();
   const aggregated = createAggregatedTable();
+  const kinds = createKindTable(aggregated);
+  const routes = createRouteTable();
   const health = createHealth();
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }).allowed), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });

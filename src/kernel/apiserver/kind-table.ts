@@ -3,6 +3,7 @@ import { apiVersionOf } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Schema } from '../../api/schema/schema.ts';
 import type { ObjectSource, ServedKinds } from '../../sdk/module.ts';
+import type { AggregatedTable } from './aggregated.ts';
 
 export interface KindTable extends ServedKinds {
   /** By what stands in a path. */
@@ -23,7 +24,7 @@ export interface KindTable extends ServedKinds {
   readonly changes: number;
 }
 
-export function createKindTable(): KindTable {
+export function createKindTable(aggregated?: AggregatedTable): KindTable {
   const byPath = new Map<string, Kind>();
   const sources = new Map<string, ObjectSource>();
   const callbacks = new Set<() => void>();
@@ -60,6 +61,7 @@ export function createKindTable(): KindTable {
       return changes;
     },
     list: all,
+    elsewhere: () => aggregated?.list() ?? [],
     find: (group, name) => preferred(all().filter((kind) => kind.group === group && kind.kind === name)),
     subscribe(callback) {
       callbacks.add(callback);

@@ -17,8 +17,8 @@ export interface Remote {
   readonly host: string;
   /** Opens a request; rejects when the service has no endpoint. The caller sends the body. */
   open(request: { method: string; path: string; headers: OutgoingHttpHeaders; signal: AbortSignal; alone?: boolean }): Promise<ClientRequest>;
-  /** GET as a master of the cluster. Rejects with an Error that says what went wrong. `trusting` does without the check of the certificate. */
-  ask(path: string, how: { signal: AbortSignal; trusting?: boolean }): Promise<unknown>;
+  /** Asks as a master of the cluster; GET unless `method` says otherwise. Rejects with an Error that says what went wrong. `trusting` does without the check of the certificate. */
+  ask(path: string, how: { signal: AbortSignal; trusting?: boolean; method?: 'GET' | 'DELETE' }): Promise<unknown>;
   /** Lets go of idle connections; what is under way goes on. */
   close(): void;
 }
@@ -39,11 +39,11 @@ export function createRemote(spec: APIServiceSpec, client: Client, frontProxy: A
   return {
     host,
     open: ({ method, path, headers, signal, alone }) => open(method, path, headers, signal, { alone }),
-    async ask(path, { signal, trusting }) {
+    async ask(path, { signal, trusting, method = 'GET' }) {
       const ending = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
       const shown = `https://${host}:${port}${path}`;
       try {
-        const answer = await read(await open('GET', path, { ...userHeaders(MASTER), host, accept: 'application/json' }, ending, { trusting }));
+        const answer = await read(await open(method, path, { ...userHeaders(MASTER), host, accept: 'application/json' }, ending, { trusting }));
         if (answer.code < 200 || answer.code > 299) throw new Error(`bad status from ${shown}: ${answer.code}`);
         return JSON.parse(answer.text);
       } catch (error) {

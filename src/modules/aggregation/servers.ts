@@ -3,6 +3,7 @@ import type { APIService } from '../../api/apiregistration/api-service.ts';
 import { equalJson } from '../../api/json.ts';
 import type { AggregatedVersion, ModuleContext } from '../../sdk/module.ts';
 import { discovered } from './discovery.ts';
+import { emptyElsewhere } from './empty.ts';
 import { proxy } from './proxy.ts';
 import { createRemote, type Remote } from './remote.ts';
 
@@ -34,7 +35,10 @@ export function createServers(context: ModuleContext): Servers {
     const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
     const server: Server = {
       service, remote, available: false,
-      version: { group, version, groupPriority: groupPriorityMinimum, versionPriority, resources: [], current: false, openapiV2: () => remote.ask('/openapi/v2', { signal: context.signal }) },
+      version: {
+        group, version, groupPriority: groupPriorityMinimum, versionPriority, resources: [], current: false, openapiV2: () => remote.ask('/openapi/v2', { signal: context.signal }),
+        emptyNamespace: (namespace) => emptyElsewhere(remote, path, server.version.resources, namespace, context.signal),
+      },
       withdraw: context.route({ path, methods: METHODS, handle: (request) => proxy(request, server.available ? remote : undefined) }),
     };
     return server;

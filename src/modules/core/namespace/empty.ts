@@ -19,6 +19,21 @@ export async function emptyNamespace(client: Client, kinds: ServedKinds, namespa
       failures.push(`${kind.plural}: ${(error as Error).message}`);
     }
   }
+  // One version a group is enough, as with kinds; one that does not answer holds the namespace up, as nobody knows what is there.
+  const groups = new Set<string>();
+  for (const { group, version, current, emptyNamespace: emptyThere } of kinds.elsewhere?.() ?? []) {
+    if (emptyThere === undefined || groups.has(group)) continue;
+    groups.add(group);
+    try {
+      if (!current) throw new Error('the server does not answer');
+      for (const { plural, count, finalizers: names } of await emptyThere(namespace)) {
+        counts.set(`${plural}.${group}`, count);
+        for (const name of names) finalizers.set(name, (finalizers.get(name) ?? 0) + 1);
+      }
+    } catch (error) {
+      failures.push(`${group}/${version}: ${(error as Error).message}`);
+    }
+  }
   return { counts, finalizers, failures };
 }
 
