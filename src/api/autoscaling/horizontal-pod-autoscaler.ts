@@ -33,7 +33,7 @@ export const HorizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind
   subresources: { status: true },
   columns: [
     NAME,
-    column('Reference', ({ spec }) => `${spec?.scaleTargetRef.kind}/${spec?.scaleTargetRef.name}`),
+    column('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`),
     column('Targets', ({ spec, status }) => showTargets(spec?.metrics ?? [], status?.currentMetrics ?? [])),
     column('MinPods', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
     column('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0, { type: 'integer' }),
