@@ -18,11 +18,14 @@ export function formatTime({ seconds, nanos }: Timestamp, digits: 0 | 6): string
   return digits === 0 ? `${whole}Z` : `${whole}.${String(Math.floor(nanos / 1000)).padStart(6, '0')}Z`;
 }
 
+const MAX_DURATION_LENGTH = 200;
 const UNITS: [string, number][] = [['h', 3_600_000_000_000], ['m', 60_000_000_000], ['s', 1_000_000_000], ['ms', 1_000_000], ['us', 1000], ['µs', 1000], ['ns', 1]];
 
 /** Go's duration text (`1m30s`) in nanoseconds; 0 when it is none. */
 export function parseDuration(text: string): number {
   let total = 0;
+  // Looking for units from every digit on costs more than in proportion; no duration is longer.
+  if (text.length > MAX_DURATION_LENGTH) return 0;
   for (const [, number = '0', unit = ''] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(h|ms|m|s|us|µs|ns)/g)) total += Number(number) * (UNITS.find(([name]) => name === unit)?.[1] ?? 0);
   return Math.round(text.startsWith('-') ? -total : total);
 }

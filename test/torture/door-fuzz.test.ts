@@ -81,12 +81,16 @@ describe('the door', { timeout: 7_200_000 }, () => {
   it('answers requests of all kinds', () => withSeed('requests', async (random) => {
     let sent = 0;
     const codes: Record<number, number> = {};
+    // Whichever of them holds the door up, all of them wait.
+    const underWay = new Set<FuzzRequest>();
     await underWatch(async () => {
       const endMs = Date.now() + REQUESTS_MS / 2;
       await Promise.all(Array.from({ length: 8 }, async () => {
         while (Date.now() < endMs) {
           const each = anyRequest(random);
-          const { status, text } = await send(each).catch((error: Error) => assert.fail(`${error.message}: ${show(each)}`));
+          underWay.add(each);
+          const { status, text } = await send(each).catch((error: Error) => assert.fail(`${error.message}; under way were:\n${[...underWay].map(show).join('\n\n')}`));
+          underWay.delete(each);
           codes[status] = (codes[status] ?? 0) + 1;
           sent += 1;
           assert.ok(status < 500 || status === 503 || status === 504, `${status} ${text.slice(0, 500)}\n${show(each)}`);

@@ -46,7 +46,10 @@ function mergeKeyInto(original: JsonObject, patchKey: string, value: Json, schem
   }
   const before = ownValue(original, key);
   if (deletes) {
-    if (Array.isArray(before) && Array.isArray(value)) original[key] = before.filter((item) => !value.some((gone) => equalJson(gone, item)));
+    if (Array.isArray(before) && Array.isArray(value)) {
+      const gone = new Set(value.map(keyText));
+      original[key] = before.filter((item) => !gone.has(keyText(item)));
+    }
     return;
   }
   if (isJsonObject(before) && isJsonObject(value)) {
@@ -106,11 +109,17 @@ function mergeList(original: Json[], patch: Json[], field: Field): Json[] {
   if (replaced) return changes.map((item) => withoutDirectives(withoutNulls(item))!);
   const order = [...kept];
   const merged = [...kept];
+  const places = new Map<string, number>();
+  const place = (item: JsonObject, at: number): void => {
+    const key = keyText(item[field.mergeKey]);
+    if (!places.has(key)) places.set(key, at);
+  };
+  merged.forEach(place);
   for (const change of changes) {
     const value = change[field.mergeKey];
     if (value === undefined) throw noMergeKey(change, field.mergeKey);
-    const at = merged.findIndex((item) => equalJson(item[field.mergeKey], value));
-    if (at < 0) merged.push(withoutDirectives(withoutNulls(change)) as JsonObject);
+    const at = places.get(keyText(value));
+    if (at === undefined) place(change, merged.push(withoutDirectives(withoutNulls(change)) as JsonObject) - 1);
     else merged[at] = mergeMap(merged[at]!, change, field.schema);
   }
   return orderElements(merged, changes, order, field.mergeKey);
@@ -118,7 +127,7 @@ function mergeList(original: Json[], patch: Json[], field: Field): Json[] {
 
 /** Carries out the elements that are directives (`$patch: delete` by key, `$patch: replace` for the whole list). */
 function takeDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: string): { kept: JsonObject[]; changes: JsonObject[]; replaced: boolean } {
-  let kept = original;
+  const gone = new Set<string>();
   let replaced = false;
   const changes: JsonObject[] = [];
   for (const item of patch) {
@@ -128,11 +137,21 @@ function takeDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: s
     else if (directive === 'delete') {
       const value = item[mergeKey];
       if (value === undefined) throw noMergeKey(item, mergeKey);
-      kept = kept.filter((each) => !equalJson(each[mergeKey], value));
+      gone.add(keyText(value));
     } else if (directive === 'merge') throw new ApiError('BadRequest', 'merging lists cannot yet be specified in the patch');
     else throw badDirective(directive, item);
   }
-  return { kept, changes, replaced };
+  return { kept: gone.size === 0 ? original : original.filter((each) => !gone.has(keyText(each[mergeKey]))), changes, replaced };
+}
+
+/** One text for equal values: keys are compared with many others. */
+function keyText(value: Json | undefined): string {
+  return typeof value === 'string' ? `"${value}` : value === undefined ? '' : isJsonObject(value) || Array.isArray(value) ? JSON.stringify(sortedKeys(value)) : String(value);
+}
+
+function sortedKeys(value: Json): Json {
+  if (Array.isArray(value)) return value.map(sortedKeys);
+  return isJsonObject(value) ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, sortedKeys(value[key]!)])) : value;
 }
 
 function retainKeys(original: JsonObject, patch: JsonObject): void {

@@ -1,6 +1,6 @@
 /** Managers: the entries of metadata.managedFields in memory. Source: apimachinery util/managedfields. */
 import type { Json, ManagedFieldsEntry } from '../../meta.ts';
-import { difference, fieldsOf, isEmpty, parseFields, sorted, union, type Fields } from './field-set.ts';
+import { difference, fieldsOf, isEmpty, parseFields, sorted, union, type Fields, NO_FIELDS } from './field-set.ts';
 
 export interface Manager {
   name: string;
@@ -86,8 +86,9 @@ export function capManagers(managers: Managers): void {
   updaters.sort(([leftKey, left], [rightKey, right]) => compare(left.time ?? '', right.time ?? '') || compare(leftKey, rightKey));
   let count = updaters.length;
   const firstOfVersion = new Map<string, string>();
+  const folded = new Map<string, { bucket: Manager; parts: Fields[] }>();
   for (const [key, manager] of updaters) {
-    if (count <= MAX_UPDATE_MANAGERS) return;
+    if (count <= MAX_UPDATE_MANAGERS) break;
     const first = firstOfVersion.get(manager.apiVersion);
     if (first === undefined) {
       firstOfVersion.set(manager.apiVersion, key);
@@ -95,12 +96,21 @@ export function capManagers(managers: Managers): void {
     }
     const bucket: Manager = { name: ANCIENT, operation: 'Update', apiVersion: manager.apiVersion, subresource: '', time: manager.time, fields: manager.fields };
     const bucketKey = managerKey(bucket);
-    const into = managers.get(bucketKey) ?? managers.get(first)!;
-    if (!managers.has(bucketKey)) managers.delete(first);
+    const parts = folded.get(bucketKey)?.parts ?? [(managers.get(bucketKey) ?? managers.get(first)!).fields];
+    if (!folded.has(bucketKey) && !managers.has(bucketKey)) managers.delete(first);
     managers.delete(key);
-    managers.set(bucketKey, { ...bucket, fields: union(manager.fields, into.fields) });
+    parts.push(manager.fields);
+    folded.set(bucketKey, { bucket, parts });
     count--;
   }
+  for (const [key, { bucket, parts }] of folded) managers.set(key, { ...bucket, fields: unionOf(parts) });
+}
+
+/** By halves: thousands of sets, one after the other into a large one, would copy that one each time. */
+function unionOf(sets: readonly Fields[]): Fields {
+  if (sets.length <= 1) return sets[0] ?? NO_FIELDS;
+  const middle = sets.length >> 1;
+  return union(unionOf(sets.slice(middle)), unionOf(sets.slice(0, middle)));
 }
 
 /** A manager's name as a request gives it: fieldManager, else what stands before the first / of the User-Agent, else unknown. */
