@@ -2,9 +2,10 @@
  * Whether the rules of a definition's schema can be compiled, in upstream's words (apiextensions validation of x-kubernetes-validations).
  * Each rule is checked with the types of its schema, so that a field that does not exist is found before any object comes.
  */
-import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { ValidationRule } from '../generated/apiextensions-v1.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
+import { cardinalityOf, costMessage, DEFINITION_LIMIT, elementsOf, estimateCost, EXPRESSION_LIMIT } from './cost.ts';
 import { Declarations, isCertain } from './declarations.ts';
 import { createEnvironment, type Environment } from './environment.ts';
 import { checkTypes, compileExpression, compileMessage, EvaluationFailure } from './program.ts';
@@ -15,19 +16,47 @@ const MAX_MESSAGE_CHARACTERS = 2048;
 /** `path` is where the schema stands in the definition. */
 export function ruleErrorsOf(schema: Schema, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  walk(schema, path, { root: true, correlatable: true }, errors);
-  return errors;
+  const total: Total = { cost: 0, rules: [] };
+  walk(schema, path, { root: true, correlatable: true, times: 1, total }, errors);
+  return [...errors, ...totalErrors(total, path)];
 }
 
-interface Place { root: boolean; correlatable: boolean }
+interface Place {
+  root: boolean;
+  correlatable: boolean;
+  /** How many such values an object may have; undefined when nothing but the size of a request bounds them. */
+  times: number | undefined;
+  total: Total;
+}
+
+/** What all expressions of a schema may cost, and those that make up most of it. */
+interface Total { cost: number; rules: { path: string; cost: number }[] }
+
+function totalErrors(total: Total, path: string): FieldError[] {
+  const message = costMessage('x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema', total.cost, DEFINITION_LIMIT);
+  if (message === undefined) return [];
+  const most = total.rules.filter(({ cost }) => cost >= DEFINITION_LIMIT / 100).toSorted((a, b) => b.cost - a.cost).slice(0, 4);
+  return [...most.map((rule) => forbidden(rule.path, 'contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema')), forbidden(path, message)];
+}
+
+function costErrors(environment: Environment, text: string, what: { name: string; at: string; schema: Schema; times: number; total: Total }): FieldError[] {
+  const cost = estimateCost(environment, text, what.schema) * what.times;
+  what.total.cost += cost;
+  what.total.rules.push({ path: what.at, cost });
+  const message = costMessage(what.name, cost, EXPRESSION_LIMIT);
+  return message === undefined ? [] : [forbidden(what.at, message)];
+}
 
 function walk(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
   if (schema.goType !== undefined) return;
   if (schema.xValidations !== undefined && schema.xValidations.length > 0) checkRules(schema, path, place, errors);
   const inner = place.correlatable && schema.xMapType !== 'atomic';
-  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, correlatable: inner }, errors);
-  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, correlatable: inner }, errors);
-  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, correlatable: place.correlatable && schema.xListType === 'map' }, errors);
+  const elements = elementsOf(schema);
+  const times = place.times === undefined || elements === undefined ? undefined : place.times * elements;
+  const { total } = place;
+  for (const [name, ref] of Object.entries(schema.properties ?? {})) if (typeof ref !== 'function') walk(ref, `${path}.properties[${name}]`, { root: false, correlatable: inner, times, total }, errors);
+  if (schema.additionalProperties !== undefined && schema.additionalProperties !== true) walk(resolveSchema(schema.additionalProperties), `${path}.additionalProperties`, { root: false, correlatable: inner, times, total }, errors);
+  if (schema.items !== undefined) walk(resolveSchema(schema.items), `${path}.items`, { root: false, correlatable: place.correlatable && schema.xListType === 'map', times, total }, errors);
 }
 
 function checkRules(schema: Schema, path: string, place: Place, errors: FieldError[]): void {
@@ -38,7 +67,7 @@ function checkRules(schema: Schema, path: string, place: Place, errors: FieldErr
   for (const [index, rule] of (schema.xValidations as unknown as ValidationRule[]).entries()) {
     const at = `${path}.x-kubernetes-validations[${index}]`;
     const typed = rule.optionalOldSelf === true ? (environments.optional ??= within(true)) : (environments.plain ??= within(false));
-    errors.push(...shapeErrors(rule, at), ...expressionErrors(typed, rule, place, at));
+    errors.push(...shapeErrors(rule, at), ...pathErrors(schema, rule, at), ...expressionErrors(typed, rule, { ...place, schema }, at));
   }
 }
 
@@ -46,15 +75,35 @@ function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
   const errors: FieldError[] = [];
   const message = rule.message ?? '';
   if ((rule.rule ?? '').trim() === '') errors.push(required(`${at}.rule`, 'rule is not specified'));
-  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
-  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
+  if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'));
+  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
   else if (message.length > MAX_MESSAGE_CHARACTERS) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, `message must have a maximum length of ${MAX_MESSAGE_CHARACTERS} characters`));
   else if (message === '' && (rule.rule ?? '').trim().includes('\n') && !rule.messageExpression) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+  if (rule.messageExpression !== undefined && rule.messageExpression !== '' && rule.messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (rule.reason !== undefined && !REASONS.includes(rule.reason)) errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
   return errors;
 }
 
-function expressionErrors(typed: Environment, rule: ValidationRule, place: Place, at: string): FieldError[] {
+/** The place of a refusal must be one that the schema has. */
+function pathErrors(schema: Schema, { fieldPath }: ValidationRule, at: string): FieldError[] {
+  if (fieldPath === undefined || fieldPath === '') return [];
+  const wrong = (detail: string): FieldError => invalid(`${at}.fieldPath`, fieldPath, detail);
+  if (fieldPath.trim() === '') return [wrong('must be non-empty if specified'), wrong('must be a valid path')];
+  if (fieldPath.includes('\n')) return [wrong('must not contain line breaks'), wrong('must be a valid path')];
+  let rest = fieldPath;
+  let current: Schema | undefined = schema;
+  while (rest !== '' && current !== undefined) {
+    const step: RegExpExecArray | null = /^(?:\.([^.[\]]+)|\['((?:[^'\\]|\\.)*)'\])/.exec(rest);
+    if (step === null) return [wrong('must be a valid path')];
+    const name: string = step[1] ?? step[2]!.replaceAll(/\\(.)/g, '$1');
+    const ref: Schema['additionalProperties'] = current.properties?.[name] ?? current.additionalProperties;
+    current = ref === undefined || ref === true ? undefined : resolveSchema(ref);
+    rest = rest.slice(step[0].length);
+  }
+  return current === undefined ? [wrong('must be a valid path')] : [];
+}
+
+function expressionErrors(typed: Environment, rule: ValidationRule, place: Place & { schema: Schema }, at: string): FieldError[] {
   if ((rule.rule ?? '').trim() === '') return [];
   const errors: FieldError[] = [];
   const untyped = createEnvironment({ self: 'dyn', oldSelf: 'dyn' });
@@ -66,6 +115,10 @@ function expressionErrors(typed: Environment, rule: ValidationRule, place: Place
   check('rule', 'bool', 'cel expression must evaluate to a bool');
   if (rule.messageExpression) check('messageExpression', 'string', 'messageExpression must evaluate to a string');
   if (errors.length > 0) return errors;
+  const { schema, total } = place;
+  const times = place.times ?? cardinalityOf(schema);
+  errors.push(...costErrors(untyped, rule.rule, { name: 'estimated rule cost', at: `${at}.rule`, schema, times, total }));
+  if (rule.messageExpression) errors.push(...costErrors(untyped, rule.messageExpression, { name: 'estimated messageExpression cost', at: `${at}.messageExpression`, schema, times: 1, total }));
   const usesOld = compileExpression(untyped, rule.rule).uses('oldSelf');
   if (usesOld && !place.correlatable) errors.push(invalid(`${at}.rule`, rule, 'oldSelf cannot be used on the uncorrelatable portion of the schema within items'));
   if (rule.optionalOldSelf !== undefined && !usesOld) errors.push(invalid(`${at}.optionalOldSelf`, rule.optionalOldSelf, 'may not be set if oldSelf is not used in rule'));

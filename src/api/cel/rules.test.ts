@@ -63,18 +63,39 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.l.all(i, each, each.a >= i) && self.m.all(k, v, k.startsWith("a") || v > 1) && [?self.?x, 3].size() > 1' }, undefined],
     [{ rule: 'nobody > 0' }, "undeclared reference to 'nobody'"],
     [{ rule: ' ' }, 'Required value: rule is not specified'],
-    [{ rule: 'self.x > 0', message: 'a\nb' }, 'message must not contain line breaks'],
+    [{ rule: 'self.x > 0', fieldPath: '.nope' }, 'Invalid value: ".nope": must be a valid path'],
+    [{ rule: 'self.x > 0', fieldPath: '.m[\'a/b\']' }, undefined],
+    [{ rule: 'self.x > 0', fieldPath: '.l[0]' }, 'must be a valid path'],
+    [{ rule: 'self.x > 0', message: 'a\nb' }, 'must not contain line breaks'],
     [{ rule: 'self.x > 0', reason: 'Whatever' }, 'Unsupported value: "Whatever"'],
     [{ rule: 'self.x > 0', optionalOldSelf: true }, 'may not be set if oldSelf is not used in rule'],
     [{ rule: 'self.l.all(i, i.a == 1) && has(self.m.b) && self.t > timestamp("2024-01-01T00:00:00Z") && self.?x.orValue(1) == 1 && self.x in [1, 2] && self.p == 1' }, undefined],
   ];
-  const properties = { x: integer, l: { type: 'array', items: { type: 'object', properties: { a: integer } } }, m: { type: 'object', additionalProperties: integer }, t: { type: 'string', format: 'date-time' }, p: { 'x-kubernetes-int-or-string': true } };
+  const properties = { x: integer, l: { type: 'array', maxItems: 100, items: { type: 'object', properties: { a: integer } } }, m: { type: 'object', additionalProperties: integer }, t: { type: 'string', format: 'date-time' }, p: { 'x-kubernetes-int-or-string': true } };
   for (const [rule, expected] of table) {
     const [error] = ruleErrorsOf({ ...(schemaOf({ type: 'object', properties, 'x-kubernetes-validations': [rule] }).properties!['spec'] as object) }, 'spec');
     const text = error === undefined ? undefined : `${error.field}: ${error.message}`;
     if (expected === undefined) assert.equal(text, undefined);
     else assert.ok(text?.includes(expected), `${JSON.stringify(rule)}: ${text}`);
   }
+});
+
+test('rules that may cost too much are refused with the definition', () => {
+  const strings = (more: Props = {}, items: Props = {}): Props => ({ type: 'array', items: { type: 'string', ...items }, ...more });
+  const on = (l: Props, rule: string): string[] => ruleErrorsOf(schemaOf({ type: 'object', properties: { l }, 'x-kubernetes-validations': [{ rule }] }).properties!['spec'] as never, 's').map(({ field, message }) => `${field}: ${message}`);
+  const words = (name: string, factor: string): string => `Forbidden: ${name} exceeds budget by factor of ${factor} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;
+  const squared = 'self.l.all(a, self.l.exists_one(b, a == b))';
+  assert.deepEqual(on(strings(), squared), [
+    `s.x-kubernetes-validations[0].rule: ${words('estimated rule cost', 'more than 100x')}`,
+    's.x-kubernetes-validations[0].rule: Forbidden: contributed to estimated rule cost total exceeding cost limit for entire OpenAPIv3 schema',
+    `s: ${words('x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema', 'more than 100x')}`,
+  ]);
+  assert.deepEqual(on(strings({ maxItems: 100 }, { maxLength: 100 }), squared), []);
+  assert.deepEqual(on(strings({ maxItems: 10 }), 'self.l.all(a, a.startsWith("x"))'), []);
+  assert.match(on(strings({ maxItems: 1_000 }), 'self.l.all(a, a.contains("some longer text that is looked for"))')[0]!, /estimated rule cost exceeds budget by factor of more than 100x/);
+  const perItem = { type: 'array', items: { type: 'object', properties: { n: { type: 'string', maxLength: 10 } }, 'x-kubernetes-validations': [{ rule: 'self.n != "" && self.n != "a" && self.n != "b" && self.n != "c"' }] } };
+  assert.match(on(perItem, 'true')[0]!, /s\.properties\[l\]\.items\.x-kubernetes-validations\[0\]\.rule: Forbidden: estimated rule cost exceeds budget by factor of \d/);
+  assert.deepEqual(on({ ...perItem, maxItems: 1_000 }, 'true'), []);
 });
 
 test('oldSelf needs values that are the same ones before and after', () => {
@@ -86,10 +107,10 @@ test('oldSelf needs values that are the same ones before and after', () => {
 test('values mean what their schema says', () => {
   const text = { type: 'string' };
   const set = { type: 'array', 'x-kubernetes-list-type': 'set', items: text };
-  const byName = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items: { type: 'object', properties: { name: text, port: integer } } };
+  const byName = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items: { type: 'object', properties: { name: { ...text, maxLength: 10 }, port: integer } } };
   const properties = {
     i: integer, n: { type: 'number' }, s: text, b: { type: 'string', format: 'byte' }, d: { type: 'string', format: 'duration' }, day: { type: 'string', format: 'date' }, t: { type: 'string', format: 'date-time' },
-    set, other: set, ports: byName, before: byName, any: { 'x-kubernetes-int-or-string': true }, gone: { ...integer, nullable: true }, labels: { type: 'object', additionalProperties: text },
+    set, other: set, ports: { ...byName, maxItems: 10 }, before: byName, any: { 'x-kubernetes-int-or-string': true }, gone: { ...integer, nullable: true }, labels: { type: 'object', additionalProperties: text },
   };
   const value = {
     i: 4, n: 2, s: 'naïve 🐙', b: 'aGk=', d: '90m', day: '2020-02-29', t: '2020-02-29T23:30:00.25+02:00', set: ['x', 'y'], other: ['y', 'x'],
