@@ -78,7 +78,8 @@ function costOf(node: Node, names: Names): Bound {
     case 'map': return { cost: LITERAL_COST.map + sum((args as Node[][]).flat().map((each) => costOf(each, names).cost)), size: (args as Node[][]).length };
     case 'call': return callOf((args as [string])[0], undefined, (args as [string, Node[]])[1], names);
     case 'rcall': return callOf((args as [string])[0], (args as [string, Node])[1], (args as [string, Node, Node[]])[2], names);
-    case '!_': case '-_': return { cost: 1 + costOf(args as Node, names).cost };
+    case '!_': return { cost: 1 + costOf(args as Node, names).cost };
+    case '-_': return { cost: (args as Node).op === 'value' ? 0 : 1 + costOf(args as Node, names).cost };
     default: return Array.isArray(args) && args.length === 2 ? operatorOf(node.op, (args as [Node, Node]).map((each) => costOf(each, names)) as [Bound, Bound]) : { cost: 1 };
   }
 }
