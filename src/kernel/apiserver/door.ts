@@ -28,6 +28,8 @@ export interface WriteContext {
   fieldValidation: FieldValidation;
   /** Fields that the text of the body had twice, as findings: `duplicate field "spec"`. */
   duplicates?: readonly string[];
+  /** The object comes of a patch, and this is how a refusal of its fields shows it. */
+  shownAs?: (object: KubeObject) => string;
   /** Texts for Warning headers are added here. */
   warnings: string[];
   /** Adds to what the audit log tells of the request. */

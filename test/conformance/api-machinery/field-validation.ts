@@ -24,7 +24,7 @@ export function fieldValidation(): void {
     const status = await refused(400, 'POST', `${path}?fieldValidation=Strict`, { body: body('"unknown1":"val1","unknownDupe":"a","unknownDupe":"b","paused":true,"paused":false,') });
     for (const text of ['unknown field "spec.unknown1"', 'unknown field "spec.unknownDupe"', 'duplicate field "spec.paused"']) assert.ok(status.message.includes(text), status.message);
     await ok('POST', `${path}?fieldValidation=Strict`, { body: body('') });
-    const patched = await refused(400, 'PATCH', `${path}/d?fieldValidation=Strict`, { body: '{"spec":{"unknown1":"val1","paused":true,"paused":false}}', contentType: 'application/merge-patch+json' });
+    const patched = await refused(422, 'PATCH', `${path}/d?fieldValidation=Strict`, { body: '{"spec":{"unknown1":"val1","paused":true,"paused":false}}', contentType: 'application/merge-patch+json' });
     assert.match(patched.message, /duplicate field "spec.paused"|unknown field "spec.unknown1"/);
   });
 

@@ -36,7 +36,17 @@ export interface PatchOutcome {
 export async function patchObject(door: Door, kind: Kind, input: PatchInput, context: WriteContext): Promise<PatchOutcome> {
   if (input.type === 'apply') return applyPatch(door, kind, input, context);
   const change = (live: KubeObject): unknown => patched(kind, live, input);
-  return { outcome: await updateObject(door, kind, { ...input, change }, context), created: false };
+  const shownAs = (object: KubeObject): string => (input.type === 'strategic' ? goText(input.body) : JSON.stringify(object)).slice(0, SHOWN_MOST);
+  return { outcome: await updateObject(door, kind, { ...input, change }, { ...context, shownAs }), created: false };
+}
+
+const SHOWN_MOST = 10_000;
+
+/** As Go prints a value: `map[spec:map[replicas:3]]`. */
+function goText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isJsonObject(value)) return value === null ? '<nil>' : String(value);
+  return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key]!)}`).join(' ')}]`;
 }
 
 /** The stored object with the patch on it, as a fresh value. */

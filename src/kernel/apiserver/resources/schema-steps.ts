@@ -1,5 +1,6 @@
 /** What the schema of a kind does to an object on its way in: unknown fields, defaults, validation. */
-import { invalidObject, type FieldError } from '../../../api/field-error.ts';
+import type { ApiError } from '../../../api/errors.ts';
+import { invalid, invalidObject, type FieldError } from '../../../api/field-error.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { validateObjectMeta, validateObjectMetaUpdate } from '../../../api/metadata-validation.ts';
@@ -14,19 +15,24 @@ import { badRequest } from '../errors.ts';
 import { schemaOfKind } from '../kind-table.ts';
 
 /**
- * Refuses values of a wrong type (400), drops what the schema does not know, and says so as fieldValidation asks: Strict refuses (400), Warn
- * warns, Ignore is silent. Changes the object.
+ * Refuses values of a wrong type, drops what the schema does not know, and says so as fieldValidation asks: Strict refuses, Warn warns,
+ * Ignore is silent. A refusal is 400, of a patch 422 (upstream: endpoints/handlers/patch.go). Changes the object.
  */
 export function checkFields(kind: Kind, object: KubeObject, context: WriteContext): void {
   const schema = schemaOfKind(kind);
   const { unknown, typeError } = findFields(schema, object);
-  if (typeError !== undefined) throw badRequest(cannotBeHandled(kind, typeError));
+  if (typeError !== undefined) throw refusal(kind, object, context, typeError);
   if (unknown.length > 0 || context.duplicates !== undefined) {
     const findings = [...(context.duplicates ?? []), ...unknown.map(unknownField)];
-    if (context.fieldValidation === 'Strict') throw badRequest(cannotBeHandled(kind, strictDecodingError(findings)));
+    if (context.fieldValidation === 'Strict') throw refusal(kind, object, context, strictDecodingError(findings));
     if (context.fieldValidation === 'Warn') for (const finding of findings) if (!context.warnings.includes(finding)) context.warnings.push(finding);
   }
   prune(schema, object);
+}
+
+function refusal(kind: Kind, object: KubeObject, { shownAs }: WriteContext, why: string): ApiError {
+  if (shownAs === undefined) return badRequest(cannotBeHandled(kind, why));
+  return invalidObject({ group: '', kind: '' }, '', [invalid('patch', shownAs(object), why)]);
 }
 
 /** Fills in what the client left out. */
