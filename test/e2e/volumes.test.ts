@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { it } from 'node:test';
 import { eventually } from '../fixtures/instance.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
@@ -161,6 +161,16 @@ conformance('volumes', [() => {
     const mounts = { volumeMounts: [at('data', '/data')] };
     await outputOf(space, scriptPod('root', 'mkdir -m 700 /data/in && echo x > /data/in/file && chmod 600 /data/in/file', mounts, volumes));
     assert.equal(await outputOf(space, scriptPod('user', 'echo y >> /data/in/file && cat /data/in/file && stat -c %g /data/in/file', mounts, { ...volumes, securityContext: { runAsUser: 1000, fsGroup: 2000 } })), 'x\ny\n2000');
+    // A volume made by hand of a path of the machine keeps its owners, whatever a pod asks for.
+    const path = `${running().state}/by-hand`;
+    mkdirSync(`${path}/in`, { recursive: true, mode: 0o750 });
+    await create('/api/v1/persistentvolumes', { metadata: { name: `hand-${space}` }, spec: { storageClassName: '', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path }, claimRef: { namespace: space, name: 'hand' } } });
+    await create(claimsOf(space), { metadata: { name: 'hand' }, spec: claimSpec({ storageClassName: '' }) });
+    await until(`${claimsOf(space)}/hand`, ({ status }) => status.phase === 'Bound');
+    await outputOf(space, scriptPod('hand', 'true', mounts, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'hand' } }], securityContext: { fsGroup: 2000 } }));
+    assert.deepEqual([statSync(path).gid, statSync(`${path}/in`).gid, statSync(`${path}/in`).mode & 0o777], [0, 0, 0o750]);
+    await remove(`${claimsOf(space)}/hand`);
+    await remove(`/api/v1/persistentvolumes/hand-${space}`);
   });
 
   it('a snapshot keeps what was there, and a claim can begin with it, or with another claim', async () => {

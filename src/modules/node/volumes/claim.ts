@@ -10,6 +10,9 @@ export interface ClaimSources {
   volume(name: string): Promise<PersistentVolume | undefined>;
 }
 
+/** Of the module local-path. */
+const PROVISIONER = 'llmos.dev/local-path';
+const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 const TRIES = 40;
 const PAUSE_MS = 25;
 
@@ -19,7 +22,9 @@ export async function claimFolder(pod: Pod, claimName: string, sources: ClaimSou
   const { hostPath, local } = volume.spec ?? {};
   const path = hostPath !== undefined ? checkHostPath(hostPath) : local !== undefined ? checkHostPath({ path: local.path, type: 'Directory' }) : undefined;
   if (path === undefined) throw new Error(`the persistent volume ${volume.metadata.name} is neither hostPath nor local, and others are not served by this node`);
-  await ownFolder(path, pod.spec?.securityContext?.fsGroup, hostPath !== undefined);
+  const isOurs = volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER;
+  // What hangs on the machine's own tree, by hand, is not ours to give away (upstream: hostPath volumes do not support ownership).
+  if (isOurs || local !== undefined) await ownFolder(path, pod.spec?.securityContext?.fsGroup, isOurs);
   return path;
 }
 
