@@ -91,6 +91,7 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
     [withSchema({ type: 'object', properties: { metadata: { type: 'object', properties: { labels: { type: 'object' } } } } }), 'spec.validation.openAPIV3Schema.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata is implicitly specified'],
   ];
   for (const [change, expected] of table) assert.equal(errorsOf(change)[0], expected);
+  assert.match(errorsOf((crd) => void delete (crd.spec as { versions?: unknown }).versions, definition()).join('; '), /must have exactly one version/);
   assert.match(errorsOf((crd) => void (version(crd).storage = false))[0] ?? '', /must have exactly one version marked as storage version$/);
   const old = definition();
   assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);

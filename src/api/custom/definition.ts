@@ -161,7 +161,7 @@ function changeErrors(definition: CustomResourceDefinition, old: CustomResourceD
   }
   same('spec.group', definition.spec.group, old.spec.group);
   same('spec.names.plural', definition.spec.names.plural, old.spec.names.plural);
-  const names = new Set(definition.spec.versions.map((version) => version.name));
+  const names = new Set((definition.spec.versions ?? []).map((version) => version.name));
   for (const [index, version] of (definition.status?.storedVersions ?? []).entries()) {
     if (!names.has(version)) {
       errors.push(invalid(`status.storedVersions[${index}]`, version, `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`));

@@ -10,7 +10,7 @@ import type { YamlRead } from './read-yaml.ts';
 
 /** Read within a few tens of milliseconds at worst. */
 const INLINE_BYTES = 16 * 1_024;
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 5_000;
 const MEMORY_MIB = 256;
 
 let last: Promise<unknown> = Promise.resolve();

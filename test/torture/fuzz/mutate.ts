@@ -40,7 +40,8 @@ function mutateOnce(value: unknown, random: Random): unknown {
   const was = parent[key];
   switch (random.int(6)) {
     case 0:
-      delete parent[key];
+      if (Array.isArray(parent)) parent.splice(Number(key), 1);
+      else delete parent[key];
       break;
     case 1:
       if (Array.isArray(parent)) parent.push(...Array.from({ length: random.pick([1, 3, 200]) }, () => safeClone(was)));

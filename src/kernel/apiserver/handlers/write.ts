@@ -5,6 +5,7 @@ import type { KubeObject, ObjectMeta } from '../../../api/meta.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeJson, mediaTypeOf, type Decoded, type DuplicateOptions } from '../decode.ts';
 import { decodeYaml } from '../decode-yaml.ts';
+import { checkDepth } from '../parse-json.ts';
 import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerScale, answerValue, duplicateOptionsOf, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
@@ -84,6 +85,8 @@ function takesStrategic(exchange: Exchange): boolean {
 /** JSON is YAML, and much faster to read as JSON. */
 async function yamlOrJson(bytes: Buffer, options: DuplicateOptions): Promise<Decoded> {
   if (bytes[0] === 0x7b) {
+    // What is too deep is so in either form.
+    checkDepth(bytes.toString('utf8'));
     try {
       return decodeJson(bytes, options);
     } catch {
