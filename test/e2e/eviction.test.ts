@@ -1,12 +1,14 @@
 /** A node that is short of something: conditions, taints, who must go, who may come. Thresholds are set so that a little is already short. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { observe } from '../../src/modules/node/pressure/observe.ts';
-import { totalmem } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
@@ -15,8 +17,8 @@ const MIB = 2 ** 20;
 const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
 
 let llmos: Instance;
-const boot = async (config: string): Promise<void> => {
-  llmos = await bootInstance({ config });
+const boot = async (config: string, folder?: string): Promise<void> => {
+  llmos = await bootInstance({ config, folder });
   importTestImage(llmos);
   await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
 };
@@ -119,5 +121,32 @@ describe('a node whose disk is full', () => {
     });
     await create('late', { nodeName: 'node1' }, { resources: { requests: { memory: '1Mi' } } });
     assert.match((await failed('late')).status?.message ?? '', /The node had condition: \[.*DiskPressure.*\]/);
+  });
+});
+
+describe('a disk that fills up', () => {
+  let disk: string;
+  before(async () => {
+    disk = mkdtempSync(join(tmpdir(), 'llmos-test-disk-'));
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=400m', 'tmpfs', disk]);
+    await boot('modules: { node: { evictionEverySeconds: 1, evictionHard: { nodefs.available: 40% }, evictionPressureTransitionPeriod: 3s, readySandboxes: 4 } }', disk);
+  });
+  after(async () => {
+    await llmos.destroy();
+    execFileSync('umount', ['-l', disk]);
+    rmdirSync(disk);
+  });
+
+  it('loses the pod that filled it, with what it wrote, and is well again', async () => {
+    await create('quiet', { volumes: [{ name: 'cache', emptyDir: {} }] }, { command: ['sh', '-c', 'dd if=/dev/zero of=/cache/file bs=1M count=5; sleep 1000'], volumeMounts: [{ name: 'cache', mountPath: '/cache' }], resources: { requests: { 'ephemeral-storage': '20Mi' } } });
+    await running('quiet');
+    await create('filler', { volumes: [{ name: 'cache', emptyDir: {} }] }, { command: ['sh', '-c', 'dd if=/dev/zero of=/cache/file bs=1M count=300; sleep 1000'], volumeMounts: [{ name: 'cache', mountPath: '/cache' }] });
+    const { status } = await failed('filler');
+    assert.match(status?.message ?? '', /^The node was low on resource: ephemeral-storage\. Threshold quantity: /);
+    await pressed('DiskPressure', 'True');
+    await pressed('DiskPressure', 'False');
+    assert.equal((await llmos.client.get(Pod, 'quiet', { namespace: 'default' })).status?.phase, 'Running');
+    await create('after', {}, {});
+    await running('after');
   });
 });

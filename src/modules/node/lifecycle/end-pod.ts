@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { removeCgroup } from '../cgroup/layout.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { stopSlot } from './attend.ts';
-import { RETRY_MS, type PodRun } from './pod-run.ts';
+import { isTerminal, RETRY_MS, type PodRun } from './pod-run.ts';
 import { isRunning } from './slot.ts';
 import { removeContainer } from './start-container.ts';
 
@@ -22,7 +22,7 @@ export async function endContainers(run: PodRun): Promise<boolean> {
   return true;
 }
 
-/** Gives back what only a running pod needs; status and logs stay until the pod is deleted. */
+/** Gives back what only a running pod needs; of one that has ended, status and logs stay until it is deleted. */
 export async function release(run: PodRun): Promise<void> {
   if (run.slots.every((slot) => !isRunning(slot))) {
     run.parts.cpus.release(run.uid);
@@ -35,6 +35,18 @@ export async function release(run: PodRun): Promise<void> {
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
   if (run.prepared !== undefined) removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });
   run.prepared = undefined;
+  if (isTerminal(run.pod) || run.failed !== undefined) await dropFiles(run);
+}
+
+/** A pod that has ended never runs again: its volumes and what its containers wrote leave the disk, and stay not until it is deleted. */
+async function dropFiles(run: PodRun): Promise<void> {
+  const { paths, context } = run.parts;
+  try {
+    await tearDownVolumes({ state: join(paths.pods, run.uid), run: join(paths.podsRun, run.uid) });
+    for (const { record } of run.slots) if (record !== undefined) await rm(join(paths.containers, record.id), { recursive: true, force: true });
+  } catch (error) {
+    context.log.warn('what a pod wrote could not be removed', { pod: run.label, error });
+  }
 }
 
 /** Takes away all that is left of the pod on this machine. */

@@ -25,8 +25,8 @@ export interface PodWorker {
   pod(): Pod;
   /** Whether it has not ended and is not about to. */
   isActive(): boolean;
-  /** The node gives it up, in the words of `message`. */
-  evict(message: string, graceSeconds: number): void;
+  /** The node gives it up, in the words of `message`. Settles when it has ended and given back what it had. */
+  evict(message: string, graceSeconds: number): Promise<void>;
   /** The latest attempt of a container by name. */
   record(container: string): ContainerRecord | undefined;
   records(): readonly ContainerRecord[];
@@ -51,6 +51,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   };
   const status = statusWriter(parts, () => run.pod, (fresh) => { run.pod = fresh; });
   const finished = Promise.withResolvers<void>();
+  const evicted = Promise.withResolvers<void>();
   let refreshWanted = false;
   let setUpFailures = 0;
   let admitted = false;
@@ -140,6 +141,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     publish();
     await status.settled();
     if (reason === 'finished') {
+      evicted.resolve();
       run.stop = undefined;
       if (!isTerminal(run.pod)) run.wakeAt(clock.nowMs() + RETRY_MS);
       return;
@@ -190,6 +192,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       run.failed = { reason: 'Evicted', message, graceSeconds, disruption: true };
       tell(run, 'Warning', 'Evicted', message);
       run.poke();
+      return Promise.race([evicted.promise, finished.promise]);
     },
     record: (container) => run.slots.find((slot) => slot.container.name === container)?.record,
     records: () => run.slots.flatMap((slot) => slot.record ?? []),

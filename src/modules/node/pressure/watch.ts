@@ -27,6 +27,7 @@ export interface PressureWatch {
 
 /** What pods get to end that are evicted at once. */
 const AT_ONCE_SECONDS = 1;
+const CLEAN_UP_MS = 30_000;
 /** Reading disks may take this part of the time at most. */
 const DISK_SHARE = 20;
 
@@ -50,7 +51,14 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
       if (!isCrossed(threshold, look(), { reclaim: true })) return;
     }
     const candidates = workers.filter((worker) => !isCritical(worker.pod()));
-    evict(await consumption(candidates, shortage, by.meter), threshold, candidates);
+    await evict(await consumption(candidates, shortage, by.meter), threshold, candidates);
+  }
+
+  /** What it had is waited for, so that the next look does not take another pod for it. */
+  async function cleanedUp(evictions: readonly Promise<void>[]): Promise<void> {
+    const over = new AbortController();
+    await Promise.race([Promise.all(evictions), context.clock.sleep(CLEAN_UP_MS, AbortSignal.any([over.signal, context.signal]))]);
+    over.abort();
   }
 
   function look(): ReturnType<typeof observe> {
@@ -62,7 +70,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
     if (node !== undefined) context.events.event(node, type, reason, message);
   }
 
-  function evict(costs: readonly Consumption[], threshold: Threshold, workers: readonly PodWorker[]): void {
+  async function evict(costs: readonly Consumption[], threshold: Threshold, workers: readonly PodWorker[]): Promise<void> {
     const shortage = SHORTAGE_OF[threshold.signal];
     const seen = look()[threshold.signal]!;
     const [first] = rankForEviction(costs, shortage);
@@ -72,7 +80,8 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
     }
     const message = evictionMessage(shortage, first, { quantity: amountIn(threshold.least, seen.capacity), available: seen.available });
     const ownSeconds = first.pod.spec?.terminationGracePeriodSeconds ?? 30;
-    workers.find((worker) => worker.uid === first.pod.metadata.uid)?.evict(message, threshold.hard ? AT_ONCE_SECONDS : Math.min(ownSeconds, settings.mostGraceSeconds));
+    const worker = workers.find(({ uid }) => uid === first.pod.metadata.uid)!;
+    await cleanedUp([worker.evict(message, threshold.hard ? AT_ONCE_SECONDS : Math.min(ownSeconds, settings.mostGraceSeconds))]);
   }
 
   /** Gives whether a pod was evicted. A look at the disks that took long is not soon followed by another. */
@@ -82,14 +91,12 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
     if (limited.length === 0 || fromMs < disksNextMs) return false;
     const usage = await diskUsage(paths, limited.map((worker) => ({ pod: worker.pod(), records: worker.records() })));
     disksNextMs = fromMs + (context.clock.nowMs() - fromMs) * DISK_SHARE;
-    let any = false;
-    for (const worker of limited) {
+    const evictions = limited.flatMap((worker) => {
       const why = storageExcess(worker.pod(), usage.get(worker.uid)!);
-      if (why === undefined || isCritical(worker.pod())) continue;
-      worker.evict(why, AT_ONCE_SECONDS);
-      any = true;
-    }
-    return any;
+      return why === undefined || isCritical(worker.pod()) ? [] : [worker.evict(why, AT_ONCE_SECONDS)];
+    });
+    await cleanedUp(evictions);
+    return evictions.length > 0;
   }
 
   async function consumption(workers: readonly PodWorker[], shortage: Shortage, meter: Meter): Promise<Consumption[]> {
