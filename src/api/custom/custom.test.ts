@@ -97,6 +97,40 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);
 });
 
+test('what a version names must be there, and lists must say how their items are told apart', () => {
+  const version = (crd: CustomResourceDefinition): CustomResourceDefinition['spec']['versions'][0] => crd.spec.versions[0]!;
+  const listOf = (list: object): JSONSchemaProps => ({ type: 'object', properties: { l: { type: 'array', ...list } } });
+  const keyed = (items: object, ...keys: string[]): object => ({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys, items });
+  const table: [(crd: CustomResourceDefinition) => void, string[]][] = [
+    [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.nope' }]), ['spec.selectableFields[0].jsonPath: Invalid value: ".spec.nope": is an invalid path: does not refer to a valid field']],
+    [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.free' }]), ['spec.selectableFields[0].jsonPath: Invalid value: ".spec.free": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.']],
+    [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.color' }, { jsonPath: '.spec.color' }, { jsonPath: '' }]), ['spec.selectableFields[1].jsonPath: Duplicate value: ".spec.color"', 'spec.selectableFields[2].jsonPath: Required value']],
+    [(crd) => void (version(crd).subresources = { scale: { specReplicasPath: '.status.x', statusReplicasPath: 'x', labelSelectorPath: '.x' } }), [
+      'spec.subresources.scale.specReplicasPath: Invalid value: ".status.x": should be a json path under .spec', 'spec.subresources.scale.statusReplicasPath: Invalid value: "x": must be a simple json path starting with .',
+      'spec.subresources.scale.labelSelectorPath: Invalid value: ".x": should be a json path under either .spec or .status',
+    ]],
+    [(crd) => void (version(crd).deprecationWarning = 'x'), ['spec.versions[0].deprecationWarning: Invalid value: "x": can only be set for deprecated versions']],
+    [(crd) => void (crd.spec.preserveUnknownFields = true), ['spec.preserveUnknownFields: Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead']],
+    [(crd) => void Object.assign(crd, { metadata: { name: 'shops.k8s.io' }, spec: { ...crd.spec, group: 'k8s.io' } }), ['metadata.annotations[api-approved.kubernetes.io]: Required value: protected groups must have approval annotation "api-approved.kubernetes.io", see https://github.com/kubernetes/enhancements/pull/1111']],
+    [(crd) => void Object.assign(crd, { metadata: { name: 'shops.k8s.io', annotations: { 'api-approved.kubernetes.io': 'unapproved, a trial' } }, spec: { ...crd.spec, group: 'k8s.io' } }), []],
+  ];
+  for (const [change, expected] of table) assert.deepEqual(errorsOf(change), expected);
+  const lists: [object, string][] = [
+    [keyed({ type: 'string' }, 'k'), 'items.type: Invalid value: "string": must be object if parent array\'s x-kubernetes-list-type is map'],
+    [keyed({ type: 'object', properties: {} }, 'k'), 'x-kubernetes-list-map-keys: Invalid value: ["k"]: entries must all be names of item properties'],
+    [keyed({ type: 'object', required: ['k'], properties: { k: { type: 'array', items: { type: 'string' } } } }, 'k'), 'items.properties[k].type: Invalid value: "object": must be a scalar type if parent array\'s x-kubernetes-list-type is map'],
+    [keyed({ type: 'object', required: ['k'], properties: { k: { type: 'string' } } }, 'k', 'k'), 'x-kubernetes-list-map-keys: Invalid value: ["k","k"]: must not contain duplicate entries'],
+    [{ 'x-kubernetes-list-type': 'set', items: { type: 'object', properties: {} } }, 'items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set'],
+  ];
+  for (const [list, expected] of lists) {
+    const change = (crd: CustomResourceDefinition): void => {
+      version(crd).schema = { openAPIV3Schema: listOf(list) };
+      delete version(crd).selectableFields;
+    };
+    assert.deepEqual(errorsOf(change), [`spec.validation.openAPIV3Schema.properties[l].${expected}`]);
+  }
+});
+
 test('conversions that cannot be are refused', () => {
   const table: [CustomResourceDefinition['spec']['conversion'], string | undefined][] = [
     [{ strategy: 'Other' as 'None' }, 'spec.conversion.strategy: Unsupported value: "Other": supported values: "None", "Webhook"'],

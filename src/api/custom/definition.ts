@@ -2,13 +2,14 @@
 import { hasRules } from '../cel/has-rules.ts';
 import { cel } from '../cel/lazy.ts';
 import { serviceErrors, urlErrors } from '../admissionregistration/webhook-validation.ts';
-import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { applyDefaults } from '../schema/default.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 import { structuralErrors } from './structural.ts';
+import { versionDetailErrors } from './version-checks.ts';
 
 const COLUMN_TYPES = ['boolean', 'date', 'integer', 'number', 'string'];
 const COLUMN_FORMATS = ['byte', 'date', 'date-time', 'double', 'float', 'int32', 'int64', 'password'];
@@ -35,8 +36,26 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
   if (metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
   errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec));
+  if (spec.preserveUnknownFields === true && old?.spec.preserveUnknownFields !== true) {
+    errors.push(invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'));
+  }
+  errors.push(...approvalErrors(definition, old));
   if (old !== undefined) errors.push(...changeErrors(definition, old));
   return errors;
+}
+
+const APPROVED = 'api-approved.kubernetes.io';
+
+/** Groups of the Kubernetes community need a mark that their API was approved, or that it was not. */
+function approvalErrors({ spec, metadata }: CustomResourceDefinition, old: CustomResourceDefinition | undefined): FieldError[] {
+  if (!/(^|\.)(k8s\.io|kubernetes\.io)$/.test(spec.group ?? '')) return [];
+  const state = (text: string): 'missing' | 'approved' | 'invalid' => (text === '' ? 'missing' : text.startsWith('unapproved') || URL.parse(text)?.host ? 'approved' : 'invalid');
+  const value = metadata.annotations?.[APPROVED] ?? '';
+  const now = state(value);
+  if (now === 'approved' || (old !== undefined && state(old.metadata.annotations?.[APPROVED] ?? '') === now)) return [];
+  const more = now === 'missing' ? '' : ' with either a URL or a reason starting with "unapproved"';
+  const detail = `protected groups must have approval annotation "${APPROVED}"${more}, see https://github.com/kubernetes/enhancements/pull/1111`;
+  return [now === 'missing' ? required(`metadata.annotations[${APPROVED}]`, detail) : invalid(`metadata.annotations[${APPROVED}]`, value, detail)];
 }
 
 function conversionErrors({ conversion }: CustomResourceDefinitionSpec): FieldError[] {
@@ -110,8 +129,7 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
       if (column.format && !COLUMN_FORMATS.includes(column.format)) errors.push(invalid(`${at}.format`, column.format, `must be one of ${COLUMN_FORMATS.join(',')}`));
       if (!column.jsonPath) errors.push(required(`${at}.JSONPath`));
     }
-    const paths = (version.selectableFields ?? []).map((field) => field.jsonPath ?? '');
-    for (const [position, jsonPath] of paths.entries()) if (paths.indexOf(jsonPath) < position) errors.push(duplicate(`${path}.selectableFields[${position}].jsonPath`, jsonPath));
+    errors.push(...versionDetailErrors(version, path, columnsPath));
   }
   if (new Set(versions.map((version) => version.name)).size < versions.length) errors.push(invalid('spec.versions', versions, 'must contain unique version names'));
   if (versions.filter((version) => version.storage === true).length !== 1) errors.push(invalid('spec.versions', versions, 'must have exactly one version marked as storage version'));

@@ -81,6 +81,7 @@ function judgeListType(schema: JSONSchemaProps, path: string, errors: FieldError
   const [listType, mapType] = [schema['x-kubernetes-list-type'], schema['x-kubernetes-map-type']];
   const keys = schema['x-kubernetes-list-map-keys'] ?? [];
   const needs = (wanted: string, mark: string): void => void errors.push(schema.type === undefined || schema.type === '' ? required(`${path}.type`, `must be ${wanted} if ${mark} is specified`) : invalid(`${path}.type`, schema.type, `must be ${wanted} if ${mark} is specified`));
+  if (schema['x-kubernetes-preserve-unknown-fields'] === false) errors.push(invalid(`${path}.x-kubernetes-preserve-unknown-fields`, false, 'must be true or undefined'));
   if (mapType !== undefined && schema.type !== 'object') needs('object', 'x-kubernetes-map-type');
   if (mapType !== undefined && mapType !== 'atomic' && mapType !== 'granular') errors.push(unsupported(`${path}.x-kubernetes-map-type`, mapType, ['atomic', 'granular']));
   if (listType !== undefined && schema.type !== 'array') needs('array', 'x-kubernetes-list-type');
@@ -89,14 +90,31 @@ function judgeListType(schema: JSONSchemaProps, path: string, errors: FieldError
     const text = 'must be map if x-kubernetes-list-map-keys is non-empty';
     errors.push(listType === undefined ? required(`${path}.x-kubernetes-list-type`, text) : invalid(`${path}.x-kubernetes-list-type`, listType, text));
   }
+  const items = Array.isArray(schema.items) ? undefined : schema.items;
+  if (listType === 'set' && schema.type === 'array' && items !== undefined) judgeSetItems(items, `${path}.items`, errors);
   if (listType !== 'map') return;
   if (keys.length === 0) errors.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
-  const items = Array.isArray(schema.items) ? undefined : schema.items;
+  if (schema.items === undefined) errors.push(required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map'));
+  if (items !== undefined && items.type !== 'object') errors.push(invalid(`${path}.items.type`, items.type ?? '', "must be object if parent array's x-kubernetes-list-type is map"));
+  else if (items !== undefined) judgeMapKeys(keys, items, path, errors);
+}
+
+function judgeMapKeys(keys: readonly string[], items: JSONSchemaProps, path: string, errors: FieldError[]): void {
   for (const [index, key] of keys.entries()) {
-    const property = items?.properties?.[key];
-    if (property === undefined) errors.push(invalid(`${path}.x-kubernetes-list-map-keys[${index}]`, key, 'entries must all be names of item properties'));
-    else if (property.default === undefined && items?.required?.includes(key) !== true) errors.push(required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
+    const property = items.properties?.[key];
+    if (property === undefined) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties'));
+    else if (property.type === 'array' || property.type === 'object') errors.push(invalid(`${path}.items.properties[${key}].type`, items.type, "must be a scalar type if parent array's x-kubernetes-list-type is map"));
+    else if (property.default === undefined && items.required?.includes(key) !== true) errors.push(required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
+    if (keys.indexOf(key) < index) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'must not contain duplicate entries'));
   }
+}
+
+/** The items of a set are compared as wholes. */
+function judgeSetItems(items: JSONSchemaProps, path: string, errors: FieldError[]): void {
+  const text = 'must be atomic as item of a list with x-kubernetes-list-type=set';
+  const [listType, mapType] = [items['x-kubernetes-list-type'], items['x-kubernetes-map-type']];
+  if (items.type === 'array' && listType !== undefined && listType !== 'atomic') errors.push(invalid(`${path}.x-kubernetes-list-type`, listType, text));
+  if (items.type === 'object' && mapType !== 'atomic') errors.push(invalid(`${path}.x-kubernetes-map-type`, listType ?? null, text));
 }
 
 function judgeValueValidations(schema: JSONSchemaProps, path: string, errors: FieldError[], intOrString: boolean): void {
