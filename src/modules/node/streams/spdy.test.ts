@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createDeflate, constants, inflateSync } from 'node:zlib';
+import { createDeflate, constants, deflateSync, inflateSync } from 'node:zlib';
 import { SPDY_DICTIONARY } from './spdy-dictionary.ts';
 import { spdySession, type SpdyStream } from './spdy.ts';
 
@@ -48,4 +48,39 @@ test('a ping is answered', async () => {
   const ping = Buffer.from([0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 9]);
   await session.receive(ping);
   assert.deepEqual(sent[0], ping);
+});
+
+test('what breaks the rules ends the session, and nothing else', async () => {
+  const session = () => spdySession(() => {}, () => {});
+  const bomb = deflateSync(Buffer.alloc(40_000_000), { dictionary: SPDY_DICTIONARY });
+  assert.ok(bomb.length < 60_000);
+  const before = process.memoryUsage().rss;
+  await assert.rejects(session().receive(synStream(1, bomb)), /too long|cannot be read/);
+  assert.ok(process.memoryUsage().rss - before < 30_000_000, 'the block was inflated in whole');
+  await assert.rejects(session().receive(synStream(1, Buffer.from('no zlib'))));
+  await assert.rejects(session().receive(Buffer.from([0x80, 3, 0, 1, 0, 0, 0, 0])));
+  await assert.rejects(session().receive(synStream(1, deflateSync(Buffer.alloc(4, 0xff), { dictionary: SPDY_DICTIONARY }))));
+  const block = client();
+  await assert.rejects((async () => {
+    const many = session();
+    for (let id = 1; id < 10_000; id += 2) await many.receive(synStream(id, await block({ streamtype: 'data' })));
+  })(), /cannot be opened/);
+});
+
+test('any bytes are refused or ignored', async () => {
+  let seed = Number(process.env['LLMOS_SEED'] ?? Date.now() % 1_000_000);
+  const random = (below: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below;
+  const block = client();
+  const valid = Buffer.concat([synStream(1, await block({ streamtype: 'data', port: '80' })), data(1, 'hello'), data(1, '', 1), Buffer.from([0x80, 3, 0, 6, 0, 0, 0, 4, 0, 0, 0, 9])]);
+  for (let round = 0; round < 500; round++) {
+    const bytes = Buffer.from(valid);
+    for (let count = 1 + random(6); count > 0; count--) bytes[random(bytes.length)] = random(256);
+    await spdySession(() => {}, (stream) => stream.end()).receive(bytes).catch((error: unknown) => assert.ok(error instanceof Error, `seed ${seed}`));
+  }
+});
+
+test('streams that have ended are forgotten', async () => {
+  const block = client();
+  const session = spdySession(() => {}, (stream) => stream.end());
+  for (let id = 1; id < 5_000; id += 2) await session.receive(Buffer.concat([synStream(id, await block({ streamtype: 'data' })), data(id, '', 1)]));
 });

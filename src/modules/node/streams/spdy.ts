@@ -28,6 +28,8 @@ const CONTROL = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6,
 const FIN = 1;
 const CANCEL = 5;
 const MOST_HEADER_BYTES = 64 * 1024;
+/** Of one session at a time: port-forward has two a connection. */
+const MOST_STREAMS = 2_000;
 
 /** `write` sends bytes to the client. Frames that break the rules throw. */
 export function spdySession(write: (data: Buffer) => void, opened: (stream: SpdyStream) => void): SpdySession {
@@ -37,13 +39,25 @@ export function spdySession(write: (data: Buffer) => void, opened: (stream: Spdy
   let rest: Buffer = Buffer.alloc(0);
   let turn: Promise<void> = Promise.resolve();
 
+  /** Streams of which one direction has ended; with the other they are forgotten. */
+  const halfEnded = new Set<number>();
+  const ended = (id: number): void => {
+    if (!halfEnded.delete(id)) halfEnded.add(id);
+    else streams.delete(id);
+  };
+
   function makeStream(id: number, headers: ReadonlyMap<string, string>): SpdyStream {
+    let open = true;
     return {
       id, headers, onData() {}, onEnd() {}, onReset() {},
       send: (data) => write(dataFrame(id, data, 0)),
-      end: () => write(dataFrame(id, Buffer.alloc(0), FIN)),
+      end() {
+        write(dataFrame(id, Buffer.alloc(0), FIN));
+        if (open) ended(id);
+        open = false;
+      },
       reset() {
-        streams.delete(id);
+        forget(id);
         write(controlFrame(CONTROL.rstStream, 0, Buffer.concat([number(id), number(CANCEL)])));
       },
     };
@@ -53,14 +67,15 @@ export function spdySession(write: (data: Buffer) => void, opened: (stream: Spdy
     if (type === CONTROL.synStream) {
       const id = payload.readUInt32BE(0) & 0x7fff_ffff;
       const stream = makeStream(id, parseHeaders(await inflate(payload.subarray(10))));
+      if (streams.size >= MOST_STREAMS || streams.has(id)) throw new Error(`the SPDY stream ${id} cannot be opened: it is open, or ${MOST_STREAMS} are`);
       streams.set(id, stream);
       write(controlFrame(CONTROL.synReply, 0, Buffer.concat([number(id), reply()])));
       opened(stream);
-      if ((flags & FIN) !== 0) stream.onEnd();
+      if ((flags & FIN) !== 0) clientEnded(id, stream);
     } else if (type === CONTROL.rstStream) {
       const id = payload.readUInt32BE(0) & 0x7fff_ffff;
       streams.get(id)?.onReset();
-      streams.delete(id);
+      forget(id);
     } else if (type === CONTROL.ping) write(controlFrame(CONTROL.ping, 0, payload.subarray(0, 4)));
   }
 
@@ -69,7 +84,17 @@ export function spdySession(write: (data: Buffer) => void, opened: (stream: Spdy
     if ((head[0]! & 0x80) !== 0) return control(head.readUInt16BE(2), flags, payload);
     const stream = streams.get(head.readUInt32BE(0));
     if (payload.length > 0) stream?.onData(payload);
-    if ((flags & FIN) !== 0) stream?.onEnd();
+    if ((flags & FIN) !== 0 && stream !== undefined) clientEnded(head.readUInt32BE(0), stream);
+  }
+
+  function clientEnded(id: number, stream: SpdyStream): void {
+    stream.onEnd();
+    ended(id);
+  }
+
+  function forget(id: number): void {
+    streams.delete(id);
+    halfEnded.delete(id);
   }
 
   async function consume(chunk: Buffer): Promise<void> {
@@ -136,14 +161,23 @@ function adler32(data: Buffer): number {
 function inflater(): (block: Buffer) => Promise<Buffer> {
   const stream = createInflate({ dictionary: SPDY_DICTIONARY });
   let chunks: Buffer[] = [];
-  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  let size = 0;
+  // At all times: an error that nobody hears ends the process.
+  stream.on('error', () => {});
+  stream.on('data', (chunk: Buffer) => {
+    size += chunk.length;
+    // A small block may become a thousand times as large.
+    if (size > MOST_HEADER_BYTES) stream.destroy(new Error('the headers of a SPDY stream are too long'));
+    else chunks.push(chunk);
+  });
   return (block) => new Promise((resolve, reject) => {
     stream.once('error', reject);
     stream.write(block, () => setImmediate(() => {
       stream.off('error', reject);
       const whole = Buffer.concat(chunks);
       chunks = [];
-      if (whole.length > MOST_HEADER_BYTES) reject(new Error('the headers of a SPDY stream are too long'));
+      size = 0;
+      if (stream.destroyed) reject(new Error('the headers of a SPDY stream cannot be read'));
       else resolve(whole);
     }));
   });
