@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { MachineFacts } from '../sdk/module.ts';
 import { addressAt, parseCidr, type Cidr } from './cidr.ts';
 import type { Config } from './config.ts';
+import { sliceOf } from './node-slice.ts';
 import { cniBinFolders, type Probe } from './probe.ts';
 
 export function networkFactsOf({ network }: Config): MachineFacts['network'] {
@@ -36,6 +37,7 @@ export function machineFactsOf(module: string, config: Config, probe: Probe, caP
     cni: { confFolder, binFolders: cniBinFolders() },
     images: imageFoldersOf(folders),
     ...(module === 'node' ? { agents: join(folders.run, 'nodes') } : {}),
+    ...(config.nodes > 1 ? { furtherAddresses: Array.from({ length: config.nodes - 1 }, (_, index) => sliceOf(config, index + 2).address) } : {}),
     apiServer: { url: serverUrlOf(config), port: apiServer.port, caPem },
   };
 }

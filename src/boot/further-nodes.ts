@@ -10,9 +10,9 @@ import { isApiError } from '../api/errors.ts';
 import type { Log } from '../base/log.ts';
 import { run, start } from '../base/sys/run.ts';
 import type { Client } from '../sdk/client.ts';
-import { addressAt, parseCidr, type Cidr } from './cidr.ts';
 import type { Config, Folders } from './config.ts';
 import { networkFactsOf } from './facts.ts';
+import { sliceOf } from './node-slice.ts';
 
 export interface NodeView {
   name: string;
@@ -47,7 +47,6 @@ export interface FurtherNodesOptions {
   log: Log;
 }
 
-const SLICE = 256;
 const END_MS = 20_000;
 const RESTART_MS = 1_000;
 const ENTRY = resolve(import.meta.dirname, 'node-agent.ts');
@@ -59,14 +58,6 @@ export function furtherNodeName({ nodeName }: Pick<Config, 'nodeName'>, number: 
 /** The folders of a further node lie beneath those of the instance. */
 export function furtherFolders(folders: Folders, name: string): Folders {
   return { ...folders, state: join(folders.state, 'nodes', name), run: join(folders.run, 'nodes', name) };
-}
-
-/** The last ranges of 256 addresses of the pod network: the first address of one is the node's own, the others are for its pods. Throws when the network is too small. */
-export function sliceOf({ network }: Pick<Config, 'network'>, number: number): { cidr: string; address: string; first: string; last: string } {
-  const pods = parseCidr(network.podCidr) as Cidr;
-  const from = 2 ** (32 - pods.prefixLength) - SLICE * (number - 1);
-  if (from < SLICE) throw new Error(`network.podCidr ${network.podCidr} is too small for ${number} nodes: each takes ${SLICE} addresses`);
-  return { cidr: `${addressAt(pods, from)}/24`, address: addressAt(pods, from + 1), first: addressAt(pods, from + 2), last: addressAt(pods, from + SLICE - 2) };
 }
 
 /** Settles when the agents were started; nodes of an earlier run that are too many are taken down. */

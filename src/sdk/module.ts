@@ -201,6 +201,8 @@ export interface MachineFacts {
   images: { root: string; runRoot: string };
   /** Where further nodes of this machine have their agents' sockets: `NAME/agent.sock`. Only the first node has it. */
   agents?: string;
+  /** Addresses of further nodes, which lie in the pod network; absent where there are none. */
+  furtherAddresses?: readonly string[];
   /** On a further node: the network namespace of the machine, where the bridge is. */
   further?: { machineNetwork: string };
   /** Where the door listens, for pods and tools: `https://127.0.0.1:6443`. */

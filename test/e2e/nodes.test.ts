@@ -100,6 +100,17 @@ describe('further nodes', { timeout: 170_000 }, () => {
     await kubectl('delete', 'pod', 'port');
   });
 
+  it('policies let nodes look after their pods', async () => {
+    await apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'none' }, spec: { podSelector: { matchLabels: { app: 'shut' } }, policyTypes: ['Ingress'] } });
+    await apply(deployment('shut', 3));
+    assert.deepEqual(await places('shut', 3), ['node1', 'node1-2', 'node1-3']);
+    const [shut] = await list('pods', '-l', 'app=shut');
+    const client = (await list('pods', '-l', 'app=web')).find((each) => each.spec.nodeName === 'node1-3');
+    assert.notEqual((await instance.kubectl('exec', client.metadata.name, '--', 'timeout', '3', 'wget', '-qO-', `http://${shut.status.podIP}:8080`)).code, 0, 'other pods are kept out');
+    await kubectl('delete', 'deployment', 'shut');
+    await kubectl('delete', 'networkpolicy', 'none');
+  });
+
   it('one that is cordoned gets no pods, one that is drained keeps none', async () => {
     await kubectl('cordon', 'node1-2');
     await kubectl('drain', 'node1-3', '--ignore-daemonsets', '--delete-emptydir-data', '--force', '--timeout=60s');

@@ -45,7 +45,7 @@ function tableOf(machine: Pick<MachineFacts, 'instance'>): string {
 
 function factsOf(machine: MachineFacts): PolicyTableFacts {
   const { podCidr, gatewayIp } = machine.network;
-  return { table: tableOf(machine), bridge: bridgeOf(machine), podCidr, gatewayIp, seesBridged: existsSync(SEES_BRIDGED) };
+  return { table: tableOf(machine), bridge: bridgeOf(machine), podCidr, gatewayIp, seesBridged: existsSync(SEES_BRIDGED), nodeAddresses: machine.furtherAddresses };
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -9,6 +9,8 @@ export interface PolicyTableFacts {
   gatewayIp: string;
   /** Whether bridged packets pass the rules for IP (br_netfilter); otherwise they are routed while there are policies. */
   seesBridged: boolean;
+  /** Of nodes in the pod network: what comes from one is let in everywhere, as from the machine itself. */
+  nodeAddresses?: readonly string[];
 }
 
 /** The script from one content to the other; '' when they are the same. In an order in which nothing refers to what is not there. */
@@ -57,7 +59,8 @@ export function removalOf(table: string, listed: string): string {
  * reached by it. An address of the bridge that is no known pod's is not let through, so a pod is held back until its policies are known.
  */
 export function baseTables(facts: PolicyTableFacts): string {
-  const { table, bridge, podCidr, seesBridged } = facts;
+  const { table, bridge, podCidr, seesBridged, nodeAddresses = [] } = facts;
+  const nodes = nodeAddresses.length === 0 ? undefined : `{ ${nodeAddresses.join(', ')} }`;
   return `table ip ${table} {
   set pods { type ipv4_addr; }
   set self { type ipv4_addr . ipv4_addr; }
@@ -65,14 +68,14 @@ export function baseTables(facts: PolicyTableFacts): string {
   map egress { type ipv4_addr : verdict; }
   chain arriving {
     ip daddr vmap @ingress
-    oifname "${bridge}" ip daddr ${podCidr} ip daddr != @pods drop
+${nodes === undefined ? '' : `    ip daddr ${nodes} accept\n`}    oifname "${bridge}" ip daddr ${podCidr} ip daddr != @pods drop
     accept
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
     ip saddr . ip daddr @self accept
-    ip saddr vmap @egress
+${nodes === undefined ? '' : `    ip saddr ${nodes} accept\n`}    ip saddr vmap @egress
     iifname "${bridge}" ip saddr != @pods drop
     goto arriving
   }
