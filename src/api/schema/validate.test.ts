@@ -1,7 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import type { Schema } from './schema.ts';
-import { validateSchema } from './validate.ts';
+import { validateSchema, validateSchemaChange } from './validate.ts';
 import { applyDefaults } from './default.ts';
 
 const check = (schema: Schema, value: unknown): string[] => validateSchema({ type: 'object', properties: { spec: { type: 'object', properties: { x: schema } } } }, { spec: { x: value } }).map((error) => `${error.field}: ${error.message}`);
@@ -35,4 +35,19 @@ test('defaults of custom resources', () => {
   const schema: Schema = { type: 'object', properties: { a: { type: 'object', default: {}, properties: { b: { type: 'integer', default: 3 }, c: { type: 'string' } } }, l: { type: 'array', items: { type: 'object', properties: { d: { type: 'boolean', default: false } } } } } };
   assert.deepEqual(applyDefaults(schema, {}), { a: { b: 3 } });
   assert.deepEqual(applyDefaults(schema, { a: { b: null, c: null }, l: [{}] }), { a: { b: 3 }, l: [{ d: false }] });
+});
+
+test('what was wrong before and did not change may stay', () => {
+  const good: Schema = { type: 'string', enum: ['good'] };
+  const item: Schema = { type: 'object', properties: { k: { type: 'string' }, v: good } };
+  const schema: Schema = { type: 'object', required: ['late'], properties: { a: good, late: { type: 'string' }, keyed: { type: 'array', xListType: 'map', xListMapKeys: ['k'], items: item }, atomic: { type: 'array', items: good }, map: { type: 'object', additionalProperties: good } } };
+  const old = { a: 'bad', keyed: [{ k: 'x', v: 'bad' }], atomic: ['bad'], map: { m: 'bad' } };
+  const judge = (change: object): string[] => validateSchemaChange(schema, { ...old, ...change }, old).map(({ field }) => field);
+  assert.deepEqual(judge({}), []);
+  assert.deepEqual(judge({ late: 'x' }), []);
+  assert.deepEqual(judge({ late: 'x', a: 'worse' }), ['a']);
+  assert.deepEqual(judge({ late: 'x', keyed: [{ k: 'y', v: 'good' }, { k: 'x', v: 'bad' }], map: { m: 'bad', n: 'good' } }), []);
+  assert.deepEqual(judge({ late: 'x', keyed: [{ k: 'y', v: 'bad' }, { k: 'x', v: 'bad' }], map: { m: 'bad', n: 'bad' } }), ['keyed[0].v', 'map.n']);
+  assert.deepEqual(judge({ late: 'x', atomic: ['good', 'bad'] }), ['atomic[1]']);
+  assert.deepEqual(judge({ a: 'good' }), ['late'], 'an object that changed must have all that it needs');
 });

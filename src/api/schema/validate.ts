@@ -4,6 +4,7 @@
  */
 import { compile } from './regular-expression.ts';
 import { duplicate, invalid, notSupported, required, tooLong, typeInvalid, type FieldError } from '../field-error.ts';
+import { equalJson, isJsonObject } from '../json.ts';
 import type { Json } from '../meta.ts';
 import { formatError } from './formats.ts';
 import { resolveSchema, type Schema } from './schema.ts';
@@ -17,8 +18,19 @@ export function validateSchema(schema: Schema, value: unknown, path = ''): Field
   return errors.slice(0, MAX_ERRORS);
 }
 
-function validate(schema: Schema, value: unknown, path: string, errors: FieldError[]): void {
+/** The same of a change: what was wrong before and stays as it is may stay (apiextensions ratcheting, KEP-4008). */
+export function validateSchemaChange(schema: Schema, value: unknown, old: unknown): FieldError[] {
+  const found = validateSchema(schema, value);
+  if (found.length === 0) return found;
+  const errors: FieldError[] = [];
+  validate(schema, value, '', errors, old);
+  return errors.slice(0, MAX_ERRORS);
+}
+
+/** `old` is the same value as it was before, where it can be told which one that is. */
+function validate(schema: Schema, value: unknown, path: string, errors: FieldError[], old?: unknown): void {
   if (schema.goType !== undefined || errors.length >= MAX_ERRORS) return;
+  if (old !== undefined && equalJson(old as Json, value as Json)) return;
   if (value === null && schema.nullable === true) return;
   if (!typeFits(schema, value)) {
     const wanted = schema.xIntOrString === true ? 'integer,string' : (schema.type ?? '');
@@ -30,8 +42,8 @@ function validate(schema: Schema, value: unknown, path: string, errors: FieldErr
   }
   if (typeof value === 'string') validateString(schema, value, path, errors);
   else if (typeof value === 'number') validateNumber(schema, value, path, errors);
-  else if (Array.isArray(value)) validateList(schema, value, path, errors);
-  else if (typeof value === 'object' && value !== null) validateObject(schema, value as Record<string, unknown>, path, errors);
+  else if (Array.isArray(value)) validateList(schema, value, path, errors, old);
+  else if (typeof value === 'object' && value !== null) validateObject(schema, value as Record<string, unknown>, path, errors, old);
   validateCombinations(schema, value, path, errors);
 }
 
@@ -73,25 +85,35 @@ function validateNumber(schema: Schema, value: number, path: string, errors: Fie
   if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) say(`a multiple of ${multipleOf}`);
 }
 
-function validateList(schema: Schema, list: readonly unknown[], path: string, errors: FieldError[]): void {
+function validateList(schema: Schema, list: readonly unknown[], path: string, errors: FieldError[], old?: unknown): void {
   if (schema.maxItems !== undefined && list.length > schema.maxItems) errors.push(tooMany(nameOf(path), list.length, schema.maxItems));
   if (schema.minItems !== undefined && list.length < schema.minItems) errors.push(invalid(nameOf(path), list.length, `${path} in body should have at least ${schema.minItems} items`));
   if (schema.uniqueItems === true && new Set(list.map((item) => canonical(item))).size < list.length) errors.push(invalid(nameOf(path), '', `${path} in body shouldn't contain duplicates`));
   if (schema.items !== undefined) {
     const items = resolveSchema(schema.items);
-    for (const [index, item] of list.entries()) validate(items, item, `${path}[${index}]`, errors);
+    const before = itemsBefore(schema, old);
+    for (const [index, item] of list.entries()) validate(items, item, `${path}[${index}]`, errors, before?.get(canonical(keyFields(schema, item))));
   }
   errors.push(...duplicates(schema, list, path));
+}
+
+/** The old items by their keys, of a list that has keys. */
+function itemsBefore(schema: Schema, old: unknown): Map<string, unknown> | undefined {
+  if (schema.xListType !== 'map' || !Array.isArray(old)) return undefined;
+  return new Map(old.map((item) => [canonical(keyFields(schema, item)), item]));
+}
+
+function keyFields(schema: Schema, item: unknown): object {
+  return Object.fromEntries((schema.xListMapKeys ?? []).map((key) => [key, (item as Record<string, unknown> | null)?.[key]]).filter(([, value]) => value !== undefined));
 }
 
 /** Lists of type set and map hold each value or key once. */
 function duplicates(schema: Schema, list: readonly unknown[], path: string): FieldError[] {
   if (schema.xListType !== 'set' && schema.xListType !== 'map') return [];
-  const keys = schema.xListMapKeys ?? [];
   const seen = new Set<string>();
   const errors: FieldError[] = [];
   for (const [index, item] of list.entries()) {
-    const fields = schema.xListType === 'map' ? Object.fromEntries(keys.map((key) => [key, (item as Record<string, unknown> | null)?.[key]]).filter(([, value]) => value !== undefined)) : item;
+    const fields = schema.xListType === 'map' ? keyFields(schema, item) : item;
     const text = canonical(fields);
     if (seen.has(text)) errors.push(duplicate(`${path}[${index}]`, fields));
     seen.add(text);
@@ -99,15 +121,16 @@ function duplicates(schema: Schema, list: readonly unknown[], path: string): Fie
   return errors;
 }
 
-function validateObject(schema: Schema, object: Record<string, unknown>, path: string, errors: FieldError[]): void {
+function validateObject(schema: Schema, object: Record<string, unknown>, path: string, errors: FieldError[], old?: unknown): void {
   const count = Object.keys(object).length;
   if (schema.maxProperties !== undefined && count > schema.maxProperties) errors.push(tooMany(nameOf(path), count, schema.maxProperties));
   if (schema.minProperties !== undefined && count < schema.minProperties) errors.push(invalid(nameOf(path), count, `${path} in body should have at least ${schema.minProperties} properties`));
   for (const name of schema.required ?? []) if (object[name] === undefined) errors.push(required(below(path, name)));
   const { properties = {}, additionalProperties: rest } = schema;
+  const before = isJsonObject(old) ? old : {};
   for (const [key, value] of Object.entries(object)) {
     const property = Object.hasOwn(properties, key) ? properties[key] : rest;
-    if (property !== undefined && property !== true) validate(resolveSchema(property), value, below(path, key), errors);
+    if (property !== undefined && property !== true) validate(resolveSchema(property), value, below(path, key), errors, Object.hasOwn(before, key) ? before[key] : undefined);
   }
 }
 

@@ -9,7 +9,7 @@ import { hasRules } from '../../../api/cel/has-rules.ts';
 import { cel } from '../../../api/cel/lazy.ts';
 import { applyDefaults as applySchemaDefaults } from '../../../api/schema/default.ts';
 import { prune } from '../../../api/schema/prune.ts';
-import { validateSchema } from '../../../api/schema/validate.ts';
+import { validateSchema, validateSchemaChange } from '../../../api/schema/validate.ts';
 import type { WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { schemaOfKind } from '../kind-table.ts';
@@ -64,7 +64,7 @@ const UNCHECKED = 'some validation rules were not checked because the object was
 /** By the schema, and by its rules where it has any. */
 function schemaErrors(kind: Kind, object: KubeObject, old: KubeObject | undefined): FieldError[] {
   const schema = schemaOfKind(kind);
-  const errors = validateSchema(schema, object);
+  const errors = old === undefined ? validateSchema(schema, object) : validateSchemaChange(schema, object, old);
   if (!hasRules(schema)) return errors;
   if (errors.some((error) => BLOCKING.has(error.type))) return [...errors, { type: 'FieldValueInvalid', field: '<nil>', message: `Invalid value: null: ${UNCHECKED}` }];
   return [...errors, ...cel().evaluateRules(schema, object, old)];

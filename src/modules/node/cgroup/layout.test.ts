@@ -36,3 +36,11 @@ test('v2: controllers are handed down as far as there are any, then the limits a
     rmSync(root, { recursive: true });
   }
 });
+test('without the hierarchy it is said, and not tried for ever', () => {
+  const root = mkdtempSync(join(tmpdir(), 'cgroup-'));
+  try {
+    assert.throws(() => makePodCgroup({ version: 'v1', path: '/llmos/podu', limits, root }), /cpu is not there: mount the cgroup hierarchies/);
+  } finally {
+    rmSync(root, { recursive: true });
+  }
+});

@@ -39,7 +39,10 @@ export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; lim
   if (options.version === 'v2') enableControllers(root, options.path);
   for (const { controller, file, text } of podCgroupFiles(options.version, options.limits)) {
     if (controller === 'pids' && !countsPids(options.version, root)) continue;
-    const folder = options.version === 'v1' ? join(root, controller, options.path) : join(root, options.path);
+    const hierarchy = options.version === 'v1' ? join(root, controller) : root;
+    // Node.js would try without end to make folders below one that the kernel does not let be.
+    if (!existsSync(hierarchy)) throw new Error(`${hierarchy} is not there: mount the cgroup hierarchies (a command run by 'ip netns exec' does not see them; use nsenter --net)`);
+    const folder = join(hierarchy, options.path);
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, file), text);
   }
