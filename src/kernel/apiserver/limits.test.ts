@@ -4,6 +4,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectTcp } from 'node:net';
 import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
+import { Pod } from '../../api/kinds.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
@@ -127,6 +128,19 @@ test('a user gets so many requests at once, and others are served meanwhile', as
   for (const { socket } of slow) socket.destroy();
   await Promise.all(slow.map(({ ended }) => ended));
   await eventually(async () => (await door.call('GET', CONFIG_MAPS)).status === 200, 'the places are given back');
+});
+
+test('logs that are followed take no place from requests', async () => {
+  const withdraw = door.server.route({ kind: Pod, subresource: 'log', handle: async ({ response }) => void response!.write('a line') });
+  await door.call('POST', '/api/v1/namespaces/default/pods', { body: { metadata: { name: 'chatty' }, spec: { containers: [{ name: 'c', image: 'x' }] } } });
+  const follows = await Promise.all(Array.from({ length: 12 }, open));
+  for (const { socket } of follows) {
+    socket.write('GET /api/v1/namespaces/default/pods/chatty/log?follow=true HTTP/1.1\r\nHost: x\r\n\r\n');
+    await new Promise((resolve) => socket.once('data', resolve));
+  }
+  assert.equal((await door.call('GET', CONFIG_MAPS)).status, 200);
+  for (const { socket } of follows) socket.destroy();
+  withdraw();
 });
 
 test('a client that does not read holds up nobody, and big answers arrive whole', async () => {

@@ -136,9 +136,12 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   if (turn !== undefined) await takeSeat(turn, incoming);
   if (response !== undefined) {
     workFor(http, user.name);
+    const longRunning = LONG_RUNNING.has(info.resource?.subresource ?? '');
     // With a body, the work begins when that is there.
     if (!BODIES.has(info.method)) await takeTurn(http);
-    else if (!http.complete) boundBody(parts, incoming, response);
+    else if (!http.complete && !longRunning) boundBody(parts, incoming, response);
+    // What stays open as long as the client wants keeps no place and no seat from others.
+    if (longRunning) for (const leave of incoming.leave.splice(0)) leave();
   }
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
