@@ -22,6 +22,8 @@ export interface Load {
   /** Workers, each with a connection of its own. */
   concurrency: number;
   durationMs: number;
+  /** Ends before, when so many requests were answered. */
+  most?: number;
   /** The n-th request of the run. */
   request(n: number): { method: string; path: string; body?: string };
   /** Called with the answer to the n-th request, and then its whole text is there. */
@@ -69,14 +71,14 @@ export async function openConnection(target: Target): Promise<Connection> {
   return new Connection(socket, `${target.host}:${target.port}`, target.token);
 }
 
-export async function runLoad(target: Target, { concurrency, durationMs, request, answered, comesAgain = false }: Load): Promise<LoadFigures> {
+export async function runLoad(target: Target, { concurrency, durationMs, request, answered, comesAgain = false, most = Infinity }: Load): Promise<LoadFigures> {
   const connections = await Promise.all(Array.from({ length: concurrency }, () => openConnection(target)));
   const latencies: number[] = [];
-  const parts = new Array<number>(10).fill(0);
+  const doneAtMs: number[] = [];
   const fromMs = performance.now();
   let next = 0;
   await Promise.all(connections.map(async (connection) => {
-    for (let nowMs = performance.now(); nowMs - fromMs < durationMs; nowMs = performance.now()) {
+    for (let nowMs = performance.now(); nowMs - fromMs < durationMs && next < most; nowMs = performance.now()) {
       const n = (next += 1);
       const { method, path, body } = request(n);
       const { status, text } = await connection.send(method, path, body);
@@ -88,12 +90,17 @@ export async function runLoad(target: Target, { concurrency, durationMs, request
       const doneMs = performance.now();
       answered?.(n, text);
       latencies.push(doneMs - nowMs);
-      const part = Math.floor(((doneMs - fromMs) / durationMs) * 10);
-      if (part < 10) parts[part] = (parts[part] as number) + 1;
+      doneAtMs.push(doneMs);
     }
     connection.close();
   }));
-  return { perSecond: figureOf('ops/s', parts.map((count) => (count * 10_000) / durationMs)), latency: figureOf('ms', latencies) };
+  const tookMs = next < most ? durationMs : performance.now() - fromMs;
+  const parts = new Array<number>(10).fill(0);
+  for (const doneMs of doneAtMs) {
+    const part = Math.floor(((doneMs - fromMs) / tookMs) * 10);
+    if (part < 10) parts[part] = (parts[part] as number) + 1;
+  }
+  return { perSecond: figureOf('ops/s', parts.map((count) => (count * 10_000) / tookMs)), latency: figureOf('ms', latencies) };
 }
 
 interface Answer {
