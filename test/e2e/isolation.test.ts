@@ -40,11 +40,12 @@ describe('the isolation of pods', () => {
       await llmos.client.create(ConfigMap, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf', namespace: 'default' }, data: { colour: 'blue' } });
       await start('own-users', {
         hostUsers: false, hostname: 'mapped', containers: [],
-        volumes: [{ name: 'host', hostPath: { path: folder } }, { name: 'empty', emptyDir: {} }, { name: 'memory', emptyDir: { medium: 'Memory' } }, { name: 'conf', configMap: { name: 'conf', defaultMode: 0o400 } }],
-      }, { volumeMounts: [{ name: 'host', mountPath: '/host' }, { name: 'empty', mountPath: '/empty', subPath: 'deep' }, { name: 'memory', mountPath: '/memory' }, { name: 'conf', mountPath: '/conf' }] });
+        volumes: [{ name: 'host', hostPath: { path: folder } }, { name: 'empty', emptyDir: {} }, { name: 'memory', emptyDir: { medium: 'Memory' } }, { name: 'conf', configMap: { name: 'conf', defaultMode: 0o400 } }, { name: 'image', image: { reference: TEST_IMAGE, pullPolicy: 'Never' } }],
+      }, { volumeMounts: [{ name: 'host', mountPath: '/host' }, { name: 'empty', mountPath: '/empty', subPath: 'deep' }, { name: 'memory', mountPath: '/memory' }, { name: 'conf', mountPath: '/conf' }, { name: 'image', mountPath: '/image' }] });
       assert.match(await sh('own-users', 'id -u; cat /proc/self/uid_map'), /^0\n\s+0\s+\d{7,}\s+65536$/);
       const base = Number(/0\s+(\d{7,})\s+65536/.exec(await sh('own-users', 'cat /proc/self/uid_map'))?.[1]);
       assert.equal(await sh('own-users', 'hostname; cat /host/secret /conf/colour; echo; touch /host/new /empty/a /memory/b /in-root && stat -c %u /host/new /empty/a /in-root /bin/busybox /etc/hosts'), 'mapped\nof rootblue\n0\n0\n0\n0\n0');
+      assert.equal(await sh('own-users', 'cat /image/etc/group | head -1'), 'root:x:0:');
       assert.equal(statSync(join(folder, 'new')).uid, 0, 'on the disk it is what it is within');
       const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/status`).includes(`Uid:\t${base}\t`));
       assert.equal(pids.length, 1, 'its process has an id of the machine that is nobody');

@@ -122,7 +122,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   for (const { envs } of gifts) for (const [name, value] of Object.entries(envs)) env.set(name, value);
   const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount))];
   const given = gifts.flatMap(({ devices }) => givenDevices(devices));
-  if (place.users !== undefined) await shiftOwners(own, place.users);
+  if (place.users !== undefined) await shiftOwners(own, place, place.users);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
@@ -136,9 +136,10 @@ function giftMount({ containerPath, hostPath, readOnly }: DeviceGift['mounts'][n
   return { destination: containerPath, type: 'bind', source: hostPath, options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw'] };
 }
 
-/** Volumes as the users of the pod see them. Changes `mounts`. */
-async function shiftOwners(mounts: readonly OciMount[], users: UserNamespace): Promise<void> {
-  const shown = await users.show(mounts.flatMap(({ source }) => source ?? []));
+/** Volumes as the users of the pod see them. Changes `mounts`. Images are read-only, and overlays cannot be shown with other owners: they stay as they are. */
+async function shiftOwners(mounts: readonly OciMount[], { pod, volumes }: PodPlace, users: UserNamespace): Promise<void> {
+  const images = (pod.spec?.volumes ?? []).flatMap(({ name, image }) => (image === undefined ? [] : (volumes.get(name) ?? [])));
+  const shown = await users.show(mounts.flatMap(({ source }) => (source === undefined || images.some((image) => source.startsWith(image)) ? [] : [source])));
   for (const mount of mounts) mount.source = shown.get(mount.source ?? '') ?? mount.source;
 }
 

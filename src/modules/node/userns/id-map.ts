@@ -2,7 +2,7 @@
  * Mounts that show other owners (mount_setattr(2), MOUNT_ATTR_IDMAP), and a user namespace that lasts without a process. Node.js has neither call, the
  * machine's perl can make them. Arguments: file that keeps the namespace, first id of the machine, number of ids, then pairs of source and target.
  */
-import { run } from '../../../base/sys/run.ts';
+import { runAny } from '../../../base/sys/run.ts';
 
 const SCRIPT = String.raw`
 use strict; use Fcntl; use POSIX ();
@@ -31,5 +31,6 @@ while (my ($source, $target) = splice(@pairs, 0, 2)) {
 
 /** Makes the namespace when it is not kept yet, then the mounts. Rejects in plain words. */
 export async function mapOwners(options: { keep: string; base: number; size: number; pairs: readonly { source: string; target: string }[] }): Promise<void> {
-  await run('perl', ['-e', SCRIPT, options.keep, String(options.base), String(options.size), ...options.pairs.flatMap(({ source, target }) => [source, target])], { timeoutMs: 30_000 });
+  const { code, stderr } = await runAny('perl', ['-e', SCRIPT, options.keep, String(options.base), String(options.size), ...options.pairs.flatMap(({ source, target }) => [source, target])], { timeoutMs: 30_000 });
+  if (code !== 0) throw new Error(stderr.trim().slice(-1_000) || `perl ended with code ${code}`);
 }
