@@ -29,5 +29,13 @@ function createBase(): CelEnvironment {
     limits: { maxAstNodes: 20_000, maxDepth: 100, maxListElements: 2_000, maxMapEntries: 2_000, maxCallArguments: 16 },
   });
   for (const register of [registerStrings, registerCollections, registerOptionals, registerTimes, registerUrl, registerQuantity, registerNet, registerFormats, registerSemver, registerComprehensions]) register(environment);
+  nameTypes(environment);
   return environment;
+}
+
+/** The names of the libraries' types, for `type(x) == net.IP`. */
+function nameTypes(environment: CelEnvironment): void {
+  const typeOf = (text: string): unknown => environment.evaluate(`type(${text})`);
+  environment.registerConstant('net', 'map<string, dyn>', new Map([['IP', typeOf('ip("0.0.0.0")')], ['CIDR', typeOf('cidr("0.0.0.0/0")')]]) as never);
+  environment.registerConstant('kubernetes', 'map<string, dyn>', new Map([['Quantity', typeOf('quantity("1")')], ['URL', typeOf('url("/")')], ['Semver', typeOf('semver("1.0.0")')]]) as never);
 }

@@ -38,6 +38,8 @@ test('expressions give what Kubernetes gives', () => {
     ['url("https://a.b:80/x?y=1").getHost() + url("https://[::1]/").getHostname() + url("/p?q=1").getQuery()["q"][0]', {}, 'a.b:80::11'],
     ['isURL("nope") || isURL("")', {}, false],
     ['quantity("1Gi").isGreaterThan(quantity("500Mi")) && quantity("1.5").add(1).asApproximateFloat() == 2.5', {}, true],
+    ['quantity("99999999999999999999G").isInteger() || quantity("9223372036854775808").isInteger()', {}, false],
+    ['type(ip("10.0.0.1")) == net.IP && type(cidr("10.0.0.0/8")) == net.CIDR && type(quantity("1")) == kubernetes.Quantity && type(url("/")) != kubernetes.Semver', {}, true],
     ['quantity("x")', {}, "! quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
     ['ip("10.0.0.1").family() == 4 && string(ip("0:0::1")) == "::1" && !ip.isCanonical("0::1") && ip("127.0.0.1").isLoopback()', {}, true],
     ['cidr("10.0.0.0/8").containsIP("10.1.2.3") && !cidr("10.0.0.0/8").containsCIDR("11.0.0.0/16") && string(cidr("10.1.2.3/8").masked()) == "10.0.0.0/8"', {}, true],

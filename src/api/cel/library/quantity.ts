@@ -20,7 +20,7 @@ export function registerQuantity(environment: Environment): void {
     'quantity(string): kubernetes.Quantity': (text: string) => new Quantity(text),
     'isQuantity(string): bool': (text: string) => isQuantity(text),
     'kubernetes.Quantity.sign(): int': ({ parsed: { nano } }: Quantity) => (nano > 0n ? 1n : nano < 0n ? -1n : 0n),
-    'kubernetes.Quantity.isInteger(): bool': ({ parsed: { nano } }: Quantity) => nano % NANO === 0n,
+    'kubernetes.Quantity.isInteger(): bool': ({ parsed: { nano } }: Quantity) => isInt64(nano),
     'kubernetes.Quantity.asInteger(): int': asInteger,
     'kubernetes.Quantity.asApproximateFloat(): double': ({ parsed: { nano } }: Quantity) => Number(nano) / 1e9,
     'kubernetes.Quantity.add(kubernetes.Quantity): kubernetes.Quantity': (a: Quantity, b: Quantity) => new Quantity(addQuantities(a.parsed, b.parsed)),
@@ -35,6 +35,11 @@ export function registerQuantity(environment: Environment): void {
 }
 
 function asInteger({ parsed: { nano } }: Quantity): bigint {
-  if (nano % NANO !== 0n) throw new Error('cannot convert value to integer');
+  if (!isInt64(nano)) throw new Error('cannot convert value to integer');
   return nano / NANO;
+}
+
+function isInt64(nano: bigint): boolean {
+  const whole = nano / NANO;
+  return nano % NANO === 0n && BigInt.asIntN(64, whole) === whole;
 }
