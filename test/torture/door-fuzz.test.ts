@@ -39,7 +39,8 @@ async function gauge(): Promise<Gauge> {
   return ((await answer) as [Gauge])[0];
 }
 
-function send({ method, path, headers, body }: FuzzRequest): Promise<{ status: number; text: string }> {
+function send(each: FuzzRequest): Promise<{ status: number; text: string }> {
+  const { method, path, headers, body } = each;
   return new Promise((resolve, reject) => {
     const http = request({ host: '127.0.0.1', ...tls, agent, method, path, headers: body === undefined ? headers : { ...headers, 'content-length': body.length } }, (response) => {
       const chunks: Buffer[] = [];
@@ -49,7 +50,11 @@ function send({ method, path, headers, body }: FuzzRequest): Promise<{ status: n
       response.on('close', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
     });
     http.setTimeout(30_000, () => http.destroy(new Error('no answer for 30 s')));
-    http.on('error', reject);
+    http.on('error', (error: NodeJS.ErrnoException) => {
+      // A server may close an idle connection, as after a request that it could not read to its end; clients then send again.
+      if (error.code === 'ECONNRESET' && http.reusedSocket) send(each).then(resolve, reject);
+      else reject(error);
+    });
     http.end(body);
   });
 }

@@ -31,9 +31,8 @@ export function logFileOf(folders: Folders): string {
 
 /** Settles when llmos is ready. Rejects with the end of its log when it ends before. */
 export async function bootInBackground(folders: Folders, onLine: (line: string) => void): Promise<void> {
-  mkdirSync(folders.state, { recursive: true, mode: 0o700 });
   const logFile = logFileOf(folders);
-  const log = openSync(logFile, 'a+', 0o600);
+  const log = openLog(folders, logFile);
   const from = fstatSync(log).size;
   let offset = from;
   const env = { ...process.env, LLMOS_STATE: folders.state, LLMOS_RUN: folders.run, LLMOS_CONFIG: folders.config };
@@ -53,13 +52,28 @@ export async function bootInBackground(folders: Folders, onLine: (line: string) 
       rest = lines.pop() ?? '';
       for (const line of lines) if (line.startsWith('[') || line.startsWith(READY_LINE)) onLine(line);
       if (lines.some((line) => line.startsWith(READY_LINE))) return;
-      if (hadEnded !== undefined) throw new Error(`llmos ended before it was ready (${hadEnded}). The end of ${logFile}:\n${endOf(logFile, from)}`);
+      if (hadEnded !== undefined) throw new Error(`llmos ended before it was ready (${hadEnded}). ${toldBy(logFile, from)}`);
       if (Date.now() > deadlineMs) throw new Error(`llmos was not ready after ${READY_TIMEOUT_MS / 1_000} s; its log is ${logFile}`);
       await sleep(15);
     }
   } finally {
     closeSync(log);
   }
+}
+
+function openLog(folders: Folders, logFile: string): number {
+  try {
+    mkdirSync(folders.state, { recursive: true, mode: 0o700 });
+    return openSync(logFile, 'a+', 0o600);
+  } catch (error) {
+    throw new Error(`${logFile} cannot be written (${(error as Error).message}): the state folder needs a disk that is mounted writable and has room; docs/reference/recovery.md says what else to look at`, { cause: error });
+  }
+}
+
+/** A disk without room has none for the log either. */
+function toldBy(logFile: string, from: number): string {
+  const end = endOf(logFile, from);
+  return end === '' ? `It could write nothing to ${logFile}: look whether its disk is full; './llmos run' shows what it says` : `The end of ${logFile}:\n${end}`;
 }
 
 /** The last lines that were written after the byte `from`: what earlier runs wrote is not this one's fault. */
