@@ -47,7 +47,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
     const shortage = SHORTAGE_OF[threshold.signal];
     tellNode('Warning', 'EvictionThresholdMet', `Attempting to reclaim ${shortage}`);
     if (shortage === 'ephemeral-storage' || shortage === 'inodes') {
-      await by.collector.reclaim();
+      if (context.machine.further === undefined) await by.collector.reclaim(); // images belong to the first node of a machine
       if (!isCrossed(threshold, look(), { reclaim: true })) return;
     }
     const candidates = workers.filter((worker) => !isCritical(worker.pod()));
