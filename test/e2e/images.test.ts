@@ -147,6 +147,17 @@ describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registr
     assert.equal((await instance.llmos('image', 'pull', `${registry.host}/none/app:1`, '--authfile', registry.authFile)).code, 1);
   });
 
+  it('the node tells of them, and leaves alone what others wrote on it', async () => {
+    await kubectl('label', 'node', 'node1', 'example.com/mine=yes');
+    registry.push(`oci:${testImageLayout()}:latest`, 'told/app:1');
+    await runPod('told', `${registry.host}/told/app:1`, { imagePullSecrets: [{ name: 'mirror' }] });
+    const node = await eventually(async () => {
+      const now = JSON.parse(await kubectl('get', 'node', 'node1', '-o', 'json'));
+      return now.status.images.some((each: Body) => each.names.includes(`${registry.host}/told/app:1`)) && now;
+    }, { timeoutMs: 30_000, what: 'the image in the status of the node' });
+    assert.equal(node.metadata.labels['example.com/mine'], 'yes');
+  });
+
   it('pods that come together for many images all get them, one pull at a time', async () => {
     for (const tag of ['a', 'b', 'c']) registry.push(`oci:${testImageLayout()}:latest`, `many/app:${tag}`);
     for (const tag of ['a', 'b', 'c']) await runPod(`many-${tag}`, `${registry.host}/many/app:${tag}`, { imagePullSecrets: [{ name: 'mirror' }] });

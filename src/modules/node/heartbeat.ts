@@ -57,12 +57,16 @@ function nodeLabels({ nodeName: name, further }: MachineFacts): Record<string, s
   return { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': arch, 'beta.kubernetes.io/os': 'linux', 'beta.kubernetes.io/arch': arch, ...(further === undefined ? { 'node-role.kubernetes.io/control-plane': '' } : {}) };
 }
 
-/** Gives the Node as written, or undefined when there was nothing to write. */
-async function report(parts: NodeParts, node: Node, due: boolean): Promise<Node | undefined> {
-  const status = nodeStatus(parts, node);
-  if (!due && sameStatus(withoutBeat(status), withoutBeat(node.status ?? {}))) return undefined;
-  const { resourceVersion: _, managedFields: __, ...metadata } = node.metadata;
-  return parts.context.client.update(NodeKind, { apiVersion: 'v1', kind: 'Node', metadata, spec: node.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' });
+/**
+ * Gives the Node as written, or undefined when there was nothing to write. What others wrote meanwhile (labels, resources of their own) stays: the newest
+ * Node is written upon, and when it changes in between the write is refused and comes again.
+ */
+async function report(parts: NodeParts, known: Node, due: boolean): Promise<Node | undefined> {
+  if (!due && sameStatus(withoutBeat(nodeStatus(parts, known)), withoutBeat(known.status ?? {}))) return undefined;
+  const { client, machine } = parts.context;
+  const newest = await client.get(NodeKind, machine.nodeName);
+  const { managedFields: _, ...metadata } = newest.metadata;
+  return client.update(NodeKind, { apiVersion: 'v1', kind: 'Node', metadata, spec: newest.spec, status: nodeStatus(parts, newest) }, { subresource: 'status', fieldManager: 'llmos-node' });
 }
 
 function withoutBeat(status: NodeStatus): NodeStatus {

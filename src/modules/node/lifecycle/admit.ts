@@ -73,6 +73,8 @@ export function outOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Re
   const room = resourceAmounts(allocatable);
   const used = others.map((each) => podCost(each).requests);
   for (const [name, read] of readers(wanted)) {
+    // What only the Node object speaks of, by somebody else's hand, is the scheduler's to count (upstream: removeMissingExtendedResources).
+    if (name.includes('/') && allocatable[name] === undefined) continue;
     const requested = read(wanted);
     const taken = used.reduce((sum, each) => sum + read(each), 0);
     if (requested > 0 && taken + requested > read(room)) return refused(name, requested, taken, read(room));
