@@ -1,12 +1,12 @@
 /** What is left on this machine: memory, room and inodes on disks, processes. */
-import { readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import type { Observation, Observations } from './judge.ts';
 import { machineUsage } from '../usage/read-usage.ts';
 
 /** memory.available = memory - working set (the working set without what the file cache can give back). */
 export function observe(options: { memoryBytes: number; nodeFolder: string; imageFolder: string }): Observations {
   const node = statfsSync(options.nodeFolder);
-  const images = statfsSync(options.imageFolder);
+  const images = existsSync(options.imageFolder) ? statfsSync(options.imageFolder) : node; // before the first image
   const room = ({ bavail, blocks, bsize }: typeof node): Observation => ({ available: bavail * bsize, capacity: blocks * bsize });
   const inodes = ({ ffree, files }: typeof node): Observation | undefined => (files === 0 ? undefined : { available: ffree, capacity: files });
   return {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { refusedUnderPressure } from './admit.ts';
 import { CALM, judge, type Observations } from './judge.ts';
-import { processes } from './observe.ts';
+import { observe, processes } from './observe.ts';
 import { evictionMessage, isCritical, rankForEviction, type Consumption } from './rank.ts';
 import { pressureSettings } from './settings.ts';
 import { hasStorageLimits, storageExcess } from './storage-limits.ts';
@@ -87,3 +87,9 @@ test('limits of storage', () => {
 });
 
 test('processes that may still be', () => assert.deepEqual(processes((name) => ({ 'sys/kernel/pid_max': '1000\n', 'sys/kernel/threads-max': '500\n', loadavg: '0.1 0.2 0.3 2/120 4711\n' })[name]!), { available: 380, capacity: 500 }));
+
+test('a node without any image yet is looked at', () => {
+  const seen = observe({ memoryBytes: 2 ** 60, nodeFolder: '/', imageFolder: '/nothing/here' });
+  assert.deepEqual(seen['imagefs.available'], seen['nodefs.available']);
+  assert.ok(seen['memory.available']!.available > 0 && seen['pid.available']!.available > 0);
+});
