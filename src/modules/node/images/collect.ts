@@ -3,7 +3,7 @@
  * imageGCHighThresholdPercent on, the ones longest unused first, down to imageGCLowThresholdPercent. Images built here are kept, since
  * no registry has them; only `llmos image prune -a` removes those.
  */
-import { statfsSync } from 'node:fs';
+import { existsSync, statfsSync } from 'node:fs';
 import { runAny } from '../../../base/sys/run.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
@@ -104,6 +104,7 @@ export function imageCollector(parts: NodeParts, agent: Agent): ImageCollector {
   async function collect(): Promise<void> {
     const nowMs = context.clock.nowMs();
     const ids = look(nowMs);
+    if (!existsSync(storage.root)) return; // there was no image yet
     const { blocks, bavail, bsize } = statfsSync(storage.root);
     const capacity = blocks * bsize;
     const free = bavail * bsize;

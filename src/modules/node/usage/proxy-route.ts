@@ -1,4 +1,5 @@
 /** `GET nodes/NAME/proxy/...`: the paths of kubelet that tools read through the door. */
+import { existsSync } from 'node:fs';
 import { ApiError } from '../../../api/errors.ts';
 import type { Route } from '../../../sdk/module.ts';
 import { limitsOf } from '../cgroup/resources.ts';
@@ -48,5 +49,5 @@ function summaryInput(parts: NodeParts, meter: Meter): SummaryInput {
     }));
     if (containers.length > 0) pods.push({ name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
   }
-  return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), stalls: machineStalls(), pods, folders: { node: parts.paths.pods, images: parts.paths.images.root } };
+  return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), stalls: machineStalls(), pods, folders: { node: parts.paths.pods, images: existsSync(parts.paths.images.root) ? parts.paths.images.root : parts.paths.pods } };
 }
