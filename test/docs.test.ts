@@ -39,6 +39,25 @@ test('every key of the configuration stands in the reference', () => {
   for (const key of ['instance', 'nodeName', ...keys]) assert.ok(text.includes(`| \`${key}\` |`), `add ${key} to docs/reference/configuration.md`);
 });
 
+test('no key of the configuration stands there twice', () => {
+  const keys = [...read('docs/reference/configuration.md').matchAll(/^\| (`[^|]+`) \|/gm)].map(([, key]) => key);
+  assert.ok(keys.length >= 20, `saw ${keys.length} keys`);
+  assert.deepEqual(keys.filter((key, index) => keys.indexOf(key) < index), []);
+});
+
+test('the two READMEs are in step', () => {
+  const [english, chinese] = ['README.md', 'README.zh-CN.md'].map(read) as [string, string];
+  const shapeOf = (text: string) => ({
+    headings: text.match(/^#+ /gm),
+    bullets: text.match(/^- /gm)?.length,
+    links: [...text.matchAll(/\]\((?!README)([^)]+)\)/g)].map(([, target]) => target),
+    blocks: [...text.matchAll(/```[\s\S]*?```/g)].map(([block]) => block),
+    figures: text.match(/^\|.*$/gm)?.map((row) => (row.match(/\d(?:[\d,.]*\d)?/g) ?? []).toSorted()),
+  });
+  assert.deepEqual(shapeOf(chinese), shapeOf(english));
+  for (const page of pages.filter((name) => name.startsWith('docs/reference/'))) assert.ok(english.includes(`(${page})`), `README.md does not lead to ${page}`);
+});
+
 test('every kind stands in the reference', () => {
   const text = read('docs/reference/api.md');
   const served = text.slice(0, text.indexOf('## What is not there yet'));
