@@ -216,6 +216,8 @@ export interface Route {
   subresource?: string;
   /** Raw routes: a path prefix such as `/apis/metrics.k8s.io/v1beta1`. */
   path?: string;
+  /** Subresource routes: the name of the object within what stands in its place in the path, where that says more (`https:web:443`). Throws BadRequest. Authorization sees the whole. */
+  nameOf?(id: string): string;
   /** HTTP methods; default GET. Authorization asks for the verb that upstream asks: get for GET, create for POST (exec: either). */
   methods?: readonly string[];
   handle(request: RouteRequest): Promise<void>;

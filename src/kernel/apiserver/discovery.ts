@@ -138,12 +138,12 @@ function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
   if (kind.group === '' && plural === 'serviceaccounts') sub('token', 'TokenRequest', ['create'], { group: 'authentication.k8s.io', version: 'v1' });
   for (const connect of connects) {
     if (connect.kind.group !== kind.group || connect.kind.plural !== plural) continue;
-    sub(connect.subresource, CONNECT_KINDS[connect.subresource] ?? kind.kind, connectVerbs(connect.methods));
+    sub(connect.subresource, connect.subresource === 'proxy' ? `${kind.kind}ProxyOptions` : CONNECT_KINDS[connect.subresource] ?? kind.kind, connectVerbs(connect.methods));
   }
   return found;
 }
 
-const CONNECT_KINDS: Record<string, string> = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions', proxy: 'PodProxyOptions', log: 'Pod' };
+const CONNECT_KINDS: Record<string, string> = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions', log: 'Pod' };
 const METHOD_VERBS: Record<string, string> = { GET: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
 
 function connectVerbs(methods: readonly string[]): string[] {

@@ -85,10 +85,11 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
 }
 
 async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {
-  // Upstream asks for `create` on some of these even with GET; whoever has either may connect.
+  // Upstream asks for `create` on some of these even with GET; whoever has either may connect. What goes on to another server is asked for by its method.
   const wanted = attributesOf(user, resource, resource.verb);
-  authorize(parts, parts.authorizer.decide(wanted).allowed ? wanted : { ...wanted, verb: 'create' }, incoming.audit);
-  const { object } = getStored(parts.door, kind, resource.namespace, resource.name ?? '');
+  const exact = resource.subresource === 'proxy' || parts.authorizer.decide(wanted).allowed;
+  authorize(parts, exact ? wanted : { ...wanted, verb: 'create' }, incoming.audit);
+  const { object } = getStored(parts.door, kind, resource.namespace, route.nameOf?.(resource.name ?? '') ?? resource.name ?? '');
   await admitConnect(parts, incoming, info, resource, kind, user);
   return serveRoute(parts, incoming, info, user, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object }, true);
 }
@@ -103,7 +104,9 @@ async function admitConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
   const options = CONNECT_OPTIONS[resource.subresource ?? ''];
   if (options === undefined) return;
   const object: Record<string, unknown> = { apiVersion: apiVersionOf(kind.group, kind.version), kind: `${kind.kind}${options}` };
-  for (const key of new Set(info.query.keys())) {
+  // The query of what is proxied is for the other server.
+  if (resource.subresource === 'proxy') object['path'] = resource.rest;
+  else for (const key of new Set(info.query.keys())) {
     const values = info.query.getAll(key);
     object[key] = CONNECT_LISTS.has(key) ? values : CONNECT_FLAGS.has(key) ? queryFlag(info.query, key) : values[0];
   }

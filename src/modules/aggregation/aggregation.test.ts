@@ -10,7 +10,8 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { serviceVerdict } from './availability.ts';
 import { discovered } from './discovery.ts';
-import { forwardedHeaders, returnedHeaders, userHeaders } from './headers.ts';
+import { returnedHeaders } from '../../sdk/proxy/headers.ts';
+import { forwardedHeaders, userHeaders } from './headers.ts';
 import { MANAGED, stepFor, wantedServices } from './registration.ts';
 import { trustData } from './trust.ts';
 

@@ -1,6 +1,7 @@
 /** The network of one machine: pods on a bridge, Services in nftables, names in DNS. */
 import { join } from 'node:path';
 import { Endpoints } from '../../api/core/endpoints.ts';
+import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import type { KubeObject } from '../../api/meta.ts';
@@ -12,6 +13,8 @@ import { startHealthChecks } from './health-checks.ts';
 import { loadBalancerController } from './load-balancer.ts';
 import { bridgeOf } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
+import { podProxyRoute } from './reach/pods.ts';
+import { serviceProxyRoute } from './reach/services.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from './proxy/haproxy.ts';
 import { createProxiedServices } from './proxy/proxied.ts';
@@ -26,7 +29,7 @@ export function createNetworkModule(): Module {
     name: 'network',
     description: 'Pod network, Services in nftables, cluster DNS',
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints],
+    reads: [Service, EndpointSlice, Endpoints, Pod],
     writes: [Service, EndpointSlice, Endpoints],
     admissions: [serviceAllocator(() => book)],
     controllers: [loadBalancerController(() => range)],
@@ -38,6 +41,8 @@ export function createNetworkModule(): Module {
     },
     async run(context) {
       const { caches, machine, signal } = context;
+      context.route(podProxyRoute);
+      context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
       const sync = await startSync({
         proxies: createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, log: context.log, signal }),

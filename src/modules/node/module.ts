@@ -32,7 +32,7 @@ import { withFurther } from './usage/further.ts';
 import { meter } from './usage/meter.ts';
 import { usageRing } from './usage/ring.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
-import { nodeProxyRoute } from './usage/proxy-route.ts';
+import { nodeProxyRoute, withNodePorts } from './usage/proxy-route.ts';
 import { throughAgents } from './streams/forward.ts';
 import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
@@ -87,7 +87,8 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const collector = imageCollector(parts, agent);
   shareCpus(parts, agent);
   const served = [
-    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), nodeProxyRoute(parts, usage), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
+    ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
+    context.route(withNodePorts(throughAgents(nodeProxyRoute(parts, usage), context.machine))),
     context.serve(NodeMetrics, withFurther(nodeMetricsSource(parts, usage), NodeMetrics.kind, context.machine.agents)), context.serve(PodMetrics, withFurther(podMetricsSource(parts, usage), PodMetrics.kind, context.machine.agents)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];

@@ -15,7 +15,7 @@ export function throughAgents(route: Route, machine: MachineFacts): Route {
   return {
     ...route,
     handle(request) {
-      const nodeName = route.kind?.plural === NodeKind.plural ? request.name : (request.object as Pod | undefined)?.spec?.nodeName;
+      const nodeName = route.kind?.plural === NodeKind.plural ? request.object?.metadata.name : (request.object as Pod | undefined)?.spec?.nodeName;
       const folder = machine.agents;
       if (folder === undefined || nodeName === undefined || nodeName === machine.nodeName || !existsSync(join(folder, nodeName))) return route.handle(request);
       return forward(request, nodeName, join(folder, nodeName, 'agent.sock'));
