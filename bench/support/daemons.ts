@@ -6,6 +6,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -44,8 +45,7 @@ export const containerd: DaemonKind = {
     writeFileSync(config, `version = 2\nroot = "${folder}/root"\nstate = "${folder}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "${socket}"\n`);
     rmSync(socket, { force: true });
     const child = spawn('containerd', ['-c', config, '-l', 'error'], { stdio: 'ignore' });
-    // It answers as soon as it listens.
-    await ready(child, 'containerd', async () => existsSync(socket));
+    await ready(child, 'containerd', () => accepts(socket));
     return { processes: [child], end: () => ended(child) };
   },
 };
@@ -150,6 +150,16 @@ async function startEtcd(folder: string, url: string, more: readonly string[], i
   const target = identity === undefined ? { host: '127.0.0.1', port: ETCD_PORT } : targetFor(identity, ETCD_PORT);
   await ready(child, 'etcd', async () => (await callOf(target, 'GET', '/health')).text.includes('true')).catch((error: Error) => ended(child).then(() => Promise.reject(error)));
   return child;
+}
+
+function accepts(socket: string): Promise<boolean> {
+  return new Promise((settle) => {
+    const connection = connect(socket, () => {
+      connection.destroy();
+      settle(true);
+    });
+    connection.once('error', () => settle(false));
+  });
 }
 
 /** One request on a connection of its own; status 0 when there was no answer. */
