@@ -74,8 +74,12 @@ export interface Rules<T extends KubeObject> {
   nameErrors?(name: string): string[];
   /** Whether writes to the status subresource leave labels and annotations alone, as custom resources do; default false. */
   statusOnly?: boolean;
-  /** Texts for Warning headers. */
-  warnings?(object: T): string[];
+  /** That the kind itself is deprecated: a Warning header of every request for it, reads too (upstream: installer.go, addWarning). */
+  deprecation?: string;
+  /** Texts for Warning headers of writes. `old` is undefined on create. */
+  warnings?(object: T, old?: T): string[];
+  /** Whether finalizers may be bare words, as those of custom resources and their definitions may; default false. */
+  anyFinalizers?: boolean;
   /** Whether metadata.generation is kept; default true. */
   generation?: boolean;
   /** Whether create may name an object with generateName only and update may create; default false for the latter. */

@@ -12,6 +12,8 @@ export interface MetadataRules {
   namespaced: boolean;
   /** How names of the kind look; default {@link dns1123SubdomainErrors}. */
   nameErrors?: NameCheck;
+  /** Whether finalizers may be bare words, as those of custom resources may; default false. */
+  anyFinalizers?: boolean;
   /** Path of the metadata; default `metadata`. */
   path?: string;
 }
@@ -30,11 +32,11 @@ export function validateObjectMeta(metadata: ObjectMeta, rules: MetadataRules): 
     else errors.push(...each(`${path}.namespace`, namespace, dns1123LabelErrors(namespace)));
   } else if (namespace) errors.push(forbidden(`${path}.namespace`, 'not allowed on this type'));
   if ((metadata.generation ?? 0) < 0) errors.push(invalid(`${path}.generation`, metadata.generation, 'must be greater than or equal to 0'));
-  return [...errors, ...commonErrors(metadata, path), ...finalizerErrors(metadata.finalizers ?? [], `${path}.finalizers`)];
+  return [...errors, ...commonErrors(metadata, path), ...finalizerErrors(metadata.finalizers ?? [], `${path}.finalizers`), ...(rules.anyFinalizers === true ? [] : bareFinalizerErrors(metadata.finalizers, undefined, path))];
 }
 
 /** Judges a change of metadata; what the server itself owns must not differ. */
-export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta, path = 'metadata'): FieldError[] {
+export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta, { path = 'metadata', anyFinalizers = false }: Pick<MetadataRules, 'path' | 'anyFinalizers'> = {}): FieldError[] {
   const errors: FieldError[] = [];
   if (old.deletionTimestamp !== undefined) {
     const extra = (metadata.finalizers ?? []).filter((finalizer) => !old.finalizers?.includes(finalizer)).sort();
@@ -48,6 +50,7 @@ export function validateObjectMetaUpdate(metadata: ObjectMeta, old: ObjectMeta, 
   for (const field of ['name', 'namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds'] as const) {
     if (metadata[field] !== old[field]) errors.push(invalid(`${path}.${field}`, metadata[field] ?? null, 'field is immutable'));
   }
+  if (!anyFinalizers) errors.push(...bareFinalizerErrors(metadata.finalizers, old.finalizers, path));
   return [...errors, ...commonErrors(metadata, path)];
 }
 
@@ -112,6 +115,16 @@ function finalizerErrors(finalizers: readonly string[], path: string): FieldErro
     errors.push(invalid(path, finalizers, `finalizer ${ORPHAN} and ${FOREGROUND} cannot be both set`));
   }
   return errors;
+}
+
+const STANDARD_FINALIZERS = new Set([ORPHAN, FOREGROUND, 'kubernetes']);
+
+/** New finalizers without a domain, but for the few that are everybody's (upstream: apis/core/validation validateKubeFinalizerName). */
+function bareFinalizerErrors(finalizers: readonly string[] | undefined, old: readonly string[] | undefined, path: string): FieldError[] {
+  return (finalizers ?? []).flatMap((finalizer, index) => {
+    if (finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer) || old?.includes(finalizer) === true) return [];
+    return [invalid(`${path}.finalizers[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
+  });
 }
 
 function managedFieldsErrors(entries: readonly ManagedFieldsEntry[], path: string): FieldError[] {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
 import { isApiError } from '../../src/api/errors.ts';
 import type { Kind } from '../../src/api/kind.ts';
-import { ConfigMap, Deployment, Node, Pod, ReplicaSet, Secret } from '../../src/api/kinds.ts';
+import { ConfigMap, Deployment, Event, Namespace, Node, Pod, ReplicaSet, Secret } from '../../src/api/kinds.ts';
 import type { OwnerReference } from '../../src/api/meta.ts';
 import core from '../../src/modules/core/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
@@ -90,4 +90,13 @@ test('an object in a namespace is no owner of one that is cluster-wide', async (
   await client.create(Node, { metadata: { name: 'n1', ownerReferences: owned(owner) } } as Node);
   await new Promise((resolve) => setTimeout(resolve, 100));
   assert.equal((await client.get(Node, 'n1')).metadata.name, 'n1');
+});
+
+test('an object of another namespace is no owner: its dependents go, with an event that says why', async () => {
+  await client.create(Namespace, { metadata: { name: 'elsewhere' } });
+  const owner = await client.create(ConfigMap, { metadata: { name: 'owner', namespace: 'elsewhere' } });
+  await map('strayed', owned(owner));
+  await eventually('it is gone', () => isGone('strayed'));
+  assert.equal((await client.get(ConfigMap, 'owner', { namespace: 'elsewhere' })).metadata.name, 'owner');
+  await eventually('an event says why', async () => (await client.list(Event, { namespace })).items.some(({ reason, message }) => reason === 'OwnerRefInvalidNamespace' && /name: owner, .*does not exist in namespace "default"$/.test(message ?? '')));
 });

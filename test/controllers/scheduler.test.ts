@@ -38,6 +38,12 @@ test('priority comes from the class, and is refused from the pod', async () => {
   await assert.rejects(create('cheat', '1m', { priority: 5 }), /must not be provided in pod spec; priority admission controller computed 0/);
 });
 
+test('one class at most is the default', async () => {
+  await client.create(PriorityClass, { metadata: { name: 'usual' }, value: 10, globalDefault: true });
+  await assert.rejects(client.create(PriorityClass, { metadata: { name: 'second' }, value: 20, globalDefault: true }), /PriorityClass usual is already marked as default. Only one default can exist/);
+  await client.patch(PriorityClass, 'usual', { type: 'merge', body: { description: 'may still be changed' } });
+});
+
 test('a pod of higher priority takes the place of a lower one', async () => {
   await client.create(PriorityClass, { metadata: { name: 'high' }, value: 1000 });
   await create('low', '1500m');

@@ -17,6 +17,7 @@ export const CustomResourceDefinition: Kind<CustomResourceDefinition> = defineKi
       definition.status = { conditions: [], acceptedNames: { plural: '', kind: '' }, storedVersions: (definition.spec?.versions ?? []).filter(({ storage }) => storage).map(({ name }) => name) };
     },
     validate: validateDefinition,
+    anyFinalizers: true,
   },
   subresources: { status: true },
   columns: [NAME, CREATED_AT],

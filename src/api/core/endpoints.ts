@@ -20,7 +20,7 @@ export const Endpoints: Kind<Endpoints> = defineKind<Endpoints>({
       for (const subset of endpoints.subsets ?? []) for (const port of subset.ports ?? []) port.protocol ??= 'TCP';
     },
     validate: (endpoints) => (endpoints.subsets ?? []).flatMap((subset, index) => subsetErrors(subset, `subsets[${index}]`)),
-    warnings: () => ['v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice'],
+    deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   },
   columns: [NAME, column('Endpoints', (endpoints) => showSome((endpoints.subsets ?? []).flatMap(showSubset), '<none>')), AGE],
 });

@@ -30,15 +30,23 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
       statusOnly: true,
+      anyFinalizers: true,
+      warnings: finalizerWarnings,
       prepareForCreate(object) {
         if (status) delete (object as KubeObject & { status?: Json }).status;
       },
-      warnings: () => (version.deprecated === true ? [version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated`] : []),
+      ...(version.deprecated === true ? { deprecation: version.deprecationWarning ?? `${group}/${version.name} ${names.kind} is deprecated` } : {}),
     },
     subresources: subresourcesOf(version, status),
     columns: columns.length === 0 ? [] : [{ name: 'Name', type: 'string', format: 'name', cell: (object) => object.metadata.name ?? '' }, ...columns.map(columnOf)],
     selectableFields: Object.fromEntries((version.selectableFields ?? []).map(({ jsonPath }) => [jsonPath.replace(/^\./, ''), fieldReader(jsonPath)])),
   });
+}
+
+/** Upstream: apiextensions-apiserver customresource strategy, generateWarningsFromObj. */
+function finalizerWarnings({ metadata }: KubeObject, old?: KubeObject): string[] {
+  const bare = (metadata.finalizers ?? []).filter((each) => !each.includes('/') && each !== 'orphan' && each !== 'foregroundDeletion' && old?.metadata.finalizers?.includes(each) !== true);
+  return bare.map((each) => `metadata.finalizers: ${JSON.stringify(each)}: prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers`);
 }
 
 /** Whether a default stands anywhere in a schema; a field may be called `default` itself. */

@@ -150,3 +150,25 @@ test('JSON paths and ages', () => {
   const ages: [number, string][] = [[0, '0s'], [119, '119s'], [120, '2m'], [330, '5m30s'], [700, '11m'], [11_400, '3h10m'], [36_000, '10h'], [187_200, '2d4h'], [864_000, '10d'], [66_000_000, '2y33d']];
   for (const [seconds, expected] of ages) assert.equal(humanDuration(seconds * 1000), expected);
 });
+
+test('groups of the community need approval; what is unknown cannot be kept for the whole', () => {
+  const approved = (annotations?: Record<string, string>) => errorsOf((crd) => {
+    crd.metadata = { name: 'shops.x.k8s.io', ...(annotations === undefined ? {} : { annotations }) };
+    crd.spec.group = 'x.k8s.io';
+  });
+  assert.match(approved()[0] ?? '', /^metadata.annotations\[api-approved.kubernetes.io\]: Required value: protected groups must have approval annotation/);
+  assert.match(approved({ 'api-approved.kubernetes.io': 'yes' })[0] ?? '', /a reason starting with "unapproved"/);
+  for (const word of ['unapproved, experimental', 'https://github.com/kubernetes/enhancements/pull/1']) assert.deepEqual(approved({ 'api-approved.kubernetes.io': word }), []);
+  assert.match(errorsOf((crd) => { crd.spec.preserveUnknownFields = true; })[0] ?? '', /^spec.preserveUnknownFields: Invalid value: true: cannot set to true/);
+});
+
+test('a bare finalizer is warned of when it is new, a deprecated version always', () => {
+  const crd = definition();
+  crd.spec.versions[0]!.deprecated = true;
+  defaultDefinition(crd);
+  const [kind] = kindsOfDefinition(crd);
+  const object = { metadata: { name: 'a', finalizers: ['hold', 'x/y', 'orphan'] } };
+  assert.deepEqual(kind?.rules.warnings?.(object), ['metadata.finalizers: "hold": prefer a domain-qualified finalizer name including a path (/) to avoid accidental conflicts with other finalizer writers']);
+  assert.deepEqual(kind?.rules.warnings?.(object, object), []);
+  assert.equal(kind?.rules.deprecation, 'example.com/v1 Shop is deprecated');
+});

@@ -175,6 +175,7 @@ test('impersonation: accounts, uids, extras, and each part is a right of its own
   };
   assert.deepEqual(await who({ 'impersonate-user': 'system:serviceaccount:default:bot' }), { username: 'system:serviceaccount:default:bot', groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'] });
   assert.deepEqual(await who({ 'impersonate-user': 'ann', 'impersonate-uid': 'u1', 'impersonate-extra-example.com%2fteam': 'blue' }), { username: 'ann', uid: 'u1', groups: ['system:authenticated'], extra: { 'example.com/team': ['blue'] } });
+  assert.match(String(await who({ 'impersonate-user': 'system:anonymous' })), /403,.*User "system:anonymous" cannot create/, 'who is nobody is not authenticated');
   assert.match(String(await who({ 'impersonate-group': 'x' })), /400,.*without impersonating a user/);
   await door.client.create(ClusterRole, { metadata: { name: 'actor' }, rules: [
     { verbs: ['impersonate'], apiGroups: [''], resources: ['users'], resourceNames: ['ann'] }, { verbs: ['impersonate'], apiGroups: [''], resources: ['groups'], resourceNames: ['team'] },

@@ -5,6 +5,8 @@ import type { Authorizer } from './authorize.ts';
 import { badRequest, forbidden, type Attributes } from './errors.ts';
 
 const EXTRA = 'impersonate-extra-';
+const AUTHENTICATED = 'system:authenticated';
+const UNAUTHENTICATED = 'system:unauthenticated';
 
 /** The user that the request is made for: the asking one, unless headers name another. Throws Forbidden. */
 export function impersonated(http: IncomingMessage, user: UserInfo, authorizer: Authorizer): UserInfo {
@@ -33,7 +35,8 @@ export function impersonated(http: IncomingMessage, user: UserInfo, authorizer: 
     for (const value of extra[key]) may({ group: 'authentication.k8s.io', plural: 'userextras', subresource: key, name: value });
   }
   const own = account === null ? [] : ['system:serviceaccounts', `system:serviceaccounts:${account[1]}`];
-  const all = [...(groups.length === 0 ? own : groups), 'system:authenticated'];
+  const all = [...(groups.length === 0 ? own : groups)];
+  if (!groups.some((each) => each === AUTHENTICATED || each === UNAUTHENTICATED)) all.push(name === 'system:anonymous' ? UNAUTHENTICATED : AUTHENTICATED);
   return { name, groups: [...new Set(all)], ...(uid === undefined ? {} : { uid }), ...(extraKeys.length === 0 ? {} : { extra }) };
 }
 

@@ -24,6 +24,18 @@ test('create sets what the server owns and get gives it back', async () => {
   assert.equal(read.headers['content-type'], 'application/json');
 });
 
+test('an owner that stands twice is kept once, with a warning', async () => {
+  const owner = { apiVersion: 'v1', kind: 'ConfigMap', name: 'one', uid: 'u1' };
+  const made = await door.call('POST', `${CONFIG_MAPS}?dryRun=All`, { body: configMap('twice', {}, { ownerReferences: [owner, { ...owner }, { ...owner, uid: 'u2' }] }) });
+  assert.deepEqual(made.json.metadata.ownerReferences, [owner, { ...owner, uid: 'u2' }]);
+  assert.match(String(made.headers.warning), /contains duplicate entries; .*duplicate UID\(s\) observed: u1"/);
+});
+
+test('whoever names an object in the path reads it, whatever watch says', async () => {
+  const read = await door.call('GET', '/api/v1/namespaces/default?watch=true');
+  assert.deepEqual([read.status, read.json.kind], [200, 'Namespace']);
+});
+
 test('generateName makes different names', async () => {
   const names = new Set<string>();
   for (let count = 0; count < 20; count++) names.add((await door.call('POST', CONFIG_MAPS, { body: configMap('', {}, { name: undefined, generateName: 'gen-' }) })).json.metadata.name);
@@ -43,6 +55,7 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a missing namespace', 'POST', '/api/v1/namespaces/nowhere/configmaps', configMap('x'), 404, /namespaces "nowhere" not found/],
   ['a bad name', 'POST', CONFIG_MAPS, configMap('No_Name'), 422, /ConfigMap "No_Name" is invalid: metadata.name: Invalid value/],
   ['no name', 'POST', CONFIG_MAPS, { metadata: {} }, 422, /name or generateName is required/],
+  ['a finalizer that is a bare word', 'POST', CONFIG_MAPS, configMap('x', {}, { finalizers: ['hold'] }), 422, /metadata.finalizers\[0\]: Invalid value: "hold": name is neither a standard finalizer name nor is it fully qualified/],
   ['a strict unknown field', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, { kind: 'ConfigMap', apiVersion: 'v1', meta: {}, metadata: { name: 'x' } }, 400, /^ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: unknown field "meta"$/],
   ['a strict double field', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, '{"metadata":{"name":"x"},"data":{"a":"1","a":"2"}}', 400, /duplicate field "data.a"/],
   ['an unknown media type', 'POST', CONFIG_MAPS, 'hello', 415, /unknown format - accepted media types include: application\/json/, { 'content-type': 'text/plain' }],

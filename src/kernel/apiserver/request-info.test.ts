@@ -6,6 +6,7 @@ const CASES: [string, string, object | undefined][] = [
   ['GET', '/api/v1/pods', { verb: 'list', group: '', version: 'v1', plural: 'pods', rest: '' }],
   ['GET', '/api/v1/namespaces/a/pods/b', { verb: 'get', group: '', version: 'v1', namespace: 'a', plural: 'pods', name: 'b', rest: '' }],
   ['GET', '/api/v1/namespaces/a/pods?watch=1', { verb: 'watch', group: '', version: 'v1', namespace: 'a', plural: 'pods', rest: '' }],
+  ['GET', '/api/v1/namespaces/a/pods/b?watch=1', { verb: 'get', group: '', version: 'v1', namespace: 'a', plural: 'pods', name: 'b', rest: '' }],
   ['GET', '/api/v1/watch/namespaces/a/pods', { verb: 'watch', group: '', version: 'v1', namespace: 'a', plural: 'pods', rest: '' }],
   ['GET', '/api/v1/namespaces/a/pods/b/log?follow=true', { verb: 'get', group: '', version: 'v1', namespace: 'a', plural: 'pods', name: 'b', subresource: 'log', rest: '' }],
   ['GET', '/api/v1/namespaces/a/services/b/proxy/x/y', { verb: 'get', group: '', version: 'v1', namespace: 'a', plural: 'services', name: 'b', subresource: 'proxy', rest: 'x/y' }],

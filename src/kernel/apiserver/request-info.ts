@@ -84,8 +84,10 @@ function verbOf(method: string, request: ResourceRequest, query: URLSearchParams
     case 'GET':
     case 'HEAD':
       if (request.subresource !== undefined) return 'get';
-      if (legacyWatch || queryFlag(query, 'watch')) return 'watch';
-      return request.name === undefined ? 'list' : 'get';
+      if (legacyWatch) return 'watch';
+      // Whoever names the object in the path reads it, whatever `watch` says (upstream: endpoints/request/requestinfo.go).
+      if (request.name !== undefined) return 'get';
+      return queryFlag(query, 'watch') ? 'watch' : 'list';
     case 'POST': return 'create';
     case 'PUT': return 'update';
     case 'PATCH': return 'patch';

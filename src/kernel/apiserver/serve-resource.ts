@@ -29,6 +29,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
     if (virtual === undefined || incoming.response === undefined) throw resourceUnknown();
     return serveVirtual(parts, incoming, info, resource, user, virtual);
   }
+  if (kind.rules.deprecation !== undefined) incoming.warnings.push(kind.rules.deprecation);
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
   authorizeResource(parts, user, named(resource, info), resource.verb, incoming.audit);
@@ -85,9 +86,10 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
 }
 
 async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {
-  // Upstream asks for `create` on some of these even with GET; whoever has either may connect. What goes on to another server is asked for by its method.
+  // Upstream asks for `create` on some of these even with GET; whoever has either may connect. What goes on to another server is asked for by its
+  // method, and what only reads for the right to read.
   const wanted = attributesOf(user, resource, resource.verb);
-  const exact = resource.subresource === 'proxy' || parts.authorizer.decide(wanted).allowed;
+  const exact = resource.subresource === 'proxy' || CONNECT_OPTIONS[resource.subresource ?? ''] === undefined || parts.authorizer.decide(wanted).allowed;
   authorize(parts, exact ? wanted : { ...wanted, verb: 'create' }, incoming.audit);
   const { object } = getStored(parts.door, kind, resource.namespace, route.nameOf?.(resource.name ?? '') ?? resource.name ?? '');
   await admitConnect(parts, incoming, info, resource, kind, user);

@@ -59,12 +59,15 @@ function isWaiting({ metadata }: KubeObject): boolean {
   return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true;
 }
 
-async function stateOf({ client, kinds, events }: Collector, dependent: KubeObject, owner: OwnerReference): Promise<OwnerState> {
+async function stateOf({ client, kinds, graph, events }: Collector, dependent: KubeObject, owner: OwnerReference): Promise<OwnerState> {
   const kind = kinds.find(parseApiVersion(owner.apiVersion).group, owner.kind);
   if (kind === undefined) return 'unknown';
   const { namespace } = dependent.metadata;
+  const seen = graph.get(owner.uid);
+  if (kind.namespaced && (!namespace || (seen?.namespace !== undefined && seen.namespace !== namespace))) {
+    events.event(dependent, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${namespace ?? ''}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace "${namespace ?? ''}"`);
+  }
   if (kind.namespaced && !namespace) {
-    events.event(dependent, 'Warning', 'OwnerRefInvalidNamespace', `ownerRef [${owner.apiVersion}/${owner.kind}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ""`);
     return 'unknown'; // what is cluster-wide cannot have an owner in a namespace: never a reason to delete
   }
   const live = await read(client, kind, kind.namespaced ? namespace : undefined, owner.name);

@@ -53,8 +53,10 @@ export class Graph {
     this.#nodes.set(uid, after);
     this.#link(uid, before?.owners ?? [], after.owners);
     // Whoever is first seen with an owner that is not there, or changes owners, is looked at; so is an owner that lost a blocker.
-    const isStrange = before === undefined ? after.owners.some((owner) => !this.#nodes.has(owner.uid)) : changedOwners(before.owners, after.owners);
+    const isStrange = before === undefined ? after.owners.some((owner) => !this.#isThere(after, owner)) : changedOwners(before.owners, after.owners);
     if (isStrange) agenda.examine.add(uid);
+    // Those that took it for an owner before it was seen may have named it wrongly.
+    if (before === undefined) for (const each of this.dependentsOf(uid)) if (each.owners.some((owner) => owner.uid === uid && !this.#isThere(each, owner))) agenda.examine.add(each.uid);
     if (before !== undefined) for (const owner of before.owners) this.#examineWaiting(owner.uid, agenda);
     for (const owner of after.owners) if (this.#nodes.get(owner.uid)?.waiting === true) agenda.examine.add(uid);
     if (after.waiting && before?.waiting !== true) {
@@ -76,6 +78,13 @@ export class Graph {
   /** All objects of a kind, for when it is listed anew or withdrawn. */
   ofKind(kind: Kind): GraphNode[] {
     return [...this.#nodes.values()].filter((each) => each.kind.group === kind.group && each.kind.plural === kind.plural);
+  }
+
+  /** Whether an owner was seen where a dependent may look for it: cluster-wide or in its own namespace, by this kind and name. */
+  #isThere(dependent: GraphNode, owner: OwnerReference): boolean {
+    const node = this.#nodes.get(owner.uid);
+    if (node === undefined || node.kind.kind !== owner.kind || node.name !== owner.name) return false;
+    return node.namespace === undefined || node.namespace === dependent.namespace;
   }
 
   #examineWaiting(uid: string, agenda: Agenda): void {

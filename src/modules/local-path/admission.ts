@@ -5,6 +5,12 @@ import { isDefaultClass, StorageClass } from '../../api/storage/storage-class.ts
 import type { Admission } from '../../sdk/module.ts';
 import { PROTECTION, VOLUME_PROTECTION } from './plan.ts';
 
+/** The name of the default class; of several the newest counts. */
+export function defaultClassOf(classes: readonly StorageClass[]): string | undefined {
+  const [newest] = classes.filter(isDefaultClass).sort((left, right) => ((left.metadata.creationTimestamp ?? '') > (right.metadata.creationTimestamp ?? '') ? -1 : 1));
+  return newest?.metadata.name;
+}
+
 export const claimDefaults: Admission = {
   name: 'storage-defaults', kinds: [PersistentVolumeClaim], operations: ['CREATE'],
   async admit({ object }, { caches }) {
@@ -14,9 +20,8 @@ export const claimDefaults: Admission = {
     if (claim.spec === undefined || claim.spec.storageClassName !== undefined) return;
     const classes = caches.of(StorageClass);
     await classes.ready();
-    // Of several defaults the newest counts.
-    const [newest] = classes.list().filter(isDefaultClass).sort((left, right) => ((left.metadata.creationTimestamp ?? '') > (right.metadata.creationTimestamp ?? '') ? -1 : 1));
-    if (newest?.metadata.name !== undefined) claim.spec.storageClassName = newest.metadata.name;
+    const name = defaultClassOf(classes.list());
+    if (name !== undefined) claim.spec.storageClassName = name;
   },
 };
 

@@ -11,6 +11,7 @@ import { StorageClass } from '../../api/storage/storage-class.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
+import { defaultClassOf } from './admission.ts';
 import { copyFolder } from './copy.ts';
 import { sourceOf } from './snapshots.ts';
 import { growClaim } from './expand.ts';
@@ -47,6 +48,8 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
   const nodeName = firstNode(claim, users) ?? where.nodeName;
   const node = caches.of(Node).get(nodeName) ?? { metadata: { name: nodeName } };
   const step = claimStep({ claim, volumes: caches.of(PersistentVolume).list(), storageClass, users, node: { name: nodeName, labels: node.metadata.labels ?? {} } });
+  // A claim from before there was a default gets it now (upstream: pv_controller.go, assignDefaultStorageClass).
+  if (step.do === 'wait' && claim.spec?.storageClassName === undefined && (await takeDefaultClass(claim, context))) return;
   if (step.do === 'wait') {
     events.event(claim, step.type, step.reason, step.message);
     return step.reason === 'ExternalProvisioning' ? askProvisioner(claim, storageClass!, firstNode(claim, users), context) : undefined;
@@ -68,6 +71,14 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
     if (!isApiError(error, 'AlreadyExists')) throw error;
     await bind(claim, await client.get(PersistentVolume, volume.metadata.name ?? ''), context);
   }
+}
+
+async function takeDefaultClass({ metadata }: PersistentVolumeClaim, { caches, client }: ReconcileContext): Promise<boolean> {
+  const storageClassName = defaultClassOf(caches.of(StorageClass).list());
+  if (storageClassName === undefined) return false;
+  const body = { metadata: { uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' }, spec: { storageClassName } };
+  await client.patch(PersistentVolumeClaim, metadata.name ?? '', { type: 'merge', body }, { namespace: metadata.namespace });
+  return true;
 }
 
 /** What a provisioner that is not ours looks at: that the claim is for it, and for which node. */
@@ -158,6 +169,7 @@ function claimsOfSnapshot({ metadata }: VolumeSnapshot, caches: Caches): string[
   return caches.of(PersistentVolumeClaim).list(metadata.namespace).filter(({ spec }) => !spec?.volumeName && (spec?.dataSourceRef ?? spec?.dataSource)?.name === metadata.name).map(keyOf);
 }
 
+/** The claims of the class, and those of none, for which it may be the default. */
 function claimsOfClass({ metadata }: StorageClass, caches: Caches): string[] {
-  return caches.of(PersistentVolumeClaim).list().filter(({ spec }) => !spec?.volumeName && spec?.storageClassName === metadata.name).map(keyOf);
+  return caches.of(PersistentVolumeClaim).list().filter(({ spec }) => !spec?.volumeName && (spec?.storageClassName ?? metadata.name) === metadata.name).map(keyOf);
 }

@@ -1,9 +1,11 @@
 /** Admission by LimitRange: defaults for containers that ask for nothing, bounds for all (upstream: admission plugin LimitRanger). */
 import { LimitRange } from '../../api/core/limit-range.ts';
+import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { Container, LimitRangeItem } from '../../api/generated/core-v1.ts';
 import { compareQuantities, formatQuantity, quantityMillis } from '../../api/quantity.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import type { Admission, ModuleContext } from '../../sdk/module.ts';
 import { podTotal, type Usage } from './usage.ts';
 
@@ -18,12 +20,26 @@ export const limitRanger: Admission = {
   async validate({ object, namespace, subresource }, context) {
     if (object === undefined || (subresource !== undefined && subresource !== 'resize')) return;
     const pod = object as Pod;
-    const faults = (await rangesOf(namespace, context)).flatMap((range) => (range.spec?.limits ?? []).flatMap((item) => faultsOf(pod, item)));
-    if (faults.length === 0) return;
-    const name = pod.metadata.name ?? pod.metadata.generateName ?? '';
-    throw new ApiError('Forbidden', `pods "${name}" is forbidden: ${faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`}`, { name, kind: 'pods' });
+    await checkRanges('pods', pod, namespace, context, (item) => faultsOf(pod, item));
   },
 };
+
+/** The same for what claims ask for. */
+export const claimLimits: Admission = {
+  name: 'LimitRangerOfClaims', kinds: [PersistentVolumeClaim], operations: ['CREATE', 'UPDATE'],
+  async validate({ object, namespace, subresource }, context) {
+    if (object === undefined || subresource !== undefined || object.metadata.deletionTimestamp !== undefined) return;
+    const claim = object as PersistentVolumeClaim;
+    await checkRanges('persistentvolumeclaims', claim, namespace, context, (item) => claimFaultsOf(claim, item));
+  },
+};
+
+async function checkRanges(plural: string, { metadata }: KubeObject, namespace: string | undefined, context: ModuleContext, faultsIn: (item: LimitRangeItem) => string[]): Promise<void> {
+  const faults = (await rangesOf(namespace, context)).flatMap((range) => (range.spec?.limits ?? []).flatMap(faultsIn));
+  if (faults.length === 0) return;
+  const name = metadata.name ?? metadata.generateName ?? '';
+  throw new ApiError('Forbidden', `${plural} "${name}" is forbidden: ${faults.length === 1 ? faults[0] : `[${faults.join(', ')}]`}`, { name, kind: plural });
+}
 
 async function rangesOf(namespace: string | undefined, { caches }: ModuleContext): Promise<readonly LimitRange[]> {
   const ranges = caches.of(LimitRange);
@@ -61,6 +77,22 @@ export function faultsOf(pod: Pod, item: LimitRangeItem): string[] {
   if (item.type !== 'Container') return [];
   const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
   return containers.flatMap(({ resources }) => bounded('Container', item, resources?.requests ?? {}, resources?.limits ?? {}));
+}
+
+/** Claims have requests alone, and a ratio means nothing to them (upstream: PersistentVolumeClaimValidateLimitFunc). */
+export function claimFaultsOf({ spec }: PersistentVolumeClaim, { type, min, max }: LimitRangeItem): string[] {
+  if (type !== 'PersistentVolumeClaim') return [];
+  const requests = spec?.resources?.requests ?? {};
+  const faults: string[] = [];
+  for (const [bounds, word, sign] of [[min, 'minimum', -1], [max, 'maximum', 1]] as const) {
+    for (const [name, bound] of Object.entries(bounds ?? {})) {
+      const text = `${word} ${name} usage per ${type} is ${formatQuantity(bound)}`;
+      const amount = requests[name];
+      if (amount === undefined) faults.push(`${text}. No request is specified`);
+      else if (compareQuantities(amount, bound) * sign > 0) faults.push(`${text}, but request is ${formatQuantity(amount)}`);
+    }
+  }
+  return faults;
 }
 
 function bounded(type: string, item: LimitRangeItem, requests: Usage, limits: Usage): string[] {

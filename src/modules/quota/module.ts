@@ -5,7 +5,7 @@ import { ResourceQuota } from '../../api/core/resource-quota.ts';
 import { defineModule } from '../../sdk/module.ts';
 import { quotaAdmission } from './admission.ts';
 import { keepCounted } from './keep-counted.ts';
-import { limitRanger } from './limit-ranger.ts';
+import { claimLimits, limitRanger } from './limit-ranger.ts';
 
 export default defineModule({
   name: 'quota',
@@ -15,6 +15,6 @@ export default defineModule({
   // A quota may count any kind.
   reads: 'all',
   writes: [ResourceQuota],
-  admissions: [limitRanger, quotaAdmission],
+  admissions: [limitRanger, claimLimits, quotaAdmission],
   run: keepCounted,
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod, ResourceQuota } from '../../api/generated/core-v1.ts';
 import { charge, growth, unsaid } from './charge.ts';
-import { faultsOf, fillIn } from './limit-ranger.ts';
+import { claimFaultsOf, faultsOf, fillIn } from './limit-ranger.ts';
 import { isInScope } from './scopes.ts';
 import { concerns, countName, usageOf } from './usage.ts';
 
@@ -77,4 +77,14 @@ test('ranges fill in and bound', () => {
     [{ type: 'Pod', min: { cpu: '1' }, max: { cpu: '4' } }, []],
   ];
   for (const [item, expected] of table) assert.deepEqual(faultsOf(silent, item as never), expected);
+});
+
+test('what a claim asks for outside the bounds of a range', () => {
+  const item = { type: 'PersistentVolumeClaim', min: { storage: '1Gi' }, max: { storage: '2Gi' } };
+  const claim = (storage?: string): never => ({ metadata: {}, spec: { resources: { requests: storage === undefined ? {} : { storage } } } }) as never;
+  assert.deepEqual(claimFaultsOf(claim('5Gi'), item), ['maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 5Gi']);
+  assert.deepEqual(claimFaultsOf(claim('1Mi'), item), ['minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi']);
+  assert.deepEqual(claimFaultsOf(claim('2Gi'), item), []);
+  assert.deepEqual(claimFaultsOf(claim(), { type: 'PersistentVolumeClaim', min: { storage: '1Gi' } }), ['minimum storage usage per PersistentVolumeClaim is 1Gi. No request is specified']);
+  assert.deepEqual(claimFaultsOf(claim('5Gi'), { ...item, type: 'Container' }), []);
 });

@@ -9,7 +9,7 @@ import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { defineModule } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
-import { priorityAdmission } from './priority-admission.ts';
+import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
 import { createProfile, type ProfileOptions } from './profile.ts';
 import type { StorageView } from './plugins/volumes.ts';
 import { runScheduler } from './run.ts';
@@ -23,7 +23,7 @@ export default defineModule({
   kinds: [PriorityClass],
   reads: [Namespace, Node, StorageClass],
   writes: [Pod, PersistentVolumeClaim, PersistentVolume],
-  admissions: [priorityAdmission],
+  admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,
   run(context) {
     const storage = openStorage(context);

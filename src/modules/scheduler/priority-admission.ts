@@ -21,6 +21,21 @@ export const priorityAdmission: Admission = {
   },
 };
 
+/** One class at most is the default (upstream: admission plugin Priority, validatePriorityClass). */
+export const priorityClassAdmission: Admission = {
+  name: 'PriorityClassDefault',
+  kinds: [PriorityClass],
+  operations: ['CREATE', 'UPDATE'],
+  async validate({ object }, { client }) {
+    const { metadata, globalDefault } = object as PriorityClass;
+    if (globalDefault !== true) return;
+    const other = (await client.list(PriorityClass)).items.find((each) => each.globalDefault === true && each.metadata.name !== metadata.name);
+    if (other === undefined) return;
+    const name = metadata.name ?? '';
+    throw new ApiError('Forbidden', `priorityclasses.scheduling.k8s.io "${name}" is forbidden: PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`, { name, group: 'scheduling.k8s.io', kind: 'priorityclasses' });
+  },
+};
+
 /** A pod may not say what its class says, unless it says the same. */
 export function givePriority(pod: Pod, priority: Priority): void {
   const spec = pod.spec!;

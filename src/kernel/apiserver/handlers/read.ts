@@ -21,5 +21,5 @@ export async function handleGet(exchange: Exchange): Promise<void> {
   const action = kind.subresources.actions?.[subresource];
   if (action === undefined) throw resourceUnknown();
   if (!action.verbs.includes('get')) throw methodNotAllowed();
-  respond(exchange.http, exchange.response, 200, await encodeValue(asKind(kind, stored.object), formOf(exchange)));
+  respond(exchange.http, exchange.response, 200, await encodeValue(asKind(kind, stored.object), formOf(exchange)), { warnings: exchange.warnings });
 }

@@ -10,6 +10,7 @@ import { startWatch, type RunningWatch, type WatchOutput } from '../resources/wa
 import { checkListOptions } from '../list-options.ts';
 import { createFrames, type Frames } from '../frames.ts';
 import { createOutbox } from '../outbox.ts';
+import { warningHeader } from '../respond.ts';
 import { numberOf, selectionOf } from './list.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
@@ -26,7 +27,7 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
-  const stream = openStream(door, kind, exchange.response, frames);
+  const stream = openStream(door, kind, exchange.response, frames, exchange.warnings);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal, pace: paceOf(exchange.http) };
   await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
 }
@@ -37,14 +38,14 @@ interface WatchStream {
   run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void>;
 }
 
-function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames): WatchStream {
+function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames, warnings: readonly string[]): WatchStream {
   const ending = new AbortController();
   const isChunked = response.req.httpVersionMajor === 1;
   let running: RunningWatch | undefined;
   let isFull = false;
   const outbox = createOutbox({
     send(bytes) {
-      if (!response.headersSent) open(response, frames);
+      if (!response.headersSent) open(response, frames, warnings);
       return response.write(isChunked ? chunkOf(bytes) : bytes);
     },
     emptied() {
@@ -68,7 +69,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
     signal: ending.signal,
     output,
     run: (watch, options) => new Promise((resolve) => {
-      if (!response.headersSent) open(response, frames);
+      if (!response.headersSent) open(response, frames, warnings);
       running = watch;
       response.on('drain', outbox.drained);
       const mark = (): void => {
@@ -103,8 +104,8 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
 }
 
 /** The head goes out at once: clients wait for it before they trust the watch. */
-function open(response: ServerResponse, frames: Frames): void {
-  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}) });
+function open(response: ServerResponse, frames: Frames, warnings: readonly string[]): void {
+  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warnings.map(warningHeader) }) });
   response.flushHeaders();
   // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
   if (response.req.httpVersionMajor === 1) response.chunkedEncoding = false;

@@ -2,12 +2,14 @@
 import { decodeManagers } from '../../../api/merge/apply/index.ts';
 import type { AdmissionRequest } from '../../../sdk/module.ts';
 import type { Door } from '../door.ts';
+import { distinctOwners } from './distinct-owners.ts';
 
 /** Malformed managedFields that a step leaves are those from before again, with a warning. */
 export async function admitted(door: Door, request: AdmissionRequest): Promise<void> {
   const { object } = request;
   const before = object?.metadata.managedFields;
   await door.admissions.admit(request);
+  if (object !== undefined) distinctOwners(object.metadata, request.warnings, { afterAdmission: true });
   const after = object?.metadata.managedFields;
   if (object === undefined || after === undefined || after === before || decodeManagers(after) !== undefined) return;
   if (before === undefined) delete object.metadata.managedFields;

@@ -14,6 +14,7 @@ import { convertedOne, toStored } from './conversion.ts';
 import { confirmed } from './confirmed.ts';
 import { identify } from './identify.ts';
 import { admitted } from './admitted.ts';
+import { distinctOwners } from './distinct-owners.ts';
 import { generateName } from './names.ts';
 import { checkNamespace } from './namespaces.ts';
 import { applyDefaults, validateNew } from './schema-steps.ts';
@@ -55,6 +56,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   const { metadata } = object;
   applyDefaults(kind, object);
   const now = rfc3339(door.clock.nowMs());
+  distinctOwners(metadata, context.warnings, { afterAdmission: false });
   // Before admission: what the steps add belongs to nobody, and so is nobody's conflict (upstream: endpoints/handlers/create.go).
   if (!keepManagedFields) recordManager(kind, object, context.manager, now);
   const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };

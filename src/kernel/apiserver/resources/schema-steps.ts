@@ -43,18 +43,18 @@ export function applyDefaults(kind: Kind, object: KubeObject): void {
 
 /** Throws Invalid (422) with everything that is wrong. */
 export function validateNew(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors }), ...schemaErrors(kind, object, undefined)];
+  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors, anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, undefined)];
   errors.push(...(kind.rules.validate?.(object, undefined) ?? []));
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
-  warn(kind, object, context);
+  warn(kind, object, undefined, context);
 }
 
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
   // Actions judge by themselves: what they change is what an update may not.
   const judge = subresource === 'status' ? kind.rules.validateStatus : subresource === '' || subresource === 'scale' ? kind.rules.validate : undefined;
-  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata), ...schemaErrors(kind, object, old), ...(judge?.(object, old) ?? [])];
+  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata, { anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, old), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
-  if (subresource === '') warn(kind, object, context);
+  if (subresource === '') warn(kind, object, old, context);
 }
 
 /** Errors of these types leave rules nothing sound to judge (apiextensions, hasBlockingErr). */
@@ -70,6 +70,6 @@ function schemaErrors(kind: Kind, object: KubeObject, old: KubeObject | undefine
   return [...errors, ...cel().evaluateRules(schema, object, old)];
 }
 
-function warn(kind: Kind, object: KubeObject, context: WriteContext): void {
-  for (const text of kind.rules.warnings?.(object) ?? []) if (!context.warnings.includes(text)) context.warnings.push(text);
+function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
+  for (const text of kind.rules.warnings?.(object, old) ?? []) if (!context.warnings.includes(text)) context.warnings.push(text);
 }

@@ -14,6 +14,7 @@ import { asKind, isKeptRight } from './convert.ts';
 import { admitted } from './admitted.ts';
 import { confirmed } from './confirmed.ts';
 import { createObject } from './create.ts';
+import { distinctOwners } from './distinct-owners.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
 import { applyDefaults, validateChange } from './schema-steps.ts';
@@ -81,6 +82,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   const { live, liveObject, subresource } = step;
   const next = subresource === 'status' ? withStatusOf(kind, liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
+  distinctOwners(next.metadata, context.warnings, { afterAdmission: false });
   if (subresource !== 'status') applyDefaults(kind, next);
   // Before admission, as with create.
   if (!step.keepManagedFields) recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
