@@ -5,10 +5,11 @@ import type { Node, NodeCondition, NodeStatus } from '../../api/generated/core-v
 import type { Lease } from '../../api/generated/coordination-v1.ts';
 import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
 import { LeaseKind, NodeKind } from './kinds.ts';
-import { hybridComplaint, readOr } from './machine.ts';
+import { hybridComplaint } from './machine.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import type { NodeParts } from './parts.ts';
 import type { PressureCondition } from './pressure/settings.ts';
+import { textOf } from './read-files.ts';
 import { DEFAULT_HANDLER } from './runtime/handlers.ts';
 import { sameStatus } from './status/pod-status.ts';
 
@@ -113,11 +114,15 @@ let info: NodeStatus['nodeInfo'];
 
 function nodeInfo(): NonNullable<NodeStatus['nodeInfo']> {
   info ??= {
-    machineID: readOr('/etc/machine-id'), systemUUID: readOr('/sys/class/dmi/id/product_uuid') || readOr('/etc/machine-id'), bootID: readOr('/proc/sys/kernel/random/boot_id'),
-    kernelVersion: readOr('/proc/sys/kernel/osrelease'), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(readOr('/etc/os-release'))?.[1] ?? 'Linux', containerRuntimeVersion: `llmos://${version()}`,
+    machineID: lineOf('/etc/machine-id'), systemUUID: lineOf('/sys/class/dmi/id/product_uuid') || lineOf('/etc/machine-id'), bootID: lineOf('/proc/sys/kernel/random/boot_id'),
+    kernelVersion: lineOf('/proc/sys/kernel/osrelease'), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(textOf('/etc/os-release'))?.[1] ?? 'Linux', containerRuntimeVersion: `llmos://${version()}`,
     kubeletVersion: `v1.36.0+llmos.${version()}`, kubeProxyVersion: '', operatingSystem: 'linux', architecture: goArch(),
   };
   return info;
+}
+
+function lineOf(file: string): string {
+  return textOf(file).trimEnd();
 }
 
 function version(): string {

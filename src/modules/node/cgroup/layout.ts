@@ -1,7 +1,8 @@
 /** Where pods lie in the cgroup tree, what is set on the pod's own group, and what can be read after the end: v1 (also hybrid) and v2. */
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { qosClassOf } from '../../../api/core/pod-qos.ts';
+import { textOf } from '../read-files.ts';
 import { CPU_PERIOD_US, cpuWeight, type CgroupLimits } from './resources.ts';
 
 const TMPFS = 0x0102_1994;
@@ -50,7 +51,7 @@ export function makePodCgroup(options: { version: 'v1' | 'v2'; path: string; lim
 
 /** A kernel may be without; cpu and memory are always there. */
 function countsPids(version: 'v1' | 'v2', root: string): boolean {
-  return version === 'v1' ? existsSync(join(root, 'pids')) : readOr(join(root, 'cgroup.controllers')).split(/\s+/).includes('pids');
+  return version === 'v1' ? existsSync(join(root, 'pids')) : textOf(join(root, 'cgroup.controllers')).split(/\s+/).includes('pids');
 }
 
 /**
@@ -91,7 +92,7 @@ export function removeCgroup(options: { version: 'v1' | 'v2'; path: string; root
 export function wasOomKilled(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
   const root = options.root ?? CGROUP_ROOT;
   const file = options.version === 'v1' ? join(root, 'memory', options.path, 'memory.oom_control') : join(root, options.path, 'memory.events');
-  return oomKills(readOr(file)) > 0;
+  return oomKills(textOf(file)) > 0;
 }
 
 /** The `oom_kill N` line of memory.oom_control (v1) and memory.events (v2). */
@@ -104,7 +105,7 @@ function enableControllers(root: string, path: string): void {
   for (const part of ['', ...path.split('/').filter((each) => each !== '')]) {
     folder = join(folder, part);
     mkdirSync(folder, { recursive: true });
-    const offered = readOr(join(folder, 'cgroup.controllers')).split(/\s+/);
+    const offered = textOf(join(folder, 'cgroup.controllers')).split(/\s+/);
     const wanted = ['cpuset', 'cpu', 'memory', 'pids', 'hugetlb'].filter((name) => offered.includes(name));
     if (wanted.length > 0) handDown(folder, wanted);
   }
@@ -131,8 +132,4 @@ function removeTree(folder: string): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR';
   }
-}
-
-function readOr(file: string): string {
-  try { return readFileSync(file, 'utf8'); } catch { return ''; }
 }

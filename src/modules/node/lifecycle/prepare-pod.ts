@@ -1,5 +1,5 @@
 /** The steps before the first container of a pod: sandbox, folders, files in /etc, cgroup, volumes. Each is safe to do again. */
-import { chownSync, mkdirSync, chmodSync, readFileSync, writeFileSync } from 'node:fs';
+import { chownSync, mkdirSync, chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resourceAmounts } from '../../../api/pod-requests.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
@@ -9,6 +9,7 @@ import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import type { CgroupLimits } from '../cgroup/resources.ts';
 import { shareBetweenClasses } from '../cgroup/shares.ts';
 import type { NodeParts } from '../parts.ts';
+import { textOf } from '../read-files.ts';
 import { hostPortsOf } from '../sandbox/host-ports.ts';
 import { DEFAULT_HANDLER } from '../runtime/handlers.ts';
 import { handlerOf } from '../runtime/runtime-class.ts';
@@ -100,17 +101,13 @@ function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, hostname: str
   const namespace = pod.metadata.namespace ?? '';
   const own = pod.spec?.hostNetwork === true ? [] : ips;
   const files = {
-    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? `${textOf('/etc/hosts')}` : hostsText({ hostname, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
+    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? textOf('/etc/hosts') : hostsText({ hostname, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
     hostname: `${hostname}\n`,
     resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: textOf('/etc/resolv.conf') }),
   };
   const etc = { hosts: join(folder, 'hosts'), hostname: join(folder, 'hostname'), resolvConf: join(folder, 'resolv.conf') };
   for (const key of ['hosts', 'hostname', 'resolvConf'] as const) if (textOf(etc[key]) !== files[key]) writeFileSync(etc[key], files[key]);
   return etc;
-}
-
-function textOf(file: string): string {
-  try { return readFileSync(file, 'utf8'); } catch { return ''; }
 }
 
 function shared(pod: Pod): boolean {

@@ -1,7 +1,8 @@
 /** Takes away what no pod of this node owns any more: folders of pods and containers that went away while llmos, or the machine, was down. */
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { NodeParts } from '../parts.ts';
+import { namesIn } from '../read-files.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 
 /** What lay there before the first pod was looked at; only such things are swept, since pods begin meanwhile. */
@@ -28,8 +29,4 @@ export async function sweep(parts: NodeParts, remains: Remains, known: { owned: 
   }
   for (const id of remains.containerIds) if (!known.recorded(id)) rmSync(join(paths.containers, id), { recursive: true, force: true });
   for (const name of remains.logs) if (!known.owned(name.slice(name.lastIndexOf('_') + 1))) rmSync(join(paths.logs, name), { recursive: true, force: true });
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
 }

@@ -3,10 +3,12 @@
  * its containers join, and mounts that show images and volumes with shifted owners. All of it lies in a folder that is only ever unmounted and emptied
  * by name, never removed as a tree, since images and volumes are mounted there. It is there only while such pods are.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
+import { namesIn, textOf } from '../read-files.ts';
+import { isMounted } from '../volumes/mounts.ts';
 import { mapOwners } from './id-map.ts';
 
 export interface UserNamespace {
@@ -119,18 +121,4 @@ function removeEmpty(path: string): void {
     if (statSync(path).isDirectory()) rmdirSync(path); // refuses what is not empty
     else rmSync(path);
   } catch { /* stays until the next sweep */ }
-}
-
-/** Whether something is mounted exactly there. */
-export function isMounted(path: string): boolean {
-  const escaped = path.replace(/[ \t\n\\]/g, (each) => `\\${each.charCodeAt(0).toString(8).padStart(3, '0')}`);
-  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').some((line) => line.split(' ')[4] === escaped);
-}
-
-function namesIn(folder: string): string[] {
-  return existsSync(folder) ? readdirSync(folder) : [];
-}
-
-function textOf(file: string): string {
-  try { return readFileSync(file, 'utf8'); } catch { return ''; }
 }

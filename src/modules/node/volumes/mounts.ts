@@ -15,6 +15,7 @@ export function mountsOf(mountinfo: string): Mount[] {
 
 const mounts = (): Mount[] => mountsOf(readFileSync('/proc/self/mountinfo', 'utf8'));
 
+/** Whether something is mounted exactly there. */
 export function isMounted(path: string): boolean {
   return mounts().some((each) => each.path === path);
 }
