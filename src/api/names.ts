@@ -5,7 +5,6 @@ const SUBDOMAIN = `${LABEL}(\\.${LABEL})*`;
 const DNS1035 = '[a-z]([-a-z0-9]*[a-z0-9])?';
 const KEY = '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]';
 const VALUE = `(${KEY})?`;
-const ENV_NAME = '[-._a-zA-Z][-._a-zA-Z0-9]*';
 const CONFIG_KEY = '[-._a-zA-Z0-9]+';
 
 const whole = (pattern: string): RegExp => new RegExp(`^${pattern}$`);
@@ -14,7 +13,6 @@ const SUBDOMAIN_RE = whole(SUBDOMAIN);
 const DNS1035_RE = whole(DNS1035);
 const KEY_RE = whole(KEY);
 const VALUE_RE = whole(VALUE);
-const ENV_NAME_RE = whole(ENV_NAME);
 const CONFIG_KEY_RE = whole(CONFIG_KEY);
 
 const LABEL_SHAPE = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
@@ -22,7 +20,6 @@ const SUBDOMAIN_SHAPE = "a lowercase RFC 1123 subdomain must consist of lower ca
 const DNS1035_SHAPE = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
 const KEY_SHAPE = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
 const VALUE_SHAPE = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
-const ENV_SHAPE = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit";
 const CONFIG_KEY_SHAPE = "a valid config key must consist of alphanumeric characters, '-', '_' or '.'";
 
 /** A check of one string. */
@@ -83,12 +80,6 @@ export function configMapKeyErrors(text = ''): string[] {
   return [...errors, ...dotErrors(text)];
 }
 
-/** Names of environment variables, as Kubernetes has them before 1.34. */
-export function envVarNameErrors(text = ''): string[] {
-  const errors = ENV_NAME_RE.test(text) ? [] : [wrongShape(ENV_SHAPE, ENV_NAME, 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1')];
-  return [...errors, ...dotErrors(text)];
-}
-
 /** Names of environment variables, as Kubernetes has them from 1.34 on: printable ASCII without `=`. */
 export function relaxedEnvVarNameErrors(text = ''): string[] {
   if (text === '') return ['environment variable name must be non-empty'];
@@ -111,10 +102,6 @@ export function portNumberErrors(port: number): string[] {
 
 export function rangeErrors(number: number, range: { min: number; max: number }): string[] {
   return number >= range.min && number <= range.max ? [] : [`must be between ${range.min} and ${range.max}, inclusive`];
-}
-
-export function percentErrors(text = ''): string[] {
-  return /^[0-9]+%$/.test(text) ? [] : [wrongShape("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')];
 }
 
 /** `errors` of a generateName: what is appended makes a trailing dash valid. */

@@ -42,11 +42,6 @@ export function matcherOfSelector(selector: LabelSelector | null | undefined): L
   return matcherOf(requirements);
 }
 
-/** The matcher of a plain map of labels (the selector of a Service or ReplicationController). An empty map matches everything. */
-export function matcherOfLabels(labels: Labels): LabelMatcher {
-  return matcherOf(Object.entries(labels).map(([key, value]) => ({ key, operator: '=', values: [value] })));
-}
-
 /** The selector as a string, for instance for Scale.status.selector. */
 export function formatSelector(selector: LabelSelector | undefined): string {
   return matcherOfSelector(selector).toString();

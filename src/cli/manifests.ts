@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
-import { parseApiVersion, type KubeObject } from '../api/meta.ts';
+import { groupVersionPath, parseApiVersion, type KubeObject } from '../api/meta.ts';
 import type { Folders } from '../boot/config.ts';
 import { control } from './control.ts';
 
@@ -29,7 +29,7 @@ export function readManifests(path: string): KubeObject[] {
 /** Applies one object and gives what the cluster made of it. */
 export async function applyObject(folders: Folders, object: KubeObject): Promise<KubeObject> {
   const { group, version } = parseApiVersion(object.apiVersion ?? '');
-  const base = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const base = groupVersionPath(group, version);
   const { resources } = await control<{ resources: ApiResource[] }>(folders, 'GET', base).catch(() => ({ resources: [] as ApiResource[] }));
   const resource = resources.find((each) => each.kind === object.kind && !each.name.includes('/'));
   if (resource === undefined) throw new Error(`the cluster does not serve kind ${object.kind} of ${object.apiVersion}; 'llmos kubectl api-resources' lists what it serves`);

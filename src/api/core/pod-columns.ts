@@ -41,11 +41,6 @@ function summaryOf(pod: Pod): Summary {
   return summary;
 }
 
-/** The word that kubectl shows as the status of a pod, for instance `Init:0/1`, `CrashLoopBackOff`, `Running`, `Terminating`. */
-export function podStatusWord(pod: Pod): string {
-  return summarize(pod).status;
-}
-
 function summarize(pod: Pod): Summary {
   const inits = new Map((pod.spec?.initContainers ?? []).map((container) => [container.name, container]));
   const sidecars = [...inits.values()].filter(isSidecar).length;

@@ -65,11 +65,6 @@ export function moduleOf(group: string, version: string): string | undefined {
   return Object.entries(facts().modules).find(([, module]) => module.group === group && module.version === version)?.[0];
 }
 
-/** The types of a module by their short names. */
-export function typeNames(module: string): string[] {
-  return [...linesOf(module).keys()];
-}
-
 /** The type of a full name (`io.k8s.api.core.v1.PodSpec`); undefined when there is none. */
 export function factType(name: string): FactType | undefined {
   const known = parsed.get(name);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf, schemaOfType } from '../schema/facts.ts';
 import type { JsonObject } from './schemas.ts';
-import { openapiHash, openapiV3, openapiV3Index, openapiV3Path } from './v3.ts';
+import { openapiV3, openapiV3Index } from './v3.ts';
 import { openapiV2 } from './v2.ts';
 
 const builtIn = (group: string, kind: string, plural: string): Kind =>
@@ -68,8 +68,7 @@ test('descriptions come from where they are', () => {
 });
 
 test('the index', () => {
-  assert.deepEqual(openapiV3Index({ [openapiV3Path('', 'v1')]: 'AB', [openapiV3Path('apps', 'v1')]: 'CD' }), {
+  assert.deepEqual(openapiV3Index({ 'api/v1': 'AB', 'apis/apps/v1': 'CD' }), {
     paths: { 'api/v1': { serverRelativeURL: '/openapi/v3/api/v1?hash=AB' }, 'apis/apps/v1': { serverRelativeURL: '/openapi/v3/apis/apps/v1?hash=CD' } },
   });
-  assert.match(openapiHash('x'), /^[0-9A-F]{128}$/);
 });

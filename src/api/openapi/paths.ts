@@ -1,6 +1,6 @@
 /** The operations of a resource as OpenAPI lists them: what kubectl looks up are the actions, the kinds and the query parameters. */
 import type { Kind } from '../kind.ts';
-import { apiVersionOf } from '../meta.ts';
+import { groupVersionPath } from '../meta.ts';
 import type { JsonObject } from './schemas.ts';
 
 export interface ResourceForms {
@@ -35,7 +35,7 @@ const MEDIA = ['application/json', 'application/yaml'];
 
 /** The paths of one kind. */
 export function resourcePaths(kind: Kind, forms: ResourceForms, openapi: 2 | 3): Record<string, JsonObject> {
-  const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${apiVersionOf(kind.group, kind.version)}`;
+  const root = groupVersionPath(kind.group, kind.version);
   const base = kind.namespaced ? `${root}/namespaces/{namespace}/${kind.plural}` : `${root}/${kind.plural}`;
   const gvk = { group: kind.group, kind: kind.kind, version: kind.version };
   const write = new Operations(kind, openapi, forms.strategicMerge ? PATCH_TYPES : CUSTOM_PATCH_TYPES);

@@ -13,7 +13,6 @@ export interface OpenapiOptions {
 }
 
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
-export const OBJECT_META = `${META}.ObjectMeta`;
 export const LIST_META = `${META}.ListMeta`;
 export const STATUS = `${META}.Status`;
 export const DELETE_OPTIONS = `${META}.DeleteOptions`;

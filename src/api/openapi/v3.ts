@@ -1,5 +1,4 @@
 /** OpenAPI version 3: one document a group and version, as served below /openapi/v3. */
-import { createHash } from 'node:crypto';
 import { kubernetesRelease } from '../facts/fact-type.ts';
 import type { Kind } from '../kind.ts';
 import { buildParts } from './document.ts';
@@ -11,17 +10,7 @@ export function openapiV3(kinds: readonly Kind[], options: Pick<OpenapiOptions, 
   return { openapi: '3.0.0', info: { title: 'Kubernetes', version: `v${kubernetesRelease()}.0` }, paths, components: { schemas } };
 }
 
-/** `api/v1` or `apis/apps/v1`: the name of a document in the index and the path below /openapi/v3. */
-export function openapiV3Path(group: string, version: string): string {
-  return group === '' ? `api/${version}` : `apis/${group}/${version}`;
-}
-
-/** The hash that the index puts into a document's URL and the ETag header carries. */
-export function openapiHash(text: string | Uint8Array): string {
-  return createHash('sha512').update(text).digest('hex').toUpperCase();
-}
-
-/** The index at /openapi/v3, from the hash of every document by its name. */
+/** The index at /openapi/v3, from the hash of every document by its name: `api/v1`, `apis/apps/v1`. */
 export function openapiV3Index(hashes: Readonly<Record<string, string>>): JsonObject {
   const paths = Object.entries(hashes).sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, hash]) => [name, { serverRelativeURL: `/openapi/v3/${name}?hash=${hash}` }]);
   return { paths: Object.fromEntries(paths) as JsonObject };

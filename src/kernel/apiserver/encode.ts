@@ -1,5 +1,5 @@
 /** Encode: objects and lists in the form that the client asked for. JSON of stored objects is their stored bytes, untouched. */
-import { ApiError, type Status } from '../../api/errors.ts';
+import { ApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject, ListMeta } from '../../api/meta.ts';
 import type { Door, Outcome } from './door.ts';
@@ -101,8 +101,4 @@ export async function encodeValue(value: unknown, form: Pick<Form, 'encoding' | 
     return { contentType: MEDIA_TYPES.yaml, chunks: [Buffer.from(stringify(value, { aliasDuplicateObjects: false }))] };
   }
   return { contentType: MEDIA_TYPES.json, chunks: [Buffer.from(form.pretty ? `${JSON.stringify(value, undefined, 2)}\n` : JSON.stringify(value))] };
-}
-
-export function statusBytes(status: Status): Buffer {
-  return Buffer.from(JSON.stringify(status));
 }

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Kind } from '../../api/kind.ts';
+import { groupVersionPath } from '../../api/meta.ts';
 import type { Describe } from './descriptions.ts';
 import type { KindTable } from './kind-table.ts';
 import { clausesOf } from './negotiate.ts';
@@ -105,7 +106,7 @@ interface GroupPath {
 function pathsOf(kinds: readonly Kind[]): GroupPath[] {
   const found = new Map<string, GroupPath>();
   for (const { group, version } of kinds) {
-    const path = group === '' ? `api/${version}` : `apis/${group}/${version}`;
+    const path = groupVersionPath(group, version).slice(1);
     found.set(path, { group, version, path });
   }
   return [...found.values()];

@@ -2,6 +2,7 @@
 import { APIService, availableCondition, type APIServiceCondition } from '../../api/apiregistration/api-service.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { groupVersionPath } from '../../api/meta.ts';
 import { exponentialBackoff } from '../../base/backoff.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { Caches } from '../../sdk/cache.ts';
@@ -70,7 +71,7 @@ export function serviceVerdict({ spec }: APIService, caches: Pick<Caches, 'of'>)
 /** The certificate is not looked at here: this says whether somebody is there, the requests themselves are careful. */
 async function discoveryVerdict({ spec }: APIService, remote: Remote, signal: AbortSignal): Promise<{ verdict: Verdict; resources?: unknown }> {
   const { group = '', version = '' } = spec!;
-  const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  const path = groupVersionPath(group, version);
   const asked = Array.from({ length: QUESTIONS }, () => remote.ask(path, { signal, trusting: true }));
   try {
     return { verdict: PASSED, resources: await Promise.any(asked) };

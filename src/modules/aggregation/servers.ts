@@ -1,6 +1,7 @@
 /** The servers that answer for group versions now: what routes, discovery and OpenAPI know of each. */
 import type { APIService } from '../../api/apiregistration/api-service.ts';
 import { equalJson } from '../../api/json.ts';
+import { groupVersionPath } from '../../api/meta.ts';
 import type { AggregatedVersion, ModuleContext } from '../../sdk/module.ts';
 import { discovered } from './discovery.ts';
 import { emptyElsewhere } from './empty.ts';
@@ -32,7 +33,7 @@ export function createServers(context: ModuleContext): Servers {
   const open = (service: APIService): Server => {
     const { group = '', version = '', groupPriorityMinimum, versionPriority } = service.spec!;
     const remote = createRemote(service.spec!, context.client, context.aggregation!.frontProxy);
-    const path = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+    const path = groupVersionPath(group, version);
     const server: Server = {
       service, remote, available: false,
       version: {

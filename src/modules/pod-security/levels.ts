@@ -16,10 +16,6 @@ export const MODES: readonly Mode[] = ['enforce', 'audit', 'warn'];
 const LEVELS: readonly Level[] = ['privileged', 'baseline', 'restricted'];
 const PREFIX = 'pod-security.kubernetes.io/';
 
-export function labelOf(mode: Mode): string {
-  return PREFIX + mode;
-}
-
 /** What the labels say over the defaults, and what is wrong with them: a wrong enforce level is the strictest, wrong others are none. */
 export function policyOf(labels: Readonly<Record<string, string>> | undefined, defaults: Policy): { policy: Policy; errors: FieldError[] } {
   if (labels === undefined) return { policy: defaults, errors: [] };

@@ -1,5 +1,5 @@
 /** The Client of any cluster, over HTTP. */
-import { ApiError, isApiError } from '../../api/errors.ts';
+import { ApiError } from '../../api/errors.ts';
 import { deepFreeze } from '../../api/json.ts';
 import { apiVersionOf, type KubeList, type KubeObject } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -147,11 +147,6 @@ export function createHttpClient(access: ClusterAccess, options: HttpClientOptio
     getRaw: (path, how = {}) => call({ method: 'GET', path, signal: how.signal }),
     close: transport.close,
   };
-}
-
-/** Whether an error means: the cluster cannot be reached now, try again later. */
-export function isUnreachable(error: unknown): boolean {
-  return isApiError(error, 'ServiceUnavailable', 'Timeout');
 }
 
 function targetOf(object: KubeObject, how: { subresource?: string }): { name: string; namespace?: string; subresource?: string } {

@@ -1,6 +1,7 @@
 /** Paths and queries of API requests (Kubernetes documentation, "Kubernetes API Concepts", Resource URIs). */
 import { ApiError } from '../../api/errors.ts';
 import type { KindNames } from '../../api/kind.ts';
+import { groupVersionPath } from '../../api/meta.ts';
 
 export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
 
@@ -13,7 +14,7 @@ export interface Target {
 
 /** `/apis/apps/v1/namespaces/default/deployments/web/scale`. Throws BadRequest when a name or namespace is missing or cannot be one. */
 export function pathOf(kind: KindNames, target: Target, query: Query = {}): string {
-  const root = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
+  const root = groupVersionPath(kind.group, kind.version);
   const scope = kind.namespaced && target.namespace !== undefined ? `/namespaces/${segment(target.namespace, 'namespace')}` : '';
   const name = target.name === undefined ? '' : `/${segment(target.name, 'name')}`;
   const subresource = target.subresource === undefined ? '' : `/${target.subresource}`;
