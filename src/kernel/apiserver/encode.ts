@@ -6,10 +6,11 @@ import type { Door, Outcome } from './door.ts';
 import { MEDIA_TYPES, type Encoding, type Form } from './negotiate.ts';
 import type { Pace } from './flow-control/turns.ts';
 import { encodeProtobuf } from '../../api/protobuf/envelope.ts';
+import { toPartialMetadata, toPartialMetadataList } from '../../api/partial-metadata.ts';
 import { createListBytes, type ListBytes } from './list-bytes.ts';
 import { areStored, asKind, bytesAs } from './resources/convert.ts';
 import type { ListOutcome } from './resources/list.ts';
-import { partialOf, tableOf, type IncludeObject } from './resources/table.ts';
+import { tableOf, type IncludeObject } from './resources/table.ts';
 import { apiVersionOfKind } from './kind-table.ts';
 
 export interface Encoded {
@@ -29,7 +30,7 @@ export async function encodeObject(door: Door, kind: Kind, outcome: Outcome, for
 function viewOf(door: Door, kind: Kind, object: KubeObject, form: Form, include: IncludeObject): unknown {
   if (form.as === undefined) return object;
   if (form.as === 'Table') return tableOf(kind, [object], { metadata: { resourceVersion: object.metadata.resourceVersion }, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true });
-  if (form.as === 'PartialObjectMetadata') return partialOf(object, form.version!);
+  if (form.as === 'PartialObjectMetadata') return toPartialMetadata(object, form.version!);
   throw new ApiError('NotAcceptable', `you requested ${form.as}, but the requested object is no list`);
 }
 
@@ -52,7 +53,7 @@ type Head = { kind: string; apiVersion: string; metadata: ListMeta };
 
 function view(door: Door, kind: Kind, head: Head, objects: readonly KubeObject[], form: Form, include: IncludeObject): Record<string, unknown> {
   if (form.as === 'Table') return tableOf(kind, objects, { metadata: head.metadata, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: true }) as Record<string, unknown>;
-  return { kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${form.version!}`, metadata: head.metadata, items: objects.map((object) => partialOf(object, form.version!)) };
+  return { ...toPartialMetadataList(objects, head.metadata, form.version!) };
 }
 
 const COMMA = Buffer.from(',');

@@ -3,13 +3,14 @@ import type { ApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { encodeProtobuf, encodeWatchFrame, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope.ts';
+import { toPartialMetadata } from '../../api/partial-metadata.ts';
 import type { StoreEvent, Stored } from '../store/store.ts';
 import type { Door } from './door.ts';
 import { notAcceptable } from './errors.ts';
 import { apiVersionOfKind } from './kind-table.ts';
 import type { Form } from './negotiate.ts';
 import { asKind, bytesAs } from './resources/convert.ts';
-import { partialOf, tableOf, type IncludeObject } from './resources/table.ts';
+import { tableOf, type IncludeObject } from './resources/table.ts';
 import type { ChangeType } from './resources/watch.ts';
 
 export interface Frames {
@@ -39,7 +40,7 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
       first = false;
       return tableOf(kind, [object], { metadata: { resourceVersion: object.metadata.resourceVersion }, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns });
     }
-    return form.as === undefined ? object : partialOf(object, form.version!);
+    return form.as === undefined ? object : toPartialMetadata(object, form.version!);
   };
   const json = form.encoding === 'json' || form.as !== undefined;
   const plain = form.as === undefined && json;
@@ -79,6 +80,6 @@ function protobufFrame(type: string, object: { apiVersion?: string; kind?: strin
 
 function bookmarkView(kind: Kind, object: KubeObject, form: Form, include: IncludeObject, door: Door): unknown {
   if (form.as === undefined) return object;
-  if (form.as !== 'Table') return partialOf(object, form.version!);
+  if (form.as !== 'Table') return toPartialMetadata(object, form.version!);
   return tableOf(kind, [object], { metadata: { resourceVersion: object.metadata.resourceVersion }, include, nowMs: door.clock.nowMs(), version: form.version!, withColumns: false });
 }

@@ -1,7 +1,6 @@
-/** Tables: what `kubectl get` shows, and the metadata-only view (meta/v1 Table and PartialObjectMetadata), as the door asks for them. */
+/** Tables: what `kubectl get` shows (meta/v1 Table), as the door asks for them. */
 import type { Kind } from '../../../api/kind.ts';
 import type { Json, KubeObject, ListMeta } from '../../../api/meta.ts';
-import { toPartialMetadata } from '../../../api/partial-metadata.ts';
 import { toTable } from '../../../api/table.ts';
 
 export type IncludeObject = 'None' | 'Metadata' | 'Object';
@@ -19,8 +18,4 @@ export interface TableOptions {
 export function tableOf(kind: Kind, objects: readonly KubeObject[], options: TableOptions): Json {
   const { metadata, include, nowMs, version, withColumns } = options;
   return toTable(kind, objects, { metadata, includeObject: include, nowMs, version, headers: withColumns }) as unknown as Json;
-}
-
-export function partialOf(object: KubeObject, version: string): KubeObject {
-  return toPartialMetadata(object, version);
 }
