@@ -45,8 +45,8 @@ export function createNetworkModule(): Module {
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
       const sync = await startSync({
-        proxies: createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, log: context.log, signal }),
-        services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, events: context.events, signal,
+        proxies: createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal }),
+        pods: caches.of(Pod), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, events: context.events, signal,
         facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
       });
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });

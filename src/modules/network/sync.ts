@@ -3,7 +3,7 @@
  * transaction, which touches only what changed. At the start, and after a failure, the whole table is written anew, in one transaction.
  */
 import { run, runAny } from '../../base/sys/run.ts';
-import type { Service } from '../../api/generated/core-v1.ts';
+import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../../sdk/cache.ts';
@@ -12,6 +12,7 @@ import { rememberedClients } from './affinity.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
 import { algorithmError } from './proxy/algorithm.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
+import { settingsError, weightOf } from './proxy/settings.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
@@ -20,6 +21,8 @@ import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
 export interface SyncInput {
   services: Cache<Service>;
   slices: Cache<EndpointSlice>;
+  /** For the weights of endpoints. */
+  pods?: Cache<Pod>;
   facts: RuleFacts & TableFacts;
   nft: string;
   /** The program `conntrack`, where it is installed. */
@@ -65,7 +68,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   let failure: unknown;
 
   indexSlices(slices);
-  await Promise.all([services.ready(), slices.ready()]);
+  await Promise.all([services.ready(), slices.ready(), input.pods?.ready()]);
 
   const mark = (key: string, delayMs = GATHER_MS): void => {
     dirty.add(key);
@@ -115,8 +118,8 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   }
 
   function tellAlgorithm(service: Service, key: string): void {
-    const wrong = algorithmError(service);
-    if (wrong !== undefined && toldAlgorithm.get(key) !== wrong) input.events.event(service, 'Warning', 'UnknownAlgorithm', wrong);
+    const wrong = algorithmError(service) ?? settingsError(service);
+    if (wrong !== undefined && toldAlgorithm.get(key) !== wrong) input.events.event(service, 'Warning', algorithmError(service) === undefined ? 'InvalidAnnotation' : 'UnknownAlgorithm', wrong);
     if (wrong === undefined) toldAlgorithm.delete(key);
     else toldAlgorithm.set(key, wrong);
   }
@@ -173,7 +176,15 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
   }
 
+  const weighed = ({ object, previous }: { object: Pod; previous?: Pod | undefined }): void => {
+    if (weightOf(object) === weightOf(previous)) return;
+    for (const slice of slices.byIndex('address', object.status?.podIP ?? '')) {
+      const key = serviceKeyOf(slice);
+      if (key !== undefined) mark(key);
+    }
+  };
   const stops = [
+    ...(input.pods === undefined ? [] : [input.pods.subscribe(weighed)]),
     services.subscribe(({ key }) => mark(key)),
     slices.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../../../api/generated/core-v1.ts';
 import { algorithmError, algorithmOf } from './algorithm.ts';
+import { proxySettingsOf, settingsError, weightOf } from './settings.ts';
 import { commandsFor, configurationOf, needsReload, slotsFor, type Frontend } from './configuration.ts';
 
 const web = (...last: number[]): Frontend => ({ name: 'default:web:80', listenPort: 26_000, endpoints: last.map((each) => ({ address: `10.0.0.${each}`, port: 80 })) });
@@ -35,4 +36,28 @@ test('the annotation', () => {
   assert.deepEqual([algorithmOf({ metadata: {} }), algorithmOf(annotated('least-connection')), algorithmOf(annotated('magic'))], ['round-robin', 'least-connection', 'round-robin']);
   assert.match(algorithmError(annotated('magic')) ?? '', /'magic' is none of round-robin, random, least-connection; round-robin is used/);
   assert.equal(algorithmError(annotated('random')), undefined);
+});
+
+test('weights change by commands, and a slot that is given up weighs 1 again', () => {
+  const weighed = (...weights: number[]): Frontend => ({ ...web(), endpoints: weights.map((weight, index) => ({ address: `10.0.0.${index}`, port: 80, weight })) });
+  const slots = slotsFor([weighed(1, 3)]);
+  assert.match(configurationOf([weighed(1, 3)], { gatewayIp: '10.0.0.1', socket: '/x' }, slots), /server s0 10\.0\.0\.0:80\n {2}server s1 10\.0\.0\.1:80 weight 3\n {2}server s2 10\.0\.0\.1:1 disabled\n/);
+  assert.equal(needsReload([weighed(1, 3)], [weighed(2, 3)], slots), false);
+  assert.deepEqual(commandsFor([weighed(0, 3)], slots), ['set server default:web:80/s0 weight 0']);
+  assert.deepEqual(commandsFor([weighed(0)], slots), ['set server default:web:80/s1 state maint', 'set server default:web:80/s1 weight 1']);
+  assert.deepEqual(commandsFor([weighed(0, 5)], slots), ['set server default:web:80/s1 addr 10.0.0.1 port 80', 'set server default:web:80/s1 weight 5', 'set server default:web:80/s1 state ready']);
+  assert.deepEqual(['0', '256', '257', '-1', 'x', ''].map((value) => weightOf({ metadata: { annotations: { 'llmos.dev/weight': value } } })), [0, 256, 1, 1, 1, 1]);
+});
+
+test('health checks and slow start are lines of each server; a change of them is a reload', () => {
+  const annotated = (annotations: Record<string, string>): Service => ({ metadata: { name: 'web', annotations: { 'llmos.dev/load-balancing': 'least-connection', ...annotations } } });
+  const frontend = (annotations: Record<string, string>): Frontend => ({ ...web(2), settings: proxySettingsOf(annotated(annotations)) });
+  const text = (annotations: Record<string, string>): string => configurationOf([frontend(annotations)], { gatewayIp: '10.0.0.1', socket: '/x' }, slotsFor([web(2)]));
+  assert.match(text({ 'llmos.dev/health-check': '/healthz?deep=1', 'llmos.dev/slow-start': '1m30s' }), /option httpchk\n {2}http-check send meth GET uri \/healthz\?deep=1 ver HTTP\/1\.1 hdr Host default\.web\.80 hdr Connection close\n {2}server s0 10\.0\.0\.2:80 check inter 2000ms fall 2 rise 1 slowstart 90000ms\n {2}server s1 10\.0\.0\.1:1 disabled check/);
+  assert.match(text({ 'llmos.dev/health-check': 'tcp', 'llmos.dev/health-check-interval': '500ms' }), /timeout check 2000ms\n {2}server s0 10\.0\.0\.2:80 check inter 500ms fall 2 rise 1\n/);
+  assert.equal(text({ 'llmos.dev/health-check': '/x\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': '3h' }), text({}));
+  for (const path of ['/a b', '/a"', "/a'", '/a#', '/a\\', '/$HOME', 'http', '', `/${'a'.repeat(300)}`]) assert.match(settingsError(annotated({ 'llmos.dev/health-check': path })) ?? '', /neither 'tcp' nor a path/, path);
+  assert.equal(settingsError(annotated({ 'llmos.dev/health-check': '/healthz', 'llmos.dev/slow-start': '30s' })), undefined);
+  assert.match(settingsError({ metadata: { annotations: { 'llmos.dev/slow-start': '30s' } } }) ?? '', /only services with llmos\.dev\/load-balancing: least-connection/);
+  assert.equal(needsReload([frontend({})], [frontend({ 'llmos.dev/slow-start': '30s' })], slotsFor([web(2)])), true);
 });

@@ -1,10 +1,11 @@
 /** Which Services go through the proxy, and by which of its ports. */
-import type { Service } from '../../../api/generated/core-v1.ts';
+import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { destinationsOf } from '../service-rules.ts';
 import { algorithmOf } from './algorithm.ts';
-import type { Frontend } from './configuration.ts';
+import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
+import { proxySettingsOf, weightOf } from './settings.ts';
 
 export interface ProxiedServices {
   /** Takes in what a Service is now (undefined: gone). Gives the proxy's port for each of its ports that goes through it, by number; written by {@link flush}. */
@@ -13,7 +14,13 @@ export interface ProxiedServices {
   flush(): Promise<void>;
 }
 
-export function createProxiedServices(input: HaproxyInput & { nodeName: string }): ProxiedServices {
+export interface ProxiedInput extends HaproxyInput {
+  nodeName: string;
+  /** For the weights of endpoints; by `namespace/name`. */
+  podOf?(key: string): Pod | undefined;
+}
+
+export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const haproxy = createHaproxy(input);
   const frontends = new Map<string, Frontend[]>();
   let changed = false;
@@ -39,14 +46,25 @@ export function createProxiedServices(input: HaproxyInput & { nodeName: string }
     const spec = service.spec;
     if (algorithmOf(service) !== 'least-connection' || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
+    const settings = proxySettingsOf(service);
+    const weights = weightsOf(service, slices);
     const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
       const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName) : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
       if (endpoints.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
-      made.push({ name, listenPort: await haproxy.portFor(name), endpoints, ...(stickySeconds === undefined ? {} : { stickySeconds }) });
+      made.push({ name, listenPort: await haproxy.portFor(name), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })), settings, ...(stickySeconds === undefined ? {} : { stickySeconds }) });
     }
     return made;
+  }
+  function weightsOf(service: Service, slices: readonly EndpointSlice[]): Map<string, number> {
+    const weights = new Map<string, number>();
+    for (const { addresses, targetRef } of slices.flatMap(({ endpoints }) => endpoints ?? [])) {
+      if (targetRef?.kind !== 'Pod') continue;
+      const weight = weightOf(input.podOf?.(`${service.metadata.namespace}/${targetRef.name}`));
+      if (weight !== 1) for (const address of addresses) weights.set(address, weight);
+    }
+    return weights;
   }
 }

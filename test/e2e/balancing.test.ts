@@ -1,0 +1,138 @@
+/** Least connection with its annotations, seen with real pods: health checks, slow start, weights. */
+import assert from 'node:assert/strict';
+import { connect, type Socket } from 'node:net';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { importTestImage } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+import { serverOf } from '../conformance/network/servers.ts';
+
+/** Port 80 says who it is and holds the connection; port 8080 is a web server with a file that says that it is well. */
+const HOLD = `require('node:net').createServer((s) => s.on('error', () => {}).write(require('node:os').hostname() + '\\n')).listen(80)`;
+const COMMAND = ['sh', '-c', `hostname > /www/index.html; echo ok > /www/healthz; httpd -p 8080 -h /www; exec /node/node -e "${HOLD}"`];
+
+/** A bit of srv_admin_state. */
+const FORCED_MAINTENANCE = 1;
+
+describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  const held: Socket[] = [];
+  const addresses = new Map<string, string>();
+
+  before(async () => {
+    llmos = await bootInstance();
+    importTestImage(llmos);
+    await apply(service('weighted', {}), service('checked', { 'llmos.dev/health-check': '/healthz', 'llmos.dev/health-check-interval': '200ms' }, 8080), service('slow', { 'llmos.dev/slow-start': '1h' }), service('fast', {}), pod('a', { 'llmos.dev/weight': '3' }), pod('b', {}));
+    await ready();
+    for (const name of ['weighted', 'checked', 'slow', 'fast']) {
+      const { stdout } = await llmos.kubectl('get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}');
+      addresses.set(name, stdout);
+      await endpoints(name, 2);
+    }
+  });
+
+  after(async () => {
+    for (const each of held) each.destroy();
+    await llmos?.destroy();
+  });
+
+  function pod(name: string, annotations: object): object {
+    return serverOf(name, { labels: { app: 'web' }, metadata: { annotations }, container: { command: COMMAND } });
+  }
+
+  function service(name: string, annotations: object, targetPort = 80): object {
+    return { apiVersion: 'v1', kind: 'Service', metadata: { name, annotations: { 'llmos.dev/load-balancing': 'least-connection', ...annotations } }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort }] } };
+  }
+
+  async function apply(...objects: object[]): Promise<void> {
+    const { code, stderr } = await llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  }
+
+  async function ready(): Promise<void> {
+    const { code, stderr } = await llmos.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
+    assert.equal(code, 0, stderr);
+  }
+
+  async function endpoints(name: string, count: number): Promise<void> {
+    await eventually(async () => (await llmos.kubectl('get', 'endpoints', name, '-o', 'jsonpath={.subsets[*].addresses[*].ip}')).stdout.split(' ').length === count, { what: `${count} endpoints of ${name}` });
+    await weights(name, (found) => found.length === count);
+  }
+
+  /** Settles when the weights of the proxy's servers that are in use, in order, are such. */
+  async function weights(name: string, holds: (found: number[]) => boolean): Promise<void> {
+    await eventually(async () => {
+      const lines = (await runtime(`show servers state default:${name}:80`)).split('\n').map((line) => line.split(' ')).filter((words) => words[1] === `default:${name}:80` && (Number(words[6]) & FORCED_MAINTENANCE) === 0);
+      return holds(lines.map((words) => Number(words[7])).sort((one, other) => one - other));
+    }, { what: `the servers of ${name}` });
+  }
+
+  function runtime(command: string): Promise<string> {
+    return new Promise((settle) => {
+      let text = '';
+      const socket = connect(join(llmos.run, 'network/haproxy/haproxy.sock'), () => void socket.write(`${command}\n`));
+      socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('error', () => {}).on('close', () => settle(text));
+    });
+  }
+
+  /** Opens so many connections that stay, one after the other; how many each pod got. */
+  async function hold(name: string, count: number): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (let at = 0; at < count; at++) {
+      const socket = connect(80, addresses.get(name)!);
+      held.push(socket);
+      const who = await new Promise<string>((settle, fail) => socket.on('error', fail).on('close', () => fail(new Error('closed'))).once('data', (chunk: Buffer) => settle(chunk.toString().trim())));
+      socket.removeAllListeners('close').on('error', () => {});
+      counts[who] = (counts[who] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  async function asked(name: string, times: number): Promise<string> {
+    const answers = new Set<string>();
+    for (let at = 0; at < times; at++) answers.add(await fetch(`http://${addresses.get(name)}/`, { headers: { connection: 'close' } }).then((answer) => answer.text(), (error: Error) => error.message));
+    return [...answers].map((each) => each.trim()).sort().join(' ');
+  }
+
+  it('gives each its weight, and takes in a new weight at once', async () => {
+    const first = await hold('weighted', 16);
+    assert.ok(Math.abs(first['a']! - 12) <= 1, JSON.stringify(first));
+    await llmos.kubectl('annotate', 'pod', 'b', 'llmos.dev/weight=3');
+    await weights('weighted', ([least]) => least === 3);
+    const second = await hold('weighted', 16);
+    assert.ok(Math.abs(first['b']! + second['b']! - 16) <= 2, JSON.stringify([first, second]));
+    await llmos.kubectl('annotate', 'pod', 'b', 'llmos.dev/weight=0', '--overwrite');
+    await weights('weighted', ([least]) => least === 0);
+    assert.deepEqual(await hold('weighted', 6), { a: 6 });
+    await llmos.kubectl('annotate', 'pod', 'a', 'b', 'llmos.dev/weight-');
+    await weights('fast', (found) => found.every((each) => each === 1));
+    await weights('slow', (found) => found.every((each) => each === 1));
+  });
+
+  it('spares who does not answer the check though the pod is ready, until it does', async () => {
+    assert.equal(await eventually(async () => { const all = await asked('checked', 6); return all.includes(' ') && all; }), 'a b');
+    await llmos.kubectl('exec', 'b', '--', 'rm', '/www/healthz');
+    await eventually(async () => (await asked('checked', 6)) === 'a', { what: 'b is spared' });
+    assert.equal((await llmos.kubectl('get', 'pod', 'b', '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')).stdout, 'True');
+    await llmos.kubectl('exec', 'b', '--', 'touch', '/www/healthz');
+    await eventually(async () => (await asked('checked', 6)) === 'a b', { what: 'b is back' });
+  });
+
+  it('lets a new endpoint come slowly, where that is wished', async () => {
+    await hold('slow', 16);
+    await hold('fast', 16);
+    await apply(pod('c', {}));
+    await ready();
+    for (const name of ['slow', 'fast']) await endpoints(name, 3);
+    const fast = await hold('fast', 12);
+    const slow = await hold('slow', 12);
+    assert.ok((fast['c'] ?? 0) >= 7, JSON.stringify(fast));
+    assert.ok((slow['c'] ?? 0) <= 2, JSON.stringify(slow));
+  });
+
+  it('says what is wrong with an annotation', async () => {
+    await apply(service('wrong', { 'llmos.dev/health-check': '/x y\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': 'soon' }));
+    await eventually(async () => /neither 'tcp' nor a path.*is no time from 100ms to 1h/s.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=wrong', '-o', 'jsonpath={.items[*].message}')).stdout), { what: 'an event' });
+  });
+});
