@@ -2,9 +2,8 @@
 import { cel } from '../cel/lazy.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../generated/admissionregistration-v1.ts';
-import { dns1123SubdomainErrors } from '../names.ts';
 import type { AdmissionVariables } from './expressions.ts';
-import { matchErrors, paramErrors, variableErrors } from './policy-validation.ts';
+import { bindingReferenceErrors, matchErrors, variableErrors } from './policy-validation.ts';
 import { expressionErrors, matchConditionErrors } from './webhook-validation.ts';
 
 const REINVOCATIONS = ['IfNeeded', 'Never'];
@@ -56,11 +55,5 @@ function mutationErrors({ patchType, applyConfiguration, jsonPatch }: Mutation, 
 }
 
 export function mutatingBindingErrors({ spec }: MutatingAdmissionPolicyBinding): FieldError[] {
-  const errors: FieldError[] = [];
-  const policyName = spec?.policyName ?? '';
-  if (policyName === '') errors.push(required('spec.policyName'));
-  else errors.push(...dns1123SubdomainErrors(policyName).map((text) => invalid('spec.policyName', policyName, text)));
-  if (spec?.paramRef !== undefined) errors.push(...paramErrors(spec.paramRef, 'spec.paramRef'));
-  if (spec?.matchResources !== undefined) errors.push(...matchErrors(spec.matchResources, 'spec.matchResources'));
-  return errors;
+  return bindingReferenceErrors(spec);
 }

@@ -76,13 +76,19 @@ export function matchErrors(match: MatchResources, path: string): FieldError[] {
   return errors;
 }
 
-export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
+/** What a binding of either sort of policy names: the policy, its parameters, what it is limited to. */
+export function bindingReferenceErrors(spec: { policyName?: string; paramRef?: ParamRef; matchResources?: MatchResources } | undefined): FieldError[] {
   const errors: FieldError[] = [];
   const policyName = spec?.policyName ?? '';
   if (policyName === '') errors.push(required('spec.policyName'));
   else errors.push(...dns1123SubdomainErrors(policyName).map((text) => invalid('spec.policyName', policyName, text)));
   if (spec?.paramRef !== undefined) errors.push(...paramErrors(spec.paramRef, 'spec.paramRef'));
   if (spec?.matchResources !== undefined) errors.push(...matchErrors(spec.matchResources, 'spec.matchResources'));
+  return errors;
+}
+
+export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
+  const errors = bindingReferenceErrors(spec);
   const actions = spec?.validationActions ?? [];
   if (actions.length === 0) errors.push(required('spec.validationActions'));
   for (const [index, action] of actions.entries()) {
@@ -93,7 +99,7 @@ export function bindingErrors({ spec }: ValidatingAdmissionPolicyBinding): Field
   return errors;
 }
 
-export function paramErrors(ref: ParamRef, path: string): FieldError[] {
+function paramErrors(ref: ParamRef, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (ref.name) {
     errors.push(...dns1123SubdomainErrors(ref.name).map((text) => invalid(`${path}.name`, ref.name, text)));

@@ -152,6 +152,6 @@ function mutated(policy: MutatingAdmissionPolicy, { patchType, applyConfiguratio
   } catch (error) {
     // A test that fails means that the patch does not concern this object.
     if (/: test failed$/.test((error as Error).message)) return undefined;
-    throw new Error(`JSONPath: ${(error as Error).message}`, { cause: error });
+    throw new Error(`JSON Patch: ${(error as Error).message}`, { cause: error });
   }
 }
