@@ -83,6 +83,13 @@ test('only boot reaches into a module, and only by its module.ts', () => {
   assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
 });
 
+test('the simulator reaches into the queue alone, and only for what has neither input nor output', () => {
+  const reaching = imports.filter(({ from, to }) => to !== undefined && floorOf(from) === 'sim' && moduleOf(to) !== undefined);
+  assert.ok(reaching.length > 0);
+  const wrong = reaching.filter(({ to }) => !/^modules\/queue\/(policy|prediction)\//.test(relative(SOURCE, to ?? '')));
+  assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
+});
+
 test('the api floor is pure', () => {
   const impure = imports.filter(({ from, specifier }) => PURE_FLOORS.has(floorOf(from)) && IO_MODULES.test(specifier));
   assert.deepEqual(impure.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), [READS_ITS_OWN_FILE]);

@@ -111,7 +111,7 @@ export async function startFurtherNodes({ config, client, log }: FurtherNodesOpt
         ending = true;
         await finish(node, 'down').finally(() => { ending = false; });
       }
-      for (const each of [furtherFolders(folders, name).state]) rmSync(each, { recursive: true, force: true });
+      rmSync(furtherFolders(folders, name).state, { recursive: true, force: true });
       await client.delete(Node, name).catch((error: unknown) => { if (!isApiError(error, 'NotFound')) throw error; });
     }
   }

@@ -1,14 +1,12 @@
 /** The registries that the node and `llmos image` know: those of the configuration, and the one on this machine where it is on. */
 import { join } from 'node:path';
-import { registriesOf, type Registry } from '../base/sys/registries.ts';
+import { localRegistryAddress, registriesOf, type Registry } from '../base/sys/registries.ts';
 import type { Config } from './config.ts';
-
-const DEFAULT_PORT = 5000;
 
 /** `host:port` of the registry on this machine; undefined where it is off. */
 export function localRegistry({ modules }: Pick<Config, 'modules'>): string | undefined {
   const own = modules['registry'];
-  return own?.['enabled'] === true ? `127.0.0.1:${String(own['port'] ?? DEFAULT_PORT)}` : undefined;
+  return own?.['enabled'] === true ? localRegistryAddress(own) : undefined;
 }
 
 /** Its docker config.json. */

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { registriesConf, registriesOf } from './registries.ts';
+import { localRegistryAddress, registriesConf, registriesOf } from './registries.ts';
 
 test('registries are checked, and written as skopeo reads them', () => {
   const [one] = registriesOf([{ location: 'docker.io', mirrors: ['mirror.example.com:5000/hub'], insecure: true }]);
@@ -11,4 +11,10 @@ test('registries are checked, and written as skopeo reads them', () => {
     [[{ location: 'a.b', mirrors: 'c' }], /mirrors must be a list/], [[{ location: 'a.b', insecure: 'yes' }], /true or false/], [[{ location: 'a.b', caFile: '/nowhere/ca.pem' }], /there is no file/],
     [[{ location: 'a.b"\ninsecure = true' }], /location must be/],
   ] as const) assert.throws(() => registriesOf(wrong), complaint);
+});
+
+test('the registry of this machine has a port that can be one', () => {
+  assert.equal(localRegistryAddress({}), '127.0.0.1:5000');
+  assert.equal(localRegistryAddress({ enabled: true, port: 5001 }), '127.0.0.1:5001');
+  for (const port of ['5000', 0, 65_536, 1.5]) assert.throws(() => localRegistryAddress({ port }), /modules\.registry\.port must be a port/);
 });

@@ -46,6 +46,12 @@ export function registriesOf(value: unknown): Registry[] {
   });
 }
 
+/** `host:port` of the registry on this machine: `modules.registry.port`, default 5000. Throws with what is wrong. */
+export function localRegistryAddress({ port = 5000 }: Readonly<Record<string, unknown>>): string {
+  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`modules.registry.port must be a port from 1 to 65535, not ${JSON.stringify(port)}`);
+  return `127.0.0.1:${port}`;
+}
+
 /** Pure: the text of registries.conf. */
 export function registriesConf(registries: readonly Registry[]): string {
   const table = ({ location, mirrors, insecure }: Registry): string => [

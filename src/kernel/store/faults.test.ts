@@ -41,6 +41,15 @@ function burst(folder: string): ChildProcess {
   return spawn(process.execPath, ['--disable-warning=ExperimentalWarning', BURST, folder], { stdio: ['ignore', 'pipe', 'inherit'] });
 }
 
+/** Leaves what a process leaves that is killed while it writes. */
+async function killedInBurst(folder: string): Promise<void> {
+  const child = burst(folder);
+  const exited = once(child, 'exit');
+  await once(child.stdout as NodeJS.ReadableStream, 'data');
+  child.kill('SIGKILL');
+  await exited;
+}
+
 /** Creates until the store is full; gives the names that were acknowledged. */
 async function fill(store: Store): Promise<string[]> {
   const acknowledged: string[] = [];
@@ -159,11 +168,7 @@ describe('store: faults', () => {
   }));
 
   it('ignores a torn end of the write-ahead log', inFolder(async (folder) => {
-    const child = burst(folder);
-    const exited = once(child, 'exit');
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
-    child.kill('SIGKILL');
-    await exited;
+    await killedInBurst(folder);
     const wal = join(folder, 'store.db-wal');
     writeFileSync(wal, Buffer.concat([readFileSync(wal), Buffer.alloc(5_000, 0x55)]));
     const store = open(folder);
@@ -233,11 +238,7 @@ describe('store: faults', () => {
   }));
 
   it('needs no shared memory file, and minds none that lies there', inFolder(async (folder) => {
-    const child = burst(folder);
-    const exited = once(child, 'exit');
-    await once(child.stdout as NodeJS.ReadableStream, 'data');
-    child.kill('SIGKILL');
-    await exited;
+    await killedInBurst(folder);
     assert.throws(() => statSync(join(folder, 'store.db-shm')), { code: 'ENOENT' });
     writeFileSync(join(folder, 'store.db-shm'), Buffer.alloc(32_768, 0x55));
     assert.ok(open(folder).list('/').items.length > 0);

@@ -12,7 +12,7 @@ import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy, NetworkPolicySpec } from '../../api/generated/networking-v1.ts';
 import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
-import { memoryCache } from '../network/memory-cache.ts';
+import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { removeTables, startPolicySync, type PolicySync } from './sync.ts';
 
 const INSIDE = process.env.LLMOS_TEST_NAMESPACE;

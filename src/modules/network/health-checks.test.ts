@@ -7,7 +7,7 @@ import { silentLog } from '../../base/log.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { healthPortOf, startHealthChecks } from './health-checks.ts';
-import { memoryCache } from './memory-cache.ts';
+import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { indexSlices } from './service-index.ts';
 
 const slice = (nodeName: string, ready: boolean): EndpointSlice => ({

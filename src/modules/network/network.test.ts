@@ -16,7 +16,7 @@ import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
-import { memoryCache } from './memory-cache.ts';
+import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { endHaproxy } from './proxy/haproxy.ts';

@@ -7,6 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { Secret } from '../../api/core/secret.ts';
 import { isApiError } from '../../api/errors.ts';
+import { localRegistryAddress } from '../../base/sys/registries.ts';
 import { run, start } from '../../base/sys/run.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 
@@ -27,7 +28,7 @@ export default defineModule({
 });
 
 async function runRegistry(context: ModuleContext): Promise<void> {
-  const host = `127.0.0.1:${portOf(context.config)}`;
+  const host = localRegistryAddress(context.config);
   const folder = context.machine.stateFolder;
   const auth = credentials(folder, host);
   await announce(context, auth);
@@ -47,12 +48,6 @@ async function runRegistry(context: ModuleContext): Promise<void> {
   const why = await ended;
   context.signal.removeEventListener('abort', stop);
   if (!context.signal.aborted) throw new Error(why);
-}
-
-/** `modules.registry.port`, default 5000. */
-export function portOf({ port = 5000 }: Readonly<Record<string, unknown>>): number {
-  if (typeof port !== 'number' || !Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`modules.registry.port must be a port from 1 to 65535, not ${JSON.stringify(port)}`);
-  return port;
 }
 
 interface Auth {

@@ -1,5 +1,5 @@
 /** A Cache that tests fill by hand; as the real one it gives what it holds to new subscribers first. */
-import { keyOf, type Cache, type CacheEvent } from '../../sdk/cache.ts';
+import { keyOf, type Cache, type CacheEvent } from '../cache.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 
