@@ -13,7 +13,6 @@ const SAMPLE_MS = 6_000;
 const SAMPLES = 10;
 
 export async function run(): Promise<BenchResult> {
-  await fillCompileCache();
   const instance = await bootInstance();
   try {
     console.error('waiting a minute, then measuring for a minute');
@@ -28,12 +27,6 @@ export async function run(): Promise<BenchResult> {
   } finally {
     await instance.destroy();
   }
-}
-
-/** As the first command of any installation does: the process that translates the sources keeps some 20 MiB of the translator. */
-async function fillCompileCache(): Promise<void> {
-  const instance = await bootInstance();
-  await instance.destroy();
 }
 
 async function samplePeer(kind: DaemonKind): Promise<[string, Record<string, Figure>] | undefined> {
