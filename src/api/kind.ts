@@ -86,6 +86,8 @@ export interface Rules<T extends KubeObject> {
   allowCreateOnUpdate?: boolean;
   /** Whether a delete that names no propagation policy leaves the dependents (Job and ReplicationController do, for what was before 1.8). */
   orphansDependents?: boolean;
+  /** The Warning header of a delete over HTTP that names no propagation policy. */
+  deleteWarning?: string;
   /** Seconds of grace a delete has when the client names none; 0 deletes at once. Pods have 30. */
   gracePeriodSeconds?(object: T): number;
 }

@@ -27,6 +27,7 @@ export const Job: Kind<Job> = defineKind<Job>({
     validateStatus: jobStatusErrors,
     warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
     orphansDependents: true,
+    deleteWarning: 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   },
   subresources: { status: true },
   columns: [

@@ -168,6 +168,17 @@ test('a token of a pod says where the pod is; one of a node ends with it', async
   assert.equal((await door.call('GET', '/api', { token: ofNode })).status, 401);
 });
 
+test('a token ends at once with its account, however lately it was found good', async () => {
+  await door.client.create(ServiceAccount, { metadata: { name: 'brief', namespace: 'default' } });
+  const { token } = (await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/brief/token', { body: { spec: {} } })).json.status;
+  const status = async (): Promise<number> => (await door.call('GET', '/api/v1', { token })).status;
+  assert.equal(await status(), 200);
+  await door.client.delete(ServiceAccount, 'brief', { namespace: 'default' });
+  assert.equal(await status(), 401);
+  await door.client.create(ServiceAccount, { metadata: { name: 'brief', namespace: 'default' } });
+  assert.equal(await status(), 401, 'another account of the same name');
+});
+
 test('impersonation: accounts, uids, extras, and each part is a right of its own', async () => {
   const who = async (headers: Record<string, string>, token?: string): Promise<unknown> => {
     const { status, json } = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { headers, body: {}, ...(token === undefined ? {} : { token }) });

@@ -21,13 +21,13 @@ export interface Authenticator {
 
 const PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 const AUTHENTICATED = 'system:authenticated';
-/** How long a token that was found good is taken for good without another look. */
+/** How long the signature of a token that was found good is taken for good without another look; what it is bound to is looked at each time. */
 const REMEMBER_MS = 10_000;
 const REMEMBER_MOST = 1_000;
 
 export function createAuthenticator(options: { tokens: TokenSigner; store: Store; clock: Clock; audiences: readonly string[] }): Authenticator {
   const bySocket = new WeakMap<object, UserInfo | 'nobody'>();
-  const byToken = new Map<string, { user: UserInfo; untilMs: number }>();
+  const byToken = new Map<string, { user: UserInfo; claims: Claims; untilMs: number }>();
   const ofSocket = (http: IncomingMessage): UserInfo | undefined => {
     const socket = socketOf(http);
     let user = bySocket.get(socket);
@@ -41,13 +41,13 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
     if (bootstrap !== undefined) return audiences.some((each) => options.audiences.includes(each)) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
     const key = `${audiences.join(' ')} ${token}`;
     const known = byToken.get(key);
-    if (known !== undefined && known.untilMs > nowMs) return known.user;
+    if (known !== undefined && known.untilMs > nowMs && stillBound(options.store, known.claims)) return known.user;
     byToken.delete(key);
     const claims = options.tokens.verify(token, nowMs);
     if (claims === undefined || !claims.aud.some((each) => audiences.includes(each)) || !stillBound(options.store, claims)) return undefined;
     if (byToken.size >= REMEMBER_MOST) byToken.clear();
     const user = userOfClaims(claims);
-    byToken.set(key, { user, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
+    byToken.set(key, { user, claims, untilMs: Math.min(nowMs + REMEMBER_MS, claims.exp * 1_000) });
     return user;
   };
   /** Browsers can set no header on a WebSocket: the token comes as a subprotocol (upstream: request/websocket/protocol.go). */

@@ -14,8 +14,9 @@ import { LEVELS, SCHEMAS } from './defaults.ts';
 const dangling: Controller<FlowSchema> = {
   name: 'flow-schema', for: FlowSchema,
   watches: [watching(PriorityLevelConfiguration, ({ metadata }, caches) => caches.of(FlowSchema).list().filter(({ spec }) => spec?.priorityLevelConfiguration.name === metadata.name).map(keyOf))],
-  async reconcile(_key, schema, { client, caches, clock }) {
-    if (schema === undefined || schema.metadata.deletionTimestamp !== undefined) return;
+  async reconcile(key, schema, { client, caches, clock }) {
+    if (schema === undefined) return restore(client, FlowSchema, SCHEMAS, key);
+    if (schema.metadata.deletionTimestamp !== undefined) return;
     const name = schema.spec?.priorityLevelConfiguration.name ?? '';
     const isThere = caches.of(PriorityLevelConfiguration).get(name) !== undefined;
     const [status, reason] = isThere ? ['False', 'Found'] : ['True', 'NotFound'];
@@ -26,6 +27,19 @@ const dangling: Controller<FlowSchema> = {
     await client.update(FlowSchema, { ...schema, status: { conditions: [...conditions.filter(({ type }) => type !== 'Dangling'), next] } }, { subresource: 'status' });
   },
 };
+
+/** The levels that every server has come again when somebody deletes them. */
+const levels: Controller<PriorityLevelConfiguration> = {
+  name: 'priority-level-configuration', for: PriorityLevelConfiguration,
+  async reconcile(key, level, { client }) {
+    if (level === undefined) await restore(client, PriorityLevelConfiguration, LEVELS, key);
+  },
+};
+
+async function restore<T extends KubeObject>(client: Client, kind: Kind<T>, all: readonly T[], name: string): Promise<void> {
+  const object = all.find(({ metadata }) => metadata.name === name);
+  if (object !== undefined) await make(client, kind, object);
+}
 
 /** Only what is missing is made; what somebody changed stays. */
 async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
@@ -41,7 +55,7 @@ export default defineModule({
   description: 'FlowSchema and PriorityLevelConfiguration: no client of the API starves the others',
   kinds: [FlowSchema, PriorityLevelConfiguration],
   writes: [FlowSchema, PriorityLevelConfiguration],
-  controllers: [dangling],
+  controllers: [dangling, levels],
   async start({ client }) {
     await Promise.all(LEVELS.map((level) => make(client, PriorityLevelConfiguration, level)));
     await Promise.all(SCHEMAS.map((schema) => make(client, FlowSchema, schema)));

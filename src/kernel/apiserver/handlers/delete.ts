@@ -20,6 +20,7 @@ const ANSWERED_WITH_OBJECT = new Set(['pods', 'services', 'serviceaccounts', 'po
 export async function handleDelete(exchange: Exchange): Promise<void> {
   const { door, kind, resource } = exchange;
   const { options, dryRun } = await optionsOf(exchange);
+  warnOfPolicy(exchange, options);
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;
   const outcome = await deleteObject(door, kind, { namespace: resource.namespace, name: resource.name! }, options, context);
@@ -32,10 +33,15 @@ export async function handleDeleteCollection(exchange: Exchange): Promise<void> 
   const { door, kind, http, response, warnings } = exchange;
   checkListOptions(exchange.info.query, { watch: false });
   const { options, dryRun } = await optionsOf(exchange);
+  warnOfPolicy(exchange, options);
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;
   const list = await deleteCollection(door, kind, listQueryOf(exchange), options, context);
   respond(http, response, 200, await encodeList(door, kind, list, formOf(exchange), includeOf(exchange), paceOf(http)), { warnings });
+}
+
+function warnOfPolicy({ kind, warnings }: Exchange, { propagationPolicy, orphanDependents }: DeleteRequest): void {
+  if (kind.rules.deleteWarning !== undefined && propagationPolicy === undefined && orphanDependents === undefined) warnings.push(kind.rules.deleteWarning);
 }
 
 /** DeleteOptions in the body, or where there is none in the query. */
