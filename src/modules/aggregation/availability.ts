@@ -1,5 +1,6 @@
 /** Whether the server of an APIService can be asked, as its condition Available (upstream: kube-aggregator/pkg/controllers/status). */
 import { APIService, availableCondition, type APIServiceCondition } from '../../api/apiregistration/api-service.ts';
+import { withCondition } from '../../api/conditions.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { groupVersionPath } from '../../api/meta.ts';
@@ -84,8 +85,6 @@ async function discoveryVerdict({ spec }: APIService, remote: Remote, signal: Ab
 async function say(service: APIService, verdict: Verdict, { client, clock }: ReconcileContext): Promise<void> {
   const old = availableCondition(service);
   if (old !== undefined && old.status === verdict.status && old.reason === verdict.reason && old.message === verdict.message) return;
-  const lastTransitionTime = old?.status === verdict.status ? old.lastTransitionTime : rfc3339(clock.nowMs());
-  const condition: APIServiceCondition = { type: 'Available', status: verdict.status, lastTransitionTime, reason: verdict.reason, message: verdict.message };
-  const others = (service.status?.conditions ?? []).filter(({ type }) => type !== 'Available');
-  await client.update(APIService, { ...service, status: { ...service.status, conditions: [...others, condition] } }, { subresource: 'status' });
+  const conditions = withCondition<APIServiceCondition>(service.status?.conditions ?? [], { type: 'Available', ...verdict }, rfc3339(clock.nowMs()));
+  await client.update(APIService, { ...service, status: { ...service.status, conditions } }, { subresource: 'status' });
 }

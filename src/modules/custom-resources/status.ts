@@ -1,5 +1,6 @@
 /** The status of a definition: which names were accepted, whether it is served, which versions were ever stored. */
 import type { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import { withCondition } from '../../api/conditions.ts';
 import type { NameConflict } from './names.ts';
 
 type Status = NonNullable<CustomResourceDefinition['status']>;
@@ -34,12 +35,4 @@ export function terminatingStatus(definition: CustomResourceDefinition, now: str
 
 export function isEstablished(definition: CustomResourceDefinition): boolean {
   return definition.status?.conditions?.some(({ type, status }) => type === 'Established' && status === 'True') === true;
-}
-
-/** Keeps the time of the last transition while the status stays. */
-function withCondition(conditions: readonly Condition[], condition: Condition, now: string): Condition[] {
-  const before = conditions.find(({ type }) => type === condition.type);
-  const lastTransitionTime = before?.status === condition.status ? before.lastTransitionTime : now;
-  const next = { ...condition, lastTransitionTime };
-  return before === undefined ? [...conditions, next] : conditions.map((each) => (each === before ? next : each));
 }

@@ -1,4 +1,5 @@
 /** What a PodDisruptionBudget allows, from its pods (upstream: disruption.go). Pure. */
+import { withCondition } from '../../api/conditions.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget, PodDisruptionBudgetStatus } from '../../api/generated/policy-v1.ts';
 import type { Condition } from '../../api/meta.ts';
@@ -82,8 +83,5 @@ export function failedStatus(budget: PodDisruptionBudget, message: string, nowMs
 }
 
 export function allowedCondition({ metadata, status }: PodDisruptionBudget, { status: is, reason, message = '' }: { status: 'True' | 'False'; reason: string; message?: string }, nowMs: number): Condition[] {
-  const current = status?.conditions?.find(({ type }) => type === 'DisruptionAllowed');
-  const lastTransitionTime = current?.status === is ? current.lastTransitionTime : rfc3339(nowMs);
-  const condition: Condition = { type: 'DisruptionAllowed', status: is, observedGeneration: metadata.generation, lastTransitionTime, reason, message };
-  return [...(status?.conditions ?? []).filter(({ type }) => type !== 'DisruptionAllowed'), condition];
+  return withCondition<Condition>(status?.conditions ?? [], { type: 'DisruptionAllowed', status: is, observedGeneration: metadata.generation, reason, message }, rfc3339(nowMs));
 }

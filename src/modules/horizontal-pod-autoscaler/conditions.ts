@@ -1,4 +1,5 @@
 /** The conditions of an autoscaler: AbleToScale, ScalingActive, ScalingLimited. */
+import { withCondition } from '../../api/conditions.ts';
 import type { HorizontalPodAutoscalerCondition } from '../../api/generated/autoscaling-v2.ts';
 import { rfc3339 } from '../../base/clock.ts';
 
@@ -9,12 +10,10 @@ export interface Conditions {
 
 /** The time of transition changes with the status alone. */
 export function createConditions(old: readonly HorizontalPodAutoscalerCondition[], nowMs: number): Conditions {
-  const conditions = old.map((each) => ({ ...each }));
+  let conditions = [...old];
   return {
     set(type, status, reason, message) {
-      const found = conditions.find((each) => each.type === type);
-      if (found === undefined) conditions.push({ type, status, lastTransitionTime: rfc3339(nowMs), reason, message });
-      else Object.assign(found, { reason, message }, found.status !== status && { status, lastTransitionTime: rfc3339(nowMs) });
+      conditions = withCondition(conditions, { type, status, reason, message }, rfc3339(nowMs));
     },
     list: () => conditions,
   };
