@@ -64,6 +64,17 @@ test('every kind stands in the reference', () => {
   for (const { kind } of BUILT_IN_KINDS) assert.ok(new RegExp(`\\b${kind}\\b`).test(served), `add ${kind} to docs/reference/api.md`);
 });
 
+test('every field of a module stands in the contract', () => {
+  const text = read('docs/reference/module-contract.md');
+  const source = read('src/sdk/module.ts');
+  for (const name of ['Module', 'ModuleContext']) {
+    const start = source.indexOf(`export interface ${name} {`);
+    const fields = [...source.slice(start, source.indexOf('\n}', start)).matchAll(/^  (\w+)\??[:(]/gm)].map(([, field]) => field ?? '');
+    assert.ok(fields.length >= 10, `saw ${fields.join(', ')}`);
+    for (const field of fields) assert.match(text, new RegExp(`\`${field}\\b`), `add ${field} of ${name} to docs/reference/module-contract.md`);
+  }
+});
+
 test('every bench stands in the reference', () => {
   const text = read('docs/reference/benchmarks.md');
   const benches = readdirSync(join(ROOT, 'bench')).filter((name) => /^[a-z-]+\.ts$/.test(name) && name !== 'run.ts' && name !== 'result.ts');
