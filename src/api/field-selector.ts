@@ -30,11 +30,6 @@ export function fieldMatcher<T extends { metadata: { name?: string; namespace?: 
   return (object) => checks.every((check) => check(object));
 }
 
-/** The selector as a string again. */
-export function formatFieldSelector(requirements: readonly FieldRequirement[]): string {
-  return requirements.map(({ field, operator, value }) => `${field}${operator}${value.replace(/[\\,=]/g, '\\$&')}`).join(',');
-}
-
 function readerOf<T extends { metadata: { name?: string; namespace?: string } }>(field: string, fields: Readonly<Record<string, (object: T) => string>>): (object: T) => string {
   if (field === 'metadata.name') return (object) => object.metadata.name ?? '';
   if (field === 'metadata.namespace') return (object) => object.metadata.namespace ?? '';

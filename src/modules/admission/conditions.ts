@@ -2,10 +2,11 @@
 import { admissionEnvironment, type AdmissionVariables } from '../../api/admissionregistration/expressions.ts';
 import { cel } from '../../api/cel/lazy.ts';
 import type { Budget, Program } from '../../api/cel/program.ts';
-import type { MatchCondition } from '../../api/generated/admissionregistration-v1.ts';
+import type { MatchCondition, MutatingAdmissionPolicy, ValidatingAdmissionPolicy } from '../../api/generated/admissionregistration-v1.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { AdmissionRequest } from '../../sdk/module.ts';
+import type { Place } from './match.ts';
 import { describeRequest, inVersion } from './review.ts';
 
 export type Bindings = Record<string, unknown>;
@@ -20,6 +21,30 @@ export function bindingsOf(request: AdmissionRequest, kind: Kind): Bindings {
   const seen = (object: KubeObject | undefined): unknown => (object === undefined ? null : untypedToCel(inVersion(kind, request, object)));
   const { uid: _uid, ...described } = describeRequest(request, kind);
   return { object: seen(request.object), oldObject: seen(request.oldObject), request: untypedToCel(described), authorizer: new Authorizer(ask as never, about) };
+}
+
+interface Sight {
+  policy: ValidatingAdmissionPolicy | MutatingAdmissionPolicy;
+  available: AdmissionVariables;
+  request: AdmissionRequest;
+  /** As which the object is looked at. */
+  kind: Kind;
+  place: Place;
+  param: KubeObject | undefined;
+  budget: Budget;
+  /** Makes an expression ready for the compiler; default as it stands. */
+  prepare?(expression: string): string;
+}
+
+/** What the expressions of a policy see of the object as it is now; its variables are reckoned when they are asked for. */
+export function seenByPolicy({ policy, available, request, kind, place, param, budget, prepare = (expression) => expression }: Sight): Bindings {
+  const { untypedToCel, LazyVariables } = cel();
+  const isNamespace = request.kind.group === '' && request.kind.plural === 'namespaces';
+  const seen: Bindings = { ...bindingsOf(request, kind), namespaceObject: place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace) };
+  if (available.params) seen['params'] = param === undefined ? null : untypedToCel(param);
+  const makers = new Map((policy.spec?.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, prepare(expression), available).evaluate(seen, budget)] as const));
+  seen['variables'] = new LazyVariables(makers);
+  return seen;
 }
 
 const programs = new WeakMap<object, Map<string, Program | Error>>();

@@ -11,7 +11,7 @@ import { apiVersionOf, type Json, type KubeObject } from '../../api/meta.ts';
 import { layOver } from '../../api/merge/apply/index.ts';
 import { jsonPatch } from '../../api/merge/json-patch.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
-import { bindingsOf, conditionsHold, programOf, type Bindings } from './conditions.ts';
+import { conditionsHold, programOf, seenByPolicy, type Bindings } from './conditions.ts';
 import { matchedKind, type Place } from './match.ts';
 import { replaceObject } from './patched.ts';
 import { matchingOf, paramsOf, refusal } from './policies.ts';
@@ -89,8 +89,9 @@ function invoke({ policy, binding, kind, param }: Invocation, request: Admission
   const available: AdmissionVariables = { params: policy.spec?.paramKind !== undefined, variables: true, mutates: true };
   const budget = new Budget();
   const { matchConditions = [], mutations = [] } = policy.spec ?? {};
+  const seen = (): Bindings => seenByPolicy({ policy, available, request, kind, place, param, budget, prepare: (expression) => prepared(expression, 'any') });
   try {
-    if (!conditionsHold(policy, matchConditions, available, seenBy(policy, available, kind, param, request, place, budget), budget)) return false;
+    if (!conditionsHold(policy, matchConditions, available, seen(), budget)) return false;
   } catch (error) {
     fail(policy, binding, request, (error as Error).message);
     return false;
@@ -98,7 +99,7 @@ function invoke({ policy, binding, kind, param }: Invocation, request: Admission
   const before = structuredClone(request.object);
   for (const mutation of mutations) {
     try {
-      const next = mutated(policy, mutation, available, seenBy(policy, available, kind, param, request, place, budget), kind, request, budget);
+      const next = mutated(policy, mutation, available, seen(), kind, request, budget);
       if (next !== undefined) replaceObject(request, next);
     } catch (error) {
       if (isApiError(error, 'InternalError')) throw error;
@@ -106,17 +107,6 @@ function invoke({ policy, binding, kind, param }: Invocation, request: Admission
     }
   }
   return !equalJson(before, request.object);
-}
-
-/** What expressions see of the object as it is now. */
-function seenBy(policy: MutatingAdmissionPolicy, available: AdmissionVariables, kind: Kind, param: KubeObject | undefined, request: AdmissionRequest, place: Place, budget: Budget): Bindings {
-  const { untypedToCel, LazyVariables } = cel();
-  const isNamespace = request.kind.group === '' && request.kind.plural === 'namespaces';
-  const seen: Bindings = { ...bindingsOf(request, kind), namespaceObject: place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace) };
-  if (available.params) seen['params'] = param === undefined ? null : untypedToCel(param);
-  const makers = new Map((policy.spec?.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, prepared(expression, 'any'), available).evaluate(seen, budget)] as const));
-  seen['variables'] = new LazyVariables(makers);
-  return seen;
 }
 
 const known = new Map<string, string>();

@@ -8,7 +8,7 @@ import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { formatSelector } from '../../api/selector.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
-import { bindingsOf, conditionsHold, programOf, type Bindings } from './conditions.ts';
+import { conditionsHold, programOf, seenByPolicy, type Bindings } from './conditions.ts';
 import { matchedKind, type Matching, type Place } from './match.ts';
 
 export interface Denial {
@@ -83,17 +83,11 @@ async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: Validatin
   } catch (error) {
     return failsOpen ? [] : [{ index: -1, message: `failed to configure binding: ${(error as Error).message}`, reason: 'Invalid', code: 422 }];
   }
-  const { Budget, untypedToCel, LazyVariables } = cel();
+  const { Budget } = cel();
   const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true };
-  const bindings = bindingsOf(request, kind);
-  const isNamespace = request.kind.group === '' && request.kind.plural === 'namespaces';
-  bindings['namespaceObject'] = place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace);
   return params.flatMap((param) => {
     const budget = new Budget();
-    const seen: Bindings = { ...bindings, ...(available.params ? { params: param === undefined ? null : untypedToCel(param) } : {}) };
-    const makers = new Map((spec.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, expression, available).evaluate(seen, budget)] as const));
-    seen['variables'] = new LazyVariables(makers);
-    return judgeOnce(policy, available, seen, budget, failsOpen, published);
+    return judgeOnce(policy, available, seenByPolicy({ policy, available, request, kind, place, param, budget }), budget, failsOpen, published);
   });
 }
 
