@@ -4,6 +4,7 @@ import type { ClientRequest, OutgoingHttpHeaders } from 'node:http';
 import type { APIServiceSpec } from '../../api/apiregistration/api-service.ts';
 import type { Client } from '../../sdk/client.ts';
 import type { Aggregation } from '../../sdk/module.ts';
+import { readAnswer } from '../../sdk/read-answer.ts';
 import { addressOfService } from '../../sdk/service-address.ts';
 import { userHeaders } from './headers.ts';
 
@@ -43,7 +44,8 @@ export function createRemote(spec: APIServiceSpec, client: Client, frontProxy: A
       const ending = AbortSignal.any([signal, AbortSignal.timeout(ASK_MS)]);
       const shown = `https://${host}:${port}${path}`;
       try {
-        const answer = await read(await open(method, path, { ...userHeaders(MASTER), host, accept: 'application/json' }, ending, { trusting }));
+        const request = await open(method, path, { ...userHeaders(MASTER), host, accept: 'application/json' }, ending, { trusting });
+        const answer = await readAnswer(request.end(), { mostBytes: MOST_ANSWER_BYTES });
         if (answer.code < 200 || answer.code > 299) throw new Error(`bad status from ${shown}: ${answer.code}`);
         return JSON.parse(answer.text);
       } catch (error) {
@@ -53,21 +55,4 @@ export function createRemote(spec: APIServiceSpec, client: Client, frontProxy: A
     },
     close: () => Object.values(agent.freeSockets).forEach((sockets) => sockets?.forEach((socket) => socket.destroy())),
   };
-}
-
-function read(request: ClientRequest): Promise<{ code: number; text: string }> {
-  return new Promise((resolve, reject) => {
-    request.on('error', reject);
-    request.on('response', (answer) => {
-      const parts: Buffer[] = [];
-      let length = 0;
-      answer.on('data', (part: Buffer) => {
-        if ((length += part.length) > MOST_ANSWER_BYTES) request.destroy(new Error('the answer is too large'));
-        else parts.push(part);
-      });
-      answer.on('error', reject);
-      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-    });
-    request.end();
-  });
 }

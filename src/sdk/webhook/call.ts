@@ -2,6 +2,7 @@
 import { Agent, request as httpsRequest } from 'node:https';
 import { ApiError } from '../../api/errors.ts';
 import type { Client } from '../client.ts';
+import { readAnswer, type Answer } from '../read-answer.ts';
 import { addressOfService } from '../service-address.ts';
 
 export interface WebhookTarget {
@@ -39,7 +40,7 @@ export async function callWebhook({ client, target, body, timeoutMs, signal }: W
   const address = target.url === undefined || target.url === null ? await placeOfService(client, target.service!, seconds) : addressOfUrl(target.url);
   const shown = `${address.shown}?timeout=${seconds}s`;
   const ending = AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(signal === undefined ? [] : [signal])]);
-  let answer: { code: number; text: string };
+  let answer: Answer;
   try {
     answer = await post(address, `${address.path}?timeout=${seconds}s`, JSON.stringify(body), target.caBundle, ending);
   } catch (error) {
@@ -71,27 +72,15 @@ async function placeOfService(client: Client, { namespace, name, path = '/', por
   }
 }
 
-function post(address: Address, path: string, body: string, caBundle: string | undefined, signal: AbortSignal): Promise<{ code: number; text: string }> {
+function post(address: Address, path: string, body: string, caBundle: string | undefined, signal: AbortSignal): Promise<Answer> {
   agent ??= new Agent({ keepAlive: true, keepAliveMsecs: IDLE_MS, timeout: IDLE_MS, maxFreeSockets: 16 });
-  return new Promise((resolve, reject) => {
-    const sent = httpsRequest({
-      agent, method: 'POST', host: address.host, port: address.port, servername: /^[\d.]+$|:/.test(address.servername) ? '' : address.servername, path, signal,
-      ...(caBundle ? { ca: Buffer.from(caBundle, 'base64').toString('utf8') } : {}),
-      headers: { host: `${address.servername}:${address.port}`, 'content-type': 'application/json', accept: 'application/json', 'content-length': Buffer.byteLength(body), 'user-agent': 'kube-apiserver-admission' },
-    }, (answer) => {
-      const parts: Buffer[] = [];
-      let length = 0;
-      answer.on('data', (part: Buffer) => {
-        if ((length += part.length) > MAX_ANSWER_BYTES) sent.destroy(new Error('the answer is too large'));
-        else parts.push(part);
-      });
-      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, text: Buffer.concat(parts).toString('utf8') }));
-      answer.on('error', reject);
-    });
-    sent.on('error', reject);
-    sent.on('socket', (socket) => void socket.unref());
-    sent.end(body);
+  const sent = httpsRequest({
+    agent, method: 'POST', host: address.host, port: address.port, servername: /^[\d.]+$|:/.test(address.servername) ? '' : address.servername, path, signal,
+    ...(caBundle ? { ca: Buffer.from(caBundle, 'base64').toString('utf8') } : {}),
+    headers: { host: `${address.servername}:${address.port}`, 'content-type': 'application/json', accept: 'application/json', 'content-length': Buffer.byteLength(body), 'user-agent': 'kube-apiserver-admission' },
   });
+  sent.on('socket', (socket) => void socket.unref());
+  return readAnswer(sent.end(body), { mostBytes: MAX_ANSWER_BYTES });
 }
 
 /** In the words that clients of Go know. */
