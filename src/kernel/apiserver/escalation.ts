@@ -4,6 +4,7 @@
  */
 import type { PolicyRule } from '../../api/generated/rbac-v1.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/rbac/rbac.ts';
+import { notFound } from '../../api/errors.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
@@ -26,7 +27,7 @@ export function escalationAdmission(door: Door, authorizer: Authorizer): Admissi
   };
 }
 
-/** Throws Forbidden. `old` is undefined on create. */
+/** Throws Forbidden, and NotFound for a binding of a role that is not there. `old` is undefined on create. */
 function checkEscalation(door: Door, authorizer: Authorizer, kind: Kind, object: KubeObject, old: KubeObject | undefined, user: UserInfo): void {
   if (user.name.startsWith(MODULES) || user.groups.includes('system:masters')) return;
   const binding = kind.plural.endsWith('bindings');
@@ -57,8 +58,9 @@ function rulesOfBinding(door: Door, binding: RoleBinding | ClusterRoleBinding, o
   const { kind, name } = binding.roleRef;
   const key = kind === 'ClusterRole' ? `/${GROUP}/clusterroles/${name}` : `/${GROUP}/roles/${binding.metadata.namespace ?? ''}/${name}`;
   const role = door.store.newest(key)?.object as ClusterRole | undefined;
-  // A role that is not there yet could be made with any rule later.
-  return role === undefined ? [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }] : (role.rules ?? []);
+  // A role that is not there yet could be made with any rule later: only who may bind it anyhow may bind it now.
+  if (role === undefined) throw notFound(kind === 'ClusterRole' ? ClusterRole : Role, name);
+  return role.rules ?? [];
 }
 
 /** Into rules of one verb and one resource each. */

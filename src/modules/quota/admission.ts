@@ -37,7 +37,10 @@ async function firstOf(context: ModuleContext): Promise<Cache<ResourceQuota>> {
 }
 
 async function book(request: AdmissionRequest, quotas: readonly ResourceQuota[], context: ModuleContext): Promise<void> {
-  for (const each of quotas) if (concerns(request.kind, Object.keys(each.spec?.hard ?? {}))) await bookOne(request, each, context);
+  const concerned = quotas.filter((each) => concerns(request.kind, Object.keys(each.spec?.hard ?? {})));
+  // All are asked before any is written to: what one refuses must not stay booked in another.
+  if (concerned.length > 1) for (const each of concerned) await bookOne({ ...request, dryRun: true }, each, context);
+  for (const each of concerned) await bookOne(request, each, context);
 }
 
 /** Tries again with the quota as it is now when another writer booked first. */

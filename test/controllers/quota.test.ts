@@ -1,0 +1,26 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Namespace, ResourceQuota, Secret } from '../../src/api/kinds.ts';
+import core from '../../src/modules/core/module.ts';
+import quota from '../../src/modules/quota/module.ts';
+import { eventually, startWorld } from './world.ts';
+
+test('what one quota refuses is booked in no other', async () => {
+  const world = await startWorld([core, quota]);
+  try {
+    const { client } = world;
+    const namespace = 'counted';
+    await client.create(Namespace, { metadata: { name: namespace } });
+    const limit = (name: string, secrets: string): Promise<ResourceQuota> => client.create(ResourceQuota, { metadata: { name, namespace }, spec: { hard: { secrets } } });
+    await Promise.all([limit('a-wide', '5'), limit('b-none', '0'), limit('c-wide', '5')]);
+    const used = async (): Promise<unknown[]> => (await client.list(ResourceQuota, { namespace })).items.map(({ status }) => status?.used?.['secrets']);
+    await eventually('all are counted', async () => (await used()).every((each) => each === '0'));
+    for (let tries = 0; tries < 3; tries++) await assert.rejects(client.create(Secret, { metadata: { name: 'no', namespace } }), /exceeded quota: b-none, requested: secrets=1, used: secrets=0, limited: secrets=0/);
+    assert.deepEqual(await used(), ['0', '0', '0']);
+    await client.delete(ResourceQuota, 'b-none', { namespace });
+    await client.create(Secret, { metadata: { name: 'yes', namespace } });
+    assert.deepEqual(await used(), ['1', '1']);
+  } finally {
+    await world.stop();
+  }
+});
