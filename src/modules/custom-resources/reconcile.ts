@@ -4,9 +4,9 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
-import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { Client } from '../../sdk/client.ts';
 import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/controller.ts';
 import type { ServedKinds } from '../../sdk/module.ts';
@@ -62,11 +62,7 @@ async function remove(definition: CustomResourceDefinition, served: ServedDefini
 async function removeObjects(client: Client, kind: Kind): Promise<number> {
   for (const { metadata } of (await client.list(kind)).items) {
     if (metadata.deletionTimestamp !== undefined) continue;
-    try {
-      await client.delete(kind, metadata.name ?? '', { namespace: metadata.namespace });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-    }
+    await ifThere(client.delete(kind, metadata.name ?? '', { namespace: metadata.namespace }));
   }
   return (await client.list(kind)).items.length;
 }

@@ -5,12 +5,12 @@ import { ReplicaSet } from '../../api/apps/replica-set.ts';
 import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ReplicationController } from '../../api/core/replication-controller.ts';
-import { isApiError } from '../../api/errors.ts';
 import type { PodDisruptionBudgetStatus } from '../../api/generated/policy-v1.ts';
 import { isPodTerminal, podCondition } from '../../api/pod-readiness.ts';
 import { PodDisruptionBudget } from '../../api/policy/pod-disruption-budget.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
 import { budgetStatus, DELETION_TIMEOUT_MS, disruptedOf, expectedOf, failedStatus, type Expected } from './budget.ts';
 import { budgetsOf } from './match.ts';
@@ -55,11 +55,7 @@ function tellUnmanaged(budget: PodDisruptionBudget, { events }: ReconcileContext
 /** A budget that changed meanwhile, by an eviction for instance, is refused: the next round sees it. */
 async function write(budget: PodDisruptionBudget, status: PodDisruptionBudgetStatus, { client }: ReconcileContext): Promise<void> {
   if (isDeepStrictEqual(status, budget.status)) return;
-  try {
-    await client.update(PodDisruptionBudget, { ...budget, status }, { subresource: 'status' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(PodDisruptionBudget, { ...budget, status }, { subresource: 'status' }));
 }
 
 /** A pod that bears DisruptionTarget and was not deleted in two minutes bears it no more. */
@@ -77,9 +73,5 @@ async function clearStale(pod: Pod | undefined, { client, clock }: ReconcileCont
   if (leftMs > 0) return { requeueAfterMs: leftMs };
   const cleared = { type: 'DisruptionTarget', status: 'False', lastTransitionTime: rfc3339(clock.nowMs()) };
   const conditions = pod.status!.conditions!.map((each) => (each === condition ? cleared : each));
-  try {
-    await client.update(Pod, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(Pod, { ...pod, status: { ...pod.status, conditions } }, { subresource: 'status' }));
 }

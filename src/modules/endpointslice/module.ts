@@ -5,6 +5,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
@@ -115,7 +116,7 @@ const endpoints: Controller<Service> = {
     const { namespace, name } = splitKey(key);
     const current = caches.of(Endpoints).get(key);
     if (service === undefined) {
-      if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ignoreGone(client.delete(Endpoints, name, { namespace }));
+      if (current?.metadata.labels?.[ENDPOINTS_MANAGED_BY] === ENDPOINTS_MANAGER) await ifThere(client.delete(Endpoints, name, { namespace }));
       return;
     }
     if (!hasEndpoints(service)) return;
@@ -129,14 +130,6 @@ const endpoints: Controller<Service> = {
     }
   },
 };
-
-async function ignoreGone(work: Promise<unknown>): Promise<void> {
-  try {
-    await work;
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
-}
 
 export default defineModule({
   name: 'endpointslice',

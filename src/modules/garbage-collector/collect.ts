@@ -1,7 +1,7 @@
 /** Carries out what the graph asks for: each object is read anew before it is judged, and each absent owner before it is believed. */
-import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import { parseApiVersion, type Json, type KubeObject, type OwnerReference } from '../../api/meta.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { Client, ModuleContext, ServedKinds } from '../../sdk/index.ts';
 import { FOREGROUND, ORPHAN, type Agenda, type Graph, type GraphNode } from './graph.ts';
 import { verdictOf, type Judged, type OwnerState } from './verdict.ts';
@@ -76,21 +76,12 @@ async function stateOf({ client, kinds, graph, events }: Collector, dependent: K
 }
 
 async function read(client: Client, kind: Kind, namespace: string | undefined, name: string): Promise<KubeObject | undefined> {
-  try {
-    return await client.get(kind, name, { namespace });
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return ifThere(client.get(kind, name, { namespace }));
 }
 
 /** Not when it was changed since it was read: an owner may have adopted it. */
 async function remove(client: Client, node: GraphNode, resourceVersion: string | undefined, propagationPolicy: 'Foreground' | 'Background' | 'Orphan'): Promise<void> {
-  try {
-    await client.delete(node.kind, node.name, { namespace: node.namespace, propagationPolicy, preconditions: { uid: node.uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) } });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.delete(node.kind, node.name, { namespace: node.namespace, propagationPolicy, preconditions: { uid: node.uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) } }));
 }
 
 function setOwners(client: Client, kind: Kind, live: KubeObject, owners: readonly OwnerReference[]): Promise<void> {
@@ -105,9 +96,5 @@ function dropFinalizer(client: Client, kind: Kind, live: KubeObject, finalizer: 
 /** Bound to what was read: when another write came first it is a Conflict, and the object is looked at again. */
 async function patchMeta(client: Client, kind: Kind, { metadata }: KubeObject, change: Record<string, Json>): Promise<void> {
   const body = { metadata: { ...change, uid: metadata.uid ?? '', resourceVersion: metadata.resourceVersion ?? '' } };
-  try {
-    await client.patch(kind, metadata.name ?? '', { type: 'merge', body }, { namespace: metadata.namespace });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.patch(kind, metadata.name ?? '', { type: 'merge', body }, { namespace: metadata.namespace }));
 }

@@ -8,6 +8,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { PersistentVolumeClaimStatus } from '../../api/generated/core-v1.ts';
 import { isPodTerminal } from '../../api/pod-readiness.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
@@ -103,10 +104,7 @@ async function bind(claim: PersistentVolumeClaim, volume: PersistentVolume, { cl
 /** The claim names a volume: bound when that is there and names the claim, lost when it is gone. */
 async function noteBound(claim: PersistentVolumeClaim, { caches, client, events }: ReconcileContext): Promise<void> {
   const name = claim.spec?.volumeName ?? '';
-  const volume = caches.of(PersistentVolume).get(name) ?? (await client.get(PersistentVolume, name).catch((error: unknown) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }));
+  const volume = caches.of(PersistentVolume).get(name) ?? (await ifThere(client.get(PersistentVolume, name)));
   if (volume === undefined) {
     if (claim.metadata.annotations?.[BIND_COMPLETED] !== 'yes') return; // it may still come
     if (claim.status?.phase !== 'Lost') events.event(claim, 'Warning', 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
@@ -127,22 +125,14 @@ function boundStatus({ status }: PersistentVolumeClaim, { spec }: PersistentVolu
 
 async function writeStatus(claim: PersistentVolumeClaim, status: PersistentVolumeClaimStatus, client: ReconcileContext['client']): Promise<void> {
   if (isDeepStrictEqual(status, claim.status)) return;
-  try {
-    await client.update(PersistentVolumeClaim, { ...claim, status }, { subresource: 'status' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(PersistentVolumeClaim, { ...claim, status }, { subresource: 'status' }));
 }
 
 /** A deleted claim goes when no pod uses it any more. */
 async function letGo(claim: PersistentVolumeClaim, users: readonly Pod[], { client }: ReconcileContext): Promise<void> {
   const { name = '', namespace, uid, finalizers = [] } = claim.metadata;
   if (users.length > 0 || !finalizers.includes(PROTECTION)) return;
-  try {
-    await client.patch(PersistentVolumeClaim, name, { type: 'strategic', body: { metadata: { uid: uid ?? '', '$deleteFromPrimitiveList/finalizers': [PROTECTION] } } }, { namespace });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.patch(PersistentVolumeClaim, name, { type: 'strategic', body: { metadata: { uid: uid ?? '', '$deleteFromPrimitiveList/finalizers': [PROTECTION] } } }, { namespace }));
 }
 
 const STORAGE_PROVISIONER = 'volume.kubernetes.io/storage-provisioner';

@@ -8,6 +8,7 @@ import { isApiError } from '../../api/errors.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { IS_DEFAULT_SNAPSHOT_CLASS, VolumeSnapshot, VolumeSnapshotClass, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Caches, type Client, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { copyFolder } from './copy.ts';
 import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
@@ -110,17 +111,12 @@ async function letGo(snapshot: VolumeSnapshot, folder: string, { client }: Recon
   const { finalizers = [], uid } = snapshot.metadata;
   if (!finalizers.includes(KEEPS_COPY)) return;
   const contentName = snapshot.status?.boundVolumeSnapshotContentName ?? `snapcontent-${uid}`;
-  const content = await client.get(VolumeSnapshotContent, contentName).catch((error: unknown) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  });
+  const content = await ifThere(client.get(VolumeSnapshotContent, contentName));
   if (content?.spec.deletionPolicy !== 'Retain') {
     rmSync(join(folder, `snapshot-${uid}`), { recursive: true, force: true });
     if (content !== undefined) await client.delete(VolumeSnapshotContent, contentName);
   }
-  await client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: finalizers.filter((each) => each !== KEEPS_COPY) } }).catch((error: unknown) => {
-    if (!isApiError(error, 'NotFound')) throw error;
-  });
+  await ifThere(client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: finalizers.filter((each) => each !== KEEPS_COPY) } }));
 }
 
 async function write(snapshot: VolumeSnapshot, status: VolumeSnapshot['status'], client: Client): Promise<void> {

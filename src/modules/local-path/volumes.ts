@@ -7,6 +7,7 @@ import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectReference, PersistentVolumePhase } from '../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { PROVISIONED_BY, PROVISIONER, VOLUME_PROTECTION } from './plan.ts';
 
@@ -32,11 +33,7 @@ export function volumeController(folderOf: (context: ReconcileContext) => string
 /** A volume that was deleted goes when no claim has it any more. */
 async function letGo({ metadata }: PersistentVolume, { client }: ReconcileContext): Promise<void> {
   if (metadata.finalizers?.includes(VOLUME_PROTECTION) !== true) return;
-  try {
-    await client.patch(PersistentVolume, metadata.name ?? '', { type: 'strategic', body: { metadata: { uid: metadata.uid ?? '', '$deleteFromPrimitiveList/finalizers': [VOLUME_PROTECTION] } } });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.patch(PersistentVolume, metadata.name ?? '', { type: 'strategic', body: { metadata: { uid: metadata.uid ?? '', '$deleteFromPrimitiveList/finalizers': [VOLUME_PROTECTION] } } }));
 }
 
 /** Nobody here can take back what was not made here. */
@@ -80,9 +77,5 @@ async function writePhase(volume: PersistentVolume, phase: PersistentVolumePhase
   if (volume.status?.phase === phase) return;
   const status = { ...volume.status, phase, ...(message === undefined ? {} : { message }), lastPhaseTransitionTime: rfc3339(clock.nowMs()) };
   if (isDeepStrictEqual(status, volume.status)) return;
-  try {
-    await client.update(PersistentVolume, { ...volume, status }, { subresource: 'status' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(PersistentVolume, { ...volume, status }, { subresource: 'status' }));
 }

@@ -3,9 +3,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { Endpoints } from '../../api/core/endpoints.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
-import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import type { Client } from '../../sdk/client.ts';
 import { SERVICE_NAME_LABEL } from './service-index.ts';
@@ -52,10 +52,7 @@ export async function ensureWellKnown(client: Client, service: WellKnown, addres
 
 async function ensure<T extends KubeObject>(client: Client, kind: Kind<T>, wanted: T, isSame: (now: T, wanted: T) => boolean): Promise<void> {
   const { namespace, name = '' } = wanted.metadata;
-  const now = await client.get(kind, name, { namespace }).catch((error: unknown) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  });
+  const now = await ifThere(client.get(kind, name, { namespace }));
   if (now === undefined) await client.create(kind, wanted);
   else if (!isSame(now, wanted)) await client.update(kind, { ...wanted, metadata: { ...now.metadata, labels: { ...now.metadata.labels, ...wanted.metadata.labels } } });
 }

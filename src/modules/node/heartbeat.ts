@@ -6,6 +6,7 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import { rfc3339, rfc3339Micro } from '../../base/clock.ts';
 import { LeaseKind, NodeKind } from './kinds.ts';
 import { hybridComplaint } from './machine.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 import type { NodeParts } from './parts.ts';
 import type { PressureCondition } from './pressure/settings.ts';
@@ -137,10 +138,7 @@ async function renew(parts: NodeParts, node: Node, lease: Lease | undefined): Pr
   const { client, machine, clock } = parts.context;
   const spec = { holderIdentity: machine.nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime: rfc3339Micro(clock.nowMs()) };
   const owner = { apiVersion: 'v1', kind: 'Node', name: machine.nodeName, uid: node.metadata.uid ?? '' };
-  const found = lease ?? (await client.get(LeaseKind, machine.nodeName, { namespace: LEASE_NAMESPACE }).catch((error: unknown) => {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }));
+  const found = lease ?? (await ifThere(client.get(LeaseKind, machine.nodeName, { namespace: LEASE_NAMESPACE })));
   if (found === undefined) return client.create(LeaseKind, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: machine.nodeName, namespace: LEASE_NAMESPACE, ownerReferences: [owner] }, spec });
   return client.update(LeaseKind, { ...found, spec: { ...found.spec, ...spec } });
 }

@@ -4,6 +4,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import { isOver, StorageVersionMigration } from '../../api/storagemigration/storage-version-migration.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule, type Module, type ModuleContext, type ServedKinds } from '../../sdk/module.ts';
@@ -97,12 +98,7 @@ type Mark = { status: 'True' | 'False'; reason: string; message: string };
 async function definitionOf({ spec }: StorageVersionMigration, { client }: ReconcileContext): Promise<Definition | undefined> {
   const { group = '', resource = '' } = spec?.resource ?? {};
   if (group === '') return undefined;
-  try {
-    return await client.get(CustomResourceDefinition, `${resource}.${group}`);
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return ifThere(client.get(CustomResourceDefinition, `${resource}.${group}`));
 }
 
 /** The definition with its condition, of whose generation it speaks; undefined where no definition brought the resource. */

@@ -3,6 +3,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject, OwnerReference } from '../../api/meta.ts';
 import { controllerOf } from '../../api/owner.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import type { Cache, Client } from '../../sdk/index.ts';
 import type { Claims } from './claims.ts';
 
@@ -57,9 +58,5 @@ async function setOwners<T extends KubeObject>(client: Client, kind: Kind<T>, ob
 
 /** Writes the status of an object that may be gone by now: then there is nothing to say. */
 export async function writeStatus<T extends KubeObject>(client: Client, kind: Kind<T>, object: T): Promise<void> {
-  try {
-    await client.update(kind, object, { subresource: 'status' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(kind, object, { subresource: 'status' }));
 }

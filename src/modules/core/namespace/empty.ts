@@ -1,6 +1,7 @@
 /** Deletes everything in a namespace, of every kind that the cluster serves, and says what is left. */
 import { isApiError } from '../../../api/errors.ts';
 import { resourceKey, type Kind } from '../../../api/kind.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import type { Client, ServedKinds } from '../../../sdk/index.ts';
 import type { Remains } from './conditions.ts';
 
@@ -58,8 +59,6 @@ async function emptyOfKind(client: Client, kind: Kind, namespace: string): Promi
 async function deleteAll(client: Client, kind: Kind, namespace: string, names: readonly string[]): Promise<void> {
   if (kind.verbs.includes('deletecollection')) return client.deleteCollection(kind, { namespace, propagationPolicy: 'Background' });
   for (const name of names) {
-    await client.delete(kind, name, { namespace, propagationPolicy: 'Background' }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await ifThere(client.delete(kind, name, { namespace, propagationPolicy: 'Background' }));
   }
 }

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { Namespace } from '../../../api/core/namespace.ts';
 import { isApiError } from '../../../api/errors.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import type { Client, Controller, ModuleContext, ReconcileContext, ReconcileResult, ServedKinds } from '../../../sdk/index.ts';
 import { deletionConditions } from './conditions.ts';
 import { emptyNamespace } from './empty.ts';
@@ -27,11 +28,7 @@ async function reconcile(namespace: Namespace | undefined, kinds: ServedKinds, {
 
 async function finalize(client: Client, namespace: Namespace): Promise<void> {
   const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== FINALIZER);
-  try {
-    await client.update(Namespace, { ...namespace, spec: { ...namespace.spec, finalizers } }, { subresource: 'finalize' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.update(Namespace, { ...namespace, spec: { ...namespace.spec, finalizers } }, { subresource: 'finalize' }));
 }
 
 /** Those that every cluster has. */

@@ -6,6 +6,7 @@ import { Secret } from '../../../api/core/secret.ts';
 import { ServiceAccount } from '../../../api/core/service-account.ts';
 import { isApiError } from '../../../api/errors.ts';
 import type { KubeObject } from '../../../api/meta.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import type { ModuleContext } from '../../../sdk/module.ts';
 
 export const TOKEN_SECRET = 'kubernetes.io/service-account-token';
@@ -59,12 +60,7 @@ async function fill(secret: Secret, context: ModuleContext): Promise<void> {
 }
 
 async function accountOf(client: ModuleContext['client'], namespace: string, name: string): Promise<ServiceAccount | undefined> {
-  try {
-    return await client.get(ServiceAccount, name, { namespace });
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return ifThere(client.get(ServiceAccount, name, { namespace }));
 }
 
 async function tokenFor(client: ModuleContext['client'], { metadata }: ServiceAccount, secret: { name: string; uid: string }): Promise<string> {

@@ -1,8 +1,8 @@
 /** Objects that containers refer to, read from the shared caches; what a cache has not seen yet is asked for. */
-import { isApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import type { Caches } from '../../../sdk/cache.ts';
 import type { EnvSources } from '../bundle/env.ts';
 import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
@@ -58,10 +58,5 @@ async function find<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, names
 
 /** Few pods ask for these: no cache is kept of them. */
 async function ask<T extends KubeObject>(parts: NodeParts, kind: Kind<T>, namespace: string | undefined, name: string): Promise<T | undefined> {
-  try {
-    return await parts.context.client.get(kind, name, { namespace });
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return ifThere(parts.context.client.get(kind, name, { namespace }));
 }

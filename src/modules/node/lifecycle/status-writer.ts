@@ -5,6 +5,7 @@ import { PodKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
 import { podStatus, sameStatus } from '../status/pod-status.ts';
 import type { PodView } from '../status/view.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 
 export interface StatusWriter {
   /** Without `soon` it waits a moment: a start that is quick is written once, when it runs. */
@@ -65,10 +66,7 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
 
   async function readAgain(): Promise<void> {
     const { name = '', namespace, uid } = pod().metadata;
-    const fresh = await client.get(PodKind, name, { namespace }).catch((error: unknown) => {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    });
+    const fresh = await ifThere(client.get(PodKind, name, { namespace }));
     if (fresh?.metadata.uid === uid) wrote(fresh!);
     else removed = true;
   }

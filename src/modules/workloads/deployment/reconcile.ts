@@ -6,6 +6,7 @@ import { Pod } from '../../../api/core/pod.ts';
 import { isApiError } from '../../../api/errors.ts';
 import { controllerOf, controllerReference, isControlledBy } from '../../../api/owner.ts';
 import { isPodTerminal } from '../../../api/pod-readiness.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import { watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../../sdk/index.ts';
 import { claim } from '../claims.ts';
 import { controlledBy, orphansOf, settleClaims, writeStatus } from '../dependents.ts';
@@ -74,11 +75,7 @@ async function meetExisting(deployment: Deployment, wanted: ReplicaSet, client: 
 
 async function remove(replicaSet: ReplicaSet, { client }: ReconcileContext): Promise<void> {
   const { name = '', namespace, uid } = replicaSet.metadata;
-  try {
-    await client.delete(ReplicaSet, name, { namespace, preconditions: { uid }, propagationPolicy: 'Background' });
-  } catch (error) {
-    if (!isApiError(error, 'NotFound')) throw error;
-  }
+  await ifThere(client.delete(ReplicaSet, name, { namespace, preconditions: { uid }, propagationPolicy: 'Background' }));
 }
 
 async function writeBack(deployment: Deployment, { revision, status }: DeploymentPlan, { client }: ReconcileContext): Promise<void> {

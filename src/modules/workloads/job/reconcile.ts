@@ -10,6 +10,7 @@ import { controllerOf, controllerReference } from '../../../api/owner.ts';
 import { isPodActive, isPodReady } from '../../../api/pod-readiness.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
 import { rfc3339 } from '../../../base/clock.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import { keyOf, splitKey, watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../../sdk/index.ts';
 import { claim } from '../claims.ts';
 import { controlledBy, orphansOf, settleClaims } from '../dependents.ts';
@@ -126,12 +127,7 @@ async function writeProgress(stored: Job, view: JobView, round: Round, context: 
 async function writeStatus(job: Job, wanted: JobStatus, { client }: ReconcileContext): Promise<Job | undefined> {
   const status = withoutZeros(wanted);
   if (isDeepStrictEqual(status, job.status)) return job;
-  try {
-    return await client.update(Job, { ...job, status }, { subresource: 'status' });
-  } catch (error) {
-    if (isApiError(error, 'NotFound')) return undefined;
-    throw error;
-  }
+  return ifThere(client.update(Job, { ...job, status }, { subresource: 'status' }));
 }
 
 function tellEnd(job: Job, verdict: Verdict, { events }: ReconcileContext): void {

@@ -3,6 +3,7 @@ import type { StatefulSet } from '../../../api/apps/stateful-set.ts';
 import { PersistentVolumeClaim } from '../../../api/core/persistent-volume-claim.ts';
 import type { Pod } from '../../../api/core/pod.ts';
 import { isApiError } from '../../../api/errors.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
 import { keyOf, type ReconcileContext } from '../../../sdk/index.ts';
 import { messageOf } from '../pod-control.ts';
 import { claimsOf, ordinalOf } from './identity.ts';
@@ -30,11 +31,7 @@ export async function ownClaims(set: StatefulSet, pod: Pod, { client, caches }: 
     const existing = caches.of(PersistentVolumeClaim).get(keyOf(claim));
     const ownerReferences = existing === undefined ? undefined : wantedOwners(existing, set, pod);
     if (existing === undefined || ownerReferences === undefined) continue;
-    try {
-      await client.update(PersistentVolumeClaim, { ...existing, metadata: { ...existing.metadata, ownerReferences } });
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-    }
+    await ifThere(client.update(PersistentVolumeClaim, { ...existing, metadata: { ...existing.metadata, ownerReferences } }));
   }
 }
 
