@@ -77,7 +77,14 @@ test('no arrow goes up or across', () => {
   assert.deepEqual(forbidden.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
 });
 
-test('only boot reaches into a module, and only by its module.ts', () => {
+test('the tests of a module reach into no other either', () => {
+  const tests = files.filter((file) => file.endsWith('.test.ts') && moduleOf(file) !== undefined);
+  assert.ok(tests.length >= 20, `saw ${tests.length} files`);
+  const wrong = tests.flatMap(importsOf).filter(({ from, to }) => to !== undefined && moduleOf(to) !== undefined && moduleOf(to) !== moduleOf(from));
+  assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
+});
+
+test('boot reaches into a module only by its module.ts', () => {
   const reaching = imports.filter(({ from, to }) => to !== undefined && moduleOf(to) !== undefined && moduleOf(from) === undefined && floorOf(from) === 'boot');
   const wrong = reaching.filter(({ to }) => !/\/module\.ts$/.test(to ?? ''));
   assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
