@@ -62,7 +62,8 @@ describe('a horizontal pod autoscaler', () => {
     await llmos.kubectl('patch', 'hpa', 'web', '--type=merge', '-p', '{"spec":{"minReplicas":2}}');
     await llmos.kubectl('patch', 'configmap', 'mood', '--type=merge', '-p', '{"data":{"now":"rest"}}');
     await eventually(async () => (await replicas()) === 2, { timeoutMs: 150_000, everyMs: 500 });
-    assert.match((await llmos.kubectl('describe', 'hpa', 'web')).stdout, /SuccessfulRescale[^\n]*New size: 2; reason: All metrics below target/);
+    // Events are written beside the way, and a moment later.
+    await eventually(async () => /SuccessfulRescale[^\n]*New size: 2; reason: All metrics below target/.test((await llmos.kubectl('describe', 'hpa', 'web')).stdout), { what: 'the event' });
     await eventually(async () => (await condition('ScalingLimited')) === 'True TooFewReplicas', { timeoutMs: 30_000 });
   });
 
