@@ -55,7 +55,7 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
   });
 
   const run = (program: string, args: readonly string[], how: { input?: string; env?: NodeJS.ProcessEnv } = {}): Promise<CommandResult> => new Promise((settled) => {
-    const env = { ...process.env, HOME: join(folder, 'home'), KUBECONFIG: llmos.kubeconfig, ...how.env };
+    const env = { ...process.env, HOME: join(folder, 'home'), TMPDIR: folder, KUBECONFIG: llmos.kubeconfig, ...how.env };
     const child = execFile(program, [...args], { env, cwd: folder, timeout: 60_000, maxBuffer: 64 * 1024 * 1024 }, (error, stdout, stderr) =>
       settled({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : 1, stdout, stderr }));
     child.stdin?.end(how.input ?? '');

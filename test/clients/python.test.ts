@@ -37,7 +37,7 @@ describe('the Python client', { timeout: 120_000, skip: lacks('python') }, () =>
   before(async () => {
     llmos = await bootInstance();
     importTestImage(llmos);
-    const env = { ...process.env, PYTHONPATH: clients.python(), PYTHONDONTWRITEBYTECODE: '1', KUBECONFIG: llmos.kubeconfig };
+    const env = { ...process.env, PYTHONPATH: clients.python(), PYTHONDONTWRITEBYTECODE: '1', KUBECONFIG: llmos.kubeconfig, TMPDIR: llmos.run };
     const output = await new Promise<string>((settled) => execFile('/usr/bin/python3', [join(import.meta.dirname, 'python.py'), TEST_IMAGE], { env, timeout: 60_000 }, (error, stdout, stderr) => {
       failure = error === null ? '' : stderr;
       settled(stdout);
