@@ -102,6 +102,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
     modules: modulesOf(root['modules']),
   };
   refuseOverlap(config.network);
+  if (config.nodes > 1 && config.modules['node']?.['cpuManagerPolicy'] === 'static') throw new Error(`modules.node.cpuManagerPolicy static needs a machine that is one node, not ${config.nodes}: each would give away the same cpus`);
   return config;
 }
 

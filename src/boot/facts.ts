@@ -31,6 +31,7 @@ export function machineFactsOf(module: string, config: Config, probe: Probe, caP
     nodeName: config.nodeName,
     cpuMillis: probe.cpuMillis,
     memoryBytes: probe.memoryBytes,
+    ...(config.nodes > 1 ? { nodes: config.nodes } : {}),
     cgroupVersion: probe.cgroupVersion,
     programs: probe.programs,
     network: networkFactsOf(config),

@@ -20,6 +20,7 @@ import type { FurtherNodes } from './further-nodes.ts';
 import { machineFactsOf, networkFactsOf, serverUrlOf } from './facts.ts';
 import { isolateModule } from './isolated-module.ts';
 import { rotateLog } from './log-rotation.ts';
+import { dropOwnNamespace } from './own-namespace.ts';
 import { createPhases, type Phases } from './phases.ts';
 import { removePidFile, runningPid, writePidFile } from './pid-file.ts';
 import { missingPrograms, probeMachine, type Probe } from './probe.ts';
@@ -58,7 +59,7 @@ export async function runMachine(folders: Folders): Promise<void> {
     await boot(machine as Machine, folders, (reason) => stopping.resolve(reason));
   } catch (error) {
     process.stderr.write(`llmos: ${(error as Error).message}\n`);
-    await shutDown(machine, 'stop', 1);
+    await shutDown(machine, 'stop', 1, () => dropOwnNamespace(folders));
   }
   await shutDown(machine, await stopping.promise, 0);
 }
@@ -211,7 +212,7 @@ function statusOf({ config, phases, loader, store, listeners }: Machine): Status
 }
 
 /** Releases what there is, the last first, and ends the process: idle connections and timers of libraries must not hold it up. */
-async function shutDown({ log, loader, door, store, config, audit, furtherNodes }: Booting, reason: StopReason, code: number): Promise<never> {
+async function shutDown({ log, loader, door, store, config, audit, furtherNodes }: Booting, reason: StopReason, code: number, last?: () => Promise<void>): Promise<never> {
   log?.info('stopping', { reason });
   await furtherNodes?.end(reason);
   await loader?.stop(reason);
@@ -219,6 +220,7 @@ async function shutDown({ log, loader, door, store, config, audit, furtherNodes 
   await audit?.close();
   await store?.close();
   if (config !== undefined) removePidFile(config.folders.run);
+  await last?.();
   log?.info('stopped', { reason });
   process.exit(code);
 }

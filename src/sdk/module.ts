@@ -187,8 +187,11 @@ export interface MachineFacts {
   /** The name of this instance; part of the name of everything made on the machine, at most 8 characters: `llmos`. */
   instance: string;
   nodeName: string;
+  /** Of the whole machine, whatever share of it this node has; memoryBytes as well. */
   cpuMillis: number;
   memoryBytes: number;
+  /** How many nodes share the machine in equal parts; absent: this is the only one. */
+  nodes?: number;
   /** 'v1' also means hybrid. */
   cgroupVersion: 'v1' | 'v2';
   /** Absolute paths of the host programs found (crun, conmon, nft, ...). */

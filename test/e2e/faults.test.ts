@@ -159,9 +159,9 @@ describe('faults', { timeout: 300_000 * PATIENCE }, () => {
       assert.match(up(), /unknown key 'apiSever'/);
       writeFileSync(join(folder, 'config.yaml'), 'a: [\n');
       assert.match(up(), /config\.yaml/);
+      assert.ok(!readFileSync('/proc/self/mounts', 'utf8').includes(folder), 'a boot that fails leaves no mounts');
     } finally {
       server.close();
-      execFileSync('sh', ['-c', 'grep -o " $1[^ ]*" /proc/self/mounts | sort -r | xargs -r umount -l', 'sh', folder]);
       rmSync(folder, { recursive: true, force: true });
     }
   });

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
 import { after, before, describe, it } from 'node:test';
+import { quantityMillis } from '../../src/api/quantity.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
@@ -58,6 +60,20 @@ describe('further nodes', { timeout: 170_000 }, () => {
     assert.equal(nodes.filter((each) => each.metadata.labels['node-role.kubernetes.io/control-plane'] !== undefined).length, 1);
     assert.deepEqual((await list('leases', '-n', 'kube-node-lease')).map((each) => each.metadata.name).sort(), ['node1', 'node1-2', 'node1-3']);
     assert.match((await instance.llmos('node', 'ls')).stdout, /node1-2\s+running\s+\d+\s+10\.244\.255\.1/);
+  });
+
+  it('report together what the machine has, and no more', async () => {
+    const nodes = await list('nodes');
+    const sum = (what: 'capacity' | 'allocatable', name: string): number => nodes.reduce((all, each) => all + quantityMillis(each.status[what][name]) / 1_000, 0);
+    for (const [name, whole] of [['cpu', availableParallelism()], ['memory', totalmem()]] as const) {
+      assert.ok(sum('capacity', name) <= whole && sum('capacity', name) > whole * 0.99, `${name}: ${sum('capacity', name)} of ${whole}`);
+      assert.ok(sum('allocatable', name) <= sum('capacity', name));
+    }
+    assert.equal(new Set(nodes.map((each) => each.status.capacity.cpu)).size, 1, 'equal shares');
+    const cpus = nodes.map((each) => each.status.capacity.cpu as string)[0]!;
+    await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'wide' }, spec: { containers: [{ name: 'main', image: TEST_IMAGE, resources: { requests: { cpu: `${availableParallelism()}` } } }] } });
+    await eventually(async () => JSON.parse(await kubectl('get', 'pod', 'wide', '-o', 'json')).status.conditions?.some((each: Body) => each.reason === 'Unschedulable' && each.message.includes('Insufficient cpu')), { what: `no node of ${cpus} takes the cpus of the machine` });
+    await kubectl('delete', 'pod', 'wide');
   });
 
   it('share the pods, which reach each other and are reached', async () => {

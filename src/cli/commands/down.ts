@@ -1,8 +1,9 @@
 /** `llmos down`: stops llmos, its containers and its network; with --purge also removes its data. */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runAny } from '../../base/sys/run.ts';
 import type { Folders } from '../../boot/config.ts';
+import { mountsUnder } from '../../boot/own-namespace.ts';
 import { runningPid } from '../../boot/pid-file.ts';
 import type { Command } from '../command.ts';
 import { control, kubeconfigFile } from '../control.ts';
@@ -53,10 +54,3 @@ async function leaveNamespace(folders: Folders): Promise<void> {
 function purge(folders: Folders): void {
   for (const folder of [folders.run, folders.state]) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
 }
-
-/** Mount points at or below the folders, the deepest first. */
-function mountsUnder(folders: readonly string[]): string[] {
-  const targets = readFileSync('/proc/self/mounts', 'utf8').split('\n').map((line) => (line.split(' ')[1] ?? '').replaceAll('\\040', ' '));
-  return targets.filter((target) => folders.some((folder) => target === folder || target.startsWith(`${folder}/`))).reverse();
-}
-

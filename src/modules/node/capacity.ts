@@ -1,6 +1,7 @@
 /**
  * What this node has and what pods may have of it (upstream: Reserve Compute Resources): allocatable = capacity - systemReserved - kubeReserved
  * (modules.node, quantities of cpu, memory, ephemeral-storage; for cpu reservedSystemCPUs, a list, takes their place) - the hard eviction thresholds of memory and disk.
+ * Nodes that share one machine have equal parts of all of it, rounded down, so that their sum is never more than there is.
  */
 import { existsSync, readdirSync, readFileSync, statfsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,16 +19,21 @@ export interface NodeCapacity {
   /** Whole cpus that are kept for the system, rounded up. */
   readonly reservedCpus: number;
   readonly reserved: Reservation;
+  /** maxPods of the configuration; default 500. */
+  readonly mostPods: number;
   /** What device plugins give, by resource name: all, and those that are well. */
   devices(): ReadonlyMap<string, { all: number; healthy: number }>;
 }
 
 export interface Reservation { cpuMillis: number; memoryBytes: number; diskBytes: number }
 
-export const MOST_PODS = 250;
+const MOST_PODS = 500;
+const MOST_PODS_EVER = 10_000;
 
 export function nodeCapacity(options: { machine: MachineFacts; folder: string; config: Readonly<Record<string, unknown>>; pressure: PressureSettings; devices: NodeCapacity['devices'] }): NodeCapacity {
   const { machine, pressure } = options;
+  const share = (amount: number): number => Math.floor(amount / (machine.nodes ?? 1));
+  const mostPods = mostPodsOf(options.config);
   const reserved = sum(reservation(options.config, 'systemReserved'), reservation(options.config, 'kubeReserved'));
   const own = options.config['reservedSystemCPUs'];
   if (own !== undefined) reserved.cpuMillis = parseCpuList(String(own)).length * 1_000;
@@ -37,16 +43,19 @@ export function nodeCapacity(options: { machine: MachineFacts; folder: string; c
     return threshold === undefined ? 0 : Math.floor(amountIn(threshold.least, capacity));
   };
   return {
-    reserved, reservedCpus: Math.ceil(reserved.cpuMillis / 1_000), devices: options.devices,
+    reserved, mostPods, reservedCpus: Math.ceil(reserved.cpuMillis / 1_000), devices: options.devices,
     read() {
       const disk = statfsSync(options.folder);
       const diskBytes = disk.blocks * disk.bsize;
       const huge = hugePages(machine.cgroupVersion);
       const memoryBytes = machine.memoryBytes - huge.reduce((all, each) => all + each.bytes, 0);
       const given = [...options.devices()];
+      const amounts = (cpuMillis: number, memory: number, disk: number): Record<string, string> => ({
+        cpu: quantityOfMilli(share(cpuMillis)), memory: `${Math.floor(share(memory) / 1_024)}Ki`, 'ephemeral-storage': `${Math.floor(share(disk) / 1_024)}Ki`, pods: String(mostPods),
+      });
       const whole = amounts(machine.cpuMillis, machine.memoryBytes, diskBytes);
       const left = amounts(machine.cpuMillis - reserved.cpuMillis, Math.max(0, memoryBytes - reserved.memoryBytes - hard('memory.available', machine.memoryBytes)), Math.max(0, diskBytes - reserved.diskBytes - hard('nodefs.available', diskBytes)));
-      const pages = Object.fromEntries(huge.map(({ name, bytes }) => [name, quantityOf(bytes, 'BinarySI')]));
+      const pages = Object.fromEntries(huge.map(({ name, pageBytes, bytes }) => [name, quantityOf(Math.floor(share(bytes) / pageBytes) * pageBytes, 'BinarySI')]));
       return {
         capacity: { ...whole, ...pages, ...Object.fromEntries(given.map(([name, { all }]) => [name, String(all)])) },
         allocatable: { ...left, ...pages, ...Object.fromEntries(given.map(([name, { healthy }]) => [name, String(healthy)])) },
@@ -55,8 +64,9 @@ export function nodeCapacity(options: { machine: MachineFacts; folder: string; c
   };
 }
 
-function amounts(cpuMillis: number, memoryBytes: number, diskBytes: number): Record<string, string> {
-  return { cpu: quantityOfMilli(cpuMillis), memory: `${Math.floor(memoryBytes / 1_024)}Ki`, 'ephemeral-storage': `${Math.floor(diskBytes / 1_024)}Ki`, pods: String(MOST_PODS) };
+function mostPodsOf({ maxPods = MOST_PODS }: Readonly<Record<string, unknown>>): number {
+  if (typeof maxPods !== 'number' || !Number.isInteger(maxPods) || maxPods < 1 || maxPods > MOST_PODS_EVER) throw new Error(`modules.node.maxPods must be a whole number from 1 to ${MOST_PODS_EVER}, not ${JSON.stringify(maxPods)}`);
+  return maxPods;
 }
 
 function reservation(config: Readonly<Record<string, unknown>>, key: string): Reservation {
@@ -75,8 +85,8 @@ function sum(one: Reservation, other: Reservation): Reservation {
 }
 
 /** Pages that are set aside on the machine, by size; none where their controller is not beside the others, since no limit could be kept. */
-export function hugePages(version: 'v1' | 'v2', folder = '/sys/kernel/mm/hugepages', root = CGROUP_ROOT): { name: string; bytes: number }[] {
+export function hugePages(version: 'v1' | 'v2', folder = '/sys/kernel/mm/hugepages', root = CGROUP_ROOT): { name: string; pageBytes: number; bytes: number }[] {
   const sizes = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number) : [];
   const kept = version === 'v1' ? existsSync(join(root, 'hugetlb')) : readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
-  return sizes.sort((a, b) => a - b).map((kib) => ({ name: `hugepages-${quantityOf(kib * 1_024, 'BinarySI')}`, bytes: kept ? kib * 1_024 * Number(readFileSync(join(folder, `hugepages-${kib}kB`, 'nr_hugepages'), 'utf8')) : 0 }));
+  return sizes.sort((a, b) => a - b).map((kib) => ({ name: `hugepages-${quantityOf(kib * 1_024, 'BinarySI')}`, pageBytes: kib * 1_024, bytes: kept ? kib * 1_024 * Number(readFileSync(join(folder, `hugepages-${kib}kB`, 'nr_hugepages'), 'utf8')) : 0 }));
 }

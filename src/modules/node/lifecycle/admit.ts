@@ -1,7 +1,6 @@
 /** Whether this node takes a pod that was bound to it (upstream: the kubelet's admission handlers): no pressure, and room for what it asks. */
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { resourceAmounts, type ResourceAmounts } from '../../../api/pod-requests.ts';
-import { MOST_PODS } from '../capacity.ts';
 import { PodKind } from '../kinds.ts';
 import { podCost } from '../pod-cost.ts';
 import type { NodeParts } from '../parts.ts';
@@ -66,9 +65,10 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
   };
 }
 
-/** In the kubelet's words. Pure. */
+/** In the kubelet's words: how many pods first, then what they ask for. Pure. */
 export function outOf(pod: Pod, others: readonly Pod[], allocatable: Readonly<Record<string, string>>): Refusal | undefined {
-  if (others.length + 1 > MOST_PODS) return refused('pods', 1, others.length, MOST_PODS);
+  const mostPods = Number(allocatable['pods'] ?? Infinity);
+  if (others.length + 1 > mostPods) return refused('pods', 1, others.length, mostPods);
   const wanted = podCost(pod).requests;
   const room = resourceAmounts(allocatable);
   const used = others.map((each) => podCost(each).requests);

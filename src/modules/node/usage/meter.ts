@@ -2,7 +2,7 @@
 import type { Agent } from '../agent.ts';
 import type { ContainerRecord } from '../lifecycle/record.ts';
 import type { NodeParts } from '../parts.ts';
-import { cgroupUsage, machineUsage } from './read-usage.ts';
+import { cgroupUsage, machineUsage, type Usage } from './read-usage.ts';
 import { series, type Rate, type Series } from './series.ts';
 
 export interface ContainerUsage {
@@ -23,12 +23,20 @@ export interface Meter {
 const EVERY_MS = 15_000;
 /** What is read within this time of another look is the same. */
 const FRESH_MS = 1_000;
-const NOTHING = { cpuNs: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, majorFaults: 0, pageFaults: 0 };
+const NOTHING: Usage = { cpuNs: 0, memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, majorFaults: 0, pageFaults: 0 };
 
 export function meter(parts: NodeParts, agent: Agent): Meter {
   const { clock, machine } = parts.context;
   const known = new Map<string, Series>();
-  const whole = series({ timeMs: clock.nowMs(), usage: machineUsage() });
+  const whole = series({ timeMs: clock.nowMs(), usage: nodeUsage() });
+
+  /** Of several nodes on the machine, further ones use what their pods do, the first one all the rest. */
+  function nodeUsage(): Usage {
+    const { nodes = 1, instance, cgroupVersion: version } = machine;
+    if (machine.further !== undefined) return cgroupUsage({ version, path: `/${instance}` }) ?? NOTHING;
+    const others = Array.from({ length: nodes - 1 }, (_, index) => cgroupUsage({ version, path: `/${instance}n${index + 2}` }) ?? NOTHING);
+    return others.reduce(less, machineUsage());
+  }
 
   function running(): ContainerRecord[] {
     return agent.workers().flatMap((worker) => worker.records()).filter((record) => record.exit === undefined && record.startedMs !== undefined);
@@ -47,7 +55,7 @@ export function meter(parts: NodeParts, agent: Agent): Meter {
 
   function lookAtMachine(): Rate | undefined {
     const timeMs = clock.nowMs();
-    if (timeMs - whole.points.at(-1)!.timeMs >= FRESH_MS) whole.refresh({ timeMs, usage: machineUsage() }, EVERY_MS);
+    if (timeMs - whole.points.at(-1)!.timeMs >= FRESH_MS) whole.refresh({ timeMs, usage: nodeUsage() }, EVERY_MS);
     return whole.rate();
   }
 
@@ -78,4 +86,9 @@ export function meter(parts: NodeParts, agent: Agent): Meter {
       }
     },
   };
+}
+
+function less(one: Usage, other: Usage): Usage {
+  const fields = Object.keys(one) as (keyof Usage)[];
+  return Object.fromEntries(fields.map((field) => [field, Math.max(0, one[field] - other[field])])) as unknown as Usage;
 }
