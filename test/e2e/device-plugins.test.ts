@@ -1,6 +1,7 @@
 /** Devices that a plugin tells the node of: offered, given to containers, kept over restarts, missed when they fail. */
 import assert from 'node:assert/strict';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
@@ -15,8 +16,9 @@ const LAMP = 'example.com/lamp';
 describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs /dev/fuse to show as a lamp' }, () => {
   let llmos: Instance;
   let plugin: DevicePlugin;
+  const cdi = mkdtempSync(join(tmpdir(), 'llmos-test-cdi-'));
   before(async () => {
-    llmos = await bootInstance({ config: 'modules: { node: { readySandboxes: 4 } }' });
+    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     plugin = await startDevicePlugin({ folder: join(llmos.run, 'node/device-plugins'), resource: LAMP, ids: ['lamp-1', 'lamp-2', 'lamp-3'], preStart: true });
@@ -24,6 +26,7 @@ describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs
   after(async () => {
     await plugin.close();
     await llmos.destroy();
+    rmSync(cdi, { recursive: true });
   });
 
   const create = (name: string, lamps: string, more: object = {}, script = 'sleep 1000000'): Promise<Pod> => llmos.client.create(Pod, {
@@ -80,6 +83,24 @@ describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs
     await runs('next');
     assert.equal(await sh('next', 'echo $LAMPS'), 'lamp-1');
     await llmos.kubectl('delete', 'pod', 'waits', 'one', 'next', '--now');
+  });
+  it('named by CDI are what the specifications of the machine say', async () => {
+    await plugin.close();
+    plugin = await startDevicePlugin({ folder: join(llmos.run, 'node/device-plugins'), resource: LAMP, ids: ['lamp-1', 'lamp-2', 'lamp-3'], cdiKind: 'example.com/lamp' });
+    await create('dark', '0');
+    assert.equal(await plugin.register(), '0');
+    await lamps('3', '3');
+    await create('named', '2');
+    await until('named', ({ status }) => /unresolvable CDI devices example\.com\/lamp=lamp-1/.test(status?.containerStatuses?.[0]?.state?.waiting?.message ?? ''));
+    writeFileSync(join(cdi, 'light'), 'light\n');
+    writeFileSync(join(cdi, 'lamp.json'), JSON.stringify({
+      cdiVersion: '0.6.0', kind: 'example.com/lamp', containerEdits: { env: ['LIT=yes'], mounts: [{ hostPath: join(cdi, 'light'), containerPath: '/light', options: ['ro', 'bind'] }], hooks: [{ hookName: 'createRuntime', path: '/bin/sh', args: ['sh', '-c', `echo hook >> ${cdi}/hooks`] }] },
+      devices: ['lamp-1', 'lamp-2'].map((name) => ({ name, containerEdits: { deviceNodes: [{ path: `/dev/cdi-${name}`, hostPath: '/dev/fuse', permissions: 'r' }] } })),
+    }));
+    await runs('named');
+    assert.equal(await sh('named', 'echo $LIT $(cat /light); ls /dev | grep cdi; true < /dev/cdi-lamp-1 && echo reads; echo x > /dev/cdi-lamp-2'), "yes light\ncdi-lamp-1\ncdi-lamp-2\nreads\nsh: can't create /dev/cdi-lamp-2: Operation not permitted\ncommand terminated with exit code 1");
+    assert.equal(readFileSync(join(cdi, 'hooks'), 'utf8'), 'hook\n');
+    await llmos.kubectl('delete', 'pod', 'named', 'dark', '--now');
   });
   it('of a name that cannot be are refused', async () => {
     const wrong = await startDevicePlugin({ folder: join(llmos.run, 'node'), resource: 'lamp', ids: [] });

@@ -34,7 +34,7 @@ describe('the life of pods', () => {
   }, { what: `${name}: ${holds}` });
   const running = (name: string): Promise<Pod> => until(name, ({ status }) => status?.phase === 'Running');
 
-  it('a manifest in the folder runs, comes again when deleted, follows its file, and goes with it', async () => {
+  it('a manifest in the folder runs on while its mirror is deleted and made again, follows its file, and goes with it', async () => {
     const file = join(folder, 'web.yaml');
     const write = (colour: string): void => {
       writeFileSync(join(folder, '.new'), JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { colour } }, spec: { terminationGracePeriodSeconds: 1, containers: [container('sleep 1000000')] } }));
@@ -45,8 +45,17 @@ describe('the life of pods', () => {
     assert.deepEqual([first.metadata.annotations?.['kubernetes.io/config.source'], first.metadata.ownerReferences?.[0]?.kind, first.spec?.nodeName], ['file', 'Node', 'node1']);
     await llmos.kubectl('delete', 'pod', 'web-node1', '--wait=false');
     const second = await until('web-node1', ({ metadata, status }) => metadata.uid !== first.metadata.uid && status?.phase === 'Running');
+    const idOf = ({ status }: Pod): unknown => [status?.containerStatuses?.[0]?.containerID, status?.containerStatuses?.[0]?.restartCount, status?.podIP];
+    assert.deepEqual(idOf(second), idOf(first), 'only the mirror is another');
+    await llmos.kubectl('delete', 'pod', 'web-node1', '--force', '--wait=false');
+    const third = await until('web-node1', ({ metadata, status }) => metadata.uid !== second.metadata.uid && status?.phase === 'Running');
+    assert.deepEqual(idOf(third), idOf(first));
+    await llmos.kill();
+    await llmos.boot();
+    await until('web-node1', (pod) => pod.status?.phase === 'Running' && idOf(pod)?.toString() === idOf(first)?.toString());
+    assert.equal((await llmos.kubectl('exec', 'web-node1', '--', 'echo', 'there')).stdout, 'there\n');
     write('red');
-    await until('web-node1', ({ metadata, status }) => metadata.uid !== second.metadata.uid && metadata.labels?.['colour'] === 'red' && status?.phase === 'Running');
+    await until('web-node1', ({ metadata, status }) => metadata.uid !== third.metadata.uid && metadata.labels?.['colour'] === 'red' && status?.phase === 'Running');
     writeFileSync(join(folder, 'bad.yaml'), 'kind: Deployment\n');
     await eventually(async () => llmos.log().includes('a manifest of a static pod is not understood'));
     rmSync(join(folder, 'bad.yaml'));
@@ -64,6 +73,24 @@ describe('the life of pods', () => {
     await create('done', [container('exit 3', { restartPolicy: 'Never', restartPolicyRules: rules })], { restartPolicy: 'Always' });
     await until('done', (pod) => pod.status?.phase === 'Failed');
     await assert.rejects(create('wrong', [container('true', { restartPolicyRules: rules })]), /must specify restartPolicy when restart rules are used/);
+  });
+
+  it('a rule makes all containers begin again where they are, init containers too', async () => {
+    const keep = [{ name: 'keep', mountPath: '/keep' }];
+    const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+    const count = (file: string): string => `echo x >> /keep/${file}`;
+    await create('together', [
+      container(`${count('main')}; [ -e /keep/told ] && sleep 1000000; while ! [ -e /keep/go ]; do sleep 0.1; done; touch /keep/told; exit 42`, { restartPolicy: 'Never', restartPolicyRules: rules, volumeMounts: keep }),
+      container(`${count('beside')}; trap '' TERM; while :; do sleep 1; done`, { name: 'beside', volumeMounts: keep, lifecycle: { preStop: { exec: { command: ['touch', '/keep/hook'] } } } }),
+    ], { restartPolicy: 'Never', terminationGracePeriodSeconds: 300, volumes: [{ name: 'keep', emptyDir: {} }], initContainers: [container(count('first'), { name: 'first', volumeMounts: keep }), container(`${count('side')}; sleep 1000000`, { name: 'side', restartPolicy: 'Always', volumeMounts: keep })] });
+    const before = await running('together');
+    assert.equal(before.status?.conditions?.find(({ type }) => type === 'AllContainersRestarting')?.status, 'False');
+    await llmos.kubectl('exec', 'together', '-c', 'beside', '--', 'touch', '/keep/go');
+    const counts = ({ status }: Pod): (number | undefined)[] => [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].map(({ restartCount }) => restartCount);
+    const again = await until('together', (pod) => counts(pod).every((each) => each === 1) && pod.status?.containerStatuses?.every(({ state }) => state?.running !== undefined) === true);
+    assert.deepEqual([again.status?.phase, again.status?.podIP, again.metadata.uid], ['Running', before.status?.podIP, before.metadata.uid]);
+    assert.equal((await llmos.kubectl('exec', 'together', '-c', 'beside', '--', 'sh', '-c', 'cd /keep; wc -l < main; wc -l < beside; wc -l < first; wc -l < side; ls hook')).stdout, '2\n2\n2\n2\n');
+    await llmos.kubectl('delete', 'pod', 'together', '--force', '--grace-period=0');
   });
 
   it('what a pod may take as a whole is shared by its containers', async () => {

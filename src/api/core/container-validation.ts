@@ -32,6 +32,7 @@ export function containerErrors(container: Container | EphemeralContainer, path:
 }
 
 const MOST_RULES = 20;
+const RULE_ACTIONS = ['Restart', 'RestartAllContainers'];
 const MOST_EXIT_CODES = 255;
 
 /** Restarts by exit code (core/v1 ContainerRestartRule). */
@@ -42,7 +43,7 @@ function ruleErrors({ restartPolicy, restartPolicyRules: rules }: Container | Ep
   if (restartPolicy === undefined) errors.push(required(`${path}.restartPolicy`, 'must specify restartPolicy when restart rules are used'));
   if (rules.length > MOST_RULES) errors.push(tooMany(at, rules.length, MOST_RULES));
   rules.slice(0, MOST_RULES).forEach(({ action, exitCodes }, index) => {
-    if (action !== 'Restart') errors.push(notSupported(`${at}[${index}].action`, action ?? '', ['Restart']));
+    if (!RULE_ACTIONS.includes(action ?? '')) errors.push(notSupported(`${at}[${index}].action`, action ?? '', RULE_ACTIONS));
     if (exitCodes === undefined) return void errors.push(required(`${at}[${index}].exitCodes`, 'must be specified'));
     if (exitCodes.operator !== 'In' && exitCodes.operator !== 'NotIn') errors.push(notSupported(`${at}[${index}].exitCodes.operator`, exitCodes.operator ?? '', ['In', 'NotIn']));
     if ((exitCodes.values ?? []).length > MOST_EXIT_CODES) errors.push(tooMany(`${at}[${index}].exitCodes.values`, exitCodes.values!.length, MOST_EXIT_CODES));

@@ -11,6 +11,7 @@ import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
+import { mirrored, onNode } from './mirror.ts';
 import type { NodeParts } from './parts.ts';
 import { tearDownVolumes } from './volumes/set-up.ts';
 
@@ -32,12 +33,15 @@ export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
   const workers = new Map<string, PodWorker>();
   const byKey = new Map<string, PodWorker>();
+  const keepsStatic = context.config['staticPodPath'] !== undefined;
   let adoptable = new Map<string, ContainerRecord[]>();
 
   function seen(event: CacheEvent<Pod>): void {
-    const pod = event.object;
+    const pod = onNode(event.object);
     const uid = pod.metadata.uid ?? '';
     const worker = workers.get(uid);
+    if (worker !== undefined && keyOf(worker.pod()) !== keyOf(pod)) return; // another claims to be its mirror
+    if (keepsStatic && mirrored(pod) !== undefined && (event.type === 'deleted' || pod.metadata.deletionTimestamp !== undefined)) return; // its file decides
     if (event.type === 'deleted') return worker?.update(undefined);
     if (worker !== undefined) return worker.update(pod);
     if (pod.spec?.nodeName !== context.machine.nodeName) return;
@@ -64,7 +68,7 @@ export function createAgent(parts: NodeParts): Agent {
     return (event: CacheEvent<KubeObject>): void => {
       if (event.type === 'added' && Date.parse(event.object.metadata.creationTimestamp ?? '') < beganMs - SECOND_MS) return;
       for (const pod of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
-        if (pod.metadata.namespace === event.object.metadata.namespace && refersTo(pod, kind, event.object.metadata.name ?? '')) workers.get(pod.metadata.uid ?? '')?.refresh();
+        if (pod.metadata.namespace === event.object.metadata.namespace && refersTo(pod, kind, event.object.metadata.name ?? '')) workers.get(onNode(pod).metadata.uid ?? '')?.refresh();
       }
     };
   }

@@ -8,7 +8,7 @@ import { nodeCapacity } from './capacity.ts';
 import { cpuAssignment } from './cpus/assignment.ts';
 import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
-import { countDevices, pluginFolder } from './devices/configured.ts';
+import { cdiFolders, countDevices, pluginFolder } from './devices/configured.ts';
 import { devicePlugins } from './devices/plugins.ts';
 import { limitAllPods } from './cgroup/shares.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -93,7 +93,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -149,7 +149,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
-    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }),
+    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };

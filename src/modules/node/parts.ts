@@ -38,6 +38,8 @@ export interface NodeParts {
   users: UserNamespaces;
   plugins: DevicePlugins;
   devices: DeviceAllocation;
+  /** Where CDI specifications lie. */
+  cdiFolders: readonly string[];
   /** Threads that a pod may have; undefined: no limit. */
   podPidsLimit?: number;
 }

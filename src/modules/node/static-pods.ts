@@ -1,6 +1,6 @@
 /**
- * Static pods: manifests in a folder (modules.node.staticPodPath) run as long as they lie there. What the API shows is made from the file: a pod that is deleted comes
- * again, a file that changes replaces its pod (upstream: static pods; there the API's copy is a mirror, here it is the pod itself).
+ * Static pods: manifests in a folder (modules.node.staticPodPath) run as long as they lie there. What the API shows is a mirror: one that is deleted is made again
+ * while the containers run on; a file that changes replaces its pod.
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, statSync, watch } from 'node:fs';
@@ -9,19 +9,21 @@ import { parse } from 'yaml';
 import { isApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { bell } from './bell.ts';
+import { keyOf } from '../../sdk/cache.ts';
+import type { Agent } from './agent.ts';
 import { NodeKind, PodKind } from './kinds.ts';
+import { MIRROR, mirrored, onNode } from './mirror.ts';
 import type { NodeParts } from './parts.ts';
 import { STATIC_SOURCE } from './pressure/rank.ts';
 
 const HASH = 'kubernetes.io/config.hash';
-const MIRROR = 'kubernetes.io/config.mirror';
 /** Besides what the folder and the API tell. */
 const LOOK_AGAIN_MS = 20_000;
 const SETTLE_MS = 100;
 const MOST_BYTES = 1024 * 1024;
 
 /** Settles after the signal aborted; the pods run on. */
-export async function runStaticPods(parts: NodeParts, folder: string, signal: AbortSignal): Promise<void> {
+export async function runStaticPods(parts: NodeParts, agent: Agent, folder: string, signal: AbortSignal): Promise<void> {
   const { caches, clock, log, machine } = parts.context;
   mkdirSync(folder, { recursive: true });
   const changed = bell(clock);
@@ -31,7 +33,7 @@ export async function runStaticPods(parts: NodeParts, folder: string, signal: Ab
   await pods.ready();
   const unsubscribe = pods.subscribe(({ object }) => { if (isOurs(object, machine.nodeName)) changed.ring(); });
   while (!signal.aborted) {
-    await reconcile(parts, folder).catch((error: Error) => log.warn('static pods could not be brought in line with their files', { folder, error }));
+    await reconcile(parts, agent, folder).catch((error: Error) => log.warn('static pods could not be brought in line with their files', { folder, error }));
     await changed.sleep(LOOK_AGAIN_MS, signal);
     await clock.sleep(SETTLE_MS, signal); // a file is seldom written at once
   }
@@ -39,16 +41,25 @@ export async function runStaticPods(parts: NodeParts, folder: string, signal: Ab
   watcher.close();
 }
 
-async function reconcile(parts: NodeParts, folder: string): Promise<void> {
+async function reconcile(parts: NodeParts, agent: Agent, folder: string): Promise<void> {
   const { client, caches, machine, log } = parts.context;
   const { wanted, unread } = readFolder(folder, machine.nodeName);
   for (const { file, error } of unread) log.warn('a manifest of a static pod is not understood', { file, error });
   const here = caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).filter((pod) => isOurs(pod, machine.nodeName));
   for (const pod of here) {
     const { name = '', namespace, uid, deletionTimestamp } = pod.metadata;
-    const same = wanted.get(`${namespace}/${name}`)?.metadata.annotations?.[HASH] === pod.metadata.annotations?.[HASH];
-    if (same || deletionTimestamp !== undefined || (unread.length > 0 && !wanted.has(`${namespace}/${name}`))) continue; // perhaps it is one of those that are not understood
-    await client.delete(PodKind, name, { namespace, preconditions: { uid } }).catch((error: unknown) => { if (!isApiError(error, 'NotFound', 'Conflict')) throw error; });
+    const key = `${namespace}/${name}`;
+    const same = wanted.get(key)?.metadata.annotations?.[HASH] === pod.metadata.annotations?.[HASH];
+    if ((same && deletionTimestamp === undefined) || (unread.length > 0 && !wanted.has(key))) continue; // perhaps it is one of those that are not understood
+    const worker = agent.workers().find((each) => each.uid === mirrored(pod));
+    if (deletionTimestamp !== undefined && !same && worker !== undefined) worker.update(onNode(pod));
+    else await client.delete(PodKind, name, { namespace, preconditions: { uid }, ...(deletionTimestamp === undefined ? {} : { gracePeriodSeconds: 0 }) }).catch((error: unknown) => { if (!isApiError(error, 'NotFound', 'Conflict')) throw error; });
+  }
+  for (const worker of agent.workers()) {
+    const pod = worker.pod();
+    const key = keyOf(pod);
+    if (mirrored(pod) === undefined || here.some((each) => keyOf(each) === key) || wanted.get(key)?.metadata.annotations?.[HASH] === worker.uid || (unread.length > 0 && !wanted.has(key))) continue;
+    worker.update(undefined); // neither a file nor a mirror is left
   }
   const node = caches.of(NodeKind).get(machine.nodeName);
   if (node === undefined) throw new Error(`node ${machine.nodeName} is not registered yet`);

@@ -6,7 +6,7 @@ import { ociResources, oomScoreAdj } from '../cgroup/resources.ts';
 import { rootPropagation } from '../volumes/container-mounts.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { expand } from './expand.ts';
-import type { OciConfig, OciMount } from './oci.ts';
+import type { OciConfig, OciHooks, OciMount } from './oci.ts';
 import { runtimeDefaultSeccomp } from './seccomp.ts';
 import type { UserAnswer } from './user.ts';
 
@@ -43,6 +43,7 @@ export interface BundleInput {
   /** With `access` a container that is not privileged may use it. */
   devices?: readonly (NonNullable<OciConfig['linux']['devices']>[number] & { access?: string })[];
   annotations?: Readonly<Record<string, string>>;
+  hooks?: OciHooks;
   /** Its users are others than the machine's: a namespace to join, and what they may not mount. */
   users?: { path: string; sys: string; mqueue: string };
   /** Where it may run, as the kernel writes lists; anywhere when undefined. */
@@ -80,6 +81,7 @@ export function ociConfig(input: BundleInput): OciConfig {
     ...(pod.spec?.hostNetwork === true && input.namespaces.uts === undefined ? {} : { hostname: input.hostname }),
     mounts: [...standardMounts(input, privileged), ...input.mounts],
     annotations: { ...input.annotations, 'io.kubernetes.pod.name': pod.metadata.name ?? '', 'io.kubernetes.pod.namespace': pod.metadata.namespace ?? '', 'io.kubernetes.pod.uid': pod.metadata.uid ?? '', 'io.kubernetes.container.name': container.name },
+    ...(input.hooks === undefined || Object.keys(input.hooks).length === 0 ? {} : { hooks: input.hooks }),
     linux: {
       namespaces: namespaces(input),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),

@@ -6,6 +6,7 @@ import type { OciConfig } from './oci.ts';
 /** What a container has of its own, or must not share. */
 const OWN = new Set(['pts', 'shm', 'fd', 'mqueue', 'console', 'ptmx', 'core', 'stdin', 'stdout', 'stderr', 'null', 'zero', 'full', 'random', 'urandom', 'tty']);
 type Device = NonNullable<OciConfig['linux']['devices']>[number];
+export type GivenDevice = Device & { access: string };
 
 export function hostDevices(folder = '/dev', own: ReadonlySet<string> = OWN): Device[] {
   const found: Device[] = [];
@@ -19,7 +20,7 @@ export function hostDevices(folder = '/dev', own: ReadonlySet<string> = OWN): De
 }
 
 /** Those that a device plugin names, each a device node or a folder of such. Throws when one is not there. */
-export function givenDevices(specs: readonly { containerPath: string; hostPath: string; permissions: string }[]): (Device & { access: string })[] {
+export function givenDevices(specs: readonly { containerPath: string; hostPath: string; permissions: string }[]): GivenDevice[] {
   return specs.flatMap(({ containerPath, hostPath, permissions }) => {
     const found = statSync(hostPath).isDirectory() ? hostDevices(hostPath, new Set()) : nodesAt(hostPath);
     if (found.length === 0) throw new Error(`${hostPath} is no device`);
@@ -27,7 +28,8 @@ export function givenDevices(specs: readonly { containerPath: string; hostPath: 
   });
 }
 
-function nodesAt(path: string): Device[] {
+/** Empty when no device lies there. */
+export function nodesAt(path: string): Device[] {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (stat === undefined || !(stat.isCharacterDevice() || stat.isBlockDevice())) return [];
   return [{ type: stat.isBlockDevice() ? 'b' : 'c', path, major: major(stat.rdev), minor: minor(stat.rdev), fileMode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid }];

@@ -26,6 +26,10 @@ export interface OciResources {
   unified?: Readonly<Record<string, string>>;
 }
 
+interface OciHook { path: string; args?: string[]; env?: string[]; timeout?: number }
+/** Programs of the machine that the runtime starts at that moment (runtime-spec, POSIX-platform Hooks). */
+export interface OciHooks { prestart?: OciHook[]; createRuntime?: OciHook[]; createContainer?: OciHook[]; startContainer?: OciHook[]; poststart?: OciHook[]; poststop?: OciHook[] }
+
 export interface OciSeccomp {
   defaultAction: string;
   defaultErrnoRet?: number;
@@ -40,6 +44,7 @@ export interface OciConfig {
   hostname?: string;
   mounts: OciMount[];
   annotations?: Record<string, string>;
+  hooks?: OciHooks;
   linux: {
     namespaces: { type: 'pid' | 'network' | 'mount' | 'ipc' | 'uts' | 'cgroup' | 'user'; path?: string }[];
     /** How mounts spread out of and into the root. Default: not at all. */

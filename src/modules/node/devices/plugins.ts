@@ -87,7 +87,6 @@ export function devicePlugins(options: { folder: string; memory: string; log: Lo
       const answer = decode(AllocateResponse, await of(resource).client.call(plugin('Allocate'), encode(AllocateRequest, { containers: [{ ids }] }), CALL_MS)) as { containers: DeviceGift[] };
       const [gift] = answer.containers;
       if (gift === undefined || answer.containers.length !== 1) throw new Error(`the device plugin of ${resource} answered for ${answer.containers.length} containers instead of one`);
-      if (gift.cdiDevices.length > 0) throw new Error(`the device plugin of ${resource} names CDI devices, which this node does not resolve; let it name device nodes`);
       return gift;
     },
     async beforeStart(resource, ids) {

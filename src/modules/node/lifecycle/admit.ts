@@ -3,6 +3,7 @@ import type { Pod } from '../../../api/generated/core-v1.ts';
 import { resourceAmounts, type ResourceAmounts } from '../../../api/pod-requests.ts';
 import { PodKind } from '../kinds.ts';
 import { podCost } from '../pod-cost.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { refusedUnderPressure } from '../pressure/admit.ts';
 import { isTerminal } from './pod-run.ts';
@@ -24,11 +25,11 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
   const inside = new Set<string>();
 
   function others(uid: string): Pod[] {
-    return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
+    return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map(onNode).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
   }
 
   function someEnd(): boolean {
-    const here = new Set(caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map((pod) => pod.metadata.uid));
+    const here = new Set(caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map((pod) => onNode(pod).metadata.uid));
     return [...inside].some((uid) => !here.has(uid));
   }
 

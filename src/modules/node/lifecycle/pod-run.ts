@@ -26,6 +26,8 @@ export interface PodRun {
   /** The node gave the pod up; perhaps with less time to end than its own, perhaps for want of something. */
   failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean };
   prepared?: PreparedPod;
+  /** From the end that made all containers begin again until the first of the application does. */
+  restartingAll?: boolean;
   /** A resize that is not done. */
   resize?: ResizeState;
   /** Settled when a container has ended, by its id. */

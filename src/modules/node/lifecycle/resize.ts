@@ -8,6 +8,7 @@ import { setCgroupLimits } from '../cgroup/layout.ts';
 import { limitsOf, podLimits, type CgroupLimits } from '../cgroup/resources.ts';
 import { exclusiveOf } from '../cpus/assignment.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
+import { onNode } from '../mirror.ts';
 import { sameStatus } from '../status/pod-status.ts';
 import { cgroupUsage } from '../usage/read-usage.ts';
 import { stopSlot } from './attend.ts';
@@ -68,7 +69,7 @@ function refusal(run: PodRun): ResizeState['pending'] {
   const wanted = podRequests(run.pod);
   const before = podRequests({ ...run.pod, spec: allocatedSpec(run) });
   if (run.parts.cpus.isStatic && wanted.cpuMillis !== before.cpuMillis && exclusiveOf({ ...run.pod, spec: allocatedSpec(run) }).length > 0) return { reason: 'Infeasible', message: 'Resize is infeasible for Guaranteed Pods alongside CPU Manager static policy' };
-  const others: Pod[] = caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).filter((pod) => pod.metadata.uid !== run.uid && !isTerminal(pod));
+  const others: Pod[] = caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map(onNode).filter((pod) => pod.metadata.uid !== run.uid && !isTerminal(pod));
   for (const [name, field] of [['memory', 'memoryBytes'], ['cpu', 'cpuMillis']] as const) {
     if (wanted[field] > allocatable[field]) return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${name}, requested: ${wanted[field]}, capacity: ${allocatable[field]}` };
     if (wanted[field] <= before[field]) continue;

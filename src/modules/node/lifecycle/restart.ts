@@ -1,5 +1,5 @@
 /** Whether and when an ended container starts again (pod lifecycle, "Container restarts"). Pure. */
-import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
+import type { Container, ContainerRestartRule, PodSpec } from '../../../api/generated/core-v1.ts';
 import type { ContainerRole } from '../status/view.ts';
 
 const FIRST_MS = 10_000;
@@ -10,15 +10,15 @@ const RECOVERED_MS = 600_000;
 export function shouldRestart(spec: PodSpec, container: Container, role: ContainerRole, exitCode: number): boolean {
   if (role === 'ephemeral') return false;
   if (role === 'sidecar') return true;
-  if (rulesSay(container, exitCode)) return true;
+  if (ruleFor(container, exitCode) !== undefined) return true;
   const policy = container.restartPolicy ?? spec.restartPolicy ?? 'Always';
   if (role === 'init') return exitCode !== 0 && policy !== 'Never';
   return policy === 'Always' || (policy === 'OnFailure' && exitCode !== 0);
 }
 
-/** Whether a rule restarts a container that ended so; without one its policy decides (core/v1 ContainerRestartRule). */
-function rulesSay({ restartPolicyRules: rules = [] }: Container, exitCode: number): boolean {
-  return rules.some(({ action, exitCodes }) => action === 'Restart' && exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
+/** The first rule for a container that ended so; without one its policy decides (core/v1 ContainerRestartRule). */
+export function ruleFor({ restartPolicyRules: rules = [] }: Container, exitCode: number): ContainerRestartRule | undefined {
+  return rules.find(({ exitCodes }) => exitCodes !== undefined && (exitCodes.values ?? []).includes(exitCode) === (exitCodes.operator === 'In'));
 }
 
 export interface RestartDelay {

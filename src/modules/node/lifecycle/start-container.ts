@@ -19,6 +19,7 @@ import { containerMounts } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
 import { givenDevices, hostDevices } from '../bundle/devices.ts';
 import type { DeviceGift } from '../devices/api.ts';
+import { cdiNames } from '../devices/cdi-names.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { setAside } from '../logs/rotate.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
@@ -119,15 +120,18 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const cpus = parts.cpus.cpusOf(place.pod, container);
   if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
   const gifts = await parts.devices.giftsFor(place.pod, container.name);
-  for (const { envs } of gifts) for (const [name, value] of Object.entries(envs)) env.set(name, value);
-  const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount))];
-  const given = gifts.flatMap(({ devices }) => givenDevices(devices));
+  const named = cdiNames(gifts);
+  const cdi = named.length === 0 ? undefined : (await import('../devices/cdi.ts')).cdiGift(named, parts.cdiFolders);
+  for (const [name, value] of [...gifts.flatMap(({ envs }) => Object.entries(envs)), ...(cdi?.env ?? [])]) env.set(name, value);
+  if (cdi !== undefined && cdi.additionalGids.length > 0) user.user.additionalGids = [...new Set([...(user.user.additionalGids ?? []), ...cdi.additionalGids])];
+  const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount)), ...(cdi?.mounts ?? [])];
+  const given = [...gifts.flatMap(({ devices }) => givenDevices(devices)), ...(cdi?.devices ?? [])];
   if (place.users !== undefined) await shiftOwners(own, place, place.users);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    users: place.users, devices: privileged ? hostDevices() : given, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
+    users: place.users, devices: privileged ? hostDevices() : given, hooks: cdi?.hooks, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
 }

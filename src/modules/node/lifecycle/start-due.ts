@@ -4,12 +4,14 @@ import { pullCredentials } from '../images/credentials.ts';
 import { attend, postStart, stopSlot } from './attend.ts';
 import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
 import type { ContainerRecord } from './record.ts';
+import { restartsAll } from './restart-all.ts';
 import { goDuration, restartDelay, shouldRestart } from './restart.ts';
 import { viewOf, type Slot } from './slot.ts';
 import { ConfigError, removeContainer, startContainer, type PodPlace } from './start-container.ts';
 
 export async function startWhatIsDue(run: PodRun): Promise<void> {
-  const begun = run.slots.some((slot) => slot.role === 'app' && slot.record !== undefined);
+  if (restartsAll(run)) return;
+  const begun = run.restartingAll !== true && run.slots.some((slot) => slot.role === 'app' && slot.record !== undefined);
   for (const slot of run.slots) {
     if (slot.role === 'init') {
       if (begun && slot.record === undefined) continue; // adopted without it: it has run before
@@ -126,6 +128,7 @@ function took(run: PodRun, slot: Slot, record: ContainerRecord, before: Containe
   slot.waiting = undefined;
   slot.notBeforeMs = undefined;
   slot.stopping = undefined;
+  if (slot.role === 'app') run.restartingAll = undefined;
   tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`);
   if (record.exit !== undefined) {
     tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`);

@@ -2,6 +2,7 @@
 import { isApiError } from '../../../api/errors.ts';
 import type { Pod, PodStatus } from '../../../api/generated/core-v1.ts';
 import { PodKind } from '../kinds.ts';
+import { apiUid, mirrored, onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { podStatus, sameStatus } from '../status/pod-status.ts';
 import type { PodView } from '../status/view.ts';
@@ -60,15 +61,16 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
     const status: PodStatus = over ? { ...before, ...made, phase: before.phase, reason: before.reason, message: before.message } : { ...before, ...made };
     for (const field of OWN) if (made[field] === undefined && !over) delete status[field];
     if (sameStatus(before, status)) return;
-    const { managedFields: _, ...metadata } = now.metadata;
+    const { managedFields: _, ...own } = now.metadata;
+    const metadata = { ...own, uid: apiUid(now) };
     wrote(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));
   }
 
   async function readAgain(): Promise<void> {
-    const { name = '', namespace, uid } = pod().metadata;
+    const { name = '', namespace } = pod().metadata;
     const fresh = await ifThere(client.get(PodKind, name, { namespace }));
-    if (fresh?.metadata.uid === uid) wrote(fresh!);
-    else removed = true;
+    if (fresh !== undefined && onNode(fresh).metadata.uid === pod().metadata.uid) wrote(fresh);
+    else if (mirrored(pod()) === undefined) removed = true;
   }
 
   return {
@@ -87,7 +89,8 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
     async remove() {
       removed = true;
       clearTimeout(later);
-      const { name = '', namespace, uid } = pod().metadata;
+      const { name = '', namespace } = pod().metadata;
+      const uid = apiUid(pod());
       for (let tries = 0; ; tries++) {
         try {
           await client.delete(PodKind, name, { namespace, gracePeriodSeconds: 0, preconditions: { uid } });

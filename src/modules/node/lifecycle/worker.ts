@@ -3,6 +3,7 @@
  * looks at the pod, the containers and the clock, does the next steps, and says when it wants to look again.
  */
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
@@ -49,7 +50,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     parts, uid, label: `${first.metadata.name}_${first.metadata.namespace}(${uid})`, slots: slotsOf(first.spec!), pod: first, gone: false, endings: new Map(),
     poke: turns.poke, wakeAt: turns.wakeAt, changed: turns.changed, podIps,
   };
-  const status = statusWriter(parts, () => run.pod, (fresh) => { run.pod = fresh; });
+  const status = statusWriter(parts, () => run.pod, (fresh) => { run.pod = onNode(fresh); });
   const finished = Promise.withResolvers<void>();
   const evicted = Promise.withResolvers<void>();
   let refreshWanted = false;
@@ -164,7 +165,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const initializing = slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: slots.map((slot) => viewOf(slot, initializing, run.pod.spec)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize,
+      containers: slots.map((slot) => viewOf(slot, initializing, run.pod.spec)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, restartingAll: run.restartingAll === true && slots.some(isRunning),
     }, { soon: worthWriting });
   }
 

@@ -8,6 +8,7 @@ import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { Route, RouteRequest } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
+import { onNode } from '../mirror.ts';
 import { containerOf } from '../streams/target.ts';
 import { acceptWebSocket, asksForWebSocket } from '../streams/web-socket.ts';
 import { logOptions, type LogOptions } from './options.ts';
@@ -65,7 +66,7 @@ function logFile(agent: Agent, logs: string, request: RouteRequest, options: Log
     return { file, alive: () => false };
   }
   if (record === undefined || worker === undefined) {
-    const kept = lastLog(join(logs, `${pod.metadata.namespace}_${name}_${pod.metadata.uid}`, container));
+    const kept = lastLog(join(logs, `${pod.metadata.namespace}_${name}_${onNode(pod).metadata.uid}`, container));
     if (kept !== undefined) return { file: kept, alive: () => false };
     const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((each) => each.name === container);
     throw new ApiError('BadRequest', `container "${container}" in pod "${name}" is waiting to start: ${status?.state?.waiting?.reason ?? 'ContainerCreating'}`);

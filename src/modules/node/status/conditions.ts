@@ -4,14 +4,14 @@ import type { Pod, PodCondition } from '../../../api/generated/core-v1.ts';
 import type { PodView } from './view.ts';
 
 type Judgement = { type: string; status: 'True' | 'False'; reason?: string; message?: string };
-const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'DisruptionTarget', 'PodResizePending', 'PodResizeInProgress'];
+const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'DisruptionTarget', 'PodResizePending', 'PodResizeInProgress', 'AllContainersRestarting'];
 
 export function podConditions(pod: Pod, view: PodView, phase: string): PodCondition[] {
   const before = pod.status?.conditions ?? [];
   const initialized = initializedJudgement(view);
   const containersReady = containersReadyJudgement(view, phase);
   const ready = readyJudgement(pod, containersReady);
-  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view), ...disruptionJudgements(view)];
+  const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view), ...restartJudgements(pod, view, phase), ...disruptionJudgements(view)];
   const kept = before.filter((each) => !judged.some(({ type }) => type === each.type) && (!OWN.includes(each.type) || each.type === 'DisruptionTarget'));
   const scheduled: PodCondition[] = kept.some((each) => each.type === 'PodScheduled') ? [] : [stamp({ type: 'PodScheduled', status: 'True' }, before, view.nowMs)];
   return [...judged.map((each) => stamp(each, before, view.nowMs, pod.metadata.generation)), ...scheduled, ...kept];
@@ -56,6 +56,15 @@ function readyJudgement(pod: Pod, containersReady: Judgement): Judgement {
 /** Of the node's own making; those of others are kept. */
 function disruptionJudgements({ failed }: PodView): Judgement[] {
   return failed?.disruption === true ? [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message }] : [];
+}
+
+/** Of pods that a rule may make begin again as a whole. */
+function restartJudgements({ spec }: Pod, { restartingAll }: PodView, phase: string): Judgement[] {
+  const may = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].some(({ restartPolicyRules = [] }) => restartPolicyRules.some(({ action }) => action === 'RestartAllContainers'));
+  if (!may) return [];
+  const type = 'AllContainersRestarting';
+  if (phase === 'Succeeded' || phase === 'Failed') return [{ type, status: 'False', reason: phase === 'Failed' ? 'PodFailed' : 'PodCompleted' }];
+  return [restartingAll === true ? { type, status: 'True', reason: 'RestartAllContainersStarted', message: 'a container ended by whose rule all begin again' } : { type, status: 'False' }];
 }
 
 /** They are there only as long as they are true. */

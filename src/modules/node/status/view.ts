@@ -31,6 +31,8 @@ export interface PodView {
   nowMs: number;
   /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */
   failed?: { reason: string; message: string; disruption?: boolean };
+  /** Containers end because all of them begin again. */
+  restartingAll?: boolean;
   /** A resize that waits or goes on. */
   resize?: { pending?: { reason: string; message: string }; inProgress?: { reason?: string; message?: string } };
 }

@@ -4,6 +4,7 @@ import type { NodeUsageHistory, PodUsageHistory, UsageSeries } from '../../../ap
 import { rfc3339 } from '../../../base/clock.ts';
 import type { ObjectSource } from '../../../sdk/module.ts';
 import { PodKind } from '../kinds.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import type { Meter } from './meter.ts';
 import { RING_HOURS, type RingPoint, type UsageRing } from './ring.ts';
@@ -87,7 +88,7 @@ export function podHistorySource(parts: NodeParts, ring: UsageRing): ObjectSourc
 }
 
 function labelsOf(pod: Pod | undefined, uid: string): Record<string, string> | undefined {
-  return pod?.metadata.uid === uid ? pod.metadata.labels : undefined;
+  return pod !== undefined && onNode(pod).metadata.uid === uid ? pod.metadata.labels : undefined;
 }
 
 function recent(points: readonly RingPoint[], nowMs: number): RingPoint[] {

@@ -4,6 +4,7 @@ import type { Pod } from '../../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import type { ObjectSource } from '../../../sdk/module.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import type { ContainerUsage, Meter } from './meter.ts';
 import type { Rate } from './series.ts';
@@ -27,11 +28,11 @@ export function podMetricsSource(parts: NodeParts, meter: Meter): ObjectSource {
   return {
     list(namespace) {
       const byPod = meter.containers();
-      return pods.list(namespace).flatMap((pod) => podMetrics(pod, byPod.get(pod.metadata.uid ?? '')) ?? []);
+      return pods.list(namespace).flatMap((pod) => podMetrics(pod, byPod.get(onNode(pod).metadata.uid ?? '')) ?? []);
     },
     get(namespace, name) {
       const pod = pods.get(`${namespace}/${name}`);
-      return pod === undefined ? undefined : podMetrics(pod, meter.containersOf(pod.metadata.uid ?? ''));
+      return pod === undefined ? undefined : podMetrics(pod, meter.containersOf(onNode(pod).metadata.uid ?? ''));
     },
   };
 }

@@ -6,6 +6,7 @@ import type { Route } from '../../../sdk/module.ts';
 import { parseNamedPort, portNumber, PROXY_METHODS, proxyTo } from '../../../sdk/proxy/proxy-to.ts';
 import { limitsOf } from '../cgroup/resources.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
+import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import type { Meter } from './meter.ts';
 import { cgroupStalls, machineStalls } from './stalls.ts';
@@ -70,7 +71,7 @@ function summaryInput(parts: NodeParts, meter: Meter): SummaryInput {
   for (const pod of caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName)) {
     const { name = '', namespace = '', uid = '' } = pod.metadata;
     const of = [...pod.spec!.containers, ...(pod.spec!.initContainers ?? [])];
-    const containers = (byPod.get(uid) ?? []).map(({ record, rate }) => ({
+    const containers = (byPod.get(onNode(pod).metadata.uid ?? '') ?? []).map(({ record, rate }) => ({
       name: record.name, id: `${record.cgroup}`, image: record.image, startedMs: record.startedMs!, limitBytes: limitsOf(of.find((each) => each.name === record.name)?.resources).memoryBytes, rate, stalls: cgroupStalls({ version: machine.cgroupVersion, path: record.cgroup }),
     }));
     if (containers.length > 0) pods.push({ name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
