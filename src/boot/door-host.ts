@@ -55,6 +55,7 @@ function openModule({ door, clock, log, authority, frontProxy, factsOf, configOf
     serve: (kind, source) => kept(door.serve(kind, source)),
     route: (route) => kept(door.route(route)),
     admit: (admission) => kept(door.admit(admission, context)),
+    metrics: (text) => kept(door.addMetrics(text)),
     report,
   };
   return {

@@ -73,6 +73,8 @@ export interface ModuleContext {
   route(route: Route): () => void;
   /** Adds a step of admission at run time, so that what is not configured costs nothing; the returned function withdraws it. */
   admit(admission: Admission): () => void;
+  /** Adds lines to /metrics in the Prometheus text format, asked for at each scrape, on a cluster whose door is here; the returned function withdraws them. */
+  metrics?(text: () => string | Promise<string>): () => void;
   /** Reports what `llmos status` shows of the module, for instance `{ address: '10.96.0.10:53' }`. */
   report(facts: Readonly<Record<string, string>>): void;
 }

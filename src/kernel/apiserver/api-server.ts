@@ -72,7 +72,7 @@ export interface ApiServer {
   /** Adds a check to /readyz, and to /livez and /healthz unless `readyOnly`. */
   addCheck(name: string, check: Check, options?: { readyOnly?: boolean }): () => void;
   /** Adds text to /metrics, in the Prometheus format. */
-  addMetrics(text: () => string): () => void;
+  addMetrics(text: () => string | Promise<string>): () => void;
   /** Opens HTTPS listeners (HTTP/2 and HTTP/1.1). Port 0 takes a free one. Rejects when an address is in use. */
   listen(addresses: readonly Address[]): Promise<Listener[]>;
   /** Ends watches, closes listeners; settles when all is released. */

@@ -17,9 +17,9 @@ export interface Answered {
 export interface Metrics {
   /** Counts an answered request. Watches are counted when they begin. */
   answered(request: Answered): void;
-  /** Adds lines of others to the text. */
-  add(text: () => string): () => void;
-  text(): string;
+  /** Adds lines of others to the text; what fails, or takes longer than a second, is left out of it. */
+  add(text: () => string | Promise<string>): () => void;
+  text(): Promise<string>;
   /** Requests under way, watches left out. */
   inFlight: number;
 }
@@ -40,7 +40,7 @@ const SERIES_MOST = 2_000;
 
 export function createMetrics(store: Store): Metrics {
   const series = new Map<string, Series>();
-  const others = new Set<() => string>();
+  const others = new Set<() => string | Promise<string>>();
   const metrics: Metrics = {
     inFlight: 0,
     answered({ verb, group, version, resource, subresource, scope, dryRun, code, seconds }) {
@@ -60,9 +60,24 @@ export function createMetrics(store: Store): Metrics {
       others.add(text);
       return () => void others.delete(text);
     },
-    text: () => [requestText([...series.values()]), `# TYPE apiserver_current_inflight_requests gauge\napiserver_current_inflight_requests ${metrics.inFlight}\n`, storeText(store), processText(), ...[...others].map((text) => text())].join(''),
+    text: async () => [requestText([...series.values()]), `# TYPE apiserver_current_inflight_requests gauge\napiserver_current_inflight_requests ${metrics.inFlight}\n`, storeText(store), processText(), ...(await Promise.all([...others].map(inTime)))].join(''),
   };
   return metrics;
+}
+
+const PATIENCE_MS = 1_000;
+
+/** Prometheus would rather have most of it than wait for all. */
+async function inTime(text: () => string | Promise<string>): Promise<string> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => (timer = setTimeout(() => resolve(''), PATIENCE_MS)));
+  try {
+    return await Promise.race([late, text()]);
+  } catch {
+    return '';
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 function requestText(series: readonly Series[]): string {

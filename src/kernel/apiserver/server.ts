@@ -199,7 +199,7 @@ function placeOf(queue: FairQueue, user: string): () => void {
 async function serveOther(parts: Parts, http: IncomingMessage, response: ServerResponse, info: RequestInfo): Promise<void> {
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   const [root] = info.segments;
-  if (info.path === '/metrics') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(parts.metrics.text())] });
+  if (info.path === '/metrics') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(await parts.metrics.text())] });
   if (root === 'openapi') return parts.openapi.serve(info, http, response);
   if (root === '.well-known' || root === 'openid') return serveKeys(parts, http, response, info.path);
   if (root === undefined) return respond(http, response, 200, await encodeValue({ paths: rootPaths(parts) }, { encoding: 'json', pretty: true }));
