@@ -79,30 +79,37 @@ test('seats by shares, and what of them is lent and borrowed', () => {
   assert.deepEqual(limitsOf(level({ nominalConcurrencyShares: 25 }), 100), { seats: 32, waiting: 10, lends: 0, borrows: 128 });
 });
 
-test('after a slice of work users have their turns one by one, and the loop looks in between', async () => {
-  const turns = createTurns(2);
+/** Works for so long and looks nowhere. */
+function workMs(ms: number): void {
+  for (const fromMs = performance.now(); performance.now() - fromMs < ms;);
+}
+
+test('after a slice of work users have their turns, those first who used least, and the loop looks in between', async () => {
+  const turns = createTurns({ sliceMs: 2, aloneSliceMs: 2 });
   const order: string[] = [];
   const work = async (user: string): Promise<void> => {
     const turn = turns.take(user);
     if (turn !== undefined) await turn;
     order.push(user);
-    for (const fromMs = performance.now(); performance.now() - fromMs < 3;);
+    workMs(3);
   };
   const flood = Array.from({ length: 6 }, () => work('flood'));
   assert.deepEqual(order, ['flood'], 'the first did not wait');
   let rounds = 0;
   const loop = setInterval(() => (rounds += 1), 1);
   await flood[0];
-  await Promise.all([...flood, work('calm')]);
+  await new Promise(setImmediate);
+  const calm = work('calm');
+  await Promise.all([...flood, calm]);
   clearInterval(loop);
-  assert.ok(order.indexOf('calm') <= 2, order.join());
+  assert.ok(order.indexOf('calm') <= 3, order.join());
   assert.ok(rounds >= 3, `timers ran ${rounds} times while it worked`);
   assert.equal(turns.waiting, 0);
 });
 
 test('work that has begun goes on before the next of the same user', async () => {
-  const turns = createTurns(0);
-  for (const fromMs = performance.now(); performance.now() - fromMs < 1;) turns.take('first');
+  const turns = createTurns({ sliceMs: 0, aloneSliceMs: 0 });
+  void turns.take('first');
   const order: string[] = [];
   const piece = (name: string, how?: { goesOn: boolean }): void => void turns.take('flood', how)?.then(() => order.push(name));
   piece('new');
@@ -112,12 +119,32 @@ test('work that has begun goes on before the next of the same user', async () =>
   assert.deepEqual(order, ['begun', 'new', 'newer']);
 });
 
-test('of those who come at once only some go', async () => {
-  const turns = createTurns(1_000);
-  const came = Array.from({ length: 20 }, () => turns.take('flood'));
-  assert.equal(came.filter((turn) => turn === undefined).length, 8);
-  assert.notEqual(turns.take('calm'), undefined);
-  await Promise.all(came);
+test('who is alone has wide slices, and small work shares a round', async () => {
+  const turns = createTurns({ sliceMs: 0, aloneSliceMs: 1_000 });
+  for (let n = 0; n < 20; n += 1) {
+    turns.take('one');
+    await new Promise((passed) => setTimeout(passed, 30));
+  }
+  const came = Array.from({ length: 20 }, () => turns.take('one'));
+  assert.equal(came.filter((turn) => turn !== undefined).length, 0, 'nobody else was seen for long');
+  workMs(1);
+  await new Promise(setImmediate);
+  void turns.take('other');
+  workMs(1);
+  assert.notEqual(turns.take('one'), undefined, 'now there is another');
+});
+
+test('who hardly used the thread goes at once, but only so many', async () => {
+  const turns = createTurns({ sliceMs: 0, aloneSliceMs: 0 });
+  assert.equal(turns.take('flood'), undefined);
+  workMs(5);
+  await new Promise(setImmediate);
+  const flood = Array.from({ length: 3 }, () => turns.take('flood'));
+  assert.notEqual(flood.at(-1), undefined);
+  const calm = Array.from({ length: 40 }, () => turns.take('calm'));
+  assert.equal(calm[0], undefined);
+  assert.equal(calm.filter((turn) => turn === undefined).length, 16);
+  await Promise.all([...flood, ...calm]);
 });
 
 function schema(name: string, matchingPrecedence: number, rule: object, method?: 'ByUser' | 'ByNamespace'): FlowSchema {

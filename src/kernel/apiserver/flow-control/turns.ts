@@ -1,16 +1,28 @@
 /**
  * Turns on the one thread that works for all. Seats bound how many requests are under way; turns bound how long one user holds up the others:
- * when a round of the event loop has worked for a slice, whoever comes next waits, the users in turn, one piece of work a round, so that between
- * any two the loop looks for what has come in. Long work takes a new turn between its pieces. While nothing is long, nobody waits.
+ * when a round of the event loop has worked for a slice, whoever comes next waits for the next round, so that in between the loop looks for what has
+ * come in. Of those that wait, who has used the thread least of late goes first; who has hardly used it need not wait at all. Long work takes a
+ * new turn between its pieces. Slices are wide while one user is alone, since every round of the loop costs, and writes that share a round share
+ * a sync of the disk; they are narrow while there are others.
  */
 import type { IncomingMessage } from 'node:http';
 
-/** Long against the cost of a get, short against what a person or a controller would notice. */
-const SLICE_MS = 1;
-/** Who comes at once, as the requests of one read do, has not worked yet when the next one asks. */
-const GRANTS_MOST = 8;
+/** Of a round while there are several users: short against what a person or a controller would notice. */
+const SLICE_MS = 0.5;
+/** While one is alone, only what is no request waits: timers, modules, events. */
+const ALONE_SLICE_MS = 3;
+/** Who was seen so long ago is not there any more. */
+const ABOUT_MS = 500;
+/** What was used so long ago counts half. */
+const HALF_LIFE_MS = 250;
+/** Who used less than this part of all that was used goes at once. */
+const LIGHT_PART = 0.25;
+/** So many in a round. */
+const LIGHT_MOST = 16;
 /** Turns that work may take before the user's other work. */
 const GO_ON_MOST = 100;
+/** Users that are remembered at most. */
+const USERS_MOST = 1_000;
 
 export interface Turns {
   /** undefined: go on. Otherwise when it is the user's turn; what goes on with work that has begun is first among the user's own. */
@@ -19,47 +31,125 @@ export interface Turns {
   readonly waiting: number;
 }
 
-export function createTurns(sliceMs: number = SLICE_MS): Turns {
-  /** In turn: the user who was served goes to the end. */
-  const users = new Map<string, (() => void)[]>();
-  let roundFromMs: number | undefined;
-  let grants = 0;
+/** Time used, in ms, of which the older part counts less. */
+interface Use {
+  ms: number;
+  atMs: number;
+}
+
+interface User {
+  use: Use;
+  /** First in, first out. */
+  waiters: (() => void)[];
+}
+
+/** The slices are in ms; `aloneSliceMs` is that of a user who is alone. */
+export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneSliceMs: number } = { sliceMs: SLICE_MS, aloneSliceMs: ALONE_SLICE_MS }): Turns {
+  const users = new Map<string, User>();
+  const waitingUsers = new Set<User>();
+  const all: Use = { ms: 0, atMs: 0 };
   let waiting = 0;
-  const isSpent = (): boolean => {
-    const nowMs = performance.now();
-    if (roundFromMs !== undefined) return ++grants > GRANTS_MOST || nowMs - roundFromMs > sliceMs;
+  let roundFromMs: number | undefined;
+  let lightGrants = 0;
+  /** Who asked last, and since when it is the only one. */
+  let latest: User | undefined;
+  let aloneSinceMs = 0;
+
+  const isSpent = (nowMs: number): boolean => nowMs - (roundFromMs ?? nowMs) > (nowMs - aloneSinceMs > ABOUT_MS ? aloneSliceMs : sliceMs);
+  const isLight = ({ use }: User, nowMs: number): boolean => used(use, nowMs) < LIGHT_PART * used(all, nowMs) && ++lightGrants <= LIGHT_MOST;
+
+  function see(name: string, nowMs: number): User {
+    let user = users.get(name);
+    if (user === undefined) {
+      if (users.size >= USERS_MOST) forget(users);
+      users.set(name, (user = { use: { ms: 0, atMs: nowMs }, waiters: [] }));
+    }
+    if (user !== latest) aloneSinceMs = nowMs;
+    latest = user;
+    return user;
+  }
+
+  function openRound(nowMs: number): void {
     roundFromMs = nowMs;
-    grants = 1;
+    lightGrants = 0;
     setImmediate(nextRound);
-    return false;
-  };
-  const nextRound = (): void => {
+  }
+
+  /** What it does now is over when all that it does without waiting is done: microtasks, and after them this tick. */
+  function count(user: User, fromMs: number, then?: (nowMs: number) => void): void {
+    queueMicrotask(() => process.nextTick(() => {
+      const nowMs = performance.now();
+      add(user.use, nowMs - fromMs, nowMs);
+      add(all, nowMs - fromMs, nowMs);
+      then?.(nowMs);
+    }));
+  }
+
+  function nextRound(): void {
     roundFromMs = undefined;
-    const [next] = users;
-    if (next === undefined) return;
-    const [user, waiters] = next;
-    const go = waiters.shift();
-    users.delete(user);
-    if (waiters.length > 0) users.set(user, waiters);
+    if (waiting === 0) return;
+    const nowMs = performance.now();
+    openRound(nowMs);
+    serveNext(nowMs);
+  }
+
+  function serveNext(nowMs: number): void {
+    const user = leastUsed(waitingUsers, nowMs);
+    const go = user?.waiters.shift();
+    if (user === undefined || go === undefined) return;
+    if (user.waiters.length === 0) waitingUsers.delete(user);
     waiting -= 1;
-    isSpent();
-    go?.();
-  };
+    count(user, nowMs, (thenMs) => {
+      if (waiting > 0 && !isSpent(thenMs)) serveNext(thenMs);
+    });
+    go();
+  }
+
   return {
-    take(user, { goesOn } = { goesOn: false }) {
-      const waiters = users.get(user);
-      if (waiters === undefined && !isSpent()) return undefined;
+    take(name, { goesOn } = { goesOn: false }) {
+      const nowMs = performance.now();
+      const user = see(name, nowMs);
+      if (roundFromMs === undefined) openRound(nowMs);
+      if (user.waiters.length === 0 && ((waiting === 0 && !isSpent(nowMs)) || isLight(user, nowMs))) {
+        count(user, nowMs);
+        return undefined;
+      }
       waiting += 1;
+      waitingUsers.add(user);
       return new Promise((go) => {
-        if (waiters === undefined) users.set(user, [go]);
-        else if (goesOn) waiters.unshift(go);
-        else waiters.push(go);
+        if (goesOn) user.waiters.unshift(go);
+        else user.waiters.push(go);
       });
     },
     get waiting() {
       return waiting;
     },
   };
+}
+
+function used({ ms, atMs }: Use, nowMs: number): number {
+  return ms * 2 ** ((atMs - nowMs) / HALF_LIFE_MS);
+}
+
+function add(use: Use, ms: number, nowMs: number): void {
+  use.ms = used(use, nowMs) + ms;
+  use.atMs = nowMs;
+}
+
+function leastUsed(users: ReadonlySet<User>, nowMs: number): User | undefined {
+  if (users.size === 1) for (const user of users) return user;
+  let least: User | undefined;
+  let leastMs = Infinity;
+  for (const user of users) {
+    const ms = used(user.use, nowMs);
+    if (ms < leastMs) [least, leastMs] = [user, ms];
+  }
+  return least;
+}
+
+/** Those that wait for nothing; what they used is forgotten too early, in their favour. */
+function forget(users: Map<string, User>): void {
+  for (const [name, { waiters }] of users) if (waiters.length === 0) users.delete(name);
 }
 
 /** There is one thread, so there is one of it. */
