@@ -95,6 +95,7 @@ test('what is wrong with a definition is told in the words of Kubernetes', () =>
   assert.match(errorsOf((crd) => void (version(crd).storage = false))[0] ?? '', /must have exactly one version marked as storage version$/);
   const old = definition();
   assert.deepEqual(errorsOf((crd) => { crd.spec.group = 'b.io'; crd.metadata.name = 'shops.b.io'; }, old), ['spec.group: Invalid value: "b.io": field is immutable']);
+  assert.match(errorsOf((crd) => void delete (crd.spec as { names?: unknown }).names, old).join('; '), /spec.names.plural: Invalid value: "": field is immutable/);
 });
 
 test('what a version names must be there, and lists must say how their items are told apart', () => {

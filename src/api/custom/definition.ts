@@ -175,10 +175,10 @@ function changeErrors(definition: CustomResourceDefinition, old: CustomResourceD
   };
   if (established) {
     same('spec.scope', definition.spec.scope, old.spec.scope);
-    same('spec.names.kind', definition.spec.names.kind, old.spec.names.kind);
+    same('spec.names.kind', definition.spec.names?.kind ?? '', old.spec.names.kind);
   }
   same('spec.group', definition.spec.group, old.spec.group);
-  same('spec.names.plural', definition.spec.names.plural, old.spec.names.plural);
+  same('spec.names.plural', definition.spec.names?.plural ?? '', old.spec.names.plural);
   const names = new Set((definition.spec.versions ?? []).map((version) => version.name));
   for (const [index, version] of (definition.status?.storedVersions ?? []).entries()) {
     if (!names.has(version)) {

@@ -24,6 +24,8 @@ import { createKindTable } from './kind-table.ts';
 import { DEFAULT_LIMITS, type Limits } from './limits.ts';
 import { listenOn, type Address, type Listener } from './listen.ts';
 import { createMetrics } from './metrics.ts';
+import { nodeRestriction } from './nodes/restriction.ts';
+import { nodeRules } from './nodes/rules.ts';
 import { createOpenApi } from './openapi.ts';
 import { rbacRules } from './rbac.ts';
 import { reviewResources } from './reviews.ts';
@@ -90,7 +92,8 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const health = createHealth();
   const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }).allowed), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
-  const authorizer = createAuthorizer([rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
+  const authorizer = createAuthorizer([nodeRules(store), rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
+  door.admissions.add(nodeRestriction(store), undefined);
   door.admissions.add(escalationAdmission(door, authorizer), undefined);
   const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
   const metrics = createMetrics(store);

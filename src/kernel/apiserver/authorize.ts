@@ -20,12 +20,17 @@ export interface Authorizer {
   decide(attributes: Attributes): Decision;
   /** The rules that a user has in a namespace, as far as they are rules (SelfSubjectRulesReview). */
   rulesOf(user: UserInfo, namespace: string): PolicyRule[];
+  /** Whether these are all that the user may do. */
+  isEnumerable(user: UserInfo): boolean;
 }
 
 /** Decides for users that nothing else decided about. */
 export interface RuleSource {
+  /** undefined, or not allowed with the reason, leaves it to the others. */
   allows(attributes: Attributes): Decision | undefined;
   rulesOf(user: UserInfo, namespace: string): PolicyRule[];
+  /** Whether `rulesOf` says all that the user may do; default true. */
+  isEnumerable?(user: UserInfo): boolean;
 }
 
 const MASTERS = 'system:masters';
@@ -44,16 +49,20 @@ export function createAuthorizer(sources: readonly RuleSource[]): Authorizer {
       const { groups } = attributes.user;
       if (groups.includes(MASTERS)) return { allowed: true, reason: '' };
       if (groups.includes(AUTHENTICATED) && EVERYONE.some((rule) => covers(rule, attributes))) return { allowed: true, reason: '' };
+      let reasons = '';
       for (const source of sources) {
         const decision = source.allows(attributes);
-        if (decision !== undefined && decision.allowed) return decision;
+        if (decision === undefined) continue;
+        if (decision.allowed) return decision;
+        if (decision.reason !== '') reasons += reasons === '' ? decision.reason : `\n${decision.reason}`;
       }
-      return { allowed: false, reason: '' };
+      return { allowed: false, reason: reasons };
     },
     rulesOf(user, namespace) {
       if (user.groups.includes(MASTERS)) return EVERYTHING;
       return [...(user.groups.includes(AUTHENTICATED) ? EVERYONE : []), ...sources.flatMap((source) => source.rulesOf(user, namespace))];
     },
+    isEnumerable: (user) => user.groups.includes(MASTERS) || sources.every((source) => source.isEnumerable?.(user) !== false),
   };
 }
 

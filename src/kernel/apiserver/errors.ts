@@ -9,8 +9,8 @@ import { isStoreError } from '../store/store.ts';
 export interface Attributes {
   user: UserInfo;
   verb: string;
-  /** Absent for paths that are no resource. */
-  resource?: { group: string; version?: string; plural: string; subresource?: string; namespace?: string; name?: string };
+  /** Absent for paths that are no resource. The field selector of a list or watch is as it was sent. */
+  resource?: { group: string; version?: string; plural: string; subresource?: string; namespace?: string; name?: string; fieldSelector?: string };
   path?: string;
 }
 

@@ -43,6 +43,32 @@ test('generateName makes different names', async () => {
   for (const name of names) assert.match(name, /^gen-[bcdfghjklmnpqrstvwxz2456789]{5}$/);
 });
 
+test('a generated name that is taken is another one, eight times', async () => {
+  const { create } = door.store;
+  let taken = 0;
+  // Somebody else has each of these names a moment earlier.
+  const collide = (times: number): void => {
+    taken = 0;
+    door.store.create = async (key, object) => {
+      if (taken++ < times) await create(key, structuredClone(object));
+      return create(key, object);
+    };
+  };
+  const make = (query = ''): ReturnType<OpenDoor['call']> => door.call('POST', `${CONFIG_MAPS}${query}`, { body: configMap('', {}, { name: undefined, generateName: 'taken-' }) });
+  try {
+    collide(7);
+    const made = await make();
+    assert.deepEqual([made.status, taken], [201, 8]);
+    collide(8);
+    const refused = await make();
+    assert.deepEqual([refused.status, refused.json.reason, refused.json.details.retryAfterSeconds, taken], [409, 'AlreadyExists', 1, 8]);
+    assert.match(refused.json.message, /^configmaps "taken-\w{5}" already exists, the server was not able to generate a unique name for the object$/);
+  } finally {
+    door.store.create = create;
+  }
+  assert.equal((await make('?dryRun=All')).status, 201);
+});
+
 const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string, string>?][] = [
   ['malformed JSON', 'POST', CONFIG_MAPS, '{"kind":', 400, /json parse error/],
   ['no body', 'POST', CONFIG_MAPS, '', 400, /empty/],

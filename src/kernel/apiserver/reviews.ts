@@ -10,7 +10,7 @@ import { badRequest, type Attributes } from './errors.ts';
 import type { VirtualResource } from './virtual.ts';
 
 interface AccessSpec {
-  resourceAttributes?: { namespace?: string; verb?: string; group?: string; version?: string; resource?: string; subresource?: string; name?: string };
+  resourceAttributes?: { namespace?: string; verb?: string; group?: string; version?: string; resource?: string; subresource?: string; name?: string; fieldSelector?: { rawSelector?: string; requirements?: { key?: string; operator?: string; values?: string[] }[] } };
   nonResourceAttributes?: { path?: string; verb?: string };
   user?: string;
   groups?: string[];
@@ -72,8 +72,17 @@ function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
   if ((resource === undefined) === (path === undefined)) throw new ApiError('Invalid', 'spec is invalid: exactly one of nonResourceAttributes or resourceAttributes must be specified');
   if (resource === undefined) return { user, verb: path!.verb ?? '', path: path!.path ?? '' };
-  const named = { group: resource.group ?? '', plural: resource.resource ?? '', ...optional('subresource', resource.subresource), ...optional('namespace', resource.namespace), ...optional('name', resource.name) };
+  const named = { group: resource.group ?? '', plural: resource.resource ?? '', ...optional('subresource', resource.subresource), ...optional('namespace', resource.namespace), ...optional('name', resource.name), ...optional('fieldSelector', fieldSelectorOf(resource.fieldSelector)) };
   return { user, verb: resource.verb ?? '', resource: named };
+}
+
+type FieldSelectorAttributes = NonNullable<AccessSpec['resourceAttributes']>['fieldSelector'];
+
+/** As a request would have it. What has no such form restricts nothing. */
+function fieldSelectorOf(selector: FieldSelectorAttributes): string {
+  if (typeof selector?.rawSelector === 'string' && selector.rawSelector !== '') return selector.rawSelector;
+  const terms = (selector?.requirements ?? []).filter(({ operator, values }) => values?.length === 1 && (operator === 'In' || operator === 'NotIn'));
+  return terms.map(({ key = '', operator, values }) => `${key}${operator === 'In' ? '=' : '!='}${values![0]!.replace(/[\\,=]/g, '\\$&')}`).join(',');
 }
 
 function optional(key: string, value: string | undefined): Record<string, string> {
@@ -104,5 +113,6 @@ function rulesStatus(authorizer: Authorizer, user: UserInfo, spec: { namespace?:
   const rules = authorizer.rulesOf(user, spec.namespace ?? '');
   const resourceRules = rules.filter((rule) => rule.resources !== undefined).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames === undefined ? {} : { resourceNames }) }));
   const nonResourceRules = rules.filter((rule) => rule.nonResourceURLs !== undefined).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
-  return { resourceRules, nonResourceRules, incomplete: false };
+  if (authorizer.isEnumerable(user)) return { resourceRules, nonResourceRules, incomplete: false };
+  return { resourceRules, nonResourceRules, incomplete: true, evaluationError: 'node authorizer does not support user rule resolution' };
 }

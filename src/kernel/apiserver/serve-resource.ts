@@ -14,6 +14,7 @@ import { handleWatch } from './handlers/watch.ts';
 import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { Incoming, Parts } from './parts.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
+import { restrictToken } from './nodes/restriction.ts';
 import { getStored } from './resources/read.ts';
 import { checkFields } from './resources/schema-steps.ts';
 import { methodsOf } from './route-table.ts';
@@ -32,7 +33,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   if (kind.rules.deprecation !== undefined) incoming.warnings.push(kind.rules.deprecation);
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
-  authorizeResource(parts, user, named(resource, info), resource.verb, incoming.audit);
+  authorize(parts, attributesOf(user, named(resource, info), resource.verb, selectedOf(resource, info)), incoming.audit);
   if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
@@ -82,6 +83,7 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
   const { resource, door, kind } = exchange;
   if (resource.verb !== 'create') throw methodNotAllowed();
   const { value } = await readObject(exchange);
+  if (isJsonObject(value)) restrictToken(door.store, exchange.user, { kind, namespace: resource.namespace!, name: resource.name! }, value as unknown as KubeObject);
   return answerValue(exchange, 201, requestToken(door, parts.identity.tokens, kind, { namespace: resource.namespace!, name: resource.name! }, value, parts.audiences));
 }
 
@@ -144,10 +146,15 @@ function named(resource: ResourceRequest, info: RequestInfo): ResourceRequest {
   return name === undefined ? resource : { ...resource, name };
 }
 
-function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string): Attributes {
+/** What authorization may look at of a list or watch. */
+function selectedOf({ verb }: ResourceRequest, { query }: RequestInfo): string | undefined {
+  return verb === 'list' || verb === 'watch' || verb === 'deletecollection' ? query.get('fieldSelector') || undefined : undefined;
+}
+
+function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string, fieldSelector?: string): Attributes {
   const { group, version, plural, subresource, namespace, name } = resource;
   // A namespace is also the place that it is itself in, as upstream sees it.
-  return { user, verb, resource: { group, version, plural, subresource, namespace: namespace ?? (group === '' && plural === 'namespaces' ? name : undefined), name } };
+  return { user, verb, resource: { group, version, plural, subresource, namespace: namespace ?? (group === '' && plural === 'namespaces' ? name : undefined), name, ...(fieldSelector === undefined ? {} : { fieldSelector }) } };
 }
 
 function authorizeResource(parts: Parts, user: UserInfo, resource: ResourceRequest, verb: string, audit: Trail | undefined): void {

@@ -41,6 +41,9 @@ const ADMIN: Rules = [
   { apiGroups: [RBAC], resources: ['rolebindings', 'roles'], verbs: [...READ, ...WRITE] },
 ];
 
+const DISCOVERY = ['/api', '/api/*', '/apis', '/apis/*', '/openapi', '/openapi/*'];
+const PUBLIC = ['/healthz', '/livez', '/readyz', '/version', '/version/'];
+
 const EVERYTHING: Rules = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }, { nonResourceURLs: ['*'], verbs: ['*'] }];
 
 function role(name: string, rules: Rules, labels: Record<string, string> = {}): ClusterRole {
@@ -58,6 +61,18 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   aggregated('admin', ['admin']),
   aggregated('edit', ['edit'], { [`${AGGREGATE}admin`]: 'true' }),
   aggregated('view', ['view'], { [`${AGGREGATE}edit`]: 'true' }),
+  // What everyone may, and what the node authorizer lets nodes do, is known to the door; these are for those who bind it to others.
+  role('system:discovery', [{ nonResourceURLs: [...DISCOVERY, ...PUBLIC], verbs: ['get'] }]),
+  role('system:basic-user', [
+    { apiGroups: ['authorization.k8s.io'], resources: ['selfsubjectaccessreviews', 'selfsubjectrulesreviews'], verbs: ['create'] },
+    { apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'], verbs: ['create'] },
+  ]),
+  role('system:public-info-viewer', [{ nonResourceURLs: PUBLIC, verbs: ['get'] }]),
+  role('system:monitoring', [{ nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*'], verbs: ['get'] }]),
+  role('system:kubelet-api-admin', [
+    { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'proxy', 'watch'] },
+    { apiGroups: [''], resources: ['nodes/configz', 'nodes/healthz', 'nodes/log', 'nodes/metrics', 'nodes/pods', 'nodes/proxy', 'nodes/stats'], verbs: ['*'] },
+  ]),
   role('system:service-account-issuer-discovery', [{ nonResourceURLs: ['/.well-known/openid-configuration', '/.well-known/openid-configuration/', '/openid/v1/jwks', '/openid/v1/jwks/'], verbs: ['get'] }]),
   role('system:controller:certificate-controller', [
     { apiGroups: ['certificates.k8s.io'], resources: ['signers'], resourceNames: ['kubernetes.io/*'], verbs: ['sign'] },
@@ -71,15 +86,19 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
 ];
 
-function binding(name: string, subject: { kind: 'Group' | 'User'; name: string }): ClusterRoleBinding {
+function binding(name: string, ...subjects: { kind: 'Group' | 'User'; name: string }[]): ClusterRoleBinding {
   return {
     apiVersion: `${RBAC}/v1`, kind: 'ClusterRoleBinding', metadata: { name, labels: BOOTSTRAPPING, annotations: { [`${RBAC}/autoupdate`]: 'true' } },
-    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: [{ apiGroup: RBAC, ...subject }],
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name }, subjects: subjects.map((subject) => ({ apiGroup: RBAC, ...subject })),
   };
 }
 
 export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
   binding('cluster-admin', { kind: 'Group', name: 'system:masters' }),
+  binding('system:basic-user', { kind: 'Group', name: 'system:authenticated' }),
+  binding('system:discovery', { kind: 'Group', name: 'system:authenticated' }),
+  binding('system:public-info-viewer', { kind: 'Group', name: 'system:authenticated' }, { kind: 'Group', name: 'system:unauthenticated' }),
+  binding('system:monitoring', { kind: 'Group', name: 'system:monitoring' }),
   binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
   binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
 ];

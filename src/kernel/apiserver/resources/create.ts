@@ -1,12 +1,12 @@
 /** create: identify, default, admit, prepare, validate, store (upstream: registry/generic/registry Store.Create). */
 import { randomUUID } from 'node:crypto';
-import { alreadyExists } from '../../../api/errors.ts';
+import { alreadyExists, ApiError } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { resetFieldsOf, updateManagedFields } from '../../../api/merge/apply/index.ts';
 import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { rfc3339 } from '../../../base/clock.ts';
-import { isStoreError } from '../../store/store.ts';
+import { isStoreError, StoreError } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
@@ -47,7 +47,8 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
       return await createOnce(door, kind, object, input.keepManagedFields === true || tries > 1, context);
     } catch (error) {
       if (!isStoreError(error, 'exists')) throw error;
-      if (!generated || tries === GENERATE_TRIES) throw alreadyExists(kind, metadata.name ?? '');
+      if (!generated) throw alreadyExists(kind, metadata.name ?? '');
+      if (tries === GENERATE_TRIES) throw noUniqueName(kind, metadata.name ?? '');
     }
   }
 }
@@ -68,8 +69,13 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   await door.admissions.validate(request);
   const key = keyOf(kind, metadata.namespace, metadata.name!);
   if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
-  if (door.store.newest(key) !== undefined) throw alreadyExists(kind, metadata.name!);
+  if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
   return { object };
+}
+
+function noUniqueName(kind: Kind, name: string): ApiError {
+  const { message, details } = alreadyExists(kind, name);
+  return new ApiError('AlreadyExists', `${message}, the server was not able to generate a unique name for the object`, { ...details, retryAfterSeconds: 1 });
 }
 
 function setSystemFields(kind: Kind, object: KubeObject, now: string): void {
