@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { it } from 'node:test';
 import { eventually } from '../fixtures/instance.ts';
@@ -14,6 +15,9 @@ const conditionOf = (pod: Body, type: string): Body => pod.status.conditions?.fi
 const waits = (space: string, name: string, message: RegExp): Promise<Body> => until(pathOf(space, name), (pod) => message.test(conditionOf(pod, 'PodScheduled')?.message ?? ''));
 /** Nothing that llmos mounted for the pod is left. */
 const unmounted = (uid: string): Promise<unknown> => eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(uid), { what: 'no mounts of the pod' });
+
+/** Loop devices of files whose path has the text. */
+const loops = (text: string): number => execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(text)).length;
 
 conformance('volumes', [() => {
   it('an image is a volume that can be read only, whole or in part', async () => {
@@ -137,12 +141,75 @@ conformance('volumes', [() => {
     await until(pathOf(space, 'second'), ({ status }) => status.phase === 'Running');
   });
 
+  /** At once, or when the pod starts again, where the kernel lets no mounted file system grow. */
+  async function grown(space: string, name: string, storage: string): Promise<void> {
+    const claim = await until(`${claimsOf(space)}/${name}`, ({ status }) => status.capacity.storage === storage || status.conditions?.[0].type === 'FileSystemResizePending');
+    if (claim.status.capacity.storage === storage) return;
+    const pod = await get(pathOf(space, 'p'));
+    await remove(pathOf(space, 'p'));
+    await gone(pathOf(space, 'p'));
+    await start(space, { ...pod, metadata: { name: 'p' }, status: undefined, spec: { ...pod.spec, nodeName: undefined } });
+    await until(`${claimsOf(space)}/${name}`, ({ status }) => status.capacity.storage === storage && status.conditions === undefined);
+  }
+
+  it('a claim holds as much as it asked for, and more when it has grown', async () => {
+    const space = await namespace();
+    const run = (script: string): Promise<string> => kubectl('exec', '-n', space, 'p', '--', 'sh', '-c', script);
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec({ resources: { requests: { storage: '32Mi' } } }) });
+    const { metadata } = await start(space, podOf('p', { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [at('data', '/data')] } }));
+    assert.equal(await run('ls -A /data; echo kept > /data/kept; dd if=/dev/zero of=/data/much bs=1M count=40 2>&1 | grep -o "No space left"'), 'No space left\n');
+    await patch(`${claimsOf(space)}/data`, { spec: { resources: { requests: { storage: '96Mi' } } } });
+    await grown(space, 'data', '96Mi');
+    assert.equal(await run('dd if=/dev/zero of=/data/much bs=1M count=64 2>/dev/null && cat /data/kept'), 'kept\n');
+    const { spec } = await get(`${claimsOf(space)}/data`);
+    await remove(pathOf(space, 'p'));
+    await remove(`${claimsOf(space)}/data`);
+    await gone(`/api/v1/persistentvolumes/${spec.volumeName}`);
+    await eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(spec.volumeName) && loops(spec.volumeName) === 0, { what: `nothing of ${spec.volumeName} and ${metadata.uid}` });
+  });
+
+  it('a block volume is a device in its pod, keeps what is written, and comes from a snapshot', async () => {
+    const space = await namespace();
+    const block = (more: object = {}): Body => claimSpec({ volumeMode: 'Block', resources: { requests: { storage: '16Mi' } }, ...more });
+    const user = (name: string, claimName: string, more: object = {}): Body => podOf(name, { spec: { volumes: [{ name: 'disk', persistentVolumeClaim: { claimName, ...more } }] }, container: { volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] } });
+    const run = async (name: string, script: string): Promise<string> => (await running().kubectl('exec', '-n', space, name, '--', 'sh', '-c', script)).stdout.trim();
+    await create(claimsOf(space), { metadata: { name: 'disk' }, spec: block() });
+    await start(space, user('one', 'disk'));
+    assert.equal(await run('one', 'test -b /dev/xvda && blockdev --getsize64 /dev/xvda; echo first > /dev/xvda; head -c 5 /dev/xvda'), `${16 * MIB}\nfirst`);
+    await start(space, user('two', 'disk', { readOnly: true }));
+    assert.equal(await run('two', 'head -c 5 /dev/xvda; echo second > /dev/xvda'), 'first');
+    await remove(pathOf(space, 'one'));
+    await gone(pathOf(space, 'one'));
+    assert.equal(await run('two', 'head -c 5 /dev/xvda'), 'first');
+    await patch(`${claimsOf(space)}/disk`, { spec: { resources: { requests: { storage: '24Mi' } } } });
+    const { spec } = await until(`${claimsOf(space)}/disk`, ({ status }) => status.capacity.storage === '24Mi');
+    assert.equal(await run('two', 'blockdev --getsize64 /dev/xvda'), String(24 * MIB));
+    await running().kill();
+    await running().boot();
+    const snapshots = `/apis/snapshot.storage.k8s.io/v1/namespaces/${space}/volumesnapshots`;
+    await create(snapshots, { metadata: { name: 'disk' }, spec: { source: { persistentVolumeClaimName: 'disk' } } });
+    await until(`${snapshots}/disk`, (each) => each.status?.readyToUse === true);
+    await create(claimsOf(space), { metadata: { name: 'copy' }, spec: block({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'disk' }, resources: { requests: { storage: '32Mi' } } }) });
+    const wrong = user('wrong', 'copy');
+    await create(`/api/v1/namespaces/${space}/pods`, { ...wrong, spec: { ...wrong.spec, containers: [{ ...wrong.spec.containers[0], volumeDevices: undefined, volumeMounts: [at('disk', '/disk')] }] } });
+    await until(pathOf(space, 'wrong'), ({ status }) => /a block volume, which wants volumeDevices/.test(status.containerStatuses?.[0].state.waiting?.message ?? ''));
+    await start(space, user('three', 'copy'));
+    assert.equal(await run('three', 'blockdev --getsize64 /dev/xvda; head -c 5 /dev/xvda'), `${32 * MIB}\nfirst`);
+    const copy = (await get(`${claimsOf(space)}/copy`)).spec.volumeName;
+    for (const name of ['two', 'three', 'wrong']) await remove(pathOf(space, name));
+    await remove(`${snapshots}/disk`);
+    for (const name of ['disk', 'copy']) await remove(`${claimsOf(space)}/${name}`);
+    await gone(`/api/v1/persistentvolumes/${spec.volumeName}`);
+    await eventually(async () => loops(spec.volumeName) === 0 && loops(copy) === 0, { what: 'no loop devices' });
+  });
+
   it('a claim grows where its class allows it, and only there', async () => {
     const space = await namespace();
     await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
     await start(space, podOf('p', { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [at('data', '/data')] } }));
     await patch(`${claimsOf(space)}/data`, { spec: { resources: { requests: { storage: '3Gi' } } } });
-    const { spec } = await until(`${claimsOf(space)}/data`, ({ status }) => status.capacity.storage === '3Gi');
+    await grown(space, 'data', '3Gi');
+    const { spec } = await get(`${claimsOf(space)}/data`);
     assert.equal((await get(`/api/v1/persistentvolumes/${spec.volumeName}`)).spec.capacity.storage, '3Gi');
     await refused(422, 'PATCH', `${claimsOf(space)}/data`, { body: { spec: { resources: { requests: { storage: '1Gi' } } } }, contentType: 'application/merge-patch+json' });
     await create('/api/v1/persistentvolumes', { metadata: { name: `fixed-${space}` }, spec: { storageClassName: '', capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/tmp' }, claimRef: { namespace: space, name: 'fixed' }, persistentVolumeReclaimPolicy: 'Delete' } });

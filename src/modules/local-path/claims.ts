@@ -13,7 +13,7 @@ import { keyOf, watching, type Caches, type Controller, type ReconcileContext } 
 import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { defaultClassOf } from './admission.ts';
-import { copyFolder } from './copy.ts';
+import { makeVolume } from './make.ts';
 import { sourceOf } from './snapshots.ts';
 import { growClaim } from './expand.ts';
 import { BIND_COMPLETED, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
@@ -58,8 +58,8 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
   if (step.do === 'bind') return bind(claim, step.volume, context);
   const volume = volumeFor(claim, storageClass!, { folder: where.folder, node });
   try {
-    const source = sourceOf(claim, where.snapshots, caches);
-    if (source !== undefined) await copyFolder(source, volume.spec?.hostPath?.path ?? '');
+    const { unlimited } = await makeVolume(volume, storageClass!, await sourceOf(claim, where.snapshots, caches));
+    if (unlimited !== undefined) events.event(claim, 'Warning', 'SizeNotEnforced', `nothing keeps the volume ${volume.metadata.name} from growing beyond its size: ${unlimited}`);
   } catch (error) {
     events.event(claim, 'Warning', 'ProvisioningFailed', (error as Error).message);
     throw error;
@@ -102,7 +102,7 @@ async function bind(claim: PersistentVolumeClaim, volume: PersistentVolume, { cl
 }
 
 /** The claim names a volume: bound when that is there and names the claim, lost when it is gone. */
-async function noteBound(claim: PersistentVolumeClaim, { caches, client, events }: ReconcileContext): Promise<void> {
+async function noteBound(claim: PersistentVolumeClaim, { caches, client, clock, events }: ReconcileContext): Promise<void> {
   const name = claim.spec?.volumeName ?? '';
   const volume = caches.of(PersistentVolume).get(name) ?? (await ifThere(client.get(PersistentVolume, name)));
   if (volume === undefined) {
@@ -115,7 +115,7 @@ async function noteBound(claim: PersistentVolumeClaim, { caches, client, events 
   if (isFree) return bind(claim, volume, { client } as ReconcileContext);
   if (claimRef.uid !== claim.metadata.uid) return;
   const storageClass = caches.of(StorageClass).get(claim.spec?.storageClassName ?? '');
-  if (storageClass?.provisioner === PROVISIONER && claim.status?.phase === 'Bound' && (await growClaim(claim, volume, { client, events }))) return;
+  if (storageClass?.provisioner === PROVISIONER && claim.status?.phase === 'Bound' && (await growClaim(claim, volume, { client, clock, events, inUse: usersOf(claim, caches).length > 0 }))) return;
   if (claim.status?.phase !== 'Bound') await writeStatus(claim, boundStatus(claim, volume), client);
 }
 

@@ -1,13 +1,16 @@
 /**
- * Claims that grow: only where their class allows it (upstream: PersistentVolumeClaimResize), and at once, since a folder grows by itself.
- * No size is enforced: a folder may hold more, and no more than the disk does.
+ * Claims that grow: only where their class allows it (upstream: PersistentVolumeClaimResize). The file of the volume grows at once, and the file system in it
+ * where the kernel lets a mounted one grow, or when nobody has it.
  */
+import { existsSync } from 'node:fs';
 import type { PersistentVolume as PersistentVolumeType, PersistentVolumeClaim as PersistentVolumeClaimType } from '../../api/generated/core-v1.ts';
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { ApiError } from '../../api/errors.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { growVolumeFile, placeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
 import type { Admission, ReconcileContext } from '../../sdk/index.ts';
 
 const storageOf = (map: Record<string, string | number> | undefined): number => quantityValue(map?.['storage'] ?? '0');
@@ -24,12 +27,37 @@ export const claimGrowth: Admission = {
   },
 };
 
-/** Gives whether there was anything to do. */
-export async function growClaim(claim: PersistentVolumeClaimType, volume: PersistentVolumeType, { client, events }: Pick<ReconcileContext, 'client' | 'events'>): Promise<boolean> {
+export interface Growth extends Pick<ReconcileContext, 'client' | 'clock' | 'events'> {
+  /** Pods have the claim, so that its file system stays mounted. */
+  inUse: boolean;
+}
+
+/** Gives whether there was anything to do. What cannot grow while it is mounted waits for the next pod, whose node makes it grow (upstream: FileSystemResizePending). */
+export async function growClaim(claim: PersistentVolumeClaimType, volume: PersistentVolumeType, growth: Growth): Promise<boolean> {
+  const { client, events } = growth;
   const wanted = claim.spec?.resources?.requests?.['storage'];
   if (wanted === undefined || storageOf(claim.status?.capacity) >= quantityValue(wanted)) return false;
+  const isSmall = await growFile(volume, quantityValue(wanted), growth);
   if (storageOf(volume.spec?.capacity) < quantityValue(wanted)) await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, capacity: { ...volume.spec?.capacity, storage: wanted } } });
-  await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, capacity: { ...claim.status?.capacity, storage: wanted } } }, { subresource: 'status' });
+  const others = (claim.status?.conditions ?? []).filter(({ type }) => type !== PENDING);
+  if (isSmall) {
+    if (others.length < (claim.status?.conditions ?? []).length) return true; // said already
+    const condition = { type: PENDING, status: 'True' as const, lastTransitionTime: rfc3339(growth.clock.nowMs()), message: 'Waiting for user to (re-)start a pod to finish file system resize of volume on node.' };
+    await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, conditions: [...others, condition] } }, { subresource: 'status' });
+    events.event(claim, 'Normal', PENDING, 'the kernel does not let the file system grow while it is mounted: it grows when the next pod starts with it');
+    return true;
+  }
+  await client.update(PersistentVolumeClaim, { ...claim, status: { ...claim.status, conditions: others.length === 0 ? undefined : others, capacity: { ...claim.status?.capacity, storage: wanted } } }, { subresource: 'status' });
   events.event(claim, 'Normal', 'FileSystemResizeSuccessful', `the claim has ${wanted}`);
   return true;
+}
+
+const PENDING = 'FileSystemResizePending';
+
+async function growFile({ spec }: PersistentVolumeType, sizeBytes: number, { inUse }: Growth): Promise<boolean> {
+  const path = spec?.hostPath?.path ?? '';
+  const file = volumeFileOf(path);
+  if (!existsSync(file)) return false; // a folder grows by itself
+  await growVolumeFile(file, sizeBytes);
+  return spec?.volumeMode === 'Block' ? false : (await placeVolumeFile(file, path, { mayUnmount: !inUse })).isSmall;
 }

@@ -25,7 +25,7 @@ test('a claim waits, is bound, or gets a volume made', () => {
     ['by label', claim({ selector: { matchLabels: { tier: 'b' } } }), [volume('a', '1Gi'), volume('b', '2Gi')], storageClass(), [], 'b'],
     ['no class', claim({ storageClassName: '' }), [], undefined, [], 'FailedBinding'],
     ['a class that is not there', claim(), [], undefined, [], 'ProvisioningFailed'],
-    ['a block device', claim({ volumeMode: 'Block' }), [], storageClass(), [], 'ProvisioningFailed'],
+    ['a block device', claim({ volumeMode: 'Block' }), [], storageClass(), [], 'provision'],
     ['made by somebody else', claim(), [], storageClass({ provisioner: 'example.com/disk' }), [], 'ExternalProvisioning'],
   ];
   for (const [why, of, volumes, itsClass, users, wanted] of table) {

@@ -46,19 +46,20 @@ export function claimStep({ claim, volumes, storageClass, users, node }: Seen): 
   if (volume !== undefined) return { do: 'bind', volume };
   if (name === '') return { do: 'wait', type: 'Normal', reason: 'FailedBinding', message: 'no persistent volumes available for this claim and no storage class is set' };
   if (storageClass === undefined) return { do: 'wait', type: 'Warning', reason: 'ProvisioningFailed', message: `storageclass.storage.k8s.io "${name}" not found` };
-  if (storageClass.provisioner === PROVISIONER) return claim.spec?.volumeMode === 'Block' ? { do: 'wait', type: 'Warning', reason: 'ProvisioningFailed', message: 'block volumes are not made: set volumeMode to Filesystem' } : { do: 'provision' };
+  if (storageClass.provisioner === PROVISIONER) return { do: 'provision' };
   return { do: 'wait', type: 'Normal', reason: 'ExternalProvisioning', message: `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator.` };
 }
 
-/** The volume for a claim, in a folder of this machine. */
+/** The volume for a claim: a folder of this machine, at which a file of its size is mounted; of a block volume there is the file alone. */
 export function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass, { folder, node }: { folder: string; node: Pick<Node, 'metadata'> }): PersistentVolume {
   const { name, namespace, uid } = claim.metadata;
+  const volumeMode = claim.spec?.volumeMode ?? 'Filesystem';
   const hostname = node.metadata.labels?.['kubernetes.io/hostname'] ?? node.metadata.name ?? '';
   return {
     metadata: { name: `pvc-${uid}`, annotations: { [PROVISIONED_BY]: PROVISIONER } },
     spec: {
-      capacity: { storage: claim.spec?.resources?.requests?.['storage'] ?? '0' }, accessModes: claim.spec?.accessModes, volumeMode: 'Filesystem', storageClassName: storageClass.metadata.name,
-      persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete', hostPath: { path: `${folder}/pvc-${uid}_${namespace}_${name}`, type: 'DirectoryOrCreate' },
+      capacity: { storage: claim.spec?.resources?.requests?.['storage'] ?? '0' }, accessModes: claim.spec?.accessModes, volumeMode, storageClassName: storageClass.metadata.name,
+      persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete', hostPath: { path: `${folder}/pvc-${uid}_${namespace}_${name}`, type: volumeMode === 'Block' ? '' : 'DirectoryOrCreate' },
       claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid },
       nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [hostname] }] }] } },
     },

@@ -10,7 +10,8 @@ import { IS_DEFAULT_SNAPSHOT_CLASS, VolumeSnapshot, VolumeSnapshotClass, VolumeS
 import { rfc3339 } from '../../base/clock.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Caches, type Client, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { copyFolder } from './copy.ts';
+import { copyVolume } from './copy.ts';
+import { contentOf } from './make.ts';
 import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
 
 const KEEPS_COPY = 'snapshot.storage.kubernetes.io/volumesnapshot-bound-protection';
@@ -56,8 +57,9 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
   const handle = `snapshot-${uid}`;
   const contentName = `snapcontent-${uid}`;
   const beganMs = clock.nowMs();
-  if (!existsSync(volume.spec?.hostPath?.path ?? '')) throw new Error(`the volume of the claim ${claimName} holds nothing yet: no pod has used it`);
-  await copyFolder(volume.spec?.hostPath?.path ?? '', join(folder, handle));
+  const files = await contentOf(volume);
+  if (!existsSync(files)) throw new Error(`the volume of the claim ${claimName} holds nothing yet: no pod has used it`);
+  await copyVolume(files, join(folder, handle));
   const restoreSize = volume.spec?.capacity?.['storage'] ?? '0';
   const content: VolumeSnapshotContent = {
     metadata: { name: contentName }, spec: {
@@ -123,14 +125,14 @@ async function write(snapshot: VolumeSnapshot, status: VolumeSnapshot['status'],
   if (!isDeepStrictEqual(status, snapshot.status)) await client.update(VolumeSnapshot, { ...snapshot, status }, { subresource: 'status' });
 }
 
-/** The folder whose files a new claim begins with, by its dataSource; undefined for an empty one. Throws Error with what is missing: it may come. */
-export function sourceOf(claim: PersistentVolumeClaim, folder: string, caches: Caches): string | undefined {
+/** The folder whose files a new claim begins with, by its dataSource, or the file of a block volume; undefined for an empty one. Rejects with what is missing: it may come. */
+export async function sourceOf(claim: PersistentVolumeClaim, folder: string, caches: Caches): Promise<string | undefined> {
   const source = claim.spec?.dataSourceRef ?? claim.spec?.dataSource;
   if (source === undefined) return undefined;
   const { namespace } = claim.metadata;
   const elsewhere = (source as { namespace?: string }).namespace;
   if (elsewhere !== undefined && elsewhere !== namespace) throw new Error('a dataSourceRef to another namespace is not served');
-  if (source.kind === 'PersistentVolumeClaim' && !source.apiGroup) return volumeOfClaim(namespace, source.name, caches).spec?.hostPath?.path;
+  if (source.kind === 'PersistentVolumeClaim' && !source.apiGroup) return contentOf(volumeOfClaim(namespace, source.name, caches));
   if (source.kind !== 'VolumeSnapshot' || source.apiGroup !== VolumeSnapshot.group) throw new Error(`a claim cannot be filled from ${source.kind}: use a VolumeSnapshot or a PersistentVolumeClaim`);
   const snapshot = caches.of(VolumeSnapshot).get(`${namespace}/${source.name}`);
   if (snapshot === undefined) throw new Error(`volumesnapshot "${source.name}" not found`);

@@ -7,6 +7,7 @@ import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts
 import { isApiError } from '../../api/errors.ts';
 import type { ObjectReference, PersistentVolumePhase } from '../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { removeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { PROVISIONED_BY, PROVISIONER, VOLUME_PROTECTION } from './plan.ts';
@@ -64,6 +65,7 @@ async function reclaim(volume: PersistentVolume, folder: string, { client, event
   const path = resolve(volume.spec?.hostPath?.path ?? '');
   // Only what lies in our own folder is ours to delete, whatever an object says.
   if (!path.startsWith(`${resolve(folder)}${sep}`)) return events.event(volume, 'Warning', 'VolumeFailedDelete', `${path} is not a folder of this provisioner: delete it by hand, and the volume after it`);
+  await removeVolumeFile(volumeFileOf(path), path);
   rmSync(path, { recursive: true, force: true });
   const { name = '', uid } = volume.metadata;
   try {

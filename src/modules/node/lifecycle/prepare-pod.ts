@@ -26,6 +26,7 @@ export interface PreparedPod {
   /** When volumes must be renewed. */
   renewAtMs?: number;
   volumes: ReadonlyMap<string, string>;
+  blockDevices: ReadonlyMap<string, string>;
   facts: PodFacts;
   sources: ReturnType<typeof sourcesFor>;
   place(pod: Pod): PodPlace;
@@ -58,9 +59,9 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
   const prepared: PreparedPod = {
-    ips, cgroup, facts, sources, volumes: new Map(),
+    ips, cgroup, facts, sources, volumes: new Map(), blockDevices: new Map(),
     place: (now) => ({
-      pod: now, hostname, facts, volumes: prepared.volumes, etc, stateFolder, shmPath, cgroup, handler, sources, users,
+      pod: now, hostname, facts, volumes: prepared.volumes, blockDevices: prepared.blockDevices, etc, stateFolder, shmPath, cgroup, handler, sources, users,
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
     }),
   };
@@ -80,6 +81,7 @@ export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: Prepa
   const uid = pod.metadata.uid ?? '';
   const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), options);
   prepared.volumes = placed.paths;
+  prepared.blockDevices = placed.devices;
   prepared.renewAtMs = placed.renewAtMs;
 }
 

@@ -5,7 +5,9 @@ import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import type { Caches } from '../../../sdk/cache.ts';
 import type { EnvSources } from '../bundle/env.ts';
-import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { claimUses } from '../../../api/storage/claim-matching.ts';
+import { isTerminal } from './pod-run.ts';
 import type { NodeParts } from '../parts.ts';
 import { pullCredentials } from '../images/credentials.ts';
 import { haveImage } from '../volumes/image.ts';
@@ -23,6 +25,8 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
     claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
+    isShared: (claimName) => context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)
+      .some((other) => other.metadata.namespace === namespace && other.metadata.uid !== pod.metadata.uid && !isTerminal(other) && claimUses(other).some((each) => each.claimName === claimName)),
     volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
     image: async (volumeName, source) => parts.storage.open(await haveImage(parts.images, `${pod.metadata.uid}/volumes/${volumeName}`, source, () => pullCredentials(pod, (name) => find(parts, SecretKind, namespace, name), machineSecret(context.caches)))),
     get services() {

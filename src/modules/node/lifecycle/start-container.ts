@@ -31,6 +31,8 @@ export interface PodPlace {
   facts: PodFacts;
   namespaces: { network?: string; uts?: string; ipc?: string; pid?: string };
   volumes: ReadonlyMap<string, string>;
+  /** Of block volumes. */
+  blockDevices: ReadonlyMap<string, string>;
   /** hosts, hostname, resolv.conf. */
   etc: { hosts: string; hostname: string; resolvConf: string };
   /** `<state>/pods/<uid>`. */
@@ -125,15 +127,25 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   for (const [name, value] of [...gifts.flatMap(({ envs }) => Object.entries(envs)), ...(cdi?.env ?? [])]) env.set(name, value);
   if (cdi !== undefined && cdi.additionalGids.length > 0) user.user.additionalGids = [...new Set([...(user.user.additionalGids ?? []), ...cdi.additionalGids])];
   const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount)), ...(cdi?.mounts ?? [])];
-  const given = [...gifts.flatMap(({ devices }) => givenDevices(devices)), ...(cdi?.devices ?? [])];
+  const given = [...gifts.flatMap(({ devices }) => givenDevices(devices)), ...(cdi?.devices ?? []), ...blockDevices(container, place)];
   if (place.users !== undefined) await shiftOwners(own, place, place.users);
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    users: place.users, devices: privileged ? hostDevices() : given, hooks: cdi?.hooks, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
+    users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
+}
+
+/** volumeDevices of a container (core/v1 VolumeDevice). */
+function blockDevices({ name: container, volumeDevices = [] }: Container, { pod, blockDevices: found }: PodPlace): ReturnType<typeof givenDevices> {
+  return volumeDevices.flatMap(({ name, devicePath }) => {
+    const hostPath = found.get(name);
+    if (hostPath === undefined) throw new Error(`volumeDevice ${name} of container ${container} names no volume of the pod whose claim has volumeMode Block`);
+    const isReadOnly = pod.spec?.volumes?.find((each) => each.name === name)?.persistentVolumeClaim?.readOnly === true;
+    return givenDevices([{ hostPath, containerPath: devicePath, permissions: isReadOnly ? 'rm' : 'rwm' }]);
+  });
 }
 
 function giftMount({ containerPath, hostPath, readOnly }: DeviceGift['mounts'][number]): OciMount {

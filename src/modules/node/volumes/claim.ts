@@ -1,11 +1,14 @@
-/** persistentVolumeClaim volumes: the folder of the volume that the claim is bound to (core/v1 PersistentVolumeClaimVolumeSource). */
-import { chmodSync, statSync } from 'node:fs';
+/** persistentVolumeClaim volumes: the folder or the block device of the volume that the claim is bound to (core/v1 PersistentVolumeClaimVolumeSource). */
+import { chmodSync, existsSync, statSync } from 'node:fs';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
 import { isMadeFor } from '../../../api/storage/claim-matching.ts';
 import { run } from '../../../base/sys/run.ts';
+import { attachVolumeFile, placeVolumeFile, volumeFileOf } from '../../../base/sys/volume-file.ts';
 import { checkHostPath } from './host-path.ts';
 
 export interface ClaimSources {
+  /** Whether another pod of this node has it. */
+  isShared(claimName: string): boolean;
   claim(name: string): Promise<PersistentVolumeClaim | undefined>;
   volume(name: string): Promise<PersistentVolume | undefined>;
 }
@@ -16,9 +19,42 @@ const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 const TRIES = 40;
 const PAUSE_MS = 25;
 
+/** A folder, or the path of a block device. */
+export interface ClaimPlace {
+  path: string;
+  isBlock?: boolean;
+}
+
+interface ClaimOptions {
+  isEphemeral?: boolean;
+  /** Told before a file is attached as a block device, so that it is detached after the pod. */
+  attaching?(file: string): void;
+}
+
 /** Waits a second for the binding, which begins with the pod. Rejects when it does not come: the pod tries again later. */
-export async function claimFolder(pod: Pod, claimName: string, sources: ClaimSources, options: { isEphemeral?: boolean } = {}): Promise<string> {
+export async function claimPlace(pod: Pod, claimName: string, sources: ClaimSources, options: ClaimOptions = {}): Promise<ClaimPlace> {
   const volume = await boundVolume(pod, claimName, sources, options.isEphemeral === true);
+  if (volume.spec?.volumeMode === 'Block') return blockPlace(volume, options);
+  const file = madeHere(volume) ? volumeFileOf(volume.spec?.hostPath?.path ?? '') : undefined;
+  if (file !== undefined && existsSync(file)) await placeVolumeFile(file, volume.spec?.hostPath?.path ?? '', { mayUnmount: !sources.isShared(claimName) });
+  return { path: await claimFolder(pod, volume) };
+}
+
+const madeHere = ({ metadata, spec }: PersistentVolume): boolean => metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && spec?.hostPath !== undefined;
+
+async function blockPlace(volume: PersistentVolume, { attaching }: ClaimOptions): Promise<ClaimPlace> {
+  const { hostPath, local } = volume.spec ?? {};
+  const file = madeHere(volume) ? volumeFileOf(hostPath?.path ?? '') : undefined;
+  if (file !== undefined) {
+    attaching?.(file);
+    return { path: await attachVolumeFile(file), isBlock: true };
+  }
+  const path = hostPath?.path ?? local?.path;
+  if (path === undefined) throw new Error(`the persistent volume ${volume.metadata.name} is neither hostPath nor local, and others are not served by this node`);
+  return { path: checkHostPath({ path, type: 'BlockDevice' }), isBlock: true };
+}
+
+async function claimFolder(pod: Pod, volume: PersistentVolume): Promise<string> {
   const { hostPath, local } = volume.spec ?? {};
   const path = hostPath !== undefined ? checkHostPath(hostPath) : local !== undefined ? checkHostPath({ path: local.path, type: 'Directory' }) : undefined;
   if (path === undefined) throw new Error(`the persistent volume ${volume.metadata.name} is neither hostPath nor local, and others are not served by this node`);

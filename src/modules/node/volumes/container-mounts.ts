@@ -12,7 +12,7 @@ export type VolumeOptions = ReadonlyMap<string, readonly ('ro' | 'noexec')[]>;
 export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>, always: VolumeOptions = NONE): OciMount[] {
   const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
     const base = volumes.get(mount.name);
-    if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod`);
+    if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod that can be mounted: it is missing, or a block volume, which wants volumeDevices`);
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
     return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };

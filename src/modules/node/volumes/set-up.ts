@@ -1,10 +1,12 @@
 /** Brings the volumes of a pod into place before its containers start, renews them while it runs, and takes them away after. */
-import { existsSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Pod, Volume } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
+import { detachVolumeFile } from '../../../base/sys/volume-file.ts';
+import { namesIn, textOf } from '../read-files.ts';
 import { writePayload } from './atomic-writer.ts';
-import { claimFolder, type ClaimSources } from './claim.ts';
+import { claimPlace, type ClaimPlace, type ClaimSources } from './claim.ts';
 import type { VolumeOptions } from './container-mounts.ts';
 import { setUpEmptyDir } from './empty-dir.ts';
 import { checkHostPath } from './host-path.ts';
@@ -24,6 +26,8 @@ export type VolumeSources = PayloadSources & ClaimSources & ImageSources;
 export interface VolumesInPlace {
   /** Host path by volume name. */
   paths: Map<string, string>;
+  /** Block devices by volume name. */
+  devices: Map<string, string>;
   renewAtMs?: number;
 }
 
@@ -32,10 +36,14 @@ const KEPT_MS = 30_000;
 
 /** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
 export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
-  const placed: VolumesInPlace = { paths: new Map() };
+  const placed: VolumesInPlace = { paths: new Map(), devices: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
     try {
-      const { path, renewAtMs } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      const { path, renewAtMs, isBlock } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      if (isBlock === true) {
+        placed.devices.set(volume.name, path);
+        continue;
+      }
       if (propagationOf(pod, volume.name) !== undefined) await shareMounts(path);
       placed.paths.set(volume.name, path);
       if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
@@ -46,16 +54,35 @@ export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: Vo
   return placed;
 }
 
+/** In the folder of a pod: the files that are attached as block devices for it. */
+const ATTACHED = 'attached.json';
+
+const attachedFor = (folder: string): string[] => JSON.parse(textOf(join(folder, ATTACHED)) || '[]') as string[];
+
+function noteAttached({ state }: VolumeFolders, file: string): void {
+  writeFileSync(join(state, ATTACHED), JSON.stringify([...new Set([...attachedFor(state), file])]));
+}
+
+/** Devices that no other pod has are given back. */
+async function detachFiles({ state }: VolumeFolders): Promise<void> {
+  const own = attachedFor(state);
+  if (own.length === 0) return;
+  const others = new Set(namesIn(dirname(state)).filter((uid) => uid !== basename(state)).flatMap((uid) => attachedFor(join(dirname(state), uid))));
+  for (const file of own) if (!others.has(file)) await detachVolumeFile(file);
+}
+
 export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
   const onDisk = join(folders.state, 'volumes');
   if (existsSync(onDisk)) await unmountBeneath(onDisk);
+  await detachFiles(folders);
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
-async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<{ path: string; renewAtMs?: number }> {
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<ClaimPlace & { renewAtMs?: number }> {
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
-  if (volume.persistentVolumeClaim !== undefined) return { path: await claimFolder(pod, volume.persistentVolumeClaim.claimName, sources) };
-  if (volume.ephemeral !== undefined) return { path: await claimFolder(pod, `${pod.metadata.name}-${volume.name}`, sources, { isEphemeral: true }) };
+  const attaching = (file: string): void => noteAttached(folders, file);
+  if (volume.persistentVolumeClaim !== undefined) return claimPlace(pod, volume.persistentVolumeClaim.claimName, sources, { attaching });
+  if (volume.ephemeral !== undefined) return claimPlace(pod, `${pod.metadata.name}-${volume.name}`, sources, { isEphemeral: true, attaching });
   const onDisk = join(folders.state, 'volumes', volume.name);
   if (volume.image !== undefined) {
     await setUpImage(onDisk, () => sources.image(volume.name, volume.image!));
