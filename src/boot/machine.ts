@@ -4,6 +4,8 @@
  * SIGTERM and SIGINT stop llmos and leave the containers running, to be adopted by the next start; the way down (`llmos down`) stops
  * the containers and takes back everything that was made on the machine.
  */
+import { ComponentStatus } from '../api/core/component-status.ts';
+import { componentStatuses } from './component-statuses.ts';
 import { existsSync, mkdirSync, writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../base/clock.ts';
@@ -128,9 +130,11 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
     }),
   });
   for (const route of controlRoutes(controlsOf(machine, stop))) machine.door.route(route);
-  machine.door.addCheck('modules', () => {
+  // Both say the same: upstream's name for it, and ours.
+  for (const name of ['informer-sync', 'modules']) machine.door.addCheck(name, () => {
     if (!machine.ready) throw new Error('modules are still starting');
   }, { readyOnly: true });
+  machine.door.serve(ComponentStatus, componentStatuses({ store, modules: () => machine.loader.list() }));
   machine.listeners = await machine.door.listen([config.apiServer]);
   return `door on ${serverUrlOf(config)}`;
 }

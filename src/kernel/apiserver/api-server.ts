@@ -13,6 +13,7 @@ import { createAdmissionChain } from './admission.ts';
 import type { Audit } from './audit/audit.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.ts';
+import { legacyBindings } from './bindings.ts';
 import { createClient } from './client.ts';
 import { createDiscovery } from './discovery.ts';
 import type { Door } from './door.ts';
@@ -95,8 +96,12 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const authorizer = createAuthorizer([nodeRules(store), rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   door.admissions.add(nodeRestriction(store), undefined);
   door.admissions.add(escalationAdmission(door, authorizer), undefined);
-  const virtual = virtualTable(reviewResources({ authorizer, authenticator, clock, audiences }));
+  const virtual = virtualTable([legacyBindings(door), ...reviewResources({ authorizer, authenticator, clock, audiences })]);
   const metrics = createMetrics(store);
+  // Named as upstream names them: what stands in for etcd is the store.
+  health.add('etcd', () => store.check());
+  health.add('etcd-readiness', () => store.check(), { readyOnly: true });
+  health.add('shutdown', () => ending.signal.throwIfAborted(), { readyOnly: true });
   const { audit } = options;
   if (audit !== undefined) metrics.add(() => audit.metrics());
   const listeners: Listener[] = [];

@@ -3,9 +3,11 @@ import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import { connect as connectH2 } from 'node:http2';
 import { after, before, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { schemaOfCustomResource } from '../../api/custom/custom-schema.ts';
 import { defineKind } from '../../api/kind.ts';
 import { Pod } from '../../api/kinds.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 const AGGREGATED = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json';
@@ -76,13 +78,45 @@ test('health says which check fails, without saying why', async () => {
     throw new Error('a secret reason');
   }, { readyOnly: true });
   const ready = await door.call('GET', '/readyz?verbose');
-  assert.deepEqual([ready.status, ready.text], [500, '[+]ping ok\n[-]pond failed: reason withheld\nreadyz check failed\n']);
+  assert.deepEqual([ready.status, ready.text], [500, '[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]etcd-readiness ok\n[+]shutdown ok\n[-]pond failed: reason withheld\nreadyz check failed\n']);
   assert.equal((await door.call('GET', '/livez')).text, 'ok');
   assert.equal((await door.call('GET', '/readyz?exclude=pond')).text, 'ok');
-  assert.equal((await door.call('GET', '/readyz?verbose&exclude=pond&exclude=lake')).text, '[+]ping ok\n[+]pond excluded: ok\nwarn: some health checks cannot be excluded: no matches for "lake"\nreadyz check passed\n');
+  assert.equal((await door.call('GET', '/readyz?verbose&exclude=pond&exclude=lake')).text, '[+]ping ok\n[+]log ok\n[+]etcd ok\n[+]etcd-readiness ok\n[+]shutdown ok\n[+]pond excluded: ok\nwarn: some health checks cannot be excluded: no matches for "lake"\nreadyz check passed\n');
   assert.deepEqual([(await door.call('GET', '/readyz/pond')).status, (await door.call('GET', '/livez/pond')).status, (await door.call('GET', '/livez/ping?verbose')).text], [500, 404, 'ok']);
+  assert.equal((await door.call('GET', '/readyz/pond')).text, 'internal server error: check pond failed: reason withheld\n');
   remove();
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+  for (const [path, status] of [['/readyz/etcd', 200], ['/livez/etcd', 200], ['/healthz/etcd', 200], ['/healthz/log', 200], ['/readyz/shutdown', 200], ['/readyz/etcd-readiness', 200], ['/livez/etcd-readiness', 404]] as const) assert.equal((await door.call('GET', path)).status, status, path);
+  assert.equal((await door.call('GET', '/livez?verbose&exclude=etcd')).text, '[+]ping ok\n[+]log ok\n[+]etcd excluded: ok\nlivez check passed\n');
+});
+
+test('a client says how long it waits, and what took longer is never stored', async () => {
+  const maps = '/api/v1/namespaces/default/configmaps';
+  const withdraw = door.server.admit({ name: 'slow', kinds: 'all', operations: ['CREATE', 'UPDATE', 'DELETE'], admit: ({ name }) => (name === 'late' ? sleep(300) : undefined) }, {} as ModuleContext);
+  const late = await door.call('POST', `${maps}?timeout=100ms`, { body: { metadata: { name: 'late' } } });
+  assert.deepEqual([late.status, late.json.reason, late.json.message], [504, 'Timeout', 'Timeout: request did not complete within requested timeout - context deadline exceeded']);
+  assert.equal((await door.call('POST', `${maps}?timeout=30s`, { body: { metadata: { name: 'early' } } })).status, 201);
+  await sleep(350);
+  withdraw();
+  assert.equal((await door.call('GET', `${maps}/late?timeout=1m0.5s`)).status, 404);
+  for (const [timeout, said] of [['abc', /invalid duration "abc"/], ['5', /invalid duration "5"/], ['-5s', /must be a positive duration/]] as const) {
+    const refused = await door.call('GET', `${maps}?timeout=${timeout}`);
+    assert.equal(refused.status, 400);
+    assert.match(refused.json.message, said);
+  }
+});
+
+test('bindings name their pod in the body too', async () => {
+  await door.client.create(Pod, { metadata: { name: 'unbound', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  const path = '/api/v1/namespaces/default/bindings';
+  const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'unbound' }, target: { kind: 'Node', name: 'n' } };
+  assert.equal((await door.call('POST', `${path}?dryRun=All`, { body: binding })).status, 201);
+  const made = await door.call('POST', path, { body: binding });
+  assert.deepEqual([made.status, made.json.kind, made.json.status], [201, 'Status', 'Success']);
+  assert.equal((await door.client.get(Pod, 'unbound', { namespace: 'default' })).spec?.nodeName, 'n');
+  assert.equal((await door.call('POST', path, { body: binding })).status, 409);
+  assert.equal((await door.call('POST', path, { body: { ...binding, metadata: {} } })).status, 400);
+  assert.ok((await door.call('GET', '/api/v1')).json.resources.some((each: { name: string; kind: string }) => each.name === 'bindings' && each.kind === 'Binding'));
 });
 
 test('requests are counted under the names of upstream', async () => {

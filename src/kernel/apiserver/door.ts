@@ -34,6 +34,8 @@ export interface WriteContext {
   warnings: string[];
   /** Adds to what the audit log tells of the request. */
   annotate?: (key: string, value: string) => void;
+  /** After that nothing is stored. */
+  deadline?: AbortSignal;
 }
 
 /** What a read or write gives: the stored state, or on a dry run only the object that would be. */

@@ -33,6 +33,8 @@ export interface Exchange {
   warnings: string[];
   /** What the audit log will tell of it. */
   audit?: Trail;
+  /** When the client has waited for long enough; what is not stored by then never is. */
+  deadline?: AbortSignal;
 }
 
 const protobufKinds = new WeakMap<Kind, boolean>();
@@ -78,6 +80,7 @@ export function writeContextOf(exchange: Exchange, duplicates?: readonly string[
   const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
   if (duplicates !== undefined) context.duplicates = duplicates;
   if (exchange.audit !== undefined) context.annotate = exchange.audit.annotate;
+  if (exchange.deadline !== undefined) context.deadline = exchange.deadline;
   return context;
 }
 

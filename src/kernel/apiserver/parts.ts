@@ -49,6 +49,8 @@ export interface Incoming {
   audit?: Trail;
   /** Called for requests that stay open as long as the client wants: they no longer count as under way. */
   longRunning?: () => void;
+  /** When the client has waited for long enough. */
+  deadline?: AbortSignal;
   /** Called once each, when the request no longer counts as under way: others may have what it had. */
   leave: (() => void)[];
   /** Answered, or the client went away. */

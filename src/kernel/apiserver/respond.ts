@@ -18,6 +18,8 @@ export interface ResponseOptions {
 }
 
 export function respond(http: IncomingMessage, response: ServerResponse, code: number, encoded: Encoded, options: ResponseOptions = {}): void {
+  // Answered already: the client would wait no longer.
+  if (response.headersSent) return;
   const { chunks, contentType } = encoded;
   const length = chunks.length === 1 ? chunks[0]!.length : chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   if (length >= GZIP_FROM_BYTES && takesGzip(http)) return respondGzipped(http, response, code, contentType, chunks, options);

@@ -38,7 +38,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
   if (resource.rest !== '') throw resourceUnknown();
-  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { audit: incoming.audit }) };
+  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline };
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
   if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);
@@ -71,12 +71,13 @@ async function dispatch(exchange: Exchange): Promise<void> {
 async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: ServedVirtual): Promise<void> {
   if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
   const kind = virtual.asKind;
-  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings, ...(incoming.audit === undefined ? {} : { audit: incoming.audit }) };
+  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline };
   const { value, duplicates } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
-  checkFields(kind, value as unknown as KubeObject, writeContextOf(exchange, duplicates));
+  const context = writeContextOf(exchange, duplicates);
+  checkFields(kind, value as unknown as KubeObject, context);
   const body = { kind: virtual.kind, apiVersion: `${virtual.group}/${virtual.version}`, ...value } as unknown as KubeObject;
-  return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace }), { plain: true });
+  return answerValue(exchange, 201, await virtual.create(body, { user, namespace: resource.namespace, context }), { plain: true });
 }
 
 async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {

@@ -6,6 +6,7 @@ import { ApiError } from '../../api/errors.ts';
 import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
 import type { Audit } from './audit/audit.ts';
+import { deadlineOf } from './deadline.ts';
 import { createFairQueue, type FairQueue } from './flow-control/fair-queue.ts';
 import type { Turn } from './flow-control/flow-control.ts';
 import { takeTurn, workFor } from './flow-control/turns.ts';
@@ -41,7 +42,7 @@ export function createHandler(parts: Parts): Handler {
         answered();
         ended(incoming, response.statusCode);
       });
-      serve(parts, incoming, under).catch((error: unknown) => {
+      timely(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
         tellOf(incoming, apiError);
         respondError(http, response, apiError, { warnings: incoming.warnings });
@@ -114,6 +115,22 @@ function boundBody({ limits }: Parts, { http, warnings }: Incoming, response: Se
 interface Under {
   way: FairQueue;
   watch: FairQueue;
+}
+
+/** Serves within the time that the client gives. What takes longer is answered, and stores nothing any more. */
+function timely(parts: Parts, incoming: Incoming, under: Under): Promise<void> {
+  const { http } = incoming;
+  if (http.url?.includes('timeout=') !== true) return serve(parts, incoming, under);
+  return new Promise((resolve, reject) => {
+    const info = parseRequest(http.method ?? 'GET', http.url ?? '/');
+    const deadline = LONG_RUNNING.has(info.resource?.subresource ?? '') ? undefined : deadlineOf(info);
+    if (deadline !== undefined) {
+      incoming.deadline = deadline.signal;
+      incoming.leave.push(() => deadline.clear());
+      deadline.signal.addEventListener('abort', () => reject(deadline.signal.reason as Error), { once: true });
+    }
+    serve(parts, incoming, under).then(resolve, (error: unknown) => (deadline?.signal.aborted === true ? resolve() : reject(error)));
+  });
 }
 
 async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<void> {

@@ -3,6 +3,13 @@ import { defineKind, type Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { schemaOf } from '../../api/schema/facts.ts';
 import type { UserInfo } from '../../sdk/module.ts';
+import type { WriteContext } from './door.ts';
+
+export interface VirtualRequest {
+  user: UserInfo;
+  namespace?: string;
+  context: WriteContext;
+}
 
 export interface VirtualResource {
   group: string;
@@ -10,7 +17,7 @@ export interface VirtualResource {
   kind: string;
   plural: string;
   namespaced: boolean;
-  create(body: KubeObject, request: { user: UserInfo; namespace?: string }): KubeObject | Promise<KubeObject>;
+  create(body: KubeObject, request: VirtualRequest): KubeObject | Promise<KubeObject>;
 }
 
 /** A virtual resource with its kind, as schemas and documents need it. */

@@ -110,6 +110,7 @@ export function openStore(options: StoreOptions): Store {
     get compactedRevision() { return forgottenRevision; },
     get: (key) => live.get(key),
     newest: (key) => writer.newest(key),
+    check: () => writer.check(),
     settled: () => writer.settled(),
     confirmed: () => writer.confirmed(),
     list,

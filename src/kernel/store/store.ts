@@ -135,6 +135,8 @@ export interface Store {
    * client before `settled()`.
    */
   newest(key: string): Stored | undefined;
+  /** Throws `failed` or `closed` when nothing can be written any more. */
+  check(): void;
   /** Settles when all writes so far are on the disk (or failed). */
   settled(): Promise<void>;
   /**

@@ -13,6 +13,8 @@ import { createPool, type FairQueue, type Pool, type QueueLimits } from './fair-
 /** Requests under way at once over all limited levels: more would not be faster, since one thread works on all. */
 const SEATS = 128;
 const MASTERS = 'system:masters';
+/** The schema by which administrators wait for nobody; every cluster has it. */
+const EXEMPT = 'exempt';
 const ROOT = '/flowcontrol.apiserver.k8s.io';
 
 export interface Turn {
@@ -24,7 +26,7 @@ export interface Turn {
 }
 
 export interface FlowControl {
-  /** The turn of a request; undefined when it need not wait for any. */
+  /** The turn of a request; undefined where nothing is configured for it. Exempt ones enter at once. */
   turnOf(user: UserInfo, asked: RequestInfo): Turn | undefined;
   /** Who has seats, who waits and who was sent away, in the Prometheus text format. */
   metrics(): string;
@@ -40,6 +42,10 @@ interface Level {
 interface State {
   schemas: FlowSchema[];
   levels: Map<string, Level>;
+  /** The uids of levels that nobody waits for, by name. */
+  exempt: Map<string, string>;
+  /** What all requests of administrators get. */
+  masters: Turn | undefined;
 }
 
 /** Reads the objects when they changed; the signal ends the watches. Queues outlive a change of their level. */
@@ -53,11 +59,12 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
   };
   return {
     turnOf(user, asked) {
-      if (user.groups.includes(MASTERS)) return undefined;
-      const { schemas, levels } = current();
+      const { schemas, levels, exempt, masters } = current();
+      if (user.groups.includes(MASTERS)) return masters;
       const schema = schemas.length === 0 ? undefined : schemaFor(schemas, user, asked);
       const level = levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '');
-      if (schema === undefined || level === undefined) return undefined;
+      if (schema === undefined) return undefined;
+      if (level === undefined) return exemptTurn(schema, exempt);
       const flow = flowOf(schema, user, asked);
       const entered = level.queue.enter(flow);
       if (entered === undefined) level.rejected.count += 1;
@@ -65,6 +72,13 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
     },
     metrics: () => metricsOf([...current().levels]),
   };
+}
+
+function nothing(): void {}
+
+function exemptTurn(schema: FlowSchema, exempt: ReadonlyMap<string, string>): Turn | undefined {
+  const levelUid = exempt.get(schema.spec?.priorityLevelConfiguration.name ?? '');
+  return levelUid === undefined ? undefined : { schemaUid: schema.metadata.uid ?? '', levelUid, entered: true, leave: nothing };
 }
 
 interface Queues {
@@ -92,7 +106,8 @@ function metricsOf(levels: readonly (readonly [string, Level])[]): string {
 
 function read(store: Store, { pool, byUid, rejections }: Queues): State {
   const levels = new Map<string, Level>();
-  const limited = store.list(`${ROOT}/prioritylevelconfigurations/`).items.map(({ object }) => object as PriorityLevelConfiguration).filter(({ spec }) => spec?.type === 'Limited');
+  const configured = store.list(`${ROOT}/prioritylevelconfigurations/`).items.map(({ object }) => object as PriorityLevelConfiguration);
+  const limited = configured.filter(({ spec }) => spec?.type === 'Limited');
   const all = limited.reduce((sum, each) => sum + sharesOf(each), 0);
   for (const each of limited) {
     const { uid = '', name = '' } = each.metadata;
@@ -108,7 +123,10 @@ function read(store: Store, { pool, byUid, rejections }: Queues): State {
     rejections.delete(uid);
     queue.close();
   }
-  return { schemas: inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema)), levels };
+  const schemas = inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema));
+  const exempt = new Map(configured.filter(({ spec }) => spec?.type === 'Exempt').map(({ metadata: { name = '', uid = '' } }) => [name, uid]));
+  const forMasters = schemas.find(({ metadata }) => metadata.name === EXEMPT);
+  return { schemas, levels, exempt, masters: forMasters === undefined ? undefined : exemptTurn(forMasters, exempt) };
 }
 
 function sharesOf({ spec }: PriorityLevelConfiguration): number {

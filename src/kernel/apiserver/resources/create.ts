@@ -68,6 +68,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   validateNew(kind, object, context);
   await door.admissions.validate(request);
   const key = keyOf(kind, metadata.namespace, metadata.name!);
+  context.deadline?.throwIfAborted();
   if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
   if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
   return { object };

@@ -56,6 +56,7 @@ async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, opt
   const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   await door.admissions.admit(request);
   await door.admissions.validate(request);
+  context.deadline?.throwIfAborted();
   const next = marked(kind, object, options, door.clock.nowMs());
   const wanted = next ?? object;
   if (wanted.metadata.deletionTimestamp === undefined || ((wanted.metadata.deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, wanted).length === 0)) {

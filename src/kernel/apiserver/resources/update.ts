@@ -96,6 +96,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
   validateChange(kind, next, liveObject, subresource, context);
   await door.admissions.validate(request);
+  context.deadline?.throwIfAborted();
   if (context.dryRun) return { object: next };
   if (mayVanish(kind, next)) return outcomeOf(await convertedOne(kind, await door.store.delete(step.key, { revision: live.revision, object: await toStored(kind, next) })));
   return outcomeOf(await convertedOne(kind, await door.store.update(step.key, await toStored(kind, next), { revision: live.revision })));
