@@ -169,7 +169,7 @@ test('requests are sorted by the first schema that speaks of them', () => {
   assert.equal(schemaFor(ordered, { name: 'eve', groups: [] }, parseRequest('GET', '/metrics')), undefined);
 });
 
-test('the door keeps to the schemas, says which one it was, and masters fall under none', async () => {
+test('the door keeps to the schemas, says which one it was, and masters wait for nobody', async () => {
   const door = await openDoor();
   try {
     const root = '/apis/flowcontrol.apiserver.k8s.io/v1';
@@ -180,6 +180,12 @@ test('the door keeps to the schemas, says which one it was, and masters fall und
     const { headers, status } = await door.call('GET', '/api', asks);
     assert.deepEqual([status, headers['x-kubernetes-pf-flowschema-uid'], headers['x-kubernetes-pf-prioritylevel-uid']], [200, made.metadata.uid, level.metadata.uid]);
     assert.equal((await door.call('GET', '/api')).headers['x-kubernetes-pf-flowschema-uid'], undefined);
+    const exemptLevel = (await door.call('POST', `${root}/prioritylevelconfigurations`, { body: { metadata: { name: 'exempt' }, spec: { type: 'Exempt' } } })).json;
+    const exempt = (await door.call('POST', `${root}/flowschemas`, { body: { metadata: { name: 'exempt' }, spec: { matchingPrecedence: 1, priorityLevelConfiguration: { name: 'exempt' }, rules: [{ subjects: [{ kind: 'User', user: { name: 'eve' } }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }] }] } } })).json;
+    for (const call of [{}, { headers: { 'Impersonate-User': 'eve', 'Impersonate-Group': 'system:authenticated' } }]) {
+      const { headers: told } = await door.call('GET', '/api', call);
+      assert.deepEqual([told['x-kubernetes-pf-flowschema-uid'], told['x-kubernetes-pf-prioritylevel-uid']], [exempt.metadata.uid, exemptLevel.metadata.uid]);
+    }
     assert.match((await door.call('GET', '/metrics')).text, /^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
     for (let n = 0; n < 300; n += 1) assert.equal((await door.call('GET', '/api', asks)).status, 200, 'every seat is given back');
   } finally {
