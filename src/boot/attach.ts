@@ -2,6 +2,7 @@
  * Attach: the portable modules, unchanged, against any Kubernetes cluster. What a module may do there is what its ClusterRole says,
  * which is derived from its declarations (`llmos attach --rules MODULE`).
  */
+import { definitionOf } from '../api/custom/definition-of.ts';
 import { BUILT_IN_KINDS } from '../api/kinds.ts';
 import { Event } from '../api/core/event.ts';
 import { apiVersionOf } from '../api/meta.ts';
@@ -22,23 +23,31 @@ export interface AttachOptions {
   access: ClusterAccess;
   /** Names of built-in modules; each must be portable. */
   modules: readonly string[];
+  /** What each module gets as its own configuration; `enabled` says nothing here. */
+  config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   log: Log;
   signal: AbortSignal;
 }
 
 /** Runs the modules until the signal aborts. Rejects when one is unknown, not portable, or needs a kind that the cluster does not serve. */
-export async function attach({ access, modules, log, signal }: AttachOptions): Promise<void> {
+export async function attach({ access, modules, config = {}, log, signal }: AttachOptions): Promise<void> {
   const chosen = modules.map(portableModule);
   const client = createHttpClient(access, { name: 'llmos-attach' });
-  const served = await readServedKinds(client);
+  const served = await readServedKinds(client, [...new Set([...BUILT_IN_KINDS, ...chosen.flatMap((module) => module.kinds ?? [])])]);
   refuseMissing(chosen, served);
-  const loader: Loader = createLoader({ host: httpHost(client, served, log), clock: realClock, log });
+  const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log }), clock: realClock, log });
   // What the modules give, need and admit is served and admitted by the cluster already: only their work runs here.
   await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [], admissions: [] })));
   log.info('attached', { server: access.server, modules: modules.join(',') });
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await loader.stop('stop');
   client.close();
+}
+
+/** The definitions of the kinds that no cluster has before the module brings them: those of llmos itself. */
+export function definitionsOf(name: string): object[] {
+  const own = (portableModule(name).kinds ?? []).filter(({ group }) => group.endsWith('.llmos.dev') || group === 'llmos.dev');
+  return [...Map.groupBy(own, ({ group, plural }) => `${plural}.${group}`).values()].map(definitionOf);
 }
 
 /** The ClusterRole that a module needs on another cluster. */
@@ -62,20 +71,20 @@ function refuseMissing(modules: readonly Module[], served: ServedKinds): void {
   const keys = new Set(served.list().map(resourceKey));
   for (const module of modules) {
     const missing = [...(module.kinds ?? []), ...(module.needs ?? [])].find((kind) => !keys.has(resourceKey(kind)));
-    if (missing !== undefined) throw new Error(`module '${module.name}' needs ${missing.plural} of ${apiVersionOf(missing.group, missing.version)}, which the cluster does not serve; install it there first`);
+    if (missing !== undefined) throw new Error(`module '${module.name}' needs ${missing.plural} of ${apiVersionOf(missing.group, missing.version)}, which the cluster does not serve; install it there first (those of llmos: 'llmos attach --crds ${module.name}')`);
   }
 }
 
-/** The built-in kinds that the cluster serves too, by discovery. */
-async function readServedKinds(client: HttpClient): Promise<ServedKinds> {
-  const groupVersions = [...new Set(BUILT_IN_KINDS.map(({ group, version }) => apiVersionOf(group, version)))];
+/** Those of our kinds that the cluster serves too, by discovery. */
+async function readServedKinds(client: HttpClient, ours: readonly Kind[]): Promise<ServedKinds> {
+  const groupVersions = [...new Set(ours.map(({ group, version }) => apiVersionOf(group, version)))];
   const lists = await Promise.all(groupVersions.map(async (groupVersion) => {
     const path = groupVersion.includes('/') ? `/apis/${groupVersion}` : `/api/${groupVersion}`;
     const text = await client.getRaw(path).catch(() => '{"resources":[]}'); // a group that is not served
     return (JSON.parse(text) as { resources: { name: string }[] }).resources.map(({ name }) => `${groupVersion} ${name}`);
   }));
   const there = new Set(lists.flat());
-  const kinds: Kind[] = BUILT_IN_KINDS.filter((kind) => there.has(`${apiVersionOf(kind.group, kind.version)} ${kind.plural}`));
+  const kinds: Kind[] = ours.filter((kind) => there.has(`${apiVersionOf(kind.group, kind.version)} ${kind.plural}`));
   return {
     list: () => kinds,
     find: (group, kind) => kinds.find((each) => each.group === group && each.kind === kind),
@@ -83,7 +92,7 @@ async function readServedKinds(client: HttpClient): Promise<ServedKinds> {
   };
 }
 
-function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
+function httpHost({ client, kinds, config, log }: { client: HttpClient; kinds: ServedKinds; config: NonNullable<AttachOptions['config']>; log: Log }): Host {
   return {
     open(module, signal, report): HostedModule {
       const ownLog = log.child(module.name);
@@ -97,7 +106,7 @@ function httpHost(client: HttpClient, kinds: ServedKinds, log: Log): Host {
       const context: ModuleContext = {
         ...common,
         client: restrictClient(client, permitOfModule(module), `module '${module.name}'`),
-        config: {},
+        config: config[module.name] ?? {},
         kinds,
         machine: {} as MachineFacts, // portable modules know no machine
         serve: cannot('serves a kind'),

@@ -12,6 +12,7 @@ import garbageCollector from '../modules/garbage-collector/module.ts';
 import horizontalPodAutoscaler from '../modules/horizontal-pod-autoscaler/module.ts';
 import ingress from '../modules/ingress/module.ts';
 import localPath from '../modules/local-path/module.ts';
+import metering from '../modules/metering/module.ts';
 import networkPolicy from '../modules/network-policy/module.ts';
 import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
@@ -25,7 +26,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

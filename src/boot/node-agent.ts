@@ -5,7 +5,8 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Event } from '../api/core/event.ts';
-import { NodeMetrics } from '../api/metrics/metrics.ts';
+import { NodeMetrics, PodMetrics } from '../api/metrics/metrics.ts';
+import { PodUsage } from '../api/metrics/pod-usage.ts';
 import { BUILT_IN_KINDS } from '../api/kinds.ts';
 import { realClock } from '../base/clock.ts';
 import { createLog } from '../base/log.ts';
@@ -28,6 +29,7 @@ import { settleMemory } from './settle-memory.ts';
 /** Fewer than on the first node: more nodes are there to try things, not for speed. */
 const READY_SANDBOXES = 4;
 const FIGURES_MS = 10_000;
+const FIGURES: ReadonlySet<string> = new Set([NodeMetrics.kind, PodMetrics.kind, PodUsage.kind]);
 
 const [name = '', number = '0'] = process.argv.slice(2);
 const config = await loadConfig(foldersOf({}, process.env));
@@ -53,7 +55,7 @@ async function runAgent(whole: Config, nodeName: string, which: number): Promise
     machine,
     kinds: { list: () => BUILT_IN_KINDS, find: (group, kind) => BUILT_IN_KINDS.find((each) => each.group === group && each.kind === kind), subscribe: () => () => {} },
     serve(kind, source) {
-      if (kind.group === NodeMetrics.group && source !== undefined) figures.set(kind.kind, source);
+      if (FIGURES.has(kind.kind) && source !== undefined) figures.set(kind.kind, source);
       return () => {};
     },
     route: (route) => (routes.push(route), () => void routes.splice(routes.indexOf(route), 1)),

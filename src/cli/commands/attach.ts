@@ -4,20 +4,25 @@ import { createLog } from '../../base/log.ts';
 import { UsageError, type Command } from '../command.ts';
 
 export const attach: Command = {
-  usage: '[--kubeconfig FILE] [--context NAME] MODULE ... | --rules MODULE ...',
-  flags: { kubeconfig: { type: 'string' }, context: { type: 'string' }, rules: { type: 'boolean' } },
-  async run({ positionals, flags }) {
+  usage: '[--kubeconfig FILE] [--context NAME] MODULE ... | --rules MODULE ... | --crds MODULE ...',
+  flags: { kubeconfig: { type: 'string' }, context: { type: 'string' }, rules: { type: 'boolean' }, crds: { type: 'boolean' } },
+  async run({ positionals, flags, folders }) {
     if (positionals.length === 0) throw new UsageError(`usage: llmos attach ${attach.usage}`);
-    const { attach: run, clusterRoleOf } = await import('../../boot/attach.ts');
+    const { attach: run, clusterRoleOf, definitionsOf } = await import('../../boot/attach.ts');
     if (flags['rules'] === true) {
       console.log(positionals.map((name) => stringify(clusterRoleOf(name))).join('---\n'));
       return 0;
     }
+    if (flags['crds'] === true) {
+      console.log(positionals.flatMap(definitionsOf).map((each) => stringify(each)).join('---\n'));
+      return 0;
+    }
     const { findCluster } = await import('../../sdk/client/kubeconfig.ts');
+    const { loadConfig } = await import('../../boot/config.ts');
     const access = findCluster({ path: flags['kubeconfig'] as string | undefined, context: flags['context'] as string | undefined });
     const abort = new AbortController();
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => abort.abort('stop'));
-    await run({ access, modules: positionals, log: createLog(), signal: abort.signal });
+    await run({ access, modules: positionals, config: (await loadConfig(folders)).modules, log: createLog(), signal: abort.signal });
     return 0;
   },
 };

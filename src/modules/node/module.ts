@@ -26,11 +26,13 @@ import type { NodeParts } from './parts.ts';
 import { rotateLogs, rotationSettings } from './logs/rotate.ts';
 import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
+import { PodUsage } from '../../api/metrics/pod-usage.ts';
 import { NodeUsageHistory, PodUsageHistory } from '../../api/metrics/usage-history.ts';
 import { keepHistory, nodeHistorySource, podHistorySource } from './usage/history.ts';
 import { withFurther } from './usage/further.ts';
 import { meter } from './usage/meter.ts';
 import { usageRing } from './usage/ring.ts';
+import { podTally, podUsageSource } from './usage/tally.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
 import { nodeProxyRoute, withNodePorts } from './usage/proxy-route.ts';
 import { throughAgents } from './streams/forward.ts';
@@ -90,6 +92,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
     context.route(withNodePorts(throughAgents(nodeProxyRoute(parts, usage), context.machine))),
     context.serve(NodeMetrics, withFurther(nodeMetricsSource(parts, usage), NodeMetrics.kind, context.machine.agents)), context.serve(PodMetrics, withFurther(podMetricsSource(parts, usage), PodMetrics.kind, context.machine.agents)),
+    context.serve(PodUsage, withFurther(podUsageSource(parts, agent), PodUsage.kind, context.machine.agents)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
@@ -151,7 +154,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     openFilesLimit: openFilesLimit(),
     report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
-    podPidsLimit: podPidsLimit(config['podPidsLimit']),
+    tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };
   const pressure = pressureWatch(parts, pressed);
   return Object.assign(parts, { pressure, admissions: admissions({ ...parts, pressure }) });

@@ -15,6 +15,7 @@ import type { Handlers } from './runtime/handlers.ts';
 import type { HostPorts } from './sandbox/host-ports.ts';
 import type { UserNamespaces } from './userns/user-namespaces.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
+import type { PodTally } from './usage/tally.ts';
 
 export interface NodeParts {
   context: ModuleContext;
@@ -40,6 +41,7 @@ export interface NodeParts {
   devices: DeviceAllocation;
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
+  tally: PodTally;
   /** Threads that a pod may have; undefined: no limit. */
   podPidsLimit?: number;
 }

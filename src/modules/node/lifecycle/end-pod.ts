@@ -33,7 +33,10 @@ export async function release(run: PodRun): Promise<void> {
   await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));
   await run.parts.hostPorts.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the ports of the machine could not be given back', { pod: run.label, error }));
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
-  if (run.prepared !== undefined) removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });
+  if (run.prepared !== undefined) {
+    run.parts.tally.end(run.pod, run.prepared.cgroup);
+    removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });
+  }
   run.prepared = undefined;
   if (isTerminal(run.pod) || run.failed !== undefined) await dropFiles(run);
 }

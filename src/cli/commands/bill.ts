@@ -1,0 +1,26 @@
+/** `llmos bill`: what namespaces, workloads or labels cost, as a table or in the columns of FOCUS. */
+import type { StatementLine } from '../../boot/accounts.ts';
+import { UsageError, type Command } from '../command.ts';
+import { accountsFor, ACCOUNT_FLAGS, metered } from '../accounts.ts';
+import { renderTable } from '../table.ts';
+
+export const bill: Command = {
+  usage: '[--window month|lastmonth|2026-11|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|label:KEY] [--format table|json|focus-csv|focus-json] [--kubeconfig FILE] [--context NAME]',
+  flags: { ...ACCOUNT_FLAGS, format: { type: 'string' } },
+  async run({ positionals, flags, folders }) {
+    const format = (flags['format'] as string | undefined) ?? 'table';
+    if (positionals.length > 0 || !['table', 'json', 'focus-csv', 'focus-json'].includes(format)) throw new UsageError(`usage: llmos bill ${bill.usage}`);
+    const accounts = await accountsFor(flags, folders, { window: 'month', by: 'namespace' });
+    if (format === 'focus-csv') process.stdout.write(accounts.focusCsv());
+    else if (format === 'focus-json') console.log(JSON.stringify(accounts.focus(), null, 2));
+    else if (format === 'json') console.log(JSON.stringify(accounts.statement, null, 2));
+    else console.log(`${metered(accounts.statement)}\n${billTable(accounts.statement.lines, ((flags['by'] as string | undefined) ?? 'namespace').toUpperCase())}`);
+    return 0;
+  },
+};
+
+function billTable(lines: readonly StatementLine[], by: string): string {
+  const row = (line: StatementLine): string[] => [line.name, line.cpuCoreHours.toFixed(3), line.memoryGiBHours.toFixed(3), line.storageGiBHours.toFixed(3), line.networkGiB.toFixed(3), `${line.cost.toFixed(4)} ${line.currency}`];
+  const totals = [...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, all]) => ['total', ...(['cpuCoreHours', 'memoryGiBHours', 'storageGiBHours', 'networkGiB'] as const).map((what) => all.reduce((sum, line) => sum + line[what], 0).toFixed(3)), `${all.reduce((sum, { cost }) => sum + cost, 0).toFixed(4)} ${currency}`]);
+  return renderTable([by, 'CPU HOURS', 'MEMORY GIB HOURS', 'STORAGE GIB HOURS', 'NETWORK GIB', 'COST'], [...lines.map(row), ...totals]);
+}

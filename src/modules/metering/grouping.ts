@@ -1,0 +1,34 @@
+/** By what bills and allocations are put together. Pure. */
+import type { MeteredPod } from '../../api/metering/usage-record.ts';
+
+export interface Grouping {
+  name: string;
+  read(namespace: string, pod: MeteredPod | undefined): string;
+}
+
+const UNALLOCATED = '__unallocated__';
+/** Kueue's label: the queue that a pod waited in. */
+export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
+
+const NAMED: Readonly<Record<string, (namespace: string, pod: MeteredPod | undefined) => string | undefined>> = {
+  cluster: () => 'cluster', namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, queue: (namespace, pod) => (pod?.labels?.[QUEUE_LABEL] === undefined ? undefined : `${namespace}/${pod.labels[QUEUE_LABEL]}`),
+  controller: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1), controllerKind: (_, pod) => pod?.owner?.slice(0, pod.owner.indexOf('/')).toLowerCase(),
+};
+
+/** `namespace,label:app`: throws RangeError with what can be written. */
+export function groupingsOf(text: string): Grouping[] {
+  return text.split(',').map((each) => {
+    const name = each.trim();
+    const label = /^label:(.+)$/.exec(name)?.[1];
+    const read = label === undefined ? (Object.hasOwn(NAMED, name) ? NAMED[name] : undefined) : (_: string, pod: MeteredPod | undefined) => pod?.labels?.[label];
+    if (read === undefined) throw new RangeError(`${JSON.stringify(name)} is nothing to group by: write ${Object.keys(NAMED).join(', ')} or label:NAME`);
+    return { name, read: (namespace, pod) => read(namespace, pod) ?? UNALLOCATED };
+  });
+}
+
+/** The key of several groupings has slashes between; the properties name what all of the group have in common. */
+export function keyOf(groupings: readonly Grouping[], namespace: string, pod: MeteredPod | undefined): { key: string; properties: Record<string, unknown> } {
+  const values = groupings.map(({ name, read }) => [name, read(namespace, pod)] as const);
+  const labels = Object.fromEntries(values.filter(([name]) => name.startsWith('label:')).map(([name, value]) => [name.slice('label:'.length), value]));
+  return { key: values.map(([, value]) => value).join('/'), properties: { cluster: 'cluster', ...Object.fromEntries(values.filter(([name]) => !name.startsWith('label:'))), ...(Object.keys(labels).length === 0 ? {} : { labels }) } };
+}

@@ -1,0 +1,121 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { UsageRecord } from '../../api/metering/usage-record.ts';
+import { workloadOf } from './accumulate.ts';
+import { createMeter, type Look } from './meter.ts';
+import { dayOf, HOUR_MS, parseWindow } from './periods.ts';
+import { rollUp } from './roll-up.ts';
+
+const T0 = Date.parse('2026-11-22T10:00:00Z');
+const at = (seconds: number): number => T0 + seconds * 1_000;
+const iso = (seconds: number): string => new Date(at(seconds)).toISOString().replace('.000', '');
+
+function pod(uid: string, options: { boundAt: number; finishedAt?: number; cpu?: string; owner?: { kind: string; name: string }; labels?: Record<string, string> }): Pod {
+  const { boundAt, finishedAt, cpu = '500m', owner, labels } = options;
+  return {
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: { name: `pod-${uid}`, namespace: 'team', uid, ...(labels === undefined ? {} : { labels }), ...(owner === undefined ? {} : { ownerReferences: [{ apiVersion: 'apps/v1', uid: 'o', controller: true, ...owner }] }) },
+    spec: { nodeName: 'n1', containers: [{ name: 'main', resources: { requests: { cpu, memory: '1Gi' } } }] },
+    status: {
+      phase: finishedAt === undefined ? 'Running' : 'Succeeded', conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: iso(boundAt) }],
+      ...(finishedAt === undefined ? {} : { containerStatuses: [{ name: 'main', image: '', imageID: '', ready: false, restartCount: 0, state: { terminated: { exitCode: 0, finishedAt: iso(finishedAt) } } }] }),
+    },
+  };
+}
+
+const look = (seconds: number, pods: readonly Pod[], cpuSeconds: Readonly<Record<string, number>> = {}, more: Partial<Look> = {}): Look => ({
+  nowMs: at(seconds), pods, deleted: [], claims: [], readings: new Map(Object.entries(cpuSeconds).map(([uid, cpu]) => [uid, { counters: [cpu, cpu * 10, cpu * 20], workingSetBytes: 2 ** 29 }])), ...more,
+});
+const only = (records: readonly UsageRecord[]): UsageRecord => (assert.equal(records.length, 1), records[0]!);
+
+test('a pod is charged for the greater of what it asked for and what it used, in each stretch', () => {
+  const meter = createMeter([], at(0));
+  const web = pod('a', { boundAt: 30 });
+  meter.look(look(60, [web], { a: 60 })); // half a core asked for 30 s, 60 s of cpu used
+  const { pods, through, namespace, metadata } = only(meter.look(look(120, [web], { a: 61 }))); // 60 s, 1 s used
+  assert.deepEqual([namespace, metadata.name, through], ['team', 'team.2026-11-22t10', iso(120)]);
+  assert.deepEqual(pods![0]!.cpuCoreSeconds, { requested: 45, used: 61, charged: 60 + 30 });
+  assert.deepEqual(pods![0]!.memoryGiBSeconds, { requested: 90, used: 45, charged: 90 });
+  assert.deepEqual([pods![0]!.seconds, pods![0]!.networkBytes], [90, { received: 610, sent: 1_220 }]);
+});
+
+test('one that came and went between two looks is charged for its time', () => {
+  const meter = createMeter([], at(0));
+  const { pods } = only(meter.look(look(60, [pod('a', { boundAt: 10, finishedAt: 25 })], { a: 3 }, { deleted: [{ pod: pod('b', { boundAt: 20 }), atMs: at(50) }] })));
+  assert.deepEqual(pods!.map(({ uid, seconds, cpuCoreSeconds }) => [uid, seconds, cpuCoreSeconds.charged]), [['a', 15, 7.5], ['b', 30, 15]]);
+});
+
+test('what is over is charged no longer', () => {
+  const meter = createMeter([], at(0));
+  const done = pod('a', { boundAt: 10, finishedAt: 25 });
+  meter.look(look(60, [done], { a: 3 }));
+  assert.equal(only(meter.look(look(120, [done], { a: 3 }))).pods![0]!.seconds, 15);
+});
+
+test('a restart goes on where the record ends: nothing is lost, nothing is counted twice', () => {
+  const web = pod('a', { boundAt: 0 });
+  const left = only(createMeter([], at(0)).look(look(60, [web], { a: 10 })));
+  const { pods } = only(createMeter([left], at(200)).look(look(240, [web], { a: 130 })));
+  assert.deepEqual([pods![0]!.seconds, pods![0]!.cpuCoreSeconds.used], [240, 130]);
+});
+
+test('after the machine was off, counters begin anew, and the pod is charged from its new start', () => {
+  const web = pod('a', { boundAt: 0 });
+  const left = only(createMeter([], at(0)).look(look(60, [web], { a: 10 })));
+  const again = structuredClone(web);
+  again.status!.containerStatuses = [{ name: 'main', image: '', imageID: '', ready: true, restartCount: 1, state: { running: { startedAt: iso(3_000) } } }];
+  const { pods } = only(createMeter([left], at(3_050)).look(look(3_060, [again], { a: 5 })));
+  assert.deepEqual([pods![0]!.seconds, pods![0]!.cpuCoreSeconds.used], [120, 15]);
+});
+
+test('at the full hour a new record begins', () => {
+  const meter = createMeter([], at(3_570));
+  const web = pod('a', { boundAt: 0 });
+  const records = meter.look(look(3_630, [web], { a: 60 }));
+  assert.deepEqual(records.map(({ metadata, pods }) => [metadata.name, pods![0]!.seconds, pods![0]!.cpuCoreSeconds.used]), [['team.2026-11-22t10', 30, 30], ['team.2026-11-22t11', 30, 30]]);
+  assert.deepEqual(only(meter.look(look(3_660, [web], { a: 60 }))).metadata.name, 'team.2026-11-22t11');
+});
+
+test('a clock that is put back meters nothing twice', () => {
+  const meter = createMeter([], at(0));
+  const web = pod('a', { boundAt: 0 });
+  meter.look(look(60, [web]));
+  assert.deepEqual(meter.look(look(30, [web])), []);
+  assert.equal(only(meter.look(look(90, [web]))).pods![0]!.seconds, 90);
+});
+
+test('rates stand in where nobody counts; a bound claim is metered by its size', () => {
+  const claim = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'team', creationTimestamp: iso(20) }, spec: { storageClassName: 'fast' }, status: { phase: 'Bound', capacity: { storage: '2Gi' } } };
+  const { pods, claims } = only(createMeter([], at(0)).look(look(60, [pod('a', { boundAt: 0 })], {}, { readings: new Map([['a', { cpuCores: 2, workingSetBytes: 0 }]]), claims: [claim as never] })));
+  assert.deepEqual([pods![0]!.cpuCoreSeconds, claims], [{ requested: 30, used: 120, charged: 120 }, [{ name: 'data', storageClassName: 'fast', gibSeconds: 80 }]]);
+});
+
+test('the day is the sum of its hours, a row a workload, node and labels', () => {
+  const labels = { app: 'web', 'pod-template-hash': 'abc' };
+  const owner = { kind: 'ReplicaSet', name: 'web-abc' };
+  const meter = createMeter([], at(0));
+  const pods = ['a', 'b'].map((uid) => pod(uid, { boundAt: 0, owner, labels }));
+  const [first] = meter.look(look(3_600, pods, { a: 100, b: 200 }));
+  const [second] = meter.look(look(7_200, [pods[0]!], { a: 150 }));
+  const day = rollUp([first!, second!], dayOf(T0));
+  assert.equal(day.metadata.name, 'team.2026-11-22');
+  assert.deepEqual(day.pods!.map((row) => [row.name, row.owner, row.pods, row.labels, row.seconds, row.cpuCoreSeconds.used]), [['web', 'Deployment/web', 2, { app: 'web' }, 10_800, 350]]);
+});
+
+test('whose a pod is', () => {
+  const owned = (kind: string, name: string, hash?: string) => workloadOf(pod('a', { boundAt: 0, owner: { kind, name }, ...(hash === undefined ? {} : { labels: { 'pod-template-hash': hash } }) }));
+  assert.deepEqual([owned('ReplicaSet', 'web-5d', '5d'), owned('ReplicaSet', 'plain'), owned('Job', 'nightly-29384756'), owned('Job', 'once'), owned('StatefulSet', 'db'), workloadOf(pod('a', { boundAt: 0 }))],
+    ['Deployment/web', 'ReplicaSet/plain', 'CronJob/nightly', 'Job/once', 'StatefulSet/db', undefined]);
+});
+
+test('windows', () => {
+  const shown = (text: string): string[] => Object.values(parseWindow(text, at(0))).map((ms) => new Date(ms).toISOString().slice(0, 16));
+  assert.deepEqual(shown('2h'), ['2026-11-22T08:00', '2026-11-22T10:00']);
+  assert.deepEqual(shown('month'), ['2026-11-01T00:00', '2026-12-01T00:00']);
+  assert.deepEqual(shown('2026-02'), ['2026-02-01T00:00', '2026-03-01T00:00']);
+  assert.deepEqual(shown('lastweek'), ['2026-11-15T00:00', '2026-11-22T00:00']);
+  assert.deepEqual(shown(`${T0 / 1_000 - 60},${T0 / 1_000}`), ['2026-11-22T09:59', '2026-11-22T10:00']);
+  for (const wrong of ['', '0h', '7', '2026-13', 'b,a', '2026-11-02T00:00:00Z,2026-11-01T00:00:00Z', '1,2,3']) assert.throws(() => parseWindow(wrong, at(0)), RangeError, wrong);
+  assert.equal(HOUR_MS, 3_600_000);
+});

@@ -1,0 +1,120 @@
+/** The meter: adds what pods and claims had and used since the last look to the records of their namespaces and hours. */
+import type { Pod } from '../../api/generated/core-v1.ts';
+import type { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
+import type { MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import { podRequests } from '../../api/pod-requests.ts';
+import { quantityValue } from '../../api/quantity.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { addClaim, addPod } from './accumulate.ts';
+import { HOUR_MS, hourOf, stepsOf, type Period } from './periods.ts';
+import type { Reading } from './readings.ts';
+import { periodOf, recordName, recordOf } from './record.ts';
+import { stayOf } from './stay.ts';
+
+/** After so long without a look the machine, and the pods with it, may have been off. */
+const GAP_MS = 300_000;
+
+/** What there is at a look. */
+export interface Look {
+  nowMs: number;
+  /** Those on a node. */
+  pods: readonly Pod[];
+  /** Those that were deleted since the last look, with the time of it. */
+  deleted: readonly { pod: Pod; atMs: number }[];
+  claims: readonly PersistentVolumeClaim[];
+  /** By the uid of the pod. */
+  readings: ReadonlyMap<string, Reading>;
+}
+
+export interface Meter {
+  /** Gives the records that changed, as they are to be stored. */
+  look(now: Look): UsageRecord[];
+}
+
+interface Open {
+  namespace: string;
+  period: Period;
+  pods: Map<string, MeteredPod>;
+  claims: Map<string, MeteredClaim>;
+}
+
+/** `newest` are the newest records of hours that an earlier llmos left, one a namespace; metering goes on from where they end. */
+export function createMeter(newest: readonly UsageRecord[], nowMs: number): Meter {
+  const open = new Map<string, Open>(newest.map((record) => [record.metadata.name ?? '', reopen(record)]));
+  const counters = new Map<string, readonly number[]>(newest.flatMap((record) => Object.entries(record.counters ?? {})));
+  let lastMs = newest.length === 0 ? nowMs : Math.min(nowMs, Math.max(...newest.map(({ through }) => Date.parse(through))));
+
+  function hour(namespace: string, timeMs: number): Open {
+    const period = hourOf(timeMs);
+    const name = recordName(namespace, period);
+    const found = open.get(name) ?? { namespace, period, pods: new Map(), claims: new Map() };
+    open.set(name, found);
+    return found;
+  }
+
+  function meterPod(pod: Pod, since: Period, reading: Reading | undefined): void {
+    const used = usedSince(counters.get(pod.metadata.uid ?? ''), reading);
+    if (reading?.counters !== undefined) counters.set(pod.metadata.uid ?? '', reading.counters);
+    const stay = stayOf(pod, since.endMs, used.restarted && since.endMs - since.startMs > GAP_MS ? 'started' : 'bound');
+    const had = { startMs: Math.max(since.startMs, stay.startMs), endMs: Math.min(since.endMs, stay.endMs) };
+    const wholeMs = had.endMs - had.startMs;
+    // What it used in the moments before the last look, and nobody saw.
+    if (wholeMs <= 0 && used.cpuSeconds === 0) return;
+    const requests = podRequests(pod);
+    for (const part of wholeMs <= 0 ? [{ startMs: since.startMs, endMs: since.startMs }] : inHours(had)) {
+      const seconds = (part.endMs - part.startMs) / 1_000;
+      const share = wholeMs <= 0 ? 1 : (seconds * 1_000) / wholeMs;
+      addPod(hour(pod.metadata.namespace ?? '', part.startMs).pods, pod, requests, {
+        seconds, cpuSeconds: used.cpuSeconds * share + (reading?.cpuCores ?? 0) * seconds, workingSetBytes: reading?.workingSetBytes ?? 0, receivedBytes: used.receivedBytes * share, sentBytes: used.sentBytes * share,
+      });
+    }
+  }
+
+  function meterClaim({ metadata, spec, status }: PersistentVolumeClaim, since: Period): void {
+    const size = status?.phase === 'Bound' ? status.capacity?.['storage'] : undefined;
+    const startMs = Math.max(since.startMs, Date.parse(metadata.creationTimestamp ?? '') || 0);
+    if (size === undefined || startMs >= since.endMs) return;
+    const claim = { name: metadata.name ?? '', bytes: quantityValue(size), ...(spec?.storageClassName === undefined ? {} : { storageClassName: spec.storageClassName }) };
+    for (const part of inHours({ startMs, endMs: since.endMs })) addClaim(hour(metadata.namespace ?? '', part.startMs).claims, claim, (part.endMs - part.startMs) / 1_000);
+  }
+
+  return {
+    look(now) {
+      const since: Period = { startMs: lastMs, endMs: now.nowMs };
+      if (since.endMs <= since.startMs) return []; // the clock was put back: wait until it is there again
+      lastMs = since.endMs;
+      for (const pod of now.pods) meterPod(pod, since, now.readings.get(pod.metadata.uid ?? ''));
+      for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now.readings.get(pod.metadata.uid ?? ''));
+      for (const claim of now.claims) meterClaim(claim, since);
+      const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));
+      for (const uid of counters.keys()) if (!alive.has(uid)) counters.delete(uid);
+      const changed = [...open.values()].map((each) => recordNow(each, since.endMs, alive));
+      for (const [name, { period }] of open) if (period.endMs <= since.endMs) open.delete(name);
+      return changed;
+    },
+  };
+
+  function recordNow({ namespace, period, pods, claims }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
+    const kept = [...counters].filter(([uid]) => alive.get(uid) === namespace).map(([uid, values]) => [uid, [...values]]);
+    return recordOf(namespace, period, { through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), counters: Object.fromEntries(kept) as Record<string, number[]> });
+  }
+}
+
+/** Counters that went backwards began anew: the pod's containers were started again after the machine was. */
+function usedSince(before: readonly number[] | undefined, reading: Reading | undefined): { cpuSeconds: number; receivedBytes: number; sentBytes: number; restarted: boolean } {
+  const values = reading?.counters ?? [0, 0, 0];
+  const restarted = reading?.counters !== undefined && values.some((value, which) => value < (before?.[which] ?? 0));
+  const [cpuSeconds = 0, receivedBytes = 0, sentBytes = 0] = reading?.counters === undefined ? [] : values.map((value, which) => value - (restarted ? 0 : (before?.[which] ?? 0)));
+  return { cpuSeconds, receivedBytes, sentBytes, restarted };
+}
+
+/** Cut at full hours. */
+function inHours(period: Period): Period[] {
+  const first = hourOf(period.startMs).endMs;
+  return first >= period.endMs ? [period] : [{ startMs: period.startMs, endMs: first }, ...stepsOf({ startMs: first, endMs: period.endMs }, HOUR_MS)];
+}
+
+function reopen(record: UsageRecord): Open {
+  const { namespace, pods = [], claims = [] } = structuredClone(record);
+  return { namespace, period: periodOf(record), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])) };
+}

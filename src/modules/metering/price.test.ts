@@ -1,0 +1,74 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { DEFAULT_PRICES, type PriceSheet } from '../../api/metering/price-sheet.ts';
+import type { MeteredPod } from '../../api/metering/usage-record.ts';
+import { allocationSets } from './allocation.ts';
+import { toCsv } from './csv.ts';
+import { FOCUS_COLUMNS, focusRows } from './focus.ts';
+import { hourOf, type Period } from './periods.ts';
+import { tariffFor } from './price.ts';
+import { recordOf } from './record.ts';
+import { statementOf } from './statement.ts';
+
+const HOUR: Period = hourOf(Date.parse('2026-11-22T10:00:00Z'));
+const row = (name: string, options: { cpu?: number; used?: number; labels?: Record<string, string>; sent?: number } = {}): MeteredPod => {
+  const { cpu = 3_600, used = 1_800, labels, sent = 0 } = options;
+  return {
+    uid: `uid-${name}`, name, pods: 1, node: 'n1', owner: 'Deployment/web', seconds: 3_600, cpuCoreSeconds: { requested: cpu, used, charged: Math.max(cpu, used) }, memoryGiBSeconds: { requested: 7_200, used: 3_600, charged: 7_200 },
+    otherSeconds: { 'nvidia.com/gpu': 3_600 }, networkBytes: { received: 0, sent }, ...(labels === undefined ? {} : { labels }),
+  };
+};
+const record = (namespace: string, pods: MeteredPod[]) => recordOf(namespace, HOUR, { through: new Date(HOUR.endMs).toISOString(), pods, claims: [{ name: 'data', gibSeconds: 36_000 }] });
+const sheet = (name: string, cpuCoreHour: number, more: Partial<PriceSheet['spec']> = {}): PriceSheet => ({ apiVersion: 'metering.llmos.dev/v1alpha1', kind: 'PriceSheet', metadata: { name }, spec: { currency: 'EUR', prices: { cpuCoreHour, memoryGiBHour: 1, storageGiBHour: 0.5, networkSentGiB: 8, otherHours: { 'nvidia.com/gpu': 100 } }, ...more } });
+const sheets = [sheet('all', 2)];
+
+test('which sheet holds', () => {
+  const several = [sheet('all', 1), sheet('later', 2, { effectiveFrom: '2026-11-01T00:00:00Z' }), sheet('never', 3, { effectiveFrom: '2027-01-01T00:00:00Z' }), sheet('theirs', 4, { namespaces: ['lab'] })];
+  const of = (namespace: string, time: string): string => tariffFor(several, namespace, Date.parse(time)).name;
+  assert.deepEqual([of('team', '2026-11-22T00:00:00Z'), of('team', '2026-10-01T00:00:00Z'), of('lab', '2026-11-22T00:00:00Z')], ['later', 'all', 'theirs']);
+  assert.deepEqual(tariffFor([], 'team', 0), { name: 'default', currency: 'USD', prices: DEFAULT_PRICES });
+});
+
+test('a bill adds up to the parts of it, however it is cut', () => {
+  const records = [record('team', [row('a', { labels: { app: 'x' } }), row('b', { sent: 2 ** 30, labels: { app: 'y' } })]), record('lab', [row('c')])];
+  // Each pod: a core hour at 2, two GiB hours at 1, a piece at 100; b sent a GiB at 8; the claim 10 GiB hours at 0.5.
+  const costs = (by: string): Record<string, number> => Object.fromEntries(statementOf(records, sheets, HOUR, by).lines.map(({ name, cost }) => [name, cost]));
+  assert.deepEqual(costs('namespace'), { team: 221, lab: 109 });
+  assert.deepEqual(costs('label:app'), { y: 112, x: 104, __unallocated__: 114 });
+  assert.deepEqual(costs('namespace,pod'), { 'team/b': 112, 'team/a': 104, 'lab/c': 104, 'team/__unallocated__': 5, 'lab/__unallocated__': 5 });
+  assert.throws(() => statementOf(records, sheets, HOUR, 'colour'), /nothing to group by: write cluster, namespace/);
+  const focus = focusRows(records, sheets, HOUR, { cluster: 'home' });
+  assert.equal(focus.reduce((sum, { BilledCost }) => sum + (BilledCost as number), 0), 330);
+  const [set] = allocationSets(records, sheets, { period: HOUR, aggregate: 'namespace' });
+  assert.deepEqual(Object.values(set!).map(({ name, totalCost }) => [name, totalCost]), [['team', 221], ['lab', 109]]);
+});
+
+test('half of an hour costs half', () => {
+  const half = { startMs: HOUR.startMs + 1_800_000, endMs: HOUR.endMs + 1_800_000 };
+  assert.equal(statementOf([record('team', [row('a')])], sheets, half, 'namespace').lines[0]!.cost, 54.5);
+});
+
+test('an allocation in the shape of OpenCost, idle included', () => {
+  const [set] = allocationSets([record('team', [row('a')])], sheets, { period: HOUR, aggregate: 'namespace', capacity: { cpuCores: 4, memoryBytes: 8 * 2 ** 30 } });
+  const { team, __idle__: idle } = set!;
+  assert.deepEqual([team!.minutes, team!.cpuCores, team!.cpuCoreRequestAverage, team!.cpuCoreUsageAverage, team!.cpuCoreHours, team!.cpuEfficiency, team!.cpuCost], [60, 1, 1, 0.5, 1, 0.5, 2]);
+  assert.deepEqual([team!.ramBytes, team!.ramByteHours, team!.ramEfficiency, team!.gpuHours, team!.gpuCost, team!.pvBytes, team!.pvCost], [2 ** 31, 2 ** 31, 0.5, 1, 100, 10 * 2 ** 30, 5]);
+  assert.deepEqual([idle!.cpuCoreHours, idle!.ramByteHours, idle!.totalCost], [3, 6 * 2 ** 30, 12]);
+  assert.deepEqual(allocationSets([record('team', [row('a')])], sheets, { period: HOUR, stepMs: 900_000, aggregate: 'cluster' }).map(({ cluster }) => cluster!.totalCost), [27.25, 27.25, 27.25, 27.25]);
+});
+
+test('FOCUS: every column in every row, and the unit prices times the quantities are the costs', () => {
+  const rows = focusRows([record('team', [row('a')])], sheets, HOUR, { cluster: 'home' });
+  assert.deepEqual(rows.map(({ SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory }) => [SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory]), [
+    ['cpu', 1, 'Core-Hours', 'Compute'], ['memory', 2, 'GiB-Hours', 'Compute'], ['nvidia.com/gpu', 1, 'Hours', 'Compute'], ['storage', 10, 'GiB-Hours', 'Storage'],
+  ]);
+  for (const each of rows) {
+    assert.deepEqual(Object.keys(each), [...FOCUS_COLUMNS]);
+    assert.equal((each.ListUnitPrice as number) * (each.PricingQuantity as number), each.ListCost);
+    assert.deepEqual([each.BillingPeriodStart, each.BillingPeriodEnd, each.ChargePeriodStart, each.ChargePeriodEnd, each.SubAccountId, each.BillingCurrency, each.ChargeCategory], ['2026-11-01T00:00:00Z', '2026-12-01T00:00:00Z', '2026-11-22T10:00:00Z', '2026-11-22T11:00:00Z', 'team', 'EUR', 'Usage']);
+  }
+});
+
+test('csv quotes what it must, writes no exponents, and no text is a formula', () => {
+  assert.equal(toCsv(['a', 'b'], [{ a: 'x,"y"', b: 0.0000001 }, { a: null, b: 3 }, { a: '=1+1', b: -2 }]), 'a,b\r\n"x,""y""",0.0000001\r\n,3\r\n\'=1+1,-2\r\n');
+});

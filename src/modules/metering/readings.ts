@@ -1,0 +1,44 @@
+/** What pods use: their counters where llmos runs them, else the rates of metrics.k8s.io, which every cluster may have. */
+import { Pod } from '../../api/core/pod.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { PodMetrics } from '../../api/metrics/metrics.ts';
+import { PodUsage } from '../../api/metrics/pod-usage.ts';
+import { parseQuantity } from '../../api/quantity.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
+
+type Sources = Pick<ModuleContext, 'client' | 'caches'>;
+
+export interface Reading {
+  /** Since the pod began: seconds of cpu, bytes received, bytes sent. */
+  counters?: readonly number[];
+  /** Where there are no counters. */
+  cpuCores?: number;
+  workingSetBytes: number;
+}
+
+/** By the uid of the pod; of pods that nobody measures there is none. */
+export async function readUsage(sources: Sources): Promise<Map<string, Reading>> {
+  const counted = await listIfServed(sources, PodUsage);
+  if (counted !== undefined) return new Map(counted.map(({ metadata, cpuSeconds, workingSetBytes, network }) => [metadata.name ?? '', { counters: [cpuSeconds, network.receivedBytes, network.sentBytes], workingSetBytes }]));
+  const measured = (await listIfServed(sources, PodMetrics)) ?? [];
+  return new Map(measured.map(({ metadata, containers }) => {
+    const sum = (name: 'cpu' | 'memory'): number => containers.reduce((total, { usage }) => total + valueOf(usage[name] ?? '0'), 0);
+    return [sources.caches.of(Pod).get(`${metadata.namespace}/${metadata.name}`)?.metadata.uid ?? '', { cpuCores: sum('cpu'), workingSetBytes: sum('memory') }];
+  }));
+}
+
+async function listIfServed<T extends KubeObject>({ client }: Sources, kind: Kind<T>): Promise<readonly T[] | undefined> {
+  try {
+    return (await client.list(kind)).items;
+  } catch (error) {
+    if (isApiError(error, 'NotFound', 'ServiceUnavailable')) return undefined;
+    throw error;
+  }
+}
+
+/** Not rounded up: metrics-server writes thousand-millionths of a core. */
+function valueOf(quantity: string): number {
+  return Number(parseQuantity(quantity).nano) / 1e9;
+}

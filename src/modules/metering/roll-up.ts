@@ -1,0 +1,44 @@
+/** Makes one record of a day of the records of its hours: pods of one workload on one node with the same labels become one row. Pure. */
+import type { MeteredAmount, MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { noAmount } from './accumulate.ts';
+import type { Period } from './periods.ts';
+import { recordOf } from './record.ts';
+
+export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord {
+  const pods = new Map<string, MeteredPod>();
+  const uids = new Map<string, Set<string>>();
+  const claims = new Map<string, MeteredClaim>();
+  for (const { pods: rows = [], claims: claimed = [] } of hours) {
+    for (const row of rows) addRow(pods, uids, row);
+    for (const claim of claimed) {
+      const sum = claims.get(claim.name) ?? { ...claim, gibSeconds: 0 };
+      sum.gibSeconds += claim.gibSeconds;
+      claims.set(claim.name, sum);
+    }
+  }
+  for (const [key, row] of pods) row.pods = uids.get(key)!.size;
+  return recordOf(hours[0]!.namespace, day, { through: rfc3339(day.endMs), pods: [...pods.values()], claims: [...claims.values()] });
+}
+
+function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, row: MeteredPod): void {
+  const name = row.owner?.slice(row.owner.indexOf('/') + 1) ?? row.name;
+  const key = JSON.stringify([row.owner ?? row.name, row.node, Object.entries(row.labels ?? {}).sort(([left], [right]) => (left < right ? -1 : 1))]);
+  const { uid, ...rest } = row;
+  const sum = pods.get(key) ?? { ...rest, name, seconds: 0, cpuCoreSeconds: noAmount(), memoryGiBSeconds: noAmount(), otherSeconds: {}, networkBytes: { received: 0, sent: 0 } };
+  pods.set(key, sum);
+  const seen = uids.get(key) ?? new Set();
+  uids.set(key, seen.add(uid ?? row.name));
+  sum.seconds += row.seconds;
+  add(sum.cpuCoreSeconds, row.cpuCoreSeconds);
+  add(sum.memoryGiBSeconds, row.memoryGiBSeconds);
+  for (const [other, seconds] of Object.entries(row.otherSeconds ?? {})) sum.otherSeconds![other] = (sum.otherSeconds![other] ?? 0) + seconds;
+  sum.networkBytes.received += row.networkBytes.received;
+  sum.networkBytes.sent += row.networkBytes.sent;
+}
+
+function add(sum: MeteredAmount, more: MeteredAmount): void {
+  sum.requested += more.requested;
+  sum.used += more.used;
+  sum.charged += more.charged;
+}
