@@ -17,6 +17,7 @@ import networkPolicy from '../modules/network-policy/module.ts';
 import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
 import { node } from '../modules/node/module.ts';
+import queue from '../modules/queue/module.ts';
 import quota from '../modules/quota/module.ts';
 import podSecurity from '../modules/pod-security/module.ts';
 import rbac from '../modules/rbac/module.ts';
@@ -26,7 +27,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

@@ -5,10 +5,11 @@
 import { createHeap, type Heap } from '../../../base/heap.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
-import type { Decision, Entry, Job } from './job.ts';
+import type { Decision, Entry, Job, Preemption } from './job.ts';
 import { Patience } from './patience.ts';
 import { SortedPending, type Compare, type Pending } from './pending.ts';
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
+import { createRoom, type Placement, type Room } from './room.ts';
 import { Running, type Reservation } from './running.ts';
 
 export interface TrialOptions {
@@ -19,7 +20,9 @@ export interface TrialOptions {
 }
 
 export interface AdmissionOptions {
-  readonly capacity: Resources;
+  /** A machine of its own with so much of everything; or else the room. */
+  readonly capacity?: Resources;
+  readonly room?: Room;
   readonly predictor: RunTimePredictor;
   /** The order of those that wait, or fair share among tenants with an order within each. */
   readonly order: Compare;
@@ -35,6 +38,8 @@ export interface AdmissionOptions {
   readonly trials?: TrialOptions;
 }
 
+type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void;
+
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
 /** A delay of less than this part of what a job has waited already is none. */
@@ -49,7 +54,9 @@ export class Admission {
   readonly #entries = new Map<string, Entry>();
   readonly #use: TenantUse;
   readonly #patience: Patience | undefined;
-  readonly #free: number[];
+  readonly #room: Room;
+  /** What its running jobs take together. */
+  readonly #holds: number[];
   /** Kept for trials, and how much of everything trials hold now. */
   readonly #trialReserve: Resources;
   readonly #trialHolds: number[];
@@ -61,15 +68,16 @@ export class Admission {
   #servedWork = 0;
 
   constructor(options: AdmissionOptions) {
-    const { capacity } = options;
     this.#options = options;
+    this.#room = options.room ?? createRoom(options.capacity ?? []);
+    const { capacity } = this.#room;
     this.#use = new TenantUse({ capacity, halfLifeSeconds: 1, pastPart: 0, ...options.fairShare });
     const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
     this.#pending = pending(options.order);
     // A first trial is short and tells the most, so it is not kept waiting by the longer ones of others.
     this.#untried = pending((left, right) => left.trialsTaken - right.trialsTaken || options.order(left, right));
     this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
-    this.#free = [...capacity];
+    this.#holds = capacity.map(() => 0);
     this.#trialReserve = capacity.map((amount) => Math.floor(amount * (options.trials?.share ?? 0)));
     this.#trialHolds = capacity.map(() => 0);
     this.#trialWants = capacity.map(() => 0);
@@ -85,26 +93,97 @@ export class Admission {
 
   /** What is free of each resource. */
   get free(): Resources {
-    return this.#free;
+    return this.#room.free;
   }
 
   /** Takes a job in. Throws a RangeError when it asks for more than there is at all: it could never run. */
   submit(job: Job, now: number): void {
-    if (!fits(job.request, this.#options.capacity)) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#options.capacity.join(', ')}`);
+    if (this.#room.place(job, this.#room.capacity) === undefined) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#room.capacity.join(', ')}`);
     this.#advance(now);
+    this.#wait(this.#enter(job));
+  }
+
+  /** Takes a job in that runs already, since `startedAt`, as is found after a restart. */
+  adopt(job: Job, placement: Placement, startedAt: number, now: number): void {
+    this.#advance(now);
+    const entry = this.#enter(job);
+    entry.knownSeconds = Math.max(0, now - startedAt);
+    this.#estimate(entry);
+    this.#begin(entry, placement, startedAt);
+  }
+
+  /** Those that run. */
+  get running(): Iterable<Entry> {
+    return this.#running;
+  }
+
+  /** The first ones of those that wait, in order. */
+  waiting(most = Infinity): Entry[] {
+    const first: Entry[] = [];
+    for (const entry of this.#pending.inOrder()) {
+      if (first.length >= most) break;
+      first.push(entry);
+    }
+    return first;
+  }
+
+  /** The one that is due next, if any waits. */
+  head(now: number): Entry | undefined {
+    this.#advance(now);
+    for (const entry of this.#patience?.overdue(now) ?? []) return entry;
+    return this.waiting(1)[0];
+  }
+
+  entry(id: string): Entry | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** Starts one that waits, out of turn. */
+  start(entry: Entry, placement: Placement, now: number): Decision {
+    this.#advance(now);
+    this.#start(entry, placement, 0, false);
+    return { kind: 'start', job: entry.job, placement };
+  }
+
+  /** One that runs takes another amount from now on, as when some of its pods have ended. */
+  resize(entry: Entry, placement: Placement, now: number): void {
+    this.#advance(now);
+    this.#use.stopped(entry, now);
+    subtract(this.#holds, entry.placement!.amount);
+    this.#room.give(entry.placement!);
+    entry.placement = placement;
+    this.#room.take(placement);
+    add(this.#holds, placement.amount);
+    this.#use.started(entry, now);
+  }
+
+  /** Stops one that runs; it waits again. */
+  preempt(entry: Entry, preemption: Preemption, now: number): Decision {
+    this.#advance(now);
+    this.#release(entry);
+    entry.timesPreempted++;
+    entry.knownSeconds = Math.max(entry.knownSeconds, now - entry.startedAt);
+    this.#lose(entry);
+    this.#estimate(entry);
+    this.#wait(entry);
+    return { kind: 'stop', job: entry.job, reason: 'Preempted', preemption };
+  }
+
+  #enter(job: Job): Entry {
     const entry: Entry = {
+      placement: undefined,
       job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-      trialSeconds: 0, trialsTaken: 0, preemptions: 0, expectedWork: 0,
+      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0,
     };
     this.#estimate(entry);
     entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
     this.#entries.set(job.id, entry);
     this.#patience?.arrived(entry);
-    this.#wait(entry);
+    return entry;
   }
 
-  /** A job has ended by itself, or was taken back; `ranSeconds` is how long its last run was. Unknown ones are ignored. */
-  finish(id: string, now: number): void {
+  /** A job has ended by itself, from which is learned, or was taken back. Unknown ones are ignored. */
+  finish(id: string, now: number, how: 'ended' | 'withdrawn' = 'ended'): void {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
     this.#advance(now);
@@ -114,7 +193,7 @@ export class Admission {
       const ranSeconds = now - entry.startedAt;
       work = ranSeconds * this.#shareOf(entry);
       this.#release(entry);
-      this.#options.predictor.learn(entry.job, ranSeconds);
+      if (how === 'ended') this.#options.predictor.learn(entry.job, ranSeconds);
     } else {
       this.#leave(entry);
     }
@@ -132,9 +211,9 @@ export class Admission {
     this.#advance(now);
     const tried = this.#endTrials();
     const started = new Set<Entry>();
-    const begin = (entry: Entry, trialSeconds: number): void => {
+    const begin: Begin = (entry, placement, trialSeconds = 0) => {
       started.add(entry);
-      this.#start(entry, trialSeconds, tried.has(entry));
+      this.#start(entry, placement, trialSeconds, tried.has(entry));
     };
     const overdue = this.#startOverdue(begin);
     const blocked = overdue ?? this.#startInOrder(begin);
@@ -142,24 +221,26 @@ export class Admission {
     this.#startTrials(blocked, reservation, tried, begin);
     const decisions: Decision[] = [];
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
-    for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
+    for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, placement: entry.placement!, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
     return decisions;
   }
 
   /** The oldest that waited for too long start first; the first of them that does not fit is given back. */
-  #startOverdue(begin: (entry: Entry, trialSeconds: number) => void): Entry | undefined {
+  #startOverdue(begin: Begin): Entry | undefined {
     for (const entry of this.#patience?.overdue(this.#now) ?? []) {
-      if (!fits(entry.job.request, this.#regular())) return entry;
-      begin(entry, 0);
+      const placement = this.#place(entry, this.#regular());
+      if (placement === undefined) return entry;
+      begin(entry, placement);
     }
     return undefined;
   }
 
   /** Starts the first ones until one does not fit, which is given back. */
-  #startInOrder(begin: (entry: Entry, trialSeconds: number) => void): Entry | undefined {
+  #startInOrder(begin: Begin): Entry | undefined {
     for (const entry of this.#pending.inOrder()) {
-      if (!fits(entry.job.request, this.#regular())) return entry;
-      begin(entry, 0);
+      const placement = this.#place(entry, this.#regular());
+      if (placement === undefined) return entry;
+      begin(entry, placement);
     }
     return undefined;
   }
@@ -168,36 +249,39 @@ export class Admission {
    * Starts those that may go past the blocked one, and gives the reservation that it has. Where what is only expected is not trusted, because the blocked one
    * has waited for too long, jobs go past it only by the users' bounds: expectations that prove too short would put it off again and again.
    */
-  #backfill(blocked: Entry, trustExpected: boolean, begin: (entry: Entry, trialSeconds: number) => void): Reservation | undefined {
+  #backfill(blocked: Entry, trustExpected: boolean, begin: Begin): Reservation | undefined {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.#regular();
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
-    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve(blocked.job.request, available, this.#now) : undefined;
+    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
     if (isExhausted(available)) return reservation;
     for (const entry of this.#pending.inOrder()) {
-      if (entry === blocked || (!trustExpected && entry.job.estimateSeconds === undefined) || !fits(entry.job.request, this.#regular())) continue;
+      if (entry === blocked || (!trustExpected && entry.job.estimateSeconds === undefined)) continue;
+      const placement = this.#place(entry, this.#regular());
+      if (placement === undefined) continue;
       if (reservation !== undefined && this.#now + entry.boundSeconds > reservation.at) {
-        if (!fits(entry.job.request, reservation.spare)) continue;
-        subtract(reservation.spare, entry.job.request);
+        if (!fits(placement.amount, reservation.spare)) continue;
+        subtract(reservation.spare, placement.amount);
       }
-      begin(entry, 0);
+      begin(entry, placement);
       if (isExhausted(this.#regular())) break;
     }
     return reservation;
   }
 
   /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
-  #startTrials(blocked: Entry | undefined, reservation: Reservation | undefined, tried: ReadonlySet<Entry>, begin: (entry: Entry, trialSeconds: number) => void): void {
+  #startTrials(blocked: Entry | undefined, reservation: Reservation | undefined, tried: ReadonlySet<Entry>, begin: Begin): void {
     const { trials } = this.#options;
-    if (trials === undefined || this.#untried.size === 0 || isExhausted(this.#free)) return;
+    if (trials === undefined || this.#untried.size === 0 || isExhausted(this.#room.free)) return;
     for (const entry of this.#untried.inOrder()) {
-      const { request } = entry.job;
-      if (entry === blocked || tried.has(entry) || !fits(request, this.#free)) continue;
+      if (entry === blocked || tried.has(entry)) continue;
+      const placement = this.#place(entry, this.#room.free);
+      if (placement === undefined) continue;
       const seconds = trials.lengthsSeconds[entry.trialsTaken]!;
       const delaysNobody = reservation === undefined || this.#now + seconds <= reservation.at || (blocked !== undefined && seconds <= LEAST_DELAY_PART * (this.#now - blocked.job.submittedAt));
-      if (!delaysNobody && !request.every((amount, index) => this.#trialHolds[index]! + amount <= this.#trialReserve[index]!)) continue;
-      begin(entry, seconds);
-      if (isExhausted(this.#free)) break;
+      if (!delaysNobody && !placement.amount.every((amount, index) => this.#trialHolds[index]! + amount <= this.#trialReserve[index]!)) continue;
+      begin(entry, placement, seconds);
+      if (isExhausted(this.#room.free)) break;
     }
   }
 
@@ -223,9 +307,21 @@ export class Admission {
   }
 
   #stopTrial(entry: Entry): Decision {
+    this.#lose(entry);
+    return { kind: 'stop', job: entry.job, reason: 'TrialOver' };
+  }
+
+  /** What it did in its last run is lost. */
+  #lose(entry: Entry): void {
     this.#servedWork -= (this.#now - entry.startedAt) * this.#shareOf(entry);
     entry.preemptions++;
-    return { kind: 'stop', job: entry.job, reason: 'TrialOver' };
+    entry.placement = undefined;
+  }
+
+  /** How a job fits: one whose trial is judged stays where it is, or goes. */
+  #place(entry: Entry, available: Resources): Placement | undefined {
+    if (entry.placement === undefined) return this.#room.place(entry.job, available);
+    return fits(entry.placement.amount, available) ? entry.placement : undefined;
   }
 
   #wait(entry: Entry): void {
@@ -242,32 +338,44 @@ export class Admission {
     if (this.#untried.remove(entry) && fits(entry.job.request, this.#trialReserve)) subtract(this.#trialWants, entry.job.request);
   }
 
-  #start(entry: Entry, trialSeconds: number, goesOn: boolean): void {
+  #start(entry: Entry, placement: Placement, trialSeconds: number, goesOn: boolean): void {
     this.#leave(entry);
-    entry.state = 'running';
-    if (!goesOn) entry.startedAt = this.#now;
     entry.trialSeconds = trialSeconds;
-    entry.expectedEnd = trialSeconds > 0 ? this.#now + trialSeconds : Math.max(entry.startedAt + entry.boundSeconds, this.#now + 1);
-    subtract(this.#free, entry.job.request);
-    this.#use.started(entry, this.#now);
-    this.#running.add(entry);
+    this.#begin(entry, placement, goesOn ? entry.startedAt : this.#now);
     if (trialSeconds === 0) return;
-    add(this.#trialHolds, entry.job.request);
+    add(this.#trialHolds, placement.amount);
     this.#trialEnds.push({ at: entry.expectedEnd, entry, startedAt: entry.startedAt });
   }
 
+  #begin(entry: Entry, placement: Placement, startedAt: number): void {
+    entry.state = 'running';
+    entry.placement = placement;
+    entry.startedAt = startedAt;
+    entry.expectedEnd = entry.trialSeconds > 0 ? this.#now + entry.trialSeconds : Math.max(startedAt + entry.boundSeconds, this.#now + 1);
+    this.#room.take(placement);
+    add(this.#holds, placement.amount);
+    this.#use.started(entry, this.#now);
+    this.#running.add(entry);
+  }
+
   #release(entry: Entry): void {
+    const { amount } = entry.placement!;
     this.#running.remove(entry);
     this.#use.stopped(entry, this.#now);
-    add(this.#free, entry.job.request);
-    if (entry.trialSeconds > 0) subtract(this.#trialHolds, entry.job.request);
+    this.#room.give(entry.placement!);
+    subtract(this.#holds, amount);
+    if (entry.trialSeconds > 0) subtract(this.#trialHolds, amount);
     entry.trialSeconds = 0;
   }
 
   /** What is free for others than trials. */
+  get regular(): Resources {
+    return this.#regular();
+  }
+
   #regular(): Resources {
-    if (isExhausted(this.#trialWants)) return this.#free;
-    return this.#free.map((amount, index) => amount - Math.max(0, Math.min(this.#trialReserve[index]! - this.#trialHolds[index]!, this.#trialWants[index]!)));
+    if (isExhausted(this.#trialWants)) return this.#room.free;
+    return this.#room.free.map((amount, index) => amount - Math.max(0, Math.min(this.#trialReserve[index]! - this.#trialHolds[index]!, this.#trialWants[index]!)));
   }
 
   #estimate(entry: Entry): void {
@@ -278,13 +386,12 @@ export class Admission {
   }
 
   #shareOf(entry: Entry): number {
-    return dominantShare(entry.job.request, this.#options.capacity);
+    return dominantShare(entry.placement?.amount ?? entry.job.request, this.#room.capacity);
   }
 
   #advance(now: number): void {
     if (now <= this.#now) return;
-    const busy = this.#free.map((amount, index) => this.#options.capacity[index]! - amount);
-    this.#servedWork += dominantShare(busy, this.#options.capacity) * (now - this.#now);
+    this.#servedWork += dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
     this.#now = now;
     this.#patience?.advance(this.#servedWork, now);
   }

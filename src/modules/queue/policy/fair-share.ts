@@ -34,11 +34,11 @@ export class TenantUse {
   }
 
   started(entry: Entry, now: number): void {
-    add(this.#settled(entry.job.tenant, now).holds, entry.job.request);
+    add(this.#settled(entry.job.tenant, now).holds, entry.placement!.amount);
   }
 
   stopped(entry: Entry, now: number): void {
-    subtract(this.#settled(entry.job.tenant, now).holds, entry.job.request);
+    subtract(this.#settled(entry.job.tenant, now).holds, entry.placement!.amount);
   }
 
   /** What the tenant has for its weight; the least comes first. */

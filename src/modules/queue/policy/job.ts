@@ -1,10 +1,11 @@
 /** What waits for admission, and what is decided about it. All times are seconds on the clock of the caller. */
 import type { Resources } from './resources.ts';
+import type { Placement } from './room.ts';
 
 export interface Job {
   readonly id: string;
   readonly submittedAt: number;
-  /** In the order of the capacity. */
+  /** In the order of the capacity; where there are several ways to place it, the first of them. */
   readonly request: Resources;
   /** Whose share it counts against: a user, a team, a namespace. */
   readonly tenant: string;
@@ -12,21 +13,31 @@ export interface Job {
   readonly priority: number;
   /** The user's own upper bound of the run time, where there is one. */
   readonly estimateSeconds?: number;
+  /** How often it was stopped for others before it came here. */
+  readonly timesPreempted?: number;
   /** Groups of jobs that run for a like time, from the most general to the most special, such as its user, then its user and image. */
   readonly likeness: readonly string[];
 }
 
 export type Decision =
   /** `trialSeconds`: it is stopped again after so long, unless it may stay then. */
-  | { readonly kind: 'start'; readonly job: Job; readonly trialSeconds?: number }
+  | { readonly kind: 'start'; readonly job: Job; readonly placement: Placement; readonly trialSeconds?: number }
   /** It goes back to the queue; what it did is lost. */
-  | { readonly kind: 'stop'; readonly job: Job; readonly reason: 'TrialOver' | 'Preempted' };
+  | { readonly kind: 'stop'; readonly job: Job; readonly reason: 'TrialOver' | 'Preempted'; readonly preemption?: Preemption };
+
+/** Who a job was stopped for, and why, in the words of Kueue's condition Preempted. */
+export interface Preemption {
+  readonly by: Job;
+  readonly reason: 'InClusterQueue' | 'InCohortReclamation' | 'InCohortReclaimWhileBorrowing' | 'InCohortFairSharing';
+}
 
 /** A job as the admission sees it. */
 export interface Entry {
   readonly job: Job;
   /** The place in the order of arrival, from 0. */
   readonly arrival: number;
+  /** What it takes while it runs, and what it had while a trial that is over is judged. */
+  placement: Placement | undefined;
   state: 'pending' | 'running' | 'finished';
   /** The run time to expect, in seconds. */
   expectedSeconds: number;
@@ -40,7 +51,10 @@ export interface Entry {
   /** The length of the trial that it is in, 0 outside of one. */
   trialSeconds: number;
   trialsTaken: number;
+  /** How often it was stopped, after trials too. */
   preemptions: number;
+  /** How often it was stopped for others. */
+  timesPreempted: number;
   /** Dominant share times expected seconds: what it adds to the work that waits. */
   expectedWork: number;
 }

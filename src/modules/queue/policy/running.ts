@@ -1,6 +1,7 @@
 /** The jobs that run, by the time at which their places are expected to be free; and what follows from it for a job that must wait. */
 import type { Entry } from './job.ts';
-import { add, fits, subtract, type Resources } from './resources.ts';
+import { add, subtract, type Resources } from './resources.ts';
+import type { Placement } from './room.ts';
 
 /** When a waiting job can start at the latest, and what is left beside it then. */
 export interface Reservation {
@@ -32,17 +33,22 @@ export class Running {
   }
 
   /**
-   * The reservation of a job that does not fit now: the first moment at which enough others have come to their expected ends.
+   * The reservation of a job that does not fit now: the first moment at which enough others have come to their expected ends; `place` says how it fits.
    * A job that has outrun its end is taken to end within the next second. `at` is Infinity where even an empty machine would not do.
    * Source: Lifka, The ANL/IBM SP scheduling system, JSSPP 1995 (EASY).
    */
-  reserve(request: Resources, available: Resources, now: number): Reservation {
+  reserve(place: (available: Resources) => Placement | undefined, available: Resources, now: number, elsewhere: readonly { readonly amount: Resources; readonly expectedEnd: number }[] = []): Reservation {
     const free = [...available];
-    for (const entry of this.#entries) {
-      add(free, entry.job.request);
-      if (!fits(request, free)) continue;
-      subtract(free, request);
-      return { at: Math.max(entry.expectedEnd, now + 1), spare: free };
+    let next = 0;
+    for (let index = 0; index < this.#entries.length || next < elsewhere.length;) {
+      const own = this.#entries[index];
+      const other = elsewhere[next];
+      const end = own !== undefined && (other === undefined || own.expectedEnd <= other.expectedEnd) ? (index++, { amount: own.placement!.amount, expectedEnd: own.expectedEnd }) : (next++, other!);
+      add(free, end.amount);
+      const placement = place(free);
+      if (placement === undefined) continue;
+      subtract(free, placement.amount);
+      return { at: Math.max(end.expectedEnd, now + 1), spare: free };
     }
     return { at: Infinity, spare: free };
   }

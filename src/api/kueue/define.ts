@@ -1,0 +1,32 @@
+/** One kind of Kueue in both of its versions. */
+import { defineKind, type Column, type Kind, type KindInput, type Rules } from '../kind.ts';
+import type { KubeObject } from '../meta.ts';
+import type { Schema } from '../schema/schema.ts';
+import { conversion, convertKueue, V1BETA1 } from './conversion.ts';
+import { GROUP } from './schema.ts';
+
+interface KueueKind<T extends KubeObject> extends Pick<KindInput<T>, 'kind' | 'plural' | 'namespaced' | 'shortNames' | 'subresources'> {
+  schema: () => Schema;
+  /** The schema of v1beta2, where it differs. */
+  newSchema?: () => Schema;
+  /** Written for v1beta1, and asked of v1beta2 after a conversion; so those that change an object (defaults, prepare) are not among them. */
+  rules?: Pick<Rules<T>, 'validate'>;
+  /** The same: they see v1beta1. */
+  columns?: readonly Column<T>[];
+}
+
+/** The Kind of v1beta1 and that of v1beta2. */
+export function defineKueueKind<T extends KubeObject>({ newSchema, rules = {}, columns = [], ...input }: KueueKind<T>): readonly [Kind<T>, Kind<T>] {
+  const older = (object: T): T => convertKueue(object, V1BETA1) as T;
+  const { validate } = rules;
+  const prepareForCreate = (object: T): void => {
+    if (input.subresources?.status === true) delete (object as { status?: unknown }).status;
+  };
+  const v1beta1 = defineKind<T>({ ...input, group: GROUP, version: 'v1beta1', conversion, columns, rules: { prepareForCreate, ...(validate !== undefined && { validate }) } });
+  const v1beta2 = defineKind<T>({
+    ...input, group: GROUP, version: 'v1beta2', conversion, schema: newSchema ?? input.schema,
+    columns: columns.map((each) => ({ ...each, cell: (object, nowMs) => each.cell(older(object), nowMs) })),
+    rules: { prepareForCreate, ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }) },
+  });
+  return [v1beta1, v1beta2];
+}

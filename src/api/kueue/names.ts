@@ -1,0 +1,39 @@
+/** Labels, annotations, gates and words of Kueue (pkg/controller/constants), and what llmos adds to them. */
+export const QUEUE_NAME = 'kueue.x-k8s.io/queue-name';
+export const PRIORITY_CLASS = 'kueue.x-k8s.io/priority-class';
+export const JOB_UID = 'kueue.x-k8s.io/job-uid';
+export const MAX_EXEC_TIME = 'kueue.x-k8s.io/max-exec-time-seconds';
+export const MIN_PARALLELISM = 'kueue.x-k8s.io/job-min-parallelism';
+export const COMPLETIONS_EQUAL_PARALLELISM = 'kueue.x-k8s.io/job-completions-equal-parallelism';
+/** On pods. */
+export const MANAGED = 'kueue.x-k8s.io/managed';
+export const ADMISSION_GATE = 'kueue.x-k8s.io/admission';
+export const POD_GROUP = 'kueue.x-k8s.io/pod-group-name';
+export const POD_GROUP_TOTAL = 'kueue.x-k8s.io/pod-group-total-count';
+export const RETRIABLE_IN_GROUP = 'kueue.x-k8s.io/retriable-in-group';
+export const IS_GROUP_WORKLOAD = 'kueue.x-k8s.io/is-group-workload';
+/** The name of the only pod set where there is but one. */
+export const MAIN = 'main';
+
+/** Of llmos, on a ClusterQueue: FIFO, BestEffortFIFO, ShortestJobFirst, Priority, FairShare. Without it spec.queueingStrategy holds. */
+export const POLICY = 'queue.llmos.dev/policy';
+/** On a ClusterQueue: `EASY`, `None` or `BestEffort`. */
+export const BACKFILL = 'queue.llmos.dev/backfill';
+/** On a ClusterQueue: how long, for instance `300s`, a workload may take until all of its pods are ready. */
+export const PODS_READY_TIMEOUT = 'queue.llmos.dev/pods-ready-timeout';
+/** On a ClusterQueue: how often one workload may be preempted; default 3. */
+export const MOST_PREEMPTIONS = 'queue.llmos.dev/most-preemptions';
+/** On a ClusterQueue under Priority: how long waiting is worth one point, for instance `1h`; `never`. */
+export const AGEING = 'queue.llmos.dev/ageing';
+/** On a ClusterQueue under FairShare: `namespace`, `localqueue`, or `label:KEY`. */
+export const TENANT = 'queue.llmos.dev/tenant';
+/** On a ClusterQueue under FairShare: `team-a=2,team-b=1`. */
+export const WEIGHTS = 'queue.llmos.dev/weights';
+/** On a ClusterQueue under ShortestJobFirst or FairShare: `true` lets it try jobs of unknown length for a minute and begin them anew later. */
+export const TRIALS = 'queue.llmos.dev/trials';
+/** On a Job, pod or its template: the run time to expect, for instance `90s`, `2h`. */
+export const EXPECTED_RUN_TIME = 'queue.llmos.dev/expected-run-time';
+/** On a Workload: when it was first seen, RFC 3339 in microseconds, which tells apart what was submitted within one second. */
+export const SUBMITTED_AT = 'queue.llmos.dev/submitted-at';
+
+export const POLICY_NAMES = ['FIFO', 'BestEffortFIFO', 'ShortestJobFirst', 'Priority', 'FairShare'] as const;

@@ -1,0 +1,145 @@
+/** The types of Kueue's kinds, as kueue.x-k8s.io/v1beta1 has them; what llmos adds is said so. */
+import type { Taint, Toleration, PodTemplateSpec } from '../generated/core-v1.ts';
+import type { KubeObject, LabelSelector } from '../meta.ts';
+
+export interface Condition {
+  type: string;
+  status: 'True' | 'False' | 'Unknown';
+  reason: string;
+  message: string;
+  lastTransitionTime: string;
+  observedGeneration?: number;
+}
+
+export type StopPolicy = 'None' | 'Hold' | 'HoldAndDrain';
+export type PreemptionPolicy = 'Never' | 'LowerPriority' | 'LowerOrNewerEqualPriority' | 'Any';
+export interface FairSharing { weight?: string }
+
+export interface ResourceQuota { name: string; nominalQuota: string; borrowingLimit?: string; lendingLimit?: string }
+export interface FlavorQuotas { name: string; resources: ResourceQuota[] }
+export interface ResourceGroup { coveredResources: string[]; flavors: FlavorQuotas[] }
+
+export interface ResourceFlavor extends KubeObject {
+  spec?: { nodeLabels?: Record<string, string>; nodeTaints?: Taint[]; tolerations?: Toleration[]; topologyName?: string };
+}
+
+export interface Cohort extends KubeObject {
+  spec?: { parent?: string; resourceGroups?: ResourceGroup[]; fairSharing?: FairSharing };
+  status?: object;
+}
+
+export interface ClusterQueue extends KubeObject {
+  spec?: {
+    resourceGroups?: ResourceGroup[];
+    cohort?: string;
+    queueingStrategy?: 'StrictFIFO' | 'BestEffortFIFO';
+    namespaceSelector?: LabelSelector | null;
+    flavorFungibility?: { whenCanBorrow?: string; whenCanPreempt?: string };
+    preemption?: {
+      reclaimWithinCohort?: PreemptionPolicy;
+      withinClusterQueue?: PreemptionPolicy;
+      borrowWithinCohort?: { policy?: 'Never' | 'LowerPriority'; maxPriorityThreshold?: number };
+    };
+    admissionChecks?: string[];
+    admissionChecksStrategy?: { admissionChecks?: { name: string; onFlavors?: string[] }[] };
+    stopPolicy?: StopPolicy;
+    fairSharing?: FairSharing;
+    excludeResourcePrefixes?: string[];
+  };
+  status?: ClusterQueueStatus;
+}
+
+export interface FlavorUsage { name: string; resources: { name: string; total: string; borrowed?: string }[] }
+
+export interface ClusterQueueStatus {
+  conditions?: Condition[];
+  flavorsReservation?: FlavorUsage[];
+  flavorsUsage?: FlavorUsage[];
+  pendingWorkloads?: number;
+  reservingWorkloads?: number;
+  admittedWorkloads?: number;
+}
+
+export interface LocalQueue extends KubeObject {
+  spec?: { clusterQueue?: string; stopPolicy?: StopPolicy; fairSharing?: FairSharing };
+  status?: {
+    conditions?: Condition[]; pendingWorkloads?: number; reservingWorkloads?: number; admittedWorkloads?: number;
+    flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[];
+  };
+}
+
+export interface WorkloadPriorityClass extends KubeObject { value: number; description?: string }
+
+export interface AdmissionCheck extends KubeObject {
+  spec?: { controllerName: string; retryDelayMinutes?: number; parameters?: { apiGroup: string; kind: string; name: string } };
+  status?: { conditions?: Condition[] };
+}
+
+export interface PodSet {
+  name: string;
+  count: number;
+  /** As few will do (partial admission). */
+  minCount?: number;
+  template: PodTemplateSpec;
+}
+
+export interface PodSetAssignment {
+  name: string;
+  /** Of each resource. */
+  flavors?: Record<string, string>;
+  resourceUsage?: Record<string, string>;
+  count?: number;
+}
+
+export interface AdmissionCheckState {
+  name: string;
+  state: 'Pending' | 'Ready' | 'Retry' | 'Rejected';
+  lastTransitionTime: string;
+  message: string;
+  podSetUpdates?: { name: string; labels?: Record<string, string>; annotations?: Record<string, string>; nodeSelector?: Record<string, string>; tolerations?: Toleration[] }[];
+}
+
+export interface Workload extends KubeObject {
+  spec: {
+    podSets: PodSet[];
+    queueName?: string;
+    priority?: number;
+    priorityClassName?: string;
+    priorityClassSource?: string;
+    active?: boolean;
+    maximumExecutionTimeSeconds?: number;
+  };
+  status?: WorkloadStatus;
+}
+
+export interface WorkloadStatus {
+  admission?: { clusterQueue: string; podSetAssignments: PodSetAssignment[] };
+  conditions?: Condition[];
+  requeueState?: { count?: number; requeueAt?: string };
+  reclaimablePods?: { name: string; count: number }[];
+  admissionChecks?: AdmissionCheckState[];
+  resourceRequests?: { name: string; resources?: Record<string, string> }[];
+  accumulatedPastExexcutionTimeSeconds?: number;
+  schedulingStats?: { evictions?: { reason: string; underlyingCause: string; count: number }[] };
+  /** Of llmos: what is expected of the workload, and why it waits. */
+  prediction?: WorkloadPrediction;
+}
+
+export interface WorkloadPrediction {
+  /** The run time to expect. */
+  runSeconds: number;
+  /** `annotation`, or the predictor that has erred the least so far. */
+  source: string;
+  /** The mean factor by which that source was wrong so far, less one, in percent: 100 is twice or half. */
+  errorPercent?: number;
+  /** Of a workload that waits. */
+  startTime?: string;
+  /** Of a workload that runs. */
+  endTime?: string;
+  /** The place in its queue from 1, while it waits. */
+  position?: number;
+  /** Some of those that go before it, the nearest last. */
+  ahead?: string[];
+  /** What its queue lacks for it. */
+  lacks?: { flavor: string; resource: string; needed: string; available: string }[];
+}

@@ -1,0 +1,75 @@
+/** Workload (kueue.x-k8s.io): what waits for quota as one, and what came of it. */
+import { AGE, column, NAME } from '../columns.ts';
+import { invalid, type FieldError } from '../field-error.ts';
+import { equalJson } from '../json.ts';
+import type { Kind } from '../kind.ts';
+import { defineKueueKind } from './define.ts';
+import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from './conversion.ts';
+import { conditions, core, count, flag, int32, listByKey, objectSchema, oneOf, quantities, reference, struct, text, textMap, texts, time } from './schema.ts';
+import type { Workload as WorkloadType } from './types.ts';
+
+export type Workload = WorkloadType;
+
+const setName = { type: 'string' as const, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', default: 'main' };
+const topologyRequest = struct({ required: text, preferred: text, unconstrained: flag, podIndexLabel: text, subGroupIndexLabel: text, subGroupCount: int32, podSetGroupName: text, podSetSliceRequiredTopology: text, podSetSliceSize: int32 });
+const podSet = struct({ name: setName, template: core('PodTemplateSpec'), count: { ...count(), default: 1 }, minCount: count(1), topologyRequest }, ['count', 'template']);
+const assignment = struct({ name: setName, flavors: { type: 'object', additionalProperties: reference }, resourceUsage: quantities, count: count(), topologyAssignment: { type: 'object', xPreserveUnknownFields: true }, delayedTopologyRequest: text }, ['name']);
+const update = struct({ name: text, labels: textMap, annotations: textMap, nodeSelector: textMap, tolerations: { type: 'array', items: core('Toleration'), maxItems: 8 } }, ['name']);
+const check = struct({ name: text, state: oneOf(['Pending', 'Ready', 'Retry', 'Rejected']), lastTransitionTime: time, message: text, retryCount: int32, requeueAfterSeconds: int32, podSetUpdates: { type: 'array', items: update, maxItems: 8 } }, ['name', 'state', 'lastTransitionTime', 'message']);
+const prediction = struct({
+  runSeconds: { type: 'number' }, source: text, errorPercent: { type: 'number' }, startTime: time, endTime: time, position: int32, ahead: texts,
+  lacks: { type: 'array', items: struct({ flavor: text, resource: text, needed: text, available: text }) },
+});
+
+const spec = { podSets: listByKey(podSet, 'name', { minItems: 1, maxItems: 8 }), queueName: reference, priority: int32, active: { ...flag, default: true }, maximumExecutionTimeSeconds: count(1) };
+const status = (executionTime: string) => struct({
+  conditions, admission: struct({ clusterQueue: reference, podSetAssignments: listByKey(assignment, 'name', { maxItems: 8 }) }, ['clusterQueue', 'podSetAssignments']),
+  requeueState: struct({ count: count(), requeueAt: time }), reclaimablePods: listByKey(struct({ name: text, count: count() }, ['name', 'count']), 'name', { maxItems: 8 }),
+  admissionChecks: listByKey(check, 'name', { maxItems: 8 }), resourceRequests: listByKey(struct({ name: setName, resources: quantities }, ['name']), 'name', { maxItems: 8 }),
+  [executionTime]: int32, schedulingStats: struct({ evictions: { type: 'array', items: struct({ reason: text, underlyingCause: text, count: count() }, ['reason', 'underlyingCause', 'count']) } }),
+  nominatedClusterNames: texts, clusterName: text, unhealthyNodes: listByKey(struct({ name: text }, ['name']), 'name'), prediction,
+});
+
+export const [Workload, WorkloadV1beta2]: readonly [Kind<Workload>, Kind<Workload>] = defineKueueKind<Workload>({
+  kind: 'Workload', plural: 'workloads', namespaced: true, shortNames: ['wl'],
+  schema: objectSchema(() => ({
+    spec: struct({ ...spec, priorityClassName: reference, priorityClassSource: oneOf([WORKLOAD_PRIORITY_SOURCE, POD_PRIORITY_SOURCE, ''], '') }, ['podSets']), status: status('accumulatedPastExexcutionTimeSeconds'),
+  })),
+  newSchema: objectSchema(() => ({
+    spec: struct({ ...spec, priorityClassRef: struct({ group: text, kind: text, name: reference }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds'),
+  })),
+  subresources: { status: true },
+  rules: { validate: workloadErrors },
+  columns: [
+    NAME,
+    column('Queue', (workload) => workload.spec?.queueName ?? ''),
+    column('Reserved in', (workload) => workload.status?.admission?.clusterQueue ?? ''),
+    column('Admitted', (workload) => statusOf(workload, 'Admitted')),
+    column('Finished', (workload) => statusOf(workload, 'Finished')),
+    AGE,
+    column('Position', (workload) => workload.status?.prediction?.position ?? null, { type: 'integer', wide: true }),
+    column('Starts', (workload) => workload.status?.prediction?.startTime ?? '', { wide: true }),
+  ],
+});
+
+function statusOf({ status: now }: Workload, type: string): string {
+  return now?.conditions?.find((each) => each.type === type)?.status ?? '';
+}
+
+/** True of a condition that is there and says True. */
+export function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
+  return statusOf(workload as Workload, type) === 'True';
+}
+
+function workloadErrors({ spec: wanted }: Workload, old: Workload | undefined): FieldError[] {
+  const errors: FieldError[] = [];
+  const sets = wanted?.podSets ?? [];
+  for (const [index, { count: pods, minCount }] of sets.entries()) {
+    if (minCount !== undefined && minCount > pods) errors.push(invalid(`spec.podSets[${index}].minCount`, minCount, 'minCount should be positive and less or equal to count'));
+  }
+  if (sets.filter(({ minCount }) => minCount !== undefined).length > 1) errors.push(invalid('spec.podSets', sets.length, 'at most one podSet can use minCount'));
+  if (old === undefined || !isTrue(old, 'QuotaReserved')) return errors;
+  if (!equalJson(wanted.podSets, old.spec.podSets)) errors.push(invalid('spec.podSets', sets.length, 'field is immutable'));
+  for (const field of ['queueName', 'priorityClassSource', 'priorityClassName'] as const) if (wanted[field] !== old.spec[field]) errors.push(invalid(`spec.${field}`, wanted[field], 'field is immutable'));
+  return errors;
+}

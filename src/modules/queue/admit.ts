@@ -1,0 +1,58 @@
+/** The writes by which a Workload gets quota, or is asked to give it back. */
+import { Workload } from '../../api/kueue/workload.ts';
+import type { ClusterQueue, PodSetAssignment, WorkloadStatus } from '../../api/kueue/types.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import { checksOf } from './activity.ts';
+import { evicted, is, sinceSeconds, withStatus } from './conditions.ts';
+import { quantityFor, submittedAt } from './demand.ts';
+import type { LiveQueue } from './build.ts';
+import type { PoolDecision } from './policy/pool.ts';
+import type { QuotaPlacement } from './policy/quota-room.ts';
+
+export async function admitted(workload: Workload, queue: ClusterQueue, placement: QuotaPlacement, { client, clock, events }: ModuleContext): Promise<void> {
+  const name = queue.metadata.name ?? '';
+  const nowMs = clock.nowMs();
+  const now = { nowMs, generation: workload.metadata.generation };
+  const flavors = new Set(placement.sets.flatMap((set) => [...set.flavors.values()]));
+  const checks = checksOf(queue, flavors);
+  let status: WorkloadStatus = { ...workload.status, admission: { clusterQueue: name, podSetAssignments: placement.sets.map(assignmentOf) } };
+  status = withStatus(status, 'QuotaReserved', 'True', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}`, now);
+  for (const type of ['Evicted', 'Preempted']) {
+    const before = status.conditions?.find((each) => each.type === type && each.status === 'True');
+    if (before !== undefined) status = withStatus(status, type, 'False', 'QuotaReserved', `Previously: ${before.message}`, now);
+  }
+  if (checks.length === 0) status = withStatus(status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', now);
+  else status.admissionChecks = checks.map((each) => ({ name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) }));
+  delete status.resourceRequests;
+  if (status.prediction !== undefined) {
+    const { position: _position, ahead: _ahead, lacks: _lacks, startTime: _start, ...rest } = status.prediction;
+    status.prediction = { ...rest, endTime: rfc3339(nowMs + rest.runSeconds * 1_000) };
+  }
+  await client.update(Workload, { ...workload, status }, { subresource: 'status' });
+  const queuedSeconds = Math.max(0, Math.round(nowMs / 1_000 - (is(workload, 'Requeued') ? (sinceSeconds(workload, 'Requeued') ?? 0) : submittedAt(workload))));
+  events.event(workload, 'Normal', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}, wait time since queued was ${queuedSeconds}s`);
+  if (checks.length === 0) events.event(workload, 'Normal', 'Admitted', `Admitted by ClusterQueue ${name}, wait time since reservation was 0s`);
+}
+
+function assignmentOf({ name, count, flavors, usage }: QuotaPlacement['sets'][number]): PodSetAssignment {
+  return { name, count, flavors: Object.fromEntries(flavors), resourceUsage: Object.fromEntries([...usage].map(([resource, amount]) => [resource, quantityFor(resource, amount)])) };
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  InClusterQueue: 'prioritization in the ClusterQueue', InCohortReclamation: 'reclamation within the cohort', InCohortFairSharing: 'Fair Sharing within the cohort',
+  InCohortReclaimWhileBorrowing: 'reclamation within the cohort while borrowing',
+};
+
+/** Stopped for another one, or because a trial of it is over. */
+export async function evictedForOther(workload: Workload, decision: PoolDecision & { kind: 'stop' }, queue: LiveQueue, { client, clock, events }: ModuleContext): Promise<void> {
+  const { preemption } = decision;
+  const reason = preemption?.reason ?? 'InClusterQueue';
+  const message = preemption === undefined
+    ? `Its trial in ClusterQueue ${queue.name} is over: it runs for longer than others that wait`
+    : `Preempted to accommodate the workload ${preemption.by.id} due to ${WORDS[reason]}`;
+  const nowMs = clock.nowMs();
+  const status = withStatus(evicted(workload, 'Preempted', message, nowMs), 'Preempted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
+  await client.update(Workload, { ...workload, status }, { subresource: 'status' });
+  events.event(workload, 'Normal', 'Preempted', message);
+}

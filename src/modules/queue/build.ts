@@ -1,0 +1,153 @@
+/** The pools of quota as the ClusterQueues, Cohorts and ResourceFlavors of the moment say. */
+import type { ClusterQueue, Cohort, LocalQueue, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
+import { TENANT } from '../../api/kueue/names.ts';
+import { Admission } from './policy/admission.ts';
+import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
+import { QuotaNode } from './policy/quota-tree.ts';
+import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
+import { amountOf, demandOf, likenessOf, submittedAt, toldSeconds } from './demand.ts';
+import type { RunTimePredictor } from './prediction/predictor.ts';
+import { optionsOf, rulesOf } from './settings.ts';
+
+export interface Configuration {
+  queues: readonly ClusterQueue[];
+  cohorts: readonly Cohort[];
+  flavorOf(name: string): ResourceFlavor | undefined;
+}
+
+/** A ClusterQueue at work. */
+export interface LiveQueue extends Member {
+  readonly object: ClusterQueue;
+  /** What Workloads hold in fact: more than the policy reckons with while stopped ones have not ended yet. */
+  readonly ledger: QuotaRoom;
+}
+
+export interface LivePool {
+  readonly pool: Pool;
+  readonly queues: readonly LiveQueue[];
+}
+
+/** One pool for each tree of cohorts, and for each queue without one. Cohorts that are their own ancestors are left out, with their queues. */
+export function buildPools({ queues, cohorts, flavorOf }: Configuration, predictor: RunTimePredictor): LivePool[] {
+  const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
+  const roots = new Map<string, ClusterQueue[]>();
+  for (const queue of queues) {
+    const cohort = queue.spec?.cohort || undefined;
+    const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
+    if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
+  }
+  return [...roots.values()].map((members) => buildPool(members, byName, { flavorOf, predictor }));
+}
+
+function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
+  const seen = new Set<string>();
+  for (let at = name; ; at = cohorts.get(at)!.spec!.parent!) {
+    if (seen.has(at)) return undefined;
+    seen.add(at);
+    if (!cohorts.get(at)?.spec?.parent) return `cohort/${at}`;
+  }
+}
+
+interface Parts { flavorOf: Configuration['flavorOf']; predictor: RunTimePredictor }
+
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { predictor }: Parts): LivePool {
+  const indexes = new Map<string, number>();
+  const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
+  for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
+    for (const { name, resources } of group.flavors) for (const resource of resources) indexes.set(`${name}/${resource.name}`, indexes.get(`${name}/${resource.name}`) ?? indexes.size);
+  }
+  const trees = [createTree(cohorts, indexes), createTree(cohorts, indexes)] as const;
+  const live = queues.map((object): LiveQueue => {
+    const [room, ledger] = trees.map((tree) => roomOf(object, tree(object), indexes)) as [QuotaRoom, QuotaRoom];
+    const options = optionsOf(object);
+    return {
+      name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1,
+      admission: new Admission({ ...options, predictor, room }),
+    };
+  });
+  return { pool: new Pool(live), queues: live };
+}
+
+/** A cohort and those that it is in. */
+function chainOf(name: string | undefined, cohorts: ReadonlyMap<string, Cohort>): string[] {
+  return name === undefined ? [] : [name, ...chainOf(cohorts.get(name)?.spec?.parent || undefined, cohorts)];
+}
+
+function createTree(cohorts: ReadonlyMap<string, Cohort>, indexes: ReadonlyMap<string, number>): (queue: ClusterQueue) => QuotaNode {
+  const nodes = new Map<string, QuotaNode>();
+  const cohortNode = (name: string): QuotaNode => {
+    const known = nodes.get(name);
+    if (known !== undefined) return known;
+    const { parent, resourceGroups = [] } = cohorts.get(name)?.spec ?? {};
+    const node = new QuotaNode({ name, ...quotaOf(resourceGroups, indexes), ...(parent ? { parent: cohortNode(parent) } : {}) });
+    nodes.set(name, node);
+    return node;
+  };
+  return ({ metadata, spec }) => new QuotaNode({ name: metadata.name ?? '', ...quotaOf(spec?.stopPolicy === undefined || spec.stopPolicy === 'None' ? (spec?.resourceGroups ?? []) : [], indexes), ...(spec?.cohort ? { parent: cohortNode(spec.cohort) } : {}) });
+}
+
+function quotaOf(groups: readonly ResourceGroup[], indexes: ReadonlyMap<string, number>): { nominal: number[]; borrowingLimit: number[]; lendingLimit: number[] } {
+  const vector = (fill: number): number[] => Array.from({ length: indexes.size }, () => fill);
+  const quota = { nominal: vector(0), borrowingLimit: vector(Infinity), lendingLimit: vector(Infinity) };
+  for (const { flavors } of groups) {
+    for (const { name: flavor, resources } of flavors) {
+      for (const { name, nominalQuota, borrowingLimit, lendingLimit } of resources) {
+        const index = indexes.get(`${flavor}/${name}`)!;
+        quota.nominal[index] = amountOf(name, nominalQuota);
+        if (borrowingLimit !== undefined) quota.borrowingLimit[index] = amountOf(name, borrowingLimit);
+        if (lendingLimit !== undefined) quota.lendingLimit[index] = amountOf(name, lendingLimit);
+      }
+    }
+  }
+  return quota;
+}
+
+function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<string, number>): QuotaRoom {
+  const prefixes = spec?.excludeResourcePrefixes ?? [];
+  return new QuotaRoom({
+    node,
+    groups: (spec?.resourceGroups ?? []).map(({ coveredResources, flavors }) => ({ resources: coveredResources, flavors: flavors.map(({ name }) => name) })),
+    indexOf: (flavor, resource) => indexes.get(`${flavor}/${resource}`)!,
+    triesNextBeforeBorrowing: spec?.flavorFungibility?.whenCanBorrow === 'TryNextFlavor',
+    excluded: (resource) => prefixes.some((prefix) => resource === prefix || resource.startsWith(prefix.endsWith('-') ? prefix : `${prefix}/`)),
+  });
+}
+
+/** The Workload as a job of the queue. */
+export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf }: { localQueue: LocalQueue | undefined; flavorOf: Configuration['flavorOf'] }): QuotaJob {
+  const demand = demandOf(workload, flavorOf);
+  const told = toldSeconds(workload);
+  const job: QuotaJob = {
+    id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: submittedAt(workload), request: [], demand, priority: workload.spec.priority ?? 0,
+    tenant: tenantOf(workload, object, localQueue), likeness: likenessOf(workload),
+    timesPreempted: workload.status?.schedulingStats?.evictions?.find(({ reason }) => reason === 'Preempted')?.count ?? 0,
+    ...(told !== undefined && { estimateSeconds: told }),
+  };
+  return { ...job, request: (room.place(job, room.capacity) ?? { amount: room.capacity }).amount };
+}
+
+/** Whose share it counts against. */
+function tenantOf({ metadata, spec }: Workload, { metadata: { annotations } }: ClusterQueue, localQueue: LocalQueue | undefined): string {
+  const by = annotations?.[TENANT] ?? 'namespace';
+  if (by === 'localqueue') return `${metadata.namespace}/${localQueue?.metadata.name ?? spec.queueName}`;
+  const label = by.startsWith('label:') ? by.slice('label:'.length) : undefined;
+  return (label !== undefined ? (metadata.labels?.[label] ?? spec.podSets[0]?.template.metadata?.labels?.[label]) : undefined) ?? metadata.namespace ?? '';
+}
+
+/** What a Workload that has quota holds of the queue. Flavors that the queue has no more count for nothing. */
+export function placementOf({ status, spec }: Workload, { room }: Pick<LiveQueue, 'room'>): QuotaPlacement {
+  const amount = room.capacity.map(() => 0);
+  const sets = (status?.admission?.podSetAssignments ?? []).map((assignment): SetPlacement => {
+    const count = assignment.count ?? spec.podSets.find(({ name }) => name === assignment.name)?.count ?? 0;
+    const left = count === 0 ? 0 : Math.max(0, count - (status?.reclaimablePods?.find(({ name }) => name === assignment.name)?.count ?? 0)) / count;
+    const usage = new Map<string, number>();
+    for (const [resource, quantity] of Object.entries(assignment.resourceUsage ?? {})) {
+      const much = amountOf(resource, quantity) * left;
+      const place = room.dimensions.findIndex((each) => each.flavor === assignment.flavors?.[resource] && each.resource === resource);
+      usage.set(resource, much);
+      if (place >= 0) amount[place]! += much;
+    }
+    return { name: assignment.name, count, flavors: new Map(Object.entries(assignment.flavors ?? {})), usage };
+  });
+  return { amount, sets, borrows: false };
+}

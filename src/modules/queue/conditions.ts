@@ -1,0 +1,55 @@
+/** The conditions of a Workload, in Kueue's words. */
+import type { Condition, Workload, WorkloadStatus } from '../../api/kueue/types.ts';
+import { withCondition } from '../../api/conditions.ts';
+import { rfc3339 } from '../../base/clock.ts';
+
+/** The status with this condition; messages are cut to what the schema allows. */
+export function withStatus(status: WorkloadStatus | undefined, type: string, value: 'True' | 'False', reason: string, message: string, now: { nowMs: number; generation?: number }): WorkloadStatus {
+  const condition: Omit<Condition, 'lastTransitionTime'> = { type, status: value, reason, message: message.slice(0, 32_000), ...(now.generation !== undefined && { observedGeneration: now.generation }) };
+  return { ...status, conditions: withCondition<Condition>(status?.conditions ?? [], condition, rfc3339(now.nowMs)) };
+}
+
+export function conditionOf({ status }: Pick<Workload, 'status'>, type: string): Condition | undefined {
+  return status?.conditions?.find((each) => each.type === type);
+}
+
+export function is(workload: Pick<Workload, 'status'>, type: string): boolean {
+  return conditionOf(workload, type)?.status === 'True';
+}
+
+/** It holds quota. */
+export function isReserved(workload: Pick<Workload, 'status'>): boolean {
+  return is(workload, 'QuotaReserved') && workload.status?.admission !== undefined;
+}
+
+/** When the condition last changed, in seconds since the epoch. */
+export function sinceSeconds(workload: Workload, type: string): number | undefined {
+  const at = Date.parse(conditionOf(workload, type)?.lastTransitionTime ?? '');
+  return Number.isNaN(at) ? undefined : at / 1_000;
+}
+
+/**
+ * Takes the workload's quota away, once nothing of it runs: it waits again. The time that it ran is remembered.
+ * Source: Kueue, workload.UnsetQuotaReservationWithCondition.
+ */
+export function released(workload: Workload, reason: string, message: string, nowMs: number): WorkloadStatus {
+  const { admission: _admission, admissionChecks, ...rest } = workload.status ?? {};
+  const now = { nowMs, generation: workload.metadata.generation };
+  let status: WorkloadStatus = withStatus(rest, 'QuotaReserved', 'False', reason, message, now);
+  const admittedAt = is(workload, 'Admitted') ? sinceSeconds(workload, 'Admitted') : undefined;
+  if (admittedAt !== undefined) {
+    status = withStatus(status, 'Admitted', 'False', 'NoReservation', 'The workload has no reservation', now);
+    status.accumulatedPastExexcutionTimeSeconds = (status.accumulatedPastExexcutionTimeSeconds ?? 0) + Math.max(0, Math.round(nowMs / 1_000 - admittedAt));
+  }
+  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: 'Reset to Pending after eviction', lastTransitionTime: rfc3339(nowMs) }));
+  const { prediction: _prediction, ...bare } = status;
+  return bare;
+}
+
+/** Asks for the end of what runs of the workload. */
+export function evicted(workload: Workload, reason: string, message: string, nowMs: number): WorkloadStatus {
+  const status = withStatus(workload.status, 'Evicted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
+  const before = status.schedulingStats?.evictions ?? [];
+  const count = (before.find((each) => each.reason === reason)?.count ?? 0) + 1;
+  return { ...status, schedulingStats: { evictions: [...before.filter((each) => each.reason !== reason), { reason, underlyingCause: '', count }] } };
+}

@@ -1,0 +1,90 @@
+/** What a Workload asks for, as the policies see it. */
+import type { ResourceFlavor, Workload } from '../../api/kueue/types.ts';
+import type { PodSpec, PodTemplateSpec } from '../../api/generated/core-v1.ts';
+import { EXPECTED_RUN_TIME, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { compileTerm } from '../../api/node-selection.ts';
+import { podRequests } from '../../api/pod-requests.ts';
+import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
+import { untolerated } from '../../api/tolerations.ts';
+import { durationSeconds } from './duration.ts';
+import type { SetDemand } from './policy/quota-room.ts';
+
+/** cpu counts in thousandths, all else in whole bytes or pieces. */
+export function amountOf(resource: string, quantity: string): number {
+  return resource === 'cpu' ? quantityMillis(quantity) : quantityValue(quantity);
+}
+
+export function quantityFor(resource: string, amount: number): string {
+  return resource === 'cpu' ? quantityOfMilli(Math.round(amount)) : formatQuantity(quantityOf(Math.round(amount), resource === 'memory' || resource === 'ephemeral-storage' ? 'BinarySI' : 'DecimalSI'));
+}
+
+/** The requests of one pod; what a container does not request is what it is limited to. */
+export function perPod(template: PodTemplateSpec): ReadonlyMap<string, number> {
+  const spec = template.spec;
+  if (spec === undefined) return new Map();
+  const filled = { ...spec, containers: spec.containers.map(requestLimits), ...(spec.initContainers !== undefined && { initContainers: spec.initContainers.map(requestLimits) }) };
+  const { cpuMillis, memoryBytes, ephemeralStorageBytes, others = {} } = podRequests({ metadata: {}, spec: filled });
+  const amounts = new Map<string, number>([['cpu', cpuMillis], ['memory', memoryBytes], ['ephemeral-storage', ephemeralStorageBytes], ...Object.entries(others)]);
+  for (const [resource, amount] of amounts) if (amount === 0 && !isAsked(filled, resource)) amounts.delete(resource);
+  return amounts;
+}
+
+type Container = PodSpec['containers'][number];
+
+function requestLimits(container: Container): Container {
+  const { limits, requests } = container.resources ?? {};
+  return limits === undefined ? container : { ...container, resources: { ...container.resources, requests: { ...limits, ...requests } } };
+}
+
+function isAsked({ containers }: PodSpec, resource: string): boolean {
+  return containers.some(({ resources }) => resources?.requests?.[resource] !== undefined);
+}
+
+/** Sets of pods; those whose resources are not needed any more (reclaimable) do not count. */
+export function demandOf({ spec, status }: Workload, flavorOf: (name: string) => ResourceFlavor | undefined): SetDemand[] {
+  return spec.podSets.map(({ name, count, minCount, template }) => ({
+    name,
+    count: Math.max(0, count - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)),
+    ...(minCount !== undefined && { least: minCount }),
+    perPod: perPod(template),
+    refuses: (flavor) => refusal(template.spec, flavor, flavorOf(flavor)),
+  }));
+}
+
+/** Why pods may not be of the flavor. Only labels that the flavor has count. Source: Kueue, flavorassigner checkFlavorForPodSets. */
+function refusal(spec: PodSpec | undefined, name: string, flavor: ResourceFlavor | undefined): string | undefined {
+  if (flavor === undefined) return `flavor ${name} not found`;
+  const { nodeTaints = [], tolerations = [], nodeLabels = {} } = flavor.spec ?? {};
+  const taint = untolerated(nodeTaints.filter(({ effect }) => effect !== 'PreferNoSchedule'), [...(spec?.tolerations ?? []), ...tolerations]);
+  if (taint !== undefined) return `untolerated taint {${taint.key} ${taint.value ?? ''} ${taint.effect} <nil>} in flavor ${name}`;
+  return matchesLabels(spec, nodeLabels) ? undefined : `flavor ${name} doesn't match node affinity`;
+}
+
+function matchesLabels(spec: PodSpec | undefined, labels: Readonly<Record<string, string>>): boolean {
+  for (const [key, value] of Object.entries(spec?.nodeSelector ?? {})) if (labels[key] !== undefined && labels[key] !== value) return false;
+  const terms = spec?.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+  const own = terms.map(({ matchExpressions = [] }) => ({ matchExpressions: matchExpressions.filter(({ key }) => labels[key] !== undefined) }));
+  // A term that says nothing of the flavor's labels allows it.
+  return own.length === 0 || own.some((term) => term.matchExpressions.length === 0 || compileTerm(term)({ name: '', labels }));
+}
+
+/** The run time that the user tells, in seconds: the annotation, else the deadline of the job. */
+export function toldSeconds({ metadata, spec }: Workload): number | undefined {
+  return durationSeconds(metadata.annotations?.[EXPECTED_RUN_TIME] ?? spec.podSets[0]?.template.metadata?.annotations?.[EXPECTED_RUN_TIME]) ?? spec.maximumExecutionTimeSeconds;
+}
+
+/** When it was submitted, in seconds since the epoch. */
+export function submittedAt({ metadata }: Workload): number {
+  const exact = Date.parse(metadata.annotations?.[SUBMITTED_AT] ?? '');
+  return (Number.isNaN(exact) ? Date.parse(metadata.creationTimestamp ?? '') || 0 : exact) / 1_000;
+}
+
+/** Groups of jobs that run alike, from general to special: the queue, the namespace, the image, the job of the same name but for its number, the same with the same request. */
+export function likenessOf({ metadata, spec }: Workload): string[] {
+  const container = spec.podSets[0]?.template.spec?.containers[0];
+  const owner = metadata.ownerReferences?.[0]?.name ?? metadata.name ?? '';
+  const family = owner.replace(/[-.](?:\d+|[a-z0-9]{5})$|\d+$/, '');
+  const words = JSON.stringify([container?.command, container?.args]).slice(0, 500);
+  const space = metadata.namespace ?? '';
+  return ['', `queue=${space}/${spec.queueName}`, `namespace=${space}`, `image=${container?.image}`, `namespace=${space} image=${container?.image}`, `namespace=${space} name=${family}`, `namespace=${space} name=${family} words=${words}`];
+}

@@ -1,0 +1,263 @@
+/**
+ * Brings the policies and the cluster together: Workloads go in as jobs, decisions come out as writes of their status. What it knows it has from Workloads alone, so
+ * that after a restart, or when a queue changes, all is made anew from them: the past is told to the policies again, in its order.
+ */
+import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
+import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Workload } from '../../api/kueue/workload.ts';
+import { equalJson } from '../../api/json.ts';
+import type { Json, KubeObject } from '../../api/meta.ts';
+import { isApiError, keyOf, type Cache, type ModuleContext } from '../../sdk/index.ts';
+import { admitted, evictedForOther } from './admit.ts';
+import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
+import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
+import { submittedAt } from './demand.ts';
+import { createExplainer } from './explain.ts';
+import type { PoolDecision } from './policy/pool.ts';
+import type { QuotaPlacement } from './policy/quota-room.ts';
+import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
+import { createView, type View } from './view.ts';
+
+/** What happens within so many ms is looked at together. */
+const GATHER_MS = 5;
+/** At most so many writes are under way. */
+const MOST_WRITES = 16;
+
+export interface Engine {
+  /** Settles when the signal has aborted and the writes under way have ended. */
+  run(): Promise<void>;
+}
+
+interface Start { readonly queue: LiveQueue; readonly placement: QuotaPlacement }
+
+export function createEngine(context: ModuleContext): Engine {
+  const { caches, clock, signal, log } = context;
+  const view: View = createView(caches);
+  const workloads = caches.of(Workload);
+  let pools: readonly LivePool[] = [];
+  let queues = new Map<string, LiveQueue>();
+  let predictor: ChoosingPredictor = createChoosingPredictor();
+  /** The queue whose admission knows of a workload. */
+  const placed = new Map<string, LiveQueue>();
+  /** Decided, and to be written as soon as the ledger has room. */
+  const starts = new Map<string, Start>();
+  /** What the ledgers count. */
+  const held = new Map<string, Start>();
+  const writing = new Set<string>();
+  /** The version that a write was based on: news are later ones. */
+  const outdated = new Map<string, string>();
+  const dirty = new Set<string>();
+  let rebuild = true;
+  let timer: NodeJS.Timeout | undefined;
+  let wakeTimer: NodeJS.Timeout | undefined;
+  const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => starts.has(key) || writing.has(key) });
+  const nowSeconds = (): number => clock.nowMs() / 1_000;
+
+  const kick = (): void => {
+    if (signal.aborted || timer !== undefined) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      try {
+        round();
+      } catch (error) {
+        log.error('a round of the queues failed; all is made anew', { error });
+        rebuild = true;
+        setTimeout(kick, 1_000).unref();
+      }
+    }, GATHER_MS);
+  };
+
+  const round = (): void => {
+    if (rebuild) makeAnew();
+    const now = nowSeconds();
+    for (const key of dirty) sync(key, now);
+    dirty.clear();
+    for (const { pool } of pools) for (const decision of pool.decide(now)) carryOut(decision);
+    writeStarts();
+    explainer.changed();
+    clearTimeout(wakeTimer);
+    const wakeAt = Math.min(Infinity, ...pools.map(({ pool }) => pool.wakeAt));
+    if (wakeAt < Infinity) wakeTimer = setTimeout(kick, Math.min(0x7fffffff, Math.max(1, (wakeAt - nowSeconds()) * 1_000)));
+  };
+
+  /** The policies are told all that happened, as far as Workloads tell of it, in the order of time. */
+  const makeAnew = (): void => {
+    rebuild = false;
+    predictor = createChoosingPredictor();
+    const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
+    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), flavorOf: view.flavorOf }, predictor);
+    queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
+    for (const each of [placed, starts, held, dirty]) each.clear();
+    const all = workloads.list();
+    const past = all.filter((each) => is(each, 'Finished') && each.status?.admission !== undefined).flatMap((each) => {
+      const [from, to] = [sinceSeconds(each, 'Admitted') ?? sinceSeconds(each, 'QuotaReserved'), sinceSeconds(each, 'Finished')];
+      return from === undefined || to === undefined ? [] : [{ at: from, each, ends: false }, { at: Math.max(from, to), each, ends: true }];
+    });
+    const running = all.filter((each) => !is(each, 'Finished') && isReserved(each)).map((each) => ({ at: sinceSeconds(each, 'QuotaReserved') ?? 0, each, ends: false }));
+    for (const { at, each, ends } of [...past, ...running].sort((left, right) => left.at - right.at || Number(left.ends) - Number(right.ends))) {
+      const key = keyOf(each);
+      if (ends) placed.get(key)?.admission.finish(key, at);
+      else if (is(each, 'Finished')) adopt(each, at, at);
+      else sync(key, at);
+      if (ends) placed.delete(key);
+    }
+    const waiting = all.filter((each) => !is(each, 'Finished') && !isReserved(each)).toSorted((left, right) => submittedAt(left) - submittedAt(right) || keyOf(left).localeCompare(keyOf(right)));
+    for (const each of waiting) sync(keyOf(each), nowSeconds());
+  };
+
+  const adopt = (workload: Workload, startedAt: number, now: number): void => {
+    const queue = queues.get(workload.status!.admission!.clusterQueue);
+    if (queue === undefined) return;
+    const key = keyOf(workload);
+    const localQueue = caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`);
+    placed.set(key, queue);
+    queue.admission.adopt(jobOf(workload, queue, { localQueue, flavorOf: view.flavorOf }), placementOf(workload, queue), startedAt, now);
+  };
+
+  /** Tells the policies and the ledgers how it stands with one workload. */
+  const sync = (key: string, now: number): void => {
+    const workload = workloads.get(key);
+    if (writing.has(key) || (workload !== undefined && outdated.get(key) === workload.metadata.resourceVersion)) return;
+    outdated.delete(key);
+    const isOver = workload === undefined || is(workload, 'Finished');
+    hold(key, isOver ? undefined : workload);
+    if (isOver) {
+      starts.delete(key);
+      explainer.refused(key, undefined);
+      placed.get(key)?.admission.finish(key, now, workload === undefined || conditionOf(workload, 'Finished')?.reason !== 'Succeeded' ? 'withdrawn' : 'ended');
+      placed.delete(key);
+    } else if (isReserved(workload)) syncReserved(key, workload, now);
+    else syncWaiting(key, workload, now);
+  };
+
+  const syncReserved = (key: string, workload: Workload, now: number): void => {
+    const queue = queues.get(workload.status!.admission!.clusterQueue);
+    const entry = placed.get(key)?.admission.entry(key);
+    if (is(workload, 'Evicted')) {
+      if (entry?.state === 'running' && !starts.has(key)) withdraw(key, now);
+      return;
+    }
+    if (placed.get(key) !== queue || entry?.state !== 'running') {
+      withdraw(key, now);
+      adopt(workload, sinceSeconds(workload, 'QuotaReserved') ?? now, now);
+    } else {
+      const placement = placementOf(workload, queue!);
+      if (placement.amount.some((amount, index) => amount !== entry.placement!.amount[index])) queue!.admission.resize(entry, placement, now);
+    }
+  };
+
+  const syncWaiting = (key: string, workload: Workload, now: number): void => {
+    const found = view.queueFor(workload, clock.nowMs());
+    const queue = 'queue' in found ? queues.get(found.queue.metadata.name ?? '') : undefined;
+    const requeueAt = Date.parse(workload.status?.requeueState?.requeueAt ?? '');
+    if (requeueAt > clock.nowMs()) setTimeout(() => signal.aborted || (dirty.add(key), kick()), Math.min(0x7fffffff, requeueAt - clock.nowMs() + 5)).unref();
+    if ('refusal' in found || queue === undefined) {
+      withdraw(key, now);
+      explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
+      return;
+    }
+    const { admission, room } = queue;
+    const entry = placed.get(key) === queue ? admission.entry(key) : undefined;
+    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && sameDemand(entry.job, workload)) return;
+    withdraw(key, now);
+    const job = jobOf(workload, queue, { localQueue: found.localQueue, flavorOf: view.flavorOf });
+    if (room.place(job, room.capacity) === undefined) return explainer.refused(key, explainer.tooMuch(job, queue));
+    explainer.refused(key, undefined);
+    placed.set(key, queue);
+    demands.set(job, workload.spec);
+    admission.submit(job, now);
+  };
+
+  const demands = new WeakMap<object, Workload['spec']>();
+  const sameDemand = (job: object, { spec }: Workload): boolean => {
+    const before = demands.get(job);
+    return before === undefined || before === spec || (before.priority === spec.priority && equalJson(before.podSets as unknown as Json, spec.podSets as unknown as Json));
+  };
+
+  const withdraw = (key: string, now: number): void => {
+    starts.delete(key);
+    placed.get(key)?.admission.finish(key, now, 'withdrawn');
+    placed.delete(key);
+  };
+
+  /** The ledger counts what a Workload holds in fact. */
+  const hold = (key: string, workload: Workload | undefined): void => {
+    const before = held.get(key);
+    if (before !== undefined) {
+      before.queue.ledger.give(before.placement);
+      held.delete(key);
+    }
+    const queue = workload !== undefined && isReserved(workload) ? queues.get(workload.status!.admission!.clusterQueue) : undefined;
+    if (queue === undefined) return;
+    const now = { queue, placement: placementOf(workload!, queue) };
+    now.queue.ledger.take(now.placement);
+    held.set(key, now);
+  };
+
+  const carryOut = (decision: PoolDecision): void => {
+    const key = decision.job.id;
+    const queue = queues.get(decision.queue)!;
+    if (decision.kind === 'start') return void starts.set(key, { queue, placement: decision.placement as QuotaPlacement });
+    if (starts.delete(key)) return; // it had not begun
+    const workload = workloads.get(key);
+    if (workload !== undefined) write(key, workload, () => evictedForOther(workload, decision, queue, context));
+  };
+
+  const writeStarts = (): void => {
+    for (const [key, { queue, placement }] of starts) {
+      if (writing.size >= MOST_WRITES) return;
+      const workload = workloads.get(key);
+      if (workload === undefined || writing.has(key) || outdated.get(key) === workload.metadata.resourceVersion || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true })) continue;
+      starts.delete(key);
+      queue.ledger.take(placement);
+      held.set(key, { queue, placement });
+      write(key, workload, () => admitted(workload, queue.object, placement, context));
+    }
+  };
+
+  /** A write that fails is as if it had not been decided: the policies hear how the workload is in fact. */
+  const write = (key: string, workload: Workload, act: () => Promise<void>): void => {
+    writing.add(key);
+    const ended = act().then(
+      () => void outdated.set(key, workload.metadata.resourceVersion ?? ''),
+      (error: unknown) => {
+        if (!isApiError(error, 'Conflict', 'NotFound') && !signal.aborted) log.warn('a decision of the queue could not be written, and is taken anew', { workload: key, error });
+      },
+    ).finally(() => {
+      writing.delete(key);
+      pending.delete(ended);
+      dirty.add(key);
+      kick();
+    });
+    pending.add(ended);
+  };
+  const pending = new Set<Promise<void>>();
+
+  const follow = <T extends KubeObject>(cache: Cache<T>, wish: (object: T) => Json): (() => void) => cache.subscribe(({ type, object, previous }) => {
+    if (type === 'modified' && previous !== undefined && equalJson(wish(object), wish(previous))) return;
+    rebuild = true;
+    kick();
+  });
+  const wishOf = (object: KubeObject): Json => ({ annotations: object.metadata.annotations ?? {}, spec: ((object as { spec?: Json }).spec ?? null), gone: object.metadata.deletionTimestamp ?? null });
+
+  return {
+    async run() {
+      const stops = [
+        workloads.subscribe(({ key }) => {
+          dirty.add(key);
+          kick();
+        }),
+        follow(caches.of(ClusterQueue), wishOf), follow(caches.of(Cohort), wishOf), follow(caches.of(LocalQueue), wishOf), follow(caches.of(ResourceFlavor), wishOf),
+        follow(caches.of(AdmissionCheck), (object) => [wishOf(object), (object.status?.conditions ?? []).map(({ type, status }) => [type, status])] as Json),
+        follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}),
+      ];
+      kick();
+      await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+      for (const stop of stops) stop();
+      clearTimeout(timer);
+      clearTimeout(wakeTimer);
+      await Promise.allSettled([...pending, explainer.stop()]);
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/** Tells why workloads wait: in their conditions, their predictions and events. Told after a while and in small parts, so that a long queue costs no flood of writes. */
+import { Workload } from '../../api/kueue/workload.ts';
+import type { WorkloadPrediction, WorkloadStatus } from '../../api/kueue/types.ts';
+import { equalJson } from '../../api/json.ts';
+import type { Json } from '../../api/meta.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { isApiError, type ModuleContext } from '../../sdk/index.ts';
+import type { LiveQueue } from './build.ts';
+import { conditionOf, is, isReserved, withStatus } from './conditions.ts';
+import { quantityFor } from './demand.ts';
+import { forecast } from './forecast.ts';
+import type { Entry } from './policy/job.ts';
+import type { Lack, QuotaJob } from './policy/quota-room.ts';
+import type { ChoosingPredictor } from './prediction/choosing.ts';
+import type { View } from './view.ts';
+
+const EVERY_MS = 250;
+const AGAIN_MS = 1_000;
+/** In one go. */
+const MOST_WRITES = 20;
+/** Of each queue, so many are told their place and time. */
+const MOST_TOLD = 50;
+const MOST_AHEAD = 5;
+/** An expected time is told anew when it moved by so much of what is left, or by so many seconds. */
+const NEWS_PART = 0.1;
+const NEWS_SECONDS = 2;
+
+export interface Explainer {
+  changed(): void;
+  /** Why a workload cannot wait in any queue; undefined when it can. */
+  refused(key: string, why: string | undefined): void;
+  /** Why a job could never run in the queue. */
+  tooMuch(job: QuotaJob, queue: LiveQueue): string;
+  stop(): Promise<void>;
+}
+
+interface Sources {
+  view: View;
+  liveQueues(): readonly LiveQueue[];
+  predictor(): ChoosingPredictor;
+  /** Whether its admission is decided or being written: then there is nothing to tell. */
+  isStarting(key: string): boolean;
+}
+
+interface Explanation { reason: 'Pending' | 'Inadmissible'; message: string; prediction?: WorkloadPrediction }
+
+export function createExplainer({ client, clock, events, log, signal }: ModuleContext, sources: Sources): Explainer {
+  const workloads = sources.view.caches.of(Workload);
+  const refusals = new Map<string, string>();
+  let timer: NodeJS.Timeout | undefined;
+  let telling: Promise<void> = Promise.resolve();
+
+  const later = (delayMs: number): void => {
+    if (signal.aborted) return;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      telling = telling.then(tell).catch((error: unknown) => log.warn('what queues wait for could not be told', { error }));
+    }, delayMs);
+  };
+
+  const tell = async (): Promise<void> => {
+    let left = MOST_WRITES;
+    for (const [key, explanation] of explanations()) {
+      if (signal.aborted) return;
+      if (left === 0) return later(AGAIN_MS);
+      const workload = workloads.get(key);
+      if (workload === undefined || is(workload, 'Finished') || isReserved(workload) || sources.isStarting(key) || !isNews(workload, explanation, clock.nowMs())) continue;
+      left--;
+      await write(workload, explanation);
+    }
+  };
+
+  const write = async (workload: Workload, { reason, message, prediction }: Explanation): Promise<void> => {
+    const now = { nowMs: clock.nowMs(), generation: workload.metadata.generation };
+    const { prediction: _before, ...rest } = workload.status ?? {};
+    const status: WorkloadStatus = { ...withStatus(rest, 'QuotaReserved', 'False', reason, message, now), ...(prediction !== undefined && { prediction }) };
+    const isFirst = conditionOf(workload, 'QuotaReserved')?.reason !== reason;
+    try {
+      await client.update(Workload, { ...workload, status }, { subresource: 'status' });
+      if (isFirst) events.event(workload, 'Warning', reason, message);
+    } catch (error) {
+      if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
+      later(AGAIN_MS);
+    }
+  };
+
+  const explanations = (): [string, Explanation][] => {
+    const told: [string, Explanation][] = [...refusals].map(([key, message]) => [key, { reason: 'Inadmissible', message }]);
+    const now = clock.nowMs() / 1_000;
+    for (const queue of sources.liveQueues()) {
+      const waiting = queue.admission.waiting(MOST_TOLD);
+      if (waiting.length === 0) continue;
+      const times = forecast(queue, waiting, now);
+      for (const [index, entry] of waiting.entries()) told.push([entry.job.id, explain(queue, waiting, index, times[index]!)]);
+    }
+    return told;
+  };
+
+  const explain = (queue: LiveQueue, waiting: readonly Entry[], index: number, at: number): Explanation => {
+    const entry = waiting[index]!;
+    const { reasons, lacks } = queue.room.explain(entry.job as QuotaJob);
+    const ahead = waiting.slice(Math.max(0, index - MOST_AHEAD), index).map(({ job }) => job.id);
+    const source = entry.job.estimateSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
+    const startTime = Number.isFinite(at) ? rfc3339(at * 1_000) : undefined;
+    const prediction: WorkloadPrediction = {
+      runSeconds: Math.round(entry.expectedSeconds * 10) / 10, source: source.name, position: index + 1, ...(source.errorPercent !== undefined && { errorPercent: source.errorPercent }),
+      ...(startTime !== undefined && { startTime }), ...(ahead.length > 0 && { ahead }), ...(lacks.length > 0 && { lacks: lacks.slice(0, 8).map(lackOf) }),
+    };
+    const why = [...reasons, ...lacks.map((lack) => `couldn't assign flavors to pod set ${(entry.job as QuotaJob).demand[0]?.name}: ${shortage(lack)}`)];
+    const order = index === 0 ? 'It is the first in its queue' : `Behind ${ahead.at(-1)}, in place ${index + 1} of its queue`;
+    const when = startTime === undefined ? '' : `; expected to start at ${startTime}`;
+    return { reason: 'Pending', message: `${why.length > 0 ? `${why.join(', ')}. ` : ''}${order}${when}`, prediction };
+  };
+
+  return {
+    changed: () => later(EVERY_MS),
+    refused(key, why) {
+      if (why === undefined) refusals.delete(key);
+      else refusals.set(key, why);
+    },
+    tooMuch(job, queue) {
+      const { reasons, lacks } = queue.room.explain(job);
+      return [...reasons, ...lacks.filter(({ needed, most }) => needed > most).map((lack) => `couldn't assign flavors to pod set ${job.demand[0]?.name}: ${shortage(lack)}`)].join(', ') || 'it fits into no flavor of the queue';
+    },
+    async stop() {
+      clearTimeout(timer);
+      await telling;
+    },
+  };
+}
+
+/** Source: Kueue, flavorassigner fitsResourceQuota. */
+function shortage({ flavor, resource, needed, available, most }: Lack): string {
+  if (needed > most) return `insufficient quota for ${resource} in flavor ${flavor}, request > maximum capacity (${quantityFor(resource, needed)} > ${quantityFor(resource, most)})`;
+  return `insufficient unused quota for ${resource} in flavor ${flavor}, ${quantityFor(resource, needed - available)} more needed`;
+}
+
+function lackOf({ flavor, resource, needed, available }: Lack): NonNullable<WorkloadPrediction['lacks']>[number] {
+  return { flavor, resource, needed: quantityFor(resource, needed), available: quantityFor(resource, available) };
+}
+
+/** Times alone that hardly moved are no news. */
+function isNews(workload: Workload, { reason, message, prediction }: Explanation, nowMs: number): boolean {
+  const condition = conditionOf(workload, 'QuotaReserved');
+  const before = workload.status?.prediction;
+  if (condition?.reason !== reason || condition.status !== 'False') return true;
+  const { startTime: told, ...same } = before ?? {};
+  const { startTime: wanted, ...now } = prediction ?? {};
+  if (!equalJson(same as Json, now as Json) || withoutTime(condition.message) !== withoutTime(message)) return true;
+  if ((told === undefined) !== (wanted === undefined)) return true;
+  const moved = Math.abs(Date.parse(told ?? '') - Date.parse(wanted ?? ''));
+  return moved > Math.max(NEWS_SECONDS * 1_000, NEWS_PART * Math.abs(Date.parse(wanted ?? '') - nowMs));
+}
+
+function withoutTime(message: string): string {
+  return message.replace(/; expected to start at \S+$/, '');
+}

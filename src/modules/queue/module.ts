@@ -1,0 +1,41 @@
+/** Queues: Jobs and pods wait for quota, in the order of a policy. Nothing of it is loaded until there is a queue. */
+import { Job } from '../../api/batch/job.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { PriorityClass } from '../../api/scheduling/priority-class.ts';
+import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
+import { AdmissionCheck, AdmissionCheckV1beta2, LocalQueue, LocalQueueV1beta2, ResourceFlavor, ResourceFlavorV1beta2, WorkloadPriorityClass, WorkloadPriorityClassV1beta2 } from '../../api/kueue/local-queue.ts';
+import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
+import { defineModule, type ModuleContext } from '../../sdk/index.ts';
+import { queuedJobs, queuedPods } from './intake.ts';
+
+export default defineModule({
+  name: 'queue',
+  eventSource: 'kueue-admission',
+  description: "Jobs and pods wait for quota in queues: Kueue's API, with policies, fair shares and explanations",
+  kinds: [
+    ClusterQueue, LocalQueue, ResourceFlavor, Workload, Cohort, WorkloadPriorityClass, AdmissionCheck,
+    ClusterQueueV1beta2, LocalQueueV1beta2, ResourceFlavorV1beta2, WorkloadV1beta2, CohortV1beta2, WorkloadPriorityClassV1beta2, AdmissionCheckV1beta2,
+  ],
+  needs: [Job, Pod, Namespace, PriorityClass],
+  writes: [Workload, ClusterQueue, LocalQueue, Job, Pod],
+  admissions: [queuedJobs, queuedPods],
+  portable: true,
+  async run(context) {
+    if (await firstUse(context)) await (await import('./work.ts')).work(context);
+  },
+});
+
+/** Settles when there is a queue, or something in one; false when the module is stopped before. */
+async function firstUse({ caches, signal }: ModuleContext): Promise<boolean> {
+  return new Promise((resolve) => {
+    const stops: (() => void)[] = [];
+    const settle = (isUsed: boolean): void => {
+      resolve(isUsed);
+      queueMicrotask(() => stops.splice(0).forEach((stop) => stop())); // a cache that has objects calls back before it gives the way to stop
+    };
+    if (signal.aborted) return settle(false);
+    signal.addEventListener('abort', () => settle(false), { once: true });
+    stops.push(caches.of(LocalQueue).subscribe(() => settle(true)), caches.of(ClusterQueue).subscribe(() => settle(true)));
+  });
+}

@@ -1,0 +1,164 @@
+/** Pods in queues, alone or in groups: they wait at a scheduling gate until the Workload that stands for them is admitted. Source: Kueue, jobs/pod. */
+import { createHash } from 'node:crypto';
+import { Pod } from '../../api/core/pod.ts';
+import { isPodReady } from '../../api/pod-readiness.ts';
+import { equalJson } from '../../api/json.ts';
+import { ADMISSION_GATE, IS_GROUP_WORKLOAD, MAIN, MANAGED, POD_GROUP, POD_GROUP_TOTAL, RETRIABLE_IN_GROUP } from '../../api/kueue/names.ts';
+import type { PodSet } from '../../api/kueue/types.ts';
+import { Workload } from '../../api/kueue/workload.ts';
+import type { Json, OwnerReference } from '../../api/meta.ts';
+import { controllerReference } from '../../api/owner.ts';
+import { ifThere } from '../../sdk/if-there.ts';
+import { splitKey, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { conditionOf, is, isReserved } from './conditions.ts';
+import { finish, release, setPodsReady } from './owned.ts';
+import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
+import { startInfoOf } from './start-info.ts';
+import { createView } from './view.ts';
+
+const BY_WORKLOAD = 'queue-workload';
+
+export function isManaged({ metadata }: Pod): boolean {
+  return metadata.labels?.[MANAGED] === 'true' && queueNameOf({ metadata }) !== undefined;
+}
+
+/** `namespace/name` of the Workload that stands for the pod. */
+export function workloadKeyOf({ metadata }: Pod): string {
+  return `${metadata.namespace}/${metadata.labels?.[POD_GROUP] ?? workloadName('pod', metadata)}`;
+}
+
+function podsOf(caches: Caches, key: string): Pod[] {
+  const cache = caches.of(Pod);
+  cache.addIndex(BY_WORKLOAD, (pod) => (isManaged(pod) ? [workloadKeyOf(pod)] : []));
+  return cache.byIndex(BY_WORKLOAD, key).toSorted((left, right) => (left.metadata.creationTimestamp ?? '').localeCompare(right.metadata.creationTimestamp ?? '') || (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
+}
+
+export function podController(order: Order): Controller<Workload> {
+  return {
+    name: 'queued-pods',
+    for: Workload,
+    watches: [watching(Pod, (pod) => (isManaged(pod) ? [workloadKeyOf(pod)] : []))],
+    writes: [Pod],
+    async reconcile(key, workload, context) {
+      const pods = podsOf(context.caches, key);
+      if (pods.length > 0) await reconcile(key, workload, pods, { order, context });
+    },
+  };
+}
+
+const isOver = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';
+const isLeaving = ({ metadata }: Pod): boolean => metadata.deletionTimestamp !== undefined;
+const isGated = ({ spec }: Pod): boolean => spec?.schedulingGates?.some(({ name }) => name === ADMISSION_GATE) === true;
+
+interface How { order: Order; context: ReconcileContext }
+
+async function reconcile(key: string, workload: Workload | undefined, pods: readonly Pod[], { order, context }: How): Promise<void> {
+  const total = totalOf(pods);
+  if (workload === undefined) {
+    const living = pods.filter((each) => !isOver(each) && !isLeaving(each));
+    if (living.length > 0 && living.length >= total) await create(key, living.slice(0, total), order, context);
+    return;
+  }
+  if (is(workload, 'Finished')) return;
+  const ended = endOf(pods, total);
+  if (ended !== undefined) return finish(workload, ended, ended === 'Succeeded' ? 'Pods succeeded' : 'Pods failed', pods[0]!, context);
+  if (is(workload, 'Evicted') && isReserved(workload)) return evict(workload, pods, context);
+  if (!is(workload, 'Admitted') || !isReserved(workload)) return;
+  for (const pod of pods) if (isGated(pod) && !isLeaving(pod)) await open(pod, workload, context);
+  await watchOver(workload, pods, total, context);
+}
+
+/** The size of the group; one for a pod alone. */
+function totalOf(pods: readonly Pod[]): number {
+  const [first] = pods;
+  if (first?.metadata.labels?.[POD_GROUP] === undefined) return 1;
+  const total = Math.max(...pods.map(({ metadata }) => Number(metadata.annotations?.[POD_GROUP_TOTAL])));
+  return Number.isInteger(total) && total > 0 ? total : Infinity;
+}
+
+/** A failed pod of a group may be replaced, unless the group says that it may not. */
+function endOf(pods: readonly Pod[], total: number): 'Succeeded' | 'Failed' | undefined {
+  const succeeded = pods.filter(({ status }) => status?.phase === 'Succeeded').length;
+  if (succeeded >= total) return 'Succeeded';
+  if (pods.some((each) => !isOver(each)) || !pods.some(({ status }) => status?.phase === 'Failed')) return undefined;
+  const isGroup = pods[0]?.metadata.labels?.[POD_GROUP] !== undefined;
+  return !isGroup || pods.some(({ metadata }) => metadata.annotations?.[RETRIABLE_IN_GROUP] === 'false') ? 'Failed' : undefined;
+}
+
+async function create(key: string, pods: readonly Pod[], order: Order, context: ReconcileContext): Promise<void> {
+  const { namespace, name } = splitKey(key);
+  const [first] = pods;
+  const isGroup = first!.metadata.labels?.[POD_GROUP] !== undefined;
+  const references = isGroup ? pods.map((pod): OwnerReference => ({ apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name ?? '', uid: pod.metadata.uid ?? '' })) : [controllerReference(Pod, first!)];
+  const submittedAt = pods.map((pod) => order.of(pod)).sort().at(-1)!;
+  const wanted = workloadFor({ name, owner: first!, references, podSets: podSetsOf(pods), submittedAt, ...(isGroup && { annotations: { [IS_GROUP_WORKLOAD]: 'true' } }) }, context.caches);
+  await context.client.create(Workload, wanted);
+  for (const pod of pods) order.forget(pod);
+  context.events.event(first!, 'Normal', 'CreatedWorkload', `Created Workload: ${namespace}/${name}`);
+}
+
+/** Pods that are alike are one set. */
+function podSetsOf(pods: readonly Pod[]): PodSet[] {
+  const roles = new Map<string, Pod[]>();
+  for (const pod of pods) roles.set(roleOf(pod), [...(roles.get(roleOf(pod)) ?? []), pod]);
+  return [...roles].map(([role, [first, ...others]]) => {
+    const { nodeName: _nodeName, schedulingGates: _gates, hostname: _hostname, ...spec } = structuredClone(first!.spec!);
+    const { labels, annotations } = first!.metadata;
+    return { name: roles.size === 1 ? MAIN : role, count: 1 + others.length, template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
+  });
+}
+
+/** What of a pod decides where it can run, and with how much. */
+function roleOf({ spec }: Pod): string {
+  const containers = (list: typeof spec extends undefined ? never : { name: string; image?: string; resources?: unknown }[] | undefined): unknown => list?.map(({ image, resources }) => ({ image, resources }));
+  const shape = JSON.stringify([containers(spec?.initContainers), containers(spec?.containers), spec?.nodeSelector, spec?.affinity, spec?.tolerations, spec?.runtimeClassName, spec?.priority]);
+  return `role-${createHash('sha256').update(shape).digest('hex').slice(0, 8)}`;
+}
+
+/** Takes the gate away. What flavors add goes in at once, since later it may not change. */
+async function open(pod: Pod, workload: Workload, { client, caches, events }: ReconcileContext): Promise<void> {
+  const set = workload.spec.podSets.length === 1 ? workload.spec.podSets[0]!.name : roleOf(pod);
+  if (!workload.spec.podSets.some(({ name }) => name === set)) return;
+  const { nodeSelector, tolerations, labels, annotations } = startInfoOf(workload, set, createView(caches));
+  const next = structuredClone(pod);
+  const spec = next.spec!;
+  const gates = spec.schedulingGates?.filter(({ name }) => name !== ADMISSION_GATE) ?? [];
+  if (gates.length > 0) spec.schedulingGates = gates;
+  else delete spec.schedulingGates;
+  if (Object.keys(nodeSelector).length > 0) spec.nodeSelector = { ...spec.nodeSelector, ...nodeSelector };
+  if (tolerations.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...tolerations];
+  if (Object.keys(labels).length > 0) next.metadata.labels = { ...next.metadata.labels, ...labels };
+  if (Object.keys(annotations).length > 0) next.metadata.annotations = { ...next.metadata.annotations, ...annotations };
+  await ifThere(client.update(Pod, next));
+  events.event(pod, 'Normal', 'Started', `Admitted by clusterQueue ${workload.status?.admission?.clusterQueue}`);
+}
+
+async function watchOver(workload: Workload, pods: readonly Pod[], total: number, { client, clock }: ReconcileContext): Promise<void> {
+  const up = pods.filter((pod) => pod.status?.phase === 'Succeeded' || (isPodReady(pod) && !isLeaving(pod))).length;
+  const status = setPodsReady(workload, up >= total, clock.nowMs());
+  const next = { ...status };
+  const reclaimable = workload.spec.podSets.map(({ name, count }) => ({
+    name, count: Math.min(count, pods.filter((pod) => pod.status?.phase === 'Succeeded' && (workload.spec.podSets.length === 1 || roleOf(withoutFlavor(pod, workload)) === name)).length),
+  })).filter(({ count }) => count > 0);
+  if (total > 1 && !equalJson(reclaimable, (workload.status?.reclaimablePods ?? []) as Json)) next.reclaimablePods = reclaimable;
+  if (!equalJson(next as unknown as Json, (workload.status ?? {}) as Json)) await client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
+}
+
+/** The pod as it was before flavors added to it: with the selector and tolerations of its set. */
+function withoutFlavor(pod: Pod, { spec: { podSets } }: Workload): Pod {
+  const containers = JSON.stringify(pod.spec?.containers.map(({ image, resources }) => ({ image, resources })));
+  const set = podSets.find(({ template }) => JSON.stringify(template.spec?.containers.map(({ image, resources }) => ({ image, resources }))) === containers);
+  return set === undefined ? pod : { ...pod, spec: { ...pod.spec!, nodeSelector: set.template.spec?.nodeSelector, tolerations: set.template.spec?.tolerations } };
+}
+
+/** Pods cannot be suspended: they are deleted. Who made them may make them again, and they wait anew. */
+async function evict(workload: Workload, pods: readonly Pod[], context: ReconcileContext): Promise<void> {
+  const { reason = 'Evicted', message = '' } = conditionOf(workload, 'Evicted') ?? {};
+  const living = pods.filter((each) => !isOver(each));
+  for (const pod of living) {
+    if (isLeaving(pod)) continue;
+    await ifThere(context.client.delete(Pod, pod.metadata.name ?? '', { namespace: pod.metadata.namespace, preconditions: { uid: pod.metadata.uid } }));
+    context.events.event(pod, 'Normal', 'Stopped', message);
+  }
+  if (living.length === 0) await release(workload, reason, message, pods[0]!, context);
+}

@@ -1,0 +1,186 @@
+/**
+ * Queues that share quota: each has its policy, and all decide together. Whoever needs nothing that is another's goes first; then who borrows. A job that still
+ * does not fit may have others stopped, as far as the rules of its queue allow.
+ */
+import type { Admission } from './admission.ts';
+import type { Decision, Entry, Preemption } from './job.ts';
+import type { QuotaPlacement, QuotaRoom } from './quota-room.ts';
+import { dominantShare } from './resources.ts';
+import type { Placement } from './room.ts';
+
+/** Source: Kueue, ClusterQueuePreemption. */
+export interface PreemptionRules {
+  readonly within: 'Never' | 'LowerPriority' | 'LowerOrNewerEqualPriority';
+  readonly reclaim: 'Never' | 'LowerPriority' | 'Any';
+  /** Whether one that borrows may have jobs of others stopped, of lower priority and of at most this one. */
+  readonly borrowUpTo?: number;
+  /** A job is stopped for others at most so often. */
+  readonly mostPerJob: number;
+}
+
+export const NO_PREEMPTION: PreemptionRules = { within: 'Never', reclaim: 'Never', mostPerJob: 0 };
+
+export interface Member {
+  readonly name: string;
+  readonly admission: Admission;
+  readonly room: QuotaRoom;
+  readonly rules: PreemptionRules;
+  /** How many of those that wait are looked at for preemption: only the first, where it blocks the others. */
+  readonly preemptors: number;
+}
+
+export type PoolDecision = Decision & { readonly queue: string };
+
+interface Candidate { readonly member: Member; readonly entry: Entry; readonly cost: number }
+interface Target extends Candidate { readonly reason: Preemption['reason'] }
+
+/** How many of those that wait in a queue which nobody blocks are looked at for preemption in one round. */
+export const SOME_PREEMPTORS = 16;
+
+export class Pool {
+  readonly members: readonly Member[];
+  #now = 0;
+
+  constructor(members: readonly Member[]) {
+    this.members = members;
+    for (const member of members) member.room.elsewhere = () => this.#elsewhere(member);
+  }
+
+  get wakeAt(): number {
+    return Math.min(Infinity, ...this.members.map(({ admission }) => admission.wakeAt));
+  }
+
+  /** What to stop and to start now, in this order of time. */
+  decide(now: number): PoolDecision[] {
+    this.#now = now;
+    const decisions: PoolDecision[] = [];
+    if (this.members.filter(({ admission }) => admission.pendingCount > 0).length > 1) this.#startHeads(decisions);
+    for (const { name, admission } of this.members) for (const decision of admission.decide(now)) decisions.push({ ...decision, queue: name });
+    for (const member of this.members) this.#preemptFor(member, decisions);
+    return decisions;
+  }
+
+  /** The first of each queue, as long as one of them fits: those that borrow nothing before those that do, then by priority and arrival. */
+  #startHeads(decisions: PoolDecision[]): void {
+    for (;;) {
+      let best: { member: Member; entry: Entry; placement: QuotaPlacement } | undefined;
+      for (const member of this.members) {
+        const entry = member.admission.head(this.#now);
+        const placement = entry === undefined ? undefined : member.room.place(entry.job, member.admission.regular);
+        if (entry !== undefined && placement !== undefined && (best === undefined || comesBefore({ entry, placement }, best))) best = { member, entry, placement };
+      }
+      if (best === undefined) return;
+      decisions.push({ ...best.member.admission.start(best.entry, best.placement, this.#now), queue: best.member.name });
+    }
+  }
+
+  #preemptFor(member: Member, decisions: PoolDecision[]): void {
+    const { admission, rules, preemptors, name } = member;
+    if (rules.within === 'Never' && rules.reclaim === 'Never') return;
+    for (const entry of admission.waiting(preemptors)) {
+      const found = this.#targetsFor(member, entry);
+      if (found === undefined) continue;
+      for (const { member: { admission: from, name: queue }, entry: victim, reason } of found.targets) decisions.push({ ...from.preempt(victim, { by: entry.job, reason }, this.#now), queue });
+      decisions.push({ ...admission.start(entry, found.placement, this.#now), queue: name });
+    }
+  }
+
+  /** The flavors are tried one after the other, with as many pods as the job would like. */
+  #targetsFor(member: Member, entry: Entry): { targets: readonly Target[]; placement: QuotaPlacement } | undefined {
+    for (let fromFlavor = 0; fromFlavor < member.room.mostFlavors; fromFlavor++) {
+      const placement = member.room.place(entry.job, member.room.capacity, { fromFlavor, fullOnly: true });
+      if (placement === undefined) return undefined;
+      const targets = this.#select(member, entry, placement);
+      if (targets !== undefined) return { targets, placement };
+    }
+    return undefined;
+  }
+
+  /** Source: Kueue, the choice of targets of classical preemption. */
+  #select(member: Member, entry: Entry, placement: QuotaPlacement): readonly Target[] | undefined {
+    const { room, rules } = member;
+    const scarce = room.scarce(placement);
+    if (scarce.length === 0) return undefined; // it is the order that keeps it waiting
+    const candidates = this.#candidates(member, entry, scarce);
+    const own = candidates.filter((each) => each.member === member);
+    if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce });
+    if (rules.borrowUpTo !== undefined) {
+      const below = Math.min(entry.job.priority, rules.borrowUpTo + 1);
+      const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
+      const allowed = isUnder ? candidates : candidates.filter((each) => each.member === member || each.entry.job.priority < below);
+      return fewest(room, placement, allowed, { borrowing: true, scarce, below });
+    }
+    const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
+    return (isUnder ? fewest(room, placement, candidates, { borrowing: false, scarce }) : undefined) ?? fewest(room, placement, own, { borrowing: true, scarce });
+  }
+
+  /** Jobs of other queues first, then those of the lowest priority, then those whose loss is the least. */
+  #candidates(member: Member, preemptor: Entry, scarce: readonly number[]): Candidate[] {
+    const found: Candidate[] = [];
+    for (const other of this.members) {
+      if (other !== member && !scarce.some((index) => other.room.node.isBorrowing(index))) continue;
+      for (const entry of other.admission.running) {
+        if (entry.timesPreempted >= member.rules.mostPerJob || !mayStop(member, preemptor, other, entry)) continue;
+        if (!other.room.dimensions.some(({ index }, place) => scarce.includes(index) && entry.placement!.amount[place]! > 0)) continue;
+        found.push({ member: other, entry, cost: (this.#now - entry.startedAt) * dominantShare(entry.placement!.amount, other.room.capacity) });
+      }
+    }
+    const isOwn = (each: Candidate): number => (each.member === member ? 1 : 0);
+    return found.sort((left, right) => isOwn(left) - isOwn(right) || left.entry.job.priority - right.entry.job.priority || left.cost - right.cost || right.entry.arrival - left.entry.arrival);
+  }
+
+  #elsewhere(member: Member): { amount: number[]; expectedEnd: number }[] {
+    const ends: { amount: number[]; expectedEnd: number }[] = [];
+    for (const other of this.members) {
+      if (other === member) continue;
+      const at = new Map(other.room.dimensions.map(({ index }, place) => [index, place]));
+      for (const { placement, expectedEnd } of other.admission.running) ends.push({ expectedEnd, amount: member.room.dimensions.map(({ index }) => placement!.amount[at.get(index) ?? -1] ?? 0) });
+    }
+    return ends.sort((left, right) => left.expectedEnd - right.expectedEnd);
+  }
+}
+
+interface Head { readonly entry: Entry; readonly placement: QuotaPlacement }
+
+function comesBefore(left: Head, right: Head): boolean {
+  if (left.placement.borrows !== right.placement.borrows) return !left.placement.borrows;
+  if (left.entry.job.priority !== right.entry.job.priority) return left.entry.job.priority > right.entry.job.priority;
+  return left.entry.job.submittedAt < right.entry.job.submittedAt;
+}
+
+function mayStop({ rules, ...member }: Member, preemptor: Entry, other: Member, entry: Entry): boolean {
+  const [own, its] = [preemptor.job.priority, entry.job.priority];
+  if (other.name !== member.name) return rules.reclaim === 'Any' || (rules.reclaim === 'LowerPriority' && its < own);
+  if (rules.within === 'Never' || its > own) return false;
+  return its < own || (rules.within === 'LowerOrNewerEqualPriority' && preemptor.job.submittedAt < entry.job.submittedAt);
+}
+
+/**
+ * As few as will do: one after the other is taken out until the job fits, and then, the last one first, put back where it fits all the same.
+ * `below`: to stop a job of another queue that has at least this priority forbids borrowing.
+ */
+function fewest(room: QuotaRoom, placement: Placement, candidates: readonly Candidate[], options: { borrowing: boolean; scarce: readonly number[]; below?: number }): readonly Target[] | undefined {
+  let { borrowing } = options;
+  const targets: Target[] = [];
+  const move = ({ member, entry }: Candidate, way: 'take' | 'give'): void => member.room[way](entry.placement!);
+  let fits = false;
+  for (const candidate of candidates) {
+    const isOther = candidate.member.room !== room;
+    if (isOther && !options.scarce.some((index) => candidate.member.room.node.isBorrowing(index))) continue;
+    const isHigh = isOther && options.below !== undefined && candidate.entry.job.priority >= options.below;
+    if (isHigh) borrowing = false;
+    move(candidate, 'give');
+    targets.push({ ...candidate, reason: isOther ? (options.below === undefined || isHigh ? 'InCohortReclamation' : 'InCohortReclaimWhileBorrowing') : 'InClusterQueue' });
+    fits = room.has(placement, { borrowing });
+    if (fits) break;
+  }
+  if (fits) {
+    for (let index = targets.length - 2; index >= 0; index--) {
+      move(targets[index]!, 'take');
+      if (room.has(placement, { borrowing })) targets.splice(index, 1);
+      else move(targets[index]!, 'give');
+    }
+  }
+  for (const target of targets) move(target, 'take');
+  return fits ? targets : undefined;
+}

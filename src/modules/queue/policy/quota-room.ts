@@ -1,0 +1,200 @@
+/**
+ * The room of a queue whose quota is by flavor and resource: each set of pods of a job gets, for each group of resources, the first flavor that will do.
+ * Source: Kueue, ClusterQueue resourceGroups and flavorFungibility.
+ */
+import type { Job } from './job.ts';
+import type { QuotaNode } from './quota-tree.ts';
+import type { Resources } from './resources.ts';
+import type { Placement, Room } from './room.ts';
+
+/** Pods that are alike. Amounts are whole numbers: cpu in thousandths, the rest in bytes or pieces. */
+export interface SetDemand {
+  readonly name: string;
+  readonly count: number;
+  /** As few will do. */
+  readonly least?: number;
+  readonly perPod: ReadonlyMap<string, number>;
+  /** Why pods of this set cannot be of the flavor. */
+  refuses?(flavor: string): string | undefined;
+}
+
+export interface QuotaJob extends Job {
+  readonly demand: readonly SetDemand[];
+}
+
+export interface SetPlacement {
+  readonly name: string;
+  readonly count: number;
+  readonly flavors: ReadonlyMap<string, string>;
+  readonly usage: ReadonlyMap<string, number>;
+}
+
+export interface QuotaPlacement extends Placement {
+  readonly sets: readonly SetPlacement[];
+  readonly borrows: boolean;
+}
+
+export interface FlavorGroup {
+  readonly resources: readonly string[];
+  /** In the order in which they are tried. */
+  readonly flavors: readonly string[];
+}
+
+export interface QuotaRoomOptions {
+  readonly node: QuotaNode;
+  readonly groups: readonly FlavorGroup[];
+  /** The place of a flavor's resource in the vectors of the tree. */
+  indexOf(flavor: string, resource: string): number;
+  /** Whether another flavor is tried before one is taken that has to be borrowed. */
+  readonly triesNextBeforeBorrowing: boolean;
+  /** Resources that do not count. */
+  readonly excluded?: (resource: string) => boolean;
+}
+
+/** A thing that is lacking: how much of it would have to be free. */
+export interface Lack {
+  readonly flavor: string;
+  readonly resource: string;
+  readonly needed: number;
+  readonly available: number;
+  /** The most that the queue could ever have. */
+  readonly most: number;
+}
+
+/** The first of several flavors that it may look at; for preemption, which tries them one after the other. */
+export interface PlaceOptions { readonly fromFlavor?: number; readonly fullOnly?: boolean }
+
+export class QuotaRoom implements Room {
+  readonly node: QuotaNode;
+  readonly capacity: Resources;
+  readonly #options: QuotaRoomOptions;
+  /** Of each of its own dimensions, in the order of its vectors. */
+  readonly dimensions: readonly { readonly flavor: string; readonly resource: string; readonly index: number }[];
+  readonly #places = new Map<string, number>();
+  /** Set by the pool, which knows the others. */
+  elsewhere: () => readonly { readonly amount: Resources; readonly expectedEnd: number }[] = () => [];
+
+  constructor(options: QuotaRoomOptions) {
+    this.#options = options;
+    this.node = options.node;
+    this.dimensions = options.groups.flatMap(({ flavors, resources }) => flavors.flatMap((flavor) => resources.map((resource) => ({ flavor, resource, index: options.indexOf(flavor, resource) }))));
+    for (const [place, { flavor, resource }] of this.dimensions.entries()) this.#places.set(`${flavor}/${resource}`, place);
+    this.capacity = this.dimensions.map(({ index }) => Math.max(0, options.node.potential(index)));
+  }
+
+  get free(): Resources {
+    return this.dimensions.map(({ index }) => this.node.available(index));
+  }
+
+  /** How many flavors the largest group has. */
+  get mostFlavors(): number {
+    return Math.max(1, ...this.#options.groups.map(({ flavors }) => flavors.length));
+  }
+
+  place(job: Job, available: Resources, options: PlaceOptions = {}): QuotaPlacement | undefined {
+    const { demand } = job as QuotaJob;
+    const whole = this.#assign(demand, demand.map(({ count }) => count), available, options);
+    const partial = demand.findIndex(({ least, count }) => least !== undefined && least < count);
+    if (whole !== undefined || partial < 0 || options.fullOnly === true) return whole;
+    return this.#assignFewer(demand, partial, available, options);
+  }
+
+  take({ amount }: Placement): void {
+    this.#move(amount, 1);
+  }
+
+  give({ amount }: Placement): void {
+    this.#move(amount, -1);
+  }
+
+  /** Whether the amount can be had now, with or without borrowing. */
+  has({ amount }: Placement, { borrowing }: { borrowing: boolean }): boolean {
+    return this.dimensions.every(({ index }, place) => amount[place] === 0 || (amount[place]! <= this.node.available(index) && (borrowing || !this.node.isBorrowing(index, amount[place]!))));
+  }
+
+  /** Dimensions of which the amount cannot be had now. */
+  scarce({ amount }: Placement): number[] {
+    return this.dimensions.flatMap(({ index }, place) => (amount[place]! > 0 && amount[place]! > this.node.available(index) ? [index] : []));
+  }
+
+  /** What keeps the job out now, in Kueue's words, and in numbers where it is quota; nothing when it fits. */
+  explain(job: QuotaJob): { reasons: string[]; lacks: Lack[] } {
+    const [reasons, lacks]: [string[], Lack[]] = [[], []];
+    const free = this.free;
+    for (const { name, count, least, perPod, refuses } of job.demand) {
+      for (const [resource, each] of this.#wanted(perPod)) {
+        const group = this.#options.groups.find(({ resources }) => resources.includes(resource));
+        if (group === undefined) reasons.push(`couldn't assign flavors to pod set ${name}: resource ${resource} unavailable in ClusterQueue`);
+        for (const flavor of group?.flavors ?? []) {
+          const refusal = refuses?.(flavor);
+          const place = this.#places.get(`${flavor}/${resource}`)!;
+          const needed = each * (least ?? count);
+          if (refusal !== undefined) reasons.push(`couldn't assign flavors to pod set ${name}: ${refusal}`);
+          else if (needed > free[place]!) lacks.push({ flavor, resource, needed, available: Math.max(0, free[place]!), most: this.capacity[place]! });
+        }
+      }
+    }
+    return { reasons: [...new Set(reasons)], lacks };
+  }
+
+  #move(amount: Resources, sign: 1 | -1): void {
+    for (const [place, { index }] of this.dimensions.entries()) if (amount[place] !== 0) this.node.take(index, sign * amount[place]!);
+  }
+
+  /** The greatest count of the one set that may be smaller with which all fit. */
+  #assignFewer(demand: readonly SetDemand[], which: number, available: Resources, options: PlaceOptions): QuotaPlacement | undefined {
+    let [low, high] = [demand[which]!.least!, demand[which]!.count - 1];
+    let best: QuotaPlacement | undefined;
+    while (low <= high) {
+      const middle = (low + high) >> 1;
+      const found = this.#assign(demand, demand.map(({ count }, index) => (index === which ? middle : count)), available, options);
+      if (found === undefined) high = middle - 1;
+      else [best, low] = [found, middle + 1];
+    }
+    return best;
+  }
+
+  #assign(demand: readonly SetDemand[], counts: readonly number[], available: Resources, options: PlaceOptions): QuotaPlacement | undefined {
+    const amount = this.capacity.map(() => 0);
+    const sets: SetPlacement[] = [];
+    let borrows = false;
+    for (const [which, set] of demand.entries()) {
+      const wanted = this.#wanted(set.perPod);
+      const [flavors, usage] = [new Map<string, string>(), new Map<string, number>()];
+      for (const group of this.#options.groups) {
+        const own = wanted.filter(([resource]) => group.resources.includes(resource)).map(([resource, each]) => [resource, each * counts[which]!] as const);
+        if (own.length === 0) continue;
+        const chosen = this.#flavorFor(set, group, own, { available, amount }, options);
+        if (chosen === undefined) return undefined;
+        borrows ||= chosen.borrows;
+        for (const [resource, much] of own) {
+          flavors.set(resource, chosen.flavor);
+          usage.set(resource, much);
+          amount[this.#places.get(`${chosen.flavor}/${resource}`)!]! += much;
+        }
+      }
+      if (flavors.size < wanted.length) return undefined; // a resource that no group covers
+      sets.push({ name: set.name, count: counts[which]!, flavors, usage });
+    }
+    return { amount, sets, borrows };
+  }
+
+  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount }: { available: Resources; amount: Resources }, { fromFlavor = 0 }: PlaceOptions): { flavor: string; borrows: boolean } | undefined {
+    let borrowed: { flavor: string; borrows: boolean } | undefined;
+    for (const flavor of group.flavors.slice(Math.min(fromFlavor, group.flavors.length - 1))) {
+      if (set.refuses?.(flavor) !== undefined) continue;
+      const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
+      if (places.some(({ place, much }) => amount[place]! + much > available[place]!)) continue;
+      const borrows = places.some(({ place, much }) => much > 0 && this.node.isBorrowing(this.dimensions[place]!.index, amount[place]! + much));
+      if (!borrows || !this.#options.triesNextBeforeBorrowing) return { flavor, borrows };
+      borrowed ??= { flavor, borrows };
+    }
+    return borrowed;
+  }
+
+  #wanted(perPod: ReadonlyMap<string, number>): [string, number][] {
+    const covered = (resource: string): boolean => this.#options.groups.some(({ resources }) => resources.includes(resource));
+    const wanted = [...perPod].filter(([resource, each]) => (each > 0 || covered(resource)) && this.#options.excluded?.(resource) !== true);
+    return covered('pods') ? [...wanted.filter(([resource]) => resource !== 'pods'), ['pods', 1]] : wanted;
+  }
+}

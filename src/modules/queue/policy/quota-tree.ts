@@ -1,0 +1,88 @@
+/**
+ * Quota that queues lend to each other: a tree of cohorts with queues as leaves. Each node has quota of its own, lends what it may, and borrows within its limit.
+ * Source: Kueue, KEP-79 Hierarchical Cohorts; the reckoning of available, guaranteed and lent quota is that of its resource nodes.
+ */
+import type { Resources } from './resources.ts';
+
+export interface QuotaOptions {
+  readonly name: string;
+  readonly parent?: QuotaNode;
+  /** In the order of the resources of the whole tree; 0 for those that it does not have. */
+  readonly nominal: Resources;
+  /** Infinity where there is no limit. */
+  readonly borrowingLimit: Resources;
+  readonly lendingLimit: Resources;
+}
+
+export class QuotaNode {
+  readonly name: string;
+  readonly parent: QuotaNode | undefined;
+  readonly nominal: Resources;
+  readonly #borrowingLimit: Resources;
+  readonly #lendingLimit: Resources;
+  /** Of itself, and what its children lend. */
+  readonly #subtree: number[];
+  readonly #usage: number[];
+
+  /** Parents are made first; a node adds what it lends to them. */
+  constructor({ name, parent, nominal, borrowingLimit, lendingLimit }: QuotaOptions) {
+    this.name = name;
+    this.parent = parent;
+    this.nominal = nominal;
+    this.#borrowingLimit = borrowingLimit;
+    this.#lendingLimit = lendingLimit;
+    this.#subtree = nominal.map(() => 0);
+    this.#usage = nominal.map(() => 0);
+    this.#grow(nominal);
+  }
+
+  usage(index: number): number {
+    return this.#usage[index]!;
+  }
+
+  /** Whether it uses, or with `more` would use, more than its own. */
+  isBorrowing(index: number, more = 0): boolean {
+    return this.parent !== undefined && this.#usage[index]! + more > this.#subtree[index]!;
+  }
+
+  /** What may still be taken here. Less than 0 when quota was taken away. */
+  available(index: number): number {
+    const used = this.#usage[index]!;
+    if (this.parent === undefined) return this.#subtree[index]! - used;
+    const own = this.#own(index);
+    const lentUp = this.#subtree[index]! - own;
+    const usedAbove = Math.max(0, used - own);
+    return Math.max(0, own - used) + Math.min(this.parent.available(index), lentUp - usedAbove + this.#borrowingLimit[index]!);
+  }
+
+  /** What could be taken here if nothing were used anywhere. */
+  potential(index: number): number {
+    if (this.parent === undefined) return this.#subtree[index]!;
+    return Math.min(this.#own(index) + this.parent.potential(index), this.#subtree[index]! + this.#borrowingLimit[index]!);
+  }
+
+  /** What may be taken without borrowing. */
+  unborrowed(index: number): number {
+    return Math.min(this.available(index), this.#subtree[index]! - this.#usage[index]!);
+  }
+
+  /** Takes, or with a negative amount gives back; what it has no own quota for is taken of its parent. */
+  take(index: number, amount: number): void {
+    const own = this.#own(index);
+    const before = Math.max(0, this.#usage[index]! - own);
+    this.#usage[index]! += amount;
+    const after = Math.max(0, this.#usage[index]! - own);
+    if (after !== before) this.parent?.take(index, after - before);
+  }
+
+  /** Kept for itself: nobody else may have it. */
+  #own(index: number): number {
+    return Math.max(0, this.#subtree[index]! - this.#lendingLimit[index]!);
+  }
+
+  #grow(more: Resources): void {
+    const before = more.map((_, index) => this.#subtree[index]! - this.#own(index));
+    for (const [index, amount] of more.entries()) this.#subtree[index]! += amount;
+    if (this.parent !== undefined) this.parent.#grow(before.map((lent, index) => this.#subtree[index]! - this.#own(index) - lent));
+  }
+}

@@ -1,0 +1,102 @@
+/** The status of ClusterQueues and LocalQueues: how much of each flavor is reserved and used, how many wait. Source: Kueue, core/clusterqueue_controller and localqueue_controller. */
+import { withCondition } from '../../api/conditions.ts';
+import { equalJson } from '../../api/json.ts';
+import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
+import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
+import type { Condition, FlavorUsage } from '../../api/kueue/types.ts';
+import { Workload } from '../../api/kueue/workload.ts';
+import type { Json } from '../../api/meta.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { keyOf, watching, type Caches, type Controller } from '../../sdk/index.ts';
+import { activityOf, localActivityOf, type Activity } from './activity.ts';
+import { is, isReserved } from './conditions.ts';
+import { amountOf, quantityFor } from './demand.ts';
+import { createView } from './view.ts';
+
+const BY_QUEUE = 'local-queue';
+const BY_CLUSTER_QUEUE = 'admitted-in';
+
+export const clusterQueueStatus: Controller<ClusterQueue> = {
+  name: 'cluster-queue-status',
+  for: ClusterQueue,
+  watches: [
+    watching(Workload, (workload, caches) => [workload.status?.admission?.clusterQueue, caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`)?.spec?.clusterQueue].filter((each) => each !== undefined)),
+    watching(LocalQueue, ({ spec }) => (spec?.clusterQueue === undefined ? [] : [spec.clusterQueue])),
+    watching(ResourceFlavor, (_flavor, caches) => caches.of(ClusterQueue).list().map(keyOf)),
+    watching(AdmissionCheck, (_check, caches) => caches.of(ClusterQueue).list().map(keyOf)),
+  ],
+  async reconcile(name, queue, { caches, client, clock }) {
+    if (queue === undefined) return;
+    const locals = new Set(caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).map(keyOf));
+    const waiting = [...locals].flatMap((key) => inLocalQueue(caches, key)).filter((each) => !isReserved(each) && each.spec.active !== false);
+    const reserving = inClusterQueue(caches, name).filter((each) => !is(each, 'Finished') && isReserved(each));
+    const admitted = reserving.filter((each) => is(each, 'Admitted'));
+    const status = {
+      ...queue.status, conditions: withActive(queue.status?.conditions, activityOf(queue, createView(caches)), clock.nowMs(), queue.metadata.generation),
+      flavorsReservation: usageOf(queue, reserving, { borrowed: true }), flavorsUsage: usageOf(queue, admitted, { borrowed: true }),
+      pendingWorkloads: waiting.length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
+    };
+    if (!equalJson(status as unknown as Json, (queue.status ?? null) as unknown as Json)) await client.update(ClusterQueue, { ...queue, status }, { subresource: 'status' });
+  },
+};
+
+export const localQueueStatus: Controller<LocalQueue> = {
+  name: 'local-queue-status',
+  for: LocalQueue,
+  watches: [
+    watching(Workload, ({ metadata, spec }) => [`${metadata.namespace}/${spec.queueName}`]),
+    watching(ClusterQueue, (queue, caches) => caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === queue.metadata.name).map(keyOf)),
+  ],
+  async reconcile(key, localQueue, { caches, client, clock }) {
+    if (localQueue === undefined) return;
+    const all = inLocalQueue(caches, key);
+    const queue = caches.of(ClusterQueue).get(localQueue.spec?.clusterQueue ?? '');
+    const reserving = all.filter(isReserved);
+    const admitted = reserving.filter((each) => is(each, 'Admitted'));
+    const usage = (workloads: readonly Workload[]): FlavorUsage[] => (queue === undefined ? [] : usageOf(queue, workloads, { borrowed: false }));
+    const status = {
+      ...localQueue.status, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
+      flavorsReservation: usage(reserving), flavorUsage: usage(admitted), pendingWorkloads: all.length - reserving.length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
+    };
+    if (!equalJson(status as unknown as Json, (localQueue.status ?? null) as unknown as Json)) await client.update(LocalQueue, { ...localQueue, status }, { subresource: 'status' });
+  },
+};
+
+/** Those that are not over. */
+function inLocalQueue(caches: Caches, key: string): readonly Workload[] {
+  const cache = caches.of(Workload);
+  cache.addIndex(BY_QUEUE, ({ metadata, spec, status }) => (status?.conditions?.some(({ type, status: value }) => type === 'Finished' && value === 'True') === true ? [] : [`${metadata.namespace}/${spec.queueName}`]));
+  return cache.byIndex(BY_QUEUE, key);
+}
+
+function inClusterQueue(caches: Caches, name: string): readonly Workload[] {
+  const cache = caches.of(Workload);
+  cache.addIndex(BY_CLUSTER_QUEUE, ({ status }) => (status?.admission === undefined || status.conditions?.some(({ type, status: value }) => type === 'Finished' && value === 'True') === true ? [] : [status.admission.clusterQueue]));
+  return cache.byIndex(BY_CLUSTER_QUEUE, name);
+}
+
+function withActive(conditions: readonly Condition[] = [], { active, reason, message }: Activity, nowMs: number, generation: number | undefined): Condition[] {
+  return withCondition<Condition>(conditions, { type: 'Active', status: active ? 'True' : 'False', reason, message, ...(generation !== undefined && { observedGeneration: generation }) }, rfc3339(nowMs));
+}
+
+/** Of every flavor and resource of the queue, those that nobody uses included. */
+function usageOf({ spec }: ClusterQueue, workloads: readonly Workload[], { borrowed }: { borrowed: boolean }): FlavorUsage[] {
+  const used = new Map<string, number>();
+  for (const { status, spec: { podSets } } of workloads) {
+    for (const { name, count, flavors = {}, resourceUsage = {} } of status?.admission?.podSetAssignments ?? []) {
+      const whole = count ?? podSets.find((each) => each.name === name)?.count ?? 0;
+      const left = whole === 0 ? 0 : Math.max(0, whole - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)) / whole;
+      for (const [resource, quantity] of Object.entries(resourceUsage)) {
+        const key = `${flavors[resource]}/${resource}`;
+        used.set(key, (used.get(key) ?? 0) + amountOf(resource, quantity) * left);
+      }
+    }
+  }
+  return (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors.map(({ name: flavor, resources }) => ({
+    name: flavor,
+    resources: resources.map(({ name, nominalQuota }) => {
+      const total = used.get(`${flavor}/${name}`) ?? 0;
+      return { name, total: quantityFor(name, total), ...(borrowed && { borrowed: quantityFor(name, spec?.cohort ? Math.max(0, total - amountOf(name, nominalQuota)) : 0) }) };
+    }),
+  })));
+}

@@ -1,0 +1,54 @@
+/** What a ClusterQueue says of its policy, as options of an admission. */
+import type { ClusterQueue } from '../../api/kueue/types.ts';
+import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TRIALS, WEIGHTS } from '../../api/kueue/names.ts';
+import { durationSeconds } from './duration.ts';
+import type { AdmissionOptions } from './policy/admission.ts';
+import { byPriority } from './policy/pending.ts';
+import { POLICIES, type PolicyName } from './policy/policies.ts';
+import type { PreemptionRules } from './policy/pool.ts';
+
+const MOST_PREEMPTIONS_DEFAULT = 3;
+const BACKFILLS: Readonly<Record<string, AdmissionOptions['backfill']>> = { EASY: 'easy', None: 'none', BestEffort: 'skip' };
+
+/**
+ * The annotation names the policy; else it is Kueue's own strategy, which goes by priority and then by arrival. A policy whose trials begin jobs twice has
+ * them only where the queue asks for it: jobs of others may not bear it.
+ */
+export function optionsOf({ metadata, spec }: ClusterQueue): Omit<AdmissionOptions, 'capacity'> {
+  const annotations = metadata.annotations ?? {};
+  const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
+  const base = name === undefined ? { ...POLICIES.FIFO(), order: byPriority(Infinity), backfill: spec?.queueingStrategy === 'StrictFIFO' ? ('none' as const) : ('skip' as const) } : POLICIES[name]();
+  const { trials, ...rest } = base;
+  return {
+    ...rest,
+    ...(trials !== undefined && annotations[TRIALS] === 'true' && { trials }),
+    ...(BACKFILLS[annotations[BACKFILL] ?? ''] !== undefined && { backfill: BACKFILLS[annotations[BACKFILL]!]! }),
+    ...(name === 'Priority' && { order: byPriority(ageingOf(annotations[AGEING])) }),
+    ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: weightsOf(annotations[WEIGHTS]) } }),
+  };
+}
+
+export function policyNameOf({ metadata, spec }: ClusterQueue): PolicyName | 'StrictFIFO' {
+  return POLICY_NAMES.find((each) => each === metadata.annotations?.[POLICY]) ?? spec?.queueingStrategy ?? 'BestEffortFIFO';
+}
+
+export function rulesOf({ metadata, spec }: ClusterQueue): PreemptionRules {
+  const { withinClusterQueue, reclaimWithinCohort, borrowWithinCohort } = spec?.preemption ?? {};
+  const most = Number(metadata.annotations?.[MOST_PREEMPTIONS] ?? MOST_PREEMPTIONS_DEFAULT);
+  return {
+    within: (withinClusterQueue as PreemptionRules['within'] | undefined) ?? 'Never',
+    reclaim: (reclaimWithinCohort as PreemptionRules['reclaim'] | undefined) ?? 'Never',
+    mostPerJob: Number.isInteger(most) && most >= 0 ? most : MOST_PREEMPTIONS_DEFAULT,
+    ...(borrowWithinCohort?.policy === 'LowerPriority' && { borrowUpTo: borrowWithinCohort.maxPriorityThreshold ?? Infinity }),
+  };
+}
+
+function ageingOf(text: string | undefined): number {
+  return text === 'never' ? Infinity : (durationSeconds(text) ?? 3_600);
+}
+
+/** `a=2,b=1`; what is no positive number is left out. */
+function weightsOf(text: string | undefined): Record<string, number> {
+  const pairs = (text ?? '').split(',').map((each) => each.split('=')).map(([name = '', weight]) => [name.trim(), Number(weight)] as const);
+  return Object.fromEntries(pairs.filter(([name, weight]) => name !== '' && weight > 0));
+}

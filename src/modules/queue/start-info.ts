@@ -1,0 +1,33 @@
+/** What the flavors that a Workload got add to its pods. */
+import type { Toleration } from '../../api/generated/core-v1.ts';
+import type { Workload } from '../../api/kueue/types.ts';
+import type { View } from './view.ts';
+
+export interface StartInfo {
+  count: number;
+  nodeSelector: Record<string, string>;
+  tolerations: Toleration[];
+  labels: Record<string, string>;
+  annotations: Record<string, string>;
+}
+
+/** Of one set of pods: the labels and tolerations of its flavors, and what admission checks add. */
+export function startInfoOf({ spec, status }: Workload, setName: string, { flavorOf }: Pick<View, 'flavorOf'>): StartInfo {
+  const assignment = status?.admission?.podSetAssignments.find(({ name }) => name === setName);
+  const count = assignment?.count ?? spec.podSets.find(({ name }) => name === setName)?.count ?? 1;
+  const info: StartInfo = { count, nodeSelector: {}, tolerations: [], labels: {}, annotations: {} };
+  for (const name of new Set(Object.values(assignment?.flavors ?? {}))) {
+    const { nodeLabels = {}, tolerations = [] } = flavorOf(name)?.spec ?? {};
+    Object.assign(info.nodeSelector, nodeLabels);
+    info.tolerations.push(...tolerations);
+  }
+  for (const { podSetUpdates = [] } of status?.admissionChecks ?? []) {
+    for (const update of podSetUpdates.filter(({ name }) => name === setName)) {
+      Object.assign(info.nodeSelector, update.nodeSelector);
+      Object.assign(info.labels, update.labels);
+      Object.assign(info.annotations, update.annotations);
+      info.tolerations.push(...(update.tolerations ?? []));
+    }
+  }
+  return info;
+}

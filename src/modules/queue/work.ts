@@ -1,0 +1,38 @@
+/** The module at work, from the first queue on. */
+import { Job } from '../../api/batch/job.ts';
+import { Pod } from '../../api/core/pod.ts';
+import { PriorityClass } from '../../api/scheduling/priority-class.ts';
+import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { Controller, ModuleContext } from '../../sdk/index.ts';
+import { runController } from '../../sdk/run-controller.ts';
+import { createEngine } from './engine.ts';
+import { jobController } from './jobs.ts';
+import { workloadLife } from './life.ts';
+import { createOrder, queueNameOf } from './owner.ts';
+import { isManaged, podController } from './pods.ts';
+import { clusterQueueStatus, localQueueStatus } from './queue-status.ts';
+import { VIEWED } from './view.ts';
+
+/** Settles when the signal has aborted and everything has ended. */
+export async function work(context: ModuleContext): Promise<void> {
+  const { caches, signal, clock } = context;
+  const kinds = [...VIEWED, Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
+  const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+  await Promise.race([aborted, Promise.all(kinds.map((kind) => caches.of(kind).ready()))]);
+  if (signal.aborted) return;
+  const order = createOrder(() => clock.nowMs());
+  const stops = [
+    caches.of(Job).subscribe(({ type, object }) => {
+      if (type === 'added' && queueNameOf(object) !== undefined) order.of(object);
+      if (type === 'deleted') order.forget(object);
+    }),
+    caches.of(Pod).subscribe(({ type, object }) => {
+      if (type === 'added' && isManaged(object)) order.of(object);
+      if (type === 'deleted') order.forget(object);
+    }),
+  ];
+  const controllers = [jobController(order), podController(order), workloadLife, clusterQueueStatus, localQueueStatus] as unknown as readonly Controller[];
+  await Promise.all([createEngine(context).run(), ...controllers.map((each) => runController(each, context))]);
+  for (const stop of stops) stop();
+}
