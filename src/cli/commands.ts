@@ -18,8 +18,8 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   backup: { summary: 'copy the store to a file while it runs', load: async () => (await import('./commands/backup.ts')).backup },
   restore: { summary: 'put a backup in place of the store of a stopped llmos', load: async () => (await import('./commands/restore.ts')).restore },
   snapshot: { summary: 'name, compare and go back to states of the running cluster', load: async () => (await import('./commands/snapshot.ts')).snapshot },
-  simulate: { summary: 'try the policies of the queue on a recorded workload', load: async () => (await import('./commands/simulate.ts')).simulate },
   bill: { summary: 'what namespaces, workloads and labels cost', load: async () => (await import('./commands/bill.ts')).bill },
   usage: { summary: 'how well requested and present resources are used', load: async () => (await import('./commands/usage.ts')).usage },
+  simulate: { summary: 'try the policies of the queue and of scaling on recorded workloads', load: async () => (await import('./commands/simulate.ts')).simulate },
   version: { summary: 'print the version', load: async () => (await import('./commands/version.ts')).version },
 };

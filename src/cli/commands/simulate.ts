@@ -1,39 +1,21 @@
-/** `llmos simulate scheduling`: the policies of the queue on a recorded workload and a virtual clock. */
-import { writeFileSync } from 'node:fs';
-import { CONTENDERS } from '../../sim/scheduling/baselines.ts';
-import { compare } from '../../sim/scheduling/compare.ts';
-import { COLUMNS, renderReport, rowOf } from '../../sim/scheduling/report.ts';
-import { sampleTrace } from '../../sim/scheduling/sample.ts';
-import { readJobTrace, type JobTrace } from '../../sim/scheduling/trace.ts';
+/** `llmos simulate`: the policies of the queue and of scaling on recorded workloads and a virtual clock. */
 import { UsageError, type Command } from '../command.ts';
-import { renderTable } from '../table.ts';
 
-export const simulate: Command = {
-  usage: 'scheduling [--trace FILE.csv[.gz]] [--policy NAME ...] [--capacity UNITS] [--report FILE.html]',
-  flags: { trace: { type: 'string' }, policy: { type: 'string', multiple: true }, capacity: { type: 'string' }, report: { type: 'string' } },
-  run({ positionals, flags }) {
-    if (positionals.length !== 1 || positionals[0] !== 'scheduling') throw new UsageError(`usage: llmos simulate ${simulate.usage}`);
-    const trace = typeof flags['trace'] === 'string' ? readJobTrace(flags['trace']) : sampleTrace();
-    const names = (flags['policy'] as string[] | undefined) ?? Object.keys(CONTENDERS);
-    const unknown = names.find((name) => CONTENDERS[name] === undefined);
-    if (unknown !== undefined) throw new UsageError(`there is no policy '${unknown}'; there are ${Object.keys(CONTENDERS).join(', ')}`);
-    const capacity = capacityOf(flags['capacity'], trace);
-    const comparisons = compare(trace, capacity, names);
-    console.log(`${trace.name}: ${trace.jobs.length} jobs on ${capacity} units\n`);
-    console.log(renderTable(COLUMNS, comparisons.map(rowOf)));
-    if (typeof flags['report'] === 'string') writeFileSync(flags['report'], renderReport(`${trace.name} on ${capacity} units`, comparisons));
-    return Promise.resolve(0);
-  },
+const KINDS: Readonly<Record<string, () => Promise<(flags: Parameters<Command['run']>[0]['flags']) => void>>> = {
+  scheduling: async () => (await import('./simulate-scheduling.ts')).simulateScheduling,
+  scaling: async () => (await import('./simulate-scaling.ts')).simulateScaling,
 };
 
-/** Where none is said: as much as makes the offered load 75 % of it, and at least the widest job. */
-function capacityOf(flag: unknown, { jobs }: JobTrace): number {
-  if (flag !== undefined) {
-    const capacity = Number(flag);
-    if (!Number.isInteger(capacity) || capacity < 1) throw new UsageError(`--capacity is '${String(flag)}', and must be a whole number of units above 0`);
-    return capacity;
-  }
-  const work = jobs.reduce((sum, job) => sum + job.runSeconds * job.request[0]!, 0);
-  const span = Math.max(1, (jobs.at(-1)?.submittedAt ?? 0) - (jobs[0]?.submittedAt ?? 0));
-  return jobs.reduce((widest, job) => Math.max(widest, job.request[0]!), Math.ceil(work / span / 0.75));
-}
+export const simulate: Command = {
+  usage: 'scheduling|scaling [--trace FILE.csv[.gz]] [--policy NAME ...] [--report FILE.html] [--capacity UNITS] [--start SECONDS] [--days N] [--under-provisioned SHARE] [--price P]',
+  flags: {
+    trace: { type: 'string' }, policy: { type: 'string', multiple: true }, capacity: { type: 'string' }, report: { type: 'string' },
+    start: { type: 'string' }, days: { type: 'string' }, 'under-provisioned': { type: 'string' }, price: { type: 'string' },
+  },
+  async run({ positionals, flags }) {
+    const kind = positionals.length === 1 ? KINDS[positionals[0]!] : undefined;
+    if (kind === undefined) throw new UsageError(`usage: llmos simulate ${simulate.usage}`);
+    (await kind())(flags);
+    return 0;
+  },
+};

@@ -5,8 +5,8 @@ import { limit, type History, type Limits } from './behavior.ts';
 
 const NOW = 10_000_000;
 const history = (recommended: readonly [secondsAgo: number, replicas: number][] = [], changes: readonly [secondsAgo: number, by: number][] = []): History => ({
-  recommended: recommended.map(([ago, replicas]) => ({ atMs: NOW - ago * 1_000, replicas })),
-  changes: changes.map(([ago, by]) => ({ atMs: NOW - ago * 1_000, by })),
+  recommended: recommended.toSorted(([one], [other]) => other - one).map(([ago, replicas]) => ({ atMs: NOW - ago * 1_000, replicas })),
+  changes: changes.toSorted(([one], [other]) => other - one).map(([ago, by]) => ({ atMs: NOW - ago * 1_000, by })),
 });
 const limits = (more: Partial<Limits> = {}): Limits => ({ least: 1, most: 100, up: SCALE_UP, down: SCALE_DOWN, downWindowSeconds: 300, ...more });
 const set = (current: number, asked: number, past = history(), more: Partial<Limits> = {}): [number, string?] => {

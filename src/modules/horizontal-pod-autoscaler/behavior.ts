@@ -18,6 +18,8 @@ export interface Limits {
   down: HPAScalingRules;
   /** Where the rules for down name none. */
   downWindowSeconds: number;
+  /** How long the history is kept. Default an hour, since windows may be changed to that. */
+  memoryMs?: number;
 }
 
 export interface Limited {
@@ -30,7 +32,7 @@ const LONGEST_MEMORY_MS = 3_600_000;
 
 /** Remembers what is asked for now in `history` and gives what to set. */
 export function limit(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
-  forget(history, nowMs);
+  forget(history, nowMs - (limits.memoryMs ?? LONGEST_MEMORY_MS));
   const stable = stabilise(current, asked, { history, limits, nowMs });
   history.recommended.push({ atMs: nowMs, replicas: asked });
   const pace = stable.replicas > current ? upTo(current, limits.up, history, nowMs) : stable.replicas < current ? downTo(current, limits.down, history, nowMs) : stable.replicas;
@@ -52,14 +54,20 @@ export function limit(current: number, asked: number, { history, limits, nowMs }
 
 /** Up no further than the least, and down no further than the greatest, of what was asked for within the window. */
 function stabilise(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
-  const since = (seconds: number): number[] => history.recommended.filter(({ atMs }) => atMs > nowMs - seconds * 1_000).map(({ replicas }) => replicas);
-  const up = Math.min(asked, ...since(limits.up.stabilizationWindowSeconds ?? 0));
-  const down = Math.max(asked, ...since(limits.down.stabilizationWindowSeconds ?? limits.downWindowSeconds));
+  const up = extreme(asked, history.recommended, { pick: Math.min, sinceMs: nowMs - (limits.up.stabilizationWindowSeconds ?? 0) * 1_000 });
+  const down = extreme(asked, history.recommended, { pick: Math.max, sinceMs: nowMs - (limits.down.stabilizationWindowSeconds ?? limits.downWindowSeconds) * 1_000 });
   const replicas = up > current ? up : down < current ? down : current;
   if (replicas === asked || (asked === current && replicas === current)) return { replicas: asked };
   return asked > replicas
     ? { replicas, limitedBy: { reason: 'ScaleUpStabilized', message: 'recent recommendations were lower than current one, applying the lowest recent recommendation' } }
     : { replicas, limitedBy: { reason: 'ScaleDownStabilized', message: 'recent recommendations were higher than current one, applying the highest recent recommendation' } };
+}
+
+/** Of what was asked for since, and is asked for now. The newest are last, so that the search ends with the window. */
+function extreme(asked: number, recommended: History['recommended'], { pick, sinceMs }: { pick: (one: number, other: number) => number; sinceMs: number }): number {
+  let found = asked;
+  for (let index = recommended.length - 1; index >= 0 && recommended[index]!.atMs > sinceMs; index--) found = pick(found, recommended[index]!.replicas);
+  return found;
 }
 
 function upTo(current: number, rules: HPAScalingRules, { changes }: History, nowMs: number): number {
@@ -85,8 +93,9 @@ function changedBy(changes: History['changes'], sign: 1 | -1, sinceMs: number): 
   return changes.reduce((sum, { atMs, by }) => (atMs > sinceMs && Math.sign(by) === sign ? sum + Math.abs(by) : sum), 0);
 }
 
-function forget(history: History, nowMs: number): void {
-  const recent = ({ atMs }: { atMs: number }): boolean => atMs > nowMs - LONGEST_MEMORY_MS;
-  history.recommended = history.recommended.filter(recent);
-  history.changes = history.changes.filter(recent);
+function forget(history: History, sinceMs: number): void {
+  for (const list of [history.recommended, history.changes] as { atMs: number }[][]) {
+    const first = list.findIndex(({ atMs }) => atMs > sinceMs);
+    list.splice(0, first === -1 ? list.length : first);
+  }
 }

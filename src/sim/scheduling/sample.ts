@@ -2,6 +2,7 @@
  * A small workload of its own making, for those who have no recorded one: users of different habits, run times over four orders of magnitude, estimates
  * that are far too long, and a part that fails at once. The same seed gives the same jobs.
  */
+import { generator, normal } from '../random.ts';
 import type { JobTrace, RecordedJob } from './trace.ts';
 
 const DAY_SECONDS = 86_400;
@@ -40,17 +41,4 @@ function momentOfDay(random: () => number): number {
 /** Users ask for whole hours, and nothing outruns what it asked for. */
 function hoursAbove(wishSeconds: number, runSeconds: number): number {
   return Math.ceil(Math.max(wishSeconds, runSeconds) / 3_600) * 3_600;
-}
-
-function normal(random: () => number): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-}
-
-/** Numbers from 0 to 1 by a linear congruential generator. Source: Knuth, The Art of Computer Programming, volume 2, section 3.3.4. */
-function generator(seed: number): () => number {
-  let state = BigInt(seed) * 2_862_933_555_777_941_757n + 3_037_000_493n;
-  return () => {
-    state = (state * 6_364_136_223_846_793_005n + 1_442_695_040_888_963_407n) & 0xffff_ffff_ffff_ffffn;
-    return Number(state >> 11n) / 2 ** 53;
-  };
 }

@@ -1,8 +1,7 @@
 /** Recorded workloads of jobs, read from CSV (gzip or plain) with a header row. The columns say what a trace can tell. */
-import { readFileSync } from 'node:fs';
 import { basename } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import type { Job } from '../../modules/queue/policy/job.ts';
+import { numberOf, readRows } from '../csv.ts';
 
 /** A job together with what no policy may know. */
 export interface RecordedJob extends Job {
@@ -15,8 +14,6 @@ export interface JobTrace {
   /** True when users gave upper bounds of run times. */
   readonly hasEstimates: boolean;
 }
-
-type Row = Readonly<Record<string, string>>;
 
 /** The column that holds how many units of the machine a job asks for, by preference. */
 const WIDTH_COLUMNS = ['cpus', 'gpus', 'procs', 'num_gpu'];
@@ -58,21 +55,4 @@ export function readJobTrace(path: string): JobTrace {
     likeness: groups.map((list) => list.map((column) => `${column}=${row[column]}`).join(' ')),
   }));
   return { name: basename(path).replace(/\.csv(\.gz)?$/, ''), jobs: jobs.sort((left, right) => left.submittedAt - right.submittedAt), hasEstimates };
-}
-
-function readRows(path: string): Row[] {
-  const bytes = readFileSync(path);
-  const text = (bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzipSync(bytes) : bytes).toString('utf8').trim();
-  const [head, ...lines] = text.split(/\r?\n/);
-  const columns = head!.split(',');
-  return lines.map((line) => {
-    const fields = line.split(',');
-    return Object.fromEntries(columns.map((column, index) => [column, fields[index] ?? '']));
-  });
-}
-
-function numberOf(row: Row, column: string, path: string, index: number): number {
-  const value = Number(row[column]);
-  if (row[column] === '' || !Number.isFinite(value) || value < 0) throw new Error(`${path}, row ${index + 1}: ${column} is '${row[column]}', and must be a number that is not negative`);
-  return value;
 }

@@ -1,0 +1,78 @@
+/**
+ * How many replicas to have, given the distribution of the load and the price of having too few. What is least is replicas plus price times the chance of too few: so
+ * more is spent where certainty is cheap, and less where it is dear, which is what gives the fewest violations for a given number of replica-hours. A change has a price
+ * too: the loss by not changing is added up, and the change made when it has reached it (as one who rents skis until the rent has reached their price). Pure.
+ */
+import { chanceAbove, LEVELS } from './distribution.ts';
+
+export interface Choices {
+  /** Candidates: the replicas that hold each quantile, and one less. */
+  readonly replicas: Int32Array;
+  readonly chances: Float64Array;
+  readonly quantiles: Float32Array;
+  /** The load that a replica carries without being too busy. */
+  readonly limit: number;
+}
+
+export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices): Choices {
+  const choices = into ?? { replicas: new Int32Array(2 * LEVELS.length), chances: new Float64Array(2 * LEVELS.length), quantiles: new Float32Array(LEVELS.length), limit };
+  choices.quantiles.set(quantiles);
+  for (let level = 0; level < LEVELS.length; level++) {
+    const replicas = Math.max(1, Math.ceil(quantiles[level]! / limit - 1e-6));
+    for (const less of [0, 1]) {
+      const index = 2 * level + less;
+      choices.replicas[index] = Math.max(1, replicas - less);
+      choices.chances[index] = chanceAbove(quantiles, choices.replicas[index]! * limit);
+    }
+  }
+  return choices;
+}
+
+export class PricedReplicas {
+  /** In replicas that are needed on average: what it costs to have too few. */
+  price: number;
+  /** The same, in steps: what a change costs. */
+  changePrice: number;
+  readonly #recent: Int32Array;
+  #at = 0;
+  #loss = 0;
+
+  /** `startSteps`: what was asked for is held for so long, since it was for the time at which it is ready. */
+  constructor(price: number, { startSteps, changePrice = 1 }: { startSteps: number; changePrice?: number }) {
+    this.price = price;
+    this.changePrice = changePrice;
+    this.#recent = new Int32Array(Math.max(1, startSteps));
+  }
+
+  /** `meanNeed`: in replicas. */
+  decide(choices: Choices, total: number, meanNeed: number): number {
+    const price = this.price * meanNeed;
+    const best = this.#best(choices, price);
+    this.#recent[this.#at++ % this.#recent.length] = best;
+    const wanted = best > total ? best : Math.min(total, this.#held());
+    if (wanted === total) {
+      this.#loss *= 0.9;
+      return total;
+    }
+    const costOf = (replicas: number): number => replicas + price * chanceAbove(choices.quantiles, replicas * choices.limit);
+    this.#loss += Math.max(0, costOf(total) - costOf(wanted));
+    if (this.#loss <= this.changePrice * meanNeed) return total;
+    this.#loss = 0;
+    return wanted;
+  }
+
+  #best({ replicas, chances }: Choices, price: number): number {
+    let [best, least] = [1, Infinity];
+    for (let index = 0; index < replicas.length; index++) {
+      const cost = replicas[index]! + price * chances[index]!;
+      if (cost < least) [best, least] = [replicas[index]!, cost];
+    }
+    return best;
+  }
+
+  #held(): number {
+    let most = 0;
+    for (const each of this.#recent) most = Math.max(most, each);
+    return most;
+  }
+}

@@ -1,0 +1,41 @@
+/** What would have been, had another policy decided: its replicas in thought under the load that came. Nobody need try it to know. Pure. */
+import { Replicas } from './replicas.ts';
+
+export interface Tally {
+  /** Parts of time: in which the ready replicas were too busy. */
+  violated: number;
+  /** Mean replicas. */
+  replicas: number;
+  /** A step. */
+  changes: number;
+}
+
+export class Shadow {
+  readonly fleet: Replicas;
+  readonly tally: Tally = { violated: 0, replicas: 0, changes: 0 };
+  readonly #limit: number;
+  readonly #share: number;
+  #steps = 0;
+
+  /** `halfLifeSteps`: what was so long ago counts half. `limit`: the load that a replica carries. */
+  constructor(total: number, { startMs, limit, halfLifeSteps }: { startMs: number; limit: number; halfLifeSteps: number }) {
+    this.fleet = new Replicas(total, startMs);
+    this.#limit = limit;
+    this.#share = 1 - 0.5 ** (1 / halfLifeSteps);
+  }
+
+  /** Before the decision: what came of the ones before. */
+  advance(nowMs: number, load: number): void {
+    this.fleet.advance(nowMs);
+    const violated = load > this.#limit * this.fleet.ready + 1e-9 ? 1 : 0;
+    const share = Math.max(this.#share, 1 / ++this.#steps);
+    this.tally.violated += share * (violated - this.tally.violated);
+    this.tally.replicas += share * (this.fleet.total - this.tally.replicas);
+    this.tally.changes -= share * this.tally.changes;
+  }
+
+  set(wanted: number, nowMs: number): void {
+    if (wanted !== this.fleet.total) this.tally.changes += Math.max(this.#share, 1 / this.#steps);
+    this.fleet.set(wanted, nowMs);
+  }
+}
