@@ -38,6 +38,7 @@ import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/service-account.ts';
 import { EndpointSlice } from './discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from './events/event.ts';
+import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from './gateway/kinds.ts';
 import type { Kind } from './kind.ts';
 import { IngressClass } from './networking/ingress-class.ts';
 import { Ingress } from './networking/ingress.ts';
@@ -59,6 +60,8 @@ export { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 };
 
 export { Ingress, IngressClass };
 
+export { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute };
+
 export { StorageVersionMigration };
 
 export { APIService, FlowSchema, PriorityLevelConfiguration };
@@ -72,4 +75,5 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
+  ...GATEWAY_KINDS,
 ] as readonly unknown[]) as readonly Kind[];

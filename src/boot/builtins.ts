@@ -1,4 +1,4 @@
-/** The modules that an llmos starts with; `modules.NAME.enabled: false` in the configuration leaves one out. */
+/** The modules that an llmos starts with (gateway before custom-resources, whose definitions take the place of its kinds); `modules.NAME.enabled: false` in the configuration leaves one out. */
 import admission from '../modules/admission/module.ts';
 import aggregation from '../modules/aggregation/module.ts';
 import bootstrapTokens from '../modules/bootstrap-tokens/module.ts';
@@ -7,6 +7,7 @@ import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
 import disruption from '../modules/disruption/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
+import gateway from '../modules/gateway/module.ts';
 import flowControl from '../modules/flow-control/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
 import horizontalPodAutoscaler from '../modules/horizontal-pod-autoscaler/module.ts';
@@ -27,7 +28,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

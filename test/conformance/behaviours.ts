@@ -2,6 +2,7 @@
  * The behaviours by which upstream calls a cluster conformant (the [Conformance] tests of Kubernetes 1.32, list conformance.yaml), by their
  * code names, for the areas that speak of the API, of identity and of kubectl. Each is tested here, or says why not.
  */
+import { GATEWAY_BEHAVIOURS } from './gateway/names.ts';
 import { NODE_BEHAVIOURS } from './node/names.ts';
 import { SCHEDULING_BEHAVIOURS } from './scheduling/names.ts';
 import { STORAGE_BEHAVIOURS } from './storage/names.ts';
@@ -246,6 +247,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'Services should serve multiport endpoints from pods',
     'Services should test the lifecycle of an Endpoint',
   ],
+  ...GATEWAY_BEHAVIOURS,
 };
 
 export const BEHAVIOURS: readonly Behaviour[] = Object.entries(LIST).flatMap(([area, names]) =>

@@ -48,7 +48,8 @@ export function checkTypes(environment: Environment, text: string): ReturnType<E
 
 interface HasMacro {
   args: unknown[];
-  typeCheck(checker: { check(node: unknown, context: unknown): unknown }, of: HasMacro, context: unknown): unknown;
+  macroHasProps?: unknown[];
+  typeCheck(checker: { check(node: unknown, context: unknown): unknown; getType(name: string): unknown }, of: HasMacro, context: unknown): unknown;
 }
 
 /** Why an expression could not be compiled or evaluated, in upstream's words. */
@@ -142,6 +143,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
     if (!isNode(value)) return Object.values(value).forEach(walk);
     if (value.op === 'id') names.add(value.args as string);
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
+    if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
     if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
     if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
     if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
@@ -152,6 +154,19 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
   };
   walk(root);
   return { names, operators };
+}
+
+/** The evaluator knows `has(a.b)`, whose path begins with a variable; upstream also has it begin with an element or a call: `has(self.matches[0].path)`. */
+function allowAnyRoot(macro: HasMacro): void {
+  const fields: Node[] = [];
+  let root = macro.args[0] as Node;
+  for (; root.op === '.' || root.op === '.?'; root = (root.args as [Node])[0]) fields.push(root);
+  if (fields[0]?.op !== '.' || (root.op !== '[]' && root.op !== 'call' && root.op !== 'rcall')) return;
+  macro.macroHasProps = [...fields, root];
+  macro.typeCheck = (checker, _of, context) => {
+    checker.check(root, context);
+    return checker.getType('bool');
+  };
 }
 
 function replaceName(args: [string, Node, Node[]]): void {

@@ -18,10 +18,10 @@ function prepareEngine(): void {
   prepared = true;
 }
 
-/** undefined when the pattern is no regular expression, or none that RE2 takes. Leading flags such as `(?i)` are understood. */
+/** undefined when the pattern is no regular expression, or none that RE2 takes. Leading flags such as `(?i)` are understood, after a leading `^` too. */
 export function compile(pattern: string): RegExp | undefined {
   prepareEngine();
-  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(pattern) ?? [];
+  const [, flags = '', rest = ''] = /^(?:\(\?([ims]+)\))?([\s\S]*)$/.exec(pattern.replace(/^\^\(\?([is]+)\)/, '(?$1)^')) ?? [];
   const source = rest.replace(/\\A/g, '^').replace(/\\z/g, '$').replace(/\(\?P</g, '(?<').replaceAll('[[:alnum:]]', '[0-9A-Za-z]').replaceAll('[[:alpha:]]', '[A-Za-z]').replaceAll('[[:digit:]]', '[0-9]');
   try {
     const plain = new RegExp(source, flags);

@@ -17,6 +17,7 @@ export interface KindTable extends ServedKinds {
   isServed(kind: Kind): boolean;
   /** Whether the resource of `kind` is served as this apiVersion. */
   servesAt(kind: Kind, apiVersion: string): boolean;
+  /** In the place of a Kind of the same path, which comes back when this one is withdrawn. */
   serve(kind: Kind, source?: ObjectSource): () => void;
   /** Where the objects come from when they are not stored. */
   sourceOf(kind: Kind): ObjectSource | undefined;
@@ -26,6 +27,8 @@ export interface KindTable extends ServedKinds {
 
 export function createKindTable(aggregated?: AggregatedTable): KindTable {
   const byPath = new Map<string, Kind>();
+  /** What a newer Kind of the same path took the place of, such as a built-in one that a definition of a user's speaks for. */
+  const covered = new Map<string, Kind[]>();
   const sources = new Map<string, ObjectSource>();
   const callbacks = new Set<() => void>();
   const shared = new Map<string, number>();
@@ -47,13 +50,21 @@ export function createKindTable(aggregated?: AggregatedTable): KindTable {
     sourceOf: (kind) => (sources.size === 0 ? undefined : sources.get(`${kind.group}/${kind.version}/${kind.plural}`)),
     serve(kind, source) {
       const path = `${kind.group}/${kind.version}/${kind.plural}`;
+      const before = byPath.get(path);
+      if (before !== undefined && before !== kind) covered.set(path, [...(covered.get(path) ?? []), before]);
       byPath.set(path, kind);
       if (source !== undefined) sources.set(path, source);
       changed();
       return () => {
-        if (byPath.get(path) !== kind) return;
-        byPath.delete(path);
+        const below = (covered.get(path) ?? []).filter((each) => each !== kind);
+        const isShown = byPath.get(path) === kind;
+        const next = isShown ? below.pop() : undefined;
+        if (below.length > 0) covered.set(path, below);
+        else covered.delete(path);
+        if (!isShown) return;
         sources.delete(path);
+        if (next === undefined) byPath.delete(path);
+        else byPath.set(path, next);
         changed();
       };
     },

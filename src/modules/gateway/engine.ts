@@ -1,0 +1,183 @@
+/**
+ * The working part, loaded when the first Gateway or Ingress is there: follows the objects, brings HAProxy to the plan that they make, and writes
+ * addresses and statuses. Changes are gathered for a moment; a change of endpoints alone is a command to HAProxy and no new plan.
+ */
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigMap } from '../../api/core/config-map.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Secret } from '../../api/core/secret.ts';
+import { Service } from '../../api/core/service.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { isApiError } from '../../api/errors.ts';
+import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { Ingress } from '../../api/networking/ingress.ts';
+import { IngressClass } from '../../api/networking/ingress-class.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { keyOf } from '../../sdk/cache.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
+import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
+import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
+import { createProxy } from './haproxy/proxy.ts';
+import { isOwnIngress } from './ingress.ts';
+import type { Observed } from './observed.ts';
+import { keyOfGateway, planOf, type Plan } from './plan.ts';
+import { gatewayStatus, policyAncestors, routeParents, type Standing } from './statuses.ts';
+
+const GATHER_MS = 20;
+const RETRY_MS = 2_000;
+/** Rounds in which actions that HAProxy refuses are found out; each leaves at least one more aside. */
+const MOST_ROUNDS = 20;
+
+export interface Engine {
+  /** Settles after the abort, when nothing is under way. */
+  settled(): Promise<void>;
+}
+
+export async function startEngine(context: ModuleContext): Promise<Engine> {
+  const { caches, client, clock, log, machine, signal } = context;
+  const of = <T extends KubeObject>(kind: Kind<T>) => caches.of(kind);
+  const slices = of(EndpointSlice);
+  slices.addIndex('gateway-service', (slice) => {
+    const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
+    return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
+  });
+  const planned = [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
+  await Promise.all([...planned, EndpointSlice as Kind].map((kind) => of(kind).ready()));
+
+  const observe = (): Observed => ({
+    classes: of(GatewayClass).list(), gateways: of(Gateway).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
+    ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
+    service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
+  });
+  const proxy = createProxy({
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), gatewayIp: machine.network.gatewayIp, log, signal,
+    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName),
+  });
+  const addressing: AddressInput = { client, services: of(Service), slices, gatewayIp: machine.network.gatewayIp };
+
+  let timer: NodeJS.Timeout | undefined;
+  let wanted: 'endpoints' | 'plan' | undefined;
+  let working: Promise<void> = Promise.resolve();
+  const schedule = (what: 'endpoints' | 'plan', delayMs = GATHER_MS): void => {
+    if (signal.aborted) return;
+    if (wanted !== 'plan') wanted = what;
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      const next = wanted;
+      wanted = undefined;
+      working = working.then(() => (next === 'plan' ? round() : proxy.refresh())).catch((error: unknown) => {
+        if (signal.aborted) return;
+        if (!isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound')) log.error('gateways are not as they should be, trying again', { error });
+        schedule('plan', isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound') ? GATHER_MS : RETRY_MS);
+      });
+    }, delayMs);
+  };
+
+  async function round(): Promise<void> {
+    const observed = observe();
+    const plan = await carry(observed);
+    for (const { gateway } of plan.gateways) await ensureGatewayService(addressing, gateway, portsOf(plan, keyOfGateway(gateway)));
+    await ensureIngressService(addressing, portsOf(plan, ''));
+    await writeStatuses(plan, observed);
+  }
+
+  /** What HAProxy refuses is left aside, so that it takes the rest. */
+  async function carry(observed: Observed): Promise<Plan> {
+    const broken = new Map<string, string>();
+    for (let at = 0; ; at++) {
+      const plan = planOf(observed, broken);
+      const wrong = await proxy.carry(plan.doors);
+      if (wrong.size === 0) return plan;
+      if (at === MOST_ROUNDS) throw new Error(`too many rules that HAProxy refuses, such as ${[...wrong][0]?.join(': ')}`);
+      for (const [id, why] of wrong) broken.set(id, why);
+    }
+  }
+
+  function portsOf(plan: Plan, owner: string): { port: number; listenPort: number }[] {
+    return plan.doors.filter((door) => door.owner === owner).flatMap((door) => {
+      const listenPort = proxy.portOf(door);
+      return listenPort === undefined ? [] : [{ port: door.port, listenPort }];
+    });
+  }
+
+  async function writeStatuses(plan: Plan, observed: Observed): Promise<void> {
+    const now = rfc3339(clock.nowMs());
+    for (const state of plan.gateways) await write(Gateway, state.gateway, gatewayStatus(state, plan, standingOf(state.gateway), now));
+    const told = new Set<string>();
+    for (const state of plan.routes) {
+      told.add(`${state.kind} ${keyOf(state.route)}`);
+      await write(kindOf(state.kind), state.route, { ...state.route.status, parents: routeParents(state, now) });
+    }
+    // Routes that left us: what we said of them is taken back.
+    for (const [name, routes] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes], ['TLSRoute', observed.tlsRoutes]] as const) {
+      for (const route of routes) {
+        if (told.has(`${name} ${keyOf(route)}`) || route.status?.parents === undefined) continue;
+        await write(kindOf(name), route, { ...route.status, parents: routeParents({ kind: name, route, attachments: [], resolved: {} }, now) });
+      }
+    }
+    for (const policy of observed.policies) {
+      const ancestors = policyAncestors(policy, plan, observed, now);
+      if (policy.status !== undefined || ancestors.length > 0) await write(BackendTLSPolicy, policy, { ancestors });
+    }
+    const addresses = addressesOf(observed.service(`${INGRESS_SERVICE.namespace}/${INGRESS_SERVICE.name}`));
+    for (const ingress of observed.ingresses) if (isOwnIngress(ingress, observed)) await write(Ingress, ingress, { ...ingress.status, loadBalancer: addresses.length === 0 ? {} : { ingress: addresses.map(({ value = '' }) => ({ ip: value })) } });
+  }
+
+  function standingOf(gateway: Gateway): Standing {
+    const asked = gateway.spec.addresses ?? [];
+    const foreign = asked.find(({ type = 'IPAddress' }) => type !== 'IPAddress');
+    const service = of(Service).get(`${gateway.metadata.namespace}/${serviceNameOf(gateway.metadata.name ?? '')}`);
+    const addresses = addressesOf(service);
+    const values = asked.flatMap(({ value }) => (value ? [value] : []));
+    const missing = values.find((value) => !addresses.some((each) => each.value === value));
+    return {
+      addresses, ...(foreign === undefined ? {} : { refusedAddress: `addresses of type ${foreign.type} cannot be had; IPAddress can` }),
+      ...(missing === undefined ? {} : { unusableAddress: `${missing} is not to be had: it must be a free address of ${machine.network.loadBalancerCidr}, and the only one` }),
+    };
+  }
+
+  async function write<T extends KubeObject & { status?: unknown }>(kind: Kind<T>, object: T, status: unknown): Promise<void> {
+    if (isDeepStrictEqual(object.status ?? {}, status)) return;
+    await client.update(kind, { ...object, status } as T, { subresource: 'status' });
+  }
+
+  const stops = planned.map((kind) => of(kind).subscribe(({ object, previous }) => {
+    if (matters(kind, object, previous)) schedule('plan');
+  }));
+  stops.push(slices.subscribe(() => schedule('endpoints')));
+  schedule('plan', 0);
+  const stop = (): void => {
+    clearTimeout(timer);
+    for (const each of stops) each();
+  };
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  return {
+    async settled() {
+      await working;
+      await proxy.settled();
+    },
+  };
+}
+
+export function proxyFolder(machine: { runFolder: string }): string {
+  return join(machine.runFolder, 'haproxy');
+}
+
+function kindOf(name: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute'): Kind<KubeObject & { status?: unknown }> {
+  return { HTTPRoute, GRPCRoute, TLSRoute }[name] as unknown as Kind<KubeObject & { status?: unknown }>;
+}
+
+/** Whether a change may change the plan: our own writes of statuses do not. */
+function matters(kind: Kind, object: KubeObject, previous: KubeObject | undefined): boolean {
+  if (previous === undefined || kind === (Service as Kind) || object === previous) return true;
+  const { resourceVersion: _version, managedFields: _managed, ...metadata } = object.metadata;
+  const { resourceVersion: _before, managedFields: _managedBefore, ...metadataBefore } = previous.metadata;
+  const { status, metadata: _own, ...rest } = object as KubeObject & { status?: unknown };
+  const { status: statusBefore, metadata: _ownBefore, ...restBefore } = previous as KubeObject & { status?: unknown };
+  // A status that somebody else wrote over ours is written again.
+  return !isDeepStrictEqual(metadata, metadataBefore) || !isDeepStrictEqual(rest, restBefore) || !isDeepStrictEqual(status, statusBefore);
+}

@@ -1,0 +1,323 @@
+/** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
+import { createHash } from 'node:crypto';
+import { parseDuration } from '../../../api/times.ts';
+import type { Door } from '../plan.ts';
+import { compareText, type Action, type Entry, type Target } from '../rules.ts';
+import { filterLines } from './filters.ts';
+import type { Slots } from './slots.ts';
+import { argument, quoted, Unsayable } from './words.ts';
+
+export interface ProxyFacts {
+  gatewayIp: string;
+  /** Holds configuration, sockets and certificates. */
+  folder: string;
+  /** Where doors listen: by {@link doorName}. */
+  ports: ReadonlyMap<string, number>;
+}
+
+export interface Configuration {
+  /** Without the servers: what needs a reload when it changes. */
+  shape: string;
+  /** The whole, with servers in these slots. */
+  text(slots: Slots): string;
+  /** What action a line of the text is for, counted from 1. */
+  ownerOf(line: number, slots: Slots): string | undefined;
+  /** Certificates, authorities and lists of them, by name in the folder. */
+  files: ReadonlyMap<string, string>;
+  /** Which port of which Service a backend's servers are. */
+  backends: ReadonlyMap<string, { serviceKey: string; portName: string }>;
+  /** Actions that no configuration can say, with why. */
+  unsayable: ReadonlyMap<string, string>;
+}
+
+interface Line { text: string; owner?: string; servers?: { backend: string; options: string } }
+
+const DEFAULT_RETRIES = 3;
+/** What a request of a safe method may be tried again for: no byte of an answer was seen. */
+const RETRY_ON = 'conn-failure empty-response';
+const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
+
+export const doorName = ({ owner, port }: Pick<Door, 'owner' | 'port'>): string => `${owner === '' ? 'ingress' : owner.replace('/', ':')}:${port}`;
+
+export function configurationOf(doors: readonly Door[], facts: ProxyFacts): Configuration {
+  const writer = new Writer(facts);
+  writer.head();
+  for (const door of doors) writer.door(door);
+  return writer.finish();
+}
+
+class Writer {
+  readonly facts: ProxyFacts;
+  readonly lines: Line[] = [];
+  readonly files = new Map<string, string>();
+  readonly backends = new Map<string, { serviceKey: string; portName: string }>();
+  readonly unsayable = new Map<string, string>();
+  /** Sections of backends, each once. */
+  readonly sections = new Map<string, Line[]>();
+
+  constructor(facts: ProxyFacts) {
+    this.facts = facts;
+  }
+
+  head(): void {
+    const { folder } = this.facts;
+    this.put(
+      'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+      `  lua-load ${folder}/mirror.lua`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
+      'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${folder}/access.sock log-proto octet-count`, '',
+      'defaults', '  mode http', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
+      'backend none', ...answerLines(404, 12), '', 'backend e500', ...answerLines(500, 14), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
+    );
+    this.files.set('mirror.lua', MIRROR);
+  }
+
+  put(...texts: string[]): void {
+    for (const text of texts) this.lines.push({ text });
+  }
+
+  door(door: Door): void {
+    const passes = door.tlsEntries.length > 0 || door.listeners.some(({ passthrough }) => passthrough);
+    if (passes) this.passthroughDoor(door);
+    if (!passes || door.listeners.some(({ passthrough }) => !passthrough)) this.httpDoor(door, passes);
+  }
+
+  /** By the name of the server; what listeners of HTTPS take goes on to the door behind. */
+  passthroughDoor(door: Door): void {
+    const name = doorName(door);
+    this.put(`frontend tls:${name}`, '  mode tcp', '  option tcplog', `  bind ${this.bindOf(door)}`, '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
+    const behind = door.listeners.filter(({ passthrough }) => !passthrough);
+    const ways = [
+      ...door.tlsEntries.map((entry) => ({ hostname: entry.hostname, entry })),
+      ...behind.map(({ hostname }) => ({ hostname, entry: undefined })),
+    ].sort((a, b) => rankOf(a.hostname) - rankOf(b.hostname) || b.hostname.length - a.hostname.length || compareText(a.hostname, b.hostname));
+    for (const { hostname, entry } of ways) {
+      const condition = hostname === '' ? '' : ` if { req.ssl_sni -i -m ${hostname.startsWith('*.') ? `end -- ${hostname.slice(1)}` : `str -- ${hostname}`} }`;
+      if (entry === undefined) this.put(`  use_backend behind:${name}${condition}`);
+      else this.chooseTls(entry.id, entry.targets, condition);
+    }
+    this.put('  default_backend refuse', '');
+    if (behind.length > 0) this.put(`backend behind:${name}`, '  mode tcp', `  server s unix@${this.socketOf(name)} send-proxy-v2`, '');
+  }
+
+  chooseTls(id: string, targets: Door['tlsEntries'][number]['targets'], condition: string): void {
+    const total = targets.reduce((sum, { weight }) => sum + weight, 0);
+    const and = condition === '' ? ' if' : condition;
+    let left = total;
+    targets.forEach(({ weight, backend }, index) => {
+      const name = backend === undefined ? 'refuse' : `${id}:${index}`;
+      if (backend !== undefined) this.section(name, () => [{ text: '  mode tcp' }, { text: '  option tcplog' }], { backend, options: '' });
+      this.put(`  use_backend ${name}${weight === left ? condition : `${and} { rand(${left}) lt ${weight} }`}`);
+      left -= weight;
+    });
+    if (targets.length === 0) this.put(`  use_backend refuse${condition}`);
+  }
+
+  httpDoor(door: Door, behind: boolean): void {
+    const name = doorName(door);
+    const bind = behind ? `unix@${this.socketOf(name)} mode 600 accept-proxy` : this.bindOf(door);
+    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door)} alpn h2,http/1.1` : ''}`, '  option forwardfor', LOG_FORMAT);
+    this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, TRACE_NEW, TRACE_KEPT);
+    const listeners = door.listeners.filter(({ passthrough }) => !passthrough);
+    const conditions = new Conditions(this.lines);
+    if (listeners.length > 1) this.chooseListener(listeners, door.secure);
+    if (door.entries.some(({ action }) => action.targets.length > 1)) this.put('  http-request set-var(txn.rand) rand(2147483647)');
+    for (const entry of door.entries) this.entry(door, entry, conditions, listeners.length > 1);
+    this.put('  default_backend none', '');
+  }
+
+  /** The listener whose hostname is the narrowest that covers the request's; TLS was made for one by its name, and a request for another has come the wrong way. */
+  chooseListener(listeners: Door['listeners'], secure: boolean): void {
+    for (const [variable, fetch] of [['txn.listener', 'var(txn.host)'], ...(secure ? [['txn.sni', 'ssl_fc_sni,lower']] : [])] as [string, string][]) {
+      for (const { name, hostname } of listeners) {
+        const covered = hostname === '' ? '' : ` { ${fetch} -m ${hostname.startsWith('*.') ? `end -- ${hostname.slice(1)}` : `str -- ${hostname}`} }`;
+        this.put(`  http-request set-var(${variable}) str(${name}) if !{ var(${variable}) -m found }${covered}`);
+      }
+    }
+    if (secure) this.put('  http-request return status 421 content-type text/plain string "this connection is for another host" if { var(txn.sni) -m found } !{ var(txn.sni),strcmp(txn.listener) eq 0 }');
+  }
+
+  entry(door: Door, { listener, hostname, oneLabel, match, action }: Entry, conditions: Conditions, several: boolean): void {
+    const from = this.lines.length;
+    try {
+      const names: string[] = several ? [conditions.of(`var(txn.listener) -m str -- ${quoted(listener)}`)] : [];
+      if (hostname.startsWith('*.')) names.push(oneLabel === true ? conditions.of(`var(txn.host) -m reg -- ${quoted(`^[^.]+${hostname.slice(1).replaceAll('.', '\\.')}$`)}`) : conditions.of(`var(txn.host) -m end -- ${quoted(hostname.slice(1))}`));
+      else if (hostname !== '') names.push(conditions.of(`var(txn.host) -m str -- ${quoted(hostname)}`));
+      names.push(...pathConditions(match.path, conditions));
+      if (match.method !== undefined) names.push(conditions.of(`method ${match.method}`));
+      for (const { type, name, value } of match.headers) names.push(conditions.of(`req.fhdr(${argument(name)}) ${valueOf(type, value)}`));
+      for (const { type, name, value } of match.queryParams) names.push(conditions.of(`${quoted(`urlp(${argument(name)})`)} ${valueOf(type, value)}`));
+      this.choose(door, action, names);
+    } catch (error) {
+      if (!(error instanceof Unsayable)) throw error;
+      this.unsayable.set(action.id, error.message);
+      this.lines.length = from;
+      return;
+    }
+    for (const line of this.lines.slice(from)) line.owner ??= action.id;
+  }
+
+  choose(door: Door, action: Action, names: readonly string[]): void {
+    const total = action.targets.reduce((sum, { weight }) => sum + weight, 0);
+    let upTo = 0;
+    action.targets.forEach((target, index) => {
+      upTo += target.weight;
+      const share = upTo === total ? [] : [`{ var(txn.rand),mod(${total}) lt ${upTo} }`];
+      const all = [...names, ...share];
+      this.lines.push({ text: `  use_backend ${this.backendOf(door, action, target, index)}${all.length === 0 ? '' : ` if ${all.join(' ')}`}`, owner: action.id });
+    });
+  }
+
+  /** The backend of a target, written when first asked for. One that redirects knows the door, since the address that it gives depends on it. */
+  backendOf(door: Door, action: Action, target: Target, index: number): string {
+    const filters = [...action.filters, ...target.filters];
+    const redirects = filters.some(({ type }) => type === 'RequestRedirect');
+    if (target.backend === undefined && !redirects) return `e${target.status ?? 500}`;
+    const name = `${action.id}:${index}${redirects ? `@${doorName(door)}` : ''}`;
+    const lines = (): Line[] => [
+      ...filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure }).map((text) => ({ text: `  ${text}` })),
+      ...this.policyLines(action).map((text) => ({ text: `  ${text}` })),
+    ].map((line) => ({ ...line, owner: action.id }));
+    this.section(name, lines, target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target) });
+    return name;
+  }
+
+  section(name: string, lines: () => Line[], servers: { backend: { serviceKey: string; portName: string }; options: string } | undefined): void {
+    if (this.sections.has(name)) return;
+    const made: Line[] = [{ text: `backend ${name}` }, ...lines()];
+    if (servers !== undefined) {
+      this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName });
+      made.push({ text: '', servers: { backend: name, options: servers.options } });
+    }
+    this.sections.set(name, [...made, { text: '' }]);
+  }
+
+  policyLines({ timeoutMs, retry, persistence, id }: Action): string[] {
+    const lines: string[] = [];
+    if (timeoutMs !== undefined) lines.push(`timeout server ${timeoutMs}ms`, `timeout tunnel ${timeoutMs}ms`);
+    if (retry !== undefined) lines.push(`retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...(timeoutMs === undefined ? [] : ['response-timeout']), ...retry.codes.filter((code) => RETRY_CODES.has(code))].join(' ')}`);
+    else lines.push('http-request disable-l7-retry if !{ method GET HEAD OPTIONS }');
+    if (persistence !== undefined) {
+      const { sessionName = 'llmos-session', type = 'Cookie', absoluteTimeout, idleTimeout, cookieConfig } = persistence;
+      const name = argument(sessionName);
+      if (type === 'Header') {
+        lines.push(`http-request set-var(txn.session) req.fhdr(${name})`, 'http-request set-var(txn.session) uuid if !{ var(txn.session) -m found }', `http-response set-header ${name} %[var(txn.session)]`, `stick-table type string len 128 size 100k expire ${idleTimeout ?? absoluteTimeout ?? '1h'}`, 'stick on var(txn.session)');
+      } else {
+        const seconds = (duration: string): number => Math.max(1, Math.round(parseDuration(duration) / 1_000_000_000));
+        const kept = cookieConfig?.lifetimeType === 'Permanent' && absoluteTimeout !== undefined ? ` attr Max-Age=${seconds(absoluteTimeout)}` : '';
+        lines.push(`dynamic-cookie-key ${createHash('sha256').update(id).digest('hex').slice(0, 32)}`, `cookie ${name} insert indirect nocache httponly dynamic${idleTimeout === undefined ? '' : ` maxidle ${seconds(idleTimeout)}s`}${absoluteTimeout === undefined ? '' : ` maxlife ${seconds(absoluteTimeout)}s`}${kept}`);
+      }
+    }
+    return lines;
+  }
+
+  serverOptions({ backend }: Target): string {
+    if (backend?.tls === undefined) return backend?.protocol === 'h2c' ? ' proto h2' : '';
+    const { caPem, hostname } = backend.tls;
+    const authority = caPem === undefined ? '@system-ca' : `${this.facts.folder}/${this.file('ca', caPem)}`;
+    return ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)} alpn ${backend.protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`;
+  }
+
+  certificates(door: Door): string {
+    const lines = door.listeners.filter(({ passthrough }) => !passthrough).flatMap(({ hostname, certificates }) => certificates.map(({ certificatePem, keyPem }) => `${this.facts.folder}/${this.file('cert', `${certificatePem.trimEnd()}\n${keyPem}`)}${hostname === '' ? '' : ` ${hostname}`}`));
+    return `${this.facts.folder}/${this.file('list', `${[...new Set(lines)].join('\n')}\n`)}`;
+  }
+
+  /** Named by what it holds, so that a renewed certificate is another file and is loaded. */
+  file(prefix: string, content: string): string {
+    const name = `${prefix}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.${prefix === 'list' ? 'txt' : 'pem'}`;
+    this.files.set(name, content);
+    return name;
+  }
+
+  bindOf(door: Door): string {
+    return `${this.facts.gatewayIp}:${this.facts.ports.get(doorName(door))}`;
+  }
+
+  socketOf(name: string): string {
+    return `${this.facts.folder}/${createHash('sha256').update(name).digest('hex').slice(0, 12)}.sock`;
+  }
+
+  finish(): Configuration {
+    const all = [...this.lines, ...[...this.sections.values()].flat()];
+    const { gatewayIp } = this.facts;
+    const expand = (slots: Slots): Line[] => all.flatMap((line) => (line.servers === undefined ? [line] : serverLines(line.servers, slots, gatewayIp)));
+    return {
+      shape: all.map(({ text, servers }) => (servers === undefined ? text : JSON.stringify(servers))).join('\n'),
+      text: (slots) => `${expand(slots).map(({ text }) => text).join('\n')}\n`,
+      ownerOf: (line, slots) => expand(slots)[line - 1]?.owner,
+      files: this.files, backends: this.backends, unsayable: this.unsayable,
+    };
+  }
+}
+
+function serverLines({ backend, options }: NonNullable<Line['servers']>, slots: Slots, gatewayIp: string): Line[] {
+  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${endpoint.address}:${endpoint.port}${options}` }));
+}
+
+/** Conditions of a frontend, each with a name and written once. */
+class Conditions {
+  readonly names = new Map<string, string>();
+  readonly lines: Line[];
+
+  constructor(lines: Line[]) {
+    this.lines = lines;
+  }
+
+  of(...expressions: string[]): string {
+    const key = expressions.join('\n');
+    let name = this.names.get(key);
+    if (name === undefined) {
+      this.names.set(key, (name = `c${this.names.size}`));
+      for (const expression of expressions) this.lines.push({ text: `  acl ${name} ${expression}` });
+    }
+    return name;
+  }
+}
+
+function pathConditions({ type, value }: Entry['match']['path'], conditions: Conditions): string[] {
+  if (type === 'Exact') return [conditions.of(`path -m str -- ${quoted(value)}`)];
+  if (type === 'RegularExpression') return [conditions.of(`path -m reg -- ${quoted(`^(?:${value})$`)}`)];
+  const prefix = value.replace(/\/+$/, '');
+  return prefix === '' ? [] : [conditions.of(`path -m str -- ${quoted(prefix)}`, `path -m beg -- ${quoted(`${prefix}/`)}`)];
+}
+
+function valueOf(type: string | undefined, value: string): string {
+  return type === 'RegularExpression' ? `-m reg -- ${quoted(`^(?:${value})$`)}` : `-m str -- ${quoted(value)}`;
+}
+
+function answerLines(status: number, grpcStatus: number): string[] {
+  return [
+    `  http-request return status 200 content-type application/grpc hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
+    `  http-request return status ${status} content-type text/plain string "${status === 404 ? 'no route for this request' : 'the route of this request leads nowhere'}"`,
+  ];
+}
+
+const rankOf = (hostname: string): number => (hostname === '' ? 2 : hostname.startsWith('*.') ? 1 : 0);
+
+/** W3C Trace Context: a request that is part of no trace begins one. */
+const TRACE_NEW = "  http-request set-header traceparent '00-%[uuid,regsub(-,,g)]-%[uuid,regsub(-,,g),bytes(0,16)]-01' if !{ req.hdr(traceparent) -m reg -- ^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2} }";
+const TRACE_KEPT = '  http-request set-var(txn.trace) req.hdr(traceparent)';
+const LOG_FORMAT = "  log-format '%b\\t%ST\\t%Ta\\t%Tr\\t%B\\t%U\\t%HM\\t%tsc\\t%ci\\t%si:%sp\\t%[var(txn.trace)]\\t%[var(txn.host)]\\t%HP'";
+
+/** Sends a copy of a request elsewhere, beside the request itself; what comes back is passed over. */
+const MIRROR = `local function send(target, method, path, headers, body)
+  local client = core.httpclient()
+  local call = client[string.lower(method)]
+  if call == nil then return end
+  pcall(call, client, { url = "http://" .. target .. path, headers = headers, body = body })
+end
+
+core.register_action("mirror", { "http-req" }, function(txn, target)
+  local headers = {}
+  for name, values in pairs(txn.http:req_get_headers()) do
+    if name ~= "content-length" and name ~= "transfer-encoding" and name ~= "connection" then
+      local list = {}
+      for _, value in pairs(values) do list[#list + 1] = value end
+      headers[name] = list
+    end
+  end
+  local body = txn.sf:req_body()
+  if body == "" then body = nil end
+  core.register_task(send, target, txn.sf:method(), txn.sf:pathq(), headers, body)
+end, 1)
+`;

@@ -1,0 +1,95 @@
+/** The filters of a rule as lines of a backend: headers, redirects, rewrites, mirrors, cross-origin answers. Pure. */
+import type { CorsFilter, HeaderFilter, PathModifier, RouteFilter } from '../../../api/gateway/types.ts';
+import type { ResolvedFilter } from '../rules.ts';
+import { argument, literal, quoted } from './words.ts';
+
+export interface FilterContext {
+  /** The one prefix by which the rule is matched. */
+  prefix: string | undefined;
+  /** Of the listener, for redirects. */
+  port: number;
+  secure: boolean;
+}
+
+/** In the order in which they work; a redirect is last, since nothing comes after it. */
+export function filterLines(filters: readonly ResolvedFilter[], context: FilterContext): string[] {
+  const lines: string[] = [];
+  for (const { cors } of filters) if (cors !== undefined) lines.push(...corsLines(cors));
+  for (const { requestHeaderModifier } of filters) if (requestHeaderModifier !== undefined) lines.push(...headerLines('http-request', requestHeaderModifier));
+  for (const { urlRewrite } of filters) {
+    if (urlRewrite?.path !== undefined) lines.push(...pathLines(urlRewrite.path, context.prefix));
+    if (urlRewrite?.hostname !== undefined) lines.push(`http-request set-header Host ${quoted(literal(urlRewrite.hostname))}`);
+  }
+  if (filters.some(({ mirrorTo }) => mirrorTo !== undefined)) lines.push('option http-buffer-request');
+  for (const filter of filters) if (filter.mirrorTo !== undefined) lines.push(`http-request lua.mirror ${quoted(filter.mirrorTo)}${shareOf(filter)}`);
+  for (const { responseHeaderModifier } of filters) if (responseHeaderModifier !== undefined) lines.push(...headerLines('http-response', responseHeaderModifier));
+  for (const { requestRedirect } of filters) if (requestRedirect !== undefined) lines.push(...redirectLines(requestRedirect, context));
+  return lines;
+}
+
+function headerLines(of: 'http-request' | 'http-response', { set, add, remove }: HeaderFilter): string[] {
+  return [
+    ...(remove ?? []).map((name) => `${of} del-header ${argument(name)}`),
+    ...(set ?? []).map(({ name, value }) => `${of} set-header ${argument(name)} ${quoted(literal(value))}`),
+    ...(add ?? []).map(({ name, value }) => `${of} add-header ${argument(name)} ${quoted(literal(value))}`),
+  ];
+}
+
+/** A prefix is replaced as the elements of a path that it is: /one of /one/two by /three gives /three/two. */
+function pathLines({ type, replaceFullPath = '/', replacePrefixMatch = '' }: PathModifier, prefix = '/'): string[] {
+  if (type === 'ReplaceFullPath') return [`http-request set-path ${quoted(literal(replaceFullPath === '' ? '/' : replaceFullPath))}`];
+  const before = prefix.replace(/\/+$/, '');
+  const after = literal(replacePrefixMatch.replace(/\/+$/, ''));
+  return [
+    'http-request set-var(txn.path) path',
+    `http-request set-path ${quoted(after === '' ? '/' : after)} if { var(txn.path) -m len ${before.length} }`,
+    `http-request set-path ${quoted(`${after}%[var(txn.path),bytes(${before.length})]`)} if !{ var(txn.path) -m len ${before.length} }`,
+  ];
+}
+
+function redirectLines({ scheme, hostname, path, port, statusCode = 302 }: NonNullable<RouteFilter['requestRedirect']>, context: FilterContext): string[] {
+  const toScheme = scheme ?? (context.secure ? 'https' : 'http');
+  const toPort = port ?? (scheme === undefined ? context.port : undefined);
+  const usual = toScheme === 'https' ? 443 : 80;
+  const host = hostname === undefined ? '%[var(txn.host)]' : literal(hostname);
+  return [
+    ...(path === undefined ? [] : pathLines(path, context.prefix)),
+    `http-request redirect location ${quoted(`${toScheme}://${host}${toPort === undefined || toPort === usual ? '' : `:${toPort}`}%[pathq]`)} code ${statusCode}`,
+  ];
+}
+
+/** ` if ...`, where not all requests are mirrored. */
+function shareOf({ requestMirror }: ResolvedFilter): string {
+  const { numerator, denominator = 100 } = requestMirror?.fraction ?? { numerator: requestMirror?.percent ?? 100 };
+  if (numerator >= denominator) return '';
+  return ` if { rand(${denominator}) lt ${numerator} }`;
+}
+
+/** The Fetch standard's answers, for the origins that are allowed. What comes from elsewhere is passed on without them. */
+function corsLines(cors: CorsFilter): string[] {
+  const { allowOrigins = [], allowMethods = [], allowHeaders = [], exposeHeaders = [], allowCredentials = false, maxAge = 5 } = cors;
+  const anyOrigin = allowOrigins.includes('*');
+  const lines = [
+    ...(anyOrigin ? ['acl cors-origin req.hdr(origin) -m found'] : allowOrigins.map((origin) => `acl cors-origin req.hdr(origin) ${originPattern(origin)}`)),
+    'acl cors-asks method OPTIONS', 'acl cors-names req.hdr(access-control-request-method) -m found',
+    'http-request set-var(txn.origin) req.hdr(origin) if cors-origin',
+  ];
+  const origin = anyOrigin && !allowCredentials ? '*' : '%[var(txn.origin)]';
+  const always = [['Access-Control-Allow-Origin', origin], ...(allowCredentials ? [['Access-Control-Allow-Credentials', 'true']] : [])] as [string, string][];
+  const methods = allowMethods.includes('*') ? '%[req.hdr(access-control-request-method)]' : literal(allowMethods.join(', '));
+  const headers = allowHeaders.includes('*') ? '%[req.fhdr(access-control-request-headers)]' : literal(allowHeaders.join(', '));
+  const asked: [string, string][] = [...always, ...(methods === '' ? [] : [['Access-Control-Allow-Methods', methods] as [string, string]]), ...(headers === '' ? [] : [['Access-Control-Allow-Headers', headers] as [string, string]]), ['Access-Control-Max-Age', String(maxAge)]];
+  lines.push(`http-request return status 204 ${asked.map(([name, value]) => `hdr ${name} ${quoted(value)}`).join(' ')} if cors-asks cors-names cors-origin`);
+  lines.push('http-request return status 204 if cors-asks cors-names { req.hdr(origin) -m found }');
+  const exposed = exposeHeaders.includes('*') && !allowCredentials ? '*' : literal(exposeHeaders.join(', '));
+  const answered: [string, string][] = exposed === '' ? always : [...always, ['Access-Control-Expose-Headers', exposed]];
+  for (const [name, value] of answered) lines.push(`http-response set-header ${name} ${quoted(value)} if { var(txn.origin) -m found }`);
+  return lines;
+}
+
+/** `*` in a hostname stands for any labels, in the place of a port for any port. */
+function originPattern(origin: string): string {
+  if (!origin.includes('*')) return `-i -m str -- ${quoted(origin)}`;
+  const escaped = origin.replace(/[.+?^${}()|[\]\\/]/g, '\\$&').replace(/:\*$/, '(:[0-9]+)?').replaceAll('*', '[^/:]+');
+  return `-i -m reg -- ${quoted(`^${escaped}$`)}`;
+}

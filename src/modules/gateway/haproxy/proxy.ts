@@ -1,0 +1,229 @@
+/**
+ * The HAProxy of the gateways: started with the first door and ended with the last. It outlives llmos; the next one finds it by its pid file, whose
+ * process must run our configuration. A configuration is checked before it takes the place of the one that runs; a killed process is started again.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
+import { join } from 'node:path';
+import { exponentialBackoff } from '../../../base/backoff.ts';
+import type { Log } from '../../../base/log.ts';
+import { run, runAny } from '../../../base/sys/run.ts';
+import type { Door } from '../plan.ts';
+import { configurationOf, doorName, type Configuration } from './configuration.ts';
+import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
+
+export interface ProxyInput {
+  program: string;
+  /** Made with mode 0700. */
+  folder: string;
+  gatewayIp: string;
+  /** The endpoints of a port of a Service as they are now. */
+  endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
+  log: Log;
+  signal: AbortSignal;
+}
+
+export interface Proxy {
+  /** Brings HAProxy to these doors. Gives the actions that cannot be carried out, by id, with why: nothing was changed then. Rejects where it cannot be had. */
+  carry(doors: readonly Door[]): Promise<ReadonlyMap<string, string>>;
+  /** Takes in changed endpoints. */
+  refresh(): Promise<void>;
+  /** Where a door listens on the gateway's address. */
+  portOf(door: Pick<Door, 'owner' | 'port'>): number | undefined;
+  /** After the abort: settles when nothing is under way. */
+  settled(): Promise<void>;
+}
+
+const FIRST_PORT = 23_000;
+const LAST_PORT = 25_999;
+const LOOK_MS = 500;
+const READY_MS = 10_000;
+
+export function createProxy({ program, folder, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
+  const files = filesIn(folder);
+  const ports = readPorts(files.ports);
+  const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
+  let loaded: Configuration | undefined;
+  let doors: readonly Door[] = [];
+  let slots: Slots = new Map();
+  let working: Promise<unknown> = Promise.resolve();
+  let looking: NodeJS.Timeout | undefined;
+
+  async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
+    if (wanted.length === 0) {
+      clearTimeout(looking);
+      looking = undefined;
+      loaded = undefined;
+      doors = [];
+      await endProxy(folder);
+      return new Map();
+    }
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const door of wanted) await portFor(doorName(door));
+    const next = configurationOf(wanted, { gatewayIp, folder, ports });
+    if (next.unsayable.size > 0) return next.unsayable;
+    doors = wanted;
+    const endpoints = endpointsBy(next);
+    if (loaded?.shape === next.shape && hasRoom(endpoints, slots) && ownPid(folder) !== undefined) await update(endpoints);
+    else {
+      const wrong = await load(next, endpoints);
+      if (wrong.size > 0) return wrong;
+    }
+    watch(LOOK_MS);
+    return new Map();
+  }
+
+  function endpointsBy({ backends }: Configuration): Map<string, readonly Endpoint[]> {
+    return new Map([...backends].map(([name, backend]) => [name, endpointsOf(backend)]));
+  }
+
+  async function update(endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
+    const commands = commandsFor(endpoints, slots);
+    if (commands.length === 0) return;
+    await tell(files.socket, commands).catch(async (error: unknown) => {
+      log.warn('HAProxy did not take a change of endpoints and is loaded anew', { error });
+      if (loaded !== undefined) await load(loaded, endpoints);
+    });
+  }
+
+  /** Gives the actions at fault, when the configuration is not taken. */
+  async function load(next: Configuration, endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<ReadonlyMap<string, string>> {
+    const nextSlots = slotsFor(endpoints, slots);
+    for (const [name, content] of next.files) if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), content, { mode: 0o600 });
+    const trial = `${files.configuration}.new`;
+    writeFileSync(trial, next.text(nextSlots), { mode: 0o600 });
+    const { code, stderr } = await runAny(program, ['-c', '-f', trial], { timeoutMs: READY_MS });
+    if (code !== 0) {
+      const wrong = faultsOf(stderr, trial, (line) => next.ownerOf(line, nextSlots));
+      if (wrong.size === 0) throw new Error(`HAProxy refuses the configuration: ${stderr.trim().slice(0, 2_000)}`);
+      return wrong;
+    }
+    renameSync(trial, files.configuration);
+    const pid = ownPid(folder);
+    // With -sf the old process hands over its listeners and serves its connections to their end.
+    const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
+    await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    slots = nextSlots;
+    loaded = next;
+    for (const name of readdirSync(folder)) if (/\.(pem|txt)$/.test(name) && !next.files.has(name)) rmSync(join(folder, name), { force: true });
+    return new Map();
+  }
+
+  function watch(delayMs: number): void {
+    clearTimeout(looking);
+    if (signal.aborted) return;
+    looking = setTimeout(() => void enqueue(look), delayMs);
+    looking.unref();
+  }
+
+  async function look(): Promise<void> {
+    if (loaded === undefined || signal.aborted) return;
+    if (ownPid(folder) !== undefined) return watch(LOOK_MS);
+    const delayMs = backoff.next('');
+    log.warn('HAProxy of the gateways ended and is started again', { doors: doors.length });
+    try {
+      await load(loaded, endpointsBy(loaded));
+      setTimeout(() => backoff.forget(''), 60_000).unref();
+      watch(LOOK_MS);
+    } catch (error) {
+      log.error('HAProxy of the gateways could not be started', { error });
+      watch(delayMs);
+    }
+  }
+
+  async function portFor(name: string): Promise<void> {
+    if (ports.has(name)) return;
+    const taken = new Set(ports.values());
+    for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
+      if (taken.has(port) || !(await isFree(gatewayIp, port))) continue;
+      ports.set(name, port);
+      writeFileSync(files.ports, JSON.stringify(Object.fromEntries(ports)), { mode: 0o600 });
+      return;
+    }
+    throw new Error(`no port of ${gatewayIp} between ${FIRST_PORT} and ${LAST_PORT} is free for a gateway`);
+  }
+
+  function enqueue<T>(step: () => Promise<T>): Promise<T> {
+    const done = working.then(step);
+    working = done.catch(() => {});
+    return done;
+  }
+
+  signal.addEventListener('abort', () => clearTimeout(looking), { once: true });
+  return {
+    carry: (wanted) => enqueue(() => carry(wanted)),
+    refresh: () => enqueue(async () => {
+      if (loaded === undefined) return;
+      const endpoints = endpointsBy(loaded);
+      if (hasRoom(endpoints, slots) && ownPid(folder) !== undefined) await update(endpoints);
+      else await load(loaded, endpoints);
+    }),
+    portOf: (door) => ports.get(doorName(door)),
+    settled: async () => void (await working),
+  };
+}
+
+/** Ends the instance's HAProxy of gateways and removes its files; safe when there is none. */
+export async function endProxy(folder: string): Promise<void> {
+  const pid = ownPid(folder);
+  if (pid !== undefined) {
+    process.kill(pid, 'SIGTERM');
+    for (let i = 0; i < 100 && ownPid(folder) !== undefined; i++) await new Promise((resolve) => setTimeout(resolve, 20));
+    if (ownPid(folder) !== undefined) process.kill(pid, 'SIGKILL');
+  }
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** The process of the pid file, if it is alive and runs the configuration of this folder. */
+function ownPid(folder: string): number | undefined {
+  const files = filesIn(folder);
+  try {
+    const pid = Number(readFileSync(files.pid, 'utf8').trim().split('\n').at(-1));
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(files.configuration) ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function filesIn(folder: string): { configuration: string; socket: string; pid: string; ports: string } {
+  return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid'), ports: join(folder, 'ports.json') };
+}
+
+function readPorts(file: string): Map<string, number> {
+  try {
+    return new Map(Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>));
+  } catch {
+    return new Map();
+  }
+}
+
+/** `[ALERT] (1) : config : parsing [FILE:12] : what is wrong`, for lines that were written for an action. */
+export function faultsOf(stderr: string, file: string, ownerOf: (line: number) => string | undefined): Map<string, string> {
+  const faults = new Map<string, string>();
+  for (const [, name, line, text = ''] of stderr.matchAll(/\[(\S+?):(\d+)\]\s*:\s*(.*)/g)) {
+    const owner = name === file ? ownerOf(Number(line)) : undefined;
+    if (owner !== undefined && !faults.has(owner)) faults.set(owner, text.trim().slice(0, 500));
+  }
+  return faults;
+}
+
+function isFree(address: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, address, () => server.close(() => resolve(true)));
+  });
+}
+
+/** Sends runtime commands; rejects when one is not taken. */
+async function tell(socket: string, commands: readonly string[]): Promise<void> {
+  const answer = await new Promise<string>((resolve, reject) => {
+    let text = '';
+    const call = connect(socket, () => call.end(`${commands.join('; ')}\n`));
+    call.setTimeout(READY_MS, () => call.destroy(new Error('HAProxy does not answer')));
+    call.on('data', (chunk) => (text += String(chunk)));
+    call.once('error', reject);
+    call.once('close', () => resolve(text));
+  });
+  if (/No such|Unknown|Invalid|Require|can't/i.test(answer)) throw new Error(`HAProxy refused a change: ${answer.trim()}`);
+}

@@ -1,0 +1,48 @@
+/** A server of a backend is a slot: there are more of them than endpoints, so that endpoints come and go by commands, without a reload. Pure. */
+
+export interface Endpoint { address: string; port: number }
+
+/** By backend; undefined is a free one. */
+export type Slots = Map<string, (Endpoint | undefined)[]>;
+
+const SPARE = 4;
+
+/** Slots for these endpoints: those there are, where they suffice, else twice as many as needed. */
+export function slotsFor(wanted: ReadonlyMap<string, readonly Endpoint[]>, before: Slots): Slots {
+  return new Map([...wanted].map(([backend, endpoints]) => {
+    const size = Math.max(before.get(backend)?.length ?? 0, 1);
+    return [backend, padded(endpoints, endpoints.length <= size && before.has(backend) ? size : endpoints.length + Math.max(SPARE, endpoints.length))];
+  }));
+}
+
+function padded(endpoints: readonly Endpoint[], size: number): (Endpoint | undefined)[] {
+  return [...endpoints, ...Array<undefined>(size - endpoints.length)];
+}
+
+/** The commands that bring `slots` to what is wanted, where it has room; it is brought along. Requests under way at a slot that is given up are served to their end. */
+export function commandsFor(wanted: ReadonlyMap<string, readonly Endpoint[]>, slots: Slots): string[] {
+  const commands: string[] = [];
+  for (const [backend, endpoints] of wanted) {
+    const own = slots.get(backend) ?? [];
+    const missing = new Map(endpoints.map((each) => [keyOf(each), each]));
+    own.forEach((endpoint, index) => {
+      if (endpoint === undefined || missing.delete(keyOf(endpoint))) return;
+      commands.push(`set server ${backend}/s${index} state maint`);
+      own[index] = undefined;
+    });
+    for (const endpoint of missing.values()) {
+      const index = own.indexOf(undefined);
+      commands.push(`set server ${backend}/s${index} addr ${endpoint.address} port ${endpoint.port}`, `set server ${backend}/s${index} state ready`);
+      own[index] = endpoint;
+    }
+  }
+  return commands;
+}
+
+export function hasRoom(wanted: ReadonlyMap<string, readonly Endpoint[]>, slots: Slots): boolean {
+  return [...wanted].every(([backend, endpoints]) => endpoints.length <= (slots.get(backend)?.length ?? 0));
+}
+
+function keyOf({ address, port }: Endpoint): string {
+  return `${address}:${port}`;
+}

@@ -1,0 +1,71 @@
+/** The listeners of a Gateway: which are valid, which conflict with each other, which certificates they show (Gateway.spec.listeners). Pure. */
+import { GROUP } from '../../api/gateway/parts.ts';
+import type { Gateway } from '../../api/gateway/kinds.ts';
+import type { Listener, RouteGroupKind } from '../../api/gateway/types.ts';
+import type { Observed, TlsPair } from './observed.ts';
+import { isFailure, resolveCertificate, type Failure } from './references.ts';
+
+export interface ListenerState {
+  listener: Listener;
+  /** Kinds of routes that it takes. */
+  kinds: readonly string[];
+  certificates: readonly TlsPair[];
+  /** Why it is not accepted. */
+  refused?: Failure;
+  conflict?: Failure;
+  /** Why not all that it refers to can be had. */
+  unresolved?: Failure;
+  /** Whether requests are taken in for it. */
+  works: boolean;
+}
+
+const KINDS: Readonly<Record<string, readonly string[]>> = { HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'] };
+
+export function listenersOf(gateway: Gateway, observed: Observed): ListenerState[] {
+  const states = gateway.spec.listeners.map((listener) => stateOf(listener, gateway, observed));
+  for (const state of states) state.conflict = conflictOf(state, states);
+  for (const state of states) state.works = state.refused === undefined && state.conflict === undefined && (state.kinds.length > 0) && !(lacksCertificate(state));
+  return states;
+}
+
+function lacksCertificate({ listener, certificates }: ListenerState): boolean {
+  return (listener.protocol === 'HTTPS' || (listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough')) && certificates.length === 0;
+}
+
+function stateOf(listener: Listener, gateway: Gateway, observed: Observed): ListenerState {
+  const supported = KINDS[listener.protocol];
+  if (supported === undefined) return { listener, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS` }, works: false };
+  const { kinds, wrong } = kindsOf(listener, supported);
+  const state: ListenerState = { listener, kinds, certificates: [], works: false, ...(wrong === undefined ? {} : { unresolved: wrong }) };
+  if (listener.protocol === 'HTTP' || listener.tls?.mode === 'Passthrough') return state;
+  const found = (listener.tls?.certificateRefs ?? []).map((ref) => resolveCertificate(observed, ref, gateway.metadata.namespace ?? ''));
+  state.certificates = found.filter((each): each is TlsPair => !isFailure(each));
+  state.unresolved ??= found.find(isFailure);
+  if (found.length === 0) {
+    const local = listener.hostname === undefined ? undefined : observed.localCertificate?.(listener.hostname);
+    if (local === undefined) state.unresolved ??= { reason: 'InvalidCertificateRef', message: 'tls.certificateRefs is needed; only hostnames under localhost, local, internal and test get a certificate without' };
+    else state.certificates = [local];
+  }
+  return state;
+}
+
+function kindsOf(listener: Listener, supported: readonly string[]): { kinds: readonly string[]; wrong?: Failure } {
+  const asked: readonly RouteGroupKind[] | undefined = listener.allowedRoutes?.kinds;
+  if (asked === undefined || asked.length === 0) return { kinds: supported };
+  const kinds = asked.filter((each) => (each.group ?? GROUP) === GROUP && supported.includes(each.kind)).map(({ kind }) => kind);
+  const wrong = asked.find((each) => (each.group ?? GROUP) !== GROUP || !supported.includes(each.kind));
+  return wrong === undefined ? { kinds } : { kinds, wrong: { reason: 'InvalidRouteKinds', message: `${wrong.kind} cannot be attached to a listener of protocol ${listener.protocol}` } };
+}
+
+/** On a port HTTP stands alone, HTTPS and TLS share it by name of the server; of two with the same hostname neither is used. */
+function conflictOf(state: ListenerState, all: readonly ListenerState[]): Failure | undefined {
+  const { listener } = state;
+  if (state.refused !== undefined) return undefined;
+  for (const other of all) {
+    if (other === state || other.refused !== undefined || other.listener.port !== listener.port) continue;
+    const [plain, otherPlain] = [listener.protocol === 'HTTP', other.listener.protocol === 'HTTP'];
+    if (plain !== otherPlain) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
+    if ((listener.hostname ?? '') === (other.listener.hostname ?? '')) return { reason: 'HostnameConflict', message: `listener '${other.listener.name}' has the same hostname on port ${listener.port}` };
+  }
+  return undefined;
+}

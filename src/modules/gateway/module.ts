@@ -1,0 +1,79 @@
+/** Gateway API and Ingress, carried by HAProxy; what works is loaded when the first Gateway or Ingress is there. */
+import { isDeepStrictEqual } from 'node:util';
+import { ConfigMap } from '../../api/core/config-map.ts';
+import { Namespace } from '../../api/core/namespace.ts';
+import { Secret } from '../../api/core/secret.ts';
+import { Service } from '../../api/core/service.ts';
+import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
+import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import { Ingress } from '../../api/networking/ingress.ts';
+import { IngressClass } from '../../api/networking/ingress-class.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import type { Controller } from '../../sdk/controller.ts';
+import { ifThere } from '../../sdk/if-there.ts';
+import { defineModule, type ModuleContext } from '../../sdk/module.ts';
+import { CLASS, CONTROLLER } from './observed.ts';
+
+/** Says of the classes that are ours that they are accepted. */
+const classController: Controller<GatewayClass> = {
+  name: 'gateway-class', for: GatewayClass,
+  async reconcile(_key, object, { client, clock }) {
+    if (object === undefined || object.spec.controllerName !== CONTROLLER || object.metadata.deletionTimestamp !== undefined) return;
+    const { gatewayClassStatus } = await import('./statuses.ts');
+    const status = gatewayClassStatus(object, rfc3339(clock.nowMs()));
+    if (!isDeepStrictEqual(status, object.status)) await client.update(GatewayClass, { ...object, status } as GatewayClass, { subresource: 'status' });
+  },
+};
+
+export default defineModule({
+  name: 'gateway',
+  description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
+  kinds: GATEWAY_KINDS,
+  needs: [Service, EndpointSlice, Ingress, IngressClass],
+  reads: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Ingress, IngressClass],
+  writes: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Ingress, IngressClass],
+  controllers: [classController],
+  async start({ client }) {
+    await ensureClass(client);
+  },
+  async run(context) {
+    await needed(context);
+    if (context.signal.aborted && context.signal.reason !== 'down') return;
+    if (!context.signal.aborted) {
+      const { startEngine } = await import('./engine.ts');
+      const engine = await startEngine(context);
+      await aborted(context.signal);
+      await engine.settled();
+    }
+    if (context.signal.reason !== 'down') return;
+    const { endProxy } = await import('./haproxy/proxy.ts');
+    const { proxyFolder } = await import('./engine.ts');
+    await endProxy(proxyFolder(context.machine));
+  },
+});
+
+async function ensureClass(client: ModuleContext['client']): Promise<void> {
+  if ((await ifThere(client.get(GatewayClass, CLASS))) !== undefined) return;
+  await client.create(GatewayClass, { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: CLASS }, spec: { controllerName: CONTROLLER, description: 'Gateways of this machine, carried by HAProxy' } });
+}
+
+/** Settles when a Gateway or an Ingress is there, or on the abort. */
+function needed({ caches, signal }: ModuleContext): Promise<void> {
+  return new Promise((resolve) => {
+    const stops: (() => void)[] = [];
+    const done = (): void => {
+      for (const stop of stops.splice(0)) stop();
+      resolve();
+    };
+    if (signal.aborted) return done();
+    signal.addEventListener('abort', done, { once: true });
+    for (const kind of [Gateway, Ingress]) stops.push(caches.of(kind as typeof Gateway).subscribe(() => queueMicrotask(done)));
+  });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,29 @@
+/** What a plan is made from: the objects as the caches have them now. Nothing here is changed. */
+import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import type { ConfigMap, Namespace, Secret, Service } from '../../api/generated/core-v1.ts';
+import type { Ingress, IngressClass } from '../../api/generated/networking-v1.ts';
+
+export interface Observed {
+  classes: readonly GatewayClass[];
+  gateways: readonly Gateway[];
+  httpRoutes: readonly HTTPRoute[];
+  grpcRoutes: readonly GRPCRoute[];
+  tlsRoutes: readonly TLSRoute[];
+  grants: readonly ReferenceGrant[];
+  policies: readonly BackendTLSPolicy[];
+  ingresses: readonly Ingress[];
+  ingressClasses: readonly IngressClass[];
+  /** By `namespace/name`, or `name`. */
+  service(key: string): Service | undefined;
+  secret(key: string): Secret | undefined;
+  configMap(key: string): ConfigMap | undefined;
+  namespace(name: string): Namespace | undefined;
+  /** A certificate of the machine's own for a local hostname, where there is to be one. */
+  localCertificate?(hostname: string): TlsPair | undefined;
+}
+
+/** PEM texts. */
+export interface TlsPair { certificatePem: string; keyPem: string }
+
+export const CONTROLLER = 'llmos.dev/gateway';
+export const CLASS = 'llmos';

@@ -1,0 +1,107 @@
+/** From the objects to what is to be: which ports take in which requests, and what the objects' statuses say. A pure function. */
+import type { Gateway } from '../../api/gateway/kinds.ts';
+import { attachmentsOf, type Attachment, type GatewayState } from './attach.ts';
+import { compareHostnames } from './hostnames.ts';
+import { listenersOf, type ListenerState } from './listeners.ts';
+import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
+import { resolveRoute, type Resolved } from './route-rules.ts';
+import { compareMatches, type Entry } from './rules.ts';
+import { ingressEntries } from './ingress.ts';
+import { tlsTargets, type TlsEntry } from './tls-rules.ts';
+import type { GRPCRoute, HTTPRoute, TLSRoute } from '../../api/gateway/kinds.ts';
+
+/** One port of a Gateway, or of all Ingresses. */
+export interface Door {
+  /** `namespace/name` of the Gateway; '' for the Ingresses. */
+  owner: string;
+  port: number;
+  /** In the order in which hostnames are tried. */
+  listeners: readonly { name: string; hostname: string; certificates: readonly TlsPair[]; passthrough: boolean }[];
+  /** TLS is ended here; false for plain HTTP. */
+  secure: boolean;
+  /** In the order in which they are tried. */
+  entries: readonly Entry[];
+  /** By name of the server, without a look inside. */
+  tlsEntries: readonly TlsEntry[];
+}
+
+export interface RouteState {
+  kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute';
+  route: HTTPRoute | GRPCRoute | TLSRoute;
+  attachments: readonly Attachment[];
+  resolved: Pick<Resolved, 'unresolved' | 'unsupported'>;
+}
+
+export interface Plan {
+  gateways: readonly GatewayState[];
+  routes: readonly RouteState[];
+  doors: readonly Door[];
+}
+
+/** The Gateways of classes whose controller we are. */
+export function ownGateways({ classes, gateways }: Pick<Observed, 'classes' | 'gateways'>): Gateway[] {
+  const own = new Set(classes.filter(({ spec }) => spec.controllerName === CONTROLLER).map(({ metadata }) => metadata.name));
+  return gateways.filter(({ spec, metadata }) => own.has(spec.gatewayClassName) && metadata.deletionTimestamp === undefined);
+}
+
+/** `broken` holds ids of actions that cannot be carried out, with why, so that they do not stop the others. */
+export function planOf(observed: Observed, broken: ReadonlyMap<string, string> = new Map()): Plan {
+  const gateways = ownGateways(observed).map((gateway): GatewayState => ({ gateway, listeners: listenersOf(gateway, observed) }));
+  const byKey = new Map(gateways.map((state) => [keyOfGateway(state.gateway), state]));
+  const routes: RouteState[] = [];
+  const entries = new Map<GatewayState, Entry[]>();
+  const tlsEntries = new Map<GatewayState, TlsEntry[]>();
+  for (const [kind, all] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes]] as const) {
+    for (const route of all) {
+      const attachments = attachmentsOf(route, kind, byKey, observed);
+      if (attachments.length === 0) continue;
+      const resolved = resolveRoute(kind, route, observed);
+      for (const { action } of resolved.rules) if (broken.has(action.id)) resolved.unsupported ??= { reason: 'UnsupportedValue', message: broken.get(action.id) ?? '' };
+      routes.push({ kind, route, attachments, resolved });
+      if (resolved.unsupported !== undefined) continue;
+      for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, hostnames));
+    }
+  }
+  for (const route of observed.tlsRoutes) {
+    const attachments = attachmentsOf(route, 'TLSRoute', byKey, observed);
+    if (attachments.length === 0) continue;
+    const { targets, unresolved } = tlsTargets(route, observed);
+    routes.push({ kind: 'TLSRoute', route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
+    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(tlsEntries, gateway).push(...hostnames.map((hostname): TlsEntry => ({ listener: state.listener.name, hostname, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
+  }
+  const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressEntries(observed, broken)];
+  return { gateways, routes, doors };
+}
+
+export const keyOfGateway = ({ metadata }: Gateway): string => `${metadata.namespace}/${metadata.name}`;
+
+function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { listener }: ListenerState, hostnames: readonly string[]): Entry[] {
+  return rules.flatMap(({ matches, action }, ruleAt) => matches.flatMap((match, matchAt) => hostnames.map((hostname): Entry => ({
+    listener: listener.name, hostname, match, action, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}`, at: [ruleAt, matchAt],
+  }))));
+}
+
+function doorsOf({ gateway, listeners }: GatewayState, entries: readonly Entry[], tlsEntries: readonly TlsEntry[]): Door[] {
+  const working = listeners.filter(({ works }) => works);
+  const ports = [...new Set(working.map(({ listener }) => listener.port))].sort((a, b) => a - b);
+  return ports.map((port) => {
+    const own = working.filter(({ listener }) => listener.port === port).sort((a, b) => compareHostnames(a.listener.hostname ?? '', b.listener.hostname ?? ''));
+    const names = new Set(own.map(({ listener }) => listener.name));
+    return {
+      owner: keyOfGateway(gateway), port, secure: own.some(({ listener }) => listener.protocol !== 'HTTP'),
+      listeners: own.map(({ listener, certificates }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, passthrough: listener.protocol === 'TLS' })),
+      entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
+      tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
+    };
+  });
+}
+
+export function sortEntries(entries: readonly Entry[]): Entry[] {
+  return entries.toSorted((a, b) => compareHostnames(a.hostname, b.hostname) || compareMatches(a, b));
+}
+
+function nested<K, V>(map: Map<K, V[]>, key: K): V[] {
+  let inner = map.get(key);
+  if (inner === undefined) map.set(key, (inner = []));
+  return inner;
+}

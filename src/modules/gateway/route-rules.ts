@@ -1,0 +1,120 @@
+/** From HTTPRoutes and GRPCRoutes to entries: their matches, filters and backends, with what cannot be resolved. Pure. */
+import { GROUP } from '../../api/gateway/parts.ts';
+import type { GRPCRoute, HTTPRoute } from '../../api/gateway/kinds.ts';
+import type { FilteredBackendRef, GrpcMatch, GrpcRule, HttpMatch, HttpRule, RouteFilter } from '../../api/gateway/types.ts';
+import { parseDuration } from '../../api/times.ts';
+import type { Observed } from './observed.ts';
+import { tlsOf } from './backend-tls.ts';
+import { isFailure, resolveBackend, type Failure, type From } from './references.ts';
+import type { Action, Match, ResolvedFilter, Target } from './rules.ts';
+
+/** Rules of a route as they are carried out, and why some of it is not. */
+export interface Resolved {
+  rules: { matches: readonly Match[]; action: Action }[];
+  /** ResolvedRefs is false for this. */
+  unresolved?: Failure;
+  /** Accepted is false for this. */
+  unsupported?: Failure;
+}
+
+const MATCH_ALL: Match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [] };
+/** Requests whose reference leads nowhere are answered with this (BackendRefs of HTTPRouteRule). */
+const INVALID_STATUS = 500;
+
+export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute | GRPCRoute, observed: Observed): Resolved {
+  const resolved: Resolved = { rules: [] };
+  const namespace = route.metadata.namespace ?? '';
+  const from: From = { group: GROUP, kind, namespace };
+  const rules: readonly (HttpRule | GrpcRule)[] = route.spec?.rules ?? [];
+  rules.forEach((rule, index) => {
+    resolved.unsupported ??= unsupportedOf(rule);
+    const matches = kind === 'HTTPRoute' ? ((rule as HttpRule).matches ?? [{}]).map(httpMatch) : ((rule as GrpcRule).matches ?? [{}]).map(grpcMatch);
+    const filters = mirrorsOf(rule.filters ?? [], observed, from, resolved);
+    const { timeouts, retry } = rule as HttpRule;
+    const timeoutMs = shortest(timeouts?.request, timeouts?.backendRequest);
+    const prefix = matches.length === 1 && matches[0]?.path.type === 'PathPrefix' ? matches[0].path.value : undefined;
+    resolved.rules.push({
+      matches: matches.length === 0 ? [MATCH_ALL] : matches,
+      action: {
+        id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
+        targets: targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
+        ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1 } }),
+        ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
+      },
+    });
+  });
+  return resolved;
+}
+
+interface Context { observed: Observed; from: From; resolved: Resolved; grpc: boolean; redirects: boolean }
+
+function targetsOf(refs: readonly FilteredBackendRef[], context: Context): Target[] {
+  if (refs.length === 0) return [{ weight: 1, status: INVALID_STATUS, filters: [] }];
+  const targets = refs.map((ref) => targetOf(ref, context)).filter(({ weight }) => weight > 0);
+  return targets.length > 0 ? targets : [{ weight: 1, status: INVALID_STATUS, filters: [] }];
+}
+
+function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: Context): Target {
+  const weight = ref.weight ?? 1;
+  const filters = mirrorsOf(ref.filters ?? [], observed, from, resolved);
+  const failed = (failure: Failure): Target => {
+    resolved.unresolved ??= failure;
+    return { weight, status: INVALID_STATUS, filters: [] };
+  };
+  const found = resolveBackend(observed, ref, from);
+  if (isFailure(found)) return failed(found);
+  const { port, serviceKey } = found;
+  const tls = tlsOf(observed, serviceKey, port.name);
+  if (tls !== undefined && isFailure(tls)) return { weight, status: INVALID_STATUS, filters: [] };
+  const h2c = grpc || port.appProtocol === 'kubernetes.io/h2c';
+  return { weight, filters, backend: { serviceKey, portName: port.name ?? '', protocol: h2c ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }) } };
+}
+
+/** The filters that can be carried out: those that mirror to nowhere are left out and told of, as the others with what refers to nothing. */
+function mirrorsOf(filters: readonly RouteFilter[], observed: Observed, from: From, resolved: Resolved): ResolvedFilter[] {
+  return filters.flatMap((filter) => {
+    if (filter.type !== 'RequestMirror' || filter.requestMirror === undefined) return [filter];
+    const found = resolveBackend(observed, filter.requestMirror.backendRef, from);
+    const failure = isFailure(found) ? found : undefined;
+    const address = isFailure(found) ? undefined : observed.service(found.serviceKey)?.spec?.clusterIP;
+    if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address}:${found.port.port}` }];
+    resolved.unresolved ??= failure ?? { reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${filter.requestMirror.backendRef.name}', which has no cluster IP` };
+    return [];
+  });
+}
+
+function unsupportedOf(rule: HttpRule | GrpcRule): Failure | undefined {
+  const filters = [...(rule.filters ?? []), ...(rule.backendRefs ?? []).flatMap((ref) => ref.filters ?? [])];
+  const extension = filters.find(({ type }) => type === 'ExtensionRef');
+  if (extension !== undefined) return { reason: 'UnsupportedValue', message: `filter ${extension.extensionRef?.kind ?? 'ExtensionRef'}: no extensions are known` };
+  return undefined;
+}
+
+function httpMatch({ path, headers, queryParams, method }: HttpMatch): Match {
+  const type = (path?.type ?? 'PathPrefix') as Match['path']['type'];
+  return { path: { type, value: path?.value ?? '/' }, headers: firstOfEach(headers, (name) => name.toLowerCase()), queryParams: firstOfEach(queryParams, (name) => name), ...(method === undefined ? {} : { method }) };
+}
+
+function grpcMatch({ method, headers }: GrpcMatch): Match {
+  return { path: grpcPath(method), headers: firstOfEach(headers, (name) => name.toLowerCase()), queryParams: [] };
+}
+
+function grpcPath(method: GrpcMatch['method']): Match['path'] {
+  const { service = '', method: name = '', type = 'Exact' } = method ?? {};
+  if (service === '' && name === '') return { type: 'PathPrefix', value: '/' };
+  if (type === 'RegularExpression') return { type: 'RegularExpression', value: `/${service === '' ? '[^/]+' : `(?:${service})`}/${name === '' ? '[^/]+' : `(?:${name})`}` };
+  if (service === '') return { type: 'RegularExpression', value: `/[^/]+/${name}` };
+  return name === '' ? { type: 'PathPrefix', value: `/${service}` } : { type: 'Exact', value: `/${service}/${name}` };
+}
+
+/** Of entries with equivalent names only the first counts. */
+function firstOfEach<T extends { name: string }>(all: readonly T[] | undefined, normal: (name: string) => string): T[] {
+  const seen = new Set<string>();
+  return (all ?? []).filter(({ name }) => !seen.has(normal(name)) && seen.add(normal(name)));
+}
+
+/** The shorter of two durations in ms; 0s stands for none. */
+function shortest(...durations: readonly (string | undefined)[]): number | undefined {
+  const all = durations.map((each) => (each === undefined ? 0 : Math.round(parseDuration(each) / 1_000_000))).filter((ms) => ms > 0);
+  return all.length === 0 ? undefined : Math.min(...all);
+}

@@ -1,0 +1,77 @@
+/** What HTTPRoutes, GRPCRoutes and Ingresses come to: requests that are matched, in their order, and what is done with them. */
+import type { RouteFilter, SessionPersistence, ValueMatch } from '../../api/gateway/types.ts';
+
+export type ResolvedFilter = RouteFilter & {
+  /** Of a mirror: where to, `address:port`. */
+  mirrorTo?: string;
+};
+
+export interface PathMatch { type: 'Exact' | 'PathPrefix' | 'RegularExpression'; value: string }
+
+export interface Match {
+  path: PathMatch;
+  method?: string;
+  headers: readonly ValueMatch[];
+  queryParams: readonly ValueMatch[];
+}
+
+/** Where requests go: to a port of a Service, or to an answer of our own. */
+export interface Target {
+  weight: number;
+  backend?: { serviceKey: string; portName: string; protocol: 'http' | 'h2c'; tls?: BackendTls };
+  /** The status of the answer where there is no backend. */
+  status?: number;
+  filters: readonly ResolvedFilter[];
+}
+
+/** How a backend is spoken to by TLS (BackendTLSPolicy). */
+export interface BackendTls { caPem?: string; hostname: string }
+
+/** What is done with the requests of one rule. */
+export interface Action {
+  /** `HTTPRoute:namespace:name:rule`: names it in the configuration, the logs and the signals. */
+  id: string;
+  filters: readonly ResolvedFilter[];
+  targets: readonly Target[];
+  grpc: boolean;
+  /** ms; until the answer begins. */
+  timeoutMs?: number;
+  retry?: { codes: readonly number[]; attempts: number };
+  persistence?: SessionPersistence;
+  /** The one prefix by which the rule is matched, for what replaces it. */
+  prefix?: string;
+}
+
+/** One way by which a request gets to a rule. */
+export interface Entry {
+  /** The name of the listener. */
+  listener: string;
+  /** '' for all. */
+  hostname: string;
+  /** A wildcard stands for one label, as in Ingress, not for any number. */
+  oneLabel?: boolean;
+  match: Match;
+  action: Action;
+  /** Of the route: RFC 3339, and `namespace/name`; then the place of rule and match in it. */
+  age: string;
+  key: string;
+  at: readonly [number, number];
+}
+
+const PATH_RANK = { Exact: 0, RegularExpression: 1, PathPrefix: 2 };
+
+/** The order in which entries of a listener are tried (HTTPRouteRule.matches). Hostnames come before all of that. */
+export function compareMatches(one: Entry, other: Entry): number {
+  const { match: a } = one;
+  const { match: b } = other;
+  return PATH_RANK[a.path.type] - PATH_RANK[b.path.type]
+    || b.path.value.length - a.path.value.length
+    || Number(b.method !== undefined) - Number(a.method !== undefined)
+    || b.headers.length - a.headers.length
+    || b.queryParams.length - a.queryParams.length
+    || compareText(one.age, other.age) || compareText(one.key, other.key) || one.at[0] - other.at[0] || one.at[1] - other.at[1];
+}
+
+export function compareText(one: string, other: string): number {
+  return one < other ? -1 : one > other ? 1 : 0;
+}

@@ -1,0 +1,27 @@
+/** TLSRoutes: connections led on by the name of the server that they ask for. Pure. */
+import { GROUP } from '../../api/gateway/parts.ts';
+import type { TLSRoute } from '../../api/gateway/kinds.ts';
+import type { Observed } from './observed.ts';
+import { isFailure, resolveBackend, type Failure } from './references.ts';
+
+export interface TlsTarget { weight: number; backend?: { serviceKey: string; portName: string } }
+
+export interface TlsEntry {
+  listener: string;
+  hostname: string;
+  id: string;
+  targets: readonly TlsTarget[];
+  age: string;
+  key: string;
+}
+
+export function tlsTargets(route: TLSRoute, observed: Observed): { targets: TlsTarget[]; unresolved?: Failure } {
+  let unresolved: Failure | undefined;
+  const targets = (route.spec.rules[0]?.backendRefs ?? []).map((ref): TlsTarget => {
+    const found = resolveBackend(observed, ref, { group: GROUP, kind: 'TLSRoute', namespace: route.metadata.namespace ?? '' });
+    if (!isFailure(found)) return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '' } };
+    unresolved ??= found;
+    return { weight: ref.weight ?? 1 };
+  });
+  return { targets: targets.filter(({ weight }) => weight > 0), ...(unresolved === undefined ? {} : { unresolved }) };
+}

@@ -1,0 +1,8 @@
+/** The conformance tests of the Gateway API by their short names, for the profiles HTTP, GRPC and TLS (kubernetes-sigs/gateway-api, conformance/tests), and behaviours of Ingress. */
+import type { Behaviour } from '../behaviours.ts';
+
+type Named = string | [string, Omit<Behaviour, 'name' | 'area'>];
+
+export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
+  'gateway-api HTTP': ['HTTPRouteSimpleSameNamespace'],
+};

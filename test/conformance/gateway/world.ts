@@ -1,0 +1,181 @@
+/** What the behaviours of the Gateway API are tried in: namespaces, backends and Gateways that they share, and the ways to ask and to wait. */
+import assert from 'node:assert/strict';
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { makeAuthority, makeLeaf } from '../../../src/kernel/apiserver/identity/certificates.ts';
+import { eventually } from '../../fixtures/instance.ts';
+import { create, get, kubectlWith, ok, until, type Body } from '../cluster.ts';
+import { echoPod } from './echo.ts';
+
+export const GROUP = 'gateway.networking.k8s.io/v1';
+export const INFRA = 'gateway-conformance-infra';
+export const APP = 'gateway-conformance-app-backend';
+export const WEB = 'gateway-conformance-web-backend';
+
+const authority = makeAuthority('gateway-conformance-ca', Date.now());
+export const AUTHORITY_PEM = authority.certificatePem;
+
+/** Key and certificate for names, signed by the authority of these tests. */
+export function certificateFor(...names: string[]): { keyPem: string; certificatePem: string } {
+  return makeLeaf(authority, { commonName: names[0]!, usage: 'server', names, nowMs: Date.now() });
+}
+
+export function tlsSecret(namespace: string, name: string, ...names: string[]): Body {
+  const { certificatePem, keyPem } = certificateFor(...names);
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificatePem, 'tls.key': keyPem } };
+}
+
+const service = (namespace: string, name: string, ports: object[]): Body => ({ apiVersion: 'v1', kind: 'Service', metadata: { namespace, name }, spec: { selector: { app: name }, ports } });
+const PORTS = [
+  { name: 'first-port', port: 8080, targetPort: 3000 }, { name: 'second-port', port: 8081, targetPort: 3001, appProtocol: 'kubernetes.io/h2c' }, { name: 'third-port', port: 8082, targetPort: 3000, appProtocol: 'kubernetes.io/ws' },
+];
+
+export function gateway(name: string, listeners: object[], more: { namespace?: string; spec?: object } = {}): Body {
+  return { apiVersion: GROUP, kind: 'Gateway', metadata: { name, namespace: more.namespace ?? INFRA }, spec: { gatewayClassName: 'llmos', listeners, ...more.spec } };
+}
+
+export const http = (more: object = {}): object => ({ name: 'http', port: 80, protocol: 'HTTP', ...more });
+export const from = (where: 'All' | 'Same' | 'Selector' | 'None', selector?: object): object => ({ allowedRoutes: { namespaces: { from: where, ...(selector === undefined ? {} : { selector }) } } });
+
+export function route(name: string, parents: (string | object)[], rules: object[], more: { namespace?: string; kind?: string; hostnames?: string[] } = {}): Body {
+  const parentRefs = parents.map((each) => (typeof each === 'string' ? { name: each, namespace: INFRA } : each));
+  return { apiVersion: GROUP, kind: more.kind ?? 'HTTPRoute', metadata: { name, namespace: more.namespace ?? INFRA }, spec: { parentRefs, ...(more.hostnames === undefined ? {} : { hostnames: more.hostnames }), rules } };
+}
+
+export const to = (name: string, more: object = {}): object => ({ name, port: 8080, ...more });
+export const prefix = (value: string, more: object = {}): object => ({ path: { type: 'PathPrefix', value }, ...more });
+export const exact = (value: string, more: object = {}): object => ({ path: { type: 'Exact', value }, ...more });
+export const V1 = 'infra-backend-v1';
+export const V2 = 'infra-backend-v2';
+export const V3 = 'infra-backend-v3';
+
+export async function apply(...objects: Body[]): Promise<void> {
+  await kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '--server-side', '--force-conflicts', '-f', '-');
+}
+
+export async function remove(...objects: Body[]): Promise<void> {
+  await kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'delete', '--wait=false', '--ignore-not-found', '-f', '-');
+}
+
+let made: Promise<void> | undefined;
+
+/** Made by the first behaviour that asks, for all of them. */
+export function world(): Promise<void> {
+  return (made ??= makeWorld());
+}
+
+async function makeWorld(): Promise<void> {
+  for (const [name, label] of [[INFRA, 'infra'], [APP, 'backend'], [WEB, 'backend']] as const) {
+    await create('/api/v1/namespaces', { metadata: { name, labels: { 'gateway-conformance': label } } });
+    await until(`/api/v1/namespaces/${name}/serviceaccounts/default`, () => true);
+  }
+  const backends: [string, string][] = [[INFRA, V1], [INFRA, V2], [INFRA, V3], [APP, 'app-backend-v1'], [APP, 'app-backend-v2'], [WEB, 'web-backend']];
+  const tls = certificateFor('abc.example.com', 'other.example.com', 'tls-backend');
+  await apply(
+    ...backends.flatMap(([namespace, name]) => [service(namespace, name, PORTS), echoPod(namespace, name)]),
+    service(INFRA, 'tls-backend', [{ name: 'https', port: 443, targetPort: 8443 }]), echoPod(INFRA, 'tls-backend', { TLS_CERT: tls.certificatePem, TLS_KEY: tls.keyPem }),
+    ...[1, 2, 3].map((n) => ({ ...service(INFRA, `grpc-${V1.slice(0, -1)}${n}`, [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }]), spec: { selector: { app: `${V1.slice(0, -1)}${n}` }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } })),
+    gateway('same-namespace', [http(from('Same'))]), gateway('all-namespaces', [http(from('All'))]),
+    gateway('backend-namespaces', [http(from('Selector', { matchLabels: { 'gateway-conformance': 'backend' } }))]),
+    tlsSecret(INFRA, 'tls-validity-checks-certificate', '*', '*.org', 'example.org', 'second-example.org'),
+    gateway('same-namespace-with-https-listener', [
+      { name: 'https', port: 443, protocol: 'HTTPS', ...from('Same'), tls: { certificateRefs: [{ name: 'tls-validity-checks-certificate' }] } },
+      { name: 'https-with-hostname', port: 443, protocol: 'HTTPS', hostname: 'second-example.org', ...from('Same'), tls: { certificateRefs: [{ name: 'tls-validity-checks-certificate' }] } },
+    ]),
+  );
+  await Promise.all([...backends, [INFRA, 'tls-backend']].map(([namespace, name]) => until(`/api/v1/namespaces/${namespace}/pods/${name}`, ({ status }) => isTrue(status, 'Ready'), 60_000)));
+}
+
+export function condition(status: Body, type: string): Body {
+  return status?.conditions?.find((each: Body) => each.type === type);
+}
+
+export const isTrue = (status: Body, type: string): boolean => condition(status, type)?.status === 'True';
+
+const at = (plural: string, namespace: string, name: string): string => `/apis/${GROUP}/namespaces/${namespace}/${plural}/${name}`;
+
+export function gatewayOf(name: string, namespace = INFRA): Promise<Body> {
+  return get(at('gateways', namespace, name));
+}
+
+/** The address of a Gateway that is programmed. */
+export async function addressOf(name: string, namespace = INFRA): Promise<string> {
+  const { status } = await until(at('gateways', namespace, name), (object) => isTrue(object.status, 'Programmed') && condition(object.status, 'Programmed').observedGeneration === object.metadata.generation);
+  return status.addresses[0].value as string;
+}
+
+/** Settles when each parent of the route says so. */
+export async function parents(name: string, expected: Record<string, string>, more: { namespace?: string; plural?: string; count?: number } = {}): Promise<Body> {
+  return until(at(more.plural ?? 'httproutes', more.namespace ?? INFRA, name), ({ status, metadata }) => status?.parents?.length >= (more.count ?? 1) && status.parents.every((parent: Body) => Object.entries(expected).every(([type, said]) => {
+    const found = condition(parent, type);
+    return found !== undefined && found.observedGeneration === metadata.generation && (said === 'True' ? found.status === 'True' : found.status === 'False' && found.reason === said);
+  })));
+}
+
+export const accepted = (...names: string[]): Promise<Body[]> => Promise.all(names.map((name) => parents(name, { Accepted: 'True', ResolvedRefs: 'True' })));
+
+/** Settles when the conditions of a listener say so. */
+export function listener(gatewayName: string, name: string, expected: Record<string, string>, more: { namespace?: string; attachedRoutes?: number; kinds?: string[] } = {}): Promise<Body> {
+  return until(at('gateways', more.namespace ?? INFRA, gatewayName), ({ status }) => {
+    const found = status?.listeners?.find((each: Body) => each.name === name);
+    return found !== undefined && Object.entries(expected).every(([type, said]) => (said === 'True' || said === 'False' ? condition(found, type)?.status === said : condition(found, type)?.reason === said))
+      && (more.attachedRoutes === undefined || found.attachedRoutes === more.attachedRoutes)
+      && (more.kinds === undefined || JSON.stringify(found.supportedKinds.map((each: Body) => each.kind)) === JSON.stringify(more.kinds));
+  });
+}
+
+export interface Ask {
+  host?: string;
+  path?: string;
+  method?: string;
+  headers?: Record<string, string | string[]>;
+  port?: number;
+  /** With TLS, under this name. */
+  sni?: string;
+  body?: string;
+}
+
+export interface Told { status: number; headers: IncomingHttpHeaders; body: Body }
+
+export function ask(address: string, { host = address, path = '/', method = 'GET', headers = {}, port, sni, body }: Ask = {}): Promise<Told> {
+  return new Promise((settle, fail) => {
+    const options = { host: address, port: port ?? (sni === undefined ? 80 : 443), path, method, headers: { host, ...headers }, agent: false as const, timeout: 20_000 };
+    const call = sni === undefined ? request(options) : secureRequest({ ...options, servername: sni, ca: AUTHORITY_PEM, checkServerIdentity: () => undefined });
+    call.on('response', (answer) => {
+      let text = '';
+      answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => settle({ status: answer.statusCode ?? 0, headers: answer.headers, body: /json/.test(answer.headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : text })).on('error', fail);
+    });
+    call.on('timeout', () => call.destroy(new Error('no answer'))).on('error', fail);
+    call.end(body);
+  });
+}
+
+export interface Expected { backend?: string; status?: number; namespace?: string; check?: (told: Told) => void }
+
+/** Settles when the answer is as expected, three times in a row. */
+export async function expect(address: string, question: Ask, expected: Expected): Promise<void> {
+  let last: unknown = 'nothing';
+  let inRow = 0;
+  await eventually(async () => {
+    try {
+      const told = await ask(address, question);
+      last = told;
+      assert.equal(told.status, expected.status ?? 200);
+      if (expected.backend !== undefined) assert.equal(told.body.pod, expected.backend);
+      if (expected.namespace !== undefined) assert.equal(told.body.namespace, expected.namespace);
+      expected.check?.(told);
+      return (inRow += 1) >= 3;
+    } catch (error) {
+      inRow = 0;
+      if (last === 'nothing') last = error;
+      return false;
+    }
+  }, { timeoutMs: 10_000, everyMs: 20, what: 'the answer' }).catch(() => assert.fail(`${JSON.stringify(question)} should give ${JSON.stringify(expected)}, gives ${last instanceof Error ? last.message : JSON.stringify(last).slice(0, 600)}`));
+}
+
+/** Each of a table, at once. */
+export async function expectAll(address: string, table: readonly [Ask, Expected | string | number][]): Promise<void> {
+  await Promise.all(table.map(([question, expected]) => expect(address, question, typeof expected === 'string' ? { backend: expected } : typeof expected === 'number' ? { status: expected } : expected)));
+}
+
+export { ok };
