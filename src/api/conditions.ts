@@ -1,6 +1,6 @@
 /** Conditions of a status (meta/v1 Condition; upstream: apimachinery, meta.SetStatusCondition). Pure. */
 
-interface Conditioned {
+export interface Conditioned {
   type: string;
   status: string;
   lastTransitionTime?: string;

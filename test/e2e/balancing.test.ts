@@ -131,6 +131,26 @@ describe('least connection', { timeout: 120_000 * PATIENCE }, () => {
     assert.ok((slow['c'] ?? 0) <= 2, JSON.stringify(slow));
   });
 
+  it('follows a policy, the older of two, and tells its signals', async () => {
+    const policy = (name: string, algorithm: string): object => ({ apiVersion: 'network.llmos.dev/v1alpha1', kind: 'LoadBalancingPolicy', metadata: { name }, spec: { targetRefs: [{ kind: 'Service', name: 'plain' }], algorithm, drain: '5s' } });
+    const plain = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'plain' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080, appProtocol: 'http' }] } };
+    await apply(plain, policy('b-first', 'RandomTwoChoices'));
+    const accepted = (name: string): Promise<string> => llmos.kubectl('get', 'loadbalancingpolicy', name, '-o', 'jsonpath={.status.conditions[0].status} {.status.conditions[0].reason}').then(({ stdout }) => stdout);
+    await eventually(async () => (await accepted('b-first')) === 'True Accepted', { what: 'it is accepted' });
+    await new Promise((settle) => setTimeout(settle, 1_100)); // ages are told in seconds
+    await apply(policy('a-second', 'LeastConnection'));
+    await eventually(async () => (await accepted('a-second')) === 'False Conflicted', { what: 'the second one loses' });
+    addresses.set('plain', (await llmos.kubectl('get', 'service', 'plain', '-o', 'jsonpath={.spec.clusterIP}')).stdout);
+    await eventually(async () => (await asked('plain', 12)) === 'a b c', { what: 'answers by way of the proxy' });
+    assert.ok((await runtime('show stat')).includes('default:plain:80,BACKEND'));
+    await eventually(async () => /llmos_service_request_duration_seconds_count\{namespace="default",service="plain",port="80"\} [1-9]/.test((await llmos.kubectl('get', '--raw', '/metrics')).stdout), { what: 'its signals' });
+    await llmos.kubectl('delete', 'loadbalancingpolicy', 'a-second', 'b-first');
+    await eventually(async () => !(await runtime('show stat')).includes('default:plain:80'), { what: 'the kernel has it again' });
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(policy('wrong', 'Magic')), 'apply', '-f', '-');
+    assert.notEqual(code, 0);
+    assert.match(stderr, /spec\.algorithm: Unsupported value: "Magic"/);
+  });
+
   it('says what is wrong with an annotation', async () => {
     await apply(service('wrong', { 'llmos.dev/health-check': '/x y\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': 'soon' }));
     await eventually(async () => /neither 'tcp' nor a path.*is no time from 100ms to 1h/s.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=wrong', '-o', 'jsonpath={.items[*].message}')).stdout), { what: 'an event' });

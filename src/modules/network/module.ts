@@ -15,8 +15,10 @@ import { bridgeOf } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
+import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from './proxy/haproxy.ts';
+import { policyStatus } from './proxy/policies.ts';
 import { createProxiedServices } from './proxy/proxied.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 
@@ -28,11 +30,12 @@ export function createNetworkModule(): Module {
   return defineModule({
     name: 'network',
     description: 'Pod network, Services in nftables, cluster DNS',
+    kinds: [LoadBalancingPolicy],
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints, Pod],
+    reads: [Service, EndpointSlice, Endpoints, Pod, LoadBalancingPolicy],
     writes: [Service, EndpointSlice, Endpoints],
     admissions: [serviceAllocator(() => book)],
-    controllers: [loadBalancerController(() => range)],
+    controllers: [loadBalancerController(() => range), policyStatus],
     async start(context) {
       range = context.machine.network.loadBalancerCidr;
       book = followServices(context);
@@ -44,8 +47,10 @@ export function createNetworkModule(): Module {
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
+      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal });
+      context.metrics?.(() => proxies.metrics());
       const sync = await startSync({
-        proxies: createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal }),
+        proxies, policies: caches.of(LoadBalancingPolicy),
         pods: caches.of(Pod), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, events: context.events, signal,
         facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
       });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { createRuleset } from './ruleset.ts';
-import { fragmentFor } from './service-rules.ts';
+import { byWeight, fragmentFor } from './service-rules.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
 const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };
@@ -93,4 +93,19 @@ test('the last owner of an element takes it away', () => {
   assert.match(last, /delete element ip t hairpin \{ 10\.1\.0\.2 \. 10\.1\.0\.2 \}/);
   assert.match(last, /delete chain ip t svc\/shop\/api\/tcp\/80/);
   assert.deepEqual(ruleset.size(), { chains: 0, elements: 0 });
+});
+
+test('weights are turns, spread over the round', () => {
+  const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address, port: 1, local: true })) as [never, never, never];
+  const turns = (weights: Record<string, number>): string => byWeight([a, b, c], new Map(Object.entries(weights))).map(({ address }) => address).join('');
+  assert.equal(turns({}), 'abc');
+  assert.equal(turns({ a: 5, c: 1 }), 'aabacaa');
+  assert.equal(turns({ a: 100, b: 200, c: 100 }), turns({ a: 1, b: 2, c: 1 }));
+  assert.equal(turns({ a: 2, b: 2, c: 2 }), 'abc');
+  const service200 = { ...service({}), metadata: { name: 'web', namespace: 'shop', annotations: { 'llmos.dev/load-balancing': 'weighted' } } };
+  const { chains, elements } = plain(fragmentFor(service200, [slice(['10.1.0.2', '10.1.0.3'])], { ...FACTS, weights: new Map([['10.1.0.2', 2]]) })) as { chains: Record<string, string[]>; elements: object };
+  assert.match(chains['svc/shop/web/tcp/80']![0]!, /mod 3 map \{ 0 : 10\.1\.0\.2 \. 8080, 1 : 10\.1\.0\.3 \. 8080, 2 : 10\.1\.0\.2 \. 8080 \}/);
+  assert.deepEqual(Object.keys(elements).includes('refused'), false);
+  const none = fragmentFor(service200, [slice(['10.1.0.2'])], { ...FACTS, weights: new Map([['10.1.0.2', 0]]) });
+  assert.equal(none.elements.get('refused')?.size, 1);
 });

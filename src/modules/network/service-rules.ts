@@ -40,6 +40,8 @@ export interface RuleFacts {
   gatewayIp: string;
   /** Ports of this Service that a proxy carries, with the port of the gateway's address on which it listens. */
   proxied?: ReadonlyMap<number, number>;
+  /** Shares of endpoints of a weighted Service by address, 0 to 256; default 1. */
+  weights?: ReadonlyMap<string, number>;
 }
 
 export interface Destination {
@@ -92,7 +94,7 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as 'tcp' | 'udp';
   const suffix = nameOf(service, protocol, port.port);
   const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
-  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
+  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName).filter(({ address }) => facts.weights?.get(address) !== 0) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
   const local = all.filter((each) => each.local);
   const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : all;
   const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : all;
@@ -101,7 +103,7 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (podCidr !== undefined && !contains(podCidr, parseIpv4(each.address) ?? 0) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  const everywhere = { fragment, service, protocol };
+  const everywhere = { fragment, service, protocol, weights: facts.weights };
   const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
     : outside.length === all.length && inside.length === all.length ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
@@ -154,6 +156,7 @@ interface PortPlace {
   fragment: Fragment;
   service: Service;
   protocol: 'tcp' | 'udp';
+  weights: ReadonlyMap<string, number> | undefined;
 }
 
 /** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */
@@ -171,8 +174,33 @@ function choose(place: PortPlace, chain: string, destinations: readonly Destinat
   const { fragment, service, protocol } = place;
   if (destinations.length === 0) fragment.chains.set(chain, ['drop']);
   else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(place, chain, destinations));
-  else fragment.chains.set(chain, [shared(protocol, destinations, algorithmOf(service) === 'random' ? 'random' : 'inc')]);
+  else fragment.chains.set(chain, [shared(protocol, byWeight(destinations, place.weights), algorithmOf(service) === 'random' ? 'random' : 'inc')]);
   return chain;
+}
+
+const MOST_TURNS = 1_024;
+
+/**
+ * Each destination as often as it weighs, spread over the turn: the one that is furthest behind its share is next (smooth weighted round robin).
+ * Weights are reduced to their smallest integers, and where the turn would be too long, rounded.
+ */
+export function byWeight(destinations: readonly Destination[], weights: ReadonlyMap<string, number> | undefined): readonly Destination[] {
+  if (weights === undefined || weights.size === 0 || destinations.length < 2) return destinations;
+  const said = destinations.map(({ address }) => weights.get(address) ?? 1);
+  const divisor = Math.max(said.reduce(greatestCommonDivisor), said.reduce((sum, each) => sum + each, 0) / MOST_TURNS);
+  const shares = said.map((each) => Math.max(1, Math.round(each / divisor)));
+  const total = shares.reduce((sum, each) => sum + each, 0);
+  const credit = shares.map(() => 0);
+  return Array.from({ length: total }, () => {
+    shares.forEach((share, index) => (credit[index]! += share));
+    const next = credit.indexOf(Math.max(...credit));
+    credit[next]! -= total;
+    return destinations[next]!;
+  });
+}
+
+function greatestCommonDivisor(a: number, b: number): number {
+  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** `inc`: in turn, by a counter; `random`: by chance. */

@@ -5,14 +5,16 @@
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import type { Log } from '../../base/log.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { rememberedClients } from './affinity.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
-import { algorithmError } from './proxy/algorithm.ts';
+import { algorithmError, algorithmOf } from './proxy/algorithm.ts';
+import { indexPolicies, policyFor, targetsOf, withPolicy } from './proxy/policies.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
-import { settingsError, weightOf } from './proxy/settings.ts';
+import { settingsError, weightOf, weightsOf } from './proxy/settings.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
@@ -23,6 +25,7 @@ export interface SyncInput {
   slices: Cache<EndpointSlice>;
   /** For the weights of endpoints. */
   pods?: Cache<Pod>;
+  policies?: Cache<LoadBalancingPolicy>;
   facts: RuleFacts & TableFacts;
   nft: string;
   /** The program `conntrack`, where it is installed. */
@@ -68,7 +71,8 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   let failure: unknown;
 
   indexSlices(slices);
-  await Promise.all([services.ready(), slices.ready(), input.pods?.ready()]);
+  if (input.policies !== undefined) indexPolicies(input.policies);
+  await Promise.all([services.ready(), slices.ready(), input.pods?.ready(), input.policies?.ready()]);
 
   const mark = (key: string, delayMs = GATHER_MS): void => {
     dirty.add(key);
@@ -90,15 +94,22 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     return working;
   };
 
-  async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
+  const serviceOf = (key: string): Service | undefined => {
     const service = services.get(key);
+    return service === undefined || input.policies === undefined ? service : withPolicy(service, policyFor(input.policies, key));
+  };
+
+  async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
+    const service = serviceOf(key);
     const proxied = how.byProxy ? await input.proxies?.want(key, service, slices.byIndex('service', key)) : undefined;
     if (service === undefined) {
       told.delete(key);
       await ports.want(key, []);
       return undefined;
     }
-    const fragment = fragmentFor(service, slices.byIndex('service', key), proxied === undefined ? input.facts : { ...input.facts, proxied });
+    const own = slices.byIndex('service', key);
+    const weights = algorithmOf(service) === 'weighted' ? weightsOf(service, own, (name) => input.pods?.get(name)) : undefined;
+    const fragment = fragmentFor(service, own, { ...input.facts, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
     const { granted, refused } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
@@ -185,6 +196,9 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   };
   const stops = [
     ...(input.pods === undefined ? [] : [input.pods.subscribe(weighed)]),
+    ...(input.policies === undefined ? [] : [input.policies.subscribe(({ object, previous }) => {
+      for (const each of [object, previous]) if (each !== undefined) for (const key of targetsOf(each)) mark(key);
+    })]),
     services.subscribe(({ key }) => mark(key)),
     slices.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) {

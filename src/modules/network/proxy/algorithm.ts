@@ -1,12 +1,12 @@
-/** Which algorithm shares a Service's connections: the annotation `llmos.dev/load-balancing`. */
+/** Which algorithm shares a Service's connections: the annotation `llmos.dev/load-balancing`, or a LoadBalancingPolicy (see policies.ts). */
 import type { Service } from '../../../api/generated/core-v1.ts';
 
 export const LOAD_BALANCING = 'llmos.dev/load-balancing';
 
-/** `round-robin` (the default) and `random` are the kernel's; `least-connection` takes a proxy. */
-export type Algorithm = 'round-robin' | 'random' | 'least-connection';
+/** `round-robin` (the default), `random` and `weighted` are the kernel's unless more is asked for; the others take a proxy. */
+export type Algorithm = 'round-robin' | 'random' | 'weighted' | 'least-connection' | 'random-two-choices' | 'consistent-hash';
 
-const ALGORITHMS: readonly string[] = ['round-robin', 'random', 'least-connection'] satisfies Algorithm[];
+const ALGORITHMS: readonly string[] = ['round-robin', 'random', 'weighted', 'least-connection', 'random-two-choices', 'consistent-hash'] satisfies Algorithm[];
 
 /** Unknown values are as none; see {@link algorithmError}. */
 export function algorithmOf(service: Service): Algorithm {

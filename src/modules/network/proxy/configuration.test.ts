@@ -34,7 +34,7 @@ test('the configuration names listeners and slots', () => {
 test('the annotation', () => {
   const annotated = (value: string): Service => ({ metadata: { name: 'web', annotations: { 'llmos.dev/load-balancing': value } } });
   assert.deepEqual([algorithmOf({ metadata: {} }), algorithmOf(annotated('least-connection')), algorithmOf(annotated('magic'))], ['round-robin', 'least-connection', 'round-robin']);
-  assert.match(algorithmError(annotated('magic')) ?? '', /'magic' is none of round-robin, random, least-connection; round-robin is used/);
+  assert.match(algorithmError(annotated('magic')) ?? '', /'magic' is none of round-robin, random, weighted, least-connection, random-two-choices, consistent-hash; round-robin is used/);
   assert.equal(algorithmError(annotated('random')), undefined);
 });
 
@@ -58,6 +58,5 @@ test('health checks and slow start are lines of each server; a change of them is
   assert.equal(text({ 'llmos.dev/health-check': '/x\n  server evil 192.0.2.1:80', 'llmos.dev/slow-start': '3h' }), text({}));
   for (const path of ['/a b', '/a"', "/a'", '/a#', '/a\\', '/$HOME', 'http', '', `/${'a'.repeat(300)}`]) assert.match(settingsError(annotated({ 'llmos.dev/health-check': path })) ?? '', /neither 'tcp' nor a path/, path);
   assert.equal(settingsError(annotated({ 'llmos.dev/health-check': '/healthz', 'llmos.dev/slow-start': '30s' })), undefined);
-  assert.match(settingsError({ metadata: { annotations: { 'llmos.dev/slow-start': '30s' } } }) ?? '', /only services with llmos\.dev\/load-balancing: least-connection/);
   assert.equal(needsReload([frontend({})], [frontend({ 'llmos.dev/slow-start': '30s' })], slotsFor([web(2)])), true);
 });

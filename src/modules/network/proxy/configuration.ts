@@ -2,13 +2,17 @@
  * The configuration of HAProxy as text, and its runtime commands. Pure. A server is a slot: there are more of them than endpoints, so that
  * endpoints come and go by commands, and only a new port, or many more endpoints, need a reload (which passes the listeners on).
  */
-import type { ProxySettings } from './settings.ts';
+import type { Algorithm } from './algorithm.ts';
+import type { HashOn, ProxySettings } from './settings.ts';
+import { signalLines, signalTable } from './signals.ts';
 
 export interface Endpoint {
   address: string;
   port: number;
   /** Its share among the others, 0 to 256; default 1. */
   weight?: number;
+  /** It left, and its connections may go on for a while: the slot is not given to another. */
+  leaving?: boolean;
 }
 
 /** One port of a Service. */
@@ -21,6 +25,12 @@ export interface Frontend {
   /** Session affinity, in seconds. */
   stickySeconds?: number;
   settings?: ProxySettings;
+  /** Default `least-connection`. */
+  algorithm?: Algorithm;
+  /** Of consistent hash; default the client's address. */
+  hashOn?: HashOn;
+  /** Default `tcp`. */
+  wire?: 'tcp' | 'http' | 'h2c';
 }
 
 /** What HAProxy has loaded: per frontend its slots, by index; undefined is a free one. */
@@ -34,43 +44,124 @@ export interface ProxyFacts {
 const SPARE = 8;
 /** How long an endpoint may take to answer a health check. */
 const CHECK_MS = 2_000;
+/** How often a request of HTTP is tried again: by chance one may meet several endpoints that are ill. */
+const TRIES = 16;
+/** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2), when the first one broke off without an answer. */
+const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 
 export function configurationOf(frontends: readonly Frontend[], facts: ProxyFacts, slots: Slots): string {
   const head = [
-    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  maxconn 8192', '  hard-stop-after 1h', '',
+    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '',
     'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  retries 3', '  option redispatch 1', '',
+    ...(frontends.some(isHttp) ? signalTable() : []),
   ];
-  const sections = frontends.flatMap((frontend) => {
-    const lines = [`listen ${frontend.name}`, `  bind ${facts.gatewayIp}:${frontend.listenPort}`, '  balance leastconn'];
-    if (frontend.stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${frontend.stickySeconds}s`, '  stick on src');
-    const { check, slowStartMs } = frontend.settings ?? {};
-    if (check !== undefined) lines.push(`  timeout check ${CHECK_MS}ms`);
-    if (check?.path !== undefined) lines.push('  option httpchk', `  http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ${frontend.name.replaceAll(':', '.')} hdr Connection close`);
-    const more = `${check === undefined ? '' : ` check inter ${check.intervalMs}ms fall 2 rise 1`}${slowStartMs === undefined ? '' : ` slowstart ${slowStartMs}ms`}`;
-    (slots.get(frontend.name) ?? []).forEach((endpoint, index) => {
-      const weight = weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`;
-      lines.push(endpoint === undefined ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${endpoint.address}:${endpoint.port}${weight}${more}`);
-    });
-    return [...lines, ''];
-  });
-  return [...head, ...sections].join('\n');
+  return [...head, ...frontends.flatMap((frontend) => [...sectionOf(frontend, facts, slots.get(frontend.name) ?? []), ''])].join('\n');
 }
 
-/** Slots for frontends that are loaded anew: the endpoints, and as many free ones again. */
-export function slotsFor(frontends: readonly Frontend[]): Slots {
-  return new Map(frontends.map(({ name, endpoints }) => [name, [...endpoints, ...Array<undefined>(Math.max(SPARE, endpoints.length))]]));
+function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
+  const { name, listenPort, stickySeconds, settings = {} } = frontend;
+  const lines = [`listen ${name}`, `  bind ${facts.gatewayIp}:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`, ...balanceLines(frontend)];
+  if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
+  if (isHttp(frontend)) lines.push(...httpLines(frontend));
+  const { check } = settings;
+  if (check !== undefined) lines.push(`  timeout check ${CHECK_MS}ms`);
+  if (check?.path !== undefined) lines.push('  option httpchk', `  http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ${name.replaceAll(':', '.')} hdr Connection close`);
+  const more = serverWords(frontend);
+  slots.forEach((endpoint, index) => {
+    const weight = weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`;
+    lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${endpoint.address}:${endpoint.port}${weight}${more}`);
+  });
+  return lines;
+}
+
+function balanceLines({ algorithm = 'least-connection', hashOn }: Frontend): string[] {
+  switch (algorithm) {
+    case 'least-connection': return ['  balance leastconn'];
+    case 'random': return ['  balance random(1)'];
+    case 'random-two-choices': return ['  balance random(2)'];
+    case 'consistent-hash': return [`  balance ${hashWords(hashOn)}`, '  hash-type consistent'];
+    default: return ['  balance roundrobin'];
+  }
+}
+
+function hashWords({ on, name }: HashOn = { on: 'source' }): string {
+  if (on === 'header') return `hdr(${name})`;
+  if (on === 'cookie') return `hash req.cook(${name})`;
+  return on === 'path' ? 'uri' : 'source';
+}
+
+/** A request without an answer is asked of another endpoint, as long as that is safe. */
+function httpLines({ name, settings }: Frontend): string[] {
+  return [
+    '  mode http', '  option forwardfor', '  timeout http-request 30s', '  timeout http-keep-alive 1m', '  timeout tunnel 1h',
+    ...(settings?.responseTimeoutMs === undefined ? [] : [`  timeout server ${settings.responseTimeoutMs}ms`]),
+    `  retries ${TRIES}`, '  retry-on conn-failure empty-response response-timeout', `  http-request disable-l7-retry unless { method ${IDEMPOTENT} }`,
+    ...signalLines(name),
+  ];
+}
+
+/** What is said of every server of a frontend. An ejected one must pass two checks, the second of them after the whole time. */
+function serverWords(frontend: Frontend): string {
+  const { check, slowStartMs, outliers } = frontend.settings ?? {};
+  const words: string[] = [];
+  if (check !== undefined || outliers !== undefined) words.push('check', `inter ${check?.intervalMs ?? outliers?.ejectionMs}ms`, 'fall 2', `rise ${outliers === undefined ? 1 : 2}`);
+  if (outliers !== undefined) words.push(`downinter ${outliers.ejectionMs}ms`, `observe ${isHttp(frontend) ? 'layer7' : 'layer4'}`, `error-limit ${outliers.errors}`, 'on-error mark-down');
+  if (slowStartMs !== undefined) words.push(`slowstart ${slowStartMs}ms`);
+  return words.map((word) => ` ${word}`).join('');
+}
+
+function isHttp({ wire = 'tcp' }: Frontend): boolean {
+  return wire !== 'tcp';
+}
+
+/**
+ * Slots for frontends that are loaded anew: the endpoints, and as many free ones again. Who had a slot keeps it, since consistent hashing
+ * goes by slots.
+ */
+export function slotsFor(frontends: readonly Frontend[], before: Slots = new Map()): Slots {
+  return new Map(frontends.map(({ name, endpoints }) => {
+    const missing = new Map(endpoints.map((each) => [keyOf(each), each]));
+    const kept = (before.get(name) ?? []).map((each) => {
+      const now = each === undefined ? undefined : missing.get(keyOf(each));
+      if (each !== undefined) missing.delete(keyOf(each));
+      return now;
+    });
+    const slots = kept.map((each) => {
+      if (each !== undefined) return each;
+      const [next] = missing.values();
+      if (next !== undefined) missing.delete(keyOf(next));
+      return next;
+    });
+    slots.push(...missing.values());
+    const free = Math.max(SPARE, endpoints.length) - slots.filter((each) => each === undefined).length;
+    return [name, [...slots, ...Array<undefined>(Math.max(0, free))]];
+  }));
 }
 
 /** Whether a reload is needed: other listeners, or more endpoints than slots. */
 export function needsReload(loaded: readonly Frontend[], wanted: readonly Frontend[], slots: Slots): boolean {
-  const shape = (frontends: readonly Frontend[]): string => frontends.map(({ name, listenPort, stickySeconds, settings }) => `${name} ${listenPort} ${stickySeconds ?? ''} ${JSON.stringify(settings ?? {})}`).sort().join('\n');
-  return shape(loaded) !== shape(wanted) || wanted.some(({ name, endpoints }) => endpoints.length > (slots.get(name)?.length ?? 0));
+  const shape = (frontends: readonly Frontend[]): string => frontends.map(shapeOf).sort().join('\n');
+  return shape(loaded) !== shape(wanted) || wanted.some(({ name, endpoints }) => slotsNeeded(endpoints, slots.get(name) ?? []) > (slots.get(name)?.length ?? 0));
 }
 
-/** The runtime commands that bring the slots to what is wanted; `slots` is brought along. Connections of a slot that is given up go on. */
+/** All of a frontend but its endpoints. */
+function shapeOf({ name, listenPort, stickySeconds, settings, algorithm, hashOn, wire }: Frontend): string {
+  return `${name} ${listenPort} ${stickySeconds ?? ''} ${JSON.stringify([settings ?? {}, algorithm, hashOn, wire])}`;
+}
+
+/** With the slots of those that may still be leaving. */
+function slotsNeeded(endpoints: readonly Endpoint[], own: readonly (Endpoint | undefined)[]): number {
+  const wanted = new Set(endpoints.map(keyOf));
+  return endpoints.length + own.filter((each) => each?.leaving === true && !wanted.has(keyOf(each))).length;
+}
+
+/**
+ * The runtime commands that bring the slots to what is wanted; `slots` is brought along. Connections of a slot that is given up go on; where
+ * the frontend says for how long, the slot is kept as `leaving` until {@link commandsAfterDrain}.
+ */
 export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[] {
   const commands: string[] = [];
-  for (const { name, endpoints } of wanted) {
+  for (const { name, endpoints, settings } of wanted) {
     const own = slots.get(name) ?? [];
     const missing = new Map(endpoints.map((each) => [keyOf(each), each]));
     const weigh = (index: number, before: Endpoint | undefined, after: Endpoint | undefined): void => {
@@ -80,12 +171,16 @@ export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[]
       if (endpoint === undefined) return;
       const kept = missing.get(keyOf(endpoint));
       missing.delete(keyOf(endpoint));
+      if (kept === undefined && endpoint.leaving) return;
+      const next = kept ?? (settings?.drainMs === undefined ? undefined : { address: endpoint.address, port: endpoint.port, leaving: true });
       if (kept === undefined) commands.push(`set server ${name}/s${index} state maint`);
-      weigh(index, endpoint, kept);
-      own[index] = kept;
+      weigh(index, endpoint, next);
+      if (kept !== undefined && endpoint.leaving) commands.push(`set server ${name}/s${index} state ready`);
+      own[index] = next;
     });
     for (const endpoint of missing.values()) {
       const index = own.indexOf(undefined);
+      if (index < 0) break; // those that are leaving have the rest; the next reload makes room
       commands.push(`set server ${name}/s${index} addr ${endpoint.address} port ${endpoint.port}`);
       weigh(index, undefined, endpoint);
       commands.push(`set server ${name}/s${index} state ready`);
@@ -95,11 +190,20 @@ export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[]
   return commands;
 }
 
+/** Ends the connections of those that were leaving in `slots` of `name` and still are, and frees the slots. */
+export function commandsAfterDrain(name: string, endpoint: Endpoint, slots: Slots): string[] {
+  const own = slots.get(name) ?? [];
+  const index = own.indexOf(endpoint);
+  if (index < 0) return [];
+  own[index] = undefined;
+  return [`shutdown sessions server ${name}/s${index}`];
+}
+
 /** Free slots weigh 1. */
 function weightOf(endpoint: Endpoint | undefined): number {
   return endpoint?.weight ?? 1;
 }
 
 function keyOf({ address, port }: Endpoint): string {
-  return `${address}:${port}`;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -1,14 +1,17 @@
 /**
  * One HAProxy an instance, started when a Service first asks for it and ended when none does. It outlives llmos, as the rules do: the next
- * one finds it by its pid file, whose process must run our configuration file. Watched; a killed one is started again with back-off.
+ * one finds it by its pid file, whose process must run our configuration file. Watched by a connection to it that stays open, so that its
+ * end is known at once; a killed one is started again, with back-off.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run } from '../../../base/sys/run.ts';
-import { commandsFor, configurationOf, needsReload, slotsFor, type Frontend, type Slots } from './configuration.ts';
+import { commandsAfterDrain, commandsFor, configurationOf, needsReload, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
+import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
+import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
 
 export interface HaproxyInput {
   program: string;
@@ -25,12 +28,16 @@ export interface Haproxy {
   /** A port of the gateway's address that is free, or that `name` had in an earlier life. */
   portFor(name: string): Promise<number>;
   pid(): number | undefined;
+  /** Lines for /metrics; '' while there is nothing to carry. */
+  metrics(): Promise<string>;
 }
 
 const FIRST_PORT = 26_000;
 const LAST_PORT = 28_999;
 const LOOK_MS = 500;
 const READY_MS = 5_000;
+/** How often the errors of endpoints are looked at, where outliers are to be spared. */
+const OUTLIERS_MS = 200;
 
 export function createHaproxy({ program, folder, gatewayIp, log, signal }: HaproxyInput): Haproxy {
   const files = filesIn(folder);
@@ -40,17 +47,59 @@ export function createHaproxy({ program, folder, gatewayIp, log, signal }: Hapro
   let slots: Slots = new Map();
   let working: Promise<void> = Promise.resolve();
   let looking: NodeJS.Timeout | undefined;
+  let life: Socket | undefined;
+  let counted: Counters = new Map();
+  const draining = new WeakSet<Endpoint>();
+  let outcomes: Outcomes = new Map();
+  let judging: NodeJS.Timeout | undefined;
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
-    slots = slotsFor(frontends);
+    slots = slotsFor(frontends, slots);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, socket: files.socket }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
+    outcomes = new Map();
     const pid = ownPid(folder);
+    if (pid !== undefined) counted = added(counted, await counters().catch(() => new Map<string, number>()));
+    // A connection that stays would keep the old process from ending.
+    life?.destroy();
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    attend();
+  }
+
+  /** Looks as soon as the process ends. */
+  function attend(): void {
+    const socket = connect(files.socket, () => void socket.write('prompt\n')).unref();
+    life = socket;
+    socket.on('error', () => {}).on('data', () => {});
+    socket.on('close', () => {
+      if (life !== socket || signal.aborted) return;
+      life = undefined;
+      void enqueue(look);
+    });
+  }
+
+  async function counters(): Promise<Counters> {
+    const [stat = '', table = ''] = await Promise.all(SIGNAL_COMMANDS.map((command) => ask(files.socket, command)));
+    return countersOf(stat, table);
+  }
+
+  /** Ends, in time, the connections of endpoints that left. */
+  function drain(frontends: readonly Frontend[]): void {
+    for (const { name, settings } of frontends) {
+      if (settings?.drainMs === undefined) continue;
+      for (const endpoint of slots.get(name) ?? []) {
+        if (endpoint?.leaving !== true || draining.has(endpoint)) continue;
+        draining.add(endpoint);
+        setTimeout(() => void enqueue(async () => {
+          const commands = signal.aborted ? [] : commandsAfterDrain(name, endpoint, slots);
+          if (commands.length > 0) await tell(files.socket, commands).catch((error: unknown) => log.warn('connections to an endpoint that left could not be ended', { error }));
+        }), settings.drainMs).unref();
+      }
+    }
   }
 
   async function carry(frontends: readonly Frontend[]): Promise<void> {
@@ -58,6 +107,9 @@ export function createHaproxy({ program, folder, gatewayIp, log, signal }: Hapro
       clearTimeout(looking);
       looking = undefined;
       loaded = [];
+      life?.destroy();
+      life = undefined;
+      counted = new Map();
       return endHaproxy(folder);
     }
     if (ownPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
@@ -65,8 +117,28 @@ export function createHaproxy({ program, folder, gatewayIp, log, signal }: Hapro
       const commands = commandsFor(frontends, slots);
       if (commands.length > 0) await tell(files.socket, commands).catch(() => load(frontends));
       loaded = frontends;
+      drain(frontends);
     }
     watch(LOOK_MS);
+    judge();
+  }
+
+  /** Looks for outliers as long as somebody wants that. */
+  function judge(): void {
+    if (judging !== undefined || signal.aborted || watched(loaded).length === 0) return;
+    judging = setTimeout(() => void enqueue(eject).catch(() => {}).finally(() => {
+      judging = undefined;
+      judge();
+    }), OUTLIERS_MS);
+    judging.unref();
+  }
+
+  async function eject(): Promise<void> {
+    if (ownPid(folder) === undefined) return;
+    for (const frontend of watched(loaded)) {
+      const commands = ejections(frontend, outcomes, outcomesOf(await ask(files.socket, outcomesCommand(frontend))));
+      if (commands.length > 0) await tell(files.socket, commands);
+    }
   }
 
   function watch(delayMs: number): void {
@@ -97,8 +169,13 @@ export function createHaproxy({ program, folder, gatewayIp, log, signal }: Hapro
     return done;
   }
 
-  signal.addEventListener('abort', () => clearTimeout(looking), { once: true });
+  signal.addEventListener('abort', () => {
+    clearTimeout(looking);
+    clearTimeout(judging);
+    life?.destroy();
+  }, { once: true });
   return {
+    metrics: async () => (loaded.length === 0 || ownPid(folder) === undefined ? '' : signalText(added(counted, await counters()))),
     carry: (frontends) => enqueue(() => carry(frontends)),
     pid: () => ownPid(folder),
     async portFor(name) {
@@ -145,7 +222,7 @@ function filesIn(folder: string): { configuration: string; socket: string; pid: 
 /** The ports by name that a configuration of an earlier life listens on. */
 function readPorts(file: string): Map<string, number> {
   if (!existsSync(dirname(file)) || !existsSync(file)) return new Map();
-  return new Map([...readFileSync(file, 'utf8').matchAll(/^listen (\S+)\n {2}bind \S+:(\d+)$/gm)].map(([, name = '', port]) => [name, Number(port)]));
+  return new Map([...readFileSync(file, 'utf8').matchAll(/^listen (\S+)\n {2}bind \S+:(\d+)(?: proto h2)?$/gm)].map(([, name = '', port]) => [name, Number(port)]));
 }
 
 function isFree(address: string, port: number): Promise<boolean> {
@@ -156,15 +233,24 @@ function isFree(address: string, port: number): Promise<boolean> {
   });
 }
 
+/** HAProxy takes no more than a buffer (16 KiB) at once. */
+const MOST_AT_ONCE = 100;
+
 /** Sends runtime commands; rejects when one is not taken. */
 async function tell(socket: string, commands: readonly string[]): Promise<void> {
-  const answer = await new Promise<string>((resolve, reject) => {
+  for (let at = 0; at < commands.length; at += MOST_AT_ONCE) {
+    const answer = await ask(socket, commands.slice(at, at + MOST_AT_ONCE).join('; '));
+    if (/No such|Unknown|Invalid|Require|can't/i.test(answer)) throw new Error(`HAProxy refused a change: ${answer.trim()}`);
+  }
+}
+
+function ask(socket: string, command: string): Promise<string> {
+  return new Promise<string>((resolve, reject) => {
     let text = '';
-    const call = connect(socket, () => call.end(`${commands.join('; ')}\n`));
+    const call = connect(socket, () => call.end(`${command}\n`));
     call.setTimeout(READY_MS, () => call.destroy(new Error('HAProxy does not answer')));
     call.on('data', (chunk) => (text += String(chunk)));
     call.once('error', reject);
     call.once('close', () => resolve(text));
   });
-  if (/No such|Unknown|Invalid|Require|can't/i.test(answer)) throw new Error(`HAProxy refused a change: ${answer.trim()}`);
 }

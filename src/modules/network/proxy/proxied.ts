@@ -5,13 +5,17 @@ import { destinationsOf } from '../service-rules.ts';
 import { algorithmOf } from './algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
-import { proxySettingsOf, weightOf } from './settings.ts';
+import { hashOnOf, isProxied, proxySettingsOf, weightsOf, wireOf } from './settings.ts';
 
 export interface ProxiedServices {
   /** Takes in what a Service is now (undefined: gone). Gives the proxy's port for each of its ports that goes through it, by number; written by {@link flush}. */
   want(key: string, service: Service | undefined, slices: readonly EndpointSlice[]): Promise<ReadonlyMap<number, number>>;
   /** Brings the proxy to what is wanted; call it before the rules lead there. */
   flush(): Promise<void>;
+  /** What is counted of them, as lines for /metrics. */
+  metrics(): Promise<string>;
+  /** Of HAProxy, while it runs. */
+  pid(): number | undefined;
 }
 
 export interface ProxiedInput extends HaproxyInput {
@@ -25,6 +29,8 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const frontends = new Map<string, Frontend[]>();
   let changed = false;
   return {
+    metrics: () => haproxy.metrics(),
+    pid: () => haproxy.pid(),
     async want(key, service, slices) {
       const own = service === undefined ? [] : await frontendsOf(service, slices);
       if (own.length > 0 || frontends.has(key)) changed = true;
@@ -44,27 +50,18 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
 
   async function frontendsOf(service: Service, slices: readonly EndpointSlice[]): Promise<Frontend[]> {
     const spec = service.spec;
-    if (algorithmOf(service) !== 'least-connection' || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
+    if (!isProxied(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
-    const settings = proxySettingsOf(service);
-    const weights = weightsOf(service, slices);
+    const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
+    const weights = weightsOf(service, slices, input.podOf);
     const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
       const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName) : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
       if (endpoints.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
-      made.push({ name, listenPort: await haproxy.portFor(name), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })), settings, ...(stickySeconds === undefined ? {} : { stickySeconds }) });
+      made.push({ ...shared, name, listenPort: await haproxy.portFor(name), wire: wireOf(service, port), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })) });
     }
     return made;
-  }
-  function weightsOf(service: Service, slices: readonly EndpointSlice[]): Map<string, number> {
-    const weights = new Map<string, number>();
-    for (const { addresses, targetRef } of slices.flatMap(({ endpoints }) => endpoints ?? [])) {
-      if (targetRef?.kind !== 'Pod') continue;
-      const weight = weightOf(input.podOf?.(`${service.metadata.namespace}/${targetRef.name}`));
-      if (weight !== 1) for (const address of addresses) weights.set(address, weight);
-    }
-    return weights;
   }
 }

@@ -1,5 +1,6 @@
-/** What the annotations of a Service, and of its pods, say to the proxy of least connection beside the algorithm. */
-import type { Pod, Service } from '../../../api/generated/core-v1.ts';
+/** What the annotations of a Service, and of its pods, say beside the algorithm. A LoadBalancingPolicy says the same in fields (policies.ts). */
+import type { Pod, Service, ServicePort } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { parseDuration } from '../../../api/times.ts';
 import { algorithmOf } from './algorithm.ts';
 
@@ -9,28 +10,73 @@ export const HEALTH_CHECK = 'llmos.dev/health-check';
 export const HEALTH_CHECK_INTERVAL = 'llmos.dev/health-check-interval';
 /** Of a Service: how long an endpoint that came or came back takes until it gets its full share, `100ms` to `1h`. */
 export const SLOW_START = 'llmos.dev/slow-start';
+/** Of a Service: after so many errors in a row (1 to 1000) an endpoint is spared for a while: connections not taken; for HTTP also resets, timeouts and answers of 500 and more. */
+export const OUTLIERS = 'llmos.dev/outlier-detection';
+/** Of a Service, with the former: for how long at least, `100ms` to `1h`; default `10s`. */
+export const EJECTION = 'llmos.dev/outlier-ejection';
+/** Of a Service: how long connections to an endpoint that left may go on, `100ms` to `1h`; without it, to their end. */
+export const DRAIN = 'llmos.dev/drain';
+/** Of a Service of HTTP: how long an endpoint may keep an answer waiting, `100ms` to `1h`; then another one is asked, if the method is idempotent. */
+export const RESPONSE_TIMEOUT = 'llmos.dev/response-timeout';
+/** Of a Service of consistent hash: `source` (the default), `header:NAME`, `cookie:NAME` or `path`; all but the first make its ports HTTP. */
+export const HASH_ON = 'llmos.dev/hash-on';
 /** Of a Pod: its share among the others, 0 (nothing new) to 256; default 1. */
 export const WEIGHT = 'llmos.dev/weight';
+
+export interface HashOn {
+  on: 'source' | 'header' | 'cookie' | 'path';
+  /** Of the header or cookie. */
+  name?: string;
+}
 
 export interface ProxySettings {
   check?: { path?: string; intervalMs: number };
   slowStartMs?: number;
+  outliers?: { errors: number; ejectionMs: number };
+  drainMs?: number;
+  responseTimeoutMs?: number;
 }
 
 const DEFAULT_INTERVAL_MS = 2_000;
+const DEFAULT_EJECTION_MS = 10_000;
 /** What stands in a configuration file as it is: no blank, quote, comment or escape. */
 const PATH = /^\/[A-Za-z0-9._~/=&?:@,+-]{0,200}$/;
+const HASHED = /^(?:source|path|(?:header|cookie):[A-Za-z0-9_-]{1,60})$/;
 const SHORTEST_MS = 100;
 const LONGEST_MS = 3_600_000;
+const DURATIONS = [HEALTH_CHECK_INTERVAL, SLOW_START, EJECTION, DRAIN, RESPONSE_TIMEOUT];
+const MOST_ERRORS = 1_000;
 
 /** What cannot be read is as not said; see {@link settingsError}. */
 export function proxySettingsOf(service: Service): ProxySettings {
-  const { [HEALTH_CHECK]: health, [HEALTH_CHECK_INTERVAL]: interval, [SLOW_START]: slowStart } = service.metadata.annotations ?? {};
+  const { [HEALTH_CHECK]: health, [HEALTH_CHECK_INTERVAL]: interval, [OUTLIERS]: outliers, [EJECTION]: ejection, ...said } = service.metadata.annotations ?? {};
   const settings: ProxySettings = {};
   if (health !== undefined && isCheck(health)) settings.check = { ...(health === 'tcp' ? {} : { path: health }), intervalMs: durationMs(interval) ?? DEFAULT_INTERVAL_MS };
-  const slowStartMs = durationMs(slowStart);
-  if (slowStartMs !== undefined) settings.slowStartMs = slowStartMs;
+  if (outliers !== undefined && isCount(outliers)) settings.outliers = { errors: Number(outliers), ejectionMs: durationMs(ejection) ?? DEFAULT_EJECTION_MS };
+  for (const [field, key] of [['slowStartMs', SLOW_START], ['drainMs', DRAIN], ['responseTimeoutMs', RESPONSE_TIMEOUT]] as const) {
+    const ms = durationMs(said[key]);
+    if (ms !== undefined) settings[field] = ms;
+  }
   return settings;
+}
+
+export function hashOnOf(service: Service): HashOn {
+  const said = service.metadata.annotations?.[HASH_ON] ?? 'source';
+  const [on = 'source', name] = (HASHED.test(said) ? said : 'source').split(':');
+  return { on: on as HashOn['on'], ...(name === undefined ? {} : { name }) };
+}
+
+/** How the proxy speaks on a port: as its appProtocol says, or as the hash needs it. */
+export function wireOf(service: Service, port: Pick<ServicePort, 'appProtocol'>): 'tcp' | 'http' | 'h2c' {
+  if (port.appProtocol === 'kubernetes.io/h2c') return 'h2c';
+  if (port.appProtocol === 'http' || port.appProtocol === 'kubernetes.io/ws') return 'http';
+  return algorithmOf(service) === 'consistent-hash' && hashOnOf(service).on !== 'source' ? 'http' : 'tcp';
+}
+
+/** Whether a proxy carries the Service: what the kernel can do, it does. */
+export function isProxied(service: Service): boolean {
+  const byKernel = ['round-robin', 'random', 'weighted'].includes(algorithmOf(service));
+  return !byKernel || Object.keys(proxySettingsOf(service)).length > 0;
 }
 
 /** What is wrong with these annotations, for an Event; undefined when nothing is. */
@@ -39,9 +85,11 @@ export function settingsError(service: Service): string | undefined {
   const wrong: string[] = [];
   const quoted = (key: string): string => `annotation ${key}: '${said[key]!.slice(0, 60)}'`;
   if (said[HEALTH_CHECK] !== undefined && !isCheck(said[HEALTH_CHECK])) wrong.push(`${quoted(HEALTH_CHECK)} is neither 'tcp' nor a path such as /healthz; nothing is checked`);
-  for (const key of [HEALTH_CHECK_INTERVAL, SLOW_START]) if (said[key] !== undefined && durationMs(said[key]) === undefined) wrong.push(`${quoted(key)} is no time from 100ms to 1h, such as 30s; it is passed over`);
-  const unused = [HEALTH_CHECK, SLOW_START].filter((key) => said[key] !== undefined);
-  if (unused.length > 0 && algorithmOf(service) !== 'least-connection') wrong.push(`annotation ${unused.join(' and ')}: only services with llmos.dev/load-balancing: least-connection have that`);
+  for (const key of DURATIONS) if (said[key] !== undefined && durationMs(said[key]) === undefined) wrong.push(`${quoted(key)} is no time from 100ms to 1h, such as 30s; it is passed over`);
+  if (said[OUTLIERS] !== undefined && !isCount(said[OUTLIERS])) wrong.push(`${quoted(OUTLIERS)} is no number of errors from 1 to ${MOST_ERRORS}; none is spared`);
+  if (said[HASH_ON] !== undefined && !HASHED.test(said[HASH_ON])) wrong.push(`${quoted(HASH_ON)} is none of source, path, header:NAME, cookie:NAME; source is used`);
+  const asksHttp = said[RESPONSE_TIMEOUT] !== undefined && (service.spec?.ports ?? []).every((port) => wireOf(service, port) === 'tcp');
+  if (asksHttp) wrong.push(`annotation ${RESPONSE_TIMEOUT}: only for ports with appProtocol: http (or kubernetes.io/h2c)`);
   return wrong.length === 0 ? undefined : wrong.join('; ');
 }
 
@@ -51,8 +99,24 @@ export function weightOf(pod: Pod | undefined): number {
   return said !== undefined && /^\d{1,3}$/.test(said) && Number(said) <= 256 ? Number(said) : 1;
 }
 
+/** Weights other than 1, by address. `podOf` takes `namespace/name`. */
+export function weightsOf(service: Service, slices: readonly EndpointSlice[], podOf?: (key: string) => Pod | undefined): Map<string, number> {
+  const weights = new Map<string, number>();
+  if (podOf === undefined) return weights;
+  for (const { addresses, targetRef } of slices.flatMap(({ endpoints }) => endpoints ?? [])) {
+    if (targetRef?.kind !== 'Pod') continue;
+    const weight = weightOf(podOf(`${service.metadata.namespace}/${targetRef.name}`));
+    if (weight !== 1) for (const address of addresses) weights.set(address, weight);
+  }
+  return weights;
+}
+
 function isCheck(value: string): boolean {
   return value === 'tcp' || PATH.test(value);
+}
+
+function isCount(value: string): boolean {
+  return /^[1-9]\d{0,3}$/.test(value) && Number(value) <= MOST_ERRORS;
 }
 
 function durationMs(value: string | undefined): number | undefined {

@@ -1,0 +1,192 @@
+/** A real HAProxy before servers that are ill: on loopback, so without a network of its own. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, createServer, request, type RequestListener, type Server } from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Service } from '../../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
+import { silentLog } from '../../../base/log.ts';
+import { createProxiedServices, type ProxiedServices } from './proxied.ts';
+
+/** Loopback addresses of this test alone. */
+const net = (last: number): string => `127.${60 + (process.pid % 100)}.${(process.pid >> 7) % 250}.${last}`;
+const PORT = 8080;
+
+describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
+  const stop = new AbortController();
+  const servers: Server[] = [];
+  let folder: string;
+  let proxies: ProxiedServices;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'llmos-proxy-'));
+    proxies = createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', log: silentLog, signal: stop.signal });
+  });
+
+  after(async () => {
+    for (const name of ['ill', 'hash', 'drain', 'busy']) await proxies.want(`shop/${name}`, undefined, []);
+    await proxies.flush();
+    stop.abort('down');
+    for (const each of servers) {
+      each.closeAllConnections();
+      each.close();
+    }
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function serve(last: number, listener: RequestListener): Promise<string> {
+    const server = createServer(listener);
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(PORT, net(last), resolve));
+    return net(last);
+  }
+
+  const well = (last: number): Promise<string> => serve(last, (asked, response) => void asked.resume().on('end', () => response.end(String(last))));
+
+  /** Settles when HAProxy carries it; gives its port. */
+  async function carry(name: string, annotations: Record<string, string>, addresses: readonly string[], appProtocol?: string): Promise<number> {
+    const said = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`llmos.dev/${key}`, value]));
+    const service = { metadata: { name, namespace: 'shop', annotations: said }, spec: { clusterIP: '10.2.0.9', ports: [{ port: 80, protocol: 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) }] } } as Service;
+    const slice = { metadata: { name: `${name}-1`, namespace: 'shop' }, addressType: 'IPv4', endpoints: addresses.map((address) => ({ addresses: [address] })), ports: [{ name: '', port: PORT, protocol: 'TCP' }] } as unknown as EndpointSlice;
+    const port = (await proxies.want(`shop/${name}`, service, [slice])).get(80)!;
+    await proxies.flush();
+    return port;
+  }
+
+  interface Asked { method?: string; headers?: Record<string, string>; agent?: Agent }
+  const ask = (port: number, { method = 'GET', headers = {}, agent }: Asked = {}): Promise<string> => new Promise((resolve) => {
+    const sent = request({ host: net(1), port, method, headers, agent: agent ?? false }, (response) => {
+      let text = '';
+      response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(response.statusCode === 200 ? text : String(response.statusCode)));
+    });
+    sent.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error')).end();
+  });
+
+  it('asks another one when one resets, dies in the middle, refuses or keeps silent', async () => {
+    const good = await well(2);
+    const resets = await serve(3, (asked) => void asked.socket.resetAndDestroy());
+    const dies = await serve(4, (asked) => void asked.socket.end());
+    const silent = await serve(5, () => {});
+    const other = await well(9);
+    const port = await carry('ill', { 'load-balancing': 'random', 'response-timeout': '200ms', 'outlier-detection': '3' }, [good, other, resets, dies, silent, net(6)], 'http');
+    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(port)));
+    assert.deepEqual(new Set(answers), new Set(['2', '9']), answers.join(' '));
+    const ejected = async (): Promise<number> => [...(await proxies.metrics()).matchAll(/endpoint_ejections_total\{[^}]*\} 1\n/g)].length;
+    for (let i = 0; i < 100 && (await ejected()) < 4; i++) await Promise.all(Array.from({ length: 10 }, () => ask(port)));
+    assert.equal(await ejected(), 4, 'all of the ill are spared, though nobody saw their errors');
+    const text = await proxies.metrics();
+    assert.match(text, /llmos_service_requests_total\{namespace="shop",service="ill",port="80",code="2xx"\} \d+/);
+    assert.ok(Number(/llmos_service_retries_total\{[^}]*\} (\d+)/.exec(text)?.[1]) > 0, text);
+    assert.ok(Number(/llmos_service_request_duration_seconds_bucket\{[^}]*le="\+Inf"\} (\d+)/.exec(text)?.[1]) >= 40, text);
+  });
+
+  it('sends what is not idempotent once', async () => {
+    let seen = 0;
+    const resets = await serve(8, (asked) => void (seen++, asked.socket.resetAndDestroy()));
+    const port = await carry('ill', { 'load-balancing': 'least-connection' }, [resets], 'http');
+    assert.equal(await ask(port, { method: 'POST' }), '502');
+    assert.equal(seen, 1);
+    assert.equal(await ask(port), '502');
+    assert.ok(seen > 2, 'a GET is tried again');
+  });
+
+  it('spares for a while who fails again and again, and tries it again', async () => {
+    let failing = true;
+    let failures = 0;
+    const good = await well(12);
+    const bad = await serve(13, (_asked, response) => {
+      if (failing) failures++;
+      response.writeHead(failing ? 500 : 200).end('13');
+    });
+    const port = await carry('ill', { 'load-balancing': 'round-robin', 'outlier-detection': '3', 'outlier-ejection': '400ms' }, [good, bad], 'http');
+    const answers: string[] = [];
+    for (let i = 0; i < 30; i++) answers.push(await ask(port));
+    assert.ok(failures >= 3 && failures <= 6, `${failures} failures: ${answers.join(' ')}`);
+    assert.match(await proxies.metrics(), /llmos_service_endpoint_ejections_total\{[^}]*:8080"\} 1\n/);
+    failing = false;
+    let back = '';
+    for (let i = 0; i < 200 && back !== '13'; i++) back = await sleep(50).then(() => ask(port));
+    assert.equal(back, '13', 'it comes back');
+  });
+
+  it('hashes by header and cookie, and moves only what was of one that left', async () => {
+    const all = await Promise.all([22, 23, 24].map(well));
+    for (const on of ['header:x-user', 'cookie:sid']) {
+      const asked = (user: number): Asked => ({ headers: on === 'header:x-user' ? { 'x-user': `u${user}` } : { cookie: `a=b; sid=u${user}` } });
+      const users = Array.from({ length: 60 }, (_, index) => index);
+      const port = await carry('hash', { 'load-balancing': 'consistent-hash', 'hash-on': on }, all);
+      const first = await Promise.all(users.map((user) => ask(port, asked(user))));
+      assert.equal(new Set(first).size, 3, first.join(' '));
+      assert.deepEqual(await Promise.all(users.map((user) => ask(port, asked(user)))), first);
+      await carry('hash', { 'load-balancing': 'consistent-hash', 'hash-on': on }, all.slice(0, 2));
+      const then = await Promise.all(users.map((user) => ask(port, asked(user))));
+      for (const user of users) if (first[user] !== '24') assert.equal(then[user], first[user]);
+      assert.ok(!then.includes('24'));
+    }
+  });
+
+  it('lets connections to one that left go on until its drain is over', async () => {
+    const [stays, leaves] = await Promise.all([well(32), well(33)]) as [string, string];
+    const port = await carry('drain', { 'load-balancing': 'round-robin', drain: '700ms' }, [leaves]);
+    const held = connect(port, net(1));
+    const closed = new Promise<number>((resolve) => held.on('error', () => {}).on('close', () => resolve(performance.now())));
+    const say = (): Promise<string> => new Promise((resolve) => {
+      held.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+      held.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    });
+    assert.match(await say(), /33/);
+    await carry('drain', { 'load-balancing': 'round-robin', drain: '700ms' }, [stays]);
+    const leftAt = performance.now();
+    assert.match(await say(), /33/, 'what is under way goes on');
+    for (let i = 0; i < 6; i++) assert.equal(await ask(port), '32', 'nothing new goes there');
+    const took = (await closed) - leftAt;
+    assert.ok(took >= 600 && took < 10_000, `it ended after ${took} ms`);
+  });
+
+  it('fails no request while endpoints change a hundred times a second, and none twice when it is killed', async () => {
+    const all = await Promise.all([42, 43, 44, 45].map(well));
+    const port = await carry('busy', { 'load-balancing': 'least-connection' }, all, 'http');
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const { pid } = proxies;
+    const first = pid();
+    let going = true;
+    const failed: string[] = [];
+    let answered = 0;
+    let killed = 0;
+    const client = async (): Promise<void> => {
+      while (going) {
+        let answer = await ask(port, { agent });
+        // What a client sees of a killed proxy, trying again mends.
+        for (let tries = 0; tries < 40 && killed > 0 && !/^\d\d$/.test(answer); tries++) answer = await sleep(50).then(() => ask(port, { agent }));
+        if (/^4[2-5]$/.test(answer)) answered++;
+        else failed.push(answer);
+      }
+    };
+    const clients = [client(), client(), client(), client()];
+    let changes = 0;
+    for (const began = performance.now(); performance.now() - began < 1_500; changes++) {
+      await carry('busy', { 'load-balancing': 'least-connection' }, all.filter((_, index) => index === 0 || (changes + index) % 3 > 0), 'http');
+      await sleep(5);
+    }
+    assert.deepEqual(failed, []);
+    assert.ok(changes >= 50, `${changes} changes`);
+    assert.equal(pid(), first, 'without a reload');
+    killed = performance.now();
+    process.kill(first!, 'SIGKILL');
+    while (pid() === undefined || pid() === first) await sleep(1);
+    const down = performance.now() - killed;
+    await sleep(300);
+    going = false;
+    await Promise.all(clients);
+    agent.destroy();
+    assert.deepEqual(failed, []);
+    assert.ok(down < 2_000, `it was gone for ${down} ms`);
+    assert.ok(answered > 200, `${answered} answers`);
+    if (process.env['LLMOS_TEST_VERBOSE']) process.stderr.write(`${changes} changes, ${answered} answers, down ${Math.round(down)} ms\n`);
+  });
+});

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { added, countersOf, signalText } from './signals.ts';
+
+const STAT = `# pxname,svname,scur,stot,bin,bout,econ,eresp,wretr,wredis,status,act,chkdown,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,last_chk,addr
+shop:web:80,FRONTEND,2,7,100,900,,,,,OPEN,,,0,6,0,1,0,,
+shop:web:80,s0,1,5,60,500,0,1,2,1,UP,1,3,0,4,0,1,0,"Detected 3 consecutive errors, last one was: ""x""",10.1.0.2:8080
+shop:web:80,s1,0,9,0,0,0,0,0,0,MAINT,0,0,0,0,0,0,0,,10.1.0.1:1
+shop:web:80,BACKEND,1,7,100,900,4,1,2,1,UP,1,0,0,6,0,1,0,
+llmos-signals,BACKEND,0,0,0,0,0,0,0,0,UP,0,0,,,,,,
+`;
+const TABLE = '# table: llmos-signals, type: string, size:10240, used:1\n0x55: key=shop:web:80 use=1 exp=0 shard=0 gpc0=7 gpc1=5 gpc2=6 gpc3=6 gpc4=6 gpc5=6 gpc6=6 gpc7=6 gpc8=6 gpc9=6 gpc10=6 gpc11=7 gpc12=7\n';
+
+test('what HAProxy counts becomes lines of Prometheus', () => {
+  const text = signalText(countersOf(STAT, TABLE));
+  for (const line of [
+    'llmos_service_connections_total{namespace="shop",service="web",port="80"} 7',
+    'llmos_service_requests_total{namespace="shop",service="web",port="80",code="2xx"} 6',
+    'llmos_service_errors_total{namespace="shop",service="web",port="80",reason="connect"} 4',
+    'llmos_service_endpoint_ejections_total{namespace="shop",service="web",port="80",endpoint="10.1.0.2:8080"} 3',
+    '# TYPE llmos_service_request_duration_seconds histogram',
+    'llmos_service_request_duration_seconds_bucket{namespace="shop",service="web",port="80",le="0.001"} 5',
+    'llmos_service_request_duration_seconds_bucket{namespace="shop",service="web",port="80",le="+Inf"} 7',
+  ]) assert.ok(text.split('\n').includes(line), `${line}\n${text}`);
+  assert.ok(!text.includes('10.1.0.1:1'), 'free slots are no endpoints');
+  assert.equal(new Set(text.split('\n').filter((line) => line.startsWith('# TYPE'))).size, text.match(/^# TYPE/gm)?.length);
+});
+
+test('counters go on over a reload, gauges do not', () => {
+  const before = countersOf(STAT, TABLE);
+  const text = signalText(added(before, countersOf(STAT, TABLE)));
+  assert.match(text, /connections_total\{[^}]*\} 14\n/);
+  assert.match(text, /current_connections\{[^}]*\} 2\n/);
+});

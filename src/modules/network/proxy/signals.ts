@@ -1,0 +1,121 @@
+/**
+ * What HAProxy counts of the Services that it carries, as lines for /metrics: requests by class of status, errors, retries, bytes, endpoints,
+ * and for HTTP how long answers took. It is read from HAProxy when somebody asks. Durations are counted in a table of HAProxy's own, by
+ * rules of the configuration, since its statistics have means alone; so they cost this process nothing. Parts that read and write text are pure.
+ */
+
+/** Upper bounds of the durations in ms. */
+const BUCKETS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
+const TABLE = 'llmos-signals';
+
+/** The section that holds the durations of all frontends, by their name. */
+export function signalTable(): string[] {
+  return [`backend ${TABLE}`, `  stick-table type string len 140 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
+}
+
+/** The rules by which a frontend of HTTP counts how long its answers took; the first counter is that of all. */
+export function signalLines(name: string): string[] {
+  return [
+    '  http-request set-var(txn.began) date(0,us)', `  http-request track-sc0 str(${name}) table ${TABLE}`, '  http-response set-var(txn.took) date(0,us),sub(txn.began)', '  http-response sc-inc-gpc(0,0)',
+    ...BUCKETS_MS.map((ms, index) => `  http-response sc-inc-gpc(${index + 1},0) if { var(txn.took) -m int le ${ms * 1_000} }`),
+  ];
+}
+
+/** The commands whose answers {@link signalText} reads, in this order. */
+export const SIGNAL_COMMANDS = ['show stat', `show table ${TABLE}`] as const;
+
+/** Counters by the line that names them. */
+export type Counters = Map<string, number>;
+
+interface Family {
+  name: string;
+  type: 'counter' | 'gauge';
+  /** The column of `show stat`, and in which rows it is read: that of the whole frontend, or of each endpoint. */
+  column: string;
+  row: 'FRONTEND' | 'BACKEND' | 'server';
+  labels?: string;
+}
+
+const FAMILIES: readonly Family[] = [
+  { name: 'llmos_service_connections_total', type: 'counter', column: 'stot', row: 'FRONTEND' },
+  ...['1xx', '2xx', '3xx', '4xx', '5xx'].map((code): Family => ({ name: 'llmos_service_requests_total', type: 'counter', column: `hrsp_${code}`, row: 'FRONTEND', labels: `code="${code}"` })),
+  { name: 'llmos_service_errors_total', type: 'counter', column: 'econ', row: 'BACKEND', labels: 'reason="connect"' },
+  { name: 'llmos_service_errors_total', type: 'counter', column: 'eresp', row: 'BACKEND', labels: 'reason="response"' },
+  { name: 'llmos_service_retries_total', type: 'counter', column: 'wretr', row: 'BACKEND' },
+  { name: 'llmos_service_redispatches_total', type: 'counter', column: 'wredis', row: 'BACKEND' },
+  { name: 'llmos_service_received_bytes_total', type: 'counter', column: 'bin', row: 'FRONTEND' },
+  { name: 'llmos_service_sent_bytes_total', type: 'counter', column: 'bout', row: 'FRONTEND' },
+  { name: 'llmos_service_current_connections', type: 'gauge', column: 'scur', row: 'FRONTEND' },
+  { name: 'llmos_service_endpoints_well', type: 'gauge', column: 'act', row: 'BACKEND' },
+  { name: 'llmos_service_endpoint_connections_total', type: 'counter', column: 'stot', row: 'server' },
+  { name: 'llmos_service_endpoint_ejections_total', type: 'counter', column: 'chkdown', row: 'server' },
+];
+
+/** Reads the answers to {@link SIGNAL_COMMANDS}. Gauges bear their family with a leading `~`, so that only counters are summed up over reloads. */
+export function countersOf(stat: string, table: string): Counters {
+  const counters: Counters = new Map();
+  for (const read of rowsOf(stat)) {
+    const labels = labelsOf(read('pxname'));
+    if (labels === undefined) continue;
+    const kind = read('svname');
+    const isServer = kind !== 'FRONTEND' && kind !== 'BACKEND';
+    // A slot that is free has no endpoint; its count may be of one that left.
+    if (isServer && read('status').startsWith('MAINT')) continue;
+    for (const family of FAMILIES) {
+      if (family.row !== (isServer ? 'server' : kind) || read(family.column) === '') continue;
+      const all = [labels, ...(isServer ? [`endpoint="${read('addr')}"`] : []), ...(family.labels === undefined ? [] : [family.labels])].join(',');
+      counters.set(`${family.type === 'gauge' ? '~' : ''}${family.name}{${all}}`, Number(read(family.column)));
+    }
+  }
+  for (const [, key = '', values = ''] of table.matchAll(/key=(\S+) .*?((?: gpc\d+=\d+)+)/g)) addDurations(counters, key, [...values.matchAll(/=(\d+)/g)].map(([, value]) => Number(value)));
+  return counters;
+}
+
+function addDurations(counters: Counters, key: string, [count = 0, ...buckets]: number[]): void {
+  const labels = labelsOf(key);
+  if (labels === undefined) return;
+  const name = 'llmos_service_request_duration_seconds';
+  BUCKETS_MS.forEach((ms, index) => counters.set(`${name}_bucket{${labels},le="${ms / 1_000}"}`, buckets[index] ?? 0));
+  counters.set(`${name}_bucket{${labels},le="+Inf"}`, count);
+  counters.set(`${name}_count{${labels}}`, count);
+}
+
+/** Reads of each row of `show stat` a column by its name. */
+export function rowsOf(stat: string): ((column: string) => string)[] {
+  const [head = '', ...rows] = stat.split('\n').filter((line) => line !== '');
+  const columns = head.replace(/^# /, '').split(',');
+  return rows.map((row) => {
+    // Some columns are texts in quotes, with commas of their own.
+    const values = row.replaceAll(/"(?:[^"]|"")*"/g, '').split(',');
+    return (column) => values[columns.indexOf(column)] ?? '';
+  });
+}
+
+/** The counters of a process that ended are added to those of the one that came after it; gauges are the newer's. */
+export function added(before: ReadonlyMap<string, number>, now: ReadonlyMap<string, number>): Counters {
+  const sum: Counters = new Map(now);
+  for (const [key, value] of before) if (!key.startsWith('~')) sum.set(key, (sum.get(key) ?? 0) + value);
+  return sum;
+}
+
+/** Lines of the Prometheus text format. */
+export function signalText(counters: ReadonlyMap<string, number>): string {
+  const families = Map.groupBy(counters, ([key]) => (key.split('{')[0] ?? '').replace(/^~/, ''));
+  const types = new Map(FAMILIES.map(({ name, type }) => [name, type as string]));
+  const lines: string[] = [];
+  const told = new Set<string>();
+  for (const [name, entries] of families) {
+    const family = name.replace(/_(?:bucket|count)$/, '');
+    const type = types.get(name) ?? 'histogram';
+    if (!told.has(family)) lines.push(`# TYPE ${type === 'histogram' ? family : name} ${type}`);
+    told.add(family);
+    for (const [key, value] of entries) lines.push(`${key.replace(/^~/, '')} ${value}`);
+  }
+  return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
+}
+
+/** Frontends are called `namespace:name:port`; others are not those of Services. */
+function labelsOf(frontend: string): string | undefined {
+  const [namespace, service, port, more] = frontend.split(':');
+  return port === undefined || more !== undefined ? undefined : `namespace="${namespace}",service="${service}",port="${port}"`;
+}
