@@ -114,6 +114,8 @@ export interface AggregatedVersion {
   current: boolean;
   /** Its document of OpenAPI v3; the hash is as it says it, and changes with the document. */
   openapiV3?: { hash: string; read(): Promise<unknown> };
+  /** Its objects, read and written as a master of the cluster. Kinds: elsewhere.ts. Rejects with ApiError when it does not answer. */
+  client?: Client;
   /** Deletes all that the server keeps in a namespace; gives what is left. Rejects when it does not answer. */
   emptyNamespace?(namespace: string): Promise<readonly { plural: string; count: number; finalizers: readonly string[] }[]>;
   /** Its document of OpenAPI v2 with all that it serves. Rejects when it cannot be had. */

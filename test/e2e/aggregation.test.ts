@@ -114,6 +114,23 @@ function behindAnAPIService(): void {
       assert.deepEqual((await get(passing)).items, []);
       assert.deepEqual((await get(flunders)).items.map(({ metadata }: Body) => metadata.name), ['one'], 'and nothing else');
 
+      // Owners and dependents may be kept by different servers.
+      const maps = `/api/v1/namespaces/${place}/configmaps`;
+      const ownerOf = ({ apiVersion, kind, metadata: { name, uid } }: Body): Body => ({ apiVersion, kind, name, uid });
+      const flunder = (name: string, ownerReferences: Body[] = []): Promise<Body> => create(flunders, { apiVersion: `${GROUP}/v1alpha1`, kind: 'Flunder', metadata: { name, ownerReferences } });
+      const owner = await flunder('owner');
+      await create(maps, { metadata: { name: 'of-flunder', ownerReferences: [ownerOf(owner)] } });
+      const map = { apiVersion: 'v1', kind: 'ConfigMap', ...(await create(maps, { metadata: { name: 'owner' } })) };
+      await flunder('of-map', [ownerOf(map)]);
+      await create(maps, { metadata: { name: 'of-nobody', ownerReferences: [{ ...ownerOf(owner), name: 'nobody', uid: 'none' }] } });
+      await gone(`${maps}/of-nobody`);
+      await get(`${maps}/of-flunder`);
+      await get(`${flunders}/of-map`);
+      await remove(`${flunders}/owner`);
+      await gone(`${maps}/of-flunder`);
+      await remove(`${maps}/owner`);
+      await gone(`${flunders}/of-map`);
+
       // A server whose certificate is not to be trusted is not given anything, unless that was said.
       await patch(`${SERVICES}/${NAME}`, { spec: { caBundle: Buffer.from(findCluster({ path: running().kubeconfig }).caPem ?? '').toString('base64') } });
       await eventually(async () => {

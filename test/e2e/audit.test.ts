@@ -54,6 +54,16 @@ describe('audit log', { timeout: 120_000 }, () => {
     assert.deepEqual([statSync(file()).mode & 0o777, statSync(join(instance.state, 'audit')).mode & 0o777], [0o600, 0o700]);
   });
 
+  it('tells what modules do, under their names, and not what they read', async () => {
+    await apply(JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'told', namespace: 'default' }, spec: { replicas: 0, selector: { matchLabels: { app: 'told' } }, template: { metadata: { labels: { app: 'told' } }, spec: { containers: [{ name: 'c', image: 'i' }] } } } }));
+    const made = await told(({ verb, objectRef }) => verb === 'create' && objectRef?.resource === 'replicasets');
+    assert.deepEqual([made.user.username, made.user.groups, made.objectRef.namespace, made.responseStatus.code], ['system:llmos:workloads', ['system:llmos'], 'default', 201]);
+    assert.match(made.requestURI, /^\/apis\/apps\/v1\/namespaces\/default\/replicasets$/);
+    assert.ok(!events().some(({ verb, user }) => user.groups?.includes('system:llmos') && ['get', 'list', 'watch'].includes(verb)));
+    assert.equal((await instance.kubectl('delete', 'deployment', 'told')).code, 0);
+    await told(({ verb, objectRef, user }) => verb === 'delete' && objectRef?.resource === 'replicasets' && user.username === 'system:llmos:garbage-collector');
+  });
+
   it('tells what policies of admission found', async () => {
     await apply(JSON.stringify({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'strict', labels: { 'pod-security.kubernetes.io/audit': 'restricted', 'pod-security.kubernetes.io/enforce': 'baseline' } } }));
     const group = 'admissionregistration.k8s.io/v1';

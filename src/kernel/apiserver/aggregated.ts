@@ -4,6 +4,8 @@ import type { AggregatedVersion } from '../../sdk/module.ts';
 export interface AggregatedTable {
   list(): readonly AggregatedVersion[];
   replace(versions: readonly AggregatedVersion[]): void;
+  /** Calls back after each change. */
+  subscribe(callback: () => void): void;
   /** Raised by every change. */
   readonly changes: number;
 }
@@ -11,12 +13,15 @@ export interface AggregatedTable {
 export function createAggregatedTable(): AggregatedTable {
   let versions: readonly AggregatedVersion[] = [];
   let changes = 0;
+  const callbacks: (() => void)[] = [];
   return {
     list: () => versions,
     replace(next) {
       versions = next;
       changes++;
+      for (const callback of callbacks) callback();
     },
+    subscribe: (callback) => void callbacks.push(callback),
     get changes() {
       return changes;
     },

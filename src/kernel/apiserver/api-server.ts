@@ -10,6 +10,7 @@ import type { AccessAttributes, Admission, AggregatedVersion, ModuleContext, Obj
 import type { Store } from '../store/store.ts';
 import { createAggregatedTable } from './aggregated.ts';
 import { createAdmissionChain } from './admission.ts';
+import { auditedClient } from './audit/audited-client.ts';
 import type { Audit } from './audit/audit.ts';
 import { createAuthenticator } from './authenticate.ts';
 import { createAuthorizer, type PolicyRule, type RuleSource } from './authorize.ts';
@@ -117,7 +118,10 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     route: (route) => routes.add(route),
     aggregate: (versions) => aggregated.replace(versions),
     admit: (admission, context) => door.admissions.add(admission, context),
-    client: (user, clientOptions = {}) => createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions }),
+    client(user, clientOptions = {}) {
+      const client = createClient(door, { user, authorizer, tokens: { signer: identity.tokens, audiences }, ...clientOptions });
+      return audit === undefined ? client : auditedClient(client, audit, user);
+    },
     addCheck: (name, check, checkOptions) => health.add(name, check, checkOptions),
     addMetrics: (text) => metrics.add(text),
     async listen(addresses) {

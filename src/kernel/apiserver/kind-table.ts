@@ -39,6 +39,9 @@ export function createKindTable(aggregated?: AggregatedTable): KindTable {
     for (const kind of byPath.values()) shared.set(storageOf(kind), (shared.get(storageOf(kind)) ?? 0) + 1);
     for (const callback of callbacks) callback();
   };
+  aggregated?.subscribe(() => {
+    for (const callback of callbacks) callback();
+  });
   const all = (): Kind[] => [...byPath.values()];
   return {
     lookup: (group, version, plural) => byPath.get(`${group}/${version}/${plural}`),

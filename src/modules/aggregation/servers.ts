@@ -6,6 +6,7 @@ import type { AggregatedVersion, ModuleContext } from '../../sdk/module.ts';
 import { discovered } from './discovery.ts';
 import { emptyElsewhere } from './empty.ts';
 import { proxy } from './proxy.ts';
+import { clientOf } from './objects.ts';
 import { createRemote, type Remote } from './remote.ts';
 
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
@@ -38,6 +39,7 @@ export function createServers(context: ModuleContext): Servers {
       service, remote, available: false,
       version: {
         group, version, groupPriority: groupPriorityMinimum, versionPriority, resources: [], current: false, openapiV2: () => remote.ask('/openapi/v2', { signal: context.signal }),
+        client: clientOf(remote, context.signal),
         emptyNamespace: (namespace) => emptyElsewhere(remote, path, server.version.resources, namespace, context.signal),
       },
       withdraw: context.route({ path, methods: METHODS, handle: (request) => proxy(request, server.available ? remote : undefined) }),

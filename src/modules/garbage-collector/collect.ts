@@ -2,13 +2,13 @@
 import type { Kind } from '../../api/kind.ts';
 import { parseApiVersion, type Json, type KubeObject, type OwnerReference } from '../../api/meta.ts';
 import { ifThere } from '../../sdk/if-there.ts';
-import type { Client, ModuleContext, ServedKinds } from '../../sdk/index.ts';
+import type { Client, ModuleContext } from '../../sdk/index.ts';
+import type { Everywhere } from './everywhere.ts';
 import { FOREGROUND, ORPHAN, type Agenda, type Graph, type GraphNode } from './graph.ts';
 import { verdictOf, type Judged, type OwnerState } from './verdict.ts';
 
 export interface Collector {
-  client: Client;
-  kinds: ServedKinds;
+  kinds: Everywhere;
   graph: Graph;
   events: ModuleContext['events'];
   /** Objects with owners of kinds that nobody serves (yet): they are looked at again when kinds change. */
@@ -20,7 +20,7 @@ export async function examine(collector: Collector, uid: string, agenda: Agenda)
   const { graph } = collector;
   const node = graph.get(uid);
   if (node === undefined || (node.deleting && !node.waiting)) return;
-  const live = await read(collector.client, node.kind, node.namespace, node.name);
+  const live = await read(collector.kinds.clientOf(node.kind), node.kind, node.namespace, node.name);
   if (live?.metadata.uid !== uid) return graph.remove(uid, agenda); // gone; its dependents are next
   if (isWaiting(live)) return release(collector, node, live, agenda);
   const judged: Judged[] = [];
@@ -29,29 +29,30 @@ export async function examine(collector: Collector, uid: string, agenda: Agenda)
   else collector.undecided.delete(uid);
   const dependents = graph.dependentsOf(uid);
   const verdict = verdictOf(judged, { hasDependents: dependents.length > 0, hasWaitingDependents: dependents.some((each) => each.waiting), finalizers: live.metadata.finalizers ?? [] });
-  if (verdict.action === 'disown') await setOwners(collector.client, node.kind, live, verdict.owners);
+  if (verdict.action === 'disown') await setOwners(collector.kinds.clientOf(node.kind), node.kind, live, verdict.owners);
   if (verdict.action !== 'delete') return;
-  if (verdict.unblock) await setOwners(collector.client, node.kind, live, (live.metadata.ownerReferences ?? []).map((each) => ({ ...each, blockOwnerDeletion: false })));
-  await remove(collector.client, node, verdict.unblock ? undefined : live.metadata.resourceVersion, verdict.propagationPolicy);
+  if (verdict.unblock) await setOwners(collector.kinds.clientOf(node.kind), node.kind, live, (live.metadata.ownerReferences ?? []).map((each) => ({ ...each, blockOwnerDeletion: false })));
+  await remove(collector.kinds.clientOf(node.kind), node, verdict.unblock ? undefined : live.metadata.resourceVersion, verdict.propagationPolicy);
 }
 
 /** Lets the dependents of an owner go, then the owner. */
-export async function orphan({ client, graph }: Collector, uid: string): Promise<void> {
+export async function orphan({ kinds, graph }: Collector, uid: string): Promise<void> {
   const node = graph.get(uid);
   if (node === undefined || !node.orphaning) return;
   for (const dependent of graph.dependentsOf(uid)) {
-    const live = await read(client, dependent.kind, dependent.namespace, dependent.name);
+    const live = await read(kinds.clientOf(dependent.kind), dependent.kind, dependent.namespace, dependent.name);
     const owners = live?.metadata.ownerReferences ?? [];
-    if (live?.metadata.uid === dependent.uid && owners.some((each) => each.uid === uid)) await setOwners(client, dependent.kind, live, owners.filter((each) => each.uid !== uid));
+    if (live?.metadata.uid === dependent.uid && owners.some((each) => each.uid === uid)) await setOwners(kinds.clientOf(dependent.kind), dependent.kind, live, owners.filter((each) => each.uid !== uid));
   }
+  const client = kinds.clientOf(node.kind);
   const live = await read(client, node.kind, node.namespace, node.name);
   if (live?.metadata.uid === uid) await dropFinalizer(client, node.kind, live, ORPHAN);
 }
 
 /** An owner that waits may go when nobody blocks it any more. */
-async function release({ client, graph }: Collector, node: GraphNode, live: KubeObject, agenda: Agenda): Promise<void> {
+async function release({ kinds, graph }: Collector, node: GraphNode, live: KubeObject, agenda: Agenda): Promise<void> {
   const blockers = graph.blockersOf(node.uid);
-  if (blockers.length === 0) return dropFinalizer(client, node.kind, live, FOREGROUND);
+  if (blockers.length === 0) return dropFinalizer(kinds.clientOf(node.kind), node.kind, live, FOREGROUND);
   for (const each of blockers) if (!each.waiting) agenda.examine.add(each.uid);
 }
 
@@ -59,7 +60,7 @@ function isWaiting({ metadata }: KubeObject): boolean {
   return metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(FOREGROUND) === true;
 }
 
-async function stateOf({ client, kinds, graph, events }: Collector, dependent: KubeObject, owner: OwnerReference): Promise<OwnerState> {
+async function stateOf({ kinds, graph, events }: Collector, dependent: KubeObject, owner: OwnerReference): Promise<OwnerState> {
   const kind = kinds.find(parseApiVersion(owner.apiVersion).group, owner.kind);
   if (kind === undefined) return 'unknown';
   const { namespace } = dependent.metadata;
@@ -70,7 +71,7 @@ async function stateOf({ client, kinds, graph, events }: Collector, dependent: K
   if (kind.namespaced && !namespace) {
     return 'unknown'; // what is cluster-wide cannot have an owner in a namespace: never a reason to delete
   }
-  const live = await read(client, kind, kind.namespaced ? namespace : undefined, owner.name);
+  const live = await read(kinds.clientOf(kind), kind, kind.namespaced ? namespace : undefined, owner.name);
   if (live?.metadata.uid !== owner.uid) return 'absent';
   return isWaiting(live) ? 'waiting' : 'solid';
 }

@@ -1,9 +1,9 @@
 /** The garbage collector at work: follows every kind that is served, now and later, and works the graph's agenda off. */
-import { resourceKey, type Kind } from '../../api/kind.ts';
-import type { ModuleContext } from '../../sdk/index.ts';
+import type { Client, ModuleContext } from '../../sdk/index.ts';
 import { isApiError } from '../../api/errors.ts';
 import { createWorkQueue, type WorkQueue } from '../../sdk/work-queue.ts';
 import { examine, orphan, type Collector } from './collect.ts';
+import { everywhere, type Everywhere, type Followable } from './everywhere.ts';
 import { follow } from './follow.ts';
 import { Graph, type Agenda } from './graph.ts';
 
@@ -11,11 +11,12 @@ const EXAMINE = 'examine:';
 const ORPHAN = 'orphan:';
 
 export async function runGarbageCollector(context: ModuleContext): Promise<void> {
-  const { signal, kinds } = context;
+  const { signal } = context;
+  const kinds = everywhere(context.kinds, context.client);
   const queue = createWorkQueue();
-  const collector: Collector = { client: context.client, kinds, events: context.events, graph: new Graph(), undecided: new Set() };
-  const followed = new Followed(context, collector.graph, queue);
-  const stop = kinds.subscribe(() => {
+  const collector: Collector = { kinds, events: context.events, graph: new Graph(), undecided: new Set() };
+  const followed = new Followed(context, kinds, collector.graph, queue);
+  const stop = context.kinds.subscribe(() => {
     followed.sync();
     for (const uid of collector.undecided) queue.add(EXAMINE + uid);
   });
@@ -48,31 +49,34 @@ function enqueue(queue: WorkQueue, agenda: Agenda): void {
 /** One follower a kind, started and stopped as kinds come and go. */
 class Followed {
   readonly #context: ModuleContext;
+  readonly #kinds: Everywhere;
   readonly #graph: Graph;
   readonly #queue: WorkQueue;
-  readonly #followers = new Map<string, { abort: AbortController; listed: Promise<void>; ended: Promise<void> }>();
+  readonly #followers = new Map<string, { abort: AbortController; listed: Promise<void>; ended: Promise<void>; client: Client; elsewhere: boolean }>();
   readonly #ending = new Set<Promise<void>>();
 
-  constructor(context: ModuleContext, graph: Graph, queue: WorkQueue) {
+  constructor(context: ModuleContext, kinds: Everywhere, graph: Graph, queue: WorkQueue) {
     this.#context = context;
+    this.#kinds = kinds;
     this.#graph = graph;
     this.#queue = queue;
   }
 
   sync(): void {
-    const wanted = followable(this.#context.kinds.list());
-    for (const [key, { abort, ended }] of this.#followers) {
-      if (wanted.has(key)) continue;
+    const wanted = this.#kinds.followable();
+    for (const [key, { abort, ended, client }] of this.#followers) {
+      if (wanted.get(key)?.client === client) continue;
       abort.abort();
       this.#followers.delete(key);
       this.#keep(ended);
     }
-    for (const [key, kind] of wanted) if (!this.#followers.has(key)) this.#start(key, kind);
+    for (const [key, each] of wanted) if (!this.#followers.has(key)) this.#start(key, each);
   }
 
   async firstLists(): Promise<void> {
     const aborted = new Promise<void>((resolve) => this.#context.signal.addEventListener('abort', () => resolve(), { once: true }));
-    await Promise.race([Promise.all([...this.#followers.values()].map((each) => each.listed)), aborted]);
+    // Other servers may take their time: whose owners are there is asked of them when it matters.
+    await Promise.race([Promise.all([...this.#followers.values()].filter(({ elsewhere }) => !elsewhere).map((each) => each.listed)), aborted]);
   }
 
   async settled(): Promise<void> {
@@ -85,7 +89,7 @@ class Followed {
     void ended.finally(() => this.#ending.delete(ended));
   }
 
-  #start(key: string, kind: Kind): void {
+  #start(key: string, { kind, client, elsewhere }: Followable): void {
     const abort = new AbortController();
     const listed = Promise.withResolvers<void>();
     const agendaOf = (change: (agenda: Agenda) => void): void => {
@@ -93,7 +97,8 @@ class Followed {
       change(agenda);
       enqueue(this.#queue, agenda);
     };
-    const ended = follow(this.#context, kind, {
+    const { clock, log } = this.#context;
+    const ended = follow({ client, clock, log }, kind, {
       listed: (objects) => {
         const present = new Set(objects.map((each) => each.metadata.uid));
         agendaOf((agenda) => {
@@ -105,17 +110,6 @@ class Followed {
       changed: (object) => agendaOf((agenda) => this.#graph.set(kind, object, agenda)),
       deleted: (object) => agendaOf((agenda) => this.#graph.remove(object.metadata.uid ?? '', agenda)),
     }, AbortSignal.any([abort.signal, this.#context.signal]));
-    this.#followers.set(key, { abort, listed: listed.promise, ended });
+    this.#followers.set(key, { abort, listed: listed.promise, ended, client, elsewhere });
   }
-}
-
-/** One version a resource; events own nothing and are owned by nothing. */
-function followable(kinds: readonly Kind[]): Map<string, Kind> {
-  const found = new Map<string, Kind>();
-  for (const kind of kinds) {
-    if (kind.kind === 'Event' && (kind.group === '' || kind.group === 'events.k8s.io')) continue;
-    if (kind.storageGroup !== undefined || !['list', 'watch', 'get', 'delete', 'patch'].every((verb) => (kind.verbs as readonly string[]).includes(verb))) continue;
-    if (!found.has(resourceKey(kind))) found.set(resourceKey(kind), kind);
-  }
-  return found;
 }

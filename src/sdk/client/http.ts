@@ -6,7 +6,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { Client, DeleteOptions, ListOptions, PatchType, WatchEvent, WatchOptions } from '../client.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 import { objectPathOf, pathOf, type Query } from './paths.ts';
-import { aborted, connectionError, createTransport, readBody, type CallRequest } from './transport.ts';
+import { aborted, connectionError, createTransport, readBody, type CallRequest, type Transport } from './transport.ts';
 import { linesOf, parseWatchLine } from './watch-stream.ts';
 
 export interface HttpClientOptions {
@@ -42,7 +42,11 @@ const PATCH_TYPES: Readonly<Record<PatchType | 'apply', string>> = {
 };
 
 export function createHttpClient(access: ClusterAccess, options: HttpClientOptions): HttpClient {
-  const transport = createTransport(access, { userAgent: options.name, onWarning: options.onWarning });
+  return clientOver(createTransport(access, { userAgent: options.name, onWarning: options.onWarning }), { ...options, namespace: access.namespace });
+}
+
+/** The same over any way to a server. */
+export function clientOver(transport: Transport, options: HttpClientOptions & { namespace: string }): HttpClient {
   const { server } = transport;
   const timeoutMs = options.timeoutMs ?? 30_000;
   const watchSeconds = options.watchSeconds ?? 300;
@@ -120,7 +124,7 @@ export function createHttpClient(access: ClusterAccess, options: HttpClientOptio
   }
 
   return {
-    namespace: access.namespace,
+    namespace: options.namespace,
     list,
     watch,
     get: async (kind, name, how = {}) => callFor({ method: 'GET', path: objectPathOf(kind, { name, namespace: how.namespace, subresource: how.subresource }), signal: how.signal }),

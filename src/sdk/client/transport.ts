@@ -179,7 +179,8 @@ export function connectionError(server: string, error: Error & { code?: string }
   return new ApiError('ServiceUnavailable', `${server} cannot be reached (${error.message || code})${hint}`);
 }
 
-async function failureOf(answer: IncomingMessage): Promise<ApiError> {
+/** What a server says by an answer that is no success. */
+export async function failureOf(answer: IncomingMessage): Promise<ApiError> {
   const code = answer.statusCode ?? 500;
   const text = await readBody(answer, { server: 'the server', maxBytes: MAX_ERROR_BYTES }).catch(() => '');
   try {

@@ -44,6 +44,8 @@ export const DEFAULT_POLICY: AuditPolicy = {
     { level: 'None', verbs: ['get', 'head'], nonResourceURLs: ['/healthz*', '/livez*', '/readyz*', '/version', '/openapi/*', '/api', '/api/*', '/apis', '/apis/*', '/metrics'] },
     { level: 'None', verbs: ['get', 'list', 'watch', 'update', 'patch'], resources: [{ group: 'coordination.k8s.io', resources: ['leases'] }] },
     { level: 'None', resources: [{ group: '', resources: ['events'] }, { group: 'events.k8s.io', resources: ['events'] }] },
+    // Modules look at what they keep all the time.
+    { level: 'None', verbs: ['get', 'list', 'watch'], userGroups: ['system:llmos'] },
     { level: 'Metadata' },
   ],
 };
