@@ -1,43 +1,13 @@
 /** What the schemas of Kueue's kinds share. Source: kubernetes-sigs/kueue, apis/kueue/v1beta1 and v1beta2. */
-import { withObjectMeta } from '../custom/custom-schema.ts';
-import { schemaOfType } from '../schema/facts.ts';
-import type { Schema, SchemaRef } from '../schema/schema.ts';
+import { int64, listByKey, oneOf, quantities, quantity, reference, struct, text, texts, time } from '../schema/build.ts';
+import type { Schema } from '../schema/schema.ts';
+
+export { text, flag, time, quantity, quantities, texts, textMap, reference, count, int32, int64, oneOf, struct, listByKey, core, labelSelector, conditions, objectSchema } from '../schema/build.ts';
 
 export const GROUP = 'kueue.x-k8s.io';
-const SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$';
-
-export const text: Schema = { type: 'string' };
-export const flag: Schema = { type: 'boolean' };
-export const time: Schema = { type: 'string', format: 'date-time' };
-export const quantity: Schema = { type: 'string', format: 'quantity', name: 'io.k8s.apimachinery.pkg.api.resource.Quantity' };
-export const quantities: Schema = { type: 'object', additionalProperties: quantity };
-export const texts: Schema = { type: 'array', items: text };
-export const textMap: Schema = { type: 'object', additionalProperties: text };
-/** The name of an object. */
-export const reference: Schema = { type: 'string', maxLength: 253, pattern: SUBDOMAIN };
-
-export const count = (least = 0): Schema => ({ type: 'integer', format: 'int32', minimum: least });
-export const int32: Schema = { type: 'integer', format: 'int32' };
-export const int64: Schema = { type: 'integer', format: 'int64' };
-export const oneOf = (values: readonly string[], fallback?: string): Schema => ({ type: 'string', enum: values, ...(fallback !== undefined && { default: fallback }) });
-export const struct = (properties: Readonly<Record<string, SchemaRef>>, required: readonly string[] = []): Schema => ({ type: 'object', properties, ...(required.length > 0 && { required }) });
-/** A list whose items are told apart by one field. */
-export const listByKey = (items: Schema, key: string, bounds: Pick<Schema, 'minItems' | 'maxItems'> = {}): Schema => ({ type: 'array', items, xListType: 'map', xListMapKeys: [key], ...bounds });
-/** A type of the core API by its full name. */
-export const core = (name: string): SchemaRef => () => schemaOfType(`io.k8s.api.core.v1.${name}`) ?? {};
-export const labelSelector: SchemaRef = () => schemaOfType('io.k8s.apimachinery.pkg.apis.meta.v1.LabelSelector') ?? {};
-export const conditions: Schema = listByKey(struct({
-  type: text, status: oneOf(['True', 'False', 'Unknown']), reason: { type: 'string', minLength: 1, maxLength: 1024 }, message: { type: 'string', maxLength: 32_768 }, lastTransitionTime: time, observedGeneration: int64,
-}, ['type', 'status', 'reason', 'message', 'lastTransitionTime']), 'type');
 export const stopPolicy = oneOf(['None', 'Hold', 'HoldAndDrain'], 'None');
 export const fairSharing = struct({ weight: { ...quantity, default: '1' } });
 export const fairSharingStatus = struct({ weightedShare: int64, admissionFairSharingStatus: struct({ consumedResources: quantities, lastUpdate: time }) }, ['weightedShare']);
-
-/** Made once, when first asked for, with the fields of every object. */
-export function objectSchema(make: () => Readonly<Record<string, SchemaRef>>): () => Schema {
-  let made: Schema | undefined;
-  return () => (made ??= withObjectMeta({ type: 'object', properties: make() }));
-}
 
 const resourceQuota = struct({ name: text, nominalQuota: quantity, borrowingLimit: quantity, lendingLimit: quantity }, ['name', 'nominalQuota']);
 const flavorQuotas = struct({ name: reference, resources: listByKey(resourceQuota, 'name', { minItems: 1, maxItems: 64 }) }, ['name', 'resources']);
