@@ -1,15 +1,16 @@
 /**
  * How fast a container starts: from the moment a create was accepted to Running seen on a watch, one at a time and fifty at once, of an
- * image that is present. Beside it, in the same run, podman and containerd's ctr, where they are installed.
+ * image that is present. Beside it, in the same run, bare crun, podman and containerd's ctr, where they are installed.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pod } from '../src/api/core/pod.ts';
 import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../test/fixtures/instance.ts';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
-import { withCtr, withPodman, type Runtime } from './support/runtimes.ts';
+import { withCrun, withCtr, withPodman, type Runtime } from './support/runtimes.ts';
 
-const ONE_BY_ONE = 20;
+const ONE_BY_ONE = 100;
+const PEER_ONE_BY_ONE = 20;
 const BURST = 50;
 const BURSTS = 3;
 
@@ -25,7 +26,7 @@ export async function run(): Promise<BenchResult> {
     await instance.destroy();
   }
   const peers: BenchResult['peers'] = {};
-  for (const [name, withRuntime] of Object.entries({ podman: withPodman, ctr: withCtr })) {
+  for (const [name, withRuntime] of Object.entries({ crun: withCrun, podman: withPodman, ctr: withCtr })) {
     const theirs = await withRuntime(measureStarts);
     if (theirs !== undefined) peers[name] = theirs;
   }
@@ -34,12 +35,12 @@ export async function run(): Promise<BenchResult> {
 
 async function measureStarts(peer: Runtime, label: string): Promise<Record<string, Figure>> {
   const single: number[] = [];
-  for (let n = -1; n < ONE_BY_ONE; n += 1) {
+  for (let n = -1; n < PEER_ONE_BY_ONE; n += 1) {
     const fromMs = performance.now();
     await peer.start(`one${n + 1}`);
     if (n >= 0) single.push(performance.now() - fromMs); // the first warms up
   }
-  await peer.remove(Array.from({ length: ONE_BY_ONE + 1 }, (_, n) => `one${n}`));
+  await peer.remove(Array.from({ length: PEER_ONE_BY_ONE + 1 }, (_, n) => `one${n}`));
   const names = Array.from({ length: BURST }, (_, n) => `burst${n}`);
   const fromMs = performance.now();
   await Promise.all(names.map((name) => peer.start(name)));
@@ -93,13 +94,13 @@ export async function removeAll(instance: Instance): Promise<void> {
   await eventually(async () => (await instance.client.list(Pod, { namespace: 'default' })).items.length === 0, { timeoutMs: 60_000 });
 }
 
-interface Running {
+export interface Running {
   /** When the pod was seen Running, on the clock of performance.now(). */
   wait(name: string): Promise<number>;
   stop(): void;
 }
 
-function watchRunning(instance: Instance): Running {
+export function watchRunning(instance: Instance): Running {
   const abort = new AbortController();
   const seen = new Map<string, number>();
   const waiting = new Map<string, (atMs: number) => void>();

@@ -80,15 +80,25 @@ export function familyOf(pid: number): number[] {
   return [pid, ...(children === '' ? [] : children.split(' ').map(Number).flatMap(familyOf))];
 }
 
+/** As {@link cpuMs}, of the children that they have waited for. */
+export function childrenCpuMs(pids: readonly number[]): number {
+  return ticksOf(pids, 13) * (1_000 / TICKS_PER_SECOND);
+}
+
 /** User and system time so far, in ms of one core. */
 export function cpuMs(pids: readonly number[]): number {
+  return ticksOf(pids, 11) * (1_000 / TICKS_PER_SECOND);
+}
+
+/** The sum of two neighbouring fields of /proc/PID/stat, counted from the state. */
+function ticksOf(pids: readonly number[], first: number): number {
   let ticks = 0;
   for (const pid of pids) {
     const stat = read(`/proc/${pid}/stat`);
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    ticks += Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
+    ticks += Number(fields[first] ?? 0) + Number(fields[first + 1] ?? 0);
   }
-  return (ticks * 1_000) / TICKS_PER_SECOND;
+  return ticks;
 }
 
 function namespaceOf(pid: number): string | undefined {

@@ -1,6 +1,6 @@
-/** The peers of pod-start and pod-memory: podman and containerd's ctr, each with storage of its own in a folder that is removed afterwards. */
+/** The peers of pod-start, exec and pod-memory: podman, containerd's ctr and bare crun, each with storage of its own in a folder that is removed afterwards. */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,7 @@ export function withPodman(measure: Measure): Promise<Record<string, Figure> | u
       'podman', '--root', join(folder, 'root'), '--runroot', join(folder, 'run'), '--storage-driver', 'overlay', ...args], { env });
     await exec('skopeo', ['copy', '--quiet', `oci:${testImageLayout()}:latest`, `containers-storage:[overlay@${join(folder, 'root')}+${join(folder, 'run')}]${TEST_IMAGE}`]);
     return {
+      exec: (name, command) => podman('exec', name, ...command),
       start: (name) => podman('run', '-d', '--pull=never', '--name', name, TEST_IMAGE, 'sleep', '1000000'),
       remove: (names) => podman('rm', '-f', '-t', '0', ...names),
       end: async () => {},
@@ -43,7 +44,9 @@ export function withCtr(measure: Measure): Promise<Record<string, Figure> | unde
     const archive = join(folder, 'image.tar');
     await exec('skopeo', ['copy', '--quiet', `oci:${testImageLayout()}:latest`, `oci-archive:${archive}:${TEST_IMAGE}`]);
     await ctr('images', 'import', archive);
+    let execs = 0;
     return {
+      exec: (name, command) => ctr('task', 'exec', '--exec-id', `e${(execs += 1)}`, name, ...command),
       start: (name) => ctr('run', '-d', TEST_IMAGE, name, 'sleep', '1000000'),
       async remove(names) {
         for (const name of names) {
@@ -58,9 +61,47 @@ export function withCtr(measure: Measure): Promise<Record<string, Figure> | unde
   });
 }
 
+/** crun by hand on an overlay, with the least of a configuration: no monitor, no log, no network. Undefined where it is not installed or does not run here. */
+export function withCrun(measure: Measure): Promise<Record<string, Figure> | undefined> {
+  return withRuntime('crun', '/usr/bin/crun', measure, async (folder) => {
+    const namespace = join(folder, 'mount-namespace');
+    await exec('sh', ['-c', 'mount --bind "$1" "$1" && mount --make-private "$1" && : > "$2"', 'sh', folder, namespace]);
+    await exec('unshare', [`--mount=${namespace}`, 'sh', '-c', 'umount /sys/fs/cgroup/unified 2>/dev/null; true']);
+    const image = join(folder, 'image');
+    mkdirSync(join(image, 'bin'), { recursive: true });
+    await exec('cp', ['/bin/busybox', join(image, 'bin/busybox')]);
+    await exec('ln', ['-s', 'busybox', join(image, 'bin/sleep')]);
+    await exec('crun', ['spec', '--bundle', folder]);
+    const config = JSON.parse(readFileSync(join(folder, 'config.json'), 'utf8')) as { process: { terminal: boolean; args: string[] }; linux: { resources?: unknown } };
+    Object.assign(config.process, { terminal: false, args: ['/bin/sleep', '1000000'] });
+    delete config.linux.resources;
+    const start = 'mkdir -p "$1/upper" "$1/work" "$1/rootfs" && mount -t overlay overlay -o "lowerdir=$2,upperdir=$1/upper,workdir=$1/work" "$1/rootfs" && cd "$1" && exec crun --cgroup-manager=cgroupfs --root "$3" run -d "$4" < /dev/null > /dev/null 2>&1';
+    const inside = (...args: string[]): Promise<unknown> => exec('nsenter', [`--mount=${namespace}`, ...args]);
+    const crun = (...args: string[]): Promise<unknown> => inside('crun', '--cgroup-manager=cgroupfs', '--root', join(folder, 'root'), ...args);
+    return {
+      exec: (name, command) => crun('exec', name, ...command),
+      async start(name) {
+        mkdirSync(join(folder, name));
+        writeFileSync(join(folder, name, 'config.json'), JSON.stringify(config));
+        await inside('sh', '-c', start, 'sh', join(folder, name), image, join(folder, 'root'), name);
+      },
+      async remove(names) {
+        for (const name of names) {
+          await crun('delete', '--force', name);
+          await inside('umount', '-l', join(folder, name, 'rootfs'));
+          rmSync(join(folder, name), { recursive: true, force: true });
+        }
+      },
+      end: async () => {},
+    };
+  });
+}
+
 export interface Runtime {
   /** Settles when the container runs. */
   start(name: string): Promise<unknown>;
+  /** Settles when the command has ended in the container. */
+  exec(name: string, command: readonly string[]): Promise<unknown>;
   remove(names: readonly string[]): Promise<unknown>;
   end(): Promise<void>;
 }

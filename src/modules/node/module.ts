@@ -145,7 +145,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
-    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits }),
+    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),

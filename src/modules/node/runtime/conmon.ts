@@ -2,10 +2,13 @@
  * conmon and an OCI runtime with crun's command line. conmon holds the log and the exit code, outlives llmos, and costs about 1 MiB.
  * A start is one process of ours: a shell that mounts the root and becomes conmon.
  */
-import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, runAny, start } from '../../../base/sys/run.ts';
+import { unmountLazily } from '../../../base/sys/unmount.ts';
+import { removeCgroup } from '../cgroup/layout.ts';
+import { hasProcesses } from '../cgroup/processes.ts';
 import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
 
 /** In what runtimes of the same command line differ. */
@@ -13,9 +16,11 @@ export interface RuntimeFlavour {
   globalArgs: readonly string[];
   /** Whether a byte into exec.fifo starts a container; otherwise the runtime must be asked. */
   gate: boolean;
+  /** Whether nothing is left of an ended container but its folder under the runtime's root and its control group, so that no process is needed to delete it. */
+  forgets: boolean;
 }
 
-export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true };
+export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true };
 
 export interface ConmonOptions {
   conmon: string;
@@ -25,6 +30,7 @@ export interface ConmonOptions {
   runtimeRoot: string;
   /** conmon writes the exit code of container `id` into the file `id` here. */
   exitFolder: string;
+  cgroupVersion: 'v1' | 'v2';
   createTimeoutMs?: number;
 }
 
@@ -65,8 +71,9 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
     },
 
     async delete(place, { root }) {
-      if (existsSync(join(options.runtimeRoot, place.id))) await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
-      if (root !== undefined) await runAny('umount', ['-l', root], { timeoutMs: 30_000 });
+      const kept = join(options.runtimeRoot, place.id);
+      if (existsSync(kept) && !(options.flavour.forgets && place.cgroup !== undefined && forgetEnded(options.cgroupVersion, place.cgroup, kept))) await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
+      if (root !== undefined && isOverlay(root)) await unmountLazily([root]);
       rmSync(join(options.exitFolder, place.id), { force: true });
     },
 
@@ -75,6 +82,19 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
       return { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] };
     },
   };
+}
+
+/** Whether something is mounted there: an overlay is a device of its own. */
+function isOverlay(root: string): boolean {
+  const [own, parent] = [root, dirname(root)].map((path) => statSync(path, { throwIfNoEntry: false })?.dev);
+  return own !== undefined && own !== parent;
+}
+
+/** What `crun delete` does of a container without processes. False when there are some, or the kernel does not let go of the group yet. */
+function forgetEnded(version: 'v1' | 'v2', cgroup: string, kept: string): boolean {
+  if (hasProcesses({ version, path: cgroup }) || !removeCgroup({ version, path: cgroup })) return false;
+  rmSync(kept, { recursive: true, force: true });
+  return true;
 }
 
 /** conmon's answer on the pipe of _OCI_SYNCPIPE: `{"pid": 12}`, or -1 with the runtime's message. */

@@ -11,7 +11,7 @@ export interface Handlers extends ContainerRuntime {
 export const DEFAULT_HANDLER = 'crun';
 
 /** runc and runsc hold back the container in their own way, and take no cgroup manager on their command line. */
-const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false };
+const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false, forgets: false };
 
 /** `programs` are those found on the machine; `configured` is modules.node.runtimes, handler to absolute path of a program with runc's command line. */
 export function runtimeHandlers(options: Omit<ConmonOptions, 'runtime' | 'flavour'> & { programs: Readonly<Record<string, string>>; configured?: unknown }): Handlers {

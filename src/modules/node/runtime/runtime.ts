@@ -9,6 +9,8 @@ export interface ContainerPlace {
   logPath: string;
   /** Of the runtime that made it; absent for the default one. */
   handler?: string;
+  /** Of the container, in the trees of control groups; absent when nobody knows any more. */
+  cgroup?: string;
 }
 
 export interface RootMount {

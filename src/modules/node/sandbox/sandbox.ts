@@ -1,7 +1,8 @@
 /** A sandbox: the namespaces that the containers of a pod share, kept by bind mounts, without a process. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run, runAny } from '../../../base/sys/run.ts';
+import { run } from '../../../base/sys/run.ts';
+import { unmountLazily } from '../../../base/sys/unmount.ts';
 import type { Cni } from './cni.ts';
 
 export interface Sandbox {
@@ -44,8 +45,8 @@ export function keepSandbox(sandbox: Sandbox): void {
 /** Gives the addresses back and lets the namespaces go. */
 export async function removeSandbox(sandbox: Sandbox, cni: Cni): Promise<void> {
   const alive = isAlive(sandbox);
-  await cni.remove(sandbox.id, alive ? namespacePath(sandbox, 'net') : '');
-  if (alive) await runAny('umount', ['-l', ...KINDS.map((kind) => join(sandbox.folder, kind))], { timeoutMs: 30_000 });
+  await cni.remove(sandbox.id, alive ? namespacePath(sandbox, 'net') : '', sandbox.ips);
+  if (alive) await unmountLazily(KINDS.map((kind) => join(sandbox.folder, kind)));
   rmSync(sandbox.folder, { recursive: true, force: true });
 }
 
