@@ -14,6 +14,7 @@ import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { defineModule, type MachineFacts, type ModuleContext } from '../../sdk/module.ts';
 import { claimDefaults, volumeProtection } from './admission.ts';
+import { attachVolumes } from './attach.ts';
 import { claimController } from './claims.ts';
 import { ephemeralVolumes } from './ephemeral.ts';
 import { claimGrowth } from './expand.ts';
@@ -33,7 +34,7 @@ export default defineModule({
   needs: [Pod, Node, PersistentVolumeClaim],
   writes: [StorageClass, VolumeSnapshotClass],
   admissions: [claimDefaults, claimGrowth, volumeProtection],
-  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), snapshots: snapshotsOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes, snapshotController((context) => snapshotsOf(machineOf(context)))],
+  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), snapshots: snapshotsOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes, attachVolumes, snapshotController((context) => snapshotsOf(machineOf(context)))],
   async start(context) {
     machines.set(context.caches, context.machine);
     for (const folder of [folderOf(context.machine), snapshotsOf(context.machine)]) mkdirSync(folder, { recursive: true, mode: 0o711 });

@@ -104,7 +104,8 @@ export function createAgent(parts: NodeParts): Agent {
     async drain() {
       const records = [...workers.values()].flatMap((worker) => worker.records());
       await stopOrphans(parts, records, DRAIN_SECONDS);
-      for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
+      // A driver that has ended with the others cannot take back what it gave; the mount namespace goes with all of it.
+      for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
       // Before the many sandboxes, which take their time on a slow machine.
       if (!removeCgroup({ version: context.machine.cgroupVersion, path: `/${context.machine.instance}` })) context.log.warn('the control groups could not all be removed', { group: `/${context.machine.instance}` });
       await parts.hostPorts.drain().catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { error }));

@@ -7,4 +7,6 @@ export { Pod as PodKind } from '../../api/core/pod.ts';
 export { Secret as SecretKind } from '../../api/core/secret.ts';
 export { Service as ServiceKind } from '../../api/core/service.ts';
 export { ServiceAccount as ServiceAccountKind } from '../../api/core/service-account.ts';
+export { CSIDriver as CSIDriverKind, CSINode as CSINodeKind } from '../../api/storage/csi.ts';
+export { VolumeAttachment as VolumeAttachmentKind } from '../../api/storage/volume-attachment.ts';
 export { Lease as LeaseKind } from '../../api/coordination/lease.ts';

@@ -8,7 +8,10 @@ import { nodeCapacity } from './capacity.ts';
 import { cpuAssignment } from './cpus/assignment.ts';
 import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
-import { cdiFolders, countDevices, pluginFolder } from './devices/configured.ts';
+import { announceDrivers } from './csi/announce.ts';
+import { csiDrivers } from './csi/drivers.ts';
+import { csiVolumes } from './csi/volumes.ts';
+import { cdiFolders, countDevices, kubeletFolder, pluginFolder } from './devices/configured.ts';
 import { devicePlugins } from './devices/plugins.ts';
 import { limitAllPods } from './cgroup/shares.ts';
 import { heartbeat } from './heartbeat.ts';
@@ -18,7 +21,7 @@ import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
-import { ConfigMapKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from './kinds.ts';
+import { ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
@@ -60,8 +63,8 @@ export const node = defineModule({
   kinds: [RuntimeClass],
   admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [RuntimeClass, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind],
-  writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind],
+  reads: [RuntimeClass, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind],
+  writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, CSINodeKind, PersistentVolumeClaimKind],
   run: runNode,
 });
 
@@ -96,7 +99,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.csiDrivers.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -141,6 +144,8 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const pressed = pressureSettings(config);
   const report = bell(clock);
   const plugins = devicePlugins({ folder: pluginFolder(config, machine), memory: join(machine.stateFolder, 'devices.json'), log: log.child('devices'), changed: report.ring });
+  const kubelet = kubeletFolder(config, machine);
+  const drivers = csiDrivers({ folder: join(kubelet, 'plugins_registry'), log: log.child('storage'), announce: (all) => announceDrivers(context, all) });
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
@@ -152,7 +157,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIp: hostAddress(machine.network.gatewayIp),
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
-    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config),
+    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };

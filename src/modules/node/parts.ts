@@ -3,6 +3,8 @@ import type { ModuleContext } from '../../sdk/module.ts';
 import type { Bell } from './bell.ts';
 import type { NodeCapacity } from './capacity.ts';
 import type { CpuAssignment } from './cpus/assignment.ts';
+import type { Drivers } from './csi/drivers.ts';
+import type { CsiVolumes } from './csi/volumes.ts';
 import type { DeviceAllocation } from './devices/allocation.ts';
 import type { DevicePlugins } from './devices/plugins.ts';
 import type { Admissions } from './lifecycle/admit.ts';
@@ -39,6 +41,9 @@ export interface NodeParts {
   users: UserNamespaces;
   plugins: DevicePlugins;
   devices: DeviceAllocation;
+  /** Volumes of storage drivers. */
+  csi: CsiVolumes;
+  csiDrivers: Drivers;
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
   tally: PodTally;

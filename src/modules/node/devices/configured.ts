@@ -4,12 +4,19 @@ import { CDI_FOLDERS } from './cdi-names.ts';
 import type { MachineFacts } from '../../../sdk/module.ts';
 import type { DevicePlugins } from './plugins.ts';
 
-/** Where plugins look by default. A machine has it once, so other instances than the first have a folder of their own. */
-const USUAL = '/var/lib/kubelet/device-plugins';
+/** What drivers and plugins know as the folder of the kubelet. A machine has it once, so other instances than the first have a folder of their own. */
+const USUAL = '/var/lib/kubelet';
 
 export function pluginFolder(config: Readonly<Record<string, unknown>>, machine: MachineFacts): string {
-  const given = config['devicePlugins'] ?? (machine.instance === 'llmos' ? USUAL : join(machine.runFolder, 'device-plugins'));
+  const given = config['devicePlugins'] ?? join(machine.instance === 'llmos' ? USUAL : machine.runFolder, 'device-plugins');
   if (typeof given !== 'string' || !given.startsWith('/')) throw new Error(`modules.node.devicePlugins must be the absolute path of a folder, not ${JSON.stringify(given)}`);
+  return given;
+}
+
+/** Where storage drivers register and publish. */
+export function kubeletFolder(config: Readonly<Record<string, unknown>>, machine: MachineFacts): string {
+  const given = config['kubeletFolder'] ?? (machine.instance === 'llmos' && machine.further === undefined ? USUAL : join(machine.runFolder, 'kubelet'));
+  if (typeof given !== 'string' || !given.startsWith('/')) throw new Error(`modules.node.kubeletFolder must be the absolute path of a folder, not ${JSON.stringify(given)}`);
   return given;
 }
 

@@ -45,7 +45,7 @@ export async function release(run: PodRun): Promise<void> {
 async function dropFiles(run: PodRun): Promise<void> {
   const { paths, context } = run.parts;
   try {
-    await tearDownVolumes({ state: join(paths.pods, run.uid), run: join(paths.podsRun, run.uid) });
+    await tearDownVolumes({ state: join(paths.pods, run.uid), run: join(paths.podsRun, run.uid) }, run.parts.csi);
     for (const { record } of run.slots) if (record !== undefined) await rm(join(paths.containers, record.id), { recursive: true, force: true });
   } catch (error) {
     context.log.warn('what a pod wrote could not be removed', { pod: run.label, error });
@@ -59,6 +59,6 @@ export async function forget(run: PodRun): Promise<void> {
     if (slot.record !== undefined) await removeContainer(run.parts, slot.record).catch((error: Error) => run.parts.context.log.warn('a container could not be removed', { pod: run.label, error }));
   }
   for (const { name, image } of run.pod.spec?.volumes ?? []) if (image !== undefined) run.parts.images.forget(`${run.uid}/volumes/${name}`);
-  await tearDownVolumes({ state: join(run.parts.paths.pods, run.uid), run: join(run.parts.paths.podsRun, run.uid) });
+  await tearDownVolumes({ state: join(run.parts.paths.pods, run.uid), run: join(run.parts.paths.podsRun, run.uid) }, run.parts.csi);
   await rm(join(run.parts.paths.logs, `${run.pod.metadata.namespace}_${run.pod.metadata.name}_${run.uid}`), { recursive: true, force: true });
 }

@@ -16,7 +16,7 @@ export async function stopOrphans(parts: NodeParts, records: readonly ContainerR
   for (const uid of ofPods.keys()) {
     await parts.users.release(uid).catch((error: Error) => parts.context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await parts.pool.release(uid).catch((error: Error) => parts.context.log.warn('a sandbox could not be removed', { pod: uid, error }));
-    await tearDownVolumes({ state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) });
+    await tearDownVolumes({ state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, parts.csi).catch((error: Error) => parts.context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
   }
 }
 

@@ -5,7 +5,7 @@ import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import type { Caches } from '../../../sdk/cache.ts';
 import type { EnvSources } from '../bundle/env.ts';
-import { ConfigMapKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { ConfigMapKind, CSIDriverKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, VolumeAttachmentKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
 import { claimUses } from '../../../api/storage/claim-matching.ts';
 import { isTerminal } from './pod-run.ts';
 import type { NodeParts } from '../parts.ts';
@@ -21,10 +21,26 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
   const { context } = parts;
   const namespace = pod.metadata.namespace ?? '';
   const tokens = new Map<string, { token: string; expiresMs: number }>();
-  return {
+  const sources: EnvSources & VolumeSources = {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
     claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
+    csi: (wish) => parts.csi.place(pod, wish, {
+      csiDriver: (name) => ask(parts, CSIDriverKind, undefined, name),
+      async secretData({ name = '', namespace: of }) {
+        const secret = await ask(parts, SecretKind, of ?? namespace, name);
+        if (secret === undefined) throw new Error(`secret "${of}/${name}" not found`);
+        return Object.fromEntries(Object.entries(secret.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64').toString()]));
+      },
+      attachment: (name) => attachmentOf(parts, name),
+      token: (request) => sources.token(request),
+    }, context.clock.nowMs()),
+    async grew({ metadata }, storage) {
+      const claim = await ask(parts, PersistentVolumeClaimKind, metadata.namespace, metadata.name ?? '');
+      if (claim?.metadata.uid !== metadata.uid) return;
+      const conditions = claim!.status?.conditions?.filter(({ type }) => type !== 'FileSystemResizePending') ?? [];
+      await context.client.update(PersistentVolumeClaimKind, { ...claim!, status: { ...claim!.status, capacity: { ...claim!.status?.capacity, storage }, conditions: conditions.length === 0 ? undefined : conditions } }, { subresource: 'status' });
+    },
     isShared: (claimName) => context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)
       .some((other) => other.metadata.namespace === namespace && other.metadata.uid !== pod.metadata.uid && !isTerminal(other) && claimUses(other).some((each) => each.claimName === claimName)),
     volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
@@ -48,6 +64,15 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
       return fresh;
     },
   };
+  return sources;
+}
+
+/** What the driver said when it attached the volume to this node (upstream: VolumeAttachment, made by the attach controller). */
+async function attachmentOf(parts: NodeParts, name: string): Promise<Record<string, string>> {
+  const attachment = await ask(parts, VolumeAttachmentKind, undefined, name);
+  if (attachment?.status?.attached === true) return attachment.status.attachmentMetadata ?? {};
+  const why = attachment?.status?.attachError?.message;
+  throw new Error(why === undefined ? `timed out waiting for the volume to be attached: its driver has not attached ${name} yet` : `the volume could not be attached: ${why}`);
 }
 
 /** By which every pod may pull from the registry on this machine, where there is one. */

@@ -25,7 +25,7 @@ export async function sweep(parts: NodeParts, remains: Remains, known: { owned: 
     await users.release(uid).catch((error: Error) => context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await hostPorts.release(uid).catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { pod: uid, error }));
     await pool.release(uid).catch((error: Error) => context.log.warn('a sandbox could not be removed', { pod: uid, error }));
-    await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) });
+    await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
   }
   for (const id of remains.containerIds) if (!known.recorded(id)) rmSync(join(paths.containers, id), { recursive: true, force: true });
   for (const name of remains.logs) if (!known.owned(name.slice(name.lastIndexOf('_') + 1))) rmSync(join(paths.logs, name), { recursive: true, force: true });

@@ -1,9 +1,10 @@
 /** Brings the volumes of a pod into place before its containers start, renews them while it runs, and takes them away after. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { Pod, Volume } from '../../../api/generated/core-v1.ts';
+import type { CSIVolumeSource, Pod, Volume } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { detachVolumeFile } from '../../../base/sys/volume-file.ts';
+import type { CsiVolumes, CsiWish } from '../csi/volumes.ts';
 import { namesIn, textOf } from '../read-files.ts';
 import { writePayload } from './atomic-writer.ts';
 import { claimPlace, type ClaimPlace, type ClaimSources } from './claim.ts';
@@ -71,18 +72,20 @@ async function detachFiles({ state }: VolumeFolders): Promise<void> {
   for (const file of own) if (!others.has(file)) await detachVolumeFile(file);
 }
 
-export async function tearDownVolumes(folders: VolumeFolders): Promise<void> {
+export async function tearDownVolumes(folders: VolumeFolders, csi: Pick<CsiVolumes, 'release'>): Promise<void> {
   const onDisk = join(folders.state, 'volumes');
   if (existsSync(onDisk)) await unmountBeneath(onDisk);
   await detachFiles(folders);
+  await csi.release(folders.state);
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
 async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<ClaimPlace & { renewAtMs?: number }> {
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
   const attaching = (file: string): void => noteAttached(folders, file);
-  if (volume.persistentVolumeClaim !== undefined) return claimPlace(pod, volume.persistentVolumeClaim.claimName, sources, { attaching });
-  if (volume.ephemeral !== undefined) return claimPlace(pod, `${pod.metadata.name}-${volume.name}`, sources, { isEphemeral: true, attaching });
+  if (volume.persistentVolumeClaim !== undefined) return claimPlace(pod, volume.persistentVolumeClaim.claimName, sources, { name: volume.name, readOnly: volume.persistentVolumeClaim.readOnly, attaching });
+  if (volume.ephemeral !== undefined) return claimPlace(pod, `${pod.metadata.name}-${volume.name}`, sources, { name: volume.name, isEphemeral: true, attaching });
+  if (volume.csi !== undefined) return sources.csi(inlineWish(pod, volume.name, volume.csi));
   const onDisk = join(folders.state, 'volumes', volume.name);
   if (volume.image !== undefined) {
     await setUpImage(onDisk, () => sources.image(volume.name, volume.image!));
@@ -100,6 +103,11 @@ async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: 
   if (volume.emptyDir === undefined && known.length > 0) throw new Error(`volumes of type ${known.join(', ')} are not served by this node`);
   await setUpEmptyDir(pod, volume.emptyDir ?? {}, onDisk, facts.memoryBytes);
   return { path: onDisk };
+}
+
+/** A volume of a storage driver that lives as long as the pod (core/v1 CSIVolumeSource). */
+function inlineWish({ metadata }: Pod, name: string, { driver, readOnly = false, fsType, volumeAttributes = {}, nodePublishSecretRef }: CSIVolumeSource): CsiWish {
+  return { driver, name, isBlock: false, readOnly, fsType, attributes: volumeAttributes, accessModes: ['ReadWriteOnce'], mountOptions: [], ...(nodePublishSecretRef === undefined ? {} : { publishSecret: { name: nodePublishSecretRef.name, namespace: metadata.namespace } }) };
 }
 
 /** What holds for every mount of a volume, whatever the mount says: payloads and images cannot be written to, and nothing in an image is run. */

@@ -1,0 +1,40 @@
+/** The messages by which a node speaks with drivers of storage: plugin registration v1 (kubelet: pkg/apis/pluginregistration) and CSI 1.x (csi.proto, the numbers of its fields). */
+import type { Field, MessageType } from '../devices/message.ts';
+
+const text = (number: number): Field => ({ number, type: 'string' });
+const texts = (number: number): Field => ({ number, type: 'string', repeated: true });
+const flag = (number: number): Field => ({ number, type: 'bool' });
+const int = (number: number): Field => ({ number, type: 'int' });
+const map = (number: number): Field => ({ number, type: 'map' });
+const one = (number: number, type: MessageType): Field => ({ number, type });
+
+export const GET_INFO = '/pluginregistration.Registration/GetInfo';
+export const NOTIFY = '/pluginregistration.Registration/NotifyRegistrationStatus';
+export const identity = (method: string): string => `/csi.v1.Identity/${method}`;
+export const nodeService = (method: string): string => `/csi.v1.Node/${method}`;
+
+export const Nothing: MessageType = {};
+export const PluginInfo: MessageType = { type: text(1), name: text(2), endpoint: text(3), supportedVersions: texts(4) };
+export const RegistrationStatus: MessageType = { pluginRegistered: flag(1), error: text(2) };
+export const NodeInfo: MessageType = { nodeId: text(1), maxVolumes: int(2), topology: one(3, { segments: map(1) }) };
+export const NodeCapabilities: MessageType = { capabilities: { number: 1, type: { rpc: one(1, { type: int(1) }) }, repeated: true } };
+
+const VolumeCapability: MessageType = { block: one(1, {}), mount: one(2, { fsType: text(1), mountFlags: texts(2), volumeMountGroup: text(3) }), accessMode: one(3, { mode: int(1) }) };
+export const StageRequest: MessageType = { volumeId: text(1), publishContext: map(2), stagingTargetPath: text(3), volumeCapability: one(4, VolumeCapability), secrets: map(5), volumeContext: map(6) };
+export const UnstageRequest: MessageType = { volumeId: text(1), stagingTargetPath: text(2) };
+export const PublishRequest: MessageType = { volumeId: text(1), publishContext: map(2), stagingTargetPath: text(3), targetPath: text(4), volumeCapability: one(5, VolumeCapability), readonly: flag(6), secrets: map(7), volumeContext: map(8) };
+export const UnpublishRequest: MessageType = { volumeId: text(1), targetPath: text(2) };
+export const ExpandRequest: MessageType = { volumeId: text(1), volumePath: text(2), capacityRange: one(3, { requiredBytes: int(1), limitBytes: int(2) }), stagingTargetPath: text(4), volumeCapability: one(5, VolumeCapability), secrets: map(6) };
+export const ExpandResponse: MessageType = { capacityBytes: int(1) };
+
+/** NodeServiceCapability.RPC.Type */
+export const CAN = { stage: 1, expand: 3, singleNodeMultiWriter: 5, mountGroup: 6 } as const;
+/** VolumeCapability.AccessMode.Mode */
+export const MODE = { singleNodeWriter: 1, readerOnly: 3, multiWriter: 5, singleNodeSingleWriter: 6, singleNodeMultiWriter: 7 } as const;
+
+export interface NodeInfoAnswer { nodeId: string; maxVolumes: number; topology?: { segments: Record<string, string> } }
+export interface Capability {
+  block?: object;
+  mount?: { fsType?: string; mountFlags?: readonly string[]; volumeMountGroup?: string };
+  accessMode: { mode: number };
+}
