@@ -1,5 +1,5 @@
-/** The behaviours of the Gateway API and of Ingress, on real containers. */
+/** The behaviours of the Gateway API: HTTPRoutes. */
 import { conformance } from './cluster.ts';
-import { httpRoutes } from './gateway/http-routes.ts';
+import { attachment, definitions, hostnames, matching } from './gateway/http-routes.ts';
 
-conformance('gateway-api', [httpRoutes]);
+conformance('gateway-api: HTTPRoute', [matching, hostnames, attachment, definitions]);

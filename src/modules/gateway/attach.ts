@@ -32,7 +32,7 @@ function attach(route: Route, kind: string, parentRef: ParentReference, gateway:
   const none = (reason: string, message: string): Attachment => ({ parentRef, gateway, listeners: [], failure: { reason, message } });
   const named = gateway.listeners.filter(({ listener }) => (parentRef.sectionName === undefined || parentRef.sectionName === '' || listener.name === parentRef.sectionName) && (parentRef.port === undefined || listener.port === parentRef.port));
   if (named.length === 0) return none('NoMatchingParent', `Gateway '${parentRef.name}' has no listener of that ${parentRef.sectionName === undefined ? 'port' : 'name'}`);
-  const ofKind = named.filter(({ kinds }) => kinds.includes(kind));
+  const ofKind = named.filter(({ kinds, conflict }) => kinds.includes(kind) && conflict === undefined);
   const allowed = ofKind.filter((state) => allowsNamespace(state, gateway.gateway, route.metadata.namespace ?? '', observed));
   if (allowed.length === 0) return none('NotAllowedByListeners', ofKind.length === 0 ? `no listener takes a ${kind}` : `no listener takes routes of namespace '${route.metadata.namespace}'`);
   const listeners = allowed.map((state) => ({ state, hostnames: hostnamesOn(state.listener.hostname, route.spec?.hostnames) })).filter(({ hostnames }) => hostnames.length > 0);

@@ -65,7 +65,8 @@ function conflictOf(state: ListenerState, all: readonly ListenerState[]): Failur
     if (other === state || other.refused !== undefined || other.listener.port !== listener.port) continue;
     const [plain, otherPlain] = [listener.protocol === 'HTTP', other.listener.protocol === 'HTTP'];
     if (plain !== otherPlain) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
-    if ((listener.hostname ?? '') === (other.listener.hostname ?? '')) return { reason: 'HostnameConflict', message: `listener '${other.listener.name}' has the same hostname on port ${listener.port}` };
+    if ((listener.hostname ?? '') !== (other.listener.hostname ?? '')) continue;
+    return listener.protocol !== other.listener.protocol ? { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} for the same hostname on port ${listener.port}` } : { reason: 'HostnameConflict', message: `listener '${other.listener.name}' has the same hostname on port ${listener.port}` };
   }
   return undefined;
 }

@@ -67,7 +67,7 @@ function listenerStatus(state: ListenerState, { gateway }: GatewayState, plan: P
   const before = gateway.status?.listeners?.find(({ name }) => name === listener.name);
   const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.gateway.gateway === gateway && each.listeners.some((found) => found.state === state))).length;
   const said: Said[] = [
-    refused !== undefined ? { type: 'Accepted', status: false, ...refused } : conflict !== undefined ? { type: 'Accepted', status: false, ...conflict } : { type: 'Accepted', status: true, reason: 'Accepted' },
+    refused !== undefined ? { type: 'Accepted', status: false, ...refused } : conflict !== undefined ? { type: 'Accepted', status: false, reason: 'Invalid', message: conflict.message } : { type: 'Accepted', status: true, reason: 'Accepted' },
     works ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: 'Invalid', message: (refused ?? conflict ?? unresolved)?.message ?? '' },
     unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...unresolved },
     conflict === undefined ? { type: 'Conflicted', status: false, reason: 'NoConflicts' } : { type: 'Conflicted', status: true, ...conflict },

@@ -4,5 +4,12 @@ import type { Behaviour } from '../behaviours.ts';
 type Named = string | [string, Omit<Behaviour, 'name' | 'area'>];
 
 export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
-  'gateway-api HTTP': ['HTTPRouteSimpleSameNamespace'],
+  'gateway-api': [
+    'HTTPRouteSimpleSameNamespace', 'HTTPRouteExactPathMatching', 'HTTPRouteMatching', 'HTTPRouteMatchingAcrossRoutes', 'HTTPRouteHeaderMatching', 'HTTPRouteQueryParamMatching', 'HTTPRouteMethodMatching', 'HTTPRoutePathMatchOrder',
+    'HTTPRouteHostnameIntersection', 'HTTPRouteListenerHostnameMatching', 'HTTPRouteListenerPortMatching', 'GatewayHTTPListenerIsolation', 'HTTPRouteCrossNamespace', 'HTTPRouteInvalidCrossNamespaceParentRef',
+    'HTTPRouteInvalidParentRefNotMatchingSectionName', 'HTTPRouteInvalidParentRefNotMatchingListenerPort', 'HTTPRouteInvalidParentRefSectionNameNotMatchingPort', 'HTTPRouteDisallowedKind', 'HTTPRouteObservedGenerationBump', 'HTTPRouteNamedRule',
+    'GatewayWithAttachedRoutes', 'GatewayWithAttachedRoutesWithPort8080',
+    // Of our own, beyond upstream's list.
+    'HTTPRouteRegexMatching', 'HTTPRouteUnderDefinitionOfTheUser',
+  ],
 };

@@ -4,7 +4,7 @@ import { request, type IncomingHttpHeaders } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { makeAuthority, makeLeaf } from '../../../src/kernel/apiserver/identity/certificates.ts';
 import { eventually } from '../../fixtures/instance.ts';
-import { create, get, kubectlWith, ok, until, type Body } from '../cluster.ts';
+import { behaviour as behaviourOf, call, create, get, ok, until, type Body } from '../cluster.ts';
 import { echoPod } from './echo.ts';
 
 export const GROUP = 'gateway.networking.k8s.io/v1';
@@ -49,12 +49,33 @@ export const V1 = 'infra-backend-v1';
 export const V2 = 'infra-backend-v2';
 export const V3 = 'infra-backend-v3';
 
+const PLURALS: Readonly<Record<string, string>> = { BackendTLSPolicy: 'backendtlspolicies', Ingress: 'ingresses', IngressClass: 'ingressclasses', GatewayClass: 'gatewayclasses' };
+
+export function pathOf({ apiVersion, kind, metadata }: Body): string {
+  const plural = PLURALS[kind] ?? `${String(kind).toLowerCase()}s`;
+  return `${apiVersion.includes('/') ? '/apis' : '/api'}/${apiVersion}${metadata.namespace === undefined ? '' : `/namespaces/${metadata.namespace}`}/${plural}/${metadata.name}`;
+}
+
 export async function apply(...objects: Body[]): Promise<void> {
-  await kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '--server-side', '--force-conflicts', '-f', '-');
+  for (const object of objects) await ok('PATCH', `${pathOf(object)}?fieldManager=test&force=true`, { body: object, contentType: 'application/apply-patch+yaml' });
 }
 
 export async function remove(...objects: Body[]): Promise<void> {
-  await kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'delete', '--wait=false', '--ignore-not-found', '-f', '-');
+  for (const object of objects.toReversed()) await call('DELETE', pathOf(object));
+}
+
+/** A behaviour with objects of its own, which are there while it is tried and gone after it. */
+export function behaviour(name: string, objects: () => Body[], run: () => Promise<void>): void {
+  behaviourOf(name, async () => {
+    await world();
+    const own = objects();
+    try {
+      await apply(...own);
+      await run();
+    } finally {
+      await remove(...own);
+    }
+  });
 }
 
 let made: Promise<void> | undefined;
@@ -177,5 +198,3 @@ export async function expect(address: string, question: Ask, expected: Expected)
 export async function expectAll(address: string, table: readonly [Ask, Expected | string | number][]): Promise<void> {
   await Promise.all(table.map(([question, expected]) => expect(address, question, typeof expected === 'string' ? { backend: expected } : typeof expected === 'number' ? { status: expected } : expected)));
 }
-
-export { ok };

@@ -79,9 +79,10 @@ function corsLines(cors: CorsFilter): string[] {
   const methods = allowMethods.includes('*') ? '%[req.hdr(access-control-request-method)]' : literal(allowMethods.join(', '));
   const headers = allowHeaders.includes('*') ? '%[req.fhdr(access-control-request-headers)]' : literal(allowHeaders.join(', '));
   const asked: [string, string][] = [...always, ...(methods === '' ? [] : [['Access-Control-Allow-Methods', methods] as [string, string]]), ...(headers === '' ? [] : [['Access-Control-Allow-Headers', headers] as [string, string]]), ['Access-Control-Max-Age', String(maxAge)]];
-  lines.push(`http-request return status 204 ${asked.map(([name, value]) => `hdr ${name} ${quoted(value)}`).join(' ')} if cors-asks cors-names cors-origin`);
-  lines.push('http-request return status 204 if cors-asks cors-names { req.hdr(origin) -m found }');
   const exposed = exposeHeaders.includes('*') && !allowCredentials ? '*' : literal(exposeHeaders.join(', '));
+  if (exposed !== '') asked.push(['Access-Control-Expose-Headers', exposed]);
+  lines.push(`http-request return status 200 ${asked.map(([name, value]) => `hdr ${name} ${quoted(value)}`).join(' ')} if cors-asks cors-names cors-origin`);
+  lines.push('http-request return status 200 if cors-asks cors-names { req.hdr(origin) -m found }');
   const answered: [string, string][] = exposed === '' ? always : [...always, ['Access-Control-Expose-Headers', exposed]];
   for (const [name, value] of answered) lines.push(`http-response set-header ${name} ${quoted(value)} if { var(txn.origin) -m found }`);
   return lines;
