@@ -62,6 +62,8 @@ export function createClient(door: Door, who: InProcess): Client {
   const contextOf = (options: WriteOptions | DeleteOptions = {}): WriteContext => ({
     user: who.user, manager: ('fieldManager' in options ? options.fieldManager : undefined) ?? who.fieldManager ?? who.user.name, dryRun: options.dryRun === true, fieldValidation: 'Ignore', warnings: [],
   });
+  /** Writes follow what is served: a definition of a user's may have taken the place of a built-in kind. */
+  const served = <T extends KubeObject>(kind: Kind<T>): Kind<T> => (door.kinds.lookup(kind.group, kind.version, kind.plural) as Kind<T> | undefined) ?? kind;
   return {
     get: (kind, name, options = {}) => call(options, async () => {
       check(kind, 'get', { namespace: options.namespace, name, subresource: options.subresource });
@@ -76,7 +78,8 @@ export function createClient(door: Door, who: InProcess): Client {
     watch<T extends KubeObject>(kind: Kind<T>, options: WatchOptions = {}) {
       return watchEvents(door, kind, options, () => check(kind, 'watch', { namespace: options.namespace })) as AsyncIterable<WatchEvent<T>>;
     },
-    create: (kind, object, options = {}) => call(options, async () => {
+    create: (named, object, options = {}) => call(options, async () => {
+      const kind = served(named);
       const { namespace, name } = object.metadata ?? {};
       if (options.subresource !== undefined) throw badRequest('use createSubresource for subresources');
       check(kind, 'create', { namespace, name });
@@ -89,23 +92,27 @@ export function createClient(door: Door, who: InProcess): Client {
       const outcome = await runAction(door, kind, { ...parent, action: subresource, verb: 'create', body: () => cloneJson(body) }, contextOf(options));
       return (outcome === undefined ? success(undefined, 201) : objectOf(kind, outcome)) as never;
     }),
-    update: (kind, object, options = {}) => call(options, async () => {
+    update: (named, object, options = {}) => call(options, async () => {
+      const kind = served(named);
       const { namespace, name } = object.metadata;
       check(kind, 'update', { namespace, name, subresource: options.subresource });
       return (await update(door, kind, object, options, contextOf(options))) as never;
     }),
-    patch: (kind, name, patch, options = {}) => call(options, async () => {
+    patch: (named, name, patch, options = {}) => call(options, async () => {
+      const kind = served(named);
       check(kind, 'patch', { namespace: options.namespace, name, subresource: options.subresource });
       return (await patchAny(door, kind, name, patch, options, contextOf(options))) as never;
     }),
-    apply: (kind, object, options = {}) => call(options, async () => {
+    apply: (named, object, options = {}) => call(options, async () => {
+      const kind = served(named);
       const { namespace, name } = object.metadata;
       check(kind, 'patch', { namespace, name, subresource: options.subresource });
       const applied = cloneJson({ apiVersion: apiVersionOfKind(kind), kind: kind.kind, ...object }) as unknown as Json;
       const { outcome } = await patchObject(door, kind, { namespace: placeOf(kind, namespace), name: name ?? '', subresource: options.subresource, type: 'apply', body: applied, force: options.force }, contextOf(options));
       return objectOf(kind, outcome) as never;
     }),
-    delete: (kind, name, options = {}) => call(options, async () => {
+    delete: (named, name, options = {}) => call(options, async () => {
+      const kind = served(named);
       check(kind, 'delete', { namespace: options.namespace, name });
       const outcome = await deleteObject(door, kind, { namespace: placeOf(kind, options.namespace), name }, deleteRequestOf(options), contextOf(options));
       return objectOf(kind, outcome);

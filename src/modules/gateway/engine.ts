@@ -61,6 +61,8 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   let timer: NodeJS.Timeout | undefined;
   let wanted: 'endpoints' | 'plan' | undefined;
   let working: Promise<void> = Promise.resolve();
+  /** The first status of a round that could not be written; the others are written all the same. */
+  let unwritten: unknown;
   const schedule = (what: 'endpoints' | 'plan', delayMs = GATHER_MS): void => {
     if (signal.aborted) return;
     if (wanted !== 'plan') wanted = what;
@@ -105,6 +107,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
 
   async function writeStatuses(plan: Plan, observed: Observed): Promise<void> {
     const now = rfc3339(clock.nowMs());
+    unwritten = undefined;
     for (const state of plan.gateways) await write(Gateway, state.gateway, gatewayStatus(state, plan, standingOf(state.gateway), now));
     const told = new Set<string>();
     for (const state of plan.routes) {
@@ -124,6 +127,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     }
     const addresses = addressesOf(observed.service(`${INGRESS_SERVICE.namespace}/${INGRESS_SERVICE.name}`));
     for (const ingress of observed.ingresses) if (isOwnIngress(ingress, observed)) await write(Ingress, ingress, { ...ingress.status, loadBalancer: addresses.length === 0 ? {} : { ingress: addresses.map(({ value = '' }) => ({ ip: value })) } });
+    if (unwritten !== undefined) throw unwritten;
   }
 
   function standingOf(gateway: Gateway): Standing {
@@ -141,11 +145,15 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
 
   async function write<T extends KubeObject & { status?: unknown }>(kind: Kind<T>, object: T, status: unknown): Promise<void> {
     if (isDeepStrictEqual(object.status ?? {}, status)) return;
-    await client.update(kind, { ...object, status } as T, { subresource: 'status' });
+    try {
+      await client.update(kind, { ...object, status } as T, { subresource: 'status' });
+    } catch (error) {
+      unwritten ??= error;
+    }
   }
 
-  const stops = planned.map((kind) => of(kind).subscribe(({ object, previous }) => {
-    if (matters(kind, object, previous)) schedule('plan');
+  const stops = planned.map((kind) => of(kind).subscribe(({ type, object, previous }) => {
+    if (type === 'deleted' || matters(kind, object, previous)) schedule('plan');
   }));
   stops.push(slices.subscribe(() => schedule('endpoints')));
   schedule('plan', 0);
