@@ -3,6 +3,7 @@
  *
  * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
  */
+import { MAP_PREFIX } from './blocks.ts';
 import type { Collection, Fragment } from './service-rules.ts';
 
 export interface TableFacts {
@@ -94,12 +95,16 @@ export function createRuleset(facts: TableFacts): Ruleset {
 }
 
 const empty = (): Contents => ({ chains: new Map(), sets: new Map(), elements: new Map() });
+/** By a number, where a connection goes. */
+const SHARED_MAP = '{ typeof numgen inc mod 65536 : ip daddr . tcp dport; }';
 /** Marks an element that is no longer wanted; no verdict looks like it. */
 const GONE = '\0gone';
 
 /** The lines from `now` to `wanted`, in an order in which nothing refers to what is not there; `now` is brought along. */
 function script(table: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }): string {
   const lines: string[] = [];
+  // Shared maps stay once they are there: their number is bounded, and they would only be made again.
+  for (const collection of wanted.elements.keys()) if (collection.startsWith(MAP_PREFIX) && !now.elements.has(collection)) lines.push(`add map ip ${table} ${collection} ${SHARED_MAP}`);
   for (const [name, declaration] of wanted.sets) {
     if (now.sets.get(name) === declaration) continue;
     lines.push(`add set ip ${table} ${name} ${declaration}`);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
 import { byWeight, fragmentFor } from './service-rules.ts';
 
@@ -108,4 +109,32 @@ test('weights are turns, spread over the round', () => {
   assert.deepEqual(Object.keys(elements).includes('refused'), false);
   const none = fragmentFor(service200, [slice(['10.1.0.2'])], { ...FACTS, weights: new Map([['10.1.0.2', 0]]) });
   assert.equal(none.elements.get('refused')?.size, 1);
+});
+
+test('a change of one Service touches its own elements alone, whatever the others are', () => {
+  const blocks = createBlocks();
+  const facts = { ...FACTS, place: blocks.place };
+  const named = (index: number): Service => ({ ...service({ clusterIP: `10.2.${index >> 8}.${index & 255}` }), metadata: { name: `web-${index}`, namespace: 'shop' } });
+  const ruleset = createRuleset(TABLE);
+  ruleset.change(new Map(Array.from({ length: 2_000 }, (_, index) => [`shop/web-${index}`, fragmentFor(named(index), [slice([`10.1.${index >> 8}.${index & 255}`, '10.1.250.1'])], facts)])));
+  const script = ruleset.change(new Map([['shop/web-7', fragmentFor(named(7), [slice(['10.1.99.9', '10.1.250.1'])], facts)]]));
+  const statements = script.trim().split('\n');
+  assert.equal(statements.length, 4, script);
+  assert.match(script, /delete element ip t endpoints\/(\d+) \{ (\d+), (\d+) \}\nadd element ip t endpoints\/\1 \{ /);
+  assert.deepEqual(statements.filter((line) => line.includes('hairpin')), ['delete element ip t hairpin { 10.1.0.7 . 10.1.0.7 }', 'add element ip t hairpin { 10.1.99.9 . 10.1.99.9 }']);
+  const rewritten = new Set([...ruleset.whole().matchAll(/offset (\d+) map @(endpoints\/\d+)/g)].map(([, base, map]) => `${map} ${base}`));
+  assert.equal(rewritten.size, 2_000, 'no two chains share numbers');
+  assert.equal(ruleset.change(new Map([['shop/web-7', fragmentFor(named(7), [slice(['10.1.99.9', '10.1.250.1'])], facts)]])), '');
+});
+
+test('numbers are given again when they are free, and kept while they fit', () => {
+  const blocks = createBlocks();
+  const first = blocks.place('a', 3);
+  assert.deepEqual(blocks.place('a', 4), first);
+  assert.deepEqual(blocks.place('a', 1), first);
+  const larger = blocks.place('a', 5);
+  assert.equal(larger.map, first.map);
+  assert.equal(larger.base, 4);
+  blocks.release(['a']);
+  assert.equal(blocks.place('a', 8).base, 4);
 });

@@ -9,10 +9,11 @@
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+import type { MAP_PREFIX, Place } from './blocks.ts';
 import { algorithmOf } from './proxy/algorithm.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
-export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere';
+export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | `${typeof MAP_PREFIX}${string}`;
 
 /** What one Service asks of the table. */
 export interface Fragment {
@@ -42,6 +43,8 @@ export interface RuleFacts {
   proxied?: ReadonlyMap<number, number>;
   /** Shares of endpoints of a weighted Service by address, 0 to 256; default 1. */
   weights?: ReadonlyMap<string, number>;
+  /** Where the endpoints of a chain stand in the maps that Services share; without it each chain has a map of its own. */
+  place?(chain: string, count: number): Place;
 }
 
 export interface Destination {
@@ -103,7 +106,7 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (podCidr !== undefined && !contains(podCidr, parseIpv4(each.address) ?? 0) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  const everywhere = { fragment, service, protocol, weights: facts.weights };
+  const everywhere = { fragment, service, protocol, facts };
   const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
     : outside.length === all.length && inside.length === all.length ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
@@ -156,7 +159,7 @@ interface PortPlace {
   fragment: Fragment;
   service: Service;
   protocol: 'tcp' | 'udp';
-  weights: ReadonlyMap<string, number> | undefined;
+  facts: RuleFacts;
 }
 
 /** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */
@@ -171,10 +174,10 @@ function outsideChain(place: PortPlace, suffix: string, all: readonly Destinatio
 
 /** The chain that chooses one of `destinations`; with none it drops, as a Local policy without local endpoints must. */
 function choose(place: PortPlace, chain: string, destinations: readonly Destination[]): string {
-  const { fragment, service, protocol } = place;
+  const { fragment, service } = place;
   if (destinations.length === 0) fragment.chains.set(chain, ['drop']);
   else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(place, chain, destinations));
-  else fragment.chains.set(chain, [shared(protocol, byWeight(destinations, place.weights), algorithmOf(service) === 'random' ? 'random' : 'inc')]);
+  else fragment.chains.set(chain, [shared(place, chain, byWeight(destinations, place.facts.weights))]);
   return chain;
 }
 
@@ -203,10 +206,16 @@ function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
-/** `inc`: in turn, by a counter; `random`: by chance. */
-function shared(protocol: string, destinations: readonly Destination[], by: 'inc' | 'random'): string {
+/** `inc`: in turn, by a counter; `random`: by chance. Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them. */
+function shared({ fragment, service, protocol, facts }: PortPlace, chain: string, destinations: readonly Destination[]): string {
   const [first] = destinations;
+  const by = algorithmOf(service) === 'random' ? 'random' : 'inc';
   if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ip to ${first.address}:${first.port}`;
+  if (protocol === 'tcp' && facts.place !== undefined) {
+    const { map, base } = facts.place(chain, destinations.length);
+    destinations.forEach((each, index) => add(fragment, map as Collection, String(base + index), `${each.address} . ${each.port}`));
+    return `meta l4proto ${protocol} dnat ip to numgen ${by} mod ${destinations.length} offset ${base} map @${map}`;
+  }
   const map = destinations.map((each, index) => `${index} : ${each.address} . ${each.port}`).join(', ');
   return `meta l4proto ${protocol} dnat ip to numgen ${by} mod ${destinations.length} map { ${map} }`;
 }

@@ -10,6 +10,7 @@ import type { Log } from '../../base/log.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { rememberedClients } from './affinity.ts';
+import { createBlocks } from './blocks.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
 import { algorithmError, algorithmOf } from './proxy/algorithm.ts';
 import { indexPolicies, policyFor, targetsOf, withPolicy } from './proxy/policies.ts';
@@ -41,8 +42,8 @@ export interface SyncInput {
 
 /** How long changes are gathered before they are written. */
 const GATHER_MS = 3;
-/** Services in one transaction: the kernel's work for one grows with its square. */
-const MOST_AT_ONCE = 300;
+/** Services in one transaction, so that the newest change does not wait for all of them. */
+const MOST_AT_ONCE = 2_500;
 /** How soon a port on 127.0.0.1 that another program had is tried again. */
 const RETRY_PORT_MS = 10_000;
 const RETRY_FAILURE_MS = 1_000;
@@ -62,6 +63,8 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const { services, slices, signal, log } = input;
   const ruleset = createRuleset(input.facts);
   const ports = createLoopbackPorts();
+  const blocks = createBlocks();
+  const chains = new Map<string, readonly string[]>();
   const told = new Map<string, string>();
   const toldAlgorithm = new Map<string, string>();
   const dirty = new Set<string>();
@@ -105,11 +108,16 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     if (service === undefined) {
       told.delete(key);
       await ports.want(key, []);
+      blocks.release(chains.get(key) ?? []);
+      chains.delete(key);
       return undefined;
     }
     const own = slices.byIndex('service', key);
     const weights = algorithmOf(service) === 'weighted' ? weightsOf(service, own, (name) => input.pods?.get(name)) : undefined;
-    const fragment = fragmentFor(service, own, { ...input.facts, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
+    const fragment = fragmentFor(service, own, { ...input.facts, place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
+    const now = [...fragment.chains.keys()];
+    blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
+    chains.set(key, now);
     const { granted, refused } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);

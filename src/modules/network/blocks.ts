@@ -1,0 +1,66 @@
+/**
+ * Where endpoints stand in the table's shared maps. The kernel goes through all maps of a table for each that is made, and through all elements of
+ * a map for each rule that uses it: so neither a map a Service nor one for all, but a fixed number, in each of which a chain has a run of numbers.
+ */
+
+export interface Place {
+  map: string;
+  /** The number of the first endpoint; the others follow. */
+  base: number;
+}
+
+export interface Blocks {
+  /** Room for so many endpoints of a chain; the same place as before as long as they fit. */
+  place(chain: string, count: number): Place;
+  /** Gives back the places of chains that are gone, or need none any more. */
+  release(chains: Iterable<string>): void;
+}
+
+const MAPS = 128;
+export const MAP_PREFIX = 'endpoints/';
+
+interface Block extends Place {
+  size: number;
+}
+
+export function createBlocks(): Blocks {
+  const blocks = new Map<string, Block>();
+  const ends = new Map<string, number>();
+  /** Given back, by map and size. */
+  const free = new Map<string, number[]>();
+
+  function release(chain: string): void {
+    const block = blocks.get(chain);
+    if (block === undefined) return;
+    blocks.delete(chain);
+    const key = `${block.map} ${block.size}`;
+    free.set(key, [...(free.get(key) ?? []), block.base]);
+  }
+
+  return {
+    place(chain, count) {
+      const before = blocks.get(chain);
+      // Kept until far too large, so that a service that grows and shrinks does not move.
+      if (before !== undefined && before.size >= count && before.size <= count * 4) return before;
+      release(chain);
+      const map = `${MAP_PREFIX}${hashOf(chain) % MAPS}`;
+      const size = 2 ** Math.ceil(Math.log2(count));
+      const end = ends.get(map) ?? 0;
+      const base = free.get(`${map} ${size}`)?.pop() ?? end;
+      if (base === end) ends.set(map, end + size);
+      const block = { map, base, size };
+      blocks.set(chain, block);
+      return block;
+    },
+    release(chains) {
+      for (const chain of chains) release(chain);
+    },
+  };
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193);
+  return hash >>> 0;
+}
