@@ -1,6 +1,7 @@
 /** What pods use of the machine, and what they may use: through the door, with real containers. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -12,14 +13,29 @@ import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts
 type Container = NonNullable<Pod['spec']>['containers'][number];
 const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
 
+/** runc with the command line and the state files of gVisor's runsc: no --no-new-keyring, `--network`, `ID_sandbox:ID.state`. */
+const GVISOR_LIKE = `#!/bin/sh
+case " $* " in *" --no-new-keyring "*) echo "flag provided but not defined: -no-new-keyring" >&2; exit 128;; *" --network=host "*) ;; *) echo "no network" >&2; exit 128;; esac
+root=; id=; all=
+for each in "$@"; do case "$each" in --network=host) ;; --root=*) root=\${each#--root=}; all="$all $each";; *) id=$each; all="$all $each";; esac; done
+case " $* " in *" create "*) mkdir -p "$root"; touch "$root/\${id}_sandbox:$id.state";; *" delete "*) rm -f "$root/\${id}_sandbox:$id.state";; esac
+exec runc $all
+`;
+const RUNSC = ['/usr/bin/runsc', '/usr/local/bin/runsc'].find((file) => existsSync(file));
+
 describe('the resources of the node', () => {
   let llmos: Instance;
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-test-runtimes-'));
   before(async () => {
-    llmos = await bootInstance();
+    writeFileSync(join(folder, 'runsc'), GVISOR_LIKE, { mode: 0o755 });
+    llmos = await bootInstance({ config: `modules: { node: { runtimes: { sandboxed: ${join(folder, 'runsc')} } } }` });
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
   });
-  after(() => llmos.destroy());
+  after(async () => {
+    await llmos.destroy();
+    rmSync(folder, { recursive: true });
+  });
 
   const create = (name: string, container: Partial<Container>, spec: Partial<NonNullable<Pod['spec']>> = {}): Promise<Pod> => llmos.client.create(Pod, {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default', labels: { app: name } },
@@ -175,5 +191,24 @@ describe('the resources of the node', () => {
     const gone = await llmos.kubectl('delete', 'pod', 'stuck', 'under-runc');
     assert.equal(gone.code, 0, gone.stderr);
     assert.ok(!existsSync(join(llmos.run, 'node', 'runtime-runc', id)));
+  });
+
+  it('speak to gVisor as its runsc wants it, and leave nothing of it', { skip: !existsSync('/usr/sbin/runc') && 'runc is not installed' }, async () => {
+    await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'sandboxed' }, handler: 'sandboxed' });
+    await create('like-gvisor', {}, { runtimeClassName: 'sandboxed' });
+    await ready('like-gvisor');
+    const states = (): string[] => readdirSync(join(llmos.run, 'node', 'runtime-sandboxed')).filter((name) => name.endsWith('.state'));
+    assert.equal(states().length, 1);
+    assert.equal((await llmos.kubectl('delete', 'pod', 'like-gvisor')).code, 0);
+    await eventually(async () => states().length === 0);
+  });
+
+  it('isolate by gVisor where it is installed', { skip: RUNSC === undefined && 'runsc is not installed' }, async () => {
+    await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'gvisor' }, handler: 'runsc' });
+    await create('in-gvisor', {}, { runtimeClassName: 'gvisor' });
+    await ready('in-gvisor');
+    assert.match((await llmos.kubectl('exec', 'in-gvisor', '--', 'dmesg')).stdout, /Starting gVisor/);
+    assert.equal((await llmos.kubectl('delete', 'pod', 'in-gvisor')).code, 0);
+    await eventually(async () => readdirSync(join(llmos.run, 'node', 'runtime-runsc')).filter((name) => name.endsWith('.state')).length === 0);
   });
 });

@@ -18,9 +18,13 @@ export interface RuntimeFlavour {
   gate: boolean;
   /** Whether nothing is left of an ended container but its folder under the runtime's root and its control group, so that no process is needed to delete it. */
   forgets: boolean;
+  /** Whether it can be told to leave the session keyring alone. */
+  keyring: boolean;
+  /** What lies under the runtime's root as long as it knows the container. */
+  kept(id: string): string;
 }
 
-export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true };
+export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true, keyring: true, kept: (id) => id };
 
 export interface ConmonOptions {
   conmon: string;
@@ -46,7 +50,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
     const args = [options.conmon, '--api-version', '1', '-b', place.bundle, '-c', place.id, '-u', place.id, '-n', place.id, '-r', options.runtime,
       ...common.flatMap((each) => ['--runtime-arg', each]), '-l', `k8s-file:${place.logPath}`, '--exit-dir', options.exitFolder,
-      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', '--no-new-keyring', '--log-size-max', String(MOST_LOG_BYTES)];
+      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', ...(options.flavour.keyring ? ['--no-new-keyring'] : []), '--log-size-max', String(MOST_LOG_BYTES)];
     if (io.terminal) args.push('-t');
     if (io.stdin) args.push('-i');
     if (io.stdin && !io.stdinOnce) args.push('--leave-stdin-open');
@@ -71,7 +75,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
     },
 
     async delete(place, { root }) {
-      const kept = join(options.runtimeRoot, place.id);
+      const kept = join(options.runtimeRoot, options.flavour.kept(place.id));
       if (existsSync(kept) && !(options.flavour.forgets && place.cgroup !== undefined && forgetEnded(options.cgroupVersion, place.cgroup, kept))) await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
       if (root !== undefined && isOverlay(root)) await unmountLazily([root]);
       rmSync(join(options.exitFolder, place.id), { force: true });

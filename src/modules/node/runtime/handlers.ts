@@ -1,4 +1,5 @@
 /** The runtimes of this machine by their handler's name, as one: each container is with the runtime that made it. */
+import { basename } from 'node:path';
 import { CRUN_FLAVOUR, conmonRuntime, type ConmonOptions, type RuntimeFlavour } from './conmon.ts';
 import type { ContainerPlace, ContainerRuntime } from './runtime.ts';
 
@@ -11,13 +12,15 @@ export interface Handlers extends ContainerRuntime {
 export const DEFAULT_HANDLER = 'crun';
 
 /** runc and runsc hold back the container in their own way, and take no cgroup manager on their command line. */
-const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false, forgets: false };
+const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false, forgets: false, keyring: true, kept: (id) => id };
+/** gVisor. It takes the network of the pod as it is: its own stack cannot be set up on every kernel. */
+const RUNSC_FLAVOUR: RuntimeFlavour = { globalArgs: ['--network=host'], gate: false, forgets: false, keyring: false, kept: (id) => `${id}_sandbox:${id}.state` };
 
 /** `programs` are those found on the machine; `configured` is modules.node.runtimes, handler to absolute path of a program with runc's command line. */
 export function runtimeHandlers(options: Omit<ConmonOptions, 'runtime' | 'flavour'> & { programs: Readonly<Record<string, string>>; configured?: unknown }): Handlers {
   const { programs, configured, ...common } = options;
   const made = new Map<string, ContainerRuntime>([[DEFAULT_HANDLER, conmonRuntime({ ...common, runtime: programs['crun'] ?? 'crun', flavour: CRUN_FLAVOUR })]]);
-  const other = (handler: string, runtime: string): void => void made.set(handler, conmonRuntime({ ...common, runtime, runtimeRoot: `${common.runtimeRoot}-${handler}`, flavour: RUNC_FLAVOUR }));
+  const other = (handler: string, runtime: string): void => void made.set(handler, conmonRuntime({ ...common, runtime, runtimeRoot: `${common.runtimeRoot}-${handler}`, flavour: basename(runtime).startsWith('runsc') ? RUNSC_FLAVOUR : RUNC_FLAVOUR }));
   for (const name of ['runc', 'runsc']) if (programs[name] !== undefined) other(name, programs[name]);
   for (const [handler, runtime] of Object.entries(configuredRuntimes(configured))) other(handler, runtime);
   const of = (place: ContainerPlace): ContainerRuntime => {
