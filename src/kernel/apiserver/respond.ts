@@ -3,10 +3,15 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
 import type { Encoded } from './encode.ts';
-import { paceOf } from './flow-control/turns.ts';
+import { paceOf, type Pace } from './flow-control/turns.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 const PIECE_BYTES = 128 * 1024;
+/**
+ * What is written last stays below what fills a socket (64 KiB): the client answers it with its next request, and for a request that comes while the
+ * socket is full Node pauses its parser, which then takes what TLS has decrypted already for an error and ends the connection.
+ */
+const LAST_PIECE_BYTES = 48 * 1024;
 /** What is longer than this is written as it is; copying it together with others would cost more than a write of its own. */
 const OWN_PIECE_BYTES = 32 * 1024;
 /** A client that takes nothing of an answer for so long is let go. */
@@ -29,19 +34,29 @@ export function respond(http: IncomingMessage, response: ServerResponse, code: n
 
 function end(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[], length: number): void {
   if (http.method === 'HEAD') response.end();
-  else if (length <= PIECE_BYTES) response.end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
+  else if (length <= LAST_PIECE_BYTES) response.end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks));
   else writeInPieces(http, response, chunks).catch(() => response.destroy());
 }
 
 /** So that the others have their turn in between, and a client that does not read costs a piece of memory and not the whole. */
 async function writeInPieces(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[]): Promise<void> {
   const pace = paceOf(http);
+  let held: Buffer | undefined;
   for (const piece of piecesOf(chunks)) {
-    await pace();
-    if (response.destroyed) return;
-    if (!response.write(piece) && response.writableNeedDrain) await drained(response);
+    if (held !== undefined) await write(response, held, pace);
+    held = piece;
   }
-  response.end();
+  if (held === undefined || response.destroyed) return;
+  if (held.length > LAST_PIECE_BYTES) await write(response, held.subarray(0, -LAST_PIECE_BYTES), pace);
+  response.end(held.subarray(-LAST_PIECE_BYTES));
+}
+
+/** Settles when the kernel has it, which is as fast as the client reads. */
+async function write(response: ServerResponse, piece: Buffer, pace: Pace): Promise<void> {
+  const turn = pace();
+  if (turn !== undefined) await turn;
+  if (response.destroyed) throw new Error('the client went away');
+  await written(response, piece);
 }
 
 /** The same bytes in pieces of about PIECE_BYTES. */
@@ -68,18 +83,18 @@ function* piecesOf(chunks: readonly Buffer[]): Generator<Buffer> {
 }
 
 /** Rejects when the client went away, or does not read for too long. */
-function drained(response: ServerResponse): Promise<void> {
+function written(response: ServerResponse, piece: Buffer): Promise<void> {
   return new Promise((resolve, reject) => {
     const impatient = setTimeout(() => settle(new Error('the client does not read')), DRAIN_TIMEOUT_MS);
-    const onDrain = (): void => settle();
     const onClose = (): void => settle(new Error('the client went away'));
-    const settle = (error?: Error): void => {
+    const settle = (error?: Error | null): void => {
       clearTimeout(impatient);
-      response.off('drain', onDrain).off('close', onClose);
-      if (error === undefined) resolve();
+      response.off('close', onClose);
+      if (error === undefined || error === null) resolve();
       else reject(error);
     };
-    response.on('drain', onDrain).on('close', onClose);
+    response.on('close', onClose);
+    response.write(piece, settle);
   });
 }
 

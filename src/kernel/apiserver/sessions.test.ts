@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { connect as connectH2 } from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { ConfigMap } from '../../api/kinds.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
@@ -63,6 +64,39 @@ test('connections that break off under a watch harm nobody', async () => {
   for (let tries = 0; door.store.stats().watches > 0 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
   assert.equal(door.store.stats().watches, 0);
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+/** Of a thread of its own, which reads while the server still writes: several connections; posts how many requests of each were answered with 201. */
+const HASTY_CLIENTS = `
+  const { parentPort, workerData: { options, request, most } } = require('node:worker_threads');
+  const run = () => new Promise((done) => {
+    const socket = require('node:tls').connect(options, () => socket.write(request));
+    let [answers, left] = [0, -1];
+    socket.on('error', () => {});
+    socket.on('close', () => done(answers));
+    socket.on('data', (chunk) => {
+      if (left < 0) {
+        const head = chunk.toString('latin1');
+        if (!head.startsWith('HTTP/1.1 201')) return socket.destroy();
+        left = head.indexOf('\\r\\n\\r\\n') + 4 + Number(/content-length: (\\d+)/i.exec(head)?.[1]);
+      }
+      if ((left -= chunk.length) > 0) return;
+      left = -1;
+      if ((answers += 1) === most) socket.destroy();
+      else socket.write(request);
+    });
+  });
+  Promise.all([run(), run(), run(), run()]).then((answers) => parentPort.postMessage(answers));`;
+
+test('clients that go on with the last byte of a long answer are read on', async () => {
+  const { caPem, admin } = door.identity;
+  const body = JSON.stringify({ metadata: { name: 'long' }, data: { filler: 'x'.repeat(300_000) } });
+  const request = `POST /api/v1/namespaces/default/configmaps?dryRun=All HTTP/1.1\r\nHost: llmos\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+  const options = { host: '127.0.0.1', port: door.listener.port, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, ALPNProtocols: ['http/1.1'] };
+  const clients = new Worker(HASTY_CLIENTS, { eval: true, workerData: { options, request, most: 30 } });
+  const answers = await new Promise((resolve, reject) => clients.once('message', resolve).once('error', reject));
+  await clients.terminate();
+  assert.deepEqual(answers, [30, 30, 30, 30]);
 });
 
 test('metrics count what was asked', async () => {
