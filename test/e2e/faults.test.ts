@@ -63,10 +63,8 @@ describe('faults', { timeout: 300_000 * PATIENCE }, () => {
   });
 
   it('a huge body is refused with 413', async () => {
-    const answer = await send('POST', PATH, JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'huge' }, data: { x: 'x'.repeat(4 * 1024 * 1024) } })).catch((error: Error) => error);
-    // The server may close the connection while the client still writes: then the client sees a reset.
-    if (answer instanceof Error) assert.match(answer.message, /ECONNRESET|EPIPE|socket hang up/);
-    else assert.equal(answer.code, 413);
+    const answer = await send('POST', PATH, JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'huge' }, data: { x: 'x'.repeat(4 * 1024 * 1024) } }));
+    assert.equal(answer.code, 413);
   });
 
   it('an old resourceVersion gets 409, and the other write stays', async () => {

@@ -50,11 +50,7 @@ function send(each: FuzzRequest): Promise<{ status: number; text: string }> {
       response.on('close', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
     });
     http.setTimeout(30_000, () => http.destroy(new Error('no answer for 30 s')));
-    http.on('error', (error: NodeJS.ErrnoException) => {
-      // A server may close an idle connection, as after a request that it could not read to its end; clients then send again.
-      if (error.code === 'ECONNRESET' && http.reusedSocket) send(each).then(resolve, reject);
-      else reject(error);
-    });
+    http.on('error', reject);
     http.end(body);
   });
 }

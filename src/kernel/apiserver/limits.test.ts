@@ -56,6 +56,20 @@ test('a head that comes byte by byte, and a connection that says nothing, are en
   await new Promise((resolve) => tcp.on('close', resolve).on('error', () => {}));
 });
 
+test('who sends no HTTP, and a long body after it, gets the answer and no reset', async () => {
+  door = small;
+  const { socket, ended } = await open();
+  const faults: Error[] = [];
+  socket.on('error', (error) => faults.push(error));
+  socket.write(`POST ${CONFIG_MAPS}?a=\u0005 HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 2000000\r\n\r\n`);
+  socket.pause();
+  socket.write(Buffer.alloc(2_000_000, 'x'));
+  setTimeout(() => socket.resume(), 300); // it looks for the answer when it has said all
+  assert.match(await ended, /^HTTP\/1\.1 400 Bad Request\r\n/);
+  assert.deepEqual(faults, []);
+  door = hasty;
+});
+
 test('a body that comes drop by drop gets an answer and the end', async () => {
   const { socket, ended } = await open();
   socket.write(`POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{`);

@@ -61,13 +61,19 @@ export async function listenOn(address: Address, identity: Identity, handler: Ha
 
 const REFUSALS: Readonly<Record<string, string>> = { HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large', ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout' };
 
+const MOMENT_MS = 2_000;
+const refused = new WeakSet<Duplex>();
+
 /** What is no HTTP gets an answer, and a moment to read it: to close with bytes unread would take the answer away from the client. */
 function refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+  // What comes after what could not be read, such as the body, cannot be read either: it is thrown away until the moment is over.
+  if (refused.has(socket) && error.code !== 'ECONNRESET') return;
   if (!socket.writable || error.code === 'ECONNRESET') return void socket.destroy();
+  refused.add(socket);
   socket.removeAllListeners('data');
   socket.end(`HTTP/1.1 ${REFUSALS[error.code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
   socket.resume();
-  setTimeout(() => socket.destroy(), 500).unref();
+  setTimeout(() => socket.destroy(), MOMENT_MS).unref();
 }
 
 function opened(server: Http2SecureServer, address: Address): Promise<void> {
