@@ -122,6 +122,26 @@ test('other names go to the machine’s servers, once', async () => {
   assert.deepEqual(show((await ask({ questions: [{ name: 'far.shop.svc.cluster.local', type: 'A' }] })).answers ?? []), ['A 192.0.2.7', 'CNAME www.example.com']);
 });
 
+test('the absence of a name is kept as long as its zone says, and no longer', async () => {
+  let questions = 0;
+  const far = createSocket('udp4');
+  far.on('message', (message, from) => {
+    questions++;
+    const { id, questions: [question] = [] } = dnsPacket.decode(message);
+    const minimum = question?.name === 'briefly.example.com' ? 0 : 60;
+    const soa = { name: 'example.com', type: 'SOA', ttl: 3_600, data: { mname: 'a.example.com', rname: 'b.example.com', serial: 1, refresh: 1, retry: 1, expire: 1, minimum } };
+    far.send(dnsPacket.encode({ type: 'response', id, flags: 3, questions: question === undefined ? [] : [question], authorities: [soa] }), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => far.bind(0, '127.0.0.1', () => resolve()));
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${far.address().port}`] }));
+  const rcodeOf = async (name: string): Promise<string | undefined> => dnsPacket.decode((await resolver.resolve(query({ questions: [{ name, type: 'A' }] }), false)) as Buffer).rcode;
+  for (let i = 0; i < 3; i++) assert.equal(await rcodeOf('absent.example.com'), 'NXDOMAIN');
+  assert.equal(questions, 1);
+  for (let i = 0; i < 3; i++) assert.equal(await rcodeOf('briefly.example.com'), 'NXDOMAIN');
+  assert.equal(questions, 4);
+  far.close();
+});
+
 test('an unreachable server is SERVFAIL, soon', async () => {
   const lonely = createResolver(zone, createUpstream({ exclude: [], servers: ['127.0.0.1:9'], timeoutMs: 300 }));
   const bytes = query({ id: 5, questions: [{ name: 'www.example.com', type: 'A' }] });

@@ -1,13 +1,15 @@
 /**
  * The name server of the cluster, over UDP and TCP. Answers of the zone are kept as bytes, by the bytes of the question, until anything
- * that they are made of changes; so a repeated question costs one look-up and a copy.
+ * that they are made of changes; so a repeated question costs one look-up and a copy. Of several addresses another one comes first each
+ * time, so that clients that take the first are spread.
  */
 import { createSocket, type Socket as UdpSocket } from 'node:dgram';
 import { createServer, type Server as TcpServer, type Socket } from 'node:net';
 import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import { answerOf, soaOf, type Zone } from './zone.ts';
 import type { Upstream } from './upstream.ts';
-import { failure, isQuery, question } from './wire.ts';
+import { encodeMessage, turned, type Encoded } from './message.ts';
+import { failure, isQuery, question, questionOf } from './wire.ts';
 
 const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } = dnsPacket;
 
@@ -18,6 +20,7 @@ export interface Resolver {
 }
 
 const MAX_KEPT = 10_000;
+const RESPONSE = 0x8000;
 const PLAIN_UDP_BYTES = 512;
 const MAX_UDP_BYTES = 1_232;
 const FORMERR = 1;
@@ -25,7 +28,8 @@ const SERVFAIL = 2;
 const NOTIMP = 4;
 
 export function createResolver(zone: Zone, upstream: Upstream): Resolver {
-  const kept = new Map<string, Buffer>();
+  const kept = new Map<string, Encoded>();
+  let turns = Math.floor(Math.random() * 1_000);
 
   function fromZone(query: Buffer, packet: Packet, key: string, overTcp: boolean): Buffer | Promise<Buffer | undefined> | undefined {
     const asked = packet.questions?.[0];
@@ -34,13 +38,12 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     if (answer === undefined) return undefined;
     if (answer.elsewhere !== undefined) return follow(query, packet, answer.answers, answer.elsewhere, overTcp);
     const authorities = answer.answers.length === 0 ? [soaOf(zone)] : [];
-    const bytes = answerBytes(packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, overTcp);
-    // Several addresses are given in another order each time, so they are not kept.
-    if (answer.answers.length <= 1 && !overTcp) {
+    const encoded = answerBytes(query, packet, { rcode: answer.rcode, answers: answer.answers, authorities, additionals: answer.additionals }, overTcp);
+    if (!overTcp) {
       if (kept.size >= MAX_KEPT) kept.clear();
-      kept.set(key, bytes);
+      kept.set(key, encoded);
     }
-    return bytes;
+    return turned(encoded, packet.id ?? 0, turns++);
   }
 
   async function follow(query: Buffer, packet: Packet, answers: DnsRecord[], target: string, overTcp: boolean): Promise<Buffer> {
@@ -48,7 +51,10 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
     const next = await upstream.ask(encode({ type: 'query', id: 1, flags: RECURSION_DESIRED, questions: [{ name: target, type }] }), false);
     if (next === undefined) return failure(query, SERVFAIL);
     const { answers: more = [], rcode = 'NOERROR' } = decode(next);
-    return answerBytes(packet, { rcode: more.length > 0 ? 'NOERROR' : rcode, answers: [...answers, ...more], authorities: [], additionals: [] }, overTcp);
+    const { flags, most, edns } = shapeOf(packet, more.length > 0 ? 'NOERROR' : rcode, overTcp);
+    // What others say may be of any type, so it is encoded by who decoded it.
+    const whole = encode({ type: 'response', id: packet.id, flags, questions: packet.questions, answers: [...answers, ...more], additionals: edns });
+    return whole.length <= most ? whole : encode({ type: 'response', id: packet.id, flags: flags | TRUNCATED_RESPONSE, questions: packet.questions, additionals: edns });
   }
 
   async function forward(query: Buffer, overTcp: boolean): Promise<Buffer> {
@@ -61,10 +67,7 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
       if (!isQuery(query)) return undefined;
       const key = question(query);
       const known = overTcp ? undefined : kept.get(key);
-      if (known !== undefined) {
-        known.writeUInt16BE(query.readUInt16BE(0), 0);
-        return known;
-      }
+      if (known !== undefined) return turned(known, query.readUInt16BE(0), turns++);
       if ((query.readUInt8(2) & 0x78) !== 0) return failure(query, NOTIMP);
       const packet = parse(query);
       if (packet === undefined || packet.questions?.length !== 1) return failure(query, FORMERR);
@@ -88,32 +91,25 @@ interface Sections {
   additionals: DnsRecord[];
 }
 
-/** The answer in whole; over UDP, when it is too long for the asker, without records and with the mark to ask over TCP. */
-function answerBytes(query: Packet, { rcode, answers, authorities, additionals }: Sections, overTcp: boolean): Buffer {
-  const opt = query.additionals?.find((each) => each.type === 'OPT');
+/** What every answer to a query has, and how long it may be. */
+function shapeOf(packet: Packet, rcode: string, overTcp: boolean): { flags: number; most: number; edns: DnsRecord[] } {
+  const opt = packet.additionals?.find((each) => each.type === 'OPT');
   const most = overTcp ? 65_535 : Math.min(MAX_UDP_BYTES, Math.max(PLAIN_UDP_BYTES, opt?.udpPayloadSize ?? PLAIN_UDP_BYTES));
-  const edns: DnsRecord[] = opt === undefined ? [] : [{ name: '.', type: 'OPT', udpPayloadSize: MAX_UDP_BYTES, data: [] }];
-  const flags = AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | ((query.flags ?? 0) & RECURSION_DESIRED) | rcodeNumber(rcode);
-  const packet: Packet = { type: 'response', id: query.id, flags, questions: query.questions, answers: shuffled(answers), authorities, additionals: [...additionals, ...edns] };
-  const whole = encode(packet);
-  if (whole.length <= most) return whole;
-  const plain = encode({ ...packet, additionals: edns });
-  return plain.length <= most ? plain : encode({ ...packet, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [], additionals: edns });
+  const flags = RESPONSE | AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | ((packet.flags ?? 0) & RECURSION_DESIRED) | rcodeNumber(rcode);
+  return { flags, most, edns: opt === undefined ? [] : [{ name: '.', type: 'OPT', udpPayloadSize: MAX_UDP_BYTES, data: [] }] };
+}
+
+/** The answer in whole; over UDP, when it is too long for the asker, without records and with the mark to ask over TCP. */
+function answerBytes(query: Buffer, packet: Packet, { rcode, answers, authorities, additionals }: Sections, overTcp: boolean): Encoded {
+  const { flags, most, edns } = shapeOf(packet, rcode, overTcp);
+  const base = { id: packet.id ?? 0, question: questionOf(query), name: packet.questions?.[0]?.name ?? '', ...(edns.length === 0 ? {} : { ednsBytes: MAX_UDP_BYTES }) };
+  const whole = { ...base, flags, answers, authorities, additionals };
+  return encodeMessage(whole, most) ?? encodeMessage({ ...whole, additionals: [] }, most)
+    ?? encodeMessage({ ...base, flags: flags | TRUNCATED_RESPONSE, answers: [], authorities: [], additionals: [] }, 65_535) ?? { bytes: failure(query, SERVFAIL) };
 }
 
 function rcodeNumber(rcode: string): number {
   return { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5 }[rcode] ?? 2;
-}
-
-/** Addresses in a random order, so that clients that take the first one are spread; what comes before them (aliases) stays. */
-function shuffled(answers: DnsRecord[]): DnsRecord[] {
-  if (answers.length < 2 || answers.some((each) => each.type === 'CNAME')) return answers;
-  const mixed = [...answers];
-  for (let i = mixed.length - 1; i > 0; i--) {
-    const other = Math.floor(Math.random() * (i + 1));
-    [mixed[i], mixed[other]] = [mixed[other] as DnsRecord, mixed[i] as DnsRecord];
-  }
-  return mixed;
 }
 
 export interface NameServer {
@@ -147,9 +143,8 @@ function listenUdp(resolver: Resolver, address: string, port: number): Promise<U
       if (answer !== undefined) socket.send(answer, from.port, from.address, () => {});
     };
     const answer = resolver.resolve(query, false);
-    // A kept answer is shared and its id is written anew for each asker, while a send may still be under way: it gets a copy.
     if (answer instanceof Promise) answer.then(send, () => send(failure(query, SERVFAIL)));
-    else send(answer === undefined ? undefined : Buffer.from(answer));
+    else send(answer);
   });
   return new Promise((resolve, reject) => {
     socket.once('error', reject);

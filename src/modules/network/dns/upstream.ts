@@ -6,6 +6,7 @@ import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { connect, isIP } from 'node:net';
 import { randomInt } from 'node:crypto';
+import dnsPacket from 'dns-packet';
 import { messageTtls, question } from './wire.ts';
 
 export interface Upstream {
@@ -54,7 +55,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
 
   function keep(key: string, answer: Buffer, nowMs: number): void {
     const ttls = messageTtls(answer);
-    const leastSeconds = ttls === undefined || ttls.length === 0 ? 0 : Math.min(...ttls.map((at) => answer.readUInt32BE(at)));
+    const leastSeconds = ttls === undefined || ttls.length === 0 ? 0 : Math.min(...ttls.map((at) => answer.readUInt32BE(at)), negativeSeconds(answer));
     const rcode = answer.readUInt8(3) & 15;
     if (leastSeconds === 0 || (rcode !== 0 && rcode !== 3) || (answer.readUInt8(2) & 2) !== 0) return;
     if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? '');
@@ -86,6 +87,17 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
     },
   };
+}
+
+/** How long the absence of a name, or of records of that type, may be kept: what the SOA says beside its own time (RFC 2308, section 5). */
+function negativeSeconds(answer: Buffer): number {
+  if (answer.readUInt16BE(6) > 0) return Infinity;
+  try {
+    const soa = dnsPacket.decode(answer).authorities?.find(({ type }) => type === 'SOA');
+    return soa === undefined ? 0 : Number((soa.data as { minimum?: number }).minimum ?? 0);
+  } catch {
+    return 0;
+  }
 }
 
 function parseServer(text: string): Server {

@@ -51,6 +51,11 @@ export function failure(query: Buffer, rcode: number): Buffer {
   return answer;
 }
 
+/** The bytes of a query's question. */
+export function questionOf(query: Buffer): Buffer {
+  return query.subarray(HEADER_BYTES, questionEnd(query));
+}
+
 function questionEnd(query: Buffer): number {
   try {
     const end = skipName(query, HEADER_BYTES) + 4;
