@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createHash } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -13,6 +16,7 @@ type Body = any;
 
 let registry: TestRegistry;
 let instance: Instance;
+let slow: { host: string; close(): void };
 
 const kubectl = async (...args: string[]): Promise<string> => {
   const { code, stdout, stderr } = await instance.kubectl(...args);
@@ -66,12 +70,55 @@ function indexOfTwo(folder: string): void {
   const index = put({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
   writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType: 'application/vnd.oci.image.index.v1+json', ...index, annotations: { 'org.opencontainers.image.ref.name': 'latest' } }] }));
 }
+/** An image with a layer of so many bytes that do not shrink. */
+function imageOf(bytes: number, folder: string): void {
+  cpSync(testImageLayout(), folder, { recursive: true });
+  mkdirSync(join(folder, 'big'));
+  writeFileSync(join(folder, 'big/file'), randomBytes(bytes));
+  const tar = execFileSync('tar', ['-C', join(folder, 'big'), '-c', 'file'], { maxBuffer: bytes * 2 });
+  const sha256 = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
+  const put = (data: Buffer | string): { digest: string; size: number } => {
+    writeFileSync(join(folder, 'blobs/sha256', sha256(data)), data);
+    return { digest: `sha256:${sha256(data)}`, size: data.length };
+  };
+  const index = read2(join(folder, 'index.json'));
+  const read = (digest: string): Body => read2(join(folder, 'blobs/sha256', digest.slice(7)));
+  const manifest = read(index.manifests[0].digest);
+  const config = read(manifest.config.digest);
+  const layer = put(tar);
+  Object.assign(manifest.config, put(JSON.stringify({ ...config, rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, layer.digest] }, history: undefined })));
+  manifest.layers.push({ ...manifest.layers[0], ...layer });
+  Object.assign(index.manifests[0], put(JSON.stringify(manifest)));
+  writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
+}
+
+/** Passes a registry on, no more than so many bytes a tenth of a second. */
+function slowDoor(to: string, bytesAtOnce: number): Promise<{ host: string; close(): void }> {
+  const port = Number(to.split(':')[1]);
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    const behind = connect(port, '127.0.0.1');
+    for (const each of [socket, behind]) sockets.add(each.on('error', () => {}));
+    socket.pipe(behind);
+    const slow = new Transform({ highWaterMark: 16 * 1024, transform: (chunk: Buffer, _encoding, done) => void setTimeout(done, (chunk.length / bytesAtOnce) * 100, null, chunk) });
+    behind.pipe(slow).pipe(socket);
+    socket.on('close', () => behind.destroy());
+  });
+  return new Promise((settle) => server.listen(0, '127.0.0.1', () => settle({
+    host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    close() {
+      server.close();
+      for (const each of sockets) each.destroy();
+    },
+  })));
+}
 const read2 = (file: string): Body => JSON.parse(readFileSync(file, 'utf8'));
 
 describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed' }, () => {
   before(async () => {
     registry = await startRegistry();
-    instance = await bootInstance({ config: `modules: ${JSON.stringify({ node: { maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
+    slow = await slowDoor(registry.host, 200 * 1024);
+    instance = await bootInstance({ config: `modules: ${JSON.stringify({ node: { maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: slow.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
     importTestImage(instance);
     registry.push(`oci:${testImageLayout()}:latest`, 'private/app:1');
     registry.push(`oci:${testImageLayout()}:latest`, 'mirrored/app:1');
@@ -79,6 +126,7 @@ describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registr
   });
   after(async () => {
     await instance?.destroy();
+    slow?.close();
     await registry?.stop();
   });
 
@@ -132,6 +180,33 @@ describe('images', { timeout: 170_000, skip: existsSync('/usr/bin/docker-registr
     } finally {
       rmSync(folder, { recursive: true });
     }
+  });
+
+  it('a pull that takes its time tells how far it has come', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-image-'));
+    imageOf(8 * 1024 * 1024, folder);
+    registry.push(`oci:${folder}:latest`, 'big/app:1');
+    rmSync(folder, { recursive: true });
+    const auth = registry.auth.replace(registry.host, slow.host);
+    const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'slow' }, type: 'kubernetes.io/dockerconfigjson', stringData: { '.dockerconfigjson': auth } };
+    assert.equal((await instance.kubectlWith(JSON.stringify(secret), 'create', '-f', '-')).code, 0);
+    await runPod('big', `${slow.host}/big/app:1`, { imagePullSecrets: [{ name: 'slow' }] });
+    const seen = new Set<string>();
+    await eventually(async () => {
+      const pod = await podNow('big');
+      const part = /: ([\d.]+) MiB of \d+\.\d MiB \(\d+%\)$/.exec(pod.status.containerStatuses?.[0].state.waiting?.message ?? '')?.[1];
+      if (part !== undefined) seen.add(part);
+      return pod.status.phase === 'Running';
+    }, { timeoutMs: 40_000, what: 'big to run' });
+    assert.ok(seen.size >= 2, `it told of ${[...seen].join(', ')}`);
+    assert.deepEqual(readdirSync(join(instance.state, 'images')).filter((name) => name.startsWith('pull')), [], 'nothing of it is left');
+    const file = join(instance.state, 'slow.json');
+    writeFileSync(file, auth);
+    await kubectl('delete', 'pod', 'big');
+    await llmos('image', 'rm', `${slow.host}/big/app:1`);
+    const { code, stderr } = await instance.llmos('image', 'pull', `${slow.host}/big/app:1`, '--authfile', file);
+    assert.equal(code, 0, stderr);
+    assert.match(stderr, /[\d.]+ MiB of \d+\.\d MiB \(\d+%\)/);
   });
 
   it('images are pulled, pushed, listed and removed by command', async () => {

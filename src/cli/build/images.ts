@@ -1,5 +1,7 @@
 /** `llmos image ls|pull|push|rm|import|export|prune`, over the instance's own storage. */
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { imageBytes, progressText, watchPull } from '../../base/sys/pull-progress.ts';
 import type { RegistryFiles } from '../../base/sys/registries.ts';
 import { ensureArchiveKind } from './archive-kind.ts';
 import { buildah, command, hasImage, imageId, storageReference, type CommandOptions, type ImageStorage } from './storage.ts';
@@ -58,7 +60,17 @@ export interface TransferOptions extends CommandOptions {
 /** Fetches an image from its registry: of several platforms that of this machine. */
 export async function pullImage(storage: ImageStorage, image: string, options: TransferOptions): Promise<string> {
   const name = fullName(image);
-  await skopeo(storage, [...transferArgs('src', options), `docker://${name}`, storageReference(storage, name)], options);
+  mkdirSync(storage.imagesRoot, { recursive: true, mode: 0o700 });
+  const parts = mkdtempSync(join(storage.imagesRoot, 'pulled-'));
+  const { authFile, registries: { conf, certFolder } } = options;
+  const ask = (): Promise<number | undefined> => imageBytes(['skopeo', ...(conf === undefined ? [] : ['--registries-conf', conf])], [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])], name);
+  const watched = watchPull(parts, ask, (progress) => options.onLine?.(progressText(progress)));
+  try {
+    await skopeo(storage, ['--tmpdir', parts, ...transferArgs('src', options), `docker://${name}`, storageReference(storage, name)], options);
+  } finally {
+    watched.stop();
+    rmSync(parts, { recursive: true, force: true });
+  }
   return name;
 }
 

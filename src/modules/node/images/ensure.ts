@@ -1,5 +1,6 @@
 /** Is the image there, may it be pulled, and if not, why: the pull policies (core/v1 PullPolicy) and the reasons that kubelet writes. */
 import { exponentialBackoff, type Backoff } from '../../../base/backoff.ts';
+import type { PullProgress } from '../../../base/sys/pull-progress.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { candidateNames, imageNameText, parseImageName } from './name.ts';
 import type { Puller } from './pull.ts';
@@ -10,7 +11,7 @@ export type ImageFailure = 'InvalidImageName' | 'ErrImageNeverPull' | 'ErrImageP
 export type ImageAnswer =
   | { state: 'present'; image: StoredImage; pulledMs?: number }
   /** Ask again when `done` settles; it never rejects. */
-  | { state: 'pulling'; done: Promise<void> }
+  | { state: 'pulling'; done: Promise<void>; progress?: PullProgress }
   /** `retryAtMs` is absent when only a change of the pod helps. */
   | { state: 'failed'; reason: ImageFailure; message: string; retryAtMs?: number };
 
@@ -54,7 +55,7 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
     const builtHere = found?.startsWith('localhost/') === true; // no registry has it under this name
     if (present !== undefined && (policy !== 'Always' || builtHere || attempt?.pulledMs !== undefined)) return { state: 'present', image: present, pulledMs: attempt?.pulledMs };
     if (policy === 'Never') return { state: 'failed', reason: 'ErrImageNeverPull', message: `Container image "${image}" is not present with pull policy of Never` };
-    if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve() };
+    if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve(), progress: options.puller.progress?.(full) };
     if (attempt?.error !== undefined && clock.nowMs() < attempt.retryAtMs) return failure(attempt, image);
     return { state: 'pulling', done: start(key, image, full, credentials) };
   }

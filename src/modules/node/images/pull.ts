@@ -1,15 +1,19 @@
 /** Pulls an image into the store with skopeo. One pull a name at a time, a second caller waits for the first; and a few at a time, others wait their turn. */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { imageBytes, watchPull, type PullProgress } from '../../../base/sys/pull-progress.ts';
 import { runAny } from '../../../base/sys/run.ts';
 import type { RegistryFiles } from '../../../base/sys/registries.ts';
+import { namesIn } from '../read-files.ts';
 import { reachRegistry } from './reach.ts';
 import type { ImageStorage } from './storage.ts';
 
 export interface Puller {
   /** Rejects with a short message that says why. `auth` is the text of a docker config.json with credentials. */
   pull(name: string, options?: { signal?: AbortSignal; auth?: string }): Promise<void>;
+  /** Of a pull that goes on for a while. */
+  progress?(name: string): PullProgress | undefined;
 }
 
 export interface PullerOptions {
@@ -27,6 +31,8 @@ export interface PullerOptions {
 export function skopeoPuller(options: PullerOptions): Puller {
   const turns = takeTurns(options.mostAtOnce ?? MOST_AT_ONCE);
   const running = new Map<string, Promise<void>>();
+  const progress = new Map<string, PullProgress>();
+  for (const name of namesIn(options.storage.root)) if (name.startsWith(PARTS)) rmSync(join(options.storage.root, name), { recursive: true, force: true }); // of an earlier llmos
   async function pull(name: string, call: { signal?: AbortSignal; auth?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
     if (options.registries?.isMirrored(name) !== true && options.network === undefined) await reachRegistry(name);
@@ -36,11 +42,21 @@ export function skopeoPuller(options: PullerOptions): Puller {
     const { certFolder, conf } = options.registries ?? {};
     const auth = [...(authFile === undefined ? [] : ['--src-authfile', authFile]), ...(certFolder === undefined ? [] : ['--src-cert-dir', certFolder])];
     const [program = '', ...before] = options.network === undefined ? [options.skopeo] : ['nsenter', `--net=${options.network}`, options.skopeo];
-    const result = await runAny(program, [...before, ...(conf === undefined ? [] : ['--registries-conf', conf]), 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
-      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal }).finally(() => { if (authFile !== undefined) rmSync(authFile, { force: true }); });
+    const parts = mkdtempSync(join(root, PARTS));
+    const command = [...before, ...(conf === undefined ? [] : ['--registries-conf', conf])];
+    const inspecting = [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])];
+    const watched = watchPull(parts, () => imageBytes([program, ...command], inspecting, name), (now) => void progress.set(name, now));
+    const result = await runAny(program, [...command, '--tmpdir', parts, 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
+      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal }).finally(() => {
+      watched.stop();
+      progress.delete(name);
+      rmSync(parts, { recursive: true, force: true });
+      if (authFile !== undefined) rmSync(authFile, { force: true });
+    });
     if (result.code !== 0) throw new Error(explain(result.stderr, result.code));
   }
   return {
+    progress: (name) => progress.get(name),
     pull(name, call = {}) {
       const already = running.get(name);
       if (already !== undefined) return already;
@@ -52,6 +68,8 @@ export function skopeoPuller(options: PullerOptions): Puller {
 }
 
 const MOST_AT_ONCE = 4;
+/** Beginning of the names of folders for what is not whole yet; on the disk, since layers may be larger than memory. */
+const PARTS = 'pull-';
 
 /** Lets so many run at the same time; the others wait in line. */
 function takeTurns(most: number): <T>(work: () => Promise<T>) => Promise<T> {

@@ -27,6 +27,8 @@ export interface Slot {
   /** It is ended to start again at once, whatever its policy says. */
   mustRestart?: boolean;
   pulling?: boolean;
+  /** When it was last told how far the pull has come. */
+  toldProgressMs?: number;
   /** Ends the probes of the latest attempt. */
   probes?: AbortController;
   /** Set while it is being ended. */

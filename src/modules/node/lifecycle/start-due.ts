@@ -1,4 +1,5 @@
 /** Starts the containers of a pod that should run and do not: in order, with images, restarts and back-off. */
+import { progressText, type PullProgress } from '../../../base/sys/pull-progress.ts';
 import { machineSecret } from './sources.ts';
 import { pullCredentials } from '../images/credentials.ts';
 import { attend, postStart, stopSlot } from './attend.ts';
@@ -74,6 +75,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
       tell(run, 'Normal', 'Pulling', `Pulling image "${container.image}"`);
       void answer.done.then(() => { slot.pulling = false; run.poke(); });
     }
+    tellProgress(run, slot, answer.progress);
     return;
   }
   if (answer.state === 'failed') return imageFailed(run, slot, answer);
@@ -92,6 +94,22 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
     run.wakeAt(slot.notBeforeMs);
   }
 }
+
+/** In the status every time it is looked at, as an event now and then. */
+function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefined): void {
+  const nowMs = run.parts.context.clock.nowMs();
+  run.wakeAt(nowMs + PROGRESS_MS);
+  slot.toldProgressMs ??= nowMs;
+  if (progress === undefined || slot.waiting === undefined) return;
+  const message = `Pulling image "${slot.container.image}": ${progressText(progress)}`;
+  if (slot.waiting.reason === 'ContainerCreating') slot.waiting = { reason: 'ContainerCreating', message };
+  if (nowMs - slot.toldProgressMs < PROGRESS_EVENT_MS) return;
+  slot.toldProgressMs = nowMs;
+  tell(run, 'Normal', 'Pulling', message);
+}
+
+const PROGRESS_MS = 1_000;
+const PROGRESS_EVENT_MS = 5_000;
 
 /** Without a process of its own to hold it, a shared process namespace is that of the first container which runs, or of the one to be debugged. */
 function placeFor(run: PodRun, slot: Slot): PodPlace {
