@@ -11,6 +11,7 @@ import gateway from '../modules/gateway/module.ts';
 import flowControl from '../modules/flow-control/module.ts';
 import garbageCollector from '../modules/garbage-collector/module.ts';
 import horizontalPodAutoscaler from '../modules/horizontal-pod-autoscaler/module.ts';
+import predictiveAutoscaler from '../modules/horizontal-pod-autoscaler/predictive/module.ts';
 import ingress from '../modules/ingress/module.ts';
 import localPath from '../modules/local-path/module.ts';
 import metering from '../modules/metering/module.ts';
@@ -28,7 +29,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

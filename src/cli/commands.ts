@@ -20,6 +20,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   snapshot: { summary: 'name, compare and go back to states of the running cluster', load: async () => (await import('./commands/snapshot.ts')).snapshot },
   bill: { summary: 'what namespaces, workloads and labels cost', load: async () => (await import('./commands/bill.ts')).bill },
   usage: { summary: 'how well requested and present resources are used', load: async () => (await import('./commands/usage.ts')).usage },
+  scale: { summary: 'why a workload has its replicas, and a plot of it', load: async () => (await import('./commands/scale.ts')).scale },
   simulate: { summary: 'try the policies of the queue and of scaling on recorded workloads', load: async () => (await import('./commands/simulate.ts')).simulate },
   version: { summary: 'print the version', load: async () => (await import('./commands/version.ts')).version },
 };

@@ -24,7 +24,7 @@ export const HorizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind
   ...NAMES, version: 'v2', conversion,
   schema: () => schemaOf('autoscaling', 'v2', 'HorizontalPodAutoscaler'),
   rules: {
-    defaults: fillIn,
+    defaults: ({ spec }) => fillInSpec(spec),
     prepareForCreate(autoscaler) {
       autoscaler.status = { desiredReplicas: 0 };
     },
@@ -59,7 +59,7 @@ export const HorizontalPodAutoscalerV1: Kind<HorizontalPodAutoscalerV1> = define
 });
 
 /** Defaults of upstream: one replica at least, 80 % of the requested cpu, and a behaviour that is filled in where a part of it is given. */
-function fillIn({ spec }: HorizontalPodAutoscaler): void {
+export function fillInSpec(spec: HorizontalPodAutoscaler['spec']): void {
   if (spec === undefined) return;
   spec.minReplicas ??= 1;
   if (!spec.metrics?.length) spec.metrics = [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 80 } } }];
@@ -82,7 +82,7 @@ export const SCALE_UP: HPAScalingRules = {
 /** Down at once, but only as far as the greatest wish of the last five minutes (the window is the controller's where none is given). */
 export const SCALE_DOWN: HPAScalingRules = { selectPolicy: 'Max', policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }] };
 
-function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] {
+export function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] {
   if (spec === undefined) return [required('spec')];
   const { scaleTargetRef: target, minReplicas, maxReplicas, metrics = [], behavior } = spec;
   const errors: FieldError[] = [];

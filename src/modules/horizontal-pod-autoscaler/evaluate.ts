@@ -21,6 +21,11 @@ export interface Evaluation {
   /** For the event and the condition, for instance `cpu resource utilization (percentage of request)`. */
   name: string;
   status: MetricStatus;
+  /** What is, over what is wanted, of each of the `counted` replicas; Infinity where there is none. */
+  ratio: number;
+  counted: number;
+  /** When it was measured, where that is told. */
+  measuredMs?: number;
 }
 
 /** Rejects with Error when the metric cannot be had or asked for is wrong. */
@@ -41,11 +46,11 @@ async function ofResource(metric: MetricSpec, observed: Observed, reading: Pick<
   const utilization = target.type === 'Utilization';
   const requests = utilization ? requestsOf(observed.pods, name, container) : undefined;
   const wanted = utilization ? target.averageUtilization! : quantityMillis(target.averageValue!);
-  const { replicas, average, used } = averaged(measured, { observed, cpu: name === 'cpu', wanted, requests });
+  const { average, used, ...asked } = averaged(measured, { observed, cpu: name === 'cpu', wanted, requests });
   const current: MetricValueStatus = { ...(utilization && { averageUtilization: Math.trunc(average) }), averageValue: name === 'cpu' ? quantityOfMilli(Math.trunc(used)) : quantityOf(Math.trunc(used / 1_000)) };
   const of = container === undefined ? `${name} resource` : `${name} container resource`;
   return {
-    replicas, name: utilization ? `${of} utilization (percentage of request)` : of,
+    ...asked, name: utilization ? `${of} utilization (percentage of request)` : of,
     status: container === undefined ? { type: 'Resource', resource: { name, current } } : { type: 'ContainerResource', containerResource: { name, container, current } },
   };
 }
@@ -53,8 +58,8 @@ async function ofResource(metric: MetricSpec, observed: Observed, reading: Pick<
 async function ofPods({ pods: source }: MetricSpec, observed: Observed, reading: Pick<ModuleContext, 'client' | 'kinds'>): Promise<Evaluation> {
   const { metric, target } = source!;
   const measured = await metricOfPods(metric, observed, reading);
-  const { replicas, used } = averaged(measured, { observed, cpu: false, wanted: quantityMillis(target.averageValue!) });
-  return { replicas, name: `pods metric ${metric.name}`, status: { type: 'Pods', pods: { metric, current: { averageValue: quantityOfMilli(Math.trunc(used)) } } } };
+  const { average: _, used, ...asked } = averaged(measured, { observed, cpu: false, wanted: quantityMillis(target.averageValue!) });
+  return { ...asked, name: `pods metric ${metric.name}`, status: { type: 'Pods', pods: { metric, current: { averageValue: quantityOfMilli(Math.trunc(used)) } } } };
 }
 
 async function ofObject({ object: source }: MetricSpec, observed: Observed, reading: Pick<ModuleContext, 'client' | 'kinds'>): Promise<Evaluation> {
@@ -65,22 +70,25 @@ async function ofObject({ object: source }: MetricSpec, observed: Observed, read
 
 async function ofOutside({ external: source }: MetricSpec, observed: Observed, reading: Pick<ModuleContext, 'client' | 'kinds'>): Promise<Evaluation> {
   const { metric, target } = source!;
-  const value = await metricOutside(metric, observed.namespace, reading);
-  return { ...whole(value, target, observed), name: `external metric ${metric.name}(${JSON.stringify(metric.selector ?? null)})`, status: { type: 'External', external: { metric, current: shown(value, target, observed) } } };
+  const { value, measuredMs } = await metricOutside(metric, observed.namespace, reading);
+  return { ...whole(value, target, observed), measuredMs, name: `external metric ${metric.name}(${JSON.stringify(metric.selector ?? null)})`, status: { type: 'External', external: { metric, current: shown(value, target, observed) } } };
 }
 
-function averaged(measured: ReadonlyMap<string, Measured>, { observed, cpu, wanted, requests }: { observed: Observed; cpu: boolean; wanted: number; requests?: ReadonlyMap<string, number> }): { replicas: number; average: number; used: number } {
+type Averaged = Pick<Evaluation, 'replicas' | 'ratio' | 'counted' | 'measuredMs'> & { average: number; used: number };
+
+function averaged(measured: ReadonlyMap<string, Measured>, { observed, cpu, wanted, requests }: { observed: Observed; cpu: boolean; wanted: number; requests?: ReadonlyMap<string, number> }): Averaged {
   const groups = groupPods(observed.pods, measured, { cpu, nowMs: observed.nowMs, readiness: observed.readiness });
   const asked = askedByAverage(observed.current, groups, { wanted, requests, tolerance: observed.tolerance });
   if (asked === undefined) throw new Error('did not receive metrics for targeted pods (pods might be unready)');
   const used = [...groups.ready.values()].reduce((sum, value) => sum + value, 0) / groups.ready.size;
-  return { replicas: asked.replicas, average: asked.ratio * wanted, used };
+  const measuredMs = Math.max(...[...groups.ready.keys()].map((name) => measured.get(name)!.atMs));
+  return { replicas: asked.replicas, ratio: asked.ratio, counted: groups.ready.size, measuredMs, average: asked.ratio * wanted, used };
 }
 
-function whole(value: number, target: MetricTarget, { current, pods, tolerance, nowMs, readiness }: Observed): { replicas: number } {
-  if (target.type === 'AverageValue') return askedByShare(current, { value, wanted: quantityMillis(target.averageValue!), tolerance });
+function whole(value: number, target: MetricTarget, { current, pods, tolerance, nowMs, readiness }: Observed): Pick<Evaluation, 'replicas' | 'ratio' | 'counted'> {
+  if (target.type === 'AverageValue') return { ...askedByShare(current, { value, wanted: quantityMillis(target.averageValue!), tolerance }), counted: current };
   const { ready } = groupPods(pods, new Map(pods.map(({ metadata }) => [metadata.name ?? '', { value: 0, atMs: nowMs, windowMs: 0 }])), { cpu: false, nowMs, readiness });
-  return askedByValue(current, ready.size, { value, wanted: quantityMillis(target.value!), tolerance });
+  return { ...askedByValue(current, ready.size, { value, wanted: quantityMillis(target.value!), tolerance }), counted: ready.size };
 }
 
 function shown(value: number, target: MetricTarget, { current }: Observed): MetricValueStatus {

@@ -50,12 +50,13 @@ export async function metricOfObject(metric: MetricIdentifier, reference: CrossV
   return quantityMillis(items[0].value);
 }
 
-/** The sum of a metric of external.metrics.k8s.io, in thousandths. */
-export async function metricOutside(metric: MetricIdentifier, namespace: string, { client }: Reading): Promise<number> {
+/** The sum of a metric of external.metrics.k8s.io, in thousandths, and when the oldest part of it was measured, where that is told. */
+export async function metricOutside(metric: MetricIdentifier, namespace: string, { client }: Reading): Promise<{ value: number; measuredMs?: number }> {
   const kind = defineKind<MetricValue>({ group: 'external.metrics.k8s.io', version: 'v1beta1', kind: 'ExternalMetricValue', plural: metric.name, namespaced: true, verbs: ['list'], schema: () => ({}) });
   const { items } = await client.list(kind, { namespace, labelSelector: formatSelector(metric.selector) });
   if (items.length === 0) throw new Error(`no metrics returned from external metrics API for ${metric.name}`);
-  return items.reduce((sum, { value }) => sum + quantityMillis(value), 0);
+  const measuredMs = Math.min(...items.map(({ timestamp }) => Date.parse(timestamp)));
+  return { value: items.reduce((sum, { value }) => sum + quantityMillis(value), 0), ...(!Number.isNaN(measuredMs) && { measuredMs }) };
 }
 
 /** The values of a metric are a list at a path of its own below the objects that they describe. */

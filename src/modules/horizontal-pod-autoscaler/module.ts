@@ -1,5 +1,6 @@
 /** Threshold scaling: HorizontalPodAutoscalers and what they do. */
 import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
+import { PREDICTIVE_ANNOTATION } from '../../api/autoscaling/predictive-autoscaler.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { defineModule, keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { reconcile, type Autoscaling } from './reconcile.ts';
@@ -25,7 +26,9 @@ async function autoscale(context: ModuleContext): Promise<void> {
   const autoscalers = caches.of(HorizontalPodAutoscaler);
   caches.of(Pod);
   while (!signal.aborted) {
-    const all = autoscalers.list();
+    // Where there is one for them, those that ask for it are left to it.
+    const ahead = context.kinds.find('llmos.dev', 'PredictiveAutoscaler') !== undefined;
+    const all = autoscalers.list().filter(({ metadata }) => !ahead || metadata.annotations?.[PREDICTIVE_ANNOTATION] !== 'true');
     const keys = new Set(all.map(keyOf));
     for (const key of autoscaling.histories.keys()) if (!keys.has(key)) autoscaling.histories.delete(key);
     for (const autoscaler of all) {

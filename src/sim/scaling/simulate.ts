@@ -38,7 +38,7 @@ export function simulate({ load, startMs }: LoadTrace, policy: ScalingPolicy, { 
     if (now > LIMIT_UTILISATION * fleet.ready + 1e-9) violations++;
     spent += fleet.total;
     needed += exactNeed(now);
-    const observation: Observation = { nowMs, utilisation: fleet.ready === 0 ? 0 : Math.min(1, now / fleet.ready), ready: fleet.ready, total: fleet.total };
+    const observation: Observation = { nowMs, utilisation: fleet.ready === 0 ? 0 : Math.min(1, now / fleet.ready), saturated: now >= fleet.ready, ready: fleet.ready, total: fleet.total };
     const wanted = Math.max(1, policy.decide(observation));
     if (wanted !== fleet.total) changes++;
     fleet.set(wanted, nowMs);

@@ -123,7 +123,7 @@ describe('the policy', () => {
       fleet.advance(START + step * STEP_MS);
       const now = load(step);
       if (now > 0.8 * fleet.ready) violated++;
-      fleet.set(policy.decide({ nowMs: START + step * STEP_MS, utilisation: Math.min(1, now / fleet.ready), ready: fleet.ready, total: fleet.total }), START + step * STEP_MS);
+      fleet.set(policy.decide({ nowMs: START + step * STEP_MS, utilisation: Math.min(1, now / fleet.ready), saturated: now >= fleet.ready, ready: fleet.ready, total: fleet.total }), START + step * STEP_MS);
       replicas += fleet.total;
     }
     return { policy, violated: violated / steps, replicas: replicas / steps };

@@ -48,9 +48,8 @@ export interface Decision {
 
 const PRICES = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const FIRST_PRICE = 4;
-const HALF_LIFE_MS = 10 * 86_400_000;
+const HALF_LIFE_MS = 28 * 86_400_000;
 const LEARNING_MS = 2 * 3_600_000;
-const SATURATED = 0.995;
 /** Of the cost of the floor. */
 const MOST_COST = 1.03;
 /** Of the changes that the HorizontalPodAutoscaler makes. */
@@ -90,7 +89,7 @@ export class Predictive implements ScalingPolicy {
     const { nowMs, utilisation, ready, total } = observation;
     const { limit } = this.#options;
     const load = utilisation * ready;
-    const capped = utilisation >= SATURATED;
+    const capped = observation.saturated ?? false;
     this.#steps++;
     this.#choices = choicesOf(this.outlook.step(nowMs, load, { capped }), limit, this.#choices);
     const meanNeed = Math.max(1, this.outlook.series.mean / limit);
@@ -174,7 +173,7 @@ export class Predictive implements ScalingPolicy {
 /** More changes than the floor makes become dearer, fewer cheaper. */
 function pace(priced: PricedReplicas, { changes }: Tally, floor: Tally): void {
   const excess = Math.max(-1, Math.min(1, changes / Math.max(floor.changes * MOST_CHANGES, 1e-6) - 1));
-  priced.changePrice = Math.max(0.03, Math.min(10, priced.changePrice * Math.exp(0.000_5 * excess)));
+  priced.changePrice = Math.max(0.03, Math.min(40, priced.changePrice * Math.exp(0.000_5 * excess)));
 }
 
 /** The place among the prices, with a fraction, from which on `excess` is not above 0: the first where none is above, the last where all are. */

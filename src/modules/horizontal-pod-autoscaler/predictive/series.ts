@@ -13,7 +13,7 @@ export const HALF_LIFE_MINUTES = [1.5, 5, 15, 60, 240] as const;
 export class LoadSeries {
   readonly stepMs: number;
   readonly averages = new Float64Array(HALF_LIFE_MINUTES.length);
-  /** Of the last week, by half. */
+  /** Of the last four weeks, by half. */
   mean = 0;
   /** How many values there are. */
   length = 0;
@@ -27,7 +27,7 @@ export class LoadSeries {
   constructor(stepMs: number) {
     this.stepMs = stepMs;
     this.#shares = HALF_LIFE_MINUTES.map((minutes) => 1 - 0.5 ** (stepMs / (60_000 * minutes)));
-    this.#meanShare = stepMs / (7 * 86_400_000);
+    this.#meanShare = stepMs / (28 * 86_400_000);
   }
 
   /** Adds the load at `nowMs`; what was missed meanwhile is filled in evenly, unless it is long. */

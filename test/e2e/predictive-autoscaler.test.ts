@@ -1,0 +1,179 @@
+/** Scaling ahead of the load, as users see it; and a real server of metrics that fails, jumps, goes back in time and sends nonsense. */
+import assert from 'node:assert/strict';
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Deployment } from '../../src/api/apps/deployment.ts';
+import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
+import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../../src/api/autoscaling/predictive-autoscaler.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { makeAuthority, makeLeaf } from '../../src/kernel/apiserver/identity/certificates.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+const HOST = '192.0.2.20';
+const METRICS = '/apis/external.metrics.k8s.io/v1beta1';
+const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
+const NS = { namespace: 'default' };
+/** Initialisation counts for nothing, so that the test need not wait for minutes. */
+const QUICK = 'syncPeriodSeconds: 1, cpuInitializationPeriodSeconds: 0, initialReadinessDelaySeconds: 0';
+/** Burns what it may. */
+const WORK = 'trap "exit 0" TERM; while true; do :; done';
+const REST = 'trap "exit 0" TERM; while true; do sleep 0.2; done';
+
+async function applied(llmos: Instance, ...objects: object[]): Promise<void> {
+  for (const object of objects) {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  }
+}
+
+const deployment = (name: string, command: string): object => ({
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, ...NS },
+  spec: {
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', command], resources: { requests: { cpu: '50m' }, limits: { cpu: '100m' } } }] },
+    },
+  },
+});
+
+const spec = (name: string, metric: object): object => ({ scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, minReplicas: 1, maxReplicas: 3, metrics: [metric] });
+const replicasOf = async (llmos: Instance, name: string): Promise<number> => (await llmos.client.get(Deployment, name, NS)).spec?.replicas ?? 1;
+const ready = async (options: { config: string }): Promise<Instance> => {
+  const llmos = await bootInstance(options);
+  importTestImage(llmos);
+  await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+  return llmos;
+};
+
+describe('a predictive autoscaler', () => {
+  const CPU = { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } };
+  let llmos: Instance;
+  before(async () => {
+    llmos = await ready({ config: `modules:\n  predictive-autoscaler: {${QUICK}}\n  horizontal-pod-autoscaler: {${QUICK}}\n` });
+    await applied(llmos, deployment('web', WORK), deployment('shop', WORK), { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'web', ...NS }, spec: spec('web', CPU) },
+      { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'shop', ...NS, annotations: { [PREDICTIVE_ANNOTATION]: 'true' } }, spec: spec('shop', CPU) });
+  });
+  after(() => llmos.destroy());
+
+  it('scales by what pods use, and says why', async () => {
+    const autoscaler = (): Promise<PredictiveAutoscaler> => llmos.client.get(PredictiveAutoscaler, 'web', NS);
+    await eventually(async () => (await replicasOf(llmos, 'web')) === 3, { timeoutMs: 90_000, everyMs: 500 }).catch(async (error: unknown) => assert.fail(`${String(error)}: ${JSON.stringify((await autoscaler()).status)}`));
+    const { status } = await autoscaler();
+    assert.match(status?.decision?.rule ?? '', /^(Saturated|Learning)$/);
+    assert.ok((status?.decision?.load ?? 0) > 0.5 && (status?.decision?.forecast?.median ?? 0) > 0, JSON.stringify(status?.decision));
+    await eventually(async () => /^web\s+Deployment\/web\s+cpu: \d+%\/50%\s+1\s+3\s+3\s+(Saturated|Learning|Held)/m.test((await llmos.kubectl('get', 'pa')).stdout), { timeoutMs: 30_000, what: 'its line' });
+    await eventually(async () => /SuccessfulRescale[^\n]*New size: [23]; reason: (Saturated|Learning): /.test((await llmos.kubectl('describe', 'pa', 'web')).stdout), { what: 'the event' });
+  });
+
+  it('explains and plots it', async () => {
+    await eventually(async () => (await llmos.client.get(ScalingHistory, 'predictiveautoscaler.web', NS)).times.length > 0, { what: 'a point' });
+    const explained = await llmos.llmos('scale', 'explain', 'deploy/web');
+    assert.equal(explained.code, 0, explained.stderr);
+    for (const part of [/Deployment\/web is scaled by PredictiveAutoscaler web/, /forecast for \d+ s ahead/, /a HorizontalPodAutoscaler would have \d+ replicas/, /autoregression-4d\s+[\d.]+\s+[\d.]+/]) assert.match(explained.stdout, part);
+    const file = join(llmos.run, 'web.svg');
+    const plotted = await llmos.llmos('scale', 'plot', 'pa/web', '--output', file);
+    assert.equal(plotted.code, 0, plotted.stderr);
+    assert.match(readFileSync(file, 'utf8'), /^<svg[^]*<polyline[^]*<\/svg>/);
+    assert.doesNotMatch(readFileSync(file, 'utf8'), /NaN|undefined/);
+    assert.match((await llmos.llmos('scale', 'explain', 'deploy/nowhere')).stderr, /nothing scales deploy\/nowhere/);
+  });
+
+  it('a HorizontalPodAutoscaler asks for it by an annotation', async () => {
+    await eventually(async () => (await replicasOf(llmos, 'shop')) === 3, { timeoutMs: 90_000, everyMs: 500, what: 'three replicas' });
+    assert.match((await llmos.client.get(ScalingHistory, 'horizontalpodautoscaler.shop', NS)).decisions.at(-1)?.rule ?? '', /^(Saturated|Learning)$/);
+    await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'shop', NS)).status?.desiredReplicas === 3, { what: 'its status' });
+    assert.match((await llmos.llmos('scale', 'explain', 'hpa/shop')).stdout, /is scaled by HorizontalPodAutoscaler shop\n/);
+  });
+
+  it('is refused with what is wrong', async () => {
+    const refused = async (more: object): Promise<string> => (await llmos.kubectlWith(JSON.stringify({ apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'wrong', ...NS }, spec: { ...spec('web', CPU), ...more } }), 'create', '-f', '-')).stderr;
+    assert.match(await refused({ objective: { price: 1, underProvisioned: 0.1 } }), /spec.objective: Invalid value: "(price, underProvisioned|underProvisioned, price)"/);
+    assert.match(await refused({ objective: { underProvisioned: 2 } }), /spec.objective.underProvisioned: Invalid value: 2/);
+    assert.match(await refused({ maxReplicas: 0 }), /spec.maxReplicas/);
+  });
+});
+
+/** What the server of metrics says; tests change it. */
+interface Said { status: number; value: string; atMs: () => number }
+
+describe('a predictive autoscaler on another cluster, whose source of metrics is faulty', () => {
+  let cluster: Instance;
+  let server: Server;
+  let attached: ChildProcess;
+  let log = '';
+  const said: Said = { status: 200, value: '10', atMs: () => Date.now() };
+  before(async () => {
+    cluster = await ready({ config: `modules:\n  predictive-autoscaler: {enabled: false, ${QUICK}}\n` });
+    execFileSync('ip', ['address', 'replace', `${HOST}/32`, 'dev', 'lo']);
+    server = await serveMetrics(said);
+    const { port } = server.address() as AddressInfo;
+    await applied(cluster,
+      { apiVersion: 'v1', kind: 'Service', metadata: { name: 'metrics', ...NS }, spec: { ports: [{ port: 443, targetPort: port }] } },
+      { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'metrics-1', ...NS, labels: { 'kubernetes.io/service-name': 'metrics' } }, addressType: 'IPv4', endpoints: [{ addresses: [HOST], conditions: { ready: true } }], ports: [{ name: '', port, protocol: 'TCP' }] },
+      { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1beta1.external.metrics.k8s.io' }, spec: { service: { name: 'metrics', ...NS, port: 443 }, group: 'external.metrics.k8s.io', version: 'v1beta1', insecureSkipTLSVerify: true, groupPriorityMinimum: 100, versionPriority: 100 } },
+      deployment('web', REST));
+    const crds = await cluster.llmos('attach', '--crds', 'predictive-autoscaler');
+    assert.equal((await cluster.kubectlWith(crds.stdout, 'apply', '-f', '-')).code, 0, crds.stderr);
+    await eventually(async () => (await cluster.kubectl('get', 'predictiveautoscalers')).code === 0, { what: 'the kind' });
+    attached = spawn(LAUNCHER, ['attach', '--kubeconfig', cluster.kubeconfig, 'predictive-autoscaler'], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    attached.stderr!.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    await applied(cluster, { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'web', ...NS }, spec: spec('web', { type: 'External', external: { metric: { name: 'requests' }, target: { type: 'AverageValue', averageValue: '5' } } }) });
+  });
+  after(async () => {
+    const ended = new Promise((settled) => attached.once('exit', settled));
+    attached.kill('SIGTERM');
+    await ended;
+    server.close();
+    server.closeAllConnections();
+    await cluster.destroy();
+  });
+
+  const status = async (): Promise<PredictiveAutoscaler['status']> => (await cluster.client.get(PredictiveAutoscaler, 'web', NS)).status;
+  const active = async (): Promise<string> => (await status())?.conditions?.filter(({ type }) => type === 'ScalingActive').map(({ status: state, reason, message }) => `${state} ${reason} ${message}`).join() ?? '';
+  const becomes = (expected: RegExp): Promise<unknown> => eventually(async () => expected.test(await active()), { timeoutMs: 60_000, what: expected.source }).catch(async (error: unknown) => assert.fail(`${String(error)}, but ${await active()}\n${log}`));
+
+  it('scales, holds what there is while the source is faulty, and goes on when it is well', async () => {
+    await eventually(async () => (await replicasOf(cluster, 'web')) === 2, { timeoutMs: 60_000 }).catch(async (error: unknown) => assert.fail(`${String(error)}: ${JSON.stringify(await status())}\n${log}`));
+    await becomes(/^True ValidMetricFound/);
+    const faults: readonly [Partial<Said>, RegExp][] = [
+      [{ status: 500 }, /^False MetricHeld replicas are held: Failed/],
+      [{ value: 'NaN' }, /^False MetricHeld replicas are held: Failed/],
+      [{ value: '-5' }, /^False MetricHeld replicas are held: NotANumber/],
+      [{ atMs: () => Date.now() - 3_600_000 }, /^False MetricHeld replicas are held: Backwards/],
+    ];
+    for (const [fault, expected] of faults) {
+      Object.assign(said, fault);
+      await becomes(expected);
+      assert.equal(await replicasOf(cluster, 'web'), 2);
+      Object.assign(said, { status: 200, value: '10', atMs: () => Date.now() });
+      await becomes(/^True ValidMetricFound/);
+    }
+    assert.equal(await replicasOf(cluster, 'web'), 2);
+    said.value = '1000000';
+    await eventually(async () => (await replicasOf(cluster, 'web')) === 3, { timeoutMs: 60_000, what: 'what is said again and again is believed' });
+  });
+});
+
+/** A server of external metrics with one metric, which says what it is told to. */
+async function serveMetrics(said: Said): Promise<Server> {
+  const { keyPem, certificatePem } = makeLeaf(makeAuthority('metrics-ca', Date.now()), { commonName: 'metrics', usage: 'server', names: ['metrics.default.svc'], nowMs: Date.now() });
+  const server = createServer({ key: keyPem, cert: certificatePem }, (request, response) => {
+    const path = new URL(request.url ?? '/', 'https://metrics').pathname;
+    const answer = (status: number, body: object): void => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (path === METRICS) return answer(200, { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'external.metrics.k8s.io/v1beta1', resources: [{ name: 'requests', namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }] });
+    if (!path.startsWith(`${METRICS}/namespaces/`)) return answer(404, {});
+    if (said.status !== 200) return answer(said.status, { kind: 'Status', apiVersion: 'v1', status: 'Failure', reason: 'InternalError', message: 'the source is broken', code: said.status });
+    answer(200, {
+      kind: 'ExternalMetricValueList', apiVersion: 'external.metrics.k8s.io/v1beta1', metadata: {},
+      items: [{ metricName: 'requests', metricLabels: {}, timestamp: new Date(said.atMs()).toISOString(), value: said.value }],
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, HOST, resolve));
+  return server;
+}
