@@ -44,10 +44,11 @@ export async function attach({ access, modules, config = {}, log, signal }: Atta
   client.close();
 }
 
-/** The definitions of the kinds that no cluster has before the module brings them: those of llmos itself. */
+/** The definitions of the kinds that no cluster has by itself: those of llmos, and those that upstream has as custom resources too. */
 export function definitionsOf(name: string): object[] {
-  const own = (portableModule(name).kinds ?? []).filter(({ group }) => group.endsWith('.llmos.dev') || group === 'llmos.dev');
-  return [...Map.groupBy(own, ({ group, plural }) => `${plural}.${group}`).values()].map(definitionOf);
+  const own = (portableModule(name).kinds ?? []).filter((kind) => !BUILT_IN_KINDS.includes(kind));
+  // Versions that differ by more than their name need somebody to convert them: there the one that the module speaks has to do.
+  return [...Map.groupBy(own, ({ group, plural }) => `${plural}.${group}`).values()].map((versions) => definitionOf(versions[0]!.conversion === undefined ? versions : versions.slice(0, 1)));
 }
 
 /** The ClusterRole that a module needs on another cluster. */

@@ -13,6 +13,7 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   attach: { summary: 'run portable modules against another Kubernetes cluster', load: async () => (await import('./commands/attach.ts')).attach },
   node: { summary: 'list further nodes, lose one, start it again', load: async () => (await import('./commands/node.ts')).node },
   module: { summary: 'list, load and unload modules of the running system', load: async () => (await import('./commands/module.ts')).module },
+  queue: { summary: 'list queues and what waits in them, and explain why a job waits', load: async () => (await import('./commands/queue.ts')).queue },
   kubeconfig: { summary: "print the administrator's kubeconfig", load: async () => (await import('./commands/kubeconfig.ts')).kubeconfig },
   kubectl: { summary: 'call kubectl against this llmos', load: async () => (await import('./commands/kubectl.ts')).kubectl },
   backup: { summary: 'copy the store to a file while it runs', load: async () => (await import('./commands/backup.ts')).backup },

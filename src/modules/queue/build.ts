@@ -121,7 +121,8 @@ export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'obj
     id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: submittedAt(workload), request: [], demand, priority: workload.spec.priority ?? 0,
     tenant: tenantOf(workload, object, localQueue), likeness: likenessOf(workload),
     timesPreempted: workload.status?.schedulingStats?.evictions?.find(({ reason }) => reason === 'Preempted')?.count ?? 0,
-    ...(told !== undefined && { estimateSeconds: told }),
+    ...(told !== undefined && { toldSeconds: told }),
+    ...(workload.spec.maximumExecutionTimeSeconds !== undefined && { estimateSeconds: workload.spec.maximumExecutionTimeSeconds }),
   };
   return { ...job, request: (room.place(job, room.capacity) ?? { amount: room.capacity }).amount };
 }

@@ -68,15 +68,18 @@ function matchesLabels(spec: PodSpec | undefined, labels: Readonly<Record<string
   return own.length === 0 || own.some((term) => term.matchExpressions.length === 0 || compileTerm(term)({ name: '', labels }));
 }
 
-/** The run time that the user tells, in seconds: the annotation, else the deadline of the job. */
+/** The run time that the owner tells, in seconds. */
 export function toldSeconds({ metadata, spec }: Workload): number | undefined {
-  return durationSeconds(metadata.annotations?.[EXPECTED_RUN_TIME] ?? spec.podSets[0]?.template.metadata?.annotations?.[EXPECTED_RUN_TIME]) ?? spec.maximumExecutionTimeSeconds;
+  return durationSeconds(metadata.annotations?.[EXPECTED_RUN_TIME] ?? spec.podSets[0]?.template.metadata?.annotations?.[EXPECTED_RUN_TIME]);
 }
 
 /** When it was submitted, in seconds since the epoch. */
 export function submittedAt({ metadata }: Workload): number {
-  const exact = Date.parse(metadata.annotations?.[SUBMITTED_AT] ?? '');
-  return (Number.isNaN(exact) ? Date.parse(metadata.creationTimestamp ?? '') || 0 : exact) / 1_000;
+  const told = metadata.annotations?.[SUBMITTED_AT] ?? '';
+  const exactMs = Date.parse(told);
+  if (Number.isNaN(exactMs)) return (Date.parse(metadata.creationTimestamp ?? '') || 0) / 1_000;
+  const micros = Number(/\.\d{3}(\d{3})Z$/.exec(told)?.[1] ?? 0); // a Date has milliseconds only
+  return exactMs / 1_000 + micros / 1_000_000;
 }
 
 /** Groups of jobs that run alike, from general to special: the queue, the namespace, the image, the job of the same name but for its number, the same with the same request. */

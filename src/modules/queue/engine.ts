@@ -212,16 +212,17 @@ export function createEngine(context: ModuleContext): Engine {
       starts.delete(key);
       queue.ledger.take(placement);
       held.set(key, { queue, placement });
-      write(key, workload, () => admitted(workload, queue.object, placement, context));
+      write(key, workload, () => admitted(workload, queue.object, placement, context), () => starts.set(key, { queue, placement }));
     }
   };
 
-  /** A write that fails is as if it had not been decided: the policies hear how the workload is in fact. */
-  const write = (key: string, workload: Workload, act: () => Promise<void>): void => {
+  /** A decision that came upon a change of the workload is carried out anew, if it still stands then: the policies hear how the workload is in fact. */
+  const write = (key: string, workload: Workload, act: () => Promise<void>, again: () => void = () => {}): void => {
     writing.add(key);
     const ended = act().then(
       () => void outdated.set(key, workload.metadata.resourceVersion ?? ''),
       (error: unknown) => {
+        if (isApiError(error, 'Conflict') && placed.has(key)) again();
         if (!isApiError(error, 'Conflict', 'NotFound') && !signal.aborted) log.warn('a decision of the queue could not be written, and is taken anew', { workload: key, error });
       },
     ).finally(() => {

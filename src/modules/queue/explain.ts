@@ -100,7 +100,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
     const entry = waiting[index]!;
     const { reasons, lacks } = queue.room.explain(entry.job as QuotaJob);
     const ahead = waiting.slice(Math.max(0, index - MOST_AHEAD), index).map(({ job }) => job.id);
-    const source = entry.job.estimateSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
+    const source = entry.job.toldSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
     const startTime = Number.isFinite(at) ? rfc3339(at * 1_000) : undefined;
     const prediction: WorkloadPrediction = {
       runSeconds: Math.round(entry.expectedSeconds * 10) / 10, source: source.name, position: index + 1, ...(source.errorPercent !== undefined && { errorPercent: source.errorPercent }),

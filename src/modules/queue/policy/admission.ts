@@ -379,8 +379,9 @@ export class Admission {
   }
 
   #estimate(entry: Entry): void {
-    const { estimateSeconds } = entry.job;
-    const expected = this.#options.predictor.expect(entry.job, entry.knownSeconds);
+    const { estimateSeconds, toldSeconds } = entry.job;
+    // Who has run for longer than was told may run as long again.
+    const expected = toldSeconds === undefined ? this.#options.predictor.expect(entry.job, entry.knownSeconds) : toldSeconds > entry.knownSeconds ? toldSeconds : 2 * entry.knownSeconds;
     entry.expectedSeconds = Math.min(expected, estimateSeconds ?? Infinity);
     entry.boundSeconds = Math.max(1, estimateSeconds ?? expected);
   }

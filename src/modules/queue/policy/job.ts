@@ -13,6 +13,8 @@ export interface Job {
   readonly priority: number;
   /** The user's own upper bound of the run time, where there is one. */
   readonly estimateSeconds?: number;
+  /** How long it will run by its owner's own word, which is taken before all predictions. */
+  readonly toldSeconds?: number;
   /** How often it was stopped for others before it came here. */
   readonly timesPreempted?: number;
   /** Groups of jobs that run for a like time, from the most general to the most special, such as its user, then its user and image. */

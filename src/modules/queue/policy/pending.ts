@@ -56,7 +56,8 @@ export class SortedPending implements Pending {
   }
 }
 
-export const byArrival: Compare = (left, right) => left.arrival - right.arrival;
+/** When it was submitted; one that was withdrawn and came back keeps its place. */
+export const byArrival: Compare = (left, right) => left.job.submittedAt - right.job.submittedAt || left.arrival - right.arrival;
 
 /** The shortest by what is expected of it. */
 export const byExpectedSeconds: Compare = (left, right) => left.expectedSeconds - right.expectedSeconds || byArrival(left, right);

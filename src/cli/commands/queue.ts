@@ -1,0 +1,119 @@
+/** `llmos queue ls|explain`: the queues, what waits in them, and why. */
+import type { ClusterQueue as ClusterQueueType, LocalQueue as LocalQueueType, Workload as WorkloadType } from '../../api/kueue/types.ts';
+import { humanDuration } from '../../api/age.ts';
+import { POLICY } from '../../api/kueue/names.ts';
+import type { Client } from '../../sdk/client.ts';
+import { UsageError, type Command } from '../command.ts';
+import { kubeconfigFile } from '../control.ts';
+import { renderTable } from '../table.ts';
+
+interface Seen {
+  queues: readonly ClusterQueueType[];
+  localQueues: readonly LocalQueueType[];
+  workloads: readonly WorkloadType[];
+}
+
+export const queue: Command = {
+  usage: '[--kubeconfig FILE] ls [CLUSTERQUEUE] | [-n NAMESPACE] explain JOB-OR-POD',
+  flags: { namespace: { type: 'string', short: 'n' }, kubeconfig: { type: 'string' } },
+  async run({ positionals, flags, folders }) {
+    const [verb, name, ...more] = positionals;
+    if (more.length > 0 || (verb !== 'ls' && verb !== 'explain') || (verb === 'explain' && name === undefined)) throw new UsageError(`usage: llmos queue ${queue.usage}`);
+    const { findCluster } = await import('../../sdk/client/kubeconfig.ts');
+    const { createHttpClient } = await import('../../sdk/client/http.ts');
+    const client = createHttpClient(findCluster({ path: (flags['kubeconfig'] as string | undefined) ?? kubeconfigFile(folders) }), { name: 'llmos-queue' });
+    try {
+      const seen = await look(client);
+      const namespace = (flags['namespace'] as string | undefined) ?? client.namespace;
+      console.log(verb === 'explain' ? explain(seen, namespace, name!, Date.now()) : name === undefined ? listQueues(seen) : listWorkloads(seen, name, Date.now()));
+    } finally {
+      client.close();
+    }
+    return 0;
+  },
+};
+
+async function look(client: Client): Promise<Seen> {
+  const { ClusterQueue } = await import('../../api/kueue/cluster-queue.ts');
+  const { LocalQueue } = await import('../../api/kueue/local-queue.ts');
+  const { Workload } = await import('../../api/kueue/workload.ts');
+  const [queues, localQueues, workloads] = await Promise.all([client.list(ClusterQueue), client.list(LocalQueue), client.list(Workload)]);
+  return { queues: queues.items, localQueues: localQueues.items, workloads: workloads.items };
+}
+
+function listQueues({ queues }: Seen): string {
+  return renderTable(['QUEUE', 'POLICY', 'COHORT', 'ACTIVE', 'PENDING', 'ADMITTED', 'USED'], queues.map(({ metadata, spec, status }) => [
+    metadata.name ?? '', metadata.annotations?.[POLICY] ?? spec?.queueingStrategy ?? '', spec?.cohort ?? '-', status?.conditions?.find(({ type }) => type === 'Active')?.status ?? '-',
+    String(status?.pendingWorkloads ?? 0), String(status?.admittedWorkloads ?? 0), usageOf({ spec, status }),
+  ]));
+}
+
+/** `FLAVOR: cpu 3/4, memory 1Gi/8Gi`. */
+function usageOf({ spec, status }: Pick<ClusterQueueType, 'spec' | 'status'>): string {
+  const nominal = (flavor: string, resource: string): string => spec?.resourceGroups?.flatMap(({ flavors }) => flavors).find(({ name }) => name === flavor)?.resources.find(({ name }) => name === resource)?.nominalQuota ?? '0';
+  return (status?.flavorsReservation ?? []).map(({ name, resources }) => `${name}: ${resources.map((each) => `${each.name} ${each.total}/${nominal(name, each.name)}`).join(', ')}`).join('; ');
+}
+
+function listWorkloads({ workloads, localQueues }: Seen, name: string, nowMs: number): string {
+  const own = workloads.filter((each) => clusterQueueOf(each, localQueues) === name && !has(each, 'Finished'));
+  const place = ({ status }: WorkloadType): number => (status?.admission === undefined ? (status?.prediction?.position ?? Infinity) : 0);
+  return renderTable(['PLACE', 'NAMESPACE', 'OWNER', 'STATE', 'PRIORITY', 'EXPECTED', 'STARTS', 'AGE'], own.toSorted((left, right) => place(left) - place(right)).map((each) => {
+    const { metadata, spec, status } = each;
+    const { prediction } = status ?? {};
+    return [
+      status?.admission === undefined ? String(prediction?.position ?? '-') : '-', metadata.namespace ?? '', ownerOf(each), stateOf(each), String(spec.priority ?? 0),
+      prediction === undefined ? '-' : humanDuration(prediction.runSeconds * 1_000), prediction?.startTime === undefined ? '-' : `in ${humanDuration(Math.max(0, Date.parse(prediction.startTime) - nowMs))}`,
+      humanDuration(nowMs - Date.parse(metadata.creationTimestamp ?? '')),
+    ];
+  }));
+}
+
+function explain({ queues, localQueues, workloads }: Seen, namespace: string, name: string, nowMs: number): string {
+  const bare = name.replace(/^(?:jobs?(?:\.batch)?|pods?|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+  const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true);
+  if (found === undefined) throw new Error(`nothing in a queue is called ${bare} in namespace ${namespace}; what waits has the label kueue.x-k8s.io/queue-name, and 'llmos queue ls' lists the queues`);
+  const queueName = clusterQueueOf(found, localQueues);
+  const queue = queues.find(({ metadata }) => metadata.name === queueName);
+  const lines = [
+    `${namespace}/${ownerOf(found)}: ${stateOf(found)}`,
+    `queue: ${found.spec.queueName ?? '-'}, of ClusterQueue ${queueName ?? '-'}${queue === undefined ? '' : ` (${queue.metadata.annotations?.[POLICY] ?? queue.spec?.queueingStrategy}; ${usageOf(queue)})`}`,
+    ...conditionLines(found), ...predictionLines(found, nowMs),
+  ];
+  return lines.join('\n');
+}
+
+function conditionLines({ status }: WorkloadType): string[] {
+  return (status?.conditions ?? []).filter(({ type, status: value }) => value === 'True' || type === 'QuotaReserved').map(({ type, status: value, reason, message }) => `${type}: ${value === 'True' ? 'yes' : 'no'} (${reason}) ${message}`);
+}
+
+function predictionLines({ status, spec }: WorkloadType, nowMs: number): string[] {
+  const { prediction } = status ?? {};
+  if (prediction === undefined) return [];
+  const error = prediction.errorPercent === undefined ? '' : `, wrong by ${prediction.errorPercent} % so far`;
+  const lines = [`expected to run for ${humanDuration(prediction.runSeconds * 1_000)} (${prediction.source}${error}), priority ${spec.priority ?? 0}`];
+  if (prediction.position !== undefined) lines.push(`place ${prediction.position}${prediction.ahead === undefined ? '' : `; ahead: ${prediction.ahead.join(', ')}`}`);
+  for (const { flavor, resource, needed, available } of prediction.lacks ?? []) lines.push(`lacks ${resource} of flavor ${flavor}: needs ${needed}, and ${available} is free`);
+  if (prediction.startTime !== undefined) lines.push(`expected to start at ${prediction.startTime}, in ${humanDuration(Math.max(0, Date.parse(prediction.startTime) - nowMs))}`);
+  if (prediction.endTime !== undefined) lines.push(`expected to end at ${prediction.endTime}`);
+  return lines;
+}
+
+function clusterQueueOf({ metadata, spec, status }: WorkloadType, localQueues: readonly LocalQueueType[]): string | undefined {
+  return status?.admission?.clusterQueue ?? localQueues.find((each) => each.metadata.namespace === metadata.namespace && each.metadata.name === spec.queueName)?.spec?.clusterQueue;
+}
+
+function ownerOf({ metadata }: WorkloadType): string {
+  const owner = metadata.ownerReferences?.[0];
+  return owner === undefined || (metadata.ownerReferences?.length ?? 0) > 1 ? (metadata.name ?? '') : `${owner.kind.toLowerCase()}/${owner.name}`;
+}
+
+function has({ status }: WorkloadType, type: string): boolean {
+  return status?.conditions?.some((each) => each.type === type && each.status === 'True') === true;
+}
+
+function stateOf(workload: WorkloadType): string {
+  if (has(workload, 'Finished')) return 'finished';
+  if (workload.spec.active === false) return 'deactivated';
+  if (workload.status?.admission !== undefined) return has(workload, 'Evicted') ? 'being stopped' : has(workload, 'Admitted') ? 'admitted' : 'quota reserved, checks pending';
+  return workload.status?.conditions?.find(({ type }) => type === 'QuotaReserved')?.reason === 'Inadmissible' ? 'cannot be admitted' : 'pending';
+}

@@ -1,0 +1,209 @@
+/** Queues with real containers: who runs when, under each policy; and the same module against another cluster, over HTTP. */
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { parse, stringify } from 'yaml';
+import { Job } from '../../src/api/batch/job.ts';
+import { Namespace } from '../../src/api/core/namespace.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
+import { Workload } from '../../src/api/kueue/workload.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+
+const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
+const TENANTS = ['ant', 'bee', 'cat'] as const;
+
+const ok = async (result: Promise<CommandResult>): Promise<string> => {
+  const { code, stdout, stderr } = await result;
+  assert.equal(code, 0, `${stderr}\n${stdout}`);
+  return stdout;
+};
+
+/** As a user of Kueue has it. */
+const queueManifest = (name: string, cpu: string, namespaces: readonly string[], { annotations = {}, spec = '' }: { annotations?: Record<string, string>; spec?: string } = {}): string => [
+  'apiVersion: kueue.x-k8s.io/v1beta1\nkind: ResourceFlavor\nmetadata: { name: default-flavor }',
+  `apiVersion: kueue.x-k8s.io/v1beta1
+kind: ClusterQueue
+metadata: { name: ${name}, annotations: ${JSON.stringify(annotations)} }
+spec:
+  namespaceSelector: {}
+  stopPolicy: Hold
+  ${spec}
+  resourceGroups:
+  - coveredResources: ["cpu"]
+    flavors: [{ name: default-flavor, resources: [{ name: cpu, nominalQuota: ${cpu} }] }]`,
+  ...namespaces.map((namespace) => `apiVersion: kueue.x-k8s.io/v1beta1\nkind: LocalQueue\nmetadata: { name: ${name}, namespace: ${namespace} }\nspec: { clusterQueue: ${name} }`),
+].join('\n---\n');
+
+interface Wish { tenant: string; name: string; script?: string; cpu?: string; seconds?: number; priority?: string }
+
+function jobOf(queue: string, { tenant, name, script = 'sleep 0.1', cpu = '100m', seconds, priority }: Wish): Job {
+  const labels = { 'kueue.x-k8s.io/queue-name': queue, ...(priority !== undefined && { 'kueue.x-k8s.io/priority-class': priority }) };
+  return {
+    apiVersion: 'batch/v1', kind: 'Job', metadata: { name, namespace: tenant, labels, ...(seconds !== undefined && { annotations: { 'queue.llmos.dev/expected-run-time': `${seconds}s` } }) },
+    spec: { suspend: true, template: { spec: { restartPolicy: 'Never', terminationGracePeriodSeconds: 0, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', script], resources: { requests: { cpu } } }] } } },
+  } as Job;
+}
+
+describe('three tenants', { timeout: 240_000 }, () => {
+  let llmos: Instance;
+  before(async () => {
+    llmos = await bootInstance({ config: 'modules: { node: { readySandboxes: 3 } }\n' });
+    importTestImage(llmos);
+    for (const name of TENANTS) await llmos.client.create(Namespace, { metadata: { name } });
+    for (const namespace of TENANTS) await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace })).items.length > 0);
+    await ok(llmos.kubectlWith('apiVersion: kueue.x-k8s.io/v1beta1\nkind: WorkloadPriorityClass\nmetadata: { name: urgent }\nvalue: 1000\n', 'apply', '-f', '-'));
+  });
+  after(async () => llmos?.destroy());
+
+  /** Submits all while the queue is held, lets go, and gives the names in the order in which they were admitted, as the watch told it. */
+  const race = async (queue: string, wishes: readonly Wish[], annotations: Record<string, string>, { slots = 1 } = {}): Promise<string[]> => {
+    await ok(llmos.kubectlWith(queueManifest(queue, `${slots * 100}m`, TENANTS, { annotations }), 'apply', '--validate=strict', '-f', '-'));
+    for (const wish of wishes) await llmos.client.create(Job, jobOf(queue, wish));
+    const own = ({ spec }: Workload): boolean => spec.queueName === queue;
+    const { items, metadata } = await eventually(async () => {
+      const list = await llmos.client.list(Workload);
+      return list.items.filter(own).length === wishes.length && list;
+    });
+    assert.ok(items.filter(own).every(({ status }) => status?.admission === undefined));
+    const order: string[] = [];
+    const seen = new Set<string>();
+    const abort = new AbortController();
+    const watching = (async () => {
+      for await (const { type, object } of llmos.client.watch(Workload, { resourceVersion: metadata.resourceVersion, signal: abort.signal })) {
+        if (type === 'BOOKMARK' || !own(object as Workload) || (object as Workload).status?.admission === undefined || seen.has(object.metadata.uid!)) continue;
+        seen.add(object.metadata.uid!);
+        order.push(object.metadata.ownerReferences![0]!.name);
+      }
+    })().catch(() => {});
+    await llmos.client.patch(ClusterQueue, queue, { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
+    await eventually(async () => (await Promise.all(TENANTS.map((namespace) => llmos.client.list(Job, { namespace, labelSelector: `kueue.x-k8s.io/queue-name=${queue}` })))).flatMap((list) => list.items).every(({ status }) => status?.succeeded === 1), { timeoutMs: 60_000, what: `all jobs of ${queue} are done` });
+    await eventually(async () => order.length === wishes.length);
+    abort.abort();
+    await watching;
+    return order;
+  };
+  const mixed: readonly Wish[] = [
+    { tenant: 'ant', name: 'a1', seconds: 50 }, { tenant: 'ant', name: 'a2', seconds: 10 }, { tenant: 'bee', name: 'b1', seconds: 30, priority: 'urgent' },
+    { tenant: 'bee', name: 'b2', seconds: 5 }, { tenant: 'cat', name: 'c1', seconds: 20 }, { tenant: 'cat', name: 'c2', seconds: 40, priority: 'urgent' },
+  ];
+  const renamed = (prefix: string): Wish[] => mixed.map((wish) => ({ ...wish, name: `${prefix}-${wish.name}` }));
+  const bare = (order: readonly string[]): string => order.map((each) => each.slice(each.indexOf('-') + 1)).join(' ');
+
+  it('FIFO: in the order of arrival', async () => assert.equal(bare(await race('fifo', renamed('f'), { 'queue.llmos.dev/policy': 'FIFO' })), 'a1 a2 b1 b2 c1 c2'));
+  it('Kueue\'s own strategy: by priority, then arrival', async () => assert.equal(bare(await race('kueue', renamed('k'), {})), 'b1 c2 a1 a2 b2 c1'));
+  it('ShortestJobFirst: by what is expected', async () => assert.equal(bare(await race('sjf', renamed('s'), { 'queue.llmos.dev/policy': 'ShortestJobFirst' })), 'b2 a2 c1 b1 c2 a1'));
+  it('Priority: an hour of waiting is worth a point', async () => assert.equal(bare(await race('priority', renamed('p'), { 'queue.llmos.dev/policy': 'Priority' })), 'b1 c2 a1 a2 b2 c1'));
+
+  it('BestEffortFIFO goes past what does not fit; FIFO with EASY only where that delays nobody', async () => {
+    const wishes = (prefix: string): Wish[] => [
+      { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 1.5' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
+      { tenant: 'cat', name: `${prefix}-slow`, seconds: 300 }, { tenant: 'cat', name: `${prefix}-quick`, seconds: 5 },
+    ];
+    assert.equal(bare(await race('besteffort', wishes('e'), { 'queue.llmos.dev/policy': 'BestEffortFIFO' }, { slots: 2 })), 'long slow quick wide');
+    assert.equal(bare(await race('easy', wishes('y'), { 'queue.llmos.dev/policy': 'FIFO', 'queue.llmos.dev/backfill': 'EASY' }, { slots: 2 })), 'long quick wide slow');
+  });
+
+  it('FairShare: equal shares whoever came first, and twice as much for twice the weight', async () => {
+    const flood = (prefix: string): Wish[] => [['ant', 5], ['bee', 3], ['cat', 3]].flatMap(([tenant, count]) => Array.from({ length: count as number }, (_, index) => ({ tenant: tenant as string, name: `${prefix}-${tenant}${index}`, seconds: 10, script: 'sleep 0.3' })));
+    const sharesOf = (order: readonly string[], first: number): Record<string, number> => Object.fromEntries(TENANTS.map((tenant) => [tenant, order.slice(0, first).filter((name) => name.includes(tenant)).length]));
+    const equal = await race('fair', flood('q'), { 'queue.llmos.dev/policy': 'FairShare' }, { slots: 3 });
+    for (const [tenant, share] of Object.entries(sharesOf(equal, 6))) assert.ok(share >= 1 && share <= 3, `${tenant} got ${share} of the first six: ${equal.join(' ')}`);
+    const weighted = await race('weighted', flood('w'), { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/weights': 'ant=2' }, { slots: 4 });
+    const { ant = 0, bee = 0, cat = 0 } = sharesOf(weighted, 8);
+    assert.ok(ant >= 3 && ant <= 5 && bee <= 3 && cat <= 3, `of the first eight, ant got ${ant}, bee ${bee}, cat ${cat}: ${weighted.join(' ')}`);
+  });
+
+  it('an urgent job has another one stopped, whose pods end and which begins anew', async () => {
+    await ok(llmos.kubectlWith(queueManifest('preempt', '100m', TENANTS, { spec: 'preemption: { withinClusterQueue: LowerPriority }' }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
+    await llmos.client.create(Job, jobOf('preempt', { tenant: 'ant', name: 'victim', script: 'sleep 1000000' }));
+    await eventually(async () => (await llmos.client.get(Job, 'victim', { namespace: 'ant' })).status?.ready === 1);
+    await llmos.client.create(Job, jobOf('preempt', { tenant: 'bee', name: 'waits' }));
+    await eventually(async () => /place 1/.test(await ok(llmos.llmos('queue', '-n', 'bee', 'explain', 'waits'))));
+    const told = await ok(llmos.llmos('queue', '-n', 'bee', 'explain', 'job/waits'));
+    assert.match(told, /bee\/job\/waits: pending\nqueue: preempt, of ClusterQueue preempt \(BestEffortFIFO; default-flavor: cpu 100m\/100m\)\n/);
+    assert.match(told, /QuotaReserved: no \(Pending\) couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor default-flavor, 100m more needed/);
+    assert.match(told, /lacks cpu of flavor default-flavor: needs 100m, and 0 is free/);
+    await llmos.client.create(Job, jobOf('preempt', { tenant: 'cat', name: 'urgent', priority: 'urgent' }));
+    await eventually(async () => (await llmos.client.get(Job, 'urgent', { namespace: 'cat' })).status?.succeeded === 1);
+    await eventually(async () => (await llmos.client.get(Job, 'victim', { namespace: 'ant' })).status?.ready === 1, { what: 'the victim runs again' });
+    const listed = await ok(llmos.llmos('queue', 'ls', 'preempt'));
+    assert.match(listed, /^PLACE +NAMESPACE +OWNER +STATE/);
+    assert.match(listed, /- +ant +job\/victim +admitted/);
+    assert.match(await ok(llmos.llmos('queue', 'ls')), /preempt +BestEffortFIFO +- +True +1 +1 +default-flavor: cpu 100m\/100m/);
+    await ok(llmos.kubectl('delete', 'job', 'victim', '-n', 'ant'));
+    await eventually(async () => (await llmos.client.get(Job, 'waits', { namespace: 'bee' })).status?.succeeded === 1);
+  });
+
+  it('a gang that does not come up whole gives back what it held', async () => {
+    await ok(llmos.kubectlWith(queueManifest('gang', '200m', ['ant'], { annotations: { 'queue.llmos.dev/pods-ready-timeout': '2s' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
+    const crew = jobOf('gang', { tenant: 'ant', name: 'crew', script: 'sleep 1000000' });
+    crew.spec = { ...crew.spec!, parallelism: 2, completions: 2 };
+    crew.spec.template.spec!.nodeSelector = { 'kubernetes.io/hostname': 'nowhere' };
+    await llmos.client.create(Job, crew);
+    const workload = async (): Promise<Workload | undefined> => (await llmos.client.list(Workload, { namespace: 'ant' })).items.find(({ metadata }) => metadata.ownerReferences?.[0]?.name === 'crew');
+    await eventually(async () => (await workload())?.status?.admission !== undefined, { what: 'it is admitted' });
+    await eventually(async () => {
+      const { status } = (await workload())!;
+      return status?.admission === undefined && status?.conditions?.find(({ type }) => type === 'Evicted')?.reason === 'PodsReadyTimeout' && status.requeueState?.count === 1;
+    }, { what: 'its quota is free again' });
+    await llmos.client.create(Job, jobOf('gang', { tenant: 'ant', name: 'other', cpu: '200m' }));
+    await eventually(async () => (await llmos.client.get(Job, 'other', { namespace: 'ant' })).status?.succeeded === 1, { what: 'another one runs in its place' });
+  });
+
+  it('goes on after a kill where it was', async () => {
+    await ok(llmos.kubectlWith(queueManifest('again', '100m', ['ant'], { annotations: { 'queue.llmos.dev/policy': 'FIFO' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
+    for (const name of ['r1', 'r2', 'r3']) await llmos.client.create(Job, jobOf('again', { tenant: 'ant', name, script: 'sleep 1' }));
+    await eventually(async () => (await llmos.client.get(Job, 'r1', { namespace: 'ant' })).status?.ready === 1);
+    await llmos.kill();
+    await llmos.boot();
+    await eventually(async () => (await llmos.client.get(Job, 'r3', { namespace: 'ant' })).status?.succeeded === 1, { what: 'the last one is done' });
+    const starts = await Promise.all(['r1', 'r2', 'r3'].map(async (name) => (await llmos.client.get(Job, name, { namespace: 'ant' })).status?.startTime ?? ''));
+    assert.deepEqual(starts, starts.toSorted());
+  });
+});
+
+describe('queues of another cluster', { timeout: 120_000 }, () => {
+  let cluster: Instance;
+  before(async () => {
+    cluster = await bootInstance({ config: 'modules: { queue: { enabled: false } }\n' });
+    importTestImage(cluster);
+    await eventually(async () => (await cluster.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    for (const args of [['--crds', 'queue'], ['--rules', 'queue']]) await ok(cluster.kubectlWith(await ok(cluster.llmos('attach', ...args)), 'apply', '--server-side', '-f', '-'));
+    await ok(cluster.kubectl('create', 'serviceaccount', 'guest'));
+    await ok(cluster.kubectl('create', 'clusterrolebinding', 'guest', '--clusterrole=llmos:queue', '--serviceaccount=default:guest'));
+  });
+  after(async () => cluster?.destroy());
+
+  it('are served by the attached module, with no more rights than its role', async () => {
+    const token = (await ok(cluster.kubectl('create', 'token', 'guest'))).trim();
+    const config = parse(readFileSync(cluster.kubeconfig, 'utf8')) as { users: [{ user: object }] };
+    config.users[0].user = { token };
+    const kubeconfig = join(dirname(cluster.state), 'guest.kubeconfig');
+    writeFileSync(kubeconfig, stringify(config), { mode: 0o600 });
+    const attached = spawn(LAUNCHER, ['attach', '--kubeconfig', kubeconfig, 'queue'], { env: cluster.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    let log = '';
+    attached.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
+    try {
+      await ok(cluster.kubectlWith(queueManifest('far', '100m', ['default']).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
+      const done = (name: string): Promise<boolean> => eventually(async () => (await cluster.client.get(Job, name, { namespace: 'default' })).status?.succeeded === 1, { what: `${name} is done` });
+      await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'first', script: 'sleep 1' }));
+      await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'second' }));
+      // Nobody suspended this one when it was made.
+      const rogue = jobOf('far', { tenant: 'default', name: 'rogue' });
+      await cluster.client.create(Job, { ...rogue, spec: { ...rogue.spec!, suspend: false } });
+      await eventually(async () => /second: pending/.test(await ok(cluster.llmos('queue', '--kubeconfig', kubeconfig, 'explain', 'second'))) || (await cluster.client.get(Job, 'second', { namespace: 'default' })).status?.succeeded === 1);
+      for (const name of ['first', 'second', 'rogue']) await done(name);
+      assert.doesNotMatch(log, /forbidden/);
+    } catch (error) {
+      assert.fail(`${(error as Error).message}\n${log}`);
+    } finally {
+      const ended = new Promise((settled) => attached.once('exit', settled));
+      attached.kill('SIGTERM');
+      assert.equal(await ended, 0, log);
+    }
+  });
+});
