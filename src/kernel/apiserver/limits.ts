@@ -13,9 +13,11 @@ export interface Limits {
   bodyMs: number;
   /** How long a connection stays open without a request; longer than what clients keep idle ones for, so that we are not the one who closes under a request; ms. */
   idleMs: number;
+  /** After so much silence a connection is asked whether there is still somebody, ten times a second apart (TCP keep-alive): who vanished without a word, and with him his watches, is let go; ms. */
+  probeAfterMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000, firstRequestMs: 30_000, bodyMs: 60_000, idleMs: 120_000 };
+export const DEFAULT_LIMITS: Limits = { maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000, firstRequestMs: 30_000, bodyMs: 60_000, idleMs: 120_000, probeAfterMs: 30_000 };
 
 /** What one user may have of all. */
 export function shareOf(all: number): number {

@@ -27,8 +27,6 @@ export interface Handler {
   upgrade(http: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
-/** A machine that went away without a word is asked so often whether it is there. */
-const PROBE_AFTER_MS = 30_000;
 const DAY_MS = 86_400_000;
 
 export async function listenOn(address: Address, identity: Identity, handler: Handler, log: Log, limits: Limits = DEFAULT_LIMITS): Promise<Listener> {
@@ -39,7 +37,7 @@ export async function listenOn(address: Address, identity: Identity, handler: Ha
     // Informers share one connection: their lists and watches together must not run into the limit of a session.
     settings: { maxConcurrentStreams: 1_000 }, maxSessionMemory: 128,
     handshakeTimeout: limits.firstRequestMs,
-    ...({ keepAliveTimeout: limits.idleMs, headersTimeout: limits.firstRequestMs, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, keepAlive: true, keepAliveInitialDelay: PROBE_AFTER_MS, http1Options: { keepAliveTimeout: limits.idleMs } } as object),
+    ...({ keepAliveTimeout: limits.idleMs, headersTimeout: limits.firstRequestMs, requestTimeout: 300_000, maxHeaderSize: 64 * 1024, noDelay: true, keepAlive: true, keepAliveInitialDelay: limits.probeAfterMs, http1Options: { keepAliveTimeout: limits.idleMs } } as object),
   });
   const renewal = setInterval(() => {
     if (identity.server === used) return;
