@@ -4,6 +4,8 @@ import { Cluster } from '../src/modules/scheduler/framework/cluster.ts';
 import { createCycle } from '../src/modules/scheduler/framework/cycle.ts';
 import { createProfile } from '../src/modules/scheduler/profile.ts';
 import type { Node, Pod } from '../src/api/generated/core-v1.ts';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
 
 const ROUNDS = 7;
@@ -51,10 +53,27 @@ function podsPerSecond(nodes: number, spec?: Pod['spec']): Figure {
   return figureOf('pods/s', rates);
 }
 
+/** What the scheduler keeps of a pod that is placed, beside the pod itself: the same whether there are few or many. */
+function bytesPerPod(pods: number): Figure {
+  setFlagsFromString('--expose-gc');
+  const collect = runInNewContext('gc') as () => void;
+  const objects = Array.from({ length: pods }, (_, index) => pod(index));
+  const cluster = new Cluster();
+  for (let index = 0; index < 5000; index++) cluster.setNode(node(index));
+  collect();
+  const before = process.memoryUsage().heapUsed;
+  for (const [index, each] of objects.entries()) cluster.place(podInfoOf(each), `node-${index % 5000}`);
+  collect();
+  const figure = figureOf('bytes', [(process.memoryUsage().heapUsed - before) / pods]);
+  if (cluster.nodes.length !== 5000) throw new Error('the cluster was collected');
+  return figure;
+}
+
 export function run(): Promise<BenchResult> {
   const figures: Record<string, Figure> = {};
   for (const nodes of [100, 1000, 5000]) figures[`schedule${nodes}`] = podsPerSecond(nodes);
   figures['spread5000'] = podsPerSecond(5000, SPREAD);
   figures['apart5000'] = podsPerSecond(5000, APART);
+  for (const pods of [10_000, 50_000]) figures[`bytesPerPod${pods}`] = bytesPerPod(pods);
   return Promise.resolve(resultOf('scheduler', figures));
 }

@@ -7,10 +7,12 @@ import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
-import { defineModule } from '../../sdk/index.ts';
+import { PodDisruptionBudget } from '../../api/policy/pod-disruption-budget.ts';
+import { defineModule, type ModuleContext } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
 import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
 import { createProfile, type ProfileOptions } from './profile.ts';
+import type { BudgetsOf } from './plugins/default-preemption.ts';
 import type { StorageView } from './plugins/volumes.ts';
 import { runScheduler } from './run.ts';
 import { openStorage } from './storage.ts';
@@ -21,7 +23,7 @@ export default defineModule({
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod],
   kinds: [PriorityClass],
-  reads: [Namespace, Node, StorageClass],
+  reads: [Namespace, Node, StorageClass, PodDisruptionBudget],
   writes: [Pod, PersistentVolumeClaim, PersistentVolume],
   admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,
@@ -29,17 +31,24 @@ export default defineModule({
     const storage = openStorage(context);
     // Elsewhere the first pod with claims opens it.
     if (context.kinds.find(StorageClass.group, StorageClass.kind) !== undefined && context.kinds.find('', PersistentVolumeClaim.kind) !== undefined) storage.ready();
-    return runScheduler(context, profilesOf(context.config, storage), storage);
+    return runScheduler(context, profilesOf(context.config, storage, budgetsIn(context)), storage);
   },
 });
 
+/** Budgets are watched from the start where they are served, since the first preemption must know of them. */
+function budgetsIn({ caches, kinds }: ModuleContext): BudgetsOf {
+  const isServed = (): boolean => kinds.find(PodDisruptionBudget.group, PodDisruptionBudget.kind) !== undefined;
+  if (isServed()) caches.of(PodDisruptionBudget);
+  return (namespace) => (isServed() ? caches.of(PodDisruptionBudget).list(namespace) : []);
+}
+
 /** `modules.scheduler.profiles`: a list of {@link ProfileOptions}; default one profile, default-scheduler. */
-export function profilesOf(config: Readonly<Record<string, unknown>>, storage?: StorageView): Profile[] {
+export function profilesOf(config: Readonly<Record<string, unknown>>, storage?: StorageView, budgetsOf?: BudgetsOf): Profile[] {
   const { profiles = [{}] } = config;
   if (!Array.isArray(profiles) || profiles.length === 0 || profiles.some((each) => typeof each !== 'object' || each === null)) {
     throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
   }
-  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, storage));
+  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, storage, budgetsOf));
   const names = new Set(made.map((each) => each.schedulerName));
   if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
   return made;

@@ -1,7 +1,7 @@
 /** The default profile: upstream's default plugins and weights. Others are made from configuration by name. */
 import { ApiError } from '../../api/errors.ts';
 import type { Profile } from './framework/plugin.ts';
-import { defaultPreemption } from './plugins/default-preemption.ts';
+import { defaultPreemption, type BudgetsOf } from './plugins/default-preemption.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
 import { balancedAllocation, nodeResourcesFit, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread.ts';
@@ -21,12 +21,12 @@ export interface ProfileOptions {
 
 const WEIGHTS = { TaintToleration: 3, NodeAffinity: 2, PodTopologySpread: 2, InterPodAffinity: 2, NodeResourcesFit: 1, NodeResourcesBalancedAllocation: 1, ImageLocality: 1 };
 
-/** Without `storage` the claims of pods are not looked at. */
-export function createProfile(options: ProfileOptions = {}, storage?: StorageView): Profile {
+/** Without `storage` the claims of pods are not looked at; without `budgetsOf` preemption spares no budgets. */
+export function createProfile(options: ProfileOptions = {}, storage?: StorageView, budgetsOf?: BudgetsOf): Profile {
   const all = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit(options.scoring),
     ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]),
-    podTopologySpread, interPodAffinity, defaultPreemption, balancedAllocation, imageLocality,
+    podTopologySpread, interPodAffinity, defaultPreemption(budgetsOf), balancedAllocation, imageLocality,
   ];
   for (const name of options.disabled ?? []) {
     if (!all.some((each) => each.name === name)) throw new ApiError('BadRequest', `there is no scheduler plugin '${name}'; known are ${all.map((each) => each.name).join(', ')}`);

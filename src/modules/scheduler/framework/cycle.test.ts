@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Node, Pod } from '../../../api/generated/core-v1.ts';
+import type { PodDisruptionBudget } from '../../../api/generated/policy-v1.ts';
 import { createProfile, type ProfileOptions } from '../profile.ts';
 import { enoughNodes } from './cycle.ts';
 import { decide, node, pod } from './fixtures.ts';
@@ -74,6 +75,22 @@ test('preemption proposes the least harm', () => {
   const none = decide([node('a', { cpu: '4' })], placed.slice(0, 2), pod('p', { cpu: '2', spec: { ...wanted.spec, priority: 1 } }));
   assert.equal(none.nominated, undefined);
   assert.match(none.message, /No preemption victims found/);
+});
+
+test('preemption spares budgets where something else makes room, and breaks them where nothing does', () => {
+  const full = (name: string, on: string, priority: number, labels: Record<string, string>): Pod => pod(name, { node: on, labels, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], nodeName: on, priority } });
+  const wanted = pod('p', { spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], priority: 100 } });
+  const budget = (disruptionsAllowed: number): PodDisruptionBudget => ({ metadata: { name: 'b', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'db' } } }, status: { disruptionsAllowed, currentHealthy: 2, desiredHealthy: 2, expectedPods: 2 } });
+  const nodes = [node('a', { cpu: '2' }), node('b', { cpu: '2' })];
+  const db = [full('db1', 'a', 1, { app: 'db' }), full('other', 'b', 50, { app: 'web' })];
+  const decideWith = (placed: Pod[], allowed: number) => decide(nodes, placed, wanted, createProfile({}, undefined, (namespace) => (namespace === 'default' ? [budget(allowed)] : []))).nominated;
+  assert.deepEqual(decideWith(db, 0)?.victims.map(({ name }) => name), ['other'], 'the more important one, whose end breaks nothing');
+  assert.deepEqual(decideWith(db, 1)?.victims.map(({ name }) => name), ['db1']);
+  const both = [full('db1', 'a', 1, { app: 'db' }), full('db2', 'b', 2, { app: 'db' })];
+  assert.deepEqual(decideWith(both, 0)?.victims.map(({ name }) => name), ['db1'], 'nothing else makes room');
+  // On one node the protected one is put back first, though it is less important.
+  const shared = decide([node('a', { cpu: '4' })], [full('db1', 'a', 1, { app: 'db' }), full('web', 'a', 50, { app: 'web' })], wanted, createProfile({}, undefined, () => [budget(0)])).nominated;
+  assert.deepEqual(shared?.victims.map(({ name }) => name), ['web']);
 });
 
 test('large clusters are sampled', () => {

@@ -7,6 +7,8 @@ import type { Cluster } from '../framework/cluster.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { rejection, type FilterFailure, type Plugin, type Rejection } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
+import type { PodDisruptionBudget } from '../../../api/generated/policy-v1.ts';
+import { matcherOfSelector } from '../../../api/selector.ts';
 
 const NO_VICTIMS = rejection('DefaultPreemption', 'No preemption victims found for incoming pod');
 const NO_HELP = rejection('DefaultPreemption', 'Preemption is not helpful for scheduling');
@@ -15,10 +17,17 @@ const MOST_CANDIDATES = 100;
 
 interface Candidate {
   node: NodeInfo;
+  /** The most important first. */
   victims: PodInfo[];
+  /** How many of them their budgets do not allow. */
+  violations: number;
 }
 
-export const defaultPreemption: Plugin = {
+/** The budgets of a namespace, as they are now. */
+export type BudgetsOf = (namespace: string) => readonly PodDisruptionBudget[];
+
+/** Budgets are spared where that can be, and broken where nothing else makes room. */
+export const defaultPreemption = (budgetsOf: BudgetsOf = () => []): Plugin => ({
   name: 'DefaultPreemption',
   postFilter(failure) {
     const { pod, rejections, cluster } = failure;
@@ -27,15 +36,15 @@ export const defaultPreemption: Plugin = {
     const why = new Map<NodeInfo, Rejection>();
     const candidates: Candidate[] = [];
     for (const [node, { unresolvable }] of rejections) {
-      const victims = unresolvable || candidates.length >= MOST_CANDIDATES ? undefined : victimsOn(node, failure);
-      if (victims === undefined) why.set(node, unresolvable ? NO_HELP : NO_VICTIMS);
-      else candidates.push({ node, victims });
+      const candidate = unresolvable || candidates.length >= MOST_CANDIDATES ? undefined : candidateOn(node, failure, budgetsOf);
+      if (candidate === undefined) why.set(node, unresolvable ? NO_HELP : NO_VICTIMS);
+      else candidates.push(candidate);
     }
     const best = candidates.sort(compare)[0];
     if (best === undefined) return { message: `preemption: ${fitMessage(cluster.nodes.length, why)}` };
     return { message: '', nominated: { node: best.node, victims: best.victims } };
   },
-};
+});
 
 /** Victims of an earlier try are still leaving: no more of them. */
 function isMakingRoom(pod: PodInfo, cluster: Cluster): boolean {
@@ -45,21 +54,43 @@ function isMakingRoom(pod: PodInfo, cluster: Cluster): boolean {
   return false;
 }
 
-/** Takes all lower pods off for a moment, and puts back, most important first, those that may stay. */
-function victimsOn(node: NodeInfo, { pod, cluster, prepare }: FilterFailure): PodInfo[] | undefined {
+/** Takes all lower pods off for a moment, and puts back those that may stay: first those whose budgets forbid their end, each time the most important first. */
+function candidateOn(node: NodeInfo, { pod, cluster, prepare }: FilterFailure, budgetsOf: BudgetsOf): Candidate | undefined {
   const lower = [...node.pods.values()].filter((each) => each.priority < pod.priority).sort(byImportance);
   if (lower.length === 0) return undefined;
   for (const each of lower) cluster.removePod(each.uid);
+  const isProtected = protectedOf(lower, budgetsOf);
   const victims: PodInfo[] = [];
   const fits = prepare()(node) === undefined;
-  for (const each of lower) {
+  for (const each of [...lower.filter((one) => isProtected.has(one)), ...lower.filter((one) => !isProtected.has(one))]) {
     cluster.place(each, node.name);
     if (!fits || prepare()(node) === undefined) continue;
     cluster.removePod(each.uid);
     victims.push(each);
   }
   for (const each of victims) cluster.place(each, node.name);
-  return fits && victims.length > 0 ? victims : undefined;
+  if (!fits || victims.length === 0) return undefined;
+  return { node, victims: victims.sort(byImportance), violations: victims.filter((each) => isProtected.has(each)).length };
+}
+
+/** Pods whose end would be one more than their budget allows, the most important being counted first. Source: upstream, filterPodsWithPDBViolation. */
+function protectedOf(pods: readonly PodInfo[], budgetsOf: BudgetsOf): ReadonlySet<PodInfo> {
+  const found = new Set<PodInfo>();
+  const left = new Map<PodDisruptionBudget, number>();
+  for (const each of pods) {
+    const { labels, name = '' } = each.pod.metadata;
+    if (labels === undefined) continue;
+    for (const budget of budgetsOf(each.namespace)) {
+      const { selector } = budget.spec ?? {};
+      // A selector without terms is of no pod here, though evictions take it to be of all.
+      if (Object.keys(selector?.matchLabels ?? {}).length + (selector?.matchExpressions?.length ?? 0) === 0 || !matcherOfSelector(selector).matches(labels)) continue;
+      if (budget.status?.disruptedPods?.[name] !== undefined) continue;
+      const allowed = (left.get(budget) ?? budget.status?.disruptionsAllowed ?? 0) - 1;
+      left.set(budget, allowed);
+      if (allowed < 0) found.add(each);
+    }
+  }
+  return found;
 }
 
 function byImportance(left: PodInfo, right: PodInfo): number {
@@ -70,9 +101,9 @@ function startOf(info: PodInfo): string {
   return info.pod.status?.startTime ?? info.pod.metadata.creationTimestamp ?? '';
 }
 
-/** Least important victims first, then the smallest sum, then the fewest, then those that started last. */
+/** The fewest broken budgets first, then the least important victims, then the smallest sum, then the fewest, then those that started last. */
 function compare(left: Candidate, right: Candidate): number {
   const top = (each: Candidate): number => each.victims[0]?.priority ?? 0;
   const sum = (each: Candidate): number => each.victims.reduce((total, one) => total + one.priority, 0);
-  return top(left) - top(right) || sum(left) - sum(right) || left.victims.length - right.victims.length || startOf(right.victims[0]!).localeCompare(startOf(left.victims[0]!));
+  return left.violations - right.violations || top(left) - top(right) || sum(left) - sum(right) || left.victims.length - right.victims.length || startOf(right.victims[0]!).localeCompare(startOf(left.victims[0]!));
 }
