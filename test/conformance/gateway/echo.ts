@@ -42,7 +42,7 @@ export function echoPod(namespace: string, name: string, env: Record<string, str
   const volumes = [...LIBRARIES.map((each) => ({ name: each, hostPath: { path: `/${each}` } })), { name: 'node', hostPath: { path: dirname(process.execPath) } }];
   const volumeMounts = [...LIBRARIES.map((each) => ({ name: each, mountPath: `/${each}`, readOnly: true })), { name: 'node', mountPath: '/node', readOnly: true }];
   return podOf(name, {
-    labels: { app: name }, metadata: { namespace },
+    labels: { app: name, ...(['infra-backend-v1', 'infra-backend-v2'].includes(name) ? { group: 'both' } : {}) }, metadata: { namespace },
     spec: { volumes },
     container: {
       command: ['/node/node', '--max-semi-space-size=1', '-e', SERVER], volumeMounts, readinessProbe: { tcpSocket: { port: 3000 }, periodSeconds: 1 },

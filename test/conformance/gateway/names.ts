@@ -9,7 +9,11 @@ export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
     'HTTPRouteHostnameIntersection', 'HTTPRouteListenerHostnameMatching', 'HTTPRouteListenerPortMatching', 'GatewayHTTPListenerIsolation', 'HTTPRouteCrossNamespace', 'HTTPRouteInvalidCrossNamespaceParentRef',
     'HTTPRouteInvalidParentRefNotMatchingSectionName', 'HTTPRouteInvalidParentRefNotMatchingListenerPort', 'HTTPRouteInvalidParentRefSectionNameNotMatchingPort', 'HTTPRouteDisallowedKind', 'HTTPRouteObservedGenerationBump', 'HTTPRouteNamedRule',
     'GatewayWithAttachedRoutes', 'GatewayWithAttachedRoutesWithPort8080',
+    'HTTPRouteRequestHeaderModifier', 'HTTPRouteBackendRequestHeaderModifier', 'HTTPRouteRequestHeaderModifierBackendWeights', 'HTTPRouteResponseHeaderModifier', 'HTTPRouteRedirectHostAndStatus', 'HTTPRouteRedirectScheme', 'HTTPRouteRedirectPort',
+    'HTTPRouteRedirectPath', 'HTTPRoute303Redirect', 'HTTPRoute307Redirect', 'HTTPRoute308Redirect', 'HTTPRouteRedirectPortAndScheme', 'HTTPRouteRewriteHost', 'HTTPRouteRewritePath', 'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors',
+    'HTTPRouteRequestPercentageMirror', 'HTTPRouteCORS', 'HTTPRouteWeight', 'HTTPRouteAllBackendsWeightZero', 'HTTPRouteTimeoutRequest', 'HTTPRouteTimeoutBackendRequest', 'HTTPRouteRetry', 'HTTPRouteSessionPersistenceCookie',
+    'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket',
     // Of our own, beyond upstream's list.
-    'HTTPRouteRegexMatching', 'HTTPRouteUnderDefinitionOfTheUser',
+    'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser',
   ],
 };

@@ -94,6 +94,7 @@ async function makeWorld(): Promise<void> {
   const tls = certificateFor('abc.example.com', 'other.example.com', 'tls-backend');
   await apply(
     ...backends.flatMap(([namespace, name]) => [service(namespace, name, PORTS), echoPod(namespace, name)]),
+    { ...service(INFRA, 'both', PORTS), spec: { selector: { group: 'both' }, ports: PORTS } },
     service(INFRA, 'tls-backend', [{ name: 'https', port: 443, targetPort: 8443 }]), echoPod(INFRA, 'tls-backend', { TLS_CERT: tls.certificatePem, TLS_KEY: tls.keyPem }),
     ...[1, 2, 3].map((n) => ({ ...service(INFRA, `grpc-${V1.slice(0, -1)}${n}`, [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }]), spec: { selector: { app: `${V1.slice(0, -1)}${n}` }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } })),
     gateway('same-namespace', [http(from('Same'))]), gateway('all-namespaces', [http(from('All'))]),

@@ -172,7 +172,7 @@ class Writer {
     const filters = [...action.filters, ...target.filters];
     const redirects = filters.some(({ type }) => type === 'RequestRedirect');
     if (target.backend === undefined && !redirects) return `e${target.status ?? 500}`;
-    const name = `${action.id}:${index}${redirects ? `@${doorName(door)}` : ''}`;
+    const name = `${action.id}:${index}${redirects ? `:via:${doorName(door)}` : ''}`;
     const lines = (): Line[] => [
       ...filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure }).map((text) => ({ text: `  ${text}` })),
       ...this.policyLines(action).map((text) => ({ text: `  ${text}` })),
@@ -287,7 +287,7 @@ function valueOf(type: string | undefined, value: string): string {
 
 function answerLines(status: number, grpcStatus: number): string[] {
   return [
-    `  http-request return status 200 content-type application/grpc hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
+    `  http-request return status 200 hdr content-type application/grpc hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
     `  http-request return status ${status} content-type text/plain string "${status === 404 ? 'no route for this request' : 'the route of this request leads nowhere'}"`,
   ];
 }
@@ -318,6 +318,7 @@ core.register_action("mirror", { "http-req" }, function(txn, target)
   end
   local body = txn.sf:req_body()
   if body == "" then body = nil end
-  core.register_task(send, target, txn.sf:method(), txn.sf:pathq(), headers, body)
+  local method, path = txn.sf:method(), txn.sf:pathq()
+  core.register_task(function() send(target, method, path, headers, body) end)
 end, 1)
 `;

@@ -200,7 +200,7 @@ function readPorts(file: string): Map<string, number> {
 /** `[ALERT] (1) : config : parsing [FILE:12] : what is wrong`, for lines that were written for an action. */
 export function faultsOf(stderr: string, file: string, ownerOf: (line: number) => string | undefined): Map<string, string> {
   const faults = new Map<string, string>();
-  for (const [, name, line, text = ''] of stderr.matchAll(/\[(\S+?):(\d+)\]\s*:\s*(.*)/g)) {
+  for (const [, name, line, text = ''] of stderr.matchAll(/^\[ALERT\].*?\[(\S+?):(\d+)\]\s*:\s*(.*)$/gm)) {
     const owner = name === file ? ownerOf(Number(line)) : undefined;
     if (owner !== undefined && !faults.has(owner)) faults.set(owner, text.trim().slice(0, 500));
   }

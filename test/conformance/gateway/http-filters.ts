@@ -1,0 +1,222 @@
+/** HTTPRoute, what is done with requests: headers, redirects, rewrites, mirrors, cross-origin answers, weights, time-outs, retries, sessions, protocols of backends. */
+import assert from 'node:assert/strict';
+import { connect as connectH2 } from 'node:http2';
+import { eventually } from '../../fixtures/instance.ts';
+import { call, type Body } from '../cluster.ts';
+import { accepted, addressOf, ask, behaviour, expect, expectAll, exact, gateway, http, INFRA, prefix, route, to, V1, V2, V3, type Ask, type Told } from './world.ts';
+
+const SAME = ['same-namespace'];
+const filter = (type: string, field: string, value: object): object => ({ type, [field]: value });
+const requestHeaders = (value: object): object => filter('RequestHeaderModifier', 'requestHeaderModifier', value);
+const responseHeaders = (value: object): object => filter('ResponseHeaderModifier', 'responseHeaderModifier', value);
+const redirect = (value: object): object => filter('RequestRedirect', 'requestRedirect', value);
+const rewrite = (value: object): object => filter('URLRewrite', 'urlRewrite', value);
+const mirror = (name: string, more: object = {}): object => filter('RequestMirror', 'requestMirror', { backendRef: { name, port: 8080 }, ...more });
+const at = (path: string, filters: object[], backendRefs: object[] | null = [to(V1)]): object => ({ matches: [prefix(path)], filters, ...(backendRefs === null ? {} : { backendRefs }) });
+
+function tried(name: string, rules: () => object[], run: (address: string) => Promise<void>): void {
+  const own = (): Body => route(name.toLowerCase(), SAME, rules());
+  behaviour(name, () => [own()], async () => {
+    await accepted(own().metadata.name);
+    await run(await addressOf('same-namespace'));
+  });
+}
+
+export function headers(): void {
+  const seen = (path: string, sent: Record<string, string>, expected: Record<string, string | undefined>): [Ask, { check: (told: Told) => void }] => [{ path, headers: sent }, { check: ({ body }) => {
+    for (const [name, value] of Object.entries(expected)) assert.equal(body.headers[name.toLowerCase()], value, name);
+  } }];
+
+  tried('HTTPRouteRequestHeaderModifier', () => [
+    at('/set', [requestHeaders({ set: [{ name: 'X-Header-Set', value: 'set-overwrites-values' }] })]), at('/add', [requestHeaders({ add: [{ name: 'X-Header-Add', value: 'add-appends-values' }] })]),
+    at('/remove', [requestHeaders({ remove: ['X-Header-Remove'] })]),
+    at('/multiple', [requestHeaders({ set: [{ name: 'X-Header-Set-1', value: 'one' }, { name: 'X-Header-Set-2', value: 'two' }], add: [{ name: 'X-Header-Add-1', value: 'a' }], remove: ['X-Header-Remove-1', 'X-Header-Remove-2'] })]),
+    at('/odd', [requestHeaders({ set: [{ name: 'X-Odd', value: `50% "of" 'it' \\ {x} $HOME %[src] #` }] })]),
+  ], (address) => expectAll(address, [
+    seen('/set', { 'some-other-header': 'val' }, { 'some-other-header': 'val', 'X-Header-Set': 'set-overwrites-values' }), seen('/set', { 'x-header-set': 'old' }, { 'X-Header-Set': 'set-overwrites-values' }),
+    seen('/add', { 'x-header-add': 'first' }, { 'X-Header-Add': 'first, add-appends-values' }), seen('/add', {}, { 'X-Header-Add': 'add-appends-values' }), seen('/remove', { 'x-header-remove': 'v', other: 'x' }, { 'X-Header-Remove': undefined, other: 'x' }),
+    seen('/multiple', { 'X-Header-Remove-1': 'a', 'X-Header-Remove-2': 'b', 'X-Header-Set-2': 'old' }, { 'X-Header-Remove-1': undefined, 'X-Header-Remove-2': undefined, 'X-Header-Set-1': 'one', 'X-Header-Set-2': 'two', 'X-Header-Add-1': 'a' }),
+    seen('/odd', {}, { 'X-Odd': `50% "of" 'it' \\ {x} $HOME %[src] #` }),
+  ]));
+
+  tried('HTTPRouteBackendRequestHeaderModifier', () => [at('/set', [], [{ ...to(V1), filters: [requestHeaders({ set: [{ name: 'X-Header-Set', value: 'of-the-backend' }] })] }])], (address) => expectAll(address, [seen('/set', { 'x-header-set': 'old' }, { 'X-Header-Set': 'of-the-backend' })]));
+
+  tried('HTTPRouteRequestHeaderModifierBackendWeights', () => [{ backendRefs: [V1, V2].map((name) => ({ ...to(name), filters: [requestHeaders({ set: [{ name: 'Backend', value: name }] })] })) }], async (address) => {
+    await eventually(async () => {
+      const all = await Promise.all(Array.from({ length: 20 }, () => ask(address)));
+      return all.every(({ status, body }) => status === 200 && body.headers.backend === body.pod) && new Set(all.map(({ body }) => body.pod)).size === 2;
+    }, { what: 'each backend gets its own header' });
+  });
+
+  tried('HTTPRouteResponseHeaderModifier', () => [
+    at('/set', [responseHeaders({ set: [{ name: 'X-From-Backend', value: 'hidden' }] })]), at('/add', [responseHeaders({ add: [{ name: 'X-Added', value: 'a b' }] })]), at('/remove', [responseHeaders({ remove: ['X-From-Backend'] })]),
+  ], (address) => expectAll(address, [
+    [{ path: '/set' }, { check: (told) => assert.equal(told.headers['x-from-backend'], 'hidden') }], [{ path: '/add' }, { check: (told) => assert.deepEqual([told.headers['x-added'], told.headers['x-from-backend']], ['a b', V1]) }],
+    [{ path: '/remove' }, { check: (told) => assert.equal(told.headers['x-from-backend'], undefined) }],
+  ]));
+}
+
+export function redirects(): void {
+  const leads = (question: Ask, status: number, location: string): [Ask, object] => [question, { status, check: (told: Told) => assert.equal(told.headers.location, location) }];
+  const host = 'asked.example';
+
+  tried('HTTPRouteRedirectHostAndStatus', () => [at('/hostname', [redirect({ hostname: 'example.org' })], null), at('/host-and-status', [redirect({ hostname: 'example.org', statusCode: 301 })], null)], (address) => expectAll(address, [
+    leads({ host, path: '/hostname' }, 302, 'http://example.org/hostname'), leads({ host, path: '/host-and-status?q=1' }, 301, 'http://example.org/host-and-status?q=1'),
+  ]));
+
+  tried('HTTPRouteRedirectScheme', () => [at('/scheme', [redirect({ scheme: 'https' })], null), at('/scheme-and-host', [redirect({ scheme: 'https', hostname: 'example.org', statusCode: 301 })], null)], (address) => expectAll(address, [
+    leads({ host, path: '/scheme' }, 302, 'https://asked.example/scheme'), leads({ host, path: '/scheme-and-host' }, 301, 'https://example.org/scheme-and-host'),
+  ]));
+
+  tried('HTTPRouteRedirectPort', () => [at('/port', [redirect({ port: 8083 })], null), at('/port-and-host', [redirect({ port: 8083, hostname: 'example.org' })], null)], (address) => expectAll(address, [
+    leads({ host, path: '/port' }, 302, 'http://asked.example:8083/port'), leads({ host, path: '/port-and-host' }, 302, 'http://example.org:8083/port-and-host'),
+  ]));
+
+  tried('HTTPRouteRedirectPath', () => [
+    at('/original-prefix', [redirect({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/replacement-prefix' } })], null), at('/full', [redirect({ path: { type: 'ReplaceFullPath', replaceFullPath: '/full-path-replacement' } })], null),
+    at('/path-and-host', [redirect({ hostname: 'example.org', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/replacement-prefix' } })], null),
+    at('/to-root', [redirect({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } })], null),
+  ], (address) => expectAll(address, [
+    leads({ host, path: '/original-prefix/lemon' }, 302, 'http://asked.example/replacement-prefix/lemon'), leads({ host, path: '/original-prefix' }, 302, 'http://asked.example/replacement-prefix'), leads({ host, path: '/full/path/original?x=y' }, 302, 'http://asked.example/full-path-replacement?x=y'),
+    leads({ host, path: '/path-and-host/lemon' }, 302, 'http://example.org/replacement-prefix/lemon'), leads({ host, path: '/to-root/lemon' }, 302, 'http://asked.example/lemon'), leads({ host, path: '/to-root' }, 302, 'http://asked.example/'),
+  ]));
+
+  for (const status of [303, 307, 308]) {
+    tried(`HTTPRoute${status}Redirect`, () => [at('/status', [redirect({ hostname: 'example.org', statusCode: status })], null)], (address) => expectAll(address, [leads({ host, path: '/status' }, status, 'http://example.org/status')]));
+  }
+
+  behaviour('HTTPRouteRedirectPortAndScheme', () => {
+    const rules = [at('/nil-nil', [redirect({ hostname: 'example.org' })], null), at('/nil-80', [redirect({ hostname: 'example.org', port: 80 })], null), at('/nil-8080', [redirect({ hostname: 'example.org', port: 8080 })], null), at('/nil-443', [redirect({ hostname: 'example.org', port: 443 })], null),
+      at('/https-nil', [redirect({ hostname: 'example.org', scheme: 'https' })], null), at('/https-443', [redirect({ hostname: 'example.org', scheme: 'https', port: 443 })], null), at('/https-8443', [redirect({ hostname: 'example.org', scheme: 'https', port: 8443 })], null),
+      at('/http-nil', [redirect({ hostname: 'example.org', scheme: 'http' })], null), at('/http-8080', [redirect({ hostname: 'example.org', scheme: 'http', port: 8080 })], null)];
+    return [gateway('on-8080', [http({ port: 8080 })]), route('ports-and-schemes', ['same-namespace', 'on-8080', 'same-namespace-with-https-listener'], rules)];
+  }, async () => {
+    await accepted('ports-and-schemes');
+    await expectAll(await addressOf('same-namespace'), [
+      leads({ path: '/nil-nil' }, 302, 'http://example.org/nil-nil'), leads({ path: '/nil-80' }, 302, 'http://example.org/nil-80'), leads({ path: '/nil-8080' }, 302, 'http://example.org:8080/nil-8080'),
+      leads({ path: '/https-nil' }, 302, 'https://example.org/https-nil'), leads({ path: '/https-443' }, 302, 'https://example.org/https-443'), leads({ path: '/https-8443' }, 302, 'https://example.org:8443/https-8443'),
+    ]);
+    await expectAll(await addressOf('on-8080'), [leads({ port: 8080, path: '/nil-nil' }, 302, 'http://example.org:8080/nil-nil'), leads({ port: 8080, path: '/nil-80' }, 302, 'http://example.org/nil-80'), leads({ port: 8080, path: '/https-nil' }, 302, 'https://example.org/https-nil')]);
+    await expectAll(await addressOf('same-namespace-with-https-listener'), [
+      leads({ sni: 'example.org', host: 'example.org', path: '/nil-nil' }, 302, 'https://example.org/nil-nil'), leads({ sni: 'example.org', host: 'example.org', path: '/nil-443' }, 302, 'https://example.org/nil-443'), leads({ sni: 'example.org', host: 'example.org', path: '/nil-8080' }, 302, 'https://example.org:8080/nil-8080'),
+      leads({ sni: 'example.org', host: 'example.org', path: '/http-nil' }, 302, 'http://example.org/http-nil'), leads({ sni: 'example.org', host: 'example.org', path: '/http-8080' }, 302, 'http://example.org:8080/http-8080'),
+    ]);
+  });
+
+  const arrives = (question: Ask, path: string, atHost?: string): [Ask, object] => [question, { check: ({ body }: Told) => assert.deepEqual([body.path, body.host], [path, atHost ?? question.host]) }];
+  tried('HTTPRouteRewriteHost', () => [at('/one', [rewrite({ hostname: 'one.example.org' })]), at('/two', [rewrite({ hostname: 'two.example.org' }), requestHeaders({ add: [{ name: 'x', value: 'y' }] })], [to(V2)])], (address) => expectAll(address, [
+    arrives({ host, path: '/one' }, '/one', 'one.example.org'), arrives({ host, path: '/two' }, '/two', 'two.example.org'),
+  ]));
+  tried('HTTPRouteRewritePath', () => [
+    at('/prefix/one', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/one' } })]), at('/full/one', [rewrite({ path: { type: 'ReplaceFullPath', replaceFullPath: '/one' } })]),
+    at('/strip', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } })]), at('/strip-empty/', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '' } })]), at('/odd', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/a%20b' } })]),
+  ], (address) => expectAll(address, [
+    arrives({ host, path: '/prefix/one/two' }, '/one/two'), arrives({ host, path: '/prefix/one' }, '/one'), arrives({ host, path: '/prefix/one/two?a=b%2Fc' }, '/one/two?a=b%2Fc'), arrives({ host, path: '/full/one/two?x=1' }, '/one?x=1'),
+    arrives({ host, path: '/strip' }, '/'), arrives({ host, path: '/strip/' }, '/'), arrives({ host, path: '/strip/three' }, '/three'), arrives({ host, path: '/strip-empty/four' }, '/four'), arrives({ host, path: '/odd/c' }, '/a%20b/c'),
+  ]));
+}
+
+/** What a backend was asked, by method and path. */
+async function seenBy(pod: string): Promise<string[]> {
+  return JSON.parse((await call('GET', `/api/v1/namespaces/${INFRA}/pods/${pod}:3000/proxy/__seen`)).body as string) as string[];
+}
+
+export function mirrors(): void {
+  tried('HTTPRouteRequestMirror', () => [at('/mirror-one', [mirror(V2)])], async (address) => {
+    await expect(address, { path: '/mirror-one/x?y=z', method: 'POST', body: 'hello' }, { backend: V1 });
+    await eventually(async () => (await seenBy(V2)).includes('POST /mirror-one/x?y=z'), { what: 'the copy arrives' });
+  });
+  tried('HTTPRouteRequestMultipleMirrors', () => [at('/mirror-two', [mirror(V2), mirror(V3)])], async (address) => {
+    await expect(address, { path: '/mirror-two' }, { backend: V1 });
+    for (const pod of [V2, V3]) await eventually(async () => (await seenBy(pod)).includes('GET /mirror-two'), { what: `the copy arrives at ${pod}` });
+  });
+  tried('HTTPRouteRequestPercentageMirror', () => [at('/mirror-some', [mirror(V2, { percent: 20 })]), at('/mirror-half', [mirror(V2, { fraction: { numerator: 1, denominator: 2 } })]), at('/mirror-never', [mirror(V2, { percent: 0 })])], async (address) => {
+    const count = async (path: string): Promise<number> => (await seenBy(V2)).filter((each) => each === `GET ${path}`).length;
+    for (const [path, share] of [['/mirror-some', 0.2], ['/mirror-half', 0.5], ['/mirror-never', 0]] as const) {
+      await expect(address, { path }, { backend: V1 });
+      for (let round = 0; round < 10; round++) await Promise.all(Array.from({ length: 20 }, () => ask(address, { path })));
+      const off = async (): Promise<number> => Math.abs((await count(path)) / 203 - share);
+      await eventually(async () => (await off()) < 0.12, { timeoutMs: 3_000, what: `${share} of ${path} are mirrored` }).catch(async () => assert.fail(`${path}: ${await count(path)} of 203`));
+    }
+  });
+}
+
+export function crossOrigin(): void {
+  const cors = (value: object): object => filter('CORS', 'cors', value);
+  const preflight = (path: string, origin: string, method = 'GET', more: Record<string, string> = {}): Ask => ({ path, method: 'OPTIONS', headers: { origin, 'access-control-request-method': method, ...more } });
+  const allowed = (expected: Record<string, string | undefined>): object => ({ check: (told: Told) => { for (const [name, value] of Object.entries(expected)) assert.equal(told.headers[`access-control-${name}`], value, name); } });
+  tried('HTTPRouteCORS', () => [
+    at('/cors-1', [cors({ allowOrigins: ['https://www.foo.com', 'https://*.bar.com'], allowMethods: ['GET', 'OPTIONS'], allowHeaders: ['x-header-1', 'x-header-2'], exposeHeaders: ['x-header-3', 'x-header-4'], allowCredentials: true, maxAge: 3600 })]),
+    at('/cors-2', [cors({ allowOrigins: ['https://www.foo.com'], allowMethods: ['*'] })]), at('/cors-any', [cors({ allowOrigins: ['*'], allowMethods: ['PUT'] })]), at('/cors-headers', [cors({ allowOrigins: ['https://www.foo.com'], allowHeaders: ['*'] })]),
+  ], (address) => expectAll(address, [
+    ...['https://www.foo.com', 'https://www.bar.com', 'https://xpto.www.bar.com'].map((origin): [Ask, object] => [preflight('/cors-1', origin), allowed({ 'allow-origin': origin, 'allow-methods': 'GET, OPTIONS', 'allow-headers': 'x-header-1, x-header-2', 'expose-headers': 'x-header-3, x-header-4', 'max-age': '3600', 'allow-credentials': 'true' })]),
+    [preflight('/cors-1', 'https://foobar.com'), allowed({ 'allow-origin': undefined })], [preflight('/cors-1', 'https://www.foo.com.evil.net'), allowed({ 'allow-origin': undefined })], [preflight('/cors-1', 'https://evil.net/.bar.com'), allowed({ 'allow-origin': undefined })],
+    [{ path: '/cors-1', headers: { origin: 'https://www.foo.com' } }, { backend: V1, ...allowed({ 'allow-origin': 'https://www.foo.com', 'allow-credentials': 'true', 'expose-headers': 'x-header-3, x-header-4' }) }],
+    [{ path: '/cors-1', headers: { origin: 'https://foobar.com' } }, { backend: V1, ...allowed({ 'allow-origin': undefined }) }], [{ path: '/cors-1' }, { backend: V1, ...allowed({ 'allow-origin': undefined }) }],
+    [preflight('/cors-2', 'https://www.foo.com', 'POST'), allowed({ 'allow-origin': 'https://www.foo.com', 'allow-methods': 'POST', 'allow-credentials': undefined })], [preflight('/cors-any', 'https://foobar.com:12345', 'PUT'), allowed({ 'allow-origin': '*', 'allow-methods': 'PUT', 'allow-credentials': undefined })],
+    [{ path: '/cors-any', method: 'PUT', headers: { origin: 'https://foobar.com' } }, { backend: V1, ...allowed({ 'allow-origin': '*' }) }], [preflight('/cors-headers', 'https://www.foo.com', 'GET', { 'access-control-request-headers': 'x-one, x-two' }), allowed({ 'allow-headers': 'x-one, x-two' })],
+  ]));
+}
+
+export function traffic(): void {
+  tried('HTTPRouteWeight', () => [{ backendRefs: [{ ...to(V1), weight: 70 }, { ...to(V2), weight: 30 }, { ...to(V3), weight: 0 }] }], async (address) => {
+    await expect(address, {}, {});
+    const counts: Record<string, number> = {};
+    for (let round = 0; round < 20; round++) for (const { body } of await Promise.all(Array.from({ length: 25 }, () => ask(address)))) counts[body.pod] = (counts[body.pod] ?? 0) + 1;
+    assert.ok(Math.abs(counts[V1]! / 500 - 0.7) < 0.1 && Math.abs(counts[V2]! / 500 - 0.3) < 0.1 && counts[V3] === undefined, JSON.stringify(counts));
+  });
+
+  tried('HTTPRouteAllBackendsWeightZero', () => [at('/none', [], [{ ...to(V1), weight: 0 }]), at('/absent', [], null)], (address) => expectAll(address, [[{ path: '/none' }, 500], [{ path: '/absent' }, 500]]));
+
+  tried('HTTPRouteTimeoutRequest', () => [{ ...at('/request-timeout', []), timeouts: { request: '500ms' } }, { ...at('/disabled', []), timeouts: { request: '0s' } }], (address) => expectAll(address, [
+    [{ path: '/request-timeout' }, V1], [{ path: '/request-timeout?delay=1500' }, 504], [{ path: '/disabled?delay=1000' }, V1],
+  ]));
+  tried('HTTPRouteTimeoutBackendRequest', () => [{ ...at('/backend-timeout', []), timeouts: { request: '10s', backendRequest: '500ms' } }], (address) => expectAll(address, [[{ path: '/backend-timeout' }, V1], [{ path: '/backend-timeout?delay=1500' }, 504]]));
+
+  tried('HTTPRouteRetry', () => [{ ...at('/retry', []), retry: { codes: [500, 503], attempts: 3 } }, { ...at('/no-retry', []), retry: { codes: [502], attempts: 3 } }], async (address) => {
+    await expect(address, { path: '/retry' }, { backend: V1 });
+    const one = async (path: string): Promise<number> => (await ask(address, { path })).status;
+    assert.deepEqual([await one('/retry?fail=2&id=a'), await one('/retry?fail=9&id=b'), await one('/retry?fail=1&code=503&id=c'), await one('/no-retry?fail=1&id=d')], [200, 500, 200, 500]);
+  });
+
+  tried('HTTPRouteSessionPersistenceCookie', () => [
+    { ...at('/session', [], [to('both')]), sessionPersistence: { sessionName: 'mine', cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' } }, { ...at('/header', [], [to('both')]), sessionPersistence: { sessionName: 'x-session', type: 'Header' } },
+  ], async (address) => {
+    await eventually(async () => new Set((await Promise.all(Array.from({ length: 12 }, () => ask(address, { path: '/session' })))).map(({ body }) => body.pod)).size === 2, { what: 'both backends are reached' });
+    const first = await ask(address, { path: '/session' });
+    const [cookie = ''] = first.headers['set-cookie'] ?? [];
+    assert.match(cookie, /^mine=[^;]+;.*HttpOnly.*Max-Age=3600/i);
+    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/session', headers: { cookie: cookie.split(';')[0]! } })).body.pod, first.body.pod);
+    const begun = await ask(address, { path: '/header' });
+    const id = begun.headers['x-session'] as string;
+    assert.ok(id);
+    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/header', headers: { 'x-session': id } })).body.pod, begun.body.pod);
+  });
+
+  tried('HTTPRouteBackendProtocolH2C', () => [{ backendRefs: [{ name: V1, port: 8081 }] }], (address) => expectAll(address, [[{}, { backend: V1, check: ({ body }) => assert.equal(body.proto, 'HTTP/2.0') }]]));
+
+  tried('HTTPRouteBackendProtocolWebSocket', () => [{ backendRefs: [{ name: V1, port: 8082 }] }], async (address) => {
+    await expect(address, {}, { backend: V1 });
+    const { WebSocket } = await import('ws');
+    const socket = new WebSocket(`ws://${address}/ws`);
+    const echoed = await new Promise<string>((settle, fail) => socket.on('open', () => socket.send('hello')).on('message', (message: Buffer) => settle(message.toString())).on('error', fail));
+    socket.terminate();
+    assert.equal(echoed, 'hello');
+  });
+
+  tried('HTTPRouteHTTP2', () => [{ matches: [exact('/h2')], backendRefs: [to(V1)] }], async (address) => {
+    await expect(address, { path: '/h2' }, { backend: V1 });
+    const session = connectH2(`http://${address}`);
+    const status = await new Promise<unknown>((settle, fail) => { session.on('error', fail); session.request({ ':path': '/h2' }).on('response', (answer) => settle(answer[':status'])).on('error', fail).end(); }).finally(() => session.close());
+    assert.equal(status, 200);
+  });
+
+  tried('HTTPRouteTraceContext', () => [{ matches: [prefix('/traced')], backendRefs: [to(V1)] }], async (address) => {
+    const known = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    await expectAll(address, [
+      [{ path: '/traced' }, { check: ({ body }) => assert.match(body.headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) }], [{ path: '/traced', headers: { traceparent: known } }, { check: ({ body }) => assert.match(body.headers.traceparent, /^00-4bf92f3577b34da6a3ce929d0e0e4736-/) }],
+      [{ path: '/traced', headers: { traceparent: 'nonsense' } }, { check: ({ body }) => assert.match(body.headers.traceparent, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/) }],
+      [{ path: '/traced', headers: { 'x-forwarded-proto': 'https' } }, { check: ({ body }) => assert.equal(body.headers['x-forwarded-proto'], 'http') }],
+    ]);
+  });
+}
