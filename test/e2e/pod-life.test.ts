@@ -93,6 +93,17 @@ describe('the life of pods', () => {
     await llmos.kubectl('delete', 'pod', 'together', '--force', '--grace-period=0');
   });
 
+  it('a full name is what the kernel tells, folders within volumes are for who may write, and settings of the machine are refused', async () => {
+    await create('named', [container('sleep 1000000', { volumeMounts: [{ name: 'e', mountPath: '/sub', subPath: 'a/b' }] })], { hostname: 'short', subdomain: 'sub', setHostnameAsFQDN: true, securityContext: { runAsUser: 1000, sysctls: [{ name: 'net.ipv4.tcp_keepalive_time', value: '100' }] }, volumes: [{ name: 'e', emptyDir: {} }] });
+    await running('named');
+    const full = 'short.sub.default.svc.cluster.local';
+    assert.equal((await llmos.kubectl('exec', 'named', '--', 'sh', '-c', 'hostname; cat /etc/hostname; touch /sub/x && echo wrote; tail -n 1 /etc/hosts | cut -f 2-; cat /proc/sys/net/ipv4/tcp_keepalive_time')).stdout, `${full}\n${full}\nwrote\n${full}\tshort\n100\n`);
+    await create('unsafe', [container('true')], { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '65536' }] } });
+    const { status } = await until('unsafe', (pod) => pod.status?.phase === 'Failed');
+    assert.deepEqual([status?.reason, status?.message], ['SysctlForbidden', 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted']);
+    await llmos.kubectl('delete', 'pod', 'named', 'unsafe', '--now');
+  });
+
   it('what a pod may take as a whole is shared by its containers', async () => {
     await create('whole', [container('sleep 1000000'), container('sleep 1000000', { name: 'other', resources: { requests: { cpu: '50m' } } })], { resources: { limits: { cpu: '300m', memory: '96Mi' } } });
     const { status, spec } = await running('whole');

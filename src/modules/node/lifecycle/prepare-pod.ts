@@ -50,8 +50,9 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const runFolder = join(parts.paths.podsRun, uid);
   mkdirSync(stateFolder, { recursive: true });
   mkdirSync(runFolder, { recursive: true });
-  const hostname = hostnameOf(pod, context.machine.nodeName);
-  const etc = writeEtc(parts, pod, stateFolder, hostname, ips);
+  const short = hostnameOf(pod, context.machine.nodeName);
+  const hostname = fullHostname(pod, short, context.machine.network.clusterDomain);
+  const etc = writeEtc(parts, pod, stateFolder, { short, hostname }, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
   makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: { ...options.limits, pids: parts.podPidsLimit } });
   shareBetweenClasses({ version: context.machine.cgroupVersion, instance: context.machine.instance }, parts.admissions.pods());
@@ -96,14 +97,24 @@ export function hostnameOf(pod: Pod, nodeName: string): string {
   return (pod.spec?.hostnameOverride || pod.spec?.hostname || pod.metadata.name || '').slice(0, MOST_HOSTNAME).replace(/[-.]+$/, '');
 }
 
-function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, hostname: string, ips: readonly string[]): PodPlace['etc'] {
+/** What the kernel tells, with setHostnameAsFQDN (DNS for Services and Pods, "Pod's setHostnameAsFQDN field"). Throws when it is longer than a kernel takes. */
+export function fullHostname({ spec, metadata }: Pod, hostname: string, clusterDomain: string): string {
+  if (spec?.setHostnameAsFQDN !== true || !spec.subdomain || spec.hostNetwork === true || spec.hostnameOverride) return hostname;
+  const full = `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}`;
+  if (full.length > MOST_FQDN) throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${MOST_FQDN} characters is the max, ${full.length} characters requested)`);
+  return full;
+}
+
+const MOST_FQDN = 64;
+
+function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, { short, hostname }: { short: string; hostname: string }, ips: readonly string[]): PodPlace['etc'] {
   const { network } = parts.context.machine;
   const folder = join(stateFolder, 'etc');
   mkdirSync(folder, { recursive: true });
   const namespace = pod.metadata.namespace ?? '';
   const own = pod.spec?.hostNetwork === true ? [] : ips;
   const files = {
-    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? textOf('/etc/hosts') : hostsText({ hostname, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
+    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? textOf('/etc/hosts') : hostsText({ hostname: short, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
     hostname: `${hostname}\n`,
     resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: textOf('/etc/resolv.conf') }),
   };

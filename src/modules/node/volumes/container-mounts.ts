@@ -1,6 +1,6 @@
 /** volumeMounts of a container become OCI mounts; a subPath is followed within its volume only. */
-import { existsSync, mkdirSync, realpathSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../../api/generated/core-v1.ts';
 import { expand } from '../bundle/expand.ts';
 import type { OciMount } from '../bundle/oci.ts';
@@ -34,12 +34,19 @@ export function rootPropagation({ volumeMounts = [] }: Container): 'rshared' | '
   return volumeMounts.some((each) => each.mountPropagation === 'HostToContainer') ? 'rslave' : undefined;
 }
 
+/** Folders that are missing get the mode of the volume, so that who may write in it may write in them (upstream: SafeMakeDir). */
+function makeLike(root: string, path: string): void {
+  const first = mkdirSync(path, { recursive: true });
+  const mode = statSync(root).mode & 0o7777;
+  for (let each = path; first !== undefined && each.length >= first.length; each = dirname(each)) if (realpathSync(each).startsWith(`${root}/`)) chmodSync(each, mode);
+}
+
 function within(base: string, subPath: string): string {
   if (subPath === '') return base;
   if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new Error(`subPath "${subPath}" must stay within its volume`);
   const root = realpathSync(base);
   const path = join(root, subPath);
-  if (!existsSync(path)) mkdirSync(path, { recursive: true, mode: 0o777 });
+  if (!existsSync(path)) makeLike(root, path);
   const real = realpathSync(path);
   if (real !== root && !real.startsWith(`${root}/`)) throw new Error(`subPath "${subPath}" leaves its volume through a link`);
   return real;
