@@ -22,6 +22,7 @@ import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVIC
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
 import { isOwnIngress } from './ingress.ts';
+import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan } from './plan.ts';
 import { gatewayStatus, policyAncestors, routeParents, type Standing } from './statuses.ts';
@@ -47,10 +48,12 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const planned = [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
   await Promise.all([...planned, EndpointSlice as Kind].map((kind) => of(kind).ready()));
 
+  const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
     classes: of(GatewayClass).list(), gateways: of(Gateway).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
     service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
+    ...(localCertificate === undefined ? {} : { localCertificate }),
   });
   const proxy = createProxy({
     program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), gatewayIp: machine.network.gatewayIp, log, signal,

@@ -32,6 +32,8 @@ export default defineModule({
   needs: [Service, EndpointSlice, Ingress, IngressClass],
   reads: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Ingress, IngressClass],
   writes: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Ingress, IngressClass],
+  // Certificates for local names.
+  signs: true,
   controllers: [classController],
   async start({ client }) {
     await ensureClass(client);

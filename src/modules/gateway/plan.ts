@@ -10,13 +10,22 @@ import { ingressEntries } from './ingress.ts';
 import { tlsTargets, type TlsEntry } from './tls-rules.ts';
 import type { GRPCRoute, HTTPRoute, TLSRoute } from '../../api/gateway/kinds.ts';
 
+export interface DoorListener {
+  name: string;
+  /** '' for all. */
+  hostname: string;
+  certificates: readonly TlsPair[];
+  /** What it takes in: requests, or connections, whose TLS is ended here or passed through. */
+  takes: 'requests' | 'ended' | 'passed';
+}
+
 /** One port of a Gateway, or of all Ingresses. */
 export interface Door {
   /** `namespace/name` of the Gateway; '' for the Ingresses. */
   owner: string;
   port: number;
   /** In the order in which hostnames are tried. */
-  listeners: readonly { name: string; hostname: string; certificates: readonly TlsPair[]; passthrough: boolean }[];
+  listeners: readonly DoorListener[];
   /** TLS is ended here; false for plain HTTP. */
   secure: boolean;
   /** In the order in which they are tried. */
@@ -89,7 +98,7 @@ function doorsOf({ gateway, listeners }: GatewayState, entries: readonly Entry[]
     const names = new Set(own.map(({ listener }) => listener.name));
     return {
       owner: keyOfGateway(gateway), port, secure: own.some(({ listener }) => listener.protocol !== 'HTTP'),
-      listeners: own.map(({ listener, certificates }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, passthrough: listener.protocol === 'TLS' })),
+      listeners: own.map(({ listener, certificates }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
       entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
       tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
     };

@@ -13,7 +13,13 @@ export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
     'HTTPRouteRedirectPath', 'HTTPRoute303Redirect', 'HTTPRoute307Redirect', 'HTTPRoute308Redirect', 'HTTPRouteRedirectPortAndScheme', 'HTTPRouteRewriteHost', 'HTTPRouteRewritePath', 'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors',
     'HTTPRouteRequestPercentageMirror', 'HTTPRouteCORS', 'HTTPRouteWeight', 'HTTPRouteAllBackendsWeightZero', 'HTTPRouteTimeoutRequest', 'HTTPRouteTimeoutBackendRequest', 'HTTPRouteRetry', 'HTTPRouteSessionPersistenceCookie',
     'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket',
+    'HTTPRouteInvalidNonExistentBackendRef', 'HTTPRouteInvalidBackendRefUnknownKind', 'HTTPRouteInvalidCrossNamespaceBackendRef', 'HTTPRouteReferenceGrant', 'HTTPRouteInvalidReferenceGrant', 'HTTPRoutePartiallyInvalidViaInvalidReferenceGrant', 'HTTPRouteServiceTypes',
+    'GatewayClassObservedGenerationBump', 'GatewayObservedGenerationBump', 'GatewayInvalidRouteKind', 'GatewayInvalidTLSConfiguration', 'GatewaySecretMissingReferenceGrant', 'GatewaySecretInvalidReferenceGrant', 'GatewaySecretReferenceGrantAllInNamespace',
+    'GatewaySecretReferenceGrantSpecific', 'GatewayModifyListeners', 'GatewayListenerUnsupportedProtocol', 'GatewayListenerProtocolAndRouteKindConflicts', 'GatewayStaticAddresses', 'GatewayOptionalAddressValue', 'GatewayInfrastructure', 'GatewayInvalidParametersRef', 'GatewayPreserveForeignConditions',
+    'HTTPRouteHTTPSListener', 'HTTPRouteHTTPSListenerDetectMisdirectedRequests', 'HTTPListenerMultipleTLSCertsLongestSNIMatching', 'BackendTLSPolicy', 'BackendTLSPolicyInvalidCACertificateRef', 'BackendTLSPolicyInvalidKind', 'BackendTLSPolicyConflictResolution', 'BackendTLSPolicyObservedGenerationBump',
+    'TLSRouteSimpleSameNamespace', 'TLSRouteHostnameIntersection', 'TLSRouteInvalidBackendRefNonexistent', 'TLSRouteInvalidBackendRefUnknownKind', 'TLSRouteInvalidReferenceGrant', 'TLSRouteInvalidNoMatchingListener', 'TLSRouteTerminateSimpleSameNamespace', 'GatewayHTTPSAndTLSPassthroughSamePort',
+    'GRPCExactMethodMatching', 'GRPCRouteHeaderMatching', 'GRPCRouteListenerHostnameMatching', 'GRPCRouteNamedRule', 'GRPCRouteWeight', 'GRPCRouteAllBackendsWeightZero', 'GRPCRouteRequestHeaderModifier',
     // Of our own, beyond upstream's list.
-    'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser',
+    'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser', 'HTTPRouteThatCannotBeCarriedOut', 'GatewayOfAnyName', 'HTTPListenerLocalCertificate', 'GRPCRouteServiceMatching', 'GRPCRouteInvalidBackendRef',
   ],
 };

@@ -1,7 +1,7 @@
 /** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
-import type { Door } from '../plan.ts';
+import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
 import { filterLines } from './filters.ts';
 import type { Slots } from './slots.ts';
@@ -76,27 +76,31 @@ class Writer {
   }
 
   door(door: Door): void {
-    const passes = door.tlsEntries.length > 0 || door.listeners.some(({ passthrough }) => passthrough);
-    if (passes) this.passthroughDoor(door);
-    if (!passes || door.listeners.some(({ passthrough }) => !passthrough)) this.httpDoor(door, passes);
+    const byName = door.tlsEntries.length > 0 || door.listeners.some(({ takes }) => takes !== 'requests');
+    if (byName) this.nameDoor(door);
+    if (!byName || door.listeners.some(({ takes }) => takes === 'requests')) this.httpDoor(door, byName);
   }
 
-  /** By the name of the server; what listeners of HTTPS take goes on to the door behind. */
-  passthroughDoor(door: Door): void {
+  /** Connections by the name of the server that they ask for; those whose TLS is ended here go on to a door behind. */
+  nameDoor(door: Door): void {
     const name = doorName(door);
-    this.put(`frontend tls:${name}`, '  mode tcp', '  option tcplog', `  bind ${this.bindOf(door)}`, '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
-    const behind = door.listeners.filter(({ passthrough }) => !passthrough);
+    const ended = door.listeners.filter(({ takes }) => takes === 'ended');
+    const taken = new Map(door.listeners.map((listener) => [listener.name, listener.takes]));
+    this.put(`frontend tls:${name}`, '  mode tcp', `  bind ${this.bindOf(door)}`, '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
     const ways = [
-      ...door.tlsEntries.map((entry) => ({ hostname: entry.hostname, entry })),
-      ...behind.map(({ hostname }) => ({ hostname, entry: undefined })),
+      ...door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'passed').map((entry) => ({ hostname: entry.hostname, entry, behind: '' })),
+      ...door.listeners.filter(({ takes }) => takes !== 'passed').map(({ hostname, takes }) => ({ hostname, entry: undefined, behind: takes === 'ended' ? 'ended' : 'behind' })),
     ].sort((a, b) => rankOf(a.hostname) - rankOf(b.hostname) || b.hostname.length - a.hostname.length || compareText(a.hostname, b.hostname));
-    for (const { hostname, entry } of ways) {
-      const condition = hostname === '' ? '' : ` if { req.ssl_sni -i -m ${hostname.startsWith('*.') ? `end -- ${hostname.slice(1)}` : `str -- ${hostname}`} }`;
-      if (entry === undefined) this.put(`  use_backend behind:${name}${condition}`);
-      else this.chooseTls(entry.id, entry.targets, condition);
+    for (const { hostname, entry, behind } of ways) {
+      if (entry === undefined) this.put(`  use_backend ${behind}:${name}${asksFor('req.ssl_sni', hostname)}`);
+      else this.chooseTls(entry.id, entry.targets, asksFor('req.ssl_sni', hostname));
     }
     this.put('  default_backend refuse', '');
-    if (behind.length > 0) this.put(`backend behind:${name}`, '  mode tcp', `  server s unix@${this.socketOf(name)} send-proxy-v2`, '');
+    for (const behind of new Set(ways.map((way) => way.behind))) if (behind !== '') this.put(`backend ${behind}:${name}`, '  mode tcp', `  server s unix@${this.socketOf(`${behind}:${name}`)} send-proxy-v2`, '');
+    if (ended.length === 0) return;
+    this.put(`frontend ended:${name}`, '  mode tcp', `  bind unix@${this.socketOf(`ended:${name}`)} mode 600 accept-proxy ssl crt-list ${this.certificates(ended)}`);
+    for (const entry of door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'ended')) this.chooseTls(entry.id, entry.targets, asksFor('ssl_fc_sni', entry.hostname));
+    this.put('  default_backend refuse', '');
   }
 
   chooseTls(id: string, targets: Door['tlsEntries'][number]['targets'], condition: string): void {
@@ -105,7 +109,7 @@ class Writer {
     let left = total;
     targets.forEach(({ weight, backend }, index) => {
       const name = backend === undefined ? 'refuse' : `${id}:${index}`;
-      if (backend !== undefined) this.section(name, () => [{ text: '  mode tcp' }, { text: '  option tcplog' }], { backend, options: '' });
+      if (backend !== undefined) this.section(name, () => [{ text: '  mode tcp' }], { backend, options: '' });
       this.put(`  use_backend ${name}${weight === left ? condition : `${and} { rand(${left}) lt ${weight} }`}`);
       left -= weight;
     });
@@ -114,10 +118,10 @@ class Writer {
 
   httpDoor(door: Door, behind: boolean): void {
     const name = doorName(door);
-    const bind = behind ? `unix@${this.socketOf(name)} mode 600 accept-proxy` : this.bindOf(door);
-    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door)} alpn h2,http/1.1` : ''}`, '  option forwardfor', LOG_FORMAT);
+    const bind = behind ? `unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy` : this.bindOf(door);
+    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : ''}`, '  option forwardfor', LOG_FORMAT);
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, TRACE_NEW, TRACE_KEPT);
-    const listeners = door.listeners.filter(({ passthrough }) => !passthrough);
+    const listeners = door.listeners.filter(({ takes }) => takes === 'requests');
     const conditions = new Conditions(this.lines);
     if (listeners.length > 1) this.chooseListener(listeners, door.secure);
     if (door.entries.some(({ action }) => action.targets.length > 1)) this.put('  http-request set-var(txn.rand) rand(2147483647)');
@@ -217,9 +221,10 @@ class Writer {
     return ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)} alpn ${backend.protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`;
   }
 
-  certificates(door: Door): string {
-    const lines = door.listeners.filter(({ passthrough }) => !passthrough).flatMap(({ hostname, certificates }) => certificates.map(({ certificatePem, keyPem }) => `${this.facts.folder}/${this.file('cert', `${certificatePem.trimEnd()}\n${keyPem}`)}${hostname === '' ? '' : ` ${hostname}`}`));
-    return `${this.facts.folder}/${this.file('list', `${[...new Set(lines)].join('\n')}\n`)}`;
+  /** The list of certificates, with the names for which each is shown, and what follows it: a name that no listener is for is refused. */
+  certificates(listeners: readonly DoorListener[]): string {
+    const lines = listeners.flatMap(({ hostname, certificates }) => certificates.map(({ certificatePem, keyPem }) => `${this.facts.folder}/${this.file('cert', `${certificatePem.trimEnd()}\n${keyPem}`)}${hostname === '' ? '' : ` ${hostname}`}`));
+    return `${this.facts.folder}/${this.file('list', `${[...new Set(lines)].join('\n')}\n`)}${listeners.every(({ hostname }) => hostname !== '') ? ' strict-sni' : ''}`;
   }
 
   /** Named by what it holds, so that a renewed certificate is another file and is loaded. */
@@ -290,6 +295,11 @@ function answerLines(status: number, grpcStatus: number): string[] {
     `  http-request return status 200 hdr content-type application/grpc hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
     `  http-request return status ${status} content-type text/plain string "${status === 404 ? 'no route for this request' : 'the route of this request leads nowhere'}"`,
   ];
+}
+
+/** ` if ...`, by the name of the server; '' for all. */
+function asksFor(fetch: string, hostname: string): string {
+  return hostname === '' ? '' : ` if { ${fetch} -i -m ${hostname.startsWith('*.') ? `end -- ${hostname.slice(1)}` : `str -- ${hostname}`} }`;
 }
 
 const rankOf = (hostname: string): number => (hostname === '' ? 2 : hostname.startsWith('*.') ? 1 : 0);

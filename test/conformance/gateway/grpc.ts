@@ -1,0 +1,99 @@
+/** GRPCRoute: by service, method and header, over HTTP/2 in the clear. */
+import assert from 'node:assert/strict';
+import { connect, type IncomingHttpHeaders } from 'node:http2';
+import { eventually } from '../../fixtures/instance.ts';
+import type { Body } from '../cluster.ts';
+import { addressOf, behaviour, gateway, http, parents, route, V1, V2, V3 } from './world.ts';
+
+const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
+const backend = (name: string, more: object = {}): object => ({ name: `grpc-${name}`, port: 8080, ...more });
+const method = (service: string | undefined, name?: string): object => ({ method: { ...(service === undefined ? {} : { service }), ...(name === undefined ? {} : { method: name }) } });
+const grpcRoute = (name: string, rules: object[], more: { hostnames?: string[]; parents?: (string | object)[] } = {}): Body => route(name, (more.parents ?? ['same-namespace']) as string[], rules, { kind: 'GRPCRoute', ...(more.hostnames === undefined ? {} : { hostnames: more.hostnames }) });
+
+interface Called { grpcStatus: string; pod: string; headers: IncomingHttpHeaders }
+
+function invoke(address: string, path: string, headers: Record<string, string> = {}, authority = address): Promise<Called> {
+  return new Promise((settle, fail) => {
+    const session = connect(`http://${address}`);
+    session.on('error', fail);
+    const call = session.request({ ':method': 'POST', ':path': path, ':authority': authority, 'content-type': 'application/grpc', te: 'trailers', ...headers });
+    let first: IncomingHttpHeaders = {};
+    let status = '';
+    call.on('response', (answer) => { first = answer; status = String(answer['grpc-status'] ?? `HTTP ${answer[':status']}`); }).on('trailers', (trailers) => { status = String(trailers['grpc-status'] ?? status); })
+      .on('end', () => { session.close(); settle({ grpcStatus: status, pod: String(first['x-from-backend'] ?? ''), headers: first }); }).on('error', fail).resume().end(Buffer.from([0, 0, 0, 0, 0]));
+  });
+}
+
+/** Settles when the call comes to that backend, or to that status of gRPC. */
+async function calls(address: string, path: string, expected: string, headers: Record<string, string> = {}, authority = address): Promise<void> {
+  let last: Called | undefined;
+  await eventually(async () => {
+    last = await invoke(address, path, headers, authority);
+    return /^\d+$/.test(expected) ? last.grpcStatus === expected : last.grpcStatus === '0' && last.pod === expected;
+  }, { timeoutMs: 10_000 }).catch(() => assert.fail(`${path} ${JSON.stringify(headers)} ${authority} should come to ${expected}, comes to ${JSON.stringify(last)}`));
+}
+
+function tried(name: string, rules: object[], run: (address: string) => Promise<void>): void {
+  behaviour(name, () => [grpcRoute(name.toLowerCase(), rules)], async () => {
+    await parents(name.toLowerCase(), { Accepted: 'True', ResolvedRefs: 'True' }, { plural: 'grpcroutes' });
+    await run(await addressOf('same-namespace'));
+  });
+}
+
+export function grpc(): void {
+  tried('GRPCExactMethodMatching', [{ matches: [method(SERVICE, 'Echo')], backendRefs: [backend(V1)] }, { matches: [method(SERVICE, 'EchoTwo')], backendRefs: [backend(V2)] }], async (address) => {
+    await calls(address, `/${SERVICE}/Echo`, V1);
+    await calls(address, `/${SERVICE}/EchoTwo`, V2);
+    await calls(address, `/${SERVICE}/EchoThree`, '12');
+  });
+
+  tried('GRPCRouteHeaderMatching', [
+    { matches: [{ headers: [{ name: 'version', value: 'one' }] }], backendRefs: [backend(V1)] }, { matches: [{ headers: [{ name: 'version', value: 'two' }] }], backendRefs: [backend(V2)] },
+    { matches: [{ headers: [{ name: 'version', value: 'two' }, { name: 'color', value: 'orange' }] }], backendRefs: [backend(V1)] }, { matches: [{ ...method(undefined, 'EchoThree'), headers: [{ name: 'color', value: 'blue' }] }], backendRefs: [backend(V3)] },
+  ], async (address) => {
+    await calls(address, `/${SERVICE}/Echo`, V1, { version: 'one' });
+    await calls(address, `/${SERVICE}/Echo`, V2, { version: 'two' });
+    await calls(address, `/${SERVICE}/Echo`, V1, { version: 'two', color: 'orange' });
+    await calls(address, `/${SERVICE}/EchoThree`, V3, { color: 'blue' });
+    await calls(address, `/${SERVICE}/Echo`, '12', { color: 'blue' });
+  });
+
+  tried('GRPCRouteServiceMatching', [{ matches: [method(SERVICE)], backendRefs: [backend(V2)] }, { matches: [{ method: { type: 'RegularExpression', service: '.*GrpcEcho', method: 'EchoT.*' } }], backendRefs: [backend(V3)] }], async (address) => {
+    await calls(address, `/${SERVICE}/Echo`, V2);
+    await calls(address, `/${SERVICE}/EchoThree`, V3);
+    await calls(address, `/other.Service/Echo`, '12');
+  });
+
+  behaviour('GRPCRouteListenerHostnameMatching', () => [
+    gateway('grpc-hosts', [http({ name: 'l1', hostname: 'bar.com' }), http({ name: 'l2', hostname: 'foo.bar.com' }), http({ name: 'l3', hostname: '*.bar.com' })]),
+    ...([[1, V1], [2, V2], [3, V3]] as const).map(([index, name]) => grpcRoute(`grpc-host-${index}`, [{ backendRefs: [backend(name)] }], { parents: [{ name: 'grpc-hosts', sectionName: `l${index}` }] })),
+  ], async () => {
+    for (const index of [1, 2, 3]) await parents(`grpc-host-${index}`, { Accepted: 'True', ResolvedRefs: 'True' }, { plural: 'grpcroutes' });
+    const address = await addressOf('grpc-hosts');
+    for (const [host, name] of [['bar.com', V1], ['foo.bar.com', V2], ['baz.bar.com', V3], ['multiple.prefixes.bar.com', V3], ['foo.com', '12']] as const) await calls(address, `/${SERVICE}/Echo`, name, {}, host);
+  });
+
+  tried('GRPCRouteNamedRule', [{ name: 'named-rule', matches: [method(SERVICE, 'Echo')], backendRefs: [backend(V1)] }, { matches: [method(SERVICE, 'EchoTwo')], backendRefs: [backend(V2)] }], async (address) => {
+    await calls(address, `/${SERVICE}/Echo`, V1);
+    await calls(address, `/${SERVICE}/EchoTwo`, V2);
+  });
+
+  tried('GRPCRouteWeight', [{ backendRefs: [backend(V1, { weight: 70 }), backend(V2, { weight: 30 }), backend(V3, { weight: 0 })] }], async (address) => {
+    await eventually(async () => (await invoke(address, `/${SERVICE}/Echo`)).grpcStatus === '0');
+    const counts: Record<string, number> = {};
+    for (let round = 0; round < 15; round++) for (const { pod } of await Promise.all(Array.from({ length: 20 }, () => invoke(address, `/${SERVICE}/Echo`)))) counts[pod] = (counts[pod] ?? 0) + 1;
+    assert.ok(Math.abs(counts[V1]! / 300 - 0.7) < 0.12 && counts[V3] === undefined, JSON.stringify(counts));
+  });
+
+  tried('GRPCRouteAllBackendsWeightZero', [{ backendRefs: [backend(V1, { weight: 0 })] }], (address) => calls(address, `/${SERVICE}/Echo`, '14'));
+
+  tried('GRPCRouteRequestHeaderModifier', [{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-set', value: 'by-the-route' }] } }], backendRefs: [backend(V1)] }], async (address) => {
+    await calls(address, `/${SERVICE}/Echo`, V1);
+    assert.equal(JSON.parse(String((await invoke(address, `/${SERVICE}/Echo`)).headers['x-saw']))['x-set'], 'by-the-route');
+  });
+
+  behaviour('GRPCRouteInvalidBackendRef', () => [grpcRoute('grpc-invalid', [{ backendRefs: [{ name: 'nonexistent', port: 8080 }] }])], async () => {
+    await parents('grpc-invalid', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' }, { plural: 'grpcroutes' });
+    await calls(await addressOf('same-namespace'), `/${SERVICE}/Echo`, '14');
+  });
+}

@@ -1,0 +1,186 @@
+/** References: backends that are not there or not permitted, certificates, and what Gateways say of their listeners and addresses. */
+import assert from 'node:assert/strict';
+import { get, patch, until, type Body } from '../cluster.ts';
+import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, gateway, gatewayOf, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3, WEB } from './world.ts';
+
+const SAME = ['same-namespace'];
+const grant = (namespace: string, name: string, fromKind: string, toKind: string, more: { from?: object; to?: object } = {}): Body => ({
+  apiVersion: 'gateway.networking.k8s.io/v1beta1', kind: 'ReferenceGrant', metadata: { namespace, name },
+  spec: { from: [{ group: 'gateway.networking.k8s.io', kind: fromKind, namespace: INFRA, ...more.from }], to: [{ group: '', kind: toKind, ...more.to }] },
+});
+
+export function backends(): void {
+  for (const [name, reason, backend] of [
+    ['HTTPRouteInvalidNonExistentBackendRef', 'BackendNotFound', { name: 'nonexistent', port: 8080 }], ['HTTPRouteInvalidBackendRefUnknownKind', 'InvalidKind', { group: 'unknownkind.example.com', kind: 'NonExistent', name: 'x', port: 8080 }],
+    ['HTTPRouteInvalidCrossNamespaceBackendRef', 'RefNotPermitted', { name: 'web-backend', namespace: WEB, port: 8080 }],
+  ] as const) {
+    behaviour(name, () => [route('invalid-backend', SAME, [{ backendRefs: [backend] }])], async () => {
+      await parents('invalid-backend', { Accepted: 'True', ResolvedRefs: reason });
+      await listener('same-namespace', 'http', { Accepted: 'True' }, { attachedRoutes: 1 });
+      await expect(await addressOf('same-namespace'), {}, { status: 500 });
+    });
+  }
+
+  behaviour('HTTPRouteReferenceGrant', () => [grant(WEB, 'allow', 'HTTPRoute', 'Service', { to: { name: 'web-backend' } }), route('granted', SAME, [{ backendRefs: [{ name: 'web-backend', namespace: WEB, port: 8080 }] }])], async () => {
+    await accepted('granted');
+    await expect(await addressOf('same-namespace'), {}, { backend: 'web-backend', namespace: WEB });
+    await remove(grant(WEB, 'allow', 'HTTPRoute', 'Service'));
+    await parents('granted', { Accepted: 'True', ResolvedRefs: 'RefNotPermitted' });
+    await expect(await addressOf('same-namespace'), {}, { status: 500 });
+  });
+
+  behaviour('HTTPRouteInvalidReferenceGrant', () => [
+    route('not-granted', SAME, [{ backendRefs: [{ name: 'app-backend-v1', namespace: APP, port: 8080 }] }]),
+    grant(APP, 'wrong-group', 'HTTPRoute', 'Service', { from: { group: 'not-the-gateway.example.com' } }), grant(APP, 'wrong-from-kind', 'Gateway', 'Service'), grant(APP, 'wrong-namespace', 'HTTPRoute', 'Service', { from: { namespace: 'not-the-same' } }),
+    grant(APP, 'wrong-to-kind', 'HTTPRoute', 'Secret'), grant(APP, 'wrong-name', 'HTTPRoute', 'Service', { to: { name: 'another' } }), grant(INFRA, 'wrong-place', 'HTTPRoute', 'Service'),
+  ], async () => {
+    await parents('not-granted', { Accepted: 'True', ResolvedRefs: 'RefNotPermitted' });
+    await expect(await addressOf('same-namespace'), {}, { status: 500 });
+  });
+
+  behaviour('HTTPRoutePartiallyInvalidViaInvalidReferenceGrant', () => [
+    grant(APP, 'only-v1', 'HTTPRoute', 'Service', { to: { name: 'app-backend-v1' } }),
+    route('partial', SAME, [{ matches: [prefix('/v2')], backendRefs: [{ name: 'app-backend-v2', namespace: APP, port: 8080 }] }, { matches: [prefix('/')], backendRefs: [{ name: 'app-backend-v1', namespace: APP, port: 8080 }] }]),
+  ], async () => {
+    await parents('partial', { Accepted: 'True', ResolvedRefs: 'RefNotPermitted' });
+    await expectAll(await addressOf('same-namespace'), [[{ path: '/v2' }, 500], [{ path: '/' }, 'app-backend-v1']]);
+  });
+
+  behaviour('HTTPRouteServiceTypes', () => {
+    const slice = (name: string, address: string): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name, labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [{ name: 'http', port: 3000, protocol: 'TCP' }] });
+    return [
+      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'headless' }, spec: { clusterIP: 'None', selector: { app: V1 }, ports: [{ port: 8080, targetPort: 3000 }] } },
+      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'manual' }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, slice('manual', '192.0.2.1'),
+      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'empty' }, spec: { selector: { app: 'nobody' }, ports: [{ port: 8080, targetPort: 3000 }] } },
+      route('service-types', SAME, [{ matches: [prefix('/headless')], backendRefs: [to('headless')] }, { matches: [prefix('/manual')], backendRefs: [to('manual')] }, { matches: [prefix('/empty')], backendRefs: [to('empty')] }]),
+    ];
+  }, async () => {
+    const { status } = await get(`/api/v1/namespaces/${INFRA}/pods/${V2}`);
+    await patch(`/apis/discovery.k8s.io/v1/namespaces/${INFRA}/endpointslices/manual`, { endpoints: [{ addresses: [status.podIP], conditions: { ready: true } }] });
+    await accepted('service-types');
+    await expectAll(await addressOf('same-namespace'), [[{ path: '/headless' }, V1], [{ path: '/manual' }, V2], [{ path: '/empty' }, 503]]);
+  });
+
+  behaviour('HTTPRouteThatCannotBeCarriedOut', () => [
+    route('broken', SAME, [{ matches: [{ path: { type: 'RegularExpression', value: '/(unclosed' } }], backendRefs: [to(V1)] }]),
+    route('odd', SAME, [{ matches: [prefix('/odd')], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nserver evil 192.0.2.1:80' }] } }], backendRefs: [to(V1)] }]), route('sound', SAME, [{ matches: [prefix('/sound')], backendRefs: [to(V2)] }]),
+  ], async () => {
+    await accepted('sound');
+    await parents('broken', { Accepted: 'UnsupportedValue' });
+    await parents('odd', { Accepted: 'UnsupportedValue' });
+    await expectAll(await addressOf('same-namespace'), [[{ path: '/sound' }, V2], [{ path: '/odd' }, 404]]);
+  });
+}
+
+const https = (more: object = {}): object => ({ name: 'https', port: 443, protocol: 'HTTPS', ...more });
+const certified = (...refs: object[]): object => ({ tls: { certificateRefs: refs } });
+
+export function gateways(): void {
+  behaviour('GatewayClassObservedGenerationBump', () => [{ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: 'bumped' }, spec: { controllerName: 'llmos.dev/gateway' } }], async () => {
+    const path = '/apis/gateway.networking.k8s.io/v1/gatewayclasses/bumped';
+    const told = (object: Body): boolean => isTrue(object.status, 'Accepted') && condition(object.status, 'Accepted').observedGeneration === object.metadata.generation;
+    await until(path, told);
+    await patch(path, { spec: { description: 'new' } });
+    const { metadata, status } = await until(path, (object) => object.metadata.generation === 2 && told(object));
+    assert.equal(metadata.generation, 2);
+    assert.ok(status.supportedFeatures.some(({ name }: Body) => name === 'HTTPRouteCORS'));
+  });
+
+  behaviour('GatewayObservedGenerationBump', () => [gateway('bumped', [http()])], async () => {
+    await addressOf('bumped');
+    await patch(pathOf(gateway('bumped', [])), { spec: { listeners: [http(), http({ name: 'alternate', hostname: 'foo.com' })] } });
+    await addressOf('bumped');
+    assert.equal((await gatewayOf('bumped')).status.listeners.length, 2);
+  });
+
+  behaviour('GatewayInvalidRouteKind', () => {
+    const kinds = (...all: string[]): object => ({ allowedRoutes: { kinds: all.map((kind) => ({ kind })) } });
+    return [gateway('only-invalid', [http(kinds('InvalidRoute'))]), gateway('some-invalid', [http(kinds('InvalidRoute', 'HTTPRoute'))])];
+  }, async () => {
+    await listener('only-invalid', 'http', { ResolvedRefs: 'InvalidRouteKinds' }, { kinds: [] });
+    await listener('some-invalid', 'http', { ResolvedRefs: 'InvalidRouteKinds' }, { kinds: ['HTTPRoute'] });
+  });
+
+  behaviour('GatewayInvalidTLSConfiguration', () => [
+    gateway('no-secret', [https(certified({ name: 'nonexistent' }))]), gateway('wrong-group', [https(certified({ group: 'wrong.group.company.io', name: 'nonexistent' }))]), gateway('wrong-kind', [https(certified({ kind: 'WrongKind', name: 'nonexistent' }))]),
+    { apiVersion: 'v1', kind: 'Secret', metadata: { namespace: INFRA, name: 'malformed' }, type: 'kubernetes.io/tls', stringData: { 'tls.crt': 'Hello world\n', 'tls.key': 'Hello world\n' } }, gateway('malformed', [https(certified({ name: 'malformed' }))]),
+  ], async () => {
+    for (const name of ['no-secret', 'wrong-group', 'wrong-kind', 'malformed']) await listener(name, 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' }, { attachedRoutes: 0 });
+  });
+
+  const granted = (name: string, grants: Body[], reason: string): void => behaviour(name, () => [tlsSecret(WEB, 'certificate', 'example.org'), ...grants, gateway('secret-elsewhere', [https(certified({ name: 'certificate', namespace: WEB }))])], async () => {
+    await listener('secret-elsewhere', 'https', { ResolvedRefs: reason });
+  });
+  granted('GatewaySecretMissingReferenceGrant', [], 'RefNotPermitted');
+  granted('GatewaySecretInvalidReferenceGrant', [grant(WEB, 'wrong', 'Gateway', 'Secret', { to: { name: 'not-the-certificate' } }), grant(WEB, 'wrong-kind', 'HTTPRoute', 'Secret')], 'RefNotPermitted');
+  granted('GatewaySecretReferenceGrantAllInNamespace', [grant(WEB, 'all', 'Gateway', 'Secret')], 'True');
+  granted('GatewaySecretReferenceGrantSpecific', [grant(WEB, 'one', 'Gateway', 'Secret', { to: { name: 'certificate' } })], 'True');
+
+  behaviour('GatewayModifyListeners', () => [gateway('modified', [http(), http({ name: 'second', hostname: 'second.com' })]), tlsSecret(INFRA, 'modified', 'third.com'), route('modified', [{ name: 'modified', sectionName: 'second' }], [{ backendRefs: [to(V1)] }])], async () => {
+    const path = pathOf(gateway('modified', []));
+    await accepted('modified');
+    await patch(path, { spec: { listeners: [http(), http({ name: 'second', hostname: 'second.com' }), https(certified({ name: 'modified' }))] } });
+    await listener('modified', 'https', { Accepted: 'True', Programmed: 'True', ResolvedRefs: 'True' });
+    await expect(await addressOf('modified'), { host: 'second.com' }, { backend: V1 });
+    await patch(path, { spec: { listeners: [http()] } });
+    await parents('modified', { Accepted: 'NoMatchingParent' });
+    await expect(await addressOf('modified'), { host: 'second.com' }, { status: 404 });
+    assert.equal((await gatewayOf('modified')).status.listeners.length, 1);
+  });
+
+  behaviour('GatewayListenerUnsupportedProtocol', () => [gateway('unsupported', [http(), { name: 'odd', port: 99, protocol: 'example.com/odd' }])], async () => {
+    await listener('unsupported', 'odd', { Accepted: 'UnsupportedProtocol', Programmed: 'False' });
+    await listener('unsupported', 'http', { Accepted: 'True', Programmed: 'True' });
+    await until(pathOf(gateway('unsupported', [])), ({ status }) => condition(status, 'Accepted')?.reason === 'ListenersNotValid' && isTrue(status, 'Accepted'));
+  });
+
+  behaviour('GatewayListenerProtocolAndRouteKindConflicts', () => [tlsSecret(INFRA, 'conflict', 'a.com'), gateway('conflicts', [
+    http(), { name: 'tls', port: 80, protocol: 'TLS', tls: { mode: 'Passthrough' } }, https({ ...certified({ name: 'conflict' }), hostname: 'a.com' }), { name: 'passthrough', port: 443, protocol: 'TLS', hostname: 'a.com', tls: { mode: 'Passthrough' } }, { name: 'other', port: 443, protocol: 'TLS', hostname: 'b.com', tls: { mode: 'Passthrough' } },
+  ])], async () => {
+    for (const name of ['http', 'tls', 'https', 'passthrough']) await listener('conflicts', name, { Conflicted: 'ProtocolConflict', Accepted: 'False', Programmed: 'False' });
+    await listener('conflicts', 'other', { Conflicted: 'NoConflicts', Accepted: 'True' });
+  });
+
+  behaviour('GatewayStaticAddresses', () => [gateway('static', [http()], { spec: { addresses: [{ type: 'test/fake-invalid-type', value: 'fake' }, { type: 'IPAddress', value: '192.0.2.9' }, { type: 'IPAddress', value: '10.97.0.200' }] } })], async () => {
+    const path = pathOf(gateway('static', []));
+    const told = (type: string, reason: string) => (object: Body): boolean => condition(object.status, type)?.reason === reason && condition(object.status, type).observedGeneration === object.metadata.generation;
+    await until(path, told('Accepted', 'UnsupportedAddress'));
+    await patch(path, { spec: { addresses: [{ type: 'IPAddress', value: '192.0.2.9' }, { type: 'IPAddress', value: '10.97.0.200' }] } });
+    await until(path, told('Programmed', 'AddressNotUsable'));
+    assert.ok(isTrue((await get(path)).status, 'Accepted'));
+    await patch(path, { spec: { addresses: [{ type: 'IPAddress', value: '10.97.0.200' }] } });
+    assert.equal(await addressOf('static'), '10.97.0.200');
+    await expect('10.97.0.200', {}, { status: 404 });
+  });
+
+  behaviour('GatewayOptionalAddressValue', () => [gateway('dynamic', [http()], { spec: { addresses: [{ type: 'IPAddress' }] } })], async () => {
+    assert.match(await addressOf('dynamic'), /^10\.97\./);
+  });
+
+  behaviour('GatewayInfrastructure', () => [gateway('infrastructure', [http()], { spec: { infrastructure: { labels: { key1: 'value1' }, annotations: { 'example.com/key2': 'value2' } } } })], async () => {
+    await addressOf('infrastructure');
+    const { items } = await get(`/api/v1/namespaces/${INFRA}/services?labelSelector=gateway.networking.k8s.io%2Fgateway-name%3Dinfrastructure`);
+    assert.equal(items.length, 1);
+    assert.deepEqual([items[0].metadata.labels.key1, items[0].metadata.annotations['example.com/key2'], items[0].metadata.ownerReferences[0].name], ['value1', 'value2', 'infrastructure']);
+  });
+
+  behaviour('GatewayInvalidParametersRef', () => [gateway('parameters', [http()], { spec: { infrastructure: { parametersRef: { group: 'example.com', kind: 'Nothing', name: 'x' } } } })], async () => {
+    await until(pathOf(gateway('parameters', [])), ({ status }) => condition(status, 'Accepted')?.reason === 'InvalidParameters');
+  });
+
+  behaviour('GatewayPreserveForeignConditions', () => [gateway('foreign', [http()])], async () => {
+    await addressOf('foreign');
+    const path = pathOf(gateway('foreign', []));
+    const { status } = await get(path);
+    await patch(`${path}/status`, { status: { conditions: [...status.conditions, { type: 'example.com/Foreign', status: 'True', reason: 'Set', message: 'by another', lastTransitionTime: new Date().toISOString().replace(/\.\d+/, '') }] } });
+    await patch(path, { spec: { listeners: [http(), http({ name: 'more', port: 8081 })] } });
+    await addressOf('foreign');
+    assert.ok(isTrue((await get(path)).status, 'example.com/Foreign'));
+  });
+
+  behaviour('GatewayOfAnyName', () => [gateway(`0.${'long-name.'.repeat(20)}x`, [http()]), route('long', [`0.${'long-name.'.repeat(20)}x`], [{ backendRefs: [to(V3)] }])], async () => {
+    await accepted('long');
+    await expect(await addressOf(`0.${'long-name.'.repeat(20)}x`), {}, { backend: V3 });
+  });
+}
+
