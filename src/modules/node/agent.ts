@@ -9,6 +9,7 @@ import { removeCgroup } from './cgroup/layout.ts';
 import { ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
 import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
+import { endStrays } from './lifecycle/strays.ts';
 import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import { mirrored, onNode } from './mirror.ts';
@@ -75,6 +76,7 @@ export function createAgent(parts: NodeParts): Agent {
 
   async function cleanUp(broken: readonly string[], remains: Remains): Promise<void> {
     for (const id of broken) {
+      endStrays(id);
       await parts.runtime.delete({ id, bundle: join(paths.bundles, id), logPath: '' }, { root: join(paths.bundles, id, 'rootfs') });
       for (const folder of [join(paths.bundles, id), join(paths.containers, id)]) rmSync(folder, { recursive: true, force: true });
     }

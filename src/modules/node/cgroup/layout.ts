@@ -2,17 +2,31 @@
 import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { qosClassOf } from '../../../api/core/pod-qos.ts';
-import { textOf } from '../read-files.ts';
+import { namesIn, textOf } from '../read-files.ts';
 import { CPU_PERIOD_US, cpuWeight, type CgroupLimits } from './resources.ts';
 
 const TMPFS = 0x0102_1994;
 export const CGROUP_ROOT = '/sys/fs/cgroup';
+
+const LOWER_CLASSES = ['burstable', 'besteffort'] as const;
 
 type QosClass = ReturnType<typeof qosClassOf>;
 
 /** `/llmos/burstable/pod<uid>`; guaranteed pods lie at the top. */
 export function podCgroup(instance: string, qos: QosClass, uid: string): string {
   return qos === 'Guaranteed' ? `/${instance}/pod${uid}` : `/${instance}/${qos.toLowerCase()}/pod${uid}`;
+}
+
+/** The uids of the pods that have groups, in whatever class. */
+export function podsWithCgroups(options: { version: 'v1' | 'v2'; instance: string; root?: string }): string[] {
+  const top = join(options.root ?? CGROUP_ROOT, options.version === 'v1' ? 'cpu' : '', options.instance);
+  return [top, ...LOWER_CLASSES.map((name) => join(top, name))].flatMap((folder) => namesIn(folder).flatMap((name) => /^pod(.+)$/.exec(name)?.[1] ?? []));
+}
+
+/** Removes the groups of a pod, whatever its class. Gives whether they are gone. */
+export function removePodCgroup(options: { version: 'v1' | 'v2'; instance: string; uid: string; root?: string }): boolean {
+  const paths = ['', ...LOWER_CLASSES].map((name) => join('/', options.instance, name, `pod${options.uid}`));
+  return paths.map((path) => removeCgroup({ ...options, path })).every((gone) => gone);
 }
 
 interface LimitFile { controller: 'cpu' | 'memory' | 'pids'; file: string; text: string }

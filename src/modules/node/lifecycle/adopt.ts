@@ -5,6 +5,7 @@ import { attend } from './attend.ts';
 import { isTerminal, type PodRun } from './pod-run.ts';
 import { processTicks, type ContainerRecord } from './record.ts';
 import { rememberStatus } from './slot.ts';
+import { endStrays } from './strays.ts';
 
 export function adopt(run: PodRun, adopted: readonly ContainerRecord[]): void {
   const { status, spec } = run.pod;
@@ -24,6 +25,7 @@ export function adopt(run: PodRun, adopted: readonly ContainerRecord[]): void {
     if (latest.exit !== undefined) continue;
     if (latest.pid === undefined || latest.startedMs === undefined) {
       // llmos ended between create and start: it never ran.
+      if (latest.pid === undefined) endStrays(latest.id);
       if (latest.pid !== undefined && processTicks(latest.pid) === latest.pidTicks) run.parts.runtime.kill(latest, latest.pid, 'SIGKILL');
       latest.exit = { exitCode: START_FAILURE_CODE, finishedMs: run.parts.context.clock.nowMs(), reason: 'StartError', message: 'the node was interrupted while it started the container' };
     } else attend(run, slot, latest);

@@ -1,7 +1,7 @@
 /** The end of a pod on this machine: containers, then what they used, then the object. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeCgroup } from '../cgroup/layout.ts';
+import { removePodCgroup } from '../cgroup/layout.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { stopSlot } from './attend.ts';
 import { isTerminal, RETRY_MS, type PodRun } from './pod-run.ts';
@@ -28,16 +28,16 @@ export async function release(run: PodRun): Promise<void> {
     run.parts.cpus.release(run.uid);
     run.parts.devices.release(run.uid);
   }
-  if (run.prepared === undefined && run.parts.pool.owned(run.uid) === undefined) return;
+  if (run.prepared === undefined && run.released === true) return;
   await Promise.all(run.slots.map(async (slot) => { if (slot.record !== undefined && slot.record.exit !== undefined) await run.parts.runtime.delete(slot.record, { root: slot.record.root }); }));
   await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));
   await run.parts.hostPorts.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the ports of the machine could not be given back', { pod: run.label, error }));
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
-  if (run.prepared !== undefined) {
-    run.parts.tally.end(run.pod, run.prepared.cgroup);
-    removeCgroup({ version: run.parts.context.machine.cgroupVersion, path: run.prepared.cgroup });
-  }
+  if (run.prepared !== undefined) run.parts.tally.end(run.pod, run.prepared.cgroup);
+  const { cgroupVersion, instance } = run.parts.context.machine;
+  if (!removePodCgroup({ version: cgroupVersion, instance, uid: run.uid })) run.parts.context.log.warn('the control groups of a pod could not all be removed', { pod: run.label });
   run.prepared = undefined;
+  run.released = true;
   if (isTerminal(run.pod) || run.failed !== undefined) await dropFiles(run);
 }
 

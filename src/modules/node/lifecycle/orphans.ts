@@ -5,6 +5,7 @@ import type { NodeParts } from '../parts.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { isAlive, type ContainerRecord } from './record.ts';
 import { removeContainer } from './start-container.ts';
+import { endStrays } from './strays.ts';
 
 const LOOK_MS = 20;
 
@@ -23,6 +24,7 @@ export async function stopOrphans(parts: NodeParts, records: readonly ContainerR
 async function stopOne(parts: NodeParts, record: ContainerRecord, mostGraceSeconds: number): Promise<void> {
   const { clock } = parts.context;
   const deadlineMs = clock.nowMs() + Math.min(record.pod.graceSeconds, mostGraceSeconds) * 1_000;
+  if (record.pid === undefined && record.exit === undefined) endStrays(record.id);
   if (isAlive(record)) parts.runtime.kill(record, record.pid!, record.stopSignal);
   while (isAlive(record)) {
     if (clock.nowMs() >= deadlineMs) parts.runtime.kill(record, record.pid!, 'SIGKILL');

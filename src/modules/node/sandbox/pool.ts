@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
+import { endStrays } from '../lifecycle/strays.ts';
 import type { Cni } from './cni.ts';
 import { isAlive, keepSandbox, listSandboxes, makeSandbox, removeSandbox, type Sandbox } from './sandbox.ts';
 
@@ -59,7 +60,10 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
     for (const sandbox of listSandboxes(options.root)) {
       if (sandbox.podUid !== undefined && taken.has(sandbox.podUid)) continue;
       if (sandbox.podUid === undefined && sandbox.ips.length > 0 && isAlive(sandbox)) ready.push(sandbox);
-      else await tryRemove(sandbox);
+      else {
+        if (sandbox.ips.length === 0) endStrays(sandbox.id);
+        await tryRemove(sandbox);
+      }
     }
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -21,6 +21,21 @@ test('writes once, changes at once, takes away what is gone', () => {
     assert.equal(readFileSync(join(folder, 'a'), 'utf8'), '9');
     assert.equal(statSync(join(folder, 'a')).gid, 1234);
     assert.equal(readdirSync(folder).filter((name) => name.startsWith('..2')).length, 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('goes on where a writer was killed', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'payload-'));
+  try {
+    mkdirSync(join(folder, '..2half'));
+    symlinkSync('..2half', join(folder, '..data_tmp'));
+    assert.equal(writePayload(folder, payload({ a: '1' })), true, 'before the rename');
+    rmSync(join(folder, 'a'));
+    assert.equal(writePayload(folder, payload({ a: '1' })), false, 'after the rename, before the links of the names');
+    assert.equal(readFileSync(join(folder, 'a'), 'utf8'), '1');
+    assert.deepEqual(readdirSync(folder).filter((name) => name === '..2half' || name === '..data_tmp'), []);
   } finally {
     rmSync(folder, { recursive: true });
   }

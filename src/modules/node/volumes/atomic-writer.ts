@@ -11,7 +11,11 @@ export function writePayload(folder: string, payload: Payload, options: { group?
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o777);
   const current = currentFolder(folder);
-  if (current !== undefined && same(current, payload, options.group)) return false;
+  dropHalfDone(folder, current);
+  if (current !== undefined && same(current, payload, options.group)) {
+    linkNames(folder, payload);
+    return false;
+  }
   const fresh = mkdtempSync(join(folder, '..2'));
   chmodSync(fresh, 0o755);
   for (const [path, file] of payload) {
@@ -26,6 +30,13 @@ export function writePayload(folder: string, payload: Payload, options: { group?
   linkNames(folder, payload);
   if (current !== undefined) rmSync(current, { recursive: true, force: true });
   return true;
+}
+
+/** What a writer left that was killed at it: all that is neither the link nor what it leads to. */
+function dropHalfDone(folder: string, current: string | undefined): void {
+  for (const name of readdirSync(folder)) {
+    if (name === '..data_tmp' || (name.startsWith('..2') && join(folder, name) !== current)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
 }
 
 function withGroup(mode: number, group: number | undefined): number {
