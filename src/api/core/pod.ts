@@ -45,5 +45,8 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     'status.phase': (pod) => pod.status?.phase ?? '',
     'status.podIP': (pod) => pod.status?.podIP ?? pod.status?.podIPs?.[0]?.ip ?? '',
     'status.nominatedNodeName': (pod) => pod.status?.nominatedNodeName ?? '',
+    // Upstream takes these two as well: it has no value for the first, and the second is what spec.nodeName was called once.
+    'status.podIPs': () => '',
+    'spec.host': (pod) => pod.spec?.nodeName ?? '',
   },
 });

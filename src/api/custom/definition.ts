@@ -5,7 +5,9 @@ import { serviceErrors, urlErrors } from '../admissionregistration/webhook-valid
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionNames, CustomResourceDefinitionSpec, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
+import { equalJson } from '../json.ts';
 import { applyDefaults } from '../schema/default.ts';
+import { prune } from '../schema/prune.ts';
 import { validateSchema } from '../schema/validate.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 import { structuralErrors } from './structural.ts';
@@ -140,7 +142,8 @@ function schemaErrors(schema: JSONSchemaProps, path: string): FieldError[] {
   const errors = structuralErrors(schema, path);
   if (schema.nullable === true) errors.push({ type: 'FieldValueForbidden', field: `${path}.nullable`, message: 'Forbidden: nullable cannot be true at the root' });
   if (errors.length > 0) return errors;
-  return [...defaultErrors(schema, path), ...celErrors(schema, path)];
+  const ofRules = celErrors(schema, path);
+  return [...defaultErrors(schema, path, { withRules: ofRules.length === 0 }), ...ofRules];
 }
 
 /** Rules must compile. */
@@ -149,15 +152,21 @@ function celErrors(props: JSONSchemaProps, path: string): FieldError[] {
   return hasRules(schema) ? cel().ruleErrorsOf(schema, path) : [];
 }
 
-/** Defaults must be valid themselves. */
-function defaultErrors(schema: JSONSchemaProps, path: string): FieldError[] {
+/** Defaults must be valid themselves: of known fields, and by the rules too, where those compile. */
+function defaultErrors(schema: JSONSchemaProps, path: string, { withRules }: { withRules: boolean }): FieldError[] {
   const errors: FieldError[] = [];
   const walk = (props: JSONSchemaProps, at: string): void => {
     if (props.default !== undefined && props.default !== null) {
-      const own = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: { ...props, default: undefined } } } } }).properties?.['value'];
+      const around = schemaOfCustomResource({ schema: { openAPIV3Schema: { type: 'object', properties: { value: { ...props, default: undefined } } } } });
+      const own = around.properties?.['value'];
+      const known = prune(around, { value: structuredClone(props.default) });
+      if (!equalJson(known.value, props.default)) errors.push(invalid(`${at}.default`, props.default, 'must not have unknown fields'));
       const value = structuredClone(props.default);
       const found = own === undefined || typeof own === 'function' ? [] : validateSchema(own, applyDefaults(own, value));
       for (const error of found) errors.push({ ...error, field: error.field === '<nil>' ? `${at}.default` : `${at}.default.${error.field}` });
+      if (withRules && found.length === 0 && hasRules(around)) {
+        for (const error of cel().evaluateRules(around, { value }, undefined)) errors.push({ ...error, field: `${at}.default${error.field.slice('value'.length)}` });
+      }
     }
     for (const [key, value] of Object.entries(props.properties ?? {})) walk(value, `${at}.properties[${key}]`);
     if (props.items !== undefined && !Array.isArray(props.items)) walk(props.items, `${at}.items`);

@@ -1,5 +1,5 @@
 /** patch: JSON patch, merge patch, strategic merge patch and server-side apply (upstream: endpoints/handlers/patch.go). */
-import { ApiError } from '../../../api/errors.ts';
+import { ApiError, conflict } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { cloneJson, isJsonObject } from '../../../api/json.ts';
 import type { Json, KubeObject } from '../../../api/meta.ts';
@@ -74,7 +74,7 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
         return { outcome: await updateObject(door, kind, { ...input, keepManagedFields: true, change }, context), created: false };
       }
       const object = applied(door, kind, undefined, input, context);
-      if (object.metadata.uid) throw new ApiError('Conflict', `Operation cannot be fulfilled on ${kind.plural} "${input.name}": uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`);
+      if (object.metadata.uid) throw conflict(kind, input.name, `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`);
       return { outcome: await createObject(door, kind, { namespace: input.namespace, name: input.name, object, keepManagedFields: true }, context), created: true };
     } catch (error) {
       const raced = isStoreError(error, 'missing') || (error instanceof ApiError && error.reason === (missing ? 'AlreadyExists' : 'NotFound'));
