@@ -60,10 +60,21 @@ export function createAuthorizer(sources: readonly RuleSource[]): Authorizer {
     },
     rulesOf(user, namespace) {
       if (user.groups.includes(MASTERS)) return EVERYTHING;
-      return [...(user.groups.includes(AUTHENTICATED) ? EVERYONE : []), ...sources.flatMap((source) => source.rulesOf(user, namespace))];
+      const granted = sources.flatMap((source) => source.rulesOf(user, namespace));
+      return user.groups.includes(AUTHENTICATED) ? [...EVERYONE.flatMap((rule) => unsaid(rule, granted, user)), ...granted] : granted;
     },
     isEnumerable: (user) => user.groups.includes(MASTERS) || sources.every((source) => source.isEnumerable?.(user) !== false),
   };
+}
+
+/** What of a rule of EVERYONE others do not say, as the roles do that clusters have by default. */
+function unsaid(rule: PolicyRule, granted: readonly PolicyRule[], user: UserInfo): PolicyRule[] {
+  const verb = rule.verbs[0]!;
+  const isNew = (attributes: Attributes): boolean => !granted.some((other) => covers(other, attributes));
+  const left = { ...rule };
+  if (rule.nonResourceURLs !== undefined) left.nonResourceURLs = rule.nonResourceURLs.filter((path) => isNew({ user, verb, path }));
+  if (rule.resources !== undefined) left.resources = rule.resources.filter((plural) => isNew({ user, verb, resource: { group: rule.apiGroups![0]!, plural } }));
+  return (left.nonResourceURLs ?? left.resources ?? []).length === 0 ? [] : [left];
 }
 
 /** Whether one rule grants what is asked (upstream: rbac/v1 evaluation helpers). */
