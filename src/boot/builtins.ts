@@ -15,6 +15,7 @@ import predictiveAutoscaler from '../modules/horizontal-pod-autoscaler/predictiv
 import ingress from '../modules/ingress/module.ts';
 import localPath from '../modules/local-path/module.ts';
 import metering from '../modules/metering/module.ts';
+import eventAutoscaler from '../modules/event-autoscaler/module.ts';
 import networkPolicy from '../modules/network-policy/module.ts';
 import network from '../modules/network/module.ts';
 import nodeLifecycle from '../modules/node-lifecycle/module.ts';
@@ -29,7 +30,7 @@ import storageMigration from '../modules/storage-migration/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

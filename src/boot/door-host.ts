@@ -5,10 +5,12 @@ import type { Log } from '../base/log.ts';
 import type { ApiServer } from '../kernel/apiserver/index.ts';
 import type { Host, HostedModule } from '../kernel/loader/index.ts';
 import { createCaches } from '../sdk/caches.ts';
+import type { Client } from '../sdk/client.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
 import type { EventRecorder } from '../sdk/events.ts';
 import type { CertificateAuthority, MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
+import { withElsewhere } from './elsewhere.ts';
 
 export interface DoorHostOptions {
   door: ApiServer;
@@ -18,6 +20,8 @@ export interface DoorHostOptions {
   authority?: CertificateAuthority;
   /** For modules that aggregate. */
   frontProxy?: () => { caPem: string; client: { keyPem: string; certificatePem: string } };
+  /** Reads from the door over the network; made when first needed. */
+  remote: () => Promise<Client>;
   factsOf(module: string): MachineFacts;
   configOf(module: string): Readonly<Record<string, unknown>>;
 }
@@ -26,7 +30,7 @@ export function createDoorHost(options: DoorHostOptions): Host {
   return { open: (module, signal, report) => openModule(options, module, signal, report) };
 }
 
-function openModule({ door, clock, log, authority, frontProxy, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
+function openModule({ door, clock, log, authority, frontProxy, remote, factsOf, configOf }: DoorHostOptions, module: Module, signal: AbortSignal, report: ModuleContext['report']): HostedModule {
   const name = `system:llmos:${module.name}`;
   const ownLog = log.child(module.name);
   const machine = factsOf(module.name);
@@ -40,7 +44,7 @@ function openModule({ door, clock, log, authority, frontProxy, factsOf, configOf
     return release;
   };
   const context: ModuleContext = {
-    client: restrictClient(whole, permitOfModule(module), `module '${module.name}'`),
+    client: restrictClient(withElsewhere(whole, door.kinds, remote), permitOfModule(module), `module '${module.name}'`),
     caches,
     events,
     clock,

@@ -29,6 +29,7 @@ import { missingPrograms, probeMachine, type Probe } from './probe.ts';
 import { nodeConfig } from './registries.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
+import type { Client } from '../sdk/client.ts';
 import { snapshotControls } from './snapshot-view.ts';
 import { VERSION } from './version.ts';
 
@@ -125,6 +126,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
       log,
       authority: identity,
       frontProxy: () => identity.frontProxy(),
+      remote: onceMade(() => remoteClient(config)),
       factsOf: (module) => machineFactsOf(module, config, machine.probe, identity.caPem),
       configOf: (module) => (module === 'node' ? nodeConfig(config) : (config.modules[module] ?? {})),
     }),
@@ -227,4 +229,15 @@ async function shutDown({ log, loader, door, store, config, audit, furtherNodes 
   await last?.();
   log?.info('stopped', { reason });
   process.exit(code);
+}
+
+/** Loaded with the first thing that is asked for over the network. */
+async function remoteClient({ folders }: Config): Promise<Client> {
+  const [{ createHttpClient }, { findCluster }] = await Promise.all([import('../sdk/client/http.ts'), import('../sdk/client/kubeconfig.ts')]);
+  return createHttpClient(findCluster({ path: join(folders.state, 'pki', 'admin.kubeconfig') }), { name: 'llmos' });
+}
+
+function onceMade<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => (made ??= make());
 }

@@ -51,7 +51,7 @@ before(async () => {
   store = openStore({ folder: join(folder, 'store'), clock: realClock, log: silentLog });
   const identity = openIdentity({ folder: join(folder, 'pki'), clock: realClock, log: silentLog });
   door = createApiServer({ store, identity, clock: realClock, log: silentLog });
-  const host = createDoorHost({ door, clock: realClock, log: silentLog, factsOf: () => ({ nodeName: 'n1' }) as MachineFacts, configOf: () => ({}) });
+  const host = createDoorHost({ door, clock: realClock, log: silentLog, remote: () => Promise.reject(new Error('no network here')), factsOf: () => ({ nodeName: 'n1' }) as MachineFacts, configOf: () => ({}) });
   loader = createLoader({ clock: realClock, log: silentLog, host });
   client = door.client({ name: 'test', groups: ['system:masters'] });
   for (const kind of [Namespace, Event]) door.serve(kind);

@@ -12,7 +12,7 @@ import { limit, type History, type Limits } from './behavior.ts';
 import { createConditions, type Conditions } from './conditions.ts';
 import { evaluate, type Evaluation, type Observed } from './evaluate.ts';
 import type { Settings } from './settings.ts';
-import { scaleTargetOf, type ScaleTarget } from './target.ts';
+import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 
 export interface Autoscaling {
   context: ModuleContext;

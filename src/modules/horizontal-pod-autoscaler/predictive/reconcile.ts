@@ -14,7 +14,7 @@ import { limit, type History } from '../behavior.ts';
 import { createConditions, type Conditions } from '../conditions.ts';
 import { evaluate, type Evaluation, type Observed } from '../evaluate.ts';
 import type { Settings } from '../settings.ts';
-import { scaleTargetOf, type ScaleTarget } from '../target.ts';
+import { scaleTargetOf, type ScaleTarget } from '../../../sdk/scale-target.ts';
 import { LEVELS } from './distribution.ts';
 import { Engine, type Answer, type EngineOptions } from './engine.ts';
 import { readPast } from './history.ts';

@@ -1,9 +1,9 @@
 /** The workload that is scaled: read and written by its scale subresource, whatever its kind. */
-import { ApiError } from '../../api/errors.ts';
-import type { CrossVersionObjectReference } from '../../api/generated/autoscaling-v2.ts';
-import type { Kind } from '../../api/kind.ts';
-import { parseApiVersion, type KubeObject } from '../../api/meta.ts';
-import type { ModuleContext } from '../../sdk/index.ts';
+import { ApiError } from '../api/errors.ts';
+import type { CrossVersionObjectReference } from '../api/generated/autoscaling-v2.ts';
+import type { Kind } from '../api/kind.ts';
+import { parseApiVersion, type KubeObject } from '../api/meta.ts';
+import type { ModuleContext } from './module.ts';
 
 export interface Scale extends KubeObject {
   spec?: { replicas?: number };

@@ -1,0 +1,49 @@
+/**
+ * TriggerAuthentication and ClusterTriggerAuthentication (keda.sh/v1alpha1): where the credentials of triggers lie. Secrets, config maps and the environment of
+ * the target are read; providers of clouds and vaults are kept and refused when they are used.
+ */
+import { AGE, column, NAME } from '../columns.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import type { KubeObject } from '../meta.ts';
+import { objectSchema, struct, text } from '../schema/build.ts';
+import type { Schema } from '../schema/schema.ts';
+import { GROUP, VERSION } from './triggers.ts';
+
+export interface KeyReference { parameter: string; name: string; key: string }
+
+export interface TriggerAuthenticationSpec {
+  secretTargetRef?: KeyReference[];
+  configMapTargetRef?: KeyReference[];
+  env?: { parameter: string; name: string; containerName?: string }[];
+  /** Providers that llmos does not have. */
+  [provider: string]: unknown;
+}
+
+export interface TriggerAuthentication extends KubeObject { spec: TriggerAuthenticationSpec; status?: { scaledobjects?: string; scaledjobs?: string } }
+export type ClusterTriggerAuthentication = TriggerAuthentication;
+
+const unknown: Schema = { type: 'object', xPreserveUnknownFields: true };
+const references: Schema = { type: 'array', items: struct({ parameter: text, name: text, key: text }, ['key', 'name', 'parameter']) };
+/** Kept as they are. */
+export const FOREIGN_PROVIDERS = ['podIdentity', 'hashiCorpVault', 'azureKeyVault', 'gcpSecretManager', 'awsSecretManager', 'boundServiceAccountToken', 'filePath'] as const;
+
+const schema = objectSchema(() => ({
+  spec: struct({
+    secretTargetRef: references, configMapTargetRef: references, env: { type: 'array', items: struct({ parameter: text, name: text, containerName: text }, ['name', 'parameter']) },
+    ...Object.fromEntries(FOREIGN_PROVIDERS.map((name) => [name, name === 'boundServiceAccountToken' ? { type: 'array' as const, items: unknown } : name === 'filePath' ? text : unknown])),
+  }),
+  status: struct({ scaledobjects: text, scaledjobs: text }),
+}));
+
+const columns = [
+  NAME, column('PodIdentity', ({ spec }: TriggerAuthentication) => (spec?.['podIdentity'] as { provider?: string } | undefined)?.provider ?? ''),
+  column('Secret', ({ spec }: TriggerAuthentication) => (spec?.secretTargetRef ?? []).map(({ name }) => name).join(',')), column('Env', ({ spec }: TriggerAuthentication) => (spec?.env ?? []).map(({ name }) => name).join(',')), AGE,
+];
+
+export const TriggerAuthentication: Kind<TriggerAuthentication> = defineKind<TriggerAuthentication>({
+  group: GROUP, version: VERSION, kind: 'TriggerAuthentication', plural: 'triggerauthentications', namespaced: true, shortNames: ['ta', 'triggerauth'], schema, columns, subresources: { status: true },
+});
+
+export const ClusterTriggerAuthentication: Kind<ClusterTriggerAuthentication> = defineKind<ClusterTriggerAuthentication>({
+  group: GROUP, version: VERSION, kind: 'ClusterTriggerAuthentication', plural: 'clustertriggerauthentications', namespaced: false, shortNames: ['cta', 'clustertriggerauth'], schema, columns, subresources: { status: true },
+});

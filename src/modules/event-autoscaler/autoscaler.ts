@@ -1,0 +1,49 @@
+/** The HorizontalPodAutoscaler of a ScaledObject: one metric a trigger. Pure. */
+import type { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
+import { ScaledObject, NAME_LABEL, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
+import type { TriggerSpec } from '../../api/keda/triggers.ts';
+import { controllerReference } from '../../api/owner.ts';
+import { quantityOfMilli } from '../../api/quantity.ts';
+import type { MetricSpec } from '../../api/generated/autoscaling-v2.ts';
+
+export function autoscalerName({ metadata, spec }: ScaledObjectType): string {
+  return spec.advanced?.horizontalPodAutoscalerConfig?.name ?? `keda-hpa-${metadata.name}`;
+}
+
+export function metricLabels(name: string): Record<string, string> {
+  return { [NAME_LABEL]: name };
+}
+
+export function isResource(type: string): boolean {
+  return type === 'cpu' || type === 'memory';
+}
+
+/** `metrics` are the names and targets of the triggers that are no resources, in their order. */
+export function desiredAutoscaler(scaled: ScaledObjectType, metrics: readonly { name: string; target: number; type: 'AverageValue' | 'Value' }[]): HorizontalPodAutoscaler {
+  const { metadata, spec } = scaled;
+  const { name = '', namespace } = metadata;
+  const { minReplicaCount = 0, maxReplicaCount = 100, scaleTargetRef, advanced } = spec;
+  const behavior = advanced?.horizontalPodAutoscalerConfig?.behavior;
+  return {
+    apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler',
+    metadata: { name: autoscalerName(scaled), namespace, labels: { ...metadata.labels, ...metricLabels(name), 'app.kubernetes.io/name': autoscalerName(scaled), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'llmos' }, ownerReferences: [controllerReference(ScaledObject, scaled)] },
+    spec: {
+      scaleTargetRef: { apiVersion: scaleTargetRef.apiVersion ?? 'apps/v1', kind: scaleTargetRef.kind ?? 'Deployment', name: scaleTargetRef.name }, minReplicas: Math.max(1, minReplicaCount), maxReplicas: Math.max(1, maxReplicaCount),
+      metrics: [...metrics.map(({ name: metric, target, type }) => external(metric, name, target, type)), ...spec.triggers.filter(({ type }) => isResource(type)).map(resource)],
+      ...(behavior === undefined ? {} : { behavior }),
+    },
+  };
+}
+
+function external(metric: string, scaledObject: string, target: number, type: 'AverageValue' | 'Value'): MetricSpec {
+  const amount = quantityOfMilli(Math.round(target * 1_000));
+  return { type: 'External', external: { metric: { name: metric, selector: { matchLabels: metricLabels(scaledObject) } }, target: type === 'Value' ? { type, value: amount } : { type, averageValue: amount } } };
+}
+
+/** `metadata.type` is the old place of `metricType`. */
+function resource({ type, metricType = 'Utilization', metadata }: TriggerSpec): MetricSpec {
+  const sort = (metadata['type'] as typeof metricType | undefined) ?? metricType;
+  const target = sort === 'Utilization' ? { type: sort, averageUtilization: Number(metadata['value']) } : { type: 'AverageValue' as const, averageValue: metadata['value'] ?? '0' };
+  const container = metadata['containerName'];
+  return container === undefined ? { type: 'Resource', resource: { name: type, target } } : { type: 'ContainerResource', containerResource: { name: type, container, target } };
+}

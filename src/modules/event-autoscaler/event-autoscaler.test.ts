@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
+import type { ScaledObject } from '../../api/keda/scaled-object.ts';
+import { desiredAutoscaler } from './autoscaler.ts';
+import { fallbackReplicas, valueOf } from './fallback.ts';
+import { jobsToStart } from './job-count.ts';
+import { learned } from './learn.ts';
+import { decideScale, type Situation } from './scale.ts';
+import { calendar } from './triggers/calendar.ts';
+import { cron } from './triggers/cron.ts';
+import { metricName, TriggerError } from './triggers/trigger.ts';
+
+const NOW = Date.parse('2026-11-22T12:00:00Z');
+const ago = (seconds: number): string => new Date(NOW - seconds * 1_000).toISOString();
+const scaled = (spec: Partial<ScaledObject['spec']> = {}, more: { lastActive?: number; created?: number; annotations?: Record<string, string> } = {}): ScaledObject => ({
+  apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name: 'web', namespace: 'default', uid: 'u', creationTimestamp: ago(more.created ?? 10_000), ...(more.annotations === undefined ? {} : { annotations: more.annotations }) },
+  spec: { scaleTargetRef: { name: 'web' }, triggers: [], ...spec }, ...(more.lastActive === undefined ? {} : { status: { lastActiveTime: ago(more.lastActive) } }),
+});
+
+const cases: [what: string, object: ScaledObject, situation: Omit<Situation, 'nowMs' | 'complete'> & { complete?: boolean }, to: number | undefined][] = [
+  ['nothing runs, nothing is to do', scaled(), { replicas: 0, active: false }, undefined],
+  ['wakes', scaled(), { replicas: 0, active: true }, 1],
+  ['wakes to the least', scaled({ minReplicaCount: 3 }), { replicas: 0, active: true }, 3],
+  ['wakes from idle', scaled({ minReplicaCount: 3, idleReplicaCount: 1 }), { replicas: 1, active: true }, 3],
+  ['leaves the rest to the autoscaler', scaled(), { replicas: 5, active: true }, undefined],
+  ['cools down', scaled({}, { lastActive: 299 }), { replicas: 2, active: false }, undefined],
+  ['sleeps', scaled({}, { lastActive: 300 }), { replicas: 2, active: false }, 0],
+  ['sleeps at once where nothing was ever active', scaled(), { replicas: 2, active: false }, 0],
+  ['but not before its first cooldown', scaled({ initialCooldownPeriod: 60 }, { created: 59 }), { replicas: 2, active: false }, undefined],
+  ['idles', scaled({ minReplicaCount: 3, idleReplicaCount: 1, cooldownPeriod: 10 }, { lastActive: 11 }), { replicas: 3, active: false }, 1],
+  ['does not go below the least', scaled({ minReplicaCount: 2 }, { lastActive: 1_000 }), { replicas: 5, active: false }, undefined],
+  ['comes up to the least', scaled({ minReplicaCount: 2 }), { replicas: 1, active: false }, 2],
+  ['holds what it has when it does not know', scaled({}, { lastActive: 1_000 }), { replicas: 2, active: false, complete: false }, undefined],
+  ['paused at a number', scaled({}, { annotations: { 'autoscaling.keda.sh/paused-replicas': '4' } }), { replicas: 1, active: true }, 4],
+  ['may not fall', scaled({}, { annotations: { 'autoscaling.keda.sh/paused-scale-in': 'true' } }), { replicas: 2, active: false }, undefined],
+  ['may not rise', scaled({}, { annotations: { 'autoscaling.keda.sh/paused-scale-out': 'true' } }), { replicas: 0, active: true }, undefined],
+];
+for (const [what, object, situation, to] of cases) test(`scale: ${what}`, () => assert.equal(decideScale(object, { nowMs: NOW, complete: true, ...situation })?.replicas, to));
+
+test('the autoscaler has a metric for each trigger', () => {
+  const { spec, metadata } = desiredAutoscaler(scaled({ maxReplicaCount: 7, triggers: [{ type: 'redis', metadata: {} }, { type: 'cpu', metricType: 'Utilization', metadata: { value: '60' } }, { type: 'memory', metadata: { type: 'AverageValue', value: '1Gi', containerName: 'main' } }] }), [{ name: 's0-redis-jobs', target: 2.5, type: 'AverageValue' }]);
+  assert.deepEqual([metadata.name, spec!.minReplicas, spec!.maxReplicas, spec!.scaleTargetRef], ['keda-hpa-web', 1, 7, { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }]);
+  assert.deepEqual(spec!.metrics, [
+    { type: 'External', external: { metric: { name: 's0-redis-jobs', selector: { matchLabels: { 'scaledobject.keda.sh/name': 'web' } } }, target: { type: 'AverageValue', averageValue: '2500m' } } },
+    { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
+    { type: 'ContainerResource', containerResource: { name: 'memory', container: 'main', target: { type: 'AverageValue', averageValue: '1Gi' } } },
+  ]);
+});
+
+test('a fallback stands in after so many failures, never for what was read', () => {
+  const source = (failures: number, type: 'AverageValue' | 'Value' = 'AverageValue') => ({ name: 's0', spec: { type: 'redis', metadata: {} }, target: 5, type, reading: { value: 12, active: true }, readAtMs: 0, failures });
+  const fallback = { failureThreshold: 3, replicas: 4 };
+  assert.deepEqual([valueOf(source(0), fallback, 2), valueOf(source(3), fallback, 2), valueOf(source(4), fallback, 2), valueOf(source(4), undefined, 2), valueOf(source(4, 'Value'), fallback, 2)], [12, undefined, 20, undefined, undefined]);
+  assert.deepEqual((['static', 'currentReplicas', 'currentReplicasIfHigher', 'currentReplicasIfLower'] as const).map((behavior) => fallbackReplicas({ ...fallback, behavior }, 9)), [4, 9, 9, 4]);
+});
+
+const jobs: [what: string, spec: Partial<ScaledJobSpec>, sources: [value: number, target: number][], running: number, pending: number, count: number][] = [
+  ['one for each', {}, [[5, 1]], 0, 0, 5],
+  ['one for so many', {}, [[10, 3]], 0, 0, 4],
+  ['less those that run', {}, [[5, 1]], 3, 0, 2],
+  ['never more than the most', { maxReplicaCount: 4 }, [[50, 1]], 1, 0, 3],
+  ['nothing waits', {}, [[0, 1]], 0, 0, 0],
+  ['the least run always', { minReplicaCount: 2 }, [[0, 1]], 0, 0, 2],
+  ['the least beside the work', { minReplicaCount: 2 }, [[3, 1]], 2, 0, 3],
+  ['accurate: what runs has been taken away already', { scalingStrategy: { strategy: 'accurate' } }, [[5, 1]], 3, 0, 5],
+  ['accurate: what is pending has not', { scalingStrategy: { strategy: 'accurate' } }, [[5, 1]], 3, 2, 3],
+  ['eager: all at once', { maxReplicaCount: 10, scalingStrategy: { strategy: 'eager' } }, [[5, 1]], 3, 0, 5],
+  ['custom', { scalingStrategy: { strategy: 'custom', customScalingQueueLengthDeduction: 1, customScalingRunningJobPercentage: '0.5' } }, [[10, 1]], 4, 0, 7],
+  ['several: the greatest', {}, [[5, 1], [8, 1]], 0, 0, 8],
+  ['several: the sum', { scalingStrategy: { multipleScalersCalculation: 'sum' } }, [[5, 1], [8, 1]], 0, 0, 13],
+];
+for (const [what, spec, sources, running, pending, count] of jobs) {
+  test(`jobs: ${what}`, () => assert.equal(jobsToStart({ jobTargetRef: { template: {} as never }, triggers: [], ...spec }, { sources: sources.map(([value, target]) => ({ value, target, active: value > 0 })), running, pending }), count));
+}
+
+const input = (metadata: Record<string, string>, nowMs: number) => ({ metadata, auth: {}, env: {}, namespace: 'default', owner: 'web', context: { clock: { nowMs: () => nowMs } } as never });
+const at = (time: string): number => Date.parse(time);
+
+test('cron: within from the start to the end, in its zone', async () => {
+  const office = { timezone: 'Europe/Berlin', start: '0 8 * * 1-5', end: '0 18 * * 1-5', desiredReplicas: '10' };
+  const read = (time: string) => cron(input(office, at(time))).read(AbortSignal.timeout(1));
+  assert.deepEqual(await read('2026-11-20T07:00:00Z'), { value: 10, active: true }); // 8:00 on a Friday in winter
+  assert.equal((await read('2026-11-20T06:59:00Z')).active, false);
+  assert.equal((await read('2026-11-20T17:30:00Z')).active, false);
+  assert.equal((await read('2026-11-22T12:00:00Z')).active, false); // a Sunday
+  for (const wrong of [{ timezone: 'Mars/Base' }, { start: 'soon' }, { end: office.start }, { desiredReplicas: 'many' }]) assert.throws(() => cron(input({ ...office, ...wrong }, NOW)), TriggerError);
+});
+
+test('calendar: an event has what is expected, or what it needed the last time', async () => {
+  const sale = { event: 'sale', start: '2026-11-27T00:00:00Z', end: '2026-11-28T00:00:00Z' };
+  const read = (more: Record<string, string>, time: string) => calendar(input({ ...sale, ...more }, at(time))).read(AbortSignal.timeout(1));
+  assert.deepEqual(await read({ desiredReplicas: '8' }, '2026-11-27T12:00:00Z'), { value: 8, active: true });
+  assert.equal((await read({ desiredReplicas: '8', leadSeconds: '600' }, '2026-11-26T23:55:00Z')).active, true);
+  assert.equal((await read({}, '2026-11-27T12:00:00Z')).active, false);
+  const { spec } = scaled({ triggers: [{ type: 'calendar', metadata: sale }] });
+  const known = learned({ spec }, {}, 6, at('2026-11-27T12:00:00Z'));
+  assert.deepEqual(known, { sale: 6 });
+  assert.equal(learned({ spec }, known!, 5, at('2026-11-27T13:00:00Z')), undefined);
+  assert.equal(learned({ spec }, {}, 6, at('2026-11-29T12:00:00Z')), undefined);
+  assert.deepEqual(await read({ learned: JSON.stringify(known) }, '2026-11-27T12:00:00Z'), { value: 6, active: true });
+  assert.throws(() => calendar(input({ ...sale, end: sale.start }, NOW)), TriggerError);
+});
+
+test('names of metrics', () => assert.equal(metricName('s0-redis', 'Jobs/High prio!'), 's0-redis-jobs-high-prio'));

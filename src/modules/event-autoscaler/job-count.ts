@@ -1,0 +1,41 @@
+/** How many Jobs a ScaledJob starts now, by its strategy (KEDA: scalingStrategy). Pure. */
+import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
+
+const DEFAULT_MOST = 100;
+
+export interface Waiting {
+  /** Of each trigger: what waits, and what of it one Job is for. */
+  sources: readonly { value: number; target: number; active: boolean }[];
+  /** Jobs that have not ended; of these, those of which no pod runs yet. */
+  running: number;
+  pending: number;
+}
+
+export function jobsToStart({ minReplicaCount = 0, maxReplicaCount = DEFAULT_MOST, scalingStrategy = {} }: ScaledJobSpec, { sources, running, pending }: Waiting): number {
+  const least = Math.min(minReplicaCount, maxReplicaCount);
+  const most = maxReplicaCount - least;
+  const active = sources.filter((each) => each.active);
+  const waits = combine(active.map(({ value }) => value), scalingStrategy.multipleScalersCalculation);
+  const asked = Math.ceil(combine(active.map(({ value, target }) => Math.min(most, target > 0 ? value / target : 0)), scalingStrategy.multipleScalersCalculation));
+  const beyondLeast = Math.max(0, Math.min(Math.ceil(waits), strategies[scalingStrategy.strategy ?? 'default']?.({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy) ?? asked - running));
+  const toLeast = Math.max(0, least - running);
+  return Math.max(0, Math.min(toLeast + beyondLeast, maxReplicaCount - running));
+}
+
+interface Counts { asked: number; running: number; pending: number; most: number }
+
+const strategies: Readonly<Record<string, (counts: Counts, strategy: NonNullable<ScaledJobSpec['scalingStrategy']>) => number>> = {
+  /** What waits includes what is being worked on: messages that are locked, not taken. */
+  default: ({ asked, running }) => asked - running,
+  custom: ({ asked, running, most }, { customScalingQueueLengthDeduction = 0, customScalingRunningJobPercentage = '0' }) => Math.min(asked - customScalingQueueLengthDeduction - Math.trunc(running * Number(customScalingRunningJobPercentage)), most - running),
+  /** What waits does not include what is being worked on. */
+  accurate: ({ asked, running, pending, most }) => (asked + running > most ? most - running : asked - pending),
+  /** As many as may be, at once. */
+  eager: ({ asked, running, pending, most }) => Math.min(most - running - pending, asked),
+};
+
+function combine(values: readonly number[], how = 'max'): number {
+  if (values.length === 0) return 0;
+  const sum = values.reduce((total, value) => total + value, 0);
+  return how === 'min' ? Math.min(...values) : how === 'sum' ? sum : how === 'avg' ? sum / values.length : Math.max(...values);
+}

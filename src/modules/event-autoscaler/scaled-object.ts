@@ -1,0 +1,161 @@
+/** One ScaledObject at work: reads its triggers, keeps its autoscaler, wakes its target and lets it sleep, and says how it is. */
+import { isDeepStrictEqual } from 'node:util';
+import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
+import { isApiError } from '../../api/errors.ts';
+import type { PodSpec } from '../../api/generated/core-v1.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { parseApiVersion } from '../../api/meta.ts';
+import { PAUSED, PAUSED_REPLICAS, ScaledObject, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
+import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
+import { withCondition } from '../../api/conditions.ts';
+import { isControlledBy } from '../../api/owner.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import { autoscalerName, desiredAutoscaler, isResource } from './autoscaler.ts';
+import { fallbackReplicas, inFallback } from './fallback.ts';
+import { learn } from './learn.ts';
+import { decideScale } from './scale.ts';
+import { openSources, sameTriggers, type Source, type Sources } from './sources.ts';
+import { LEARNED } from './triggers/calendar.ts';
+
+export interface ScaledWorker {
+  /** One turn: reads, decides, writes. Rejects only when the cluster cannot be reached. */
+  turn(object: ScaledObject): Promise<void>;
+  sources(): Sources | undefined;
+  /** Of the target, as last seen. */
+  replicas(): number;
+  close(): void;
+}
+
+interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } } }
+
+export function scaledWorker(context: ModuleContext, clusterNamespace: string): ScaledWorker {
+  const { client, clock, events, kinds, signal } = context;
+  let opened: { made: ScaledObject; sources: Sources } | undefined;
+  let replicas = 0;
+
+  /** Made anew with the spec, and after a failure, since what it refers to may have changed. */
+  async function sourcesOf(object: ScaledObject): Promise<Sources> {
+    const { made, sources } = opened ?? {};
+    const learned = object.metadata.annotations?.[LEARNED];
+    const fresh = made !== undefined && sources !== undefined && sameTriggers(made.spec.triggers, object.spec.triggers) && isDeepStrictEqual(made.spec.scaleTargetRef, object.spec.scaleTargetRef) && made.metadata.annotations?.[LEARNED] === learned;
+    if (fresh && !sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0)) return sources;
+    const { namespace = '', name = '' } = object.metadata;
+    const before = new Map(sources?.all.map((each) => [each.name, each]));
+    const next = await openSources({
+      triggers: object.spec.triggers, namespace, owner: name, clusterNamespace, podSpec: await podSpecOf(object), container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
+    });
+    // A source that fails goes on failing until it is read: its count is not begun anew.
+    for (const source of next.all) Object.assign(source, fresh ? { failures: before.get(source.name)?.failures ?? 0, reading: before.get(source.name)?.reading } : {});
+    sources?.close();
+    opened = { made: object, sources: next };
+    return next;
+  }
+
+  async function podSpecOf({ metadata, spec: { scaleTargetRef } }: ScaledObject): Promise<PodSpec | undefined> {
+    const kind = kinds.find(parseApiVersion(scaleTargetRef.apiVersion ?? 'apps/v1').group, scaleTargetRef.kind ?? 'Deployment');
+    if (kind === undefined) return undefined;
+    return ((await client.get(kind, scaleTargetRef.name, { namespace: metadata.namespace })) as WithPods).spec?.template?.spec;
+  }
+
+  async function keepAutoscaler(object: ScaledObject, sources: Sources): Promise<void> {
+    const wanted = desiredAutoscaler(object, sources.all);
+    const name = autoscalerName(object);
+    const before = object.status?.hpaName;
+    if (before !== undefined && before !== name) await dropAutoscaler(object, before);
+    const there = await client.get(HorizontalPodAutoscaler, name, { namespace: object.metadata.namespace }).catch((error: unknown) => {
+      if (!isApiError(error, 'NotFound')) throw error;
+      return undefined;
+    });
+    if (there !== undefined && !isControlledBy(there, object)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, or name another in advanced.horizontalPodAutoscalerConfig`);
+    await client.apply(HorizontalPodAutoscaler, wanted, { force: true });
+  }
+
+  async function dropAutoscaler(object: ScaledObject, name: string): Promise<void> {
+    await client.delete(HorizontalPodAutoscaler, name, { namespace: object.metadata.namespace }).catch((error: unknown) => {
+      if (!isApiError(error, 'NotFound')) throw error;
+    });
+  }
+
+  async function work(object: ScaledObject): Promise<ScaledObjectStatus> {
+    const { metadata, spec, status = {} } = object;
+    const reference = { apiVersion: spec.scaleTargetRef.apiVersion ?? 'apps/v1', kind: spec.scaleTargetRef.kind ?? 'Deployment', name: spec.scaleTargetRef.name };
+    if (spec.advanced?.scalingModifiers?.formula !== undefined) throw new Error('scalingModifiers.formula is not evaluated by llmos: use several triggers, of which the one that asks for most counts');
+    const target: ScaleTarget = await scaleTargetOf(reference, metadata.namespace ?? '', context);
+    replicas = target.replicas;
+    const sources = await sourcesOf(object);
+    const pausedAt = metadata.annotations?.[PAUSED_REPLICAS];
+    const paused = pausedAt !== undefined || isMarked(metadata.annotations, PAUSED);
+    if (paused) await dropAutoscaler(object, autoscalerName(object));
+    else {
+      await sources.read(signal);
+      await keepAutoscaler(object, sources);
+    }
+    const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
+    const active = !paused && (resourceOnly || sources.all.some((source) => isActive(source, spec.fallback, replicas)));
+    const nowMs = clock.nowMs();
+    if (!paused || pausedAt !== undefined) {
+      const decided = decideScale(object, { replicas, active, complete: sources.all.every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs });
+      if (decided !== undefined) {
+        await target.set(decided.replicas);
+        events.event(object, 'Normal', decided.replicas > replicas ? 'KEDAScaleTargetActivated' : 'KEDAScaleTargetDeactivated', `Scaled ${reference.kind} ${metadata.namespace}/${reference.name} from ${replicas} to ${decided.replicas}: ${decided.reason}`);
+        replicas = decided.replicas;
+      }
+    }
+    await learn(object, replicas, context);
+    const { group, version } = parseApiVersion(reference.apiVersion);
+    return {
+      ...status, scaleTargetKind: `${reference.apiVersion}.${reference.kind}`, scaleTargetGVKR: { group, version, kind: reference.kind, resource: kinds.find(group, reference.kind)?.plural ?? '' }, originalReplicaCount: status.originalReplicaCount ?? target.replicas,
+      ...(active ? { lastActiveTime: rfc3339(nowMs) } : {}), externalMetricNames: sources.all.map(({ name }) => name), resourceMetricNames: spec.triggers.map(({ type }) => type).filter(isResource), hpaName: paused ? undefined : autoscalerName(object),
+      health: Object.fromEntries(sources.all.map(({ name, failures }) => [name, { numberOfFailures: failures, status: failures === 0 ? 'Happy' : 'Failing' }])), triggersTypes: [...new Set(spec.triggers.map(({ type }) => type))].join(','),
+      authenticationsTypes: [...new Set(spec.triggers.map(({ authenticationRef }) => authenticationRef?.name).filter((name) => name !== undefined))].join(','), pausedReplicaCount: pausedAt === undefined ? undefined : Number(pausedAt),
+      conditions: conditionsOf(object, sources, { active, paused, resourceOnly }),
+    };
+  }
+
+  function conditionsOf({ status, spec }: ScaledObject, sources: Sources, { active, paused, resourceOnly }: { active: boolean; paused: boolean; resourceOnly: boolean }): KedaCondition[] {
+    const failing = sources.all.filter(({ failures }) => failures > 0);
+    const fallen = sources.all.some((source) => inFallback(source, spec.fallback));
+    const why = failing.map(({ name, error }) => `${name}: ${error}`).join('; ');
+    const now = rfc3339(clock.nowMs());
+    return ([
+      failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
+        : failing.length === sources.all.length && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
+          : { type: 'Ready', status: 'Unknown', reason: 'PartialTriggerError', message: `Some triggers defined in ScaledObject are not working correctly. ${why}` },
+      active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
+      spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
+      paused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
+    ] as KedaCondition[]).reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, now), status?.conditions ?? []);
+  }
+
+  return {
+    sources: () => opened?.sources,
+    replicas: () => replicas,
+    close: () => opened?.sources.close(),
+    async turn(object) {
+      let next: ScaledObjectStatus;
+      try {
+        next = await work(object);
+      } catch (error) {
+        const { message } = error as Error;
+        events.event(object, 'Warning', 'ScaledObjectCheckFailed', message);
+        const failed: KedaCondition[] = [{ type: 'Ready', status: 'False', reason: 'ScaledObjectCheckFailed', message }, { type: 'Active', status: 'Unknown', reason: 'UnknownState', message: 'ScaledObject is not ready' }];
+        next = { ...object.status, conditions: failed.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
+      }
+      const status = JSON.parse(JSON.stringify(next)) as ScaledObjectStatus;
+      if (isDeepStrictEqual(status, object.status)) return;
+      try {
+        await client.update(ScaledObject, { ...object, status }, { subresource: 'status' });
+      } catch (error) {
+        // It changed or went meanwhile: the next turn sees it as it is.
+        if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
+      }
+    },
+  };
+}
+
+/** What falls back is as active as the replicas that were agreed on. */
+function isActive(source: Source, fallback: ScaledObject['spec']['fallback'], replicas: number): boolean {
+  return inFallback(source, fallback) ? fallbackReplicas(fallback!, replicas) > 0 : source.failures === 0 && source.reading?.active === true;
+}

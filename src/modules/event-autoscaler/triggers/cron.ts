@@ -1,0 +1,29 @@
+/** cron: so many replicas from one time to another, in a time zone (KEDA: Cron). */
+import { checkZone, parseSchedule } from '../../../api/batch/cron-schedule.ts';
+import { metricName, parametersOf, TriggerError, type TriggerFactory } from './trigger.ts';
+
+export const cron: TriggerFactory = (input) => {
+  const parameters = parametersOf(input);
+  const zone = schedule(() => checkZone(parameters.needed('timezone')));
+  const start = schedule(() => parseSchedule(parameters.needed('start'), zone));
+  const end = schedule(() => parseSchedule(parameters.needed('end'), zone));
+  if (parameters.needed('start') === parameters.needed('end')) throw new TriggerError('start and end are the same time');
+  const desired = parameters.number('desiredReplicas');
+  return {
+    name: metricName('cron', zone, parameters.needed('start'), parameters.needed('end')), target: 1,
+    /** Within, when the end comes before the next start. */
+    read() {
+      const nowMs = input.context.clock.nowMs();
+      const active = (end.next(nowMs) ?? Infinity) < (start.next(nowMs) ?? Infinity);
+      return Promise.resolve({ value: active ? desired : 0, active });
+    },
+  };
+};
+
+function schedule<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof TriggerError ? error : new TriggerError((error as Error).message);
+  }
+}

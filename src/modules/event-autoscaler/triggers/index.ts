@@ -1,0 +1,16 @@
+/** All types of triggers but cpu and memory, which the HorizontalPodAutoscaler reads itself. */
+import { calendar } from './calendar.ts';
+import { cron } from './cron.ts';
+import { kubernetesWorkload } from './kubernetes-workload.ts';
+import { metricsApi } from './metrics-api.ts';
+import { mqtt } from './mqtt.ts';
+import { natsJetstream } from './nats-jetstream.ts';
+import { prometheus } from './prometheus.ts';
+import { rabbitmq } from './rabbitmq.ts';
+import { redis, redisStreams } from './redis.ts';
+import { mysql, postgresql } from './sql.ts';
+import type { TriggerFactory } from './trigger.ts';
+
+export const TRIGGERS: Readonly<Record<string, TriggerFactory>> = {
+  calendar, cron, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
+};

@@ -1,0 +1,22 @@
+/** kubernetes-workload: how many pods a selector finds that have not ended (KEDA: Kubernetes Workload). */
+import { Pod } from '../../../api/core/pod.ts';
+import { parseSelector } from '../../../api/selector.ts';
+import { metricName, parametersOf, TriggerError, type TriggerFactory } from './trigger.ts';
+
+export const kubernetesWorkload: TriggerFactory = (input) => {
+  const parameters = parametersOf(input);
+  const { namespace, context } = input;
+  const selector = parseSelector(parameters.needed('podSelector'));
+  const target = parameters.number('value');
+  if (target <= 0) throw new TriggerError('value must be above 0');
+  const activation = parameters.number('activationValue', 0);
+  const pods = context.caches.of(Pod);
+  return {
+    name: metricName('workload', namespace), target,
+    async read() {
+      await pods.ready();
+      const value = pods.list(namespace).filter(({ metadata, status }) => selector.matches(metadata.labels) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed').length;
+      return { value, active: value > activation };
+    },
+  };
+};

@@ -1,0 +1,44 @@
+/** prometheus: the value of a query that gives one number (KEDA: Prometheus; API: /api/v1/query). */
+import { finite, metricName, parametersOf, TriggerError, type TriggerFactory } from './trigger.ts';
+import { fetchText, parseJson, webAuthentication } from './web.ts';
+
+interface QueryAnswer { status?: string; error?: string; data?: { resultType?: string; result?: unknown } }
+
+export const prometheus: TriggerFactory = (input) => {
+  const parameters = parametersOf(input);
+  const server = parameters.needed('serverAddress').replace(/\/+$/, '');
+  const options = webAuthentication(parameters);
+  const headers: Record<string, string> = { ...options.headers };
+  for (const pair of (parameters.text('customHeaders') ?? '').split(',').filter((each) => each.includes('='))) headers[pair.slice(0, pair.indexOf('=')).trim().toLowerCase()] = pair.slice(pair.indexOf('=') + 1).trim();
+  if (parameters.text('cortexOrgID') !== undefined) headers['x-scope-orgid'] = parameters.needed('cortexOrgID');
+  const query = new URLSearchParams({ query: parameters.needed('query') });
+  if (parameters.text('namespace') !== undefined) query.set('namespace', parameters.needed('namespace'));
+  const threshold = parameters.number('threshold');
+  if (threshold <= 0) throw new TriggerError('threshold must be above 0');
+  const activation = parameters.number('activationThreshold', 0);
+  const ignoresNull = parameters.flag('ignoreNullValues', true);
+  return {
+    name: metricName('prometheus'), target: threshold,
+    async read(signal) {
+      const answer = parseJson(await fetchText(`${server}/api/v1/query?${query}`, { ...options, headers }, signal), server) as QueryAnswer;
+      if (answer.status !== 'success') throw new Error(`the query failed: ${answer.error ?? 'no reason given'}`);
+      const value = numberOf(answer, ignoresNull);
+      return { value, active: value > activation };
+    },
+  };
+};
+
+/** A scalar, or a vector of one. Nothing is 0, unless told otherwise; infinite is as nothing, NaN never passes for a number. */
+function numberOf({ data }: QueryAnswer, ignoresNull: boolean): number {
+  const result = data?.result;
+  const scalar = data?.resultType === 'scalar' || data?.resultType === 'string' ? result : undefined;
+  const vector = Array.isArray(result) && scalar === undefined ? (result as { value?: unknown[] }[]) : [];
+  if (vector.length > 1) throw new Error('the query gave several series; aggregate them to one, for instance by sum()');
+  const value = Array.isArray(scalar) ? (scalar as unknown[])[1] : vector[0]?.value?.[1];
+  const isInfinite = value === '+Inf' || value === '-Inf' || value === 'Inf';
+  if (value === undefined || isInfinite) {
+    if (ignoresNull) return 0;
+    throw new Error(isInfinite ? 'the query gave infinity' : 'the query gave nothing');
+  }
+  return finite(value, 'the answer to the query');
+}

@@ -1,0 +1,93 @@
+/** A trigger: something outside that says how much work there is. One file a type; what they have in common is here. */
+import type { ModuleContext } from '../../../sdk/index.ts';
+
+export interface Reading {
+  /** How much there is. */
+  value: number;
+  /** Whether that is reason enough to have a replica at all. */
+  active: boolean;
+}
+
+export interface Trigger {
+  /** Part of the name of the metric, for instance `redis-jobs`. */
+  name: string;
+  /** How much one replica is for (AverageValue), or how much there may be (Value). */
+  target: number;
+  /** Rejects with Error when it cannot be known now; keep no more than `timeoutMs` to itself. */
+  read(signal: AbortSignal): Promise<Reading>;
+  /** Gives back connections. */
+  close?(): void;
+}
+
+export interface TriggerInput {
+  metadata: Readonly<Record<string, string>>;
+  /** Parameters of its TriggerAuthentication. */
+  auth: Readonly<Record<string, string>>;
+  /** The environment of the target's container, as far as it can be known from here. */
+  env: Readonly<Record<string, string>>;
+  namespace: string;
+  /** Of the ScaledObject or ScaledJob. */
+  owner: string;
+  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log'>;
+}
+
+/** Throws TriggerError when the metadata say nothing that it understands. */
+export type TriggerFactory = (input: TriggerInput) => Trigger;
+
+/** A mistake of whoever wrote the trigger: the condition Ready says it. */
+export class TriggerError extends Error {}
+
+/** Of one read, all in all. */
+export const READ_TIMEOUT_MS = 3_000;
+
+export interface Parameters {
+  /** From the authentication, the metadata, or the variable of the target's environment that `<name>FromEnv` names. */
+  text(name: string): string | undefined;
+  needed(name: string): string;
+  number(name: string, fallback?: number): number;
+  flag(name: string, fallback?: boolean): boolean;
+}
+
+export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metadata' | 'auth' | 'env'>): Parameters {
+  const text = (name: string): string | undefined => {
+    const given = auth[name] ?? metadata[name];
+    if (given !== undefined && given !== '') return given;
+    const variable = metadata[`${name}FromEnv`];
+    if (variable === undefined) return undefined;
+    if (env[variable] === undefined) throw new TriggerError(`${name}FromEnv names ${variable}, which the target's container does not have in its environment`);
+    return env[variable];
+  };
+  return {
+    text,
+    needed(name) {
+      const value = text(name);
+      if (value === undefined) throw new TriggerError(`${name} is missing: give it as metadata, or by a TriggerAuthentication`);
+      return value;
+    },
+    number(name, fallback) {
+      const value = text(name);
+      if (value === undefined && fallback !== undefined) return fallback;
+      const number = Number(value);
+      if (value === undefined || !Number.isFinite(number)) throw new TriggerError(value === undefined ? `${name} is missing` : `${name} must be a number, not ${JSON.stringify(value)}`);
+      return number;
+    },
+    flag(name, fallback = false) {
+      const value = text(name);
+      if (value === undefined) return fallback;
+      if (value !== 'true' && value !== 'false') throw new TriggerError(`${name} must be true or false, not ${JSON.stringify(value)}`);
+      return value === 'true';
+    },
+  };
+}
+
+/** What is measured must be a number; anything else is no reading. */
+export function finite(value: unknown, what: string): number {
+  const number = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  if (typeof number !== 'number' || !Number.isFinite(number)) throw new Error(`${what} is no number: ${JSON.stringify(value)?.slice(0, 100)}`);
+  return number;
+}
+
+/** Lower-case letters, digits and dashes: metrics are named by paths. */
+export function metricName(...parts: readonly string[]): string {
+  return parts.join('-').toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 200).replaceAll(/^-+|-+$/g, '');
+}

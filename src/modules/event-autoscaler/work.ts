@@ -1,0 +1,93 @@
+/** All ScaledObjects and ScaledJobs: a turn of each when its time has come, many at once, never two of one. */
+import type { KubeObject } from '../../api/meta.ts';
+import type { Kind } from '../../api/kind.ts';
+import { ScaledJob } from '../../api/keda/scaled-job.ts';
+import { ScaledObject } from '../../api/keda/scaled-object.ts';
+import type { ModuleContext } from '../../sdk/index.ts';
+import { externalMetricsRoute } from './external-metrics.ts';
+import { jobWorker } from './scaled-job.ts';
+import { scaledWorker, type ScaledWorker } from './scaled-object.ts';
+
+const DEFAULT_POLLING_SECONDS = 30;
+const LEAST_POLLING_MS = 250;
+
+interface Worker<T> {
+  turn(object: T): Promise<void>;
+  close(): void;
+}
+
+export async function work(context: ModuleContext): Promise<void> {
+  const clusterNamespace = settingOf(context.config);
+  const objects = new Map<string, ScaledWorker>();
+  const withdraw = context.may === undefined ? () => {} : context.route(externalMetricsRoute(context, objects));
+  try {
+    await Promise.all([
+      keepAll(context, ScaledObject, objects, () => scaledWorker(context, clusterNamespace)),
+      keepAll(context, ScaledJob, new Map<string, Worker<ScaledJob>>(), () => jobWorker(context, clusterNamespace)),
+    ]);
+  } finally {
+    withdraw();
+  }
+}
+
+interface Kept {
+  gone: AbortController;
+  /** As it was in the last turn. */
+  mark?: string;
+  /** Ends the pause between two turns. */
+  pause?: AbortController;
+}
+
+/** Settles after the signal aborted and no turn is under way. */
+async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number } }, W extends Worker<T>>({ caches, clock, log, signal }: ModuleContext, kind: Kind<T>, workers: Map<string, W>, make: () => W): Promise<void> {
+  const cache = caches.of(kind);
+  const kept = new Map<string, Kept>();
+  const lives = new Set<Promise<void>>();
+
+  async function live(key: string, own: Kept): Promise<void> {
+    const gone = AbortSignal.any([signal, own.gone.signal]);
+    const worker = make();
+    workers.set(key, worker);
+    for (let object = cache.get(key); object !== undefined && !gone.aborted; object = cache.get(key)) {
+      own.mark = markOf(object);
+      await worker.turn(object).catch((error: Error) => {
+        if (!gone.aborted) log.warn('what is to be scaled could not be looked at', { [kind.kind]: key, error: error.message });
+      });
+      own.pause = new AbortController();
+      const now = cache.get(key);
+      if (now === undefined || markOf(now) !== own.mark) continue;
+      await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
+    }
+    worker.close();
+    workers.delete(key);
+  }
+
+  const stop = cache.subscribe(({ type, key, object }) => {
+    const own = kept.get(key);
+    if (type === 'deleted') {
+      own?.gone.abort();
+      kept.delete(key);
+    } else if (own === undefined) {
+      const fresh: Kept = { gone: new AbortController() };
+      kept.set(key, fresh);
+      const life = live(key, fresh).finally(() => lives.delete(life));
+      lives.add(life);
+    } else if (own.mark !== markOf(object)) own.pause?.abort();
+  });
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  stop();
+  await Promise.all(lives);
+}
+
+/** What a user changed. */
+function markOf({ metadata }: KubeObject): string {
+  return `${metadata.uid} ${metadata.generation} ${JSON.stringify(metadata.annotations ?? {})} ${metadata.deletionTimestamp ?? ''}`;
+}
+
+/** `modules.event-autoscaler.clusterObjectNamespace`. */
+function settingOf(config: Readonly<Record<string, unknown>>): string {
+  const given = config['clusterObjectNamespace'] ?? 'keda';
+  if (typeof given !== 'string' || given === '') throw new Error(`modules.event-autoscaler.clusterObjectNamespace must be the name of a namespace, not ${JSON.stringify(given)}`);
+  return given;
+}
+

@@ -1,0 +1,182 @@
+/** ScaledObjects and ScaledJobs on real services: from none to many and back, while sources fail, are paused, and come again. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { Deployment } from '../../src/api/apps/deployment.ts';
+import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
+import { Job } from '../../src/api/batch/job.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { lacksService, startService, type Service } from '../fixtures/services.ts';
+
+const CONFIG = `modules:
+  horizontal-pod-autoscaler: {syncPeriodSeconds: 1, downscaleStabilizationSeconds: 1}
+`;
+const NS = { namespace: 'default' };
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: worker}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: worker}}
+  template:
+    metadata: {labels: {app: worker}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: main, image: ${TEST_IMAGE}, imagePullPolicy: Never, command: [sleep, "100000"], env: [{name: REDIS, value: "127.0.0.1:26379"}]}]
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: worker}
+spec:
+  scaleTargetRef: {name: worker}
+  pollingInterval: 1
+  cooldownPeriod: 2
+  maxReplicaCount: 4
+  triggers:
+  - type: redis
+    metadata: {addressFromEnv: REDIS, listName: jobs, listLength: "5"}
+`;
+const JOBS = `
+apiVersion: v1
+kind: Secret
+metadata: {name: database}
+stringData: {password: secret}
+---
+apiVersion: keda.sh/v1alpha1
+kind: TriggerAuthentication
+metadata: {name: database}
+spec: {secretTargetRef: [{parameter: password, name: database, key: password}]}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledJob
+metadata: {name: batch}
+spec:
+  pollingInterval: 1
+  maxReplicaCount: 10
+  successfulJobsHistoryLimit: 2
+  scalingStrategy: {strategy: accurate}
+  jobTargetRef:
+    backoffLimit: 0
+    template: {spec: {restartPolicy: Never, containers: [{name: main, image: ${TEST_IMAGE}, imagePullPolicy: Never, command: ["true"]}]}}
+  triggers:
+  - type: postgresql
+    authenticationRef: {name: database}
+    metadata: {host: 127.0.0.1, port: "25432", userName: app, dbName: postgres, sslmode: disable, query: "SELECT count(*) FROM jobs WHERE NOT done", targetQueryValue: "1"}
+`;
+
+describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 300_000 }, () => {
+  let llmos: Instance;
+  let redis: Service;
+  const cli = (...args: string[]): string => redis.run('usr/bin/redis-cli', ['-p', '26379', ...args]);
+  const replicas = async (): Promise<number> => (await llmos.client.get(Deployment, 'worker', NS)).spec?.replicas ?? 1;
+  const scaled = async (): Promise<ScaledObject> => llmos.client.get(ScaledObject, 'worker', NS);
+  const condition = async (type: string): Promise<string> => (await scaled()).status?.conditions?.filter((each) => each.type === type).map(({ status, reason, message }) => `${status} ${reason} ${message}`).join() ?? '';
+  const reaches = (wanted: number): Promise<unknown> => eventually(async () => (await replicas()) === wanted, { what: `${wanted} replicas`, timeoutMs: 60_000 }).catch(async (error: Error) => assert.fail(`${error.message}\n${(await llmos.kubectl('describe', 'hpa')).stdout}\n${JSON.stringify((await scaled()).status)}\n${(await llmos.kubectl('get', '--raw', '/apis/external.metrics.k8s.io/v1beta1/namespaces/default/s0-redis-jobs?labelSelector=scaledobject.keda.sh%2Fname%3Dworker')).stdout}`));
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await llmos.kubectl(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const apply = async (text: string): Promise<void> => {
+    const { code, stderr } = await llmos.kubectlWith(text, 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  };
+
+  before(async () => {
+    [llmos, redis] = await Promise.all([bootInstance({ config: CONFIG }), startService('redis', 26_379)]);
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    await apply(MANIFEST);
+  });
+  after(async () => {
+    await llmos?.destroy();
+    await redis?.destroy();
+  });
+
+  it('sleeps while there is nothing to do', async () => {
+    await eventually(async () => (await condition('Ready')).startsWith('True ScaledObjectReady'), { what: 'ready' });
+    assert.match(await condition('Active'), /^False ScalerNotActive/);
+    assert.equal(await replicas(), 0);
+    assert.match(await ok('get', 'so'), /worker\s+apps\/v1\.Deployment\s+worker\s+4\s+True\s+False\s+False\s+False\s+redis/);
+  });
+
+  it('wakes, and grows with the work', async () => {
+    cli('rpush', 'jobs', ...Array.from({ length: 13 }, String));
+    await reaches(3); // 13 over 5
+    cli('rpush', 'jobs', ...Array.from({ length: 100 }, String));
+    await reaches(4); // no more than the most
+    await eventually(async () => /Deployment\/worker\s+\S+\/5 \(avg\)\s+1\s+4\s+4/.test(await ok('get', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it' });
+    const { items } = JSON.parse(await ok('get', '--raw', '/apis/external.metrics.k8s.io/v1beta1/namespaces/default/s0-redis-jobs?labelSelector=scaledobject.keda.sh%2Fname%3Dworker')) as { items: { value: string }[] };
+    assert.equal(items[0]?.value, '113');
+    assert.equal((await llmos.client.get(HorizontalPodAutoscaler, 'keda-hpa-worker', NS)).metadata.ownerReferences?.[0]?.name, 'worker');
+  });
+
+  it('holds what it has while the source is gone, and says why', async () => {
+    await redis.kill();
+    await eventually(async () => /^False TriggerError .*redis at 127\.0\.0\.1:26379/.test(await condition('Ready')), { what: 'the condition', timeoutMs: 30_000 });
+    await new Promise((settled) => setTimeout(settled, 4_000)); // longer than the cooldown
+    assert.equal(await replicas(), 4);
+    assert.match(await ok('describe', 'hpa', 'keda-hpa-worker'), /FailedGetExternalMetric/);
+    await redis.start();
+    await eventually(async () => (await condition('Ready')).startsWith('True'), { what: 'ready again', timeoutMs: 30_000 });
+    assert.equal(await replicas(), 4);
+  });
+
+  it('falls back to what was agreed when the source stays away', async () => {
+    await ok('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"fallback":{"failureThreshold":1,"replicas":2}}}');
+    await redis.kill();
+    await eventually(async () => (await condition('Fallback')).startsWith('True FallbackExists'), { what: 'the fallback', timeoutMs: 30_000 });
+    await reaches(2);
+    await redis.start();
+    await reaches(4);
+    await eventually(async () => (await condition('Fallback')).startsWith('False'), { what: 'no fallback', timeoutMs: 30_000 });
+  });
+
+  it('rests while it is paused', async () => {
+    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=1');
+    await reaches(1);
+    assert.match(await condition('Paused').then(async (text) => (text.startsWith('True') ? text : (await new Promise((settled) => setTimeout(settled, 2_000)), condition('Paused')))), /^True ScaledObjectPaused/);
+    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas-');
+    await reaches(4);
+  });
+
+  it('goes to sleep again, and takes its autoscaler with it when it goes', async () => {
+    cli('del', 'jobs');
+    await reaches(0);
+    await ok('delete', 'so', 'worker');
+    await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
+  });
+
+  it('a trigger that makes no sense is told at once', async () => {
+    await apply(MANIFEST.slice(MANIFEST.lastIndexOf('---')).replace('type: redis', 'type: reddis'));
+    await eventually(async () => /^False ScaledObjectCheckFailed trigger 0 \(reddis\): there is no such type; these are: cpu, memory, /.test(await condition('Ready')), { what: 'the reason' });
+    const refused = await llmos.kubectl('patch', 'so', 'worker', '--type=merge', '-p', '{"spec":{"minReplicaCount":9}}');
+    assert.match(refused.stderr, /MinReplicaCount=9 must be less than MaxReplicaCount=4/);
+    await ok('delete', 'so', 'worker');
+  });
+
+  it('a job for each thing that waits in a database', async () => {
+    const postgres = await startService('postgres', 25_432);
+    const { default: pg } = await import('pg');
+    const database = new pg.Client({ host: '127.0.0.1', port: 25_432, user: 'app', password: 'secret', database: 'postgres' });
+    try {
+      await database.connect();
+      await database.query('CREATE TABLE jobs (done boolean); INSERT INTO jobs SELECT false FROM generate_series(1, 3)');
+      await apply(JOBS);
+      const made = async (): Promise<Job[]> => (await llmos.client.list(Job, { ...NS, labelSelector: 'scaledjob.keda.sh/name=batch' })).items;
+      await eventually(async () => (await made()).length >= 3, { what: 'three jobs', timeoutMs: 30_000 });
+      await database.query('UPDATE jobs SET done = true');
+      await eventually(async () => (await made()).length > 0 && (await made()).every(({ status }) => (status?.succeeded ?? 0) > 0), { what: 'all done', timeoutMs: 60_000 });
+      await eventually(async () => (await made()).length === 2, { what: 'the history is short', timeoutMs: 30_000 });
+      assert.match(await ok('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False/);
+      await ok('delete', 'sj', 'batch');
+      await eventually(async () => (await made()).length === 0, { what: 'jobs go with it', timeoutMs: 30_000 });
+    } finally {
+      await database.end().catch(() => {});
+      await postgres.destroy();
+    }
+  });
+});
