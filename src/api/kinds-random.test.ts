@@ -102,8 +102,9 @@ for (const kind of BUILT_IN_KINDS) {
   });
 }
 
-/** What protobuf keeps, it keeps for good: a second turn changes nothing. */
+/** What protobuf keeps, it keeps for good: a second turn changes nothing. Kinds that no facts tell of are JSON only, as custom resources are. */
 function roundTrip(kind: Kind, object: KubeObject): void {
+  if (kind.schema().name === undefined) return;
   const bytes = encodeProtobuf(prune(kind.schema(), object));
   assert.ok(bytes !== undefined);
   const once = decodeProtobuf(bytes);
