@@ -69,9 +69,10 @@ describe('a horizontal pod autoscaler', () => {
 
   it('is the same in the words of version 1, and loses nothing by them', async () => {
     await llmos.kubectl('patch', 'hpa', 'web', '--type=merge', '-p', '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}');
-    const old = JSON.parse((await llmos.kubectl('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', '-o', 'json')).stdout) as { apiVersion: string; spec: { targetCPUUtilizationPercentage: number } };
+    const old = JSON.parse((await llmos.kubectl('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', '-o', 'json')).stdout) as { apiVersion: string; metadata: object; spec: { targetCPUUtilizationPercentage: number } };
     assert.deepEqual([old.apiVersion, old.spec.targetCPUUtilizationPercentage], ['autoscaling/v1', 50]);
-    const replaced = await llmos.kubectlWith(JSON.stringify({ ...old, spec: { ...old.spec, targetCPUUtilizationPercentage: 60 } }), 'replace', '-f', '-');
+    // Its status is written all the time: the version that was read need not be the newest.
+    const replaced = await llmos.kubectlWith(JSON.stringify({ ...old, metadata: { ...old.metadata, resourceVersion: undefined }, spec: { ...old.spec, targetCPUUtilizationPercentage: 60 } }), 'replace', '-f', '-');
     assert.equal(replaced.code, 0, replaced.stderr);
     const { spec } = await autoscaler();
     assert.deepEqual([spec?.metrics?.[0]?.resource?.target.averageUtilization, spec?.behavior?.scaleDown?.selectPolicy], [60, 'Disabled']);

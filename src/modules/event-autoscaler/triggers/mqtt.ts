@@ -58,8 +58,10 @@ export const mqtt: TriggerFactory = (input): Trigger => {
         for (const packet of packets) {
           if (packet.type === 'connack' && packet.body[1] === 0) socket.write(subscribePacket(topic));
           else if (packet.type === 'connack') socket.destroy(new Error(`the broker refused the connection (code ${packet.body[1]})`));
-          else if (packet.type === 'suback' && packet.body[2] !== 0x80) clearTimeout(timer), resolve();
-          else if (packet.type === 'suback') socket.destroy(new Error(`the broker refused the subscription to ${topic}`));
+          else if (packet.type === 'suback' && packet.body[2] !== 0x80) {
+            clearTimeout(timer);
+            resolve();
+          } else if (packet.type === 'suback') socket.destroy(new Error(`the broker refused the subscription to ${topic}`));
           else if (packet.type === 'publish') take(readPublish(packet).payload);
         }
       });
