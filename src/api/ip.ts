@@ -62,3 +62,32 @@ function ipv6Value(address: string): bigint {
   const all = [...before, ...Array.from({ length: 8 - before.length - after.length }, () => '0'), ...after];
   return all.reduce((value, group) => value * 65_536n + BigInt(`0x${group}`), 0n);
 }
+
+/** An address of either family as a number; undefined for what is none. */
+export function addressValue(text: string): bigint | undefined {
+  const family = isIP(text);
+  return family === 0 ? undefined : family === 4 ? ipv4Value(text) : ipv6Value(text);
+}
+
+/** The text of an IPv6 address as RFC 5952 has it: small letters, the longest run of zeros as `::`. */
+export function formatIPv6(value: bigint): string {
+  const groups = Array.from({ length: 8 }, (_, index) => Number((value >> BigInt(112 - index * 16)) & 0xffffn).toString(16));
+  const runs = [...groups.map((group) => (group === '0' ? '0' : '1')).join('').matchAll(/0{2,}/g)];
+  const longest = runs.reduce<RegExpExecArray | undefined>((best, run) => (best === undefined || run[0].length > best[0].length ? run : best), undefined);
+  if (longest === undefined) return groups.join(':');
+  return `${groups.slice(0, longest.index).join(':')}::${groups.slice(longest.index + longest[0].length).join(':')}`;
+}
+
+/** First address and size of a range of either family; undefined for what is none. */
+export function rangeValue(text: string): { family: 4 | 6; base: bigint; size: bigint } | undefined {
+  const range = rangeOf(text);
+  if (range === undefined) return undefined;
+  const size = 1n << BigInt(range.width - range.prefix);
+  return { family: range.width === 32 ? 4 : 6, base: (range.value / size) * size, size };
+}
+
+/** Whether the address lies in the range, both of one family. */
+export function isWithin(address: string, range: string): boolean {
+  const [value, bounds] = [addressValue(address), rangeValue(range)];
+  return value !== undefined && bounds !== undefined && isIP(address) === bounds.family && value >= bounds.base && value < bounds.base + bounds.size;
+}

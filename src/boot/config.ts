@@ -5,6 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { rangeValue } from '../api/ip.ts';
 import { parseCidr, contains, type Cidr } from './cidr.ts';
 
 export interface Config {
@@ -16,7 +17,7 @@ export interface Config {
   nodes: number;
   folders: Folders;
   apiServer: { host: string; port: number; maxConnections: number; maxConnectionsPerAddress: number; maxRequestsInFlight: number; maxWatches: number; descriptions?: string };
-  network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string };
+  network: { podCidr: string; serviceCidr: string; loadBalancerCidr: string; clusterDomain: string; ipv6?: { podCidr: string; serviceCidr: string; loadBalancerCidr: string } };
   /** How long past states are kept, for watches that resume and lists in chunks; s. */
   store: { keepSeconds: number };
   /** Absent: no audit log. */
@@ -73,7 +74,7 @@ export async function loadConfig(folders: Folders): Promise<Config> {
 export function checkConfig(document: unknown, folders: Folders): Config {
   const root = section(document, '', ['instance', 'nodeName', 'nodes', 'apiServer', 'network', 'store', 'audit', 'log', 'modules']);
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches', 'descriptions']);
-  const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain']);
+  const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain', 'ipv6', 'podCidr6', 'serviceCidr6', 'loadBalancerCidr6']);
   const store = section(root['store'], 'store', ['keepSeconds']);
   const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups']);
   const log = section(root['log'], 'log', ['level']);
@@ -95,6 +96,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
       serviceCidr: cidr(network['serviceCidr'], 'network.serviceCidr', '10.96.0.0/16'),
       loadBalancerCidr: cidr(network['loadBalancerCidr'], 'network.loadBalancerCidr', '10.97.0.0/24'),
       clusterDomain: matching(network['clusterDomain'], 'network.clusterDomain', /^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'cluster.local', 'a DNS domain'),
+      ...ipv6Of(network),
     },
     store: { keepSeconds: keepSecondsOf(store['keepSeconds'], 300) },
     ...auditOf(audit, folders),
@@ -102,6 +104,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
     modules: modulesOf(root['modules']),
   };
   refuseOverlap(config.network);
+  if (config.nodes > 1 && config.network.ipv6 !== undefined) throw new Error(`network.ipv6 needs a machine that is one node, not ${config.nodes}: further nodes have IPv4 alone`);
   if (config.nodes > 1 && config.modules['node']?.['cpuManagerPolicy'] === 'static') throw new Error(`modules.node.cpuManagerPolicy static needs a machine that is one node, not ${config.nodes}: each would give away the same cpus`);
   return config;
 }
@@ -197,6 +200,23 @@ function cidr(value: unknown, path: string, fallback: string): string {
   const text = value ?? fallback;
   if (typeof text !== 'string' || parseCidr(text) === undefined) throw new Error(`${path} must be an IPv4 range such as ${fallback}, not ${JSON.stringify(text)}`);
   return text;
+}
+
+/** Ranges of the second family, where the network is to have one. */
+function ipv6Of(network: Record<string, unknown>): Pick<Config['network'], 'ipv6'> {
+  const { ipv6 = false } = network;
+  if (typeof ipv6 !== 'boolean') throw new Error(`network.ipv6 must be true or false, not ${JSON.stringify(ipv6)}`);
+  const ranges = { podCidr: cidr6(network, 'podCidr6', 'fd00:10:244::/64'), serviceCidr: cidr6(network, 'serviceCidr6', 'fd00:10:96::/112'), loadBalancerCidr: cidr6(network, 'loadBalancerCidr6', 'fd00:10:97::/120') };
+  const all = Object.values(ranges).map((range) => rangeValue(range)!);
+  if (all.some((a) => all.some((b) => a !== b && b.base >= a.base && b.base < a.base + a.size))) throw new Error('network.podCidr6, serviceCidr6 and loadBalancerCidr6 overlap; give them ranges of their own');
+  return ipv6 ? { ipv6: ranges } : {};
+}
+
+function cidr6(network: Record<string, unknown>, key: string, fallback: string): string {
+  const text = network[key] ?? fallback;
+  const range = typeof text === 'string' ? rangeValue(text) : undefined;
+  if (range?.family !== 6 || range.size < 16n) throw new Error(`network.${key} must be an IPv6 range of at most /124 such as ${fallback}, not ${JSON.stringify(text)}`);
+  return text as string;
 }
 
 function refuseOverlap(network: Config['network']): void {

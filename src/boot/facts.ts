@@ -1,6 +1,7 @@
 /** From configuration and probe to what modules may know of the machine. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { formatIPv6, rangeValue } from '../api/ip.ts';
 import type { MachineFacts } from '../sdk/module.ts';
 import { addressAt, parseCidr, type Cidr } from './cidr.ts';
 import type { Config } from './config.ts';
@@ -9,8 +10,10 @@ import { cniBinFolders, type Probe } from './probe.ts';
 
 export function networkFactsOf({ network }: Config): MachineFacts['network'] {
   const service = parseCidr(network.serviceCidr) as Cidr;
+  const { ipv6, ...ipv4 } = network;
   return {
-    ...network,
+    ...ipv4,
+    ...(ipv6 === undefined ? {} : { ipv6: { ...ipv6, gatewayIp: formatIPv6((rangeValue(ipv6.podCidr)?.base ?? 0n) + 1n) } }),
     gatewayIp: addressAt(parseCidr(network.podCidr) as Cidr, 1),
     apiServiceIp: addressAt(service, 1),
     dnsServiceIp: addressAt(service, 10),

@@ -182,6 +182,9 @@ export interface AccessAttributes {
   path?: string;
 }
 
+/** The second family of a network of two; absent where there is IPv4 alone. */
+export interface Ipv6Facts { podCidr: string; serviceCidr: string; loadBalancerCidr: string; gatewayIp: string }
+
 /** What modules may know of the machine and of this instance. */
 export interface MachineFacts {
   /** Folder for what must outlive a restart, mode 0700, `<state>/<module>` (made for the module). */
@@ -201,7 +204,7 @@ export interface MachineFacts {
   /** Absolute paths of the host programs found (crun, conmon, nft, ...). */
   programs: Readonly<Record<string, string>>;
   /** CIDR of pods and services and the addresses within that llmos itself answers on. */
-  network: { podCidr: string; serviceCidr: string; gatewayIp: string; dnsServiceIp: string; apiServiceIp: string; loadBalancerCidr: string; clusterDomain: string };
+  network: { podCidr: string; serviceCidr: string; gatewayIp: string; dnsServiceIp: string; apiServiceIp: string; loadBalancerCidr: string; clusterDomain: string; ipv6?: Ipv6Facts };
   /** Where CNI network configuration lies (written by the network module, read by the node agent) and where plugins are. */
   cni: { confFolder: string; binFolders: readonly string[] };
   /** containers/storage of this instance: `--root` and `--runroot` of skopeo and buildah. */

@@ -15,7 +15,7 @@ let book: Book | undefined;
 /** The parts of the network module that touch no kernel. */
 const allocating = defineModule({
   name: 'allocating', description: '', needs: [Service], reads: [Service], writes: [Service],
-  admissions: [serviceAllocator(() => book)], controllers: [loadBalancerController(() => '10.3.0.0/29')],
+  admissions: [serviceAllocator(() => book)], controllers: [loadBalancerController(() => ['10.3.0.0/29'])],
   async start(context) {
     book = followServices({ ...context, machine: { ...context.machine, network: { serviceCidr: SERVICE_CIDR } as never } });
   },

@@ -10,7 +10,7 @@ import type { PolicyTableFacts } from './table.ts';
 const SEES_BRIDGED = '/proc/sys/net/bridge';
 
 export function createNetworkPolicyModule(): Module {
-  let sync: PolicySync | undefined;
+  let syncs: PolicySync[] = [];
   return defineModule({
     name: 'network-policy',
     description: 'NetworkPolicy: which pods may speak with which, in nftables',
@@ -19,14 +19,13 @@ export function createNetworkPolicyModule(): Module {
     reads: [NetworkPolicy, Pod, Namespace],
     // Before the node agent starts, so that no pod runs ahead of its policies.
     async start({ caches, machine, log, signal }) {
-      sync = await startPolicySync({
-        policies: caches.of(NetworkPolicy), pods: caches.of(Pod), namespaces: caches.of(Namespace), facts: factsOf(machine),
-        nft: machine.programs.nft ?? 'nft', ip: machine.programs.ip ?? 'ip', log, signal,
-      });
+      const shared = { policies: caches.of(NetworkPolicy), pods: caches.of(Pod), namespaces: caches.of(Namespace), nft: machine.programs.nft ?? 'nft', ip: machine.programs.ip ?? 'ip', log, signal };
+      syncs = [];
+      for (const facts of factsOf(machine)) syncs.push(await startPolicySync({ ...shared, facts }));
     },
     async run({ machine, signal }) {
       await aborted(signal);
-      await sync?.settled();
+      await Promise.all(syncs.map((sync) => sync.settled()));
       if (signal.reason === 'down') await removeTables(machine.programs.nft ?? 'nft', tableOf(machine));
     },
   });
@@ -43,9 +42,12 @@ function tableOf(machine: Pick<MachineFacts, 'instance'>): string {
   return `${bridgeOf(machine)}-policy`;
 }
 
-function factsOf(machine: MachineFacts): PolicyTableFacts {
-  const { podCidr, gatewayIp } = machine.network;
-  return { table: tableOf(machine), bridge: bridgeOf(machine), podCidr, gatewayIp, seesBridged: existsSync(SEES_BRIDGED), nodeAddresses: machine.furtherAddresses };
+/** One table a family. */
+function factsOf(machine: MachineFacts): PolicyTableFacts[] {
+  const { podCidr, gatewayIp, ipv6 } = machine.network;
+  const shared = { table: tableOf(machine), bridge: bridgeOf(machine), seesBridged: existsSync(SEES_BRIDGED), dual: ipv6 !== undefined };
+  const first: PolicyTableFacts = { ...shared, podCidr, gatewayIp, nodeAddresses: machine.furtherAddresses };
+  return ipv6 === undefined ? [first] : [first, { ...shared, family: 'ip6', podCidr: ipv6.podCidr, gatewayIp: ipv6.gatewayIp, gatewayOfBridge: gatewayIp }];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -71,10 +71,10 @@ test('a name longer than the kernel bears is shortened, and stays one of its own
 test('the difference is only what differs', () => {
   const from = [policy({ podSelector: { matchLabels: { app: 'y' } }, ingress: [{ from: [{ podSelector: {} }] }] })];
   const now = contentsFor(from, WORLD);
-  assert.equal(difference('t', now, contentsFor(from, WORLD)), '');
+  assert.equal(difference('ip t', now, contentsFor(from, WORLD)), '');
   const more = contentsFor(from, worldOf([...PODS, pod('a', 'z', '10.0.0.7')], NAMESPACES));
-  assert.equal(difference('t', now, more), 'add element ip t pods { 10.0.0.7 }\nadd element ip t self { 10.0.0.7 . 10.0.0.7 }\nadd element ip t policy/a/p/ingress/0/peers { 10.0.0.7 }\n');
-  assert.match(difference('t', now, emptyContents()), /delete element ip t ingress \{ 10\.0\.0\.3 \}\ndelete chain ip t policy\/a\/p\/ingress\ndelete chain ip t ingress\/10\.0\.0\.3\ndelete set ip t policy\/a\/p\/ingress\/0\/peers\n$/);
+  assert.equal(difference('ip t', now, more), 'add element ip t pods { 10.0.0.7 }\nadd element ip t self { 10.0.0.7 . 10.0.0.7 }\nadd element ip t policy/a/p/ingress/0/peers { 10.0.0.7 }\n');
+  assert.match(difference('ip t', now, emptyContents()), /delete element ip t ingress \{ 10\.0\.0\.3 \}\ndelete chain ip t policy\/a\/p\/ingress\ndelete chain ip t ingress\/10\.0\.0\.3\ndelete set ip t policy\/a\/p\/ingress\/0\/peers\n$/);
 });
 
 test('tables are removed by their whole name', () => {

@@ -8,8 +8,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/generated/networking-v1.ts';
-import { isIPv4 } from '../../api/ip.ts';
-import { podsOfPeer, selected, type PolicyPod, type World } from './world.ts';
+import { isIP, isStrictSubset } from '../../api/ip.ts';
+import { podsOfPeer, selected, type Family, type PolicyPod, type World } from './world.ts';
 
 export interface Contents {
   /** Rules by chain. */
@@ -27,12 +27,11 @@ export interface PolicySet {
 
 type Direction = 'ingress' | 'egress';
 
-const ADDRESSES = 'ipv4_addr';
-const PORTS_OF_ADDRESSES = 'ipv4_addr . inet_proto . inet_service';
+const addressesOf = (family: Family): string => (family === 'ip' ? 'ipv4_addr' : 'ipv6_addr');
 
 /** All pods with an address of their own: the set `pods`. A pod's way to itself: the set `self`. */
-export function contentsFor(policies: readonly NetworkPolicy[], world: World): Contents {
-  const contents = emptyContents();
+export function contentsFor(policies: readonly NetworkPolicy[], world: World, family: Family = 'ip'): Contents {
+  const contents = emptyContents(family);
   const isolating = { ingress: new Map<string, string[]>(), egress: new Map<string, string[]>() };
   for (const pod of world.pods()) {
     contents.sets.get('pods')?.elements.add(pod.address);
@@ -42,13 +41,13 @@ export function contentsFor(policies: readonly NetworkPolicy[], world: World): C
     const pods = selected(world, policy.metadata.namespace ?? '', policy.spec?.podSelector);
     if (pods.length === 0) continue;
     for (const direction of directionsOf(policy)) {
-      const chain = addPolicy(contents, policy, direction, pods, world);
+      const chain = addPolicy(contents, policy, { direction, pods, world, family });
       for (const { address } of pods) isolating[direction].set(address, [...(isolating[direction].get(address) ?? []), chain]);
     }
   }
   for (const direction of ['ingress', 'egress'] as const) {
     for (const [address, chains] of isolating[direction]) {
-      const name = `${direction}/${address}`;
+      const name = `${direction}/${address.replaceAll(':', '-')}`;
       contents.chains.set(name, [...chains.sort().map((chain) => `jump ${chain}`), 'drop']);
       contents[direction].set(address, `goto ${name}`);
     }
@@ -56,8 +55,9 @@ export function contentsFor(policies: readonly NetworkPolicy[], world: World): C
   return contents;
 }
 
-export function emptyContents(): Contents {
-  const sets = new Map([['pods', { type: ADDRESSES, elements: new Set<string>() }], ['self', { type: `${ADDRESSES} . ${ADDRESSES}`, elements: new Set<string>() }]]);
+export function emptyContents(family: Family = 'ip'): Contents {
+  const type = addressesOf(family);
+  const sets = new Map([['pods', { type, elements: new Set<string>() }], ['self', { type: `${type} . ${type}`, elements: new Set<string>() }]]);
   return { chains: new Map(), sets, ingress: new Map(), egress: new Map() };
 }
 
@@ -67,7 +67,7 @@ function directionsOf({ spec }: NetworkPolicy): Direction[] {
 }
 
 /** Adds the chain of a policy in one direction, and its sets; gives its name. */
-function addPolicy(contents: Contents, policy: NetworkPolicy, direction: Direction, pods: readonly PolicyPod[], world: World): string {
+function addPolicy(contents: Contents, policy: NetworkPolicy, { direction, pods, world, family }: { direction: Direction; pods: readonly PolicyPod[]; world: World; family: Family }): string {
   const namespace = policy.metadata.namespace ?? '';
   const name = nameOf(namespace, policy.metadata.name ?? '', direction);
   const rules = direction === 'ingress'
@@ -77,8 +77,8 @@ function addPolicy(contents: Contents, policy: NetworkPolicy, direction: Directi
     const rule = `${name}/${index}`;
     // A name is that of a port of the receiving pod: one of the policy's own for ingress, whichever it may be for egress.
     const whose = direction === 'ingress' ? pods : world.pods();
-    const portMatches = ports.length === 0 ? [''] : matchPorts(contents, `${rule}/ports`, ports, whose);
-    const peerMatches = peers.length === 0 ? [''] : matchPeers(contents, `${rule}/peers`, { peers, direction, namespace, world });
+    const portMatches = ports.length === 0 ? [''] : matchPorts(contents, `${rule}/ports`, ports, { pods: whose, family });
+    const peerMatches = peers.length === 0 ? [''] : matchPeers(contents, `${rule}/peers`, { peers, direction, namespace, world, family });
     const verdict = direction === 'ingress' ? 'accept' : 'goto arriving';
     return peerMatches.flatMap((peer) => portMatches.map((port) => [peer, port, verdict].filter((part) => part !== '').join(' ')));
   });
@@ -91,19 +91,20 @@ interface Peers {
   direction: Direction;
   namespace: string;
   world: World;
+  family: Family;
 }
 
-function matchPeers(contents: Contents, set: string, { peers, direction, namespace, world }: Peers): string[] {
-  const field = direction === 'ingress' ? 'ip saddr' : 'ip daddr';
-  const matches = peers.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : matchBlock(field, ipBlock)));
+function matchPeers(contents: Contents, set: string, { peers, direction, namespace, world, family }: Peers): string[] {
+  const field = `${family} ${direction === 'ingress' ? 'saddr' : 'daddr'}`;
+  const matches = peers.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : matchBlock(field, ipBlock, family)));
   if (peers.every(({ ipBlock }) => ipBlock !== undefined)) return matches;
-  contents.sets.set(set, { type: ADDRESSES, elements: new Set(peers.flatMap((peer) => podsOfPeer(world, namespace, peer)).map((pod) => pod.address)) });
+  contents.sets.set(set, { type: addressesOf(family), elements: new Set(peers.flatMap((peer) => podsOfPeer(world, namespace, peer)).map((pod) => pod.address)) });
   return [`${field} @${set}`, ...matches];
 }
 
-/** Nothing for a block of IPv6, which pods do not have. */
-function matchBlock(field: string, { cidr, except = [] }: IPBlock): string[] {
-  if (!isIPv4(cidr.split('/')[0])) return [];
+/** Nothing for a block of the other family. */
+function matchBlock(field: string, { cidr, except = [] }: IPBlock, family: Family): string[] {
+  if (isIP(cidr.split('/')[0]) !== (family === 'ip' ? 4 : 6)) return [];
   const whole = cidr.endsWith('/0') ? '' : `${field} ${cidr}`;
   const holes = except.length === 0 ? '' : `${field} != { ${withoutInner(except).join(', ')} }`;
   return [[whole, holes].filter((part) => part !== '').join(' ')];
@@ -111,21 +112,10 @@ function matchBlock(field: string, { cidr, except = [] }: IPBlock): string[] {
 
 /** Ranges of one set may not overlap, so those that lie in another are left out. */
 function withoutInner(ranges: readonly string[]): string[] {
-  const bounds = (range: string): [number, number] => {
-    const [address = '', bits = '32'] = range.split('/');
-    const size = 2 ** (32 - Number(bits));
-    const value = address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0);
-    const first = Math.floor(value / size) * size;
-    return [first, first + size - 1];
-  };
-  const kept: { range: string; first: number; last: number }[] = [];
-  for (const { range, first, last } of ranges.map((each) => ({ range: each, first: bounds(each)[0], last: bounds(each)[1] })).sort((a, b) => a.first - b.first || b.last - a.last)) {
-    if (!kept.some((each) => each.first <= first && last <= each.last)) kept.push({ range, first, last });
-  }
-  return kept.map(({ range }) => range);
+  return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
 }
 
-function matchPorts(contents: Contents, set: string, ports: readonly NetworkPolicyPort[], pods: readonly PolicyPod[]): string[] {
+function matchPorts(contents: Contents, set: string, ports: readonly NetworkPolicyPort[], { pods, family }: { pods: readonly PolicyPod[]; family: Family }): string[] {
   const named = ports.filter(({ port }) => typeof port === 'string');
   const matches = ports.filter(({ port }) => typeof port !== 'string').map(({ protocol = 'TCP', port, endPort }) => {
     const transport = protocol.toLowerCase();
@@ -134,8 +124,8 @@ function matchPorts(contents: Contents, set: string, ports: readonly NetworkPoli
   if (named.length === 0) return [...new Set(matches)];
   const wanted = new Set(named.map(({ protocol = 'TCP', port }) => `${protocol.toLowerCase()}/${port}`));
   const elements = pods.flatMap((pod) => pod.ports.filter(({ name, protocol }) => wanted.has(`${protocol}/${name}`)).map(({ protocol, port }) => `${pod.address} . ${protocol} . ${port}`));
-  contents.sets.set(set, { type: PORTS_OF_ADDRESSES, elements: new Set(elements) });
-  return [...new Set([...matches, `ip daddr . meta l4proto . th dport @${set}`])];
+  contents.sets.set(set, { type: `${addressesOf(family)} . inet_proto . inet_service`, elements: new Set(elements) });
+  return [...new Set([...matches, `${family} daddr . meta l4proto . th dport @${set}`])];
 }
 
 const LONGEST_NAME = 100;

@@ -9,7 +9,7 @@ import { run, runAny } from '../../base/sys/run.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { contentsFor, emptyContents, type Contents } from './policy-rules.ts';
 import { baseTables, difference, removalOf, withoutTables, type PolicyTableFacts } from './table.ts';
-import { policyPod, worldOf } from './world.ts';
+import { policyPod, worldOf, type Family } from './world.ts';
 
 export interface PolicySyncInput {
   policies: Cache<NetworkPolicy>;
@@ -38,6 +38,8 @@ const RETRY_FAILURE_MS = 1_000;
 /** Settles when the rules are as the caches want them; goes on until the signal aborts. Rejects when they cannot be written. */
 export async function startPolicySync(input: PolicySyncInput): Promise<PolicySync> {
   const { policies, pods, namespaces, facts, nft, log, signal } = input;
+  const { family = 'ip' } = facts;
+  const place = `${family} ${facts.table}`;
   let now: Contents | undefined; // undefined: not known to be there
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
@@ -75,8 +77,8 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
       now = undefined;
       return;
     }
-    const wanted = contentsFor(policies.list(), worldOf(pods.list(), namespaces.list()));
-    const script = now === undefined ? `${withoutTables(facts)}${baseTables(facts)}${difference(facts.table, emptyContents(), wanted)}` : difference(facts.table, now, wanted);
+    const wanted = contentsFor(policies.list(), worldOf(pods.list(), namespaces.list(), family), family);
+    const script = now === undefined ? `${withoutTables(facts)}${baseTables(facts)}${difference(place, emptyContents(family), wanted)}` : difference(place, now, wanted);
     if (script === '') return;
     if (now === undefined) await seeIpv6();
     await run(nft, ['-f', '-'], { input: script });
@@ -88,7 +90,7 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
   const check = async (): Promise<void> => {
     if (now === undefined || signal.aborted) return;
     await seeIpv6();
-    const { code } = await runAny(nft, ['list', 'chain', 'ip', facts.table, 'forward']);
+    const { code } = await runAny(nft, ['list', 'chain', family, facts.table, 'forward']);
     if (code === 0) return;
     log.warn('the rules of network policies were removed by somebody else and are written again', { table: facts.table });
     now = undefined;
@@ -99,7 +101,7 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
   const stops = [
     policies.subscribe(() => schedule()),
     pods.subscribe(({ type, object, previous }) => {
-      if (inForce() && (type !== 'modified' || signatureOf(object) !== signatureOf(previous))) schedule();
+      if (inForce() && (type !== 'modified' || signatureOf(object, family) !== signatureOf(previous, family))) schedule();
     }),
     namespaces.subscribe(({ type, object, previous }) => {
       if (inForce() && (type !== 'modified' || JSON.stringify(object.metadata.labels) !== JSON.stringify(previous?.metadata.labels))) schedule();
@@ -137,6 +139,6 @@ export async function removeTables(nft: string, table: string): Promise<void> {
 }
 
 /** What of a pod the rules depend on. */
-function signatureOf(pod: Pod | undefined): string {
-  return pod === undefined ? '' : JSON.stringify(policyPod(pod) ?? '');
+function signatureOf(pod: Pod | undefined, family: Family): string {
+  return pod === undefined ? '' : JSON.stringify(policyPod(pod, family) ?? '');
 }

@@ -1,7 +1,14 @@
 /** The table of policies: what it holds, as text for nft, and the difference of two contents as one transaction. Pure. */
 import type { Contents } from './policy-rules.ts';
+import type { Family } from './world.ts';
 
 export interface PolicyTableFacts {
+  /** Default `ip`. */
+  family?: Family;
+  /** Whether another sync keeps the table of the other family; without one pods' addresses of IPv6 lead nowhere. */
+  dual?: boolean;
+  /** Of the bridge, which is made of it; default the gateway of the family. */
+  gatewayOfBridge?: string;
   /** The name of the table, in each family. */
   table: string;
   bridge: string;
@@ -13,45 +20,50 @@ export interface PolicyTableFacts {
   nodeAddresses?: readonly string[];
 }
 
-/** The script from one content to the other; '' when they are the same. In an order in which nothing refers to what is not there. */
-export function difference(table: string, now: Contents, wanted: Contents): string {
+/** The script from one content to the other, of the table `place` (`ip NAME`); '' when they are the same. In an order in which nothing refers to what is not there. */
+export function difference(place: string, now: Contents, wanted: Contents): string {
   const lines: string[] = [];
   for (const [name, { type, elements }] of wanted.sets) {
     const before = now.sets.get(name);
-    if (before === undefined) lines.push(`add set ip ${table} ${name} { type ${type}; }`);
+    if (before === undefined) lines.push(`add set ${place} ${name} { type ${type}; }`);
     const gone = [...(before?.elements ?? [])].filter((each) => !elements.has(each));
     const come = [...elements].filter((each) => before?.elements.has(each) !== true);
-    if (gone.length > 0) lines.push(`delete element ip ${table} ${name} { ${gone.join(', ')} }`);
-    if (come.length > 0) lines.push(`add element ip ${table} ${name} { ${come.join(', ')} }`);
+    if (gone.length > 0) lines.push(`delete element ${place} ${name} { ${gone.join(', ')} }`);
+    if (come.length > 0) lines.push(`add element ${place} ${name} { ${come.join(', ')} }`);
   }
   const goneChains = [...now.chains.keys()].filter((name) => !wanted.chains.has(name));
   const rules: string[] = [];
   for (const [name, chain] of wanted.chains) {
     const before = now.chains.get(name);
     if (before !== undefined && before.length === chain.length && before.every((rule, index) => rule === chain[index])) continue;
-    lines.push(`${before === undefined ? 'add' : 'flush'} chain ip ${table} ${name}`);
-    for (const rule of chain) rules.push(`add rule ip ${table} ${name} ${rule}`);
+    lines.push(`${before === undefined ? 'add' : 'flush'} chain ${place} ${name}`);
+    for (const rule of chain) rules.push(`add rule ${place} ${name} ${rule}`);
   }
-  lines.push(...goneChains.map((name) => `flush chain ip ${table} ${name}`), ...rules);
+  lines.push(...goneChains.map((name) => `flush chain ${place} ${name}`), ...rules);
   for (const map of ['ingress', 'egress'] as const) {
     const gone = [...now[map].keys()].filter((key) => wanted[map].get(key) !== now[map].get(key));
     const come = [...wanted[map]].filter(([key, verdict]) => now[map].get(key) !== verdict);
-    if (gone.length > 0) lines.push(`delete element ip ${table} ${map} { ${gone.join(', ')} }`);
-    if (come.length > 0) lines.push(`add element ip ${table} ${map} { ${come.map(([key, verdict]) => `${key} : ${verdict}`).join(', ')} }`);
+    if (gone.length > 0) lines.push(`delete element ${place} ${map} { ${gone.join(', ')} }`);
+    if (come.length > 0) lines.push(`add element ${place} ${map} { ${come.map(([key, verdict]) => `${key} : ${verdict}`).join(', ')} }`);
   }
-  lines.push(...goneChains.map((name) => `delete chain ip ${table} ${name}`));
-  lines.push(...[...now.sets.keys()].filter((name) => !wanted.sets.has(name)).map((name) => `delete set ip ${table} ${name}`));
+  lines.push(...goneChains.map((name) => `delete chain ${place} ${name}`));
+  lines.push(...[...now.sets.keys()].filter((name) => !wanted.sets.has(name)).map((name) => `delete set ${place} ${name}`));
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 /** Lines that remove the tables, whether they are there or not. */
-export function withoutTables({ table, seesBridged }: Pick<PolicyTableFacts, 'table' | 'seesBridged'>): string {
-  return ['ip', seesBridged ? 'ip6' : 'bridge'].map((family) => `add table ${family} ${table}\ndelete table ${family} ${table}\n`).join('');
+export function withoutTables({ family = 'ip', dual, table, seesBridged }: Pick<PolicyTableFacts, 'family' | 'dual' | 'table' | 'seesBridged'>): string {
+  return [`${family} ${table}`, ...(seesBridged ? (dual ? [] : [`ip6 ${table}`]) : [`bridge ${bridgeTableOf({ family, table })}`])].map((place) => `add table ${place}\ndelete table ${place}\n`).join('');
+}
+
+/** Each family has its own table of frames. */
+function bridgeTableOf({ family = 'ip', table }: Pick<PolicyTableFacts, 'family' | 'table'>): string {
+  return family === 'ip' ? table : `${table}6`;
 }
 
 /** Lines that remove those tables of the name that `nft list tables` shows; '' for none. */
 export function removalOf(table: string, listed: string): string {
-  return listed.split('\n').map((line) => line.trim().split(' ')).filter(([word, , name]) => word === 'table' && name === table).map(([, family]) => `delete table ${family} ${table}\n`).join('');
+  return listed.split('\n').map((line) => line.trim().split(' ')).filter(([word, , name]) => word === 'table' && (name === table || name === bridgeTableOf({ family: 'ip6', table }))).map(([, family, name]) => `delete table ${family} ${name}\n`).join('');
 }
 
 /**
@@ -59,32 +71,33 @@ export function removalOf(table: string, listed: string): string {
  * reached by it. An address of the bridge that is no known pod's is not let through, so a pod is held back until its policies are known.
  */
 export function baseTables(facts: PolicyTableFacts): string {
-  const { table, bridge, podCidr, seesBridged, nodeAddresses = [] } = facts;
+  const { family = 'ip', table, bridge, podCidr, seesBridged, nodeAddresses = [] } = facts;
+  const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
   const nodes = nodeAddresses.length === 0 ? undefined : `{ ${nodeAddresses.join(', ')} }`;
-  return `table ip ${table} {
-  set pods { type ipv4_addr; }
-  set self { type ipv4_addr . ipv4_addr; }
-  map ingress { type ipv4_addr : verdict; }
-  map egress { type ipv4_addr : verdict; }
+  return `table ${family} ${table} {
+  set pods { type ${address}; }
+  set self { type ${address} . ${address}; }
+  map ingress { type ${address} : verdict; }
+  map egress { type ${address} : verdict; }
   chain arriving {
-    ip daddr vmap @ingress
-${nodes === undefined ? '' : `    ip daddr ${nodes} accept\n`}    oifname "${bridge}" ip daddr ${podCidr} ip daddr != @pods drop
+    ${family} daddr vmap @ingress
+${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname "${bridge}" ${family} daddr ${podCidr} ${family} daddr != @pods drop
     accept
   }
   chain forward {
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
-    ip saddr . ip daddr @self accept
-${nodes === undefined ? '' : `    ip saddr ${nodes} accept\n`}    ip saddr vmap @egress
-    iifname "${bridge}" ip saddr != @pods drop
+${family === 'ip' ? '' : '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n'}    ${family} saddr . ${family} daddr @self accept
+${nodes === undefined ? '' : `    ${family} saddr ${nodes} accept\n`}    ${family} saddr vmap @egress
+    iifname "${bridge}" ${family} saddr != @pods drop
     goto arriving
   }
 ${seesBridged ? '' : `  chain output {
     type filter hook output priority filter; policy accept;
-    oifname "${bridge}" icmp type redirect drop
+    oifname "${bridge}" ${family === 'ip' ? 'icmp type redirect' : 'icmpv6 type nd-redirect'} drop
   }
 `}}
-${seesBridged ? withoutIpv6(facts) : routed(facts)}`;
+${seesBridged ? (facts.dual ? '' : withoutIpv6(facts)) : routed(facts)}`;
 }
 
 /** Pods have link-local addresses of IPv6, of which no policy speaks: while there are policies they lead nowhere. */
@@ -99,11 +112,11 @@ function withoutIpv6({ table, bridge }: PolicyTableFacts): string {
 }
 
 /** Frames from pod to pod are handed to the bridge itself, which routes them, and so past the rules above. */
-function routed({ table, podCidr, gatewayIp }: PolicyTableFacts): string {
-  return `table bridge ${table} {
+function routed({ family = 'ip', table, podCidr, gatewayIp, gatewayOfBridge = gatewayIp }: PolicyTableFacts): string {
+  return `table bridge ${bridgeTableOf({ family, table })} {
   chain prerouting {
     type filter hook prerouting priority -300; policy accept;
-    ether type ip ip saddr ${podCidr} ip daddr ${podCidr} ip daddr != ${gatewayIp} ether daddr set ${macOf(gatewayIp)} meta pkttype set host
+    ether type ${family} ${family} saddr ${podCidr} ${family} daddr ${podCidr} ${family} daddr != ${gatewayIp} ether daddr set ${macOf(gatewayOfBridge)} meta pkttype set host
   }
 }
 `;

@@ -1,9 +1,12 @@
 /** What policies speak of, as the rules need it: pods with addresses, by namespace. Pure. */
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicyPeer } from '../../api/generated/networking-v1.ts';
-import { isIPv4 } from '../../api/ip.ts';
+import { isIP } from '../../api/ip.ts';
 import type { LabelSelector } from '../../api/meta.ts';
 import { matcherOfSelector, type Labels } from '../../api/selector.ts';
+
+/** As nftables calls the tables of a family. */
+export type Family = 'ip' | 'ip6';
 
 export interface PolicyPod {
   namespace: string;
@@ -19,21 +22,23 @@ export interface World {
   namespaces(): readonly { name: string; labels: Labels }[];
 }
 
-export function worldOf(pods: readonly Pod[], namespaces: readonly Namespace[]): World {
-  const all = pods.map(policyPod).filter((pod) => pod !== undefined);
+/** As one family of addresses sees it. */
+export function worldOf(pods: readonly Pod[], namespaces: readonly Namespace[], family: Family = 'ip'): World {
+  const all = pods.map((pod) => policyPod(pod, family)).filter((pod) => pod !== undefined);
   const byNamespace = Map.groupBy(all, (pod) => pod.namespace);
   const named = namespaces.map(({ metadata }) => ({ name: metadata.name ?? '', labels: metadata.labels ?? {} }));
   return { pods: () => all, podsIn: (namespace) => byNamespace.get(namespace) ?? [], namespaces: () => named };
 }
 
 /** Undefined for pods to which no policy applies: without an address of their own, or ended. */
-export function policyPod({ metadata, spec, status }: Pod): PolicyPod | undefined {
-  const address = status?.podIP;
-  if (spec?.hostNetwork === true || !isIPv4(address) || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
+export function policyPod({ metadata, spec, status }: Pod, family: Family = 'ip'): PolicyPod | undefined {
+  const all = [...(status?.podIPs ?? []).map(({ ip }) => ip), status?.podIP];
+  const address = all.find((each) => isIP(each) === (family === 'ip' ? 4 : 6));
+  if (spec?.hostNetwork === true || address === undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
   const running = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []).filter((each) => each.restartPolicy === 'Always')];
   const ports = running.flatMap((each) => each.ports ?? []).flatMap(({ name, protocol, containerPort }) =>
     (name ? [{ name, protocol: (protocol ?? 'TCP').toLowerCase(), port: containerPort }] : []));
-  return { namespace: metadata.namespace ?? '', address: address as string, labels: metadata.labels ?? {}, ports };
+  return { namespace: metadata.namespace ?? '', address, labels: metadata.labels ?? {}, ports };
 }
 
 /** The pods of one namespace that a selector chooses; an empty selector chooses all. */

@@ -30,7 +30,8 @@ async function existsNow(context: ModuleContext, owner: string): Promise<boolean
 
 /** A book that knows what the Services of the cluster have, until the module's signal aborts. */
 export function followServices(context: ModuleContext): Book {
-  const book = createBook(context.machine.network.serviceCidr);
+  const { serviceCidr, ipv6 } = context.machine.network;
+  const book = createBook(serviceCidr, undefined, ipv6?.serviceCidr);
   const stop = context.caches.of(Service).subscribe(({ type, key, object }) => book.observe(key, type === 'deleted' ? undefined : object));
   context.signal.addEventListener('abort', stop, { once: true });
   return book;

@@ -93,3 +93,44 @@ test('headless and ExternalName get no address', async () => {
   await book.allocate(external, undefined, options('shop/e'));
   assert.equal(external.spec?.clusterIP, undefined);
 });
+
+test('two families: a Service has those that it asks for, and one address of each', async () => {
+  const book = createBook(CIDR, undefined, 'fd00:2::/112');
+  const CASES: { spec: ServiceSpec; families: string[] | RegExp }[] = [
+    { spec: {}, families: ['IPv4'] },
+    { spec: { ipFamilyPolicy: 'PreferDualStack' }, families: ['IPv4', 'IPv6'] },
+    { spec: { ipFamilyPolicy: 'RequireDualStack', ipFamilies: ['IPv6'] as ServiceSpec['ipFamilies'] }, families: ['IPv6', 'IPv4'] },
+    { spec: { ipFamilies: ['IPv6'] as ServiceSpec['ipFamilies'] }, families: ['IPv6'] },
+    { spec: { clusterIP: 'fd00:2::77', clusterIPs: ['fd00:2::77'] }, families: ['IPv6'] },
+    { spec: { ipFamilies: ['IPv4', 'IPv6'] as ServiceSpec['ipFamilies'] }, families: /must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified/ },
+    { spec: { clusterIP: 'fd00:3::1', clusterIPs: ['fd00:3::1'] }, families: /fd00:3::1\) is not in the valid range. The range of valid IPs is fd00:2::\/112/ },
+  ];
+  for (const [index, { spec, families }] of CASES.entries()) {
+    const service: Service = { metadata: { name: `s${index}`, namespace: 'a' }, spec: { ports: [{ port: 80 }], ...spec } };
+    const done = book.allocate(service, undefined, options(`a/s${index}`));
+    if (families instanceof RegExp) {
+      await assert.rejects(done, families);
+      continue;
+    }
+    await done;
+    assert.deepEqual(service.spec?.ipFamilies, families);
+    assert.deepEqual(service.spec?.clusterIPs?.map((each) => (each.includes(':') ? 'IPv6' : 'IPv4')), families);
+    assert.equal(service.spec?.clusterIP, service.spec?.clusterIPs?.[0]);
+  }
+});
+
+test('a second family comes and goes with the policy, and the first address stays', async () => {
+  const book = createBook(CIDR, undefined, 'fd00:2::/112');
+  const at = async (old: Service | undefined, spec: ServiceSpec): Promise<Service> => {
+    const service: Service = { metadata: { name: 's', namespace: 'a' }, spec: { ports: [{ port: 80 }], ...spec } };
+    await book.allocate(service, old, options('a/s'));
+    return service;
+  };
+  const single = await at(undefined, {});
+  const { clusterIP, clusterIPs, ipFamilies } = single.spec!;
+  const dual = await at(single, { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy: 'PreferDualStack' });
+  assert.deepEqual([dual.spec?.clusterIPs?.length, dual.spec?.clusterIPs?.[0]], [2, clusterIP]);
+  await assert.rejects(at(dual, { clusterIP, clusterIPs, ipFamilies: dual.spec?.ipFamilies, ipFamilyPolicy: 'PreferDualStack' }), /must be 'SingleStack' to release the secondary cluster IP/);
+  const again = await at(dual, { ...dual.spec, ipFamilyPolicy: 'SingleStack' });
+  assert.deepEqual([again.spec?.clusterIPs, again.spec?.ipFamilies], [[clusterIP], ['IPv4']]);
+});

@@ -4,10 +4,12 @@
  * What is taken follows from the Services that exist; what was given to a write under way is kept for a moment, until the cache shows it.
  * The lower part of each range is left to those who ask for a certain value, as upstream does (KEP-3070, KEP-3668).
  */
-import { invalid, invalidObject, type FieldError } from '../../api/field-error.ts';
+import { invalid, type FieldError } from '../../api/field-error.ts';
 import { ApiError } from '../../api/errors.ts';
-import type { IPFamily, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
-import { cidrOf, contains, formatIpv4, parseIpv4 } from './address.ts';
+import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import { addressValue, formatIPv6, isIP, rangeValue } from '../../api/ip.ts';
+import { formatIpv4 } from './address.ts';
+import { refusal, settleFamilies, type FamilyName } from './families.ts';
 
 export interface Range {
   first: number;
@@ -25,41 +27,70 @@ export interface Book {
 }
 
 const PENDING_MS = 10_000;
-const SERVICE = { group: '', kind: 'Service' };
-
-export function clusterIpRange(serviceCidr: string): Range {
-  const cidr = cidrOf(serviceCidr);
-  const reserved = Math.min(Math.max(16, Math.floor(cidr.size / 16)), 256);
-  return { first: cidr.base + 1, last: cidr.base + cidr.size - 2, reservedBelow: cidr.base + reserved };
-}
 
 export function nodePortRange(first: number, last: number): Range {
   const reserved = Math.min(Math.max(16, Math.floor((last - first + 1) / 32)), 128);
   return { first, last, reservedBelow: first + reserved };
 }
 
-export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_000, 32_767)): Book {
-  const addresses = createTaken(clusterIpRange(serviceCidr));
-  const nodePorts = createTaken(ports);
-  const range = cidrOf(serviceCidr);
+/** The addresses of one family. What is taken is known by its distance from the first address of the range. */
+interface Pool {
+  cidr: string;
+  taken: Taken;
+  textOf(distance: number): string;
+  /** Undefined for what is no address of the range that may be given. */
+  distanceOf(address: string): number | undefined;
+}
 
-  async function allocateAddress(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
+/** No more Services than that have addresses, however large the range is. */
+const LARGEST = 2 ** 31;
+
+function createPool(cidr: string): Pool {
+  const { base, size, family } = rangeValue(cidr)!;
+  const count = Number(size > BigInt(LARGEST) ? BigInt(LARGEST) : size);
+  const reserved = Math.min(Math.max(16, Math.floor(count / 16)), 256);
+  return {
+    cidr, taken: createTaken({ first: 1, last: count - 2, reservedBelow: reserved }),
+    textOf: (distance) => (family === 4 ? formatIpv4(Number(base) + distance) : formatIPv6(base + BigInt(distance))),
+    distanceOf(address) {
+      const value = addressValue(address);
+      if (value === undefined || isIP(address) !== family || value <= base || value >= base + BigInt(count) - 1n) return undefined;
+      return Number(value - base);
+    },
+  };
+}
+
+/** `serviceCidr6`: that of the second family, where there is one. */
+export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_000, 32_767), serviceCidr6?: string): Book {
+  const pools = new Map<FamilyName, Pool>([['IPv4', createPool(serviceCidr)], ...(serviceCidr6 === undefined ? [] : [['IPv6', createPool(serviceCidr6)] as const])]);
+  const nodePorts = createTaken(ports);
+
+  async function allocateAddresses(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
     if (spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None') return;
-    const asked = spec.clusterIPs?.[0] || spec.clusterIP || '';
-    if (asked !== '' && asked === old?.spec?.clusterIP) return;
-    if (asked === '') {
-      const free = addresses.next(options);
-      if (free === undefined) throw new ApiError('InternalError', `failed to allocate a serviceIP: range is full`);
-      spec.clusterIP = formatIpv4(free);
-    } else {
-      const value = parseIpv4(asked);
-      const why = value === undefined || !contains(range, value) || value === range.base || value === range.base + range.size - 1
-        ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${serviceCidr}`
-        : (await addresses.take(value, options)) ? undefined : 'provided IP is already allocated';
-      if (why !== undefined) throw refusal(service, [invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`)]);
-      spec.clusterIP = asked;
+    const had = new Set(old?.spec?.clusterIPs ?? [old?.spec?.clusterIP ?? '']);
+    const asked = spec.clusterIPs?.some((each) => each !== '') ? spec.clusterIPs : [spec.clusterIP ?? ''];
+    const given: string[] = [];
+    for (const [index, family] of ((spec.ipFamilies ?? []) as readonly string[] as FamilyName[]).entries()) {
+      const pool = pools.get(family);
+      const wanted = asked[index] ?? '';
+      if (wanted !== '' && had.has(wanted)) given.push(wanted);
+      else if (pool !== undefined) given.push(await addressOf(service, pool, wanted, options));
     }
-    spec.clusterIPs = [spec.clusterIP];
+    spec.clusterIPs = given;
+    spec.clusterIP = given[0];
+  }
+
+  async function addressOf(service: Service, pool: Pool, asked: string, options: AllocateOptions): Promise<string> {
+    if (asked === '') {
+      const free = pool.taken.next(options);
+      if (free === undefined) throw new ApiError('InternalError', `failed to allocate a serviceIP: range is full`);
+      return pool.textOf(free);
+    }
+    const distance = pool.distanceOf(asked);
+    const why = distance === undefined ? `the provided IP (${asked}) is not in the valid range. The range of valid IPs is ${pool.cidr}`
+      : (await pool.taken.take(distance, options)) ? undefined : 'provided IP is already allocated';
+    if (why !== undefined) throw refusal(service, [invalid('spec.clusterIPs', [asked], `failed to allocate IP ${asked}: ${why}`)]);
+    return asked;
   }
 
   async function allocatePorts(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
@@ -104,14 +135,15 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
   return {
     observe(owner, service) {
       const spec = service?.spec;
-      addresses.observe(owner, (spec?.clusterIPs ?? [spec?.clusterIP ?? '']).map(parseIpv4).filter((each) => each !== undefined));
+      const has = spec?.clusterIPs ?? [spec?.clusterIP ?? ''];
+      for (const { taken, distanceOf } of pools.values()) taken.observe(owner, has.map(distanceOf).filter((each) => each !== undefined));
       nodePorts.observe(owner, [...(spec?.ports ?? []).map((each) => each.nodePort ?? 0), spec?.healthCheckNodePort ?? 0].filter((each) => each > 0));
     },
     async allocate(service, old, options) {
       const spec = (service.spec ??= {});
       if (spec.type === 'ExternalName') return;
-      familiesFor(service, spec, old);
-      await allocateAddress(service, spec, old, options);
+      settleFamilies(service, spec, old, [...pools.keys()]);
+      await allocateAddresses(service, spec, old, options);
       await allocatePorts(service, spec, old, options);
       await allocateHealthPort(service, spec, old, options);
     },
@@ -178,32 +210,4 @@ function createTaken(range: Range): Taken {
       return value;
     },
   };
-}
-
-/** This network has IPv4 alone, so the rules for two families come down to refusing a second one. */
-function familiesFor(service: Service, spec: ServiceSpec, old: Service | undefined): void {
-  const errors: FieldError[] = [];
-  const loose = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
-  spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (loose ? 'RequireDualStack' : 'SingleStack');
-  if (spec.ipFamilyPolicy === 'SingleStack' && (spec.clusterIPs?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified"));
-  if (spec.ipFamilyPolicy === 'SingleStack' && (spec.ipFamilies?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified"));
-  spec.clusterIPs?.forEach((address, index) => {
-    if (address.includes(':')) errors.push(invalid(`spec.clusterIPs[${index}]`, spec.clusterIPs, 'IPv6 is not configured on this cluster'));
-  });
-  if (errors.length > 0) throw refusal(service, errors);
-  if (!spec.ipFamilies?.length) spec.ipFamilies = ['IPv4' as IPFamily];
-  if (loose) {
-    if (spec.ipFamilies.length < 2 && spec.ipFamilyPolicy !== 'SingleStack') spec.ipFamilies = [...spec.ipFamilies, (spec.ipFamilies[0] === 'IPv4' ? 'IPv6' : 'IPv4') as IPFamily];
-    if (spec.clusterIPs === undefined || spec.clusterIPs.length === 0) spec.clusterIPs = ['None'];
-    return;
-  }
-  if (spec.ipFamilyPolicy === 'RequireDualStack') errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, 'this cluster is not configured for dual-stack services'));
-  spec.ipFamilies.forEach((family, index) => {
-    if (family !== 'IPv4') errors.push(invalid(`spec.ipFamilies[${index}]`, family, 'not configured on this cluster'));
-  });
-  if (errors.length > 0) throw refusal(service, errors);
-}
-
-function refusal(service: Service, errors: readonly FieldError[]): ApiError {
-  return invalidObject(SERVICE, service.metadata.name ?? '', errors);
 }

@@ -1,12 +1,13 @@
-/** Gives each Service of type LoadBalancer an address of this machine's range, and writes it to its status. */
+/** Gives each Service of type LoadBalancer an address of this machine's range of each of its families, and writes them to its status. */
 import { Service } from '../../api/core/service.ts';
 import type { LoadBalancerIngress } from '../../api/generated/core-v1.ts';
 import type { ObjectKey } from '../../sdk/cache.ts';
 import type { Controller } from '../../sdk/controller.ts';
-import { cidrOf, contains, formatIpv4, parseIpv4, type Cidr } from './address.ts';
+import { addressValue, formatIPv6, isIP, isWithin, rangeValue } from '../../api/ip.ts';
+import { formatIpv4 } from './address.ts';
 
-/** `range` is read when the controller runs, since the machine is not known before. */
-export function loadBalancerController(range: () => string): Controller<Service> {
+/** `ranges`, one a family, are read when the controller runs, since the machine is not known before. */
+export function loadBalancerController(ranges: () => readonly string[]): Controller<Service> {
   // Addresses given by a write that the cache does not show yet.
   const given = new Map<string, ObjectKey>();
   return {
@@ -20,14 +21,14 @@ export function loadBalancerController(range: () => string): Controller<Service>
         if (current.length > 0 && service.spec?.type !== 'LoadBalancer') await write(service, []);
         return;
       }
-      const cidr = cidrOf(range());
       const taken = takenBy(caches.of(Service).list(), key, given);
-      const address = chooseAddress(cidr, service, taken);
-      if (address === undefined) return events.event(service, 'Warning', 'SyncLoadBalancerFailed', `no address of ${range()} is free${service.spec?.loadBalancerIP ? `, or ${service.spec.loadBalancerIP} is none of it` : ''}; widen network.loadBalancerCidr in the configuration file`);
-      if (current.length === 1 && current[0]?.ip === address) return;
-      given.set(address, key);
-      await write(service, [{ ip: address, ipMode: 'VIP' }]);
-      events.event(service, 'Normal', 'EnsuredLoadBalancer', `Ensured load balancer at ${address}`);
+      const wanted = rangesFor(service, ranges());
+      const addresses = wanted.map((range) => chooseAddress(range, service, taken)).filter((each) => each !== undefined);
+      if (addresses.length < Math.max(1, wanted.length)) return events.event(service, 'Warning', 'SyncLoadBalancerFailed', `no address of ${wanted.join(' and ')} is free${service.spec?.loadBalancerIP ? `, or ${service.spec.loadBalancerIP} is none of it` : ''}; widen network.loadBalancerCidr in the configuration file`);
+      if (current.length === addresses.length && current.every(({ ip }, index) => ip === addresses[index])) return;
+      for (const each of addresses) given.set(each, key);
+      await write(service, addresses.map((ip) => ({ ip, ipMode: 'VIP' })));
+      events.event(service, 'Normal', 'EnsuredLoadBalancer', `Ensured load balancer at ${addresses.join(' and ')}`);
 
       async function write(about: Service, ingress: LoadBalancerIngress[]): Promise<void> {
         await client.update(Service, { ...about, status: { ...about.status, loadBalancer: ingress.length === 0 ? {} : { ingress } } }, { subresource: 'status' });
@@ -49,17 +50,33 @@ function takenBy(services: readonly Service[], key: ObjectKey, given: ReadonlyMa
   return taken;
 }
 
+/** The ranges of the Service's families, in their order; that of IPv4 for one that names none. */
+function rangesFor(service: Service, ranges: readonly string[]): string[] {
+  const families = (service.spec?.ipFamilies ?? []) as readonly string[];
+  return (families.length === 0 ? ['IPv4'] : families).map((family) => ranges.find((range) => range.includes(':') === (family === 'IPv6'))).filter((range) => range !== undefined);
+}
+
 /** The address asked for, else the one that it has, else the lowest free one; undefined when there is none. Pure. */
-export function chooseAddress(cidr: Cidr, service: Service, taken: ReadonlySet<string>): string | undefined {
-  const usable = (address: string | undefined): address is string => {
-    const value = parseIpv4(address ?? '');
-    return value !== undefined && contains(cidr, value) && !taken.has(address ?? '');
-  };
+export function chooseAddress(range: string, service: Service, taken: ReadonlySet<string>): string | undefined {
+  const bounds = rangeValue(range);
+  if (bounds === undefined) return undefined;
+  const usable = (address: string | undefined): address is string => address !== undefined && isWithin(address, range) && !taken.has(address);
   const asked = service.spec?.loadBalancerIP;
-  if (asked) return usable(asked) ? asked : undefined;
-  const current = service.status?.loadBalancer?.ingress?.[0]?.ip;
-  if (usable(current)) return current;
-  const [first, last] = cidr.size <= 2 ? [cidr.base, cidr.base + cidr.size - 1] : [cidr.base + 1, cidr.base + cidr.size - 2];
-  for (let value = first; value <= last; value++) if (!taken.has(formatIpv4(value))) return formatIpv4(value);
+  if (asked && (isIP(asked) === bounds.family || isIP(asked) === 0)) return usable(asked) ? canonical(asked) : undefined;
+  const current = (service.status?.loadBalancer?.ingress ?? []).map(({ ip }) => ip).find(usable);
+  if (current !== undefined) return current;
+  const [first, last] = bounds.size <= 2n ? [bounds.base, bounds.base + bounds.size - 1n] : [bounds.base + 1n, bounds.base + bounds.size - 2n];
+  for (let value = first; value <= last; value++) {
+    const address = textOf(value, bounds.family);
+    if (!taken.has(address)) return address;
+  }
   return undefined;
+}
+
+function canonical(address: string): string {
+  return textOf(addressValue(address) ?? 0n, address.includes(':') ? 6 : 4);
+}
+
+function textOf(value: bigint, family: 4 | 6): string {
+  return family === 4 ? formatIpv4(Number(value)) : formatIPv6(value);
 }

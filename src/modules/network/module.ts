@@ -25,7 +25,7 @@ import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 export function createNetworkModule(): Module {
   let book: Book | undefined;
   let seesBridged = true;
-  let range = '';
+  let ranges: readonly string[] = [];
 
   return defineModule({
     name: 'network',
@@ -35,9 +35,10 @@ export function createNetworkModule(): Module {
     reads: [Service, EndpointSlice, Endpoints, Pod, LoadBalancingPolicy],
     writes: [Service, EndpointSlice, Endpoints],
     admissions: [serviceAllocator(() => book)],
-    controllers: [loadBalancerController(() => range), policyStatus],
+    controllers: [loadBalancerController(() => ranges), policyStatus],
     async start(context) {
-      range = context.machine.network.loadBalancerCidr;
+      const { loadBalancerCidr, ipv6 } = context.machine.network;
+      ranges = [loadBalancerCidr, ...(ipv6 === undefined ? [] : [ipv6.loadBalancerCidr])];
       book = followServices(context);
       ({ seesBridged } = await setUpPodNetwork(context.machine));
       context.report({ bridge: bridgeOf(context.machine), pods: context.machine.network.podCidr, services: context.machine.network.serviceCidr });
@@ -47,19 +48,20 @@ export function createNetworkModule(): Module {
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
-      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal });
+      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal });
       context.metrics?.(() => proxies.metrics());
-      const sync = await startSync({
-        proxies, policies: caches.of(LoadBalancingPolicy),
-        pods: caches.of(Pod), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, events: context.events, signal,
-        facts: { nodeName: machine.nodeName, ...machine.network, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged },
-      });
+      const shared = { proxies, policies: caches.of(LoadBalancingPolicy), pods: caches.of(Pod), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
+      const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };
+      const { ipv6 } = machine.network;
+      const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];
+      // A table of its own; what is wrong with a Service is told once.
+      if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), aborted(signal)]);
       await dns.close();
-      await sync.settled();
+      await Promise.all(syncs.map((sync) => sync.settled()));
       if (signal.reason === 'down') await endHaproxy(folder);
       if (signal.reason === 'down') await removePodNetwork(machine);
     },

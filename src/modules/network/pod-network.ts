@@ -8,6 +8,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run, runAny } from '../../base/sys/run.ts';
+import { isStrictSubset, rangeValue } from '../../api/ip.ts';
 import { cidrOf, contains, parseCidr, type Cidr } from './address.ts';
 import { bridgeOf, readLinks, type Link, type NetworkFacts } from './links.ts';
 import { rejoinPods } from './rejoin.ts';
@@ -18,15 +19,19 @@ const UNREACHABLE_METRIC = 4_278;
 /** Makes or takes over the bridge. Rejects with a sentence that names the setting when a range is used by something else. */
 export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridged: boolean }> {
   const bridge = bridgeOf(facts);
+  const { ipv6 } = facts.network;
+  if (ipv6 !== undefined && !existsSync(IPV6_SETTINGS)) throw new Error(`network.ipv6 is true, and this machine has no IPv6 (${IPV6_SETTINGS} is not there); turn it off in the configuration file, or IPv6 on in the kernel`);
   const seesBridged = existsSync(BRIDGE_SETTINGS) || (await loadBridgeFilter());
   if (!isRouted(facts)) {
     const links = await readLinks(facts);
     if (!links.some((link) => link.ifname === bridge)) await createBridge(facts, links);
     await ip(facts, networkLines(facts, bridge, seesBridged));
+    await ip(facts, networkLines6(facts, bridge, seesBridged), { family: 6 });
     await rejoinPods(facts);
   }
   writeFileSync('/proc/sys/net/ipv4/ip_forward', '1');
   writeFileSync(`/proc/sys/net/ipv4/conf/${bridge}/route_localnet`, '1');
+  if (ipv6 !== undefined) await forwardIpv6(facts);
   writeCniConfiguration(facts, bridge);
   return { seesBridged };
 }
@@ -35,15 +40,37 @@ export async function setUpPodNetwork(facts: NetworkFacts): Promise<{ seesBridge
 export async function removePodNetwork(facts: NetworkFacts): Promise<void> {
   const bridge = bridgeOf(facts);
   const nft = facts.programs.nft ?? 'nft';
-  await run(nft, ['-f', '-'], { input: `add table ip ${bridge}\ndelete table ip ${bridge}\n` });
+  const families = existsSync(IPV6_SETTINGS) ? ['ip', 'ip6'] : ['ip'];
+  await run(nft, ['-f', '-'], { input: families.map((family) => `add table ${family} ${bridge}\ndelete table ${family} ${bridge}\n`).join('') });
   const links = await readLinks(facts);
   const { others, own } = notesOf(links, bridge);
   const lines = links.filter((link) => link.master === bridge || link.ifname === bridge).map((link) => `link del dev ${link.ifname}`);
   await ip(facts, lines, { force: true });
   await ip(facts, ranges(facts).map((range) => `route del unreachable ${range} metric ${UNREACHABLE_METRIC}`), { force: true });
-  if (own === 'forward=0' && others.length === 0) writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+  await ip(facts, ranges6(facts).map((range) => `route del unreachable ${range} metric ${UNREACHABLE_METRIC}`), { force: true, family: 6 });
+  if (own?.forward === '0' && others.length === 0) writeFileSync('/proc/sys/net/ipv4/ip_forward', '0');
+  if (own?.forward6 === '0' && others.every(({ forward6 }) => forward6 === undefined)) {
+    writeFileSync(FORWARD_IPV6, '0');
+    for (const link of readdirSync(IPV6_SETTINGS)) if (link !== 'all' && link !== 'default') listenToRouters(link, { from: '2', to: '1' });
+  }
   rmSync(conflistOf(facts), { force: true });
   rmSync(addressFolder(facts), { recursive: true, force: true });
+}
+
+const IPV6_SETTINGS = '/proc/sys/net/ipv6/conf';
+const FORWARD_IPV6 = `${IPV6_SETTINGS}/all/forwarding`;
+
+/** A machine that forwards no longer listens to routers unless told to; one that has its routes from them is. */
+async function forwardIpv6(facts: NetworkFacts): Promise<void> {
+  if (readFileSync(FORWARD_IPV6, 'utf8').trim() === '1') return;
+  const learnt = JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-6', 'route', 'show', 'proto', 'ra'])) || '[]') as { dev?: string }[];
+  for (const link of new Set(learnt.map(({ dev }) => dev ?? ''))) listenToRouters(link, { from: '1', to: '2' });
+  writeFileSync(FORWARD_IPV6, '1');
+}
+
+function listenToRouters(link: string, { from, to }: { from: string; to: string }): void {
+  const file = join(IPV6_SETTINGS, link, 'accept_ra');
+  if (existsSync(file) && readFileSync(file, 'utf8').trim() === from) writeFileSync(file, to);
 }
 
 const BRIDGE_SETTINGS = '/proc/sys/net/bridge';
@@ -60,14 +87,34 @@ async function loadBridgeFilter(): Promise<boolean> {
 async function createBridge(facts: NetworkFacts, links: readonly Link[]): Promise<void> {
   const bridge = bridgeOf(facts);
   await refuseUsedRanges(facts);
+  await refuseUsedRanges6(facts);
   const { others } = notesOf(links, bridge);
   const forwarding = readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8').trim();
-  const was = others.includes('forward=0') || forwarding === '0' ? '0' : '1';
-  await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}`]);
+  const was = others.some(({ forward }) => forward === '0') || forwarding === '0' ? '0' : '1';
+  const forwarding6 = facts.network.ipv6 === undefined ? undefined : readFileSync(FORWARD_IPV6, 'utf8').trim();
+  const was6 = forwarding6 === undefined ? '' : `,forward6=${others.some(({ forward6 }) => forward6 === '0') || forwarding6 === '0' ? '0' : '1'}`;
+  await ip(facts, [`link add name ${bridge} address ${macOf(facts.network.gatewayIp)} type bridge`, `link set dev ${bridge} alias llmos/${facts.instance}/forward=${was}${was6}`]);
 }
 
 /** Whether bridge and routes are there, as after a restart of llmos; read without starting a program, since every start waits for it. */
 export function isRouted(facts: NetworkFacts, bridge = bridgeOf(facts)): boolean {
+  return isRouted4(facts, bridge) && isRouted6(facts, bridge);
+}
+
+/** As {@link isRouted4}; the kernel writes 32 hexadecimal digits, and who has the route at the end. */
+function isRouted6(facts: NetworkFacts, bridge: string): boolean {
+  if (facts.network.ipv6 === undefined) return true;
+  const routes = new Set(readFileSync('/proc/net/ipv6_route', 'utf8').split('\n').map((line) => {
+    const words = line.trim().split(/\s+/);
+    return `${words[0]}/${Number.parseInt(words[1] ?? '', 16)} ${words.at(-1)}`;
+  }));
+  return ranges6(facts).every((range) => {
+    const base = rangeValue(range)?.base ?? 0n;
+    return routes.has(`${base.toString(16).padStart(32, '0')}/${range.split('/')[1]} ${bridge}`);
+  });
+}
+
+function isRouted4(facts: NetworkFacts, bridge: string): boolean {
   const routes = new Set(readFileSync('/proc/net/route', 'utf8').split('\n').map((line) => {
     const [link, destination, , , , , metric, mask] = line.split('\t');
     return `${link} ${destination} ${mask} ${metric}`;
@@ -95,6 +142,21 @@ function networkLines(facts: NetworkFacts, bridge: string, seesBridged: boolean)
   ];
 }
 
+function networkLines6({ network: { ipv6 } }: NetworkFacts, bridge: string, seesBridged: boolean): string[] {
+  if (ipv6 === undefined) return [];
+  const { podCidr, serviceCidr, loadBalancerCidr, gatewayIp } = ipv6;
+  return [
+    ...(seesBridged ? [`link set dev ${bridge} type bridge nf_call_ip6tables 1`] : []),
+    `addr replace ${gatewayIp}/${podCidr.split('/')[1]} dev ${bridge} nodad`,
+    ...[podCidr, serviceCidr, loadBalancerCidr].map((range) => `route replace unreachable ${range} metric ${UNREACHABLE_METRIC}`),
+    ...[serviceCidr, loadBalancerCidr].map((range) => `route replace ${range} dev ${bridge} src ${gatewayIp}`),
+  ];
+}
+
+function ranges6({ network: { ipv6 } }: NetworkFacts): string[] {
+  return ipv6 === undefined ? [] : [ipv6.podCidr, ipv6.serviceCidr, ipv6.loadBalancerCidr];
+}
+
 function ranges(facts: NetworkFacts): string[] {
   return [...new Set([facts.network.podCidr, facts.network.serviceCidr, facts.network.loadBalancerCidr])];
 }
@@ -112,17 +174,35 @@ async function refuseUsedRanges(facts: NetworkFacts): Promise<void> {
   }
 }
 
+/** Routes of others in a range of ours, or around it. */
+async function refuseUsedRanges6(facts: NetworkFacts): Promise<void> {
+  if (facts.network.ipv6 === undefined) return;
+  const routes = JSON.parse((await run(facts.programs.ip ?? 'ip', ['-j', '-6', 'route', 'show', 'table', 'main'])) || '[]') as { dst: string; dev?: string; type?: string; metric?: number }[];
+  const whole = (dst: string): string => (dst.includes('/') ? dst : `${dst}/128`);
+  for (const range of ranges6(facts)) {
+    const found = routes.find(({ dst, type, metric }) => dst !== 'default' && !(type === 'unreachable' && metric === UNREACHABLE_METRIC && dst === range) && (dst === range || isStrictSubset(whole(dst), range) || isStrictSubset(range, whole(dst))));
+    if (found !== undefined) throw new Error(`the range ${range} overlaps ${found.dst}, which this machine routes to ${found.dev ?? 'elsewhere'}; choose another one in the configuration file under 'network'`);
+  }
+}
+
 function overlap(range: Cidr, destination: string): boolean {
   const other = parseCidr(destination.includes('/') ? destination : `${destination}/32`);
   return other !== undefined && (contains(range, other.base) || contains(other, range.base));
 }
 
+interface Note {
+  /** Whether the machine forwarded before. */
+  forward: string;
+  /** Of IPv6; undefined where the instance has none. */
+  forward6: string | undefined;
+}
+
 /** What the bridges of all instances noted when they were made. */
-function notesOf(links: readonly Link[], bridge: string): { own: string | undefined; others: string[] } {
-  const notes = new Map<string, string>();
+function notesOf(links: readonly Link[], bridge: string): { own: Note | undefined; others: Note[] } {
+  const notes = new Map<string, Note>();
   for (const { ifname, ifalias } of links) {
-    const note = /^llmos\/[^/]+\/(forward=[01])$/.exec(ifalias ?? '')?.[1];
-    if (note !== undefined) notes.set(ifname, note);
+    const note = /^llmos\/[^/]+\/forward=([01])(?:,forward6=([01]))?$/.exec(ifalias ?? '');
+    if (note !== null) notes.set(ifname, { forward: note[1]!, forward6: note[2] });
   }
   const own = notes.get(bridge);
   notes.delete(bridge);
@@ -139,8 +219,9 @@ function addressFolder(facts: NetworkFacts): string {
 }
 
 function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
-  const { podCidr, gatewayIp } = facts.network;
-  const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges: [[{ subnet: podCidr, gateway: gatewayIp }]], routes: [{ dst: '0.0.0.0/0' }] };
+  const { podCidr, gatewayIp, ipv6 } = facts.network;
+  const ranges = [[{ subnet: podCidr, gateway: gatewayIp }], ...(ipv6 === undefined ? [] : [[{ subnet: ipv6.podCidr, gateway: ipv6.gatewayIp }]])];
+  const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges, routes: [{ dst: '0.0.0.0/0' }, ...(ipv6 === undefined ? [] : [{ dst: '::/0' }])] };
   const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
   const text = `${JSON.stringify(configuration, null, 2)}\n`;
   const file = conflistOf(facts);
@@ -150,10 +231,11 @@ function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
   renameSync(`${file}.new`, file);
 }
 
-async function ip(facts: NetworkFacts, lines: readonly string[], options: { force?: boolean } = {}): Promise<void> {
+async function ip(facts: NetworkFacts, lines: readonly string[], options: { force?: boolean; family?: 4 | 6 } = {}): Promise<void> {
   if (lines.length === 0) return;
   const program = facts.programs.ip ?? 'ip';
   const input = `${lines.join('\n')}\n`;
-  if (options.force) await runAny(program, ['-force', '-batch', '-'], { input });
-  else await run(program, ['-batch', '-'], { input });
+  const family = options.family === 6 ? ['-6'] : [];
+  if (options.force) await runAny(program, [...family, '-force', '-batch', '-'], { input });
+  else await run(program, [...family, '-batch', '-'], { input });
 }

@@ -4,9 +4,12 @@
  * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
  */
 import { MAP_PREFIX } from './blocks.ts';
+import { addressTypeOf, type Family } from './family.ts';
 import type { Collection, Fragment } from './service-rules.ts';
 
 export interface TableFacts {
+  /** Default `ip`. */
+  family?: Family;
   /** The name of the table. */
   table: string;
   bridge: string;
@@ -40,6 +43,8 @@ export function createRuleset(facts: TableFacts): Ruleset {
   const fragments = new Map<string, Fragment>();
   const holders = new Map<string, Map<string, string>>();
   const now = empty();
+  const { family = 'ip' } = facts;
+  const place = `${family} ${facts.table}`;
 
   function change(changes: ReadonlyMap<string, Fragment | undefined>): string {
     const wanted = empty();
@@ -56,12 +61,12 @@ export function createRuleset(facts: TableFacts): Ruleset {
       if (next === undefined) fragments.delete(owner);
       else fragments.set(owner, next);
     }
-    for (const place of touched) {
-      const { collection, key } = unplace(place);
-      const value = holders.get(place)?.values().next().value;
+    for (const held of touched) {
+      const { collection, key } = unplace(held);
+      const value = holders.get(held)?.values().next().value;
       if (value !== now.elements.get(collection)?.get(key)) nested(wanted.elements, collection).set(key, value ?? GONE);
     }
-    return script(facts.table, now, wanted, gone);
+    return script(place, now, wanted, gone);
   }
 
   function release(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
@@ -88,7 +93,7 @@ export function createRuleset(facts: TableFacts): Ruleset {
 
   return {
     change,
-    whole: () => `add table ip ${facts.table}\ndelete table ip ${facts.table}\n${baseTable(facts)}\n${script(facts.table, empty(), now, { chains: new Set(), sets: new Set() })}`,
+    whole: () => `add table ${place}\ndelete table ${place}\n${baseTable(facts)}\n${script(place, empty(), now, { chains: new Set(), sets: new Set() })}`,
     sets: () => new Set(now.sets.keys()),
     size: () => ({ chains: now.chains.size, elements: [...now.elements.values()].reduce((sum, each) => sum + each.size, 0) }),
   };
@@ -96,38 +101,40 @@ export function createRuleset(facts: TableFacts): Ruleset {
 
 const empty = (): Contents => ({ chains: new Map(), sets: new Map(), elements: new Map() });
 /** By a number, where a connection goes. */
-const SHARED_MAP = '{ typeof numgen inc mod 65536 : ip daddr . tcp dport; }';
+function sharedMap(place: string): string {
+  return `{ typeof numgen inc mod 65536 : ${place.split(' ')[0]} daddr . tcp dport; }`;
+}
 /** Marks an element that is no longer wanted; no verdict looks like it. */
 const GONE = '\0gone';
 
 /** The lines from `now` to `wanted`, in an order in which nothing refers to what is not there; `now` is brought along. */
-function script(table: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }): string {
+function script(place: string, now: Contents, wanted: Contents, gone: { chains: Set<string>; sets: Set<string> }): string {
   const lines: string[] = [];
   // Shared maps stay once they are there: their number is bounded, and they would only be made again.
-  for (const collection of wanted.elements.keys()) if (collection.startsWith(MAP_PREFIX) && !now.elements.has(collection)) lines.push(`add map ip ${table} ${collection} ${SHARED_MAP}`);
+  for (const collection of wanted.elements.keys()) if (collection.startsWith(MAP_PREFIX) && !now.elements.has(collection)) lines.push(`add map ${place} ${collection} ${sharedMap(place)}`);
   for (const [name, declaration] of wanted.sets) {
     if (now.sets.get(name) === declaration) continue;
-    lines.push(`add set ip ${table} ${name} ${declaration}`);
+    lines.push(`add set ${place} ${name} ${declaration}`);
     now.sets.set(name, declaration);
   }
   const rewritten: string[] = [];
   for (const [name, rules] of wanted.chains) {
     const before = now.chains.get(name);
     if (before !== undefined && sameRules(before, rules)) continue;
-    lines.push(before === undefined ? `add chain ip ${table} ${name}` : `flush chain ip ${table} ${name}`);
-    for (const rule of rules) rewritten.push(`add rule ip ${table} ${name} ${rule}`);
+    lines.push(before === undefined ? `add chain ${place} ${name}` : `flush chain ${place} ${name}`);
+    for (const rule of rules) rewritten.push(`add rule ${place} ${name} ${rule}`);
     now.chains.set(name, rules);
   }
-  for (const name of gone.chains) if (now.chains.has(name)) lines.push(`flush chain ip ${table} ${name}`);
+  for (const name of gone.chains) if (now.chains.has(name)) lines.push(`flush chain ${place} ${name}`);
   lines.push(...rewritten);
-  for (const [collection, elements] of wanted.elements) lines.push(...elementLines(table, collection, nested(now.elements, collection), elements));
-  for (const name of gone.chains) if (now.chains.delete(name)) lines.push(`delete chain ip ${table} ${name}`);
-  for (const name of gone.sets) if (now.sets.delete(name)) lines.push(`delete set ip ${table} ${name}`);
+  for (const [collection, elements] of wanted.elements) lines.push(...elementLines(place, collection, nested(now.elements, collection), elements));
+  for (const name of gone.chains) if (now.chains.delete(name)) lines.push(`delete chain ${place} ${name}`);
+  for (const name of gone.sets) if (now.sets.delete(name)) lines.push(`delete set ${place} ${name}`);
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
 /** A verdict is changed by deleting its element and adding it again, in the same transaction. */
-function elementLines(table: string, collection: string, now: Map<string, string>, wanted: Map<string, string>): string[] {
+function elementLines(place: string, collection: string, now: Map<string, string>, wanted: Map<string, string>): string[] {
   const removed: string[] = [];
   const added: string[] = [];
   for (const [key, value] of wanted) {
@@ -139,30 +146,25 @@ function elementLines(table: string, collection: string, now: Map<string, string
     }
   }
   const lines: string[] = [];
-  if (removed.length > 0) lines.push(`delete element ip ${table} ${collection} { ${removed.join(', ')} }`);
-  if (added.length > 0) lines.push(`add element ip ${table} ${collection} { ${added.join(', ')} }`);
+  if (removed.length > 0) lines.push(`delete element ${place} ${collection} { ${removed.join(', ')} }`);
+  if (added.length > 0) lines.push(`add element ${place} ${collection} { ${added.join(', ')} }`);
   return lines;
 }
 
 /** The part of the table that does not depend on services. */
 export function baseTable(facts: TableFacts): string {
-  const { table, bridge, podCidr, serviceCidr, loadBalancerCidr } = facts;
-  return `table ip ${table} {
-  map services { type ipv4_addr . inet_proto . inet_service : verdict; }
+  const { family = 'ip', table, bridge, podCidr, serviceCidr, loadBalancerCidr } = facts;
+  const address = addressTypeOf(family);
+  return `table ${family} ${table} {
+  map services { type ${address} . inet_proto . inet_service : verdict; }
   map nodeports { type inet_proto . inet_service : verdict; }
-  set refused { type ipv4_addr . inet_proto . inet_service; }
+  set refused { type ${address} . inet_proto . inet_service; }
   set refusedports { type inet_proto . inet_service; }
-  set hairpin { type ipv4_addr . ipv4_addr; }
-  set elsewhere { type ipv4_addr; }
+  set hairpin { type ${address} . ${address}; }
+  set elsewhere { type ${address}; }
 
-  # 127/8 is routable on the bridge for the answers to 127.0.0.1 only: pods may not use it.
-  chain guard {
-    type filter hook prerouting priority raw; policy accept;
-    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
-    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
-  }
-  chain dispatch {
-    ip daddr . meta l4proto . th dport vmap @services
+${family === 'ip' ? guard(bridge) : ''}  chain dispatch {
+    ${family} daddr . meta l4proto . th dport vmap @services
     fib daddr type local meta l4proto . th dport vmap @nodeports
   }
   chain prerouting {
@@ -175,17 +177,16 @@ export function baseTable(facts: TableFacts): string {
   }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
-    oifname "${bridge}" ip saddr . ip daddr @hairpin masquerade
-    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade
-${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade\n`}    oifname != "${bridge}" ip saddr ${podCidr} ip daddr != ${podCidr} masquerade
-    oifname != "${bridge}" ct status dnat ip daddr @elsewhere masquerade
+    oifname "${bridge}" ${family} saddr . ${family} daddr @hairpin masquerade
+${family === 'ip' ? `    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade\n` : ''}${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade\n`}    oifname != "${bridge}" ${family} saddr ${podCidr} ${family} daddr != ${podCidr} masquerade
+    oifname != "${bridge}" ct status dnat ${family} daddr @elsewhere masquerade
   }
   # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
   # would use up the sender's allowance of ICMP messages.
   chain unanswered {
     ct state established,related return
-    ip daddr . meta l4proto . th dport @refused reject
-    ip daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
+    ${family} daddr . meta l4proto . th dport @refused reject
+    ${family} daddr { ${serviceCidr}, ${loadBalancerCidr} } reject
     fib daddr type local meta l4proto . th dport @refusedports reject
   }
   chain refuse-incoming {
@@ -197,6 +198,16 @@ ${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct statu
     jump unanswered
   }
 }`;
+}
+
+/** 127/8 is routable on the bridge for the answers to 127.0.0.1 only: pods may not use it. */
+function guard(bridge: string): string {
+  return `  chain guard {
+    type filter hook prerouting priority raw; policy accept;
+    iifname "${bridge}" ip daddr 127.0.0.0/8 drop
+    iifname "${bridge}" ip saddr 127.0.0.0/8 drop
+  }
+`;
 }
 
 function sameRules(a: readonly string[], b: readonly string[]): boolean {

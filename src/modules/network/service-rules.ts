@@ -8,7 +8,8 @@
  */
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
-import { contains, parseCidr, parseIpv4, type Cidr } from './address.ts';
+import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
+import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
 import { algorithmOf } from './proxy/algorithm.ts';
 
@@ -36,6 +37,8 @@ export interface LoopbackPort {
 }
 
 export interface RuleFacts {
+  /** Default `ip`. */
+  family?: Family;
   nodeName: string;
   podCidr: string;
   gatewayIp: string;
@@ -60,19 +63,18 @@ export function fragmentFor(service: Service, slices: readonly EndpointSlice[], 
   const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [] };
   const spec = service.spec;
   if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
-  const podCidr = parseCidr(facts.podCidr);
   for (const port of spec.ports ?? []) {
-    if (port.protocol === undefined || port.protocol === 'TCP' || port.protocol === 'UDP') addPort(fragment, service, port, slices, facts, podCidr);
+    if (port.protocol === undefined || port.protocol === 'TCP' || port.protocol === 'UDP') addPort(fragment, service, port, slices, facts);
   }
   return fragment;
 }
 
 /** The endpoints that a port may choose: the ready ones, else those that still serve while they terminate (upstream: KEP-1669). */
-export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string): Destination[] {
+export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string, family: Family = 'ip'): Destination[] {
   const ready = new Map<string, Destination>();
   const draining = new Map<string, Destination>();
   for (const slice of slices) {
-    if ((slice.addressType as string) !== 'IPv4') continue;
+    if ((slice.addressType as string) !== kubernetesNameOf(family)) continue;
     const number = portNumber(port, slice);
     if (number === undefined) continue;
     for (const endpoint of slice.endpoints ?? []) {
@@ -80,7 +82,7 @@ export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice
       const into = isReady ? ready : serving && terminating ? draining : undefined;
       if (into === undefined) continue;
       for (const address of endpoint.addresses.slice(0, 1)) {
-        if (parseIpv4(address) !== undefined) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName });
+        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName });
       }
     }
   }
@@ -93,24 +95,25 @@ function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined
   return found?.port ?? undefined;
 }
 
-function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts, podCidr: Cidr | undefined): void {
+function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts): void {
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as 'tcp' | 'udp';
+  const { family = 'ip' } = facts;
   const suffix = nameOf(service, protocol, port.port);
   const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
-  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName).filter(({ address }) => facts.weights?.get(address) !== 0) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
+  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName, facts.family).filter(({ address }) => facts.weights?.get(address) !== 0) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
   const local = all.filter((each) => each.local);
   const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : all;
   const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : all;
 
   for (const each of all) {
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
-    if (podCidr !== undefined && !contains(podCidr, parseIpv4(each.address) ?? 0) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
+    if (!isWithin(each.address, facts.podCidr) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
   const everywhere = { fragment, service, protocol, facts };
   const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
     : outside.length === all.length && inside.length === all.length ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
-  const ways = waysIn(service, port);
+  const ways = waysIn(service, port, family);
   for (const address of ways.cluster) lead(fragment, address, protocol, port.port, clusterChain);
   for (const address of ways.external) lead(fragment, address, protocol, port.port, externalChain);
   if (ways.nodePort !== undefined) leadNodePort(fragment, protocol, ways.nodePort, externalChain);
@@ -119,27 +122,34 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
 
 /** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
 function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: 'tcp' | 'udp', suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
-  const ranges = (service.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()).filter((each) => parseCidr(each) !== undefined);
+  const ranges = (service.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()).filter(isCidr);
+  const { family = 'ip' } = facts;
+  const own = ranges.filter((each) => isOfFamily(each.split('/')[0], family));
   let target = chain;
   if (chain !== undefined && ranges.length > 0) {
     target = `lb/${suffix}`;
-    fragment.chains.set(target, [`ip saddr { ${[...new Set([...ranges, '127.0.0.0/8', `${facts.gatewayIp}/32`])].join(', ')} } goto ${chain}`, 'drop']);
+    fragment.chains.set(target, [`${family} saddr { ${withoutInner([...own, ...(family === 'ip' ? ['127.0.0.0/8', `${facts.gatewayIp}/32`] : [`${facts.gatewayIp}/128`])]).join(', ')} } goto ${chain}`, 'drop']);
   }
   for (const address of addresses) lead(fragment, address, protocol, port.port, target);
-  if (target !== undefined) fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
+  if (target !== undefined && family === 'ip') fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
+}
+
+/** Ranges of one set may not overlap, so those that lie in another are left out. */
+function withoutInner(ranges: readonly string[]): string[] {
+  return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
 }
 
 function isExternal(service: Service): boolean {
   return service.spec?.type === 'NodePort' || service.spec?.type === 'LoadBalancer' || (service.spec?.externalIPs ?? []).length > 0;
 }
 
-function waysIn(service: Service, port: ServicePort): { cluster: string[]; external: string[]; balanced: string[]; nodePort: number | undefined } {
+function waysIn(service: Service, port: ServicePort, family: Family): { cluster: string[]; external: string[]; balanced: string[]; nodePort: number | undefined } {
   const spec = service.spec ?? {};
-  const isIpv4 = (address: string | undefined): address is string => address !== undefined && parseIpv4(address) !== undefined;
-  const cluster = (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter(isIpv4);
+  const isOurs = (address: string | undefined): address is string => isOfFamily(address, family);
+  const cluster = (spec.clusterIPs ?? [spec.clusterIP ?? '']).filter(isOurs);
   const balanced = spec.type === 'LoadBalancer'
-    ? (service.status?.loadBalancer?.ingress ?? []).filter((each) => each.ipMode !== 'Proxy').map((each) => each.ip).filter(isIpv4) : [];
-  const external = (spec.externalIPs ?? []).filter((each) => isIpv4(each) && !balanced.includes(each));
+    ? (service.status?.loadBalancer?.ingress ?? []).filter((each) => each.ipMode !== 'Proxy').map((each) => each.ip).filter(isOurs) : [];
+  const external = (spec.externalIPs ?? []).filter((each) => isOurs(each) && !balanced.includes(each));
   const hasNodePort = (spec.type === 'NodePort' || spec.type === 'LoadBalancer') && (port.nodePort ?? 0) > 0;
   return { cluster, external, balanced, nodePort: hasNodePort ? port.nodePort : undefined };
 }
@@ -168,7 +178,7 @@ function outsideChain(place: PortPlace, suffix: string, all: readonly Destinatio
   if (outside.length === all.length) return whole;
   const name = `ext/${suffix}`;
   const local = choose(place, `local/${suffix}`, outside);
-  place.fragment.chains.set(name, [`ip saddr ${facts.podCidr} goto ${whole}`, `fib saddr type local goto ${whole}`, `goto ${local}`]);
+  place.fragment.chains.set(name, [`${facts.family ?? 'ip'} saddr ${facts.podCidr} goto ${whole}`, `fib saddr type local goto ${whole}`, `goto ${local}`]);
   return name;
 }
 
@@ -209,28 +219,30 @@ function greatestCommonDivisor(a: number, b: number): number {
 /** `inc`: in turn, by a counter; `random`: by chance. Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them. */
 function shared({ fragment, service, protocol, facts }: PortPlace, chain: string, destinations: readonly Destination[]): string {
   const [first] = destinations;
+  const { family = 'ip' } = facts;
   const by = algorithmOf(service) === 'random' ? 'random' : 'inc';
-  if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ip to ${first.address}:${first.port}`;
+  if (destinations.length === 1 && first !== undefined) return `meta l4proto ${protocol} dnat ${family} to ${withPort(first.address, first.port)}`;
   if (protocol === 'tcp' && facts.place !== undefined) {
     const { map, base } = facts.place(chain, destinations.length);
     destinations.forEach((each, index) => add(fragment, map as Collection, String(base + index), `${each.address} . ${each.port}`));
-    return `meta l4proto ${protocol} dnat ip to numgen ${by} mod ${destinations.length} offset ${base} map @${map}`;
+    return `meta l4proto ${protocol} dnat ${family} to numgen ${by} mod ${destinations.length} offset ${base} map @${map}`;
   }
   const map = destinations.map((each, index) => `${index} : ${each.address} . ${each.port}`).join(', ');
-  return `meta l4proto ${protocol} dnat ip to numgen ${by} mod ${destinations.length} map { ${map} }`;
+  return `meta l4proto ${protocol} dnat ${family} to numgen ${by} mod ${destinations.length} map { ${map} }`;
 }
 
 /** Session affinity: each endpoint remembers its clients in a set of its own, for as long as the Service says after the last connection. */
 function stick(place: PortPlace, chain: string, destinations: readonly Destination[]): string[] {
   const timeout = place.service.spec?.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800;
+  const { family = 'ip' } = place.facts;
   const remembered: string[] = [];
   const targets: string[] = [];
   destinations.forEach((each, index) => {
-    const own = `${chain}/${each.address}/${each.port}`;
+    const own = `${chain}/${each.address.replaceAll(':', '-')}/${each.port}`;
     const set = `aff/${timeout}/${own}`;
-    place.fragment.sets.set(set, `{ type ipv4_addr; size 65536; flags dynamic,timeout; timeout ${timeout}s; }`);
-    place.fragment.chains.set(own, [`update @${set} { ip saddr }`, `meta l4proto ${place.protocol} dnat ip to ${each.address}:${each.port}`]);
-    remembered.push(`ip saddr @${set} goto ${own}`);
+    place.fragment.sets.set(set, `{ type ${addressTypeOf(family)}; size 65536; flags dynamic,timeout; timeout ${timeout}s; }`);
+    place.fragment.chains.set(own, [`update @${set} { ${family} saddr }`, `meta l4proto ${place.protocol} dnat ${family} to ${withPort(each.address, each.port)}`]);
+    remembered.push(`${family} saddr @${set} goto ${own}`);
     targets.push(`${index} : goto ${own}`);
   });
   return [...remembered, `numgen inc mod ${destinations.length} vmap { ${targets.join(', ')} }`];

@@ -159,7 +159,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
 
   async function clientsOf({ sets }: Ruleset): Promise<string> {
     const names = sets();
-    return names.size === 0 ? '' : rememberedClients(input.nft, input.facts.table, names);
+    return names.size === 0 ? '' : rememberedClients(input.nft, { family: input.facts.family ?? 'ip', table: input.facts.table }, names);
   }
 
   const written = new Map<string, Fragment>();
@@ -217,7 +217,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   ];
   // A foreign 'nft flush ruleset' takes our table too.
   const check = async (): Promise<void> => {
-    const { code } = await runAny(input.nft, ['list', 'chain', 'ip', input.facts.table, 'guard']);
+    const { code } = await runAny(input.nft, ['list', 'chain', input.facts.family ?? 'ip', input.facts.table, 'dispatch']);
     if (code === 0 || signal.aborted) return;
     log.warn('the table of rules was removed by somebody else and is written again', { table: input.facts.table });
     whole = true;

@@ -49,7 +49,7 @@ async function register(parts: NodeParts): Promise<Node> {
     return sameStatus(labels, found.metadata.labels) ? found : await client.update(NodeKind, { ...found, metadata: { ...found.metadata, labels } });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
-    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr], providerID: `llmos://${machine.nodeName}` } };
+    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.podCidr])], providerID: `llmos://${machine.nodeName}` } };
     return client.create(NodeKind, node);
   }
 }
@@ -83,7 +83,7 @@ function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
     capacity: { ...node.status?.capacity, ...capacity },
     allocatable: { ...node.status?.allocatable, ...allocatable },
     conditions: conditions(parts, node, clock.nowMs()),
-    addresses: [{ type: 'InternalIP', address: parts.hostIp }, { type: 'Hostname', address: machine.nodeName }],
+    addresses: [...parts.hostIps.map((address) => ({ type: 'InternalIP', address })), { type: 'Hostname', address: machine.nodeName }],
     nodeInfo: nodeInfo(),
     runtimeHandlers: ['', ...parts.runtime.names()].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: name === '' || name === DEFAULT_HANDLER } })),
     features: { supplementalGroupsPolicy: true },

@@ -155,6 +155,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),
     hostIp: hostAddress(machine.network.gatewayIp),
+    hostIps: [hostAddress(machine.network.gatewayIp), ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])],
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
     report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),

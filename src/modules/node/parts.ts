@@ -29,6 +29,8 @@ export interface NodeParts {
   hostPorts: HostPorts;
   exits: ExitWatch;
   hostIp: string;
+  /** With that of the second family, where there is one. */
+  hostIps: readonly string[];
   /** Capabilities that this machine can give to a container. */
   capabilities: readonly string[];
   openFilesLimit: number;

@@ -5,7 +5,6 @@ import { after, before, test } from 'node:test';
 import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import type { Service, ServiceSpec } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { cidrOf } from '../address.ts';
 import { createResolver, listen, type NameServer } from './server.ts';
 import { createUpstream } from './upstream.ts';
 import { answerOf, type Zone } from './zone.ts';
@@ -13,12 +12,12 @@ import { answerOf, type Zone } from './zone.ts';
 const services = new Map<string, Service>();
 const slices = new Map<string, EndpointSlice[]>();
 const zone: Zone = {
-  domain: 'cluster.local', ranges: [cidrOf('10.2.0.0/16'), cidrOf('10.1.0.0/16')],
+  domain: 'cluster.local', ranges: ['10.2.0.0/16', '10.1.0.0/16', 'fd00:2::/112', 'fd00:1::/64'],
   view: {
     service: (namespace, name) => services.get(`${namespace}/${name}`),
     slices: (namespace, name) => slices.get(`${namespace}/${name}`) ?? [],
     hasNamespace: (namespace) => [...services.keys()].some((key) => key.startsWith(`${namespace}/`)),
-    servicesByIp: (address) => [...services.values()].filter((each) => each.spec?.clusterIP === address),
+    servicesByIp: (address) => [...services.values()].filter((each) => (each.spec?.clusterIPs ?? [each.spec?.clusterIP]).includes(address)),
     slicesByAddress: (address) => [...slices.values()].flat().filter((each) => each.endpoints?.some((endpoint) => endpoint.addresses.includes(address))),
   },
 };
@@ -32,6 +31,8 @@ put('web', { clusterIP: '10.2.0.9' });
 put('db', { clusterIP: 'None' }, [
   { addresses: ['10.1.0.2'], hostname: 'db-0', conditions: { ready: true } }, { addresses: ['10.1.0.3'], conditions: { ready: true } }, { addresses: ['10.1.0.4'], hostname: 'db-2', conditions: { ready: false } },
 ]);
+put('dual', { clusterIP: '10.2.0.11', clusterIPs: ['10.2.0.11', 'fd00:2::b'] });
+put('six', { clusterIP: 'None' }, [{ addresses: ['fd00:1::5'], conditions: { ready: true } }]);
 put('empty', { clusterIP: 'None' });
 put('near', { type: 'ExternalName', externalName: 'web.shop.svc.cluster.local' });
 put('far', { type: 'ExternalName', externalName: 'www.example.com' });
@@ -63,6 +64,13 @@ const CASES: [string, string, string, string[]][] = [
   ['9.0.2.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR web.shop.svc.cluster.local']],
   ['2.0.1.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR db-0.db.shop.svc.cluster.local']],
   ['77.0.2.10.in-addr.arpa', 'PTR', 'NXDOMAIN', []],
+  ['dual.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.11']],
+  ['dual.shop.svc.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:2::b']],
+  ['_http._tcp.dual.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 80 dual.shop.svc.cluster.local']],
+  ['six.shop.svc.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:1::5']],
+  ['fd00-1--5.six.shop.svc.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:1::5']],
+  ['fd00-1--5.shop.pod.cluster.local', 'AAAA', 'NOERROR', ['AAAA fd00:1::5']],
+  [`b.${'0.'.repeat(23)}2.0.0.0.0.0.d.f.ip6.arpa`, 'PTR', 'NOERROR', ['PTR dual.shop.svc.cluster.local']],
   ['dns-version.cluster.local', 'TXT', 'NOERROR', ['TXT 1.1.0']],
 ];
 

@@ -31,6 +31,11 @@ test('names are written once, and the case of the question is kept', () => {
   assert.equal(dnsPacket.decode(bytes).answers?.[0]?.name, asked);
 });
 
+test('the target of an SRV is written in whole (RFC 2782)', () => {
+  const { bytes } = encodeMessage(message(`_http._tcp.${NAME}`, 'SRV', [{ name: `_http._tcp.${NAME}`, type: 'SRV', ttl: 5, data: { priority: 0, weight: 1, port: 80, target: NAME } }]), 512)!;
+  assert.equal(bytes.toString('latin1').split('shop').length - 1, 2);
+});
+
 test('twenty addresses fit into 512 bytes, and a longer answer is none', () => {
   assert.ok(encodeMessage(message(NAME, 'A', addresses(20)), 512) !== undefined);
   assert.equal(encodeMessage(message(NAME, 'A', addresses(30)), 512), undefined);

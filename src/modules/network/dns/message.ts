@@ -38,16 +38,16 @@ export function encodeMessage({ id, flags, question, name, answers, authorities,
   const known = new Map<string, number>();
   let at = HEADER;
 
-  /** Labels until one that stands somewhere already. Names of SRV targets and PTR are compressed too, as every resolver reads them. */
-  const writeName = (text: string): void => {
+  /** Labels until one that stands somewhere already; in whole the targets of SRV, where resolvers refuse pointers (RFC 2782). */
+  const writeName = (text: string, how: { whole?: boolean } = {}): void => {
     let rest = text.replace(/\.$/, '');
     while (rest !== '') {
-      const place = known.get(rest.toLowerCase());
+      const place = how.whole ? undefined : known.get(rest.toLowerCase());
       if (place !== undefined) {
         at = scratch.writeUInt16BE(0xc000 | place, at);
         return;
       }
-      if (at <= FARTHEST) known.set(rest.toLowerCase(), at);
+      if (at <= FARTHEST && !known.has(rest.toLowerCase())) known.set(rest.toLowerCase(), at);
       const dot = rest.indexOf('.');
       const label = dot < 0 ? rest : rest.slice(0, dot);
       const length = scratch.write(label, at + 1, 63, 'latin1');
@@ -77,7 +77,7 @@ export function encodeMessage({ id, flags, question, name, answers, authorities,
     } else if (type === 'SRV') {
       const { priority = 0, weight = 0, port, target } = data as { priority?: number; weight?: number; port: number; target: string };
       for (const each of [priority, weight, port]) at = scratch.writeUInt16BE(each, at);
-      writeName(target);
+      writeName(target, { whole: true });
     } else if (type === 'SOA') {
       const { mname, rname, serial, refresh, retry, expire, minimum } = data as { mname: string; rname: string; serial: number; refresh: number; retry: number; expire: number; minimum: number };
       writeName(mname);

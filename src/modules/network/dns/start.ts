@@ -3,7 +3,6 @@ import type { Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import type { Cache } from '../../../sdk/cache.ts';
 import type { MachineFacts } from '../../../sdk/module.ts';
-import { cidrOf } from '../address.ts';
 import { indexServices, indexSlices } from '../service-index.ts';
 import { createResolver, listen, type NameServer } from './server.ts';
 import { createUpstream } from './upstream.ts';
@@ -23,7 +22,7 @@ export async function startDns({ services, slices, network, port = 53, upstreams
   indexServices(services);
   indexSlices(slices);
   const resolver = createResolver({
-    domain: network.clusterDomain.toLowerCase(), ranges: [cidrOf(network.serviceCidr), cidrOf(network.podCidr)],
+    domain: network.clusterDomain.toLowerCase(), ranges: [network.serviceCidr, network.podCidr, ...(network.ipv6 === undefined ? [] : [network.ipv6.serviceCidr, network.ipv6.podCidr])],
     view: {
       service: (namespace, name) => services.get(`${namespace}/${name}`),
       slices: (namespace, name) => slices.byIndex('service', `${namespace}/${name}`),

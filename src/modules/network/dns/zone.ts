@@ -4,7 +4,7 @@
 import type { Record as DnsRecord } from 'dns-packet';
 import type { Service } from '../../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { contains, parseIpv4, type Cidr } from '../address.ts';
+import { formatIPv6, isIP, isIPv4, isWithin } from '../../../api/ip.ts';
 
 /** What the zone is made of; answered from caches. */
 export interface ZoneView {
@@ -30,7 +30,7 @@ export interface Zone {
   domain: string;
   view: ZoneView;
   /** Ranges whose reverse names are this zone's too. */
-  ranges: readonly Cidr[];
+  ranges: readonly string[];
 }
 
 /** Seconds that clients may keep an answer, as CoreDNS has it. */
@@ -43,8 +43,7 @@ export function answerOf(zone: Zone, name: string, type: string, depth = 0): Zon
   const lower = name.toLowerCase();
   const reverse = reverseAddress(lower);
   if (reverse !== undefined) {
-    const value = parseIpv4(reverse);
-    if (value === undefined || !zone.ranges.some((range) => contains(range, value))) return undefined;
+    if (!zone.ranges.some((range) => isWithin(reverse, range))) return undefined;
     return pointers(zone, name, reverse, type);
   }
   if (lower !== zone.domain && !lower.endsWith(`.${zone.domain}`)) return undefined;
@@ -71,14 +70,14 @@ function found(answers: DnsRecord[], additionals: DnsRecord[] = []): ZoneAnswer 
   return { rcode: 'NOERROR', answers, additionals };
 }
 
-/** `10-1-0-2.NAMESPACE.pod.ZONE` */
+/** `10-1-0-2.NAMESPACE.pod.ZONE`, or `fd00--5` for IPv6. */
 function podAnswer(name: string, rest: readonly string[], type: string): ZoneAnswer {
   const [namespace, dashed, ...more] = rest;
   if (namespace === undefined) return found([]);
   if (dashed === undefined) return found([]);
-  const address = dashed.replaceAll('-', '.');
-  if (more.length > 0 || parseIpv4(address) === undefined) return NOTHING;
-  return found(isAddressQuery(type) ? [{ name, type: 'A', ttl: TTL, data: address }] : []);
+  const address = [dashed.replaceAll('-', '.'), dashed.replaceAll('-', ':')].find((each) => isIP(each) !== 0);
+  if (more.length > 0 || address === undefined) return NOTHING;
+  return found(addressRecords(name, [address], type));
 }
 
 function serviceAnswer(zone: Zone, name: string, rest: readonly string[], type: string, depth: number): ZoneAnswer {
@@ -93,15 +92,13 @@ function serviceAnswer(zone: Zone, name: string, rest: readonly string[], type: 
   if (first === undefined) {
     if (members?.length === 0) return NOTHING;
     if (type === 'SRV') return servers(name, own, service, members, undefined);
-    if (!isAddressQuery(type)) return found([]);
-    const addresses = members === undefined ? clusterIps(service) : members.map((each) => each.address);
-    return found([...new Set(addresses)].map((data) => ({ name, type: 'A', ttl: TTL, data })));
+    return found(addressRecords(name, members === undefined ? clusterIps(service) : members.map((each) => each.address), type));
   }
   if (first.startsWith('_')) return portAnswer(name, own, service, members, [first, second], type);
   if (second !== undefined) return NOTHING;
   const named = (members ?? []).filter((each) => each.hostname.toLowerCase() === first);
   if (named.length === 0) return NOTHING;
-  return found(isAddressQuery(type) ? named.map((each) => ({ name, type: 'A', ttl: TTL, data: each.address })) : []);
+  return found(addressRecords(name, named.map((each) => each.address), type));
 }
 
 /** `_PORT._PROTOCOL.SERVICE...`; `_PROTOCOL` alone exists, and has nothing. */
@@ -124,9 +121,11 @@ function servers(name: string, own: string, service: Service, members: readonly 
   } else {
     for (const member of members) for (const each of member.ports) if (wanted(each.name, each.protocol)) targets.push({ port: each.port, target: `${member.hostname}.${own}`, address: member.address });
   }
-  const weight = Math.max(1, Math.floor(100 / Math.max(1, targets.length)));
-  const additionals = new Map(targets.map(({ target, address }) => [`${target}|${address}`, { name: target, type: 'A', ttl: TTL, data: address }]));
-  return found(targets.map(({ port, target }) => ({ name, type: 'SRV', ttl: TTL, data: { priority: 0, weight, port, target } })), [...additionals.values()]);
+  // One name with an address of each family is one target.
+  const distinct = [...new Map(targets.map((each) => [`${each.target}|${each.port}`, each])).values()];
+  const weight = Math.max(1, Math.floor(100 / Math.max(1, distinct.length)));
+  const additionals = new Map(targets.map(({ target, address }) => [`${target}|${address}`, { name: target, type: typeOf(address), ttl: TTL, data: address }]));
+  return found(distinct.map(({ port, target }) => ({ name, type: 'SRV', ttl: TTL, data: { priority: 0, weight, port, target } })), [...additionals.values()]);
 }
 
 function alias(zone: Zone, name: string, service: Service, type: string, depth: number): ZoneAnswer {
@@ -161,9 +160,9 @@ interface Member {
 function membersOf(slices: readonly EndpointSlice[]): Member[] {
   const members: Member[] = [];
   for (const slice of slices) {
-    if ((slice.addressType as string) !== 'IPv4') continue;
+    if ((slice.addressType as string) === 'FQDN') continue;
     const ports = (slice.ports ?? []).map((each) => ({ name: each.name, protocol: each.protocol, port: each.port ?? 0 }));
-    for (const endpoint of slice.endpoints ?? []) for (const address of readyAddresses(endpoint)) members.push({ address, hostname: endpoint.hostname ?? address.replaceAll('.', '-'), ports });
+    for (const endpoint of slice.endpoints ?? []) for (const address of readyAddresses(endpoint)) members.push({ address, hostname: endpoint.hostname ?? address.replaceAll(/[.:]/g, '-'), ports });
   }
   return members;
 }
@@ -177,14 +176,21 @@ function isHeadless(service: Service): boolean {
 }
 
 function clusterIps(service: Service): string[] {
-  return (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? '']).filter((each) => parseIpv4(each) !== undefined);
+  return (service.spec?.clusterIPs ?? [service.spec?.clusterIP ?? '']).filter((each) => isIP(each) !== 0);
 }
 
-function isAddressQuery(type: string): boolean {
-  return type === 'A' || type === 'ANY';
+/** Those addresses of which the type asks, each once. */
+function addressRecords(name: string, addresses: readonly string[], type: string): DnsRecord[] {
+  return [...new Set(addresses)].map((data) => ({ name, type: typeOf(data), ttl: TTL, data })).filter((each) => type === 'ANY' || each.type === type);
+}
+
+function typeOf(address: string): 'A' | 'AAAA' {
+  return isIPv4(address) ? 'A' : 'AAAA';
 }
 
 function reverseAddress(name: string): string | undefined {
   const labels = /^(\d+)\.(\d+)\.(\d+)\.(\d+)\.in-addr\.arpa$/.exec(name);
-  return labels === null ? undefined : `${labels[4]}.${labels[3]}.${labels[2]}.${labels[1]}`;
+  if (labels !== null) return `${labels[4]}.${labels[3]}.${labels[2]}.${labels[1]}`;
+  const nibbles = /^((?:[0-9a-f]\.){32})ip6\.arpa$/.exec(name)?.[1]?.replaceAll('.', '');
+  return nibbles === undefined ? undefined : formatIPv6(BigInt(`0x${[...nibbles].reverse().join('')}`));
 }

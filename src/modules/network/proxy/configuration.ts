@@ -38,6 +38,8 @@ export type Slots = Map<string, (Endpoint | undefined)[]>;
 
 export interface ProxyFacts {
   gatewayIp: string;
+  /** Of the second family, where there is one. */
+  gatewayIp6?: string | undefined;
   socket: string;
 }
 
@@ -60,7 +62,8 @@ export function configurationOf(frontends: readonly Frontend[], facts: ProxyFact
 
 function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
   const { name, listenPort, stickySeconds, settings = {} } = frontend;
-  const lines = [`listen ${name}`, `  bind ${facts.gatewayIp}:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`, ...balanceLines(frontend)];
+  const lines = [`listen ${name}`, `  bind ${facts.gatewayIp}:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`,
+    ...(facts.gatewayIp6 === undefined ? [] : [`  bind [${facts.gatewayIp6}]:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`]), ...balanceLines(frontend)];
   if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
   if (isHttp(frontend)) lines.push(...httpLines(frontend));
   const { check } = settings;
@@ -69,7 +72,7 @@ function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpo
   const more = serverWords(frontend);
   slots.forEach((endpoint, index) => {
     const weight = weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`;
-    lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${endpoint.address}:${endpoint.port}${weight}${more}`);
+    lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${keyOf(endpoint)}${weight}${more}`);
   });
   return lines;
 }

@@ -18,6 +18,8 @@ export interface HaproxyInput {
   /** Made with mode 0700; holds configuration, socket and pid. */
   folder: string;
   gatewayIp: string;
+  /** Of the second family, where there is one. */
+  gatewayIp6?: string | undefined;
   log: Log;
   signal: AbortSignal;
 }
@@ -39,7 +41,7 @@ const READY_MS = 5_000;
 /** How often the errors of endpoints are looked at, where outliers are to be spared. */
 const OUTLIERS_MS = 200;
 
-export function createHaproxy({ program, folder, gatewayIp, log, signal }: HaproxyInput): Haproxy {
+export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, signal }: HaproxyInput): Haproxy {
   const files = filesIn(folder);
   const known = readPorts(files.configuration);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -56,7 +58,7 @@ export function createHaproxy({ program, folder, gatewayIp, log, signal }: Hapro
   async function load(frontends: readonly Frontend[]): Promise<void> {
     slots = slotsFor(frontends, slots);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, socket: files.socket }, slots), { mode: 0o600 });
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outcomes = new Map();

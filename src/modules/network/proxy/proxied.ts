@@ -56,7 +56,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     const weights = weightsOf(service, slices, input.podOf);
     const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
-      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName) : [];
+      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
       if (endpoints.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;

@@ -2,7 +2,7 @@
 import { quantityMillis, quantityValue } from '../../../api/quantity.ts';
 import type { Container, Pod, ResourceFieldSelector } from '../../../api/generated/core-v1.ts';
 
-export interface PodFacts { podIp?: string; podIps?: readonly string[]; hostIp?: string; nodeName: string; cpuMillis: number; memoryBytes: number }
+export interface PodFacts { podIp?: string; podIps?: readonly string[]; hostIp?: string; hostIps?: readonly string[]; nodeName: string; cpuMillis: number; memoryBytes: number }
 
 /** Throws when the path is none that core/v1 ObjectFieldSelector knows. */
 export function fieldValue(pod: Pod, path: string, facts: PodFacts): string {
@@ -17,7 +17,7 @@ export function fieldValue(pod: Pod, path: string, facts: PodFacts): string {
     case 'spec.nodeName': return pod.spec?.nodeName ?? facts.nodeName;
     case 'spec.serviceAccountName': return pod.spec?.serviceAccountName ?? '';
     case 'status.hostIP': return facts.hostIp ?? '';
-    case 'status.hostIPs': return facts.hostIp ?? '';
+    case 'status.hostIPs': return facts.hostIps?.join(',') ?? facts.hostIp ?? '';
     case 'status.podIP': return facts.podIp ?? '';
     case 'status.podIPs': return (facts.podIps ?? (facts.podIp === undefined ? [] : [facts.podIp])).join(',');
     default: throw new Error(`unsupported fieldPath: ${path}`);

@@ -43,9 +43,9 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   if (wantsOwnUsers(pod) && handler !== undefined && handler !== DEFAULT_HANDLER) throw new Error(`RuntimeClass handler "${handler}" does not support user namespaces: only ${DEFAULT_HANDLER} does here`);
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
-  const ips = sandbox?.ips ?? [parts.hostIp];
+  const ips = sandbox?.ips ?? parts.hostIps;
   if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
-  const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
+  const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, hostIps: parts.hostIps, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
   const stateFolder = join(parts.paths.pods, uid);
   const runFolder = join(parts.paths.podsRun, uid);
   mkdirSync(stateFolder, { recursive: true });

@@ -12,7 +12,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     phase,
     conditions: podConditions(pod, view, phase),
     hostIP: view.hostIp,
-    hostIPs: [{ ip: view.hostIp }],
+    hostIPs: (view.hostIps ?? [view.hostIp]).map((ip) => ({ ip })),
     startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),

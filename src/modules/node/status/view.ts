@@ -27,6 +27,8 @@ export interface PodView {
   sandboxReady: boolean;
   podIps: readonly string[];
   hostIp: string;
+  /** With that of the second family; default the former alone. */
+  hostIps?: readonly string[];
   startTimeMs: number;
   nowMs: number;
   /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */

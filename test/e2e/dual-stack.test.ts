@@ -1,0 +1,141 @@
+/** Two families of addresses with real pods: addresses, Services, names, policies; and that nothing of it stays on the machine. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { Resolver } from 'node:dns/promises';
+import { existsSync } from 'node:fs';
+import { connect } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { serverOf } from '../conformance/network/servers.ts';
+import { importTestImage } from '../fixtures/image.ts';
+import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+const SIX = /^fd00:10:/;
+
+describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/net/if_inet6') ? false : 'this machine has no IPv6' }, () => {
+  let llmos: Instance;
+  let before6: string;
+  const ok = async (result: Promise<CommandResult>): Promise<string> => {
+    const { code, stdout, stderr } = await result;
+    assert.equal(code, 0, `${stderr}\n${stdout}`);
+    return stdout;
+  };
+  const apply = (...objects: object[]): Promise<string> => ok(llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-'));
+  const field = async (what: string, path: string): Promise<string[]> => (await ok(llmos.kubectl('get', ...what.split(' '), '-o', `jsonpath={${path}}`))).split(' ').filter((each) => each !== '');
+  const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80 }], ...spec } });
+
+  before(async () => {
+    before6 = machine();
+    llmos = await bootInstance({ config: 'network: { ipv6: true }\n' });
+    importTestImage(llmos);
+    await apply(serverOf('a', { labels: { app: 'web' } }), serverOf('b', { labels: { app: 'web' } }), serverOf('client', { labels: { app: 'client' } }),
+      service('dual', { ipFamilyPolicy: 'RequireDualStack', type: 'LoadBalancer' }), service('six', { ipFamilies: ['IPv6'] }), service('plain', {}), service('none', { clusterIP: 'None', ipFamilyPolicy: 'PreferDualStack' }));
+    await ok(llmos.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s'));
+  });
+
+  after(async () => {
+    await llmos?.destroy();
+    assert.equal(machine(), before6, 'the machine is as it was');
+  });
+
+  /** What bears addresses, routes and rules of IPv6. */
+  function machine(): string {
+    const read = (file: string, ...args: string[]): string => execFileSync(file, args, { encoding: 'utf8' });
+    return [read('ip', '-6', 'route', 'show', 'table', 'all'), read('ip', '-6', 'addr'), read('nft', 'list', 'ruleset'), read('cat', '/proc/sys/net/ipv6/conf/all/forwarding')].join('\n').replaceAll(/ (?:expires|qlen|state) \S+/g, '');
+  }
+
+  /** Who answers, asked from the machine; the code of the error for nobody. */
+  const who = (host: string, port = 80): Promise<string> => new Promise((settle) => {
+    let text = '';
+    const socket = connect({ host, port, timeout: 2_000 }, () => void socket.write('GET / HTTP/1.0\r\n\r\n'));
+    socket.on('data', (chunk: Buffer) => (text += chunk.toString())).on('timeout', () => { socket.destroy(); settle('timeout'); });
+    socket.on('error', (error: NodeJS.ErrnoException) => settle(error.code ?? 'error')).on('close', () => settle(text.split('\r\n\r\n')[1] ?? ''));
+  });
+  const from = async (pod: string, host: string): Promise<string> => {
+    const script = `const s = require('node:net').connect({ host: '${host}', port: 80, timeout: 1000 }, () => s.write('GET / HTTP/1.0\\r\\n\\r\\n')); let t = ''; s.on('data', (d) => t += d).on('timeout', () => { s.destroy(); console.log('timeout'); }).on('error', (e) => console.log(e.code)).on('end', () => { console.log(t.split('\\r\\n\\r\\n')[1]); s.destroy(); });`;
+    return (await llmos.kubectl('exec', pod, '--', '/node/node', '-e', script)).stdout.trim();
+  };
+
+  it('gives pods and the node addresses of both families', async () => {
+    for (const pod of ['a', 'client']) {
+      const [four, six, more] = await field(`pod ${pod}`, '.status.podIPs[*].ip');
+      assert.match(four ?? '', /^10\.244\./);
+      assert.match(six ?? '', SIX);
+      assert.equal(more, undefined);
+      assert.equal((await field(`pod ${pod}`, '.status.hostIPs[*].ip')).length, 2);
+      assert.equal(await from('client', six ?? ''), pod);
+    }
+    assert.deepEqual(await field('node node1', '.spec.podCIDRs[*]'), ['10.244.0.0/16', 'fd00:10:244::/64']);
+    assert.equal((await field('node node1', '.status.addresses[?(@.type=="InternalIP")].address')).length, 2);
+  });
+
+  it('gives Services the families that they ask for, and slices of each', async () => {
+    assert.deepEqual(await field('service dual', '.spec.ipFamilies[*]'), ['IPv4', 'IPv6']);
+    assert.match((await field('service six', '.spec.clusterIP'))[0] ?? '', SIX);
+    assert.deepEqual([await field('service plain', '.spec.ipFamilyPolicy'), await field('service plain', '.spec.ipFamilies[*]')], [['SingleStack'], ['IPv4']]);
+    await eventually(async () => (await field('endpointslices -l kubernetes.io/service-name=dual', '.items[*].addressType')).sort().join() === 'IPv4,IPv6', { what: 'a slice of each family' });
+    await eventually(async () => (await field('service dual', '.status.loadBalancer.ingress[*].ip')).length === 2, { what: 'balanced addresses of both' });
+  });
+
+  it('answers in turn on the addresses of both families, from the machine and from pods', async () => {
+    const addresses = [...(await field('service dual', '.spec.clusterIPs[*]')), ...(await field('service dual', '.status.loadBalancer.ingress[*].ip')), ...(await field('service six', '.spec.clusterIP'))];
+    assert.equal(addresses.filter((each) => SIX.test(each)).length, 3);
+    for (const address of addresses) {
+      await eventually(async () => (await who(address)) !== 'ECONNREFUSED', { what: `${address} answers` });
+      const answers = [];
+      for (let i = 0; i < 4; i++) answers.push(await who(address));
+      assert.deepEqual(answers.sort(), ['a', 'a', 'b', 'b'], address);
+      assert.match(await from('client', address), /^[ab]$/, address);
+      assert.match(await from('a', address), /^[ab]$/, 'hairpin');
+    }
+    const [nodePort] = await field('service dual', '.spec.ports[0].nodePort');
+    assert.match(await who('fd00:10:244::1', Number(nodePort)), /^[ab]$/);
+    assert.equal(await who('fd00:10:96::ffee'), 'ECONNREFUSED', 'who has no endpoint refuses');
+  });
+
+  it('has names for both, forward and backward', async () => {
+    const resolver = new Resolver();
+    resolver.setServers(['10.244.0.1']);
+    const [four = '', six = ''] = await field('service dual', '.spec.clusterIPs[*]');
+    assert.deepEqual([await resolver.resolve4('dual.default.svc.cluster.local'), await resolver.resolve6('dual.default.svc.cluster.local')], [[four], [six]]);
+    assert.deepEqual(await resolver.reverse(six), ['dual.default.svc.cluster.local']);
+    assert.deepEqual((await resolver.resolve6('none.default.svc.cluster.local')).sort(), [...(await field('pod a', '.status.podIPs[1].ip')), ...(await field('pod b', '.status.podIPs[1].ip'))].sort());
+    await assert.rejects(resolver.resolve6('plain.default.svc.cluster.local'), { code: 'ENODATA' });
+    assert.deepEqual((await resolver.resolveSrv('_http._tcp.dual.default.svc.cluster.local')).map(({ name, port }) => [name, port]), [['dual.default.svc.cluster.local', 80]]);
+  });
+
+  it('adds and gives back the second address as the policy changes', async () => {
+    await ok(llmos.kubectl('patch', 'service', 'plain', '-p', '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'));
+    const [, six = ''] = await field('service plain', '.spec.clusterIPs[*]');
+    assert.match(six, SIX);
+    await eventually(async () => /^[ab]$/.test(await who(six)), { what: 'the new address answers' });
+    await ok(llmos.kubectl('patch', 'service', 'plain', '-p', '{"spec":{"ipFamilyPolicy":"SingleStack"}}'));
+    assert.equal((await field('service plain', '.spec.clusterIPs[*]')).length, 1);
+    await eventually(async () => (await who(six)) === 'ECONNREFUSED', { what: 'it is gone' });
+  });
+
+  it('keeps policies over both families', async () => {
+    const [, six = ''] = await field('pod a', '.status.podIPs[*].ip');
+    const [four = ''] = await field('pod a', '.status.podIP');
+    const policy = (spec: object): object => ({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'p' }, spec: { podSelector: { matchLabels: { app: 'web' } }, policyTypes: ['Ingress'], ...spec } });
+    const seen = async (): Promise<string[]> => [await from('client', four), await from('client', six)];
+    assert.deepEqual(await seen(), ['a', 'a']);
+    await apply(policy({}));
+    await eventually(async () => (await seen()).join() === 'timeout,timeout', { what: 'nobody gets through' });
+    const [, own = ''] = await field('pod client', '.status.podIPs[*].ip');
+    await apply(policy({ ingress: [{ from: [{ ipBlock: { cidr: `${own}/128` } }] }] }));
+    await eventually(async () => (await seen()).join() === 'timeout,a', { what: 'the block of one family' });
+    await apply(policy({ ingress: [{ from: [{ ipBlock: { cidr: 'fd00:10:244::/64', except: [`${own}/128`] } }, { ipBlock: { cidr: '10.244.0.0/16' } }] }] }));
+    await eventually(async () => (await seen()).join() === 'a,timeout', { what: 'all but one' });
+    await apply(policy({ ingress: [{ from: [{ podSelector: { matchLabels: { app: 'client' } } }], ports: [{ port: 80 }] }] }));
+    await eventually(async () => (await seen()).join() === 'a,a', { what: 'pods by their labels' });
+    await ok(llmos.kubectl('delete', 'networkpolicy', 'p'));
+  });
+
+  it('carries least connection on both', async () => {
+    await ok(llmos.kubectl('annotate', 'service', 'dual', 'llmos.dev/load-balancing=least-connection'));
+    const addresses = await field('service dual', '.spec.clusterIPs[*]');
+    await eventually(async () => execFileSync('nft', ['list', 'ruleset'], { encoding: 'utf8' }).includes('dnat to [fd00:10:244::1]:26'), { what: 'the way to the proxy' });
+    for (const address of addresses) assert.match(await who(address), /^[ab]$/, address);
+  });
+});
