@@ -1,13 +1,14 @@
-/** `llmos simulate`: the policies of the queue and of scaling on recorded workloads and a virtual clock. */
+/** `llmos simulate`: the policies of the queue, of scaling and of keeping functions warm, on recorded workloads and a virtual clock. */
 import { UsageError, type Command } from '../command.ts';
 
 const KINDS: Readonly<Record<string, () => Promise<(flags: Parameters<Command['run']>[0]['flags']) => void>>> = {
   scheduling: async () => (await import('./simulate-scheduling.ts')).simulateScheduling,
+  'keep-alive': async () => (await import('./simulate-keep-alive.ts')).simulateKeepAlive,
   scaling: async () => (await import('./simulate-scaling.ts')).simulateScaling,
 };
 
 export const simulate: Command = {
-  usage: 'scheduling|scaling [--trace FILE.csv[.gz]] [--policy NAME ...] [--report FILE.html] [--capacity UNITS] [--start SECONDS] [--days N] [--under-provisioned SHARE] [--price P]',
+  usage: 'scheduling|scaling|keep-alive [--trace FILE.csv[.gz]] [--policy NAME ...] [--report FILE.html] [--capacity UNITS] [--start SECONDS] [--days N] [--under-provisioned SHARE] [--price P]',
   flags: {
     trace: { type: 'string' }, policy: { type: 'string', multiple: true }, capacity: { type: 'string' }, report: { type: 'string' },
     start: { type: 'string' }, days: { type: 'string' }, 'under-provisioned': { type: 'string' }, price: { type: 'string' },
