@@ -12,7 +12,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import type { Controller } from '../../sdk/controller.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
-import { CLASS, CONTROLLER } from './observed.ts';
+import { CLASS, CONTROLLER, INGRESS_CONTROLLER } from './observed.ts';
 
 /** Says of the classes that are ours that they are accepted. */
 const classController: Controller<GatewayClass> = {
@@ -36,7 +36,7 @@ export default defineModule({
   signs: true,
   controllers: [classController],
   async start({ client }) {
-    await ensureClass(client);
+    await ensureClasses(client);
   },
   async run(context) {
     await needed(context);
@@ -54,7 +54,11 @@ export default defineModule({
   },
 });
 
-async function ensureClass(client: ModuleContext['client']): Promise<void> {
+/** The classes by which users ask for this module; that of Ingresses is the default one until there is a newer that says so too. */
+async function ensureClasses(client: ModuleContext['client']): Promise<void> {
+  if ((await ifThere(client.get(IngressClass, CLASS))) === undefined) {
+    await client.create(IngressClass, { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: CLASS, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } }, spec: { controller: INGRESS_CONTROLLER } });
+  }
   if ((await ifThere(client.get(GatewayClass, CLASS))) !== undefined) return;
   await client.create(GatewayClass, { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: CLASS }, spec: { controllerName: CONTROLLER, description: 'Gateways of this machine, carried by HAProxy' } });
 }

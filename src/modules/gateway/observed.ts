@@ -26,4 +26,6 @@ export interface Observed {
 export interface TlsPair { certificatePem: string; keyPem: string }
 
 export const CONTROLLER = 'llmos.dev/gateway';
+/** Of IngressClasses. */
+export const INGRESS_CONTROLLER = 'llmos.dev/ingress';
 export const CLASS = 'llmos';

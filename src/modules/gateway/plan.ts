@@ -6,7 +6,7 @@ import { listenersOf, type ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import { resolveRoute, type Resolved } from './route-rules.ts';
 import { compareMatches, type Entry } from './rules.ts';
-import { ingressEntries } from './ingress.ts';
+import { ingressDoors } from './ingress.ts';
 import { tlsTargets, type TlsEntry } from './tls-rules.ts';
 import type { GRPCRoute, HTTPRoute, TLSRoute } from '../../api/gateway/kinds.ts';
 
@@ -78,7 +78,7 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
     routes.push({ kind: 'TLSRoute', route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
     for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(tlsEntries, gateway).push(...hostnames.map((hostname): TlsEntry => ({ listener: state.listener.name, hostname, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
   }
-  const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressEntries(observed, broken)];
+  const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressDoors(observed, broken)];
   return { gateways, routes, doors };
 }
 

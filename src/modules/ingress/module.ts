@@ -1,4 +1,4 @@
-/** Ingress objects and their classes, for the ingress controllers that users bring. */
+/** Ingress objects and their classes, for the gateway module and for the ingress controllers that users bring. */
 import { IngressClass, isDefaultClass } from '../../api/networking/ingress-class.ts';
 import { CLASS_ANNOTATION, Ingress } from '../../api/networking/ingress.ts';
 import { defineModule, type Admission } from '../../sdk/index.ts';
@@ -19,7 +19,7 @@ const defaultIngressClass: Admission = {
 
 export default defineModule({
   name: 'ingress',
-  description: 'Ingress and IngressClass, for ingress controllers that users bring; the default class',
+  description: 'Ingress and IngressClass; the default class',
   kinds: [Ingress, IngressClass],
   reads: [IngressClass],
   admissions: [defaultIngressClass],

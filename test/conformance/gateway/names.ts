@@ -22,4 +22,5 @@ export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
     // Of our own, beyond upstream's list.
     'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser', 'HTTPRouteThatCannotBeCarriedOut', 'GatewayOfAnyName', 'HTTPListenerLocalCertificate', 'GRPCRouteServiceMatching', 'GRPCRouteInvalidBackendRef',
   ],
+  ingress: ['IngressPathTypes', 'IngressHosts', 'IngressTLS', 'IngressDefaultBackend', 'IngressBackendThatIsNotThere', 'IngressOfAnotherClass', 'IngressThatIsGone'],
 };

@@ -66,7 +66,7 @@ class Writer {
       `  lua-load ${folder}/mirror.lua`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
       'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${folder}/access.sock log-proto octet-count`, '',
       'defaults', '  mode http', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
-      'backend none', ...answerLines(404, 12), '', 'backend e500', ...answerLines(500, 14), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
+      'backend none', ...answerLines(404, 12), '', 'backend e500', ...answerLines(500, 14), '', 'backend e503', ...answerLines(503, 14), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
     );
     this.files.set('mirror.lua', MIRROR);
   }
@@ -123,9 +123,10 @@ class Writer {
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, TRACE_NEW, TRACE_KEPT);
     const listeners = door.listeners.filter(({ takes }) => takes === 'requests');
     const conditions = new Conditions(this.lines);
-    if (listeners.length > 1) this.chooseListener(listeners, door.secure);
+    const several = new Set(listeners.map((each) => each.name)).size > 1;
+    if (several) this.chooseListener(listeners, door.secure);
     if (door.entries.some(({ action }) => action.targets.length > 1)) this.put('  http-request set-var(txn.rand) rand(2147483647)');
-    for (const entry of door.entries) this.entry(door, entry, conditions, listeners.length > 1);
+    for (const entry of door.entries) this.entry(door, entry, conditions, several);
     this.put('  default_backend none', '');
   }
 

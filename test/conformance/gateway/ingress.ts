@@ -1,0 +1,76 @@
+/** Ingress, as its reference says it (networking.k8s.io/v1): paths, hosts, TLS, default backends, classes. */
+import assert from 'node:assert/strict';
+import { get, kubectl, until, type Body } from '../cluster.ts';
+import { behaviour, expect, expectAll, INFRA, pathOf, tlsSecret, V1, V2, V3 } from './world.ts';
+
+const service = (name: string, port: object = { number: 8080 }): object => ({ service: { name, port } });
+const at = (path: string, pathType: string, backend: object): object => ({ path, pathType, backend });
+
+function ingress(name: string, spec: object, metadata: object = {}): Body {
+  return { apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { namespace: INFRA, name, ...metadata }, spec };
+}
+
+/** The address that all Ingresses of the class share. */
+async function addressOf(name: string): Promise<string> {
+  const { status } = await until(pathOf(ingress(name, {})), (object) => object.status?.loadBalancer?.ingress?.[0]?.ip !== undefined);
+  return status.loadBalancer.ingress[0].ip as string;
+}
+
+const rules = (name: string, host: string | undefined, paths: object[], more: object = {}, metadata: object = {}): Body => ingress(name, { rules: [{ ...(host === undefined ? {} : { host }), http: { paths } }], ...more }, metadata);
+
+export function ingresses(): void {
+  behaviour('IngressPathTypes', () => [rules('paths', 'paths.example', [
+    at('/foo', 'Exact', service(V1)), at('/aaa/bbb', 'Prefix', service(V2)), at('/aaa/bbb/ccc', 'Prefix', service(V3)), at('/any', 'ImplementationSpecific', service(V1, { name: 'first-port' })),
+  ])], async () => {
+    const host = 'paths.example';
+    await expectAll(await addressOf('paths'), [
+      [{ host, path: '/foo' }, V1], [{ host, path: '/foo/' }, 404], [{ host, path: '/bar' }, 404], [{ host, path: '/aaa/bbb' }, V2], [{ host, path: '/aaa/bbb/' }, V2], [{ host, path: '/aaa/bbb/x' }, V2], [{ host, path: '/aaa/bbbxyz' }, 404],
+      [{ host, path: '/aaa/bbb/ccc' }, V3], [{ host, path: '/any/thing' }, V1], [{ host: 'other.example', path: '/foo' }, 404],
+    ]);
+  });
+
+  behaviour('IngressHosts', () => [rules('precise', 'a.hosts.example', [at('/', 'Prefix', service(V1))]), rules('wildcard', '*.hosts.example', [at('/', 'Prefix', service(V2))]), rules('any', undefined, [at('/any-host', 'Prefix', service(V3))])], async () => {
+    await expectAll(await addressOf('precise'), [
+      [{ host: 'a.hosts.example' }, V1], [{ host: 'b.hosts.example' }, V2], [{ host: 'a.b.hosts.example' }, 404], [{ host: 'hosts.example' }, 404], [{ host: 'elsewhere.example', path: '/any-host' }, V3], [{ host: 'A.HOSTS.example:80' }, V1],
+    ]);
+  });
+
+  behaviour('IngressTLS', () => [
+    tlsSecret(INFRA, 'ingress-tls', 'tls.example'), rules('tls', 'tls.example', [at('/', 'Prefix', service(V1))], { tls: [{ hosts: ['tls.example'], secretName: 'ingress-tls' }] }, { annotations: { 'llmos.dev/ssl-redirect': 'true' } }),
+    rules('local', 'shop.localhost', [at('/', 'Prefix', service(V2))], { tls: [{ hosts: ['shop.localhost'] }] }),
+  ], async () => {
+    const address = await addressOf('tls');
+    await expect(address, { host: 'tls.example', sni: 'tls.example' }, { backend: V1, check: ({ body }) => assert.equal(body.headers['x-forwarded-proto'], 'https') });
+    await expect(address, { host: 'tls.example', path: '/x?y=z' }, { status: 308, check: ({ headers }) => assert.equal(headers.location, 'https://tls.example/x?y=z') });
+    await expect(address, { host: 'shop.localhost' }, { backend: V2 });
+    const { connect } = await import('node:tls');
+    const ca = (await get('/api/v1/namespaces/default/configmaps/kube-root-ca.crt')).data['ca.crt'] as string;
+    const name = await new Promise((settle, fail) => { const socket = connect({ host: address, port: 443, servername: 'shop.localhost', ca }, () => { settle(socket.getPeerCertificate().subjectaltname); socket.destroy(); }); socket.on('error', fail); });
+    assert.equal(name, 'DNS:shop.localhost');
+  });
+
+  behaviour('IngressDefaultBackend', () => [ingress('all', { defaultBackend: service(V3) }), rules('some', 'some.example', [at('/one', 'Exact', service(V1))], { defaultBackend: service(V2) })], async () => {
+    await expectAll(await addressOf('all'), [[{ host: 'whatever.example', path: '/x' }, V3], [{ host: 'some.example', path: '/one' }, V1], [{ host: 'some.example', path: '/two' }, V2]]);
+  });
+
+  behaviour('IngressBackendThatIsNotThere', () => [rules('missing', 'missing.example', [at('/none', 'Prefix', service('nonexistent')), at('/port', 'Prefix', service(V1, { number: 99 })), at('/', 'Prefix', service(V1))])], async () => {
+    const host = 'missing.example';
+    await expectAll(await addressOf('missing'), [[{ host, path: '/none' }, 503], [{ host, path: '/port' }, 503], [{ host }, V1]]);
+  });
+
+  behaviour('IngressOfAnotherClass', () => [
+    { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: 'other' }, spec: { controller: 'example.com/other' } }, rules('others', 'class.example', [at('/', 'Prefix', service(V1))], { ingressClassName: 'other' }),
+    rules('ours', 'ours.example', [at('/', 'Prefix', service(V2))]), ingress('by-annotation', { rules: [{ host: 'annotated.example', http: { paths: [at('/', 'Prefix', service(V3))] } }] }, { annotations: { 'kubernetes.io/ingress.class': 'llmos' } }),
+  ], async () => {
+    const address = await addressOf('ours');
+    assert.equal((await get(pathOf(ingress('ours', {})))).spec.ingressClassName, 'llmos');
+    await expectAll(address, [[{ host: 'ours.example' }, V2], [{ host: 'annotated.example' }, V3], [{ host: 'class.example' }, 404]]);
+    assert.deepEqual((await get(pathOf(ingress('others', {})))).status.loadBalancer, {});
+    assert.match(await kubectl('get', 'ingress', '-n', INFRA, 'ours'), new RegExp(`llmos +ours.example +${address}`));
+  });
+
+  behaviour('IngressThatIsGone', () => [], async () => {
+    await until('/api/v1/namespaces/kube-system/services', ({ items }) => items.every((each: Body) => each.metadata.name !== 'llmos-ingress'));
+    assert.equal((await get('/apis/networking.k8s.io/v1/ingresses')).items.length, 0);
+  });
+}
