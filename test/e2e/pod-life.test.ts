@@ -1,6 +1,6 @@
 /** Pods from files, restarts by exit code, resources of a pod as a whole, logs that are set aside. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -102,6 +102,23 @@ describe('the life of pods', () => {
     const { status } = await until('unsafe', (pod) => pod.status?.phase === 'Failed');
     assert.deepEqual([status?.reason, status?.message], ['SysctlForbidden', 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted']);
     await llmos.kubectl('delete', 'pod', 'named', 'unsafe', '--now');
+  });
+
+  it('variables come from a file of an init container, and calls are refused by a profile of the administrator', async () => {
+    const volumes = [{ name: 'v', emptyDir: {} }];
+    await create('filed', [container('echo $A; sleep 1000000', { env: [{ name: 'A', valueFrom: { fileKeyRef: { volumeName: 'v', path: 'e', key: 'A' } } }, { name: 'B', valueFrom: { fileKeyRef: { volumeName: 'v', path: 'e', key: 'B', optional: true } } }] })], { volumes, initContainers: [container(`echo "A='two words'" > /v/e`, { name: 'first', volumeMounts: [{ name: 'v', mountPath: '/v' }] })] });
+    await running('filed');
+    await eventually(async () => (await llmos.kubectl('logs', 'filed')).stdout === 'two words\n');
+    const seccomp = join(llmos.run, 'node/kubelet/seccomp');
+    await create('guarded', [container('mkdir /x; sleep 1000000', { securityContext: { seccompProfile: { type: 'Localhost', localhostProfile: 'profiles/no-folders.json' } } })]);
+    await until('guarded', ({ status }) => /cannot load seccomp profile/.test(status?.containerStatuses?.[0]?.state?.waiting?.message ?? ''));
+    mkdirSync(join(seccomp, 'profiles'), { recursive: true });
+    writeFileSync(join(seccomp, 'profiles/no-folders.json'), JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls: [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 1 }] }));
+    await running('guarded');
+    await eventually(async () => /can't create directory '\/x': Operation not permitted/.test((await llmos.kubectl('logs', 'guarded')).stdout));
+    await create('armoured', [container('true')], { securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'x' } } });
+    if (!existsSync('/sys/module/apparmor')) assert.equal((await until('armoured', (pod) => pod.status?.phase === 'Failed')).status?.reason, 'AppArmor');
+    await llmos.kubectl('delete', 'pod', 'filed', 'guarded', 'armoured', '--now');
   });
 
   it('what a pod may take as a whole is shared by its containers', async () => {

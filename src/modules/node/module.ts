@@ -158,7 +158,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIps: [hostAddress(machine.network.gatewayIp), ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])],
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
-    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
+    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), seccompFolder: join(kubelet, 'seccomp'), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']),
   };

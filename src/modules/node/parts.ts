@@ -46,6 +46,8 @@ export interface NodeParts {
   /** Volumes of storage drivers. */
   csi: CsiVolumes;
   csiDrivers: Drivers;
+  /** Where seccomp profiles of the administrator lie. */
+  seccompFolder: string;
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
   tally: PodTally;

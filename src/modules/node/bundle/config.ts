@@ -1,4 +1,4 @@
-/** Pod and image become an OCI configuration. Pure: everything looked up comes in with the input. */
+/** Pod and image become an OCI configuration. Everything looked up comes in with the input, but for a seccomp profile of the administrator's own. */
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import type { ImageConfig } from '../images/storage.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
@@ -7,6 +7,7 @@ import { rootPropagation } from '../volumes/container-mounts.ts';
 import { containerCapabilities } from './capabilities.ts';
 import { expand } from './expand.ts';
 import type { OciConfig, OciHooks, OciMount } from './oci.ts';
+import { seccompFile } from './seccomp-file.ts';
 import { runtimeDefaultSeccomp } from './seccomp.ts';
 import type { UserAnswer } from './user.ts';
 
@@ -44,6 +45,9 @@ export interface BundleInput {
   devices?: readonly (NonNullable<OciConfig['linux']['devices']>[number] & { access?: string })[];
   annotations?: Readonly<Record<string, string>>;
   hooks?: OciHooks;
+  /** A profile of the administrator's own, within the folder of such. */
+  seccompFile?: string;
+  seccompFolder?: string;
   /** Its users are others than the machine's: a namespace to join, and what they may not mount. */
   users?: { path: string; sys: string; mqueue: string };
   /** Where it may run, as the kernel writes lists; anywhere when undefined. */
@@ -63,6 +67,8 @@ export function ociConfig(input: BundleInput): OciConfig {
   const capabilities = containerCapabilities(context, { available: input.available, root });
   const env = environment(input);
   const seccomp = seccompType(pod, container);
+  const appArmorOf = context?.appArmorProfile ?? pod.spec?.securityContext?.appArmorProfile;
+  const appArmor = appArmorOf?.type === 'Localhost' ? appArmorOf.localhostProfile : undefined; // pods with one came past a node that has AppArmor
   const rootfsPropagation = rootPropagation(container);
   return {
     ociVersion: '1.0.2',
@@ -73,6 +79,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       env: [...env].map(([key, value]) => `${key}=${value}`),
       cwd: container.workingDir || input.image.WorkingDir || '/',
       capabilities,
+      ...(appArmor === undefined || privileged ? {} : { apparmorProfile: appArmor }),
       oomScoreAdj: Math.max(input.ownOomScore, oomScoreAdj(qosClassOf(pod), container, input.machineBytes)),
       noNewPrivileges: context?.allowPrivilegeEscalation === false,
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1_048_576, input.openFilesLimit), hard: Math.min(1_048_576, input.openFilesLimit) }],
@@ -87,7 +94,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       cgroupsPath: input.cgroupsPath,
       resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, devices: input.devices, unified: input.unified }),
-      ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: runtimeDefaultSeccomp(capabilities.bounding) }),
+      ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: input.seccompFile === undefined ? runtimeDefaultSeccomp(capabilities.bounding) : seccompFile(input.seccompFolder ?? '', input.seccompFile, capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...(input.users === undefined ? sysctls(pod) : {}),
       ...(input.devices === undefined || input.devices.length === 0 ? {} : { devices: input.devices.map(({ type, path, major, minor, fileMode, uid, gid }) => ({ type, path, major, minor, fileMode, uid, gid })) }),

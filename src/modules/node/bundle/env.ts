@@ -1,5 +1,6 @@
 /** The environment of a container: services, envFrom, env, in that order, later ones win (core/v1 Container.env). */
-import type { ConfigMap, Container, EnvVar, Pod, Secret, Service } from '../../../api/generated/core-v1.ts';
+import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from '../../../api/generated/core-v1.ts';
+import { envFileValue } from './env-file.ts';
 import { fieldValue, resourceValue, type PodFacts } from './downward.ts';
 import { expand } from './expand.ts';
 
@@ -9,6 +10,8 @@ export interface EnvSources {
   secret(name: string): Promise<Secret | undefined>;
   /** Services of the pod's namespace that have a cluster IP. */
   services: readonly Service[];
+  /** The text of a file in a volume of the pod. */
+  volumeFile?(volume: string, path: string): string | undefined;
   /** The cluster's own API, as `default/kubernetes` says. */
   api: { host: string; port: number };
 }
@@ -43,6 +46,7 @@ async function valueFrom(pod: Pod, container: Container, entry: EnvVar, sources:
   const from = entry.valueFrom!;
   if (from.fieldRef !== undefined) return fieldValue(pod, from.fieldRef.fieldPath, facts);
   if (from.resourceFieldRef !== undefined) return resourceValue(pod, container, from.resourceFieldRef, facts);
+  if (from.fileKeyRef !== undefined) return fromFile(from.fileKeyRef, sources);
   const ref = from.configMapKeyRef ?? from.secretKeyRef;
   if (ref === undefined) throw new Error(`environment variable ${entry.name}: valueFrom names no source that is known here`);
   const kind = from.configMapKeyRef !== undefined ? 'configmap' : 'secret';
@@ -57,6 +61,13 @@ async function valueFrom(pod: Pod, container: Container, entry: EnvVar, sources:
     throw new Error(`couldn't find key ${ref.key} in ${kind === 'configmap' ? 'ConfigMap' : 'Secret'} ${pod.metadata.namespace}/${ref.name}`);
   }
   return kind === 'configmap' ? String(raw) : Buffer.from(String(raw), 'base64').toString('utf8');
+}
+
+function fromFile({ volumeName, path, key, optional }: FileKeySelector, sources: EnvSources): string | undefined {
+  const text = sources.volumeFile?.(volumeName, path);
+  const value = text === undefined ? undefined : envFileValue(text, key);
+  if (value === undefined && optional !== true) throw new Error(text === undefined ? `env file ${path} not found in volume ${volumeName}` : `environment variable key "${key}" not found in file "${path}"`);
+  return value;
 }
 
 /** KUBERNETES_* always, those of the other services unless enableServiceLinks is false (the Docker link form). */

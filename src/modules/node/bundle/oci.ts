@@ -11,6 +11,7 @@ export interface OciProcess {
   cwd: string;
   capabilities: OciCapabilities;
   noNewPrivileges?: boolean;
+  apparmorProfile?: string;
   oomScoreAdj?: number;
   rlimits?: { type: string; soft: number; hard: number }[];
 }

@@ -7,7 +7,8 @@ import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { refusedUnderPressure } from '../pressure/admit.ts';
 import { isTerminal } from './pod-run.ts';
-import { allowedSysctls, refusedSysctl } from './sysctls.ts';
+import { hasAppArmor, refusedSpec } from './admit-spec.ts';
+import { allowedSysctls } from './sysctls.ts';
 
 export interface Refusal { reason: string; message: string }
 
@@ -25,6 +26,7 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
   const { machine, caches } = parts.context;
   const inside = new Set<string>();
   const sysctls = allowedSysctls(parts.context.config);
+  const appArmor = hasAppArmor();
 
   function others(uid: string): Pod[] {
     return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map(onNode).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
@@ -54,7 +56,7 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
   return {
     async enter(pod) {
       const uid = pod.metadata.uid ?? '';
-      const refusal = refusedSysctl(pod, sysctls) ?? refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable);
+      const refusal = refusedSpec(pod, { allowedSysctls: sysctls, appArmor }) ?? refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable);
       if (refusal !== undefined) return refusal;
       inside.add(uid); // before anything is waited for, so that two do not take the same room
       const none = await noneLeft(pod);

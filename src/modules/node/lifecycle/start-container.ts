@@ -17,6 +17,7 @@ import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
+import { volumeFile } from '../bundle/env-file.ts';
 import { givenDevices, hostDevices } from '../bundle/devices.ts';
 import type { DeviceGift } from '../devices/api.ts';
 import { cdiNames } from '../devices/cdi-names.ts';
@@ -113,7 +114,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
 
 async function writeBundle(parts: NodeParts, place: PodPlace, container: Container, record: ContainerRecord, image: RunnableImage): Promise<void> {
   const { context } = parts;
-  const env = await containerEnv(place.pod, container, place.sources, place.facts);
+  const env = await containerEnv(place.pod, container, withFiles(place), place.facts);
   const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image) });
   const privileged = container.securityContext?.privileged === true;
   writeFileSync(record.terminationLog, '');
@@ -133,9 +134,25 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
+    users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, seccompFile: localSeccomp(place, container), seccompFolder: parts.seccompFolder, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
+}
+
+function withFiles({ sources, volumes }: PodPlace): EnvSources {
+  return {
+    configMap: (name) => sources.configMap(name), secret: (name) => sources.secret(name), services: sources.services, api: sources.api,
+    volumeFile(name, path) {
+      const folder = volumes.get(name);
+      return folder === undefined ? undefined : volumeFile(folder, path);
+    },
+  };
+}
+
+/** A profile of the administrator's own; undefined: another sort. */
+function localSeccomp({ pod }: PodPlace, container: Container): string | undefined {
+  const profile = container.securityContext?.seccompProfile ?? pod.spec?.securityContext?.seccompProfile;
+  return profile?.type === 'Localhost' ? profile.localhostProfile : undefined;
 }
 
 /** volumeDevices of a container (core/v1 VolumeDevice). */
