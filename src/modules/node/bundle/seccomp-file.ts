@@ -19,7 +19,7 @@ export function seccompFile(folder: string, name: string, capabilities: readonly
   const own = profile.archMap?.find(({ architecture }) => architecture === NATIVE[arch]);
   const architectures = own === undefined ? profile.architectures : [own.architecture, ...(own.subArchitectures ?? [])];
   const syscalls = (profile.syscalls ?? []).filter(({ includes, excludes }) => includesAll(includes, capabilities, arch) && !excludesAny(excludes, capabilities, arch))
-    .map(({ name: single, names, action, errnoRet, args }) => ({ names: names ?? [single ?? ''], action, ...(errnoRet === undefined ? {} : { errnoRet }), ...(args == null || args.length === 0 ? {} : { args }) }));
+    .map(({ name: single, names, action, errnoRet, args }) => ({ names: names ?? [single ?? ''], action, ...(errnoRet === undefined ? {} : { errnoRet }), ...((args ?? []).length === 0 ? {} : { args: args! }) }));
   return { defaultAction: profile.defaultAction, ...(profile.defaultErrnoRet === undefined ? {} : { defaultErrnoRet: profile.defaultErrnoRet }), ...(architectures === undefined ? {} : { architectures }), syscalls };
 }
 
