@@ -114,6 +114,22 @@ test('watches say the version that was asked for', async () => {
   assert.deepEqual(seen, [['ADDED', 'example.com/v2', { host: 'w.example.com', port: '1' }], ['MODIFIED', 'example.com/v2', { host: 'w.example.com', port: '2' }], ['DELETED', 'example.com/v2', { host: 'w.example.com', port: '2' }]]);
 });
 
+test('who owns what is judged in the version in which each manager said it', async () => {
+  const [v1, v2] = [kindOf('Host', 'v1'), kindOf('Host', 'v2')];
+  const apply = (kind: Kind<Host>, version: string, manager: string, spec: Host['spec'], force = false): Promise<Host> => world.client.apply(kind, host(version, 'shared', spec), { fieldManager: manager, force });
+  const managers = (object: Host): unknown => object.metadata.managedFields?.map(({ manager, apiVersion, fieldsV1 }) => [manager, apiVersion, Object.keys((fieldsV1 as { 'f:spec': object })['f:spec'] ?? {}).sort().join()]).sort();
+  await apply(v1, 'v1', 'one', { hostPort: 'a:80' });
+  // What is the same in other words changes nothing.
+  assert.deepEqual(managers(await apply(v2, 'v2', 'two', { host: 'a', port: '80' })), [['one', 'example.com/v1', 'f:hostPort'], ['two', 'example.com/v2', 'f:host,f:port']]);
+  await assert.rejects(apply(v2, 'v2', 'two', { host: 'b', port: '80' }), /Apply failed with 1 conflict: conflict with "one": \.spec\.hostPort/);
+  await assert.rejects(apply(v1, 'v1', 'one', { hostPort: 'a:81' }), /Apply failed with 1 conflict: conflict with "two": \.spec\.port/);
+  const forced = await apply(v2, 'v2', 'two', { host: 'b', port: '80' }, true);
+  assert.deepEqual([forced.spec, managers(forced)], [{ host: 'b', port: '80' }, [['two', 'example.com/v2', 'f:host,f:port']]]);
+  // An update of one part in the old version takes that part from who said it in the new one.
+  const updated = await world.client.patch(v1, 'shared', { type: 'merge', body: { spec: { hostPort: 'b:90' } } }, { ...at, fieldManager: 'three' });
+  assert.deepEqual(managers(updated), [['three', 'example.com/v1', 'f:hostPort'], ['two', 'example.com/v2', 'f:host']]);
+});
+
 test('a conversion that fails is told, and the stored version stays readable', async () => {
   broken = true;
   await assert.rejects(world.client.get(kindOf('Host', 'v2'), 'a', at), /conversion webhook for example\.com\/v1, Kind=Host failed: no idea/);

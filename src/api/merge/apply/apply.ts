@@ -8,7 +8,7 @@ import { difference, intersection, isEmpty, NO_FIELDS, recursiveDifference, unio
 import { checkTyped } from './check-typed.ts';
 import { decodeManagers, dropUnserved, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { mergeValues } from './merge-values.ts';
-import { conflictError, conflictsOf, differenceOf, emptyObject, takeFromOthers, type Conflict } from './ownership.ts';
+import { conflictError, conflictsOf, differenceFor, differenceOf, emptyObject, takeFromOthers, type Conflict, type InVersion } from './ownership.ts';
 import { removeFields, withNamedFields } from './remove.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { recordUpdate, setManagedFields } from './update.ts';
@@ -30,6 +30,8 @@ export interface ApplyInput {
   reset?: Fields;
   /** Whether the kind is served in a version; default yes. Managers of other versions are forgotten. */
   isServed?: (apiVersion: string) => boolean;
+  /** Where versions differ by more than their name. */
+  inVersion?: InVersion;
   /** RFC 3339, in seconds. */
   now: string;
 }
@@ -99,9 +101,10 @@ function attempt({ input, applied, shape, live }: Context, force: boolean): Kube
   const dropped = droppedFields(merged, managers, last?.fields ?? NO_FIELDS, shape);
   const next = (removeFields(merged, dropped, shape) ?? {}) as unknown as KubeObject;
   const delta = differenceOf(live as unknown as Json, removeFields(merged, dropped, shape, { shells: true }) ?? {}, shape, reset);
-  const conflicts = conflictsOf(managers, key, delta.changed);
+  const differences = differenceFor({ live, next, apiVersion: input.apiVersion, reset, inVersion: input.inVersion }, delta);
+  const conflicts = conflictsOf(managers, key, differences);
   if (conflicts.length > 0 && !force) throw new Conflicts(conflicts);
-  takeFromOthers(managers, key, delta);
+  takeFromOthers(managers, key, differences);
   return finish({ managers, key, last, next, input });
 }
 

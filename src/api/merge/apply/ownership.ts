@@ -6,7 +6,7 @@ import { isJsonObject, type JsonObject } from '../../json.ts';
 import { changedFields, removedFields } from './compare.ts';
 import { difference, intersection, isEmpty, pathsOf, recursiveDifference, showPath, union, type Fields } from './field-set.ts';
 import { dropEmpty, type Manager, type Managers } from './managers.ts';
-import type { Shape } from './shape.ts';
+import { shapeOf, type Shape } from './shape.ts';
 
 export interface Conflict { manager: Manager; fields: Fields }
 
@@ -25,23 +25,53 @@ function withStatus(live: Json, shape: Shape): Json {
   return isJsonObject(live) && live.status === undefined && shape.declares('status') ? { ...live, status: {} } : live;
 }
 
-/** Where other managers than `writer` own what `changed` names. */
-export function conflictsOf(managers: Managers, writer: string, changed: Fields): Conflict[] {
-  if (isEmpty(changed)) return [];
+/**
+ * How an object is said in another version of its kind, with the schema of that; undefined where versions differ by their name alone. May throw
+ * when that is not known yet: the caller finds it out and begins anew.
+ */
+export type InVersion = (object: KubeObject, apiVersion: string) => { object: KubeObject; schema: Schema };
+
+/** The same change as each manager sees it: in the version in which it knows the object. */
+export type DifferenceFor = (manager: Manager) => Difference;
+
+export function differenceFor(write: { live: KubeObject; next: KubeObject; apiVersion: string; reset: Fields; inVersion?: InVersion }, delta: Difference): DifferenceFor {
+  const { live, next, apiVersion, reset, inVersion } = write;
+  if (inVersion === undefined) return () => delta;
+  const known = new Map([[apiVersion, delta]]);
+  return (manager) => {
+    let found = known.get(manager.apiVersion);
+    if (found === undefined) {
+      const before = live.apiVersion === undefined ? undefined : inVersion(live, manager.apiVersion);
+      const after = inVersion(next, manager.apiVersion);
+      const shape = shapeOf(after.schema);
+      found = differenceOf((before?.object ?? emptyObject(shape)) as unknown as Json, after.object as unknown as Json, shape, reset);
+      known.set(manager.apiVersion, found);
+    }
+    return found;
+  };
+}
+
+/** Where other managers than `writer` own what is changed. */
+export function conflictsOf(managers: Managers, writer: string, differences: DifferenceFor): Conflict[] {
   const conflicts: Conflict[] = [];
   for (const [key, manager] of managers) {
     if (key === writer) continue;
-    const fields = intersection(manager.fields, changed);
+    const { changed } = differences(manager);
+    const fields = isEmpty(changed) ? changed : intersection(manager.fields, changed);
     if (!isEmpty(fields)) conflicts.push({ manager, fields });
   }
   return conflicts.sort((left, right) => left.manager.name < right.manager.name ? -1 : 1);
 }
 
 /** Others lose what the writer changed or removed. */
-export function takeFromOthers(managers: Managers, writer: string, { changed, removed }: Difference): void {
-  const gone = union(changed, removed);
-  if (!isEmpty(gone)) for (const [key, manager] of managers) if (key !== writer) {
-    const fields = difference(manager.fields, gone);
+export function takeFromOthers(managers: Managers, writer: string, differences: DifferenceFor): void {
+  let last: Difference | undefined;
+  let gone: Fields | undefined;
+  for (const [key, manager] of managers) if (key !== writer) {
+    const delta = differences(manager);
+    if (gone === undefined || delta !== last) gone = union(delta.changed, delta.removed);
+    last = delta;
+    const fields = isEmpty(gone) ? manager.fields : difference(manager.fields, gone);
     if (fields !== manager.fields) managers.set(key, { ...manager, fields });
   }
   dropEmpty(managers);

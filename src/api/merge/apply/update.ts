@@ -4,7 +4,7 @@ import type { KubeObject, Json, ManagedFieldsEntry } from '../../meta.ts';
 import type { Schema } from '../../schema/schema.ts';
 import { equalFields, isEmpty, NO_FIELDS, union, type Fields } from './field-set.ts';
 import { capManagers, decodeManagers, dropUnserved, encodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
-import { differenceOf, emptyObject, takeFromOthers } from './ownership.ts';
+import { differenceFor, differenceOf, emptyObject, takeFromOthers, type InVersion } from './ownership.ts';
 import { shapeOf } from './shape.ts';
 
 export interface UpdateInput {
@@ -23,6 +23,8 @@ export interface UpdateInput {
   reset?: Fields;
   /** Whether the kind is served in a version; default yes. Managers of other versions are forgotten. */
   isServed?: (apiVersion: string) => boolean;
+  /** Where versions differ by more than their name. */
+  inVersion?: InVersion;
   /** RFC 3339, in seconds. */
   now: string;
 }
@@ -45,7 +47,7 @@ export function recordUpdate(managers: Managers, input: Omit<UpdateInput, 'next'
   const shape = shapeOf(input.schema);
   const live = (input.live ?? emptyObject(shape)) as unknown as Json;
   const delta = differenceOf(live, input.next as unknown as Json, shape, input.reset ?? NO_FIELDS);
-  takeFromOthers(managers, '', { changed: delta.changed, removed: delta.removed });
+  takeFromOthers(managers, '', differenceFor({ live: live as unknown as KubeObject, next: input.next, apiVersion: input.apiVersion, reset: input.reset ?? NO_FIELDS, inVersion: input.inVersion }, delta));
   const own = stripMeta(delta.changed);
   if (!isEmpty(own)) {
     const self: Manager = { name: input.manager || 'unknown', operation: 'Update', apiVersion: input.apiVersion, subresource: input.subresource ?? '', time: input.now, fields: own };

@@ -15,6 +15,7 @@ import { required } from '../../../api/field-error.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
 import { createObject } from './create.ts';
 import { updateObject } from './update.ts';
+import { withVersions } from './versions.ts';
 
 export type PatchKind = 'json' | 'merge' | 'strategic' | 'apply';
 
@@ -73,7 +74,7 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
         const change = (live: KubeObject): unknown => applied(door, kind, live, input, context);
         return { outcome: await updateObject(door, kind, { ...input, keepManagedFields: true, change }, context), created: false };
       }
-      const object = applied(door, kind, undefined, input, context);
+      const object = await applied(door, kind, undefined, input, context);
       if (object.metadata.uid) throw conflict(kind, input.name, `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`);
       return { outcome: await createObject(door, kind, { namespace: input.namespace, name: input.name, object, keepManagedFields: true }, context), created: true };
     } catch (error) {
@@ -83,9 +84,9 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
   }
 }
 
-function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: PatchInput, context: WriteContext): KubeObject {
-  return applyObject({
+function applied(door: Door, kind: Kind, live: KubeObject | undefined, input: PatchInput, context: WriteContext): KubeObject | Promise<KubeObject> {
+  return withVersions(door, kind, (inVersion) => applyObject({
     schema: schemaOfKind(kind), live, applied: input.body, manager: context.manager, force: input.force === true, apiVersion: apiVersionOfKind(kind),
-    subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion), now: rfc3339(door.clock.nowMs()),
-  });
+    subresource: input.subresource ?? '', reset: resetFieldsOf(kind, input.subresource ?? ''), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion), now: rfc3339(door.clock.nowMs()), inVersion,
+  }));
 }

@@ -14,6 +14,7 @@ import { asKind, isKeptRight } from './convert.ts';
 import { admitted } from './admitted.ts';
 import { confirmed } from './confirmed.ts';
 import { createObject } from './create.ts';
+import { withVersions } from './versions.ts';
 import { distinctOwners } from './distinct-owners.ts';
 import { identify } from './identify.ts';
 import { finalizersOf } from './namespaces.ts';
@@ -54,7 +55,8 @@ async function update(door: Door, kind: Kind, input: UpdateInput, context: Write
     }
     const shown = await convertedOne(kind, live);
     const liveObject = asKind(kind, shown.object);
-    const next = identify(kind, input.change(liveObject), input, context);
+    const changed = input.change(liveObject);
+    const next = identify(kind, changed instanceof Promise ? await changed : changed, input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
       return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', body: input.sentBody?.(), keepManagedFields: input.keepManagedFields === true }, context);
@@ -85,7 +87,10 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   distinctOwners(next.metadata, context.warnings, { afterAdmission: false });
   if (subresource !== 'status') applyDefaults(kind, next);
   // Before admission, as with create.
-  if (!step.keepManagedFields) recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
+  if (!step.keepManagedFields) {
+    const recorded = recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
+    if (recorded !== undefined) await recorded;
+  }
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
@@ -163,9 +168,13 @@ function prepare(kind: Kind, next: KubeObject, live: KubeObject): void {
   kind.rules.prepareForUpdate?.(next, live);
 }
 
-function recordManager(door: Door, kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void {
+function recordManager(door: Door, kind: Kind, next: KubeObject, live: KubeObject, step: Step, now: string, manager: string): void | Promise<void> {
   const { subresource } = step;
-  updateManagedFields({ schema: schemaOfKind(kind), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion) });
+  const sent = next.metadata.managedFields;
+  return withVersions(door, kind, (inVersion) => {
+    if (sent !== undefined) next.metadata.managedFields = sent;
+    updateManagedFields({ schema: schemaOfKind(kind), live, next, manager, apiVersion: apiVersionOfKind(kind), subresource, now, reset: resetFieldsOf(kind, subresource), isServed: (apiVersion) => door.kinds.servesAt(kind, apiVersion), inVersion });
+  });
 }
 
 function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
