@@ -287,6 +287,27 @@ describe('policies', () => {
     assert.deepEqual(await sequence('Priority', [['a', { seconds: 50 }], ['b', { seconds: 50, priority: 'high' }], ['c', { seconds: 20 }]]), ['b', 'a', 'c']);
   });
 
+  test('FairShare with preemption: who came late gets its share, and nobody takes it back', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '4' }, { preemption: { withinClusterQueue: 'LowerPriority' } }, { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/tenant': 'label:user' });
+    const own = async (user: string, name: string): Promise<void> => {
+      const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } };
+      await client.create(Job, { metadata: { name, ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team', user } }, spec: { template } } as Job);
+    };
+    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) await own('ann', name);
+    await running('a1', 'a2', 'a3', 'a4');
+    for (const name of ['b1', 'b2', 'b3']) await own('bob', name);
+    await eventually('two of the other run', async () => {
+      await clearDeleted();
+      return (await runs('b1')) && (await runs('b2'));
+    });
+    await waiting('b3', 'a5');
+    const kept = (await Promise.all(['a1', 'a2', 'a3', 'a4'].map(runs))).filter(Boolean).length;
+    assert.equal(kept, 2);
+    const stops = (await client.list(Workload, NS)).items.flatMap(({ status }) => status?.schedulingStats?.evictions ?? []);
+    assert.equal(stops.reduce((sum, { count }) => sum + count, 0), 2, 'two were stopped, once each');
+  });
+
   test('a workload knows its place, its time and who is ahead', async () => {
     await flavor('f');
     await clusterQueue('team', { f: '1' }, {}, { 'queue.llmos.dev/policy': 'FIFO' });

@@ -4,7 +4,7 @@ import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TRIALS, WEIGH
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission.ts';
 import { byPriority } from './policy/pending.ts';
-import { POLICIES, type PolicyName } from './policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, type PolicyName } from './policy/policies.ts';
 import type { PreemptionRules } from './policy/pool.ts';
 
 const MOST_PREEMPTIONS_DEFAULT = 3;
@@ -24,6 +24,7 @@ export function optionsOf({ metadata, spec }: ClusterQueue): Omit<AdmissionOptio
     ...(trials !== undefined && annotations[TRIALS] === 'true' && { trials }),
     ...(BACKFILLS[annotations[BACKFILL] ?? ''] !== undefined && { backfill: BACKFILLS[annotations[BACKFILL]!]! }),
     ...(name === 'Priority' && { order: byPriority(ageingOf(annotations[AGEING])) }),
+    ...(keepsShares(spec, name) && { sharePreemption: { ...SHARE_PREEMPTION, mostPerJob: mostPreemptions(annotations) } }),
     ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: weightsOf(annotations[WEIGHTS]) } }),
   };
 }
@@ -34,13 +35,22 @@ export function policyNameOf({ metadata, spec }: ClusterQueue): PolicyName | 'St
 
 export function rulesOf({ metadata, spec }: ClusterQueue): PreemptionRules {
   const { withinClusterQueue, reclaimWithinCohort, borrowWithinCohort } = spec?.preemption ?? {};
-  const most = Number(metadata.annotations?.[MOST_PREEMPTIONS] ?? MOST_PREEMPTIONS_DEFAULT);
   return {
-    within: (withinClusterQueue as PreemptionRules['within'] | undefined) ?? 'Never',
+    within: keepsShares(spec, metadata.annotations?.[POLICY]) ? 'Never' : (withinClusterQueue as PreemptionRules['within'] | undefined) ?? 'Never',
     reclaim: (reclaimWithinCohort as PreemptionRules['reclaim'] | undefined) ?? 'Never',
-    mostPerJob: Number.isInteger(most) && most >= 0 ? most : MOST_PREEMPTIONS_DEFAULT,
+    mostPerJob: mostPreemptions(metadata.annotations),
     ...(borrowWithinCohort?.policy === 'LowerPriority' && { borrowUpTo: borrowWithinCohort.maxPriorityThreshold ?? Infinity }),
   };
+}
+
+/** Under FairShare it is shares, and not priorities, for which jobs of the same queue are stopped. */
+function keepsShares(spec: ClusterQueue['spec'], policy: string | undefined): boolean {
+  return policy === 'FairShare' && (spec?.preemption?.withinClusterQueue ?? 'Never') !== 'Never';
+}
+
+function mostPreemptions(annotations: Readonly<Record<string, string>> = {}): number {
+  const most = Number(annotations[MOST_PREEMPTIONS] ?? MOST_PREEMPTIONS_DEFAULT);
+  return Number.isInteger(most) && most >= 0 ? most : MOST_PREEMPTIONS_DEFAULT;
 }
 
 function ageingOf(text: string | undefined): number {

@@ -2,7 +2,7 @@
 import type { AdmissionOptions } from '../../modules/queue/policy/admission.ts';
 import type { Job } from '../../modules/queue/policy/job.ts';
 import { byArrival, byExpectedSeconds } from '../../modules/queue/policy/pending.ts';
-import { POLICIES } from '../../modules/queue/policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION } from '../../modules/queue/policy/policies.ts';
 import { createLastTwoPredictor } from '../../modules/queue/prediction/last-two.ts';
 import { userEstimates, type RunTimePredictor } from '../../modules/queue/prediction/predictor.ts';
 import type { JobTrace, RecordedJob } from './trace.ts';
@@ -29,10 +29,16 @@ const BASELINES: Readonly<Record<string, Contender>> = {
   drf: { summary: 'dominant resource fairness, backfilled', options: (trace) => ({ predictor: usual(trace), order: byArrival, fairShare: { halfLifeSeconds: 1, pastPart: 0 }, backfill: 'easy' }) },
 };
 
+/** Policies with a part that a queue has to ask for. */
+const VARIANTS: Readonly<Record<string, Contender>> = {
+  'FairShare+preemption': { summary: 'FairShare, which stops jobs of those that have more than their share', options: () => ({ ...POLICIES.FairShare(), sharePreemption: SHARE_PREEMPTION }) },
+};
+
 /** All that can be named: the baselines and the policies. */
 export const CONTENDERS: Readonly<Record<string, Contender>> = {
   ...BASELINES,
   ...Object.fromEntries(Object.entries(POLICIES).map(([name, options]) => [name, { summary: `the policy ${name}`, options }])),
+  ...VARIANTS,
 };
 
 /** The jobs as the contender may see them: a clairvoyant's bounds are true. */

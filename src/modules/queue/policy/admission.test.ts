@@ -147,3 +147,38 @@ it('a wide job is not passed over for ever', () => {
 it('what asks for more than there is is refused with both amounts', () => {
   assert.throws(() => admission().submit(job('huge', 11), 0), /huge asks for 11, and all that there is is 10/);
 });
+
+describe('shares kept by stopping jobs', () => {
+  const fair = (): Admission => admission({ backfill: 'skip', fairShare: { halfLifeSeconds: 3_600, pastPart: 0 }, sharePreemption: { mostPerJob: 2, lostPart: 0.04 } });
+
+  it('give a tenant that comes late its part, of what lost the least, and it stays so', () => {
+    const queue = fair();
+    for (let index = 0; index < 10; index++) {
+      queue.submit(job(`a${index}`, 1), index);
+      queue.decide(index);
+    }
+    for (let index = 0; index < 8; index++) queue.submit(job(`b${index}`, 1, { tenant: 'b' }), 20);
+    assert.equal(told(queue.decide(20)), 'stop a9, stop a8, stop a7, stop a6, stop a5, start b0, start b1, start b2, start b3, start b4');
+    for (let now = 21; now < 40; now++) assert.equal(told(queue.decide(now)), '');
+  });
+
+  it('whoever has nothing gets a job that is wider than its part too, as long as the others keep theirs', () => {
+    const shared = (width: number): string => {
+      const queue = fair();
+      for (let index = 0; index < 10; index++) queue.submit(job(`${index < 9 ? 'a' : 'c'}${index}`, 1, { tenant: index < 9 ? 'a' : 'c' }), 0);
+      queue.decide(0);
+      queue.submit(job('wide', width, { tenant: 'b' }), 10);
+      return told(queue.decide(10));
+    };
+    assert.match(shared(5), /^(?:stop a\d, ){5}start wide$/);
+    assert.equal(shared(6), '', 'a third of all has to be left');
+  });
+
+  it('never for more than a part of the work', () => {
+    const queue = fair();
+    queue.submit(job('long', 10, { tenant: 'a' }), 0);
+    queue.decide(0);
+    queue.submit(job('other', 4, { tenant: 'b' }), 100_000);
+    assert.equal(told(queue.decide(100_000)), '');
+  });
+});

@@ -11,6 +11,7 @@ import { SortedPending, type Compare, type Pending } from './pending.ts';
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
 import { Running, type Reservation } from './running.ts';
+import { exchangeFor, type SharePreemptionOptions } from './share-preemption.ts';
 
 export interface TrialOptions {
   /** The part of every resource that is kept for trials, 0 to 1. Trials also use what would be idle otherwise. */
@@ -27,6 +28,8 @@ export interface AdmissionOptions {
   /** The order of those that wait, or fair share among tenants with an order within each. */
   readonly order: Compare;
   readonly fairShare?: Omit<FairShareOptions, 'capacity'>;
+  /** Under fair share: jobs of tenants that have more are stopped for those that have less. */
+  readonly sharePreemption?: SharePreemptionOptions;
   /**
    * What those behind a job that does not fit may do. `none`: wait (strict). `skip`: go past it whenever they fit (best effort).
    * `easy`: go past it where that does not delay it.
@@ -40,6 +43,8 @@ export interface AdmissionOptions {
 
 type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void;
 
+/** So much of the whole machine's work may be lost to shares before anything was served. */
+const FREE_LOSS_SECONDS = 600;
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
 /** A delay of less than this part of what a job has waited already is none. */
@@ -66,6 +71,8 @@ export class Admission {
   #arrivals = 0;
   #now = 0;
   #servedWork = 0;
+  /** Of the served work, what was done in vain because others took the place. */
+  #lostToOthers = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -220,6 +227,7 @@ export class Admission {
     const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined || !this.#patience!.isLate(overdue, this.#now), begin);
     this.#startTrials(blocked, reservation, tried, begin);
     const decisions: Decision[] = [];
+    this.#evenOut(decisions, started, tried);
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
     for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, placement: entry.placement!, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
     return decisions;
@@ -267,6 +275,38 @@ export class Admission {
       if (isExhausted(this.#regular())) break;
     }
     return reservation;
+  }
+
+  /** Gives tenants that wait with less than their share places of those that have the most. */
+  #evenOut(decisions: Decision[], started: Set<Entry>, tried: ReadonlySet<Entry>): void {
+    const { sharePreemption } = this.#options;
+    if (sharePreemption === undefined || !(this.#pending instanceof FairPending) || this.#pending.size === 0) return;
+    const given = new Set<string>();
+    for (;;) {
+      const holders = this.#use.holders();
+      const most = holders[0];
+      if (most === undefined) return;
+      const there = new Set([...holders.map(({ name }) => name), ...[...this.#pending.heads()].map(({ job }) => job.tenant)]);
+      let least: Entry | undefined;
+      let leastShare = most.share;
+      for (const entry of this.#pending.heads()) {
+        if (given.has(entry.job.id)) continue;
+        const share = this.#use.shareOf(entry.job.tenant);
+        if (share < leastShare) [least, leastShare] = [entry, share];
+      }
+      if (least === undefined) return;
+      given.add(least.job.id);
+      const allowed = FREE_LOSS_SECONDS + sharePreemption.lostPart * this.#servedWork;
+      const exchange = exchangeFor(least, {
+        use: this.#use, capacity: this.#room.capacity, fairShare: 1 / there.size, free: this.#regular(), now: this.#now, mayLose: allowed - this.#lostToOthers, keptForPoor: allowed / 4,
+        place: (entry, available) => this.#place(entry, available),
+      }, sharePreemption);
+      if (exchange === undefined) continue;
+      this.#lostToOthers += exchange.lost;
+      for (const victim of exchange.victims) decisions.push(this.preempt(victim, { by: least.job, reason: 'InClusterQueue' }, this.#now));
+      started.add(least);
+      this.#start(least, exchange.placement, 0, tried.has(least));
+    }
   }
 
   /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */

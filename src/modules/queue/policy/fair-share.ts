@@ -17,8 +17,10 @@ export interface FairShareOptions {
 }
 
 interface Tenant {
+  readonly name: string;
   readonly weight: number;
   readonly holds: number[];
+  readonly running: Set<Entry>;
   /** The mean dominant share over the past, each second weighted by its decay: 0 to 1. */
   past: number;
   pastAt: number;
@@ -34,11 +36,15 @@ export class TenantUse {
   }
 
   started(entry: Entry, now: number): void {
-    add(this.#settled(entry.job.tenant, now).holds, entry.placement!.amount);
+    const tenant = this.#settled(entry.job.tenant, now);
+    add(tenant.holds, entry.placement!.amount);
+    tenant.running.add(entry);
   }
 
   stopped(entry: Entry, now: number): void {
-    subtract(this.#settled(entry.job.tenant, now).holds, entry.placement!.amount);
+    const tenant = this.#settled(entry.job.tenant, now);
+    subtract(tenant.holds, entry.placement!.amount);
+    tenant.running.delete(entry);
   }
 
   /** What the tenant has for its weight; the least comes first. */
@@ -47,10 +53,29 @@ export class TenantUse {
     return (dominantShare(tenant.holds, this.#options.capacity) + this.#options.pastPart * tenant.past) / tenant.weight;
   }
 
+  /** What the tenant has now for its weight, were it less by so much. */
+  shareOf(name: string, less?: Resources): number {
+    const tenant = this.#tenants.get(name);
+    if (tenant === undefined) return 0;
+    const holds = less === undefined ? tenant.holds : tenant.holds.map((amount, index) => amount - less[index]!);
+    return dominantShare(holds, this.#options.capacity) / tenant.weight;
+  }
+
+  weightOf(name: string): number {
+    return this.#options.weights?.[name] ?? 1;
+  }
+
+  /** Who has something, the one with the most for its weight first. */
+  holders(): { name: string; share: number; running: ReadonlySet<Entry> }[] {
+    const holders: { name: string; share: number; running: ReadonlySet<Entry> }[] = [];
+    for (const { name, running } of this.#tenants.values()) if (running.size > 0) holders.push({ name, share: this.shareOf(name), running });
+    return holders.sort((left, right) => right.share - left.share);
+  }
+
   #settled(name: string, now: number): Tenant {
     let tenant = this.#tenants.get(name);
     if (tenant === undefined) {
-      tenant = { weight: this.#options.weights?.[name] ?? 1, holds: this.#options.capacity.map(() => 0), past: 0, pastAt: now };
+      tenant = { name, weight: this.#options.weights?.[name] ?? 1, holds: this.#options.capacity.map(() => 0), running: new Set(), past: 0, pastAt: now };
       this.#tenants.set(name, tenant);
     }
     if (now > tenant.pastAt) {
@@ -93,6 +118,14 @@ export class FairPending implements Pending {
     this.#size--;
     if (queue.size === 0) this.#queues.delete(entry.job.tenant);
     return true;
+  }
+
+  /** The first job of each tenant that has one waiting. */
+  *heads(): Iterable<Entry> {
+    for (const queue of this.#queues.values()) for (const entry of queue.inOrder()) {
+      yield entry;
+      break;
+    }
   }
 
   *inOrder(): Iterable<Entry> {

@@ -2,11 +2,14 @@
 import { createLikenessPredictor } from '../prediction/likeness.ts';
 import type { AdmissionOptions, TrialOptions } from './admission.ts';
 import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
+import type { SharePreemptionOptions } from './share-preemption.ts';
 
 export type PolicyName = 'FIFO' | 'BestEffortFIFO' | 'ShortestJobFirst' | 'Priority' | 'FairShare';
 
 /** One fiftieth of the machine tells the jobs that end at once, about one in eight of those recorded, from the others; at most twice a job. */
 const TRIALS: TrialOptions = { share: 0.02, lengthsSeconds: [60, 600] };
+/** For queues that want shares kept by stopping jobs: each at most three times, and one twenty-fifth of all work lost to it. */
+export const SHARE_PREEMPTION: SharePreemptionOptions = { mostPerJob: 3, lostPart: 0.04 };
 const WEEK_SECONDS = 7 * 86_400;
 /** An hour of waiting is worth one point of priority. */
 const AGEING_SECONDS = 3_600;

@@ -1,0 +1,86 @@
+/**
+ * Who is stopped so that a tenant with less than others gets its share: jobs of those that have the most, those first that lose the least. Only who still has at least
+ * as much afterwards as the one who gets it is asked, so that nobody takes it back: there are no cycles.
+ * Source: Kueue, KEP-1714 Fair Sharing, rule S2-a.
+ */
+import type { TenantUse } from './fair-share.ts';
+import type { Entry } from './job.ts';
+import { add, dominantShare, fits, type Resources } from './resources.ts';
+import type { Placement } from './room.ts';
+
+export interface SharePreemptionOptions {
+  /** A job is stopped at most so often. */
+  readonly mostPerJob: number;
+  /** The part of all work that may be lost by it, 0 to 1. */
+  readonly lostPart: number;
+}
+
+export interface Situation {
+  readonly use: TenantUse;
+  readonly capacity: Resources;
+  readonly free: Resources;
+  readonly now: number;
+  /** What each of those that have something or want something would have if all had the same. */
+  readonly fairShare: number;
+  /** Dominant share times seconds that may still be lost. */
+  readonly mayLose: number;
+  /** Of it, what only those may have who have nothing. */
+  readonly keptForPoor: number;
+  place(entry: Entry, available: Resources): Placement | undefined;
+}
+
+export interface Exchange {
+  readonly victims: readonly Entry[];
+  readonly placement: Placement;
+  readonly lost: number;
+}
+
+/** Undefined where it cannot be had in a fair way. */
+export function exchangeFor(entry: Entry, { use, capacity, free, now, mayLose, keptForPoor, fairShare, place }: Situation, { mostPerJob }: SharePreemptionOptions): Exchange | undefined {
+  const wish = dominantShare(entry.job.request, capacity) / use.weightOf(entry.job.tenant);
+  const before = use.shareOf(entry.job.tenant);
+  // Who has nothing gets its first job even where that is more than its share: others keep theirs.
+  if (before > 0 && before + wish > fairShare) return undefined;
+  const after = Math.min(before + wish, fairShare);
+  // What may be lost is kept for those who have nothing; others may have three quarters of it, and no more than what they will do with the place.
+  const most = before > 0 ? Math.min(mayLose - keptForPoor, wish * entry.expectedSeconds) : mayLose;
+  const available = [...free];
+  const victims: Entry[] = [];
+  let lost = 0;
+  for (const { name, share, running } of use.holders()) {
+    if (share <= after || name === entry.job.tenant) break;
+    const taken = capacity.map(() => 0);
+    const candidates = [...running].filter(({ timesPreempted, startedAt, trialSeconds, placement }) => timesPreempted < mostPerJob && startedAt < now && trialSeconds === 0 && placement!.amount.some((amount, index) => amount > 0 && entry.job.request[index]! > 0));
+    candidates.sort((left, right) => costOf(left, now) - costOf(right, now));
+    for (const victim of candidates) {
+      const amount = victim.placement!.amount;
+      const less = taken.map((each, index) => each + amount[index]!);
+      if (use.shareOf(name, less) < after) continue;
+      lost += costOf(victim, now) * dominantShare(amount, capacity);
+      if (lost > most) return undefined;
+      victims.push(victim);
+      add(taken, amount);
+      add(available, amount);
+      const placement = place(entry, available);
+      if (placement === undefined) continue;
+      return { ...withoutNeedless(victims, available, placement), lost };
+    }
+  }
+  return undefined;
+}
+
+function costOf({ startedAt }: Entry, now: number): number {
+  return now - startedAt;
+}
+
+/** Those whose places the job does not need after all go on. */
+function withoutNeedless(victims: readonly Entry[], available: readonly number[], placement: Placement): { victims: Entry[]; placement: Placement } {
+  const left = [...available];
+  const needed = victims.toReversed().filter((victim) => {
+    const rest = left.map((amount, index) => amount - victim.placement!.amount[index]!);
+    if (!fits(placement.amount, rest)) return true;
+    for (const [index, amount] of rest.entries()) left[index] = amount;
+    return false;
+  });
+  return { victims: needed.reverse(), placement };
+}
