@@ -56,6 +56,10 @@ import { sandboxPool } from './sandbox/pool.ts';
 /** Enough for fifty pods at once. */
 const READY_SANDBOXES = 56;
 
+/** A log may grow to so many times its size before it is looked at and set aside; what a container writes beyond is lost. */
+const FLOOD_LOGS = 2;
+const LEAST_LOG_BYTES = 2 ** 20;
+
 export const node = defineModule({
   name: 'node',
   eventSource: 'kubelet',
@@ -150,7 +154,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
-    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion }),
+    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: Math.max(LEAST_LOG_BYTES, FLOOD_LOGS * rotationSettings(config).mostBytes) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),

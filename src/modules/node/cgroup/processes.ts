@@ -15,11 +15,24 @@ export function processCount(options: { version: 'v1' | 'v2'; path: string; root
 }
 
 /** Whether a process is in the group, or in one below it, of any controller. A group that is gone has none. */
-export function hasProcesses(options: { version: 'v1' | 'v2'; path: string; root?: string }): boolean {
+export function hasProcesses(options: Group): boolean {
+  return processesIn(options).length > 0;
+}
+
+/** Sends SIGKILL to every process of the group and of those below. */
+export function killAll(options: Group): void {
+  for (const pid of processesIn(options)) {
+    try { process.kill(pid, 'SIGKILL'); } catch { /* it ended by itself */ }
+  }
+}
+
+interface Group { version: 'v1' | 'v2'; path: string; root?: string }
+
+/** Every process is in every tree of v1: one of them is enough. */
+function processesIn(options: Group): number[] {
   const root = options.root ?? CGROUP_ROOT;
-  // Every process is in every tree; the freezer's and systemd's need not be looked through as well.
   const folder = options.version === 'v1' ? join(root, 'cpu', options.path) : join(root, options.path);
-  return [folder, ...foldersBelow(folder)].some((each) => textOf(join(each, 'cgroup.procs')).trim() !== '');
+  return [folder, ...foldersBelow(folder)].flatMap((each) => textOf(join(each, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)).filter((pid) => pid > 0);
 }
 
 function foldersBelow(folder: string): string[] {

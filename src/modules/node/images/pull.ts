@@ -19,8 +19,10 @@ export interface Puller {
 export interface PullerOptions {
   skopeo: string;
   storage: ImageStorage;
-  /** Of a whole pull; default 30 minutes. A registry that does not answer is given up by skopeo itself. */
+  /** Of a whole pull; default 30 minutes. */
   timeoutMs?: number;
+  /** How long nothing may come before the pull is given up: for the first byte of a layer, default a minute, and then, default five (as containerd). */
+  patience?: { firstMs: number; nextMs: number };
   /** At the same time; default 4. Each fetches several layers at once. */
   mostAtOnce?: number;
   registries?: RegistryFiles;
@@ -45,9 +47,15 @@ export function skopeoPuller(options: PullerOptions): Puller {
     const parts = mkdtempSync(join(root, PARTS));
     const command = [...before, ...(conf === undefined ? [] : ['--registries-conf', conf])];
     const inspecting = [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])];
-    const watched = watchPull(parts, () => imageBytes([program, ...command], inspecting, name), (now) => void progress.set(name, now));
+    const silence = listen(options.patience ?? PATIENCE);
+    const watched = watchPull(parts, () => imageBytes([program, ...command], inspecting, name), (now) => {
+      progress.set(name, now);
+      silence.heard(now);
+    });
     const result = await runAny(program, [...command, '--tmpdir', parts, 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
-      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal }).finally(() => {
+      { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal === undefined ? silence.signal : AbortSignal.any([call.signal, silence.signal]) }).catch((error: Error) => {
+      throw silence.signal.aborted ? (silence.signal.reason as Error) : error;
+    }).finally(() => {
       watched.stop();
       progress.delete(name);
       rmSync(parts, { recursive: true, force: true });
@@ -63,6 +71,22 @@ export function skopeoPuller(options: PullerOptions): Puller {
       const pulling = turns(() => pull(name, call)).finally(() => running.delete(name));
       running.set(name, pulling);
       return pulling;
+    },
+  };
+}
+
+const PATIENCE = { firstMs: 60_000, nextMs: 300_000 };
+
+/** Aborts when nothing came for too long, so that a registry that hangs keeps no place from others. A whole image may take its time to be unpacked. */
+function listen(patience: { firstMs: number; nextMs: number }): { signal: AbortSignal; heard(now: PullProgress): void } {
+  const abort = new AbortController();
+  let [bytes, sinceMs] = [0, performance.now()];
+  return {
+    signal: abort.signal,
+    heard(now) {
+      if (now.bytes > bytes || now.bytes === now.totalBytes) [bytes, sinceMs] = [now.bytes, performance.now()];
+      const mostMs = bytes === 0 ? patience.firstMs : patience.nextMs;
+      if (performance.now() - sinceMs > mostMs) abort.abort(new Error(`the registry sent nothing for ${Math.round(mostMs / 1_000)} s`));
     },
   };
 }

@@ -8,7 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { run, runAny, start } from '../../../base/sys/run.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import { removeCgroup } from '../cgroup/layout.ts';
-import { hasProcesses } from '../cgroup/processes.ts';
+import { hasProcesses, killAll } from '../cgroup/processes.ts';
 import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
 
 /** In what runtimes of the same command line differ. */
@@ -24,6 +24,9 @@ export interface RuntimeFlavour {
   kept(id: string): string;
 }
 
+const DELETE_TRIES = 4;
+const DELETE_PAUSE_MS = 50;
+
 export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true, keyring: true, kept: (id) => id };
 
 export interface ConmonOptions {
@@ -35,11 +38,10 @@ export interface ConmonOptions {
   /** conmon writes the exit code of container `id` into the file `id` here. */
   exitFolder: string;
   cgroupVersion: 'v1' | 'v2';
+  /** When a log reaches this before it is set aside, it begins anew. */
+  mostLogBytes: number;
   createTimeoutMs?: number;
 }
-
-/** When a log reaches this it begins anew. */
-const MOST_LOG_BYTES = 64 * 1024 * 1024;
 
 /** `$1` options, `$2` root, the rest is conmon's command line. fd 3 carries conmon's answer and must not be kept by mount. */
 const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
@@ -50,11 +52,25 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
     const args = [options.conmon, '--api-version', '1', '-b', place.bundle, '-c', place.id, '-u', place.id, '-n', place.id, '-r', options.runtime,
       ...common.flatMap((each) => ['--runtime-arg', each]), '-l', `k8s-file:${place.logPath}`, '--exit-dir', options.exitFolder,
-      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', ...(options.flavour.keyring ? ['--no-new-keyring'] : []), '--log-size-max', String(MOST_LOG_BYTES)];
+      '-p', join(place.bundle, 'pid'), '-P', join(place.bundle, 'conmon.pid'), '--full-attach', ...(options.flavour.keyring ? ['--no-new-keyring'] : []), '--log-size-max', String(options.mostLogBytes)];
     if (io.terminal) args.push('-t');
     if (io.stdin) args.push('-i');
     if (io.stdin && !io.stdinOnce) args.push('--leave-stdin-open');
     return args;
+  }
+
+  /** The runtime may fail, at times or for good; what it leaves then is what the kernel still has of the container. */
+  async function insistOnDelete(place: ContainerPlace, kept: string): Promise<void> {
+    for (let tries = 0; tries < DELETE_TRIES; tries += 1) {
+      const { code } = await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
+      if (code === 0 || !existsSync(kept)) return;
+      await delay(DELETE_PAUSE_MS * 2 ** tries);
+    }
+    if (place.cgroup === undefined) return;
+    for (let tries = 0; tries < DELETE_TRIES && !forgetEnded(options.cgroupVersion, place.cgroup, kept); tries += 1) {
+      killAll({ version: options.cgroupVersion, path: place.cgroup });
+      await delay(DELETE_PAUSE_MS);
+    }
   }
 
   return {
@@ -76,7 +92,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
     async delete(place, { root }) {
       const kept = join(options.runtimeRoot, options.flavour.kept(place.id));
-      if (existsSync(kept) && !(options.flavour.forgets && place.cgroup !== undefined && forgetEnded(options.cgroupVersion, place.cgroup, kept))) await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
+      if (existsSync(kept) && !(options.flavour.forgets && place.cgroup !== undefined && forgetEnded(options.cgroupVersion, place.cgroup, kept))) await insistOnDelete(place, kept);
       if (root !== undefined && isOverlay(root)) await unmountLazily([root]);
       rmSync(join(options.exitFolder, place.id), { force: true });
     },

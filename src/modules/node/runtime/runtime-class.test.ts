@@ -21,7 +21,7 @@ test('a pod may not say otherwise', () => {
 });
 
 test('handlers are those of the machine and of the configuration', () => {
-  const common = { conmon: 'conmon', runtimeRoot: '/nowhere', exitFolder: '/nowhere', cgroupVersion: 'v1' as const, programs: { crun: '/bin/crun', runc: '/bin/runc' } };
+  const common = { conmon: 'conmon', runtimeRoot: '/nowhere', exitFolder: '/nowhere', cgroupVersion: 'v1' as const, mostLogBytes: 2 ** 20, programs: { crun: '/bin/crun', runc: '/bin/runc' } };
   const handlers = runtimeHandlers({ ...common, configured: { own: '/opt/own' } });
   for (const each of [undefined, 'crun', 'runc', 'own']) handlers.check(each);
   assert.throws(() => handlers.check('kata'), /no runtime for "kata" is configured; this node has crun, runc, own/);

@@ -1,0 +1,160 @@
+/** Pods among faults, each caused for real: a runtime that fails at times, monitors that are killed, containers that do not listen or talk without end. */
+import assert from 'node:assert/strict';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+import { cpuMs, residentMib } from '../fixtures/processes.ts';
+
+type Container = NonNullable<Pod['spec']>['containers'][number];
+
+/** crun, unless a file says that this verb is to fail: for good (`VERB.always`) or once (`VERB.once`). */
+const FLAKY = (folder: string, crun: string): string => `#!/bin/sh
+for word in "$@"; do case "$word" in create|start|kill|delete|exec) verb=$word; break ;; esac; done
+if [ -e "${folder}/$verb.always" ] || rm "${folder}/$verb.once" 2> /dev/null; then echo "$verb" >> "${folder}/failed"; echo "$verb fails on purpose" >&2; exit 1; fi
+exec ${crun} "$@"
+`;
+const WAITS = ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'];
+const LOG_BYTES = 2 ** 20;
+const LOG_FILES = 3;
+
+describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  let folder: string;
+  let calm: Holdings;
+  const path = process.env['PATH'];
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'llmos-flaky-'));
+    const crun = (path ?? '').split(delimiter).concat('/usr/bin').map((each) => join(each, 'crun')).find((file) => existsSync(file))!;
+    mkdirSync(join(folder, 'bin'));
+    writeFileSync(join(folder, 'bin/crun'), FLAKY(folder, crun));
+    chmodSync(join(folder, 'bin/crun'), 0o755);
+    process.env['PATH'] = `${join(folder, 'bin')}:${path}`;
+    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    await create('neighbour', { command: WAITS });
+    await ready('neighbour');
+    await sleep(2_000);
+    calm = holdingsOf(llmos);
+  });
+  after(async () => {
+    process.env['PATH'] = path;
+    await llmos?.destroy();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const create = (name: string, container: Partial<Container>, spec: Partial<NonNullable<Pod['spec']>> = {}): Promise<Pod> => llmos.client.create(Pod, {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
+    spec: { terminationGracePeriodSeconds: 2, ...spec, containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: WAITS, ...container }] },
+  });
+  const get = (name: string): Promise<Pod> => llmos.client.get(Pod, name, { namespace: 'default' });
+  const ready = (name: string): Promise<Pod> => eventually(async () => {
+    const pod = await get(name);
+    return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
+  }, { what: `${name} is ready`, timeoutMs: 60_000 });
+  const fail = (verb: string, how: 'once' | 'always'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
+  const failures = (): string[] => (existsSync(join(folder, 'failed')) ? readFileSync(join(folder, 'failed'), 'utf8').trim().split('\n') : []);
+  const end = async (name: string): Promise<void> => {
+    const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s');
+    assert.equal(code, 0, stderr);
+  };
+
+  async function allIsCalm(): Promise<void> {
+    await eventually(async () => {
+      assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
+      return true;
+    }, { timeoutMs: 20_000, everyMs: 250 });
+    const neighbour = await get('neighbour');
+    assert.deepEqual(neighbour.status?.containerStatuses?.map(({ restartCount, ready: isReady }) => [restartCount, isReady]), [[0, true]]);
+  }
+
+  it('a runtime that fails to create is told of, and tried again', async () => {
+    fail('create', 'once');
+    await create('create', {});
+    const pod = await ready('create');
+    assert.deepEqual(failures().splice(0), ['create']);
+    assert.match(JSON.stringify(pod.status?.containerStatuses?.[0]?.lastState), /create fails on purpose/);
+    await end('create');
+    await allIsCalm();
+  });
+
+  it('one that fails to delete leaves nothing, even when it never does', async () => {
+    rmSync(join(folder, 'failed'), { force: true });
+    fail('create', 'once'); // such a container is deleted by the runtime
+    fail('delete', 'always');
+    await create('delete', { command: ['sh', '-c', 'sleep 100000 & sleep 100000'] }, { hostPID: true, terminationGracePeriodSeconds: 1 });
+    await ready('delete');
+    await end('delete');
+    rmSync(join(folder, 'delete.always'));
+    await allIsCalm();
+    assert.ok(failures().includes('delete'), 'it was asked to');
+  });
+
+  it('one that fails to execute makes a pod unready, and ready when it works again', async () => {
+    await create('exec', { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 2 } });
+    await ready('exec');
+    fail('exec', 'always');
+    await eventually(async () => (await get('exec')).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False'), { what: 'it is not ready' });
+    assert.notEqual((await llmos.kubectl('exec', 'exec', '--', 'true')).code, 0);
+    rmSync(join(folder, 'exec.always'));
+    await ready('exec');
+    await end('exec');
+    await allIsCalm();
+  });
+
+  it('a container outlives its monitor, and its end is noticed', async () => {
+    await create('orphan', { command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] });
+    const { uid } = (await ready('orphan')).metadata;
+    const bundles = join(llmos.run, 'node/bundles');
+    const record = readdirSync(bundles).map((id) => JSON.parse(readFileSync(join(bundles, id, 'record.json'), 'utf8')) as { bundle: string; pid: number; pod: { uid: string } }).find((each) => each.pod.uid === uid)!;
+    process.kill(Number(readFileSync(join(record.bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
+    await sleep(500);
+    assert.equal((await llmos.kubectl('exec', 'orphan', '--', 'echo', 'lives')).stdout, 'lives\n');
+    process.kill(record.pid, 'SIGKILL');
+    const pod = await eventually(async () => {
+      const found = await get('orphan');
+      return (found.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0 && found.status?.containerStatuses?.[0]?.ready === true && found;
+    }, { what: 'it starts again' });
+    assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+    await end('orphan');
+    await allIsCalm();
+  });
+
+  it('a container that does not listen is killed when its grace is over', async () => {
+    await create('deaf', { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'] });
+    await ready('deaf');
+    const fromMs = Date.now();
+    await end('deaf');
+    assert.ok(Date.now() - fromMs >= 1_900, 'it had its grace');
+    await allIsCalm();
+  });
+
+  it('a container that talks without end fills no disk and hurts nobody', async () => {
+    await create('loud', { command: ['sh', '-c', 'yes 0123456789abcdef0123456789abcdef'], resources: { limits: { cpu: '500m' } } });
+    await ready('loud');
+    const logs = join(llmos.state, 'node/logs');
+    const sizes = (): number[] => readdirSync(logs).filter((each) => each.startsWith('default_loud')).flatMap((each) => readdirSync(join(logs, each, 'main')).map((file) => statSync(join(logs, each, 'main', file), { throwIfNoEntry: false })?.size ?? 0));
+    const [fromMs, fromCpuMs] = [performance.now(), cpuMs(llmos.pid)];
+    let most = 0;
+    await eventually(async () => {
+      most = Math.max(most, sizes().reduce((sum, each) => sum + each, 0));
+      return sizes().length === LOG_FILES && performance.now() - fromMs > 12_000;
+    }, { timeoutMs: 60_000, what: 'its log is set aside' });
+    assert.ok(most <= LOG_FILES * 2 * LOG_BYTES + LOG_BYTES, `${most} bytes of logs`);
+    assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.3, 'llmos has little to do with it');
+    assert.ok(residentMib(llmos.pid) < 400);
+    assert.equal((await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1], '0123456789abcdef0123456789abcdef');
+    assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
+    await end('loud');
+    await allIsCalm();
+  });
+});
