@@ -23,5 +23,6 @@ export const COMMANDS: Readonly<Record<string, CommandEntry>> = {
   usage: { summary: 'how well requested and present resources are used', load: async () => (await import('./commands/usage.ts')).usage },
   scale: { summary: 'why a workload has its replicas, and a plot of it', load: async () => (await import('./commands/scale.ts')).scale },
   simulate: { summary: 'try the policies of the queue and of scaling on recorded workloads', load: async () => (await import('./commands/simulate.ts')).simulate },
+  top: { summary: 'routes by their requests, errors and durations', load: async () => (await import('./commands/top.ts')).top },
   version: { summary: 'print the version', load: async () => (await import('./commands/version.ts')).version },
 };

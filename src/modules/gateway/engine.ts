@@ -17,7 +17,8 @@ import { Ingress } from '../../api/networking/ingress.ts';
 import { IngressClass } from '../../api/networking/ingress-class.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf } from '../../sdk/cache.ts';
-import type { ModuleContext } from '../../sdk/module.ts';
+import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
+import { accessFile, listenForLines } from './access-log.ts';
 import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
@@ -25,6 +26,7 @@ import { isOwnIngress } from './ingress.ts';
 import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan } from './plan.ts';
+import { createSignals, parseAccess } from './signals.ts';
 import { gatewayStatus, policyAncestors, routeParents, type Standing } from './statuses.ts';
 
 const GATHER_MS = 20;
@@ -55,10 +57,25 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
   });
+  const logSocket = join(machine.runFolder, 'access.sock');
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), gatewayIp: machine.network.gatewayIp, log, signal,
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, gatewayIp: machine.network.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName),
   });
+  const signals = createSignals();
+  const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
+  const lines = await listenForLines(logSocket, (line) => {
+    const access = parseAccess(line);
+    if (access === undefined) return;
+    const nowMs = clock.nowMs();
+    signals.take(access, nowMs);
+    file?.write(access, nowMs);
+  }, log);
+  const withdraw = [
+    context.metrics?.(() => signals.metrics()),
+    context.route({ path: '/gateway/routes', handle: (request) => answer(request, { items: signals.routes(clock.nowMs()) }) }),
+    context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
+  ];
   const addressing: AddressInput = { client, services: of(Service), slices, gatewayIp: machine.network.gatewayIp };
 
   let timer: NodeJS.Timeout | undefined;
@@ -170,8 +187,16 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     async settled() {
       await working;
       await proxy.settled();
+      for (const each of withdraw) each?.();
+      lines.close();
+      await file?.close();
     },
   };
+}
+
+function answer({ response }: RouteRequest, body: unknown): Promise<void> {
+  response?.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+  return Promise.resolve();
 }
 
 export function proxyFolder(machine: { runFolder: string }): string {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
 import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
+import { LOG_FORMAT } from '../signals.ts';
 import { filterLines } from './filters.ts';
 import type { Slots } from './slots.ts';
 import { argument, quoted, Unsayable } from './words.ts';
@@ -11,6 +12,8 @@ export interface ProxyFacts {
   gatewayIp: string;
   /** Holds configuration, sockets and certificates. */
   folder: string;
+  /** Where its lines about requests go. */
+  logSocket: string;
   /** Where doors listen: by {@link doorName}. */
   ports: ReadonlyMap<string, number>;
 }
@@ -64,8 +67,8 @@ class Writer {
     this.put(
       'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
       `  lua-load ${folder}/mirror.lua`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
-      'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${folder}/access.sock log-proto octet-count`, '',
-      'defaults', '  mode http', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
+      'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${this.facts.logSocket} log-proto octet-count`, '',
+      'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
       'backend none', ...answerLines(404, 12), '', 'backend e500', ...answerLines(500, 14), '', 'backend e503', ...answerLines(503, 14), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
     );
     this.files.set('mirror.lua', MIRROR);
@@ -119,7 +122,7 @@ class Writer {
   httpDoor(door: Door, behind: boolean): void {
     const name = doorName(door);
     const bind = behind ? `unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy` : this.bindOf(door);
-    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : ''}`, '  option forwardfor', LOG_FORMAT);
+    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : ''}`, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, TRACE_NEW, TRACE_KEPT);
     const listeners = door.listeners.filter(({ takes }) => takes === 'requests');
     const conditions = new Conditions(this.lines);
@@ -307,8 +310,7 @@ const rankOf = (hostname: string): number => (hostname === '' ? 2 : hostname.sta
 
 /** W3C Trace Context: a request that is part of no trace begins one. */
 const TRACE_NEW = "  http-request set-header traceparent '00-%[uuid,regsub(-,,g)]-%[uuid,regsub(-,,g),bytes(0,16)]-01' if !{ req.hdr(traceparent) -m reg -- ^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2} }";
-const TRACE_KEPT = '  http-request set-var(txn.trace) req.hdr(traceparent)';
-const LOG_FORMAT = "  log-format '%b\\t%ST\\t%Ta\\t%Tr\\t%B\\t%U\\t%HM\\t%tsc\\t%ci\\t%si:%sp\\t%[var(txn.trace)]\\t%[var(txn.host)]\\t%HP'";
+const TRACE_KEPT = '  http-request set-var(txn.trace) req.hdr(traceparent),bytes(0,55)';
 
 /** Sends a copy of a request elsewhere, beside the request itself; what comes back is passed over. */
 const MIRROR = `local function send(target, method, path, headers, body)

@@ -16,6 +16,8 @@ export interface ProxyInput {
   program: string;
   /** Made with mode 0700. */
   folder: string;
+  /** Where HAProxy's lines about requests go; not in the folder, which goes with HAProxy. */
+  logSocket: string;
   gatewayIp: string;
   /** The endpoints of a port of a Service as they are now. */
   endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
@@ -39,7 +41,7 @@ const LAST_PORT = 25_999;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -60,7 +62,7 @@ export function createProxy({ program, folder, gatewayIp, endpointsOf, log, sign
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const door of wanted) await portFor(doorName(door));
-    const next = configurationOf(wanted, { gatewayIp, folder, ports });
+    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);

@@ -6,7 +6,7 @@ export class Unsayable extends Error {}
 /** One word, taken as it is. Throws Unsayable. */
 export function quoted(value: string): string {
   // oxlint-disable-next-line no-control-regex
-  if (/[\u0000-\u001f\u007f]/.test(value)) throw new Unsayable(`${JSON.stringify(value.slice(0, 60))} holds control characters`);
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(value)) throw new Unsayable(`${JSON.stringify(value.slice(0, 60))} holds control characters`);
   return `'${value.replaceAll("'", `'"'"'`)}'`;
 }
 

@@ -1,0 +1,82 @@
+/** Takes HAProxy's lines from a socket (syslog over a stream, RFC 6587: a count, a blank, the line), and writes them to a file where that is wished. */
+import { appendFile, rename, stat } from 'node:fs/promises';
+import { mkdirSync, rmSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { dirname } from 'node:path';
+import type { Log } from '../../base/log.ts';
+import type { Access } from './signals.ts';
+
+const MOST_LINE_BYTES = 64 * 1024;
+
+/** Splits a stream into its lines; gives undefined when it is none of this sort. */
+export function frameReader(take: (line: string) => void): (chunk: Buffer) => boolean {
+  let rest: Buffer = Buffer.alloc(0);
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let at = 0;
+    for (;;) {
+      const blank = rest.indexOf(0x20, at);
+      if (blank < 0) break;
+      const length = Number(rest.toString('latin1', at, blank));
+      if (!Number.isInteger(length) || length < 0 || length > MOST_LINE_BYTES) return false;
+      if (rest.length < blank + 1 + length) break;
+      take(rest.toString('utf8', blank + 1, blank + 1 + length).trimEnd());
+      at = blank + 1 + length;
+    }
+    rest = rest.subarray(at);
+    return rest.length <= MOST_LINE_BYTES;
+  };
+}
+
+/** Settles when it listens. HAProxy keeps lines for a while when nobody does. */
+export function listenForLines(path: string, take: (line: string) => void, log: Log): Promise<{ close(): void }> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  rmSync(path, { force: true });
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    const read = frameReader(take);
+    socket.on('data', (chunk) => { if (!read(chunk)) socket.destroy(); }).on('error', () => {}).on('close', () => sockets.delete(socket)).unref();
+  });
+  server.unref();
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(path, () => {
+      server.on('error', (error) => log.warn('lines of HAProxy are not heard', { error }));
+      resolve({
+        close() {
+          for (const socket of sockets) socket.destroy();
+          server.close();
+        },
+      });
+    });
+  });
+}
+
+const MOST_FILE_BYTES = 64 * 1024 * 1024;
+const FLUSH_MS = 500;
+/** More than this between two writes is dropped: the file is behind. */
+const MOST_WAITING = 50_000;
+
+/** A JSON object a line, written together every half second; at 64 MiB the file moves to `.1`. */
+export function accessFile(path: string, log: Log): { write(access: Access, timeMs: number): void; close(): Promise<void> } {
+  let waiting: string[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    const lines = waiting.splice(0);
+    if (lines.length === 0) return;
+    const size = await stat(path).then((found) => found.size, () => 0);
+    if (size > MOST_FILE_BYTES) await rename(path, `${path}.1`);
+    await appendFile(path, `${lines.join('\n')}\n`, { mode: 0o600 });
+  };
+  const step = (): Promise<void> => (writing = writing.then(flush).catch((error: unknown) => log.warn('the access log cannot be written', { error })));
+  const timer = setInterval(() => void step(), FLUSH_MS);
+  timer.unref();
+  return {
+    write: (access, timeMs) => { if (waiting.length < MOST_WAITING) waiting.push(JSON.stringify({ time: new Date(timeMs).toISOString(), ...access })); },
+    async close() {
+      clearInterval(timer);
+      await step();
+      waiting = [];
+    },
+  };
+}

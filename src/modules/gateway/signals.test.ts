@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { frameReader } from './access-log.ts';
+import { createSignals, LOG_FORMAT, parseAccess, type Access } from './signals.ts';
+
+const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '00-a-b-01', 'shop.example', '/a\tb'].join('\t');
+
+test('a line tells of a request, and what clients choose shifts nothing', () => {
+  assert.equal(LOG_FORMAT.split('\t').length, LINE.split('\t').length - 1);
+  const access = parseAccess(LINE)!;
+  assert.deepEqual([access.kind, access.namespace, access.name, access.gateway, access.status, access.durationMs, access.path], ['HTTPRoute', 'shop', 'web', 'shop/edge:443', 200, 12, '/a\tb']);
+  assert.deepEqual([parseAccess(LINE.replace('HTTPRoute:shop:web:0:0', 'none'))!.kind, parseAccess(LINE.replace('shop:edge:443~', 'ingress:80'))!.gateway], ['', 'ingress:80']);
+  assert.equal(parseAccess('-:- [22/Nov/2026] <HTTPCLIENT>'), undefined);
+});
+
+test('lines come out of a stream however it is cut; what is no such stream is refused', () => {
+  const lines: string[] = [];
+  const read = frameReader((line) => lines.push(line));
+  const bytes = Buffer.from('5 hello7 ä word3 abc');
+  for (const byte of bytes) assert.ok(read(Buffer.from([byte])));
+  assert.deepEqual(lines, ['hello', 'ä word', 'abc']);
+  assert.equal(frameReader(() => {})(Buffer.from('GET / HTTP/1.1 ')), false);
+  assert.equal(frameReader(() => {})(Buffer.from('99999999 x')), false);
+});
+
+test('routes by their rate, errors and durations; counters for Prometheus', () => {
+  const signals = createSignals();
+  const access = (more: Partial<Access>): Access => ({ ...parseAccess(LINE)!, ...more });
+  for (let at = 0; at < 98; at++) signals.take(access({ durationMs: 4 }), 1_000_000 + at * 100);
+  for (let at = 0; at < 2; at++) signals.take(access({ durationMs: 800, status: 503 }), 1_010_000);
+  signals.take(access({ name: 'idle' }), 1_010_000);
+  const [busy, idle] = signals.routes(1_020_000);
+  assert.deepEqual([busy!.name, busy!.requests, idle!.name], ['web', 100, 'idle']);
+  assert.ok(Math.abs(busy!.requestsPerSecond - 5) < 1 && Math.abs(busy!.errorRatio - 0.02) < 0.001 && busy!.p50Ms! < 5 && busy!.p99Ms! > 500, JSON.stringify(busy));
+  const text = signals.metrics();
+  assert.match(text, /llmos_route_requests_total\{route_kind="HTTPRoute",route_namespace="shop",route_name="web",gateway="shop\/edge:443",code="503"\} 2/);
+  assert.match(text, /_bucket\{.*route_name="web".*le="0.005"\} 98\n/);
+  assert.match(text, /_count\{.*route_name="web".*\} 100\n/);
+  assert.equal(signals.routes(1_200_000)[0]!.requestsPerSecond, 0);
+  assert.equal(signals.requests()[0]!.name, 'idle');
+});

@@ -1,0 +1,189 @@
+/**
+ * Golden signals of routes, from what HAProxy says of each request: rate, errors, durations. Kept as counters for /metrics, as the last minute for
+ * `llmos top routes`, and the last requests one by one.
+ */
+
+/** One request, as HAProxy's line tells of it. */
+export interface Access {
+  /** `HTTPRoute`, `GRPCRoute`, `Ingress`, ...; '' where no route took it. */
+  kind: string;
+  namespace: string;
+  name: string;
+  /** The door by which it came: `namespace/name` of the Gateway, or `ingress`, and the port. */
+  gateway: string;
+  status: number;
+  durationMs: number;
+  /** Until the backend's answer began; -1 where none did. */
+  responseMs: number;
+  bytesOut: number;
+  bytesIn: number;
+  method: string;
+  /** How it ended, in HAProxy's letters: `--` is well. */
+  ended: string;
+  client: string;
+  endpoint: string;
+  traceparent: string;
+  host: string;
+  path: string;
+}
+
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.trace)]', '%[var(txn.host)]', '%HP'];
+/** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
+export const LOG_FORMAT = FIELDS.join('\t');
+
+/** undefined for lines that are none, such as those of HAProxy's own client, which sends copies. */
+export function parseAccess(line: string): Access | undefined {
+  const words = line.split('\t');
+  if (words.length < FIELDS.length) return undefined;
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', traceparent = '', host = '', ...path] = words;
+  const [kind = '', namespace = '', name = ''] = backend.split(':');
+  const isRoute = /^[A-Z]/.test(kind);
+  return {
+    kind: isRoute ? kind : '', namespace: isRoute ? namespace : '', name: isRoute ? name : '', gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
+    method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, host: host === '-' ? '' : host, path: path.join('\t'),
+  };
+}
+
+function gatewayOf(frontend: string): string {
+  const words = frontend.replace(/~$/, '').split(':');
+  return words.length < 3 ? words.join(':') : `${words.slice(0, -1).join('/')}:${words.at(-1)}`;
+}
+
+/** Upper bounds in seconds. */
+const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** More routes than this are not told apart. */
+const MOST_SERIES = 2_000;
+const KEPT_REQUESTS = 200;
+const WINDOW_MS = 30_000;
+
+interface Window { count: number; errors: number; buckets: number[] }
+
+interface Series {
+  kind: string; namespace: string; name: string; gateway: string;
+  codes: Map<string, number>;
+  buckets: number[];
+  count: number;
+  seconds: number;
+  bytesIn: number;
+  bytesOut: number;
+  now: Window;
+  before: Window;
+}
+
+/** A line of `llmos top routes`. */
+export interface RouteView {
+  kind: string; namespace: string; name: string; gateway: string;
+  requestsPerSecond: number;
+  /** Of answers with 5xx, 0 to 1. */
+  errorRatio: number;
+  /** undefined where nothing was asked lately. */
+  p50Ms?: number;
+  p99Ms?: number;
+  requests: number;
+}
+
+export interface Signals {
+  take(access: Access, nowMs: number): void;
+  /** Prometheus' text. */
+  metrics(): string;
+  /** The last half to whole minute, the busiest route first. */
+  routes(nowMs: number): RouteView[];
+  /** The last requests, the newest first. */
+  requests(): readonly (Access & { timeMs: number })[];
+}
+
+export function createSignals(): Signals {
+  const series = new Map<string, Series>();
+  const last: (Access & { timeMs: number })[] = [];
+  let windowAt = 0;
+  let windowBefore = 0;
+
+  function turn(nowMs: number): void {
+    if (nowMs - windowAt < WINDOW_MS) return;
+    const isNext = nowMs - windowAt < 2 * WINDOW_MS;
+    for (const each of series.values()) {
+      each.before = isNext ? each.now : emptyWindow();
+      each.now = emptyWindow();
+    }
+    windowBefore = isNext ? windowAt : nowMs;
+    windowAt = nowMs;
+  }
+
+  return {
+    take(access, nowMs) {
+      turn(nowMs);
+      let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway}`;
+      if (!series.has(key) && series.size >= MOST_SERIES) key = '';
+      let one = series.get(key);
+      if (one === undefined) series.set(key, (one = newSeries(key === '' ? { kind: '', namespace: '', name: '', gateway: '' } : access)));
+      const seconds = Math.max(0, access.durationMs) / 1_000;
+      const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
+      one.count++;
+      one.seconds += seconds;
+      one.bytesIn += access.bytesIn;
+      one.bytesOut += access.bytesOut;
+      one.codes.set(String(access.status), (one.codes.get(String(access.status)) ?? 0) + 1);
+      one.now.count++;
+      if (access.status >= 500) one.now.errors++;
+      one.buckets[bucket < 0 ? BUCKETS.length : bucket]!++;
+      one.now.buckets[bucket < 0 ? BUCKETS.length : bucket]!++;
+      last.push({ ...access, timeMs: nowMs });
+      if (last.length > 2 * KEPT_REQUESTS) last.splice(0, KEPT_REQUESTS);
+    },
+    metrics: () => metricsText([...series.values()]),
+    routes(nowMs) {
+      turn(nowMs);
+      const seconds = Math.max(1, (nowMs - windowBefore) / 1_000);
+      return [...series.values()].map((each) => viewOf(each, seconds)).sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || b.requests - a.requests);
+    },
+    requests: () => last.slice(-KEPT_REQUESTS).toReversed(),
+  };
+}
+
+const emptyWindow = (): Window => ({ count: 0, errors: 0, buckets: Array<number>(BUCKETS.length + 1).fill(0) });
+
+function newSeries({ kind, namespace, name, gateway }: Pick<Access, 'kind' | 'namespace' | 'name' | 'gateway'>): Series {
+  return { kind, namespace, name, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
+}
+
+function viewOf({ kind, namespace, name, gateway, now, before, count }: Series, seconds: number): RouteView {
+  const total = now.count + before.count;
+  const buckets = now.buckets.map((each, index) => each + before.buckets[index]!);
+  return {
+    kind, namespace, name, gateway, requests: count, requestsPerSecond: total / seconds, errorRatio: total === 0 ? 0 : (now.errors + before.errors) / total,
+    ...(total === 0 ? {} : { p50Ms: quantile(buckets, total, 0.5), p99Ms: quantile(buckets, total, 0.99) }),
+  };
+}
+
+/** Within its bucket by proportion, as Prometheus does; above the last bound that bound. ms. */
+function quantile(buckets: readonly number[], total: number, share: number): number {
+  let below = 0;
+  for (const [index, count] of buckets.entries()) {
+    if (below + count < share * total) {
+      below += count;
+      continue;
+    }
+    const from = index === 0 ? 0 : BUCKETS[index - 1]!;
+    const to = BUCKETS[index] ?? from;
+    return 1_000 * (from + (count === 0 ? 0 : ((share * total - below) / count) * (to - from)));
+  }
+  return 1_000 * BUCKETS.at(-1)!;
+}
+
+function metricsText(all: readonly Series[]): string {
+  if (all.length === 0) return '';
+  const labels = ({ kind, namespace, name, gateway }: Series): string => `route_kind="${kind}",route_namespace="${namespace}",route_name="${name}",gateway="${gateway}"`;
+  const lines = ['# HELP llmos_route_requests_total Requests by route and status of the answer.', '# TYPE llmos_route_requests_total counter'];
+  for (const each of all) for (const [code, count] of each.codes) lines.push(`llmos_route_requests_total{${labels(each)},code="${code}"} ${count}`);
+  lines.push('# HELP llmos_route_request_duration_seconds From the first byte of a request to the last one of its answer.', '# TYPE llmos_route_request_duration_seconds histogram');
+  for (const each of all) {
+    let upTo = 0;
+    for (const [index, bound] of BUCKETS.entries()) lines.push(`llmos_route_request_duration_seconds_bucket{${labels(each)},le="${bound}"} ${(upTo += each.buckets[index]!)}`);
+    lines.push(`llmos_route_request_duration_seconds_bucket{${labels(each)},le="+Inf"} ${each.count}`, `llmos_route_request_duration_seconds_sum{${labels(each)}} ${each.seconds}`, `llmos_route_request_duration_seconds_count{${labels(each)}} ${each.count}`);
+  }
+  for (const [name, what, of] of [['request', 'requests', 'bytesIn'], ['response', 'answers', 'bytesOut']] as const) {
+    lines.push(`# HELP llmos_route_${name}_bytes_total Bytes of ${what}, with their headers.`, `# TYPE llmos_route_${name}_bytes_total counter`);
+    for (const each of all) lines.push(`llmos_route_${name}_bytes_total{${labels(each)}} ${each[of]}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
