@@ -27,10 +27,11 @@ import rbac from '../modules/rbac/module.ts';
 import registry from '../modules/registry/module.ts';
 import scheduler from '../modules/scheduler/module.ts';
 import storageMigration from '../modules/storage-migration/module.ts';
+import verticalPodAutoscaler from '../modules/vertical-pod-autoscaler/module.ts';
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, verticalPodAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

@@ -1,0 +1,65 @@
+/** A recommendation as the resources of a container, and whether a pod is far enough from it to be changed (upstream: updater/priority). Pure. */
+import type { Amounts, RecommendedContainerResources, VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import type { Container, Pod, ResourceRequirements } from '../../api/generated/core-v1.ts';
+import { quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
+import { policyFor } from './recommend.ts';
+
+/** A pod that is within its bounds is changed when it is so far from the target, and has run for so long. */
+const FAR = 0.1;
+const LONG_MS = 12 * 3_600_000;
+
+const numberOf = (resource: string, quantity: string): number => (resource === 'cpu' ? quantityMillis(quantity) : quantityValue(quantity));
+const textOf = (resource: string, value: number): string => (resource === 'cpu' ? quantityOfMilli(Math.round(value)) : quantityOf(Math.round(value)));
+
+/** Requests become the target; limits keep their proportion to them, unless the policy says that requests alone are controlled. */
+export function resourcesFor({ resources = {} }: Pick<Container, 'resources'>, target: Amounts, controlled: 'RequestsAndLimits' | 'RequestsOnly' = 'RequestsAndLimits'): ResourceRequirements {
+  const requests = { ...resources.requests };
+  const limits = { ...resources.limits };
+  for (const [resource, wanted] of Object.entries(target)) {
+    const limit = limits[resource];
+    const before = requests[resource] ?? limit;
+    requests[resource] = wanted;
+    if (limit === undefined) continue;
+    const proportion = before === undefined || numberOf(resource, before) === 0 ? 1 : numberOf(resource, limit) / numberOf(resource, before);
+    if (controlled === 'RequestsAndLimits') limits[resource] = textOf(resource, numberOf(resource, wanted) * proportion);
+    else if (numberOf(resource, wanted) > numberOf(resource, limit)) requests[resource] = limit;
+  }
+  return { ...resources, requests, ...(Object.keys(limits).length > 0 ? { limits } : {}) };
+}
+
+/** The containers of a pod with what they should have; those without a recommendation are left out. */
+export function changesFor(pod: Pick<Pod, 'spec'>, { spec, status }: VerticalPodAutoscaler): { name: string; resources: ResourceRequirements }[] {
+  const policies = spec.resourcePolicy?.containerPolicies ?? [];
+  return (pod.spec?.containers ?? []).flatMap((container) => {
+    const found = recommendationFor(status?.recommendation?.containerRecommendations, container.name);
+    return found === undefined || policyFor(policies, container.name)?.mode === 'Off' ? [] : [{ name: container.name, resources: resourcesFor(container, found.target, policyFor(policies, container.name)?.controlledValues) }];
+  });
+}
+
+export function recommendationFor(all: readonly RecommendedContainerResources[] | undefined, name: string): RecommendedContainerResources | undefined {
+  return all?.find(({ containerName }) => containerName === name);
+}
+
+/** Why the pod should be changed now; undefined when it is right as it is. */
+export function whyChange(pod: Pod, vpa: VerticalPodAutoscaler, nowMs: number): string | undefined {
+  const requirements = vpa.spec.updatePolicy?.evictionRequirements ?? [];
+  let distance = 0;
+  for (const container of pod.spec?.containers ?? []) {
+    const found = recommendationFor(vpa.status?.recommendation?.containerRecommendations, container.name);
+    if (found === undefined) continue;
+    if (pod.status?.containerStatuses?.some(({ name, lastState }) => name === container.name && lastState?.terminated?.reason === 'OOMKilled' && nowMs - Date.parse(lastState.terminated.finishedAt ?? '') < 600_000) === true) {
+      const had = container.resources?.requests?.['memory'];
+      if (had === undefined || quantityValue(had) < quantityValue(found.target['memory'] ?? '0')) return `${container.name} ran out of memory`;
+    }
+    for (const [resource, target] of Object.entries(found.target)) {
+      const request = container.resources?.requests?.[resource];
+      const [has, wanted] = [request === undefined ? 0 : numberOf(resource, request), numberOf(resource, target)];
+      if (requirements.some((each) => each.resources.includes(resource) && (each.changeRequirement === 'TargetHigherThanRequests' ? wanted <= has : wanted >= has))) return undefined;
+      if (request === undefined) return `${container.name} asks for no ${resource}`;
+      if (has < numberOf(resource, found.lowerBound[resource] ?? '0')) return `${container.name} asks for ${request} ${resource}, less than ${found.lowerBound[resource]}`;
+      if (has > numberOf(resource, found.upperBound[resource] ?? target)) return `${container.name} asks for ${request} ${resource}, more than ${found.upperBound[resource]}`;
+      distance += Math.abs(wanted - has) / Math.max(has, 1);
+    }
+  }
+  return distance >= FAR && nowMs - Date.parse(pod.status?.startTime ?? '') > LONG_MS ? 'its requests are far from the target' : undefined;
+}

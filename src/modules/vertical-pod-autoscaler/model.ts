@@ -1,0 +1,84 @@
+/**
+ * What is known of one container's use: cpu in cores, every sample by its weight; memory in bytes, the peak of each day (upstream: recommender/model).
+ * A container that ran out of memory counts as one that would have used more.
+ */
+import type { VerticalPodAutoscalerCheckpoint } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { histogram, type Histogram } from './histogram.ts';
+
+const DAY_MS = 86_400_000;
+const CPU = { firstBucket: 0.01, greatest: 1_000, halfLifeMs: DAY_MS };
+const MEMORY = { firstBucket: 1e7, greatest: 1e12, halfLifeMs: DAY_MS };
+/** A busy container's samples say more than an idle one's. */
+const LEAST_CPU_WEIGHT = 0.1;
+const OOM_RATIO = 1.2;
+const OOM_LEAST_BYTES = 100 * 2 ** 20;
+
+type Status = NonNullable<VerticalPodAutoscalerCheckpoint['status']>;
+
+export interface Sample {
+  atMs: number;
+  cpuCores: number;
+  memoryBytes: number;
+  /** Requested; absent for none. */
+  requestedCores?: number;
+}
+
+export interface ContainerModel {
+  readonly cpu: Histogram;
+  readonly memory: Histogram;
+  add(pod: string, sample: Sample): void;
+  /** With what it had when it ran out. */
+  ranOutOfMemory(pod: string, memoryBytes: number, atMs: number): void;
+  /** Days over which there are samples, and no more than there are samples for at one a minute: how far the bounds can be trusted. */
+  confidenceDays(): number;
+  samples(): number;
+  checkpoint(nowMs: number): Status;
+}
+
+export function containerModel(status: Status = {}): ContainerModel {
+  const cpu = histogram(CPU, status.cpuHistogram);
+  const memory = histogram(MEMORY, status.memoryHistogram);
+  let firstMs = Date.parse(status.firstSampleStart ?? '') || 0;
+  let lastMs = Date.parse(status.lastSampleStart ?? '') || 0;
+  let count = status.totalSamplesCount ?? 0;
+  /** Of each pod: the greatest of the day that is under way. */
+  const peaks = new Map<string, { endMs: number; bytes: number }>();
+
+  function raisePeak(pod: string, bytes: number, atMs: number): void {
+    const peak = peaks.get(pod);
+    if (peak !== undefined && atMs < peak.endMs) {
+      if (bytes <= peak.bytes) return;
+      memory.subtract(peak.bytes, 1, peak.endMs);
+      memory.add(bytes, 1, peak.endMs);
+      peak.bytes = bytes;
+      return;
+    }
+    for (const [name, { endMs }] of peaks) if (endMs < atMs - DAY_MS) peaks.delete(name);
+    const endMs = atMs + DAY_MS;
+    peaks.set(pod, { endMs, bytes });
+    memory.add(bytes, 1, endMs);
+  }
+
+  return {
+    cpu, memory,
+    add(pod, { atMs, cpuCores, memoryBytes, requestedCores = 0 }) {
+      if (!(Number.isFinite(cpuCores) && cpuCores >= 0 && Number.isFinite(memoryBytes) && memoryBytes >= 0)) return;
+      cpu.add(cpuCores, Math.max(requestedCores, LEAST_CPU_WEIGHT), atMs);
+      raisePeak(pod, memoryBytes, atMs);
+      firstMs = firstMs === 0 ? atMs : Math.min(firstMs, atMs);
+      lastMs = Math.max(lastMs, atMs);
+      count += 1;
+    },
+    ranOutOfMemory(pod, memoryBytes, atMs) {
+      const had = Math.max(memoryBytes, peaks.get(pod)?.bytes ?? 0);
+      raisePeak(pod, Math.max(had * OOM_RATIO, had + OOM_LEAST_BYTES), atMs);
+    },
+    confidenceDays: () => Math.min((lastMs - firstMs) / DAY_MS, count / (60 * 24)),
+    samples: () => count,
+    checkpoint: (nowMs) => ({
+      lastUpdateTime: rfc3339(nowMs), version: 'v3', cpuHistogram: cpu.checkpoint(), memoryHistogram: memory.checkpoint(), totalSamplesCount: count,
+      ...(firstMs === 0 ? {} : { firstSampleStart: rfc3339(firstMs), lastSampleStart: rfc3339(lastMs) }),
+    }),
+  };
+}

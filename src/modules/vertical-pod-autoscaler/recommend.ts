@@ -1,0 +1,47 @@
+/** Requests from what was used: the target, and the bounds outside of which a pod is changed (upstream: recommender/logic). Pure. */
+import type { Amounts, ContainerResourcePolicy, RecommendedContainerResources } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import { quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
+import type { ContainerModel } from './model.ts';
+
+const TARGET = 0.9;
+const LOWER = 0.5;
+const UPPER = 0.95;
+const MARGIN = 1.15;
+/** Of a pod, in equal parts for its containers. */
+const LEAST_CPU_MILLIS = 25;
+const LEAST_MEMORY_BYTES = 250 * 2 ** 20;
+
+export interface Resources { cpuMillis: number; memoryBytes: number }
+
+/** One container of a pod with so many; undefined before anything was measured. */
+export function recommend(model: ContainerModel, { name, containers, policies }: { name: string; containers: number; policies: readonly ContainerResourcePolicy[] }): RecommendedContainerResources | undefined {
+  if (model.cpu.isEmpty() && model.memory.isEmpty()) return undefined;
+  const policy = policyFor(policies, name);
+  if (policy?.mode === 'Off') return undefined;
+  const days = Math.max(model.confidenceDays(), 1e-9);
+  const at = (part: number, factor: number): Resources => ({
+    cpuMillis: Math.max(LEAST_CPU_MILLIS / containers, model.cpu.quantile(part) * MARGIN * factor * 1_000), memoryBytes: Math.max(LEAST_MEMORY_BYTES / containers, model.memory.quantile(part) * MARGIN * factor),
+  });
+  const uncapped = at(TARGET, 1);
+  return {
+    containerName: name, target: show(within(uncapped, policy), policy), uncappedTarget: show(uncapped, policy),
+    // The less is known, the further apart they lie: after a minute nearly anything is right, after a week what the quantiles say.
+    lowerBound: show(within(at(LOWER, (1 + 0.001 / days) ** -2), policy), policy), upperBound: show(within(at(UPPER, 1 + 1 / days), policy), policy),
+  };
+}
+
+export function policyFor(policies: readonly ContainerResourcePolicy[], name: string): ContainerResourcePolicy | undefined {
+  return policies.find(({ containerName }) => containerName === name) ?? policies.find(({ containerName = '*' }) => containerName === '*');
+}
+
+function within({ cpuMillis, memoryBytes }: Resources, policy: ContainerResourcePolicy | undefined): Resources {
+  const { minAllowed = {}, maxAllowed = {} } = policy ?? {};
+  const clamp = (value: number, least: number | undefined, most: number | undefined): number => Math.max(least ?? 0, Math.min(value, most ?? Infinity));
+  const read = (amounts: Amounts, resource: string, of: (quantity: string) => number): number | undefined => (amounts[resource] === undefined ? undefined : of(amounts[resource]));
+  return { cpuMillis: clamp(cpuMillis, read(minAllowed, 'cpu', quantityMillis), read(maxAllowed, 'cpu', quantityMillis)), memoryBytes: clamp(memoryBytes, read(minAllowed, 'memory', quantityValue), read(maxAllowed, 'memory', quantityValue)) };
+}
+
+function show({ cpuMillis, memoryBytes }: Resources, policy: ContainerResourcePolicy | undefined): Amounts {
+  const all: Amounts = { cpu: quantityOfMilli(Math.ceil(Math.min(cpuMillis, 1e9))), memory: quantityOf(Math.ceil(Math.min(memoryBytes, 1e15))) };
+  return Object.fromEntries(Object.entries(all).filter(([resource]) => (policy?.controlledResources ?? ['cpu', 'memory']).includes(resource)));
+}

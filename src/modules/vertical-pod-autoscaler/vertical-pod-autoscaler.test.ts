@@ -1,0 +1,105 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { quantityMillis, quantityValue } from '../../api/quantity.ts';
+import { changesFor, resourcesFor, whyChange } from './apply.ts';
+import { histogram } from './histogram.ts';
+import { containerModel } from './model.ts';
+import { recommend } from './recommend.ts';
+
+const DAY_MS = 86_400_000;
+const T0 = Date.parse('2026-11-01T00:00:00Z');
+const shape = { firstBucket: 0.01, greatest: 1_000, halfLifeMs: DAY_MS };
+const near = (value: number, wanted: number, part = 0.06): void => assert.ok(Math.abs(value - wanted) <= wanted * part, `${value} is not near ${wanted}`);
+
+test('quantiles are those of the samples, rounded up to a bucket', () => {
+  const one = histogram(shape);
+  assert.deepEqual([one.quantile(0.5), one.isEmpty()], [0, true]);
+  for (let value = 1; value <= 100; value += 1) one.add(value / 100, 1, T0);
+  near(one.quantile(0.5), 0.5);
+  near(one.quantile(0.9), 0.9);
+  near(one.quantile(1), 1);
+  assert.ok(one.quantile(0.9) >= 0.9);
+});
+
+test('an old sample weighs half as much a day later, and next to nothing after a month', () => {
+  const one = histogram(shape);
+  one.add(1, 1, T0);
+  one.add(0.1, 1, T0 + DAY_MS);
+  near(one.quantile(0.66), 0.1, 0.2); // small values lie in few buckets
+  near(one.quantile(0.68), 1);
+  for (let day = 2; day < 130; day += 1) one.add(0.1, 1, T0 + day * DAY_MS); // beyond where weights are made small again
+  near(one.quantile(0.999), 0.1, 0.2);
+});
+
+test('a checkpoint brings back what was known, and a sample can be taken back', () => {
+  const one = histogram(shape);
+  for (let value = 1; value <= 50; value += 1) one.add(value / 10, 1, T0 + value * 60_000);
+  const again = histogram(shape, JSON.parse(JSON.stringify(one.checkpoint())) as ReturnType<typeof one.checkpoint>);
+  for (const part of [0.1, 0.5, 0.9]) assert.equal(again.quantile(part), one.quantile(part));
+  one.add(900, 1, T0);
+  one.subtract(900, 1, T0);
+  near(one.quantile(1), 5);
+});
+
+const fed = (minutes: number, cpuCores: (minute: number) => number, memoryBytes: (minute: number) => number) => {
+  const model = containerModel();
+  for (let minute = 0; minute < minutes; minute += 1) model.add('p', { atMs: T0 + minute * 60_000, cpuCores: cpuCores(minute), memoryBytes: memoryBytes(minute), requestedCores: 0.5 });
+  return model;
+};
+
+test('the target is the ninth tenth with a margin; memory is the peak of the day', () => {
+  const { target, lowerBound, upperBound } = recommend(fed(3 * 1_440, (minute) => (minute % 10 === 0 ? 2 : 0.2), (minute) => (minute % 1_440 === 700 ? 2e9 : 5e8)), { name: 'main', containers: 1, policies: [] })!;
+  near(quantityMillis(target['cpu']!), 0.2 * 1.15 * 1_000, 0.1);
+  near(quantityValue(target['memory']!), 2e9 * 1.15, 0.1);
+  assert.ok(quantityMillis(lowerBound['cpu']!) <= quantityMillis(target['cpu']!) && quantityMillis(upperBound['cpu']!) >= 2_000 * 1.15);
+});
+
+test('the less is known the further the bounds are apart', () => {
+  const spread = (minutes: number): number => {
+    const { lowerBound, upperBound } = recommend(fed(minutes, () => 0.5, () => 1e9), { name: 'main', containers: 1, policies: [] })!;
+    return quantityMillis(upperBound['cpu']!) / quantityMillis(lowerBound['cpu']!);
+  };
+  assert.ok(spread(5) > 100 && spread(1_440) < 3 && spread(7 * 1_440) < 1.5, [spread(5), spread(1_440), spread(7 * 1_440)].join());
+});
+
+test('a container that ran out of memory gets more; NaN is no sample', () => {
+  const model = fed(60, () => 0.1, () => 5e8);
+  model.add('p', { atMs: T0, cpuCores: Number.NaN, memoryBytes: 1 });
+  assert.equal(model.samples(), 60);
+  model.ranOutOfMemory('p', 1e9, T0 + 3_600_000);
+  near(quantityValue(recommend(model, { name: 'main', containers: 1, policies: [] })!.target['memory']!), 1.2e9 * 1.15, 0.1);
+});
+
+test('policies bound, leave out, and switch off', () => {
+  const model = fed(60, () => 1, () => 1e9);
+  const of = (...policies: Parameters<typeof recommend>[1]['policies']) => recommend(model, { name: 'main', containers: 1, policies });
+  assert.equal(of({ containerName: '*', maxAllowed: { cpu: '200m' } })!.target['cpu'], '200m');
+  assert.ok(quantityMillis(of({ containerName: '*', maxAllowed: { cpu: '200m' } })!.uncappedTarget['cpu']!) > 1_000);
+  assert.deepEqual(Object.keys(of({ controlledResources: ['memory'] })!.target), ['memory']);
+  assert.equal(of({ containerName: 'main', mode: 'Off' }, { containerName: '*' }), undefined);
+  assert.equal(recommend(containerModel(), { name: 'main', containers: 1, policies: [] }), undefined);
+});
+
+test('limits keep their proportion to requests', () => {
+  assert.deepEqual(resourcesFor({ resources: { requests: { cpu: '100m', memory: '100Mi' }, limits: { cpu: '400m' } } }, { cpu: '250m', memory: '300Mi' }), { requests: { cpu: '250m', memory: '300Mi' }, limits: { cpu: '1' } });
+  assert.deepEqual(resourcesFor({ resources: { limits: { cpu: '400m' } } }, { cpu: '500m' }, 'RequestsOnly'), { limits: { cpu: '400m' }, requests: { cpu: '400m' } });
+});
+
+const vpa = (more: Partial<VerticalPodAutoscaler['spec']> = {}): VerticalPodAutoscaler => ({
+  metadata: { name: 'v' }, spec: { targetRef: { kind: 'Deployment', name: 'web' }, ...more },
+  status: { recommendation: { containerRecommendations: [{ containerName: 'main', target: { cpu: '200m', memory: '300Mi' }, lowerBound: { cpu: '100m', memory: '200Mi' }, upperBound: { cpu: '400m', memory: '600Mi' }, uncappedTarget: {} }] } },
+});
+const pod = (requests: Record<string, string> | undefined, startedAgoMs = 0): Pod => ({ metadata: { name: 'p' }, spec: { containers: [{ name: 'main', ...(requests === undefined ? {} : { resources: { requests } }) }, { name: 'other' }] }, status: { startTime: new Date(T0 - startedAgoMs).toISOString() } }) as Pod;
+
+test('which pods are changed, and why', () => {
+  const why = (requests: Record<string, string> | undefined, startedAgoMs?: number, more?: Partial<VerticalPodAutoscaler['spec']>) => whyChange(pod(requests, startedAgoMs), vpa(more), T0);
+  assert.equal(why(undefined), 'main asks for no cpu');
+  assert.equal(why({ cpu: '50m', memory: '300Mi' }), 'main asks for 50m cpu, less than 100m');
+  assert.equal(why({ cpu: '200m', memory: '1Gi' }), 'main asks for 1Gi memory, more than 600Mi');
+  assert.equal(why({ cpu: '150m', memory: '300Mi' }), undefined);
+  assert.equal(why({ cpu: '150m', memory: '300Mi' }, 13 * 3_600_000), 'its requests are far from the target');
+  assert.equal(why({ cpu: '200m', memory: '1Gi' }, 0, { updatePolicy: { evictionRequirements: [{ resources: ['memory'], changeRequirement: 'TargetHigherThanRequests' }] } }), undefined);
+  assert.deepEqual(changesFor(pod({ cpu: '50m' }), vpa()).map(({ name, resources }) => [name, resources.requests]), [['main', { cpu: '200m', memory: '300Mi' }]]);
+});

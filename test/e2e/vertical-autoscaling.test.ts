@@ -1,0 +1,73 @@
+/** Requests follow what containers use: recommended, given to new pods, changed in place while they run. */
+import assert from 'node:assert/strict';
+import { after, before, describe, it } from 'node:test';
+import { VerticalPodAutoscaler } from '../../src/api/autoscaling/vertical-pod-autoscaler.ts';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { quantityMillis } from '../../src/api/quantity.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+const NS = { namespace: 'default' };
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: busy}
+spec:
+  selector: {matchLabels: {app: busy}}
+  template:
+    metadata: {labels: {app: busy}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: main, image: ${TEST_IMAGE}, imagePullPolicy: Never, command: [sh, -c, "while true; do :; done"], resources: {requests: {cpu: 10m, memory: 300Mi}, limits: {cpu: 200m}}}]
+---
+apiVersion: autoscaling.k8s.io/v1
+kind: VerticalPodAutoscaler
+metadata: {name: busy}
+spec:
+  targetRef: {apiVersion: apps/v1, kind: Deployment, name: busy}
+  updatePolicy: {updateMode: "Off"}
+  resourcePolicy: {containerPolicies: [{containerName: "*", controlledResources: [cpu], controlledValues: RequestsOnly, minAllowed: {cpu: 30m}, maxAllowed: {cpu: 150m}}]}
+`;
+
+describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
+  let llmos: Instance;
+  const pods = async (): Promise<Pod[]> => (await llmos.client.list(Pod, { ...NS, labelSelector: 'app=busy' })).items.filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status?.phase === 'Running');
+  const cpuOf = (pod: Pod | undefined): string | undefined => pod?.spec?.containers[0]?.resources?.requests?.['cpu'];
+  const ok = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await llmos.kubectl(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  before(async () => {
+    llmos = await bootInstance({ config: 'modules:\n  vertical-pod-autoscaler: {everySeconds: 1}\n' });
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    assert.equal((await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-')).code, 0);
+  });
+  after(() => llmos?.destroy());
+
+  it('recommends, and touches nothing when it is off', async () => {
+    await eventually(async () => quantityMillis((await llmos.client.get(VerticalPodAutoscaler, 'busy', NS)).status?.recommendation?.containerRecommendations?.[0]?.target['cpu'] ?? '0') >= 30, { what: 'a recommendation', timeoutMs: 60_000 });
+    assert.match(await ok('get', 'vpa'), /^busy\s+Off\s+\d+m\s+True/m);
+    assert.equal(cpuOf((await pods())[0]), '10m');
+  });
+
+  it('changes a running pod in place', async () => {
+    const [before] = await pods();
+    await ok('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"InPlaceOrRecreate"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsOnly","minAllowed":{"cpu":"60m"},"maxAllowed":{"cpu":"150m"}}]}}}');
+    await eventually(async () => quantityMillis(cpuOf((await pods())[0]) ?? '0') >= 60, { what: 'more is asked for', timeoutMs: 60_000 });
+    const [now] = await pods();
+    assert.deepEqual([now?.metadata.uid, now?.status?.containerStatuses?.[0]?.restartCount], [before?.metadata.uid, 0]);
+    await eventually(async () => quantityMillis((await pods())[0]?.status?.containerStatuses?.[0]?.resources?.requests?.['cpu'] ?? '0') >= 60, { what: 'it has it', timeoutMs: 60_000 });
+  });
+
+  it('gives a new pod what is recommended from the start', async () => {
+    const [before] = await pods();
+    await ok('delete', 'pod', before?.metadata.name ?? '', '--grace-period=0', '--force');
+    await eventually(async () => (await pods()).some(({ metadata }) => metadata.uid !== before?.metadata.uid), { timeoutMs: 60_000 });
+    const made = (await pods()).find(({ metadata }) => metadata.uid !== before?.metadata.uid);
+    assert.ok(quantityMillis(cpuOf(made) ?? '0') >= 60, JSON.stringify(made?.spec?.containers[0]?.resources));
+    assert.match(made?.metadata.annotations?.['vpaUpdates'] ?? '', /Pod resources updated by busy: container main/);
+  });
+});
