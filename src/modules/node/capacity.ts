@@ -87,6 +87,6 @@ function sum(one: Reservation, other: Reservation): Reservation {
 /** Pages that are set aside on the machine, by size; none where their controller is not beside the others, since no limit could be kept. */
 export function hugePages(version: 'v1' | 'v2', folder = '/sys/kernel/mm/hugepages', root = CGROUP_ROOT): { name: string; pageBytes: number; bytes: number }[] {
   const sizes = existsSync(folder) ? readdirSync(folder).flatMap((name) => /^hugepages-(\d+)kB$/.exec(name)?.[1] ?? []).map(Number) : [];
-  const kept = version === 'v1' ? existsSync(join(root, 'hugetlb')) : readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
+  const kept = version === 'v1' ? existsSync(join(root, 'hugetlb', 'cgroup.procs')) : readFileSync(join(root, 'cgroup.controllers'), 'utf8').split(/\s+/).includes('hugetlb');
   return sizes.sort((a, b) => a - b).map((kib) => ({ name: `hugepages-${quantityOf(kib * 1_024, 'BinarySI')}`, pageBytes: kib * 1_024, bytes: kept ? kib * 1_024 * Number(readFileSync(join(folder, `hugepages-${kib}kB`, 'nr_hugepages'), 'utf8')) : 0 }));
 }

@@ -8,6 +8,7 @@ import { nodeCapacity } from './capacity.ts';
 import { cpuAssignment } from './cpus/assignment.ts';
 import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
+import { openHugePages } from './cgroup/huge-pages.ts';
 import { announceDrivers } from './csi/announce.ts';
 import { csiDrivers } from './csi/drivers.ts';
 import { csiVolumes } from './csi/volumes.ts';
@@ -82,6 +83,7 @@ export { FIGURES_FILE, type KeptFigures } from './usage/further.ts';
 export async function runNode(context: ModuleContext): Promise<void> {
   const complaint = context.machine.cgroupVersion === 'v1' ? hybridComplaint() : undefined;
   if (complaint !== undefined) context.log.warn(complaint);
+  if (context.machine.cgroupVersion === 'v1') await openHugePages();
   const staticPods = staticPodFolder(context.config);
   const rotation = rotationSettings(context.config);
   const parts = nodeParts(context);

@@ -27,6 +27,8 @@ export interface BundleInput {
   cgroupVersion: 'v1' | 'v2';
   /** What is written into the container's own group beside its limits, by file. */
   unified?: Readonly<Record<string, string>>;
+  /** Limits of huge pages are set apart, not by the runtime. */
+  pagesApart?: boolean;
   /** Of the whole pod; undefined: none. */
   podPidsLimit?: number;
   /** Capabilities that the machine can give. */
@@ -93,7 +95,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       namespaces: namespaces(input),
       ...(rootfsPropagation === undefined ? {} : { rootfsPropagation }),
       cgroupsPath: input.cgroupsPath,
-      resources: ociResources(container, { privileged, pidsLimit: input.podPidsLimit, cpus: input.cpus, devices: input.devices, unified: input.unified }),
+      resources: ociResources(container, { privileged, pagesApart: input.pagesApart, pidsLimit: input.podPidsLimit, cpus: input.cpus, devices: input.devices, unified: input.unified }),
       ...(privileged || seccomp === 'Unconfined' ? {} : { seccomp: input.seccompFile === undefined ? runtimeDefaultSeccomp(capabilities.bounding) : seccompFile(input.seccompFolder ?? '', input.seccompFile, capabilities.bounding) }),
       ...(privileged || context?.procMount === 'Unmasked' ? {} : { maskedPaths: MASKED, readonlyPaths: READ_ONLY }),
       ...(input.users === undefined ? sysctls(pod) : {}),

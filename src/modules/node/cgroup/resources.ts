@@ -58,7 +58,7 @@ export function podPidsLimit(configured: unknown): number | undefined {
  * `pidsLimit` counts every thread of the container; without it there is none but those of the groups above. `unified` are files of cgroup v2 and
  * what is to be written into them.
  */
-export function ociResources(container: Container, options: { privileged: boolean; pidsLimit?: number; cpus?: string; unified?: Readonly<Record<string, string>>; devices?: readonly { type: string; major: number; minor: number; access?: string }[] }): OciResources {
+export function ociResources(container: Container, options: { privileged: boolean; pagesApart?: boolean; pidsLimit?: number; cpus?: string; unified?: Readonly<Record<string, string>>; devices?: readonly { type: string; major: number; minor: number; access?: string }[] }): OciResources {
   const limits = limitsOf(container.resources);
   const resources: OciResources = { cpu: { shares: limits.cpuShares }, devices: options.privileged ? [{ allow: true, access: 'rwm' }] : [{ allow: false, access: 'rwm' }] };
   for (const { type, major, minor, access } of options.devices ?? []) if (access !== undefined) resources.devices!.push({ allow: true, type, major, minor, access });
@@ -66,14 +66,14 @@ export function ociResources(container: Container, options: { privileged: boolea
   if (options.cpus !== undefined) resources.cpu = { ...resources.cpu, cpus: options.cpus };
   if (limits.memoryBytes !== undefined) resources.memory = { limit: limits.memoryBytes };
   const pages = hugePageLimits(container);
-  if (pages.length > 0) resources.hugepageLimits = pages;
+  if (pages.length > 0 && options.pagesApart !== true) resources.hugepageLimits = pages;
   resources.pids = { limit: options.pidsLimit ?? -1 }; // said in any case: runtimes have limits of their own where nothing is said
   if (options.unified !== undefined && Object.keys(options.unified).length > 0) resources.unified = options.unified;
   return resources;
 }
 
 /** `hugepages-2Mi` becomes the page size `2MB` (runtime-spec, hugepageLimits). */
-function hugePageLimits({ resources }: Container): NonNullable<OciResources['hugepageLimits']> {
+export function hugePageLimits({ resources }: Container): NonNullable<OciResources['hugepageLimits']> {
   return Object.entries(resources?.limits ?? {}).flatMap(([name, amount]) => {
     const bytes = name.startsWith('hugepages-') ? quantityValue(name.slice('hugepages-'.length)) : 0;
     if (bytes === 0) return [];

@@ -8,6 +8,7 @@ import type { PodFacts } from '../bundle/downward.ts';
 import { containerEnv, type EnvSources } from '../bundle/env.ts';
 import type { OciMount } from '../bundle/oci.ts';
 import { containerUser } from '../bundle/user.ts';
+import { hugePagesApart, limitHugePages } from '../cgroup/huge-pages.ts';
 import { unifiedSettings } from '../cgroup/layout.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
@@ -75,6 +76,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true });
     record.pidTicks = processTicks(record.pid);
     keepRecord(record);
+    if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
     await parts.runtime.start(record, record.pid);
     record.startedMs = parts.context.clock.nowMs();
   } catch (error) {
@@ -134,7 +136,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
-    users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, seccompFile: localSeccomp(place, container), seccompFolder: parts.seccompFolder, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
+    users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, pagesApart: hugePagesApart(), seccompFile: localSeccomp(place, container), seccompFolder: parts.seccompFolder, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));
 }
