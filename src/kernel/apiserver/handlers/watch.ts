@@ -46,7 +46,13 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
   const outbox = createOutbox({
     send(bytes) {
       if (!response.headersSent) open(response, frames, warnings);
-      return response.write(isChunked ? chunkOf(bytes) : bytes);
+      if (!isChunked) return response.write(bytes);
+      // Straight to the socket once it is this answer's: what Node's answers do for a write costs a fifth of an event.
+      const { socket } = response;
+      if (socket === null || socket.destroyed) return response.write(chunkOf(bytes));
+      const takesMore = socket.write(chunkOf(bytes));
+      if (!takesMore) socket.once('drain', outbox.drained);
+      return takesMore;
     },
     emptied() {
       isFull = false;
