@@ -1,6 +1,6 @@
 /** Many watchers of one collection: how long an update takes to reach each of them. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { openConnection, versionIn, type Target } from './load.ts';
 
 const SEQUENCE = Buffer.from('"sequence":"');
@@ -101,7 +101,7 @@ async function openWatch(target: Target, load: WatchLoad, onEvent: (sequence: st
     }
     return true;
   };
-  const socket = connect({ host: target.host, port: target.port, ...target.tls, onread: { buffer: INTO, callback: take } });
+  const socket = connect({ host: target.host, port: target.port, ...target.tls, onread: { buffer: INTO, callback: take } } as ConnectionOptions);
   await new Promise<void>((resolve, reject) => {
     socket.once('secureConnect', resolve);
     socket.once('error', reject);

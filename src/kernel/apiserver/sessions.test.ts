@@ -51,6 +51,7 @@ test('garbage on the wire harms nobody', async () => {
 
 test('connections that break off under a watch harm nobody', async () => {
   const { caPem, admin } = door.identity;
+  const before = door.store.stats().watches; // the door's own
   for (let round = 0; round < 5; round++) {
     const session = connectH2(`https://127.0.0.1:${door.listener.port}`, { ca: caPem, cert: admin.certificatePem, key: admin.keyPem });
     session.on('error', () => {});
@@ -61,8 +62,8 @@ test('connections that break off under a watch harm nobody', async () => {
     setTimeout(() => session.destroy(), round);
     await writes;
   }
-  for (let tries = 0; door.store.stats().watches > 0 && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(door.store.stats().watches, 0);
+  for (let tries = 0; door.store.stats().watches > before && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.equal(door.store.stats().watches, before);
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
 });
 
