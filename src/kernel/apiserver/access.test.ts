@@ -4,7 +4,9 @@ import { after, before, test } from 'node:test';
 import { readFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import { ApiError } from '../../api/errors.ts';
 import { ClusterRole, ClusterRoleBinding, ConfigMap, Node, Pod, Role, RoleBinding, ServiceAccount } from '../../api/kinds.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
 import { makeAuthority, makeLeaf } from './identity/certificates.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
@@ -146,6 +148,22 @@ test('a token is bound to its audience, its pod and its account', async () => {
   assert.equal(review.json.status.authenticated, true);
   await door.client.delete(Pod, 'p', { namespace: 'default' });
   assert.equal((await door.call('GET', '/api', { token: late })).status, 401);
+});
+
+test('steps of admission judge what is asked of an account', async () => {
+  const seen: unknown[] = [];
+  const withdraw = door.server.admit({
+    name: 'tokens', kinds: [ServiceAccount], operations: ['CREATE'],
+    validate({ subresource, body, name }) {
+      if (subresource !== 'token') return;
+      seen.push([name, body?.kind, body?.apiVersion]);
+      if ((body as { spec?: { audiences?: string[] } }).spec?.audiences?.includes('evil') === true) throw new ApiError('Forbidden', 'no such audience');
+    },
+  }, {} as ModuleContext);
+  assert.ok(await tokenOf({ audiences: ['good'] }));
+  const refused = await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { spec: { audiences: ['evil'] } } });
+  withdraw();
+  assert.deepEqual([refused.status, refused.json.message, seen[0]], [403, 'no such audience', ['bot', 'TokenRequest', 'authentication.k8s.io/v1']]);
 });
 
 test('reviews of tokens say for whom a token is', async () => {
