@@ -72,6 +72,9 @@ test('services: updates keep what was allocated and drop what the new type has n
   lesser.spec!.type = 'ClusterIP';
   assert.deepEqual(judge(Service, lesser, old), []);
   assert.deepEqual(judge(Service, { metadata, spec: { ...old.spec, clusterIP: '10.0.0.2', clusterIPs: ['10.0.0.2'] } }, old), ['spec.clusterIPs[0]: Invalid value: "10.0.0.2": may not change once set']);
+  const moved = { metadata, spec: { ...structuredClone(old).spec, clusterIP: '10.0.0.2' } } as unknown as Service;
+  Service.rules.prepareForUpdate!(moved, old as unknown as Service);
+  assert.deepEqual(moved.spec!.clusterIPs, ['10.0.0.2'], 'who changes the one means both, and is refused');
 });
 
 const template = { metadata: { labels: { app: 'x' } }, spec: { containers: [{ name: 'c', image: 'nginx:1' }] } };

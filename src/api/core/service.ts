@@ -1,6 +1,7 @@
 /** Service (core/v1). Addresses and node ports are allocated elsewhere. */
 import type { Service as ServiceType } from '../generated/core-v1.ts';
 import { AGE, column, NAME, showLabels } from '../columns.ts';
+import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1035LabelErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -64,6 +65,11 @@ function defaultService(service: Service): void {
 function keepAllocated(service: Service, old: Service): void {
   const spec = (service.spec ??= {});
   const before = old.spec ?? {};
+  // Who changes the first of the two means both (upstream: normalizeClusterIPs).
+  if (spec.clusterIP !== before.clusterIP && equalJson(spec.clusterIPs, before.clusterIPs) && spec.type !== 'ExternalName') {
+    if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
+    else delete spec.clusterIPs;
+  }
   const sameUse = (spec.type === 'ExternalName') === (before.type === 'ExternalName');
   if (sameUse && spec.type !== 'ExternalName') {
     if (!spec.clusterIP && !spec.clusterIPs?.length) {
