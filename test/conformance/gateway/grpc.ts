@@ -94,6 +94,8 @@ export function grpc(): void {
 
   behaviour('GRPCRouteInvalidBackendRef', () => [grpcRoute('grpc-invalid', [{ backendRefs: [{ name: 'nonexistent', port: 8080 }] }])], async () => {
     await parents('grpc-invalid', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' }, { plural: 'grpcroutes' });
-    await calls(await addressOf('same-namespace'), `/${SERVICE}/Echo`, '14');
+    const address = await addressOf('same-namespace');
+    await calls(address, `/${SERVICE}/Echo`, '14');
+    assert.equal((await invoke(address, `/${SERVICE}/Echo`)).headers['content-type'], 'application/grpc');
   });
 }

@@ -296,7 +296,9 @@ function valueOf(type: string | undefined, value: string): string {
 
 function answerLines(status: number, grpcStatus: number): string[] {
   return [
-    `  http-request return status 200 hdr content-type application/grpc hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
+    `  http-request return status 200 hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
+    // An answer without a body has no type of its own.
+    '  http-after-response set-header content-type application/grpc if { res.hdr(grpc-status) -m found }',
     `  http-request return status ${status} content-type text/plain string "${status === 404 ? 'no route for this request' : 'the route of this request leads nowhere'}"`,
   ];
 }

@@ -1,0 +1,86 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
+import type { HttpRule, Listener } from '../../api/gateway/types.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
+import { configurationOf, doorName } from './haproxy/configuration.ts';
+import { faultsOf } from './haproxy/proxy.ts';
+import { commandsFor, hasRoom, slotsFor } from './haproxy/slots.ts';
+import { Unsayable, quoted } from './haproxy/words.ts';
+import { compareHostnames, hostnamesOn, intersection } from './hostnames.ts';
+import { isLocalName } from './local-certificates.ts';
+import { CONTROLLER, type Observed } from './observed.ts';
+import { planOf, type Door } from './plan.ts';
+
+test('what hostnames have in common', () => {
+  const table: [string | undefined, string, string | undefined][] = [
+    [undefined, 'a.com', 'a.com'], ['a.com', '', 'a.com'], ['a.com', 'a.com', 'a.com'], ['a.com', 'b.com', undefined], ['*.a.com', 'x.y.a.com', 'x.y.a.com'], ['*.a.com', 'a.com', undefined],
+    ['x.a.com', '*.a.com', 'x.a.com'], ['*.a.com', '*.b.a.com', '*.b.a.com'], ['*.b.a.com', '*.a.com', '*.b.a.com'], ['*.a.com', '*.b.com', undefined], ['*.a.com', '*.xa.com', undefined],
+  ];
+  for (const [listener, route, expected] of table) assert.equal(intersection(listener, route), expected, `${listener} ${route}`);
+  assert.deepEqual(hostnamesOn('*.a.com', ['x.a.com', 'b.com', '*.com']), ['x.a.com', '*.a.com']);
+  assert.deepEqual(['', '*.com', '*.a.com', 'a.com', 'b.a.com'].sort(compareHostnames), ['b.a.com', 'a.com', '*.a.com', '*.com', '']);
+});
+
+test('local names', () => {
+  for (const name of ['localhost', 'a.localhost', '*.b.local', 'x.internal', 'y.test']) assert.ok(isLocalName(name), name);
+  for (const name of ['example.com', 'notlocal', 'local.com', 'xlocalhost']) assert.ok(!isLocalName(name), name);
+});
+
+test('endpoints are slots', () => {
+  const [a, b, c] = [1, 2, 3].map((n) => ({ address: `10.0.0.${n}`, port: 80 }));
+  const slots = slotsFor(new Map([['web', [a!, b!]]]), new Map());
+  assert.equal(slots.get('web')!.length, 6);
+  assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), ['set server web/s0 state maint', 'set server web/s0 addr 10.0.0.3 port 80', 'set server web/s0 state ready']);
+  assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), []);
+  assert.ok(!hasRoom(new Map([['web', Array(7).fill(a)]]), slots));
+  assert.equal(slotsFor(new Map([['web', [a!]]]), slots).get('web')!.length, 6);
+});
+
+test('no value can end the word that it stands in', () => {
+  assert.equal(quoted("a 'b' \"c\" # $X"), `'a '"'"'b'"'"' "c" # $X'`);
+  for (const value of ['a\nb', 'a\rb', '\0']) assert.throws(() => quoted(value), Unsayable);
+});
+
+const service = { metadata: { namespace: 'shop', name: 'web' }, spec: { clusterIP: '10.96.0.9', ports: [{ name: 'http', port: 80 }] } } as Service;
+
+function observedOf(listeners: Partial<Listener>[], rules: HttpRule[][], more: Partial<Observed> = {}): Observed {
+  const gateway = { metadata: { namespace: 'shop', name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: listeners.map((each, index) => ({ name: `l${index}`, port: 80, protocol: 'HTTP', ...each })) } } as Gateway;
+  const routes = rules.map((each, index): HTTPRoute => ({ metadata: { namespace: 'shop', name: `r${index}`, creationTimestamp: `2026-01-0${9 - index}T00:00:00Z` }, spec: { parentRefs: [{ name: 'edge' }], rules: each } }));
+  return {
+    classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
+    service: (key) => (key === 'shop/web' ? service : undefined), secret: () => undefined, configMap: () => undefined, namespace: () => undefined, ...more,
+  };
+}
+
+const textOf = (doors: readonly Door[]): string => configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', logSocket: '/run/x.sock', ports: new Map(doors.map((door, index) => [doorName(door), 23_000 + index])) }).text(new Map());
+const to = [{ name: 'web', port: 80 }];
+
+test('entries are tried by precision, then by age', () => {
+  const match = (type: string, value: string, more: object = {}): object => ({ path: { type, value }, ...more });
+  const { doors } = planOf(observedOf([{}], [
+    [{ matches: [match('PathPrefix', '/a'), match('Exact', '/a'), match('PathPrefix', '/aa'), match('PathPrefix', '/a', { headers: [{ name: 'x', value: '1' }] }), match('PathPrefix', '/a', { method: 'GET' })], backendRefs: to }],
+    [{ matches: [match('PathPrefix', '/a')], backendRefs: to }],
+  ]));
+  assert.deepEqual(doors[0]!.entries.map(({ match: { path, method, headers }, key }) => `${path.type} ${path.value} ${method ?? ''} ${headers.length} ${key}`), [
+    'Exact /a  0 shop/r0', 'PathPrefix /aa  0 shop/r0', 'PathPrefix /a GET 0 shop/r0', 'PathPrefix /a  1 shop/r0', 'PathPrefix /a  0 shop/r1', 'PathPrefix /a  0 shop/r0',
+  ]);
+});
+
+test('a rule that nothing can say, or that HAProxy refuses, is left out by name', () => {
+  const observed = observedOf([{}], [[{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nb' }] } }], backendRefs: to }], [{ backendRefs: to }]]);
+  const { doors } = planOf(observed);
+  const made = configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', logSocket: '/run/x.sock', ports: new Map() });
+  assert.deepEqual([...made.unsayable.keys()], ['HTTPRoute:shop:r0:0']);
+  const { doors: rest, routes } = planOf(observed, made.unsayable);
+  assert.deepEqual([rest[0]!.entries.map(({ key }) => key), routes[0]!.resolved.unsupported?.reason], [['shop/r1'], 'UnsupportedValue']);
+  assert.ok(textOf(rest).includes('use_backend HTTPRoute:shop:r1:0:0'));
+  assert.deepEqual([...faultsOf('[WARNING] (1) : config : parsing [/x:3] : harmless\n[ALERT]    (1) : config : parsing [/x:4] : no such thing\n[ALERT] (1) : config : Fatal errors found', '/x', (line) => `owner of ${line}`)], [['owner of 4', 'no such thing']]);
+});
+
+test('listeners that are in each other\'s way are not used; weights share requests', () => {
+  const conflicting = planOf(observedOf([{}, { protocol: 'TLS', tls: { mode: 'Passthrough' } }, { port: 81 }], [[{ backendRefs: to }]]));
+  assert.deepEqual(conflicting.doors.map(({ port }) => port), [81]);
+  const text = textOf(planOf(observedOf([{}], [[{ backendRefs: [{ ...to[0]!, weight: 1 }, { name: 'gone', port: 80, weight: 3 }] }]])).doors);
+  assert.match(text, /use_backend HTTPRoute:shop:r0:0:0 if \{ var\(txn.rand\),mod\(4\) lt 1 \}\n {2}use_backend e500\n/);
+});
