@@ -22,8 +22,8 @@ export function addressesOf(pod: Pod, family?: Family): string[] {
   return all.filter((address) => address !== '' && (family === undefined || (family === 'IPv6') === address.includes(':')));
 }
 
-/** The endpoint without its addresses' family left out; undefined when the pod has none of this family. */
-export function endpointOf(pod: Pod, service: Service, family: Family): Endpoint | undefined {
+/** Undefined when the pod has no address of this family. `zoneOf` tells the zone of a node. */
+export function endpointOf(pod: Pod, service: Service, family: Family, zoneOf?: (node: string) => string | undefined): Endpoint | undefined {
   const addresses = addressesOf(pod, family);
   if (addresses.length === 0) return undefined;
   const serving = isPodReady(pod);
@@ -33,10 +33,24 @@ export function endpointOf(pod: Pod, service: Service, family: Family): Endpoint
     addresses, conditions: { ready, serving, terminating },
     targetRef: { kind: 'Pod', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid },
   };
-  if (pod.spec?.nodeName) endpoint.nodeName = pod.spec.nodeName;
+  if (pod.spec?.nodeName) {
+    endpoint.nodeName = pod.spec.nodeName;
+    const zone = zoneOf?.(pod.spec.nodeName);
+    if (zone !== undefined) endpoint.zone = zone;
+    const hints = hintsOf(endpoint, service.spec?.trafficDistribution);
+    if (hints !== undefined) endpoint.hints = hints;
+  }
   const hostname = hostnameOf(pod, service);
   if (hostname !== undefined) endpoint.hostname = hostname;
   return endpoint;
+}
+
+/** For whom the endpoint is meant first (upstream: endpointslice/trafficdist; KEP-4444, KEP-3015). */
+function hintsOf({ conditions, nodeName, zone }: Endpoint, distribution: string | undefined): Endpoint['hints'] {
+  if (conditions?.ready !== true) return undefined;
+  const forZones = zone === undefined ? undefined : [{ name: zone }];
+  if (distribution === 'PreferSameNode') return { forNodes: [{ name: nodeName ?? '' }], ...(forZones === undefined ? {} : { forZones }) };
+  return (distribution === 'PreferClose' || distribution === 'PreferSameZone') && forZones !== undefined ? { forZones } : undefined;
 }
 
 export function hostnameOf(pod: Pod, service: Service): string | undefined {

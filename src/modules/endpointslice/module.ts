@@ -1,6 +1,7 @@
 /** Endpoints of Services: which pods answer for them, in EndpointSlices and in Endpoints. Runs on any cluster. */
 import { isDeepStrictEqual } from 'node:util';
 import { Endpoints } from '../../api/core/endpoints.ts';
+import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
@@ -19,6 +20,19 @@ const ENDPOINTS_MANAGER = 'endpoint-controller';
 /** Services whose selector takes the pod in. */
 function servicesOf(pod: Pod, caches: Caches): ObjectKey[] {
   return caches.of(Service).list(pod.metadata.namespace ?? '').filter((service) => selects(service, pod)).map(keyOf);
+}
+
+const ZONE = 'topology.kubernetes.io/zone';
+
+function zoneOf(node: Node | undefined): string | undefined {
+  return node?.metadata.labels?.[ZONE];
+}
+
+/** Services of the pods of a node whose zone is not what their slices say; none while that is the same, as with every beat of the node. */
+function servicesOnNode(node: Node, caches: Caches): ObjectKey[] {
+  const name = node.metadata.name ?? '';
+  const stale = caches.of(EndpointSlice).list().filter((slice) => slice.endpoints?.some((each) => each.nodeName === name && each.zone !== zoneOf(node)));
+  return stale.map(({ metadata }) => `${metadata.namespace}/${metadata.labels?.[SERVICE_NAME] ?? ''}`);
 }
 
 function selects(service: Service, pod: Pod): boolean {
@@ -64,10 +78,10 @@ function createCarrier(): (key: ObjectKey, own: readonly EndpointSlice[], plan: 
 function sliceController(): Controller<Service> {
   const carryOut = createCarrier();
   return {
-    name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf)],
+    name: 'endpointslice', for: Service, owns: [EndpointSlice], watches: [watching(Pod, servicesOf), watching(Node, servicesOnNode)],
     async reconcile(key, service, context) {
       const own = slicesOf(key, context.caches);
-      if (hasEndpoints(service)) return carryOut(key, own, () => planSlices(service, podsOf(service, context.caches), own), context);
+      if (hasEndpoints(service)) return carryOut(key, own, () => planSlices(service, podsOf(service, context.caches), own, (node) => zoneOf(context.caches.of(Node).get(node))), context);
       // Without a selector the slices are the user's; those made while there was one are his now too (as upstream leaves them).
       if (service === undefined) await Promise.all(own.map((each) => remove(each, context.client)));
       return undefined;

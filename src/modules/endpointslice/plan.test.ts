@@ -88,3 +88,13 @@ test('Endpoints kept by hand are mirrored, and a change updates the same slice',
   assert.equal(planMirror({ ...endpoints([]), subsets: [] }, existing).delete.length, 1);
   assert.equal(isMirrored({ metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } }), false);
 });
+
+test('trafficDistribution becomes hints, of ready endpoints alone', () => {
+  const hints = (trafficDistribution: string | undefined, zone?: string): unknown[] =>
+    planSlices({ ...SERVICE, spec: { ...SERVICE.spec, ...(trafficDistribution === undefined ? {} : { trafficDistribution }) } }, [pod(2), pod(3, { ready: false })], [], () => zone).create[0]?.endpoints?.map((each) => each.hints) ?? [];
+  assert.deepEqual(hints(undefined, 'z1'), [undefined, undefined]);
+  assert.deepEqual(hints('PreferClose', 'z1'), [{ forZones: [{ name: 'z1' }] }, undefined]);
+  assert.deepEqual(hints('PreferSameZone'), [undefined, undefined]);
+  assert.deepEqual(hints('PreferSameNode', 'z1'), [{ forNodes: [{ name: 'n1' }], forZones: [{ name: 'z1' }] }, undefined]);
+  assert.equal(planSlices(SERVICE, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.zone, 'z1');
+});

@@ -37,9 +37,9 @@ export interface Frame {
 }
 
 /** `existing` are the slices of this Service that the controller manages. */
-export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[]): SlicePlan {
+export function planSlices(service: Service, pods: readonly Pod[], existing: readonly EndpointSlice[], zoneOf?: (node: string) => string | undefined): SlicePlan {
   const owner = controllerReference({ group: '', version: 'v1', kind: 'Service' }, service);
-  return planGroups(groupsOf(service, pods), existing, { namespace: service.metadata.namespace, generateName: `${service.metadata.name}-`, labels: labelsOf(service), owner });
+  return planGroups(groupsOf(service, pods, zoneOf), existing, { namespace: service.metadata.namespace, generateName: `${service.metadata.name}-`, labels: labelsOf(service), owner });
 }
 
 export function planGroups(groups: readonly Group[], existing: readonly EndpointSlice[], frame: Frame): SlicePlan {
@@ -54,12 +54,12 @@ export function planGroups(groups: readonly Group[], existing: readonly Endpoint
   return plan;
 }
 
-function groupsOf(service: Service, pods: readonly Pod[]): Group[] {
+function groupsOf(service: Service, pods: readonly Pod[], zoneOf: ((node: string) => string | undefined) | undefined): Group[] {
   const groups: Group[] = [];
   for (const family of familiesOf(service)) {
     const before = groups.length;
     for (const pod of pods) {
-      const endpoint = isEligible(pod) ? endpointOf(pod, service, family) : undefined;
+      const endpoint = isEligible(pod) ? endpointOf(pod, service, family, zoneOf) : undefined;
       if (endpoint === undefined) continue;
       const ports = portsOf(pod, service);
       let group = groups.slice(before).find((each) => samePorts(each.ports, ports));

@@ -1,6 +1,7 @@
 /** The network of one machine: pods on a bridge, Services in nftables, names in DNS. */
 import { join } from 'node:path';
 import { Endpoints } from '../../api/core/endpoints.ts';
+import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
@@ -16,6 +17,7 @@ import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
+import { zoneOf } from './service-index.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from './proxy/haproxy.ts';
 import { policyStatus } from './proxy/policies.ts';
@@ -32,7 +34,7 @@ export function createNetworkModule(): Module {
     description: 'Pod network, Services in nftables, cluster DNS',
     kinds: [LoadBalancingPolicy],
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints, Pod, LoadBalancingPolicy],
+    reads: [Service, EndpointSlice, Endpoints, Node, Pod, LoadBalancingPolicy],
     writes: [Service, EndpointSlice, Endpoints],
     admissions: [serviceAllocator(() => book)],
     controllers: [loadBalancerController(() => ranges), policyStatus],
@@ -48,9 +50,9 @@ export function createNetworkModule(): Module {
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
-      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), log: context.log, signal });
+      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), log: context.log, signal });
       context.metrics?.(() => proxies.metrics());
-      const shared = { proxies, policies: caches.of(LoadBalancingPolicy), pods: caches.of(Pod), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
+      const shared = { proxies, policies: caches.of(LoadBalancingPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
       const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };
       const { ipv6 } = machine.network;
       const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];

@@ -4,7 +4,7 @@ import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
-import { byWeight, fragmentFor } from './service-rules.ts';
+import { byWeight, fragmentFor, nearOf } from './service-rules.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
 const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };
@@ -137,4 +137,23 @@ test('numbers are given again when they are free, and kept while they fit', () =
   assert.equal(larger.base, 4);
   blocks.release(['a']);
   assert.equal(blocks.place('a', 8).base, 4);
+});
+
+test('endpoints meant for the node come first, then those for its zone, else all', () => {
+  const at = (address: string, hints?: { node?: string; zone?: string }) => ({
+    address, port: 80, local: true, ...(hints === undefined ? {} : { hints: { ...(hints.node === undefined ? {} : { forNodes: [{ name: hints.node }] }), ...(hints.zone === undefined ? {} : { forZones: [{ name: hints.zone }] }) } }),
+  });
+  const near = (...all: ReturnType<typeof at>[]): string => nearOf(all, { nodeName: 'n1', zone: 'z1' }).map(({ address }) => address).join('');
+  assert.equal(near(at('a'), at('b')), 'ab');
+  assert.equal(near(at('a', { node: 'n1', zone: 'z1' }), at('b', { node: 'n2', zone: 'z1' })), 'a');
+  assert.equal(near(at('a', { node: 'n3', zone: 'z2' }), at('b', { node: 'n2', zone: 'z1' })), 'b');
+  assert.equal(near(at('a', { zone: 'z1' }), at('b', { zone: 'z2' })), 'a');
+  assert.equal(near(at('a', { zone: 'z1' }), at('b')), 'ab', 'one without a hint: none counts');
+  assert.equal(near(at('a', { zone: 'z2' }), at('b', { zone: 'z3' })), 'ab', 'none for us: all');
+});
+
+test('hints lead connections, from inside and outside', () => {
+  const hinted = (address: string, zone: string): Endpoint => ({ addresses: [address], conditions: { ready: true }, nodeName: 'n1', hints: { forZones: [{ name: zone }] } });
+  const { chains } = plain(fragmentFor(service({ type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }] }), [slice([hinted('10.1.0.2', 'z1'), hinted('10.1.0.3', 'z2')])], { ...FACTS, zone: 'z1' })) as { chains: Record<string, string[]> };
+  assert.deepEqual(Object.values(chains), [['meta l4proto tcp dnat ip to 10.1.0.2:8080']]);
 });

@@ -7,7 +7,7 @@
  * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
  */
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
-import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
@@ -44,6 +44,8 @@ export interface RuleFacts {
   gatewayIp: string;
   /** Ports of this Service that a proxy carries, with the port of the gateway's address on which it listens. */
   proxied?: ReadonlyMap<number, number>;
+  /** The zone of the node; absent where it has none. */
+  zone?: string | undefined;
   /** Shares of endpoints of a weighted Service by address, 0 to 256; default 1. */
   weights?: ReadonlyMap<string, number>;
   /** Where the endpoints of a chain stand in the maps that Services share; without it each chain has a map of its own. */
@@ -54,6 +56,8 @@ export interface Destination {
   address: string;
   port: number;
   local: boolean;
+  /** For whom it is meant first. */
+  hints?: Endpoint['hints'];
 }
 
 export const LOOPBACK = '127.0.0.1';
@@ -82,12 +86,25 @@ export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice
       const into = isReady ? ready : serving && terminating ? draining : undefined;
       if (into === undefined) continue;
       for (const address of endpoint.addresses.slice(0, 1)) {
-        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName });
+        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
       }
     }
   }
   const chosen = ready.size > 0 ? ready : draining;
   return [...chosen.keys()].sort().map((key) => chosen.get(key) as Destination);
+}
+
+/**
+ * Those that are meant for this node, else those for its zone, where every endpoint says for whom it is meant; else all (upstream: kube-proxy,
+ * topologyModeFromHints).
+ */
+export function nearOf(all: readonly Destination[], { nodeName, zone }: Pick<RuleFacts, 'nodeName' | 'zone'>): readonly Destination[] {
+  const near = (named: (hints: Endpoint['hints']) => readonly { name: string }[] | undefined, wanted: string | undefined): readonly Destination[] =>
+    (all.every(({ hints }) => (named(hints)?.length ?? 0) > 0) ? all.filter(({ hints }) => named(hints)?.some(({ name }) => name === wanted)) : []);
+  const sameNode = near((hints) => hints?.forNodes, nodeName);
+  if (sameNode.length > 0) return sameNode;
+  const sameZone = near((hints) => hints?.forZones, zone);
+  return sameZone.length > 0 ? sameZone : all;
 }
 
 function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined {
@@ -102,8 +119,9 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
   const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName, facts.family).filter(({ address }) => facts.weights?.get(address) !== 0) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
   const local = all.filter((each) => each.local);
-  const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : all;
-  const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : all;
+  const near = nearOf(all, facts);
+  const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : near;
+  const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near;
 
   for (const each of all) {
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
@@ -112,7 +130,7 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   const everywhere = { fragment, service, protocol, facts };
   const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
-    : outside.length === all.length && inside.length === all.length ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
+    : outside === inside || (outside.length === all.length && inside.length === all.length) ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
   const ways = waysIn(service, port, family);
   for (const address of ways.cluster) lead(fragment, address, protocol, port.port, clusterChain);
   for (const address of ways.external) lead(fragment, address, protocol, port.port, externalChain);

@@ -3,11 +3,11 @@
  * transaction, which touches only what changed. At the start, and after a failure, the whole table is written anew, in one transaction.
  */
 import { run, runAny } from '../../base/sys/run.ts';
-import type { Pod, Service } from '../../api/generated/core-v1.ts';
+import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import type { Log } from '../../base/log.ts';
-import type { Cache } from '../../sdk/cache.ts';
+import { keyOf, type Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { rememberedClients } from './affinity.ts';
 import { createBlocks } from './blocks.ts';
@@ -19,6 +19,7 @@ import { settingsError, weightOf, weightsOf } from './proxy/settings.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
+import { zoneOf } from './service-index.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
 
 export interface SyncInput {
@@ -27,6 +28,8 @@ export interface SyncInput {
   /** For the weights of endpoints. */
   pods?: Cache<Pod>;
   policies?: Cache<LoadBalancingPolicy>;
+  /** For the zone of the node. */
+  nodes?: Cache<Node>;
   facts: RuleFacts & TableFacts;
   nft: string;
   /** The program `conntrack`, where it is installed. */
@@ -75,7 +78,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
 
   indexSlices(slices);
   if (input.policies !== undefined) indexPolicies(input.policies);
-  await Promise.all([services.ready(), slices.ready(), input.pods?.ready(), input.policies?.ready()]);
+  await Promise.all([services.ready(), slices.ready(), input.pods?.ready(), input.policies?.ready(), input.nodes?.ready()]);
 
   const mark = (key: string, delayMs = GATHER_MS): void => {
     dirty.add(key);
@@ -114,7 +117,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
     const own = slices.byIndex('service', key);
     const weights = algorithmOf(service) === 'weighted' ? weightsOf(service, own, (name) => input.pods?.get(name)) : undefined;
-    const fragment = fragmentFor(service, own, { ...input.facts, place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
+    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
     const now = [...fragment.chains.keys()];
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, now);
@@ -206,6 +209,9 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     ...(input.pods === undefined ? [] : [input.pods.subscribe(weighed)]),
     ...(input.policies === undefined ? [] : [input.policies.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) if (each !== undefined) for (const key of targetsOf(each)) mark(key);
+    })]),
+    ...(input.nodes === undefined ? [] : [input.nodes.subscribe(({ key, object, previous }) => {
+      if (key === input.facts.nodeName && previous !== undefined && zoneOf(object) !== zoneOf(previous)) for (const each of services.list()) mark(keyOf(each));
     })]),
     services.subscribe(({ key }) => mark(key)),
     slices.subscribe(({ object, previous }) => {

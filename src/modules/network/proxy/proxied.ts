@@ -1,7 +1,7 @@
 /** Which Services go through the proxy, and by which of its ports. */
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { destinationsOf } from '../service-rules.ts';
+import { destinationsOf, nearOf } from '../service-rules.ts';
 import { algorithmOf } from './algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
@@ -22,6 +22,8 @@ export interface ProxiedInput extends HaproxyInput {
   nodeName: string;
   /** For the weights of endpoints; by `namespace/name`. */
   podOf?(key: string): Pod | undefined;
+  /** Of the node. */
+  zone?(): string | undefined;
 }
 
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
@@ -56,7 +58,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     const weights = weightsOf(service, slices, input.podOf);
     const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
-      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
+      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? nearOf(destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip'), { nodeName: input.nodeName, zone: input.zone?.() }) : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
       if (endpoints.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
