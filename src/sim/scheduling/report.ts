@@ -25,7 +25,7 @@ function plots({ samples, outcomes }: Run): string {
   return [
     plot('jobs that wait', samples, (sample) => sample.pending),
     plot('utilisation, percent', samples, (sample) => 100 * sample.utilisation),
-    tenantTable(outcomes),
+    tenantPlot(outcomes),
   ].join('\n');
 }
 
@@ -38,15 +38,28 @@ function plot(caption: string, samples: readonly Sample[], valueOf: (sample: Sam
 <svg width="${width}" height="${height}" role="img"><rect width="${width}" height="${height}" fill="#f4f4f4"/><polyline fill="none" stroke="#2563eb" points="${points.join(' ')}"/></svg></figure>`;
 }
 
-/** The waits of the ten tenants with the most jobs. */
-function tenantTable(outcomes: Run['outcomes']): string {
+interface TenantWaits { tenant: string; jobs: number; median: number; p99: number }
+
+/** The waits of the twelve tenants with the most jobs. */
+function waitsOf(outcomes: Run['outcomes']): TenantWaits[] {
   const byTenant = Map.groupBy(outcomes, ({ job }) => job.tenant);
-  const rows = [...byTenant].sort(([, left], [, right]) => right.length - left.length).slice(0, 10).map(([tenant, own]) => {
+  return [...byTenant].sort(([, left], [, right]) => right.length - left.length).slice(0, 12).map(([tenant, own]) => {
     const waits = own.map(({ job, finishedAt }) => finishedAt - job.submittedAt - job.runSeconds).sort((left, right) => left - right);
-    const cells = [tenant, String(own.length), seconds(waits[Math.floor(waits.length / 2)]!), seconds(waits[Math.floor(0.99 * waits.length)]!)];
-    return `<tr>${cells.map((cell) => `<td>${escape(cell)}</td>`).join('')}</tr>`;
+    return { tenant, jobs: own.length, median: waits[Math.floor(waits.length / 2)]!, p99: waits[Math.floor(0.99 * waits.length)]! };
   });
-  return `<table><tr><th>TENANT</th><th>JOBS</th><th>MEDIAN WAIT</th><th>P99 WAIT</th></tr>${rows.join('')}</table>`;
+}
+
+/** Bars on a logarithmic scale: up to the median dark, up to the 99th percentile pale. */
+function tenantPlot(outcomes: Run['outcomes']): string {
+  const tenants = waitsOf(outcomes);
+  const [width, row, left] = [900, 18, 160];
+  const most = Math.log10(1 + Math.max(10, ...tenants.map(({ p99 }) => p99)));
+  const length = (value: number): string => (((width - left - 240) * Math.log10(1 + Math.max(0, value))) / most).toFixed(1);
+  const bars = tenants.map(({ tenant, jobs, median, p99 }, index) => `<text x="0" y="${index * row + 13}">${escape((tenant || '(all)').slice(0, 20))}</text>
+<rect x="${left}" y="${index * row + 3}" width="${length(p99)}" height="${row - 6}" fill="#bfdbfe"/><rect x="${left}" y="${index * row + 3}" width="${length(median)}" height="${row - 6}" fill="#2563eb"/>
+<text x="${width}" y="${index * row + 13}" text-anchor="end">${jobs} jobs, ${seconds(median)}, ${seconds(p99)}</text>`);
+  return `<figure><figcaption>waits by tenant: jobs, median (dark), 99 % (pale), on a logarithmic scale</figcaption>
+<svg width="${width}" height="${tenants.length * row + 6}" role="img" font-size="11">${bars.join('')}</svg></figure>`;
 }
 
 function seconds(value: number): string {

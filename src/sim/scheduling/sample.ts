@@ -30,7 +30,7 @@ export function sampleTrace({ seed = 1, jobs = 2_000, days = 3, users = 12 }: Sa
       request: [habit.width], tenant: habit.name, priority: 0, estimateSeconds: hoursAbove(habit.typicalSeconds * 5, runSeconds), likeness: ['', habit.name],
     };
   });
-  return { name: `sample-${seed}`, jobs: recorded.sort((left, right) => left.submittedAt - right.submittedAt), hasEstimates: true };
+  return { name: `sample-${seed}`, jobs: recorded.sort((left, right) => left.submittedAt - right.submittedAt), resources: ['cpus'], hasEstimates: true };
 }
 
 /** Most come by day. */

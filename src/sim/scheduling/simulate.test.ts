@@ -68,6 +68,22 @@ describe('a trace', () => {
   for (const [text, message] of refused) it(`is refused: ${message.source}`, () => assert.throws(() => read(text), message));
 });
 
+it('pods that ask for several resources are simulated by their dominant share', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-trace-'));
+  try {
+    const file = join(folder, 'pods.csv');
+    writeFileSync(file, 'pod_id,creation_s,run_s,cpu_milli,memory_mib,num_gpu,gpu_milli,qos\na,0,100,4000,1024,0,,LS\nb,0,50,1000,1024,2,500,BE\nc,1,10,8000,512,0,0,LS\nnever,2,,1,1,0,0,LS\n');
+    const trace = readJobTrace(file);
+    assert.deepEqual([trace.resources, trace.jobs.map(({ request }) => request)], [['cpu', 'memory', 'gpu'], [[4000, 1024, 0], [1000, 1024, 1000], [8000, 512, 0]]]);
+    const [{ run, measures }] = compare(trace, [8000, 4096, 1000], ['FIFO']) as [ReturnType<typeof compare>[0]];
+    assert.deepEqual(run.outcomes.map(({ job, finishedAt }) => [job.id, finishedAt]), [['b', 50], ['a', 100], ['c', 110]]);
+    assert.equal(run.doneWork, 0.5 * 100 + 50 + 10);
+    assert.ok(measures.utilisation <= 1);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 it('fairness is 1 for equal parts, and a half when one of two gets all', () => {
   for (const [holds, expected] of [[[5, 5], 1], [[10, 0], 0.5]] as const) {
     const meter = new FairnessMeter(10, 1);

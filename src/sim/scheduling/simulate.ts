@@ -1,6 +1,7 @@
 /** Runs a trace of jobs through an admission on a virtual clock. */
 import { createHeap } from '../../base/heap.ts';
 import type { Admission } from '../../modules/queue/policy/admission.ts';
+import { dominantShare, fits, type Resources } from '../../modules/queue/policy/resources.ts';
 import { FairnessMeter } from './fairness.ts';
 import type { RecordedJob } from './trace.ts';
 
@@ -15,7 +16,7 @@ export interface Outcome {
 export interface Sample {
   readonly at: number;
   readonly pending: number;
-  /** The busy part of the first resource, 0 to 1. */
+  /** The busy part of the resource that is used the most, 0 to 1. */
   readonly utilisation: number;
 }
 
@@ -25,7 +26,7 @@ export interface Run {
   readonly refused: readonly RecordedJob[];
   readonly samples: readonly Sample[];
   readonly decisions: number;
-  /** Units times seconds of the first resource: all that was done, and what was done in vain. */
+  /** Width times seconds: all that was done, and what was done in vain. */
   readonly doneWork: number;
   readonly lostWork: number;
   /** Jain's index, 0 to 1. */
@@ -40,8 +41,18 @@ interface RunningJob {
   stopped: boolean;
 }
 
-/** `capacity` is of the first resource. */
-export function simulate(jobs: readonly RecordedJob[], admission: Admission, capacity: number): Run {
+/** How much of all a job takes: units of the one resource there is, or its dominant share where there are several. */
+export function widthOf({ request }: RecordedJob, capacity: Resources): number {
+  return capacity.length === 1 ? request[0]! : dominantShare(request, capacity);
+}
+
+/** The whole, in the unit of {@link widthOf}. */
+export function wholeOf(capacity: Resources): number {
+  return capacity.length === 1 ? capacity[0]! : 1;
+}
+
+/** Jobs that ask for more than `capacity` are refused. */
+export function simulate(jobs: readonly RecordedJob[], admission: Admission, capacity: Resources): Run {
   const startMs = performance.now();
   const ends = createHeap<RunningJob>((left, right) => left.endsAt - right.endsAt);
   const running = new Map<string, RunningJob>();
@@ -51,9 +62,9 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
   const refused: RecordedJob[] = [];
   const samples: Sample[] = [];
   const sampleEverySeconds = Math.max(1, ((jobs.at(-1)?.submittedAt ?? 0) - (jobs[0]?.submittedAt ?? 0)) / 1_000);
-  const fairness = new FairnessMeter(capacity, sampleEverySeconds / 10);
-  const holds = (job: RecordedJob, sign: 1 | -1): void => fairness.holds(job.tenant, sign * job.request[0]!);
-  const waits = (job: RecordedJob, sign: 1 | -1): void => fairness.waits(job.tenant, sign * job.request[0]!);
+  const fairness = new FairnessMeter(wholeOf(capacity), sampleEverySeconds / 10);
+  const holds = (job: RecordedJob, sign: 1 | -1): void => fairness.holds(job.tenant, sign * widthOf(job, capacity));
+  const waits = (job: RecordedJob, sign: 1 | -1): void => fairness.waits(job.tenant, sign * widthOf(job, capacity));
   let [decisions, doneWork, lostWork, next, sampleAt] = [0, 0, 0, 0, 0];
   for (;;) {
     while (ends.peek()?.stopped === true) ends.pop();
@@ -65,13 +76,13 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
       if (end.stopped) continue;
       running.delete(end.job.id);
       admission.finish(end.job.id, now);
-      doneWork += end.job.runSeconds * end.job.request[0]!;
+      doneWork += end.job.runSeconds * widthOf(end.job, capacity);
       outcomes.push({ job: end.job, finishedAt: now, stops: stops.get(end.job.id) ?? 0 });
       holds(end.job, -1);
     }
     for (; next < jobs.length && jobs[next]!.submittedAt <= now; next++) {
       const job = jobs[next]!;
-      if (job.request[0]! > capacity) {
+      if (!fits(job.request, capacity)) {
         refused.push(job);
         continue;
       }
@@ -93,12 +104,12 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
       stopped.stopped = true;
       running.delete(job.id);
       stops.set(job.id, (stops.get(job.id) ?? 0) + 1);
-      lostWork += (now - stopped.startedAt) * job.request[0]!;
+      lostWork += (now - stopped.startedAt) * widthOf(job, capacity);
       holds(job, -1);
       waits(job, 1);
     }
     if (now < sampleAt) continue;
-    samples.push({ at: now, pending: admission.pendingCount, utilisation: 1 - admission.free[0]! / capacity });
+    samples.push({ at: now, pending: admission.pendingCount, utilisation: dominantShare(capacity.map((amount, index) => amount - admission.free[index]!), capacity) });
     sampleAt = now + sampleEverySeconds;
   }
   return { outcomes, refused, samples, decisions, doneWork, lostWork, fairness: fairness.index, wallMs: performance.now() - startMs };
