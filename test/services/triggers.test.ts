@@ -8,12 +8,12 @@ import { TRIGGERS } from '../../src/modules/event-autoscaler/triggers/index.ts';
 import { TriggerError, type Reading, type Trigger } from '../../src/modules/event-autoscaler/triggers/trigger.ts';
 import { lacksService, startService, type Service, type ServiceName } from '../fixtures/services.ts';
 
-function open(type: string, metadata: Record<string, string>, auth: Record<string, string> = {}, env: Record<string, string> = {}): Trigger {
+async function open(type: string, metadata: Record<string, string>, auth: Record<string, string> = {}, env: Record<string, string> = {}): Promise<Trigger> {
   return TRIGGERS[type]!({ metadata, auth, env, namespace: 'default', owner: 'test', context: { clock: realClock } as never });
 }
 
 async function once(type: string, metadata: Record<string, string>, auth: Record<string, string> = {}, env: Record<string, string> = {}): Promise<Reading> {
-  const trigger = open(type, metadata, auth, env);
+  const trigger = await open(type, metadata, auth, env);
   try {
     return await trigger.read(AbortSignal.timeout(20_000));
   } finally {
@@ -40,7 +40,7 @@ describe('redis', { skip: lacksService('redis'), timeout: 60_000 }, () => {
     assert.deepEqual(await once('redis', metadata), { value: 3, active: true });
     assert.deepEqual(await once('redis', { ...metadata, activationListLength: '3' }), { value: 3, active: false });
     assert.deepEqual((await once('redis', { addressFromEnv: 'REDIS', listName: 'jobs' }, {}, { REDIS: '127.0.0.1:16379' })).value, 3);
-    assert.equal(open('redis', metadata).target, 5);
+    assert.equal((await open('redis', metadata)).target, 5);
   });
 
   it('streams, by what is pending, lags, or is there', async () => {
@@ -60,8 +60,8 @@ describe('redis', { skip: lacksService('redis'), timeout: 60_000 }, () => {
   });
 
   it('goes and comes again, on one trigger', async () => {
-    const trigger = open('redis', metadata);
-    assert.throws(() => open('redis', { listName: 'jobs' }), TriggerError);
+    const trigger = await open('redis', metadata);
+    await assert.rejects(open('redis', { listName: 'jobs' }), TriggerError);
     await redis().kill();
     await assert.rejects(trigger.read(AbortSignal.timeout(20_000)), /redis at 127\.0\.0\.1:16379: /);
     await redis().start();
@@ -144,7 +144,7 @@ describe('mqtt', { skip: lacksService('mosquitto'), timeout: 60_000 }, () => {
   };
 
   it('counts messages a second', async () => {
-    const trigger = open('mqtt', { host: 'mqtt://127.0.0.1:11883', topic: 'sensors/+/alarm', value: '1' });
+    const trigger = await open('mqtt', { host: 'mqtt://127.0.0.1:11883', topic: 'sensors/+/alarm', value: '1' });
     assert.deepEqual(await trigger.read(AbortSignal.timeout(20_000)), { value: 0, active: false });
     publish('sensors/1/alarm', 'a', 'b', 'c');
     assert.ok((await settles(trigger, (value) => value > 0)) > 0);
@@ -157,7 +157,7 @@ describe('mqtt', { skip: lacksService('mosquitto'), timeout: 60_000 }, () => {
   });
 
   it('takes the number in the last message', async () => {
-    const trigger = open('mqtt', { host: '127.0.0.1:11883', topic: 'queue', mode: 'value', valueLocation: 'depth.now', value: '10' });
+    const trigger = await open('mqtt', { host: '127.0.0.1:11883', topic: 'queue', mode: 'value', valueLocation: 'depth.now', value: '10' });
     await trigger.read(AbortSignal.timeout(20_000));
     publish('queue', '{"depth":{"now":12}}', '{"depth":{"now":42.5}}');
     assert.equal(await settles(trigger, (value) => value === 42.5), 42.5);

@@ -79,7 +79,7 @@ const at = (time: string): number => Date.parse(time);
 
 test('cron: within from the start to the end, in its zone', async () => {
   const office = { timezone: 'Europe/Berlin', start: '0 8 * * 1-5', end: '0 18 * * 1-5', desiredReplicas: '10' };
-  const read = (time: string) => cron(input(office, at(time))).read(AbortSignal.timeout(1));
+  const read = async (time: string) => (await cron(input(office, at(time)))).read(AbortSignal.timeout(1));
   assert.deepEqual(await read('2026-11-20T07:00:00Z'), { value: 10, active: true }); // 8:00 on a Friday in winter
   assert.equal((await read('2026-11-20T06:59:00Z')).active, false);
   assert.equal((await read('2026-11-20T17:30:00Z')).active, false);
@@ -89,7 +89,7 @@ test('cron: within from the start to the end, in its zone', async () => {
 
 test('calendar: an event has what is expected, or what it needed the last time', async () => {
   const sale = { event: 'sale', start: '2026-11-27T00:00:00Z', end: '2026-11-28T00:00:00Z' };
-  const read = (more: Record<string, string>, time: string) => calendar(input({ ...sale, ...more }, at(time))).read(AbortSignal.timeout(1));
+  const read = async (more: Record<string, string>, time: string) => (await calendar(input({ ...sale, ...more }, at(time)))).read(AbortSignal.timeout(1));
   assert.deepEqual(await read({ desiredReplicas: '8' }, '2026-11-27T12:00:00Z'), { value: 8, active: true });
   assert.equal((await read({ desiredReplicas: '8', leadSeconds: '600' }, '2026-11-26T23:55:00Z')).active, true);
   assert.equal((await read({}, '2026-11-27T12:00:00Z')).active, false);

@@ -56,7 +56,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       if (make === undefined) throw new TriggerError(`there is no such type; these are: cpu, memory, ${Object.keys(TRIGGERS).join(', ')}`);
       if (spec.metricType === 'Utilization') throw new TriggerError('metricType Utilization is for cpu and memory only');
       const auth = await resolveAuthentication(spec.authenticationRef, { client: context.client, namespace, clusterNamespace, env });
-      const trigger = make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, context });
+      const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, context });
       opened.push({ trigger, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
     } catch (error) {
       close();

@@ -1,6 +1,7 @@
 /** All types of triggers but cpu and memory, which the HorizontalPodAutoscaler reads itself. */
 import { calendar } from './calendar.ts';
 import { cron } from './cron.ts';
+import { external } from './external.ts';
 import { kubernetesWorkload } from './kubernetes-workload.ts';
 import { metricsApi } from './metrics-api.ts';
 import { mqtt } from './mqtt.ts';
@@ -12,5 +13,5 @@ import { mysql, postgresql } from './sql.ts';
 import type { TriggerFactory } from './trigger.ts';
 
 export const TRIGGERS: Readonly<Record<string, TriggerFactory>> = {
-  calendar, cron, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
+  calendar, cron, external, 'external-push': external, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
 };

@@ -32,7 +32,7 @@ export interface TriggerInput {
 }
 
 /** Throws TriggerError when the metadata say nothing that it understands. */
-export type TriggerFactory = (input: TriggerInput) => Trigger;
+export type TriggerFactory = (input: TriggerInput) => Trigger | Promise<Trigger>;
 
 /** A mistake of whoever wrote the trigger: the condition Ready says it. */
 export class TriggerError extends Error {}

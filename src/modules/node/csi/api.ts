@@ -1,5 +1,5 @@
 /** The messages by which a node speaks with drivers of storage: plugin registration v1 (kubelet: pkg/apis/pluginregistration) and CSI 1.x (csi.proto, the numbers of its fields). */
-import type { Field, MessageType } from '../devices/message.ts';
+import type { Field, MessageType } from '../../../sdk/grpc/message.ts';
 
 const text = (number: number): Field => ({ number, type: 'string' });
 const texts = (number: number): Field => ({ number, type: 'string', repeated: true });

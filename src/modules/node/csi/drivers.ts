@@ -2,8 +2,8 @@
 import { mkdirSync, statSync, watch } from 'node:fs';
 import { isAbsolute, join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
-import { grpcClient } from '../devices/grpc.ts';
-import { decode, encode, type MessageType } from '../devices/message.ts';
+import { grpcClient } from '../../../sdk/grpc/grpc.ts';
+import { decode, encode, type MessageType } from '../../../sdk/grpc/message.ts';
 import { namesIn } from '../read-files.ts';
 import { GET_INFO, NodeCapabilities, NodeInfo, nodeService, NOTIFY, Nothing, PluginInfo, RegistrationStatus, type NodeInfoAnswer } from './api.ts';
 

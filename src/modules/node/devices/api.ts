@@ -1,5 +1,5 @@
 /** The messages of the device plugin API, v1beta1 (kubelet: pkg/apis/deviceplugin/v1beta1/api.proto, the numbers of its fields). */
-import type { Field, MessageType } from './message.ts';
+import type { Field, MessageType } from '../../../sdk/grpc/message.ts';
 
 const text = (number: number): Field => ({ number, type: 'string' });
 const flag = (number: number): Field => ({ number, type: 'bool' });

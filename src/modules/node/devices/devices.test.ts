@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { deviceAllocation, wishesOf } from './allocation.ts';
 import { AllocateResponse, RegisterRequest, type DeviceGift } from './api.ts';
-import { decode, encode } from './message.ts';
+import { decode, encode } from '../../../sdk/grpc/message.ts';
 import type { DevicePlugins } from './plugins.ts';
 
 test('messages there and back', () => {

@@ -3,8 +3,8 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import { AllocateRequest, AllocateResponse, Empty, ListAndWatchResponse, Options, plugin, PreferredAllocationRequest, PreferredAllocationResponse, PreStartRequest, REGISTER, RegisterRequest, VERSION, type DeviceGift, type PluginOptions, type Registration } from './api.ts';
-import { grpcClient, GrpcError, grpcServer, type GrpcClient } from './grpc.ts';
-import { decode, encode } from './message.ts';
+import { grpcClient, GrpcError, grpcServer, type GrpcClient } from '../../../sdk/grpc/grpc.ts';
+import { decode, encode } from '../../../sdk/grpc/message.ts';
 
 export interface DevicePlugins {
   /** By resource name; plugins that went away have no healthy devices. */

@@ -1,16 +1,17 @@
 /** Small protobuf messages by a table of their fields; a map is a repeated entry of key 1 and value 2 (both strings). */
-import { Reader } from '../../../api/protobuf/reader.ts';
-import { Writer } from '../../../api/protobuf/writer.ts';
+import { Reader } from '../../api/protobuf/reader.ts';
+import { Writer } from '../../api/protobuf/writer.ts';
 
 export interface Field {
   number: number;
-  type: 'string' | 'bool' | 'int' | 'map' | MessageType;
+  type: 'string' | 'bool' | 'int' | 'double' | 'map' | MessageType;
   repeated?: boolean;
 }
 export type MessageType = Readonly<{ [name: string]: Field }>;
 export type Message = { [name: string]: unknown };
 
-const [VARINT, BYTES] = [0, 2];
+const [VARINT, FIXED64, BYTES] = [0, 1, 2];
+const wireOf = ({ type }: Field): number => (type === 'bool' || type === 'int' ? VARINT : type === 'double' ? FIXED64 : BYTES);
 
 /** Every field of the table is there: '' , 0, false, [] or {} where the bytes say nothing. Throws ApiError BadRequest on what is malformed. */
 export function decode(type: MessageType, bytes: Buffer | Reader): Message {
@@ -21,7 +22,7 @@ export function decode(type: MessageType, bytes: Buffer | Reader): Message {
     const tag = reader.varint();
     const known = byNumber.get(tag >>> 3);
     const wire = tag & 7;
-    if (known === undefined || wire !== (known.field.type === 'bool' || known.field.type === 'int' ? VARINT : BYTES)) {
+    if (known === undefined || wire !== wireOf(known.field)) {
       reader.skip(wire);
       continue;
     }
@@ -40,12 +41,13 @@ const ENTRY: MessageType = { key: { number: 1, type: 'string' }, value: { number
 function emptyOf({ type, repeated }: Field): unknown {
   if (repeated === true) return [];
   if (typeof type === 'object') return undefined;
-  return { string: '', bool: false, int: 0, map: {} }[type];
+  return { string: '', bool: false, int: 0, double: 0, map: {} }[type];
 }
 
 function valueOf({ type }: Field, reader: Reader): unknown {
   if (type === 'string') return reader.string();
   if (type === 'int') return reader.varint();
+  if (type === 'double') return reader.double();
   if (type === 'bool') return reader.varint() !== 0;
   return decode(type as MessageType, reader.message());
 }
@@ -71,6 +73,11 @@ function writeOne(writer: Writer, { number, type }: Field, value: unknown): void
   if (type === 'int' || type === 'bool') {
     writer.varint(Number(value));
     writer.varint(number * 8 + VARINT);
+    return;
+  }
+  if (type === 'double') {
+    writer.double(Number(value));
+    writer.varint(number * 8 + FIXED64);
     return;
   }
   const before = writer.length;

@@ -1,5 +1,5 @@
-/** As much of gRPC over HTTP/2 on unix sockets as device plugins need (gRPC: "PROTOCOL-HTTP2"): calls with one answer or a stream of them, and a server of the former. */
-import { connect, createServer, type ClientHttp2Session, type Http2Server } from 'node:http2';
+/** As much of gRPC over HTTP/2 as plugins, drivers and scalers need (gRPC: "PROTOCOL-HTTP2"), on unix sockets or addresses: calls with one answer or a stream of them, and a server of the former. */
+import { connect, createServer, type ClientHttp2Session, type Http2Server, type SecureClientSessionOptions } from 'node:http2';
 import { connect as connectSocket } from 'node:net';
 
 const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -23,8 +23,9 @@ export interface GrpcClient {
   close(): void;
 }
 
-export function grpcClient(socketPath: string): GrpcClient {
-  const session = connect('http://localhost', { createConnection: () => connectSocket(socketPath) });
+/** A path of a socket, or an address; with `tls` what makes up the connection. */
+export function grpcClient(where: string | { host: string; port: number; tls?: SecureClientSessionOptions }): GrpcClient {
+  const session = typeof where === 'string' ? connect('http://localhost', { createConnection: () => connectSocket(where) }) : connect(`${where.tls === undefined ? 'http' : 'https'}://${where.host.includes(':') ? `[${where.host}]` : where.host}:${where.port}`, where.tls);
   session.on('error', () => {}); // each call says it
   return {
     async call(path, message, timeoutMs) {

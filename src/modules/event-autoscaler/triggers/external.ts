@@ -1,0 +1,50 @@
+/** external: a scaler of the user's own that speaks gRPC (KEDA: External Scalers, externalscaler.proto). It says its metric and target itself. */
+import { grpcClient } from '../../../sdk/grpc/grpc.ts';
+import { decode, encode, type Field, type Message, type MessageType } from '../../../sdk/grpc/message.ts';
+import { finite, metricName, parametersOf, READ_TIMEOUT_MS, TriggerError, type Trigger, type TriggerInput } from './trigger.ts';
+
+const text = (number: number): Field => ({ number, type: 'string' });
+export const ScaledObjectRef: MessageType = { name: text(1), namespace: text(2), scalerMetadata: { number: 3, type: 'map' } };
+export const IsActiveResponse: MessageType = { result: { number: 1, type: 'bool' } };
+export const GetMetricSpecResponse: MessageType = { metricSpecs: { number: 1, repeated: true, type: { metricName: text(1), targetSize: { number: 2, type: 'int' }, targetSizeFloat: { number: 3, type: 'double' } } } };
+export const GetMetricsRequest: MessageType = { scaledObjectRef: { number: 1, type: ScaledObjectRef }, metricName: text(2) };
+export const GetMetricsResponse: MessageType = { metricValues: { number: 1, repeated: true, type: { metricName: text(1), metricValue: { number: 2, type: 'int' }, metricValueFloat: { number: 3, type: 'double' } } } };
+
+interface MetricSpec { metricName: string; targetSize: number; targetSizeFloat: number }
+interface MetricValue { metricName: string; metricValue: number; metricValueFloat: number }
+
+export async function external(input: TriggerInput): Promise<Trigger> {
+  const parameters = parametersOf(input);
+  const address = parameters.needed('scalerAddress');
+  const [, host, port] = /^(?:dns:\/\/\/)?(.+):(\d+)$/.exec(address) ?? [];
+  if (host === undefined) throw new TriggerError(`scalerAddress ${JSON.stringify(address)}: write host:port`);
+  const certificates = { ca: parameters.text('caCert'), cert: parameters.text('tlsClientCert'), key: parameters.text('tlsClientKey') };
+  const secure = parameters.flag('enableTLS') || certificates.ca !== undefined;
+  const client = grpcClient({ host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') } } : {}) });
+  const whose = { name: input.owner, namespace: input.namespace, scalerMetadata: { ...input.metadata } };
+  const call = async (method: string, sent: Buffer, answer: MessageType): Promise<Message> => {
+    try {
+      return decode(answer, await client.call(`/externalscaler.ExternalScaler/${method}`, sent, READ_TIMEOUT_MS));
+    } catch (error) {
+      throw new Error(`the scaler at ${address}: ${(error as Error).message}`, { cause: error });
+    }
+  };
+  let spec: MetricSpec | undefined;
+  try {
+    [spec] = (await call('GetMetricSpec', encode(ScaledObjectRef, whose), GetMetricSpecResponse))['metricSpecs'] as MetricSpec[];
+    if (spec === undefined) throw new Error(`the scaler at ${address} has no metric`);
+  } catch (error) {
+    client.close();
+    throw error;
+  }
+  const { metricName: metric, targetSize, targetSizeFloat } = spec;
+  return {
+    name: metricName(metric), target: targetSizeFloat > 0 ? targetSizeFloat : targetSize, close: () => client.close(),
+    async read() {
+      const [{ result }, { metricValues }] = await Promise.all([call('IsActive', encode(ScaledObjectRef, whose), IsActiveResponse), call('GetMetrics', encode(GetMetricsRequest, { scaledObjectRef: whose, metricName: metric }), GetMetricsResponse)]);
+      const value = (metricValues as MetricValue[])[0];
+      if (value === undefined) throw new Error(`the scaler at ${address} gave no value for ${metric}`);
+      return { value: finite(value.metricValueFloat !== 0 ? value.metricValueFloat : value.metricValue, metric), active: result === true };
+    },
+  };
+}
