@@ -1,6 +1,7 @@
 /** What is kept of one metric of one scaled object from round to round: the policy that learns it, and whether its source may be believed. No I/O. */
 import { setImmediate } from 'node:timers/promises';
 import type { ScalingObjective } from '../../../api/autoscaling/predictive-autoscaler.ts';
+import type { Learning } from './forecasters/boosted-trees.ts';
 import { Guard, type Verdict } from './guard.ts';
 import { Predictive, type Decision } from './predictive.ts';
 
@@ -30,11 +31,11 @@ export class Engine {
   readonly #policy: Predictive;
   readonly #guard = new Guard();
 
-  constructor(options: EngineOptions) {
+  constructor(options: EngineOptions, learning?: Learning) {
     this.options = options;
     const { stepMs, startMs, target, limit, objective } = options;
     this.#policy = new Predictive({
-      stepMs, startMs, target: target / 100, ...(limit !== undefined && { limit: limit / 100 }),
+      stepMs, startMs, learning, target: target / 100, ...(limit !== undefined && { limit: limit / 100 }),
       objective: {
         ...(objective?.underProvisioned !== undefined && { underProvisioned: objective.underProvisioned }), ...(objective?.price !== undefined && { price: objective.price }),
         ...(objective?.asSafeAsUtilization !== undefined && { asSafeAs: objective.asSafeAsUtilization / 100 }),

@@ -4,6 +4,7 @@ import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../
 import { Pod } from '../../../api/core/pod.ts';
 import { defineModule, type ModuleContext } from '../../../sdk/index.ts';
 import { settingsOf } from '../settings.ts';
+import type { Trainer } from './forecasters/boosted-trees.ts';
 import type { Autoscaler, Predicting } from './reconcile.ts';
 
 export default defineModule({
@@ -21,7 +22,9 @@ export default defineModule({
 
 async function predict(context: ModuleContext): Promise<void> {
   const { signal, clock, caches, log } = context;
-  const predicting: Predicting = { context, settings: settingsOf(context.config, 'predictive-autoscaler'), kept: new Map() };
+  let train: Trainer | undefined;
+  const trainLater: Trainer = async (set) => (train ??= (await import('./trainer.ts')).createTrainer(log, signal))(set);
+  const predicting: Predicting = { context, settings: settingsOf(context.config, 'predictive-autoscaler'), kept: new Map(), train: trainLater };
   const withdraw = serveHistory(predicting);
   const predictive = caches.of(PredictiveAutoscaler);
   // The autoscalers of another cluster are its own: two would set the same scale.

@@ -2,6 +2,7 @@
 import { Distribution, type Made } from './distribution.ts';
 import { emptyFeatures, readFeatures, type Features } from './features.ts';
 import type { Forecaster } from './forecasters/forecaster.ts';
+import type { Learning } from './forecasters/boosted-trees.ts';
 import { createForecasters } from './forecasters/forecasters.ts';
 import { LoadSeries } from './series.ts';
 
@@ -20,12 +21,12 @@ export class Outlook {
   readonly #slots: Slot[];
   #newest: Made;
 
-  /** `aheadMs`: how far ahead, at least one step. */
-  constructor(stepMs: number, aheadMs: number) {
+  /** `aheadMs`: how far ahead, at least one step. `learning`: who learns trees, and when. */
+  constructor(stepMs: number, aheadMs: number, learning?: Learning) {
     this.series = new LoadSeries(stepMs);
     const steps = Math.max(1, Math.round(aheadMs / stepMs));
     this.aheadMs = steps * stepMs;
-    this.forecasters = createForecasters(stepMs);
+    this.forecasters = createForecasters(stepMs, this.aheadMs, learning);
     this.#distribution = new Distribution(this.forecasters.length);
     this.#slots = Array.from({ length: steps }, () => ({ madeMs: Number.NaN, features: emptyFeatures(), made: this.#distribution.empty() }));
     this.#newest = this.#slots[0]!.made;

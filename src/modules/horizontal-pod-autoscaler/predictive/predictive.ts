@@ -4,6 +4,7 @@
  * the same target and one that is more careful; so it is known what each would have cost and how often it would have had too few, and the price is the one that meets
  * the objective. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 40 KB.
  */
+import type { Learning } from './forecasters/boosted-trees.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
@@ -28,6 +29,7 @@ export interface PredictiveOptions {
   /** A replica that is busier than that is too busy. Default 8/7 of the target, at most 1. */
   readonly limit?: number;
   readonly objective?: Objective;
+  readonly learning?: Learning;
 }
 
 export type Rule = 'Learning' | 'Forecast' | 'Reactive' | 'Saturated';
@@ -48,7 +50,8 @@ export interface Decision {
 
 const PRICES = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const FIRST_PRICE = 4;
-const HALF_LIFE_MS = 28 * 86_400_000;
+const DAY_MS = 86_400_000;
+const HALF_LIFE_MS = 28 * DAY_MS;
 const LEARNING_MS = 2 * 3_600_000;
 /** Of the cost of the floor. */
 const MOST_COST = 1.03;
@@ -64,7 +67,7 @@ interface Shadows {
 
 export class Predictive implements ScalingPolicy {
   readonly outlook: Outlook;
-  readonly #options: Required<Omit<PredictiveOptions, 'objective'>> & { objective: Objective };
+  readonly #options: Required<Omit<PredictiveOptions, 'objective' | 'learning'>> & { objective: Objective };
   readonly #floor: ScalingPolicy;
   readonly #careful: ScalingPolicy;
   readonly #arms: readonly PricedReplicas[];
@@ -75,9 +78,9 @@ export class Predictive implements ScalingPolicy {
   #trusted = false;
   #last: { observation: Observation; load: number; replicas: number; rule: Rule } | undefined;
 
-  constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {} }: PredictiveOptions) {
+  constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {}, learning }: PredictiveOptions) {
     this.#options = { stepMs, startMs, target, limit, objective };
-    this.outlook = new Outlook(stepMs, startMs + stepMs);
+    this.outlook = new Outlook(stepMs, startMs + stepMs, learning);
     this.#floor = createReactive({ target, limits: { memoryMs: 300_000 } });
     this.#careful = createReactive({ target: objective.asSafeAs ?? (target * 6) / 7, limits: { memoryMs: 300_000 } });
     const startSteps = Math.round(startMs / stepMs);
@@ -137,7 +140,7 @@ export class Predictive implements ScalingPolicy {
 
   #cast(total: number): Shadows {
     const { startMs, stepMs, limit } = this.#options;
-    const cast = (): Shadow => new Shadow(total, { startMs, limit, halfLifeSteps: HALF_LIFE_MS / stepMs });
+    const cast = (): Shadow => new Shadow(total, { startMs, limit, halfLifeSteps: HALF_LIFE_MS / stepMs, daySteps: DAY_MS / stepMs });
     return { floor: cast(), careful: cast(), own: cast(), arms: PRICES.map(cast) };
   }
 
@@ -164,7 +167,7 @@ export class Predictive implements ScalingPolicy {
     const expected = between(tallies, at);
     this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + 1e-4 && expected.replicas <= floor.tally.replicas * 1.05);
     const found = priceAt(at);
-    const sure = Math.min(1, (this.#steps * stepMs) / 86_400_000);
+    const sure = Math.min(1, (this.#steps * stepMs) / DAY_MS);
     const wanted = Math.exp(sure * Math.log(found) + (1 - sure) * Math.log(FIRST_PRICE));
     this.#own.price = Math.exp(Math.log(this.#own.price) + 0.02 * Math.log(wanted / this.#own.price));
   }

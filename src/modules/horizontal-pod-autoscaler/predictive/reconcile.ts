@@ -17,6 +17,7 @@ import type { Settings } from '../settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../../sdk/scale-target.ts';
 import { LEVELS } from './distribution.ts';
 import { Engine, type Answer, type EngineOptions } from './engine.ts';
+import type { Learning, Trainer } from './forecasters/boosted-trees.ts';
 import { readPast } from './history.ts';
 import { ScalingRecord } from './record.ts';
 import { startSecondsOf } from './start-time.ts';
@@ -38,6 +39,7 @@ export interface Predicting {
   settings: Settings;
   /** By kind and key. */
   kept: Map<string, Kept>;
+  train: Trainer;
 }
 
 /** Until a start was seen. */
@@ -132,7 +134,7 @@ async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, con
   const all = results.map((result, index): Answered => {
     const metric = metrics[index]!;
     const engine = engineFor(mine, index, { stepMs: settings.syncPeriodSeconds * 1_000, startMs: mine.startSeconds * 1_000, target: targetOf(metric), limit: limitUtilization, objective }, () =>
-      readPast(autoscaler.spec!, { namespace: observed.namespace, pods: observed.pods, metric, target: targetOf(metric) }, context), context);
+      readPast(autoscaler.spec!, { namespace: observed.namespace, pods: observed.pods, metric, target: targetOf(metric) }, context), { context, learning: { train: predicting.train, phase: phaseOf(keptKey(autoscaler)) } });
     const evaluation = result.status === 'fulfilled' ? result.value : undefined;
     const failure = result.status === 'rejected' ? (result.reason as Error).message : undefined;
     const measured = evaluation === undefined || observed.current === 0 ? undefined : { ratio: evaluation.ratio, counted: evaluation.counted, measuredMs: evaluation.measuredMs, saturated: isSaturated(metric, evaluation, observed.pods), total: observed.current };
@@ -160,18 +162,25 @@ function winnerOf(all: readonly Answered[], current: number, least: number): { r
 }
 
 /** A new engine learns from the past beside the way, and takes the place of the one that began with nothing. */
-function engineFor(mine: Kept, index: number, options: EngineOptions, past: () => ReturnType<typeof readPast>, { log, signal }: ModuleContext): Engine {
+function engineFor(mine: Kept, index: number, options: EngineOptions, past: () => ReturnType<typeof readPast>, { context: { log, signal }, learning }: { context: ModuleContext; learning: Learning }): Engine {
   const old = mine.engines[index];
   if (old !== undefined && isDeepStrictEqual(old.options, options)) return old;
-  const engine = new Engine(options);
+  const engine = new Engine(options, learning);
   mine.engines[index] = engine;
   void past().then(async (loads) => {
     if (loads.length === 0 || signal.aborted) return;
-    const learned = new Engine(options);
+    const learned = new Engine(options, learning);
     await learned.learn(loads, signal);
     if (mine.engines[index] === engine) mine.engines[index] = learned;
   }).catch((error: unknown) => log.warn('the load of the past could not be read', { error: (error as Error).message }));
   return engine;
+}
+
+/** Of a name: the same every time, and evenly spread. */
+function phaseOf(name: string): number {
+  let hash = 2_166_136_261;
+  for (const character of name) hash = Math.imul(hash ^ character.charCodeAt(0), 16_777_619) >>> 0;
+  return hash / 2 ** 32;
 }
 
 function measureStart(mine: Kept, seconds: number | undefined): void {

@@ -50,12 +50,17 @@ export class LoadSeries {
     const middle = Math.floor(atMs / SLOT_MS);
     let [sum, count] = [0, 0];
     for (let number = middle - 1; number <= middle + 1; number++) {
-      const value = number < this.#slot.number && number > this.#slot.number - KEPT_SLOTS ? this.#slots[number % KEPT_SLOTS]! : Number.NaN;
+      const value = this.slot(number);
       if (Number.isNaN(value)) continue;
       sum += value;
       count++;
     }
     return count === 0 ? Number.NaN : sum / count;
+  }
+
+  /** The mean of a slot (its time over SLOT_MS) that has passed; NaN when it is not known. */
+  slot(number: number): number {
+    return number < this.#slot.number && number > this.#slot.number - KEPT_SLOTS ? this.#slots[number % KEPT_SLOTS]! : Number.NaN;
   }
 
   #push(nowMs: number, load: number): void {

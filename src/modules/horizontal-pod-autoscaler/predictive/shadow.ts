@@ -15,13 +15,16 @@ export class Shadow {
   readonly tally: Tally = { violated: 0, replicas: 0, changes: 0 };
   readonly #limit: number;
   readonly #share: number;
+  /** Changes are told by the day, so that what they cost follows soon. */
+  readonly #changeShare: number;
   #steps = 0;
 
-  /** `halfLifeSteps`: what was so long ago counts half. `limit`: the load that a replica carries. */
-  constructor(total: number, { startMs, limit, halfLifeSteps }: { startMs: number; limit: number; halfLifeSteps: number }) {
+  /** `halfLifeSteps`: what was so long ago counts half; of changes `daySteps`. `limit`: the load that a replica carries. */
+  constructor(total: number, { startMs, limit, halfLifeSteps, daySteps }: { startMs: number; limit: number; halfLifeSteps: number; daySteps: number }) {
     this.fleet = new Replicas(total, startMs);
     this.#limit = limit;
     this.#share = 1 - 0.5 ** (1 / halfLifeSteps);
+    this.#changeShare = 1 - 0.5 ** (1 / daySteps);
   }
 
   /** Before the decision: what came of the ones before. */
@@ -31,11 +34,11 @@ export class Shadow {
     const share = Math.max(this.#share, 1 / ++this.#steps);
     this.tally.violated += share * (violated - this.tally.violated);
     this.tally.replicas += share * (this.fleet.total - this.tally.replicas);
-    this.tally.changes -= share * this.tally.changes;
+    this.tally.changes -= Math.max(this.#changeShare, 1 / this.#steps) * this.tally.changes;
   }
 
   set(wanted: number, nowMs: number): void {
-    if (wanted !== this.fleet.total) this.tally.changes += Math.max(this.#share, 1 / this.#steps);
+    if (wanted !== this.fleet.total) this.tally.changes += Math.max(this.#changeShare, 1 / this.#steps);
     this.fleet.set(wanted, nowMs);
   }
 }

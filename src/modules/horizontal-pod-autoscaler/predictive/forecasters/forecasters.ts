@@ -1,6 +1,7 @@
 /** All forecasters of a service. */
 import { average } from './averages.ts';
 import { createAutoregression } from './autoregression.ts';
+import { createBoostedTrees, type Learning } from './boosted-trees.ts';
 import type { Forecaster } from './forecaster.ts';
 import { createHarmonic } from './harmonic.ts';
 import { createHoltWinters } from './holt-winters.ts';
@@ -10,9 +11,9 @@ import { trend } from './trend.ts';
 
 const DAY_MS = 86_400_000;
 
-export function createForecasters(stepMs: number): Forecaster[] {
+export function createForecasters(stepMs: number, aheadMs: number, learning?: Learning): Forecaster[] {
   return [
     createAutoregression(stepMs, 4 * DAY_MS), createAutoregression(stepMs, 12 * DAY_MS), average(0), average(1), average(2),
-    seasonalDay, seasonalWeek, trend, createHoltWinters(stepMs), createHarmonic(stepMs), createLevelShift(),
+    seasonalDay, seasonalWeek, trend, createHoltWinters(stepMs), createHarmonic(stepMs), createLevelShift(), createBoostedTrees(aheadMs, learning),
   ];
 }
