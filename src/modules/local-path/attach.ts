@@ -22,16 +22,17 @@ export const attachVolumes: Controller<PersistentVolume> = {
   reads: [PersistentVolumeClaim],
   writes: [VolumeAttachment],
   async reconcile(name, volume, { caches, client, clock }) {
-    const attachments = caches.of(VolumeAttachment).list().filter(({ spec }) => spec?.source?.persistentVolumeName === name);
     const csi = volume?.spec?.csi;
-    if (csi === undefined && attachments.length === 0) return;
-    const wanted = csi === undefined || caches.of(CSIDriver).get(csi.driver)?.spec?.attachRequired === false ? new Set<string>() : nodesOf(volume!, caches, clock.nowMs());
+    if (csi === undefined) return;
+    // Those of others are left alone: ours have the name that nodes compute.
+    const attachments = caches.of(VolumeAttachment).list().filter(({ metadata, spec }) => spec?.source?.persistentVolumeName === name && metadata.name === attachmentName(csi.volumeHandle, csi.driver, spec.nodeName));
+    const wanted = caches.of(CSIDriver).get(csi.driver)?.spec?.attachRequired === false ? new Set<string>() : nodesOf(volume!, caches, clock.nowMs());
     for (const { metadata, spec } of attachments) {
       if (!wanted.has(spec?.nodeName ?? '') && metadata.deletionTimestamp === undefined) await ifThere(client.delete(VolumeAttachment, metadata.name ?? ''));
     }
     for (const nodeName of wanted) {
       if (attachments.some(({ spec }) => spec?.nodeName === nodeName)) continue;
-      const attachment: VolumeAttachment = { metadata: { name: attachmentName(csi!.volumeHandle, csi!.driver, nodeName) }, spec: { attacher: csi!.driver, nodeName, source: { persistentVolumeName: name } } };
+      const attachment: VolumeAttachment = { metadata: { name: attachmentName(csi.volumeHandle, csi.driver, nodeName) }, spec: { attacher: csi.driver, nodeName, source: { persistentVolumeName: name } } };
       await client.create(VolumeAttachment, attachment).catch((error: unknown) => { if (!isApiError(error, 'AlreadyExists')) throw error; });
     }
     return attachments.length > 0 && wanted.size > 0 ? { requeueAfterMs: RELEASE_MS } : undefined;
