@@ -1,6 +1,6 @@
 /**
- * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the proxy of least
- * connection; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the address of a load balancer of least
+ * connection, of TCP and of HTTP; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -19,9 +19,10 @@ const CONNECTIONS = 16;
 
 const RESPONDER = 'global\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 1m\n  timeout server 1m\n  timeout connect 1s\nfrontend f\n  bind :8080\n  http-request return status 200 content-type text/plain string "hello"\n';
 
-const service = (name: string, annotations: Record<string, string>): object => ({
-  apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+const service = (name: string, annotations: Record<string, string> = {}, port = 80, more: object = {}): object => ({
+  apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { type: Object.keys(annotations).length > 0 ? 'LoadBalancer' : 'ClusterIP', selector: { app: 'web' }, ports: [{ port, targetPort: 8080, ...more }] },
 });
+const LEAST = { 'llmos.dev/load-balancing': 'least-connection' };
 
 /** The machine's own haproxy with its libraries, in a pod. */
 const pod = {
@@ -44,21 +45,22 @@ export async function run(): Promise<BenchResult> {
   let byHand: ReturnType<typeof spawn> | undefined;
   try {
     importTestImage(llmos);
-    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel', {}), service('proxy', { 'llmos.dev/load-balancing': 'least-connection' })];
+    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel'), service('proxy', LEAST), service('http', LEAST, 81, { appProtocol: 'http' })];
     await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-'));
     await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
     const address = await field(llmos, 'pod/web', '.status.podIP');
-    writeFileSync(join(folder, 'haproxy.cfg'), `global\n  maxconn 8192\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1h\n  timeout server 1h\nlisten l\n  bind 127.0.0.1:8099\n  balance leastconn\n  server s ${address}:8080\n`);
+    writeFileSync(join(folder, 'haproxy.cfg'), `global\n  maxconn 8192\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1h\n  timeout server 1h\nlisten l\n  bind 127.0.0.1:8099\n  balance leastconn\n  server s ${address}:8080\nlisten h\n  mode http\n  option forwardfor\n  bind 127.0.0.1:8098\n  balance leastconn\n  server s ${address}:8080\n`);
     byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
     const targets = {
       direct: `${address}:8080`, clusterIp: `${await field(llmos, 'service/kernel', '.spec.clusterIP')}:80`,
-      leastConnection: `${await field(llmos, 'service/proxy', '.spec.clusterIP')}:80`, byHand: '127.0.0.1:8099',
+      leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
+      http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098',
     };
     await sleep(1_000); // the proxy of the last service may still be starting
     const figures = await measure(targets);
     const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
-    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection') },
-      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': of('byHand', 'leastConnection') });
+    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection'), ...of('http', 'http') },
+      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http') } });
   } finally {
     byHand?.kill('SIGKILL');
     await llmos.destroy();

@@ -9,7 +9,7 @@ shop:web:80,s1,0,9,0,0,0,0,0,0,MAINT,0,0,0,0,0,0,0,,10.1.0.1:1
 shop:web:80,BACKEND,1,7,100,900,4,1,2,1,UP,1,0,0,6,0,1,0,
 llmos-signals,BACKEND,0,0,0,0,0,0,0,0,UP,0,0,,,,,,
 `;
-const TABLE = '# table: llmos-signals, type: string, size:10240, used:1\n0x55: key=shop:web:80 use=1 exp=0 shard=0 gpc0=7 gpc1=5 gpc2=6 gpc3=6 gpc4=6 gpc5=6 gpc6=6 gpc7=6 gpc8=6 gpc9=6 gpc10=6 gpc11=7 gpc12=7\n';
+const TABLE = '# table: llmos-signals, type: string, size:10240, used:1\n0x55: key=shop:web:80 use=1 exp=0 shard=0 gpc0=5 gpc1=1 gpc2=0 gpc3=0 gpc4=0 gpc5=0 gpc6=0 gpc7=0 gpc8=0 gpc9=0 gpc10=0 gpc11=0 gpc12=1\n';
 
 test('what HAProxy counts becomes lines of Prometheus', () => {
   const text = signalText(countersOf(STAT, TABLE));
@@ -20,6 +20,7 @@ test('what HAProxy counts becomes lines of Prometheus', () => {
     'llmos_service_endpoint_ejections_total{namespace="shop",service="web",port="80",endpoint="10.1.0.2:8080"} 3',
     '# TYPE llmos_service_request_duration_seconds histogram',
     'llmos_service_request_duration_seconds_bucket{namespace="shop",service="web",port="80",le="0.001"} 5',
+    'llmos_service_request_duration_seconds_bucket{namespace="shop",service="web",port="80",le="10"} 6',
     'llmos_service_request_duration_seconds_bucket{namespace="shop",service="web",port="80",le="+Inf"} 7',
   ]) assert.ok(text.split('\n').includes(line), `${line}\n${text}`);
   assert.ok(!text.includes('10.1.0.1:1'), 'free slots are no endpoints');

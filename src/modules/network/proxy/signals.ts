@@ -13,11 +13,14 @@ export function signalTable(): string[] {
   return [`backend ${TABLE}`, `  stick-table type string len 140 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
 }
 
-/** The rules by which a frontend of HTTP counts how long its answers took; the first counter is that of all. */
+/** The rules by which a frontend of HTTP counts how long its answers took: each answer in one counter, since each takes a lock of HAProxy's. */
 export function signalLines(name: string): string[] {
   return [
-    '  http-request set-var(txn.began) date(0,us)', `  http-request track-sc0 str(${name}) table ${TABLE}`, '  http-response set-var(txn.took) date(0,us),sub(txn.began)', '  http-response sc-inc-gpc(0,0)',
-    ...BUCKETS_MS.map((ms, index) => `  http-response sc-inc-gpc(${index + 1},0) if { var(txn.took) -m int le ${ms * 1_000} }`),
+    '  http-request set-var(txn.began) date(0,us)', `  http-request track-sc0 str(${name}) table ${TABLE}`, '  http-response set-var(txn.took) date(0,us),sub(txn.began)',
+    ...[...BUCKETS_MS, undefined].map((ms, index) => {
+      const above = index === 0 ? 0 : (BUCKETS_MS[index - 1] ?? 0) * 1_000 + 1;
+      return `  http-response sc-inc-gpc(${index},0) if { var(txn.took) -m int ${above}:${ms === undefined ? '' : ms * 1_000} }`;
+    }),
   ];
 }
 
@@ -71,11 +74,14 @@ export function countersOf(stat: string, table: string): Counters {
   return counters;
 }
 
-function addDurations(counters: Counters, key: string, [count = 0, ...buckets]: number[]): void {
+/** Prometheus counts in each bucket what lies below it too. */
+function addDurations(counters: Counters, key: string, own: readonly number[]): void {
   const labels = labelsOf(key);
   if (labels === undefined) return;
   const name = 'llmos_service_request_duration_seconds';
-  BUCKETS_MS.forEach((ms, index) => counters.set(`${name}_bucket{${labels},le="${ms / 1_000}"}`, buckets[index] ?? 0));
+  let count = 0;
+  BUCKETS_MS.forEach((ms, index) => counters.set(`${name}_bucket{${labels},le="${ms / 1_000}"}`, (count += own[index] ?? 0)));
+  count += own[BUCKETS_MS.length] ?? 0;
   counters.set(`${name}_bucket{${labels},le="+Inf"}`, count);
   counters.set(`${name}_count{${labels}}`, count);
 }
