@@ -23,6 +23,7 @@ import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVIC
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
 import { isOwnIngress } from './ingress.ts';
+import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan } from './plan.ts';
@@ -57,9 +58,11 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
   });
+  const acme = acmeSettings(context.config);
+  const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
   const logSocket = join(machine.runFolder, 'access.sock');
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, gatewayIp: machine.network.gatewayIp, log, signal,
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName),
   });
   const signals = createSignals();
@@ -103,6 +106,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const plan = await carry(observed);
     for (const { gateway } of plan.gateways) await ensureGatewayService(addressing, gateway, portsOf(plan, keyOfGateway(gateway)));
     await ensureIngressService(addressing, portsOf(plan, ''));
+    issuer?.look(observed);
     await writeStatuses(plan, observed);
   }
 

@@ -1,6 +1,7 @@
 /** Certificates for names that are only known on this machine, signed by the authority of the cluster, which pods and the kubeconfig know. */
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import type { CertificateAuthority } from '../../sdk/module.ts';
+import { altNamesOf, nameOf } from './der.ts';
 import type { TlsPair } from './observed.ts';
 
 const LOCAL = /(^|\.)(localhost|local|internal|test)$/;
@@ -21,21 +22,10 @@ export function localCertificates(authority: CertificateAuthority, nowMs: () => 
     const known = made.get(hostname);
     if (known !== undefined && known.endMs - RENEW_MS > nowMs()) return known.pair;
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const certificatePem = authority.sign({ subject: nameOf(hostname), publicKey: publicKey.export({ type: 'spki', format: 'der' }), altNames: der(0x30, der(0x82, Buffer.from(hostname))), usages: ['digital signature', 'key encipherment', 'server auth'] });
+    const certificatePem = authority.sign({ subject: nameOf(hostname), publicKey: publicKey.export({ type: 'spki', format: 'der' }), altNames: altNamesOf([hostname]), usages: ['digital signature', 'key encipherment', 'server auth'] });
     const pair = { certificatePem, keyPem: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
     if (made.size >= MOST) made.clear();
     made.set(hostname, { pair, endMs: Date.parse(new X509Certificate(certificatePem).validTo) });
     return pair;
   };
-}
-
-/** A Name (X.509) with a common name, cut to its 64 characters. */
-function nameOf(commonName: string): Buffer {
-  return der(0x30, der(0x31, der(0x30, Buffer.concat([Buffer.from([0x06, 0x03, 0x55, 0x04, 0x03]), der(0x0c, Buffer.from(commonName.slice(0, 64)))]))));
-}
-
-function der(tag: number, content: Buffer): Buffer {
-  const { length } = content;
-  const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
-  return Buffer.concat([Buffer.from([tag, ...size]), content]);
 }

@@ -1,4 +1,6 @@
 /** Gateway API and Ingress, carried by HAProxy; what works is loaded when the first Gateway or Ingress is there. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { Namespace } from '../../api/core/namespace.ts';
@@ -31,15 +33,14 @@ export default defineModule({
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
   reads: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Ingress, IngressClass],
-  writes: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Ingress, IngressClass],
+  writes: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,
   controllers: [classController],
-  async start({ client }) {
-    await ensureClasses(client);
-  },
   async run(context) {
-    await needed(context);
+    await ensureClasses(context.client);
+    // One that runs from an earlier life is looked after, though what it was for may be gone.
+    if (!existsSync(join(context.machine.runFolder, 'haproxy', 'haproxy.pid'))) await needed(context);
     if (context.signal.aborted && context.signal.reason !== 'down') return;
     if (!context.signal.aborted) {
       const { startEngine } = await import('./engine.ts');

@@ -14,6 +14,8 @@ export interface ProxyFacts {
   folder: string;
   /** Where its lines about requests go. */
   logSocket: string;
+  /** Challenges of ACME are answered with it, on doors without TLS. */
+  acmeThumbprint?: string | undefined;
   /** Where doors listen: by {@link doorName}. */
   ports: ReadonlyMap<string, number>;
 }
@@ -36,6 +38,7 @@ export interface Configuration {
 interface Line { text: string; owner?: string; servers?: { backend: string; options: string } }
 
 const DEFAULT_RETRIES = 3;
+const CHALLENGE = '/.well-known/acme-challenge/';
 /** What a request of a safe method may be tried again for: no byte of an answer was seen. */
 const RETRY_ON = 'conn-failure empty-response';
 const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
@@ -69,7 +72,7 @@ class Writer {
       `  lua-load ${folder}/mirror.lua`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
       'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${this.facts.logSocket} log-proto octet-count`, '',
       'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
-      'backend none', ...answerLines(404, 12), '', 'backend e500', ...answerLines(500, 14), '', 'backend e503', ...answerLines(503, 14), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
+      'backend none', ...answerLines(404, 12), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
     );
     this.files.set('mirror.lua', MIRROR);
   }
@@ -124,6 +127,8 @@ class Writer {
     const bind = behind ? `unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy` : this.bindOf(door);
     this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : ''}`, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, TRACE_NEW, TRACE_KEPT);
+    const { acmeThumbprint } = this.facts;
+    if (acmeThumbprint !== undefined && !door.secure) this.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${acmeThumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }`);
     const listeners = door.listeners.filter(({ takes }) => takes === 'requests');
     const conditions = new Conditions(this.lines);
     const several = new Set(listeners.map((each) => each.name)).size > 1;
@@ -179,8 +184,11 @@ class Writer {
   backendOf(door: Door, action: Action, target: Target, index: number): string {
     const filters = [...action.filters, ...target.filters];
     const redirects = filters.some(({ type }) => type === 'RequestRedirect');
-    if (target.backend === undefined && !redirects) return `e${target.status ?? 500}`;
     const name = `${action.id}:${index}${redirects ? `:via:${doorName(door)}` : ''}`;
+    if (target.backend === undefined && !redirects) {
+      this.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
+      return name;
+    }
     const lines = (): Line[] => [
       ...filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure }).map((text) => ({ text: `  ${text}` })),
       ...this.policyLines(action).map((text) => ({ text: `  ${text}` })),

@@ -18,6 +18,8 @@ export interface ProxyInput {
   folder: string;
   /** Where HAProxy's lines about requests go; not in the folder, which goes with HAProxy. */
   logSocket: string;
+  /** Challenges of ACME are answered with it. */
+  acmeThumbprint?: string;
   gatewayIp: string;
   /** The endpoints of a port of a Service as they are now. */
   endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
@@ -41,7 +43,7 @@ const LAST_PORT = 25_999;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, acmeThumbprint, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -62,7 +64,7 @@ export function createProxy({ program, folder, logSocket, gatewayIp, endpointsOf
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const door of wanted) await portFor(doorName(door));
-    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports });
+    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports, acmeThumbprint });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);

@@ -1,0 +1,119 @@
+/** Keeps the certificates that Gateways and Ingresses want from an ACME server: made, renewed, written to the Secrets that they name. */
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Secret } from '../../api/core/secret.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import { exponentialBackoff } from '../../base/backoff.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
+import { newAccountKey, thumbprintOf, type AcmeClient } from './acme-client.ts';
+import { isOwnIngress } from './ingress.ts';
+import type { Observed } from './observed.ts';
+import { ownGateways } from './plan.ts';
+
+/** Of a Gateway or an Ingress: `acme` has its Secrets made. */
+export const ISSUER = 'llmos.dev/issuer';
+const RENEW_MS = 30 * 24 * 3_600_000;
+const LOOK_MS = 3_600_000;
+
+export interface AcmeSettings { directory: string; email?: string; caFile?: string }
+
+/** `modules.gateway.acme`; undefined where it is not said. Throws what is wrong. */
+export function acmeSettings(config: Readonly<Record<string, unknown>>): AcmeSettings | undefined {
+  const { acme } = config;
+  if (acme === undefined) return undefined;
+  const { directory, email, caFile } = acme as Partial<AcmeSettings>;
+  if (typeof acme !== 'object' || typeof directory !== 'string' || !directory.startsWith('https://')) throw new Error("modules.gateway.acme.directory must be the https:// URL of an ACME server's directory");
+  for (const [name, value] of Object.entries({ email, caFile })) if (value !== undefined && typeof value !== 'string') throw new Error(`modules.gateway.acme.${name} must be a text`);
+  return { directory, ...(email === undefined ? {} : { email }), ...(caFile === undefined ? {} : { caFile }) };
+}
+
+export interface WantedCertificate { namespace: string; secretName: string; names: readonly string[]; owner: KubeObject }
+
+/** The Secrets that are to be made, each with all the names that are asked of it. Wildcards cannot be had by HTTP-01. Pure. */
+export function wantedCertificates(observed: Observed): WantedCertificate[] {
+  const found = new Map<string, { namespace: string; secretName: string; names: Set<string>; owner: KubeObject }>();
+  const want = (owner: KubeObject, secretName: string | undefined, names: readonly (string | undefined)[]): void => {
+    const { namespace = '' } = owner.metadata;
+    if (!secretName) return;
+    const entry = found.get(`${namespace}/${secretName}`) ?? { namespace, secretName, names: new Set<string>(), owner };
+    for (const name of names) if (name !== undefined && name !== '' && !name.startsWith('*.')) entry.names.add(name);
+    if (entry.names.size > 0) found.set(`${namespace}/${secretName}`, entry);
+  };
+  const asks = ({ metadata }: KubeObject): boolean => metadata.annotations?.[ISSUER] === 'acme';
+  for (const gateway of ownGateways(observed).filter(asks)) {
+    for (const { hostname, tls } of gateway.spec.listeners) {
+      const ref = tls?.certificateRefs?.[0];
+      if (ref !== undefined && (ref.kind ?? 'Secret') === 'Secret' && (ref.namespace ?? gateway.metadata.namespace) === gateway.metadata.namespace) want(gateway, ref.name, [hostname]);
+    }
+  }
+  for (const ingress of observed.ingresses.filter((each) => asks(each) && isOwnIngress(each, observed))) for (const { secretName, hosts } of ingress.spec?.tls ?? []) want(ingress, secretName, hosts ?? []);
+  return [...found.values()].map(({ names, ...rest }) => ({ ...rest, names: [...names].sort() }));
+}
+
+/** Whether the Secret is to be made (anew): it is not there, or it is ours and ends soon or is for other names. What a user put there stays. Pure. */
+export function isDue(secret: Secret | undefined, names: readonly string[], nowMs: number): boolean {
+  if (secret === undefined) return true;
+  if (secret.metadata.annotations?.[ISSUER] !== 'acme') return false;
+  try {
+    const certificate = new X509Certificate(Buffer.from(secret.data?.['tls.crt'] ?? '', 'base64'));
+    const shown = new Set((certificate.subjectAltName ?? '').split(', ').map((each) => each.replace(/^DNS:/, '')));
+    return Date.parse(certificate.validTo) - nowMs < RENEW_MS || names.some((name) => !shown.has(name));
+  } catch {
+    return true;
+  }
+}
+
+export interface Issuer {
+  /** What follows the token in the answer to a challenge. */
+  readonly thumbprint: string;
+  /** Looks what is due; goes on by itself. */
+  look(observed: Observed): void;
+}
+
+export function createIssuer(settings: AcmeSettings, { client, events, clock, log, machine, signal }: ModuleContext, observe: () => Observed): Issuer {
+  const keyPem = accountKey(machine.stateFolder);
+  const backoff = exponentialBackoff({ baseMs: 10_000, maxMs: 3_600_000 });
+  const notBefore = new Map<string, number>();
+  const under = new Set<string>();
+  let acme: Promise<AcmeClient> | undefined;
+
+  async function issue({ namespace, secretName, names, owner }: WantedCertificate, key: string): Promise<void> {
+    const { createAcmeClient } = await import('./acme-client.ts');
+    acme ??= Promise.resolve(createAcmeClient({ directory: settings.directory, keyPem, signal, ...(settings.email === undefined ? {} : { email: settings.email }), ...(settings.caFile === undefined ? {} : { caPem: readFileSync(settings.caFile, 'utf8') }) }));
+    const pair = await (await acme).certificate(names);
+    await client.apply(Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: secretName, annotations: { [ISSUER]: 'acme' } }, type: 'kubernetes.io/tls', data: { 'tls.crt': Buffer.from(pair.certificatePem).toString('base64'), 'tls.key': Buffer.from(pair.keyPem).toString('base64') } }, { force: true });
+    backoff.forget(key);
+    events.event(owner, 'Normal', 'CertificateIssued', `Secret ${secretName} holds a certificate for ${names.join(', ')}`);
+  }
+
+  function look(observed: Observed): void {
+    for (const wanted of wantedCertificates(observed)) {
+      const key = `${wanted.namespace}/${wanted.secretName}`;
+      if (under.has(key) || (notBefore.get(key) ?? 0) > clock.nowMs() || !isDue(observed.secret(key), wanted.names, clock.nowMs())) continue;
+      under.add(key);
+      void issue(wanted, key).catch((error: unknown) => {
+        if (signal.aborted) return;
+        const delayMs = backoff.next(key);
+        notBefore.set(key, clock.nowMs() + delayMs);
+        log.warn('a certificate could not be had', { secret: key, error });
+        events.event(wanted.owner, 'Warning', 'CertificateNotIssued', `Secret ${wanted.secretName}: ${(error as Error).message}`);
+        setTimeout(() => look(observe()), delayMs).unref();
+      }).finally(() => under.delete(key));
+    }
+  }
+
+  const timer = setInterval(() => look(observe()), LOOK_MS);
+  timer.unref();
+  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  return { thumbprint: thumbprintOf(keyPem), look };
+}
+
+function accountKey(folder: string): string {
+  const file = join(folder, 'acme-account.pem');
+  if (existsSync(file)) return readFileSync(file, 'utf8');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const keyPem = newAccountKey();
+  writeFileSync(file, keyPem, { mode: 0o600 });
+  return keyPem;
+}

@@ -1,0 +1,87 @@
+/** Certificates from an ACME server, for a Gateway and for an Ingress, and the access log. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { connect } from 'node:tls';
+import { startAcmeServer, type AcmeServer } from '../fixtures/acme-server.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+describe('acme', { timeout: 90_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  let acme: AcmeServer;
+  let folder = '';
+  const addresses = new Map<string, string>();
+
+  before(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'llmos-acme-'));
+    acme = await startAcmeServer((name) => ({ address: addresses.get(name) ?? '127.0.0.1', port: 80 }));
+    writeFileSync(join(folder, 'ca.pem'), acme.caPem);
+    llmos = await bootInstance({ config: `modules: { gateway: { accessLog: true, acme: { directory: '${acme.directory}', email: admin@example.com, caFile: ${join(folder, 'ca.pem')} } } }\n` });
+  });
+
+  after(async () => {
+    await llmos?.destroy();
+    await acme?.close();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  async function apply(object: object): Promise<void> {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(object), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  }
+
+  async function text(...args: string[]): Promise<string> {
+    return (await llmos.kubectl(...args)).stdout;
+  }
+
+  /** The names of the certificate that is shown, when the server's authority has signed it. */
+  function shown(address: string, servername: string): Promise<string | undefined> {
+    return new Promise((settle) => {
+      const socket = connect({ host: address, port: 443, servername, ca: acme.caPem }, () => { settle(socket.getPeerCertificate().subjectaltname); socket.destroy(); });
+      socket.on('error', () => settle(undefined));
+    });
+  }
+
+  it('gives a Gateway a certificate for its hostnames, and a new one when they change', async () => {
+    const gateway = (...hostnames: string[]): object => ({
+      apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge', namespace: 'default', annotations: { 'llmos.dev/issuer': 'acme' } },
+      spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }, ...hostnames.map((hostname, index) => ({ name: `https-${index}`, port: 443, protocol: 'HTTPS', hostname, tls: { certificateRefs: [{ name: 'edge' }] } }))] },
+    });
+    await apply(gateway('shop.example.com'));
+    const address = await eventually(async () => (await text('get', 'gateway', 'edge', '-o', 'jsonpath={.status.addresses[0].value}')) || undefined, { what: 'an address' });
+    for (const name of ['shop.example.com', 'blog.example.com']) addresses.set(name, address);
+    await eventually(async () => (await shown(address, 'shop.example.com')) === 'DNS:shop.example.com', { timeoutMs: 40_000, what: 'the certificate' });
+    assert.equal(await text('get', 'gateway', 'edge', '-o', 'jsonpath={.status.conditions[?(@.type=="Programmed")].status}'), 'True');
+    assert.match(await text('get', 'events', '--field-selector', 'reason=CertificateIssued', '-o', 'jsonpath={.items[*].message}'), /Secret edge holds a certificate for shop.example.com/);
+    await apply(gateway('shop.example.com', 'blog.example.com'));
+    await eventually(async () => (await shown(address, 'blog.example.com')) === 'DNS:blog.example.com, DNS:shop.example.com', { timeoutMs: 40_000, what: 'the new certificate' });
+    assert.deepEqual(acme.issued, ['shop.example.com', 'blog.example.com shop.example.com']);
+  });
+
+  it('gives an Ingress the Secret that it names, and says why when it cannot', async () => {
+    const ingress = (name: string, host: string): object => ({
+      apiVersion: 'networking.k8s.io/v1', kind: 'Ingress', metadata: { name, namespace: 'default', annotations: { 'llmos.dev/issuer': 'acme' } },
+      spec: { rules: [{ host, http: { paths: [{ path: '/', pathType: 'Prefix', backend: { service: { name: 'web', port: { number: 80 } } } }] } }], tls: [{ hosts: [host], secretName: name }] },
+    });
+    addresses.set('nowhere.example.org', '127.0.0.2');
+    await apply(ingress('lost', 'nowhere.example.org'));
+    await eventually(async () => /could not see that nowhere.example.org is here/.test(await text('get', 'events', '--field-selector', 'reason=CertificateNotIssued', '-o', 'jsonpath={.items[*].message}')), { what: 'an event' });
+    const address = await eventually(async () => (await text('get', 'ingress', 'lost', '-o', 'jsonpath={.status.loadBalancer.ingress[0].ip}')) || undefined, { what: 'an address' });
+    addresses.set('www.example.org', address);
+    await apply(ingress('found', 'www.example.org'));
+    await eventually(async () => (await shown(address, 'www.example.org')) === 'DNS:www.example.org', { timeoutMs: 40_000, what: 'the certificate' });
+  });
+
+  it('writes each request to the access log', async () => {
+    const address = addresses.get('www.example.org')!;
+    const status = await new Promise((settle, fail) => request({ host: address, path: '/logged', headers: { host: 'www.example.org' }, agent: false }, (answer) => { settle(answer.statusCode); answer.resume(); }).on('error', fail).end());
+    assert.equal(status, 503);
+    const line = await eventually(async () => readFileSync(join(llmos.state, 'gateway/access.log'), 'utf8').split('\n').find((each) => each.includes('"/logged"')), { what: 'the line' });
+    const { kind, name, gateway, host, method, status: told } = JSON.parse(line) as Record<string, unknown>;
+    assert.deepEqual([kind, name, gateway, host, method, told], ['Ingress', 'found', 'ingress:80', 'www.example.org', 'GET', 503]);
+  });
+});
