@@ -45,28 +45,35 @@ export function exchangeFor(entry: Entry, { use, capacity, free, now, mayLose, k
   // What may be lost is kept for those who have nothing; others may have three quarters of it, and no more than what they will do with the place.
   const most = before > 0 ? Math.min(mayLose - keptForPoor, wish * entry.expectedSeconds) : mayLose;
   const available = [...free];
+  const candidates: Entry[] = [];
+  for (const { name, share, running } of use.holders()) {
+    if (share <= after) break;
+    if (name === entry.job.tenant) continue;
+    for (const each of running) if (each.timesPreempted < mostPerJob && each.startedAt < now && each.trialSeconds === 0 && helps(each, entry)) candidates.push(each);
+  }
+  candidates.sort((left, right) => costOf(left, now) - costOf(right, now));
+  const taken = new Map<string, number[]>();
   const victims: Entry[] = [];
   let lost = 0;
-  for (const { name, share, running } of use.holders()) {
-    if (share <= after || name === entry.job.tenant) break;
-    const taken = capacity.map(() => 0);
-    const candidates = [...running].filter(({ timesPreempted, startedAt, trialSeconds, placement }) => timesPreempted < mostPerJob && startedAt < now && trialSeconds === 0 && placement!.amount.some((amount, index) => amount > 0 && entry.job.request[index]! > 0));
-    candidates.sort((left, right) => costOf(left, now) - costOf(right, now));
-    for (const victim of candidates) {
-      const amount = victim.placement!.amount;
-      const less = taken.map((each, index) => each + amount[index]!);
-      if (use.shareOf(name, less) < after) continue;
-      lost += costOf(victim, now) * dominantShare(amount, capacity);
-      if (lost > most) return undefined;
-      victims.push(victim);
-      add(taken, amount);
-      add(available, amount);
-      const placement = place(entry, available);
-      if (placement === undefined) continue;
-      return { ...withoutNeedless(victims, available, placement), lost };
-    }
+  for (const victim of candidates) {
+    const { tenant } = victim.job;
+    const { amount } = victim.placement!;
+    const less = (taken.get(tenant) ?? capacity.map(() => 0)).map((each, index) => each + amount[index]!);
+    if (use.shareOf(tenant, less) < after) continue;
+    lost += costOf(victim, now) * dominantShare(amount, capacity);
+    if (lost > most) return undefined;
+    victims.push(victim);
+    taken.set(tenant, less);
+    add(available, amount);
+    const placement = place(entry, available);
+    if (placement !== undefined) return { ...withoutNeedless(victims, available, placement), lost };
   }
   return undefined;
+}
+
+/** Whether it has something of what the job asks for. */
+function helps({ placement }: Entry, { job }: Entry): boolean {
+  return placement!.amount.some((amount, index) => amount > 0 && job.request[index]! > 0);
 }
 
 function costOf({ startedAt }: Entry, now: number): number {
