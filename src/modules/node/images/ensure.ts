@@ -2,6 +2,7 @@
 import { exponentialBackoff, type Backoff } from '../../../base/backoff.ts';
 import type { PullProgress } from '../../../base/sys/pull-progress.ts';
 import type { Clock } from '../../../base/clock.ts';
+import { isAhead } from '../lifecycle/restart.ts';
 import { candidateNames, imageNameText, parseImageName } from './name.ts';
 import type { Puller } from './pull.ts';
 import type { ImageStorage, StoredImage } from './storage.ts';
@@ -56,7 +57,7 @@ export function images(options: { storage: ImageStorage; puller: Puller; clock: 
     if (present !== undefined && (policy !== 'Always' || builtHere || attempt?.pulledMs !== undefined)) return { state: 'present', image: present, pulledMs: attempt?.pulledMs };
     if (policy === 'Never') return { state: 'failed', reason: 'ErrImageNeverPull', message: `Container image "${image}" is not present with pull policy of Never` };
     if (attempt?.pulling) return { state: 'pulling', done: waiting.get(key) ?? Promise.resolve(), progress: options.puller.progress?.(full) };
-    if (attempt?.error !== undefined && clock.nowMs() < attempt.retryAtMs) return failure(attempt, image);
+    if (attempt?.error !== undefined && isAhead(attempt.retryAtMs, clock.nowMs())) return failure(attempt, image);
     return { state: 'pulling', done: start(key, image, full, credentials) };
   }
 

@@ -47,7 +47,8 @@ function ended(run: PodRun, slot: Slot, record: ContainerRecord, exit: { exitCod
   slot.ready = false;
   slot.started = false;
   const oom = exit.exitCode !== 0 && wasOomKilled({ version: run.parts.context.machine.cgroupVersion, path: record.cgroup });
-  record.exit = { ...exit, reason: oom ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error' };
+  // No end is before its begin, whatever the clock did in between: what follows is reckoned from it.
+  record.exit = { ...exit, finishedMs: Math.max(exit.finishedMs, record.startedMs ?? 0), reason: oom ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error' };
   const message = lastWords(record, slot.container.terminationMessagePolicy);
   if (message !== '') record.exit.message = message;
   try {

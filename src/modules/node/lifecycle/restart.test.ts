@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goDuration, restartDelay, shouldRestart } from './restart.ts';
+import { goDuration, isAhead, restartDelay, shouldRestart } from './restart.ts';
 
 for (const [policy, role, code, again] of [
   ['Always', 'app', 0, true], ['Always', 'app', 1, true], ['OnFailure', 'app', 0, false], ['OnFailure', 'app', 1, true], ['Never', 'app', 1, false],
@@ -28,3 +28,7 @@ test('delays: at once, then 10 s, doubling to 5 minutes', () => {
   assert.equal(restartDelay(300_000, 600_000).delayMs, 0);
 });
 test('durations', () => assert.deepEqual([10_000, 80_000, 300_000].map(goDuration), ['10s', '1m20s', '5m0s']));
+
+test('a back-off that was named before the clock was set back is over', () => {
+  assert.deepEqual([isAhead(1_000, 999), isAhead(1_000, 1_000), isAhead(3_600_000, 0), isAhead(300_000, 0)], [true, false, false, true]);
+});

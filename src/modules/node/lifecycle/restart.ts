@@ -34,6 +34,11 @@ export function restartDelay(currentMs: number, ranMs: number): RestartDelay {
   return { delayMs, nextMs: delayMs === 0 ? FIRST_MS : Math.min(MOST_MS, delayMs * 2) };
 }
 
+/** Whether a time to wait for is still ahead; one that is further off than any back-off was named before the clock was set back. Pure. */
+export function isAhead(timeMs: number, nowMs: number): boolean {
+  return timeMs > nowMs && timeMs - nowMs <= MOST_MS;
+}
+
 /** `1m20s`, as Go writes durations. */
 export function goDuration(durationMs: number): string {
   const seconds = Math.round(durationMs / 1_000);

@@ -6,7 +6,7 @@ import { attend, postStart, stopSlot } from './attend.ts';
 import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
 import type { ContainerRecord } from './record.ts';
 import { restartsAll } from './restart-all.ts';
-import { goDuration, restartDelay, shouldRestart } from './restart.ts';
+import { goDuration, isAhead, restartDelay, shouldRestart } from './restart.ts';
 import { viewOf, type Slot } from './slot.ts';
 import { ConfigError, removeContainer, startContainer, type PodPlace } from './start-container.ts';
 
@@ -35,7 +35,7 @@ async function look(run: PodRun, slot: Slot): Promise<void> {
     return;
   }
   if (record?.exit !== undefined && slot.waiting === undefined && !mayRestart(run, slot, record)) return;
-  if (slot.notBeforeMs !== undefined && run.parts.context.clock.nowMs() < slot.notBeforeMs) return run.wakeAt(slot.notBeforeMs);
+  if (slot.notBeforeMs !== undefined && isAhead(slot.notBeforeMs, run.parts.context.clock.nowMs())) return run.wakeAt(slot.notBeforeMs);
   await startSlot(run, slot);
 }
 

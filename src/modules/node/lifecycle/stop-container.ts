@@ -36,12 +36,19 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
     least = clock.nowMs() + LEAST_MS;
   }
   const deadline = (): number => Math.max(options.deadlineMs(), Math.min(least, options.deadlineMs() + LEAST_MS));
-  if (deadline() > clock.nowMs()) runtime.kill(record, pid, record.stopSignal);
-  while (!(await endedWithin(deadline() - clock.nowMs(), options)) && deadline() > clock.nowMs());
+  const leftMs = noLongerThan(() => deadline() - clock.nowMs());
+  if (leftMs() > 0) runtime.kill(record, pid, record.stopSignal);
+  while (!(await endedWithin(leftMs(), options)) && leftMs() > 0);
   while (!(await endedWithin(0, options))) {
     runtime.kill(record, pid, 'SIGKILL');
     if (await endedWithin(KILL_AGAIN_MS, { ...options, changed: () => new Promise(() => {}) })) return;
   }
+}
+
+/** A clock that is set back meanwhile makes no time longer than it was when it was first asked for. */
+function noLongerThan(leftMs: () => number): () => number {
+  const [mostMs, beganMs] = [leftMs(), performance.now()];
+  return () => Math.min(leftMs(), mostMs - (performance.now() - beganMs));
 }
 
 async function endedWithin(waitMs: number, options: StopOptions): Promise<boolean> {

@@ -40,12 +40,22 @@ export function hostPorts(options: { instance: string; file: string; nft: string
   const held = new Map<string, Held>(existsSync(options.file) ? (JSON.parse(readFileSync(options.file, 'utf8')) as [string, Held][]) : []);
   let last: Promise<unknown> = Promise.resolve();
 
+  /** At every moment the file names all that the table may have, so that an llmos that is killed leaves nothing that the next one does not know of. */
+  let kept: ReadonlyMap<string, Held> = new Map(held);
+  function keep(all: ReadonlyMap<string, Held>): void {
+    if (all.size === kept.size && [...all].every(([uid, each]) => kept.get(uid) === each)) return;
+    writeFileSync(`${options.file}.new`, JSON.stringify([...all]));
+    renameSync(`${options.file}.new`, options.file);
+    kept = all;
+  }
+
   /** One after the other; each brings the table to what is held then. */
   function apply(): Promise<void> {
     const next = last.catch(() => {}).then(async () => {
-      writeFileSync(`${options.file}.new`, JSON.stringify([...held]));
-      renameSync(`${options.file}.new`, options.file);
-      await run(options.nft, ['-f', '-'], { input: hostPortScript(table, [...held.values()], { isFurther: options.isFurther }) });
+      const wanted = new Map(held);
+      keep(new Map([...kept, ...wanted]));
+      await run(options.nft, ['-f', '-'], { input: hostPortScript(table, [...wanted.values()], { isFurther: options.isFurther }) });
+      keep(wanted);
     });
     last = next;
     return next;
