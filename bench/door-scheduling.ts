@@ -19,7 +19,7 @@ const CONNECTIONS = 16;
 const ROUNDS = 5;
 
 export async function run(): Promise<BenchResult> {
-  const instance = await bootInstance({ config: 'modules:\n  node:\n    readySandboxes: 0\n  queue:\n    enabled: false\n' });
+  const instance = await bootInstance({ config: 'modules:\n  node:\n    readySandboxes: 0\n' });
   try {
     for (let n = 0; n < NODES; n += 1) await addNode(instance, n);
     const held: Measured[] = [];

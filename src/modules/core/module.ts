@@ -13,6 +13,7 @@ import { ServiceAccount } from '../../api/core/service-account.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from '../../api/events/event.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from '../../api/rbac/rbac.ts';
+import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { defineModule } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { expireEvents } from './expire-events.ts';
@@ -23,9 +24,9 @@ import { namespaceContentController } from './service-account/reconcile.ts';
 
 export default defineModule({
   name: 'core',
-  description: 'The kinds that everything stands on (pods, nodes, services, config, accounts, events, roles), and the life of namespaces',
+  description: 'The kinds that everything stands on (pods, nodes, services, config, accounts, events, roles, priorities), and the life of namespaces',
   kinds: [
-    Namespace, Node, Pod, PodTemplate, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, EndpointSlice, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding,
+    Namespace, Node, Pod, PodTemplate, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, EventsEvent, EndpointSlice, Lease, Role, RoleBinding, ClusterRole, ClusterRoleBinding, PriorityClass,
   ],
   // A namespace that goes takes objects of every kind with it.
   reads: 'all',
