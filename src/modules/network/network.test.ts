@@ -14,7 +14,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
-import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import type { Pod, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
@@ -33,7 +33,7 @@ if (INSIDE === undefined) {
     const names = [host, `${host}a`, `${host}b`, `${host}c`, `${host}o`];
     try {
       for (const name of names) await run('ip', ['netns', 'add', name]);
-      const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 60_000 });
+      const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 120_000 });
       if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
       assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
     } finally {
@@ -46,6 +46,7 @@ function inside(host: string): void {
   const pods = ['a', 'b', 'c'].map((letter) => ({ name: `${host}${letter}`, address: '', server: undefined as ChildProcess | undefined }));
   const services = memoryCache<Service>();
   const slices = memoryCache<EndpointSlice>();
+  const podObjects = memoryCache<Pod>();
   const events: string[] = [];
   const stop = new AbortController();
   const network = { podCidr: '10.61.0.0/16', serviceCidr: '10.62.0.0/16', gatewayIp: '10.61.0.1', dnsServiceIp: '10.62.0.10', apiServiceIp: '10.62.0.1', loadBalancerCidr: '10.63.0.0/24', clusterDomain: 'cluster.local' };
@@ -66,7 +67,7 @@ function inside(host: string): void {
     }
     await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
     sync = await startSync({
-      services, slices, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
+      services, slices, pods: podObjects, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
       proxies: createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: network.gatewayIp, nodeName: 'n1', log: silentLog, signal: stop.signal }),
       facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged },
     });
@@ -193,6 +194,126 @@ function inside(host: string): void {
       for (let i = 0; i < 6; i++) answers.push(await ask('10.62.0.23:80', from));
       assert.equal(new Set(answers).size, 1, `${from} was answered by ${answers.join()}`);
     }
+  });
+
+  test('session affinity ends with its time', async () => {
+    services.set(service('brief', { clusterIP: '10.62.0.26', sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 1 } } }));
+    slices.set(slice('brief', pods.map((pod) => pod.address)));
+    await sync.idle();
+    const first = await ask('10.62.0.26:80');
+    assert.equal(await ask('10.62.0.26:80'), first);
+    const later = new Set<string>();
+    for (let i = 0; i < 3; i++) later.add(await new Promise((resolve) => setTimeout(() => resolve(ask('10.62.0.26:80')), 1_400)));
+    assert.ok(later.size > 1, [...later].join());
+    services.remove('default/brief');
+  });
+
+  test('source ranges let through who lies in them, whatever else they say', async () => {
+    const [inside, outside] = [pods[0], pods[1]];
+    const ranged = (...ranges: string[]): Service => {
+      const one = balanced('ranged', '10.62.0.27', 8083, '10.63.0.7');
+      return { ...one, spec: { ...one.spec, loadBalancerSourceRanges: ranges } };
+    };
+    services.set(ranged(`${inside?.address}/32`));
+    slices.set(slice('ranged', [String(pods[2]?.address)]));
+    await sync.idle();
+    assert.equal(await ask('10.63.0.7:8083', inside?.name), pods[2]?.name);
+    assert.equal(await ask('10.63.0.7:8083', outside?.name), 'timeout');
+    assert.equal(await ask('10.62.0.27:8083', outside?.name), pods[2]?.name, 'the cluster IP asks nobody where he comes from');
+    services.set(ranged('0.0.0.0/0', '10.0.0.0/8', `${inside?.address}/32`));
+    await sync.idle();
+    assert.equal(await ask('10.63.0.7:8083', outside?.name), pods[2]?.name, 'ranges within ranges');
+    services.remove('default/ranged');
+  });
+
+  test('who comes from outside keeps to endpoints here, where the Service says so; pods reach all', async () => {
+    const far = `${host}o`;
+    await run('ip', ['-batch', '-'], { input: `link add out1 type veth peer name eth1 netns ${far}\naddr add 198.51.100.1/24 dev out1\nlink set out1 up\n` });
+    await run('ip', ['-n', far, '-batch', '-'], { input: 'addr add 198.51.100.2/24 dev eth1\nlink set eth1 up\nlink set lo up\nroute add 10.63.0.0/24 via 198.51.100.1\n' });
+    try {
+      const elsewhere = slice('near', pods.map((pod) => pod.address));
+      services.set({ ...balanced('near', '10.62.0.28', 8084, '10.63.0.8'), spec: { type: 'LoadBalancer', clusterIP: '10.62.0.28', clusterIPs: ['10.62.0.28'], externalTrafficPolicy: 'Local', ports: [{ port: 8084, protocol: 'TCP' }] } });
+      slices.set({ ...elsewhere, endpoints: elsewhere.endpoints?.map((each, index) => ({ ...each, nodeName: index === 0 ? 'n1' : 'n2' })) });
+      await sync.idle();
+      for (let i = 0; i < 4; i++) assert.equal(await ask('10.63.0.8:8084', far), pods[0]?.name, 'from outside only the one here');
+      const within = new Set<string>();
+      for (let i = 0; i < 6; i++) within.add(await ask('10.63.0.8:8084', pods[1]?.name));
+      assert.equal(within.size, 3, 'from a pod all of them');
+      slices.set({ ...elsewhere, endpoints: elsewhere.endpoints?.map((each) => ({ ...each, nodeName: 'n2' })) });
+      await sync.idle();
+      assert.equal(await ask('10.63.0.8:8084', far), 'timeout', 'none here: nothing for who comes from outside');
+    } finally {
+      services.remove('default/near');
+      await sync.idle();
+      await run('ip', ['link', 'del', 'out1']);
+    }
+  });
+
+  test('one that terminates serves as long as no other is ready', async () => {
+    const ending = slice('ending', pods.slice(0, 2).map((pod) => pod.address));
+    services.set(service('ending', { clusterIP: '10.62.0.29' }));
+    const [first, second] = ending.endpoints ?? [];
+    const terminating = { ready: false, serving: true, terminating: true };
+    slices.set({ ...ending, endpoints: [{ ...first!, conditions: terminating }, { ...second!, conditions: { ready: false, serving: false, terminating: true } }] });
+    await sync.idle();
+    for (let i = 0; i < 3; i++) assert.equal(await ask('10.62.0.29:80'), pods[0]?.name);
+    slices.set({ ...ending, endpoints: [{ ...first!, conditions: terminating }, second!] });
+    await sync.idle();
+    for (let i = 0; i < 3; i++) assert.equal(await ask('10.62.0.29:80'), pods[1]?.name);
+    services.remove('default/ending');
+  });
+
+  test('weights are the kernel’s turns, and a new weight counts at once', async () => {
+    const weighted = { ...service('weighted', { clusterIP: '10.62.0.31' }), metadata: { name: 'weighted', namespace: 'default', annotations: { 'llmos.dev/load-balancing': 'weighted' } } };
+    const endpoints = slice('weighted', pods.slice(0, 2).map((pod) => pod.address));
+    slices.set({ ...endpoints, endpoints: endpoints.endpoints?.map((each, index) => ({ ...each, targetRef: { kind: 'Pod', name: `w${index}` } })) });
+    const weigh = (index: number, weight: string): void => podObjects.set({ metadata: { name: `w${index}`, namespace: 'default', annotations: { 'llmos.dev/weight': weight } }, status: { podIP: pods[index]!.address } });
+    weigh(0, '3');
+    services.set(weighted);
+    const turns = async (): Promise<Record<string, number>> => {
+      await sync.idle();
+      const answers = [];
+      for (let i = 0; i < 8; i++) answers.push(await ask('10.62.0.31:80'));
+      return count(answers);
+    };
+    assert.deepEqual(await turns(), { [pods[0]!.name]: 6, [pods[1]!.name]: 2 });
+    weigh(1, '3');
+    assert.deepEqual(await turns(), { [pods[0]!.name]: 4, [pods[1]!.name]: 4 });
+    weigh(0, '0');
+    assert.deepEqual(await turns(), { [pods[1]!.name]: 8 });
+    services.remove('default/weighted');
+  });
+
+  test('no request fails while endpoints change a hundred times a second', async () => {
+    services.set(service('busy', { clusterIP: '10.62.0.32' }));
+    slices.set(slice('busy', pods.map((pod) => pod.address)));
+    await sync.idle();
+    let going = true;
+    const failed: string[] = [];
+    let answered = 0;
+    const client = async (): Promise<void> => {
+      while (going) {
+        const answer = await ask('10.62.0.32:80');
+        if (answer.startsWith(host)) answered++;
+        else failed.push(answer);
+      }
+    };
+    const clients = [client(), client(), client(), client()];
+    let changes = 0;
+    for (const began = performance.now(); performance.now() - began < 1_500; changes++) {
+      slices.set(slice('busy', pods.filter((_, index) => index === 0 || (changes + index) % 3 > 0).map((pod) => pod.address)));
+      await new Promise((resolve) => setTimeout(resolve, 8));
+    }
+    slices.set(slice('busy', [String(pods[2]?.address)]));
+    await sync.idle();
+    for (let i = 0; i < 10; i++) assert.equal(await ask('10.62.0.32:80'), pods[2]?.name, 'nothing new goes to one that left');
+    going = false;
+    await Promise.all(clients);
+    assert.deepEqual(failed, []);
+    assert.ok(changes > 30 && answered > 20, `${changes} changes, ${answered} answers`);
+    services.remove('default/busy');
+    slices.remove('default/busy-1');
+    await sync.idle();
   });
 
   test('a client of UDP is not led to an endpoint that is gone', { skip: existsSync('/usr/bin/perl') ? false : 'needs perl' }, async () => {
