@@ -54,6 +54,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const draining = new WeakSet<Endpoint>();
   let outcomes: Outcomes = new Map();
   let judging: NodeJS.Timeout | undefined;
+  let notBeforeMs = 0;
+  const asked = new Map<string, number>();
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
     slots = slotsFor(frontends, slots);
@@ -153,7 +155,11 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   async function look(): Promise<void> {
     if (loaded.length === 0 || signal.aborted) return;
     if (ownPid(folder) !== undefined) return watch(LOOK_MS);
+    // The first time at once; one that ends again and again has to wait.
+    const waitMs = notBeforeMs - performance.now();
+    if (waitMs > 0) return watch(waitMs);
     const delayMs = backoff.next('');
+    notBeforeMs = performance.now() + delayMs;
     log.warn('HAProxy ended and is started again', { services: loaded.length });
     try {
       await load(loaded);
@@ -162,6 +168,16 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     } catch (error) {
       log.error('HAProxy could not be started', { error });
       watch(delayMs);
+    }
+  }
+
+  /** Ports of what is carried no longer are given again when there are no others; who asked a moment ago may be carried next. */
+  function forgetPorts(): void {
+    const carried = new Set(loaded.map(({ name }) => name));
+    for (const name of known.keys()) {
+      if (carried.has(name) || performance.now() - (asked.get(name) ?? -Infinity) < 60_000) continue;
+      known.delete(name);
+      asked.delete(name);
     }
   }
 
@@ -181,8 +197,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     carry: (frontends) => enqueue(() => carry(frontends)),
     pid: () => ownPid(folder),
     async portFor(name) {
+      asked.set(name, performance.now());
       const before = known.get(name);
       if (before !== undefined) return before;
+      if (known.size >= LAST_PORT - FIRST_PORT) forgetPorts();
       const taken = new Set(known.values());
       for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
         if (taken.has(port) || !(await isFree(gatewayIp, port))) continue;
