@@ -49,6 +49,7 @@ export function openStore(options: StoreOptions): Store {
     const event: StoreEvent = { type: name, key: state.key, stored: state, previous, revision };
     window.push(event);
     watches.dispatch(event);
+    previous?.superseded();
   }
 
   function checkRevision(asked: number): void {

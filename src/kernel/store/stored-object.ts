@@ -32,6 +32,13 @@ export class StoredObject implements Stored {
     if (this.#generation <= generation) this.#parsed = undefined;
   }
 
+  /** Another state took its place: hardly anybody will ask for the object again. */
+  superseded(): void {
+    if (this.#parsed === undefined) return;
+    this.#parsed = undefined;
+    this.#parsedObjects.drop(this);
+  }
+
   #keep(object: KubeObject): KubeObject {
     this.#parsed = object;
     this.#generation = this.#parsedObjects.used(this);
@@ -44,8 +51,8 @@ export class ParsedObjects {
   generation = 0;
   readonly #halfBytes: number;
   #bytes = 0;
-  #lately: StoredObject[] = [];
-  #before: StoredObject[] = [];
+  #lately = new Set<StoredObject>();
+  #before = new Set<StoredObject>();
 
   /** `limitBytes` counts JSON bytes; an object takes about three times as much. */
   constructor(limitBytes: number) {
@@ -54,16 +61,22 @@ export class ParsedObjects {
 
   used(stored: StoredObject): number {
     const { generation } = this;
-    this.#lately.push(stored);
-    this.#bytes += stored.bytes.length;
+    if (!this.#lately.has(stored)) this.#bytes += stored.bytes.length;
+    this.#lately.add(stored);
     if (this.#bytes > this.#halfBytes) this.#turn();
     return generation;
+  }
+
+  /** Nothing of it is kept here any more. */
+  drop(stored: StoredObject): void {
+    if (this.#lately.delete(stored)) this.#bytes -= stored.bytes.length;
+    this.#before.delete(stored);
   }
 
   #turn(): void {
     for (const stored of this.#before) stored.forget(this.generation - 1);
     this.#before = this.#lately;
-    this.#lately = [];
+    this.#lately = new Set();
     this.#bytes = 0;
     this.generation += 1;
   }
