@@ -19,6 +19,8 @@ const HALF_LIFE_MS = 250;
 const LIGHT_PART = 0.25;
 /** So many in a round. */
 const LIGHT_MOST = 16;
+/** Who comes at once, as the requests of one read do, has not worked yet when the next one asks. */
+const AT_ONCE_MOST = 16;
 /** Turns that work may take before the user's other work. */
 const GO_ON_MOST = 100;
 /** Users that are remembered at most. */
@@ -51,6 +53,8 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
   let waiting = 0;
   let roundFromMs: number | undefined;
   let lightGrants = 0;
+  /** Work that was let go and is not over yet, or has begun to wait for something else. */
+  let atOnce = 0;
   /** Who asked last, and since when it is the only one. */
   let latest: User | undefined;
   let aloneSinceMs = 0;
@@ -77,7 +81,9 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
 
   /** What it does now is over when all that it does without waiting is done: microtasks, and after them this tick. */
   function count(user: User, fromMs: number, then?: (nowMs: number) => void): void {
+    atOnce += 1;
     queueMicrotask(() => process.nextTick(() => {
+      atOnce -= 1;
       const nowMs = performance.now();
       add(user.use, nowMs - fromMs, nowMs);
       add(all, nowMs - fromMs, nowMs);
@@ -110,7 +116,7 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
       const nowMs = performance.now();
       const user = see(name, nowMs);
       if (roundFromMs === undefined) openRound(nowMs);
-      if (user.waiters.length === 0 && ((waiting === 0 && !isSpent(nowMs)) || isLight(user, nowMs))) {
+      if (user.waiters.length === 0 && atOnce < AT_ONCE_MOST && ((waiting === 0 && !isSpent(nowMs)) || isLight(user, nowMs))) {
         count(user, nowMs);
         return undefined;
       }
