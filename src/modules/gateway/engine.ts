@@ -27,6 +27,7 @@ import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan } from './plan.ts';
+import { createSpanExporter, otlpSettings } from './otlp.ts';
 import { createSignals, parseAccess } from './signals.ts';
 import { gatewayStatus, policyAncestors, routeParents, type Standing } from './statuses.ts';
 
@@ -58,11 +59,13 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
   });
+  const otlp = otlpSettings(context.config);
+  const spans = otlp === undefined ? undefined : createSpanExporter(otlp, { nodeName: machine.nodeName, log });
   const acme = acmeSettings(context.config);
   const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
   const logSocket = join(machine.runFolder, 'access.sock');
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, log, signal,
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, sendsSpans: spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName),
   });
   const signals = createSignals();
@@ -73,6 +76,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const nowMs = clock.nowMs();
     signals.take(access, nowMs);
     file?.write(access, nowMs);
+    spans?.take(access, nowMs);
   }, log);
   const withdraw = [
     context.metrics?.(() => signals.metrics()),
@@ -194,6 +198,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
       for (const each of withdraw) each?.();
       lines.close();
       await file?.close();
+      await spans?.close();
     },
   };
 }

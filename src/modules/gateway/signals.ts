@@ -22,12 +22,15 @@ export interface Access {
   ended: string;
   client: string;
   endpoint: string;
+  /** As the backend got it; '' for what was refused before. */
   traceparent: string;
+  /** Of the span that asked; '' where none did. */
+  parentSpanId: string;
   host: string;
   path: string;
 }
 
-const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.trace)]', '%[var(txn.host)]', '%HP'];
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
 /** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
 export const LOG_FORMAT = FIELDS.join('\t');
 
@@ -35,12 +38,12 @@ export const LOG_FORMAT = FIELDS.join('\t');
 export function parseAccess(line: string): Access | undefined {
   const words = line.split('\t');
   if (words.length < FIELDS.length) return undefined;
-  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', traceparent = '', host = '', ...path] = words;
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', traceparent = '', parent = '', host = '', ...path] = words;
   const [kind = '', namespace = '', name = ''] = backend.split(':');
   const isRoute = /^[A-Z]/.test(kind);
   return {
     kind: isRoute ? kind : '', namespace: isRoute ? namespace : '', name: isRoute ? name : '', gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
-    method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, host: host === '-' ? '' : host, path: path.join('\t'),
+    method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),
   };
 }
 

@@ -20,6 +20,8 @@ export interface ProxyInput {
   logSocket: string;
   /** Challenges of ACME are answered with it. */
   acmeThumbprint?: string;
+  /** Whether requests are spans of their own in their traces. */
+  sendsSpans?: boolean;
   gatewayIp: string;
   /** The endpoints of a port of a Service as they are now. */
   endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
@@ -43,7 +45,7 @@ const LAST_PORT = 25_999;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, acmeThumbprint, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsSpans, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -64,7 +66,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, gatewa
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const door of wanted) await portFor(doorName(door));
-    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports, acmeThumbprint });
+    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports, acmeThumbprint, sendsSpans });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);

@@ -1,7 +1,8 @@
-/** Certificates from an ACME server, for a Gateway and for an Ingress, and the access log. */
+/** The gateway and its neighbours: certificates from an ACME server, spans for a collector, the access log. */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -10,22 +11,33 @@ import { startAcmeServer, type AcmeServer } from '../fixtures/acme-server.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
-describe('acme', { timeout: 90_000 * PATIENCE }, () => {
+describe('certificates, traces and the log of the gateway', { timeout: 90_000 * PATIENCE }, () => {
   let llmos: Instance;
   let acme: AcmeServer;
   let folder = '';
+  let collector: Server;
+  const spans: { traceId: string; spanId: string; parentSpanId?: string; name: string; status: { code?: number }; startTimeUnixNano: string; endTimeUnixNano: string }[] = [];
   const addresses = new Map<string, string>();
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'llmos-acme-'));
     acme = await startAcmeServer((name) => ({ address: addresses.get(name) ?? '127.0.0.1', port: 80 }));
+    collector = createServer((incoming, response) => {
+      let text = '';
+      incoming.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => {
+        for (const { scopeSpans } of JSON.parse(text).resourceSpans) for (const scope of scopeSpans) spans.push(...scope.spans);
+        response.end('{}');
+      });
+    });
+    await new Promise<void>((settle) => collector.listen(0, '127.0.0.1', () => settle()));
     writeFileSync(join(folder, 'ca.pem'), acme.caPem);
-    llmos = await bootInstance({ config: `modules: { gateway: { accessLog: true, acme: { directory: '${acme.directory}', email: admin@example.com, caFile: ${join(folder, 'ca.pem')} } } }\n` });
+    llmos = await bootInstance({ config: `modules: { gateway: { accessLog: true, otlp: { endpoint: 'http://127.0.0.1:${(collector.address() as AddressInfo).port}' }, acme: { directory: '${acme.directory}', email: admin@example.com, caFile: ${join(folder, 'ca.pem')} } } }\n` });
   });
 
   after(async () => {
     await llmos?.destroy();
     await acme?.close();
+    collector?.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
@@ -74,6 +86,17 @@ describe('acme', { timeout: 90_000 * PATIENCE }, () => {
     addresses.set('www.example.org', address);
     await apply(ingress('found', 'www.example.org'));
     await eventually(async () => (await shown(address, 'www.example.org')) === 'DNS:www.example.org', { timeoutMs: 40_000, what: 'the certificate' });
+  });
+
+  it('sends spans to a collector, as parts of the traces of those who ask', async () => {
+    const [trace, parent] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+    const asked = (flags: string): Promise<void> => new Promise((settle, fail) => request({ host: addresses.get('www.example.org')!, headers: { host: 'www.example.org', traceparent: `00-${trace}-${parent}-${flags}` }, agent: false }, (answer) => void answer.resume().on('end', () => settle())).on('error', fail).end());
+    await asked('00');
+    await asked('01');
+    const span = await eventually(async () => spans.find(({ traceId }) => traceId === trace), { what: 'the span' });
+    assert.deepEqual([span.parentSpanId, span.name, span.status.code, BigInt(span.endTimeUnixNano) >= BigInt(span.startTimeUnixNano)], [parent, 'GET default/found', 2, true]);
+    assert.notEqual(span.spanId, parent);
+    assert.equal(spans.filter(({ traceId }) => traceId === trace).length, 1, 'what is not sampled is not sent');
   });
 
   it('writes each request to the access log', async () => {
