@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { groupsOf } from '../fixtures/cgroups.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
@@ -15,10 +16,11 @@ import { cpuMs, residentMib } from '../fixtures/processes.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 
-/** crun, unless a file says that this verb is to fail: for good (`VERB.always`) or once (`VERB.once`). */
+/** crun, unless a file says that this verb is to fail, for good (`VERB.always`) or once (`VERB.once`), or to take its time once (`VERB.slow`). */
 const FLAKY = (folder: string, crun: string): string => `#!/bin/sh
 for word in "$@"; do case "$word" in create|start|kill|delete|exec) verb=$word; break ;; esac; done
 if [ -e "${folder}/$verb.always" ] || rm "${folder}/$verb.once" 2> /dev/null; then echo "$verb" >> "${folder}/failed"; echo "$verb fails on purpose" >&2; exit 1; fi
+if rm "${folder}/$verb.slow" 2> /dev/null; then echo "$verb" >> "${folder}/slowed"; sleep 2; fi
 exec ${crun} "$@"
 `;
 const WAITS = ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'];
@@ -61,7 +63,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     const pod = await get(name);
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
-  const fail = (verb: string, how: 'once' | 'always'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
+  const fail = (verb: string, how: 'once' | 'always' | 'slow'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
   const failures = (): string[] => (existsSync(join(folder, 'failed')) ? readFileSync(join(folder, 'failed'), 'utf8').trim().split('\n') : []);
   const end = async (name: string): Promise<void> => {
     const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s');
@@ -97,6 +99,20 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     rmSync(join(folder, 'delete.always'));
     await allIsCalm();
     assert.ok(failures().includes('delete'), 'it was asked to');
+  });
+
+  it('one that is still at it when llmos is killed and starts again is not left behind', async () => {
+    fail('create', 'slow');
+    await create('slow', {});
+    await eventually(async () => existsSync(join(folder, 'slowed')), { what: 'the runtime is at it', everyMs: 10 });
+    await llmos.kill();
+    await llmos.boot();
+    const pod = await ready('slow');
+    await sleep(2_500); // the runtime of before would be done by now
+    const procs = groupsOf(llmos.name, pod.metadata.uid!, 'pids').filter((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '');
+    assert.equal(procs.length, 1, `one container runs: ${procs.join(' ')}`);
+    await end('slow');
+    await allIsCalm();
   });
 
   it('one that fails to execute makes a pod unready, and ready when it works again', async () => {
