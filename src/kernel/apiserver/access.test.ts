@@ -102,7 +102,7 @@ test('nobody gives away more than he has', async () => {
   assert.equal((await create('roles', { metadata: { name: 'less' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'], resourceNames: ['one'] }] })).status, 201);
   const more = await create('roles', { metadata: { name: 'more' }, rules: [{ verbs: ['get'], apiGroups: [''], resources: ['secrets'] }] });
   assert.equal(more.status, 403);
-  assert.match(more.json.message, /^roles.rbac.authorization.k8s.io "more" is forbidden: user "system:serviceaccount:default:bot" .* is attempting to grant RBAC permissions not currently held:\n.*secrets/);
+  assert.match(more.json.message, /^roles.rbac.authorization.k8s.io "more" is forbidden: user "system:serviceaccount:default:bot" .* is attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["secrets"\], Verbs:\["get"\]\}$/);
   const subjects = [{ kind: 'User', name: 'ann', apiGroup: 'rbac.authorization.k8s.io' }];
   const roleRef = (name: string, kind = 'Role'): object => ({ apiGroup: 'rbac.authorization.k8s.io', kind, name });
   assert.equal((await create('rolebindings', { metadata: { name: 'less' }, roleRef: roleRef('less'), subjects })).status, 201);

@@ -42,8 +42,32 @@ function checkEscalation(door: Door, authorizer: Authorizer, kind: Kind, object:
   const own = authorizer.rulesOf(user, namespace ?? '');
   const missing = granted.flatMap(split).filter((rule) => !isCovered(rule, own, user));
   if (missing.length === 0) return;
-  const list = missing.slice(0, 10).map((rule) => JSON.stringify(rule)).join('\n');
-  throw forbiddenObject(kind, object.metadata.name, `user ${JSON.stringify(user.name)} (groups=${JSON.stringify(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
+  const list = [...new Set(compact(missing).map(shown))].sort().slice(0, MOST_SHOWN).join('\n');
+  throw forbiddenObject(kind, object.metadata.name, `user ${JSON.stringify(user.name)} (groups=${quoted(user.groups)}) is attempting to grant RBAC permissions not currently held:\n${list}`);
+}
+
+const MOST_SHOWN = 50;
+
+/** Rules that differ in their verbs alone become one. */
+function compact(rules: readonly Rule[]): Rule[] {
+  const found = new Map<string, { rule: Rule; verbs: string[] }>();
+  for (const { verbs, ...rest } of rules) {
+    const key = JSON.stringify([rest.apiGroups, rest.resources, rest.resourceNames, rest.nonResourceURLs]);
+    const same = found.get(key);
+    if (same === undefined) found.set(key, { rule: { verbs, ...rest }, verbs: [...verbs] });
+    else same.verbs.push(...verbs);
+  }
+  return [...found.values()].map(({ rule, verbs }) => ({ ...rule, verbs }));
+}
+
+/** As upstream words it: `{APIGroups:[""], Resources:["pods"], Verbs:["get" "list"]}`. */
+function shown({ apiGroups, resources, nonResourceURLs, resourceNames, verbs }: Rule): string {
+  const parts = { APIGroups: apiGroups, Resources: resources, NonResourceURLs: nonResourceURLs, ResourceNames: resourceNames, Verbs: verbs };
+  return `{${Object.entries(parts).filter(([, list]) => (list ?? []).length > 0).map(([name, list]) => `${name}:${quoted(list!)}`).join(', ')}}`;
+}
+
+function quoted(list: readonly string[]): string {
+  return `[${list.map((each) => JSON.stringify(each)).join(' ')}]`;
 }
 
 function rulesOfRole(role: ClusterRole, old: ClusterRole | undefined): readonly PolicyRule[] {
