@@ -10,7 +10,7 @@ import type { Fragment } from './service-rules.ts';
 
 const PERL = '/usr/bin/perl';
 
-/** Addresses to which UDP was led before and no longer is, as `address:port`. Pure. */
+/** Addresses to which UDP was led before and no longer is, as `address:port` or `[address]:port`. Pure. */
 export function udpTargetsGone(before: Fragment | undefined, now: Fragment | undefined): string[] {
   const kept = udpTargets(now);
   return [...udpTargets(before)].filter((each) => !kept.has(each));
@@ -22,6 +22,7 @@ function udpTargets(fragment: Fragment | undefined): Set<string> {
     for (const rule of rules) {
       if (!rule.startsWith('meta l4proto udp dnat')) continue;
       for (const [, address, port] of rule.matchAll(/(\d+\.\d+\.\d+\.\d+)(?::| \. )(\d+)/g)) targets.add(`${address}:${port}`);
+      for (const [, address, port] of rule.matchAll(/([0-9a-f]*:[0-9a-f:]+)(?:\]:| \. )(\d+)/g)) targets.add(`[${address}]:${port}`);
     }
   }
   return targets;
@@ -32,23 +33,31 @@ export async function forgetFlows(targets: readonly string[], programs: { conntr
   if (targets.length === 0) return;
   if (programs.conntrack !== undefined) {
     for (const target of targets) {
-      const [address = '', port = ''] = target.split(':');
-      await runAny(programs.conntrack, ['-D', '-p', 'udp', '--reply-src', address, '--reply-port-src', port]); // code 1: there was none
+      const [, address = '', port = ''] = /^\[?(.*?)\]?:(\d+)$/.exec(target) ?? [];
+      await runAny(programs.conntrack, ['-D', '-f', address.includes(':') ? 'ipv6' : 'ipv4', '-p', 'udp', '--reply-src', address, '--reply-port-src', port]); // code 1: there was none
     }
     return;
   }
   if (!existsSync(PERL)) throw new Error("flows of UDP to endpoints that are gone cannot be forgotten; install the package 'conntrack'");
-  const { code, stderr } = await runAny(PERL, ['-e', FORGET, ...targets], { timeoutMs: 10_000 });
-  if (code !== 0) throw new Error(`flows of UDP could not be forgotten: ${stderr.trim()}`);
+  const six = targets.filter((each) => each.startsWith('['));
+  const four = targets.filter((each) => !each.startsWith('['));
+  for (const [family, own] of [['2', four], ['10', six]] as const) {
+    if (own.length === 0) continue;
+    const { code, stderr } = await runAny(PERL, ['-e', FORGET, family, ...own], { timeoutMs: 10_000 });
+    if (code !== 0) throw new Error(`flows of UDP could not be forgotten: ${stderr.trim()}`);
+  }
 }
 
-/** linux/netfilter/nfnetlink_conntrack.h: lists the flows of IPv4 (type 0x101), and deletes (0x102) by their first tuple those that match. */
+/** linux/netfilter/nfnetlink_conntrack.h: lists the flows of a family (type 0x101; AF_INET is 2, AF_INET6 10), and deletes (0x102) by their first tuple those that match. */
 const FORGET = String.raw`
 use strict;
-my %gone = map { my ($a, $p) = split /:/; (pack('C4', split /\./, $a) . pack('n', $p) => 1) } @ARGV;
+use Socket qw(inet_pton);
+my $family = shift @ARGV;
+my $source = $family == 2 ? 1 : 3;
+my %gone = map { my ($a, $p) = /^\[?(.*?)\]?:(\d+)$/; (inet_pton($family, $a) . pack('n', $p) => 1) } @ARGV;
 socket(my $s, 16, 3, 12) or die "netlink: $!";
 sub attributes { my ($d) = @_; my %r; while (length($d) >= 4) { my ($l, $t) = unpack('SS', $d); last if $l < 4; $r{$t & 0x3fff} = substr($d, 4, $l - 4); my $n = ($l + 3) & ~3; $d = $n < length($d) ? substr($d, $n) : ''; } %r }
-my $body = pack('CCn', 2, 0, 0);
+my $body = pack('CCn', $family, 0, 0);
 send($s, pack('LSSLL', 16 + 4, 0x101, 0x301, 1, 0) . $body, 0) or die "list: $!";
 my @found;
 DUMP: while (1) {
@@ -59,7 +68,7 @@ DUMP: while (1) {
     die "list: refused\n" if $t == 2;
     my %a = attributes(substr($data, 20, $l - 20));
     my %reply = attributes($a{2}); my %ip = attributes($reply{1} // ''); my %proto = attributes($reply{2} // '');
-    push @found, $a{1} if unpack('C', $proto{1} // "\0") == 17 && $gone{($ip{1} // '') . ($proto{2} // '')};
+    push @found, $a{1} if unpack('C', $proto{1} // "\0") == 17 && $gone{($ip{$source} // '') . ($proto{2} // '')};
     my $n = ($l + 3) & ~3; $data = $n < length($data) ? substr($data, $n) : '';
   }
 }
