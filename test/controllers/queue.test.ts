@@ -252,6 +252,15 @@ describe('queues', () => {
     await clusterQueue('team', { f: ['1', '2'] }, { cohort: 'all', admissionChecks: [] });
     const newer = await client.get(ClusterQueueV1beta2, 'team') as unknown as { apiVersion: string; spec: { cohortName?: string; cohort?: string } };
     assert.deepEqual([newer.apiVersion, newer.spec.cohortName, newer.spec.cohort], ['kueue.x-k8s.io/v1beta2', 'all', undefined]);
+    // Quantities may be whole numbers, and stay as they were written.
+    const flavors = [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: 2, borrowingLimit: 1 }] }];
+    const written = await client.create(ClusterQueueV1beta2, { metadata: { name: 'numbers' }, spec: { cohortName: 'all', namespaceSelector: {}, resourceGroups: [{ coveredResources: ['cpu'], flavors }] } } as ClusterQueue);
+    assert.deepEqual(written.spec?.resourceGroups?.[0]?.flavors, flavors);
+    await client.create(LocalQueue, { metadata: { name: 'numbers', ...NS }, spec: { clusterQueue: 'numbers' } });
+    await submit('a', 'numbers', { cpu: '3' });
+    await running('a');
+    const wrong = { metadata: { name: 'wrong' }, spec: { resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: 'many' }] }] }] } };
+    await assert.rejects(client.create(ClusterQueue, wrong), /nominalQuota: Invalid value: "many": quantities must match/);
   });
 });
 

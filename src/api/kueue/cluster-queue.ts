@@ -100,7 +100,8 @@ function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][num
     if (resource.name !== group.coveredResources[index]) errors.push(invalid(`${at}.name`, resource.name, 'must match the name in coveredResources'));
     for (const field of ['nominalQuota', 'borrowingLimit', 'lendingLimit'] as const) {
       const value = resource[field];
-      if (value !== undefined && isQuantity(value) && compareQuantities(value, '0') < 0) errors.push(invalid(`${at}.${field}`, value, 'must be greater than or equal to 0'));
+      if (value !== undefined && !isQuantity(value)) errors.push(invalid(`${at}.${field}`, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
+      else if (value !== undefined && compareQuantities(value, '0') < 0) errors.push(invalid(`${at}.${field}`, value, 'must be greater than or equal to 0'));
     }
     if (!hasParent && resource.borrowingLimit !== undefined) errors.push(invalid(`${at}.borrowingLimit`, resource.borrowingLimit, `must be nil when ${parent} is empty`));
     if (!hasParent && resource.lendingLimit !== undefined) errors.push(invalid(`${at}.lendingLimit`, resource.lendingLimit, `must be nil when ${parent} is empty`));

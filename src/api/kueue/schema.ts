@@ -6,7 +6,7 @@ export { text, flag, time, quantity, quantities, texts, textMap, reference, coun
 
 export const GROUP = 'kueue.x-k8s.io';
 export const stopPolicy = oneOf(['None', 'Hold', 'HoldAndDrain'], 'None');
-export const fairSharing = struct({ weight: { ...quantity, default: '1' } });
+export const fairSharing = struct({ weight: { ...quantity, default: 1 } });
 export const fairSharingStatus = struct({ weightedShare: int64, admissionFairSharingStatus: struct({ consumedResources: quantities, lastUpdate: time }) }, ['weightedShare']);
 
 const resourceQuota = struct({ name: text, nominalQuota: quantity, borrowingLimit: quantity, lendingLimit: quantity }, ['name', 'nominalQuota']);

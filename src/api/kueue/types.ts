@@ -13,9 +13,10 @@ export interface Condition {
 
 export type StopPolicy = 'None' | 'Hold' | 'HoldAndDrain';
 export type PreemptionPolicy = 'Never' | 'LowerPriority' | 'LowerOrNewerEqualPriority' | 'Any';
-export interface FairSharing { weight?: string }
+export interface FairSharing { weight?: string | number }
 
-export interface ResourceQuota { name: string; nominalQuota: string; borrowingLimit?: string; lendingLimit?: string }
+/** Quantities, as they were written. */
+export interface ResourceQuota { name: string; nominalQuota: string | number; borrowingLimit?: string | number; lendingLimit?: string | number }
 export interface FlavorQuotas { name: string; resources: ResourceQuota[] }
 export interface ResourceGroup { coveredResources: string[]; flavors: FlavorQuotas[] }
 
@@ -87,7 +88,7 @@ export interface PodSetAssignment {
   name: string;
   /** Of each resource. */
   flavors?: Record<string, string>;
-  resourceUsage?: Record<string, string>;
+  resourceUsage?: Record<string, string | number>;
   count?: number;
 }
 

@@ -50,7 +50,7 @@ function listQueues({ queues }: Seen): string {
 
 /** `FLAVOR: cpu 3/4, memory 1Gi/8Gi`. */
 function usageOf({ spec, status }: Pick<ClusterQueueType, 'spec' | 'status'>): string {
-  const nominal = (flavor: string, resource: string): string => spec?.resourceGroups?.flatMap(({ flavors }) => flavors).find(({ name }) => name === flavor)?.resources.find(({ name }) => name === resource)?.nominalQuota ?? '0';
+  const nominal = (flavor: string, resource: string): string | number => spec?.resourceGroups?.flatMap(({ flavors }) => flavors).find(({ name }) => name === flavor)?.resources.find(({ name }) => name === resource)?.nominalQuota ?? '0';
   return (status?.flavorsReservation ?? []).map(({ name, resources }) => `${name}: ${resources.map((each) => `${each.name} ${each.total}/${nominal(name, each.name)}`).join(', ')}`).join('; ');
 }
 

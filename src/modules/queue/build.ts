@@ -56,9 +56,10 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
   for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
     for (const { name, resources } of group.flavors) for (const resource of resources) indexes.set(`${name}/${resource.name}`, indexes.get(`${name}/${resource.name}`) ?? indexes.size);
   }
-  const trees = [createTree(cohorts, indexes), createTree(cohorts, indexes)] as const;
-  const live = queues.map((object): LiveQueue => {
-    const [room, ledger] = trees.map((tree) => roomOf(object, tree(object), indexes)) as [QuotaRoom, QuotaRoom];
+  // What a queue may borrow is known when all of the tree are there.
+  const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes))];
+  const live = queues.map((object, index): LiveQueue => {
+    const [room, ledger] = [roomOf(object, nodes[index]!, indexes), roomOf(object, ledgers[index]!, indexes)];
     const options = optionsOf(object);
     return {
       name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1,

@@ -10,7 +10,7 @@ import { durationSeconds } from './duration.ts';
 import type { SetDemand } from './policy/quota-room.ts';
 
 /** cpu counts in thousandths, all else in whole bytes or pieces. */
-export function amountOf(resource: string, quantity: string): number {
+export function amountOf(resource: string, quantity: string | number): number {
   return resource === 'cpu' ? quantityMillis(quantity) : quantityValue(quantity);
 }
 
