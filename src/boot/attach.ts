@@ -18,6 +18,7 @@ import type { EventRecorder } from '../sdk/events.ts';
 import type { MachineFacts, Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
 import { builtins } from './builtins.ts';
+import { readerOf } from './elsewhere.ts';
 
 export interface AttachOptions {
   access: ClusterAccess;
@@ -53,11 +54,12 @@ export function definitionsOf(name: string): object[] {
 
 /** The ClusterRole that a module needs on another cluster. */
 export function clusterRoleOf(name: string): object {
+  const module = portableModule(name);
   return {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',
     metadata: { name: `llmos:${name}` },
-    rules: rulesOf(portableModule(name)),
+    rules: [...rulesOf(module), ...(module.paths === undefined ? [] : [{ nonResourceURLs: module.paths, verbs: ['get'] }])],
   };
 }
 
@@ -113,6 +115,7 @@ function httpHost({ client, kinds, config, log }: { client: HttpClient; kinds: S
         serve: cannot('serves a kind'),
         route: cannot('adds a route'),
         admit: cannot('adds a step of admission'),
+        readPath: readerOf(module, () => Promise.resolve(client)),
         report,
       };
       return {

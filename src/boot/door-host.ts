@@ -5,12 +5,12 @@ import type { Log } from '../base/log.ts';
 import type { ApiServer } from '../kernel/apiserver/index.ts';
 import type { Host, HostedModule } from '../kernel/loader/index.ts';
 import { createCaches } from '../sdk/caches.ts';
-import type { Client } from '../sdk/client.ts';
+import type { HttpClient } from '../sdk/client/http.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
 import type { EventRecorder } from '../sdk/events.ts';
 import type { CertificateAuthority, MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
-import { withElsewhere } from './elsewhere.ts';
+import { readerOf, withElsewhere } from './elsewhere.ts';
 
 export interface DoorHostOptions {
   door: ApiServer;
@@ -21,7 +21,7 @@ export interface DoorHostOptions {
   /** For modules that aggregate. */
   frontProxy?: () => { caPem: string; client: { keyPem: string; certificatePem: string } };
   /** Reads from the door over the network; made when first needed. */
-  remote: () => Promise<Client>;
+  remote: () => Promise<HttpClient>;
   factsOf(module: string): MachineFacts;
   configOf(module: string): Readonly<Record<string, unknown>>;
 }
@@ -53,6 +53,7 @@ function openModule({ door, clock, log, authority, frontProxy, remote, factsOf, 
     config: configOf(module.name),
     machine,
     kinds: door.kinds,
+    readPath: readerOf(module, remote),
     may: (user, attributes) => door.may(user, attributes),
     ...(module.signs === true && authority !== undefined ? { authority } : {}),
     ...(module.aggregates === true && frontProxy !== undefined ? { aggregation: { frontProxy: () => ({ caPem: frontProxy().caPem, ...frontProxy().client }), publish: (versions) => door.aggregate(versions) } } : {}),

@@ -1,7 +1,9 @@
-/** A module's client that also reads what this door does not keep: metrics that routes or other API servers answer for. They are asked over the network, as any client asks. */
+/** What a module reads that this door does not keep as objects: metrics that routes or other API servers answer for, and paths. They are asked over the network, as any client asks. */
+import { ApiError } from '../api/errors.ts';
 import type { Kind } from '../api/kind.ts';
 import type { Client } from '../sdk/client.ts';
-import type { ServedKinds } from '../sdk/module.ts';
+import type { HttpClient } from '../sdk/client/http.ts';
+import type { Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
 
 /** Never kept, always asked for. */
 const METRICS = new Set(['custom.metrics.k8s.io', 'external.metrics.k8s.io']);
@@ -13,5 +15,13 @@ export function withElsewhere(client: Client, kinds: ServedKinds, remote: () => 
     ...client,
     get: async (kind, name, options) => (isElsewhere(kind) ? await remote() : client).get(kind, name, options),
     list: async (kind, options) => (isElsewhere(kind) ? await remote() : client).list(kind, options),
+  };
+}
+
+/** Reads of the paths that the module names, and of no others. */
+export function readerOf({ name, paths = [] }: Pick<Module, 'name' | 'paths'>, remote: () => Promise<HttpClient>): NonNullable<ModuleContext['readPath']> {
+  return async (path, options) => {
+    if (!paths.includes(path.replace(/\?.*$/, ''))) throw new ApiError('Forbidden', `module '${name}' does not declare that it reads ${path}: add it to its 'paths'`);
+    return (await remote()).getRaw(path, options);
   };
 }

@@ -29,7 +29,7 @@ import { missingPrograms, probeMachine, type Probe } from './probe.ts';
 import { nodeConfig } from './registries.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
-import type { Client } from '../sdk/client.ts';
+import type { HttpClient } from '../sdk/client/http.ts';
 import { snapshotControls } from './snapshot-view.ts';
 import { VERSION } from './version.ts';
 
@@ -232,7 +232,7 @@ async function shutDown({ log, loader, door, store, config, audit, furtherNodes 
 }
 
 /** Loaded with the first thing that is asked for over the network. */
-async function remoteClient({ folders }: Config): Promise<Client> {
+async function remoteClient({ folders }: Config): Promise<HttpClient> {
   const [{ createHttpClient }, { findCluster }] = await Promise.all([import('../sdk/client/http.ts'), import('../sdk/client/kubeconfig.ts')]);
   return createHttpClient(findCluster({ path: join(folders.state, 'pki', 'admin.kubeconfig') }), { name: 'llmos' });
 }

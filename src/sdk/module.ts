@@ -28,6 +28,8 @@ export interface Module {
   writes?: readonly Kind[] | 'all';
   /** Whether it sets the scale of whatever has one. */
   scales?: boolean;
+  /** Paths of the cluster that are no objects and that it reads, such as `/gateway/routes`. */
+  paths?: readonly string[];
   // A controller of any kind: the kind is checked inside each.
   // oxlint-disable-next-line typescript/no-explicit-any
   controllers?: readonly Controller<any>[];
@@ -58,6 +60,8 @@ export interface ModuleContext {
   machine: MachineFacts;
   /** The kinds that the cluster serves now, custom resources included. */
   kinds: ServedKinds;
+  /** What one of the module's `paths` answers; not in modules from a file. Rejects with ApiError, NotFound where nothing is served there. */
+  readPath?(path: string, options?: { signal?: AbortSignal }): Promise<string>;
   /**
    * Serves a kind at run time (custom resources); the returned function withdraws it. With a source its objects are asked for there
    * and never stored (metrics); its verbs are then get and list.

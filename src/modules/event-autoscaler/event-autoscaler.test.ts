@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ApiError } from '../../api/errors.ts';
 import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
 import type { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { desiredAutoscaler } from './autoscaler.ts';
@@ -9,6 +10,7 @@ import { learned } from './learn.ts';
 import { decideScale, type Situation } from './scale.ts';
 import { calendar } from './triggers/calendar.ts';
 import { cron } from './triggers/cron.ts';
+import { http } from './triggers/http.ts';
 import { metricName, TriggerError } from './triggers/trigger.ts';
 
 const NOW = Date.parse('2026-11-22T12:00:00Z');
@@ -103,3 +105,13 @@ test('calendar: an event has what is expected, or what it needed the last time',
 });
 
 test('names of metrics', () => assert.equal(metricName('s0-redis', 'Jobs/High prio!'), 's0-redis-jobs-high-prio'));
+
+test('http: the requests of a route, by what the gateway counts', async () => {
+  const items = [{ kind: 'HTTPRoute', namespace: 'default', name: 'web', requestsPerSecond: 12 }, { kind: 'HTTPRoute', namespace: 'other', name: 'web', requestsPerSecond: 99 }, { kind: 'Ingress', namespace: 'default', name: 'web', requestsPerSecond: 3 }];
+  const read = async (metadata: Record<string, string>, answer: () => Promise<string>) => (await http({ metadata, auth: {}, env: {}, namespace: 'default', owner: 'web', context: { readPath: answer } as never })).read(AbortSignal.timeout(1));
+  const gateway = () => Promise.resolve(JSON.stringify({ items }));
+  assert.deepEqual(await read({ route: 'web', targetValue: '10' }, gateway), { value: 15, active: true });
+  assert.deepEqual(await read({ route: 'web', routeKind: 'Ingress', targetValue: '10', activationTargetValue: '3' }, gateway), { value: 3, active: false });
+  assert.deepEqual(await read({ route: 'web', targetValue: '10' }, () => Promise.reject(new ApiError('NotFound', 'no gateway yet'))), { value: 0, active: false });
+  await assert.rejects(read({ route: 'web', targetValue: '10' }, () => Promise.reject(new Error('gone'))), /gone/);
+});

@@ -16,6 +16,7 @@ export default defineModule({
   reads: 'all', // whatever has a scale, and what triggers refer to
   writes: [ScaledObject, ScaledJob, HorizontalPodAutoscaler, Job],
   scales: true,
+  paths: ['/gateway/routes'],
   async run(context) {
     if (await firstUse(context)) await (await import('./work.ts')).work(context);
   },

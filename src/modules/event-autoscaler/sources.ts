@@ -39,7 +39,7 @@ export interface SourcesInput {
   container: string | undefined;
   /** More metadata for triggers of a type. */
   more?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log'>;
+  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath'>;
 }
 
 /** Rejects with TriggerError, ApiError or Error that names the trigger. */

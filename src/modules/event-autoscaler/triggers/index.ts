@@ -2,6 +2,7 @@
 import { calendar } from './calendar.ts';
 import { cron } from './cron.ts';
 import { external } from './external.ts';
+import { http } from './http.ts';
 import { kubernetesWorkload } from './kubernetes-workload.ts';
 import { metricsApi } from './metrics-api.ts';
 import { mqtt } from './mqtt.ts';
@@ -13,5 +14,5 @@ import { mysql, postgresql } from './sql.ts';
 import type { TriggerFactory } from './trigger.ts';
 
 export const TRIGGERS: Readonly<Record<string, TriggerFactory>> = {
-  calendar, cron, external, 'external-push': external, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
+  calendar, cron, external, 'external-push': external, http, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
 };

@@ -28,7 +28,7 @@ export interface TriggerInput {
   namespace: string;
   /** Of the ScaledObject or ScaledJob. */
   owner: string;
-  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log'>;
+  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath'>;
 }
 
 /** Throws TriggerError when the metadata say nothing that it understands. */

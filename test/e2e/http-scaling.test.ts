@@ -1,0 +1,76 @@
+/** A web service that sleeps until somebody asks for it at the gateway. (That it sleeps again is tried with other triggers: this one forgets a request after a minute.) */
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { Deployment } from '../../src/api/apps/deployment.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+const NS = { namespace: 'default' };
+const MANIFEST = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers: [{name: main, image: ${TEST_IMAGE}, imagePullPolicy: Never, command: [httpd, -f, -p, "8080", -h, /etc], ports: [{containerPort: 8080}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: edge}
+spec: {gatewayClassName: llmos, listeners: [{name: http, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: web}
+spec: {parentRefs: [{name: edge}], rules: [{backendRefs: [{name: web, port: 80}]}]}
+---
+apiVersion: keda.sh/v1alpha1
+kind: ScaledObject
+metadata: {name: web}
+spec:
+  scaleTargetRef: {name: web}
+  pollingInterval: 1
+  cooldownPeriod: 1
+  maxReplicaCount: 2
+  triggers: [{type: http, metadata: {route: web, targetValue: "1000"}}]
+`;
+
+describe('a service that sleeps', { timeout: 240_000 }, () => {
+  let llmos: Instance;
+  let address = '';
+  const ask = (): Promise<number> => new Promise((resolve) => {
+    get({ host: address, port: 80, path: '/passwd', timeout: 5_000 }, (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    }).once('error', () => resolve(0));
+  });
+  const replicas = async (): Promise<number> => (await llmos.client.get(Deployment, 'web', NS)).spec?.replicas ?? 1;
+
+  before(async () => {
+    llmos = await bootInstance();
+    importTestImage(llmos);
+    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    const { code, stderr } = await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+    await eventually(async () => (address = (await llmos.kubectl('get', 'gateway', 'edge', '-o', 'jsonpath={.status.addresses[0].value}')).stdout) !== '', { what: 'an address' });
+  });
+  after(() => llmos?.destroy());
+
+  it('is woken by the first request', async () => {
+    await eventually(async () => (await ask()) === 503, { what: 'the gateway answers, and nobody is there' });
+    await eventually(async () => (await ask()) === 200, { what: 'it is awake', timeoutMs: 60_000, everyMs: 500 });
+    assert.equal(await replicas(), 1);
+  });
+});
