@@ -5,7 +5,8 @@ import { Pod } from '../../api/core/pod.ts';
 import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { ClusterTriggerAuthentication, TriggerAuthentication } from '../../api/keda/trigger-authentication.ts';
-import { defineModule, type ModuleContext } from '../../sdk/index.ts';
+import { firstUse } from '../../sdk/first-use.ts';
+import { defineModule } from '../../sdk/index.ts';
 
 export default defineModule({
   name: 'event-autoscaler',
@@ -18,19 +19,6 @@ export default defineModule({
   scales: true,
   paths: ['/gateway/routes'],
   async run(context) {
-    if (await firstUse(context)) await (await import('./work.ts')).work(context);
+    if (await firstUse(context, [ScaledObject, ScaledJob])) await (await import('./work.ts')).work(context);
   },
 });
-
-/** Settles when there is something to scale; false when the module is stopped before. */
-async function firstUse({ caches, signal }: ModuleContext): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const stop = (): void => resolve(false);
-  if (signal.aborted) stop();
-  signal.addEventListener('abort', stop, { once: true });
-  const stops = [caches.of(ScaledObject).subscribe(() => resolve(true)), caches.of(ScaledJob).subscribe(() => resolve(true))];
-  const isUsed = await promise;
-  for (const each of stops) each();
-  signal.removeEventListener('abort', stop);
-  return isUsed;
-}

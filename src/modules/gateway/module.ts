@@ -13,6 +13,7 @@ import { IngressClass } from '../../api/networking/ingress-class.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { Controller } from '../../sdk/controller.ts';
 import { ifThere } from '../../sdk/if-there.ts';
+import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { CLASS, CONTROLLER, INGRESS_CONTROLLER } from './observed.ts';
 
@@ -40,7 +41,7 @@ export default defineModule({
   async run(context) {
     await ensureClasses(context.client);
     // One that runs from an earlier life is looked after, though what it was for may be gone.
-    if (!existsSync(join(context.machine.runFolder, 'haproxy', 'haproxy.pid'))) await needed(context);
+    if (!existsSync(join(context.machine.runFolder, 'haproxy', 'haproxy.pid'))) await firstUse(context, [Gateway, Ingress]);
     if (context.signal.aborted && context.signal.reason !== 'down') return;
     if (!context.signal.aborted) {
       const { startEngine } = await import('./engine.ts');
@@ -62,20 +63,6 @@ async function ensureClasses(client: ModuleContext['client']): Promise<void> {
   }
   if ((await ifThere(client.get(GatewayClass, CLASS))) !== undefined) return;
   await client.create(GatewayClass, { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: CLASS }, spec: { controllerName: CONTROLLER, description: 'Gateways of this machine, carried by HAProxy' } });
-}
-
-/** Settles when a Gateway or an Ingress is there, or on the abort. */
-function needed({ caches, signal }: ModuleContext): Promise<void> {
-  return new Promise((resolve) => {
-    const stops: (() => void)[] = [];
-    const done = (): void => {
-      for (const stop of stops.splice(0)) stop();
-      resolve();
-    };
-    if (signal.aborted) return done();
-    signal.addEventListener('abort', done, { once: true });
-    for (const kind of [Gateway, Ingress]) stops.push(caches.of(kind as typeof Gateway).subscribe(() => queueMicrotask(done)));
-  });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -6,7 +6,8 @@ import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, AdmissionCheckV1beta2, LocalQueue, LocalQueueV1beta2, ResourceFlavor, ResourceFlavorV1beta2, WorkloadPriorityClass, WorkloadPriorityClassV1beta2 } from '../../api/kueue/local-queue.ts';
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
-import { defineModule, type ModuleContext } from '../../sdk/index.ts';
+import { firstUse } from '../../sdk/first-use.ts';
+import { defineModule } from '../../sdk/index.ts';
 import { queuedJobs, queuedPods } from './intake.ts';
 
 export default defineModule({
@@ -22,20 +23,6 @@ export default defineModule({
   admissions: [queuedJobs, queuedPods],
   portable: true,
   async run(context) {
-    if (await firstUse(context)) await (await import('./work.ts')).work(context);
+    if (await firstUse(context, [LocalQueue, ClusterQueue])) await (await import('./work.ts')).work(context);
   },
 });
-
-/** Settles when there is a queue, or something in one; false when the module is stopped before. */
-async function firstUse({ caches, signal }: ModuleContext): Promise<boolean> {
-  return new Promise((resolve) => {
-    const stops: (() => void)[] = [];
-    const settle = (isUsed: boolean): void => {
-      resolve(isUsed);
-      queueMicrotask(() => stops.splice(0).forEach((stop) => stop())); // a cache that has objects calls back before it gives the way to stop
-    };
-    if (signal.aborted) return settle(false);
-    signal.addEventListener('abort', () => settle(false), { once: true });
-    stops.push(caches.of(LocalQueue).subscribe(() => settle(true)), caches.of(ClusterQueue).subscribe(() => settle(true)));
-  });
-}
