@@ -42,12 +42,12 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
     }
     return form.as === undefined ? object : toPartialMetadata(object, form.version!);
   };
-  const json = form.encoding === 'json' || form.as !== undefined;
+  const json = form.encoding === 'json';
   const plain = form.as === undefined && json;
   const make = (type: ChangeType, change: { stored: Stored; object?: KubeObject }): Buffer => {
     if (plain && change.object === undefined) return Buffer.concat([HEADS[type], bytesAs(door, kind, change.stored), NEWLINE]);
     const object = asKind(kind, change.object ?? change.stored.object);
-    return json ? jsonFrame(type, viewOf(object)) : protobufFrame(type, object);
+    return json ? jsonFrame(type, viewOf(object)) : protobufFrame(type, viewOf(object) as KubeObject);
   };
   return {
     contentType: json ? 'application/json' : `${PROTOBUF_MEDIA_TYPE};stream=watch`,
@@ -64,7 +64,8 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
       const metadata: KubeObject['metadata'] = { resourceVersion: String(revision) };
       if (initialEventsEnd) metadata.annotations = { [INITIAL_EVENTS_END]: 'true' };
       const object: KubeObject = { kind: kind.kind, apiVersion: apiVersionOfKind(kind), metadata };
-      return json ? jsonFrame('BOOKMARK', bookmarkView(kind, object, form, include, door)) : protobufFrame('BOOKMARK', object);
+      const view = bookmarkView(kind, object, form, include, door);
+      return json ? jsonFrame('BOOKMARK', view) : protobufFrame('BOOKMARK', view as KubeObject);
     },
     error: (error) => (json ? jsonFrame('ERROR', error.toStatus()) : protobufFrame('ERROR', error.toStatus())),
   };

@@ -12,6 +12,9 @@ test('the first form that can be given wins', () => {
   assert.deepEqual(negotiate(TABLE, NONE, { protobuf: false }), { encoding: 'json', as: 'Table', version: 'v1', pretty: false });
   assert.equal(negotiate(protobuf, NONE, { protobuf: true }).encoding, 'protobuf');
   assert.equal(negotiate(protobuf, NONE, { protobuf: false }).encoding, 'json');
+  const partial = 'application/vnd.kubernetes.protobuf;as=PartialObjectMetadata;v=v1;g=meta.k8s.io,application/json';
+  for (const each of [true, false]) assert.deepEqual(negotiate(partial, NONE, { protobuf: each }), { encoding: 'protobuf', as: 'PartialObjectMetadata', version: 'v1', pretty: false });
+  assert.equal(negotiate(partial.replace('PartialObjectMetadata', 'Table'), NONE, { protobuf: true }).encoding, 'json');
   assert.equal(negotiate('application/json;q=0.5,application/yaml', NONE, { protobuf: true }).encoding, 'yaml');
   assert.equal(negotiate('application/json', new URLSearchParams('pretty=true'), { protobuf: true }).pretty, true);
 });

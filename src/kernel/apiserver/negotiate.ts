@@ -35,10 +35,12 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, op
   if ((accept === undefined || accept === '*/*' || accept === 'application/json' || accept === '') && !pretty) return JSON_FORM;
   for (const clause of clausesOf(accept ?? '*/*')) {
     const encoding = encodingOf(clause.type);
-    if (encoding === undefined || (encoding === 'protobuf' && !options.protobuf)) continue;
     const as = clause.parameters['as'];
+    // Metadata alone has a protobuf form whatever it is of, custom resources too; a Table has none.
+    const isMetadata = as !== undefined && as !== 'Table';
+    if (encoding === undefined || (encoding === 'protobuf' && !options.protobuf && !isMetadata)) continue;
     if (as === undefined) return { encoding, pretty };
-    if (options.plain === true || !TRANSFORMS.has(as) || clause.parameters['g'] !== 'meta.k8s.io' || encoding === 'protobuf') continue;
+    if (options.plain === true || !TRANSFORMS.has(as) || clause.parameters['g'] !== 'meta.k8s.io' || (encoding === 'protobuf' && (!isMetadata || clause.parameters['v'] !== 'v1'))) continue;
     const version = clause.parameters['v'];
     if (version !== 'v1' && version !== 'v1beta1') continue;
     return { encoding, pretty, as: as as 'Table', version };

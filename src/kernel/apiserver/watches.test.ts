@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { request } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
-import { decodeWatchEvent } from '../../api/protobuf/envelope.ts';
+import { decodeProtobuf, decodeWatchEvent } from '../../api/protobuf/envelope.ts';
 import { openDoor, type OpenDoor, type WatchLine } from './testing/open-door.ts';
 
 const PATH = '/api/v1/namespaces/default/configmaps';
@@ -88,25 +88,36 @@ test('rows of a table, with columns in the first event only', async () => {
   assert.deepEqual([first!.object.kind, first!.object.rows[0]!.cells[0], first!.object.columnDefinitions.length > 0, second!.object.columnDefinitions.length], ['Table', 't1', true, 0]);
 });
 
-test('protobuf frames for who asks', async () => {
+for (const as of ['', ';as=PartialObjectMetadata;v=v1;g=meta.k8s.io']) test(`protobuf frames for who asks${as}`, async () => {
+  const name = as === '' ? 'pb' : 'pb-partial';
   const from = await revision();
   const { caPem, admin } = door.identity;
   const frames = await new Promise<Buffer>((resolve, reject) => {
-    const http = request({ host: '127.0.0.1', port: door.listener.port, path: `${PATH}?watch=true&resourceVersion=${from}`, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, headers: { accept: 'application/vnd.kubernetes.protobuf,application/json' } });
+    const http = request({ host: '127.0.0.1', port: door.listener.port, path: `${PATH}?watch=true&resourceVersion=${from}`, ca: caPem, cert: admin.certificatePem, key: admin.keyPem, headers: { accept: `application/vnd.kubernetes.protobuf${as},application/json` } });
     http.on('response', (response) => {
       assert.equal(response.headers['content-type'], 'application/vnd.kubernetes.protobuf;stream=watch');
       response.once('data', (chunk: Buffer) => {
         resolve(chunk);
         http.destroy();
       });
-      put('pb', {}, { a: '1' }).catch(reject);
+      put(name, {}, { a: '1' }).catch(reject);
     });
     http.on('error', reject);
     http.end();
   });
   assert.equal(frames.readUInt32BE(0), frames.length - 4);
   const { type, object } = decodeWatchEvent(frames.subarray(4));
-  assert.deepEqual([type, object.metadata.name, object.kind], ['ADDED', 'pb', 'ConfigMap']);
+  assert.deepEqual([type, object.metadata.name, object.kind, 'data' in object], ['ADDED', name, as === '' ? 'ConfigMap' : 'PartialObjectMetadata', as === '']);
+});
+
+test('metadata alone as protobuf', async () => {
+  const accept = (kind: string): { headers: Record<string, string> } => ({ headers: { accept: `application/vnd.kubernetes.protobuf;as=${kind};v=v1;g=meta.k8s.io` } });
+  const list = await door.call('GET', PATH, accept('PartialObjectMetadataList'));
+  assert.equal(list.headers['content-type'], 'application/vnd.kubernetes.protobuf');
+  const { kind, items } = decodeProtobuf(list.bytes) as unknown as { kind: string; items: { metadata: { name: string } }[] };
+  assert.deepEqual([kind, items.some(({ metadata }) => metadata.name === 'pb')], ['PartialObjectMetadataList', true]);
+  const one = decodeProtobuf((await door.call('GET', `${PATH}/pb`, accept('PartialObjectMetadata'))).bytes);
+  assert.deepEqual([one.kind, one.metadata.name, 'data' in one], ['PartialObjectMetadata', 'pb', false]);
 });
 
 test('a revision that is compacted or not there yet ends with an ERROR event', async () => {
