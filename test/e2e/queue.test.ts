@@ -154,6 +154,12 @@ describe('three tenants', { timeout: 240_000 }, () => {
     await eventually(async () => (await llmos.client.get(Job, 'other', { namespace: 'ant' })).status?.succeeded === 1, { what: 'another one runs in its place' });
   });
 
+  it('a job without a queue is warned of', async () => {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(jobOf('nowhere', { tenant: 'ant', name: 'lost' })), 'create', '-f', '-');
+    assert.equal(code, 0);
+    assert.match(stderr, /Warning: there is no LocalQueue nowhere in namespace ant: it waits until there is/);
+  });
+
   it('goes on after a kill where it was', async () => {
     await ok(llmos.kubectlWith(queueManifest('again', '100m', ['ant'], { annotations: { 'queue.llmos.dev/policy': 'FIFO' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
     for (const name of ['r1', 'r2', 'r3']) await llmos.client.create(Job, jobOf('again', { tenant: 'ant', name, script: 'sleep 1' }));
@@ -202,8 +208,10 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
       assert.fail(`${(error as Error).message}\n${log}`);
     } finally {
       const ended = new Promise((settled) => attached.once('exit', settled));
+      const tooLong = setTimeout(() => attached.kill('SIGKILL'), 60_000);
       attached.kill('SIGTERM');
       assert.equal(await ended, 0, log);
+      clearTimeout(tooLong);
     }
   });
 });
