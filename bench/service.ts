@@ -1,6 +1,6 @@
 /**
  * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the address of a load balancer of least
- * connection, of TCP and of HTTP; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ * connection, of TCP and of HTTP, and by a Gateway with ten routes; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,6 +24,15 @@ const service = (name: string, annotations: Record<string, string> = {}, port = 
 });
 const LEAST = { 'llmos.dev/load-balancing': 'least-connection' };
 
+/** A Gateway with a route among others. */
+const GATEWAY = [
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] } },
+  ...Array.from({ length: 10 }, (_, index) => ({
+    apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: `route-${index}` },
+    spec: { parentRefs: [{ name: 'edge' }], rules: [{ matches: [{ path: { type: 'PathPrefix', value: index === 9 ? '/' : `/${index}` } }], backendRefs: [{ name: 'kernel', port: 80 }] }] },
+  })),
+];
+
 /** The machine's own haproxy with its libraries, in a pod. */
 const pod = {
   apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { app: 'web' } },
@@ -45,7 +54,7 @@ export async function run(): Promise<BenchResult> {
   let byHand: ReturnType<typeof spawn> | undefined;
   try {
     importTestImage(llmos);
-    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel'), service('proxy', LEAST), service('http', LEAST, 81, { appProtocol: 'http' })];
+    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel'), service('proxy', LEAST), service('http', LEAST, 81, { appProtocol: 'http' }), ...GATEWAY];
     await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-'));
     await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
     const address = await field(llmos, 'pod/web', '.status.podIP');
@@ -54,13 +63,13 @@ export async function run(): Promise<BenchResult> {
     const targets = {
       direct: `${address}:8080`, clusterIp: `${await field(llmos, 'service/kernel', '.spec.clusterIP')}:80`,
       leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
-      http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098',
+      http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098', gateway: `${await field(llmos, 'gateway/edge', '.status.addresses[0].value')}:80`,
     };
     await sleep(1_000); // the proxy of the last service may still be starting
     const figures = await measure(targets);
     const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
-    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection'), ...of('http', 'http') },
-      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http') } });
+    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection'), ...of('http', 'http'), ...of('gateway', 'gateway') },
+      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') } });
   } finally {
     byHand?.kill('SIGKILL');
     await llmos.destroy();

@@ -71,10 +71,10 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const signals = createSignals();
   const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
   const lines = await listenForLines(logSocket, (line) => {
+    const nowMs = clock.nowMs();
+    if (!signals.take(line, nowMs) || (file === undefined && spans === undefined)) return;
     const access = parseAccess(line);
     if (access === undefined) return;
-    const nowMs = clock.nowMs();
-    signals.take(access, nowMs);
     file?.write(access, nowMs);
     spans?.take(access, nowMs);
   }, log);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { frameReader } from './access-log.ts';
-import { createSignals, LOG_FORMAT, parseAccess, type Access } from './signals.ts';
+import { createSignals, LOG_FORMAT, parseAccess } from './signals.ts';
 
 const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
 
@@ -25,10 +25,11 @@ test('lines come out of a stream however it is cut; what is no such stream is re
 
 test('routes by their rate, errors and durations; counters for Prometheus', () => {
   const signals = createSignals();
-  const access = (more: Partial<Access>): Access => ({ ...parseAccess(LINE)!, ...more });
-  for (let at = 0; at < 98; at++) signals.take(access({ durationMs: 4 }), 1_000_000 + at * 100);
-  for (let at = 0; at < 2; at++) signals.take(access({ durationMs: 800, status: 503 }), 1_010_000);
-  signals.take(access({ name: 'idle' }), 1_010_000);
+  const lineOf = ({ name = 'web', durationMs = 12, status = 200 }): string => LINE.replace(':web:', `:${name}:`).replace('\t200\t12\t', `\t${status}\t${durationMs}\t`);
+  assert.equal(signals.take('-:- [22/Nov/2026] <HTTPCLIENT>', 0), false);
+  for (let at = 0; at < 98; at++) signals.take(lineOf({ durationMs: 4 }), 1_000_000 + at * 100);
+  for (let at = 0; at < 2; at++) signals.take(lineOf({ durationMs: 800, status: 503 }), 1_010_000);
+  signals.take(lineOf({ name: 'idle' }), 1_010_000);
   const [busy, idle] = signals.routes(1_020_000);
   assert.deepEqual([busy!.name, busy!.requests, idle!.name], ['web', 100, 'idle']);
   assert.ok(Math.abs(busy!.requestsPerSecond - 5) < 1 && Math.abs(busy!.errorRatio - 0.02) < 0.001 && busy!.p50Ms! < 5 && busy!.p99Ms! > 500, JSON.stringify(busy));

@@ -86,7 +86,8 @@ export interface RouteView {
 }
 
 export interface Signals {
-  take(access: Access, nowMs: number): void;
+  /** One line of HAProxy, taken apart only as far as counters need it: there may be tens of thousands a second. False where it is none. */
+  take(line: string, nowMs: number): boolean;
   /** Prometheus' text. */
   metrics(): string;
   /** The last half to whole minute, the busiest route first. */
@@ -97,7 +98,9 @@ export interface Signals {
 
 export function createSignals(): Signals {
   const series = new Map<string, Series>();
-  const last: (Access & { timeMs: number })[] = [];
+  const last: { line: string; timeMs: number }[] = [];
+  /** By what the line begins with: backend and frontend. */
+  const known = new Map<string, Series>();
   let windowAt = 0;
   let windowBefore = 0;
 
@@ -112,26 +115,34 @@ export function createSignals(): Signals {
     windowAt = nowMs;
   }
 
+  function seriesOf(access: Access): Series {
+    let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway}`;
+    if (!series.has(key) && series.size >= MOST_SERIES) key = '';
+    let one = series.get(key);
+    if (one === undefined) series.set(key, (one = newSeries(key === '' ? { kind: '', namespace: '', name: '', gateway: '' } : access)));
+    return one;
+  }
+
   return {
-    take(access, nowMs) {
+    take(line, nowMs) {
+      const afterBackend = line.indexOf('\t');
+      const afterFrontend = line.indexOf('\t', afterBackend + 1);
+      if (afterBackend < 0 || afterFrontend < 0) return false;
       turn(nowMs);
-      let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway}`;
-      if (!series.has(key) && series.size >= MOST_SERIES) key = '';
-      let one = series.get(key);
-      if (one === undefined) series.set(key, (one = newSeries(key === '' ? { kind: '', namespace: '', name: '', gateway: '' } : access)));
-      const seconds = Math.max(0, access.durationMs) / 1_000;
-      const bucket = BUCKETS.findIndex((bound) => seconds <= bound);
-      one.count++;
-      one.seconds += seconds;
-      one.bytesIn += access.bytesIn;
-      one.bytesOut += access.bytesOut;
-      one.codes.set(String(access.status), (one.codes.get(String(access.status)) ?? 0) + 1);
-      one.now.count++;
-      if (access.status >= 500) one.now.errors++;
-      one.buckets[bucket < 0 ? BUCKETS.length : bucket]!++;
-      one.now.buckets[bucket < 0 ? BUCKETS.length : bucket]!++;
-      last.push({ ...access, timeMs: nowMs });
+      const place = line.slice(0, afterFrontend);
+      let one = known.get(place);
+      if (one === undefined) {
+        const access = parseAccess(line);
+        if (access === undefined) return false;
+        one = seriesOf(access);
+        if (known.size >= 2 * MOST_SERIES) known.clear();
+        known.set(place, one);
+      }
+      const [status = '', durationMs, , bytesOut, bytesIn] = line.slice(afterFrontend + 1).split('\t', 5);
+      count(one, status, Math.max(0, Number(durationMs)) / 1_000, Number(bytesIn), Number(bytesOut));
+      last.push({ line, timeMs: nowMs });
       if (last.length > 2 * KEPT_REQUESTS) last.splice(0, KEPT_REQUESTS);
+      return true;
     },
     metrics: () => metricsText([...series.values()]),
     routes(nowMs) {
@@ -139,8 +150,25 @@ export function createSignals(): Signals {
       const seconds = Math.max(1, (nowMs - windowBefore) / 1_000);
       return [...series.values()].map((each) => viewOf(each, seconds)).sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || b.requests - a.requests);
     },
-    requests: () => last.slice(-KEPT_REQUESTS).toReversed(),
+    requests: () => last.slice(-KEPT_REQUESTS).toReversed().flatMap(({ line, timeMs }) => {
+      const access = parseAccess(line);
+      return access === undefined ? [] : [{ ...access, timeMs }];
+    }),
   };
+}
+
+function count(one: Series, status: string, seconds: number, bytesIn: number, bytesOut: number): void {
+  const found = BUCKETS.findIndex((bound) => seconds <= bound);
+  const bucket = found < 0 ? BUCKETS.length : found;
+  one.count++;
+  one.seconds += seconds;
+  one.bytesIn += bytesIn;
+  one.bytesOut += bytesOut;
+  one.codes.set(status, (one.codes.get(status) ?? 0) + 1);
+  one.now.count++;
+  if (status >= '500') one.now.errors++;
+  one.buckets[bucket]!++;
+  one.now.buckets[bucket]!++;
 }
 
 const emptyWindow = (): Window => ({ count: 0, errors: 0, buckets: Array<number>(BUCKETS.length + 1).fill(0) });

@@ -42,6 +42,7 @@ export interface Proxy {
 
 const FIRST_PORT = 23_000;
 const LAST_PORT = 25_999;
+const MOST_KEPT_PORTS = 1_000;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
@@ -54,6 +55,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   let slots: Slots = new Map();
   let working: Promise<unknown> = Promise.resolve();
   let looking: NodeJS.Timeout | undefined;
+  let notBeforeMs = 0;
 
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
     if (wanted.length === 0) {
@@ -65,7 +67,10 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       return new Map();
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const door of wanted) await portFor(doorName(door));
+    const names = new Set(wanted.map(doorName));
+    // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
+    if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
+    for (const name of names) await portFor(name);
     const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports, acmeThumbprint, sendsSpans });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
@@ -125,7 +130,11 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   async function look(): Promise<void> {
     if (loaded === undefined || signal.aborted) return;
     if (ownPid(folder) !== undefined) return watch(LOOK_MS);
+    // The first time at once; one that ends again and again has to wait.
+    const waitMs = notBeforeMs - performance.now();
+    if (waitMs > 0) return watch(waitMs);
     const delayMs = backoff.next('');
+    notBeforeMs = performance.now() + delayMs;
     log.warn('HAProxy of the gateways ended and is started again', { doors: doors.length });
     try {
       await load(loaded, endpointsBy(loaded));
