@@ -96,6 +96,9 @@ describe('a predictive autoscaler', () => {
     assert.match(await refused({ objective: { price: 1, underProvisioned: 0.1 } }), /spec.objective: Invalid value: "(price, underProvisioned|underProvisioned, price)"/);
     assert.match(await refused({ objective: { underProvisioned: 2 } }), /spec.objective.underProvisioned: Invalid value: 2/);
     assert.match(await refused({ maxReplicas: 0 }), /spec.maxReplicas/);
+    assert.match(await refused({ objective: { underProvisioned: 0.01, prise: 3 } }), /unknown field "(spec.objective.)?prise"/);
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'whole', ...NS }, spec: { ...spec('web', CPU), limitUtilization: 70, objective: { price: 3 }, history: { prometheus: { serverAddress: 'http://127.0.0.1:9', query: 'up' } } } }), 'create', '--dry-run=server', '-f', '-');
+    assert.equal(code, 0, stderr);
   });
 });
 

@@ -83,7 +83,7 @@ function schema(): Schema {
     type: 'object', required: ['spec'],
     properties: {
       spec: {
-        ...spec,
+        ...spec, name: undefined, goType: undefined,
         properties: {
           ...spec.properties,
           objective: { type: 'object', properties: { underProvisioned: { ...number, maximum: 1 }, price: number, asSafeAsUtilization: { ...integer, minimum: 1, maximum: 1_000 } } },

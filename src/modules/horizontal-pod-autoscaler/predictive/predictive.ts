@@ -176,7 +176,7 @@ export class Predictive implements ScalingPolicy {
 /** More changes than the floor makes become dearer, fewer cheaper. */
 function pace(priced: PricedReplicas, { changes }: Tally, floor: Tally): void {
   const excess = Math.max(-1, Math.min(1, changes / Math.max(floor.changes * MOST_CHANGES, 1e-6) - 1));
-  priced.changePrice = Math.max(0.03, Math.min(40, priced.changePrice * Math.exp(0.000_5 * excess)));
+  priced.changePrice = Math.max(0.03, Math.min(12, priced.changePrice * Math.exp(0.000_5 * excess)));
 }
 
 /** The place among the prices, with a fraction, from which on `excess` is not above 0: the first where none is above, the last where all are. */
