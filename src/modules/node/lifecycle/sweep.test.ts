@@ -19,7 +19,8 @@ test('takes away what nobody owns, and nothing else', async () => {
     const pool = { owners: () => ['here', 'gone'], release: async (uid: string) => void released.push(uid) };
     const hostPorts = { owners: () => ['closed'], release: pool.release };
     const users = { owners: () => ['mapped'], release: pool.release };
-    const parts = { paths, pool, hostPorts, users, context: { machine: { cgroupVersion: 'v1', instance: 'nobody' } } } as unknown as NodeParts;
+    const csi = { release: async () => {} };
+    const parts = { paths, pool, hostPorts, users, csi, context: { machine: { cgroupVersion: 'v1', instance: 'nobody' } } } as unknown as NodeParts;
     const remains = remainsOf(parts);
     const late = join(paths.pods, 'late');
     mkdirSync(late);
