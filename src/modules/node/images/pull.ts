@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { imageBytes, watchPull, type PullProgress } from '../../../base/sys/pull-progress.ts';
 import { runAny } from '../../../base/sys/run.ts';
+import { takeTurns } from '../../../base/turns.ts';
 import type { RegistryFiles } from '../../../base/sys/registries.ts';
 import { namesIn } from '../read-files.ts';
 import { reachRegistry } from './reach.ts';
@@ -94,23 +95,6 @@ function listen(patience: { firstMs: number; nextMs: number }): { signal: AbortS
 const MOST_AT_ONCE = 4;
 /** Beginning of the names of folders for what is not whole yet; on the disk, since layers may be larger than memory. */
 const PARTS = 'pull-';
-
-/** Lets so many run at the same time; the others wait in line. */
-function takeTurns(most: number): <T>(work: () => Promise<T>) => Promise<T> {
-  let running = 0;
-  const line: (() => void)[] = [];
-  return async (work) => {
-    if (running >= most) await new Promise<void>((next) => line.push(next));
-    else running += 1;
-    try {
-      return await work();
-    } finally {
-      const next = line.shift();
-      if (next === undefined) running -= 1;
-      else next(); // the place goes to the next in line
-    }
-  };
-}
 
 /** The last words of skopeo without its log dress. */
 function explain(stderr: string, code: number): string {

@@ -3,9 +3,11 @@
  * A start is one process of ours: a shell that mounts the root and becomes conmon.
  */
 import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { run, runAny, start } from '../../../base/sys/run.ts';
+import { takeTurns } from '../../../base/turns.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import { removeCgroup } from '../cgroup/layout.ts';
 import { hasProcesses, killAll } from '../cgroup/processes.ts';
@@ -24,6 +26,8 @@ export interface RuntimeFlavour {
   kept(id: string): string;
 }
 
+/** Containers that are made at the same time: enough for a machine's cores, and few enough that the door is heard while hundreds begin. */
+const MOST_AT_ONCE = Math.max(16, 4 * availableParallelism());
 const DELETE_TRIES = 4;
 const DELETE_PAUSE_MS = 50;
 
@@ -47,6 +51,7 @@ export interface ConmonOptions {
 const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
 
 export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
+  const turns = takeTurns(MOST_AT_ONCE);
   const common = [`--root=${options.runtimeRoot}`, ...options.flavour.globalArgs];
 
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
@@ -75,7 +80,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
   return {
     create(place, io) {
-      return launch(monitorArgs(place, io), io.root, options.createTimeoutMs ?? 120_000);
+      return turns(() => launch(monitorArgs(place, io), io.root, options.createTimeoutMs ?? 120_000));
     },
 
     async start(place, pid) {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Clock } from '../../../base/clock.ts';
 import type { Log } from '../../../base/log.ts';
+import { takeTurns } from '../../../base/turns.ts';
 import { endStrays } from '../lifecycle/strays.ts';
 import type { Cni } from './cni.ts';
 import { isAlive, keepSandbox, listSandboxes, makeSandbox, removeSandbox, type Sandbox } from './sandbox.ts';
@@ -34,11 +35,14 @@ export interface PoolOptions {
   quietMs?: number;
 }
 
+/** Sandboxes made at a time for pods that wait; each takes four processes. */
+const MADE_AT_ONCE = 8;
 /** Sandboxes removed at a time when all go. */
 const AT_ONCE = 4;
 
 export function sandboxPool(options: PoolOptions): SandboxPool {
   const { cni, clock, log } = options;
+  const turns = takeTurns(MADE_AT_ONCE);
   const ready: Sandbox[] = [];
   const taken = new Map<string, Sandbox>();
   const backoff = exponentialBackoff({ baseMs: 500, maxMs: 30_000 });
@@ -110,7 +114,7 @@ export function sandboxPool(options: PoolOptions): SandboxPool {
       const before = taken.get(podUid);
       if (before !== undefined) return before;
       lastTakeMs = clock.nowMs();
-      const sandbox = ready.shift() ?? (await make());
+      const sandbox = ready.shift() ?? (await turns(async () => ready.shift() ?? (await make())));
       sandbox.podUid = podUid;
       keepSandbox(sandbox);
       taken.set(podUid, sandbox);
