@@ -28,6 +28,8 @@ export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices
   return choices;
 }
 
+const MOST_UP = 1;
+
 export class PricedReplicas {
   /** In replicas that are needed on average: what it costs to have too few. */
   price: number;
@@ -56,7 +58,8 @@ export class PricedReplicas {
     }
     const costOf = (replicas: number): number => replicas + price * chanceAbove(choices.quantiles, replicas * choices.limit);
     this.#loss += Math.max(0, costOf(total) - costOf(wanted));
-    if (this.#loss <= this.changePrice * meanNeed) return total;
+    // Too few cannot wait for long, however dear changes have become.
+    if (this.#loss <= (wanted > total ? Math.min(MOST_UP, this.changePrice) : this.changePrice) * meanNeed) return total;
     this.#loss = 0;
     return wanted;
   }
