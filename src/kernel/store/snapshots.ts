@@ -3,7 +3,7 @@ import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, ren
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { backup as copyDatabase, type DatabaseSync } from 'node:sqlite';
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as pause } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { KubeObject } from '../../api/meta.ts';
 import { creation, deletion, replacement, type Changing } from './change.ts';
@@ -23,6 +23,9 @@ export interface SnapshotSource extends Changing {
 const NAME = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 const FILE = /^(?<name>[a-z0-9-]+)@(?<revision>\d+)\.db$/;
 const ROWS_PER_TURN = 500;
+const PAGES_A_STEP = 200;
+const MOST_ATTEMPTS = 20;
+const RETRY_MS = 5;
 
 /** Copies a database while it is in use: whole, on the disk, mode 0600, and never seen half done. */
 export async function copyWhole(db: DatabaseSync, path: string): Promise<void> {
@@ -30,7 +33,7 @@ export async function copyWhole(db: DatabaseSync, path: string): Promise<void> {
   try {
     closeSync(openSync(partial, 'w', 0o600));
     chmodSync(partial, 0o600);
-    await copyDatabase(db, partial, { rate: 200 });
+    await copyPages(db, partial);
     const file = await open(partial, 'r+');
     await file.sync().finally(() => file.close());
     renameSync(partial, path);
@@ -40,6 +43,23 @@ export async function copyWhole(db: DatabaseSync, path: string): Promise<void> {
     rmSync(partial, { force: true });
     const failure = databaseError(error, path);
     throw failure.code === 'failed' ? new StoreError('failed', `the copy ${path} cannot be written (${(error as Error).message}); the store itself is well`, { cause: error }) : failure;
+  }
+}
+
+/**
+ * A step that meets a commit of the same connection may fail without an error of its own, and Node.js then gives the whole copy up with SQLite's words for
+ * none: it is begun again.
+ */
+async function copyPages(db: DatabaseSync, partial: string): Promise<void> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await copyDatabase(db, partial, { rate: PAGES_A_STEP });
+      return;
+    } catch (error) {
+      if (attempt === MOST_ATTEMPTS || (error as Error).message !== 'not an error') throw error;
+      closeSync(openSync(partial, 'w', 0o600));
+      await pause(attempt * RETRY_MS);
+    }
   }
 }
 
