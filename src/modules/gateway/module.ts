@@ -50,9 +50,9 @@ export default defineModule({
       await engine.settled();
     }
     if (context.signal.reason !== 'down') return;
-    const { endProxy } = await import('./haproxy/proxy.ts');
+    const { endHaproxy } = await import('../../sdk/haproxy/process.ts');
     const { proxyFolder } = await import('./engine.ts');
-    await endProxy(proxyFolder(context.machine));
+    await endHaproxy(proxyFolder(context.machine));
   },
 });
 

@@ -19,7 +19,7 @@ import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { zoneOf } from './service-index.ts';
 import { startSync } from './sync.ts';
-import { endHaproxy } from './proxy/haproxy.ts';
+import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { policyStatus } from './proxy/policies.ts';
 import { createProxiedServices } from './proxy/proxied.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';

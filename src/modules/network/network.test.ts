@@ -19,7 +19,7 @@ import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
-import { endHaproxy } from './proxy/haproxy.ts';
+import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { createProxiedServices } from './proxy/proxied.ts';
 import { startSync } from './sync.ts';
 

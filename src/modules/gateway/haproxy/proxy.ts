@@ -11,6 +11,7 @@ import { run, runAny } from '../../../base/sys/run.ts';
 import type { Door } from '../plan.ts';
 import { configurationOf, doorName, type Configuration } from './configuration.ts';
 import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
+import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
 export interface ProxyInput {
   program: string;
@@ -63,7 +64,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       looking = undefined;
       loaded = undefined;
       doors = [];
-      await endProxy(folder);
+      await endHaproxy(folder);
       return new Map();
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -75,7 +76,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);
-    if (loaded?.shape === next.shape && hasRoom(endpoints, slots) && ownPid(folder) !== undefined) await update(endpoints);
+    if (loaded?.shape === next.shape && hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
     else {
       const wrong = await load(next, endpoints);
       if (wrong.size > 0) return wrong;
@@ -110,7 +111,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       return wrong;
     }
     renameSync(trial, files.configuration);
-    const pid = ownPid(folder);
+    const pid = haproxyPid(folder);
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
@@ -129,7 +130,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
 
   async function look(): Promise<void> {
     if (loaded === undefined || signal.aborted) return;
-    if (ownPid(folder) !== undefined) return watch(LOOK_MS);
+    if (haproxyPid(folder) !== undefined) return watch(LOOK_MS);
     // The first time at once; one that ends again and again has to wait.
     const waitMs = notBeforeMs - performance.now();
     if (waitMs > 0) return watch(waitMs);
@@ -170,7 +171,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     refresh: () => enqueue(async () => {
       if (loaded === undefined) return;
       const endpoints = endpointsBy(loaded);
-      if (hasRoom(endpoints, slots) && ownPid(folder) !== undefined) await update(endpoints);
+      if (hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
       else await load(loaded, endpoints);
     }),
     portOf: (door) => ports.get(doorName(door)),
@@ -178,30 +179,8 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   };
 }
 
-/** Ends the instance's HAProxy of gateways and removes its files; safe when there is none. */
-export async function endProxy(folder: string): Promise<void> {
-  const pid = ownPid(folder);
-  if (pid !== undefined) {
-    process.kill(pid, 'SIGTERM');
-    for (let i = 0; i < 100 && ownPid(folder) !== undefined; i++) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (ownPid(folder) !== undefined) process.kill(pid, 'SIGKILL');
-  }
-  rmSync(folder, { recursive: true, force: true });
-}
-
-/** The process of the pid file, if it is alive and runs the configuration of this folder. */
-function ownPid(folder: string): number | undefined {
-  const files = filesIn(folder);
-  try {
-    const pid = Number(readFileSync(files.pid, 'utf8').trim().split('\n').at(-1));
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').includes(files.configuration) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function filesIn(folder: string): { configuration: string; socket: string; pid: string; ports: string } {
-  return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid'), ports: join(folder, 'ports.json') };
+function filesIn(folder: string): ReturnType<typeof haproxyFiles> & { ports: string } {
+  return { ...haproxyFiles(folder), ports: join(folder, 'ports.json') };
 }
 
 function readPorts(file: string): Map<string, number> {

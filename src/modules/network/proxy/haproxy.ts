@@ -3,15 +3,16 @@
  * one finds it by its pid file, whose process must run our configuration file. Watched by a connection to it that stays open, so that its
  * end is known at once; a killed one is started again, with back-off.
  */
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run } from '../../../base/sys/run.ts';
 import { commandsAfterDrain, commandsFor, configurationOf, needsReload, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
+import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
 export interface HaproxyInput {
   program: string;
@@ -42,7 +43,7 @@ const READY_MS = 5_000;
 const OUTLIERS_MS = 200;
 
 export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, signal }: HaproxyInput): Haproxy {
-  const files = filesIn(folder);
+  const files = haproxyFiles(folder);
   const known = readPorts(files.configuration);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
   let loaded: readonly Frontend[] = [];
@@ -64,7 +65,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outcomes = new Map();
-    const pid = ownPid(folder);
+    const pid = haproxyPid(folder);
     if (pid !== undefined) counted = added(counted, await counters().catch(() => new Map<string, number>()));
     // A connection that stays would keep the old process from ending.
     life?.destroy();
@@ -116,7 +117,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       counted = new Map();
       return endHaproxy(folder);
     }
-    if (ownPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
+    if (haproxyPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
     else {
       const commands = commandsFor(frontends, slots);
       if (commands.length > 0) await tell(files.socket, commands).catch(() => load(frontends));
@@ -138,7 +139,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   }
 
   async function eject(): Promise<void> {
-    if (ownPid(folder) === undefined) return;
+    if (haproxyPid(folder) === undefined) return;
     for (const frontend of watched(loaded)) {
       const commands = ejections(frontend, outcomes, outcomesOf(await ask(files.socket, outcomesCommand(frontend))));
       if (commands.length > 0) await tell(files.socket, commands);
@@ -154,7 +155,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 
   async function look(): Promise<void> {
     if (loaded.length === 0 || signal.aborted) return;
-    if (ownPid(folder) !== undefined) return watch(LOOK_MS);
+    if (haproxyPid(folder) !== undefined) return watch(LOOK_MS);
     // The first time at once; one that ends again and again has to wait.
     const waitMs = notBeforeMs - performance.now();
     if (waitMs > 0) return watch(waitMs);
@@ -193,9 +194,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     life?.destroy();
   }, { once: true });
   return {
-    metrics: async () => (loaded.length === 0 || ownPid(folder) === undefined ? '' : signalText(added(counted, await counters()))),
+    metrics: async () => (loaded.length === 0 || haproxyPid(folder) === undefined ? '' : signalText(added(counted, await counters()))),
     carry: (frontends) => enqueue(() => carry(frontends)),
-    pid: () => ownPid(folder),
+    pid: () => haproxyPid(folder),
     async portFor(name) {
       asked.set(name, performance.now());
       const before = known.get(name);
@@ -210,33 +211,6 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       throw new Error(`no port of ${gatewayIp} between ${FIRST_PORT} and ${LAST_PORT} is free for the proxy`);
     },
   };
-}
-
-/** Ends the instance's HAProxy and removes its files; safe when there is none. */
-export async function endHaproxy(folder: string): Promise<void> {
-  const pid = ownPid(folder);
-  if (pid !== undefined) {
-    process.kill(pid, 'SIGTERM');
-    for (let i = 0; i < 100 && ownPid(folder) !== undefined; i++) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (ownPid(folder) !== undefined) process.kill(pid, 'SIGKILL');
-  }
-  rmSync(folder, { recursive: true, force: true });
-}
-
-/** The process of the pid file, if it is alive and runs the configuration of this folder. */
-function ownPid(folder: string): number | undefined {
-  const files = filesIn(folder);
-  try {
-    const pid = Number(readFileSync(files.pid, 'utf8').trim().split('\n').at(-1));
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-    return words.includes(files.configuration) ? pid : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function filesIn(folder: string): { configuration: string; socket: string; pid: string } {
-  return { configuration: join(folder, 'haproxy.cfg'), socket: join(folder, 'haproxy.sock'), pid: join(folder, 'haproxy.pid') };
 }
 
 /** The ports by name that a configuration of an earlier life listens on. */
