@@ -4,7 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { MutatingWebhook } from '../../src/api/generated/admissionregistration-v1.ts';
 import type { Kind } from '../../src/api/kind.ts';
-import { ConfigMap, Deployment, EndpointSlice, MutatingWebhookConfiguration, Namespace, Pod, Service, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
+import { ConfigMap, Deployment, EndpointSlice, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhookConfiguration, Namespace, Pod, Service, ServiceAccount, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import admission from '../../src/modules/admission/module.ts';
 import type { Module } from '../../src/sdk/index.ts';
@@ -15,7 +15,7 @@ interface Review { apiVersion: string; request: { uid: string; operation: string
 
 let world: World;
 let server: WebhookServer;
-const served: Module = { name: 'kinds', description: '', kinds: [Namespace, ConfigMap, Pod, Deployment, Service, EndpointSlice] as readonly unknown[] as readonly Kind[] };
+const served: Module = { name: 'kinds', description: '', kinds: [Namespace, ConfigMap, Pod, Deployment, Service, EndpointSlice, ServiceAccount] as readonly unknown[] as readonly Kind[] };
 const patch = (operations: unknown): object => ({ patchType: 'JSONPatch', patch: Buffer.from(JSON.stringify(operations)).toString('base64') });
 
 function answer(path: string, { apiVersion, request }: Review): unknown {
@@ -27,6 +27,8 @@ function answer(path: string, { apiVersion, request }: Review): unknown {
     case '/first': return respond({ allowed: true, ...(request.object?.data?.['first'] === 'seen-second' ? {} : patch([{ op: 'add', path: '/data/first', value: request.object?.data?.['second'] === undefined ? 'alone' : 'seen-second' }])) });
     case '/second': return respond({ allowed: true, ...(request.object?.data?.['second'] === undefined ? patch([{ op: 'add', path: '/data/second', value: 'x' }]) : {}) });
     case '/rename': return respond({ allowed: true, ...patch([{ op: 'add', path: '/metadata/uid', value: 'forged' }, { op: 'add', path: '/bogus', value: 1 }, { op: 'add', path: '/data/renamed', value: 'x' }]) });
+    case '/audience': return respond({ allowed: true, ...patch([{ op: 'add', path: '/spec/audiences', value: ['of-the-webhook'] }, { op: 'add', path: '/metadata/uid', value: 'forged' }, { op: 'add', path: '/bogus', value: 1 }]) });
+    case '/short': return respond({ allowed: true, ...patch([{ op: 'replace', path: '/spec/expirationSeconds', value: 5 }]) });
     case '/slow': return sleep(3_000).then(() => respond({ allowed: true }));
     case '/wrong-uid': return { apiVersion, kind: 'AdmissionReview', response: { uid: 'other', allowed: true } };
     default: return { nothing: true };
@@ -43,7 +45,7 @@ after(async () => {
   await server.stop();
 });
 afterEach(async () => {
-  for (const kind of [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as Kind[]) await world.client.deleteCollection(kind);
+  for (const kind of [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as Kind[]) await world.client.deleteCollection(kind);
   await world.client.deleteCollection(ConfigMap, { namespace: 'default' });
   server.seen.splice(0);
   await sleep(20);
@@ -90,6 +92,38 @@ test('webhooks are asked again when a later one changed the object', async () =>
   await configure('mutating', webhook('/first', { reinvocationPolicy: 'IfNeeded' }), webhook('/second'));
   assert.deepEqual((await create(map('a', { b: 'c' }))).data, { b: 'c', first: 'seen-second', second: 'x' });
   assert.deepEqual(server.seen.map(({ path }) => path), ['/first', '/second', '/first']);
+});
+
+test('token requests are changed and judged by webhooks and policies, as all that is made at a subresource', async () => {
+  const account = await world.client.create(ServiceAccount, { metadata: { name: 'bot', namespace: 'default' } });
+  const rules: MutatingWebhook['rules'] = [{ apiGroups: [''], apiVersions: ['v1'], resources: ['serviceaccounts/token'], operations: ['CREATE'] }];
+  type Token = KubeObject & { spec: { audiences: string[]; expirationSeconds: number }; status: { token: string } };
+  const request = async (): Promise<Token> => (await world.client.createSubresource(ServiceAccount, { name: 'bot', namespace: 'default' }, 'token', { spec: {} } as never)) as unknown as Token;
+  await configure('mutating', webhook('/audience', { rules }), webhook('/mutate'));
+  await configure('validating', webhook('/allow', { rules }));
+  const made = await request();
+  assert.deepEqual([made.spec.audiences, made.spec.expirationSeconds, made.metadata.uid, 'bogus' in made], [['of-the-webhook'], 3_600, account.metadata.uid, false]);
+  assert.deepEqual(JSON.parse(Buffer.from(made.status.token.split('.')[1] ?? '', 'base64url').toString()).aud, ['of-the-webhook']);
+  const seen = server.seen.map(({ path, body }) => ({ path, request: (body as unknown as Review).request as Review['request'] & { kind: { kind: string }; resource: { resource: string } } }));
+  assert.deepEqual(seen.map(({ path, request: { kind, resource, subResource, name } }) => [path, kind.kind, resource.resource, subResource, name]), [
+    ['/audience', 'TokenRequest', 'serviceaccounts', 'token', 'bot'], ['/allow', 'TokenRequest', 'serviceaccounts', 'token', 'bot'],
+  ]);
+  const [changing, judging] = seen.map(({ request: { object } }) => object as unknown as Token);
+  assert.deepEqual([changing?.spec.audiences, judging?.spec.audiences, judging?.metadata.uid], [undefined, ['of-the-webhook'], account.metadata.uid]);
+  await configure('mutating', webhook('/short', { rules }));
+  await assert.rejects(request(), refused(/may not specify a duration less than 10 minutes/, 422));
+  await world.client.deleteCollection(MutatingWebhookConfiguration);
+  const policy = { metadata: { name: 'audience' }, spec: {
+    matchConstraints: { resourceRules: rules }, failurePolicy: 'Fail', reinvocationPolicy: 'Never',
+    mutations: [
+      { patchType: 'ApplyConfiguration', applyConfiguration: { expression: 'Object{spec: Object.spec{expirationSeconds: 1234}}' } },
+      { patchType: 'JSONPatch', jsonPatch: { expression: '[JSONPatch{op: "add", path: "/spec/audiences", value: ["of-the-policy"]}]' } },
+    ],
+  } };
+  await world.client.create(MutatingAdmissionPolicy as never, policy as never);
+  await world.client.create(MutatingAdmissionPolicyBinding as never, { metadata: { name: 'audience' }, spec: { policyName: 'audience' } } as never);
+  await eventually('the policy is in force', async () => (await request()).spec.audiences[0] === 'of-the-policy');
+  assert.equal((await request()).spec.expirationSeconds, 1_234);
 });
 
 test('a validating webhook refuses', async () => {

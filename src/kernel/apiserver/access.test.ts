@@ -166,6 +166,14 @@ test('steps of admission judge what is asked of an account', async () => {
   assert.deepEqual([refused.status, refused.json.message, seen[0]], [403, 'no such audience', ['bot', 'TokenRequest', 'authentication.k8s.io/v1']]);
 });
 
+test('a token request that says another account than its path is refused', async () => {
+  for (const metadata of [{ name: 'other' }, { namespace: 'other' }]) {
+    const { status, json } = await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/bot/token', { body: { metadata, spec: {} } });
+    const field = Object.keys(metadata)[0];
+    assert.deepEqual([status, json.message], [422, `TokenRequest.authentication.k8s.io "bot" is invalid: metadata.${field}: Invalid value: "other": must match the service account ${field} if specified`]);
+  }
+});
+
 test('reviews of tokens say for whom a token is', async () => {
   const review = (spec: object): ReturnType<OpenDoor['call']> => door.call('POST', '/apis/authentication.k8s.io/v1/tokenreviews', { body: { spec } });
   const token = await tokenOf({ audiences: ['a', 'b'] });

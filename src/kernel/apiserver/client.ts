@@ -87,7 +87,7 @@ export function createClient(door: Door, who: InProcess): Client {
     }),
     createSubresource: (kind, parent, subresource, body, options = {}) => call(options, async () => {
       check(kind, 'create', { ...parent, subresource });
-      if (isTokenPath(kind, subresource)) return requestToken(door, who.tokens.signer, kind, { namespace: parent.namespace ?? '', name: parent.name }, body, who.tokens.audiences) as never;
+      if (isTokenPath(kind, subresource)) return (await requestToken(door, who.tokens, kind, { namespace: parent.namespace ?? '', name: parent.name }, body, contextOf(options))) as never;
       if (kind.subresources.actions?.[subresource] === undefined) throw resourceUnknown();
       const outcome = await runAction(door, kind, { ...parent, action: subresource, verb: 'create', body: () => cloneJson(body) }, contextOf(options));
       return (outcome === undefined ? success(undefined, 201) : objectOf(kind, outcome)) as never;

@@ -14,7 +14,6 @@ import { handleWatch } from './handlers/watch.ts';
 import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { Incoming, Parts } from './parts.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
-import { restrictToken } from './nodes/restriction.ts';
 import { getStored } from './resources/read.ts';
 import { checkFields } from './resources/schema-steps.ts';
 import { methodsOf } from './route-table.ts';
@@ -84,20 +83,8 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
   const { resource, door, kind } = exchange;
   if (resource.verb !== 'create') throw methodNotAllowed();
   const { value } = await readObject(exchange);
-  const at = { namespace: resource.namespace!, name: resource.name! };
-  if (isJsonObject(value)) {
-    restrictToken(door.store, exchange.user, { kind, ...at }, value as unknown as KubeObject);
-    await judgeToken(exchange, at, value);
-  }
-  return answerValue(exchange, 201, requestToken(door, parts.identity.tokens, kind, at, value, parts.audiences));
-}
-
-/** Webhooks and policies may judge tokens, as all that is made at a subresource. */
-async function judgeToken(exchange: Exchange, at: { namespace: string; name: string }, value: object): Promise<void> {
-  const { door, kind } = exchange;
-  const { user, dryRun, manager, annotate } = writeContextOf(exchange);
-  const body = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', ...value, metadata: { ...(value as Partial<KubeObject>).metadata, ...at } } as KubeObject;
-  await door.admissions.validate({ operation: 'CREATE', kind, ...at, subresource: 'token', object: getStored(door, kind, at.namespace, at.name).object, oldObject: undefined, body, user, dryRun, warnings: exchange.warnings, fieldManager: manager, ...(annotate === undefined ? {} : { annotate }) });
+  const issuer = { signer: parts.identity.tokens, audiences: parts.audiences };
+  return answerValue(exchange, 201, await requestToken(door, issuer, kind, { namespace: resource.namespace!, name: resource.name! }, value, writeContextOf(exchange)));
 }
 
 async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {

@@ -1,13 +1,15 @@
 /** TokenRequest: POST serviceaccounts/NAME/token makes a token for pods and tools (authentication.k8s.io/v1). */
 import { notFound } from '../../api/errors.ts';
 import { invalid, invalidObject } from '../../api/field-error.ts';
-import { isJsonObject } from '../../api/json.ts';
+import { cloneJson, isJsonObject } from '../../api/json.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import type { Door } from './door.ts';
+import type { AdmissionRequest } from '../../sdk/module.ts';
+import type { Door, WriteContext } from './door.ts';
 import { badRequest } from './errors.ts';
 import type { BoundObject, TokenSigner } from './identity/tokens.ts';
+import { restrictToken } from './nodes/restriction.ts';
 import { getStored } from './resources/read.ts';
 
 const HOUR_SECONDS = 3_600;
@@ -17,32 +19,70 @@ const NAMES = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
 
 interface Spec {
   audiences?: string[];
-  expirationSeconds?: number;
+  expirationSeconds: number;
   boundObjectRef?: { kind?: string; name?: string; uid?: string };
 }
+
+type TokenRequest = KubeObject & { spec: Spec; status?: unknown };
 
 export function isTokenPath(kind: Kind, subresource: string | undefined): boolean {
   return subresource === 'token' && kind.group === '' && kind.plural === 'serviceaccounts';
 }
 
-/** The TokenRequest with its status. Throws NotFound, Invalid, BadRequest. */
-export function requestToken(door: Door, tokens: TokenSigner, serviceAccounts: Kind, at: { namespace: string; name: string }, body: unknown, audiences: readonly string[]): KubeObject {
-  if (!isJsonObject(body)) throw badRequest('the body of the request must be a TokenRequest object (authentication.k8s.io/v1)');
-  const account = getStored(door, serviceAccounts, at.namespace, at.name).object;
-  const spec = (isJsonObject(body['spec']) ? body['spec'] : {}) as Spec;
-  const expirationSeconds = spec.expirationSeconds ?? HOUR_SECONDS;
+export interface Issuer {
+  signer: TokenSigner;
+  /** For who names none. */
+  audiences: readonly string[];
+}
+
+/**
+ * The TokenRequest with its status. What is asked passes admission as all that is made at a subresource: webhooks and policies change it, then
+ * judge it. Rejects with NotFound, Invalid, BadRequest and what admission says.
+ */
+export async function requestToken(door: Door, issuer: Issuer, kind: Kind, at: { namespace: string; name: string }, value: unknown, context: WriteContext): Promise<KubeObject> {
+  const body = tokenRequestOf(value, at.namespace);
+  restrictToken(door.store, context.user, { kind, ...at }, body);
+  const { object: account } = getStored(door, kind, at.namespace, at.name);
+  const { user, dryRun, warnings, manager, annotate } = context;
+  const request: AdmissionRequest = { operation: 'CREATE', kind, ...at, subresource: 'token', object: account, oldObject: undefined, body, user, dryRun, warnings, fieldManager: manager, ...(annotate === undefined ? {} : { annotate }) };
+  await door.admissions.admit(request);
+  const nowMs = door.clock.nowMs();
+  complete(body, account, issuer.audiences, nowMs);
+  await door.admissions.validate(request);
+  return issue(door, issuer.signer, account, body, nowMs);
+}
+
+/** What a client sent, as admission sees it: a TokenRequest of the namespace with what is left out filled in. Throws BadRequest. */
+function tokenRequestOf(value: unknown, namespace: string): TokenRequest {
+  if (!isJsonObject(value)) throw badRequest('the body of the request must be a TokenRequest object (authentication.k8s.io/v1)');
+  const metadata = isJsonObject(value['metadata']) ? value['metadata'] : {};
+  const spec = isJsonObject(value['spec']) ? value['spec'] : {};
+  return { ...cloneJson(value), kind: NAMES.kind, apiVersion: `${NAMES.group}/v1`, metadata: { namespace, ...metadata }, spec: { ...spec, expirationSeconds: spec['expirationSeconds'] ?? HOUR_SECONDS } } as TokenRequest;
+}
+
+/** Makes it whole, after the steps that change it and before those that judge it. Throws Invalid. */
+function complete(request: TokenRequest, account: KubeObject, audiences: readonly string[], nowMs: number): void {
+  const { metadata, spec } = request;
+  const { name, namespace, uid } = account.metadata;
+  const foreign = (['name', 'namespace'] as const).find((field) => metadata[field] && metadata[field] !== account.metadata[field]);
+  if (foreign !== undefined) throw invalidObject(NAMES, name ?? '', [invalid(`metadata.${foreign}`, metadata[foreign], `must match the service account ${foreign} if specified`)]);
+  const { expirationSeconds } = spec;
   if (!Number.isSafeInteger(expirationSeconds) || expirationSeconds < LEAST_SECONDS) throw invalidObject(NAMES, '', [invalid('spec.expirationSeconds', expirationSeconds, 'may not specify a duration less than 10 minutes')]);
   if (expirationSeconds > MOST_SECONDS) throw invalidObject(NAMES, '', [invalid('spec.expirationSeconds', expirationSeconds, 'may not specify a duration larger than 2^32 seconds')]);
-  const wanted = Array.isArray(spec.audiences) && spec.audiences.length > 0 ? spec.audiences.map(String) : [...audiences];
-  const bound = boundObject(door, at.namespace, spec.boundObjectRef);
-  const node = bound?.kind === 'Pod' ? nodeOfPod(door, at.namespace, bound.name) : undefined;
-  const nowMs = door.clock.nowMs();
-  const { token, expirationMs } = tokens.issue({ namespace: at.namespace, serviceAccount: { name: at.name, uid: account.metadata.uid! }, audiences: wanted, expirationSeconds, ...(bound === undefined ? {} : { bound }), ...(node === undefined ? {} : { node }) }, nowMs);
-  const filled = { audiences: wanted, expirationSeconds, ...(bound === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: bound.kind, name: bound.name, uid: bound.uid } }) };
-  return {
-    kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', metadata: { name: at.name, namespace: at.namespace, creationTimestamp: rfc3339(nowMs) },
-    spec: filled, status: { token, expirationTimestamp: rfc3339(expirationMs) },
-  } as KubeObject;
+  request.metadata = { ...metadata, name, namespace, uid: metadata.uid || uid, creationTimestamp: rfc3339(nowMs) };
+  spec.audiences = Array.isArray(spec.audiences) && spec.audiences.length > 0 ? spec.audiences.map(String) : [...audiences];
+  delete request.status;
+}
+
+/** The answer to a whole TokenRequest: itself, with the token. Throws NotFound, BadRequest. */
+function issue(door: Door, tokens: TokenSigner, account: KubeObject, request: TokenRequest, nowMs: number): KubeObject {
+  const { namespace = '', name = '', uid = '' } = account.metadata;
+  const { audiences = [], expirationSeconds, boundObjectRef } = request.spec;
+  const bound = boundObject(door, namespace, boundObjectRef);
+  const node = bound?.kind === 'Pod' ? nodeOfPod(door, namespace, bound.name) : undefined;
+  const { token, expirationMs } = tokens.issue({ namespace, serviceAccount: { name, uid }, audiences, expirationSeconds, ...(bound === undefined ? {} : { bound }), ...(node === undefined ? {} : { node }) }, nowMs);
+  const spec = { audiences, expirationSeconds, ...(bound === undefined ? {} : { boundObjectRef: { apiVersion: 'v1', kind: bound.kind, name: bound.name, uid: bound.uid } }) };
+  return { kind: request.kind, apiVersion: request.apiVersion, metadata: request.metadata, spec, status: { token, expirationTimestamp: rfc3339(expirationMs) } } as KubeObject;
 }
 
 /** Tokens of pods say on which node the pod is. */

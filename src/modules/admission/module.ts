@@ -53,8 +53,10 @@ function step(caches: readonly Cache[]): Admission {
   ];
   return {
     name: 'configured-admission', kinds: 'all', operations: OPERATIONS, last: true,
-    async admit(request, context) {
-      if (isExempt(request.kind) || request.body !== undefined || mutating.list().length + mutatingPolicies.list().length === 0) return false;
+    async admit(asked, context) {
+      // What an update at a subresource sends, such as a Binding, is judged but not changed: its parent is made of it already.
+      if (isExempt(asked.kind) || (asked.body !== undefined && asked.operation !== 'CREATE') || mutating.list().length + mutatingPolicies.list().length === 0) return false;
+      const request = asked.body === undefined ? asked : creationOf(asked, asked.body);
       const place = await placeOf(request, context);
       // Policies first, as upstream has it: what they make is what webhooks see.
       const byPolicies = mutatingPolicies.list().length > 0 && (await (await import('./mutating-policies.ts')).mutateByPolicies(mutatingPolicies.list(), mutatingBindings.list(), request, place, context));
@@ -77,6 +79,16 @@ function step(caches: readonly Cache[]): Admission {
 /** What is sent to a subresource is made there, and is what webhooks and policies look at. */
 function asCreation(request: AdmissionRequest, body: KubeObject): AdmissionRequest {
   return { ...request, operation: 'CREATE', object: body, oldObject: undefined };
+}
+
+const creations = new WeakMap<AdmissionRequest, AdmissionRequest>();
+
+/** The same in both rounds, by which the steps know what they have seen. */
+function creationOf(asked: AdmissionRequest, body: KubeObject): AdmissionRequest {
+  let request = creations.get(asked);
+  if (request === undefined) creations.set(asked, (request = asCreation(asked, body)));
+  if (asked.again === true) request.again = true;
+  return request;
 }
 
 /** Nobody may lock himself out by a webhook that judges webhooks. */

@@ -7,13 +7,13 @@ import { isApiError } from '../../api/errors.ts';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../../api/generated/admissionregistration-v1.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Kind } from '../../api/kind.ts';
-import { apiVersionOf, type Json, type KubeObject } from '../../api/meta.ts';
+import type { Json, KubeObject } from '../../api/meta.ts';
 import { layOver } from '../../api/merge/apply/index.ts';
 import { jsonPatch } from '../../api/merge/json-patch.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
 import { conditionsHold, programOf, seenByPolicy, type Bindings } from './conditions.ts';
 import { matchedKind, type Place } from './match.ts';
-import { replaceObject } from './patched.ts';
+import { formOf, replaceObject } from './patched.ts';
 import { matchingOf, paramsOf, refusal } from './policies.ts';
 import { inVersion } from './review.ts';
 
@@ -130,9 +130,10 @@ function mutated(policy: MutatingAdmissionPolicy, { patchType, applyConfiguratio
   const value = cel().fromCel(cel().withOptionalFields(programOf(policy, prepared(expression, isApply ? 'Object' : 'JSONPatch'), available).evaluate(seen, budget)) as never);
   const live = inVersion(kind, request, request.object)!;
   if (isApply) {
-    const configuration = { ...(value as object), apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind, metadata: {}, ...('metadata' in (value as object) ? { metadata: (value as KubeObject).metadata } : {}) } as KubeObject;
+    const { apiVersion, kind: name, schema } = formOf(request, live, kind);
+    const configuration = { ...(value as object), apiVersion, kind: name, metadata: {}, ...('metadata' in (value as object) ? { metadata: (value as KubeObject).metadata } : {}) } as KubeObject;
     try {
-      return layOver(kind.schema(), { ...live, apiVersion: configuration.apiVersion, kind: kind.kind }, configuration);
+      return layOver(schema, { ...live, apiVersion, kind: name }, configuration);
     } catch (error) {
       throw new Error(`error applying patch: ${(error as Error).message}`, { cause: error });
     }

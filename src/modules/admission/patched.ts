@@ -1,10 +1,13 @@
 /** Puts what a webhook made in the place of the object: read strictly, pruned and defaulted as if a client had sent it. */
 import { ApiError } from '../../api/errors.ts';
 import { isJsonObject } from '../../api/json.ts';
+import type { Kind } from '../../api/kind.ts';
 import { apiVersionOf, type KubeObject, type ObjectMeta } from '../../api/meta.ts';
 import { cannotBeHandled, checkFields } from '../../api/schema/check-fields.ts';
 import { applyDefaults } from '../../api/schema/default.ts';
+import { schemaOf } from '../../api/schema/facts.ts';
 import { prune } from '../../api/schema/prune.ts';
+import type { Schema } from '../../api/schema/schema.ts';
 import type { AdmissionRequest } from '../../sdk/module.ts';
 
 /** What is the door's alone. */
@@ -12,13 +15,12 @@ const KEPT = ['namespace', 'uid', 'creationTimestamp', 'deletionTimestamp', 'del
 
 /** Changes `request.object`. Throws InternalError where `next` is no object of the kind. */
 export function replaceObject(request: AdmissionRequest, next: KubeObject): void {
-  const { kind } = request;
   const object = request.object!;
+  const { kind, schema, defaults, apiVersion } = formOf(request, object);
   const refuse = (why: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${why}`, { causes: [{ message: why }] });
-  if (!isJsonObject(next) || !isJsonObject(next.metadata)) throw refuse(`a webhook made something of the ${kind.kind} that is no object`);
-  const schema = kind.schema();
+  if (!isJsonObject(next) || !isJsonObject(next.metadata)) throw refuse(`a webhook made something of the ${kind} that is no object`);
   const { typeError } = checkFields(schema, next);
-  if (typeError !== undefined) throw refuse(cannotBeHandled(kind, typeError));
+  if (typeError !== undefined) throw refuse(cannotBeHandled({ kind, version: apiVersion.slice(apiVersion.indexOf('/') + 1) }, typeError));
   const old = object.metadata;
   const metadata = next.metadata as Record<string, unknown> & ObjectMeta;
   for (const field of KEPT) {
@@ -27,10 +29,25 @@ export function replaceObject(request: AdmissionRequest, next: KubeObject): void
   }
   if (old.name) metadata.name = old.name;
   for (const key of Object.keys(object)) if (key !== 'apiVersion' && key !== 'kind') delete (object as unknown as Record<string, unknown>)[key];
-  Object.assign(object, next, { apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind });
+  Object.assign(object, next, { apiVersion, kind });
   prune(schema, object);
   if (request.subresource !== 'status') {
     applyDefaults(schema, object);
-    kind.rules.defaults?.(object);
+    defaults?.(object);
   }
+}
+
+interface Form {
+  apiVersion: string;
+  kind: string;
+  schema: Schema;
+  defaults?(object: KubeObject): void;
+}
+
+/** As what the object of a request is read: as its kind, or as what is made at a subresource, such as a TokenRequest. */
+export function formOf({ kind, body }: AdmissionRequest, object: KubeObject, as: Kind = kind): Form {
+  if (body === undefined) return { apiVersion: apiVersionOf(as.group, as.version), kind: as.kind, schema: as.schema(), ...(kind.rules.defaults === undefined ? {} : { defaults: kind.rules.defaults }) };
+  const { apiVersion = '', kind: own = '' } = object;
+  const slash = apiVersion.indexOf('/');
+  return { apiVersion, kind: own, schema: schemaOf(slash < 0 ? '' : apiVersion.slice(0, slash), apiVersion.slice(slash + 1), own) };
 }
