@@ -136,3 +136,13 @@ test('grace: none before a node is known, else what the pod says', () => {
   assert.equal(grace(defaulted({})), 0);
   assert.equal(grace(defaulted({ nodeName: 'n' })), 30);
 });
+
+test('profiles of AppArmor by annotation become fields, with a warning', () => {
+  const pod = podOf({ securityContext: { appArmorProfile: { type: 'RuntimeDefault' } }, containers: ['a', 'b', 'c', 'd'].map((name) => ({ name, image: 'nginx', ...(name === 'd' ? { securityContext: { appArmorProfile: { type: 'Unconfined' } } } : {}) })) });
+  const key = 'container.apparmor.security.beta.kubernetes.io/';
+  pod.metadata.annotations = { [`${key}a`]: 'localhost/mine', [`${key}b`]: 'runtime/default', [`${key}c`]: 'strange', [`${key}d`]: 'localhost/mine' };
+  Pod.rules.prepareForCreate!(pod);
+  assert.deepEqual(pod.spec!.containers.map(({ securityContext }) => securityContext?.appArmorProfile), [{ type: 'Localhost', localhostProfile: 'mine' }, undefined, undefined, { type: 'Unconfined' }]);
+  assert.deepEqual(Pod.rules.warnings!(pod, undefined), ['a', 'c'].map((name) => `metadata.annotations[${key}${name}]: deprecated since v1.30; use the "appArmorProfile" field instead`));
+  assert.deepEqual(Pod.rules.warnings!(pod, pod), []);
+});

@@ -2,6 +2,7 @@
 import type { Pod as PodType } from '../generated/core-v1.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { appArmorFields, appArmorWarnings } from './app-armor.ts';
 import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
@@ -19,12 +20,13 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     prepareForCreate(pod) {
       pod.status = { phase: 'Pending', qosClass: qosClassOf(pod) };
       addDefaultTolerations(pod);
+      appArmorFields(pod);
       if ((pod.spec?.schedulingGates?.length ?? 0) > 0) {
         pod.status.conditions = [{ type: 'PodScheduled', status: 'False', reason: 'SchedulingGated', message: 'Scheduling is blocked due to non-empty scheduling gates' }];
       }
     },
     validate: podErrors,
-    warnings: (pod) => podSpecWarnings(pod.spec, 'spec'),
+    warnings: (pod, old) => [...podSpecWarnings(pod.spec, 'spec'), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
       return !pod.spec?.nodeName || ended ? 0 : pod.spec.terminationGracePeriodSeconds ?? 30;

@@ -24,7 +24,7 @@ export interface PodRun {
   gone: boolean;
   stop?: Stop;
   /** The node gave the pod up; perhaps with less time to end than its own, perhaps for want of something. */
-  failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean };
+  failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean; rejected?: boolean };
   prepared?: PreparedPod;
   /** What was prepared, now or by an earlier llmos, was given back. */
   released?: boolean;

@@ -25,6 +25,7 @@ import { cdiNames } from '../devices/cdi-names.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { setAside } from '../logs/rotate.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
+import { endStrays } from './strays.ts';
 
 /** What a pod gives to each of its containers. */
 export interface PodPlace {
@@ -84,8 +85,9 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
       await removeContainer(parts, record);
       throw error;
     }
-    const { message } = error;
-    record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime create failed: ${message}` };
+    endStrays(record.id); // of a runtime that hangs, and what was made and not started
+    const step = record.pid === undefined ? 'create' : 'start';
+    record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime ${step} failed: ${error.message}` };
   }
   keepRecord(record);
   return record;

@@ -7,6 +7,7 @@ import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
+import { ignoredSpec } from './admit-spec.ts';
 import { endContainers, forget, release } from './end-pod.ts';
 import { isTerminal, RETRY_MS, tell, type PodRun, type Stop } from './pod-run.ts';
 import { preparePod, refreshVolumes } from './prepare-pod.ts';
@@ -95,8 +96,12 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return false;
     }
     admitted = refusal === undefined;
-    if (refusal === undefined) return true;
-    run.failed = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` };
+    if (refusal === undefined) {
+      const ignored = begun ? undefined : ignoredSpec(run.pod);
+      if (ignored !== undefined) tell(run, 'Warning', 'SELinux', ignored);
+      return true;
+    }
+    run.failed = { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}`, rejected: true };
     tell(run, 'Warning', refusal.reason, refusal.message);
     run.poke();
     return false;

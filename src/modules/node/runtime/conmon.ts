@@ -6,7 +6,7 @@ import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, statS
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { run, runAny, start } from '../../../base/sys/run.ts';
+import { runAny, start } from '../../../base/sys/run.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import { removeCgroup } from '../cgroup/layout.ts';
@@ -44,6 +44,7 @@ export interface ConmonOptions {
   cgroupVersion: 'v1' | 'v2';
   /** When a log reaches this before it is set aside, it begins anew. */
   mostLogBytes: number;
+  /** How long a runtime may take to create a container, and to start it; default two minutes. */
   createTimeoutMs?: number;
 }
 
@@ -52,6 +53,7 @@ const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay
 
 export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   const turns = takeTurns(MOST_AT_ONCE);
+  const timeoutMs = options.createTimeoutMs ?? 120_000;
   const common = [`--root=${options.runtimeRoot}`, ...options.flavour.globalArgs];
 
   function monitorArgs(place: ContainerPlace, io: { terminal: boolean; stdin: boolean; stdinOnce: boolean }): string[] {
@@ -80,11 +82,13 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
   return {
     create(place, io) {
-      return turns(() => launch(monitorArgs(place, io), io.root, options.createTimeoutMs ?? 120_000));
+      return turns(() => launch(monitorArgs(place, io), io.root, timeoutMs));
     },
 
     async start(place, pid) {
-      if (!options.flavour.gate || !(await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) await run(options.runtime, [...common, 'start', place.id]);
+      if (options.flavour.gate && (await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) return;
+      const { code, stderr } = await runAny(options.runtime, [...common, 'start', place.id], { timeoutMs });
+      if (code !== 0) throw new RuntimeError(stderr.trim().split('\n').at(-1) || `the runtime ended with code ${code} and gave no reason`);
     },
 
     kill(_place, pid, name) {

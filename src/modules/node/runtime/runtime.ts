@@ -27,6 +27,7 @@ export interface RootMount {
 export interface ContainerRuntime {
   /** Mounts the root and makes the container; its process waits. Gives the pid. Rejects with {@link RuntimeError} in the runtime's words. */
   create(place: ContainerPlace, options: { root: RootMount; terminal: boolean; stdin: boolean; stdinOnce: boolean }): Promise<number>;
+  /** Rejects with {@link RuntimeError} as well. */
   start(place: ContainerPlace, pid: number): Promise<void>;
   /** Signals the first process; nothing happens when it is gone. `name` is TERM, SIGTERM or a number. */
   kill(place: ContainerPlace, pid: number, name: string): void;

@@ -54,3 +54,7 @@ test('qos classes', () => {
   assert.equal(of({ limits: { cpu: '1', memory: '1Gi' } }), 'Guaranteed');
   assert.equal(of({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '500m' } }), 'Burstable');
 });
+test('of a pod that was never taken no container is told, so that its reason is what clients show', () => {
+  const status = podStatus(pod(), { ...view(container({})), failed: { reason: 'OutOfcpu', message: 'Pod was rejected: full', rejected: true } });
+  assert.deepEqual([status.phase, status.reason, status.containerStatuses], ['Failed', 'OutOfcpu', undefined]);
+});

@@ -22,6 +22,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     status.podIPs = view.podIps.map((ip) => ({ ip }));
   }
   if (view.failed !== undefined) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
+  if (view.failed?.rejected === true) return status;
   const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map((each) => containerStatus(each, pod));
   const init = of('init', 'sidecar');
   const ephemeral = of('ephemeral');

@@ -31,8 +31,8 @@ export interface PodView {
   hostIps?: readonly string[];
   startTimeMs: number;
   nowMs: number;
-  /** Set when the node ended the pod itself (DeadlineExceeded, Evicted). */
-  failed?: { reason: string; message: string; disruption?: boolean };
+  /** Set when the node ended the pod itself (DeadlineExceeded, Evicted), or never took it: then nothing is said of its containers (upstream: rejectPod). */
+  failed?: { reason: string; message: string; disruption?: boolean; rejected?: boolean };
   /** Containers end because all of them begin again. */
   restartingAll?: boolean;
   /** A resize that waits or goes on. */

@@ -8,17 +8,17 @@ import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import { bridge } from './bridge.ts';
 import { runningContainer } from './target.ts';
-import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS } from './web-socket.ts';
+import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, failureStatus } from './web-socket.ts';
 
 /**
  * The monitor's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot open; the machine's perl can.
- * Each message begins with 2 for standard output or 3 for standard error. The folder is entered since socket paths are short.
+ * Each message begins with 2 for standard output or 3 for standard error. The folder is entered since socket paths are short. Ends with ENDED when the container did so meanwhile.
  */
 const SEQPACKET_BRIDGE = `
 use Socket;
-chdir $ARGV[0] or die "attach: $!\\n";
+chdir $ARGV[0] or exit 75;
 socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "attach: $!\\n";
-connect($s, sockaddr_un("attach")) or die "attach: $!\\n";
+connect($s, sockaddr_un("attach")) or exit 75;
 my $open = 1;
 while (1) {
   my $r = ""; vec($r, fileno($s), 1) = 1; vec($r, 0, 1) = 1 if $open;
@@ -27,6 +27,8 @@ while (1) {
   if ($open && vec($r, 0, 1)) { my $n = sysread(STDIN, my $b, 8192); if ($n) { syswrite($s, $b) } else { $open = 0; shutdown($s, 1) } }
 }
 `;
+
+const ENDED = 75;
 
 export function attachRoute(agent: Agent): Route {
   return {
@@ -40,7 +42,7 @@ export function attachRoute(agent: Agent): Route {
       await bridge(child, channels, {
         stdin: flag('stdin') && record.stdin, keepStdin: true, stdout: flag('stdout'), stderr: flag('stderr') && !record.tty,
         resize: ({ Width, Height }) => void writeFile(join(record.bundle, 'ctl'), `1 ${Height} ${Width}\n`, { flag: 'a' }).catch(() => {}),
-        status: () => ({ metadata: {}, status: 'Success' }), abandoned: () => void child.kill('SIGKILL'),
+        status: (code) => (code === ENDED ? failureStatus(`container ${record.name} of pod ${record.pod.name} is not running`) : { metadata: {}, status: 'Success' }), abandoned: () => void child.kill('SIGKILL'),
       });
     },
   };

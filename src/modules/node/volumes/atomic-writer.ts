@@ -23,7 +23,7 @@ export function writePayload(folder: string, payload: Payload, options: { group?
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, file.data);
     chmodSync(target, withGroup(file.mode, options.group));
-    if (options.group !== undefined) chownSync(target, 0, options.group);
+    if (options.group !== undefined || file.user !== undefined) chownSync(target, file.user ?? 0, options.group ?? 0);
   }
   symlinkSync(fresh.slice(folder.length + 1), join(folder, '..data_tmp'));
   renameSync(join(folder, '..data_tmp'), join(folder, '..data'));
@@ -68,6 +68,6 @@ function same(folder: string, payload: Payload, group: number | undefined): bool
   return [...payload].every(([path, file]) => {
     const target = join(folder, path);
     const stat = statSync(target, { throwIfNoEntry: false });
-    return stat !== undefined && (stat.mode & 0o7777) === withGroup(file.mode, group) && readFileSync(target).equals(file.data);
+    return stat !== undefined && (stat.mode & 0o7777) === withGroup(file.mode, group) && stat.uid === (file.user ?? 0) && readFileSync(target).equals(file.data);
   });
 }

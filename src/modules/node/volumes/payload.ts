@@ -2,7 +2,12 @@
 import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
 import { fieldValue, resourceValue, type PodFacts } from '../bundle/downward.ts';
 
-export interface PayloadFile { data: Buffer; mode: number }
+export interface PayloadFile {
+  data: Buffer;
+  mode: number;
+  /** Whose it is; default root's. */
+  user?: number;
+}
 /** By path within the volume. */
 export type Payload = Map<string, PayloadFile>;
 
@@ -20,6 +25,7 @@ export interface PayloadAnswer {
 }
 
 const DEFAULT_MODE = 0o644;
+const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 const DEFAULT_TOKEN_SECONDS = 3_600;
 
 /** Gives undefined for volumes of another sort. Rejects with kubelet's words for what is missing. */
@@ -36,6 +42,8 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
   const files: Payload = new Map();
   let renewAtMs: number | undefined;
   for (const projection of projections) {
+    const strange = Object.keys(projection).find((key) => !SERVED.includes(key) && projection[key as keyof VolumeProjection] !== undefined);
+    if (strange !== undefined) throw new Error(`projected sources of type ${strange} are not served by this node`);
     if (projection.configMap !== undefined) {
       const { name = '', items, optional } = projection.configMap;
       const map = await sources.configMap(name);
@@ -53,7 +61,8 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
     if (projection.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
       const { token, expiresMs } = await sources.token({ audience, expirationSeconds });
-      files.set(safePath(path), { data: Buffer.from(token), mode: fsMode(pod, mode) });
+      const user = onlyUser(pod);
+      files.set(safePath(path), { data: Buffer.from(token), mode: user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined ? 0o600 : mode, user });
       const renew = nowMs + (expiresMs - nowMs) * 0.8;
       renewAtMs = Math.min(renewAtMs ?? renew, renew);
     }
@@ -61,9 +70,10 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
   return { files, renewAtMs };
 }
 
-/** A token is for its user alone, unless the pod runs as another user or group. */
-function fsMode(pod: Pod, mode: number): number {
-  return mode === DEFAULT_MODE && pod.spec?.securityContext?.fsGroup !== undefined ? 0o640 : mode;
+/** As whom all containers run, by the pod's own words: a token is that user's alone (upstream: FsUserFrom). Undefined where they differ, or one leaves it to its image. */
+export function onlyUser({ spec }: Pod): number | undefined {
+  const users = new Set([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser));
+  return users.size === 1 ? [...users][0] : undefined;
 }
 
 function downward(pod: Pod, item: DownwardAPIVolumeFile, facts: PodFacts): string {
