@@ -1,7 +1,7 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
 import { wasOomKilled } from '../cgroup/layout.ts';
 import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
-import { runProbes } from '../probes/prober.ts';
+import { runProbes, type Standing } from '../probes/prober.ts';
 import { execInContainer } from '../runtime/exec.ts';
 import { lastWords } from './last-words.ts';
 import { tell, type PodRun } from './pod-run.ts';
@@ -9,10 +9,11 @@ import { keepRecord, type ContainerRecord } from './record.ts';
 import type { Slot } from './slot.ts';
 import { stopContainer } from './stop-container.ts';
 
-export function attend(run: PodRun, slot: Slot, record: ContainerRecord): void {
+/** `known` is how an adopted container stood before: it stays so until its probes say otherwise, or its endpoints would be gone for a moment. */
+export function attend(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing = {}): void {
   const { container } = slot;
-  slot.started = container.startupProbe === undefined;
-  slot.ready = slot.role !== 'init' && slot.started && container.readinessProbe === undefined;
+  slot.started = container.startupProbe === undefined || known.started === true;
+  slot.ready = slot.role !== 'init' && slot.started && (container.readinessProbe === undefined || known.ready === true);
   run.endings.set(record.id, Promise.withResolvers());
   run.parts.exits.follow(record, (exit) => ended(run, slot, record, exit));
   if (record.exit !== undefined || (container.startupProbe ?? container.livenessProbe ?? container.readinessProbe) === undefined) return;
@@ -27,7 +28,7 @@ export function attend(run: PodRun, slot: Slot, record: ContainerRecord): void {
       else if (!ok) void stopSlot(run, slot, `Container ${container.name} failed ${sort} probe, will be restarted`, (sort === 'startup' ? container.startupProbe : container.livenessProbe)?.terminationGracePeriodSeconds);
       run.poke();
     },
-  }, { clock: run.parts.context.clock, signal: slot.probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs() });
+  }, { clock: run.parts.context.clock, signal: slot.probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
 }
 
 function target(run: PodRun, slot: Slot, record: ContainerRecord): HandlerTarget {

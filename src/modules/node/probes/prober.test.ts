@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Container, Probe } from '../../../api/generated/core-v1.ts';
-import { runProbes } from './prober.ts';
+import { runProbes, type Standing } from './prober.ts';
 
 const exec = { exec: { command: ['check'] } };
 
 /** Runs the probes of a container on a clock that jumps; `answers` are the exit codes of the tries, the last one for ever. Ends after `untilMs`. */
-async function probe(container: Partial<Container>, answers: number[], untilMs: number): Promise<{ told: string[]; failed: number }> {
+async function probe(container: Partial<Container>, answers: number[], untilMs: number, known: Standing = {}): Promise<{ told: string[]; failed: number }> {
   let ms = 0;
   let failed = 0;
   const told: string[] = [];
@@ -14,7 +14,7 @@ async function probe(container: Partial<Container>, answers: number[], untilMs: 
   const clock = { nowMs: () => ms, async sleep(delayMs: number) { ms += delayMs; if (ms >= untilMs) abort.abort(); } };
   await runProbes({ name: 'c', ...container }, { container: { name: 'c' }, podIp: '', exec: async () => ({ code: answers.length > 1 ? answers.shift()! : answers[0]!, output: '', timedOut: false }) }, {
     changed: (sort, ok) => void told.push(`${sort} ${ok} at ${ms / 1_000}`), failed: () => void failed++,
-  }, { clock, signal: abort.signal, startedMs: 0 });
+  }, { clock, signal: abort.signal, startedMs: 0, known });
   return { told, failed };
 }
 const p = (change: Probe = {}): Probe => ({ ...exec, periodSeconds: 10, ...change });
@@ -34,4 +34,9 @@ test('liveness fails after the threshold, once', async () => {
 test('the others wait for the startup probe', async () => {
   assert.deepEqual((await probe({ startupProbe: p(), livenessProbe: p({ failureThreshold: 1 }) }, [1, 0, 1], 60_000)).told, ['startup true at 0.05', 'liveness false at 0.05']);
   assert.match((await probe({ startupProbe: p({ failureThreshold: 2, periodSeconds: 1 }), livenessProbe: p() }, [1], 60_000)).told.join(), /^startup false at [23]/);
+});
+test('an adopted container is what it was until its probes say otherwise', async () => {
+  assert.deepEqual((await probe({ readinessProbe: p() }, [0], 60_000, { ready: true })).told, []);
+  assert.deepEqual((await probe({ readinessProbe: p() }, [1], 60_000, { ready: true })).told, ['readiness false at 20']);
+  assert.deepEqual((await probe({ startupProbe: p(), livenessProbe: p({ failureThreshold: 1 }) }, [1], 60_000, { started: true })).told, ['liveness false at 0']);
 });

@@ -15,10 +15,13 @@ export interface ProbeReport {
 /** Until the first success readiness is asked more often than the period, from this on, doubling: a pod is ready when it is, not a period later. */
 const EAGER_MS = 50;
 
+/** What probes found before, where they go on from there. */
+export interface Standing { started?: boolean; ready?: boolean }
+
 /** Settles when the signal aborted and no probe is running. */
-export async function runProbes(container: Container, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number }): Promise<void> {
+export async function runProbes(container: Container, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number; known?: Standing }): Promise<void> {
   const { startupProbe, livenessProbe, readinessProbe } = container;
-  if (startupProbe !== undefined) {
+  if (startupProbe !== undefined && options.known?.started !== true) {
     const started = await runProbe('startup', startupProbe, target, report, { ...options, once: true });
     if (!started) return;
   }
@@ -29,11 +32,11 @@ export async function runProbes(container: Container, target: HandlerTarget, rep
 }
 
 /** With `once` it ends at the first verdict. Gives the last verdict. */
-async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number; once?: boolean }): Promise<boolean> {
+async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number; known?: Standing; once?: boolean }): Promise<boolean> {
   const { clock, signal } = options;
   const periodMs = Math.max(1, probe.periodSeconds ?? 10) * 1_000;
   const timeoutMs = Math.max(1, probe.timeoutSeconds ?? 1) * 1_000;
-  let verdict = sort === 'liveness';
+  let verdict = sort === 'liveness' || (sort === 'readiness' && options.known?.ready === true);
   let row = 0;
   let last: boolean | undefined;
   let eagerMs = sort === 'liveness' ? periodMs : EAGER_MS;
