@@ -29,7 +29,7 @@ export interface Listener {
   hostname?: string;
   port: number;
   protocol: string;
-  tls?: { mode?: 'Terminate' | 'Passthrough'; certificateRefs?: SecretReference[]; options?: Record<string, string> };
+  tls?: { mode?: 'Terminate' | 'Passthrough'; certificateRefs?: SecretReference[]; options?: Record<string, string>; frontendValidation?: { caCertificateRefs: ObjectReference[] } };
   allowedRoutes?: { namespaces?: { from?: 'All' | 'Same' | 'Selector' | 'None'; selector?: LabelSelector }; kinds?: RouteGroupKind[] };
 }
 

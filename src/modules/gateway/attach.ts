@@ -5,10 +5,16 @@ import type { ParentReference, Route } from '../../api/gateway/types.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import { hostnamesOn } from './hostnames.ts';
 import type { ListenerState } from './listeners.ts';
-import type { Observed } from './observed.ts';
+import type { Observed, TlsPair } from './observed.ts';
 import type { Failure } from './references.ts';
 
-export interface GatewayState { gateway: Gateway; listeners: readonly ListenerState[] }
+export interface GatewayState {
+  gateway: Gateway;
+  listeners: readonly ListenerState[];
+  /** What it shows to backends, or why it has nothing to show. */
+  clientCertificate?: TlsPair;
+  unresolved?: Failure;
+}
 
 /** One parentRef that leads to a Gateway of ours. */
 export interface Attachment {

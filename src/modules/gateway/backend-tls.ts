@@ -25,7 +25,8 @@ export function tlsOf(observed: Observed, serviceKey: string, portName: string |
 
 export function validationOf(observed: Observed, policy: BackendTLSPolicy): BackendTls | Failure {
   const { hostname, caCertificateRefs, wellKnownCACertificates, subjectAltNames } = policy.spec.validation;
-  if (subjectAltNames !== undefined && subjectAltNames.length > 0) return { reason: 'Invalid', message: 'validation.subjectAltNames is not supported; backends are known by validation.hostname' };
+  // HAProxy looks in the certificate for the name that it asked for, and for no other.
+  if (subjectAltNames?.some((each) => each.type !== 'Hostname' || each.hostname !== hostname) === true) return { reason: 'Invalid', message: `validation.subjectAltNames: a backend is known by the name that it is asked for, '${hostname}'; other names, and URIs, cannot be checked` };
   if (wellKnownCACertificates !== undefined && wellKnownCACertificates !== '') {
     return wellKnownCACertificates === 'System' ? { hostname } : { reason: 'Invalid', message: `validation.wellKnownCACertificates '${wellKnownCACertificates}' is unknown; 'System' is known` };
   }

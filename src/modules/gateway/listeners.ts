@@ -4,12 +4,15 @@ import type { Gateway } from '../../api/gateway/kinds.ts';
 import type { Listener, RouteGroupKind } from '../../api/gateway/types.ts';
 import type { Observed, TlsPair } from './observed.ts';
 import { isFailure, resolveCertificate, type Failure } from './references.ts';
+import { clientValidationOf, type ClientValidation } from './gateway-tls.ts';
 
 export interface ListenerState {
   listener: Listener;
   /** Kinds of routes that it takes. */
   kinds: readonly string[];
   certificates: readonly TlsPair[];
+  /** What clients must show of themselves. */
+  clients?: ClientValidation;
   /** Why it is not accepted. */
   refused?: Failure;
   conflict?: Failure;
@@ -46,6 +49,16 @@ function stateOf(listener: Listener, gateway: Gateway, observed: Observed): List
     if (local === undefined) state.unresolved ??= { reason: 'InvalidCertificateRef', message: 'tls.certificateRefs is needed; only hostnames under localhost, local, internal and test get a certificate without' };
     else state.certificates = [local];
   }
+  return listener.protocol === 'HTTPS' ? withClients(state, gateway, observed) : state;
+}
+
+/** Without any authority by which to know them, no client may come in. */
+function withClients(state: ListenerState, gateway: Gateway, observed: Observed): ListenerState {
+  const { clients, wrong } = clientValidationOf(gateway, state.listener, observed);
+  if (clients !== undefined) state.clients = clients;
+  if (wrong === undefined) return state;
+  state.unresolved ??= wrong;
+  if (clients === undefined) state.refused = { reason: 'NoValidCACertificate', message: wrong.message };
   return state;
 }
 

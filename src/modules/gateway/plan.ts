@@ -1,7 +1,9 @@
 /** From the objects to what is to be: which ports take in which requests, and what the objects' statuses say. A pure function. */
 import type { Gateway } from '../../api/gateway/kinds.ts';
 import { attachmentsOf, type Attachment, type GatewayState } from './attach.ts';
+import { yieldHostnames } from './conflicts.ts';
 import { compareHostnames } from './hostnames.ts';
+import { clientCertificateOf, type ClientValidation } from './gateway-tls.ts';
 import { listenersOf, type ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import { resolveRoute, type Resolved } from './route-rules.ts';
@@ -17,6 +19,8 @@ export interface DoorListener {
   certificates: readonly TlsPair[];
   /** What it takes in: requests, or connections, whose TLS is ended here or passed through. */
   takes: 'requests' | 'ended' | 'passed';
+  /** What clients must show of themselves. */
+  clients?: ClientValidation;
 }
 
 /** One port of a Gateway, or of all Ingresses. */
@@ -32,6 +36,8 @@ export interface Door {
   entries: readonly Entry[];
   /** By name of the server, without a look inside. */
   tlsEntries: readonly TlsEntry[];
+  /** What the Gateway shows to backends that it speaks to by TLS. */
+  clientCertificate?: TlsPair;
 }
 
 export interface RouteState {
@@ -55,22 +61,27 @@ export function ownGateways({ classes, gateways }: Pick<Observed, 'classes' | 'g
 
 /** `broken` holds ids of actions that cannot be carried out, with why, so that they do not stop the others. */
 export function planOf(observed: Observed, broken: ReadonlyMap<string, string> = new Map()): Plan {
-  const gateways = ownGateways(observed).map((gateway): GatewayState => ({ gateway, listeners: listenersOf(gateway, observed) }));
+  const gateways = ownGateways(observed).map((gateway): GatewayState => ({ gateway, listeners: listenersOf(gateway, observed), ...clientCertificateOf(gateway, observed) }));
   const byKey = new Map(gateways.map((state) => [keyOfGateway(state.gateway), state]));
   const routes: RouteState[] = [];
   const entries = new Map<GatewayState, Entry[]>();
   const tlsEntries = new Map<GatewayState, TlsEntry[]>();
+  const requests: (RouteState & { kind: 'HTTPRoute' | 'GRPCRoute'; resolved: Resolved })[] = [];
   for (const [kind, all] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes]] as const) {
     for (const route of all) {
       const attachments = attachmentsOf(route, kind, byKey, observed);
       if (attachments.length === 0) continue;
       const resolved = resolveRoute(kind, route, observed);
       for (const { action } of resolved.rules) if (broken.has(action.id)) resolved.unsupported ??= { reason: 'UnsupportedValue', message: broken.get(action.id) ?? '' };
-      routes.push({ kind, route, attachments, resolved });
-      if (resolved.unsupported !== undefined) continue;
-      for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, hostnames));
+      requests.push({ kind, route, attachments, resolved });
     }
   }
+  yieldHostnames(requests);
+  for (const { route, resolved, attachments } of requests) {
+    if (resolved.unsupported !== undefined) continue;
+    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, hostnames));
+  }
+  routes.push(...requests);
   for (const route of observed.tlsRoutes) {
     const attachments = attachmentsOf(route, 'TLSRoute', byKey, observed);
     if (attachments.length === 0) continue;
@@ -90,7 +101,7 @@ function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { listener
   }))));
 }
 
-function doorsOf({ gateway, listeners }: GatewayState, entries: readonly Entry[], tlsEntries: readonly TlsEntry[]): Door[] {
+function doorsOf({ gateway, listeners, clientCertificate }: GatewayState, entries: readonly Entry[], tlsEntries: readonly TlsEntry[]): Door[] {
   const working = listeners.filter(({ works }) => works);
   const ports = [...new Set(working.map(({ listener }) => listener.port))].sort((a, b) => a - b);
   return ports.map((port) => {
@@ -98,7 +109,8 @@ function doorsOf({ gateway, listeners }: GatewayState, entries: readonly Entry[]
     const names = new Set(own.map(({ listener }) => listener.name));
     return {
       owner: keyOfGateway(gateway), port, secure: own.some(({ listener }) => listener.protocol !== 'HTTP'),
-      listeners: own.map(({ listener, certificates }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
+      ...(clientCertificate === undefined ? {} : { clientCertificate }),
+      listeners: own.map(({ listener, certificates, clients }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
       entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
       tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
     };

@@ -20,6 +20,7 @@ export interface Resolved {
 const MATCH_ALL: Match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [] };
 /** Requests whose reference leads nowhere are answered with this (BackendRefs of HTTPRouteRule). */
 const INVALID_STATUS = 500;
+const REFUSED: Target = { weight: 1, status: INVALID_STATUS, filters: [] };
 
 export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute | GRPCRoute, observed: Observed): Resolved {
   const resolved: Resolved = { rules: [] };
@@ -27,9 +28,9 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
   const from: From = { group: GROUP, kind, namespace };
   const rules: readonly (HttpRule | GrpcRule)[] = route.spec?.rules ?? [];
   rules.forEach((rule, index) => {
-    resolved.unsupported ??= unsupportedOf(rule);
     const matches = kind === 'HTTPRoute' ? ((rule as HttpRule).matches ?? [{}]).map(httpMatch) : ((rule as GrpcRule).matches ?? [{}]).map(grpcMatch);
-    const filters = mirrorsOf(rule.filters ?? [], observed, from, resolved);
+    const extended = isExtended(rule.filters, resolved);
+    const filters = extended ? [] : mirrorsOf(rule.filters ?? [], observed, from, resolved);
     const { timeouts, retry } = rule as HttpRule;
     const timeoutMs = shortest(timeouts?.request, timeouts?.backendRequest);
     const prefix = matches.length === 1 && matches[0]?.path.type === 'PathPrefix' ? matches[0].path.value : undefined;
@@ -37,7 +38,7 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
       matches: matches.length === 0 ? [MATCH_ALL] : matches,
       action: {
         id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
-        targets: targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
+        targets: extended ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
         ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1 } }),
         ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
       },
@@ -49,13 +50,14 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
 interface Context { observed: Observed; from: From; resolved: Resolved; grpc: boolean; redirects: boolean }
 
 function targetsOf(refs: readonly FilteredBackendRef[], context: Context): Target[] {
-  if (refs.length === 0) return [{ weight: 1, status: INVALID_STATUS, filters: [] }];
+  if (refs.length === 0) return [REFUSED];
   const targets = refs.map((ref) => targetOf(ref, context)).filter(({ weight }) => weight > 0);
-  return targets.length > 0 ? targets : [{ weight: 1, status: INVALID_STATUS, filters: [] }];
+  return targets.length > 0 ? targets : [REFUSED];
 }
 
 function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: Context): Target {
   const weight = ref.weight ?? 1;
+  if (isExtended(ref.filters, resolved)) return { ...REFUSED, weight };
   const filters = mirrorsOf(ref.filters ?? [], observed, from, resolved);
   const failed = (failure: Failure): Target => {
     resolved.unresolved ??= failure;
@@ -83,11 +85,13 @@ function mirrorsOf(filters: readonly RouteFilter[], observed: Observed, from: Fr
   });
 }
 
-function unsupportedOf(rule: HttpRule | GrpcRule): Failure | undefined {
-  const filters = [...(rule.filters ?? []), ...(rule.backendRefs ?? []).flatMap((ref) => ref.filters ?? [])];
-  const extension = filters.find(({ type }) => type === 'ExtensionRef');
-  if (extension !== undefined) return { reason: 'UnsupportedValue', message: `filter ${extension.extensionRef?.kind ?? 'ExtensionRef'}: no extensions are known` };
-  return undefined;
+/** Whether a filter is an extension: none is known, and a filter must not be passed over, so what it is for is answered with an error (HTTPRouteFilter.extensionRef). */
+function isExtended(filters: readonly RouteFilter[] | undefined, resolved: Resolved): boolean {
+  const extension = filters?.find(({ type }) => type === 'ExtensionRef');
+  if (extension === undefined) return false;
+  const { group = '', kind = '', name = '' } = extension.extensionRef ?? {};
+  resolved.unresolved ??= { reason: 'InvalidKind', message: `extensionRef ${group}/${kind} '${name}': no extensions are known; the requests of its rule are answered with ${INVALID_STATUS}` };
+  return true;
 }
 
 function httpMatch({ path, headers, queryParams, method }: HttpMatch): Match {

@@ -6,6 +6,7 @@ import type { GatewayAddress, ListenerStatus, ParentReference, RouteParentStatus
 import type { Condition } from '../../api/meta.ts';
 import { byAge, policyFor, validationOf } from './backend-tls.ts';
 import type { GatewayState } from './attach.ts';
+import { isInsecure } from './gateway-tls.ts';
 import type { ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed } from './observed.ts';
 import type { Plan, RouteState } from './plan.ts';
@@ -13,7 +14,7 @@ import { isFailure, type Failure } from './references.ts';
 
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
 export const SUPPORTED_FEATURES = [
-  'BackendTLSPolicy', 'GRPCRoute', 'Gateway', 'GatewayAddressEmpty', 'GatewayHTTPListenerIsolation', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
+  'BackendTLSPolicy', 'GRPCRoute', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
   'HTTPRoute', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',
   'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteSchemeRedirect', 'ReferenceGrant', 'TLSRoute',
@@ -33,6 +34,9 @@ export function gatewayClassStatus({ metadata, status, spec }: GatewayClass, now
   const said: Said = spec.parametersRef === undefined ? { type: 'Accepted', status: true, reason: 'Accepted', message: 'Gateways of this class are served by llmos' } : { type: 'Accepted', status: false, reason: 'InvalidParameters', message: 'parametersRef: the class takes no parameters' };
   return { ...status, conditions: conditionsOf(status?.conditions?.filter(({ reason }) => reason !== 'Pending'), [said], metadata.generation, now), supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })) };
 }
+
+/** Of a Gateway: said while it says something of TLS that they are about. */
+const TLS_CONDITIONS: ReadonlySet<string> = new Set(['InsecureFrontendValidationMode', 'ResolvedRefs']);
 
 export interface Standing {
   addresses: readonly GatewayAddress[];
@@ -55,9 +59,13 @@ export function gatewayStatus(state: GatewayState, plan: Plan, standing: Standin
   const programmed: Said = accepted.status !== true ? { type: 'Programmed', status: false, reason: 'Invalid', message: accepted.message ?? '' }
     : unusableAddress !== undefined ? { type: 'Programmed', status: false, reason: 'AddressNotUsable', message: unusableAddress }
     : addresses.length === 0 ? { type: 'Programmed', status: false, reason: 'AddressNotAssigned', message: 'no address yet' } : { type: 'Programmed', status: true, reason: 'Programmed' };
+  const tls: Said[] = [
+    ...(isInsecure(gateway) ? [{ type: 'InsecureFrontendValidationMode', status: true, reason: 'ConfigurationChanged', message: 'clients come in without a certificate that is known (AllowInsecureFallback)' }] : []),
+    ...(gateway.spec.tls?.backend?.clientCertificateRef === undefined ? [] : [state.unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...state.unresolved }]),
+  ];
   return {
     ...gateway.status, addresses: [...addresses],
-    conditions: conditionsOf(gateway.status?.conditions, [accepted, programmed], generation, now),
+    conditions: conditionsOf(gateway.status?.conditions?.filter(({ type }) => !TLS_CONDITIONS.has(type) || tls.some((each) => each.type === type)), [accepted, programmed, ...tls], generation, now),
     listeners: listeners.map((each) => listenerStatus(each, state, plan, now)),
   };
 }

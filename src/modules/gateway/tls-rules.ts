@@ -15,13 +15,14 @@ export interface TlsEntry {
   key: string;
 }
 
+/** Rules of a TLSRoute match alike, so the first takes all that comes; what the others refer to is told of all the same. */
 export function tlsTargets(route: TLSRoute, observed: Observed): { targets: TlsTarget[]; unresolved?: Failure } {
   let unresolved: Failure | undefined;
-  const targets = (route.spec.rules[0]?.backendRefs ?? []).map((ref): TlsTarget => {
+  const [targets = []] = route.spec.rules.map(({ backendRefs = [] }) => backendRefs.map((ref): TlsTarget => {
     const found = resolveBackend(observed, ref, { group: GROUP, kind: 'TLSRoute', namespace: route.metadata.namespace ?? '' });
     if (!isFailure(found)) return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '' } };
     unresolved ??= found;
     return { weight: ref.weight ?? 1 };
-  });
+  }));
   return { targets: targets.filter(({ weight }) => weight > 0), ...(unresolved === undefined ? {} : { unresolved }) };
 }

@@ -16,7 +16,7 @@ const answer = (q, r, tls) => {
     if (left > 0) { failed.set(id, (failed.get(id) ?? 0) + 1); r.writeHead(Number(url.searchParams.get('code') ?? 500)); return r.end(); }
     const status = Number(url.searchParams.get('status') ?? 200);
     r.writeHead(status, { 'content-type': 'application/json', 'x-from-backend': pod });
-    r.end(JSON.stringify({ pod, namespace, path: q.url, host: q.headers[':authority'] ?? q.headers.host, method: q.method, proto: 'HTTP/' + q.httpVersion, headers: q.headers, raw: q.rawHeaders, size, tls: tls && { name: q.socket.servername } }));
+    r.end(JSON.stringify({ pod, namespace, path: q.url, host: q.headers[':authority'] ?? q.headers.host, method: q.method, proto: 'HTTP/' + q.httpVersion, headers: q.headers, raw: q.rawHeaders, size, tls: tls && { name: q.socket.servername, client: q.socket.getPeerCertificate().subject?.CN } }));
   }, Number(url.searchParams.get('delay') ?? 0)));
 };
 const upgrade = (q, s) => {
@@ -34,7 +34,7 @@ http2.createServer().on('stream', (s, h) => {
     s.end(known ? Buffer.from([0, 0, 0, 0, 0]) : undefined);
   });
 }).listen(3002);
-if (process.env.TLS_CERT) https.createServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY }, (q, r) => answer(q, r, true)).listen(8443);`;
+if (process.env.TLS_CERT) https.createServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY, requestCert: true, rejectUnauthorized: false }, (q, r) => answer(q, r, true)).listen(8443);`;
 
 const LIBRARIES = ['usr', 'lib', 'lib64'];
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
 import type { Body } from '../cluster.ts';
-import { addressOf, behaviour, gateway, http, parents, route, V1, V2, V3 } from './world.ts';
+import { accepted, addressOf, apply, behaviour, expect, gateway, http, parents, remove, route, to, V1, V2, V3 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
 const backend = (name: string, more: object = {}): object => ({ name: `grpc-${name}`, port: 8080, ...more });
@@ -97,5 +97,27 @@ export function grpc(): void {
     const address = await addressOf('same-namespace');
     await calls(address, `/${SERVICE}/Echo`, '14');
     assert.equal((await invoke(address, `/${SERVICE}/Echo`)).headers['content-type'], 'application/grpc');
+  });
+
+  behaviour('GRPCRouteHostnameOfHTTPRoute', () => [], async () => {
+    const older = route('older-http', ['same-namespace'], [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }], backendRefs: [to(V1)] }], { hostnames: ['shared.example.com', '*.wild.example.com'] });
+    const younger = grpcRoute('younger-grpc', [{ backendRefs: [backend(V2)] }], { hostnames: ['a.wild.example.com'] });
+    const other = grpcRoute('other-grpc', [{ backendRefs: [backend(V3)] }], { hostnames: ['elsewhere.example.com'] });
+    try {
+      await apply(older);
+      await accepted('older-http');
+      await new Promise((settle) => setTimeout(settle, 1_100)); // ages are told in seconds
+      await apply(younger, other);
+      await parents('younger-grpc', { Accepted: 'HostnameConflict' }, { plural: 'grpcroutes' });
+      await parents('other-grpc', { Accepted: 'True' }, { plural: 'grpcroutes' });
+      const address = await addressOf('same-namespace');
+      await expect(address, { host: 'shared.example.com' }, { backend: V1 });
+      await calls(address, `/${SERVICE}/Echo`, V3, {}, 'elsewhere.example.com');
+      await remove(older);
+      await parents('younger-grpc', { Accepted: 'True' }, { plural: 'grpcroutes' });
+      await calls(address, `/${SERVICE}/Echo`, V2, {}, 'a.wild.example.com');
+    } finally {
+      await remove(older, younger, other);
+    }
   });
 }

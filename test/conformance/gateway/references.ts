@@ -70,6 +70,14 @@ export function backends(): void {
     await parents('odd', { Accepted: 'UnsupportedValue' });
     await expectAll(await addressOf('same-namespace'), [[{ path: '/sound' }, V2], [{ path: '/odd' }, 404]]);
   });
+
+  const extension = (name: string): object => ({ type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Limit', name } });
+  behaviour('HTTPRouteExtensionRef', () => [
+    route('extended', SAME, [{ matches: [prefix('/extended')], filters: [extension('x')], backendRefs: [to(V1)] }, { matches: [prefix('/half')], backendRefs: [to(V1, { filters: [extension('x')], weight: 0 }), to(V2)] }, { matches: [prefix('/plain')], backendRefs: [to(V2)] }]),
+  ], async () => {
+    await parents('extended', { Accepted: 'True', ResolvedRefs: 'InvalidKind' });
+    await expectAll(await addressOf('same-namespace'), [[{ path: '/extended' }, 500], [{ path: '/half' }, V2], [{ path: '/plain' }, V2]]);
+  });
 }
 
 const https = (more: object = {}): object => ({ name: 'https', port: 443, protocol: 'HTTPS', ...more });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:tls';
 import { eventually } from '../../fixtures/instance.ts';
 import { create, get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, AUTHORITY_PEM, behaviour, condition, expect, expectAll, exact, gateway, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
+import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, expectAll, exact, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 const HTTPS = ['same-namespace-with-https-listener'];
 const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
@@ -101,6 +101,11 @@ export function passthroughs(): void {
     await told('unattached', { Accepted: 'NotAllowedByListeners' });
   });
 
+  behaviour('TLSRouteSeveralRules', () => [gateway('tls-rules', [passthrough()]), route('rules', ['tls-rules'], [{ backendRefs: [{ name: 'tls-backend', port: 443 }] }, { backendRefs: [{ name: 'nonexistent', port: 443 }] }], { kind: 'TLSRoute', hostnames: ['abc.example.com'] })], async () => {
+    await told('rules', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' });
+    await expect(await addressOf('tls-rules'), { sni: 'abc.example.com', host: 'abc.example.com' }, { backend: 'tls-backend' });
+  });
+
   behaviour('TLSRouteTerminateSimpleSameNamespace', () => [tlsSecret(INFRA, 'terminated', 'abc.example.com'), gateway('terminating', [{ name: 'tls', port: 443, protocol: 'TLS', hostname: 'abc.example.com', tls: { certificateRefs: [{ name: 'terminated' }] } }]), tlsRoute('terminated', ['terminating'], ['abc.example.com'], [to(V1)])], async () => {
     await told('terminated', { Accepted: 'True', ResolvedRefs: 'True' });
     const address = await addressOf('terminating');
@@ -148,6 +153,18 @@ export function backendTls(): void {
     });
   }
 
+  behaviour('BackendTLSPolicySubjectAltName', () => [authorityMap(), policy('alternative', { name: 'tls-backend' }, { ...CA, subjectAltNames: [{ type: 'Hostname', hostname: 'abc.example.com' }] }), toTls('alternative')], async () => {
+    await policySays('alternative', 'Accepted', 'Accepted');
+    const address = await addressOf('same-namespace');
+    await expect(address, {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
+    // What cannot be checked is refused, not passed over.
+    for (const name of [{ type: 'Hostname', hostname: 'other.example.com' }, { type: 'URI', uri: 'spiffe://example.com/shop' }]) {
+      await patch(pathOf(policy('alternative', {}, {})), { spec: { validation: { subjectAltNames: [name] } } });
+      await policySays('alternative', 'Accepted', 'Invalid');
+      await expect(address, {}, { status: 500 });
+    }
+  });
+
   behaviour('BackendTLSPolicyConflictResolution', () => [authorityMap(), toTls('conflicting')], async () => {
     const [older, younger] = [policy('a-older', { name: 'tls-backend' }, CA), policy('b-younger', { name: 'tls-backend' }, { ...CA, hostname: 'other.example.com' })];
     try {
@@ -169,6 +186,67 @@ export function backendTls(): void {
     await expect(await addressOf('same-namespace'), {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'other.example.com') });
   });
 }
+
+const clientAuthority = (name: string): Body => ({ ...authorityMap(), metadata: { namespace: INFRA, name } });
+const caRefs = (...names: string[]): object => ({ caCertificateRefs: names.map((name) => ({ group: '', kind: 'ConfigMap', name })) });
+const ownHttps = (port = 443): object => ({ name: `https-${port}`, port, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'clients-certificate' }] } });
+const knownBy = (name: string, tls: object, listeners: object[] = [ownHttps()]): Body => gateway(name, listeners, { spec: { tls } });
+const gatewaySays = (name: string, type: string): Promise<Body> => gatewayOf(name).then(({ status }) => condition(status, type));
+
+/** Clients that show who they are, and Gateways that do. */
+export function clientCertificates(): void {
+  const question = { sni: 'shop.example.org', host: 'shop.example.org' };
+
+  behaviour('GatewayFrontendClientCertificateValidation', () => [
+    clientAuthority('client-ca'), tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('known', ['known'], [{ backendRefs: [to(V1)] }]),
+    knownBy('known', { frontend: { default: { validation: caRefs('client-ca') }, perPort: [{ port: 8443, tls: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } } }, { port: 9443, tls: {} }] } }, [ownHttps(), ownHttps(8443), ownHttps(9443)]),
+  ], async () => {
+    await accepted('known');
+    const address = await addressOf('known');
+    await expect(address, { ...question, ...clientCertificate('visitor') }, { backend: V1 });
+    await assert.rejects(ask(address, question), /certificate required|alert number 116|ECONNRESET/);
+    await assert.rejects(ask(address, { ...question, ...clientCertificate('visitor', strangers) }), /unknown ca|alert number 48|ECONNRESET/);
+    for (const shown of [{}, clientCertificate('visitor'), clientCertificate('visitor', strangers)]) await expect(address, { ...question, ...shown, port: 8443 }, { backend: V1 });
+    await expect(address, { ...question, port: 9443 }, { backend: V1 });
+    assert.deepEqual([(await gatewaySays('known', 'InsecureFrontendValidationMode')).status, (await gatewaySays('known', 'InsecureFrontendValidationMode')).reason], ['True', 'ConfigurationChanged']);
+    await patch(pathOf(gateway('known', [])), { spec: { tls: { frontend: { perPort: null } } } });
+    await eventually(async () => (await gatewaySays('known', 'InsecureFrontendValidationMode')) === undefined, { what: 'the end of the warning' });
+    await eventually(async () => ask(address, { ...question, port: 8443 }).then(() => false, () => true), { what: 'a port that wants certificates too' });
+  });
+
+  behaviour('GatewayFrontendInvalidDefaultClientCertificateValidation', () => [
+    tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), clientAuthority('client-ca'), bothWith('unknown-ca', caRefs('nonexistent')), bothWith('unknown-kind', { caCertificateRefs: [{ group: 'x.example.com', kind: 'Authority', name: 'x' }] }),
+    bothWith('foreign-ca', { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'client-ca', namespace: WEB }] }), bothWith('half-known', caRefs('client-ca', 'nonexistent')),
+  ], async () => {
+    for (const [name, reason] of [['unknown-ca', 'InvalidCACertificateRef'], ['unknown-kind', 'InvalidCACertificateKind'], ['foreign-ca', 'RefNotPermitted']] as const) {
+      await listener(name, 'https-443', { ResolvedRefs: reason, Accepted: 'NoValidCACertificate', Programmed: 'False' });
+      await listener(name, 'http', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
+    }
+    await listener('half-known', 'https-443', { ResolvedRefs: 'InvalidCACertificateRef', Accepted: 'True', Programmed: 'True' });
+  });
+
+  const shows = (name: string, ref: object): Body => knownBy(name, { backend: { clientCertificateRef: ref } }, [http()]);
+  const gatewaySecret = (): Body => { const { cert, key } = clientCertificate('the-gateway'); return { ...tlsSecret(INFRA, 'gateway-client', 'x'), stringData: { 'tls.crt': cert, 'tls.key': key } }; };
+
+  behaviour('GatewayBackendClientCertificate', () => [
+    authorityMap(), policy('shown', { name: 'tls-backend' }, CA), gatewaySecret(), shows('shows', { name: 'gateway-client' }),
+    route('shown', ['shows', 'same-namespace'], [{ matches: [prefix('/shown')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]),
+  ], async () => {
+    await parents('shown', { Accepted: 'True', ResolvedRefs: 'True' }, { count: 2 });
+    await expect(await addressOf('shows'), { path: '/shown' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.client, 'the-gateway') });
+    await expect(await addressOf('same-namespace'), { path: '/shown' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.client, undefined) });
+    assert.equal((await gatewaySays('shows', 'ResolvedRefs')).status, 'True');
+  });
+
+  behaviour('GatewayInvalidTLSBackendConfiguration', () => [shows('shows-nothing', { name: 'nonexistent' }), shows('shows-unknown', { group: 'x.example.com', kind: 'Key', name: 'x' }), shows('shows-foreign', { name: 'x', namespace: WEB })], async () => {
+    for (const [name, reason] of [['shows-nothing', 'InvalidClientCertificateRef'], ['shows-unknown', 'InvalidClientCertificateRef'], ['shows-foreign', 'RefNotPermitted']] as const) {
+      await until(pathOf(gateway(name, [])), ({ status }) => condition(status, 'ResolvedRefs')?.reason === reason);
+    }
+  });
+}
+
+/** A Gateway with a listener of each sort, whose clients are to be known so. */
+const bothWith = (name: string, validation: object): Body => knownBy(name, { frontend: { default: { validation } } }, [ownHttps(), http()]);
 
 async function removeOne(object: Body): Promise<void> {
   const { remove } = await import('./world.ts');

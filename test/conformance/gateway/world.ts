@@ -20,6 +20,14 @@ export function certificateFor(...names: string[]): { keyPem: string; certificat
   return makeLeaf(authority, { commonName: names[0]!, usage: 'server', names, nowMs: Date.now() });
 }
 
+/** The certificate of a client, of the authority of these tests or of one that nobody knows. */
+export function clientCertificate(name: string, by = authority): { key: string; cert: string } {
+  const { certificatePem, keyPem } = makeLeaf(by, { commonName: name, usage: 'client', nowMs: Date.now() });
+  return { key: keyPem, cert: certificatePem };
+}
+
+export const strangers = makeAuthority('strangers', Date.now());
+
 export function tlsSecret(namespace: string, name: string, ...names: string[]): Body {
   const { certificatePem, keyPem } = certificateFor(...names);
   return { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name }, type: 'kubernetes.io/tls', stringData: { 'tls.crt': certificatePem, 'tls.key': keyPem } };
@@ -154,15 +162,18 @@ export interface Ask {
   port?: number;
   /** With TLS, under this name. */
   sni?: string;
+  /** What the client shows of itself. */
+  cert?: string;
+  key?: string;
   body?: string;
 }
 
 export interface Told { status: number; headers: IncomingHttpHeaders; body: Body }
 
-export function ask(address: string, { host = address, path = '/', method = 'GET', headers = {}, port, sni, body }: Ask = {}): Promise<Told> {
+export function ask(address: string, { host = address, path = '/', method = 'GET', headers = {}, port, sni, cert, key, body }: Ask = {}): Promise<Told> {
   return new Promise((settle, fail) => {
     const options = { host: address, port: port ?? (sni === undefined ? 80 : 443), path, method, headers: { host, ...headers }, agent: false as const, timeout: 20_000 };
-    const call = sni === undefined ? request(options) : secureRequest({ ...options, servername: sni, ca: AUTHORITY_PEM, checkServerIdentity: () => undefined });
+    const call = sni === undefined ? request(options) : secureRequest({ ...options, servername: sni, cert, key, ca: AUTHORITY_PEM, checkServerIdentity: () => undefined });
     call.on('response', (answer) => {
       let text = '';
       answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk)).on('end', () => settle({ status: answer.statusCode ?? 0, headers: answer.headers, body: /json/.test(answer.headers['content-type'] ?? '') && text !== '' ? JSON.parse(text) : text })).on('error', fail);

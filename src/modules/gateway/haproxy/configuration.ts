@@ -1,6 +1,7 @@
 /** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
+import type { TlsPair } from '../observed.ts';
 import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
@@ -182,11 +183,12 @@ class Writer {
     });
   }
 
-  /** The backend of a target, written when first asked for. One that redirects knows the door, since the address that it gives depends on it. */
+  /** The backend of a target, written when first asked for. One that redirects, or shows the Gateway's certificate, is of the one door that it does so for. */
   backendOf(door: Door, action: Action, target: Target, index: number): string {
     const filters = [...action.filters, ...target.filters];
     const redirects = filters.some(({ type }) => type === 'RequestRedirect');
-    const name = `${action.id}:${index}${redirects ? `:via:${doorName(door)}` : ''}`;
+    const showsOwn = target.backend?.tls !== undefined && door.clientCertificate !== undefined;
+    const name = `${action.id}:${index}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
     if (target.backend === undefined && !redirects) {
       this.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
       return name;
@@ -195,7 +197,7 @@ class Writer {
       ...filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure }).map((text) => ({ text: `  ${text}` })),
       ...this.policyLines(action).map((text) => ({ text: `  ${text}` })),
     ].map((line) => ({ ...line, owner: action.id }));
-    this.section(name, lines, target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target) });
+    this.section(name, lines, target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target, door.clientCertificate) });
     return name;
   }
 
@@ -228,17 +230,24 @@ class Writer {
     return lines;
   }
 
-  serverOptions({ backend }: Target): string {
+  serverOptions({ backend }: Target, clientCertificate: TlsPair | undefined): string {
     if (backend?.tls === undefined) return backend?.protocol === 'h2c' ? ' proto h2' : '';
     const { caPem, hostname } = backend.tls;
     const authority = caPem === undefined ? '@system-ca' : `${this.facts.folder}/${this.file('ca', caPem)}`;
-    return ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)} alpn ${backend.protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`;
+    const identity = clientCertificate === undefined ? '' : ` crt ${this.facts.folder}/${this.file('cert', pemOf(clientCertificate))}`;
+    return ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)}${identity} alpn ${backend.protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`;
   }
 
   /** The list of certificates, with the names for which each is shown, and what follows it: a name that no listener is for is refused. */
   certificates(listeners: readonly DoorListener[]): string {
-    const lines = listeners.flatMap(({ hostname, certificates }) => certificates.map(({ certificatePem, keyPem }) => `${this.facts.folder}/${this.file('cert', `${certificatePem.trimEnd()}\n${keyPem}`)}${hostname === '' ? '' : ` ${hostname}`}`));
-    return `${this.facts.folder}/${this.file('list', `${[...new Set(lines)].join('\n')}\n`)}${listeners.every(({ hostname }) => hostname !== '') ? ' strict-sni' : ''}`;
+    const lines = listeners.flatMap(({ hostname, certificates, clients }) => certificates.map((pair) => `${this.facts.folder}/${this.file('cert', pemOf(pair))}${this.clientWords(clients)}${hostname === '' ? '' : ` ${hostname}`}`));
+    const lenient = listeners.some(({ clients }) => clients?.isOptional === true) ? ' ca-ignore-err all crt-ignore-err all' : '';
+    return `${this.facts.folder}/${this.file('list', `${[...new Set(lines)].join('\n')}\n`)}${listeners.every(({ hostname }) => hostname !== '') ? ' strict-sni' : ''}${lenient}`;
+  }
+
+  /** Of a line of a list of certificates: what clients must show of themselves. */
+  clientWords(clients: DoorListener['clients']): string {
+    return clients === undefined ? '' : ` [ca-file ${this.facts.folder}/${this.file('ca', clients.caPem)} verify ${clients.isOptional ? 'optional' : 'required'}]`;
   }
 
   /** Named by what it holds, so that a renewed certificate is another file and is loaded. */
@@ -317,6 +326,8 @@ function answerLines(status: number, grpcStatus: number): string[] {
 function asksFor(fetch: string, hostname: string): string {
   return hostname === '' ? '' : ` if { ${fetch} -i -m ${hostname.startsWith('*.') ? `end -- ${hostname.slice(1)}` : `str -- ${hostname}`} }`;
 }
+
+const pemOf = ({ certificatePem, keyPem }: TlsPair): string => `${certificatePem.trimEnd()}\n${keyPem}`;
 
 const rankOf = (hostname: string): number => (hostname === '' ? 2 : hostname.startsWith('*.') ? 1 : 0);
 
