@@ -56,7 +56,7 @@ let namespaces = 0;
 
 /** Boots before the behaviours of `sections`, and takes all down after them. */
 export function conformance(title: string, sections: readonly (() => void)[]): void {
-  describe(title, { timeout: 170_000 }, () => {
+  describe(title, { timeout: 400_000 }, () => {
     before(async () => {
       instance = await bootInstance({ config: `store: { keepSeconds: ${KEEP_SECONDS} }` });
       const access = findCluster({ path: instance.kubeconfig });

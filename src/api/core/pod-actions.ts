@@ -1,5 +1,5 @@
 /** The subresources of pods that change the pod: binding, ephemeralcontainers, resize, eviction. */
-import type { Binding, EphemeralContainer, Pod } from '../generated/core-v1.ts';
+import type { Binding, Container, EphemeralContainer, Pod } from '../generated/core-v1.ts';
 import { ApiError } from '../errors.ts';
 import { forbidden, invalid, invalidObject, required, type FieldError } from '../field-error.ts';
 import { cloneJson, equalJson } from '../json.ts';
@@ -68,20 +68,28 @@ function resize(pod: Pod, body: KubeObject): void {
   const qosClass = pod.status?.qosClass ?? qosClassOf(pod);
   const errors: FieldError[] = [];
   for (const list of ['containers', 'initContainers'] as const) {
-    for (const [index, container] of (pod.spec?.[list] ?? []).entries()) {
-      const next = wanted?.[list]?.find(({ name }) => name === container.name);
-      const path = `spec.${list}[${index}].resources`;
-      if (next === undefined) {
-        errors.push(invalid(`spec.${list}`, container.name, 'containers may not be added or removed by resize'));
-        continue;
-      }
-      errors.push(...resourceErrors(next.resources ?? {}, path), ...onlyCompute(container.resources ?? {}, next.resources ?? {}, path), ...removed(container.resources ?? {}, next.resources ?? {}, path));
-      if (next.resources !== undefined) container.resources = cloneJson(next.resources);
-      if (next.resizePolicy !== undefined) container.resizePolicy = cloneJson(next.resizePolicy);
+    const [before, after] = [pod.spec?.[list] ?? [], wanted?.[list] ?? []];
+    if (before.length !== after.length) {
+      errors.push(forbidden(`spec.${list}`, 'containers may not be added or removed on resize'));
+      continue;
+    }
+    for (const [index, container] of before.entries()) {
+      const next = after[index]!;
+      const path = `spec.${list}[${index}]`;
+      if (next.name !== container.name) errors.push(forbidden(`${path}.name`, 'containers may not be renamed or reordered on resize'));
+      else if (list === 'initContainers' && container.restartPolicy !== 'Always' && !equalJson(container.resources ?? {}, next.resources ?? {})) errors.push(forbidden(`${path}.resources`, 'resources for non-sidecar init containers are immutable'));
+      else errors.push(...resizeContainer(container, next, `${path}.resources`));
     }
   }
   if (qosClassOf(pod) !== qosClass) errors.push(invalid('spec', qosClassOf(pod), 'Pod QOS Class may not change as a result of resizing'));
   if (errors.length > 0) throw invalidObject(POD, pod.metadata.name ?? '', errors);
+}
+
+function resizeContainer(container: Container, next: Container, path: string): FieldError[] {
+  const [had, has] = [container.resources ?? {}, next.resources ?? {}];
+  if (next.resources !== undefined) container.resources = cloneJson(next.resources);
+  if (next.resizePolicy !== undefined) container.resizePolicy = cloneJson(next.resizePolicy);
+  return [...resourceErrors(has, path), ...onlyCompute(had, has, path), ...removed(had, has, path)];
 }
 
 function removed(old: Resources, next: Resources, path: string): FieldError[] {

@@ -129,6 +129,16 @@ test('resize changes cpu and memory only', () => {
   assert.throws(() => act('resize', defaulted({}), defaulted({}, { resources: { requests: { cpu: '1' } } })), /Pod QOS Class may not change as a result of resizing/);
   const limited = defaulted({}, { resources: { requests: { cpu: '1', memory: '1Mi' }, limits: { cpu: '2' } } });
   assert.throws(() => act('resize', limited, defaulted({}, { resources: { requests: { cpu: '1' }, limits: { cpu: '2' } } })), /resource requests cannot be removed/);
+  assert.throws(() => act('resize', limited, defaulted({}, { resources: { requests: { cpu: '1', memory: '1Mi' } } })), /resource limits cannot be removed/);
+});
+
+test('resize keeps the containers and their order, and init containers that end', () => {
+  const pair = (...names: string[]): Pod => defaulted({ containers: names.map((name) => ({ name, image: 'i', resources: { requests: { cpu: '1' } } })) });
+  assert.throws(() => act('resize', pair('a', 'b'), pair('b', 'a')), /spec\.containers\[0\]\.name: Forbidden: containers may not be renamed or reordered on resize, spec\.containers\[1\]\.name/);
+  assert.throws(() => act('resize', pair('a', 'b'), pair('a')), /containers may not be added or removed on resize/);
+  const initial = (cpu: string, restartPolicy?: 'Always'): Pod => defaulted({ initContainers: [{ name: 'init', image: 'i', resources: { requests: { cpu } }, ...(restartPolicy === undefined ? {} : { restartPolicy }) }] });
+  assert.throws(() => act('resize', initial('1'), initial('2')), /resources for non-sidecar init containers are immutable/);
+  assert.equal(act('resize', initial('1', 'Always'), initial('2', 'Always')).spec!.initContainers![0]!.resources!.requests!['cpu'], '2');
 });
 
 test('grace: none before a node is known, else what the pod says', () => {

@@ -27,6 +27,13 @@ export const NODE_BEHAVIOURS: readonly (string | [string, Omit<Behaviour, 'name'
   'NoExecuteTaintManager Multiple Pods [Serial] evicts pods with minTolerationSeconds [Disruptive]',
   'NoExecuteTaintManager Single Pod [Serial] removing taint cancels eviction [Disruptive]',
   'Node Lifecycle should run through the lifecycle of a node',
+  ...marked('Pod InPlace Resize Container', [
+    'burstable pods - extended 6 containers - various operations performed (including adding limits and requests)', 'burstable pods - extended resize with equivalents',
+    'guaranteed pods with multiple containers 3 containers - increase cpu & mem on c1, c2, decrease cpu & mem on c3 - net increase',
+    'guaranteed pods with multiple containers 3 containers - increase cpu & mem on c1, decrease cpu & mem on c2, c3 - net decrease',
+    'guaranteed pods with multiple containers 3 containers - increase: CPU (c1,c3), memory (c2, c3) ; decrease: CPU (c2)',
+    'resize pod via the replace endpoint',
+  ], ' [MinimumKubeletVersion:1.34]'),
   ...marked('PodTemplates should', ['delete a collection of pod templates', 'replace a pod template', 'run the lifecycle of PodTemplates'], ''),
   'Pods Extended Pods Set QOS Class should be set on Pods with matching resource requests and limits for memory and cpu',
   ...marked('Pods should', ['allow activeDeadlineSeconds to be updated', 'be submitted and removed', 'be updated', 'contain environment variables for services', 'get a host IP', 'support remote command execution over websockets', 'support retrieving logs from the container over websockets']),
