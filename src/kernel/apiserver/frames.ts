@@ -44,6 +44,8 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
   };
   const json = form.encoding === 'json';
   const plain = form.as === undefined && json;
+  const keyOf = (type: ChangeType): string => `${type} ${form.encoding} ${apiVersionOfKind(kind)}`;
+  const keys: Record<ChangeType, string> = { ADDED: keyOf('ADDED'), MODIFIED: keyOf('MODIFIED'), DELETED: keyOf('DELETED') };
   const make = (type: ChangeType, change: { stored: Stored; object?: KubeObject }): Buffer => {
     if (plain && change.object === undefined) return Buffer.concat([HEADS[type], bytesAs(door, kind, change.stored), NEWLINE]);
     const object = asKind(kind, change.object ?? change.stored.object);
@@ -53,9 +55,9 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
     contentType: json ? 'application/json' : `${PROTOBUF_MEDIA_TYPE};stream=watch`,
     change(type, change) {
       if (form.as !== undefined || change.event === undefined || change.object !== undefined) return make(type, change);
-      const key = `${type} ${form.encoding} ${door.kinds.isShared(kind) ? apiVersionOfKind(kind) : ''}`;
       if (newest !== change.event) made.clear();
       newest = change.event;
+      const key = keys[type];
       let frame = made.get(key);
       if (frame === undefined) made.set(key, (frame = make(type, change)));
       return frame;

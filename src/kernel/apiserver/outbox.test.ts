@@ -83,4 +83,24 @@ describe('an outbox', () => {
     }
     assert.ok(others >= 5, `${others} turns for others`);
   });
+
+  it('has the garbage of an event to many collected when all of them have it, and of one to few not', async () => {
+    const world = globalThis as { gc?: (how: unknown) => void };
+    const before = world.gc;
+    const collected: unknown[] = [];
+    let sent = 0;
+    world.gc = (how) => collected.push([how, sent]);
+    try {
+      const boxes = Array.from({ length: 300 }, () => createOutbox({ send: () => (sent += 1, true), emptied() {} }));
+      for (const box of boxes.slice(0, 50)) box.put(frame('event'));
+      await turns(10);
+      assert.deepEqual(collected, []);
+      for (const box of boxes) box.put(frame('event'));
+      while (collected.length === 0) await nextTurn();
+      await turns(10);
+      assert.deepEqual(collected, [[{ type: 'minor' }, 350]]);
+    } finally {
+      world.gc = before;
+    }
+  });
 });

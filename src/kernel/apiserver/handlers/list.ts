@@ -32,10 +32,37 @@ export function listQueryOf(exchange: Exchange): ListQuery {
   };
 }
 
+/** What two selectors select, for those who ask the same again: a thousand watchers of one selection share one test. */
+const selected = new WeakMap<Kind, Map<string, Selection>>();
+const MOST_SELECTED = 200;
+const MOST_KEY_CHARACTERS = 300;
+
 /** What a namespace and two selectors select. Throws BadRequest. */
 export function selectionOf(kind: Kind, from: { namespace?: string; labelSelector?: string; fieldSelector?: string }): Selection {
-  const selection: Selection = {};
+  const selection = { ...selectedBy(kind, from) };
   if (from.namespace !== undefined && from.namespace !== '') selection.namespace = from.namespace;
+  return selection;
+}
+
+const ALL: Selection = {};
+
+function selectedBy(kind: Kind, from: { labelSelector?: string; fieldSelector?: string }): Selection {
+  const { labelSelector = '', fieldSelector = '' } = from;
+  if (labelSelector === '' && fieldSelector === '') return ALL;
+  let known = selected.get(kind);
+  if (known === undefined) selected.set(kind, (known = new Map()));
+  const key = `${labelSelector}\n${fieldSelector}`;
+  let selection = known.get(key);
+  if (selection === undefined) {
+    selection = select(kind, from);
+    if (known.size >= MOST_SELECTED) known.clear();
+    if (key.length <= MOST_KEY_CHARACTERS) known.set(key, selection);
+  }
+  return selection;
+}
+
+function select(kind: Kind, from: { labelSelector?: string; fieldSelector?: string }): Selection {
+  const selection: Selection = {};
   const tests: ((object: KubeObject) => boolean)[] = [];
   if (from.labelSelector) {
     const labels = parseSelector(from.labelSelector);

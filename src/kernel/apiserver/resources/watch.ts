@@ -108,13 +108,29 @@ function watchPrefix(kind: Kind, query: WatchQuery): string {
   return prefixOf(kind, query.namespace);
 }
 
+interface Judged {
+  event: StoreEvent;
+  matches: Selection['matches'];
+  is: boolean;
+  was: boolean;
+}
+
+/** The newest judgement: watches of the same selection, which share the test for it, are given an event one after the other. */
+let judged: Judged | undefined;
+
+function judge(event: StoreEvent, matches: NonNullable<Selection['matches']>): Judged {
+  if (judged?.event === event && judged.matches === matches) return judged;
+  const is = event.type !== 'deleted' && matches(event.stored.object);
+  const was = event.previous !== undefined && matches(event.previous.object);
+  return (judged = { event, matches, is, was });
+}
+
 /** An object that a change takes into or out of the selection is added or deleted for this watcher. */
 function passOn(event: StoreEvent, query: WatchQuery, output: WatchOutput): boolean {
   if (query.name !== undefined && !event.key.endsWith(`/${query.name}`)) return true;
   const { matches } = query;
   if (matches === undefined) return output.change(TYPES[event.type], { stored: event.stored, event });
-  const is = event.type !== 'deleted' && matches(event.stored.object);
-  const was = event.previous !== undefined && matches(event.previous.object);
+  const { is, was } = judge(event, matches);
   if (is) return output.change(was ? 'MODIFIED' : 'ADDED', { stored: event.stored, event });
   if (!was) return true;
   if (event.type === 'deleted') return output.change('DELETED', { stored: event.stored, event });
