@@ -1,10 +1,11 @@
 /**
  * An hour of recorded load, replayed in five minutes by a real load generator against two real Deployments through their Services: a HorizontalPodAutoscaler scales one, a
- * PredictiveAutoscaler the other, side by side. Each replica serves one request at a time and takes 100 ms for it, and is ready 5 s after its start. Both scale by the requests a
- * second that a server of external metrics tells; the past is told by a server that speaks Prometheus' API. Time runs twelve times as fast as recorded, in the loops too.
+ * PredictiveAutoscaler the other, side by side, with the same spec. Each replica serves one request at a time and takes 100 ms for it, and is ready 5 s after its start. Both scale by the
+ * requests a second that a server of external metrics tells; the week before is told by a server that speaks Prometheus' API. For the autoscalers time runs twelve times as fast, as it
+ * does for the load (`support/faster-time.ts`): their loops, windows and days are as they always are, and a start takes a minute or more.
  */
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { existsSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { Agent, createServer as createHttpServer, request } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo, Server } from 'node:net';
@@ -42,21 +43,22 @@ process.on('SIGTERM', () => setTimeout(() => process.exit(0), 1000));`;
 interface Tally { latenciesMs: number[]; failed: number; replicaSeconds: number; violatedSeconds: number; seconds: number; changes: number; last: number }
 
 export async function run(): Promise<BenchResult> {
-  const { past, hour } = chosenHour();
-  const rate: { now: number } = { now: hour[0]! };
+  const { rates, from } = chosenHour();
+  const replayed: Replayed = { rates, from: from - WARM_STEPS, beganMs: Infinity };
   execFileSync('ip', ['address', 'replace', `${HOST}/32`, 'dev', 'lo']);
-  const llmos = await bootInstance({ config: configOf(NEVER_SECONDS) });
+  const llmos = await bootInstance({ config: IDLE });
   const servers: Server[] = [];
   let attached: ChildProcess | undefined;
   try {
     importTestImage(llmos);
-    servers.push(await serveMetrics(rate), await servePrometheus(past));
+    servers.push(await serveMetrics(replayed), await servePrometheus(replayed));
     await deploy(llmos, servers);
-    attached = await attach(llmos);
+    for (const name of SCALERS) await text(llmos, 'rollout', 'status', `deployment/${name}`, '--timeout=120s');
+    attached = await attach(llmos, replayed);
     const addresses = Object.fromEntries(await Promise.all(SCALERS.map(async (name) => [name, await text(llmos, 'get', 'service', name, '-o', 'jsonpath={.spec.clusterIP}')]))) as Record<Scaler, string>;
     await eventually(async () => /Forecast|Reactive/.test(await text(llmos, 'get', 'pa', 'predictive', '-o', 'jsonpath={.status.decision.rule}')), { timeoutMs: 240_000, everyMs: 2_000, what: 'the past is learned' });
-    for (const name of SCALERS) await text(llmos, 'rollout', 'status', `deployment/${name}`, '--timeout=120s');
-    const tallies = await replay(llmos, { hour, rate, addresses });
+    await sleep(Math.max(0, replayed.beganMs + WARM_STEPS * STEP_MS - Date.now()));
+    const tallies = await replay(llmos, replayed, addresses);
     return resultOf('scaling-live', figuresOf(tallies.predictive), { hpa: figuresOf(tallies.hpa) });
   } finally {
     if (attached !== undefined) {
@@ -69,15 +71,26 @@ export async function run(): Promise<BenchResult> {
   }
 }
 
-const configOf = (syncPeriodSeconds: number): string => `modules:
-  horizontal-pod-autoscaler: {syncPeriodSeconds: ${syncPeriodSeconds}, downscaleStabilizationSeconds: ${300 / FASTER}}
-  predictive-autoscaler: {syncPeriodSeconds: ${syncPeriodSeconds}}
+/** The kinds are served within; their work is done beside it, in faster time. */
+const IDLE = `modules:
+  horizontal-pod-autoscaler: {syncPeriodSeconds: 1000000}
+  predictive-autoscaler: {syncPeriodSeconds: 1000000}
 `;
-/** The kinds are served within; their work is done by `llmos attach`, which can ask other servers for metrics. */
-const NEVER_SECONDS = 1_000_000;
+const STEP_MS = (STEP_SECONDS * 1_000) / FASTER;
+/** The load goes on while the past is learned and the first starts are measured. */
+const WARM_STEPS = HOUR_STEPS / 2;
 
-/** Requests a second, a value for each 15 s of the record: all that was before, and the hour of the last week in which the load rises most. */
-function chosenHour(): { past: Float64Array; hour: Float64Array } {
+/** The record, and where in it (a step) the load was at `beganMs`. */
+interface Replayed { readonly rates: Float64Array; readonly from: number; beganMs: number }
+
+/** Requests a second at a time (ms) of the replay; before it began, what was recorded then. */
+function rateAt({ rates, from, beganMs }: Replayed, ms: number): number {
+  const step = Number.isFinite(beganMs) ? from + Math.floor((ms - beganMs) / STEP_MS) : from;
+  return rates[Math.max(0, Math.min(rates.length - 1, step))]!;
+}
+
+/** Requests a second, a value for each 15 s of the record, and the hour of the last week in which the load rises most. */
+function chosenHour(): { rates: Float64Array; from: number } {
   const trace: LoadTrace = existsSync(TRACES) && readdirSync(TRACES).includes(TRACE) ? readLoadTrace(join(TRACES, TRACE)) : sampleLoad({ days: 8 });
   const mean = trace.load.reduce((sum, each) => sum + each, 0) / trace.load.length;
   const rates = trace.load.map((each) => (each / mean) * MEAN_REPLICAS * CAPACITY * LIMIT);
@@ -87,28 +100,28 @@ function chosenHour(): { past: Float64Array; hour: Float64Array } {
     const found = averageOf(at + (3 * HOUR_STEPS) / 4, HOUR_STEPS / 4) - averageOf(at, HOUR_STEPS / 4);
     if (found > rise) [best, rise] = [at, found];
   }
-  return { past: rates.subarray(0, best), hour: rates.subarray(best, best + HOUR_STEPS) };
+  return { rates, from: best };
 }
 
-async function serveMetrics(rate: { now: number }): Promise<Server> {
+async function serveMetrics(replayed: Replayed): Promise<Server> {
   const { keyPem, certificatePem } = makeLeaf(makeAuthority('metrics-ca', Date.now()), { commonName: 'metrics', usage: 'server', names: ['metrics.default.svc'], nowMs: Date.now() });
   const server = createHttpsServer({ key: keyPem, cert: certificatePem }, ({ url = '/' }, response) => {
     const path = new URL(url, 'https://metrics').pathname;
     const list = path === METRICS
       ? { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: 'external.metrics.k8s.io/v1beta1', resources: [{ name: 'requests', namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }] }
-      : { kind: 'ExternalMetricValueList', apiVersion: 'external.metrics.k8s.io/v1beta1', metadata: {}, items: [{ metricName: 'requests', metricLabels: {}, timestamp: new Date().toISOString(), value: `${Math.round(rate.now * 1_000)}m` }] };
+      : { kind: 'ExternalMetricValueList', apiVersion: 'external.metrics.k8s.io/v1beta1', metadata: {}, items: [{ metricName: 'requests', metricLabels: {}, timestamp: new Date().toISOString(), value: `${Math.round(rateAt(replayed, Date.now()) * 1_000)}m` }] };
     response.writeHead(path.startsWith(METRICS) ? 200 : 404, { 'content-type': 'application/json' }).end(JSON.stringify(list));
   });
   await new Promise<void>((listening) => server.listen(0, HOST, listening));
   return server;
 }
 
-/** The record as if it had just run, twelve times as fast. */
-async function servePrometheus(past: Float64Array): Promise<Server> {
-  const stride = 4;
-  const server = createHttpServer((_, response) => {
-    const nowSeconds = Date.now() / 1_000;
-    const values = Array.from({ length: Math.floor(past.length / stride) }, (_each, index) => [nowSeconds - ((past.length - index * stride) * STEP_SECONDS) / FASTER, String(past[index * stride])]);
+/** The record as if it had been kept, in the time of those who ask. */
+async function servePrometheus(replayed: Replayed): Promise<Server> {
+  const server = createHttpServer(({ url = '/' }, response) => {
+    const [start, end, step] = ['start', 'end', 'step'].map((name) => Number(new URL(url, 'http://prometheus').searchParams.get(name))) as [number, number, number];
+    const beganSeconds = replayed.beganMs / 1_000;
+    const values = Array.from({ length: Math.floor((end - start) / step) + 1 }, (_each, index) => start + index * step).map((time) => [time, String(rateAt(replayed, (beganSeconds + (time - beganSeconds) / FASTER) * 1_000))]);
     response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ status: 'success', data: { resultType: 'matrix', result: [{ metric: {}, values }] } }));
   });
   await new Promise<void>((listening) => server.listen(0, HOST, listening));
@@ -141,7 +154,6 @@ async function deploy(llmos: Instance, [metrics, prometheus]: readonly Server[])
     scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, minReplicas: 1, maxReplicas: MOST_REPLICAS,
     metrics: [{ type: 'External', external: { metric: { name: 'requests' }, target: { type: 'AverageValue', averageValue: String(TARGET * CAPACITY) } } }],
   });
-  const quick = { scaleUp: { policies: [{ type: 'Pods', value: 4, periodSeconds: 1 }, { type: 'Percent', value: 100, periodSeconds: 1 }] } };
   const address = `http://${HOST}:${(prometheus!.address() as AddressInfo).port}`;
   await eventually(async () => (await llmos.kubectl('get', 'serviceaccount', 'default')).code === 0, { what: 'the service account' });
   const items = [
@@ -149,33 +161,32 @@ async function deploy(llmos: Instance, [metrics, prometheus]: readonly Server[])
     { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'metrics-1', labels: { 'kubernetes.io/service-name': 'metrics' } }, addressType: 'IPv4', endpoints: [{ addresses: [HOST], conditions: { ready: true } }], ports: [{ name: '', port, protocol: 'TCP' }] },
     { apiVersion: 'apiregistration.k8s.io/v1', kind: 'APIService', metadata: { name: 'v1beta1.external.metrics.k8s.io' }, spec: { service: { name: 'metrics', namespace: 'default', port: 443 }, group: 'external.metrics.k8s.io', version: 'v1beta1', insecureSkipTLSVerify: true, groupPriorityMinimum: 100, versionPriority: 100 } },
     ...scaled,
-    { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'hpa' }, spec: { ...spec('hpa'), behavior: quick } },
+    { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'hpa' }, spec: spec('hpa') },
     { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'predictive' }, spec: { ...spec('predictive'), history: { prometheus: { serverAddress: address, query: 'sum(rate(requests_total[1m]))' } } } },
   ];
   await text(llmos, 'apply', '-f', '-', { input: JSON.stringify({ apiVersion: 'v1', kind: 'List', items }) });
 }
 
-/** As on any other cluster: there the metrics of others can be had. */
-async function attach(llmos: Instance): Promise<ChildProcess> {
-  const config = join(llmos.run, 'attach.yaml');
-  writeFileSync(config, configOf(1));
-  const child = spawn(resolve(import.meta.dirname, '../llmos'), ['attach', '--kubeconfig', llmos.kubeconfig, 'horizontal-pod-autoscaler', 'predictive-autoscaler'], { env: { ...llmos.env, LLMOS_CONFIG: config }, stdio: ['ignore', 'ignore', 2] });
+/** As `llmos attach` would on any other cluster, in faster time. */
+async function attach(llmos: Instance, replayed: Replayed): Promise<ChildProcess> {
+  replayed.beganMs = Date.now();
+  const child = spawn(process.execPath, [...process.execArgv, join(import.meta.dirname, 'support/faster-time.ts'), llmos.kubeconfig, String(replayed.beganMs), String(FASTER), 'horizontal-pod-autoscaler', 'predictive-autoscaler'], { env: llmos.env, stdio: ['ignore', 'ignore', 2] });
   await sleep(1_000);
-  if (child.exitCode !== null) throw new Error('llmos attach ended');
+  if (child.exitCode !== null) throw new Error('the autoscalers ended');
   return child;
 }
 
-async function replay(llmos: Instance, { hour, rate, addresses }: { hour: Float64Array; rate: { now: number }; addresses: Record<Scaler, string> }): Promise<Record<Scaler, Tally>> {
+async function replay(llmos: Instance, replayed: Replayed, addresses: Record<Scaler, string>): Promise<Record<Scaler, Tally>> {
   const tally = (): Tally => ({ latenciesMs: [], failed: 0, replicaSeconds: 0, violatedSeconds: 0, seconds: 0, changes: 0, last: -1 });
   const tallies: Record<Scaler, Tally> = { hpa: tally(), predictive: tally() };
   const agents = Object.fromEntries(SCALERS.map((name) => [name, new Agent({ keepAlive: false, maxSockets: 1_000 })])) as Record<Scaler, Agent>;
   const beganMs = Date.now();
-  const stepMs = (STEP_SECONDS * 1_000) / FASTER;
-  let [due, lookMs, pending] = [0, 0, 0];
+  let [due, lookMs, lastMs, pending] = [0, 0, beganMs, 0];
   const underWay: Promise<void>[] = [];
-  for (let nowMs = Date.now(); nowMs - beganMs < hour.length * stepMs; nowMs = Date.now()) {
-    rate.now = hour[Math.min(hour.length - 1, Math.floor((nowMs - beganMs) / stepMs))]!;
-    due += (rate.now * 20) / 1_000;
+  for (let nowMs = Date.now(); nowMs - beganMs < HOUR_STEPS * STEP_MS; nowMs = Date.now()) {
+    const rate = rateAt(replayed, nowMs);
+    due += (rate * (nowMs - lastMs)) / 1_000;
+    lastMs = nowMs;
     for (; due >= 1; due--) {
       for (const name of SCALERS) {
         pending++;
@@ -184,8 +195,8 @@ async function replay(llmos: Instance, { hour, rate, addresses }: { hour: Float6
     }
     if (nowMs - lookMs >= 1_000) {
       lookMs = nowMs;
-      void look(llmos, rate.now, tallies).catch(() => undefined);
-      if ((Math.round((nowMs - beganMs) / 1_000) % 30) === 0) console.error(`${Math.round((nowMs - beganMs) / 1_000)} s: ${rate.now.toFixed(0)} requests/s, hpa ${tallies.hpa.last}, predictive ${tallies.predictive.last}, ${pending} under way`);
+      void look(llmos, rate, tallies).catch(() => undefined);
+      if ((Math.round((nowMs - beganMs) / 1_000) % 30) === 0) console.error(`${Math.round((nowMs - beganMs) / 1_000)} s: ${rate.toFixed(0)} requests/s, hpa ${tallies.hpa.last}, predictive ${tallies.predictive.last}, ${pending} under way`);
     }
     await sleep(Math.max(1, 20 - (Date.now() - nowMs)));
   }
@@ -219,8 +230,16 @@ async function look(llmos: Instance, rate: number, tallies: Record<Scaler, Tally
     tally.replicaSeconds += spec?.replicas ?? 0;
     if (rate > LIMIT * CAPACITY * (status?.readyReplicas ?? 0)) tally.violatedSeconds++;
     if (tally.last !== -1 && tally.last !== spec?.replicas) tally.changes++;
+    if (tally.last !== spec?.replicas) await tell(llmos, name, `${tally.last} to ${spec?.replicas}`);
     tally.last = spec?.replicas ?? 0;
   }
+}
+
+/** Why, as it happens. */
+async function tell(llmos: Instance, name: Scaler, what: string): Promise<void> {
+  const { PredictiveAutoscaler } = await import('../src/api/autoscaling/predictive-autoscaler.ts');
+  const { status } = name === 'hpa' ? {} : await llmos.client.get(PredictiveAutoscaler, name, { namespace: 'default' });
+  console.error(`  ${name}: ${what}${status === undefined ? '' : `, a start takes ${status.startSeconds} s: ${JSON.stringify(status.decision)}`}`);
 }
 
 function figuresOf({ latenciesMs, failed, replicaSeconds, violatedSeconds, seconds, changes }: Tally): Record<string, Figure> {

@@ -7,7 +7,7 @@ import { BUILT_IN_KINDS } from '../api/kinds.ts';
 import { Event } from '../api/core/event.ts';
 import { apiVersionOf } from '../api/meta.ts';
 import { resourceKey, type Kind } from '../api/kind.ts';
-import { realClock } from '../base/clock.ts';
+import { realClock, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import { createLoader, type Host, type HostedModule, type Loader } from '../kernel/loader/index.ts';
 import { createCaches } from '../sdk/caches.ts';
@@ -28,15 +28,17 @@ export interface AttachOptions {
   config?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   log: Log;
   signal: AbortSignal;
+  /** Default: the real one. */
+  clock?: Clock;
 }
 
 /** Runs the modules until the signal aborts. Rejects when one is unknown, not portable, or needs a kind that the cluster does not serve. */
-export async function attach({ access, modules, config = {}, log, signal }: AttachOptions): Promise<void> {
+export async function attach({ access, modules, config = {}, log, signal, clock = realClock }: AttachOptions): Promise<void> {
   const chosen = modules.map(portableModule);
   const client = createHttpClient(access, { name: 'llmos-attach' });
   const served = await readServedKinds(client, [...new Set([...BUILT_IN_KINDS, ...chosen.flatMap((module) => module.kinds ?? [])])]);
   refuseMissing(chosen, served);
-  const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log }), clock: realClock, log });
+  const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log, clock }), clock, log });
   // What the modules give, need and admit is served and admitted by the cluster already: only their work runs here.
   await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [], admissions: [] })));
   log.info('attached', { server: access.server, modules: modules.join(',') });
@@ -95,14 +97,14 @@ async function readServedKinds(client: HttpClient, ours: readonly Kind[]): Promi
   };
 }
 
-function httpHost({ client, kinds, config, log }: { client: HttpClient; kinds: ServedKinds; config: NonNullable<AttachOptions['config']>; log: Log }): Host {
+function httpHost({ client, kinds, config, log, clock }: { client: HttpClient; kinds: ServedKinds; config: NonNullable<AttachOptions['config']>; log: Log; clock: Clock }): Host {
   return {
     open(module, signal, report): HostedModule {
       const ownLog = log.child(module.name);
       const caches = createCaches({ client, log: ownLog, signal });
-      const recorder = (component: string): EventRecorder => createEventRecorder({ client, kind: Event, component, clock: realClock, log: ownLog, signal });
+      const recorder = (component: string): EventRecorder => createEventRecorder({ client, kind: Event, component, clock, log: ownLog, signal });
       const events = recorder(module.eventSource ?? module.name);
-      const common = { caches, events, clock: realClock, log: ownLog, signal };
+      const common = { caches, events, clock, log: ownLog, signal };
       const cannot = (what: string) => (): never => {
         throw new Error(`module '${module.name}' ${what}, which cannot be done on another cluster`);
       };

@@ -3,15 +3,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { HorizontalPodAutoscaler, SCALE_DOWN, SCALE_UP } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
-import type { HorizontalPodAutoscalerStatus, HPAScalingRules, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
-import { quantityMillis } from '../../api/quantity.ts';
+import type { HorizontalPodAutoscalerStatus, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
 import { parseSelector } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { limit, type History, type Limits } from './behavior.ts';
 import { createConditions, type Conditions } from './conditions.ts';
 import { evaluate, type Evaluation, type Observed } from './evaluate.ts';
-import type { Settings } from './settings.ts';
+import { toleranceOf, type Settings } from './settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 
 export interface Autoscaling {
@@ -98,7 +97,7 @@ async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget,
   const { behavior, metrics = [] } = autoscaler.spec!;
   const observed: Observed = {
     namespace, current: target.replicas, selector: target.selector, pods, nowMs: context.clock.nowMs(), readiness: settings,
-    tolerance: { up: toleranceOf(behavior?.scaleUp, settings), down: toleranceOf(behavior?.scaleDown, settings) },
+    tolerance: toleranceOf(behavior, settings),
   };
   const results = await Promise.allSettled(metrics.map((metric) => evaluate(metric, observed, context)));
   const all = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
@@ -116,10 +115,6 @@ async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget,
 const FAILURES: Readonly<Record<string, string>> = {
   Resource: 'FailedGetResourceMetric', ContainerResource: 'FailedGetContainerResourceMetric', Pods: 'FailedGetPodsMetric', Object: 'FailedGetObjectMetric', External: 'FailedGetExternalMetric',
 };
-
-function toleranceOf(rules: HPAScalingRules | undefined, { tolerance }: Settings): number {
-  return rules?.tolerance === undefined ? tolerance : quantityMillis(rules.tolerance) / 1_000;
-}
 
 function limitsOf({ spec }: HorizontalPodAutoscaler, bounds: { least: number; most: number }, { downscaleStabilizationSeconds }: Settings): Limits {
   return { ...bounds, up: spec?.behavior?.scaleUp ?? SCALE_UP, down: spec?.behavior?.scaleDown ?? SCALE_DOWN, downWindowSeconds: downscaleStabilizationSeconds };

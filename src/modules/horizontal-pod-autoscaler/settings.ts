@@ -1,3 +1,7 @@
+import type { HorizontalPodAutoscalerBehavior, HPAScalingRules } from '../../api/generated/autoscaling-v2.ts';
+import { quantityMillis } from '../../api/quantity.ts';
+import type { Tolerance } from './desired.ts';
+
 /** `modules.horizontal-pod-autoscaler` and `modules.predictive-autoscaler` of the configuration, in the names and defaults of kube-controller-manager's flags. */
 export interface Settings {
   /** How often every autoscaler is looked at. */
@@ -24,4 +28,10 @@ export function settingsOf(config: Readonly<Record<string, unknown>>, name = 'ho
   if (values.syncPeriodSeconds < 1) throw new Error(`modules.${name}.syncPeriodSeconds must be at least 1`);
   const { cpuInitializationPeriodSeconds, initialReadinessDelaySeconds, ...same } = values;
   return { ...same, cpuInitializationMs: cpuInitializationPeriodSeconds * 1_000, initialReadinessMs: initialReadinessDelaySeconds * 1_000 };
+}
+
+/** Of each direction: what its behaviour says, else what the settings say. */
+export function toleranceOf(behavior: HorizontalPodAutoscalerBehavior | undefined, { tolerance }: Pick<Settings, 'tolerance'>): Tolerance {
+  const of = (rules: HPAScalingRules | undefined): number => (rules?.tolerance === undefined ? tolerance : quantityMillis(rules.tolerance) / 1_000);
+  return { up: of(behavior?.scaleUp), down: of(behavior?.scaleDown) };
 }

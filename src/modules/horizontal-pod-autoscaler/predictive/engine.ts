@@ -2,6 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { ScalingObjective } from '../../../api/autoscaling/predictive-autoscaler.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
+import type { Floor } from './floor.ts';
 import { Guard, type Verdict } from './guard.ts';
 import { Predictive, type Decision } from './predictive.ts';
 
@@ -12,6 +13,7 @@ export interface EngineOptions {
   readonly target: number;
   readonly limit?: number;
   readonly objective?: ScalingObjective;
+  readonly floor?: Floor;
 }
 
 const STEPS_A_TURN = 64;
@@ -33,9 +35,9 @@ export class Engine {
 
   constructor(options: EngineOptions, learning?: Learning) {
     this.options = options;
-    const { stepMs, startMs, target, limit, objective } = options;
+    const { stepMs, startMs, target, limit, objective, floor } = options;
     this.#policy = new Predictive({
-      stepMs, startMs, learning, target: target / 100, ...(limit !== undefined && { limit: limit / 100 }),
+      stepMs, startMs, learning, floor, target: target / 100, ...(limit !== undefined && { limit: limit / 100 }),
       objective: {
         ...(objective?.underProvisioned !== undefined && { underProvisioned: objective.underProvisioned }), ...(objective?.price !== undefined && { price: objective.price }),
         ...(objective?.asSafeAsUtilization !== undefined && { asSafeAs: objective.asSafeAsUtilization / 100 }),

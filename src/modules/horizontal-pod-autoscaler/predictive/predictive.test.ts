@@ -148,6 +148,22 @@ describe('the policy', () => {
       assert.ok(violated < 1.6 * underProvisioned && violated > 0.4 * underProvisioned, `${underProvisioned}: ${violated}`);
     }
   });
+  it('a surge that nobody could know finds no fewer replicas than an HPA would have', () => {
+    const shown = { shownAtMost: Infinity };
+    const policy = new Predictive({ stepMs: STEP_MS, startMs: 120_000, floor: { by: 'AverageValue', ...shown } });
+    run(daily, 2 * DAY_STEPS, policy);
+    const began = 2 * DAY_STEPS;
+    const fleet = new Replicas(policy.explain()!.replicas, 120_000);
+    for (let step = began; step < began + 60; step++) {
+      fleet.advance(START + step * STEP_MS);
+      const load = daily(step) * (step < began + 8 ? 1 : Math.min(3, 1 + 0.5 * (step - began - 7)));
+      fleet.set(policy.decide({ nowMs: START + step * STEP_MS, utilisation: load / fleet.ready, ready: fleet.ready, total: fleet.total }), START + step * STEP_MS);
+      const { rule, counterfactual } = policy.explain()!;
+      assert.equal(rule, 'Forecast');
+      if (load > 0.8 * fleet.ready) assert.ok(fleet.total >= counterfactual.replicas, `${step - began}: ${fleet.total} and ${counterfactual.replicas} for ${load}`);
+    }
+    assert.ok(fleet.ready * 0.8 >= 3 * daily(began + 60), `${fleet.ready}`);
+  });
   it('grows where the replicas are as busy as they can be', () => {
     const { policy } = run((step) => (step < DAY_STEPS ? 10 : 200), DAY_STEPS + 80);
     assert.ok(policy.explain()!.replicas >= 80, `${policy.explain()!.replicas}`);

@@ -8,7 +8,7 @@ import type { Learning } from './forecasters/boosted-trees.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
-import { createReactive } from './reactive.ts';
+import { createReactive, type ReactiveOptions } from './reactive.ts';
 import { Shadow, type Tally } from './shadow.ts';
 
 export interface Objective {
@@ -29,6 +29,11 @@ export interface PredictiveOptions {
   /** A replica that is busier than that is too busy. Default 8/7 of the target, at most 1. */
   readonly limit?: number;
   readonly objective?: Objective;
+  /** How that HorizontalPodAutoscaler reads its metric and moves, where it is not as it is by default. */
+  readonly floor?: Omit<ReactiveOptions, 'target'> & {
+    /** The most that a replica shows to do: of requests that wait it shows all, of its cpu no more than it has. Default 1. */
+    readonly shownAtMost?: number;
+  };
   readonly learning?: Learning;
 }
 
@@ -67,7 +72,7 @@ interface Shadows {
 
 export class Predictive implements ScalingPolicy {
   readonly outlook: Outlook;
-  readonly #options: Required<Omit<PredictiveOptions, 'objective' | 'learning'>> & { objective: Objective };
+  readonly #options: Required<Omit<PredictiveOptions, 'objective' | 'learning' | 'floor'>> & { objective: Objective; shownAtMost: number };
   readonly #floor: ScalingPolicy;
   readonly #careful: ScalingPolicy;
   readonly #arms: readonly PricedReplicas[];
@@ -76,13 +81,15 @@ export class Predictive implements ScalingPolicy {
   #choices: Choices | undefined;
   #steps = 0;
   #trusted = false;
+  #doubtUntilMs = -Infinity;
   #last: { observation: Observation; load: number; replicas: number; rule: Rule } | undefined;
 
-  constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {}, learning }: PredictiveOptions) {
-    this.#options = { stepMs, startMs, target, limit, objective };
+  constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {}, floor: { shownAtMost = 1, ...floor } = {}, learning }: PredictiveOptions) {
+    this.#options = { stepMs, startMs, target, limit, objective, shownAtMost };
     this.outlook = new Outlook(stepMs, startMs + stepMs, learning);
-    this.#floor = createReactive({ target, limits: { memoryMs: 300_000 } });
-    this.#careful = createReactive({ target: objective.asSafeAs ?? (target * 6) / 7, limits: { memoryMs: 300_000 } });
+    const reactive = { ...floor, limits: { memoryMs: 300_000, ...floor.limits } };
+    this.#floor = createReactive({ ...reactive, target });
+    this.#careful = createReactive({ ...reactive, target: objective.asSafeAs ?? (target * 6) / 7 });
     const startSteps = Math.round(startMs / stepMs);
     this.#arms = PRICES.map((price) => new PricedReplicas(price, { startSteps }));
     this.#own = new PricedReplicas(objective.price ?? FIRST_PRICE, { startSteps });
@@ -103,13 +110,16 @@ export class Predictive implements ScalingPolicy {
     for (const [index, arm] of this.#arms.entries()) {
       const shadow = shadows.arms[index]!;
       shadow.advance(nowMs, load);
-      shadow.set(arm.decide(this.#choices, shadow.fleet.total, meanNeed), nowMs);
+      shadow.set(this.#bounded(arm.decide(this.#choices, shadow.fleet.total, meanNeed), load, shadow.fleet), nowMs);
       pace(arm, shadow.tally, shadows.floor.tally);
     }
     if (this.#steps % 4 === 1) this.#settle();
-    const forecast = this.#own.decide(this.#choices, total, meanNeed);
-    const rule: Rule = capped ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * this.#options.stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
     const reactive = shadows.floor.fleet.total;
+    const priced = this.#bounded(this.#own.decide(this.#choices, total, meanNeed), load, observation);
+    // What is forecast in a surprise is little better, until it has come.
+    if (this.#isSurprising(load)) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
+    const forecast = nowMs <= this.#doubtUntilMs ? Math.max(priced, reactive) : priced;
+    const rule: Rule = capped ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * this.#options.stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
     const replicas = rule === 'Forecast' ? forecast : rule === 'Saturated' ? Math.max(forecast, Math.ceil(ready / limit)) : reactive;
     this.#last = { observation, load, replicas, rule };
     shadows.own.set(replicas, nowMs);
@@ -147,7 +157,22 @@ export class Predictive implements ScalingPolicy {
   #reactInThought(shadow: Shadow, policy: ScalingPolicy, nowMs: number, load: number): void {
     shadow.advance(nowMs, load);
     const { ready, total } = shadow.fleet;
-    shadow.set(policy.decide({ nowMs, ready, total, utilisation: ready === 0 ? 0 : Math.min(1, load / ready) }), nowMs);
+    shadow.set(policy.decide({ nowMs, ready, total, utilisation: ready === 0 ? 0 : Math.min(this.#options.shownAtMost, load / ready) }), nowMs);
+  }
+
+  /**
+   * Forecasts look a start ahead: what the load needs until then does not go. And where too few are ready already, or more is asked for than was held to be possible,
+   * they were wrong: then no fewer than without them.
+   */
+  #bounded(forecast: number, load: number, { ready, total }: { ready: number; total: number }): number {
+    const { limit } = this.#options;
+    const least = load > limit * ready || this.#isSurprising(load) ? this.#shadows!.floor.fleet.total : 0;
+    return Math.max(forecast, least, Math.min(total, Math.ceil(load / limit)));
+  }
+
+  /** More than what was held to be possible for the time to come. */
+  #isSurprising(load: number): boolean {
+    return load > this.#choices!.quantiles.at(-1)!;
   }
 
   /** Finds the price by what each would have brought, and whether the forecasts deserve to decide. */

@@ -1,7 +1,7 @@
 /** What the HorizontalPodAutoscaler would do with the same observations: its own code, as a policy. */
 import { SCALE_DOWN, SCALE_UP } from '../../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { limit, type History, type Limits } from '../behavior.ts';
-import { askedByAverage, askedByShare, askedByValue } from '../desired.ts';
+import { askedByAverage, askedByShare, askedByValue, type Tolerance } from '../desired.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 
 export interface ReactiveOptions {
@@ -12,16 +12,17 @@ export interface ReactiveOptions {
    * Default `Value`.
    */
   readonly by?: 'Value' | 'Utilization' | 'AverageValue';
-  readonly tolerance?: number;
+  /** Default 0.1, both ways. */
+  readonly tolerance?: Tolerance;
   readonly limits?: Partial<Limits>;
 }
 
 const DEFAULT_LIMITS: Limits = { least: 1, most: 1_000_000, up: SCALE_UP, down: SCALE_DOWN, downWindowSeconds: 300 };
 
-export function createReactive({ target, by = 'Value', tolerance = 0.1, limits }: ReactiveOptions): ScalingPolicy {
+export function createReactive({ target, by = 'Value', tolerance = { up: 0.1, down: 0.1 }, limits }: ReactiveOptions): ScalingPolicy {
   const history: History = { recommended: [], changes: [] };
   const bounds = { ...DEFAULT_LIMITS, ...limits };
-  const wanted = { wanted: target, tolerance: { up: tolerance, down: tolerance } };
+  const wanted = { wanted: target, tolerance };
   const ask = { Value: byValue, Utilization: byAverage, AverageValue: byShare }[by];
   return {
     decide(observation) {
@@ -33,7 +34,7 @@ export function createReactive({ target, by = 'Value', tolerance = 0.1, limits }
   };
 }
 
-type Wanted = { wanted: number; tolerance: { up: number; down: number } };
+type Wanted = { wanted: number; tolerance: Tolerance };
 
 function byValue({ utilisation, ready, total }: Observation, { wanted, tolerance }: Wanted): number {
   return askedByValue(total, ready, { value: utilisation, wanted, tolerance }).replicas;

@@ -13,11 +13,12 @@ import { keyOf, type Kind, type ModuleContext } from '../../../sdk/index.ts';
 import { limit, type History } from '../behavior.ts';
 import { createConditions, type Conditions } from '../conditions.ts';
 import { evaluate, type Evaluation, type Observed } from '../evaluate.ts';
-import type { Settings } from '../settings.ts';
+import { toleranceOf, type Settings } from '../settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../../sdk/scale-target.ts';
 import { LEVELS } from './distribution.ts';
 import { Engine, type Answer, type EngineOptions } from './engine.ts';
 import type { Learning, Trainer } from './forecasters/boosted-trees.ts';
+import { floorOf } from './floor.ts';
 import { readPast } from './history.ts';
 import { ScalingRecord } from './record.ts';
 import { startSecondsOf } from './start-time.ts';
@@ -29,6 +30,8 @@ export type Autoscaler = KubeObject & { spec?: PredictiveAutoscalerSpec; status?
 export interface Kept {
   readonly history: History;
   readonly engines: Engine[];
+  /** What each of them is or will be, when it has learned. */
+  readonly wanted: EngineOptions[];
   readonly record: ScalingRecord;
   startSeconds: number;
   writtenMs: number;
@@ -60,7 +63,7 @@ export function keptKey(autoscaler: Autoscaler): string {
 export async function reconcilePredictive(autoscaler: Autoscaler, predicting: Predicting): Promise<void> {
   const { context, kept } = predicting;
   const key = keptKey(autoscaler);
-  const mine = kept.get(key) ?? { history: { recommended: [], changes: [] }, engines: [], record: new ScalingRecord(), startSeconds: FIRST_START_SECONDS, writtenMs: 0 };
+  const mine = kept.get(key) ?? { history: { recommended: [], changes: [] }, engines: [], wanted: [], record: new ScalingRecord(), startSeconds: FIRST_START_SECONDS, writtenMs: 0 };
   kept.set(key, mine);
   const conditions = createConditions(autoscaler.status?.conditions ?? [], context.clock.nowMs());
   const spec = structuredClone(autoscaler.spec!);
@@ -96,7 +99,7 @@ async function decide(autoscaler: Autoscaler, { mine, conditions, predicting }: 
   const matcher = parseSelector(target.selector);
   const pods = target.selector === '' ? [] : context.caches.of(Pod).list(namespace).filter((pod) => matcher.matches(pod.metadata.labels));
   measureStart(mine, startSecondsOf(pods));
-  const observed: Observed = { namespace, current, selector: target.selector, pods, nowMs, readiness: settings, tolerance: { up: settings.tolerance, down: settings.tolerance } };
+  const observed: Observed = { namespace, current, selector: target.selector, pods, nowMs, readiness: settings, tolerance: toleranceOf(behavior, settings) };
   const all = await answerAll(autoscaler, observed, { mine, conditions, predicting });
   const { replicas: asked, rule, message, answer } = winnerOf(all, current, minReplicas);
   const limits = { least: minReplicas, most: maxReplicas, up: behavior?.scaleUp ?? SCALE_UP, down: behavior?.scaleDown ?? SCALE_DOWN, downWindowSeconds: asked === 0 ? DEFAULT_DOWN_WINDOW_SECONDS : 0, memoryMs: behavior === undefined ? DEFAULT_DOWN_WINDOW_SECONDS * 1_000 : undefined };
@@ -133,7 +136,7 @@ async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, con
   const faults: string[] = [];
   const all = results.map((result, index): Answered => {
     const metric = metrics[index]!;
-    const engine = engineFor(mine, index, { stepMs: settings.syncPeriodSeconds * 1_000, startMs: mine.startSeconds * 1_000, target: targetOf(metric), limit: limitUtilization, objective }, () =>
+    const engine = engineFor(mine, index, { stepMs: settings.syncPeriodSeconds * 1_000, startMs: mine.startSeconds * 1_000, target: targetOf(metric), limit: limitUtilization, objective, floor: floorOf(metric, autoscaler.spec!, settings) }, () =>
       readPast(autoscaler.spec!, { namespace: observed.namespace, pods: observed.pods, metric, target: targetOf(metric) }, context), { context, learning: { train: predicting.train, phase: phaseOf(keptKey(autoscaler)) } });
     const evaluation = result.status === 'fulfilled' ? result.value : undefined;
     const failure = result.status === 'rejected' ? (result.reason as Error).message : undefined;
@@ -161,19 +164,19 @@ function winnerOf(all: readonly Answered[], current: number, least: number): { r
   return { replicas: answer.replicas, rule: answer.decision.rule, message: answer.decision.message, answer };
 }
 
-/** A new engine learns from the past beside the way, and takes the place of the one that began with nothing. */
+/** A new engine learns from the past beside the way: until then the one before decides, however little it fits, and the first of all begins with nothing. */
 function engineFor(mine: Kept, index: number, options: EngineOptions, past: () => ReturnType<typeof readPast>, { context: { log, signal }, learning }: { context: ModuleContext; learning: Learning }): Engine {
   const old = mine.engines[index];
-  if (old !== undefined && isDeepStrictEqual(old.options, options)) return old;
+  const wanted = mine.wanted[index];
+  if (old !== undefined && wanted !== undefined && isDeepStrictEqual(wanted, options)) return old;
+  mine.wanted[index] = options;
   const engine = new Engine(options, learning);
-  mine.engines[index] = engine;
   void past().then(async (loads) => {
-    if (loads.length === 0 || signal.aborted) return;
-    const learned = new Engine(options, learning);
-    await learned.learn(loads, signal);
-    if (mine.engines[index] === engine) mine.engines[index] = learned;
-  }).catch((error: unknown) => log.warn('the load of the past could not be read', { error: (error as Error).message }));
-  return engine;
+    await engine.learn(loads, signal);
+  }).catch((error: unknown) => log.warn('the load of the past could not be read', { error: (error as Error).message })).then(() => {
+    if (!signal.aborted && mine.wanted[index] === options) mine.engines[index] = engine;
+  });
+  return (mine.engines[index] ??= new Engine(options, learning));
 }
 
 /** Of a name: the same every time, and evenly spread. */
