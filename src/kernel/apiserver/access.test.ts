@@ -190,6 +190,13 @@ test('a token of a pod says where the pod is; one of a node ends with it', async
   const extraOf = async (token: string): Promise<Record<string, string[]>> => (await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token, body: {} })).json.status.userInfo.extra;
   const extra = await extraOf(await tokenOf({ boundObjectRef: { kind: 'Pod', name: 'placed', uid: pod.metadata.uid } }));
   assert.deepEqual([extra['authentication.kubernetes.io/pod-name'], extra['authentication.kubernetes.io/node-name'], extra['authentication.kubernetes.io/node-uid']], [['placed'], ['n1'], [node.metadata.uid]]);
+  const rules = [{ verbs: ['impersonate:associated-node'], apiGroups: ['authentication.k8s.io'], resources: ['nodes'] }, { verbs: ['impersonate-on:associated-node:create'], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] }];
+  await door.client.create(ClusterRole, { metadata: { name: 'agent' }, rules });
+  await door.client.create(ClusterRoleBinding, { metadata: { name: 'agent' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'agent' }, subjects: [{ kind: 'ServiceAccount', name: 'bot', namespace: 'default' }] });
+  const token = await tokenOf({ boundObjectRef: { kind: 'Pod', name: 'placed', uid: pod.metadata.uid } });
+  const as = (name: string): ReturnType<OpenDoor['call']> => door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { token, body: {}, headers: { 'impersonate-user': name } });
+  assert.deepEqual((await as('system:node:n1')).json.status.userInfo, { username: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] }, 'an agent may be the node that it runs on');
+  assert.equal((await as('system:node:n2')).status, 403);
   const ofNode = await tokenOf({ boundObjectRef: { kind: 'Node', name: 'n1', uid: node.metadata.uid } });
   await door.client.delete(Node, 'n1');
   assert.equal((await door.call('GET', '/api', { token: ofNode })).status, 401);
@@ -226,6 +233,33 @@ test('impersonation: accounts, uids, extras, and each part is a right of its own
   for (const more of wrongs) {
     assert.match(String(await who({ 'impersonate-user': 'ann', ...more }, token)), /^403,.*cannot impersonate/, JSON.stringify(more));
   }
+});
+
+test('constrained impersonation: a right on who, and a right on what is done so', async () => {
+  const grant = async (name: string, rules: object[]): Promise<void> => {
+    await door.client.create(ClusterRole, { metadata: { name }, rules } as ClusterRole);
+    await door.client.create(ClusterRoleBinding, { metadata: { name }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name }, subjects: [{ kind: 'ServiceAccount', name: 'deputy', namespace: 'default' }] });
+  };
+  await door.client.create(ServiceAccount, { metadata: { name: 'deputy', namespace: 'default' } });
+  const token = (await door.call('POST', '/api/v1/namespaces/default/serviceaccounts/deputy/token', { body: { spec: {} } })).json.status.token as string;
+  const who = async (headers: Record<string, string>): Promise<unknown> => {
+    const { status, json } = await door.call('POST', '/apis/authentication.k8s.io/v1/selfsubjectreviews', { headers, body: {}, token });
+    return status === 201 ? json.status.userInfo : [status, json.message];
+  };
+  assert.match(String(await who({ 'impersonate-user': 'pat' })), /^403,users "pat" is forbidden: .* cannot impersonate resource "users"/);
+  const identity = (mode: string, plural: string, ...resourceNames: string[]): object => ({ verbs: [`impersonate:${mode}`], apiGroups: ['authentication.k8s.io'], resources: [plural], resourceNames });
+  await grant('deputy-who', [identity('user-info', 'users', 'pat'), identity('user-info', 'groups', 'team'), identity('serviceaccount', 'serviceaccounts', 'bot'), identity('arbitrary-node', 'nodes', 'n1')]);
+  assert.match(String(await who({ 'impersonate-user': 'pat' })), /^403,.*cannot impersonate resource "users"/, 'the right on what is done is missing');
+  await grant('deputy-does', ['user-info', 'serviceaccount', 'arbitrary-node'].map((mode) => ({ verbs: [`impersonate-on:${mode}:create`], apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'] })));
+  assert.deepEqual(await who({ 'impersonate-user': 'pat', 'impersonate-group': 'team' }), { username: 'pat', groups: ['team', 'system:authenticated'] });
+  assert.deepEqual(await who({ 'impersonate-user': 'system:serviceaccount:default:bot' }), { username: 'system:serviceaccount:default:bot', groups: ['system:serviceaccounts', 'system:serviceaccounts:default', 'system:authenticated'] });
+  assert.deepEqual(await who({ 'impersonate-user': 'system:node:n1' }), { username: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] });
+  for (const [headers, why] of [
+    [{ 'impersonate-user': 'eve' }, /cannot impersonate:user-info resource "users" in API group "authentication.k8s.io"/], [{ 'impersonate-user': 'system:node:n2' }, /cannot impersonate:arbitrary-node resource "nodes"/],
+    [{ 'impersonate-user': 'pat', 'impersonate-group': 'system:masters' }, /impersonating the system:masters group is not allowed/], [{ 'impersonate-user': 'pat', 'impersonate-extra-scopes': 'view' }, /impersonating an invalid key in extra is not allowed/],
+    [{ 'impersonate-user': 'system:node:n1', 'impersonate-group': 'team' }, /cannot impersonate resource "users"/], [{ 'impersonate-user': 'system:serviceaccount:default:bot', 'impersonate-uid': 'u' }, /cannot impersonate resource "serviceaccounts"/],
+  ] as [Record<string, string>, RegExp][]) assert.match(String(await who(headers)), why, JSON.stringify(headers));
+  assert.equal((await door.call('GET', '/api/v1/pods', { token, headers: { 'impersonate-user': 'pat' } })).status, 403, 'only what may be done so');
 });
 
 test('only a client certificate of our authority, in its time, says who asks', async () => {

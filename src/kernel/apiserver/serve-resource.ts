@@ -32,7 +32,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   if (kind.rules.deprecation !== undefined) incoming.warnings.push(kind.rules.deprecation);
   const connect = resource.subresource === undefined ? undefined : parts.routes.connect(kind, resource.subresource);
   if (connect !== undefined) return serveConnect(parts, incoming, info, resource, kind, user, connect);
-  authorize(parts, attributesOf(user, named(resource, info), resource.verb, selectedOf(resource, info)), incoming.audit);
+  authorize(parts, attributesOfRequest(user, info), incoming.audit);
   if (incoming.response === undefined) throw badRequest('this path cannot be upgraded');
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
@@ -121,7 +121,7 @@ async function admitConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
 
 export async function serveRoute(parts: Parts, incoming: Incoming, info: RequestInfo, user: UserInfo, route: Route, about: { rest: string; namespace?: string; name?: string; object?: KubeObject }, authorized = false): Promise<void> {
   if (!authorized) {
-    if (info.resource === undefined) authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path }, incoming.audit);
+    if (info.resource === undefined) authorize(parts, attributesOfRequest(user, info), incoming.audit);
     else authorizeResource(parts, user, info.resource, info.resource.verb, incoming.audit);
   }
   if (!methodsOf(route).includes(info.method)) throw methodNotAllowed();
@@ -149,6 +149,12 @@ function named(resource: ResourceRequest, info: RequestInfo): ResourceRequest {
 /** What authorization may look at of a list or watch. */
 function selectedOf({ verb }: ResourceRequest, { query }: RequestInfo): string | undefined {
   return verb === 'list' || verb === 'watch' || verb === 'deletecollection' ? query.get('fieldSelector') || undefined : undefined;
+}
+
+/** What a request wants, before it is known whether there is such a thing. */
+export function attributesOfRequest(user: UserInfo, info: RequestInfo): Attributes {
+  if (info.resource === undefined) return { user, verb: info.method.toLowerCase(), path: info.path };
+  return attributesOf(user, named(info.resource, info), info.resource.verb, selectedOf(info.resource, info));
 }
 
 function attributesOf(user: UserInfo, resource: ResourceRequest, verb: string, fieldSelector?: string): Attributes {

@@ -16,7 +16,7 @@ import type { Handler } from './listen.ts';
 import type { Incoming, Parts } from './parts.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
-import { authorize, serveResource, serveRoute } from './serve-resource.ts';
+import { attributesOfRequest, authorize, serveResource, serveRoute } from './serve-resource.ts';
 
 export function createHandler(parts: Parts): Handler {
   const { maxRequestsInFlight, maxWatches } = parts.limits;
@@ -143,8 +143,9 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   const asking = parts.authenticator.ofRequest(http);
   if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
   if (asking === undefined) throw unauthorized();
-  const user = impersonated(http, asking, parts.authorizer);
-  if (user !== asking) incoming.audit?.impersonated(user);
+  const other = impersonated(http, parts.authorizer, () => attributesOfRequest(asking, info));
+  if (other !== undefined) incoming.audit?.impersonated(other.user, other.constraint);
+  const user = other?.user ?? asking;
   if (response !== undefined) {
     takePlace(under.way, user.name, incoming);
     if (info.resource?.verb === 'watch') response.on('close', placeOf(under.watch, user.name));
@@ -163,7 +164,7 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   const raw = parts.routes.raw(info.path);
   if (raw !== undefined) return serveRoute(parts, incoming, info, user, raw.route, { rest: raw.rest });
   if (info.resource !== undefined) return serveResource(parts, incoming, info, info.resource, user);
-  authorize(parts, { user, verb: info.method.toLowerCase(), path: info.path }, incoming.audit);
+  authorize(parts, attributesOfRequest(user, info), incoming.audit);
   if (response === undefined) throw badRequest('this path cannot be upgraded');
   return serveOther(parts, http, response, info);
 }

@@ -20,7 +20,8 @@ export interface Audit {
 /** What is told of one request. */
 export interface Trail {
   readonly id: string;
-  impersonated(user: UserInfo): void;
+  /** `constraint`: the constrained right that allowed it. */
+  impersonated(user: UserInfo, constraint?: string): void;
   annotate(key: string, value: string): void;
   /** The body as it came; it may be changed afterwards. */
   request(body: unknown): void;
@@ -113,7 +114,10 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
   if (user !== undefined) say('RequestReceived');
   return {
     id,
-    impersonated: (as) => void (event['impersonatedUser'] = userOf(as)),
+    impersonated(as, constraint) {
+      event['impersonatedUser'] = userOf(as);
+      if (constraint !== undefined) event['authenticationMetadata'] = { impersonationConstraint: constraint };
+    },
     annotate(key, value) {
       annotations ??= {};
       annotations[key] ??= value; // the first word counts
