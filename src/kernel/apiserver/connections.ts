@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Limits } from './limits.ts';
+import { unacknowledged } from './unacknowledged.ts';
 
 export interface Connections {
   /** Those that are open and encrypted. */
@@ -49,7 +50,38 @@ export function boundConnections(server: Http2SecureServer, limits: Limits): Con
     }
   }, Math.min(5_000, limits.firstRequestMs / 2)).unref();
   server.on('close', () => clearInterval(sweep));
+  letGoVanished(server, open, limits);
   return { open };
+}
+
+/** Ends the connections of clients that acknowledge nothing of what they are sent; with them end their watches. */
+function letGoVanished(server: Http2SecureServer, open: ReadonlySet<Duplex>, { unacknowledgedMs }: Limits): void {
+  /** Since when, and how often the kernel had sent in vain when it was seen last. */
+  let silent = new Map<Duplex, { sinceMs: number; times: number }>();
+  const look = async (port: number): Promise<void> => {
+    const peers = await unacknowledged(port);
+    const nowMs = performance.now();
+    const still: typeof silent = new Map();
+    if (peers.size > 0) for (const socket of open) {
+      const { remoteAddress = '', remotePort = 0 } = socket as TLSSocket;
+      const times = peers.get(`${remoteAddress} ${remotePort}`);
+      if (times === undefined) continue;
+      const seen = silent.get(socket);
+      // Fewer than before: some of it arrived meanwhile.
+      const sinceMs = seen === undefined || times < seen.times ? nowMs : seen.sinceMs;
+      if (nowMs - sinceMs >= unacknowledgedMs) socket.destroy();
+      else still.set(socket, { sinceMs, times });
+    }
+    silent = still;
+  };
+  let isLooking = false;
+  const sweep = setInterval(() => {
+    const address = server.address();
+    if (isLooking || open.size === 0 || address === null || typeof address === 'string') return;
+    isLooking = true;
+    void look(address.port).catch(() => {}).finally(() => (isLooking = false));
+  }, Math.min(10_000, unacknowledgedMs / 3)).unref();
+  server.on('close', () => clearInterval(sweep));
 }
 
 function markBusy(use: Use, response: ServerResponse): void {

@@ -33,6 +33,8 @@ export interface Exchange {
   warnings: string[];
   /** What the audit log will tell of it. */
   audit?: Trail;
+  /** How long a watch may be held up by a client that does not read; ms. */
+  stalledMs: number;
   /** When the client has waited for long enough; what is not stored by then never is. */
   deadline?: AbortSignal;
 }

@@ -15,9 +15,13 @@ export interface Limits {
   idleMs: number;
   /** After so much silence a connection is asked whether there is still somebody, ten times a second apart (TCP keep-alive): who vanished without a word, and with him his watches, is let go; ms. */
   probeAfterMs: number;
+  /** How long a client may acknowledge nothing of what is sent to it again and again: who vanished with bytes under way is let go, where TCP itself would try for a quarter of an hour; ms. */
+  unacknowledgedMs: number;
+  /** How long a watch may be unable to send what waits because its client does not read; ms. */
+  stalledMs: number;
 }
 
-export const DEFAULT_LIMITS: Limits = { maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000, firstRequestMs: 30_000, bodyMs: 60_000, idleMs: 120_000, probeAfterMs: 30_000 };
+export const DEFAULT_LIMITS: Limits = { maxConnections: 10_000, maxConnectionsPerAddress: 5_000, maxRequestsInFlight: 1_000, maxWatches: 10_000, firstRequestMs: 30_000, bodyMs: 60_000, idleMs: 120_000, probeAfterMs: 30_000, unacknowledgedMs: 30_000, stalledMs: 60_000 };
 
 /** What one user may have of all. */
 export function shareOf(all: number): number {

@@ -37,7 +37,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   if (kind.namespaced && resource.namespace === undefined && (resource.name !== undefined || resource.verb === 'create' || resource.verb === 'deletecollection')) throw resource.name === undefined ? methodNotAllowed() : resourceUnknown();
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
   if (resource.rest !== '') throw resourceUnknown();
-  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline };
+  const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline, stalledMs: parts.limits.stalledMs };
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
   if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);
@@ -70,7 +70,7 @@ async function dispatch(exchange: Exchange): Promise<void> {
 async function serveVirtual(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, user: UserInfo, virtual: ServedVirtual): Promise<void> {
   if (resource.verb !== 'create' || resource.name !== undefined) throw methodNotAllowed();
   const kind = virtual.asKind;
-  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline };
+  const exchange: Exchange = { door: parts.door, http: incoming.http, response: incoming.response!, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline, stalledMs: parts.limits.stalledMs };
   const { value, duplicates } = await readObject(exchange);
   if (!isJsonObject(value)) throw badRequest(`the body of the request must be a ${virtual.kind} object`);
   const context = writeContextOf(exchange, duplicates);

@@ -27,7 +27,7 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());
-  const stream = openStream(door, kind, exchange.response, frames, exchange.warnings);
+  const stream = openStream(door, kind, exchange.response, frames, exchange);
   const watchQuery = { ...selection, resourceVersion: query.get('resourceVersion') ?? undefined, sendInitialEvents, allowBookmarks, signal: stream.signal, pace: paceOf(exchange.http) };
   await stream.run(startWatch(door, kind, watchQuery, stream.output), { allowBookmarks, timeoutMs: timeoutSeconds * 1_000 });
 }
@@ -38,20 +38,35 @@ interface WatchStream {
   run(watch: RunningWatch, options: { allowBookmarks: boolean; timeoutMs: number }): Promise<void>;
 }
 
-function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames, warnings: readonly string[]): WatchStream {
+function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Frames, { warnings, stalledMs }: { warnings: readonly string[]; stalledMs: number }): WatchStream {
   const ending = new AbortController();
   const isChunked = response.req.httpVersionMajor === 1;
   let running: RunningWatch | undefined;
   let isFull = false;
+  let impatient: NodeJS.Timeout | undefined;
+  /** Until the client reads on; also when the watch is over, and waits for nothing but to say so. */
+  const expectProgress = (): void => {
+    if (!response.destroyed) impatient ??= setTimeout(() => response.destroy(), stalledMs).unref();
+  };
+  const drained = (): void => {
+    clearTimeout(impatient);
+    impatient = undefined;
+    outbox.drained();
+  };
+  const write = (bytes: Buffer): boolean => {
+    if (!response.headersSent) open(response, frames, warnings);
+    if (!isChunked) return response.write(bytes);
+    // Straight to the socket once it is this answer's: what Node's answers do for a write costs a fifth of an event.
+    const { socket } = response;
+    if (socket === null || socket.destroyed) return response.write(chunkOf(bytes));
+    const takesMore = socket.write(chunkOf(bytes));
+    if (!takesMore) socket.once('drain', drained);
+    return takesMore;
+  };
   const outbox = createOutbox({
     send(bytes) {
-      if (!response.headersSent) open(response, frames, warnings);
-      if (!isChunked) return response.write(bytes);
-      // Straight to the socket once it is this answer's: what Node's answers do for a write costs a fifth of an event.
-      const { socket } = response;
-      if (socket === null || socket.destroyed) return response.write(chunkOf(bytes));
-      const takesMore = socket.write(chunkOf(bytes));
-      if (!takesMore) socket.once('drain', outbox.drained);
+      const takesMore = write(bytes);
+      if (!takesMore) expectProgress();
       return takesMore;
     },
     emptied() {
@@ -77,7 +92,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
     run: (watch, options) => new Promise((resolve) => {
       if (!response.headersSent) open(response, frames, warnings);
       running = watch;
-      response.on('drain', outbox.drained);
+      response.on('drain', drained);
       const mark = (): void => {
         if (watch.revision !== undefined && !isFull) output.bookmark(watch.revision, { initialEventsEnd: false });
       };
@@ -100,7 +115,10 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
       const forget = door.kinds.subscribe(() => {
         if (!door.kinds.isServed(kind)) closed();
       });
-      response.on('close', closed);
+      response.on('close', () => {
+        clearTimeout(impatient);
+        ending.abort();
+      });
       door.signal.addEventListener('abort', closed, { once: true });
       ending.signal.addEventListener('abort', () => door.signal.removeEventListener('abort', closed), { once: true });
       if (ending.signal.aborted) end();
