@@ -6,7 +6,7 @@
  */
 import { ComponentStatus } from '../api/core/component-status.ts';
 import { componentStatuses } from './component-statuses.ts';
-import { existsSync, mkdirSync, writeFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { realClock } from '../base/clock.ts';
 import { createLog, type Log } from '../base/log.ts';
@@ -141,8 +141,10 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   return `door on ${serverUrlOf(config)}`;
 }
 
+/** What is there stays as it is: llmos starts on a full disk too. */
 function writeKubeconfig({ folders }: Config, text: string): void {
   const file = join(folders.state, 'pki', 'admin.kubeconfig');
+  if (existsSync(file) && readFileSync(file, 'utf8') === text) return;
   writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
 }

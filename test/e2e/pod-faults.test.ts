@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { groupsOf } from '../fixtures/cgroups.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
@@ -40,8 +41,11 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     writeFileSync(join(folder, 'bin/crun'), FLAKY(folder, crun));
     chmodSync(join(folder, 'bin/crun'), 0o755);
     process.env['PATH'] = `${join(folder, 'bin')}:${path}`;
-    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
+    writeFileSync(join(folder, 'bin/asked'), `#!/bin/sh\nexec ${join(folder, 'bin/crun')} --cgroup-manager=cgroupfs "$@"\n`);
+    chmodSync(join(folder, 'bin/asked'), 0o755);
+    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    runtimes: { asked: ${join(folder, 'bin/asked')}, gone: ${join(folder, 'bin/gone')} }\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
     importTestImage(llmos);
+    mkdirSync(join(llmos.run, 'node/runtime-asked')); // a runtime keeps the folder that it made with its first container
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour', { command: WAITS });
     await ready('neighbour');
@@ -86,6 +90,24 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     assert.deepEqual(failures().splice(0), ['create']);
     assert.match(JSON.stringify(pod.status?.containerStatuses?.[0]?.lastState), /create fails on purpose/);
     await end('create');
+    await allIsCalm();
+  });
+
+  it('one that fails to start ends the attempt, and is tried again by the policy of the pod', async () => {
+    rmSync(join(folder, 'failed'), { force: true });
+    for (const handler of ['asked', 'gone']) await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: handler }, handler });
+    fail('start', 'once'); // crun is asked to start only by its command line: a byte into its fifo does so else
+    await create('start', {}, { runtimeClassName: 'asked' });
+    const { exitCode, reason, message } = (await ready('start')).status?.containerStatuses?.[0]?.lastState?.terminated ?? {};
+    assert.deepEqual([exitCode, reason, message], [128, 'StartError', 'OCI runtime start failed: start fails on purpose']);
+    assert.deepEqual(failures().splice(0), ['start']);
+    fail('start', 'always');
+    await create('never', {}, { runtimeClassName: 'asked', restartPolicy: 'Never' });
+    await eventually(async () => (await get('never')).status?.phase === 'Failed', { what: 'it has failed for good' });
+    rmSync(join(folder, 'start.always'));
+    await create('gone', {}, { runtimeClassName: 'gone' });
+    await eventually(async () => /Runtime path .*bin\/gone is not valid/.test((await get('gone')).status?.containerStatuses?.[0]?.state?.waiting?.message ?? ''), { what: 'the missing runtime is named' });
+    for (const name of ['start', 'never', 'gone']) await end(name);
     await allIsCalm();
   });
 

@@ -1,5 +1,6 @@
 /** `llmos down`: stops llmos, its containers and its network; with --purge also removes its data. */
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { runAny } from '../../base/sys/run.ts';
 import type { Folders } from '../../boot/config.ts';
@@ -52,5 +53,11 @@ async function leaveNamespace(folders: Folders): Promise<void> {
 }
 
 function purge(folders: Folders): void {
-  for (const folder of [folders.run, folders.state]) rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  for (const folder of [folders.run, folders.state]) remove(folder);
+}
+
+/** A file system that is mounted there is emptied, and stays. */
+function remove(folder: string): void {
+  const isMount = existsSync(folder) && statSync(folder).dev !== statSync(dirname(folder)).dev;
+  for (const each of isMount ? readdirSync(folder).map((name) => join(folder, name)) : [folder]) rmSync(each, { recursive: true, force: true, maxRetries: 3 });
 }

@@ -1,0 +1,94 @@
+/** Pods on a disk without room: what cannot be done is told, what runs goes on, llmos starts all the same, and all converges when there is room again. */
+import assert from 'node:assert/strict';
+import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ConfigMap } from '../../src/api/core/config-map.ts';
+import { Pod } from '../../src/api/core/pod.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { isApiError } from '../../src/api/errors.ts';
+import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+const KIB = 1024;
+
+describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  let calm: Holdings;
+  let filler: string;
+
+  before(async () => {
+    // Nobody is evicted: what is tried here comes before, and where there is nobody to evict.
+    llmos = await bootInstance({ stateOptions: 'size=48m,nr_inodes=4000', config: 'modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n' });
+    importTestImage(llmos);
+    filler = join(llmos.state, 'filler');
+    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    await create('neighbour');
+    await ready('neighbour');
+    await sleep(2_000);
+    calm = holdingsOf(llmos);
+  });
+  after(async () => {
+    if (filler !== undefined) makeRoom();
+    await llmos?.destroy();
+  });
+
+  const create = (name: string): Promise<Pod> => llmos.client.create(Pod, {
+    apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
+    spec: { terminationGracePeriodSeconds: 1, volumes: [{ name: 'data', emptyDir: {} }], containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'], volumeMounts: [{ name: 'data', mountPath: '/data' }] }] },
+  });
+  const ready = (name: string): Promise<Pod> => eventually(async () => {
+    const pod = await llmos.client.get(Pod, name, { namespace: 'default' });
+    return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
+  }, { what: `${name} is ready`, timeoutMs: 60_000 });
+  const allIsCalm = (): Promise<boolean> => eventually(async () => {
+    assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
+    return true;
+  }, { timeoutMs: 20_000, everyMs: 250 });
+  const untilFull = (step: (index: number) => void): void => {
+    for (let index = 0; ; index += 1) try { step(index); } catch (error) { return assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC'); }
+  };
+  const makeRoom = (): void => rmSync(filler, { recursive: true, force: true });
+  const lives = async (): Promise<void> => assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
+
+  it('a pod that finds no room for its files waits, says so, and runs when there is', async () => {
+    mkdirSync(filler);
+    untilFull((index) => writeFileSync(join(filler, `${index}`), ''));
+    await create('late');
+    await eventually(async () => /no space left on device/.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=late')).stdout), { what: 'an event tells of it' });
+    await lives();
+    makeRoom();
+    await ready('late');
+    await llmos.kubectl('delete', 'pod', 'late', '--timeout=60s');
+    await allIsCalm();
+  });
+
+  it('with not a byte left the door says so and llmos starts again; what runs goes on, and what was asked for is done when there is room', async () => {
+    await create('last');
+    await ready('last');
+    mkdirSync(filler);
+    const fill = (): void => { for (const bytes of [KIB * KIB, KIB, 1]) untilFull(() => appendFileSync(join(filler, 'bytes'), Buffer.alloc(bytes))); };
+    await eventually(async () => {
+      fill();
+      const refusal = await llmos.client.create(ConfigMap, { metadata: { generateName: 'more-', namespace: 'default' }, data: { text: 'x'.repeat(500 * KIB) } } as ConfigMap).then(() => undefined, (error: unknown) => error);
+      return isApiError(refusal) && /the disk of the store is full: .*free some space/.test(refusal.message);
+    }, { what: 'the door says that there is no room', everyMs: 1 });
+    fill();
+    await lives();
+    await llmos.kill();
+    await llmos.boot();
+    await lives();
+    const asked = llmos.kubectl('delete', 'pod', 'last', '--timeout=60s');
+    await sleep(1_000);
+    makeRoom();
+    const { code, stderr } = await asked;
+    if (code !== 0) assert.equal((await llmos.kubectl('delete', 'pod', 'last', '--timeout=60s')).code, 0, stderr); // the write itself found no room
+    await create('fresh');
+    await ready('fresh');
+    assert.equal((await llmos.kubectl('delete', 'pod', 'fresh', '--timeout=60s')).code, 0);
+    await allIsCalm();
+  });
+});
