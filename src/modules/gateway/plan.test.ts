@@ -31,7 +31,9 @@ test('endpoints are slots', () => {
   const [a, b, c] = [1, 2, 3].map((n) => ({ address: `10.0.0.${n}`, port: 80 }));
   const slots = slotsFor(new Map([['web', [a!, b!]]]), new Map());
   assert.equal(slots.get('web')!.length, 6);
-  assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), ['set server web/s0 state maint', 'set server web/s0 addr 10.0.0.3 port 80', 'set server web/s0 state ready']);
+  assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), ['set server web/s2 addr 10.0.0.3 port 80', 'set server web/s2 state ready', 'set server web/s0 state maint'], 'somebody is there at every moment');
+  const full = new Map([['web', [a!]]]);
+  assert.deepEqual(commandsFor(new Map([['web', [b!]]]), full), ['set server web/s0 state maint', 'set server web/s0 addr 10.0.0.2 port 80', 'set server web/s0 state ready'], 'without a free slot');
   assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), []);
   assert.ok(!hasRoom(new Map([['web', Array(7).fill(a)]]), slots));
   assert.equal(slotsFor(new Map([['web', [a!]]]), slots).get('web')!.length, 6);

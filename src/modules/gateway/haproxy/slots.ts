@@ -19,21 +19,29 @@ function padded(endpoints: readonly Endpoint[], size: number): (Endpoint | undef
   return [...endpoints, ...Array<undefined>(size - endpoints.length)];
 }
 
-/** The commands that bring `slots` to what is wanted, where it has room; it is brought along. Requests under way at a slot that is given up are served to their end. */
+/**
+ * The commands that bring `slots` to what is wanted, where it has room; it is brought along. Who is new comes before others go, as far as slots are free:
+ * requests come in between two commands, and find somebody. Requests under way at a slot that is given up are served to their end.
+ */
 export function commandsFor(wanted: ReadonlyMap<string, readonly Endpoint[]>, slots: Slots): string[] {
   const commands: string[] = [];
   for (const [backend, endpoints] of wanted) {
     const own = slots.get(backend) ?? [];
-    const missing = new Map(endpoints.map((each) => [keyOf(each), each]));
-    own.forEach((endpoint, index) => {
-      if (endpoint === undefined || missing.delete(keyOf(endpoint))) return;
-      commands.push(`set server ${backend}/s${index} state maint`);
-      own[index] = undefined;
-    });
-    for (const endpoint of missing.values()) {
-      const index = own.indexOf(undefined);
+    const known = new Set(own.flatMap((each) => (each === undefined ? [] : [keyOf(each)])));
+    const kept = new Set(endpoints.map(keyOf));
+    const missing = endpoints.filter((each) => !known.has(keyOf(each)));
+    const leaving = own.flatMap((each, index) => (each === undefined || kept.has(keyOf(each)) ? [] : [index]));
+    const take = (index: number): void => {
+      const endpoint = missing.shift();
+      if (endpoint === undefined) return;
       commands.push(`set server ${backend}/s${index} addr ${endpoint.address} port ${endpoint.port}`, `set server ${backend}/s${index} state ready`);
       own[index] = endpoint;
+    };
+    own.forEach((each, index) => { if (each === undefined) take(index); });
+    for (const index of leaving) {
+      commands.push(`set server ${backend}/s${index} state maint`);
+      own[index] = undefined;
+      take(index);
     }
   }
   return commands;

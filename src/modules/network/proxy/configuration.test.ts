@@ -13,6 +13,7 @@ test('endpoints come and go by commands, in slots', () => {
   assert.deepEqual(commandsFor([web(2, 3)], slots), []);
   assert.deepEqual(commandsFor([web(3, 4)], slots), ['set server default:web:80/s0 state maint', 'set server default:web:80/s0 addr 10.0.0.4 port 80', 'set server default:web:80/s0 state ready']);
   assert.deepEqual(commandsFor([web(3, 4)], slots), []);
+  assert.deepEqual(commandsFor([web(5)], slots), ['set server default:web:80/s2 addr 10.0.0.5 port 80', 'set server default:web:80/s2 state ready', 'set server default:web:80/s0 state maint', 'set server default:web:80/s1 state maint'], 'somebody is there at every moment');
 });
 
 test('a reload is for listeners and for more endpoints than slots', () => {

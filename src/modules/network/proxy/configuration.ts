@@ -170,10 +170,23 @@ export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[]
     const weigh = (index: number, before: Endpoint | undefined, after: Endpoint | undefined): void => {
       if (weightOf(before) !== weightOf(after)) commands.push(`set server ${name}/s${index} weight ${weightOf(after)}`);
     };
+    const newOnes = new Map([...missing].filter(([key]) => !own.some((each) => each !== undefined && keyOf(each) === key)));
+    const come = (): void => {
+      for (const [key, endpoint] of newOnes) {
+        const index = own.indexOf(undefined);
+        if (index < 0) break; // those that are leaving have the rest; the next reload makes room
+        commands.push(`set server ${name}/s${index} addr ${endpoint.address} port ${endpoint.port}`);
+        weigh(index, undefined, endpoint);
+        commands.push(`set server ${name}/s${index} state ready`);
+        own[index] = endpoint;
+        newOnes.delete(key);
+      }
+    };
+    // Requests come in between two commands, and must find somebody. Else who comes has the slot of who went, since consistent hashing goes by slots.
+    if (!own.some((each) => each !== undefined && each.leaving !== true && missing.has(keyOf(each)))) come();
     own.forEach((endpoint, index) => {
       if (endpoint === undefined) return;
       const kept = missing.get(keyOf(endpoint));
-      missing.delete(keyOf(endpoint));
       if (kept === undefined && endpoint.leaving) return;
       const next = kept ?? (settings?.drainMs === undefined ? undefined : { address: endpoint.address, port: endpoint.port, leaving: true });
       if (kept === undefined) commands.push(`set server ${name}/s${index} state maint`);
@@ -181,14 +194,7 @@ export function commandsFor(wanted: readonly Frontend[], slots: Slots): string[]
       if (kept !== undefined && endpoint.leaving) commands.push(`set server ${name}/s${index} state ready`);
       own[index] = next;
     });
-    for (const endpoint of missing.values()) {
-      const index = own.indexOf(undefined);
-      if (index < 0) break; // those that are leaving have the rest; the next reload makes room
-      commands.push(`set server ${name}/s${index} addr ${endpoint.address} port ${endpoint.port}`);
-      weigh(index, undefined, endpoint);
-      commands.push(`set server ${name}/s${index} state ready`);
-      own[index] = endpoint;
-    }
+    come();
   }
   return commands;
 }
