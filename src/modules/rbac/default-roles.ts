@@ -13,6 +13,8 @@ const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
   apps: ['daemonsets', 'deployments', 'deployments/rollback', 'deployments/scale', 'replicasets', 'replicasets/scale', 'statefulsets', 'statefulsets/scale'],
   autoscaling: ['horizontalpodautoscalers'],
   batch: ['cronjobs', 'jobs'],
+  'gateway.networking.k8s.io': ['backendtlspolicies', 'gateways', 'grpcroutes', 'httproutes', 'referencegrants', 'tlsroutes'],
+  'network.llmos.dev': ['loadbalancingpolicies'],
   'networking.k8s.io': ['ingresses', 'networkpolicies'],
   policy: ['poddisruptionbudgets'],
 };
@@ -25,6 +27,7 @@ const VIEW: Rules = [
   ...Object.entries(WORKLOADS).map(([group, plurals]) => ({ apiGroups: [group], resources: [...plurals, ...plurals.filter((each) => !each.includes('/')).map((each) => `${each}/status`)], verbs: READ })),
   { apiGroups: ['apps'], resources: ['controllerrevisions'], verbs: READ },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: READ },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['gatewayclasses'], verbs: READ },
 ];
 
 const EDIT: Rules = [
