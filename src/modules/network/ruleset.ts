@@ -16,6 +16,8 @@ export interface TableFacts {
   podCidr: string;
   serviceCidr: string;
   loadBalancerCidr: string;
+  /** Where HAProxy listens; see {@link patience}. */
+  gatewayIp?: string;
   /** Whether bridged packets pass these chains too (br_netfilter); otherwise answers between pods need masquerading. */
   seesBridged: boolean;
 }
@@ -163,7 +165,7 @@ export function baseTable(facts: TableFacts): string {
   set hairpin { type ${address} . ${address}; }
   set elsewhere { type ${address}; }
 
-${family === 'ip' ? guard(bridge) : ''}  chain dispatch {
+${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : patience(family, facts.gatewayIp)}  chain dispatch {
     ${family} daddr . meta l4proto . th dport vmap @services
     fib daddr type local meta l4proto . th dport vmap @nodeports
   }
@@ -198,6 +200,21 @@ ${family === 'ip' ? `    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade\n` 
     jump unanswered
   }
 }`;
+}
+
+/** The ports of HAProxy, of Services and of gateways. */
+const PROXY_PORTS = '23000-28999';
+
+/**
+ * A connection to an HAProxy that was killed is not refused: the answer to a SYN on a closed port, the one reset whose sequence number is 0, is not
+ * sent, so TCP asks again a second later, when the next HAProxy is there. Connections that were open are reset as ever.
+ */
+function patience(family: Family, gatewayIp: string): string {
+  return `  chain patience {
+    type filter hook output priority raw; policy accept;
+    ${family} saddr ${gatewayIp} tcp sport ${PROXY_PORTS} tcp flags & (rst | ack) == rst | ack tcp sequence 0 drop
+  }
+`;
 }
 
 /** 127/8 is routable on the bridge for the answers to 127.0.0.1 only: pods may not use it. */
