@@ -32,14 +32,17 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
     const extended = isExtended(rule.filters, resolved);
     const filters = extended ? [] : mirrorsOf(rule.filters ?? [], observed, from, resolved);
     const { timeouts, retry } = rule as HttpRule;
-    const timeoutMs = shortest(timeouts?.request, timeouts?.backendRequest);
+    const [requestTimeoutMs, attemptTimeoutMs] = [msOf(timeouts?.request), msOf(timeouts?.backendRequest)];
+    const timeoutMs = Math.min(requestTimeoutMs ?? Infinity, attemptTimeoutMs ?? Infinity);
+    const backoffMs = msOf(retry?.backoff);
     const prefix = matches.length === 1 && matches[0]?.path.type === 'PathPrefix' ? matches[0].path.value : undefined;
     resolved.rules.push({
       matches: matches.length === 0 ? [MATCH_ALL] : matches,
       action: {
         id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
         targets: extended ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
-        ...(timeoutMs === undefined ? {} : { timeoutMs }), ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1 } }),
+        ...(timeoutMs === Infinity ? {} : { timeoutMs }), ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }), ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
+        ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1, ...(backoffMs === undefined ? {} : { backoffMs }) } }),
         ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
       },
     });
@@ -117,8 +120,8 @@ function firstOfEach<T extends { name: string }>(all: readonly T[] | undefined, 
   return (all ?? []).filter(({ name }) => !seen.has(normal(name)) && seen.add(normal(name)));
 }
 
-/** The shorter of two durations in ms; 0s stands for none. */
-function shortest(...durations: readonly (string | undefined)[]): number | undefined {
-  const all = durations.map((each) => (each === undefined ? 0 : Math.round(parseDuration(each) / 1_000_000))).filter((ms) => ms > 0);
-  return all.length === 0 ? undefined : Math.min(...all);
+/** undefined for none, and for 0s, which stands for none. */
+function msOf(duration: string | undefined): number | undefined {
+  const ms = duration === undefined ? 0 : Math.round(parseDuration(duration) / 1_000_000);
+  return ms > 0 ? ms : undefined;
 }

@@ -34,9 +34,12 @@ export interface Action {
   filters: readonly ResolvedFilter[];
   targets: readonly Target[];
   grpc: boolean;
-  /** ms; until the answer begins. */
+  /** ms; until the answer begins: the shorter of the two that follow. */
   timeoutMs?: number;
-  retry?: { codes: readonly number[]; attempts: number };
+  /** Of the whole request, and of one try of it (HTTPRouteTimeouts: request, backendRequest). */
+  requestTimeoutMs?: number;
+  attemptTimeoutMs?: number;
+  retry?: { codes: readonly number[]; attempts: number; backoffMs?: number };
   persistence?: SessionPersistence;
   /** The one prefix by which the rule is matched, for what replaces it. */
   prefix?: string;

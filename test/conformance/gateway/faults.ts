@@ -1,7 +1,7 @@
 /** What the gateway bears: its HAProxy killed, llmos killed, pods that come and go under load, backends that die; and what it tells of requests. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { eventually } from '../../fixtures/instance.ts';
@@ -13,6 +13,7 @@ import { accepted, addressOf, apply, ask, expect, INFRA, pathOf, prefix, remove,
 function tried(name: string, objects: () => Body[], run: () => Promise<void>): void {
   it(name, { timeout: 60_000 }, async () => {
     await world();
+    podIp = (await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP;
     const own = objects();
     try {
       await apply(...own);
@@ -41,6 +42,56 @@ function load(address: string, path: string, streams = 4): () => Promise<Record<
     await all;
     return counts;
   };
+}
+
+const gatewayIp = async (): Promise<string> => ((await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP as string).replace(/\.\d+$/, '.1');
+
+/** A server on the gateway's address; gives what ends it. */
+async function listenAt(port: number, serve: (socket: Socket) => void): Promise<() => void> {
+  const sockets = new Set<Socket>();
+  const server: Server = createServer((socket) => { sockets.add(socket); socket.on('error', () => {}).on('close', () => sockets.delete(socket)); serve(socket); });
+  const address = await gatewayIp();
+  await new Promise<void>((settle, fail) => server.once('error', fail).listen(port, address, () => settle()));
+  return () => {
+    server.close();
+    for (const each of sockets) each.destroy();
+  };
+}
+
+let podIp = '';
+
+/** A Service with one backend that is well and one that is ill, at `port` of the gateway's address; and its route. */
+function illBackend(name: string, port: number, rule: object, addressOfIll = (ip: string): string => ip.replace(/\.\d+$/, '.1')): Body[] {
+  const slice = (which: string, address: string, at: number): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name: `${name}-${which}`, labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', endpoints: [{ addresses: [address] }], ports: [{ name: 'http', port: at }] });
+  return [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, slice('well', podIp, 3000), slice('ill', addressOfIll(podIp), port),
+    route(name, ['same-namespace'], [{ matches: [prefix(`/${name}`)], backendRefs: [to(name)], ...rule }]),
+  ];
+}
+
+/** Settles when the route is there, whatever comes of a request. */
+function expectOne(address: string, path: string): Promise<boolean> {
+  return eventually(async () => ask(address, { path, method: 'POST' }).then(({ status }) => status !== 404, () => true), { what: 'the route' });
+}
+
+let ills = 0;
+
+/** Requests that may be sent again are answered by the one that is well. */
+function ill(what: string, serve: (socket: Socket) => void, rule: object = {}): void {
+  const [name, port] = [`ill-${(ills += 1)}`, 3000 + 100 + ills];
+  tried(`a backend that ${what} costs a request nothing that may be sent again, as long as another is well`, () => illBackend(name, port, rule), async () => {
+    let met = 0;
+    const close = await listenAt(port, (socket) => { met += 1; serve(socket); });
+    try {
+      await accepted(name);
+      const address = await addressOf('same-namespace');
+      await expect(address, { path: `/${name}` }, { backend: V1 });
+      for (const method of ['GET', 'PUT', 'DELETE']) assert.deepEqual((await Promise.all(Array.from({ length: 6 }, () => ask(address, { path: `/${name}`, method })))).map(({ status }) => status), Array(6).fill(200), method);
+      assert.ok(met > 0, 'the one that is ill was asked too');
+    } finally {
+      close();
+    }
+  });
 }
 
 export function faults(): void {
@@ -82,23 +133,89 @@ export function faults(): void {
     assert.deepEqual(Object.keys(counts), ['200'], JSON.stringify(counts));
   });
 
-  tried('a backend that resets connections costs a safe request nothing, as long as another is well', () => [
-    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'half-well' }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, route('half-well', ['same-namespace'], [{ matches: [prefix('/half-well')], backendRefs: [to('half-well')] }]),
-  ], async () => {
-    const resetting: Server = createServer((socket) => socket.once('data', () => socket.resetAndDestroy()).on('error', () => {}));
-    const { status } = await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`);
-    const gatewayIp = (status.podIP as string).replace(/\.\d+$/, '.1');
-    await new Promise<void>((settle) => resetting.listen(3000, gatewayIp, () => settle()));
-    const slice = { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name: 'half-well', labels: { 'kubernetes.io/service-name': 'half-well' } }, addressType: 'IPv4', endpoints: [{ addresses: [status.podIP] }, { addresses: [gatewayIp] }], ports: [{ name: 'http', port: 3000 }] };
+  tried('no request fails while all endpoints are others at once, again and again', () => illBackend('flips', 3000, {}, (ip) => ip), async () => {
+    await accepted('flips');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/flips' }, {});
+    const other = (await get(`/api/v1/namespaces/${INFRA}/pods/${V2}`)).status.podIP as string;
+    const [, , slice] = illBackend('flips', 3000, {}, (ip) => ip);
+    await remove(slice);
+    const stop = load(address, '/flips');
+    for (let round = 1; round <= 40; round++) await apply({ ...illBackend('flips', 3000, {})[1], endpoints: [{ addresses: [round % 2 === 0 ? podIp : other] }] });
+    await expect(address, { path: '/flips' }, { backend: V1 });
+    const counts = await stop();
+    assert.deepEqual(Object.keys(counts), ['200'], JSON.stringify(counts));
+  });
+
+  tried('HAProxy that is killed under load costs the requests that it had, and refuses none', () => [route('killed-busy', ['same-namespace'], [{ matches: [prefix('/killed-busy')], backendRefs: [to('both')] }])], async () => {
+    await accepted('killed-busy');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/killed-busy' }, {});
+    const streams = 6;
+    const stop = load(address, '/killed-busy', streams);
+    const before = haproxyPid();
+    process.kill(before, 'SIGKILL');
+    await eventually(async () => haproxyPid() !== before && (await ask(address, { path: '/killed-busy' })).status === 200, { what: 'the next HAProxy' });
+    const { 200: well = 0, ECONNRESET: lost = 0, ...others } = await stop();
+    assert.deepEqual([others, well > 0, lost <= streams], [{}, true, true], `${well} well, ${lost} lost`);
+  });
+
+  ill('resets', (socket) => void socket.once('data', () => socket.resetAndDestroy()));
+  ill('dies when it was asked', (socket) => void socket.once('data', () => socket.destroy()));
+  ill('takes connections and hangs', (socket) => void socket.resume(), { timeouts: { backendRequest: '300ms' } });
+  ill('begins to answer and dies before the first line is whole', (socket) => void socket.once('data', () => socket.end('HTTP/1.1 200')));
+
+  tried('a backend that is not there, whose address nobody has, costs a request time alone', () => [...illBackend('nowhere', 3000, {}, (podIp) => podIp.replace(/\.\d+$/, '.253'))], async () => {
+    await accepted('nowhere');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/nowhere' }, { backend: V1 });
+    assert.deepEqual((await Promise.all(Array.from({ length: 6 }, () => ask(address, { path: '/nowhere' })))).map(({ status }) => status), Array(6).fill(200));
+  });
+
+  tried('what a retry cannot save is cut off, not hung, and not sent twice', () => illBackend('cut', 3010, {}), async () => {
+    let asked = 0;
+    const close = await listenAt(3010, (socket) => void socket.once('data', () => { asked += 1; socket.write('HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf of it'); setTimeout(() => socket.resetAndDestroy(), 50); }));
     try {
-      await apply(slice);
-      await accepted('half-well');
+      await accepted('cut');
       const address = await addressOf('same-namespace');
-      await expect(address, { path: '/half-well' }, { backend: V1 });
-      for (let times = 0; times < 20; times++) assert.equal((await ask(address, { path: '/half-well' })).status, 200);
+      await expectOne(address, '/cut');
+      const answers = await Promise.all(Array.from({ length: 8 }, () => ask(address, { path: '/cut' }).then(({ status }) => status, (error: NodeJS.ErrnoException) => error.code ?? error.message)));
+      const cut = answers.filter((each) => each !== 200);
+      assert.deepEqual([cut.every((each) => each === 'ECONNRESET' || each === 'aborted'), cut.length > 0], [true, true], answers.join(' '));
+      const before = asked;
+      const posted = await Promise.all(Array.from({ length: 8 }, () => ask(address, { path: '/cut', method: 'POST', body: 'once' }).then(({ status }) => status, () => 0)));
+      assert.equal(asked - before, posted.filter((each) => each === 0).length);
     } finally {
-      resetting.close();
-      await remove(slice);
+      close();
+    }
+  });
+
+  tried('a backend that dies when it was asked what is not idempotent: 502, and asked once', () => illBackend('once', 3011, {}), async () => {
+    let asked = 0;
+    const close = await listenAt(3011, (socket) => void socket.once('data', () => { asked += 1; socket.destroy(); }));
+    try {
+      await accepted('once');
+      const address = await addressOf('same-namespace');
+      await expectOne(address, '/once');
+      asked = 0;
+      const posted = await Promise.all(Array.from({ length: 10 }, () => ask(address, { path: '/once', method: 'POST', body: 'once' })));
+      assert.deepEqual([asked > 0, posted.filter(({ status }) => status === 502).length], [true, asked]);
+    } finally {
+      close();
+    }
+  });
+
+  tried('a backend that answers slowly, a byte at a time, is heard to the end', () => illBackend('slow', 3012, {}), async () => {
+    const answer = 'HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nslow';
+    const close = await listenAt(3012, (socket) => void socket.once('data', () => {
+      [...answer].forEach((letter, index) => setTimeout(() => socket.write(letter), index * 15));
+    }));
+    try {
+      await accepted('slow');
+      const address = await addressOf('same-namespace');
+      await eventually(async () => (await ask(address, { path: '/slow' })).body === 'slow', { what: 'the slow one' });
+    } finally {
+      close();
     }
   });
 

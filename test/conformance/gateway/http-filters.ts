@@ -179,6 +179,28 @@ export function traffic(): void {
     assert.deepEqual([await one('/retry?fail=2&id=a'), await one('/retry?fail=9&id=b'), await one('/retry?fail=1&code=503&id=c'), await one('/no-retry?fail=1&id=d')], [200, 500, 200, 500]);
   });
 
+  tried('HTTPRouteRetryBackoff', () => [
+    { ...at('/backoff', [], [to('both')]), retry: { codes: [500, 429], attempts: 2, backoff: '300ms' } }, { ...at('/in-time', []), retry: { codes: [503], attempts: 5, backoff: '200ms' }, timeouts: { request: '700ms' } },
+    { ...at('/each', []), retry: { attempts: 1, backoff: '100ms' }, timeouts: { request: '5s', backendRequest: '300ms' } },
+  ], async (address) => {
+    await expect(address, { path: '/backoff' }, {});
+    const one = async (path: string, more: Ask = {}): Promise<[number, number]> => {
+      const fromMs = performance.now();
+      return [(await ask(address, { path, ...more })).status, performance.now() - fromMs];
+    };
+    const [status, ms] = await one('/in-time?fail=2&code=503&id=e');
+    assert.deepEqual([status, ms >= 400], [200, true], `${ms}`);
+    assert.equal((await ask(address, { path: '/in-time?fail=1&code=503&id=g', method: 'POST', body: 'all of it' })).body.size, 9, 'with its body');
+    for (const [path, expected, leastMs, mostMs] of [
+      ['/backoff?status=429', 429, 600, Infinity], ['/backoff?status=425', 425, 0, Infinity], ['/backoff?status=503', 503, 0, Infinity], ['/in-time?status=503', 504, 650, 5_000], ['/in-time?delay=9000', 504, 650, 5_000], ['/each?delay=2000', 504, 700, 5_000],
+    ] as const) {
+      const [answered, tookMs] = await one(path);
+      assert.deepEqual([path, answered, tookMs >= leastMs && tookMs < mostMs], [path, expected, true], `${tookMs} ms`);
+    }
+    const { headers, body } = await ask(address, { path: '/backoff' });
+    assert.deepEqual([...Object.keys(headers), ...Object.keys(body.headers)].filter((name) => name.startsWith('x-llmos')), []);
+  });
+
   tried('HTTPRouteSessionPersistenceCookie', () => [
     { ...at('/session', [], [to('both')]), sessionPersistence: { sessionName: 'mine', cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' } }, { ...at('/header', [], [to('both')]), sessionPersistence: { sessionName: 'x-session', type: 'Header' } },
   ], async (address) => {

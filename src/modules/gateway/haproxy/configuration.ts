@@ -7,6 +7,7 @@ import { compareText, type Action, type Entry, type Target } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
 import { filterLines } from './filters.ts';
 import type { Slots } from './slots.ts';
+import { innerLines, needsStages, outerLines, PAUSE, TRIES_TABLE } from './stages.ts';
 import { argument, quoted, Unsayable } from './words.ts';
 
 export interface ProxyFacts {
@@ -41,10 +42,12 @@ export interface Configuration {
 interface Line { text: string; owner?: string; servers?: { backend: string; options: string } }
 
 const DEFAULT_RETRIES = 3;
+const EXTENSIONS: Readonly<Record<string, string>> = { list: 'txt', actions: 'lua' };
 const CHALLENGE = '/.well-known/acme-challenge/';
-/** What a request of a safe method may be tried again for: no byte of an answer was seen. */
+/** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
+/** For what they are: no byte of an answer was seen. */
 const RETRY_ON = 'conn-failure empty-response';
-const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
 
 export const doorName = ({ owner, port }: Pick<Door, 'owner' | 'port'>): string => `${owner === '' ? 'ingress' : owner.replace('/', ':')}:${port}`;
 
@@ -71,13 +74,13 @@ class Writer {
   head(): void {
     const { folder } = this.facts;
     this.put(
-      'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
-      `  lua-load ${folder}/mirror.lua`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
+      'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+      `  lua-load ${folder}/${this.file('actions', MIRROR + PAUSE)}`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
       'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${this.facts.logSocket} log-proto octet-count`, '',
       'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
       'backend none', ...answerLines(404, 12), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
     );
-    this.files.set('mirror.lua', MIRROR);
+    
   }
 
   put(...texts: string[]): void {
@@ -193,17 +196,22 @@ class Writer {
       this.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
       return name;
     }
-    const lines = (): Line[] => [
-      ...filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure }).map((text) => ({ text: `  ${text}` })),
-      ...this.policyLines(action).map((text) => ({ text: `  ${text}` })),
-    ].map((line) => ({ ...line, owner: action.id }));
-    this.section(name, lines, target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target, door.clientCertificate) });
+    const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
+    const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure });
+    const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target, door.clientCertificate) };
+    if (servers === undefined || !needsStages(action)) this.section(name, () => lines([...filtered(), ...this.retryLines(action), ...this.persistenceLines(action)]), servers);
+    else {
+      const socket = this.socketOf(`tries:${name}`);
+      this.section(name, () => lines([...filtered(), ...outerLines(action, socket)]), undefined);
+      this.section(`${name}:tries`, () => lines([...innerLines(action, socket), ...this.persistenceLines(action)]), servers, 'listen');
+      this.sections.set('tries', TRIES_TABLE.map((text) => ({ text })));
+    }
     return name;
   }
 
-  section(name: string, lines: () => Line[], servers: { backend: { serviceKey: string; portName: string }; options: string } | undefined): void {
+  section(name: string, lines: () => Line[], servers: { backend: { serviceKey: string; portName: string }; options: string } | undefined, sort: 'backend' | 'listen' = 'backend'): void {
     if (this.sections.has(name)) return;
-    const made: Line[] = [{ text: `backend ${name}` }, ...lines()];
+    const made: Line[] = [{ text: `${sort} ${name}` }, ...lines()];
     if (servers !== undefined) {
       this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName });
       made.push({ text: '', servers: { backend: name, options: servers.options } });
@@ -211,11 +219,18 @@ class Writer {
     this.sections.set(name, [...made, { text: '' }]);
   }
 
-  policyLines({ timeoutMs, retry, persistence, id }: Action): string[] {
+  retryLines({ timeoutMs, requestTimeoutMs, attemptTimeoutMs, retry }: Action): string[] {
     const lines: string[] = [];
     if (timeoutMs !== undefined) lines.push(`timeout server ${timeoutMs}ms`, `timeout tunnel ${timeoutMs}ms`);
-    if (retry !== undefined) lines.push(`retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...(timeoutMs === undefined ? [] : ['response-timeout']), ...retry.codes.filter((code) => RETRY_CODES.has(code))].join(' ')}`);
-    else lines.push('http-request disable-l7-retry if !{ method GET HEAD OPTIONS }');
+    // An endpoint that keeps silent is given up for another, as often as the time of the whole request allows.
+    const onTime = attemptTimeoutMs === undefined ? [] : ['response-timeout'];
+    if (retry !== undefined) return [...lines, `retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...onTime, ...retry.codes].join(' ')}`];
+    if (attemptTimeoutMs !== undefined) lines.push(`retries ${Math.min(DEFAULT_RETRIES, Math.max(0, Math.floor((requestTimeoutMs ?? Infinity) / attemptTimeoutMs) - 1))}`, `retry-on ${[RETRY_ON, ...onTime].join(' ')}`);
+    return [...lines, `http-request disable-l7-retry if !{ method ${IDEMPOTENT} }`];
+  }
+
+  persistenceLines({ persistence, id }: Action): string[] {
+    const lines: string[] = [];
     if (persistence !== undefined) {
       const { sessionName = 'llmos-session', type = 'Cookie', absoluteTimeout, idleTimeout, cookieConfig } = persistence;
       const name = argument(sessionName);
@@ -252,7 +267,7 @@ class Writer {
 
   /** Named by what it holds, so that a renewed certificate is another file and is loaded. */
   file(prefix: string, content: string): string {
-    const name = `${prefix}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.${prefix === 'list' ? 'txt' : 'pem'}`;
+    const name = `${prefix}-${createHash('sha256').update(content).digest('hex').slice(0, 16)}.${EXTENSIONS[prefix] ?? 'pem'}`;
     this.files.set(name, content);
     return name;
   }

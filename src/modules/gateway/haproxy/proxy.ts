@@ -3,7 +3,7 @@
  * process must run our configuration. A configuration is checked before it takes the place of the one that runs; a killed process is started again.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
@@ -56,6 +56,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   let slots: Slots = new Map();
   let working: Promise<unknown> = Promise.resolve();
   let looking: NodeJS.Timeout | undefined;
+  let life: Socket | undefined;
   let notBeforeMs = 0;
 
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
@@ -64,6 +65,8 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       looking = undefined;
       loaded = undefined;
       doors = [];
+      life?.destroy();
+      life = undefined;
       await endHaproxy(folder);
       return new Map();
     }
@@ -117,8 +120,23 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
     slots = nextSlots;
     loaded = next;
-    for (const name of readdirSync(folder)) if (/\.(pem|txt)$/.test(name) && !next.files.has(name)) rmSync(join(folder, name), { force: true });
+    attend();
+    for (const name of readdirSync(folder)) if (/\.(pem|txt|lua)$/.test(name) && !next.files.has(name)) rmSync(join(folder, name), { force: true });
     return new Map();
+  }
+
+  /** Looks as soon as the process ends; {@link watch} is for those whose end was not heard of. */
+  function attend(): void {
+    // A connection that stays would keep the old process from ending.
+    life?.destroy();
+    const socket = connect(files.socket, () => void socket.write('prompt\n')).unref();
+    life = socket;
+    socket.on('error', () => {}).on('data', () => {});
+    socket.on('close', () => {
+      if (life !== socket || signal.aborted) return;
+      life = undefined;
+      void enqueue(look);
+    });
   }
 
   function watch(delayMs: number): void {
@@ -165,7 +183,10 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     return done;
   }
 
-  signal.addEventListener('abort', () => clearTimeout(looking), { once: true });
+  signal.addEventListener('abort', () => {
+    clearTimeout(looking);
+    life?.destroy();
+  }, { once: true });
   return {
     carry: (wanted) => enqueue(() => carry(wanted)),
     refresh: () => enqueue(async () => {
