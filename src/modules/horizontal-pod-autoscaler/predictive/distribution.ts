@@ -19,6 +19,8 @@ const NORMAL = [-0.524, 0, 0.253, 0.524, 0.842, 1.126, 1.405, 1.645, 1.881, 2.17
 /** A forecast as it was made, to be learned from when the load is known. */
 export interface Made {
   level: number;
+  /** Of weeks. */
+  mean: number;
   hour: number;
   readonly points: Float32Array;
   readonly spreads: Float32Array;
@@ -43,7 +45,7 @@ export class Distribution {
   }
 
   empty(): Made {
-    return { level: 1, hour: 0, points: new Float32Array(this.#forecasters), spreads: new Float32Array(this.#forecasters * MEASURES), quantiles: new Float32Array(COUNT) };
+    return { level: 1, mean: 1, hour: 0, points: new Float32Array(this.#forecasters), spreads: new Float32Array(this.#forecasters * MEASURES), quantiles: new Float32Array(COUNT) };
   }
 
   /** Fills spreads and quantiles of `made` from its points. */
@@ -51,7 +53,7 @@ export class Distribution {
     for (let one = 0; one < this.#forecasters; one++) {
       const unit = unitOf(made, one);
       made.spreads[one * MEASURES] = this.#errors[one * 2]! * unit;
-      made.spreads[one * MEASURES + 1] = this.#errors[one * 2 + 1]! * unit;
+      made.spreads[one * MEASURES + 1] = this.#errors[one * 2 + 1]! * rootUnitOf(made, one);
       made.spreads[one * MEASURES + 2] = this.#hourly[one * HOURS + made.hour]! * unit;
     }
     let before = 0;
@@ -104,17 +106,23 @@ export class Distribution {
   }
 
   #measure(one: number, made: Made, load: number): void {
-    const error = Math.min(6, Math.abs(load - made.points[one]!) / unitOf(made, one));
-    const follow = (errors: Float32Array, index: number, share: number): void => {
+    const miss = Math.abs(load - made.points[one]!);
+    const error = Math.min(6, miss / unitOf(made, one));
+    const follow = (errors: Float32Array, index: number, error: number, share: number): void => {
       errors[index]! += share * (error - errors[index]!);
     };
-    follow(this.#errors, one * 2, Math.max(0.012, 1 / (this.#learned + 1)));
-    follow(this.#errors, one * 2 + 1, Math.max(0.000_7, 1 / (this.#learned + 1)));
-    follow(this.#hourly, one * HOURS + made.hour, 0.006);
+    follow(this.#errors, one * 2, error, Math.max(0.012, 1 / (this.#learned + 1)));
+    follow(this.#errors, one * 2 + 1, Math.min(6, miss / rootUnitOf(made, one)), Math.max(0.000_7, 1 / (this.#learned + 1)));
+    follow(this.#hourly, one * HOURS + made.hour, error, 0.006);
   }
 }
 
 /** Errors grow with the root of the load, as those of counts do. */
+function rootUnitOf({ mean, level, points }: Made, one: number): number {
+  return Math.sqrt(Math.max(mean, 1e-3) * Math.max(points[one]!, 0.05 * level));
+}
+
+/** Or with the load itself, as those of shares do. */
 function unitOf({ level, points }: Made, one: number): number {
   return Math.sqrt(level * Math.max(points[one]!, 0.05 * level));
 }

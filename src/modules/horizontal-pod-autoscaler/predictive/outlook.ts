@@ -1,5 +1,5 @@
 /** The distribution of the load of one service a fixed time ahead, learned as the load comes. Pure; about 25 KB. */
-import { Distribution, type Made } from './distribution.ts';
+import { Distribution, LEVELS, type Made } from './distribution.ts';
 import { emptyFeatures, readFeatures, type Features } from './features.ts';
 import type { Forecaster } from './forecasters/forecaster.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
@@ -20,6 +20,9 @@ export class Outlook {
   /** Forecasts whose time has not come, by the step in which it will. */
   readonly #slots: Slot[];
   #newest: Made;
+  /** Of the load that came last, as they were forecast; undefined where they were not. */
+  expected: ArrayLike<number> | undefined;
+  readonly #expected = new Float32Array(LEVELS.length);
 
   /** `aheadMs`: how far ahead, at least one step. `learning`: who learns trees, and when. */
   constructor(stepMs: number, aheadMs: number, learning?: Learning) {
@@ -41,11 +44,15 @@ export class Outlook {
     series.add(nowMs, load);
     for (const forecaster of this.forecasters) forecaster.observe?.(series);
     const slot = this.#slots[Math.round(nowMs / series.stepMs) % this.#slots.length]!;
-    if (Math.abs(nowMs - slot.madeMs - this.aheadMs) < series.stepMs / 2 && !(capped && slot.made.quantiles[1]! > load)) this.#learn(slot, load);
+    const due = Math.abs(nowMs - slot.madeMs - this.aheadMs) < series.stepMs / 2;
+    this.expected = due ? this.#expected : undefined;
+    this.#expected.set(slot.made.quantiles);
+    if (due && !(capped && slot.made.quantiles[1]! > load)) this.#learn(slot, load);
     slot.madeMs = nowMs;
     readFeatures(series, this.aheadMs, slot.features);
     const { made, features } = slot;
     made.level = features.level;
+    made.mean = series.mean;
     made.hour = Math.floor((nowMs + this.aheadMs) / 3_600_000) % 24;
     for (const [index, forecaster] of this.forecasters.entries()) made.points[index] = forecaster.predict(series, features, this.aheadMs);
     this.#distribution.spread(made);

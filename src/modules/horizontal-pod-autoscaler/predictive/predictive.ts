@@ -4,12 +4,15 @@
  * the same target and one that is more careful; so it is known what each would have cost and how often it would have had too few, and the price is the one that meets
  * the objective. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 40 KB.
  */
+import { ACTIONS, Bandit, SAFE } from './bandit.ts';
+import { Context, CONTEXT_SIZE } from './context.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
 import { createReactive, type ReactiveOptions } from './reactive.ts';
 import { Shadow, type Tally } from './shadow.ts';
+import { atLeast, createArm, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
 
 export interface Objective {
   /** The part of time in which replicas may be too few, for instance 0.01. */
@@ -57,17 +60,27 @@ const PRICES = [0.25, 0.5, 1, 2, 4, 8, 16, 32, 64];
 const FIRST_PRICE = 4;
 const DAY_MS = 86_400_000;
 const HALF_LIFE_MS = 28 * DAY_MS;
+const ACTIONS_HALF_LIFE_MS = 4 * DAY_MS;
 const LEARNING_MS = 2 * 3_600_000;
 /** Of the cost of the floor. */
 const MOST_COST = 1.03;
 /** Of the changes that the HorizontalPodAutoscaler makes. */
 const MOST_CHANGES = 0.85;
+/** How much cheaper it becomes where it has been dearer than it may: at 5 % too much by half. */
+const COST_FORCE = 14;
+/** Less cannot be told from none: four seconds a day. */
+const LEAST_SHARE = 5e-5;
 
 interface Shadows {
   readonly floor: Shadow;
   readonly careful: Shadow;
   readonly own: Shadow;
-  readonly arms: readonly Shadow[];
+  /** At PRICES. */
+  readonly arms: readonly Arm[];
+  /** Each of the bandit's actions at the price that is in force, always. */
+  readonly actions: readonly Arm[];
+  /** What the bandit would have done. */
+  readonly learned: Arm;
 }
 
 export class Predictive implements ScalingPolicy {
@@ -75,12 +88,20 @@ export class Predictive implements ScalingPolicy {
   readonly #options: Required<Omit<PredictiveOptions, 'objective' | 'learning' | 'floor'>> & { objective: Objective; shownAtMost: number };
   readonly #floor: ScalingPolicy;
   readonly #careful: ScalingPolicy;
-  readonly #arms: readonly PricedReplicas[];
   readonly #own: PricedReplicas;
+  readonly #bandit: Bandit;
+  readonly #context = new Context();
+  readonly #replicas = new Float64Array(ACTIONS.length);
+  readonly #violated = new Float64Array(ACTIONS.length);
   #shadows: Shadows | undefined;
   #choices: Choices | undefined;
   #steps = 0;
+  #saturated = 0;
   #trusted = false;
+  /** Whether the bandit is listened to. */
+  #acts = false;
+  /** What a moment of too few is worth by what the prices brought, in replicas that are needed on average: not the price, since chances are said, and these came. */
+  #worth = FIRST_PRICE;
   #doubtUntilMs = -Infinity;
   #last: { observation: Observation; load: number; replicas: number; rule: Rule } | undefined;
 
@@ -90,41 +111,62 @@ export class Predictive implements ScalingPolicy {
     const reactive = { ...floor, limits: { memoryMs: 300_000, ...floor.limits } };
     this.#floor = createReactive({ ...reactive, target });
     this.#careful = createReactive({ ...reactive, target: objective.asSafeAs ?? (target * 6) / 7 });
-    const startSteps = Math.round(startMs / stepMs);
-    this.#arms = PRICES.map((price) => new PricedReplicas(price, { startSteps }));
-    this.#own = new PricedReplicas(objective.price ?? FIRST_PRICE, { startSteps });
+    this.#own = new PricedReplicas(objective.price ?? FIRST_PRICE, { startSteps: Math.round(startMs / stepMs) });
+    this.#bandit = new Bandit({ stepMs, aheadMs: startMs + stepMs, contextSize: CONTEXT_SIZE });
   }
 
   decide(observation: Observation): number {
     const { nowMs, utilisation, ready, total } = observation;
-    const { limit } = this.#options;
+    const { limit, stepMs, shownAtMost } = this.#options;
     const load = utilisation * ready;
     const capped = observation.saturated ?? false;
     this.#steps++;
-    this.#choices = choicesOf(this.outlook.step(nowMs, load, { capped }), limit, this.#choices);
-    const meanNeed = Math.max(1, this.outlook.series.mean / limit);
+    this.#saturated = capped ? this.#saturated + 1 : 0;
+    const choices = (this.#choices = choicesOf(this.outlook.step(nowMs, load, { capped }), limit, this.#choices));
     const shadows = (this.#shadows ??= this.#cast(total));
-    shadows.own.advance(nowMs, load);
-    this.#reactInThought(shadows.floor, this.#floor, nowMs, load);
-    this.#reactInThought(shadows.careful, this.#careful, nowMs, load);
-    for (const [index, arm] of this.#arms.entries()) {
-      const shadow = shadows.arms[index]!;
-      shadow.advance(nowMs, load);
-      shadow.set(this.#bounded(arm.decide(this.#choices, shadow.fleet.total, meanNeed), load, shadow.fleet), nowMs);
-      pace(arm, shadow.tally, shadows.floor.tally);
+    const { floor, careful, own } = shadows;
+    own.advance(nowMs, load);
+    react(floor, this.#floor, { nowMs, load, shownAtMost });
+    react(careful, this.#careful, { nowMs, load, shownAtMost });
+    // More than what was held to be possible for the time to come: what is forecast then is little better, until that time has come.
+    if (load > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
+    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs };
+    for (const arm of shadows.arms) {
+      think(arm, choices, moment);
+      pace(arm.priced, arm.shadow.tally, floor.tally);
     }
+    const action = this.#consult(shadows, choices, moment);
     if (this.#steps % 4 === 1) this.#settle();
-    const reactive = shadows.floor.fleet.total;
-    const priced = this.#bounded(this.#own.decide(this.#choices, total, meanNeed), load, observation);
-    // What is forecast in a surprise is little better, until it has come.
-    if (this.#isSurprising(load)) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
-    const forecast = nowMs <= this.#doubtUntilMs ? Math.max(priced, reactive) : priced;
-    const rule: Rule = capped ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * this.#options.stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
-    const replicas = rule === 'Forecast' ? forecast : rule === 'Saturated' ? Math.max(forecast, Math.ceil(ready / limit)) : reactive;
+    const saturatedMs = (this.#saturated - 1) * stepMs;
+    const forecast = atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), moment, { ready, total, saturatedMs });
+    const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
+    const replicas = rule === 'Forecast' || rule === 'Saturated' ? forecast : moment.reactive;
     this.#last = { observation, load, replicas, rule };
-    shadows.own.set(replicas, nowMs);
-    pace(this.#own, shadows.own.tally, shadows.floor.tally);
+    own.set(replicas, nowMs);
+    pace(this.#own, own.tally, floor.tally);
     return replicas;
+  }
+
+  /** Lets the bandit learn, and gives its action where it has been better than the safe one lately. */
+  #consult({ actions, learned }: Shadows, choices: Choices, moment: Moment): number {
+    const { nowMs, stepMs, meanNeed } = moment;
+    for (const [index, arm] of actions.entries()) {
+      arm.priced.price = this.#own.price;
+      arm.priced.changePrice = this.#own.changePrice;
+      arm.priced.stride = this.#own.stride;
+      this.#violated[index] = think(arm, choices, moment, index) ? 1 : 0;
+      this.#replicas[index] = arm.shadow.fleet.total / meanNeed;
+    }
+    const context = this.#context.read(this.outlook.series, choices.quantiles, this.outlook.expected);
+    this.#bandit.learn(nowMs, context, { replicas: this.#replicas, violated: this.#violated });
+    const action = this.#bandit.choose(context, this.#worth);
+    learned.priced.price = this.#own.price;
+    learned.priced.changePrice = this.#own.changePrice;
+    learned.priced.stride = this.#own.stride;
+    think(learned, choices, moment, action);
+    const costOf = ({ shadow: { tally } }: Arm): number => tally.replicas / meanNeed + this.#worth * tally.violated;
+    this.#acts = this.#steps * stepMs > DAY_MS && costOf(learned) < costOf(actions[SAFE]!);
+    return this.#acts ? action : SAFE;
   }
 
   /** The last decision; undefined before the first. */
@@ -150,57 +192,46 @@ export class Predictive implements ScalingPolicy {
 
   #cast(total: number): Shadows {
     const { startMs, stepMs, limit } = this.#options;
-    const cast = (): Shadow => new Shadow(total, { startMs, limit, halfLifeSteps: HALF_LIFE_MS / stepMs, daySteps: DAY_MS / stepMs });
-    return { floor: cast(), careful: cast(), own: cast(), arms: PRICES.map(cast) };
-  }
-
-  #reactInThought(shadow: Shadow, policy: ScalingPolicy, nowMs: number, load: number): void {
-    shadow.advance(nowMs, load);
-    const { ready, total } = shadow.fleet;
-    shadow.set(policy.decide({ nowMs, ready, total, utilisation: ready === 0 ? 0 : Math.min(this.#options.shownAtMost, load / ready) }), nowMs);
-  }
-
-  /**
-   * Forecasts look a start ahead: what the load needs until then does not go. And where too few are ready already, or more is asked for than was held to be possible,
-   * they were wrong: then no fewer than without them.
-   */
-  #bounded(forecast: number, load: number, { ready, total }: { ready: number; total: number }): number {
-    const { limit } = this.#options;
-    const least = load > limit * ready || this.#isSurprising(load) ? this.#shadows!.floor.fleet.total : 0;
-    return Math.max(forecast, least, Math.min(total, Math.ceil(load / limit)));
-  }
-
-  /** More than what was held to be possible for the time to come. */
-  #isSurprising(load: number): boolean {
-    return load > this.#choices!.quantiles.at(-1)!;
+    const cast = (halfLifeMs: number): Shadow => new Shadow(total, { startMs, limit, halfLifeSteps: halfLifeMs / stepMs, daySteps: DAY_MS / stepMs });
+    const arm = (price: number, halfLifeMs: number): Arm => createArm(price, cast(halfLifeMs), Math.round(startMs / stepMs));
+    return {
+      floor: cast(HALF_LIFE_MS), careful: cast(HALF_LIFE_MS), own: cast(HALF_LIFE_MS), arms: PRICES.map((price) => arm(price, HALF_LIFE_MS)),
+      actions: ACTIONS.map(() => arm(this.#own.price, ACTIONS_HALF_LIFE_MS)), learned: arm(this.#own.price, ACTIONS_HALF_LIFE_MS),
+    };
   }
 
   /** Finds the price by what each would have brought, and whether the forecasts deserve to decide. */
   #settle(): void {
-    const { objective, stepMs } = this.#options;
-    const { floor, careful, arms } = this.#shadows!;
+    const { objective, stepMs, limit } = this.#options;
+    const { floor, careful, arms, own } = this.#shadows!;
     if (this.#steps * stepMs < LEARNING_MS) return;
-    const tallies = arms.map(({ tally }) => tally);
+    const tallies = arms.map(({ shadow }) => shadow.tally);
     if (objective.price !== undefined) {
       this.#trusted = true;
       return;
     }
-    const allowed = objective.underProvisioned ?? careful.tally.violated;
-    let at = positionWhere(tallies, ({ violated }) => violated - allowed);
+    const allowed = Math.max(LEAST_SHARE, objective.underProvisioned ?? careful.tally.violated);
+    // In logarithms: from price to price the violations fall by factors.
+    let at = positionWhere(tallies, ({ violated }) => Math.log(Math.max(violated, LEAST_SHARE / 10) / allowed));
     const mostCost = objective.underProvisioned === undefined ? MOST_COST * floor.tally.replicas : Infinity;
-    if (at > 0 && between(tallies, at).replicas > mostCost) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
+    const limited = at > 0 && between(tallies, at).replicas > mostCost;
+    if (limited) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
     const expected = between(tallies, at);
-    this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + 1e-4 && expected.replicas <= floor.tally.replicas * 1.05);
-    const found = priceAt(at);
+    this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + Math.max(1e-4, 4 / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
+    this.#worth = worthAt(tallies, at, expected) / Math.max(1, this.outlook.series.mean / limit);
+    // What the same price brings to the decisions that count may differ a little: they began earlier, and the bandit takes part.
+    const amiss = limited ? 1 : Math.max(0.5, Math.min(8, Math.max(own.tally.violated, LEAST_SHARE) / allowed));
+    const found = priceAt(at) * amiss * Math.min(1, mostCost / own.tally.replicas) ** COST_FORCE;
     const sure = Math.min(1, (this.#steps * stepMs) / DAY_MS);
     const wanted = Math.exp(sure * Math.log(found) + (1 - sure) * Math.log(FIRST_PRICE));
     this.#own.price = Math.exp(Math.log(this.#own.price) + 0.02 * Math.log(wanted / this.#own.price));
   }
 }
 
-/** More changes than the floor makes become dearer, fewer cheaper. */
+/** More changes than the floor makes become dearer, fewer cheaper; where that does not do, those upward become greater. */
 function pace(priced: PricedReplicas, { changes }: Tally, floor: Tally): void {
   const excess = Math.max(-1, Math.min(1, changes / Math.max(floor.changes * MOST_CHANGES, 1e-6) - 1));
+  priced.stride = Math.max(0, Math.min(4, priced.stride + 0.002 * (changes / Math.max(floor.changes, 1e-6) - 0.97)));
   priced.changePrice = Math.max(0.03, Math.min(12, priced.changePrice * Math.exp(0.000_5 * excess)));
 }
 
@@ -220,7 +251,16 @@ function between(tallies: readonly Tally[], at: number): Tally {
   const [low, part] = [Math.floor(at), at % 1];
   const [one, other] = [tallies[low]!, tallies[Math.min(low + 1, tallies.length - 1)]!];
   const mix = (key: keyof Tally): number => one[key] * (1 - part) + other[key] * part;
-  return { violated: mix('violated'), replicas: mix('replicas'), changes: mix('changes') };
+  const violated = Math.exp(Math.log(one.violated + LEAST_SHARE) * (1 - part) + Math.log(other.violated + LEAST_SHARE) * part) - LEAST_SHARE;
+  return { violated, replicas: mix('replicas'), changes: mix('changes') };
+}
+
+/** How many more replicas it takes for so much less of the time with too few: by the prices around, between which replicas grow as the logarithm of violations falls. */
+function worthAt(tallies: readonly Tally[], at: number, { violated }: Tally): number {
+  const low = Math.min(Math.floor(at), tallies.length - 2);
+  const [one, other] = [tallies[low]!, tallies[low + 1]!];
+  const factor = Math.log((one.violated + LEAST_SHARE) / (other.violated + LEAST_SHARE));
+  return Math.max(0, other.replicas - one.replicas) / Math.max(factor, 0.1) / Math.max(violated, LEAST_SHARE);
 }
 
 function priceAt(at: number): number {

@@ -29,15 +29,20 @@ export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices
 }
 
 const MOST_UP = 1;
+const MOST_MORE = 0.1;
+const WHOLE = { price: 1, hold: 1 };
 
 export class PricedReplicas {
   /** In replicas that are needed on average: what it costs to have too few. */
   price: number;
   /** The same, in steps: what a change costs. */
   changePrice: number;
+  /** Replicas that a change upward has beyond what is wanted, on average. */
+  stride = 0;
   readonly #recent: Int32Array;
   #at = 0;
   #loss = 0;
+  #carried = 0;
 
   /** `startSteps`: what was asked for is held for so long, since it was for the time at which it is ready. */
   constructor(price: number, { startSteps, changePrice = 1 }: { startSteps: number; changePrice?: number }) {
@@ -46,12 +51,12 @@ export class PricedReplicas {
     this.#recent = new Int32Array(Math.max(1, startSteps));
   }
 
-  /** `meanNeed`: in replicas. */
-  decide(choices: Choices, total: number, meanNeed: number): number {
-    const price = this.price * meanNeed;
+  /** `meanNeed`: in replicas. `action`: parts of the price and of what is held that are taken this time; default the whole. */
+  decide(choices: Choices, total: number, meanNeed: number, action: { price: number; hold: number } = WHOLE): number {
+    const price = this.price * action.price * meanNeed;
     const best = this.#best(choices, price);
     this.#recent[this.#at++ % this.#recent.length] = best;
-    const wanted = best > total ? best : Math.min(total, this.#held());
+    const wanted = best > total ? best : Math.min(total, this.#held(action.hold));
     if (wanted === total) {
       this.#loss *= 0.9;
       return total;
@@ -61,7 +66,15 @@ export class PricedReplicas {
     // Too few cannot wait for long, however dear changes have become.
     if (this.#loss <= (wanted > total ? Math.min(MOST_UP, this.changePrice) : this.changePrice) * meanNeed) return total;
     this.#loss = 0;
-    return wanted;
+    return wanted > total ? wanted + this.#more(wanted) : wanted;
+  }
+
+  /** Where there are too many changes, one upward does for some of those that would follow. */
+  #more(wanted: number): number {
+    this.#carried += Math.min(this.stride, MOST_MORE * wanted);
+    const more = Math.floor(this.#carried);
+    this.#carried -= more;
+    return more;
   }
 
   #best({ replicas, chances }: Choices, price: number): number {
@@ -73,9 +86,10 @@ export class PricedReplicas {
     return best;
   }
 
-  #held(): number {
+  #held(part: number): number {
+    const length = this.#recent.length;
     let most = 0;
-    for (const each of this.#recent) most = Math.max(most, each);
+    for (let ago = 1; ago <= Math.max(1, Math.round(part * length)); ago++) most = Math.max(most, this.#recent[(this.#at - ago + length) % length]!);
     return most;
   }
 }

@@ -27,14 +27,15 @@ export class Shadow {
     this.#changeShare = 1 - 0.5 ** (1 / daySteps);
   }
 
-  /** Before the decision: what came of the ones before. */
-  advance(nowMs: number, load: number): void {
+  /** Before the decision: what came of the ones before. Tells whether there are too few now. */
+  advance(nowMs: number, load: number): boolean {
     this.fleet.advance(nowMs);
     const violated = load > this.#limit * this.fleet.ready + 1e-9 ? 1 : 0;
     const share = Math.max(this.#share, 1 / ++this.#steps);
     this.tally.violated += share * (violated - this.tally.violated);
     this.tally.replicas += share * (this.fleet.total - this.tally.replicas);
     this.tally.changes -= Math.max(this.#changeShare, 1 / this.#steps) * this.tally.changes;
+    return violated === 1;
   }
 
   set(wanted: number, nowMs: number): void {

@@ -1,0 +1,66 @@
+/**
+ * What other decisions would have brought, side by side under the load that came: HorizontalPodAutoscalers, the forecasts at several prices, and what the bandit may do at the price
+ * that is in force. All of them mind the same rules as the decision that counts. Pure.
+ */
+import { ACTIONS, SAFE } from './bandit.ts';
+import type { ScalingPolicy } from './policy.ts';
+import { PricedReplicas, type Choices } from './price.ts';
+import { Shadow } from './shadow.ts';
+
+/** A policy of prices and its replicas in thought. */
+export interface Arm {
+  readonly priced: PricedReplicas;
+  readonly shadow: Shadow;
+  /** How long its replicas have been doing all that they can, in steps. */
+  saturated: number;
+}
+
+/** Saturated for so long, the forecast is not believed any more. */
+export const SATURATED_MS = 60_000;
+
+export function createArm(price: number, shadow: Shadow, startSteps: number): Arm {
+  return { priced: new PricedReplicas(price, { startSteps }), shadow, saturated: 0 };
+}
+
+/** What all know when they decide. Loads are in replicas that are wholly busy. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly stepMs: number;
+  readonly load: number;
+  /** The load that a replica carries. */
+  readonly limit: number;
+  /** In replicas. */
+  readonly meanNeed: number;
+  /** What the HorizontalPodAutoscaler would have. */
+  readonly reactive: number;
+  /** The load has just surprised the forecasts. */
+  readonly inDoubt: boolean;
+}
+
+/**
+ * Forecasts look a start ahead: what the load needs until then does not go. Where too few are ready already, or the load has surprised the forecasts, they were wrong: then no
+ * fewer than without them. And where replicas do all that they can for a while, the load is not known: as many as make them no busier than the limit.
+ */
+export function atLeast(wanted: number, { load, limit, reactive, inDoubt }: Moment, { ready, total, saturatedMs }: { ready: number; total: number; saturatedMs: number }): number {
+  const without = inDoubt || load > limit * ready ? reactive : 0;
+  const unknown = saturatedMs >= SATURATED_MS ? Math.ceil(ready / limit) : 0;
+  return Math.max(wanted, without, unknown, Math.min(total, Math.ceil(load / limit)));
+}
+
+/** Tells whether it has too few now, and decides for it. */
+export function think(arm: Arm, choices: Choices, moment: Moment, action: number = SAFE): boolean {
+  const { shadow, priced } = arm;
+  const { nowMs, stepMs, load, meanNeed } = moment;
+  const violated = shadow.advance(nowMs, load);
+  const { ready, total } = shadow.fleet;
+  arm.saturated = load >= ready ? arm.saturated + 1 : 0;
+  const wanted = priced.decide(choices, total, meanNeed, ACTIONS[action]);
+  shadow.set(atLeast(wanted, moment, { ready, total, saturatedMs: (arm.saturated - 1) * stepMs }), nowMs);
+  return violated;
+}
+
+export function react(shadow: Shadow, policy: ScalingPolicy, { nowMs, load, shownAtMost }: { nowMs: number; load: number; shownAtMost: number }): void {
+  shadow.advance(nowMs, load);
+  const { ready, total } = shadow.fleet;
+  shadow.set(policy.decide({ nowMs, ready, total, utilisation: ready === 0 ? 0 : Math.min(shownAtMost, load / ready) }), nowMs);
+}
