@@ -150,6 +150,23 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
   });
 
+  it('counts what a formula makes of its triggers, and gives back the replicas from before', async () => {
+    await ok('scale', 'deployment', 'worker', '--replicas=2');
+    cli('rpush', 'jobs', '1', '2', '3');
+    cli('rpush', 'more', '1', '2', '3', '4');
+    const formula = MANIFEST.slice(MANIFEST.lastIndexOf('---')).replace('triggers:', "advanced: {restoreToOriginalReplicaCount: true, scalingModifiers: {formula: 'max(jobs, more) * 2', target: '2', activationTarget: '5'}}\n  triggers:")
+      .replace('type: redis', 'type: redis\n    name: jobs');
+    await apply(`${formula}  - {type: redis, name: more, metadata: {addressFromEnv: REDIS, listName: more, listLength: "5"}}\n`);
+    await reaches(4); // 8 over 2
+    const { metrics, ...limits } = (await llmos.client.get(HorizontalPodAutoscaler, 'keda-hpa-worker', NS)).spec!;
+    assert.deepEqual([metrics!.map(({ external }) => external?.metric.name), limits.maxReplicas], [['composite-metric'], 4]);
+    cli('del', 'more', 'jobs');
+    await reaches(0);
+    await ok('delete', 'so', 'worker');
+    await reaches(2);
+    await ok('scale', 'deployment', 'worker', '--replicas=0');
+  });
+
   it('a trigger that makes no sense is told at once', async () => {
     await apply(MANIFEST.slice(MANIFEST.lastIndexOf('---')).replace('type: redis', 'type: reddis'));
     await eventually(async () => /^False ScaledObjectCheckFailed trigger 0 \(reddis\): there is no such type; these are: cpu, memory, /.test(await condition('Ready')), { what: 'the reason' });

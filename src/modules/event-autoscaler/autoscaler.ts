@@ -1,10 +1,10 @@
 /** The HorizontalPodAutoscaler of a ScaledObject: one metric a trigger. Pure. */
 import type { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
-import { ScaledObject, NAME_LABEL, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
-import type { TriggerSpec } from '../../api/keda/triggers.ts';
+import { NAME_LABEL, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaledObject, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
+import { isMarked, type TriggerSpec } from '../../api/keda/triggers.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { quantityOfMilli } from '../../api/quantity.ts';
-import type { MetricSpec } from '../../api/generated/autoscaling-v2.ts';
+import type { HorizontalPodAutoscalerBehavior, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
 
 export function autoscalerName({ metadata, spec }: ScaledObjectType): string {
   return spec.advanced?.horizontalPodAutoscalerConfig?.name ?? `keda-hpa-${metadata.name}`;
@@ -23,7 +23,7 @@ export function desiredAutoscaler(scaled: ScaledObjectType, metrics: readonly { 
   const { metadata, spec } = scaled;
   const { name = '', namespace } = metadata;
   const { minReplicaCount = 0, maxReplicaCount = 100, scaleTargetRef, advanced } = spec;
-  const behavior = advanced?.horizontalPodAutoscalerConfig?.behavior;
+  const behavior = pausedBehavior(advanced?.horizontalPodAutoscalerConfig?.behavior, metadata.annotations);
   return {
     apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler',
     metadata: { name: autoscalerName(scaled), namespace, labels: { ...metadata.labels, ...metricLabels(name), 'app.kubernetes.io/name': autoscalerName(scaled), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'llmos' }, ownerReferences: [controllerReference(ScaledObject, scaled)] },
@@ -33,6 +33,14 @@ export function desiredAutoscaler(scaled: ScaledObjectType, metrics: readonly { 
       ...(behavior === undefined ? {} : { behavior }),
     },
   };
+}
+
+/** Of what is paused one way alone, the autoscaler does not go that way. */
+function pausedBehavior(behavior: HorizontalPodAutoscalerBehavior | undefined, annotations: Readonly<Record<string, string>> | undefined): HorizontalPodAutoscalerBehavior | undefined {
+  const stays = { selectPolicy: 'Disabled' } as const;
+  const [noFall, noRise] = [isMarked(annotations, PAUSED_SCALE_IN), isMarked(annotations, PAUSED_SCALE_OUT)];
+  if (!noFall && !noRise) return behavior;
+  return { ...behavior, ...(noFall && { scaleDown: { ...behavior?.scaleDown, ...stays } }), ...(noRise && { scaleUp: { ...behavior?.scaleUp, ...stays } }) };
 }
 
 function external(metric: string, scaledObject: string, target: number, type: 'AverageValue' | 'Value'): MetricSpec {

@@ -4,10 +4,12 @@ import { ApiError } from '../../api/errors.ts';
 import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
 import type { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { desiredAutoscaler } from './autoscaler.ts';
+import { compositeOf } from './composite.ts';
 import { fallbackReplicas, valueOf } from './fallback.ts';
 import { jobsToStart } from './job-count.ts';
 import { learned } from './learn.ts';
 import { decideScale, type Situation } from './scale.ts';
+import type { Source } from './sources.ts';
 import { calendar } from './triggers/calendar.ts';
 import { cron } from './triggers/cron.ts';
 import { http } from './triggers/http.ts';
@@ -48,6 +50,26 @@ test('the autoscaler has a metric for each trigger', () => {
     { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
     { type: 'ContainerResource', containerResource: { name: 'memory', container: 'main', target: { type: 'AverageValue', averageValue: '1Gi' } } },
   ]);
+});
+
+test('what is paused one way alone does not go that way by its autoscaler either', () => {
+  const { spec } = desiredAutoscaler(scaled({ advanced: { horizontalPodAutoscalerConfig: { behavior: { scaleDown: { stabilizationWindowSeconds: 7 } } } } }, { annotations: { 'autoscaling.keda.sh/paused-scale-in': 'true' } }), []);
+  assert.deepEqual(spec!.behavior, { scaleDown: { stabilizationWindowSeconds: 7, selectPolicy: 'Disabled' } });
+});
+
+test('a formula makes one metric of all triggers', () => {
+  const of = (scalingModifiers: object, names = ['one', 'two']): ReturnType<typeof compositeOf> => compositeOf({ advanced: { scalingModifiers }, triggers: [...names.map((name) => ({ type: 'redis', name, metadata: {} })), { type: 'cpu', metadata: {} }] });
+  const source = (name: string, value: number, failures = 0): Source => ({ name: `s-${name}`, spec: { type: 'redis', name, metadata: {} }, target: 5, type: 'AverageValue', reading: { value, active: true }, readAtMs: value, failures, ...(failures > 0 && { error: 'gone' }) });
+  const composite = of({ formula: 'one + two > 10 ? one : 0', target: '2', activationTarget: '6' })!;
+  assert.deepEqual(composite([source('one', 7), source('two', 4)]), { name: 'composite-metric', spec: { type: 'composite-metric', metadata: {} }, target: 2, type: 'AverageValue', readAtMs: 4, failures: 0, reading: { value: 7, active: true } });
+  assert.deepEqual(composite([source('one', 6), source('two', 6)]).reading, { value: 6, active: false });
+  assert.deepEqual([composite([source('one', 7), source('two', 4, 3)])].map(({ failures, error, reading }) => [failures, error, reading]), [[3, 'gone', undefined]]);
+  assert.equal(valueOf(composite([source('one', 7), source('two', 4, 3)]), { failureThreshold: 2, replicas: 4 }, 1), 8);
+  assert.match(of({ formula: 'one / (two - two)', target: '2' })!([source('one', 7), source('two', 4)]).error ?? '', /the formula cannot be evaluated: the result of the formula is no number/);
+  assert.equal(of({}), undefined);
+  assert.throws(() => of({ formula: 'one' }), /target must be a number above 0/);
+  assert.throws(() => of({ formula: 'three', target: '1' }), /scalingModifiers: the formula cannot be read: 'three' is the name of no trigger/);
+  assert.throws(() => of({ formula: 'one', target: '1' }, ['one', '']), /the trigger 1 has no name/);
 });
 
 test('a fallback stands in after so many failures, never for what was read', () => {

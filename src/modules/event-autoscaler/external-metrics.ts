@@ -5,8 +5,10 @@ import { quantityOfMilli } from '../../api/quantity.ts';
 import { parseSelector } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext, Route } from '../../sdk/index.ts';
+import { COMPOSITE } from './composite.ts';
 import { valueOf } from './fallback.ts';
 import type { ScaledWorker } from './scaled-object.ts';
+import type { Source } from './sources.ts';
 
 const PATH = '/apis/external.metrics.k8s.io/v1beta1';
 const API_VERSION = 'external.metrics.k8s.io/v1beta1';
@@ -33,11 +35,14 @@ export function externalMetricsRoute({ caches, clock, signal }: ModuleContext, w
     const [, namespace = '', metric = ''] = /^namespaces\/([^/]+)\/([^/]+)$/.exec(rest) ?? [];
     if (metric === '') throw new ApiError('NotFound', `there is no ${PATH}/${rest}`);
     const selector = parseSelector(selectorText);
-    const object = caches.of(ScaledObject).list(namespace).find(({ metadata, status }) => selector.matches({ [NAME_LABEL]: metadata.name ?? '' }) && status?.externalMetricNames?.includes(metric));
+    const object = caches.of(ScaledObject).list(namespace).find(({ metadata, status }) => selector.matches({ [NAME_LABEL]: metadata.name ?? '' }) && (status?.externalMetricNames?.includes(metric) || status?.compositeScalerName === metric));
     const worker = object === undefined ? undefined : workers.get(`${namespace}/${object.metadata.name}`);
-    const source = worker?.sources()?.all.find(({ name }) => name === metric);
-    if (object === undefined || worker === undefined || source === undefined) throw new ApiError('NotFound', `no ScaledObject in ${namespace} has the metric ${metric}`);
-    if (source.spec.useCachedMetrics !== true && clock.nowMs() - source.readAtMs > FRESH_MS) await worker.sources()?.readOne(source, signal);
+    const find = (): Source | undefined => [...(worker?.metrics() ?? []), ...(worker?.sources()?.all ?? [])].find(({ name }) => name === metric);
+    const found = find();
+    if (object === undefined || worker === undefined || found === undefined) throw new ApiError('NotFound', `no ScaledObject in ${namespace} has the metric ${metric}`);
+    const parts = metric === COMPOSITE ? (worker.sources()?.all ?? []) : [found];
+    await Promise.all(parts.filter(({ spec, readAtMs }) => spec.useCachedMetrics !== true && clock.nowMs() - readAtMs > FRESH_MS).map((each) => worker.sources()?.readOne(each, signal)));
+    const source = find() ?? found;
     const value = valueOf(source, object.spec.fallback, worker.replicas());
     if (value === undefined) throw new ApiError('ServiceUnavailable', `the trigger of ${metric} cannot be read: ${source.error ?? 'not read yet'}`);
     return {

@@ -15,6 +15,7 @@ import type { ModuleContext } from '../../sdk/index.ts';
 import { autoscalerName, desiredAutoscaler, isResource } from './autoscaler.ts';
 import { fallbackReplicas, inFallback } from './fallback.ts';
 import { learn } from './learn.ts';
+import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
 import { decideScale } from './scale.ts';
 import { openSources, sameTriggers, type Source, type Sources } from './sources.ts';
 import { LEARNED } from './triggers/calendar.ts';
@@ -23,17 +24,25 @@ export interface ScaledWorker {
   /** One turn: reads, decides, writes. Rejects only when the cluster cannot be reached. */
   turn(object: ScaledObject): Promise<void>;
   sources(): Sources | undefined;
+  /** By which its autoscaler is asked. */
+  metrics(): readonly Source[];
   /** Of the target, as last seen. */
   replicas(): number;
   close(): void;
 }
+
+
+const FINALIZER = 'llmos.dev/restore-replicas';
 
 interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } } }
 
 export function scaledWorker(context: ModuleContext, clusterNamespace: string): ScaledWorker {
   const { client, clock, events, kinds, signal } = context;
   let opened: { made: ScaledObject; sources: Sources } | undefined;
+  let composite: Composite | undefined;
   let replicas = 0;
+  /** What the autoscaler is asked by: each trigger, or what the formula makes of them. */
+  const metricsOf = ({ all }: Sources): readonly Source[] => (composite === undefined ? all : [composite(all)]);
 
   /** Made anew with the spec, and after a failure, since what it refers to may have changed. */
   async function sourcesOf(object: ScaledObject): Promise<Sources> {
@@ -60,7 +69,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
   }
 
   async function keepAutoscaler(object: ScaledObject, sources: Sources): Promise<void> {
-    const wanted = desiredAutoscaler(object, sources.all);
+    const wanted = desiredAutoscaler(object, metricsOf(sources));
     const name = autoscalerName(object);
     const before = object.status?.hpaName;
     if (before !== undefined && before !== name) await dropAutoscaler(object, before);
@@ -81,7 +90,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
   async function work(object: ScaledObject): Promise<ScaledObjectStatus> {
     const { metadata, spec, status = {} } = object;
     const reference = { apiVersion: spec.scaleTargetRef.apiVersion ?? 'apps/v1', kind: spec.scaleTargetRef.kind ?? 'Deployment', name: spec.scaleTargetRef.name };
-    if (spec.advanced?.scalingModifiers?.formula !== undefined) throw new Error('scalingModifiers.formula is not evaluated by llmos: use several triggers, of which the one that asks for most counts');
+    composite = compositeOf(spec);
     const target: ScaleTarget = await scaleTargetOf(reference, metadata.namespace ?? '', context);
     replicas = target.replicas;
     const sources = await sourcesOf(object);
@@ -93,10 +102,10 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       await keepAutoscaler(object, sources);
     }
     const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
-    const active = !paused && (resourceOnly || sources.all.some((source) => isActive(source, spec.fallback, replicas)));
+    const active = !paused && (resourceOnly || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
     const nowMs = clock.nowMs();
     if (!paused || pausedAt !== undefined) {
-      const decided = decideScale(object, { replicas, active, complete: sources.all.every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs });
+      const decided = decideScale(object, { replicas, active, complete: metricsOf(sources).every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs });
       if (decided !== undefined) {
         await target.set(decided.replicas);
         events.event(object, 'Normal', decided.replicas > replicas ? 'KEDAScaleTargetActivated' : 'KEDAScaleTargetDeactivated', `Scaled ${reference.kind} ${metadata.namespace}/${reference.name} from ${replicas} to ${decided.replicas}: ${decided.reason}`);
@@ -107,7 +116,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     const { group, version } = parseApiVersion(reference.apiVersion);
     return {
       ...status, scaleTargetKind: `${reference.apiVersion}.${reference.kind}`, scaleTargetGVKR: { group, version, kind: reference.kind, resource: kinds.find(group, reference.kind)?.plural ?? '' }, originalReplicaCount: status.originalReplicaCount ?? target.replicas,
-      ...(active ? { lastActiveTime: rfc3339(nowMs) } : {}), externalMetricNames: sources.all.map(({ name }) => name), resourceMetricNames: spec.triggers.map(({ type }) => type).filter(isResource), hpaName: paused ? undefined : autoscalerName(object),
+      ...(active ? { lastActiveTime: rfc3339(nowMs) } : {}), externalMetricNames: sources.all.map(({ name }) => name), compositeScalerName: composite === undefined ? undefined : COMPOSITE, resourceMetricNames: spec.triggers.map(({ type }) => type).filter(isResource), hpaName: paused ? undefined : autoscalerName(object),
       health: Object.fromEntries(sources.all.map(({ name, failures }) => [name, { numberOfFailures: failures, status: failures === 0 ? 'Happy' : 'Failing' }])), triggersTypes: [...new Set(spec.triggers.map(({ type }) => type))].join(','),
       authenticationsTypes: [...new Set(spec.triggers.map(({ authenticationRef }) => authenticationRef?.name).filter((name) => name !== undefined))].join(','), pausedReplicaCount: pausedAt === undefined ? undefined : Number(pausedAt),
       conditions: conditionsOf(object, sources, { active, paused, resourceOnly }),
@@ -115,13 +124,14 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
   }
 
   function conditionsOf({ status, spec }: ScaledObject, sources: Sources, { active, paused, resourceOnly }: { active: boolean; paused: boolean; resourceOnly: boolean }): KedaCondition[] {
-    const failing = sources.all.filter(({ failures }) => failures > 0);
-    const fallen = sources.all.some((source) => inFallback(source, spec.fallback));
+    const [all, metrics] = [sources.all, metricsOf(sources)];
+    const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
+    const fallen = metrics.some((source) => inFallback(source, spec.fallback));
     const why = failing.map(({ name, error }) => `${name}: ${error}`).join('; ');
     const now = rfc3339(clock.nowMs());
     return ([
       failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
-        : failing.length === sources.all.length && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
+        : (failing.length === all.length || composite !== undefined) && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
           : { type: 'Ready', status: 'Unknown', reason: 'PartialTriggerError', message: `Some triggers defined in ScaledObject are not working correctly. ${why}` },
       active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
       spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
@@ -129,11 +139,37 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     ] as KedaCondition[]).reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, now), status?.conditions ?? []);
   }
 
+  /** Who asks for it gets back the replicas from before, when the ScaledObject goes. */
+  async function restore(object: ScaledObject): Promise<void> {
+    const { metadata, spec: { scaleTargetRef, advanced }, status } = object;
+    if (!metadata.finalizers?.includes(FINALIZER)) return;
+    await dropAutoscaler(object, status?.hpaName ?? autoscalerName(object));
+    if (advanced?.restoreToOriginalReplicaCount === true && status?.originalReplicaCount !== undefined) {
+      const target = await scaleTargetOf({ apiVersion: scaleTargetRef.apiVersion ?? 'apps/v1', kind: scaleTargetRef.kind ?? 'Deployment', name: scaleTargetRef.name }, metadata.namespace ?? '', context).catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+        return undefined;
+      });
+      if (target !== undefined && target.replicas !== status.originalReplicaCount) await target.set(status.originalReplicaCount);
+    }
+    await setFinalizers(object, metadata.finalizers.filter((each) => each !== FINALIZER));
+  }
+
+  async function setFinalizers(object: ScaledObject, finalizers: string[]): Promise<void> {
+    await client.update(ScaledObject, { ...object, metadata: { ...object.metadata, finalizers } }).catch((error: unknown) => {
+      // It changed or went meanwhile: the next turn sees it as it is.
+      if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
+    });
+  }
+
   return {
     sources: () => opened?.sources,
+    metrics: () => (opened === undefined ? [] : metricsOf(opened.sources)),
     replicas: () => replicas,
     close: () => opened?.sources.close(),
     async turn(object) {
+      const { finalizers = [], deletionTimestamp } = object.metadata;
+      if (deletionTimestamp !== undefined) return restore(object);
+      if (object.spec.advanced?.restoreToOriginalReplicaCount === true && !finalizers.includes(FINALIZER)) return setFinalizers(object, [...finalizers, FINALIZER]);
       let next: ScaledObjectStatus;
       try {
         next = await work(object);

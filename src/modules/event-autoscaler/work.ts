@@ -81,7 +81,7 @@ async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number
 
 /** What a user changed. */
 function markOf({ metadata }: KubeObject): string {
-  return `${metadata.uid} ${metadata.generation} ${JSON.stringify(metadata.annotations ?? {})} ${metadata.deletionTimestamp ?? ''}`;
+  return `${metadata.uid} ${metadata.generation} ${JSON.stringify(metadata.annotations ?? {})} ${metadata.deletionTimestamp ?? ''} ${metadata.finalizers?.join(' ') ?? ''}`;
 }
 
 /** `modules.event-autoscaler.clusterObjectNamespace`. */

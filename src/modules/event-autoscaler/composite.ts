@@ -1,0 +1,44 @@
+/** One metric made of all triggers by a formula (KEDA: scalingModifiers): the autoscaler sees it in their place. */
+import type { ScaledObjectSpec } from '../../api/keda/scaled-object.ts';
+import { isResource } from './autoscaler.ts';
+import { parseFormula } from './formula.ts';
+import type { Source } from './sources.ts';
+import { TriggerError } from './triggers/trigger.ts';
+
+/** As KEDA names it. */
+export const COMPOSITE = 'composite-metric';
+
+/** What the triggers come to now. */
+export type Composite = (sources: readonly Source[]) => Source;
+
+/** Undefined where there is no formula. Throws TriggerError that says what is wrong with it. */
+export function compositeOf({ advanced, triggers }: Pick<ScaledObjectSpec, 'advanced' | 'triggers'>): Composite | undefined {
+  const { formula, target: wanted, activationTarget = '0', metricType: type = 'AverageValue' } = advanced?.scalingModifiers ?? {};
+  if (formula === undefined || formula === '') return undefined;
+  const wrong = (what: string, error?: unknown): never => {
+    throw new TriggerError(`scalingModifiers: ${what}`, { cause: error });
+  };
+  const [target, activation] = [Number(wanted), Number(activationTarget)];
+  if (wanted === undefined || !(target > 0)) wrong(`target must be a number above 0, not ${JSON.stringify(wanted)}`);
+  if (!Number.isFinite(activation)) wrong(`activationTarget must be a number, not ${JSON.stringify(activationTarget)}`);
+  const names = triggers.filter((each) => !isResource(each.type)).map(({ name }, index) => name || wrong(`the trigger ${index} has no name, by which the formula could ask for it`));
+  const evaluate = ((): ReturnType<typeof parseFormula> => {
+    try {
+      return parseFormula(formula, names);
+    } catch (error) {
+      return wrong(`the formula cannot be read: ${(error as Error).message}`, error);
+    }
+  })();
+  return (sources) => {
+    const worst = sources.reduce<Source | undefined>((most, each) => (each.failures > (most?.failures ?? 0) ? each : most), undefined);
+    const common = { name: COMPOSITE, spec: { type: COMPOSITE, metadata: {} }, target, type, readAtMs: Math.min(...sources.map(({ readAtMs }) => readAtMs)) };
+    if (worst !== undefined) return { ...common, failures: worst.failures, error: worst.error };
+    if (sources.some(({ reading }) => reading === undefined)) return { ...common, failures: 0 };
+    try {
+      const value = evaluate(Object.fromEntries(sources.map(({ spec: { name = '' }, reading }) => [name, reading!.value])));
+      return { ...common, failures: 0, reading: { value, active: value > activation } };
+    } catch (error) {
+      return { ...common, failures: 1, error: `the formula cannot be evaluated: ${(error as Error).message}` };
+    }
+  };
+}

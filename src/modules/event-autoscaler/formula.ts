@@ -1,0 +1,247 @@
+/**
+ * Formulas of scaledObject.spec.advanced.scalingModifiers: the part of the language expr that deals with numbers. Names are those of triggers. Operators:
+ * `?:` `??` `||` `&&` `!` (`or` `and` `not`) `==` `!=` `<` `<=` `>` `>=` `in` `..` `+` `-` `*` `/` `%` `**` (`^`); lists `[a, b]` with an index; `let x = ...; ...`; predicates
+ * `{# > 1}` of the functions that take them. Source: the language definition of expr-lang. Pure.
+ */
+export type Formula = (values: Readonly<Record<string, number>>) => number;
+
+type Value = number | boolean | null | Value[];
+interface Scope { readonly names: Readonly<Record<string, Value>>; readonly item?: Value }
+type Expression = (scope: Scope) => Value;
+
+const LONGEST = 4_096;
+const DEEPEST = 64;
+const MOST_ITEMS = 10_000;
+const TOKEN = /\s*(?:(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_$][\w$]*)|(\*\*|\|\||&&|==|!=|<=|>=|\?\?|\.\.|[-+*/%^<>!?:()[\]{},;#=.]))/y;
+const WORDS: Readonly<Record<string, string>> = { and: '&&', or: '||', not: '!', in: 'in', let: 'let' };
+const LITERALS: Readonly<Record<string, Value>> = { true: true, false: false, nil: null };
+/** Loosest first; `**` is read apart, since it binds to the right. */
+const LEVELS: readonly (readonly string[])[] = [['??'], ['||'], ['&&'], ['==', '!='], ['<', '<=', '>', '>=', 'in'], ['..'], ['+', '-'], ['*', '/', '%']];
+
+/** Throws Error that names what is wrong: a word that is none of `names`, or what is no formula. Running it throws Error where the result is no number. */
+export function parseFormula(text: string, names: readonly string[]): Formula {
+  if (text.length > LONGEST) throw new Error(`the formula is longer than ${LONGEST} characters`);
+  const reader = new Reader(text, names);
+  const expression = reader.whole();
+  return (values) => numberOf(expression({ names: values }), 'the result of the formula');
+}
+
+class Reader {
+  readonly #tokens: string[];
+  readonly #known: Set<string>;
+  #at = 0;
+  #depth = 0;
+
+  constructor(text: string, names: readonly string[]) {
+    this.#tokens = tokensOf(text);
+    this.#known = new Set(names);
+  }
+
+  whole(): Expression {
+    const expression = this.#sequence();
+    if (this.#at < this.#tokens.length) throw new Error(`'${this.#tokens[this.#at]}' is not expected there`);
+    return expression;
+  }
+
+  #takes(token: string): boolean {
+    if (this.#tokens[this.#at] !== token) return false;
+    this.#at++;
+    return true;
+  }
+
+  #needs(token: string): void {
+    if (!this.#takes(token)) throw new Error(`'${token}' is expected ${this.#at < this.#tokens.length ? `before '${this.#tokens[this.#at]}'` : 'at the end'}`);
+  }
+
+  #sequence(): Expression {
+    if (!this.#takes('let')) return this.#choice();
+    const name = this.#tokens[this.#at++] ?? '';
+    if (!/^[A-Za-z_]/.test(name)) throw new Error('a name is expected after let');
+    this.#needs('=');
+    const value = this.#choice();
+    this.#needs(';');
+    this.#known.add(name);
+    const rest = this.#sequence();
+    return (scope) => rest({ ...scope, names: { ...scope.names, [name]: value(scope) } });
+  }
+
+  #choice(): Expression {
+    if (++this.#depth > DEEPEST) throw new Error(`the formula is nested more than ${DEEPEST} deep`);
+    const condition = this.#binary(0);
+    let expression = condition;
+    if (this.#takes('?')) {
+      const yes = this.#choice();
+      this.#needs(':');
+      const no = this.#choice();
+      expression = (scope) => (truthOf(condition(scope)) ? yes : no)(scope);
+    }
+    this.#depth--;
+    return expression;
+  }
+
+  #binary(level: number): Expression {
+    const operators = LEVELS[level];
+    if (operators === undefined) return this.#unary();
+    let left = this.#binary(level + 1);
+    for (let token = this.#tokens[this.#at]; token !== undefined && operators.includes(token); token = this.#tokens[this.#at]) {
+      this.#at++;
+      left = applied(token, left, this.#binary(level + 1));
+    }
+    return left;
+  }
+
+  #unary(): Expression {
+    if (++this.#depth > DEEPEST) throw new Error(`the formula is nested more than ${DEEPEST} deep`);
+    const [minus, plus, not] = [this.#takes('-'), this.#takes('+'), this.#takes('!')];
+    const operand = minus || plus || not ? this.#unary() : this.#power();
+    this.#depth--;
+    if (minus) return (scope) => -numberOf(operand(scope), "what follows '-'");
+    return not ? (scope) => !truthOf(operand(scope)) : operand;
+  }
+
+  #power(): Expression {
+    const base = this.#postfix();
+    return this.#takes('**') || this.#takes('^') ? applied('**', base, this.#unary()) : base;
+  }
+
+  #postfix(): Expression {
+    let expression = this.#primary();
+    while (this.#takes('[')) {
+      const [list, index] = [expression, this.#choice()];
+      this.#needs(']');
+      expression = (scope) => {
+        const items = listOf(list(scope), 'what has an index');
+        return items.at(numberOf(index(scope), 'an index')) ?? null;
+      };
+    }
+    return expression;
+  }
+
+  #primary(): Expression {
+    const token = this.#tokens[this.#at++];
+    if (token === undefined) throw new Error('the formula ends too early');
+    if (/^[.\d]/.test(token)) return constant(Number(token.replaceAll('_', '')));
+    if (token === '(') return this.#until(')');
+    if (token === '#') return ({ item = null }) => item;
+    if (token === '[') {
+      const items = this.#list(']');
+      return (scope) => items.map((each) => each(scope));
+    }
+    if (Object.hasOwn(LITERALS, token)) return constant(LITERALS[token]!);
+    if (!/^[A-Za-z_]/.test(token)) throw new Error(`'${token}' is not expected there`);
+    if (this.#takes('(')) return this.#call(token);
+    if (!this.#known.has(token)) throw new Error(`'${token}' is the name of no trigger; there are: ${[...this.#known].join(', ')}`);
+    return ({ names }) => names[token] ?? null;
+  }
+
+  #until(end: string): Expression {
+    const expression = this.#choice();
+    this.#needs(end);
+    return expression;
+  }
+
+  #list(end: string): Expression[] {
+    const items: Expression[] = [];
+    while (!this.#takes(end)) {
+      items.push(this.#takes('{') ? this.#until('}') : this.#choice());
+      if (!this.#takes(',')) {
+        this.#needs(end);
+        break;
+      }
+    }
+    return items;
+  }
+
+  #call(name: string): Expression {
+    const parts = this.#list(')');
+    const ofList = Object.hasOwn(OF_LISTS, name) ? OF_LISTS[name]! : undefined;
+    if (ofList !== undefined && parts.length === 2) {
+      const [list, predicate] = parts as [Expression, Expression];
+      return (scope) => ofList(listOf(list(scope), `what ${name} is asked of`), (item) => predicate({ ...scope, item }));
+    }
+    const known = Object.hasOwn(FUNCTIONS, name) ? FUNCTIONS[name]! : undefined;
+    if (known === undefined || parts.length === 0) throw new Error(known === undefined ? `there is no function ${name}; there are: ${[...Object.keys(FUNCTIONS), ...Object.keys(OF_LISTS)].join(', ')}` : `${name} needs something to work on`);
+    return (scope) => known(parts.map((each) => each(scope)));
+  }
+}
+
+const constant = (value: Value): Expression => () => value;
+
+function tokensOf(text: string): string[] {
+  const tokens: string[] = [];
+  const body = text.trimEnd();
+  for (TOKEN.lastIndex = 0; TOKEN.lastIndex < body.length;) {
+    const at = TOKEN.lastIndex;
+    const found = TOKEN.exec(body);
+    if (found === null) throw new Error(`'${body.slice(at).trim().slice(0, 20)}' is not understood`);
+    const [, number, word, sign] = found;
+    tokens.push(number ?? (word !== undefined && Object.hasOwn(WORDS, word) ? WORDS[word]! : (word ?? sign!)));
+  }
+  return tokens;
+}
+
+function applied(operator: string, left: Expression, right: Expression): Expression {
+  switch (operator) {
+    case '??': return (scope) => left(scope) ?? right(scope);
+    case '||': return (scope) => truthOf(left(scope)) || truthOf(right(scope));
+    case '&&': return (scope) => truthOf(left(scope)) && truthOf(right(scope));
+    case '==': return (scope) => left(scope) === right(scope);
+    case '!=': return (scope) => left(scope) !== right(scope);
+    case 'in': return (scope) => {
+      const item = left(scope);
+      return listOf(right(scope), "what follows 'in'").includes(item);
+    };
+    case '..': return (scope) => range(numberOf(left(scope), 'a range'), numberOf(right(scope), 'a range'));
+    default: {
+      const work = ARITHMETIC[operator]!;
+      return (scope) => work(numberOf(left(scope), `what precedes '${operator}'`), numberOf(right(scope), `what follows '${operator}'`));
+    }
+  }
+}
+
+const ARITHMETIC: Readonly<Record<string, (left: number, right: number) => Value>> = {
+  '<': (left, right) => left < right, '<=': (left, right) => left <= right, '>': (left, right) => left > right, '>=': (left, right) => left >= right,
+  '+': (left, right) => left + right, '-': (left, right) => left - right, '*': (left, right) => left * right, '/': (left, right) => left / right, '%': (left, right) => left % right, '**': (left, right) => left ** right,
+};
+
+function range(from: number, to: number): Value[] {
+  if (to - from >= MOST_ITEMS) throw new Error(`a range has ${MOST_ITEMS} items at most`);
+  return Array.from({ length: Math.max(0, Math.floor(to - from) + 1) }, (_, index) => from + index);
+}
+
+/** All the numbers that are given, those of lists too. */
+const numbers = (values: readonly Value[]): number[] => values.flatMap((each) => (Array.isArray(each) ? numbers(each) : [numberOf(each, 'what a function is given')]));
+const total = (values: readonly number[]): number => values.reduce((sum, each) => sum + each, 0);
+const one = (work: (value: number) => number) => (values: readonly Value[]): Value => work(numberOf(values[0]!, 'what a function is given'));
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((left, right) => left - right);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+const FUNCTIONS: Readonly<Record<string, (values: readonly Value[]) => Value>> = {
+  abs: one(Math.abs), ceil: one(Math.ceil), floor: one(Math.floor), round: one((value) => Math.sign(value) * Math.round(Math.abs(value))), int: one(Math.trunc), float: one(Number),
+  max: (values) => Math.max(...numbers(values)), min: (values) => Math.min(...numbers(values)), sum: (values) => total(numbers(values)), mean: (values) => total(numbers(values)) / numbers(values).length, median: (values) => median(numbers(values)),
+  len: ([list]) => listOf(list!, 'what len is asked of').length, first: ([list]) => listOf(list!, 'what first is asked of')[0] ?? null, last: ([list]) => listOf(list!, 'what last is asked of').at(-1) ?? null,
+  count: ([list]) => listOf(list!, 'what count is asked of').filter(truthOf).length,
+};
+const OF_LISTS: Readonly<Record<string, (list: readonly Value[], work: (item: Value) => Value) => Value>> = {
+  all: (list, work) => list.every((each) => truthOf(work(each))), any: (list, work) => list.some((each) => truthOf(work(each))), none: (list, work) => !list.some((each) => truthOf(work(each))), one: (list, work) => list.filter((each) => truthOf(work(each))).length === 1,
+  count: (list, work) => list.filter((each) => truthOf(work(each))).length, filter: (list, work) => list.filter((each) => truthOf(work(each))), map: (list, work) => list.map(work), sum: (list, work) => total(numbers(list.map(work))),
+};
+
+function numberOf(value: Value, what: string): number {
+  if (typeof value !== 'number' || !Number.isFinite(value)) throw new Error(`${what} is no number: ${JSON.stringify(value)}`);
+  return value;
+}
+
+function truthOf(value: Value): boolean {
+  if (typeof value !== 'boolean') throw new Error(`a condition is neither true nor false: ${JSON.stringify(value)}`);
+  return value;
+}
+
+function listOf(value: Value, what: string): Value[] {
+  if (!Array.isArray(value)) throw new Error(`${what} is no list: ${JSON.stringify(value)}`);
+  return value;
+}
