@@ -9,7 +9,7 @@ import type { Audit } from './audit/audit.ts';
 import { deadlineOf } from './deadline.ts';
 import { createFairQueue, type FairQueue } from './flow-control/fair-queue.ts';
 import type { Turn } from './flow-control/flow-control.ts';
-import { takeTurn, workFor } from './flow-control/turns.ts';
+import { takeTurn, workedFor, workFor } from './flow-control/turns.ts';
 import { impersonated } from './impersonate.ts';
 import { shareOf } from './limits.ts';
 import type { Handler } from './listen.ts';
@@ -23,6 +23,7 @@ export function createHandler(parts: Parts): Handler {
   const under: Under = { way: createFairQueue({ seats: maxRequestsInFlight, perFlow: shareOf(maxRequestsInFlight), waiting: 0 }), watch: createFairQueue({ seats: maxWatches, perFlow: shareOf(maxWatches), waiting: 0 }) };
   return {
     request(http, response) {
+      (globalThis as any).st?.add('request', 0);
       const incoming: Incoming = { http, response, warnings: [], leave: [] };
       const { metrics } = parts;
       const fromMs = performance.now();
@@ -41,6 +42,7 @@ export function createHandler(parts: Parts): Handler {
       response.on('close', () => {
         answered();
         ended(incoming, response.statusCode);
+        workedFor(http);
       });
       timely(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);

@@ -6,6 +6,7 @@
  * a sync of the disk; they are narrow while there are others.
  */
 import type { IncomingMessage } from 'node:http';
+import { createReading } from './reading.ts';
 
 /** Of a round while there are several users: short against what a person or a controller would notice. */
 const SLICE_MS = 0.5;
@@ -29,6 +30,14 @@ const USERS_MOST = 1_000;
 export interface Turns {
   /** undefined: go on. Otherwise when it is the user's turn; what goes on with work that has begun is first among the user's own. */
   take(user: string, how?: { goesOn: boolean }): Promise<void> | undefined;
+  /** A turn that is always waited for: after it there will be work of so many ms, in this round. */
+  wait(user: string, how: { laterMs: number }): Promise<void>;
+  /** Work that was no turn's, as far as it is known. */
+  charge(user: string, ms: number): void;
+  /** Whether there are others whom the user could hold up: it is not alone, and has used the thread more than a little. */
+  isHeavy(user: string): boolean;
+  /** The round of the loop that this is. */
+  readonly round: number;
   /** How many wait. */
   readonly waiting: number;
 }
@@ -39,10 +48,16 @@ interface Use {
   atMs: number;
 }
 
+interface Waiter {
+  /** What will be worked for it after its turn, in ms. */
+  laterMs: number;
+  go(): void;
+}
+
 interface User {
   use: Use;
   /** First in, first out. */
-  waiters: (() => void)[];
+  waiters: Waiter[];
 }
 
 /** The slices are in ms; `aloneSliceMs` is that of a user who is alone. */
@@ -52,22 +67,32 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
   const all: Use = { ms: 0, atMs: 0 };
   let waiting = 0;
   let roundFromMs: number | undefined;
+  let round = 0;
   let lightGrants = 0;
+  /** What was let go in this round and will be worked before the next. */
+  let laterMs = 0;
   /** Work that was let go and is not over yet, or has begun to wait for something else. */
   let atOnce = 0;
   /** Who asked last, and since when it is the only one. */
   let latest: User | undefined;
   let aloneSinceMs = 0;
 
-  const isSpent = (nowMs: number): boolean => nowMs - (roundFromMs ?? nowMs) > (nowMs - aloneSinceMs > ABOUT_MS ? aloneSliceMs : sliceMs);
-  const isLight = ({ use }: User, nowMs: number): boolean => used(use, nowMs) < LIGHT_PART * used(all, nowMs) && ++lightGrants <= LIGHT_MOST;
+  const isAlone = (nowMs: number): boolean => nowMs - aloneSinceMs > ABOUT_MS;
+  const isSpent = (nowMs: number): boolean => nowMs - (roundFromMs ?? nowMs) + laterMs > (isAlone(nowMs) ? aloneSliceMs : sliceMs);
+  const isLight = ({ use }: User, nowMs: number): boolean => used(use, nowMs) < LIGHT_PART * used(all, nowMs);
 
+  function known(name: string, nowMs: number): User {
+    const found = users.get(name);
+    if (found !== undefined) return found;
+    if (users.size >= USERS_MOST) forget(users);
+    const user: User = { use: { ms: 0, atMs: nowMs }, waiters: [] };
+    users.set(name, user);
+    return user;
+  }
+
+  /** As the one who asks. */
   function see(name: string, nowMs: number): User {
-    let user = users.get(name);
-    if (user === undefined) {
-      if (users.size >= USERS_MOST) forget(users);
-      users.set(name, (user = { use: { ms: 0, atMs: nowMs }, waiters: [] }));
-    }
+    const user = known(name, nowMs);
     if (user !== latest) aloneSinceMs = nowMs;
     latest = user;
     return user;
@@ -75,7 +100,9 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
 
   function openRound(nowMs: number): void {
     roundFromMs = nowMs;
+    round += 1;
     lightGrants = 0;
+    laterMs = 0;
     setImmediate(nextRound);
   }
 
@@ -101,14 +128,24 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
 
   function serveNext(nowMs: number): void {
     const user = leastUsed(waitingUsers, nowMs);
-    const go = user?.waiters.shift();
-    if (user === undefined || go === undefined) return;
+    const waiter = user?.waiters.shift();
+    if (user === undefined || waiter === undefined) return;
     if (user.waiters.length === 0) waitingUsers.delete(user);
     waiting -= 1;
+    laterMs += waiter.laterMs;
     count(user, nowMs, (thenMs) => {
       if (waiting > 0 && !isSpent(thenMs)) serveNext(thenMs);
     });
-    go();
+    waiter.go();
+  }
+
+  function queue(user: User, { goesOn, laterMs: after }: { goesOn: boolean; laterMs: number }): Promise<void> {
+    waiting += 1;
+    waitingUsers.add(user);
+    return new Promise((go) => {
+      if (goesOn) user.waiters.unshift({ go, laterMs: after });
+      else user.waiters.push({ go, laterMs: after });
+    });
   }
 
   return {
@@ -116,16 +153,29 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
       const nowMs = performance.now();
       const user = see(name, nowMs);
       if (roundFromMs === undefined) openRound(nowMs);
-      if (user.waiters.length === 0 && atOnce < AT_ONCE_MOST && ((waiting === 0 && !isSpent(nowMs)) || isLight(user, nowMs))) {
+      if (user.waiters.length === 0 && atOnce < AT_ONCE_MOST && ((waiting === 0 && !isSpent(nowMs)) || (isLight(user, nowMs) && ++lightGrants <= LIGHT_MOST))) {
         count(user, nowMs);
         return undefined;
       }
-      waiting += 1;
-      waitingUsers.add(user);
-      return new Promise((go) => {
-        if (goesOn) user.waiters.unshift(go);
-        else user.waiters.push(go);
-      });
+      return queue(user, { goesOn, laterMs: 0 });
+    },
+    wait(name, how) {
+      const nowMs = performance.now();
+      if (roundFromMs === undefined) openRound(nowMs);
+      return queue(known(name, nowMs), { goesOn: false, ...how });
+    },
+    charge(name, ms) {
+      const nowMs = performance.now();
+      add(see(name, nowMs).use, ms, nowMs);
+      add(all, ms, nowMs);
+    },
+    isHeavy(name) {
+      const nowMs = performance.now();
+      const user = users.get(name);
+      return user !== undefined && !isAlone(nowMs) && !isLight(user, nowMs);
+    },
+    get round() {
+      return round;
     },
     get waiting() {
       return waiting;
@@ -162,9 +212,24 @@ function forget(users: Map<string, User>): void {
 const turns = createTurns();
 const users = new WeakMap<IncomingMessage, string>();
 
-/** Says whose turns the work for a request takes. */
+const reading = createReading(turns);
+
+/** Says whose turns the work for a request takes, when it has come. */
 export function workFor(http: IncomingMessage, user: string): void {
   users.set(http, user);
+  reading.came(user, connectionOf(http));
+}
+
+/** Says that a request is over: its connection may have another. */
+export function workedFor(http: IncomingMessage): void {
+  const user = users.get(http);
+  const connection = connectionOf(http);
+  if (user !== undefined && connection !== undefined) reading.rests(user, connection);
+}
+
+/** Undefined of HTTP/2, where requests share a connection. */
+function connectionOf({ httpVersionMajor, socket }: IncomingMessage): IncomingMessage['socket'] | undefined {
+  return httpVersionMajor === 1 && !socket.destroyed ? socket : undefined;
 }
 
 export function userOf(http: IncomingMessage): string {
