@@ -7,8 +7,6 @@ import { MultiRidge } from './multi-ridge.ts';
 import { LoadSeries } from './series.ts';
 
 const STEP_MS = 15_000;
-const DEAREST = ACTIONS.findIndex(({ price, hold }) => price === 2 && hold === 1);
-const CHEAPEST = ACTIONS.findIndex(({ price, hold }) => price === 0.5 && hold === 1);
 
 /** Two contexts: in the wild one all but the dearest action are often too few; in the calm one none ever is. */
 function taught(ahead: number): Bandit {
@@ -24,9 +22,8 @@ function taught(ahead: number): Bandit {
 describe('the bandit', () => {
   it('buys a higher quantile where the context is wild, a lower one where it is calm', () => {
     const bandit = taught(20);
-    assert.equal(ACTIONS[bandit.choose([1, 1], 4)]!.price, 2);
-    assert.equal(ACTIONS[bandit.choose([1, 0], 4)]!.price, 0.5);
-    assert.ok(DEAREST !== CHEAPEST);
+    assert.equal(ACTIONS[bandit.choose([1, 1], 2)]!.price, 2);
+    assert.equal(ACTIONS[bandit.choose([1, 0], 2)]!.price, 0.5);
   });
   it('is safe before it has learned anything, and where nothing is better', () => {
     const bandit = new Bandit({ stepMs: STEP_MS, aheadMs: 300_000, contextSize: 2 });
@@ -54,6 +51,6 @@ it('a context has numbers that are bounded, whatever the load', () => {
   const context = new Context();
   for (const [step, load] of [0, 1e6, 0, 1e-9, 5].entries()) {
     series.add(step * STEP_MS, load);
-    for (const value of context.read(series, new Float32Array(LEVELS.length).fill(load), step === 0 ? undefined : new Float32Array(LEVELS.length))) assert.ok(Math.abs(value) <= 2);
+    for (const value of context.read(series, new Float32Array(LEVELS.length).fill(load), step === 0 ? undefined : new Float32Array(LEVELS.length))) assert.ok(Math.abs(value) <= 2, `${step}: ${value}`);
   }
 });

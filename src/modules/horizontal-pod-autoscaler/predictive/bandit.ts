@@ -20,7 +20,7 @@ export const ACTIONS: readonly Action[] = [1 / 3, 1].flatMap((hold) => [0.5, 1, 
 export const SAFE = ACTIONS.findIndex(({ price, hold }) => price === 1 && hold === 1);
 
 const SOLVE_EVERY = 40;
-const PRIOR_ROWS = 60;
+const PRIOR_ROWS = 20;
 const HALF_LIFE_MS = 4 * 86_400_000;
 const LEARN_EVERY = 4;
 /** Another action has to be better by so much, in replicas that are needed on average. */

@@ -15,7 +15,7 @@ export class Context {
   /** `quantiles` of the load to come; `expected`: those that were forecast for now, where they are known. */
   read(series: LoadSeries, quantiles: ArrayLike<number>, expected?: ArrayLike<number>): Float64Array {
     const median = Math.max(quantiles[MEDIAN]!, 1e-3);
-    const width = (quantiles[WIDE]! - median) / median;
+    const width = Math.max(0, quantiles[WIDE]! / median - 1);
     this.#width += (this.#width === 0 ? 1 : WIDTH_SHARE) * (width - this.#width);
     const now = series.back(0);
     const [minutes, hour] = [series.averages[1]! + 1e-3, series.averages[3]! + 1e-3];
