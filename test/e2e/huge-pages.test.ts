@@ -53,6 +53,9 @@ describe('huge pages', { skip: pagesBefore === undefined && 'the machine has non
     const says = (name: string, text: string): Promise<unknown> => eventually(async () => (await llmos.kubectl('logs', 'pages', '-c', name)).stdout.split('\n').filter((line) => /^(got|much|refused)$/.test(line)).join(' ') === text, { what: `${name} to say ${text}` }).catch(async (error: Error) => assert.fail(`${error.message}: ${(await llmos.kubectl('logs', 'pages', '-c', name)).stdout} ${(await llmos.kubectl('describe', 'pod', 'pages')).stdout}`));
     await says('some', 'got refused');
     await says('none', 'refused');
+    // What is executed in a container has its limits too: nothing is left of what the first one asked for, and the second asked for none.
+    for (const name of ['some', 'none']) assert.notEqual((await llmos.kubectl('exec', 'pages', '-c', name, '--', 'fallocate', '-l', '2M', '/h/more')).code, 0, name);
+    assert.equal((await llmos.kubectl('exec', 'pages', '-c', 'some', '--', 'sh', '-c', 'rm /h/a && fallocate -l 2M /h/less && echo got')).stdout, 'got\n');
     assert.equal((await llmos.kubectl('delete', 'pod', 'pages', '--now')).code, 0);
   });
 });

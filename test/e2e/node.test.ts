@@ -138,4 +138,16 @@ describe('the node', () => {
     assert.equal((await llmos.kubectl('debug', 'plain', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '-c', 'look', '--target=main', '--', 'ps')).code, 0);
     await eventually(async () => /while true/.test((await llmos.kubectl('logs', 'plain', '-c', 'look')).stdout));
   });
+
+  it('a copy of a pod and the node itself are debugged; what ends before somebody is attached is told from its log', async () => {
+    const debug = async (...args: string[]): Promise<string> => {
+      const flag = args.indexOf('--');
+      const { code, stdout, stderr } = await llmos.kubectl('debug', ...args.slice(0, flag), `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '--profile=general', '--attach', ...args.slice(flag));
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    assert.match(await debug('shared', '--copy-to=copy', '--share-processes', '-c', 'look', '--', 'sh', '-c', 'sleep 1; ps'), /sleep 1001/);
+    assert.match(await debug('node/node1', '--', 'cat', '/host/proc/sys/kernel/ostype'), /^Linux$/m);
+    assert.match((await llmos.kubectl('get', 'pods', '-o', 'wide')).stdout, /^node-debugger-node1-\w+ .* node1 /m);
+  });
 });

@@ -27,6 +27,13 @@ export function hugePagesApart(root = CGROUP_ROOT): boolean {
   return existsSync(join(root, NAME, 'cgroup.controllers'));
 }
 
+/** The same command within the limits of a container that was made before: what it starts there is born into the group. */
+export function withinHugePages(path: string | undefined, { file, args }: { file: string; args: string[] }, root = CGROUP_ROOT): { file: string; args: string[] } {
+  const procs = join(root, NAME, path ?? '', 'cgroup.procs');
+  if (path === undefined || !hugePagesApart(root) || !existsSync(procs)) return { file, args };
+  return { file: '/bin/sh', args: ['-c', '{ echo $$ > "$0"; } 2> /dev/null; exec "$@"', procs, file, ...args] };
+}
+
 /** Puts the first process of a container, before it runs, into a group with its limits: none that it did not ask for. */
 export function limitHugePages(path: string, pid: number, container: Container, root = CGROUP_ROOT): void {
   let folder = join(root, NAME);

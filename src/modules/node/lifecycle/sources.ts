@@ -11,6 +11,7 @@ import { isTerminal } from './pod-run.ts';
 import type { NodeParts } from '../parts.ts';
 import { pullCredentials } from '../images/credentials.ts';
 import { haveImage } from '../volumes/image.ts';
+import { renewalOf } from '../volumes/payload.ts';
 import type { VolumeSources } from '../volumes/set-up.ts';
 
 interface TokenRequest extends KubeObject { spec: object; status?: { token: string; expirationTimestamp: string } }
@@ -20,7 +21,7 @@ const API_SERVICE_PORT = 443;
 export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSources {
   const { context } = parts;
   const namespace = pod.metadata.namespace ?? '';
-  const tokens = new Map<string, { token: string; expiresMs: number }>();
+  const tokens = new Map<string, { token: string; expiresMs: number; renewAtMs: number }>();
   const sources: EnvSources & VolumeSources = {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
@@ -52,14 +53,15 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
     async token({ audience, expirationSeconds }) {
       const key = `${audience ?? ''} ${expirationSeconds}`;
       const known = tokens.get(key);
-      if (known !== undefined && known.expiresMs - context.clock.nowMs() > expirationSeconds * 200) return known;
+      if (known !== undefined && context.clock.nowMs() < known.renewAtMs) return known;
       const body: TokenRequest = {
         apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {},
         spec: { audiences: audience === undefined || audience === '' ? [] : [audience], expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid } },
       };
       const answer = await context.client.createSubresource<TokenRequest, TokenRequest>(ServiceAccountKind, { namespace, name: pod.spec?.serviceAccountName || 'default' }, 'token', body);
       if (answer.status === undefined) throw new Error('the answer to the token request has no token');
-      const fresh = { token: answer.status.token, expiresMs: Date.parse(answer.status.expirationTimestamp) };
+      const expiresMs = Date.parse(answer.status.expirationTimestamp);
+      const fresh = { token: answer.status.token, expiresMs, renewAtMs: renewalOf(context.clock.nowMs(), expiresMs) };
       tokens.set(key, fresh);
       return fresh;
     },

@@ -9,6 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { runAny, start } from '../../../base/sys/run.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
+import { withinHugePages } from '../cgroup/huge-pages.ts';
 import { removeCgroup } from '../cgroup/layout.ts';
 import { hasProcesses, killAll } from '../cgroup/processes.ts';
 import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
@@ -108,7 +109,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
     execCommand(place, { processFile, consoleSocket, pidFile }) {
       const extra = [...(consoleSocket === undefined ? [] : ['--tty', `--console-socket=${consoleSocket}`]), ...(pidFile === undefined ? [] : [`--pid-file=${pidFile}`])];
-      return { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] };
+      return withinHugePages(place.cgroup, { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] });
     },
   };
 }

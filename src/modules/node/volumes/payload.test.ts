@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Pod, VolumeProjection } from '../../../api/generated/core-v1.ts';
-import { volumePayload, type PayloadSources } from './payload.ts';
+import { renewalOf, volumePayload, type PayloadSources } from './payload.ts';
 
-const sources: PayloadSources = { configMap: async () => undefined, secret: async () => undefined, token: async () => ({ token: 't', expiresMs: 1_000 }) };
+const sources: PayloadSources = { configMap: async () => undefined, secret: async () => undefined, token: async () => ({ token: 't', expiresMs: 1_250, renewAtMs: 1_000 }) };
 const TOKEN: VolumeProjection = { serviceAccountToken: { path: 'token' } };
 
 async function filesOf(spec: Partial<NonNullable<Pod['spec']>>, projection: VolumeProjection = TOKEN): Promise<string[]> {
   const pod = { metadata: { name: 'p' }, spec: { containers: [{ name: 'a' }], ...spec } } as Pod;
-  const answer = await volumePayload(pod, { name: 'v', projected: { sources: [projection] } }, sources, {} as never, 0);
+  const answer = await volumePayload(pod, { name: 'v', projected: { sources: [projection] } }, sources, {} as never);
   return [...answer!.files].map(([path, { mode, user }]) => `${path} ${mode.toString(8)} ${user ?? 'root'}`);
 }
 
@@ -23,6 +23,11 @@ for (const [name, spec, file] of [
   ['is for the group of the files, which the writer lets in', { securityContext: { fsGroup: 2_000 } }, 'token 600 root'],
   ['is for user and group', { securityContext: { runAsUser: 0, fsGroup: 2_000 } }, 'token 600 0'],
 ] as const) test(`a token ${name}`, async () => assert.deepEqual(await filesOf(spec as never), [file]));
+
+test('a token is renewed when most of its time is over, or a day', () => {
+  assert.equal(renewalOf(1_000, 601_000), 481_000);
+  assert.equal(renewalOf(0, 365 * 86_400_000), 86_400_000);
+});
 
 test('sources that nobody here knows are refused, and not left out', async () => {
   await assert.rejects(filesOf({}, { clusterTrustBundle: { name: 'x', path: 'y' } }), /projected sources of type clusterTrustBundle are not served by this node/);

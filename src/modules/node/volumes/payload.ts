@@ -15,7 +15,7 @@ export interface PayloadSources {
   configMap(name: string): Promise<ConfigMap | undefined>;
   secret(name: string): Promise<Secret | undefined>;
   /** Asks for a token of the pod's service account. */
-  token(request: { audience?: string; expirationSeconds: number }): Promise<{ token: string; expiresMs: number }>;
+  token(request: { audience?: string; expirationSeconds: number }): Promise<{ token: string; expiresMs: number; renewAtMs: number }>;
 }
 
 export interface PayloadAnswer {
@@ -27,10 +27,11 @@ export interface PayloadAnswer {
 const DEFAULT_MODE = 0o644;
 const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
 const DEFAULT_TOKEN_SECONDS = 3_600;
+const DAY_MS = 24 * 3_600_000;
 
 /** Gives undefined for volumes of another sort. Rejects with kubelet's words for what is missing. */
-export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<PayloadAnswer | undefined> {
-  const build = (projections: VolumeProjection[], mode: number | undefined): Promise<PayloadAnswer> => projected(pod, projections, mode ?? DEFAULT_MODE, sources, facts, nowMs);
+export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources, facts: PodFacts): Promise<PayloadAnswer | undefined> {
+  const build = (projections: VolumeProjection[], mode: number | undefined): Promise<PayloadAnswer> => projected(pod, projections, mode ?? DEFAULT_MODE, sources, facts);
   if (volume.configMap !== undefined) return build([{ configMap: volume.configMap }], volume.configMap.defaultMode);
   if (volume.secret !== undefined) return build([{ secret: { name: volume.secret.secretName, items: volume.secret.items, optional: volume.secret.optional } }], volume.secret.defaultMode);
   if (volume.downwardAPI !== undefined) return build([{ downwardAPI: volume.downwardAPI }], volume.downwardAPI.defaultMode);
@@ -38,7 +39,7 @@ export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSo
   return undefined;
 }
 
-async function projected(pod: Pod, projections: readonly VolumeProjection[], mode: number, sources: PayloadSources, facts: PodFacts, nowMs: number): Promise<PayloadAnswer> {
+async function projected(pod: Pod, projections: readonly VolumeProjection[], mode: number, sources: PayloadSources, facts: PodFacts): Promise<PayloadAnswer> {
   const files: Payload = new Map();
   let renewAtMs: number | undefined;
   for (const projection of projections) {
@@ -60,14 +61,18 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
     for (const item of projection.downwardAPI?.items ?? []) files.set(safePath(item.path), { data: Buffer.from(downward(pod, item, facts)), mode: item.mode ?? mode });
     if (projection.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
-      const { token, expiresMs } = await sources.token({ audience, expirationSeconds });
+      const { token, renewAtMs: renew } = await sources.token({ audience, expirationSeconds });
       const user = onlyUser(pod);
       files.set(safePath(path), { data: Buffer.from(token), mode: user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined ? 0o600 : mode, user });
-      const renew = nowMs + (expiresMs - nowMs) * 0.8;
       renewAtMs = Math.min(renewAtMs ?? renew, renew);
     }
   }
   return { files, renewAtMs };
+}
+
+/** When a token that was made now is renewed: after four fifths of its time, and after a day at the latest (upstream: token manager). */
+export function renewalOf(nowMs: number, expiresMs: number): number {
+  return nowMs + Math.min((expiresMs - nowMs) * 0.8, DAY_MS);
 }
 
 /** As whom all containers run, by the pod's own words: a token is that user's alone (upstream: FsUserFrom). Undefined where they differ, or one leaves it to its image. */

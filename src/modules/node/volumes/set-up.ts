@@ -94,7 +94,7 @@ async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: 
   // Secrets and tokens never touch the disk.
   const payloadFolder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
   if (keep && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
-  const payload = await volumePayload(pod, volume, sources, facts, nowMs);
+  const payload = await volumePayload(pod, volume, sources, facts);
   if (payload !== undefined) {
     writePayload(payloadFolder, payload.files, { group: pod.spec?.securityContext?.fsGroup });
     return { path: payloadFolder, renewAtMs: payload.renewAtMs };
