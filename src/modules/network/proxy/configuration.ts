@@ -208,11 +208,16 @@ export function commandsAfterDrain(name: string, endpoint: Endpoint, slots: Slot
   return [`shutdown sessions server ${name}/s${index}`];
 }
 
+/** Of the answer to `show sess`: the sessions that a slot has. A process that was told to end knows no other way to name them. */
+export function sessionsAt(name: string, index: number, answer: string): string[] {
+  return answer.split('\n').filter((line) => line.includes(` be=${name} srv=s${index} `)).map((line) => line.slice(0, line.indexOf(':')));
+}
+
 /** Free slots weigh 1. */
 function weightOf(endpoint: Endpoint | undefined): number {
   return endpoint?.weight ?? 1;
 }
 
-function keyOf({ address, port }: Endpoint): string {
+export function keyOf({ address, port }: Endpoint): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

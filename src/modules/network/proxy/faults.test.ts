@@ -17,6 +17,8 @@ import { createProxiedServices, type ProxiedServices } from './proxied.ts';
 const net = (last: number): string => `127.${60 + (process.pid % 100)}.${(process.pid >> 7) % 250}.${last}`;
 const PORT = 8080;
 
+const isRunning = (pid: number): boolean => existsSync(`/proc/${pid}`);
+
 describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
   const stop = new AbortController();
   const servers: Server[] = [];
@@ -40,7 +42,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
   });
 
   async function serve(last: number, listener: RequestListener): Promise<string> {
-    const server = createServer(listener);
+    const server = createServer({ keepAliveTimeout: 60_000 }, listener);
     servers.push(server);
     await new Promise<void>((resolve) => server.listen(PORT, net(last), resolve));
     return net(last);
@@ -147,6 +149,34 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     const took = (await closed) - leftAt;
     assert.ok(took >= 600 && took < 10_000, `it ended after ${took} ms`);
   });
+
+  for (const when of ['before', 'after'] as const) {
+    it(`ends connections to one that left ${when} a reload too, when its drain is over`, async () => {
+      const [stays, leaves] = await Promise.all([well(when === 'before' ? 34 : 36), well(when === 'before' ? 35 : 37)]) as [string, string];
+      const asked = { 'load-balancing': 'round-robin', drain: '800ms' };
+      const port = await carry('drain', asked, [leaves]);
+      const held = connect(port, net(1));
+      const closed = new Promise<number>((resolve) => held.on('error', () => {}).on('close', () => resolve(performance.now())));
+      const say = (): Promise<string> => new Promise((resolve) => {
+        held.once('data', (chunk: Buffer) => resolve(chunk.toString()));
+        held.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+      });
+      assert.match(await say(), /35|37/);
+      const first = proxies.pid();
+      let leftAt = 0;
+      const leave = async (): Promise<void> => { await carry('drain', asked, [stays]); leftAt = performance.now(); };
+      if (when === 'before') await leave();
+      await carry(`other-${when}`, { 'load-balancing': 'least-connection' }, [stays]); // another listener: a reload
+      assert.notEqual(proxies.pid(), first);
+      if (when === 'after') await leave();
+      assert.match(await say(), /35|37/, 'what is under way goes on');
+      const took = (await closed) - leftAt;
+      assert.ok(took >= 600 && took < 10_000, `it ended after ${took} ms`);
+      for (let tries = 0; tries < 200 && isRunning(first!); tries++) await sleep(50);
+      assert.ok(!isRunning(first!), 'and then the process of before does');
+      await proxies.want(`shop/other-${when}`, undefined, []);
+    });
+  }
 
   it('fails no request while endpoints change a hundred times a second, and none twice when it is killed', async () => {
     const all = await Promise.all([42, 43, 44, 45].map(well));

@@ -4,14 +4,15 @@
  * end is known at once; a killed one is started again, with back-off.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run } from '../../../base/sys/run.ts';
-import { commandsAfterDrain, commandsFor, configurationOf, needsReload, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
+import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
+import { createFormers, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
 export interface HaproxyInput {
@@ -50,7 +51,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   let slots: Slots = new Map();
   let working: Promise<void> = Promise.resolve();
   let looking: NodeJS.Timeout | undefined;
-  let life: Socket | undefined;
+  let life: Line | undefined;
+  /** Their slots are as they were when the next process came, brought along as far as endpoints leave. */
+  const formers = createFormers<Slots>();
   let counted: Counters = new Map();
   const draining = new WeakSet<Endpoint>();
   let outcomes: Outcomes = new Map();
@@ -59,6 +62,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const asked = new Map<string, number>();
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
+    const slotsBefore = slots;
     slots = slotsFor(frontends, slots);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket }, slots), { mode: 0o600 });
@@ -67,24 +71,34 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     outcomes = new Map();
     const pid = haproxyPid(folder);
     if (pid !== undefined) counted = added(counted, await counters().catch(() => new Map<string, number>()));
-    // A connection that stays would keep the old process from ending.
-    life?.destroy();
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    if (life !== undefined && passing.length > 0) formers.add(life, slotsBefore);
+    else life?.close();
     attend();
+    leave(frontends);
   }
 
   /** Looks as soon as the process ends. */
   function attend(): void {
-    const socket = connect(files.socket, () => void socket.write('prompt\n')).unref();
-    life = socket;
-    socket.on('error', () => {}).on('data', () => {});
-    socket.on('close', () => {
-      if (life !== socket || signal.aborted) return;
+    const line = openLine(files.socket, () => {
+      if (life !== line || signal.aborted) return;
       life = undefined;
       void enqueue(look);
     });
+    life = line;
+  }
+
+  /** What is known of the processes of before is brought along: they take no connections any more, and no commands about servers. */
+  function leave(frontends: readonly Frontend[]): void {
+    for (const { known } of formers.all()) {
+      commandsFor(frontends.map((each) => {
+        const own = new Set((known.get(each.name) ?? []).flatMap((endpoint) => (endpoint === undefined ? [] : [keyOf(endpoint)])));
+        return { ...each, endpoints: each.endpoints.filter((endpoint) => own.has(keyOf(endpoint))) };
+      }), known);
+    }
+    drain(frontends);
   }
 
   async function counters(): Promise<Counters> {
@@ -92,18 +106,32 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     return countersOf(stat, table);
   }
 
-  /** Ends, in time, the connections of endpoints that left. */
+  /** Ends, in time, the connections of endpoints that left, in whatever process they are. */
   function drain(frontends: readonly Frontend[]): void {
     for (const { name, settings } of frontends) {
       if (settings?.drainMs === undefined) continue;
-      for (const endpoint of slots.get(name) ?? []) {
-        if (endpoint?.leaving !== true || draining.has(endpoint)) continue;
-        draining.add(endpoint);
-        setTimeout(() => void enqueue(async () => {
-          const commands = signal.aborted ? [] : commandsAfterDrain(name, endpoint, slots);
-          if (commands.length > 0) await tell(files.socket, commands).catch((error: unknown) => log.warn('connections to an endpoint that left could not be ended', { error }));
-        }), settings.drainMs).unref();
+      for (const held of [slots, ...formers.all().map(({ known }) => known)]) {
+        for (const endpoint of held.get(name) ?? []) {
+          if (endpoint?.leaving !== true || draining.has(endpoint)) continue;
+          draining.add(endpoint);
+          setTimeout(() => void enqueue(() => end(name, endpoint)), settings.drainMs).unref();
+        }
       }
+    }
+  }
+
+  async function end(name: string, endpoint: Endpoint): Promise<void> {
+    if (signal.aborted) return;
+    try {
+      const commands = commandsAfterDrain(name, endpoint, slots);
+      if (commands.length > 0) await tell(files.socket, commands);
+      for (const { line, known } of formers.all()) {
+        const index = (known.get(name) ?? []).indexOf(endpoint);
+        if (commandsAfterDrain(name, endpoint, known).length === 0) continue;
+        for (const session of sessionsAt(name, index, await line.ask('show sess'))) await line.ask(`shutdown session ${session}`);
+      }
+    } catch (error) {
+      log.warn('connections to an endpoint that left could not be ended', { error });
     }
   }
 
@@ -112,8 +140,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       clearTimeout(looking);
       looking = undefined;
       loaded = [];
-      life?.destroy();
+      life?.close();
       life = undefined;
+      formers.close();
       counted = new Map();
       return endHaproxy(folder);
     }
@@ -122,7 +151,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       const commands = commandsFor(frontends, slots);
       if (commands.length > 0) await tell(files.socket, commands).catch(() => load(frontends));
       loaded = frontends;
-      drain(frontends);
+      leave(frontends);
     }
     watch(LOOK_MS);
     judge();
@@ -191,7 +220,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   signal.addEventListener('abort', () => {
     clearTimeout(looking);
     clearTimeout(judging);
-    life?.destroy();
+    life?.close();
+    formers.close();
   }, { once: true });
   return {
     metrics: async () => (loaded.length === 0 || haproxyPid(folder) === undefined ? '' : signalText(added(counted, await counters()))),
