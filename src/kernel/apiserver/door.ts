@@ -3,6 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import type { Pace } from './flow-control/turns.ts';
 import type { Store, Stored } from '../store/store.ts';
 import type { AdmissionChain } from './admission.ts';
 import type { KindTable } from './kind-table.ts';
@@ -36,6 +37,9 @@ export interface WriteContext {
   annotate?: (key: string, value: string) => void;
   /** After that nothing is stored. */
   deadline?: AbortSignal;
+  /** Others' turns between the steps of a write, and the length of its body: what is big takes them. */
+  pace?: Pace;
+  bodyBytes?: number;
 }
 
 /** What a read or write gives: the stored state, or on a dry run only the object that would be. */

@@ -10,7 +10,7 @@ import type { Door, FieldValidation, Outcome, WriteContext } from './door.ts';
 import { decodeBody, type Decoded, type DuplicateOptions } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
 import { badRequest, invalidOptions, type OptionsKind } from './errors.ts';
-import { takeTurn } from './flow-control/turns.ts';
+import { paceOf, takeTurn } from './flow-control/turns.ts';
 import { notSupported, tooLong } from '../../api/field-error.ts';
 import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
@@ -79,7 +79,7 @@ export function writeContextOf(exchange: Exchange, duplicates?: readonly string[
   const options = OPTIONS[exchange.http.method ?? ''] ?? 'CreateOptions';
   const manager = managerName({ fieldManager: query.get('fieldManager') ?? undefined, userAgent: exchange.http.headers['user-agent'] });
   if (manager.length > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
-  const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings };
+  const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings, pace: paceOf(exchange.http), bodyBytes: Number(exchange.http.headers['content-length'] ?? Infinity) };
   if (duplicates !== undefined) context.duplicates = duplicates;
   if (exchange.audit !== undefined) context.annotate = exchange.audit.annotate;
   if (exchange.deadline !== undefined) context.deadline = exchange.deadline;

@@ -168,3 +168,24 @@ test('a client that does not read holds up nobody, and big answers arrive whole'
   assert.ok(bytes.length > 5_000_000);
   socket.destroy();
 });
+
+test('a big write leaves the thread to others between its steps', async () => {
+  const data = Object.fromEntries(Array.from({ length: 40_000 }, (_, n) => [`k${n}`, 'value']));
+  let rounds = 0;
+  let longestMs = 0;
+  let isOver = false;
+  let atMs = performance.now();
+  const count = (): void => {
+    rounds += 1;
+    longestMs = Math.max(longestMs, performance.now() - atMs);
+    atMs = performance.now();
+    if (!isOver) setImmediate(count);
+  };
+  const fromMs = performance.now();
+  const big = door.call('POST', CONFIG_MAPS, { body: { metadata: { name: 'steps' }, data } });
+  setImmediate(count);
+  assert.equal((await big).status, 201);
+  isOver = true;
+  const tookMs = performance.now() - fromMs;
+  assert.ok(longestMs < tookMs * 0.75, `the longest of ${rounds} rounds took ${Math.round(longestMs)} ms of ${Math.round(tookMs)}`);
+});

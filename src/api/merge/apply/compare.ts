@@ -24,8 +24,12 @@ function changes(left: Json | undefined, right: Json | undefined, shape: Shape, 
   const walk = walkOf(shape, right ?? left);
   if (walk === 'leaf' || (isHollow(left) && isHollow(right))) return leafChange(left, right, want);
   const children = walk === 'map' ? mapChanges(left, right, shape, want) : listChanges(left, right, shape, want);
-  if (left === undefined) return memberWith(children);
-  return children;
+  return left === undefined ? children ?? leaf() : children;
+}
+
+/** A node for children; what was not there before is a member itself. Made so from the start: maps can have many keys. */
+function nodeOf(left: Json | undefined): OpenFields {
+  return left === undefined ? { '.': leaf() } : {};
 }
 
 function leafChange(left: Json | undefined, right: Json, want: Want): Fields | undefined {
@@ -42,7 +46,7 @@ function mapChanges(left: Json | undefined, right: Json, shape: Shape, want: Wan
     const old = before === undefined || !Object.hasOwn(before, key) ? undefined : before[key];
     if (old === value) continue;
     const change = changes(old, value, shape.field(key), want);
-    if (change !== undefined) (out ??= {})[`f:${key}`] = change;
+    if (change !== undefined) (out ??= nodeOf(left))[`f:${key}`] = change;
   }
   return out;
 }
@@ -53,7 +57,7 @@ function listChanges(left: Json | undefined, right: Json, shape: Shape, want: Wa
   for (const [element, item] of indexList(right, shape)) {
     const old = before.get(element);
     const change = item.again !== undefined || old?.again !== undefined ? duplicateChange(old, item, want) : changes(old?.value, item.value, shape.item, want);
-    if (change !== undefined) (out ??= {})[element] = change;
+    if (change !== undefined) (out ??= nodeOf(left))[element] = change;
   }
   return out;
 }

@@ -10,6 +10,7 @@ import { isStoreError, StoreError } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { badRequest } from '../errors.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
+import { betweenSteps } from './between-steps.ts';
 import { convertedOne, toStored } from './conversion.ts';
 import { confirmed } from './confirmed.ts';
 import { identify } from './identify.ts';
@@ -35,6 +36,8 @@ export function createObject(door: Door, kind: Kind, input: CreateInput, context
 }
 
 async function create(door: Door, kind: Kind, input: CreateInput, context: WriteContext): Promise<Outcome> {
+  const pace = betweenSteps(context);
+  if (pace !== undefined) await pace();
   const object = identify(kind, input.object, input, context);
   const { metadata } = object;
   if (kind.namespaced && !metadata.namespace) throw badRequest('an empty namespace may not be set during creation');
@@ -55,17 +58,22 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
 
 async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManagedFields: boolean, context: WriteContext): Promise<Outcome> {
   const { metadata } = object;
+  const pace = betweenSteps(context);
+  if (pace !== undefined) await pace();
   applyDefaults(kind, object);
   const now = rfc3339(door.clock.nowMs());
   distinctOwners(metadata, context.warnings, { afterAdmission: false });
   // Before admission: what the steps add belongs to nobody, and so is nobody's conflict (upstream: endpoints/handlers/create.go).
+  if (pace !== undefined) await pace();
   if (!keepManagedFields) recordManager(kind, object, context.manager, now);
+  if (pace !== undefined) await pace();
   const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
   setSystemFields(kind, object, now);
   kind.rules.prepareForCreate?.(object);
   validateNew(kind, object, context);
+  if (pace !== undefined) await pace();
   await door.admissions.validate(request);
   const key = keyOf(kind, metadata.namespace, metadata.name!);
   context.deadline?.throwIfAborted();

@@ -8,9 +8,16 @@ export function distinctOwners(metadata: ObjectMeta, warnings: string[] | undefi
   if (owners.length < 2) return;
   const kept: OwnerReference[] = [];
   const twice: string[] = [];
+  const byUid = new Map<string, OwnerReference[]>();
   for (const owner of owners) {
-    if (kept.some((each) => each.uid === owner.uid && equalJson(each as unknown as Json, owner as unknown as Json))) twice.push(owner.uid);
-    else kept.push(owner);
+    const same = byUid.get(owner.uid);
+    if (same?.some((each) => equalJson(each as unknown as Json, owner as unknown as Json)) === true) {
+      twice.push(owner.uid);
+      continue;
+    }
+    kept.push(owner);
+    if (same === undefined) byUid.set(owner.uid, [owner]);
+    else same.push(owner);
   }
   if (twice.length === 0) return;
   metadata.ownerReferences = kept;

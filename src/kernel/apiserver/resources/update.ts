@@ -9,6 +9,7 @@ import type { AdmissionRequest } from '../../../sdk/module.ts';
 import { isStoreError, type Stored } from '../../store/store.ts';
 import { outcomeOf, type Door, type Outcome, type WriteContext } from '../door.ts';
 import { apiVersionOfKind, keyOf, schemaOfKind } from '../kind-table.ts';
+import { betweenSteps } from './between-steps.ts';
 import { convertedOne, toStored } from './conversion.ts';
 import { asKind, isKeptRight } from './convert.ts';
 import { admitted } from './admitted.ts';
@@ -55,8 +56,12 @@ async function update(door: Door, kind: Kind, input: UpdateInput, context: Write
     }
     const shown = await convertedOne(kind, live);
     const liveObject = asKind(kind, shown.object);
+    const pace = betweenSteps(context, live.bytes.length);
+    if (pace !== undefined) await pace();
     const changed = input.change(liveObject);
-    const next = identify(kind, changed instanceof Promise ? await changed : changed, input, context);
+    const made = changed instanceof Promise ? await changed : changed;
+    if (pace !== undefined) await pace();
+    const next = identify(kind, made, input, context);
     const optimistic = checkVersion(kind, next, live) && input.optimistic === true;
     try {
       return await updateOnce(door, kind, { key, live, shown, liveObject, next, subresource: input.subresource ?? '', body: input.sentBody?.(), keepManagedFields: input.keepManagedFields === true }, context);
@@ -82,10 +87,13 @@ interface Step {
 
 async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteContext): Promise<Outcome> {
   const { live, liveObject, subresource } = step;
+  const pace = betweenSteps(context, live.bytes.length);
+  if (pace !== undefined) await pace();
   const next = subresource === 'status' ? withStatusOf(kind, liveObject, step.next) : step.next;
   keepSystemFields(next, liveObject);
   distinctOwners(next.metadata, context.warnings, { afterAdmission: false });
   if (subresource !== 'status') applyDefaults(kind, next);
+  if (pace !== undefined) await pace();
   // Before admission, as with create.
   if (!step.keepManagedFields) {
     const recorded = recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
@@ -94,12 +102,15 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
+  if (pace !== undefined) await pace();
   await admitted(door, request);
   if (subresource === '') prepare(kind, next, liveObject);
   // What is kept in an old version is written anew, as storage migrations want it.
   if (sameObject(next, liveObject) && isKeptRight(kind, live)) return unchanged(door, step.shown, context);
   if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
+  if (pace !== undefined) await pace();
   validateChange(kind, next, liveObject, subresource, context);
+  if (pace !== undefined) await pace();
   await door.admissions.validate(request);
   context.deadline?.throwIfAborted();
   if (context.dryRun) return { object: next };
