@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { it } from 'node:test';
+import { AUTHORITY_ONE, AUTHORITY_TWO } from '../../src/api/certificates/testing.ts';
 import { eventually } from '../fixtures/instance.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { conformance, create, get, gone, kubectl, namespace, patch, podOf, refused, remove, running, until, type Body } from '../conformance/cluster.ts';
@@ -34,6 +35,28 @@ conformance('volumes', [() => {
     await unmounted(uid);
     await create(`/api/v1/namespaces/${space}/pods`, { ...pod, metadata: { name: 'none' }, spec: { ...pod.spec, volumes: [{ name: 'v', image: { reference: 'localhost/none:1', pullPolicy: 'Never' } }] } });
     await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /ErrImageNeverPull/.test(each.message)), { what: 'an event that says what is missing' });
+  });
+
+  it('a pod sees the authorities that it may trust, by name and by signer, and what becomes of them', async () => {
+    const space = await namespace();
+    const all = '/apis/certificates.k8s.io/v1beta1/clustertrustbundles';
+    const signerName = `example.com/${space}`;
+    const named = (name: string): string => `example.com:${space}:${name}`;
+    await refused(422, 'POST', all, { body: { metadata: { name: 'elsewhere' }, spec: { signerName, trustBundle: AUTHORITY_ONE } } });
+    await create(all, { metadata: { name: named('one'), labels: { alive: 'true' } }, spec: { signerName, trustBundle: AUTHORITY_ONE } });
+    const source = (clusterTrustBundle: object): object => ({ clusterTrustBundle });
+    const volume = (...sources: object[]): object => ({ volumes: [{ name: 'trust', projected: { sources } }] });
+    const mounted = { volumeMounts: [at('trust', '/trust')] };
+    const pod = podOf('p', { spec: volume(source({ name: named('one'), path: 'named.pem' }), source({ signerName, labelSelector: { matchLabels: { alive: 'true' } }, path: 'alive.pem' }), source({ signerName, path: 'none.pem', optional: true })), container: mounted });
+    await start(space, pod);
+    const read = (file: string): Promise<string> => kubectl('-n', space, 'exec', 'p', '--', 'cat', `/trust/${file}`);
+    assert.equal(await read('named.pem'), AUTHORITY_ONE);
+    assert.equal(await read('none.pem'), '', 'no selector selects nothing');
+    await create(all, { metadata: { name: named('two'), labels: { alive: 'true' } }, spec: { signerName, trustBundle: AUTHORITY_TWO } });
+    await eventually(async () => (await read('alive.pem')).length === AUTHORITY_ONE.length + AUTHORITY_TWO.length, { what: 'both are there' });
+    await create(`/api/v1/namespaces/${space}/pods`, podOf('waits', { spec: volume(source({ name: 'nobody', path: 'a.pem' })), container: mounted }));
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /clustertrustbundle "nobody" not found/.test(each.message)), { what: 'an event that says what is missing' });
+    for (const name of ['one', 'two']) await remove(`${all}/${named(name)}`);
   });
 
   it('a volume in memory has a size, that of the pod where it says none', async () => {

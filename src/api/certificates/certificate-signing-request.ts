@@ -8,6 +8,7 @@ import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { readCertificationRequest } from './pkcs10.ts';
+import { signerNameErrors } from './signer-name.ts';
 
 export type CertificateSigningRequest = CsrType;
 
@@ -74,9 +75,8 @@ function specErrors(spec: CertificateSigningRequest['spec'] | undefined): FieldE
     else if (spec?.usages?.indexOf(usage) !== index) errors.push(duplicate(`spec.usages[${index}]`, usage));
   }
   const name = spec?.signerName ?? '';
-  if (name === '') errors.push(required('spec.signerName'));
-  else if (name === 'kubernetes.io/legacy-unknown') errors.push(invalid('spec.signerName', name, 'the legacy signerName is not allowed via this API version'));
-  else if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?\.[a-z0-9]([-a-z0-9.]*[a-z0-9])?\/[a-z0-9]([-a-z0-9.:]*[a-z0-9])?$/.test(name)) errors.push(invalid('spec.signerName', name, 'must be a fully qualified domain and path of the form "example.com/signer-name"'));
+  if (name === 'kubernetes.io/legacy-unknown') errors.push(invalid('spec.signerName', name, 'the legacy signerName is not allowed via this API version'));
+  else errors.push(...signerNameErrors(name, 'spec.signerName'));
   if (spec?.expirationSeconds !== undefined && spec.expirationSeconds < LEAST_SECONDS) errors.push(invalid('spec.expirationSeconds', spec.expirationSeconds, 'may not specify a duration less than 600 seconds (10 minutes)'));
   return errors;
 }

@@ -1,6 +1,7 @@
 /** What the volumes of a pod must be like, in upstream's words (core/v1 validation). */
-import type { KeyToPath, Volume } from '../generated/core-v1.ts';
+import type { ClusterTrustBundleProjection, KeyToPath, Volume } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { signerNameErrors } from '../certificates/signer-name.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { isQuantity } from '../quantity.ts';
 import { claimSpecErrors } from './persistent-volume-claim.ts';
@@ -44,6 +45,7 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
   (volume.projected?.sources ?? []).forEach((each, position) => {
     const kinds = Object.keys(each).filter((key) => each[key as keyof typeof each] !== undefined);
     if (kinds.length > 1) errors.push(forbidden(`${path}.projected.sources[${position}].${kinds[1]}`, 'may not specify more than 1 volume type'));
+    if (each.clusterTrustBundle !== undefined) errors.push(...trustProjectionErrors(each.clusterTrustBundle, `${path}.projected.sources[${position}].clusterTrustBundle`));
   });
   if (volume.image !== undefined && !volume.image.reference) errors.push(required(`${path}.image.reference`));
   if (volume.ephemeral !== undefined) {
@@ -53,6 +55,17 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
   if (volume.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.claimName) errors.push(required(`${path}.persistentVolumeClaim.claimName`));
   if (volume.nfs !== undefined) for (const field of ['server', 'path'] as const) if (!volume.nfs[field]) errors.push(required(`${path}.nfs.${field}`));
   return errors;
+}
+
+/** By name, or by signer and labels. */
+function trustProjectionErrors({ name, signerName, labelSelector, path: file }: ClusterTrustBundleProjection, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (name !== undefined && signerName !== undefined) errors.push(invalid(path, name, 'only one of name and signerName may be used'));
+  else if (name === '') errors.push(required(`${path}.name`, 'must be a valid object name'));
+  else if (signerName !== undefined) errors.push(...signerNameErrors(signerName, `${path}.signerName`));
+  else if (name === undefined) errors.push(required(path, 'either name or signerName must be specified'));
+  if (name !== undefined && labelSelector !== undefined) errors.push(invalid(`${path}.labelSelector`, '', 'labelSelector must be unset if name is specified'));
+  return [...errors, ...(file ? localPathErrors(file, `${path}.path`) : [required(`${path}.path`)])];
 }
 
 function hostPathErrors(source: { path?: string; type?: string }, path: string): FieldError[] {

@@ -3,6 +3,7 @@
  * the resource, and the plugins CertificateApproval, CertificateSigning and CertificateSubjectRestriction).
  */
 import { CERTIFICATES, CertificateSigningRequest, pemOf } from '../../api/certificates/certificate-signing-request.ts';
+import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
 import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
 import { ApiError } from '../../api/errors.ts';
 import { equalJson } from '../../api/json.ts';
@@ -29,15 +30,28 @@ export const certificateAdmission: Admission = {
   },
 };
 
+/** Who speaks for a signer says which authorities it has (upstream: the plugin ClusterTrustBundleAttest). */
+export const trustAdmission: Admission = {
+  name: 'ClusterTrustBundleAttest', kinds: [ClusterTrustBundle as never], operations: ['CREATE', 'UPDATE'],
+  validate(request) {
+    const { spec, metadata } = request.object as ClusterTrustBundle;
+    const signerName = spec?.signerName ?? '';
+    if (signerName === '' || maySpeakFor(request, signerName, 'attest')) return;
+    throw new ApiError('Forbidden', `clustertrustbundles.${CERTIFICATES} "${metadata.name}" is forbidden: user not permitted to attest for signerName ${JSON.stringify(signerName)}`, { name: metadata.name, group: CERTIFICATES, kind: 'clustertrustbundles' });
+  },
+};
+
 function sameSigning(next: CertificateSigningRequest, old: CertificateSigningRequest): boolean {
   return (next.status?.certificate ?? '') === (old.status?.certificate ?? '') && equalJson(next.status?.conditions ?? [], old.status?.conditions ?? []);
 }
 
-/** The rights stand on `signers`, by name or by the name's domain and a star. */
 function mustMay(request: AdmissionRequest, { spec }: CertificateSigningRequest, verb: 'approve' | 'sign'): void {
-  const names = [spec.signerName, `${spec.signerName.split('/')[0]}/*`];
-  if (names.some((name) => request.may?.({ verb, resource: { group: CERTIFICATES, plural: 'signers', name } }) === true)) return;
-  throw forbidden(request, `user not permitted to ${verb} requests with signerName ${JSON.stringify(spec.signerName)}`);
+  if (!maySpeakFor(request, spec.signerName, verb)) throw forbidden(request, `user not permitted to ${verb} requests with signerName ${JSON.stringify(spec.signerName)}`);
+}
+
+/** The rights stand on `signers`, by name or by the name's domain and a star. */
+function maySpeakFor(request: AdmissionRequest, signerName: string, verb: 'approve' | 'sign' | 'attest'): boolean {
+  return [signerName, `${signerName.split('/')[0]}/*`].some((name) => request.may?.({ verb, resource: { group: CERTIFICATES, plural: 'signers', name } }) === true);
 }
 
 /** Nobody becomes a master of the cluster by a certificate. */

@@ -1,12 +1,13 @@
 /** Certificates: requests for them, their approval, and the signers that every cluster has. */
 import { CertificateSigningRequest, isApproved, pemOf } from '../../api/certificates/certificate-signing-request.ts';
+import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
 import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
 import { isApiError } from '../../api/errors.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule, type CertificateAuthority, type ModuleContext } from '../../sdk/module.ts';
 import { runController } from '../../sdk/run-controller.ts';
-import { certificateAdmission } from './admission.ts';
+import { certificateAdmission, trustAdmission } from './admission.ts';
 import { approvalOf, type Approval } from './approval.ts';
 import { isKnownSigner, refusalOf } from './signers.ts';
 
@@ -73,10 +74,10 @@ async function remove({ metadata }: CertificateSigningRequest, { client }: Recon
 export default defineModule({
   name: 'certificates',
   description: 'CertificateSigningRequests, their approval, and the signers of clients and nodes',
-  kinds: [CertificateSigningRequest as never],
+  kinds: [CertificateSigningRequest, ClusterTrustBundle] as never,
   reads: [CertificateSigningRequest as never],
   writes: [CertificateSigningRequest as never],
   signs: true,
-  admissions: [certificateAdmission],
+  admissions: [certificateAdmission, trustAdmission],
   run: (context: ModuleContext) => runController(signing(context.authority, (user, attributes) => context.may?.(user, attributes) === true), context),
 });

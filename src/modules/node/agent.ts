@@ -2,11 +2,12 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../api/meta.ts';
-import type { Pod } from '../../api/generated/core-v1.ts';
+import type { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
+import type { Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
-import { ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
 import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { endStrays } from './lifecycle/strays.ts';
@@ -36,6 +37,8 @@ export function createAgent(parts: NodeParts): Agent {
   const byKey = new Map<string, PodWorker>();
   const keepsStatic = context.config['staticPodPath'] !== undefined;
   let adoptable = new Map<string, ContainerRecord[]>();
+  /** Few pods show these: they are followed from the first one on. */
+  let leaveTrustBundles: (() => void) | undefined;
 
   function seen(event: CacheEvent<Pod>): void {
     const pod = onNode(event.object);
@@ -52,6 +55,7 @@ export function createAgent(parts: NodeParts): Agent {
   function begin(pod: Pod, uid: string): void {
     const before = byKey.get(keyOf(pod));
     before?.update(undefined); // the same name, another pod
+    if (showsAnyTrustBundle(pod)) leaveTrustBundles ??= context.caches.of(ClusterTrustBundleKind).subscribe(refresh(showsTrustBundle));
     const worker = podWorker(parts, pod, adoptable.get(uid) ?? []);
     adoptable.delete(uid);
     workers.set(uid, worker);
@@ -64,12 +68,12 @@ export function createAgent(parts: NodeParts): Agent {
   }
 
   /** What appears or goes counts as well, for volumes that may do without it; what was there before is not news. */
-  function refresh(kind: 'configMap' | 'secret') {
+  function refresh<T extends KubeObject>(shows: (pod: Pod, object: T) => boolean) {
     const beganMs = context.clock.nowMs();
-    return (event: CacheEvent<KubeObject>): void => {
+    return (event: CacheEvent<T>): void => {
       if (event.type === 'added' && Date.parse(event.object.metadata.creationTimestamp ?? '') < beganMs - SECOND_MS) return;
       for (const pod of context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)) {
-        if (pod.metadata.namespace === event.object.metadata.namespace && refersTo(pod, kind, event.object.metadata.name ?? '')) workers.get(onNode(pod).metadata.uid ?? '')?.refresh();
+        if (shows(pod, event.object)) workers.get(onNode(pod).metadata.uid ?? '')?.refresh();
       }
     };
   }
@@ -96,7 +100,7 @@ export function createAgent(parts: NodeParts): Agent {
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
       await pods.ready();
       if (signal.aborted) return;
-      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh('configMap')), context.caches.of(SecretKind).subscribe(refresh('secret'))];
+      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       await aborted(signal);
@@ -116,11 +120,24 @@ export function createAgent(parts: NodeParts): Agent {
   };
 }
 
-function refersTo(pod: Pod, kind: 'configMap' | 'secret', name: string): boolean {
-  return (pod.spec?.volumes ?? []).some((volume) => {
-    const own = kind === 'configMap' ? volume.configMap?.name : volume.secret?.secretName;
-    return own === name || (volume.projected?.sources ?? []).some((source) => source[kind]?.name === name);
-  });
+function showsConfigMap({ metadata, spec }: Pod, { metadata: { name, namespace } }: KubeObject): boolean {
+  return metadata.namespace === namespace && (spec?.volumes ?? []).some((volume) => volume.configMap?.name === name || sourcesOf(volume).some((source) => source.configMap?.name === name));
+}
+
+function showsSecret({ metadata, spec }: Pod, { metadata: { name, namespace } }: KubeObject): boolean {
+  return metadata.namespace === namespace && (spec?.volumes ?? []).some((volume) => volume.secret?.secretName === name || sourcesOf(volume).some((source) => source.secret?.name === name));
+}
+
+function showsTrustBundle({ spec: podSpec }: Pod, { metadata, spec }: ClusterTrustBundle): boolean {
+  return (podSpec?.volumes ?? []).flatMap(sourcesOf).some(({ clusterTrustBundle: wanted }) => wanted !== undefined && (wanted.name === metadata.name || (wanted.signerName !== undefined && wanted.signerName === spec.signerName)));
+}
+
+function showsAnyTrustBundle({ spec }: Pod): boolean {
+  return (spec?.volumes ?? []).flatMap(sourcesOf).some(({ clusterTrustBundle }) => clusterTrustBundle !== undefined);
+}
+
+function sourcesOf({ projected }: Volume): VolumeProjection[] {
+  return projected?.sources ?? [];
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

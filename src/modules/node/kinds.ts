@@ -1,4 +1,5 @@
 /** The kinds that the node reads and writes, in one import. */
+export { ClusterTrustBundle as ClusterTrustBundleKind } from '../../api/certificates/cluster-trust-bundle.ts';
 export { ConfigMap as ConfigMapKind } from '../../api/core/config-map.ts';
 export { Node as NodeKind } from '../../api/core/node.ts';
 export { PersistentVolume as PersistentVolumeKind } from '../../api/core/persistent-volume.ts';

@@ -5,7 +5,9 @@ import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import type { Caches } from '../../../sdk/cache.ts';
 import type { EnvSources } from '../bundle/env.ts';
-import { ConfigMapKind, CSIDriverKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, VolumeAttachmentKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, VolumeAttachmentKind, ServiceAccountKind, ServiceKind } from '../kinds.ts';
+import { trustAnchors } from '../../../api/certificates/cluster-trust-bundle.ts';
+import { matcherOfSelector } from '../../../api/selector.ts';
 import { claimUses } from '../../../api/storage/claim-matching.ts';
 import { isTerminal } from './pod-run.ts';
 import type { NodeParts } from '../parts.ts';
@@ -25,6 +27,12 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
   const sources: EnvSources & VolumeSources = {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
+    async trustAnchors({ name, signerName, labelSelector }) {
+      if (name !== undefined) return ask(parts, ClusterTrustBundleKind, undefined, name).then((bundle) => (bundle === undefined ? undefined : trustAnchors([bundle])));
+      const { items } = await context.client.list(ClusterTrustBundleKind, { fieldSelector: `spec.signerName=${signerName}` });
+      const chosen = items.filter(({ metadata }) => matcherOfSelector(labelSelector).matches(metadata.labels ?? {}));
+      return chosen.length === 0 ? undefined : trustAnchors(chosen);
+    },
     claim: (name) => ask(parts, PersistentVolumeClaimKind, namespace, name),
     csi: (wish) => parts.csi.place(pod, wish, {
       csiDriver: (name) => ask(parts, CSIDriverKind, undefined, name),

@@ -1,5 +1,5 @@
 /** What files a configMap, secret, downwardAPI or projected volume holds (core/v1 VolumeSource). */
-import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
+import type { ClusterTrustBundleProjection, ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
 import { fieldValue, resourceValue, type PodFacts } from '../bundle/downward.ts';
 
 export interface PayloadFile {
@@ -14,6 +14,8 @@ export type Payload = Map<string, PayloadFile>;
 export interface PayloadSources {
   configMap(name: string): Promise<ConfigMap | undefined>;
   secret(name: string): Promise<Secret | undefined>;
+  /** The certificates that a projection selects; undefined where there is none such. */
+  trustAnchors(projection: ClusterTrustBundleProjection): Promise<string | undefined>;
   /** Asks for a token of the pod's service account. */
   token(request: { audience?: string; expirationSeconds: number }): Promise<{ token: string; expiresMs: number; renewAtMs: number }>;
 }
@@ -25,7 +27,7 @@ export interface PayloadAnswer {
 }
 
 const DEFAULT_MODE = 0o644;
-const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken'];
+const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken', 'clusterTrustBundle'];
 const DEFAULT_TOKEN_SECONDS = 3_600;
 const DAY_MS = 24 * 3_600_000;
 
@@ -58,6 +60,12 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
       if (secret === undefined && optional !== true) throw new Error(`secret "${name}" not found`);
       addKeys(files, new Map(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64')])), { items, mode, optional, what: `references non-existent secret key` });
     }
+    if (projection.clusterTrustBundle !== undefined) {
+      const { path, optional } = projection.clusterTrustBundle;
+      const anchors = await sources.trustAnchors(projection.clusterTrustBundle);
+      if (anchors === undefined && optional !== true) throw new Error(noAnchors(projection.clusterTrustBundle));
+      files.set(safePath(path), { data: Buffer.from(anchors ?? ''), mode });
+    }
     for (const item of projection.downwardAPI?.items ?? []) files.set(safePath(item.path), { data: Buffer.from(downward(pod, item, facts)), mode: item.mode ?? mode });
     if (projection.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
@@ -79,6 +87,10 @@ export function renewalOf(nowMs: number, expiresMs: number): number {
 export function onlyUser({ spec }: Pod): number | undefined {
   const users = new Set([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser));
   return users.size === 1 ? [...users][0] : undefined;
+}
+
+function noAnchors({ name, signerName }: ClusterTrustBundleProjection): string {
+  return name === undefined ? `combination of signerName ${JSON.stringify(signerName)} and labelSelector matched zero ClusterTrustBundles` : `clustertrustbundle ${JSON.stringify(name)} not found`;
 }
 
 function downward(pod: Pod, item: DownwardAPIVolumeFile, facts: PodFacts): string {
