@@ -104,6 +104,20 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     assert.deepEqual((await resolver.resolveSrv('_http._tcp.dual.default.svc.cluster.local')).map(({ name, port }) => [name, port]), [['dual.default.svc.cluster.local', 80]]);
   });
 
+  it('gives gateways addresses of both families, and leads them to Services of either', async () => {
+    const group = 'gateway.networking.k8s.io/v1';
+    await apply({ apiVersion: group, kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] } },
+      { apiVersion: group, kind: 'HTTPRoute', metadata: { name: 'six' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: [{ name: 'six', port: 80 }] }] } });
+    const addresses = await eventually(async () => { const all = await field('gateway edge', '.status.addresses[*].value'); return all.length === 2 && all; }, { what: 'two addresses' });
+    assert.deepEqual(addresses.map((each) => each.includes(':')), [false, true]);
+    for (const address of addresses) {
+      await eventually(async () => /^[ab]$/.test(await who(address)), { what: `${address} leads to the Service` });
+      assert.match(await from('client', address), /^[ab]$/, address);
+    }
+    await ok(llmos.kubectl('delete', 'httproute/six', 'gateway/edge'));
+    await eventually(async () => (await field('endpointslices -l gateway.networking.k8s.io/gateway-name=edge', '.items[*].metadata.name')).length === 0, { what: 'the end of its slices' });
+  });
+
   it('adds and gives back the second address as the policy changes', async () => {
     await ok(llmos.kubectl('patch', 'service', 'plain', '-p', '{"spec":{"ipFamilyPolicy":"PreferDualStack"}}'));
     const [, six = ''] = await field('service plain', '.spec.clusterIPs[*]');

@@ -18,7 +18,7 @@ export const INGRESS_SERVICE = { namespace: 'kube-system', name: 'llmos-ingress'
 const MANAGED_LABEL = 'llmos.dev/gateway-service';
 const MAX_NAME = 63;
 
-export interface AddressInput { client: Client; services: Cache<Service>; slices: Cache<EndpointSlice>; gatewayIp: string }
+export interface AddressInput { client: Client; services: Cache<Service>; slices: Cache<EndpointSlice>; /** One a family, the first of IPv4. */ gatewayIps: readonly string[] }
 
 /** Of a door: the port that clients use, and that of HAProxy. */
 export interface PortPair { port: number; listenPort: number }
@@ -56,27 +56,35 @@ export async function ensureIngressService(input: AddressInput, ports: readonly 
   const { namespace, name } = INGRESS_SERVICE;
   if (ports.length > 0) return ensure(input, { ...INGRESS_SERVICE, ports, labels: { [MANAGED_LABEL]: 'true' }, annotations: {} });
   const key = `${namespace}/${name}`;
-  if (input.slices.get(key) !== undefined) await ifThere(input.client.delete(EndpointSlice, name, { namespace }));
+  for (const own of input.gatewayIps.map((address) => sliceNameOf(name, address))) if (input.slices.get(`${namespace}/${own}`) !== undefined) await ifThere(input.client.delete(EndpointSlice, own, { namespace }));
   if (input.services.get(key) !== undefined) await ifThere(input.client.delete(Service, name, { namespace }));
 }
 
-async function ensure({ client, services, slices, gatewayIp }: AddressInput, { namespace, name, labels, annotations, owner, ports, loadBalancerIP }: Wanted): Promise<void> {
-  const key = `${namespace}/${name}`;
-  const service = services.get(key);
+async function ensure({ client, services, slices, gatewayIps }: AddressInput, { namespace, name, labels, annotations, owner, ports, loadBalancerIP }: Wanted): Promise<void> {
+  const service = services.get(`${namespace}/${name}`);
   const servicePorts = ports.map(({ port, listenPort }) => ({ name: `p${port}`, protocol: 'TCP' as const, port, targetPort: listenPort }));
   const metadata = { namespace, name, labels, annotations, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
-  const wanted = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports: servicePorts, ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }) } as unknown as Service['spec'];
+  const wanted = { type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports: servicePorts, ...(gatewayIps.length > 1 ? { ipFamilyPolicy: 'PreferDualStack' } : {}), ...(loadBalancerIP === undefined ? {} : { loadBalancerIP }) } as unknown as Service['spec'];
   const meets = (now: object, want: object): boolean => Object.entries(want).every(([field, value]) => isDeepStrictEqual((now as Record<string, unknown>)[field], value));
-  const isSame = service !== undefined && service.spec?.type === 'LoadBalancer' && service.spec.loadBalancerIP === loadBalancerIP && meets(service.metadata.labels ?? {}, labels) && meets(service.metadata.annotations ?? {}, annotations)
+  const isSame = service !== undefined && service.spec?.type === 'LoadBalancer' && service.spec.loadBalancerIP === loadBalancerIP && (gatewayIps.length === 1 || service.spec.ipFamilyPolicy === 'PreferDualStack') && meets(service.metadata.labels ?? {}, labels) && meets(service.metadata.annotations ?? {}, annotations)
     && isDeepStrictEqual((service.spec.ports ?? []).map((each) => [each.name, each.port, each.targetPort]), servicePorts.map((each) => [each.name, each.port, each.targetPort]));
   if (ports.length > 0 && !isSame) await client.apply(Service, { apiVersion: 'v1', kind: 'Service', metadata, spec: wanted }, { force: true });
-  const slice = slices.get(key);
-  const slicePorts = ports.map(({ port, listenPort }) => ({ name: `p${port}`, protocol: 'TCP', port: listenPort })) as NonNullable<EndpointSlice['ports']>;
-  const sliceMetadata = { namespace, name, labels: { ...labels, 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'gateway.llmos.dev' }, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
-  if (ports.length > 0 && (slice === undefined || !isDeepStrictEqual(slice.ports?.map((each) => [each.name, each.port]), slicePorts.map((each) => [each.name, each.port])) || slice.endpoints?.[0]?.addresses[0] !== gatewayIp)) {
-    await client.apply(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: sliceMetadata, addressType: 'IPv4' as EndpointSlice['addressType'], endpoints: [{ addresses: [gatewayIp], conditions: { ready: true } }], ports: slicePorts }, { force: true });
+  if (ports.length === 0) return;
+  for (const address of gatewayIps) await ensureSlice(address);
+
+  async function ensureSlice(address: string): Promise<void> {
+    const own = sliceNameOf(name, address);
+    const slice = slices.get(`${namespace}/${own}`);
+    const slicePorts = ports.map(({ port, listenPort }) => ({ name: `p${port}`, protocol: 'TCP', port: listenPort })) as NonNullable<EndpointSlice['ports']>;
+    const isThere = slice !== undefined && isDeepStrictEqual(slice.ports?.map((each) => [each.name, each.port]), slicePorts.map((each) => [each.name, each.port])) && slice.endpoints?.[0]?.addresses[0] === address;
+    if (isThere) return;
+    const sliceMetadata = { namespace, name: own, labels: { ...labels, 'kubernetes.io/service-name': name, 'endpointslice.kubernetes.io/managed-by': 'gateway.llmos.dev' }, ...(owner === undefined ? {} : { ownerReferences: [owner] }) };
+    const addressType = (address.includes(':') ? 'IPv6' : 'IPv4') as EndpointSlice['addressType'];
+    await client.apply(EndpointSlice, { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: sliceMetadata, addressType, endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: slicePorts }, { force: true });
   }
 }
+
+const sliceNameOf = (service: string, address: string): string => (address.includes(':') ? `${service}-6` : service);
 
 /** The addresses that a Service has been given. */
 export function addressesOf(service: Service | undefined): GatewayAddress[] {

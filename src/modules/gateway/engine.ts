@@ -5,6 +5,8 @@
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigMap } from '../../api/core/config-map.ts';
+import { zoneOf } from '../../api/core/zone.ts';
+import { Node } from '../../api/core/node.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
@@ -50,7 +52,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
   const planned = [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
-  await Promise.all([...planned, EndpointSlice as Kind].map((kind) => of(kind).ready()));
+  await Promise.all([...planned, EndpointSlice as Kind, Node as Kind].map((kind) => of(kind).ready()));
 
   const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
@@ -65,8 +67,8 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
   const logSocket = join(machine.runFolder, 'access.sock');
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, sendsSpans: spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, log, signal,
-    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName),
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, sendsSpans: spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
+    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }),
   });
   const signals = createSignals();
   const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
@@ -83,7 +85,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     context.route({ path: '/gateway/routes', handle: (request) => answer(request, { items: signals.routes(clock.nowMs()) }) }),
     context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
   ];
-  const addressing: AddressInput = { client, services: of(Service), slices, gatewayIp: machine.network.gatewayIp };
+  const addressing: AddressInput = { client, services: of(Service), slices, gatewayIps: [machine.network.gatewayIp, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])] };
 
   let timer: NodeJS.Timeout | undefined;
   let wanted: 'endpoints' | 'plan' | undefined;
@@ -184,6 +186,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     if (type === 'deleted' || matters(kind, object, previous)) schedule('plan');
   }));
   stops.push(slices.subscribe(() => schedule('endpoints')));
+  stops.push(of(Node).subscribe(({ object, previous }) => { if (zoneOf(object) !== zoneOf(previous)) schedule('endpoints'); }));
   schedule('plan', 0);
   const stop = (): void => {
     clearTimeout(timer);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
@@ -33,7 +34,7 @@ export default defineModule({
   description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
-  reads: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Ingress, IngressClass],
+  reads: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Ingress, IngressClass],
   writes: [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,

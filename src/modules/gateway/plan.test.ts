@@ -3,6 +3,8 @@ import { test } from 'node:test';
 import type { Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
 import type { HttpRule, Listener } from '../../api/gateway/types.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { endpointsFrom } from './endpoints.ts';
 import { configurationOf, doorName } from './haproxy/configuration.ts';
 import { faultsOf } from './haproxy/proxy.ts';
 import { commandsFor, hasRoom, slotsFor } from './haproxy/slots.ts';
@@ -37,6 +39,18 @@ test('endpoints are slots', () => {
   assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), []);
   assert.ok(!hasRoom(new Map([['web', Array(7).fill(a)]]), slots));
   assert.equal(slotsFor(new Map([['web', [a!]]]), slots).get('web')!.length, 6);
+});
+
+test('endpoints are the ready ones that are near; those of IPv6 where there are no others', () => {
+  const slice = (addressType: string, ...endpoints: object[]): EndpointSlice => ({ metadata: { name: 's' }, addressType, endpoints, ports: [{ name: 'http', port: 80 }] }) as unknown as EndpointSlice;
+  const at = (address: string, more: object = {}): object => ({ addresses: [address], ...more });
+  const found = (...slices: EndpointSlice[]): string[] => endpointsFrom(slices, 'http', { nodeName: 'n1', zone: 'z1' }).map(({ address }) => address);
+  const zone = (name: string): object => ({ hints: { forZones: [{ name }] } });
+  assert.deepEqual(found(slice('IPv4', at('10.0.0.2'), at('10.0.0.3', { conditions: { ready: false } })), slice('IPv6', at('fd00::2'))), ['10.0.0.2']);
+  assert.deepEqual(found(slice('IPv6', at('fd00::2'))), ['fd00::2']);
+  assert.deepEqual(found(slice('IPv4', at('10.0.0.2', zone('z1')), at('10.0.0.3', zone('z2')))), ['10.0.0.2']);
+  assert.deepEqual(found(slice('IPv4', at('10.0.0.2', zone('z2')), at('10.0.0.3', zone('z2')))), ['10.0.0.2', '10.0.0.3'], 'none is near');
+  assert.deepEqual(found(slice('IPv4', at('10.0.0.2', { hints: { forNodes: [{ name: 'n1' }] } }), at('10.0.0.3', { hints: { forNodes: [{ name: 'n2' }] } }))), ['10.0.0.2']);
 });
 
 test('no value can end the word that it stands in', () => {

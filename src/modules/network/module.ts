@@ -17,7 +17,7 @@ import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
-import { zoneOf } from './service-index.ts';
+import { zoneOf } from '../../api/core/zone.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { policyStatus } from './proxy/policies.ts';

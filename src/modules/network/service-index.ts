@@ -1,5 +1,5 @@
 /** Where Services and EndpointSlices are found by what they name. */
-import type { Node, Service } from '../../api/generated/core-v1.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { Cache } from '../../sdk/cache.ts';
 
@@ -23,8 +23,4 @@ export function indexSlices(slices: Cache<EndpointSlice>): void {
 /** Adds the index `cluster-ip` of Services. */
 export function indexServices(services: Cache<Service>): void {
   services.addIndex('cluster-ip', (service) => service.spec?.clusterIPs ?? (service.spec?.clusterIP === undefined ? [] : [service.spec.clusterIP]));
-}
-
-export function zoneOf(node: Node | undefined): string | undefined {
-  return node?.metadata.labels?.['topology.kubernetes.io/zone'];
 }

@@ -4,7 +4,8 @@ import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
-import { byWeight, fragmentFor, nearOf } from './service-rules.ts';
+import { nearOf } from '../../api/discovery/near.ts';
+import { byWeight, fragmentFor } from './service-rules.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
 const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };

@@ -6,6 +6,7 @@
  * of a verdict map that leads to that chain, so a change of endpoints rewrites one chain and a change of addresses only elements.
  * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
  */
+import { nearOf } from '../../api/discovery/near.ts';
 import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
@@ -92,19 +93,6 @@ export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice
   }
   const chosen = ready.size > 0 ? ready : draining;
   return [...chosen.keys()].sort().map((key) => chosen.get(key) as Destination);
-}
-
-/**
- * Those that are meant for this node, else those for its zone, where every endpoint says for whom it is meant; else all (upstream: kube-proxy,
- * topologyModeFromHints).
- */
-export function nearOf(all: readonly Destination[], { nodeName, zone }: Pick<RuleFacts, 'nodeName' | 'zone'>): readonly Destination[] {
-  const near = (named: (hints: Endpoint['hints']) => readonly { name: string }[] | undefined, wanted: string | undefined): readonly Destination[] =>
-    (all.every(({ hints }) => (named(hints)?.length ?? 0) > 0) ? all.filter(({ hints }) => named(hints)?.some(({ name }) => name === wanted)) : []);
-  const sameNode = near((hints) => hints?.forNodes, nodeName);
-  if (sameNode.length > 0) return sameNode;
-  const sameZone = near((hints) => hints?.forZones, zone);
-  return sameZone.length > 0 ? sameZone : all;
 }
 
 function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined {

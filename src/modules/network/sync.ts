@@ -19,7 +19,7 @@ import { settingsError, weightOf, weightsOf } from './proxy/settings.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
-import { zoneOf } from './service-index.ts';
+import { zoneOf } from '../../api/core/zone.ts';
 import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
 
 export interface SyncInput {

@@ -6,12 +6,14 @@ import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
 import { filterLines } from './filters.ts';
-import type { Slots } from './slots.ts';
+import { keyOf, type Slots } from './slots.ts';
 import { innerLines, needsStages, outerLines, PAUSE, TRIES_TABLE } from './stages.ts';
 import { argument, quoted, Unsayable } from './words.ts';
 
 export interface ProxyFacts {
   gatewayIp: string;
+  /** Of the second family, where there is one. */
+  gatewayIp6?: string | undefined;
   /** Holds configuration, sockets and certificates. */
   folder: string;
   /** Where its lines about requests go. */
@@ -98,7 +100,7 @@ class Writer {
     const name = doorName(door);
     const ended = door.listeners.filter(({ takes }) => takes === 'ended');
     const taken = new Map(door.listeners.map((listener) => [listener.name, listener.takes]));
-    this.put(`frontend tls:${name}`, '  mode tcp', `  bind ${this.bindOf(door)}`, '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
+    this.put(`frontend tls:${name}`, '  mode tcp', ...this.bindsOf(door), '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
     const ways = [
       ...door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'passed').map((entry) => ({ hostname: entry.hostname, entry, behind: '' })),
       ...door.listeners.filter(({ takes }) => takes !== 'passed').map(({ hostname, takes }) => ({ hostname, entry: undefined, behind: takes === 'ended' ? 'ended' : 'behind' })),
@@ -130,8 +132,9 @@ class Writer {
 
   httpDoor(door: Door, behind: boolean): void {
     const name = doorName(door);
-    const bind = behind ? `unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy` : this.bindOf(door);
-    this.put(`frontend ${name}`, `  bind ${bind}${door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : ''}`, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
+    const tls = door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : '';
+    const binds = behind ? [`  bind unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy${tls}`] : this.bindsOf(door, tls);
+    this.put(`frontend ${name}`, ...binds, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, ...(this.facts.sendsSpans === true ? TRACE_CHILD : TRACE_NEW), TRACE_KEPT);
     const { acmeThumbprint } = this.facts;
     if (acmeThumbprint !== undefined && !door.secure) this.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${acmeThumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }`);
@@ -272,8 +275,9 @@ class Writer {
     return name;
   }
 
-  bindOf(door: Door): string {
-    return `${this.facts.gatewayIp}:${this.facts.ports.get(doorName(door))}`;
+  bindsOf(door: Door, options = ''): string[] {
+    const { gatewayIp, gatewayIp6, ports } = this.facts;
+    return [gatewayIp, ...(gatewayIp6 === undefined ? [] : [`[${gatewayIp6}]`])].map((address) => `  bind ${address}:${ports.get(doorName(door))}${options}`);
   }
 
   socketOf(name: string): string {
@@ -294,7 +298,7 @@ class Writer {
 }
 
 function serverLines({ backend, options }: NonNullable<Line['servers']>, slots: Slots, gatewayIp: string): Line[] {
-  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${endpoint.address}:${endpoint.port}${options}` }));
+  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${keyOf(endpoint)}${options}` }));
 }
 
 /** Conditions of a frontend, each with a name and written once. */

@@ -24,6 +24,8 @@ export interface ProxyInput {
   /** Whether requests are spans of their own in their traces. */
   sendsSpans?: boolean;
   gatewayIp: string;
+  /** Of the second family, where there is one. */
+  gatewayIp6?: string | undefined;
   /** The endpoints of a port of a Service as they are now. */
   endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
   log: Log;
@@ -47,7 +49,7 @@ const MOST_KEPT_PORTS = 1_000;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsSpans, gatewayIp, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsSpans, gatewayIp, gatewayIp6, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -75,7 +77,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
     if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
     for (const name of names) await portFor(name);
-    const next = configurationOf(wanted, { gatewayIp, folder, logSocket, ports, acmeThumbprint, sendsSpans });
+    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);

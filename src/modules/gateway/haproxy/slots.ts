@@ -51,6 +51,7 @@ export function hasRoom(wanted: ReadonlyMap<string, readonly Endpoint[]>, slots:
   return [...wanted].every(([backend, endpoints]) => endpoints.length <= (slots.get(backend)?.length ?? 0));
 }
 
-function keyOf({ address, port }: Endpoint): string {
-  return `${address}:${port}`;
+/** As the configuration names it. */
+export function keyOf({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

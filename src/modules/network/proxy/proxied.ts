@@ -1,7 +1,8 @@
 /** Which Services go through the proxy, and by which of its ports. */
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { destinationsOf, nearOf } from '../service-rules.ts';
+import { nearOf } from '../../../api/discovery/near.ts';
+import { destinationsOf } from '../service-rules.ts';
 import { algorithmOf } from './algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
