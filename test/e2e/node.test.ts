@@ -133,6 +133,7 @@ describe('the node', () => {
     const image = { image: TEST_IMAGE, imagePullPolicy: 'Never' as const };
     await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shared', namespace: 'default' }, spec: { shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: [{ name: 'a', ...image, command: ['sleep', '1001'] }, { name: 'b', ...image, command: ['sleep', '1002'] }] } });
     await ready('shared');
+    assert.equal((await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'cat', '/proc/self/oom_score_adj')).stdout, '1000\n', 'what is executed is no safer than its container');
     const { stdout } = await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'ps');
     assert.match(stdout, /sleep 1001[\s\S]*sleep 1002/);
     assert.equal((await llmos.kubectl('debug', 'plain', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '-c', 'look', '--target=main', '--', 'ps')).code, 0);

@@ -12,6 +12,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** Most bytes kept of each output stream; default 16 MiB. More is cut. */
   maxOutputBytes?: number;
+  /** Called when the process is there. */
+  started?: (pid: number) => void;
   /** Called with each chunk of both streams, for progress. */
   onOutput?: (chunk: Buffer, stream: 'stdout' | 'stderr') => void;
 }
@@ -51,6 +53,7 @@ export function runAny(file: string, args: readonly string[], options: RunOption
     const stdout = collect(child, 'stdout', most, options.onOutput);
     const stderr = collect(child, 'stderr', most, options.onOutput);
     child.once('error', (error) => reject(explain(error, file)));
+    if (child.pid !== undefined) options.started?.(child.pid);
     child.once('close', (code, signal) => {
       resolve({ code: code ?? 128 + signalNumber(signal), stdout: stdout(), stderr: stderr() });
     });

@@ -104,7 +104,7 @@ if (await inNamespaces(import.meta.filename)) {
   });
 
   test('probes: ready when the probe says so, restarted when it dies', async () => {
-    const probed = await run(pod('probed', { command: ['/bin/sh', '-c', 'sleep 0.3; touch /tmp/up; while true; do sleep 0.1; done'], readinessProbe: { exec: { command: ['/bin/test', '-e', '/tmp/up'] }, periodSeconds: 1 }, livenessProbe: { exec: { command: ['/bin/test', '!', '-e', '/tmp/dead'] }, periodSeconds: 1, failureThreshold: 1 } }), ready);
+    const probed = await run(pod('probed', { command: ['/bin/sh', '-c', 'sleep 0.3; touch /tmp/up; while true; do sleep 0.1; done'], readinessProbe: { exec: { command: ['/bin/sh', '-c', 'test -e /tmp/up && test $(cat /proc/self/oom_score_adj) = 1000'] }, periodSeconds: 1 }, livenessProbe: { exec: { command: ['/bin/test', '!', '-e', '/tmp/dead'] }, periodSeconds: 1, failureThreshold: 1 } }), ready);
     assert.ok(probed.status!.containerStatuses![0]!.ready);
     const closed = await run(pod('closed', { command: SERVE, livenessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 } }), (each) => (each?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
     assert.ok(closed);

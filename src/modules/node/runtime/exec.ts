@@ -17,16 +17,22 @@ export function execProcess(bundle: string, args: readonly string[], options: { 
   return { ...own, env, args: [...args], terminal: options.terminal };
 }
 
+/** As likely to be killed for want of memory as the container itself: crun leaves a command as it was started. Lower than llmos is the kernel's to refuse. */
+export function takeOomScore(pid: number | undefined, { oomScoreAdj }: OciProcess): void {
+  try { writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj)); } catch { /* ended, or refused */ }
+}
+
 /** Code 124 and `timedOut` after `timeoutMs`; the command is killed then. */
 export async function execInContainer(runtime: ContainerRuntime, place: ContainerPlace, args: readonly string[], options: { timeoutMs: number }): Promise<ExecAnswer> {
   const base = join(place.bundle, `exec-${randomBytes(4).toString('hex')}`);
   const processFile = `${base}.json`;
   const pidFile = `${base}.pid`;
   try {
-    writeFileSync(processFile, JSON.stringify(execProcess(place.bundle, args, { terminal: false })));
+    const wanted = execProcess(place.bundle, args, { terminal: false });
+    writeFileSync(processFile, JSON.stringify(wanted));
     const { file, args: line } = runtime.execCommand(place, { processFile, pidFile });
     const begunMs = Date.now();
-    const result = await runAny(file, line, { timeoutMs: options.timeoutMs, maxOutputBytes: MOST_OUTPUT_BYTES });
+    const result = await runAny(file, line, { timeoutMs: options.timeoutMs, maxOutputBytes: MOST_OUTPUT_BYTES, started: (pid) => takeOomScore(pid, wanted) });
     const timedOut = result.code === 137 && Date.now() - begunMs >= options.timeoutMs;
     if (timedOut) killLeft(pidFile);
     return { code: timedOut ? 124 : result.code, output: `${result.stdout}${result.stderr}`.trim(), timedOut };

@@ -9,7 +9,7 @@ import { runAny, start } from '../../../base/sys/run.ts';
 import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
-import { execProcess } from '../runtime/exec.ts';
+import { execProcess, takeOomScore } from '../runtime/exec.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import { bridge } from './bridge.ts';
 import { runningContainer } from './target.ts';
@@ -31,9 +31,11 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
       const files = { processFile: `${base}.json`, pidFile: `${base}.pid` };
       const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
       try {
-        writeFileSync(files.processFile, JSON.stringify(execProcess(record.bundle, command, { terminal: tty })));
+        const wanted = execProcess(record.bundle, command, { terminal: tty });
+        writeFileSync(files.processFile, JSON.stringify(wanted));
         const line = runtime.execCommand(record, files);
         const child = tty ? inTerminal(line.file, line.args) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+        takeOomScore(child.pid, wanted);
         await bridge(child, channels, {
           stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => void resizeTerminal(child, size),
           status: (code) => exitStatus(code), abandoned: () => abandon(child, files.pidFile),
