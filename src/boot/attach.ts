@@ -17,6 +17,7 @@ import { createEventRecorder } from '../sdk/event-recorder.ts';
 import type { EventRecorder } from '../sdk/events.ts';
 import type { MachineFacts, Module, ModuleContext, ServedKinds } from '../sdk/module.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
+import type { ServeRoute } from './attach-routes.ts';
 import { builtins } from './builtins.ts';
 import { readerOf } from './elsewhere.ts';
 
@@ -30,20 +31,24 @@ export interface AttachOptions {
   signal: AbortSignal;
   /** Default: the real one. */
   clock?: Clock;
+  /** Where the cluster reaches this process, for what modules serve; else they serve nothing. */
+  serve?: { host: string; port: number };
 }
 
 /** Runs the modules until the signal aborts. Rejects when one is unknown, not portable, or needs a kind that the cluster does not serve. */
-export async function attach({ access, modules, config = {}, log, signal, clock = realClock }: AttachOptions): Promise<void> {
+export async function attach({ access, modules, config = {}, log, signal, clock = realClock, serve }: AttachOptions): Promise<void> {
   const chosen = modules.map(portableModule);
   const client = createHttpClient(access, { name: 'llmos-attach' });
   const served = await readServedKinds(client, [...new Set([...BUILT_IN_KINDS, ...chosen.flatMap((module) => module.kinds ?? [])])]);
   refuseMissing(chosen, served);
-  const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log, clock }), clock, log });
+  const serving = serve === undefined ? undefined : await (await import('./attach-routes.ts')).serveRoutes({ client, ...serve, namespace: access.namespace, log, signal });
+  const loader: Loader = createLoader({ host: httpHost({ client, kinds: served, config, log, clock, serve: serving?.serve ?? serveNowhere(log) }), clock, log });
   // What the modules give, need and admit is served and admitted by the cluster already: only their work runs here.
   await loader.load(chosen.map((module) => ({ ...module, kinds: [], needs: [], admissions: [] })));
   log.info('attached', { server: access.server, modules: modules.join(',') });
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   await loader.stop('stop');
+  await serving?.close();
   client.close();
 }
 
@@ -97,7 +102,16 @@ async function readServedKinds(client: HttpClient, ours: readonly Kind[]): Promi
   };
 }
 
-function httpHost({ client, kinds, config, log, clock }: { client: HttpClient; kinds: ServedKinds; config: NonNullable<AttachOptions['config']>; log: Log; clock: Clock }): Host {
+function serveNowhere(log: Log): ServeRoute {
+  return ({ path = '' }) => {
+    log.warn('not served to the cluster: give --serve ADDRESS:PORT, at which it reaches this machine', { path });
+    return () => {};
+  };
+}
+
+interface HttpHostOptions { client: HttpClient; kinds: ServedKinds; config: NonNullable<AttachOptions['config']>; log: Log; clock: Clock; serve: ServeRoute }
+
+function httpHost({ client, kinds, config, log, clock, serve }: HttpHostOptions): Host {
   return {
     open(module, signal, report): HostedModule {
       const ownLog = log.child(module.name);
@@ -115,7 +129,7 @@ function httpHost({ client, kinds, config, log, clock }: { client: HttpClient; k
         kinds,
         machine: {} as MachineFacts, // portable modules know no machine
         serve: cannot('serves a kind'),
-        route: cannot('adds a route'),
+        route: serve,
         admit: cannot('adds a step of admission'),
         readPath: readerOf(module, () => Promise.resolve(client)),
         report,

@@ -1,14 +1,14 @@
 /** HorizontalPodAutoscaler (autoscaling/v2, and v1 in its older words): how many replicas a workload has, by what it uses. */
 import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
-import { AGE, column, NAME } from '../columns.ts';
+import { AGE } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities } from '../quantity.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { convertAutoscaler } from './conversion.ts';
-import { showTargets } from './show-targets.ts';
+import { AUTOSCALER_COLUMNS } from './columns.ts';
 
 export type HorizontalPodAutoscaler = Version2;
 export type HorizontalPodAutoscalerV1 = Version1;
@@ -32,12 +32,7 @@ export const HorizontalPodAutoscaler: Kind<HorizontalPodAutoscaler> = defineKind
   },
   subresources: { status: true },
   columns: [
-    NAME,
-    column('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`),
-    column('Targets', ({ spec, status }) => showTargets(spec?.metrics ?? [], status?.currentMetrics ?? [])),
-    column('MinPods', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
-    column('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0, { type: 'integer' }),
-    column('Replicas', ({ status }) => status?.currentReplicas ?? 0, { type: 'integer' }),
+    ...AUTOSCALER_COLUMNS,
     AGE,
   ],
 });

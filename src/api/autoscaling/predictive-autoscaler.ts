@@ -11,7 +11,7 @@ import type { KubeObject } from '../meta.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { fillInSpec, specErrors } from './horizontal-pod-autoscaler.ts';
-import { showTargets } from './show-targets.ts';
+import { AUTOSCALER_COLUMNS } from './columns.ts';
 
 /** An HorizontalPodAutoscaler with this annotation, `"true"`, is served as a PredictiveAutoscaler with its spec would be. */
 export const PREDICTIVE_ANNOTATION = 'autoscaling.llmos.dev/predictive';
@@ -108,12 +108,7 @@ export const PredictiveAutoscaler: Kind<PredictiveAutoscaler> = defineKind<Predi
   },
   subresources: { status: true },
   columns: [
-    NAME,
-    column('Reference', ({ spec }) => `${spec?.scaleTargetRef?.kind}/${spec?.scaleTargetRef?.name}`),
-    column('Targets', ({ spec, status }) => showTargets(spec?.metrics ?? [], status?.currentMetrics ?? [])),
-    column('MinPods', ({ spec }) => String(spec?.minReplicas ?? '<unset>')),
-    column('MaxPods', ({ spec }) => spec?.maxReplicas ?? 0, { type: 'integer' }),
-    column('Replicas', ({ status }) => status?.currentReplicas ?? 0, { type: 'integer' }),
+    ...AUTOSCALER_COLUMNS,
     column('Rule', ({ status }) => status?.decision?.rule ?? ''),
     AGE,
   ],

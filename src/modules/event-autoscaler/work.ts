@@ -19,7 +19,7 @@ interface Worker<T> {
 export async function work(context: ModuleContext): Promise<void> {
   const clusterNamespace = settingOf(context.config);
   const objects = new Map<string, ScaledWorker>();
-  const withdraw = context.may === undefined ? () => {} : context.route(externalMetricsRoute(context, objects));
+  const withdraw = context.route(externalMetricsRoute(context, objects));
   try {
     await Promise.all([
       keepAll(context, ScaledObject, objects, () => scaledWorker(context, clusterNamespace)),
