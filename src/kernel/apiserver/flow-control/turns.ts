@@ -9,7 +9,7 @@ import type { IncomingMessage } from 'node:http';
 import { createReading } from './reading.ts';
 
 /** Of a round while there are several users: short against what a person or a controller would notice. */
-const SLICE_MS = 0.5;
+const SLICE_MS = 0.3;
 /** While one is alone, only what is no request waits: timers, modules, events. */
 const ALONE_SLICE_MS = 3;
 /** Who was seen so long ago is not there any more. */
@@ -22,6 +22,8 @@ const LIGHT_PART = 0.25;
 const LIGHT_MOST = 16;
 /** Who comes at once, as the requests of one read do, has not worked yet when the next one asks. */
 const AT_ONCE_MOST = 16;
+/** While there are others, and for who is not light: a group of writes comes back at once, and each answer is a tenth of a millisecond. */
+const AT_ONCE_AMONG_OTHERS = 4;
 /** Turns that work may take before the user's other work. */
 const GO_ON_MOST = 100;
 /** Users that are remembered at most. */
@@ -80,6 +82,10 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
   const isAlone = (nowMs: number): boolean => nowMs - aloneSinceMs > ABOUT_MS;
   const isSpent = (nowMs: number): boolean => nowMs - (roundFromMs ?? nowMs) + laterMs > (isAlone(nowMs) ? aloneSliceMs : sliceMs);
   const isLight = ({ use }: User, nowMs: number): boolean => used(use, nowMs) < LIGHT_PART * used(all, nowMs);
+
+  /** In this round, with nobody before it. */
+  const fits = (nowMs: number): boolean => waiting === 0 && atOnce < (isAlone(nowMs) ? AT_ONCE_MOST : AT_ONCE_AMONG_OTHERS) && !isSpent(nowMs);
+  const goesFirst = (user: User, nowMs: number): boolean => atOnce < AT_ONCE_MOST && isLight(user, nowMs) && ++lightGrants <= LIGHT_MOST;
 
   function known(name: string, nowMs: number): User {
     const found = users.get(name);
@@ -153,7 +159,7 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
       const nowMs = performance.now();
       const user = see(name, nowMs);
       if (roundFromMs === undefined) openRound(nowMs);
-      if (user.waiters.length === 0 && atOnce < AT_ONCE_MOST && ((waiting === 0 && !isSpent(nowMs)) || (isLight(user, nowMs) && ++lightGrants <= LIGHT_MOST))) {
+      if (user.waiters.length === 0 && (fits(nowMs) || goesFirst(user, nowMs))) {
         count(user, nowMs);
         return undefined;
       }
