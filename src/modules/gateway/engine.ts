@@ -35,6 +35,8 @@ import { gatewayStatus, policyAncestors, routeParents, type Standing } from './s
 
 const GATHER_MS = 20;
 const RETRY_MS = 2_000;
+/** Of what HAProxy counts by itself; a HAProxy that is killed takes along what it counted since. */
+const COLLECT_MS = 5_000;
 /** Rounds in which actions that HAProxy refuses are found out; each leaves at least one more aside. */
 const MOST_ROUNDS = 20;
 
@@ -66,23 +68,31 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const acme = acmeSettings(context.config);
   const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
   const logSocket = join(machine.runFolder, 'access.sock');
-  const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, sendsSpans: spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
-    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }),
-  });
-  const signals = createSignals();
   const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
-  const lines = await listenForLines(logSocket, (line) => {
+  const signals = createSignals();
+  const takeLine = (line: string): void => {
     const nowMs = clock.nowMs();
     if (!signals.take(line, nowMs) || (file === undefined && spans === undefined)) return;
     const access = parseAccess(line);
     if (access === undefined) return;
     file?.write(access, nowMs);
     spans?.take(access, nowMs);
-  }, log);
+  };
+  const proxy = createProxy({
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
+    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }),
+  });
+  const lines = await listenForLines(logSocket, takeLine, log);
+  const collect = async (): Promise<void> => {
+    const { recent, inherited } = await proxy.counted();
+    signals.add(inherited, clock.nowMs(), 'before');
+    signals.add(recent, clock.nowMs());
+  };
+  const tryCollect = (): Promise<void> => collect().catch((error: unknown) => log.warn('HAProxy of the gateways does not tell its counts', { error }));
+  const collecting = setInterval(() => void tryCollect(), COLLECT_MS).unref();
   const withdraw = [
-    context.metrics?.(() => signals.metrics()),
-    context.route({ path: '/gateway/routes', handle: (request) => answer(request, { items: signals.routes(clock.nowMs()) }) }),
+    context.metrics?.(() => tryCollect().then(() => signals.metrics())),
+    context.route({ path: '/gateway/routes', handle: (request) => tryCollect().then(() => answer(request, { items: signals.routes(clock.nowMs()) })) }),
     context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
   ];
   const addressing: AddressInput = { client, services: of(Service), slices, gatewayIps: [machine.network.gatewayIp, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])] };
@@ -190,6 +200,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   schedule('plan', 0);
   const stop = (): void => {
     clearTimeout(timer);
+    clearInterval(collecting);
     for (const each of stops) each();
   };
   if (signal.aborted) stop();

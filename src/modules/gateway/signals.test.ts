@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { frameReader } from './access-log.ts';
 import { createSignals, LOG_FORMAT, parseAccess } from './signals.ts';
 
-const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
+const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
 
 test('a line tells of a request, and what clients choose shifts nothing', () => {
   assert.equal(LOG_FORMAT.split('\t').length, LINE.split('\t').length - 1);

@@ -3,6 +3,8 @@
  * `llmos top routes`, and the last requests one by one.
  */
 
+import type { Counted } from './haproxy/counts.ts';
+
 /** One request, as HAProxy's line tells of it. */
 export interface Access {
   /** `HTTPRoute`, `GRPCRoute`, `Ingress`, ...; '' where no route took it. */
@@ -30,21 +32,30 @@ export interface Access {
   path: string;
 }
 
-const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[stopping]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
 /** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
 export const LOG_FORMAT = FIELDS.join('\t');
+
+/** Whether a process said it that was stopping. */
+export const isLast = (line: string): boolean => line.split('\t', STOPPING + 1)[STOPPING] === '1';
+const STOPPING = FIELDS.indexOf('%[stopping]');
 
 /** undefined for lines that are none, such as those of HAProxy's own client, which sends copies. */
 export function parseAccess(line: string): Access | undefined {
   const words = line.split('\t');
   if (words.length < FIELDS.length) return undefined;
-  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', traceparent = '', parent = '', host = '', ...path] = words;
-  const [kind = '', namespace = '', name = ''] = backend.split(':');
-  const isRoute = /^[A-Z]/.test(kind);
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', _stopping, traceparent = '', parent = '', host = '', ...path] = words;
   return {
-    kind: isRoute ? kind : '', namespace: isRoute ? namespace : '', name: isRoute ? name : '', gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
+    ...ownerOf(backend), gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
     method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),
   };
+}
+
+type Owner = Pick<Access, 'kind' | 'namespace' | 'name' | 'gateway'>;
+
+function ownerOf(backend: string): Omit<Owner, 'gateway'> {
+  const [kind = '', namespace = '', name = ''] = backend.split(':');
+  return /^[A-Z]/.test(kind) ? { kind, namespace, name } : { kind: '', namespace: '', name: '' };
 }
 
 function gatewayOf(frontend: string): string {
@@ -53,7 +64,7 @@ function gatewayOf(frontend: string): string {
 }
 
 /** Upper bounds in seconds. */
-const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 /** More routes than this are not told apart. */
 const MOST_SERIES = 2_000;
 const KEPT_REQUESTS = 200;
@@ -65,6 +76,8 @@ interface Series {
   kind: string; namespace: string; name: string; gateway: string;
   codes: Map<string, number>;
   buckets: number[];
+  /** Of requests with lines: how many, and their seconds in all, by bucket; so what others took is known well enough. */
+  told: { count: number; seconds: number }[];
   count: number;
   seconds: number;
   bytesIn: number;
@@ -88,6 +101,8 @@ export interface RouteView {
 export interface Signals {
   /** One line of HAProxy, taken apart only as far as counters need it: there may be tens of thousands a second. False where it is none. */
   take(line: string, nowMs: number): boolean;
+  /** Requests that HAProxy counted by itself. Those of before belong to no rate. */
+  add(counted: readonly Counted[], nowMs: number, when?: 'before'): void;
   /** Prometheus' text. */
   metrics(): string;
   /** The last half to whole minute, the busiest route first. */
@@ -115,7 +130,7 @@ export function createSignals(): Signals {
     windowAt = nowMs;
   }
 
-  function seriesOf(access: Access): Series {
+  function seriesOf(access: Owner): Series {
     let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway}`;
     if (!series.has(key) && series.size >= MOST_SERIES) key = '';
     let one = series.get(key);
@@ -144,6 +159,10 @@ export function createSignals(): Signals {
       if (last.length > 2 * KEPT_REQUESTS) last.splice(0, KEPT_REQUESTS);
       return true;
     },
+    add(counted, nowMs, when) {
+      turn(nowMs);
+      for (const each of counted) addTo(seriesOf({ ...ownerOf(each.backend), gateway: gatewayOf(each.frontend) }), each, when === 'before');
+    },
     metrics: () => metricsText([...series.values()]),
     routes(nowMs) {
       turn(nowMs);
@@ -169,12 +188,33 @@ function count(one: Series, status: string, seconds: number, bytesIn: number, by
   if (status >= '500') one.now.errors++;
   one.buckets[bucket]!++;
   one.now.buckets[bucket]!++;
+  one.told[bucket]!.count++;
+  one.told[bucket]!.seconds += seconds;
+}
+
+function addTo(one: Series, { status, buckets, bytesIn, bytesOut }: Counted, isBefore: boolean): void {
+  let all = 0;
+  for (const [bucket, times] of buckets.entries()) {
+    if (times === 0) continue;
+    all += times;
+    one.buckets[bucket]! += times;
+    if (!isBefore) one.now.buckets[bucket]! += times;
+    const { count, seconds } = one.told[bucket]!;
+    one.seconds += times * (count > 0 ? seconds / count : ((BUCKETS[bucket - 1] ?? 0) + (BUCKETS[bucket] ?? BUCKETS.at(-1)!)) / 2);
+  }
+  one.count += all;
+  one.bytesIn += bytesIn;
+  one.bytesOut += bytesOut;
+  one.codes.set(status, (one.codes.get(status) ?? 0) + all);
+  if (isBefore) return;
+  one.now.count += all;
+  if (status >= '500') one.now.errors += all;
 }
 
 const emptyWindow = (): Window => ({ count: 0, errors: 0, buckets: Array<number>(BUCKETS.length + 1).fill(0) });
 
-function newSeries({ kind, namespace, name, gateway }: Pick<Access, 'kind' | 'namespace' | 'name' | 'gateway'>): Series {
-  return { kind, namespace, name, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
+function newSeries({ kind, namespace, name, gateway }: Owner): Series {
+  return { kind, namespace, name, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), told: Array.from({ length: BUCKETS.length + 1 }, () => ({ count: 0, seconds: 0 })), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
 }
 
 function viewOf({ kind, namespace, name, gateway, now, before, count }: Series, seconds: number): RouteView {

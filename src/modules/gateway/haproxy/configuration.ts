@@ -5,6 +5,7 @@ import type { TlsPair } from '../observed.ts';
 import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
+import { BEGIN, countsRules, countsTable } from './counts.ts';
 import { filterLines } from './filters.ts';
 import { keyOf, type Slots } from './slots.ts';
 import { innerLines, needsStages, outerLines, PAUSE, TRIES_TABLE } from './stages.ts';
@@ -22,6 +23,8 @@ export interface ProxyFacts {
   acmeThumbprint?: string | undefined;
   /** Whether requests are spans of their own in their traces. */
   sendsSpans?: boolean | undefined;
+  /** Whether each request has its line; else those of busy doors are counted by HAProxy. */
+  tellsAll?: boolean | undefined;
   /** Where doors listen: by {@link doorName}. */
   ports: ReadonlyMap<string, number>;
 }
@@ -43,6 +46,8 @@ export interface Configuration {
 
 interface Line { text: string; owner?: string; servers?: { backend: string; options: string } }
 
+/** Of the lines about requests. */
+export const RING = 'access';
 const DEFAULT_RETRIES = 3;
 const EXTENSIONS: Readonly<Record<string, string>> = { list: 'txt', actions: 'lua' };
 const CHALLENGE = '/.well-known/acme-challenge/';
@@ -77,12 +82,11 @@ class Writer {
     const { folder } = this.facts;
     this.put(
       'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
-      `  lua-load ${folder}/${this.file('actions', MIRROR + PAUSE)}`, '  httpclient.ssl.verify none', '  log ring@access format raw local0', '',
-      'ring access', '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${this.facts.logSocket} log-proto octet-count`, '',
-      'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
+      `  lua-load ${folder}/${this.file('actions', MIRROR + PAUSE)}`, '  httpclient.ssl.verify none', `  log ring@${RING} format raw local0`, '',
+      `ring ${RING}`, '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${this.facts.logSocket} log-proto octet-count`, '',
+      'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', '  option idle-close-on-response', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
       'backend none', ...answerLines(404, 12), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
     );
-    
   }
 
   put(...texts: string[]): void {
@@ -132,9 +136,12 @@ class Writer {
 
   httpDoor(door: Door, behind: boolean): void {
     const name = doorName(door);
+    const counts = this.facts.tellsAll !== true;
+    if (counts) this.put(...countsTable(name));
     const tls = door.secure ? ` ssl crt-list ${this.certificates(door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : '';
     const binds = behind ? [`  bind unix@${this.socketOf(`behind:${name}`)} mode 600 accept-proxy${tls}`] : this.bindsOf(door, tls);
     this.put(`frontend ${name}`, ...binds, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
+    this.put(BEGIN, ...(counts ? countsRules(name) : []));
     this.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, ...(this.facts.sendsSpans === true ? TRACE_CHILD : TRACE_NEW), TRACE_KEPT);
     const { acmeThumbprint } = this.facts;
     if (acmeThumbprint !== undefined && !door.secure) this.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${acmeThumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }`);
@@ -352,13 +359,13 @@ const rankOf = (hostname: string): number => (hostname === '' ? 2 : hostname.sta
 
 /** W3C Trace Context: a request that is part of no trace begins one. */
 const IN_TRACE = 'req.hdr(traceparent) -m reg -- ^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}';
-/** The hexadecimal digits of UUIDs, cut out of their groups: a regular expression would take longer than all the rest. */
-const digits = (...parts: readonly [number, number][]): string => parts.map(([from, count]) => `%[var(txn.uuid),bytes(${from},${count})]`).join('');
-const TRACE_ID = digits([0, 8], [9, 4], [14, 4], [19, 4], [24, 12]);
-/** Of the first span of a trace; one more UUID would cost as much as the rest. */
-const FIRST_SPAN = digits([24, 12], [0, 4]);
-const SPAN = '%[uuid,bytes(24,12)]%[uuid,bytes(24,4)]';
-const TRACE_NEW = [`  http-request set-var(txn.uuid) uuid if !{ ${IN_TRACE} }`, `  http-request set-header traceparent '00-${TRACE_ID}-${FIRST_SPAN}-01' if { var(txn.uuid) -m found }`];
+/**
+ * 16 hexadecimal digits each, of 32 random bits, spread so that no product is cut off at 63 bits; those of a trace hold the time too, so that two alike could
+ * only be made in one microsecond. A UUID would take longer than all the rest.
+ */
+const SPAN = '%[rand,mul(2147483647),add(1),hex,lower]';
+const TRACE_ID = '%[rand,mul(2147483629),xor(txn.began),hex,lower]%[rand,mul(2147483587),add(1),hex,lower]';
+const TRACE_NEW = [`  http-request set-header traceparent '00-${TRACE_ID}-${SPAN}-01' if !{ ${IN_TRACE} }`];
 /** Where spans are sent, a request that is part of a trace goes on as the child of our own. */
 const TRACE_CHILD = [`  http-request set-var(txn.parent) req.hdr(traceparent),bytes(36,16) if { ${IN_TRACE} }`, ...TRACE_NEW, `  http-request set-header traceparent '00-%[req.hdr(traceparent),bytes(3,32)]-${SPAN}-%[req.hdr(traceparent),bytes(53,2)]' if { var(txn.parent) -m found }`];
 const TRACE_KEPT = '  http-request set-var(txn.trace) req.hdr(traceparent),bytes(0,55)';

@@ -9,9 +9,11 @@ import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Door } from '../plan.ts';
-import { configurationOf, doorName, type Configuration } from './configuration.ts';
+import { configurationOf, doorName, RING, type Configuration } from './configuration.ts';
 import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
+import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { createCounts, type Counted, type Counts } from './counts.ts';
 
 export interface ProxyInput {
   program: string;
@@ -19,10 +21,14 @@ export interface ProxyInput {
   folder: string;
   /** Where HAProxy's lines about requests go; not in the folder, which goes with HAProxy. */
   logSocket: string;
+  /** Takes such a line that comes by another way: of a process that was replaced. */
+  takeLine(line: string): void;
   /** Challenges of ACME are answered with it. */
   acmeThumbprint?: string;
   /** Whether requests are spans of their own in their traces. */
   sendsSpans?: boolean;
+  /** Whether each request has its line; else those of busy doors are counted by HAProxy. */
+  tellsAll?: boolean;
   gatewayIp: string;
   /** Of the second family, where there is one. */
   gatewayIp6?: string | undefined;
@@ -39,6 +45,8 @@ export interface Proxy {
   refresh(): Promise<void>;
   /** Where a door listens on the gateway's address. */
   portOf(door: Pick<Door, 'owner' | 'port'>): number | undefined;
+  /** What HAProxy counted since the last call, of requests that have no lines; `inherited` is of the time before we came. */
+  counted(): Promise<{ recent: readonly Counted[]; inherited: readonly Counted[] }>;
   /** After the abort: settles when nothing is under way. */
   settled(): Promise<void>;
 }
@@ -49,7 +57,7 @@ const MOST_KEPT_PORTS = 1_000;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsSpans, gatewayIp, gatewayIp6, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
@@ -60,12 +68,17 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   let looking: NodeJS.Timeout | undefined;
   let life: Socket | undefined;
   let notBeforeMs = 0;
+  let counts: Counts | undefined;
+  /** The last of processes that were replaced. */
+  const recent: Counted[] = [];
+  const inherited: Counted[] = [];
 
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
     if (wanted.length === 0) {
       clearTimeout(looking);
       looking = undefined;
       loaded = undefined;
+      counts = undefined;
       doors = [];
       life?.destroy();
       life = undefined;
@@ -77,7 +90,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
     if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
     for (const name of names) await portFor(name);
-    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans });
+    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);
@@ -97,7 +110,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
   async function update(endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
     const commands = commandsFor(endpoints, slots);
     if (commands.length === 0) return;
-    await tell(files.socket, commands).catch(async (error: unknown) => {
+    await tellHaproxy(files.socket, commands).catch(async (error: unknown) => {
       log.warn('HAProxy did not take a change of endpoints and is loaded anew', { error });
       if (loaded !== undefined) await load(loaded, endpoints);
     });
@@ -119,7 +132,17 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
     const pid = haproxyPid(folder);
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
-    await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    // One that was made by an older llmos may not know how.
+    const held = passing.length === 0 ? undefined : await (counts ?? createCounts({ socket: files.socket, ring: RING, take: takeLine })).hold().catch(() => undefined);
+    (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
+    try {
+      await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    } catch (error) {
+      held?.release('kept');
+      throw error;
+    }
+    held?.release('replaced');
+    counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
     slots = nextSlots;
     loaded = next;
     attend();
@@ -139,6 +162,11 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       life = undefined;
       void enqueue(look);
     });
+  }
+
+  async function counted(): ReturnType<Proxy['counted']> {
+    const now = tellsAll === true || haproxyPid(folder) === undefined ? [] : await counts?.read();
+    return { recent: [...recent.splice(0), ...(now ?? [])], inherited: inherited.splice(0) };
   }
 
   function watch(delayMs: number): void {
@@ -197,6 +225,7 @@ export function createProxy({ program, folder, logSocket, acmeThumbprint, sendsS
       if (hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
       else await load(loaded, endpoints);
     }),
+    counted: () => enqueue(counted),
     portOf: (door) => ports.get(doorName(door)),
     settled: async () => void (await working),
   };
@@ -230,17 +259,4 @@ function isFree(address: string, port: number): Promise<boolean> {
     server.once('error', () => resolve(false));
     server.listen(port, address, () => server.close(() => resolve(true)));
   });
-}
-
-/** Sends runtime commands; rejects when one is not taken. */
-async function tell(socket: string, commands: readonly string[]): Promise<void> {
-  const answer = await new Promise<string>((resolve, reject) => {
-    let text = '';
-    const call = connect(socket, () => call.end(`${commands.join('; ')}\n`));
-    call.setTimeout(READY_MS, () => call.destroy(new Error('HAProxy does not answer')));
-    call.on('data', (chunk) => (text += String(chunk)));
-    call.once('error', reject);
-    call.once('close', () => resolve(text));
-  });
-  if (/No such|Unknown|Invalid|Require|can't/i.test(answer)) throw new Error(`HAProxy refused a change: ${answer.trim()}`);
 }

@@ -4,7 +4,7 @@
  * end is known at once; a killed one is started again, with back-off.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { createServer } from 'node:net';
 import { dirname } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
@@ -12,6 +12,7 @@ import { run } from '../../../base/sys/run.ts';
 import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
+import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
 import { createFormers, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
@@ -254,27 +255,5 @@ function isFree(address: string, port: number): Promise<boolean> {
     const server = createServer();
     server.once('error', () => resolve(false));
     server.listen(port, address, () => server.close(() => resolve(true)));
-  });
-}
-
-/** HAProxy takes no more than a buffer (16 KiB) at once. */
-const MOST_AT_ONCE = 100;
-
-/** Sends runtime commands; rejects when one is not taken. */
-async function tell(socket: string, commands: readonly string[]): Promise<void> {
-  for (let at = 0; at < commands.length; at += MOST_AT_ONCE) {
-    const answer = await ask(socket, commands.slice(at, at + MOST_AT_ONCE).join('; '));
-    if (/No such|Unknown|Invalid|Require|can't/i.test(answer)) throw new Error(`HAProxy refused a change: ${answer.trim()}`);
-  }
-}
-
-function ask(socket: string, command: string): Promise<string> {
-  return new Promise<string>((resolve, reject) => {
-    let text = '';
-    const call = connect(socket, () => call.end(`${command}\n`));
-    call.setTimeout(READY_MS, () => call.destroy(new Error('HAProxy does not answer')));
-    call.on('data', (chunk) => (text += String(chunk)));
-    call.once('error', reject);
-    call.once('close', () => resolve(text));
   });
 }

@@ -4,7 +4,7 @@
  * checks bring it back. Pure.
  */
 import type { Frontend } from './configuration.ts';
-import { rowsOf } from './signals.ts';
+import { rowsOf } from '../../../sdk/haproxy/commands.ts';
 
 /** Errors and good answers by `frontend/slot`. */
 export type Outcomes = Map<string, { errors: number; good: number }>;

@@ -4,6 +4,8 @@
  * rules of the configuration, since its statistics have means alone; so they cost this process nothing. Parts that read and write text are pure.
  */
 
+import { rowsOf } from '../../../sdk/haproxy/commands.ts';
+
 /** Upper bounds of the durations in ms. */
 const BUCKETS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 const TABLE = 'llmos-signals';
@@ -84,17 +86,6 @@ function addDurations(counters: Counters, key: string, own: readonly number[]): 
   count += own[BUCKETS_MS.length] ?? 0;
   counters.set(`${name}_bucket{${labels},le="+Inf"}`, count);
   counters.set(`${name}_count{${labels}}`, count);
-}
-
-/** Reads of each row of `show stat` a column by its name. */
-export function rowsOf(stat: string): ((column: string) => string)[] {
-  const [head = '', ...rows] = stat.split('\n').filter((line) => line !== '');
-  const columns = head.replace(/^# /, '').split(',');
-  return rows.map((row) => {
-    // Some columns are texts in quotes, with commas of their own.
-    const values = row.replaceAll(/"(?:[^"]|"")*"/g, '').split(',');
-    return (column) => values[columns.indexOf(column)] ?? '';
-  });
 }
 
 /** The counters of a process that ended are added to those of the one that came after it; gauges are the newer's. */

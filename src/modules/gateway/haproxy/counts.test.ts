@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { Agent, createServer, request, type Server } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it, test } from 'node:test';
+import type { AddressInfo } from 'node:net';
+import { silentLog } from '../../../base/log.ts';
+import { listenForLines } from '../access-log.ts';
+import type { Door } from '../plan.ts';
+import type { Action } from '../rules.ts';
+import { createSignals } from '../signals.ts';
+import { countsOf, newCounts, type Counted } from './counts.ts';
+import { createProxy, type Proxy } from './proxy.ts';
+
+const TABLE = `# table: counts:shop:edge:80, type: integer, size:102400, used:2
+0x7f1: key=7200 use=0 exp=0 shard=0 bytes_in_cnt=90 bytes_out_cnt=900 gpc0=5 gpc1=1 gpc2=0 gpc3=0 gpc4=0 gpc5=0 gpc6=0 gpc7=0 gpc8=0 gpc9=0 gpc10=0 gpc11=0 gpc12=0 gpc13=1
+0x7f2: key=9404 use=0 exp=0 shard=0 bytes_in_cnt=1 bytes_out_cnt=2 gpc0=1 gpc1=0
+`;
+
+test('a table tells of backends, statuses and durations; only what is new is taken', () => {
+  const before = new Map<string, Counted>();
+  const counted = countsOf(TABLE, new Map([[7, 'HTTPRoute:shop:web:0:0']]));
+  assert.deepEqual(counted.map(({ backend, frontend, status, buckets, bytesOut }) => [backend, frontend, status, buckets[0], buckets[13], bytesOut]), [['HTTPRoute:shop:web:0:0', 'shop:edge:80', '200', 5, 1, 900]]);
+  assert.equal(newCounts(counted, before).length, 1);
+  assert.deepEqual(newCounts(counted, before), []);
+  const grown = countsOf(TABLE.replace('gpc0=5', 'gpc0=8').replace('bytes_in_cnt=90', 'bytes_in_cnt=100'), new Map([[7, 'HTTPRoute:shop:web:0:0']]));
+  assert.deepEqual(newCounts(grown, before).map(({ buckets, bytesIn }) => [buckets[0], buckets[13], bytesIn]), [[3, 0, 10]]);
+});
+
+const ADDRESS = `127.${160 + (process.pid % 90)}.${(process.pid >> 7) % 250}.1`;
+
+describe('counts of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
+  const stop = new AbortController();
+  const signals = createSignals();
+  let lines = 0;
+  let folder: string;
+  let server: Server;
+  let listening: { close(): void };
+  let proxy: Proxy;
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'llmos-counts-'));
+    server = createServer((asked, response) => void asked.resume().on('end', () => response.writeHead(asked.url === '/lost' ? 404 : 200).end('hello')));
+    await new Promise<void>((resolve) => server.listen(0, ADDRESS, resolve));
+    const logSocket = join(folder, 'access.sock');
+    const takeLine = (line: string): void => { if (signals.take(line, Date.now())) lines++; };
+    listening = await listenForLines(logSocket, takeLine, silentLog);
+    const { port } = server.address() as AddressInfo;
+    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket, takeLine, gatewayIp: ADDRESS, endpointsOf: () => [{ address: ADDRESS, port }], log: silentLog, signal: stop.signal });
+  });
+
+  after(async () => {
+    await proxy.carry([]);
+    stop.abort('down');
+    listening.close();
+    server.closeAllConnections();
+    server.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  function door(timeoutMs: number): Door {
+    const action: Action = { id: 'HTTPRoute:shop:web:0', filters: [], targets: [{ weight: 1, backend: { serviceKey: 'shop/web', portName: '', protocol: 'http' }, filters: [] }], grpc: false, timeoutMs };
+    const entry = { listener: 'http', hostname: '', match: { path: { type: 'PathPrefix' as const, value: '/' }, headers: [], queryParams: [] }, action, age: '', key: 'shop/web', at: [0, 0] as const };
+    return { owner: 'shop/edge', port: 80, listeners: [{ name: 'http', hostname: '', certificates: [], takes: 'requests' }], secure: false, entries: [entry], tlsEntries: [] };
+  }
+
+  async function ask(times: number, path: string): Promise<void> {
+    const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+    const port = proxy.portOf({ owner: 'shop/edge', port: 80 })!;
+    await Promise.all(Array.from({ length: times }, () => new Promise<void>((resolve, reject) => {
+      request({ host: ADDRESS, port, path, agent }, (response) => void response.resume().on('end', resolve)).on('error', reject).end();
+    })));
+    agent.destroy();
+  }
+
+  const told = (code: number): number => Number(new RegExp(`requests_total\\{[^}]*route_name="web"[^}]*code="${code}"\\} (\\d+)`).exec(signals.metrics())?.[1] ?? 0);
+
+  it('every request is counted once, with a line or without, also over a reload', { timeout: 60_000 }, async () => {
+    assert.equal((await proxy.carry([door(5_000)])).size, 0);
+    await ask(3_000, '/');
+    await ask(500, '/lost');
+    // The older process counts what it has still to answer; its last counts are read when it is told to stop.
+    const asking = ask(2_000, '/');
+    assert.equal((await proxy.carry([door(6_000)])).size, 0);
+    await asking;
+    await ask(1_000, '/');
+    for (let tries = 0; tries < 100 && told(200) + told(404) < 6_500; tries++) {
+      const { recent, inherited } = await proxy.counted();
+      assert.deepEqual(inherited, []);
+      signals.add(recent, Date.now());
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assert.deepEqual([told(200), told(404)], [6_000, 500]);
+    assert.ok(lines < 5_000, `${lines} lines: on a busy door most requests have none`);
+    const [view] = signals.routes(Date.now());
+    assert.deepEqual([view!.requests, view!.gateway, view!.p50Ms! > 0], [6_500, 'shop/edge:80', true]);
+  });
+});

@@ -1,0 +1,136 @@
+/**
+ * Requests that HAProxy counts by itself. A line for each request costs more than the request where there are tens of thousands a second; so on a busy
+ * door an answer that is whole when it begins is counted in a table instead (by backend and status, its duration in one of some counters) and its
+ * line is left out, but for one of many, which keeps "the last requests" alive. Every request is counted once: in the table or by its line. Parts that read and write text are pure.
+ */
+import { followRing, rowsOf } from '../../../sdk/haproxy/commands.ts';
+import { openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { BUCKETS, isLast } from '../signals.ts';
+
+/** Requests a second of a door up to which each has its line. */
+const BUSY = 200;
+/** Of so many requests of a busy door one has its line. */
+const ONE_OF = 256;
+const STATUSES = 1_000;
+const COUNTERS = BUCKETS.length + 1;
+const PREFIX = 'counts:';
+/** After it all that was under way when `proc.tells` changed is in the table. */
+const SETTLE_MS = 20;
+const LINGER_LOOK_MS = 1_000;
+/** Lines are sent within this. */
+const LINGER_MS = 500;
+
+/** The section that holds the counters of a door. */
+export function countsTable(door: string): string[] {
+  return [`backend ${PREFIX}${door}`, `  stick-table type integer size 100k store gpc(${COUNTERS}),bytes_in_cnt,bytes_out_cnt`, ''];
+}
+
+/** Of a door, before its other rules for requests: microseconds since the epoch. */
+export const BEGIN = '  http-request set-var(txn.began) date(0,us)';
+
+/** Rules for answers, the last of a door since they end them. */
+export function countsRules(door: string): string[] {
+  const most = (seconds: number): string => `{ var(txn.took) -m int le ${seconds * 1_000_000} }`;
+  return [
+    `allow if !{ internal.htx.has_eom } or { fe_req_rate lt ${BUSY} } or { rand(${ONE_OF}) eq 0 } or { var(proc.tells) -m bool }`,
+    'set-var(txn.code) status', `track-sc2 be_id,mul(${STATUSES}),add(txn.code) table ${PREFIX}${door}`,
+    'set-log-level silent if { sc2_tracked }', 'set-var(txn.took) date(0,us),sub(txn.began)',
+    ...BUCKETS.flatMap((seconds, index) => [`sc-inc-gpc(${index},2) if ${most(seconds)}`, `allow if ${most(seconds)}`]), `sc-inc-gpc(${BUCKETS.length},2)`,
+  ].map((rule) => `  http-response ${rule}`);
+}
+
+/** Requests of a backend with one status, as far as they have no lines. */
+export interface Counted {
+  backend: string;
+  frontend: string;
+  status: string;
+  /** By duration: up to the first of {@link BUCKETS}, up to the second, and so on; the last holds those above all. */
+  buckets: readonly number[];
+  bytesIn: number;
+  bytesOut: number;
+}
+
+/** One table, as `show table` gives it; `names` are the backends by their number. Sums since the process began. */
+export function countsOf(table: string, names: ReadonlyMap<number, string>): Counted[] {
+  const frontend = /^# table: counts:([^,]+),/m.exec(table)?.[1] ?? '';
+  return [...table.matchAll(/^\S+: key=(\d+) (.*)$/gm)].flatMap(([, key, text = '']) => {
+    const values = new Map([...text.matchAll(/(\w+)=(\d+)/g)].map(([, name = '', value]) => [name, Number(value)]));
+    const backend = names.get(Math.floor(Number(key) / STATUSES));
+    if (backend === undefined) return [];
+    return [{ backend, frontend, status: String(Number(key) % STATUSES), buckets: Array.from({ length: COUNTERS }, (_, index) => values.get(`gpc${index}`) ?? 0), bytesIn: values.get('bytes_in_cnt') ?? 0, bytesOut: values.get('bytes_out_cnt') ?? 0 }];
+  });
+}
+
+/** What came since `before`, which is brought along. Counters of one process only grow. */
+export function newCounts(now: readonly Counted[], before: Map<string, Counted>): Counted[] {
+  return now.flatMap((each) => {
+    const key = `${each.frontend} ${each.backend} ${each.status}`;
+    const last = before.get(key);
+    before.set(key, each);
+    const buckets = each.buckets.map((value, index) => value - (last?.buckets[index] ?? 0));
+    if (buckets.every((value) => value === 0)) return [];
+    return [{ ...each, buckets, bytesIn: each.bytesIn - (last?.bytesIn ?? 0), bytesOut: each.bytesOut - (last?.bytesOut ?? 0) }];
+  });
+}
+
+/** Follows the counters of one process. */
+export interface Counts {
+  /** What came since the last call. */
+  read(): Promise<Counted[]>;
+  /**
+   * For a process that is to be replaced, since it forgets its table when it stops: from now on each request has its line. Settles with the last of the table. `release`
+   * lets it end, when its connections have; or go on as before.
+   */
+  hold(): Promise<{ last: Counted[]; release(how: 'replaced' | 'kept'): void }>;
+}
+
+export interface CountsInput {
+  socket: string;
+  /** The ring of its lines, and what takes those that it cannot send any more, since a process that is stopping sends none. */
+  ring: string;
+  take(line: string): void;
+}
+
+export function createCounts({ socket, ring, take }: CountsInput): Counts {
+  const before = new Map<string, Counted>();
+  let names: Promise<ReadonlyMap<number, string>> | undefined;
+
+  function namesBy(line: Line): Promise<ReadonlyMap<number, string>> {
+    return (names ??= line.ask('show stat -1 2 -1').then((stat) => new Map(rowsOf(stat).map((read) => [Number(read('iid')), read('pxname')]))));
+  }
+
+  async function readBy(line: Line): Promise<Counted[]> {
+    const known = await namesBy(line);
+    const now: Counted[] = [];
+    for (const [, name] of known) if (name.startsWith(PREFIX)) now.push(...countsOf(await line.ask(`show table ${name}`), known));
+    return newCounts(now, before);
+  }
+
+  return {
+    async read() {
+      const line = openLine(socket, () => {});
+      return readBy(line).finally(() => line.close());
+    },
+    async hold() {
+      const line = openLine(socket, () => {});
+      await line.ask(tells(true));
+      const unfollow = await followRing(socket, ring, (text) => { if (isLast(text)) take(text); });
+      await pause(SETTLE_MS);
+      return {
+        last: await readBy(line),
+        release: (how) => void (how === 'replaced' ? linger(line) : line.ask(tells(false))).catch(() => {}).finally(() => { line.close(); unfollow(); }),
+      };
+    },
+  };
+}
+
+const tells = (all: boolean): string => `experimental-mode on; set var proc.tells bool(${all ? 1 : 0})`;
+
+/** Settles when a process that stops has ended its connections; ours do not count. */
+async function linger(line: Line): Promise<void> {
+  while (!/^Stopping: 1$/m.test(await line.ask('show info'))) await pause(SETTLE_MS);
+  while (Number(/^CurrConns: (\d+)$/m.exec(await line.ask('show info'))?.[1]) > 0) await pause(LINGER_LOOK_MS);
+  await pause(LINGER_MS);
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => void setTimeout(resolve, ms).unref());
