@@ -2,6 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { CONTENDERS } from '../../sim/scheduling/baselines.ts';
 import { compare } from '../../sim/scheduling/compare.ts';
+import { readNodes, type SimulatedNode } from '../../sim/scheduling/nodes.ts';
 import { COLUMNS, renderReport, rowOf } from '../../sim/scheduling/report.ts';
 import { sampleTrace } from '../../sim/scheduling/sample.ts';
 import { readJobTrace, type JobTrace } from '../../sim/scheduling/trace.ts';
@@ -13,12 +14,22 @@ export function simulateScheduling(flags: CommandContext['flags']): void {
   const names = (flags['policy'] as string[] | undefined) ?? Object.keys(CONTENDERS);
   const unknown = names.find((name) => CONTENDERS[name] === undefined);
   if (unknown !== undefined) throw new UsageError(`there is no policy '${unknown}'; there are ${Object.keys(CONTENDERS).join(', ')}`);
-  const capacity = capacityOf(flags['capacity'], trace);
-  const comparisons = compare(trace, capacity, names);
+  const nodes = nodesOf(flags, trace);
+  const capacity = nodes === undefined ? capacityOf(flags['capacity'], trace) : trace.resources.map((_, index) => nodes.reduce((sum, { resources }) => sum + resources[index]!, 0));
+  const comparisons = compare(trace, capacity, names, nodes);
   const what = trace.resources.length === 1 ? `${capacity[0]} units` : trace.resources.map((name, index) => `${name} ${capacity[index]}`).join(', ');
-  console.log(`${trace.name}: ${trace.jobs.length} jobs on ${what}\n`);
+  console.log(`${trace.name}: ${trace.jobs.length} jobs on ${nodes === undefined ? '' : `${nodes.length} nodes with `}${what}\n`);
   console.log(renderTable(COLUMNS, comparisons.map(rowOf)));
   if (typeof flags['report'] === 'string') writeFileSync(flags['report'], renderReport(`${trace.name} on ${what}`, comparisons));
+}
+
+/** Nodes are of cpu, memory and GPU, as pods are. */
+function nodesOf(flags: CommandContext['flags'], { resources }: JobTrace): readonly SimulatedNode[] | undefined {
+  if (typeof flags['nodes'] !== 'string') return undefined;
+  if (resources.join() !== 'cpu,memory,gpu') throw new UsageError(`--nodes is for traces of pods that ask for cpu, memory and gpu, and this one is of ${resources.join(', ')}`);
+  const every = Number(flags['every'] ?? 1);
+  if (!Number.isInteger(every) || every < 1) throw new UsageError(`--every is '${String(flags['every'])}', and must be a whole number above 0`);
+  return readNodes(flags['nodes'], { every });
 }
 
 /** In the order of the trace's resources. Where none is said: as much of each as makes the offered load 75 % of it, and at least what the widest job asks for. */

@@ -1,7 +1,7 @@
 /** Runs a trace of jobs through an admission on a virtual clock. */
 import { createHeap } from '../../base/heap.ts';
 import type { Admission } from '../../modules/queue/policy/admission.ts';
-import { dominantShare, fits, type Resources } from '../../modules/queue/policy/resources.ts';
+import { dominantShare, type Resources } from '../../modules/queue/policy/resources.ts';
 import { FairnessMeter } from './fairness.ts';
 import type { RecordedJob } from './trace.ts';
 
@@ -82,7 +82,7 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
     }
     for (; next < jobs.length && jobs[next]!.submittedAt <= now; next++) {
       const job = jobs[next]!;
-      if (!fits(job.request, capacity)) {
+      if (!admission.couldRun(job)) {
         refused.push(job);
         continue;
       }

@@ -6,6 +6,8 @@ import { numberOf, readRows } from '../csv.ts';
 /** A job together with what no policy may know. */
 export interface RecordedJob extends Job {
   readonly runSeconds: number;
+  /** The models of GPU that will do; absent where any does. */
+  readonly gpuModels?: readonly string[];
 }
 
 export interface JobTrace {
@@ -63,6 +65,7 @@ export function readJobTrace(path: string): JobTrace {
     request: amounts.map((each) => each.columns.reduce((product, column) => product * (isOfPods && row[column] === '' ? 0 : numberOf(row, column, path, index)), 1)),
     tenant: tenant === undefined ? '' : row[tenant]!,
     priority: 0,
+    ...((row['gpu_spec'] ?? '') !== '' && { gpuModels: row['gpu_spec']!.split('|') }),
     ...(hasEstimates && { estimateSeconds: numberOf(row, 'requested_walltime_s', path, index) }),
     likeness: groups.map((list) => list.map((column) => `${column}=${row[column]}`).join(' ')),
   }));

@@ -182,3 +182,22 @@ describe('shares kept by stopping jobs', () => {
     assert.equal(told(queue.decide(100_000)), '');
   });
 });
+
+it('while some have waited for too long, the shortest still get their part of the work', () => {
+  const passed = (passingShare: number): number => {
+    const queue = admission({ capacity: [1], order: byExpectedSeconds, backfill: 'none', patience: 0, passingShare });
+    for (let index = 0; index < 40; index++) queue.submit(job(`long${index}`, 1, { estimateSeconds: 1_000 }), 0);
+    let shorts = 0;
+    for (let now = 2_000, ends = 0; now < 30_000; now = ends) {
+      queue.submit(job(`short${now}`, 1, { submittedAt: now, estimateSeconds: 10 }), now);
+      const [started] = queue.decide(now);
+      ends = now + started!.job.estimateSeconds!;
+      if (started!.job.id.startsWith('short')) shorts++;
+      queue.finish(started!.job.id, ends);
+    }
+    return shorts;
+  };
+  assert.equal(passed(0), 0);
+  // Of each 1,000 s half go to those of 10 s, of which one comes at a time.
+  assert.ok(passed(0.5) > 10, `${passed(0.5)} passed`);
+});

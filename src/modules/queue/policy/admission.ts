@@ -37,6 +37,8 @@ export interface AdmissionOptions {
   readonly backfill: 'none' | 'skip' | 'easy';
   /** A job that waited for this part of the longest wait in the order of arrival goes before all others; without it, one may wait for ever. */
   readonly patience?: number;
+  /** The part of the work that goes to the first ones all the same while others have waited for too long, 0 to 1; default 0. */
+  readonly passingShare?: number;
   /** Short runs by which jobs that end at once are told from long ones. A job that is stopped after one has lost what it did. */
   readonly trials?: TrialOptions;
 }
@@ -47,6 +49,8 @@ type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void
 const FREE_LOSS_SECONDS = 600;
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
+/** What those who may pass do not use of their share is kept for so long. */
+const KEPT_TO_PASS_SECONDS = 3_600;
 /** A delay of less than this part of what a job has waited already is none. */
 const LEAST_DELAY_PART = 0.01;
 
@@ -71,6 +75,8 @@ export class Admission {
   #arrivals = 0;
   #now = 0;
   #servedWork = 0;
+  /** The work by which the first ones may go past those that waited for too long. */
+  #mayPass = 0;
   /** Of the served work, what was done in vain because others took the place. */
   #lostToOthers = 0;
 
@@ -103,9 +109,14 @@ export class Admission {
     return this.#room.free;
   }
 
+  /** Whether there could ever be a place for it. */
+  couldRun(job: Job): boolean {
+    return this.#room.place(job, this.#room.capacity) !== undefined;
+  }
+
   /** Takes a job in. Throws a RangeError when it asks for more than there is at all: it could never run. */
   submit(job: Job, now: number): void {
-    if (this.#room.place(job, this.#room.capacity) === undefined) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#room.capacity.join(', ')}`);
+    if (!this.couldRun(job)) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#room.capacity.join(', ')}`);
     this.#advance(now);
     this.#wait(this.#enter(job));
   }
@@ -180,7 +191,7 @@ export class Admission {
     const entry: Entry = {
       placement: undefined,
       job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0,
+      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0, passedWork: 0,
     };
     this.#estimate(entry);
     entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
@@ -205,6 +216,8 @@ export class Admission {
       this.#leave(entry);
     }
     entry.state = 'finished';
+    // Who passed others and took longer than expected leaves less for the next ones to pass.
+    if (entry.passedWork > 0) this.#mayPass += entry.passedWork - work;
     this.#patience?.finished(entry, work);
   }
 
@@ -224,7 +237,7 @@ export class Admission {
     };
     const overdue = this.#startOverdue(begin);
     const blocked = overdue ?? this.#startInOrder(begin);
-    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined || !this.#patience!.isLate(overdue, this.#now), begin);
+    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : this.#patience!.cautionFor(overdue, this.#now), begin);
     this.#startTrials(blocked, reservation, tried, begin);
     const decisions: Decision[] = [];
     this.#evenOut(decisions, started, tried);
@@ -233,14 +246,28 @@ export class Admission {
     return decisions;
   }
 
-  /** The oldest that waited for too long start first; the first of them that does not fit is given back. */
+  /** The oldest that waited for too long start first, but for the share of those who pass; the first of them that does not fit is given back. */
   #startOverdue(begin: Begin): Entry | undefined {
     for (const entry of this.#patience?.overdue(this.#now) ?? []) {
+      this.#startPassing(begin);
+      if (entry.state !== 'pending') continue;
       const placement = this.#place(entry, this.#regular());
       if (placement === undefined) return entry;
       begin(entry, placement);
     }
     return undefined;
+  }
+
+  /** The first ones in order go past those that waited for too long, as far as they have a share of the work. */
+  #startPassing(begin: Begin): void {
+    for (const entry of this.#pending.inOrder()) {
+      const work = entry.expectedSeconds * this.#shareOf(entry);
+      const placement = work > this.#mayPass ? undefined : this.#place(entry, this.#regular());
+      if (placement === undefined) return;
+      this.#mayPass -= work;
+      entry.passedWork = work;
+      begin(entry, placement);
+    }
   }
 
   /** Starts the first ones until one does not fit, which is given back. */
@@ -254,20 +281,22 @@ export class Admission {
   }
 
   /**
-   * Starts those that may go past the blocked one, and gives the reservation that it has. Where what is only expected is not trusted, because the blocked one
-   * has waited for too long, jobs go past it only by the users' bounds: expectations that prove too short would put it off again and again.
+   * Starts those that may go past the blocked one, and gives the reservation that it has. Expectations that prove too short put it off again and again, so
+   * once it has waited for too long they are multiplied by `caution`; users' bounds are not.
    */
-  #backfill(blocked: Entry, trustExpected: boolean, begin: Begin): Reservation | undefined {
+  #backfill(blocked: Entry, caution: number, begin: Begin): Reservation | undefined {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.#regular();
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
     const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
     if (isExhausted(available)) return reservation;
     for (const entry of this.#pending.inOrder()) {
-      if (entry === blocked || (!trustExpected && entry.job.estimateSeconds === undefined)) continue;
+      if (entry === blocked) continue;
+      const times = entry.job.estimateSeconds === undefined ? caution : 1;
+      if (times === Infinity) continue;
       const placement = this.#place(entry, this.#regular());
       if (placement === undefined) continue;
-      if (reservation !== undefined && this.#now + entry.boundSeconds > reservation.at) {
+      if (reservation !== undefined && this.#now + times * entry.boundSeconds > reservation.at) {
         if (!fits(placement.amount, reservation.spare)) continue;
         subtract(reservation.spare, placement.amount);
       }
@@ -304,8 +333,11 @@ export class Admission {
       if (exchange === undefined) continue;
       this.#lostToOthers += exchange.lost;
       for (const victim of exchange.victims) decisions.push(this.preempt(victim, { by: least.job, reason: 'InClusterQueue' }, this.#now));
+      // Where there are nodes, what was given up need not be on one of them.
+      const placement = this.#place(least, this.#room.free);
+      if (placement === undefined) continue;
       started.add(least);
-      this.#start(least, exchange.placement, 0, tried.has(least));
+      this.#start(least, placement, 0, tried.has(least));
     }
   }
 
@@ -432,7 +464,10 @@ export class Admission {
 
   #advance(now: number): void {
     if (now <= this.#now) return;
-    this.#servedWork += dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
+    const work = dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
+    this.#servedWork += work;
+    const share = this.#options.passingShare ?? 0;
+    this.#mayPass = Math.max(this.#mayPass, Math.min(this.#mayPass + share * work, share * KEPT_TO_PASS_SECONDS));
     this.#now = now;
     this.#patience?.advance(this.#servedWork, now);
   }

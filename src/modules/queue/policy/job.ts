@@ -59,4 +59,6 @@ export interface Entry {
   timesPreempted: number;
   /** Dominant share times expected seconds: what it adds to the work that waits. */
   expectedWork: number;
+  /** The work it was expected to be when it went past others that waited for too long; 0 when it did not. */
+  passedWork: number;
 }

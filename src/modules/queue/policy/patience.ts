@@ -7,8 +7,11 @@
  */
 import type { Entry } from './job.ts';
 
-/** Waiting for this part of the longest wait in the order of arrival is too much, whatever it costs the others. */
-const LATE = 1.2;
+/** Past a job that has waited for so many times the longest wait in the order of arrival nobody goes by what is only expected, whatever that costs the others. */
+const LATE = 1.6;
+/** Before that, only who would be in time if it ran for so many times what is expected. */
+const CAUTION = 4;
+const WARY = 1.2;
 
 export class Patience {
   /** The part of the longest wait in the order of arrival after which a job goes before all others. */
@@ -62,9 +65,10 @@ export class Patience {
     return Math.max(this.#floorSeconds, this.#part * this.longestSeconds);
   }
 
-  /** True of an overdue job that has waited for so long that places are kept empty for it. */
-  isLate(entry: Entry, now: number): boolean {
-    return now - entry.job.submittedAt > LATE * Math.max(this.#floorSeconds, this.longestSeconds);
+  /** By what the expected run times of those are multiplied that would go past an overdue job; Infinity where none may. */
+  cautionFor(entry: Entry, now: number): number {
+    const waited = (now - entry.job.submittedAt) / Math.max(this.#floorSeconds, this.longestSeconds);
+    return waited > LATE ? Infinity : waited > WARY ? CAUTION : 1;
   }
 
   /** Jobs that have waited for too long, the oldest first. */
