@@ -90,10 +90,10 @@ test('boot reaches into a module only by its module.ts', () => {
   assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
 });
 
-test('the simulator reaches into the queue and the autoscaler alone, and only for what has neither input nor output', () => {
+test('the simulator reaches into the queue, the scheduler and the autoscaler alone, and only for what has neither input nor output', () => {
   const reaching = imports.filter(({ from, to }) => to !== undefined && floorOf(from) === 'sim' && moduleOf(to) !== undefined);
   assert.ok(reaching.length > 0);
-  const wrong = reaching.filter(({ to }) => !/^modules\/(queue\/(policy|prediction)|horizontal-pod-autoscaler\/predictive)\//.test(relative(SOURCE, to ?? '')));
+  const wrong = reaching.filter(({ to }) => !/^modules\/(queue\/(policy|prediction)\/|scheduler\/(framework\/|profile\.ts$)|horizontal-pod-autoscaler\/predictive\/)/.test(relative(SOURCE, to ?? '')));
   assert.deepEqual(wrong.map(({ from, specifier }) => `${relative(ROOT, from)} -> ${specifier}`), []);
 });
 
