@@ -55,8 +55,10 @@ export const routeStatus: Schema = record({
   parents: list(record({ parentRef: parentReference, controllerName, conditions: keyed(condition, ['type'], 8) }, ['parentRef', 'controllerName']), 32),
 }, ['parents']);
 
+// `namespace` is a reserved word of CEL.
 const DISTINCT_PARENTS = [
-  rule('sectionName or port must be specified when parentRefs includes 2 or more references to the same parent', "self.all(p1, self.all(p2, p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name && (((!has(p1.namespace) || p1.namespace == '') && (!has(p2.namespace) || p2.namespace == '')) || (has(p1.namespace) && has(p2.namespace) && p1.namespace == p2.namespace)) ? ((!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '') && (!has(p1.port) || p1.port == 0) == (!has(p2.port) || p2.port == 0)) : true))"),
+  rule('sectionName or port must be specified when parentRefs includes 2 or more references to the same parent', "self.all(p1, self.all(p2, p1.group == p2.group && p1.kind == p2.kind && p1.name == p2.name && (((!has(p1.__namespace__) || p1.__namespace__ == '') && (!has(p2.__namespace__) || p2.__namespace__ == '')) || (has(p1.__namespace__) && has(p2.__namespace__) && p1.__namespace__ == p2.__namespace__)) ? ((!has(p1.sectionName) || p1.sectionName == '') == (!has(p2.sectionName) || p2.sectionName == '') && (!has(p1.port) || p1.port == 0) == (!has(p2.port) || p2.port == 0)) : true))"),
+  rule('sectionName or port must be unique when parentRefs includes 2 or more references to the same parent', `self.all(p1, self.exists_one(p2, ${[['group', "''"], ['kind', "''"], ['name', "''"], ['__namespace__', "''"], ['sectionName', "''"], ['port', '0']].map(([field, none]) => `(has(p1.${field}) ? p1.${field} : ${none}) == (has(p2.${field}) ? p2.${field} : ${none})`).join(' && ')}))`),
 ];
 /** `parentRefs` and, where the kind has them, `hostnames`. */
 export function commonFields(how: { hostnames: Schema }): Record<string, Schema> {

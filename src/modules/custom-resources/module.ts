@@ -21,6 +21,14 @@ function customResources(): Module {
       validate({ kind }) {
         if (served?.isEnding(kind) === true) throw new ApiError('MethodNotAllowed', 'create not allowed while custom resource definition is terminating');
       },
+    }, {
+      name: 'definition-of-built-in', kinds: [CustomResourceDefinition], operations: ['CREATE'],
+      /** Such as those that come with the Gateway API, whose kinds are there already. */
+      validate({ object, warnings }, { kinds }) {
+        const { group, names } = (object as CustomResourceDefinition).spec;
+        if (!kinds.list().some((kind) => kind.group === group && kind.plural === names.plural)) return;
+        warnings?.push(`llmos serves ${names.plural}.${group} without this definition, which takes the place of the built-in kind while it is there; the objects that exist stay, and go when the definition is deleted`);
+      },
     }],
     /** Kinds of earlier definitions are served before llmos says that it is ready. */
     async start(context) {

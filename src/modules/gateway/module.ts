@@ -21,7 +21,9 @@ import { CLASS, CONTROLLER, INGRESS_CONTROLLER } from './observed.ts';
 /** Says of the classes that are ours that they are accepted. */
 const classController: Controller<GatewayClass> = {
   name: 'gateway-class', for: GatewayClass,
-  async reconcile(_key, object, { client, clock }) {
+  async reconcile(key, object, { client, clock }) {
+    // As when the definitions of a user, who had installed upstream's, are deleted, with all that was of them.
+    if (object === undefined && key === CLASS) await ensureClass(client);
     if (object === undefined || object.spec.controllerName !== CONTROLLER || object.metadata.deletionTimestamp !== undefined) return;
     const { gatewayClassStatus } = await import('./statuses.ts');
     const status = gatewayClassStatus(object, rfc3339(clock.nowMs()));
@@ -62,6 +64,10 @@ async function ensureClasses(client: ModuleContext['client']): Promise<void> {
   if ((await ifThere(client.get(IngressClass, CLASS))) === undefined) {
     await client.create(IngressClass, { apiVersion: 'networking.k8s.io/v1', kind: 'IngressClass', metadata: { name: CLASS, annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } }, spec: { controller: INGRESS_CONTROLLER } });
   }
+  await ensureClass(client);
+}
+
+async function ensureClass(client: Pick<ModuleContext['client'], 'get' | 'create'>): Promise<void> {
   if ((await ifThere(client.get(GatewayClass, CLASS))) !== undefined) return;
   await client.create(GatewayClass, { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'GatewayClass', metadata: { name: CLASS }, spec: { controllerName: CONTROLLER, description: 'Gateways of this machine, carried by HAProxy' } });
 }

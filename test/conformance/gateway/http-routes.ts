@@ -1,7 +1,8 @@
 /** HTTPRoute, the core: matching, hostnames, attachment, precedence. After the descriptions of kubernetes-sigs/gateway-api, conformance/tests. */
 import assert from 'node:assert/strict';
+import { GATEWAY_KINDS } from '../../../src/api/gateway/kinds.ts';
 import { call, get, ok, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, apply, behaviour, exact, expect, expectAll, gateway, http, INFRA, listener, parents, pathOf, prefix, remove, route, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
+import { accepted, addressOf, apply, behaviour, exact, expect, expectAll, from, gateway, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 type Row = [Ask, Expected | string | number];
 
@@ -200,6 +201,36 @@ export function attachment(): void {
 
 /** A definition that a user installs takes the place of the built-in kind, and gives it back. */
 export function definitions(): void {
+  behaviour('GatewayUnderDefinitionsOfUpstream', () => [gateway('defined', [http()]), route('defined', ['defined'], [{ backendRefs: [to(V1)] }])], async () => {
+    const definitions = upstreamDefinitions();
+    const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
+    try {
+      for (const each of definitions) {
+        const { headers } = await call('PATCH', `${crds}/${each.metadata.name}?fieldManager=test`, { body: each, contentType: 'application/apply-patch+yaml' });
+        assert.match(String(headers['warning']), /llmos serves \w+\.gateway\.networking\.k8s\.io without this definition/);
+      }
+      for (const each of definitions) await until(`${crds}/${each.metadata.name}`, ({ status }) => status?.conditions?.some((one: Body) => one.type === 'Established' && one.status === 'True') === true);
+      const address = await addressOf('defined');
+      await expect(address, {}, { backend: V1 });
+      await apply(route('defined', ['defined'], [{ matches: [prefix('/x')], backendRefs: [to(V2)] }]));
+      await accepted('defined');
+      await expect(address, { path: '/x' }, { backend: V2 });
+      const wrong = await call('POST', `/apis/gateway.networking.k8s.io/v1/namespaces/${INFRA}/httproutes`, { body: { ...route('twice', ['defined', 'defined'], [{ backendRefs: [to(V1)] }]) } });
+      assert.equal(wrong.code, 422, 'its rules hold');
+    } finally {
+      for (const each of definitions.filter(({ spec }) => !['Gateway', 'GatewayClass'].includes(spec.names.kind))) await remove(each);
+    }
+    await until('/apis/gateway.networking.k8s.io/v1/httproutes', ({ items }) => items.length === 0);
+    for (const kind of ['GatewayClass', 'Gateway']) await remove(definitions.find(({ spec }) => spec.names.kind === kind)!);
+    // What is built in is there again, the class with it; the Gateways that others share are made anew.
+    await until('/apis/gateway.networking.k8s.io/v1/gatewayclasses/llmos', ({ status }) => isTrue(status, 'Accepted'));
+    await until('/apis/gateway.networking.k8s.io/v1/gateways', ({ items }) => items.length === 0);
+    await apply(gateway('same-namespace', [http(from('Same'))]));
+    const wrong = await call('POST', `/apis/gateway.networking.k8s.io/v1/namespaces/${INFRA}/httproutes`, { body: route('twice', ['same-namespace', 'same-namespace'], [{ backendRefs: [to(V1)] }]) });
+    assert.equal(wrong.code, 422, JSON.stringify(wrong.body));
+    await addressOf('same-namespace');
+  });
+
   behaviour('HTTPRouteUnderDefinitionOfTheUser', () => [], async () => {
     const definition = {
       apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'httproutes.gateway.networking.k8s.io', annotations: { 'api-approved.kubernetes.io': 'https://example.com/approved' } },
@@ -219,3 +250,29 @@ export function definitions(): void {
   });
 }
 
+
+/** Definitions of the shape in which the Gateway API is installed elsewhere: all kinds and versions, with schemas, rules and defaults. */
+function upstreamDefinitions(): Body[] {
+  return [...Map.groupBy(GATEWAY_KINDS, ({ kind }) => kind)].map(([kind, versions]): Body => {
+    const { plural, namespaced, shortNames } = versions[0]!;
+    return {
+      apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition',
+      metadata: { name: `${plural}.gateway.networking.k8s.io`, annotations: { 'api-approved.kubernetes.io': 'https://example.com/approved', 'gateway.networking.k8s.io/bundle-version': 'v1.4.0', 'gateway.networking.k8s.io/channel': 'standard' } },
+      spec: {
+        group: 'gateway.networking.k8s.io', scope: namespaced ? 'Namespaced' : 'Cluster', names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase(), shortNames, categories: ['gateway-api'] },
+        versions: versions.map(({ version, schema }, index) => {
+          const { properties = {}, required } = onWire(schema()) as Body;
+          return { name: version, served: true, storage: index === 0, ...(kind === 'ReferenceGrant' ? {} : { subresources: { status: {} } }), additionalPrinterColumns: [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }], schema: { openAPIV3Schema: { type: 'object', required, properties: { ...properties, metadata: { type: 'object' } } } } };
+        }),
+      },
+    };
+  });
+}
+
+const EXTENSIONS: Readonly<Record<string, string>> = { xListType: 'x-kubernetes-list-type', xListMapKeys: 'x-kubernetes-list-map-keys', xValidations: 'x-kubernetes-validations', xMapType: 'x-kubernetes-map-type' };
+
+function onWire(schema: Body): Body {
+  if (Array.isArray(schema)) return schema.map(onWire);
+  if (schema === null || typeof schema !== 'object') return schema;
+  return Object.fromEntries(Object.entries(schema).map(([key, value]: [string, Body]) => [EXTENSIONS[key] ?? key, key === 'properties' ? Object.fromEntries(Object.entries(value).map(([name, each]) => [name, onWire(each)])) : key === 'default' ? value : onWire(value)]));
+}

@@ -20,7 +20,7 @@ export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
     'TLSRouteSimpleSameNamespace', 'TLSRouteHostnameIntersection', 'TLSRouteInvalidBackendRefNonexistent', 'TLSRouteInvalidBackendRefUnknownKind', 'TLSRouteInvalidReferenceGrant', 'TLSRouteInvalidNoMatchingListener', 'TLSRouteTerminateSimpleSameNamespace', 'GatewayHTTPSAndTLSPassthroughSamePort',
     'GRPCExactMethodMatching', 'GRPCRouteHeaderMatching', 'GRPCRouteListenerHostnameMatching', 'GRPCRouteNamedRule', 'GRPCRouteWeight', 'GRPCRouteAllBackendsWeightZero', 'GRPCRouteRequestHeaderModifier',
     // Of our own, beyond upstream's list.
-    'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser', 'HTTPRouteThatCannotBeCarriedOut', 'GatewayOfAnyName', 'HTTPListenerLocalCertificate', 'GRPCRouteServiceMatching', 'GRPCRouteInvalidBackendRef', 'GRPCRouteHostnameOfHTTPRoute', 'HTTPRouteExtensionRef', 'HTTPRouteRetryBackoff', 'TLSRouteSeveralRules', 'BackendTLSPolicySubjectAltName', 'GatewayBackendClientCertificate',
+    'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser', 'GatewayUnderDefinitionsOfUpstream', 'HTTPRouteThatCannotBeCarriedOut', 'GatewayOfAnyName', 'HTTPListenerLocalCertificate', 'GRPCRouteServiceMatching', 'GRPCRouteInvalidBackendRef', 'GRPCRouteHostnameOfHTTPRoute', 'HTTPRouteExtensionRef', 'HTTPRouteRetryBackoff', 'TLSRouteSeveralRules', 'BackendTLSPolicySubjectAltName', 'GatewayBackendClientCertificate',
   ],
   ingress: ['IngressPathTypes', 'IngressHosts', 'IngressTLS', 'IngressDefaultBackend', 'IngressBackendThatIsNotThere', 'IngressOfAnotherClass', 'IngressThatIsGone'],
 };
