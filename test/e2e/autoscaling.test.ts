@@ -71,9 +71,9 @@ describe('a horizontal pod autoscaler', () => {
     await llmos.kubectl('patch', 'hpa', 'web', '--type=merge', '-p', '{"spec":{"behavior":{"scaleDown":{"selectPolicy":"Disabled"}}}}');
     const old = JSON.parse((await llmos.kubectl('get', 'horizontalpodautoscalers.v1.autoscaling', 'web', '-o', 'json')).stdout) as { apiVersion: string; metadata: object; spec: { targetCPUUtilizationPercentage: number } };
     assert.deepEqual([old.apiVersion, old.spec.targetCPUUtilizationPercentage], ['autoscaling/v1', 50]);
-    // Its status is written all the time: the version that was read need not be the newest.
-    const replaced = await llmos.kubectlWith(JSON.stringify({ ...old, metadata: { ...old.metadata, resourceVersion: undefined }, spec: { ...old.spec, targetCPUUtilizationPercentage: 60 } }), 'replace', '-f', '-');
-    assert.equal(replaced.code, 0, replaced.stderr);
+    // Its status is written all the time: the version that was read need not be the newest, and neither need be that which kubectl reads.
+    const replace = async (): Promise<boolean> => (await llmos.kubectlWith(JSON.stringify({ ...old, metadata: { ...old.metadata, resourceVersion: undefined }, spec: { ...old.spec, targetCPUUtilizationPercentage: 60 } }), 'replace', '-f', '-')).code === 0;
+    await eventually(replace, { timeoutMs: 30_000, what: 'it is replaced' });
     const { spec } = await autoscaler();
     assert.deepEqual([spec?.metrics?.[0]?.resource?.target.averageUtilization, spec?.behavior?.scaleDown?.selectPolicy], [60, 'Disabled']);
   });
@@ -91,6 +91,12 @@ describe('a horizontal pod autoscaler', () => {
     await llmos.kubectl('patch', 'hpa', 'web', '--type=json', '-p', '[{"op":"replace","path":"/spec/metrics","value":[{"type":"External","external":{"metric":{"name":"queue_length"},"target":{"type":"Value","value":"5"}}}]}]');
     await eventually(async () => (await condition('ScalingActive')) === 'False FailedGetExternalMetric');
     assert.equal(await replicas(), 2);
+    const rival = await llmos.kubectl('autoscale', 'deployment', 'web', '--name=rival', '--min=1', '--max=9', '--cpu-percent=1');
+    assert.equal(rival.code, 0, rival.stderr);
+    await eventually(async () => (await condition('ScalingActive', 'rival')) === 'False AmbiguousSelector' && (await condition('ScalingActive')) === 'False AmbiguousSelector', { timeoutMs: 30_000, what: 'none of two decides' });
+    assert.equal(await replicas(), 2);
+    await llmos.kubectl('delete', 'hpa', 'rival');
+    await eventually(async () => (await condition('ScalingActive')) === 'False FailedGetExternalMetric', { timeoutMs: 30_000, what: 'the other goes on' });
   });
 
   it('is refused with what is wrong', async () => {

@@ -227,3 +227,29 @@ describe('over HTTP', { timeout: 60_000 }, () => {
     assert.equal(asked, '/api/queues/%2F/jobs guest:pass/word');
   });
 });
+
+describe('rabbitmq', { skip: lacksService('rabbitmq'), timeout: 120_000 }, () => {
+  service('rabbitmq', 15_672);
+  const host = 'amqp://guest:guest@127.0.0.1:15672/%2F';
+
+  it('what is ready in a queue, by AMQP', async () => {
+    const { connect: amqp } = await import('amqplib');
+    const connection = await amqp(host);
+    try {
+      const channel = await connection.createConfirmChannel();
+      await channel.assertQueue('jobs');
+      assert.deepEqual(await once('rabbitmq', { host, queueName: 'jobs', mode: 'QueueLength', value: '2' }), { value: 0, active: false });
+      for (let index = 0; index < 5; index++) channel.sendToQueue('jobs', Buffer.from('job'));
+      await channel.waitForConfirms();
+      assert.deepEqual(await once('rabbitmq', { queueName: 'jobs', protocol: 'amqp', vhostName: '/' }, { host: 'amqp://guest:guest@127.0.0.1:15672' }), { value: 5, active: true });
+      await channel.get('jobs');
+      assert.deepEqual(await once('rabbitmq', { host, queueName: 'jobs', activationValue: '4' }), { value: 4, active: false });
+    } finally {
+      await connection.close();
+    }
+  });
+  it('a queue that is not there and a wrong password are told', async () => {
+    await assert.rejects(once('rabbitmq', { host, queueName: 'none' }), /NOT_FOUND/);
+    await assert.rejects(once('rabbitmq', { host: host.replace('guest@', 'guess@'), queueName: 'jobs' }), (error: Error) => /ACCESS_REFUSED|ACCESS-REFUSED|403/.test(error.message) && !error.message.includes('guess'));
+  });
+});

@@ -1,6 +1,7 @@
 /** What one metric of an autoscaler asks for, and what of it the status shows. */
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { MetricSpec, MetricStatus, MetricTarget, MetricValueStatus } from '../../api/generated/autoscaling-v2.ts';
+import { podCondition } from '../../api/pod-readiness.ts';
 import { quantityMillis, quantityOf, quantityOfMilli } from '../../api/quantity.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { askedByAverage, askedByShare, askedByValue, groupPods, type Measured, type Readiness, type Tolerance } from './desired.ts';
@@ -85,10 +86,11 @@ function averaged(measured: ReadonlyMap<string, Measured>, { observed, cpu, want
   return { replicas: asked.replicas, ratio: asked.ratio, counted: groups.ready.size, measuredMs, average: asked.ratio * wanted, used };
 }
 
-function whole(value: number, target: MetricTarget, { current, pods, tolerance, nowMs, readiness }: Observed): Pick<Evaluation, 'replicas' | 'ratio' | 'counted'> {
+function whole(value: number, target: MetricTarget, { current, pods, tolerance }: Observed): Pick<Evaluation, 'replicas' | 'ratio' | 'counted'> {
   if (target.type === 'AverageValue') return { ...askedByShare(current, { value, wanted: quantityMillis(target.averageValue!), tolerance }), counted: current };
-  const { ready } = groupPods(pods, new Map(pods.map(({ metadata }) => [metadata.name ?? '', { value: 0, atMs: nowMs, windowMs: 0 }])), { cpu: false, nowMs, readiness });
-  return { ...askedByValue(current, ready.size, { value, wanted: quantityMillis(target.value!), tolerance }), counted: ready.size };
+  if (current > 0 && pods.length === 0) throw new Error('unable to calculate ready pods: no pods returned by selector while calculating replica count');
+  const ready = pods.filter((pod) => pod.status?.phase === 'Running' && podCondition(pod, 'Ready')?.status === 'True').length;
+  return { ...askedByValue(current, ready, { value, wanted: quantityMillis(target.value!), tolerance }), counted: ready };
 }
 
 function shown(value: number, target: MetricTarget, { current }: Observed): MetricValueStatus {

@@ -22,7 +22,7 @@ export default defineModule({
 /** All of them every few seconds, one after the other: their inputs change by themselves, so there is nothing to wait for. */
 async function autoscale(context: ModuleContext): Promise<void> {
   const { signal, clock, caches, log } = context;
-  const autoscaling: Autoscaling = { context, settings: settingsOf(context.config), histories: new Map() };
+  const autoscaling: Autoscaling = { context, settings: settingsOf(context.config), histories: new Map(), selectors: new Map() };
   const autoscalers = caches.of(HorizontalPodAutoscaler);
   caches.of(Pod);
   while (!signal.aborted) {
@@ -30,7 +30,7 @@ async function autoscale(context: ModuleContext): Promise<void> {
     const ahead = context.kinds.find('llmos.dev', 'PredictiveAutoscaler') !== undefined;
     const all = autoscalers.list().filter(({ metadata }) => !ahead || metadata.annotations?.[PREDICTIVE_ANNOTATION] !== 'true');
     const keys = new Set(all.map(keyOf));
-    for (const key of autoscaling.histories.keys()) if (!keys.has(key)) autoscaling.histories.delete(key);
+    for (const kept of [autoscaling.histories, autoscaling.selectors]) for (const key of kept.keys()) if (!keys.has(key)) kept.delete(key);
     for (const autoscaler of all) {
       if (signal.aborted) return;
       try {

@@ -18,6 +18,8 @@ export interface Autoscaling {
   settings: Settings;
   /** By the key of the autoscaler. A restart begins anew, with what is then as the first recommendation. */
   histories: Map<string, History>;
+  /** What each of them selected last, with its namespace, by the same key. */
+  selectors: Map<string, string>;
 }
 
 export async function reconcile(autoscaler: HorizontalPodAutoscaler, autoscaling: Autoscaling): Promise<void> {
@@ -81,10 +83,10 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
 }
 
 /**
- * All metrics that could be had, and the one that asks for the most. Where one cannot be had, the others may still raise the number, and never lower it.
+ * All metrics that could be had, and the one that asks for the most. Where one cannot be had, the others may still hold or raise the number, and never lower it.
  * Undefined when nothing may be decided.
  */
-async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget, conditions: Conditions, { context, settings }: Autoscaling): Promise<{ all: Evaluation[]; winner: Evaluation } | undefined> {
+async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget, conditions: Conditions, { context, settings, selectors }: Autoscaling): Promise<{ all: Evaluation[]; winner: Evaluation } | undefined> {
   const namespace = autoscaler.metadata.namespace ?? '';
   const fail = (reason: string, message: string): undefined => {
     context.events.event(autoscaler, 'Warning', reason, message);
@@ -92,6 +94,8 @@ async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget,
     return undefined;
   };
   if (target.selector === '') return fail('InvalidSelector', "the HPA target's scale is missing a selector");
+  const rivals = rivalsOf(autoscaler, target.selector, selectors);
+  if (rivals.length > 1) return fail('AmbiguousSelector', `pods by selector ${target.selector} are controlled by multiple HPAs: ${rivals.join(', ')}`);
   const matcher = parseSelector(target.selector);
   const pods = context.caches.of(Pod).list(namespace).filter(({ metadata }) => matcher.matches(metadata.labels));
   const { behavior, metrics = [] } = autoscaler.spec!;
@@ -103,13 +107,20 @@ async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget,
   const all = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
   const failed = results.findIndex((each) => each.status === 'rejected');
   const winner = all.reduce<Evaluation | undefined>((most, each) => (most === undefined || each.replicas > most.replicas ? each : most), undefined);
-  if (failed !== -1 && (winner === undefined || winner.replicas <= target.replicas)) {
+  if (failed !== -1 && (winner === undefined || winner.replicas < target.replicas)) {
     const { reason } = results[failed] as PromiseRejectedResult;
     return fail(FAILURES[(metrics[failed] as MetricSpec).type] ?? 'InvalidMetricSourceType', `the HPA was unable to compute the replica count: ${(reason as Error).message}`);
   }
   if (winner === undefined) return undefined;
   conditions.set('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${winner.name}`);
   return { all, winner };
+}
+
+/** All that select the same pods, this one with them: none of two may decide for the other. */
+function rivalsOf({ metadata }: HorizontalPodAutoscaler, selector: string, selectors: Map<string, string>): string[] {
+  const [key, mine] = [keyOf({ metadata }), `${metadata.namespace}/${selector}`];
+  selectors.set(key, mine);
+  return [...selectors].flatMap(([each, selected]) => (selected === mine ? [each] : []));
 }
 
 const FAILURES: Readonly<Record<string, string>> = {
