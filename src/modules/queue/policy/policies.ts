@@ -22,7 +22,7 @@ export const POLICIES: Readonly<Record<PolicyName, () => Omit<AdmissionOptions, 
   /** In the order of arrival; who fits goes past those who do not. */
   BestEffortFIFO: () => ({ predictor: createLikenessPredictor(), order: byArrival, backfill: 'skip' }),
   /** The shortest by what is expected, with trials of those that nobody knows; no wait much longer than in the order of arrival. */
-  ShortestJobFirst: () => ({ predictor: createLikenessPredictor(), order: byExpectedSeconds, backfill: 'easy', patience: 1, passingShare: PASSING_SHARE, trials: TRIALS }),
+  ShortestJobFirst: () => ({ predictor: createLikenessPredictor(), order: byExpectedSeconds, backfill: 'easy', patience: 0.9, passingShare: PASSING_SHARE, trials: TRIALS }),
   Priority: () => ({ predictor: createLikenessPredictor(), order: byPriority(AGEING_SECONDS), backfill: 'easy' }),
   /** The tenant that has and had the least is next; its shortest job first. */
   FairShare: () => ({
