@@ -26,15 +26,12 @@ const LEARN_EVERY = 4;
 /** Another action has to be better by so much, in replicas that are needed on average. */
 const MARGIN = 0.002;
 
-interface Slot {
-  madeMs: number;
-  readonly context: Float64Array;
-  readonly replicas: Float64Array;
-}
-
 export class Bandit {
   readonly #costs: MultiRidge;
-  readonly #slots: readonly Slot[];
+  /** Of each step until what was decided is ready: the context, and the replicas of each action. */
+  readonly #slots: Float32Array;
+  readonly #madeMs: Float64Array;
+  readonly #contextSize: number;
   readonly #stepMs: number;
   readonly #answers = new Float64Array(2 * ACTIONS.length);
   #at = 0;
@@ -42,7 +39,10 @@ export class Bandit {
   constructor({ stepMs, aheadMs, contextSize }: { stepMs: number; aheadMs: number; contextSize: number }) {
     this.#stepMs = stepMs;
     this.#costs = new MultiRidge({ inputs: contextSize, outputs: 2 * ACTIONS.length, halfLifeRows: HALF_LIFE_MS / stepMs / LEARN_EVERY });
-    this.#slots = Array.from({ length: Math.max(1, Math.round(aheadMs / stepMs)) }, () => ({ madeMs: Number.NaN, context: new Float64Array(contextSize), replicas: new Float64Array(ACTIONS.length) }));
+    const length = Math.max(1, Math.round(aheadMs / stepMs));
+    this.#contextSize = contextSize;
+    this.#slots = new Float32Array(length * (contextSize + ACTIONS.length));
+    this.#madeMs = new Float64Array(length).fill(Number.NaN);
   }
 
   /**
@@ -50,19 +50,21 @@ export class Bandit {
    * violated now is the doing of the decision that was to be ready now.
    */
   learn(nowMs: number, context: ArrayLike<number>, { replicas, violated }: { replicas: ArrayLike<number>; violated: ArrayLike<number> }): void {
-    const slot = this.#slots[this.#at++ % this.#slots.length]!;
-    if (this.#at % LEARN_EVERY === 0 && Math.abs(nowMs - slot.madeMs - this.#slots.length * this.#stepMs) < this.#stepMs / 2) {
+    const slot = this.#at++ % this.#madeMs.length;
+    const [width, size] = [this.#contextSize + ACTIONS.length, this.#contextSize];
+    const [before, were] = [this.#slots.subarray(slot * width, slot * width + size), this.#slots.subarray(slot * width + size, (slot + 1) * width)];
+    if (this.#at % LEARN_EVERY === 0 && Math.abs(nowMs - this.#madeMs[slot]! - this.#madeMs.length * this.#stepMs) < this.#stepMs / 2) {
       for (let action = 0; action < ACTIONS.length; action++) {
         // Against the safe action: what is hard for all says nothing of which to take.
-        this.#answers[2 * action] = slot.replicas[action]! - slot.replicas[SAFE]!;
+        this.#answers[2 * action] = were[action]! - were[SAFE]!;
         this.#answers[2 * action + 1] = violated[action]! - violated[SAFE]!;
       }
-      this.#costs.add(slot.context, this.#answers);
+      this.#costs.add(before, this.#answers);
       if (this.#at % (LEARN_EVERY * SOLVE_EVERY) === 0) this.#costs.solve(PRIOR_ROWS);
     }
-    slot.madeMs = nowMs;
-    slot.context.set(context);
-    slot.replicas.set(replicas);
+    this.#madeMs[slot] = nowMs;
+    before.set(context);
+    were.set(replicas);
   }
 
   /** The action that is cheapest in this context, at this price of too few; the safe one, unless another is surely better. */

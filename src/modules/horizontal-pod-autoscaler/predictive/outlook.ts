@@ -1,25 +1,25 @@
 /** The distribution of the load of one service a fixed time ahead, learned as the load comes. Pure; about 25 KB. */
 import { Distribution, LEVELS, type Made } from './distribution.ts';
-import { emptyFeatures, readFeatures, type Features } from './features.ts';
+import { emptyFeatures, readFeatures } from './features.ts';
 import type { Forecaster } from './forecasters/forecaster.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
 import { createForecasters } from './forecasters/forecasters.ts';
 import { LoadSeries } from './series.ts';
 
-interface Slot {
-  madeMs: number;
-  readonly features: Features;
-  readonly made: Made;
-}
+/** What is kept of a forecast beside its arrays: level, mean, hour, and how yesterday and last week went on. */
+const FACTS = 5;
 
 export class Outlook {
   readonly series: LoadSeries;
   readonly aheadMs: number;
   readonly forecasters: readonly Forecaster[];
   readonly #distribution: Distribution;
-  /** Forecasts whose time has not come, by the step in which it will. */
-  readonly #slots: Slot[];
-  #newest: Made;
+  /** Forecasts whose time has not come, by the step in which it will; a row each, since many small arrays take more than what is in them. */
+  readonly #rows: Float32Array;
+  readonly #width: number;
+  readonly #madeMs: Float64Array;
+  readonly #features = emptyFeatures();
+  readonly #made: Made;
   /** Of the load that came last, as they were forecast; undefined where they were not. */
   expected: ArrayLike<number> | undefined;
   readonly #expected = new Float32Array(LEVELS.length);
@@ -31,8 +31,10 @@ export class Outlook {
     this.aheadMs = steps * stepMs;
     this.forecasters = createForecasters(stepMs, this.aheadMs, learning);
     this.#distribution = new Distribution(this.forecasters.length);
-    this.#slots = Array.from({ length: steps }, () => ({ madeMs: Number.NaN, features: emptyFeatures(), made: this.#distribution.empty() }));
-    this.#newest = this.#slots[0]!.made;
+    this.#made = this.#distribution.empty();
+    this.#width = FACTS + this.#parts().reduce((sum, { length }) => sum + length, 0);
+    this.#rows = new Float32Array(steps * this.#width);
+    this.#madeMs = new Float64Array(steps).fill(Number.NaN);
   }
 
   /**
@@ -43,31 +45,60 @@ export class Outlook {
     const { series } = this;
     series.add(nowMs, load);
     for (const forecaster of this.forecasters) forecaster.observe?.(series);
-    const slot = this.#slots[Math.round(nowMs / series.stepMs) % this.#slots.length]!;
-    const due = Math.abs(nowMs - slot.madeMs - this.aheadMs) < series.stepMs / 2;
+    const slot = Math.round(nowMs / series.stepMs) % this.#madeMs.length;
+    const due = Math.abs(nowMs - this.#madeMs[slot]! - this.aheadMs) < series.stepMs / 2;
     this.expected = due ? this.#expected : undefined;
-    this.#expected.set(slot.made.quantiles);
-    if (due && !(capped && slot.made.quantiles[1]! > load)) this.#learn(slot, load);
-    slot.madeMs = nowMs;
-    readFeatures(series, this.aheadMs, slot.features);
-    const { made, features } = slot;
+    const made = this.#made;
+    const features = this.#features;
+    if (due) {
+      this.#recall(slot);
+      this.#expected.set(made.quantiles);
+      if (!(capped && made.quantiles[1]! > load)) this.#learn(load, this.#madeMs[slot]!);
+    }
+    this.#madeMs[slot] = nowMs;
+    readFeatures(series, this.aheadMs, features);
     made.level = features.level;
     made.mean = series.mean;
     made.hour = Math.floor((nowMs + this.aheadMs) / 3_600_000) % 24;
     for (const [index, forecaster] of this.forecasters.entries()) made.points[index] = forecaster.predict(series, features, this.aheadMs);
     this.#distribution.spread(made);
-    this.#newest = made;
+    this.#keep(slot);
     return made.quantiles;
   }
 
   /** What each forecaster says, and its weight in the median. */
   explain(): { name: string; load: number; weight: number }[] {
     const weights = this.#distribution.weights(1);
-    return this.forecasters.map(({ name }, index) => ({ name, load: this.#newest.points[index]!, weight: weights[index]! }));
+    return this.forecasters.map(({ name }, index) => ({ name, load: this.#made.points[index]!, weight: weights[index]! }));
   }
 
-  #learn(slot: Slot, load: number): void {
-    this.#distribution.learn(slot.made, load);
-    for (const forecaster of this.forecasters) forecaster.learn?.(slot.features, load, slot.madeMs);
+  #learn(load: number, madeMs: number): void {
+    this.#distribution.learn(this.#made, load);
+    for (const forecaster of this.forecasters) forecaster.learn?.(this.#features, load, madeMs);
+  }
+
+  #parts(): Float32Array[] {
+    return [this.#features.row, this.#made.points, this.#made.spreads, this.#made.quantiles];
+  }
+
+  #keep(slot: number): void {
+    const { level, mean, hour } = this.#made;
+    let at = slot * this.#width;
+    for (const fact of [level, mean, hour, this.#features.dayRatio, this.#features.weekRatio]) this.#rows[at++] = fact;
+    for (const part of this.#parts()) {
+      this.#rows.set(part, at);
+      at += part.length;
+    }
+  }
+
+  #recall(slot: number): void {
+    let at = slot * this.#width;
+    [this.#made.level, this.#made.mean, this.#made.hour, this.#features.dayRatio, this.#features.weekRatio] = this.#rows.subarray(at, at + FACTS) as unknown as [number, number, number, number, number];
+    this.#features.level = this.#made.level;
+    at += FACTS;
+    for (const part of this.#parts()) {
+      part.set(this.#rows.subarray(at, at + part.length));
+      at += part.length;
+    }
   }
 }

@@ -11,7 +11,7 @@ import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
 import { createReactive, type ReactiveOptions } from './reactive.ts';
-import { Shadow, type Tally } from './shadow.ts';
+import { Shadow, shadowRates, type ShadowRates, type Tally } from './shadow.ts';
 import { atLeast, createArm, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
 
 export interface Objective {
@@ -192,11 +192,12 @@ export class Predictive implements ScalingPolicy {
 
   #cast(total: number): Shadows {
     const { startMs, stepMs, limit } = this.#options;
-    const cast = (halfLifeMs: number): Shadow => new Shadow(total, { startMs, limit, halfLifeSteps: halfLifeMs / stepMs, daySteps: DAY_MS / stepMs });
-    const arm = (price: number, halfLifeMs: number): Arm => createArm(price, cast(halfLifeMs), Math.round(startMs / stepMs));
+    const [slow, quick] = [HALF_LIFE_MS, ACTIONS_HALF_LIFE_MS].map((halfLifeMs) => shadowRates({ limit, halfLifeSteps: halfLifeMs / stepMs, daySteps: DAY_MS / stepMs })) as [ShadowRates, ShadowRates];
+    const cast = (rates: ShadowRates): Shadow => new Shadow(total, startMs, rates);
+    const arm = (price: number, rates: ShadowRates): Arm => createArm(price, cast(rates), Math.round(startMs / stepMs));
     return {
-      floor: cast(HALF_LIFE_MS), careful: cast(HALF_LIFE_MS), own: cast(HALF_LIFE_MS), arms: PRICES.map((price) => arm(price, HALF_LIFE_MS)),
-      actions: ACTIONS.map(() => arm(this.#own.price, ACTIONS_HALF_LIFE_MS)), learned: arm(this.#own.price, ACTIONS_HALF_LIFE_MS),
+      floor: cast(slow), careful: cast(slow), own: cast(slow), arms: PRICES.map((price) => arm(price, slow)),
+      actions: ACTIONS.map(() => arm(this.#own.price, quick)), learned: arm(this.#own.price, quick),
     };
   }
 

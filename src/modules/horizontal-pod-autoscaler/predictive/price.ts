@@ -39,7 +39,7 @@ export class PricedReplicas {
   changePrice: number;
   /** Replicas that a change upward has beyond what is wanted, on average. */
   stride = 0;
-  readonly #recent: Int32Array;
+  readonly #recent: number[];
   #at = 0;
   #loss = 0;
   #carried = 0;
@@ -48,7 +48,7 @@ export class PricedReplicas {
   constructor(price: number, { startSteps, changePrice = 1 }: { startSteps: number; changePrice?: number }) {
     this.price = price;
     this.changePrice = changePrice;
-    this.#recent = new Int32Array(Math.max(1, startSteps));
+    this.#recent = new Array<number>(Math.max(1, startSteps)).fill(0);
   }
 
   /** `meanNeed`: in replicas. `action`: parts of the price and of what is held that are taken this time; default the whole. */

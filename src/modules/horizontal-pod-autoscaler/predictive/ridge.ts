@@ -3,6 +3,7 @@ export class Ridge {
   readonly weights: Float64Array;
   readonly #size: number;
   readonly #prior: Float64Array;
+  /** The lower triangle, row after row. */
   readonly #products: Float64Array;
   readonly #answers: Float64Array;
   /** New rows weigh more instead of the old ones less, which saves a pass over the matrix a row. */
@@ -14,7 +15,7 @@ export class Ridge {
     this.#size = prior.length;
     this.#prior = Float64Array.from(prior);
     this.weights = Float64Array.from(prior);
-    this.#products = new Float64Array(this.#size ** 2);
+    this.#products = new Float64Array((this.#size * (this.#size + 1)) / 2);
     this.#answers = new Float64Array(this.#size);
     this.#growth = 2 ** (1 / halfLifeRows);
   }
@@ -32,7 +33,7 @@ export class Ridge {
       const scaled = row[one]! * this.#gain * weight;
       if (scaled === 0) continue;
       this.#answers[one]! += scaled * answer;
-      for (let other = 0; other <= one; other++) this.#products[one * this.#size + other]! += scaled * row[other]!;
+      for (let other = 0; other <= one; other++) this.#products[(one * (one + 1)) / 2 + other]! += scaled * row[other]!;
     }
   }
 
@@ -43,7 +44,8 @@ export class Ridge {
     const result = this.#answers.map((answer, index) => answer + strength * this.#gain * this.#prior[index]!);
     for (let row = 0; row < size; row++) {
       for (let column = 0; column <= row; column++) {
-        let sum = this.#products[row * size + column]! + (row === column ? strength * this.#gain + 1e-6 * this.#products[row * size + row]! : 0);
+        const product = this.#products[(row * (row + 1)) / 2 + column]!;
+        let sum = product + (row === column ? strength * this.#gain + 1e-6 * product : 0);
         for (let inner = 0; inner < column; inner++) sum -= lower[row * size + inner]! * lower[column * size + inner]!;
         if (row === column && !(sum > 0)) return;
         lower[row * size + column] = row === column ? Math.sqrt(sum) : sum / lower[column * size + column]!;
