@@ -9,6 +9,7 @@ import { BEGIN, countsRules, countsTable } from './counts.ts';
 import { filterLines } from './filters.ts';
 import { keyOf, type Slots } from './slots.ts';
 import { innerLines, needsStages, outerLines, PAUSE, TRIES_TABLE } from './stages.ts';
+import { mapText, prefixOf, waysOf } from './ways.ts';
 import { argument, quoted, Unsayable } from './words.ts';
 
 export interface ProxyFacts {
@@ -49,7 +50,7 @@ interface Line { text: string; owner?: string; servers?: { backend: string; opti
 /** Of the lines about requests. */
 export const RING = 'access';
 const DEFAULT_RETRIES = 3;
-const EXTENSIONS: Readonly<Record<string, string>> = { list: 'txt', actions: 'lua' };
+const EXTENSIONS: Readonly<Record<string, string>> = { list: 'txt', map: 'txt', actions: 'lua' };
 const CHALLENGE = '/.well-known/acme-challenge/';
 /** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2). */
 const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
@@ -150,7 +151,12 @@ class Writer {
     const several = new Set(listeners.map((each) => each.name)).size > 1;
     if (several) this.chooseListener(listeners, door.secure);
     if (door.entries.some(({ action }) => action.targets.length > 1)) this.put('  http-request set-var(txn.rand) rand(2147483647)');
-    for (const entry of door.entries) this.entry(door, entry, conditions, several);
+    for (const entries of Map.groupBy(door.entries, ({ listener, hostname, oneLabel }) => `${several ? listener : ''} ${hostname} ${oneLabel}`).values()) {
+      const { before, mapped, after } = waysOf(entries);
+      for (const entry of before) this.entry(door, entry, conditions, several);
+      this.mapped(door, mapped, conditions, several);
+      for (const entry of after) this.entry(door, entry, conditions, several);
+    }
     this.put('  default_backend none', '');
   }
 
@@ -165,17 +171,26 @@ class Writer {
     if (secure) this.put('  http-request return status 421 content-type text/plain string "this connection is for another host" if { var(txn.sni) -m found } !{ var(txn.sni),strcmp(txn.listener) eq 0 }');
   }
 
-  entry(door: Door, { listener, hostname, oneLabel, match, action }: Entry, conditions: Conditions, several: boolean): void {
+  /** Entries that are told apart by a map of their prefixes. */
+  mapped(door: Door, entries: readonly Entry[], conditions: Conditions, several: boolean): void {
+    const [first] = entries;
+    if (first === undefined) return;
+    const found: { prefix: string; backend: string }[] = [];
+    for (const { match, action } of entries) {
+      const [target] = action.targets;
+      if (target !== undefined) this.saying(action, () => void found.push({ prefix: prefixOf(match.path.value), backend: this.backendOf(door, action, target, 0) }));
+    }
+    const all = found.find(({ prefix }) => prefix === '')?.backend;
+    const look = `path,concat(/),map_beg(${this.facts.folder}/${this.file('map', mapText(found.filter(({ prefix }) => prefix !== '')))}${all === undefined ? '' : `,${all}`})`;
+    const names = [...listenerConditions(first, conditions, several), ...(all === undefined ? [`{ ${look} -m found }`] : [])];
+    this.put(`  use_backend %[${look}]${names.length === 0 ? '' : ` if ${names.join(' ')}`}`);
+  }
+
+  /** What cannot be said of an action is told of it, and leaves no line. */
+  saying(action: Action, say: () => void): void {
     const from = this.lines.length;
     try {
-      const names: string[] = several ? [conditions.of(`var(txn.listener) -m str -- ${quoted(listener)}`)] : [];
-      if (hostname.startsWith('*.')) names.push(oneLabel === true ? conditions.of(`var(txn.host) -m reg -- ${quoted(`^[^.]+${hostname.slice(1).replaceAll('.', '\\.')}$`)}`) : conditions.of(`var(txn.host) -m end -- ${quoted(hostname.slice(1))}`));
-      else if (hostname !== '') names.push(conditions.of(`var(txn.host) -m str -- ${quoted(hostname)}`));
-      names.push(...pathConditions(match.path, conditions));
-      if (match.method !== undefined) names.push(conditions.of(`method ${match.method}`));
-      for (const { type, name, value } of match.headers) names.push(conditions.of(`req.fhdr(${argument(name)}) ${valueOf(type, value)}`));
-      for (const { type, name, value } of match.queryParams) names.push(conditions.of(`${quoted(`urlp(${argument(name)})`)} ${valueOf(type, value)}`));
-      this.choose(door, action, names);
+      say();
     } catch (error) {
       if (!(error instanceof Unsayable)) throw error;
       this.unsayable.set(action.id, error.message);
@@ -183,6 +198,18 @@ class Writer {
       return;
     }
     for (const line of this.lines.slice(from)) line.owner ??= action.id;
+  }
+
+  entry(door: Door, entry: Entry, conditions: Conditions, several: boolean): void {
+    const { match, action } = entry;
+    this.saying(action, () => {
+      const names = listenerConditions(entry, conditions, several);
+      names.push(...pathConditions(match.path, conditions));
+      if (match.method !== undefined) names.push(conditions.of(`method ${match.method}`));
+      for (const { type, name, value } of match.headers) names.push(conditions.of(`req.fhdr(${argument(name)}) ${valueOf(type, value)}`));
+      for (const { type, name, value } of match.queryParams) names.push(conditions.of(`${quoted(`urlp(${argument(name)})`)} ${valueOf(type, value)}`));
+      this.choose(door, action, names);
+    });
   }
 
   choose(door: Door, action: Action, names: readonly string[]): void {
@@ -326,6 +353,13 @@ class Conditions {
     }
     return name;
   }
+}
+
+function listenerConditions({ listener, hostname, oneLabel }: Entry, conditions: Conditions, several: boolean): string[] {
+  const names = several ? [conditions.of(`var(txn.listener) -m str -- ${quoted(listener)}`)] : [];
+  if (hostname.startsWith('*.')) names.push(oneLabel === true ? conditions.of(`var(txn.host) -m reg -- ${quoted(`^[^.]+${hostname.slice(1).replaceAll('.', '\\.')}$`)}`) : conditions.of(`var(txn.host) -m end -- ${quoted(hostname.slice(1))}`));
+  else if (hostname !== '') names.push(conditions.of(`var(txn.host) -m str -- ${quoted(hostname)}`));
+  return names;
 }
 
 function pathConditions({ type, value }: Entry['match']['path'], conditions: Conditions): string[] {
