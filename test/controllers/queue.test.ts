@@ -208,6 +208,47 @@ describe('quota', () => {
   });
 });
 
+test('a job may stop others in the first flavor before it takes another, where the queue says so', async () => {
+  await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
+  await flavor('a', { nodeLabels: { arch: 'a' } });
+  await flavor('b', { nodeLabels: { arch: 'b' } });
+  await clusterQueue('team', { a: '1', b: '1' }, { preemption: { withinClusterQueue: 'LowerPriority' }, flavorFungibility: { whenCanPreempt: 'MayStopSearch' } });
+  await submit('low', 'team');
+  await running('low');
+  await submit('urgent', 'team', { priority: 'high' });
+  await eventually('the urgent one takes the place', async () => {
+    await clearDeleted();
+    return runs('urgent');
+  });
+  assert.deepEqual((await job('urgent')).spec?.template.spec?.nodeSelector, { arch: 'a' });
+  // Nobody is less important now in the first flavor, so the other one will do.
+  await running('low');
+  assert.deepEqual((await job('low')).spec?.template.spec?.nodeSelector, { arch: 'b' });
+});
+
+test('a Workload that was made beforehand is taken by the job that names it', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '1' });
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } };
+  const prebuilt = (name: string, workloadName: string, image: string): Promise<Job> => client.create(Job, {
+    metadata: { name, ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team', 'kueue.x-k8s.io/prebuilt-workload-name': workloadName } }, spec: { suspend: true, template: { spec: { ...template.spec, containers: [{ ...template.spec.containers[0]!, image }] } } },
+  } as Job);
+  const made = async (name: string): Promise<Workload> => client.create(Workload, { metadata: { name, ...NS }, spec: { queueName: 'team', active: true, podSets: [{ name: 'main', count: 1, template }] } } as Workload);
+  await prebuilt('early', 'reserved', 'i:1');
+  assert.equal((await client.list(Workload, NS)).items.length, 0);
+  await made('reserved');
+  await running('early');
+  assert.deepEqual((await client.list(Workload, NS)).items.map(({ metadata }) => [metadata.name, metadata.ownerReferences?.map(({ kind, name }) => `${kind}/${name}`)]), [['reserved', ['Job/early']]]);
+  await complete('early');
+  await eventually('it is finished', async () => (await conditionOf('early', 'Finished'))?.reason === 'Succeeded');
+  await submit('holder', 'team');
+  await running('holder');
+  await made('other');
+  await prebuilt('unlike', 'other', 'i:2');
+  await eventually('what is unlike its Workload is refused', async () => (await conditionOf('unlike', 'Finished').catch(() => undefined))?.reason === 'OutOfSync');
+  assert.equal(await runs('unlike'), false);
+});
+
 describe('queues', () => {
   test('that are stopped let nobody in; those that are drained let nobody stay', async () => {
     await flavor('f');

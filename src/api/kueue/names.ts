@@ -1,6 +1,8 @@
 /** Labels, annotations, gates and words of Kueue (pkg/controller/constants), and what llmos adds to them. */
 export const QUEUE_NAME = 'kueue.x-k8s.io/queue-name';
 export const PRIORITY_CLASS = 'kueue.x-k8s.io/priority-class';
+/** On a Job: the name of a Workload that was made for it beforehand. */
+export const PREBUILT = 'kueue.x-k8s.io/prebuilt-workload-name';
 export const JOB_UID = 'kueue.x-k8s.io/job-uid';
 export const MAX_EXEC_TIME = 'kueue.x-k8s.io/max-exec-time-seconds';
 export const MIN_PARALLELISM = 'kueue.x-k8s.io/job-min-parallelism';

@@ -109,6 +109,7 @@ function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<st
     node,
     groups: (spec?.resourceGroups ?? []).map(({ coveredResources, flavors }) => ({ resources: coveredResources, flavors: flavors.map(({ name }) => name) })),
     indexOf: (flavor, resource) => indexes.get(`${flavor}/${resource}`)!,
+    stopsWherePreemptable: spec?.flavorFungibility?.whenCanPreempt === 'MayStopSearch' && [spec.preemption?.withinClusterQueue, spec.preemption?.reclaimWithinCohort].some((each) => (each ?? 'Never') !== 'Never'),
     triesNextBeforeBorrowing: spec?.flavorFungibility?.whenCanBorrow === 'TryNextFlavor',
     excluded: (resource) => prefixes.some((prefix) => resource === prefix || resource.startsWith(prefix.endsWith('-') ? prefix : `${prefix}/`)),
   });

@@ -9,10 +9,11 @@ import { Workload } from '../../api/kueue/workload.ts';
 import type { Json } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
-import type { Controller, ReconcileContext } from '../../sdk/index.ts';
+import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
+import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf } from './start-info.ts';
 import { createView } from './view.ts';
 
@@ -24,6 +25,7 @@ export function jobController(order: Order): Controller<Job> {
     name: 'queued-jobs',
     for: Job,
     owns: [Workload],
+    watches: [watching(Workload, waitsForPrebuilt)],
     async reconcile(_key, job, context) {
       if (job === undefined || queueNameOf(job) === undefined || job.metadata.deletionTimestamp !== undefined || (job.spec?.managedBy ?? 'kubernetes.io/job-controller') !== 'kubernetes.io/job-controller') return;
       await reconcile(job, order, context);
@@ -32,12 +34,13 @@ export function jobController(order: Order): Controller<Job> {
 }
 
 async function reconcile(job: Job, order: Order, context: ReconcileContext): Promise<void> {
-  const [workload, ...others] = workloadsOf(context.caches, job.metadata.uid ?? '');
+  const isPrebuilt = prebuiltNameOf(job) !== undefined;
+  const [workload, ...others] = isPrebuilt ? await prebuiltIn(job, context) : workloadsOf(context.caches, job.metadata.uid ?? '');
   for (const { metadata } of others) await ifThere(context.client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace }));
   if (workload === undefined) {
     if (isJobFinished(job)) return;
     if (job.spec?.suspend !== true) await suspend(job, 'The job waits in a queue', context);
-    await create(job, order.of(job), context);
+    if (!isPrebuilt) await create(job, order.of(job), context);
     return order.forget(job);
   }
   if (is(workload, 'Finished')) return;
@@ -52,7 +55,9 @@ async function reconcile(job: Job, order: Order, context: ReconcileContext): Pro
     return watchOver(job, workload, context);
   }
   if (job.spec?.suspend !== true) return void (await suspend(job, 'Not admitted by cluster queue', context));
-  if (!isReserved(workload)) await update(job, workload, context);
+  if (isReserved(workload)) return;
+  if (!isPrebuilt) return update(job, workload, context);
+  if (!equalJson(shapeOf(podSetsOf(job)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
 }
 
 async function create(job: Job, submittedAt: string, { client, caches, events }: ReconcileContext): Promise<void> {

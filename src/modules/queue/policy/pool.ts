@@ -79,7 +79,12 @@ export class Pool {
     if (rules.within === 'Never' && rules.reclaim === 'Never') return;
     for (const entry of admission.waiting(preemptors)) {
       const found = this.#targetsFor(member, entry);
-      if (found === undefined) continue;
+      if (found === undefined) {
+        // Where nobody may be stopped in the flavor that it was kept for, another will do.
+        const elsewhere = member.room.place(entry.job, admission.regular, { everyFlavor: true });
+        if (elsewhere !== undefined && member.room.place(entry.job, admission.regular) === undefined) decisions.push({ ...admission.start(entry, elsewhere, this.#now), queue: name });
+        continue;
+      }
       for (const { member: { admission: from, name: queue }, entry: victim, reason } of found.targets) decisions.push({ ...from.preempt(victim, { by: entry.job, reason }, this.#now), queue });
       decisions.push({ ...admission.start(entry, found.placement, this.#now), queue: name });
     }

@@ -47,6 +47,8 @@ export interface QuotaRoomOptions {
   indexOf(flavor: string, resource: string): number;
   /** Whether another flavor is tried before one is taken that has to be borrowed. */
   readonly triesNextBeforeBorrowing: boolean;
+  /** Whether no further flavor is tried after one in which the job could have others stopped; default false. */
+  readonly stopsWherePreemptable?: boolean;
   /** Resources that do not count. */
   readonly excluded?: (resource: string) => boolean;
 }
@@ -62,7 +64,7 @@ export interface Lack {
 }
 
 /** The first of several flavors that it may look at; for preemption, which tries them one after the other. */
-export interface PlaceOptions { readonly fromFlavor?: number; readonly fullOnly?: boolean }
+export interface PlaceOptions { readonly fromFlavor?: number; readonly fullOnly?: boolean; readonly everyFlavor?: boolean }
 
 export class QuotaRoom implements Room {
   readonly node: QuotaNode;
@@ -179,12 +181,16 @@ export class QuotaRoom implements Room {
     return { amount, sets, borrows };
   }
 
-  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount }: { available: Resources; amount: Resources }, { fromFlavor = 0 }: PlaceOptions): { flavor: string; borrows: boolean } | undefined {
+  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount }: { available: Resources; amount: Resources }, { fromFlavor = 0, everyFlavor = false }: PlaceOptions): { flavor: string; borrows: boolean } | undefined {
     let borrowed: { flavor: string; borrows: boolean } | undefined;
     for (const flavor of group.flavors.slice(Math.min(fromFlavor, group.flavors.length - 1))) {
       if (set.refuses?.(flavor) !== undefined) continue;
       const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
-      if (places.some(({ place, much }) => amount[place]! + much > available[place]!)) continue;
+      if (places.some(({ place, much }) => amount[place]! + much > available[place]!)) {
+        const isItsOwn = places.every(({ place, much }) => amount[place]! + much <= this.node.nominal[this.dimensions[place]!.index]!);
+        if (isItsOwn && this.#options.stopsWherePreemptable === true && !everyFlavor) break;
+        continue;
+      }
       const borrows = places.some(({ place, much }) => much > 0 && this.node.isBorrowing(this.dimensions[place]!.index, amount[place]! + much));
       if (!borrows || !this.#options.triesNextBeforeBorrowing) return { flavor, borrows };
       borrowed ??= { flavor, borrows };
