@@ -22,6 +22,7 @@ import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { CertificateSigningRequest } from './certificates/certificate-signing-request.ts';
 import { ClusterTrustBundle } from './certificates/cluster-trust-bundle.ts';
+import { PodCertificateRequest } from './certificates/pod-certificate-request.ts';
 import { FlowSchema, PriorityLevelConfiguration } from './flowcontrol/flow-control.ts';
 import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
@@ -74,7 +75,7 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
-  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, FlowSchema, PriorityLevelConfiguration,
+  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
   ...GATEWAY_KINDS,
 ] as readonly unknown[]) as readonly Kind[];

@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
+import { createPublicKey, X509Certificate } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import { it } from 'node:test';
+import { pemBlock } from '../../src/api/certificates/pem.ts';
+import { readCertificationRequest } from '../../src/api/certificates/pkcs10.ts';
+import { makeAuthority, signRequest } from '../../src/kernel/apiserver/identity/certificates.ts';
 import { AUTHORITY_ONE, AUTHORITY_TWO } from '../../src/api/certificates/testing.ts';
 import { eventually } from '../fixtures/instance.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
-import { conformance, create, get, gone, kubectl, namespace, patch, podOf, refused, remove, running, until, type Body } from '../conformance/cluster.ts';
-import { outputOf, pathOf, scriptPod, start } from '../conformance/node/pod.ts';
+import { conformance, create, get, gone, kubectl, namespace, patch, podOf, put, refused, remove, running, until, type Body } from '../conformance/cluster.ts';
+import { isReady, outputOf, pathOf, scriptPod, start } from '../conformance/node/pod.ts';
 
 const MIB = 1024 * 1024;
 const at = (name: string, mountPath: string, more: object = {}): object => ({ name, mountPath, ...more });
@@ -16,6 +20,14 @@ const conditionOf = (pod: Body, type: string): Body => pod.status.conditions?.fi
 const waits = (space: string, name: string, message: RegExp): Promise<Body> => until(pathOf(space, name), (pod) => message.test(conditionOf(pod, 'PodScheduled')?.message ?? ''));
 /** Nothing that llmos mounted for the pod is left. */
 const unmounted = (uid: string): Promise<unknown> => eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(uid), { what: 'no mounts of the pod' });
+
+/** What a signer would answer: a certificate for an hour, to be renewed at half of it. */
+function issue(stub: string): { chainPem: string; notBefore: string; notAfter: string; beginRefreshAt: string } {
+  const { subject, publicKey } = readCertificationRequest(pemBlock('CERTIFICATE REQUEST', Buffer.from(stub, 'base64')));
+  const chainPem = signRequest(makeAuthority('signer', Date.now()), { subject, publicKey, usages: ['client auth'], expirationSeconds: 3_600 }, Date.now() + 5 * 60_000); // it begins five minutes before
+  const { validFromDate, validToDate } = new X509Certificate(chainPem);
+  return { chainPem, notBefore: validFromDate.toISOString(), notAfter: validToDate.toISOString(), beginRefreshAt: new Date((validFromDate.getTime() + validToDate.getTime()) / 2).toISOString() };
+}
 
 /** Loop devices of files whose path has the text. */
 const loops = (text: string): number => execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(text)).length;
@@ -57,6 +69,32 @@ conformance('volumes', [() => {
     await create(`/api/v1/namespaces/${space}/pods`, podOf('waits', { spec: volume(source({ name: 'nobody', path: 'a.pem' })), container: mounted }));
     await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /clustertrustbundle "nobody" not found/.test(each.message)), { what: 'an event that says what is missing' });
     for (const name of ['one', 'two']) await remove(`${all}/${named(name)}`);
+  });
+
+  it('a pod gets a certificate from the signer that it names, with a key that stays on the node', async () => {
+    const space = await namespace();
+    const requests = `/apis/certificates.k8s.io/v1beta1/namespaces/${space}/podcertificaterequests`;
+    const source = { podCertificate: { signerName: `example.com/${space}`, keyType: 'ECDSAP256', credentialBundlePath: 'bundle.pem', keyPath: 'key.pem' } };
+    const podWith = (name: string): Body => podOf(name, { spec: { volumes: [{ name: 'identity', projected: { sources: [source] } }] }, container: { volumeMounts: [at('identity', '/identity')] } });
+    const asked = async (podName: string): Promise<Body> => eventually(async () => (await get(requests)).items.find((each: Body) => each.spec.podName === podName && each.status.conditions === undefined), { what: 'a request' });
+    const answer = async (request: Body, status: Body): Promise<Body> => put(`${requests}/${request.metadata.name}/status`, { ...request, status });
+    const condition = (type: string): Body[] => [{ type, status: 'True', reason: 'Tested', message: 'by a test', lastTransitionTime: new Date().toISOString() }];
+
+    await create(`/api/v1/namespaces/${space}/pods`, podWith('p'));
+    const request = await asked('p');
+    assert.deepEqual([request.spec.podUID, request.spec.serviceAccountName, request.spec.maxExpirationSeconds], [(await get(pathOf(space, 'p'))).metadata.uid, 'default', 86_400]);
+    await refused(422, 'PUT', `${requests}/${request.metadata.name}/status`, { body: { ...request, status: { conditions: condition('Issued'), certificateChain: AUTHORITY_ONE, notBefore: new Date().toISOString(), notAfter: new Date().toISOString(), beginRefreshAt: new Date().toISOString() } } });
+    const { chainPem, ...times } = issue(request.spec.stubPKCS10Request);
+    await answer(request, { ...times, certificateChain: chainPem, conditions: condition('Issued') });
+    await isReady(space, 'p');
+    const bundle = await kubectl('-n', space, 'exec', 'p', '--', 'cat', '/identity/bundle.pem');
+    assert.ok(bundle.endsWith(chainPem) && bundle.startsWith('-----BEGIN PRIVATE KEY-----\n'), bundle);
+    assert.ok(createPublicKey(bundle).equals(new X509Certificate(chainPem).publicKey), 'the key is that of the certificate');
+    await refused(422, 'PUT', `${requests}/${request.metadata.name}/status`, { body: { ...(await get(`${requests}/${request.metadata.name}`)), status: { conditions: condition('Denied') } } });
+
+    await create(`/api/v1/namespaces/${space}/pods`, podWith('refused'));
+    await answer(await asked('refused'), { conditions: condition('Denied') });
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /was denied, reason="Tested", message="by a test"/.test(each.message)), { what: 'an event that says so' });
   });
 
   it('a volume in memory has a size, that of the pod where it says none', async () => {

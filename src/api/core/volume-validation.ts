@@ -1,5 +1,5 @@
 /** What the volumes of a pod must be like, in upstream's words (core/v1 validation). */
-import type { ClusterTrustBundleProjection, KeyToPath, Volume } from '../generated/core-v1.ts';
+import type { ClusterTrustBundleProjection, KeyToPath, PodCertificateProjection, Volume } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { signerNameErrors } from '../certificates/signer-name.ts';
 import { dns1123LabelErrors } from '../names.ts';
@@ -7,6 +7,8 @@ import { isQuantity } from '../quantity.ts';
 import { claimSpecErrors } from './persistent-volume-claim.ts';
 import { localPathErrors } from './container-validation.ts';
 
+const KEY_TYPES = ['ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519', 'RSA3072', 'RSA4096'];
+const [LEAST_CERTIFICATE_SECONDS, MOST_CERTIFICATE_SECONDS] = [3_600, 7_862_400];
 const HOST_PATH_TYPES = ['', 'DirectoryOrCreate', 'Directory', 'FileOrCreate', 'File', 'Socket', 'CharDevice', 'BlockDevice'];
 
 export function volumeErrors(volumes: readonly Volume[], path: string): FieldError[] {
@@ -46,6 +48,7 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
     const kinds = Object.keys(each).filter((key) => each[key as keyof typeof each] !== undefined);
     if (kinds.length > 1) errors.push(forbidden(`${path}.projected.sources[${position}].${kinds[1]}`, 'may not specify more than 1 volume type'));
     if (each.clusterTrustBundle !== undefined) errors.push(...trustProjectionErrors(each.clusterTrustBundle, `${path}.projected.sources[${position}].clusterTrustBundle`));
+    if (each.podCertificate !== undefined) errors.push(...podCertificateErrors(each.podCertificate, `${path}.projected.sources[${position}].podCertificate`));
   });
   if (volume.image !== undefined && !volume.image.reference) errors.push(required(`${path}.image.reference`));
   if (volume.ephemeral !== undefined) {
@@ -66,6 +69,18 @@ function trustProjectionErrors({ name, signerName, labelSelector, path: file }: 
   else if (name === undefined) errors.push(required(path, 'either name or signerName must be specified'));
   if (name !== undefined && labelSelector !== undefined) errors.push(invalid(`${path}.labelSelector`, '', 'labelSelector must be unset if name is specified'));
   return [...errors, ...(file ? localPathErrors(file, `${path}.path`) : [required(`${path}.path`)])];
+}
+
+function podCertificateErrors(source: PodCertificateProjection, path: string): FieldError[] {
+  const errors = signerNameErrors(source.signerName, `${path}.signerName`);
+  if (!source.keyType) errors.push(required(`${path}.keyType`));
+  else if (!KEY_TYPES.includes(source.keyType)) errors.push(notSupported(`${path}.keyType`, source.keyType, KEY_TYPES));
+  const seconds = source.maxExpirationSeconds;
+  if (seconds !== undefined && seconds < LEAST_CERTIFICATE_SECONDS) errors.push(invalid(`${path}.maxExpirationSeconds`, seconds, `if provided, maxExpirationSeconds must be >= ${LEAST_CERTIFICATE_SECONDS}`));
+  if (seconds !== undefined && seconds > MOST_CERTIFICATE_SECONDS) errors.push(invalid(`${path}.maxExpirationSeconds`, seconds, `if provided, maxExpirationSeconds must be <= ${MOST_CERTIFICATE_SECONDS}`));
+  const files = (['credentialBundlePath', 'keyPath', 'certificateChainPath'] as const).filter((field) => source[field]);
+  if (files.length === 0) errors.push(required(path, 'specify at least one of credentialBundlePath, keyPath, and certificateChainPath'));
+  return [...errors, ...files.flatMap((field) => localPathErrors(source[field]!, `${path}.${field}`))];
 }
 
 function hostPathErrors(source: { path?: string; type?: string }, path: string): FieldError[] {

@@ -4,6 +4,7 @@
  */
 import { CERTIFICATES, CertificateSigningRequest, pemOf } from '../../api/certificates/certificate-signing-request.ts';
 import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
+import { PodCertificateRequest } from '../../api/certificates/pod-certificate-request.ts';
 import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
 import { ApiError } from '../../api/errors.ts';
 import { equalJson } from '../../api/json.ts';
@@ -38,6 +39,17 @@ export const trustAdmission: Admission = {
     const signerName = spec?.signerName ?? '';
     if (signerName === '' || maySpeakFor(request, signerName, 'attest')) return;
     throw new ApiError('Forbidden', `clustertrustbundles.${CERTIFICATES} "${metadata.name}" is forbidden: user not permitted to attest for signerName ${JSON.stringify(signerName)}`, { name: metadata.name, group: CERTIFICATES, kind: 'clustertrustbundles' });
+  },
+};
+
+/** Only who signs for a signer answers in its name (upstream: the plugin CertificateSigning). */
+export const podCertificateAdmission: Admission = {
+  name: 'PodCertificateSigning', kinds: [PodCertificateRequest as never], operations: ['UPDATE'],
+  validate(request) {
+    const { spec, metadata, status } = request.object as PodCertificateRequest;
+    const old = request.oldObject as PodCertificateRequest;
+    if (request.subresource !== 'status' || equalJson(status ?? {}, old.status ?? {}) || maySpeakFor(request, spec.signerName, 'sign')) return;
+    throw new ApiError('Forbidden', `podcertificaterequests.${CERTIFICATES} "${metadata.name}" is forbidden: user not permitted to sign requests with signerName ${JSON.stringify(spec.signerName)}`, { name: metadata.name, group: CERTIFICATES, kind: 'podcertificaterequests' });
   },
 };
 

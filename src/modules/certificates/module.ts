@@ -1,13 +1,16 @@
 /** Certificates: requests for them, their approval, and the signers that every cluster has. */
 import { CertificateSigningRequest, isApproved, pemOf } from '../../api/certificates/certificate-signing-request.ts';
 import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
+import { PodCertificateRequest } from '../../api/certificates/pod-certificate-request.ts';
 import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
 import { isApiError } from '../../api/errors.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { Controller, ReconcileContext, ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule, type CertificateAuthority, type ModuleContext } from '../../sdk/module.ts';
 import { runController } from '../../sdk/run-controller.ts';
-import { certificateAdmission, trustAdmission } from './admission.ts';
+import { certificateAdmission, podCertificateAdmission, trustAdmission } from './admission.ts';
 import { approvalOf, type Approval } from './approval.ts';
 import { isKnownSigner, refusalOf } from './signers.ts';
 
@@ -27,7 +30,7 @@ function signing(authority: CertificateAuthority | undefined, may: NonNullable<M
     async reconcile(_key, request, context): Promise<ReconcileResult | void> {
       if (request === undefined) return;
       const leftMs = endMs(request) - context.clock.nowMs();
-      if (leftMs <= 0) return remove(request, context);
+      if (leftMs <= 0) return remove(CertificateSigningRequest, request, context);
       if (isOpen(request)) {
         const approval = approvalOf(request, may);
         // What becomes of it is the next round's.
@@ -38,6 +41,19 @@ function signing(authority: CertificateAuthority | undefined, may: NonNullable<M
     },
   };
 }
+
+/** Nodes have read the answers by then; they ask anew for the next certificate. */
+const POD_REQUEST_MS = HOUR_MS / 2;
+
+const podRequests: Controller<PodCertificateRequest> = {
+  name: 'pod-certificate-request-cleaner', for: PodCertificateRequest,
+  async reconcile(_key, request, context): Promise<ReconcileResult | void> {
+    if (request === undefined) return;
+    const leftMs = Date.parse(request.metadata.creationTimestamp ?? '') + POD_REQUEST_MS - context.clock.nowMs();
+    if (leftMs > 0) return { requeueAfterMs: leftMs };
+    await remove(PodCertificateRequest, request, context);
+  },
+};
 
 function isOpen({ status }: CertificateSigningRequest): boolean {
   return !status?.certificate && !(status?.conditions ?? []).some(({ type }) => type === 'Approved' || type === 'Denied');
@@ -63,9 +79,9 @@ async function answer(request: CertificateSigningRequest, authority: Certificate
   await client.update(CertificateSigningRequest, { ...request, status }, { subresource: 'status' });
 }
 
-async function remove({ metadata }: CertificateSigningRequest, { client }: ReconcileContext): Promise<void> {
+async function remove<T extends KubeObject>(kind: Kind<T>, { metadata }: T, { client }: ReconcileContext): Promise<void> {
   try {
-    await client.delete(CertificateSigningRequest, metadata.name ?? '', { preconditions: { uid: metadata.uid } });
+    await client.delete(kind, metadata.name ?? '', { namespace: metadata.namespace, preconditions: { uid: metadata.uid } });
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
   }
@@ -74,10 +90,12 @@ async function remove({ metadata }: CertificateSigningRequest, { client }: Recon
 export default defineModule({
   name: 'certificates',
   description: 'CertificateSigningRequests, their approval, and the signers of clients and nodes',
-  kinds: [CertificateSigningRequest, ClusterTrustBundle] as never,
-  reads: [CertificateSigningRequest as never],
-  writes: [CertificateSigningRequest as never],
+  kinds: [CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest] as never,
+  reads: [CertificateSigningRequest, PodCertificateRequest] as never,
+  writes: [CertificateSigningRequest, PodCertificateRequest] as never,
   signs: true,
-  admissions: [certificateAdmission, trustAdmission],
-  run: (context: ModuleContext) => runController(signing(context.authority, (user, attributes) => context.may?.(user, attributes) === true), context),
+  admissions: [certificateAdmission, podCertificateAdmission, trustAdmission],
+  async run(context: ModuleContext) {
+    await Promise.all([runController(signing(context.authority, (user, attributes) => context.may?.(user, attributes) === true), context), runController(podRequests, context)]);
+  },
 });

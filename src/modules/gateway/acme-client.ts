@@ -2,7 +2,7 @@
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { request } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { certificateRequest } from './der.ts';
+import { certificationRequest } from '../../api/certificates/certification-request.ts';
 import type { TlsPair } from './observed.ts';
 
 export interface AcmeInput {
@@ -105,7 +105,7 @@ export function createAcmeClient({ directory, keyPem, email, caPem, signal }: Ac
       }
       const pair = generateKeyPairSync('ec', { namedCurve: 'P-256' });
       const ready = await poll<Order>(orderUrl, ['pending']);
-      const csr = certificateRequest(names, pair.publicKey.export({ type: 'spki', format: 'der' }), (bytes) => sign('sha256', bytes, pair.privateKey));
+      const csr = certificationRequest(pair.privateKey, names);
       await ask<Order>(ready.finalize, { csr: csr.toString('base64url') });
       const { certificate, status, error } = await poll<Order>(orderUrl, ['processing', 'ready']);
       if (certificate === undefined) throw new Error(`the ACME server gave no certificate: ${error?.detail ?? status}`);

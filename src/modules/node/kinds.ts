@@ -1,5 +1,6 @@
 /** The kinds that the node reads and writes, in one import. */
 export { ClusterTrustBundle as ClusterTrustBundleKind } from '../../api/certificates/cluster-trust-bundle.ts';
+export { PodCertificateRequest as PodCertificateRequestKind } from '../../api/certificates/pod-certificate-request.ts';
 export { ConfigMap as ConfigMapKind } from '../../api/core/config-map.ts';
 export { Node as NodeKind } from '../../api/core/node.ts';
 export { PersistentVolume as PersistentVolumeKind } from '../../api/core/persistent-volume.ts';

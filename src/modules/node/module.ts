@@ -22,7 +22,7 @@ import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
-import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
@@ -68,8 +68,8 @@ export const node = defineModule({
   kinds: [RuntimeClass],
   admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [RuntimeClass, ClusterTrustBundleKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind],
-  writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, CSINodeKind, PersistentVolumeClaimKind],
+  reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind],
+  writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, PodCertificateRequestKind, CSINodeKind, PersistentVolumeClaimKind],
   run: runNode,
 });
 

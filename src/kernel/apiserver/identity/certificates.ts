@@ -1,7 +1,7 @@
 /** Certificates: own authority, server and client certificates, EC P-256 with SHA-256 (RFC 5280). */
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, sign, X509Certificate, type KeyObject } from 'node:crypto';
-import { isIP } from 'node:net';
-import { addressBytes, bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, time, utf8 } from './der.ts';
+import { isIP, isIPv4 } from 'node:net';
+import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, set, time, utf8 } from '../../../api/certificates/der.ts';
 
 export interface KeyAndCertificate {
   keyPem: string;
@@ -153,4 +153,14 @@ function newKeys(): { privateKey: KeyObject; publicKey: KeyObject } {
 
 function privatePem(key: KeyObject): string {
   return key.export({ type: 'pkcs8', format: 'pem' }) as string;
+}
+
+/** The 4 or 16 bytes of an IP address. */
+function addressBytes(address: string): Buffer {
+  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
+  const [head = '', tail = ''] = address.split('::');
+  const words = (text: string): number[] => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
+  const [before, after] = [words(head), words(tail)];
+  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
+  return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }

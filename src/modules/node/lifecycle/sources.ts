@@ -9,6 +9,7 @@ import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, PersistentVolumeC
 import { trustAnchors } from '../../../api/certificates/cluster-trust-bundle.ts';
 import { matcherOfSelector } from '../../../api/selector.ts';
 import { claimUses } from '../../../api/storage/claim-matching.ts';
+import { podCertificates } from './pod-certificates.ts';
 import { isTerminal } from './pod-run.ts';
 import type { NodeParts } from '../parts.ts';
 import { pullCredentials } from '../images/credentials.ts';
@@ -27,6 +28,7 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
   const sources: EnvSources & VolumeSources = {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
+    certificate: podCertificates(parts, pod),
     async trustAnchors({ name, signerName, labelSelector }) {
       if (name !== undefined) return ask(parts, ClusterTrustBundleKind, undefined, name).then((bundle) => (bundle === undefined ? undefined : trustAnchors([bundle])));
       const { items } = await context.client.list(ClusterTrustBundleKind, { fieldSelector: `spec.signerName=${signerName}` });

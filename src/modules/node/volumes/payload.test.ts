@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Pod, VolumeProjection } from '../../../api/generated/core-v1.ts';
 import { renewalOf, volumePayload, type PayloadSources } from './payload.ts';
 
-const sources: PayloadSources = { configMap: async () => undefined, secret: async () => undefined, trustAnchors: async () => undefined, token: async () => ({ token: 't', expiresMs: 1_250, renewAtMs: 1_000 }) };
+const sources: PayloadSources = { configMap: async () => undefined, secret: async () => undefined, trustAnchors: async () => undefined, certificate: async () => ({ keyPem: 'k', chainPem: 'c', renewAtMs: 2_000 }), token: async () => ({ token: 't', expiresMs: 1_250, renewAtMs: 1_000 }) };
 const TOKEN: VolumeProjection = { serviceAccountToken: { path: 'token' } };
 
 async function filesOf(spec: Partial<NonNullable<Pod['spec']>>, projection: VolumeProjection = TOKEN): Promise<string[]> {
@@ -30,5 +30,5 @@ test('a token is renewed when most of its time is over, or a day', () => {
 });
 
 test('sources that nobody here knows are refused, and not left out', async () => {
-  await assert.rejects(filesOf({}, { podCertificate: { signerName: 'example.com/x', keyType: 'ED25519' } }), /projected sources of type podCertificate are not served by this node/);
+  await assert.rejects(filesOf({}, { unheardOf: {} } as never), /projected sources of type unheardOf are not served by this node/);
 });

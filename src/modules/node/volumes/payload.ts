@@ -1,5 +1,5 @@
 /** What files a configMap, secret, downwardAPI or projected volume holds (core/v1 VolumeSource). */
-import type { ClusterTrustBundleProjection, ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
+import type { ClusterTrustBundleProjection, ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, PodCertificateProjection, Secret, Volume, VolumeProjection } from '../../../api/generated/core-v1.ts';
 import { fieldValue, resourceValue, type PodFacts } from '../bundle/downward.ts';
 
 export interface PayloadFile {
@@ -16,6 +16,8 @@ export interface PayloadSources {
   secret(name: string): Promise<Secret | undefined>;
   /** The certificates that a projection selects; undefined where there is none such. */
   trustAnchors(projection: ClusterTrustBundleProjection): Promise<string | undefined>;
+  /** The key and the certificate of a projection, which its place tells from others. */
+  certificate(place: string, projection: PodCertificateProjection): Promise<{ keyPem: string; chainPem: string; renewAtMs: number }>;
   /** Asks for a token of the pod's service account. */
   token(request: { audience?: string; expirationSeconds: number }): Promise<{ token: string; expiresMs: number; renewAtMs: number }>;
 }
@@ -27,13 +29,13 @@ export interface PayloadAnswer {
 }
 
 const DEFAULT_MODE = 0o644;
-const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken', 'clusterTrustBundle'];
+const SERVED: readonly string[] = ['configMap', 'secret', 'downwardAPI', 'serviceAccountToken', 'clusterTrustBundle', 'podCertificate'];
 const DEFAULT_TOKEN_SECONDS = 3_600;
 const DAY_MS = 24 * 3_600_000;
 
 /** Gives undefined for volumes of another sort. Rejects with kubelet's words for what is missing. */
 export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSources, facts: PodFacts): Promise<PayloadAnswer | undefined> {
-  const build = (projections: VolumeProjection[], mode: number | undefined): Promise<PayloadAnswer> => projected(pod, projections, mode ?? DEFAULT_MODE, sources, facts);
+  const build = (projections: VolumeProjection[], mode: number | undefined): Promise<PayloadAnswer> => projected(pod, volume.name, projections, mode ?? DEFAULT_MODE, sources, facts);
   if (volume.configMap !== undefined) return build([{ configMap: volume.configMap }], volume.configMap.defaultMode);
   if (volume.secret !== undefined) return build([{ secret: { name: volume.secret.secretName, items: volume.secret.items, optional: volume.secret.optional } }], volume.secret.defaultMode);
   if (volume.downwardAPI !== undefined) return build([{ downwardAPI: volume.downwardAPI }], volume.downwardAPI.defaultMode);
@@ -41,10 +43,12 @@ export async function volumePayload(pod: Pod, volume: Volume, sources: PayloadSo
   return undefined;
 }
 
-async function projected(pod: Pod, projections: readonly VolumeProjection[], mode: number, sources: PayloadSources, facts: PodFacts): Promise<PayloadAnswer> {
+async function projected(pod: Pod, name: string, projections: readonly VolumeProjection[], mode: number, sources: PayloadSources, facts: PodFacts): Promise<PayloadAnswer> {
   const files: Payload = new Map();
   let renewAtMs: number | undefined;
-  for (const projection of projections) {
+  const user = onlyUser(pod);
+  const secretMode = user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined ? 0o600 : mode;
+  for (const [index, projection] of projections.entries()) {
     const strange = Object.keys(projection).find((key) => !SERVED.includes(key) && projection[key as keyof VolumeProjection] !== undefined);
     if (strange !== undefined) throw new Error(`projected sources of type ${strange} are not served by this node`);
     if (projection.configMap !== undefined) {
@@ -70,8 +74,13 @@ async function projected(pod: Pod, projections: readonly VolumeProjection[], mod
     if (projection.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
       const { token, renewAtMs: renew } = await sources.token({ audience, expirationSeconds });
-      const user = onlyUser(pod);
-      files.set(safePath(path), { data: Buffer.from(token), mode: user !== undefined || pod.spec?.securityContext?.fsGroup !== undefined ? 0o600 : mode, user });
+      files.set(safePath(path), { data: Buffer.from(token), mode: secretMode, user });
+      renewAtMs = Math.min(renewAtMs ?? renew, renew);
+    }
+    if (projection.podCertificate !== undefined) {
+      const { credentialBundlePath, keyPath, certificateChainPath } = projection.podCertificate;
+      const { keyPem, chainPem, renewAtMs: renew } = await sources.certificate(`${name}/${index}`, projection.podCertificate);
+      for (const [path, text] of [[credentialBundlePath, keyPem + chainPem], [keyPath, keyPem], [certificateChainPath, chainPem]] as const) if (path) files.set(safePath(path), { data: Buffer.from(text), mode: secretMode, user });
       renewAtMs = Math.min(renewAtMs ?? renew, renew);
     }
   }

@@ -1,6 +1,4 @@
 /** DER: the few ASN.1 types that a certificate is made of (ITU-T X.690). */
-import { isIPv4 } from 'node:net';
-
 export function der(tag: number, ...contents: readonly Buffer[]): Buffer {
   const content = Buffer.concat(contents);
   return Buffer.concat([Buffer.from([tag]), lengthOf(content.length), content]);
@@ -8,7 +6,7 @@ export function der(tag: number, ...contents: readonly Buffer[]): Buffer {
 
 function lengthOf(length: number): Buffer {
   if (length < 0x80) return Buffer.from([length]);
-  return length < 0x100 ? Buffer.from([0x81, length]) : Buffer.from([0x82, length >> 8, length & 0xff]);
+  return length < 0x100 ? Buffer.from([0x81, length]) : Buffer.from([0x82, length >> 8, length & 0xff]); // up to 64 KiB, more than any certificate of ours
 }
 
 export const sequence = (...items: readonly Buffer[]): Buffer => der(0x30, ...items);
@@ -41,14 +39,4 @@ export function oid(text: string): Buffer {
 export function time(timeMs: number): Buffer {
   const digits = new Date(timeMs).toISOString().replace(/[-:T]|\.\d+/g, '');
   return digits < '2050' ? der(0x17, Buffer.from(digits.slice(2))) : der(0x18, Buffer.from(digits));
-}
-
-/** The 4 or 16 bytes of an IP address. */
-export function addressBytes(address: string): Buffer {
-  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
-  const [head = '', tail = ''] = address.split('::');
-  const words = (text: string): number[] => (text === '' ? [] : text.split(':').map((word) => Number.parseInt(word, 16)));
-  const [before, after] = [words(head), words(tail)];
-  const all = [...before, ...new Array<number>(8 - before.length - after.length).fill(0), ...after];
-  return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }
