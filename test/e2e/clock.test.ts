@@ -60,8 +60,11 @@ describe('a clock that jumps', { timeout: 200_000 * PATIENCE, skip: turned === u
   }
 
   it('an hour ahead: nothing is evicted, and pods begin and end', async () => {
+    const token = async (): Promise<string> => (await llmos.kubectl('exec', 'steady', '--', 'cat', '/var/run/secrets/kubernetes.io/serviceaccount/token')).stdout;
+    const before = await token();
     await turn(HOUR_SECONDS);
     await allIsWell();
+    await eventually(async () => (await token()) !== before, { what: 'a token of an hour is renewed', timeoutMs: 70_000, everyMs: 500 });
     await create('ahead', 'trap "exit 0" TERM; sleep 100000 & wait');
     await ready('ahead');
     await llmos.client.delete(Pod, 'ahead', { namespace: 'default' });

@@ -24,7 +24,7 @@ const API_SERVICE_PORT = 443;
 export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSources {
   const { context } = parts;
   const namespace = pod.metadata.namespace ?? '';
-  const tokens = new Map<string, { token: string; expiresMs: number; renewAtMs: number }>();
+  const tokens = new Map<string, { token: string; madeMs: number; expiresMs: number; renewAtMs: number }>();
   const sources: EnvSources & VolumeSources = {
     configMap: (name) => find(parts, ConfigMapKind, namespace, name),
     secret: (name) => find(parts, SecretKind, namespace, name),
@@ -63,7 +63,8 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
     async token({ audience, expirationSeconds }) {
       const key = `${audience ?? ''} ${expirationSeconds}`;
       const known = tokens.get(key);
-      if (known !== undefined && context.clock.nowMs() < known.renewAtMs) return known;
+      const madeMs = context.clock.nowMs();
+      if (known !== undefined && known.madeMs <= madeMs && madeMs < known.renewAtMs) return known; // a clock may go back before its making
       const body: TokenRequest = {
         apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', metadata: {},
         spec: { audiences: audience === undefined || audience === '' ? [] : [audience], expirationSeconds, boundObjectRef: { apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name, uid: pod.metadata.uid } },
@@ -71,7 +72,7 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
       const answer = await context.client.createSubresource<TokenRequest, TokenRequest>(ServiceAccountKind, { namespace, name: pod.spec?.serviceAccountName || 'default' }, 'token', body);
       if (answer.status === undefined) throw new Error('the answer to the token request has no token');
       const expiresMs = Date.parse(answer.status.expirationTimestamp);
-      const fresh = { token: answer.status.token, expiresMs, renewAtMs: renewalOf(context.clock.nowMs(), expiresMs) };
+      const fresh = { token: answer.status.token, madeMs, expiresMs, renewAtMs: renewalOf(madeMs, expiresMs) };
       tokens.set(key, fresh);
       return fresh;
     },
