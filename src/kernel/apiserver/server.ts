@@ -144,7 +144,12 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   if (response !== undefined && root === 'version') return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
   const asking = parts.authenticator.ofRequest(http);
   if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
-  if (asking === undefined) throw unauthorized();
+  if (asking === undefined) {
+    // Nobody known is somebody, too: a flood of refusals waits for its turns like any other.
+    workFor(http, NOBODY);
+    await takeTurn(http);
+    throw unauthorized();
+  }
   const other = impersonated(http, parts.authorizer, () => attributesOfRequest(asking, info));
   if (other !== undefined) incoming.audit?.impersonated(other.user, other.constraint);
   const user = other?.user ?? asking;
@@ -171,6 +176,8 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   return serveOther(parts, http, response, info);
 }
 
+/** As a user is named that is none. */
+const NOBODY = '';
 const LONG_RUNNING = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 function beginAudit(audit: Audit, incoming: Incoming, info: RequestInfo, user: UserInfo | undefined): void {
