@@ -190,7 +190,8 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     assert.ok(most <= LOG_FILES * 2 * LOG_BYTES + LOG_BYTES, `${most} bytes of logs`);
     assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.3, 'llmos has little to do with it');
     assert.ok(residentMib(llmos.pid) < 400);
-    assert.equal((await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1], '0123456789abcdef0123456789abcdef');
+    // A log that was set aside a moment ago has no two lines yet.
+    await eventually(async () => (await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1] === '0123456789abcdef0123456789abcdef', { what: 'its last lines' });
     assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
     await end('loud');
     await allIsCalm();
