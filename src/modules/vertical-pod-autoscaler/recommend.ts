@@ -1,8 +1,10 @@
 /** Requests from what was used: the target, and the bounds outside of which a pod is changed (upstream: recommender/logic). Pure. */
-import type { Amounts, ContainerResourcePolicy, RecommendedContainerResources } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import type { Amounts, ContainerResourcePolicy, RecommendedContainerResources, VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import { quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
 import type { ContainerModel } from './model.ts';
 
+/** As ours is called upstream. */
+const DEFAULT_RECOMMENDER = 'default';
 const TARGET = 0.9;
 const LOWER = 0.5;
 const UPPER = 0.95;
@@ -44,4 +46,9 @@ function within({ cpuMillis, memoryBytes }: Resources, policy: ContainerResource
 function show({ cpuMillis, memoryBytes }: Resources, policy: ContainerResourcePolicy | undefined): Amounts {
   const all: Amounts = { cpu: quantityOfMilli(Math.ceil(Math.min(cpuMillis, 1e9))), memory: quantityOf(Math.ceil(Math.min(memoryBytes, 1e15))) };
   return Object.fromEntries(Object.entries(all).filter(([resource]) => (policy?.controlledResources ?? ['cpu', 'memory']).includes(resource)));
+}
+
+/** Another recommender was named: what it writes into the status is acted upon, and nothing is written over it. */
+export function isRecommendedElsewhere({ recommenders = [] }: Pick<VerticalPodAutoscaler['spec'], 'recommenders'>): boolean {
+  return recommenders.length > 0 && !recommenders.some(({ name }) => name === DEFAULT_RECOMMENDER);
 }

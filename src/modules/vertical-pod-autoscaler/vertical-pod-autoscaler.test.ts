@@ -6,7 +6,7 @@ import { quantityMillis, quantityValue } from '../../api/quantity.ts';
 import { changesFor, resourcesFor, whyChange } from './apply.ts';
 import { histogram } from './histogram.ts';
 import { containerModel } from './model.ts';
-import { recommend } from './recommend.ts';
+import { isRecommendedElsewhere, recommend } from './recommend.ts';
 
 const DAY_MS = 86_400_000;
 const T0 = Date.parse('2026-11-01T00:00:00Z');
@@ -103,3 +103,5 @@ test('which pods are changed, and why', () => {
   assert.equal(why({ cpu: '200m', memory: '1Gi' }, 0, { updatePolicy: { evictionRequirements: [{ resources: ['memory'], changeRequirement: 'TargetHigherThanRequests' }] } }), undefined);
   assert.deepEqual(changesFor(pod({ cpu: '50m' }), vpa()).map(({ name, resources }) => [name, resources.requests]), [['main', { cpu: '200m', memory: '300Mi' }]]);
 });
+
+test('what another recommender says is not written over', () => assert.deepEqual([{}, { recommenders: [] }, { recommenders: [{ name: 'default' }] }, { recommenders: [{ name: 'other' }] }].map((spec) => isRecommendedElsewhere(spec)), [false, false, false, true]));

@@ -13,7 +13,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { initialResources, type Initial } from './admit.ts';
 import { containerModel, type ContainerModel } from './model.ts';
-import { recommend } from './recommend.ts';
+import { isRecommendedElsewhere, recommend } from './recommend.ts';
 import { settingsOf } from './settings.ts';
 import { selectorOf } from './targets.ts';
 import { updatePods } from './update.ts';
@@ -84,20 +84,21 @@ export async function work(context: ModuleContext): Promise<void> {
     } catch (error) {
       return write(vpa, vpa.status?.recommendation?.containerRecommendations ?? [], (error as Error).message);
     }
+    const foreign = isRecommendedElsewhere(vpa.spec);
     const state = knownOf(keyOf(vpa));
     const pods = caches.of(PodKind).list(vpa.metadata.namespace).filter(({ metadata, status }) => matcher.matches(metadata.labels) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed');
-    for (const pod of pods) sample(pod, used.get(keyOf(pod)), state);
+    if (!foreign) for (const pod of pods) sample(pod, used.get(keyOf(pod)), state);
     const names = [...new Set(pods.flatMap(({ spec }) => spec?.containers.map(({ name }) => name) ?? []))];
     const policies = vpa.spec.resourcePolicy?.containerPolicies ?? [];
-    const shown = (names.length > 0 ? names : [...state.models.keys()]).flatMap((name) => {
+    const shown = foreign ? (vpa.status?.recommendation?.containerRecommendations ?? []) : (names.length > 0 ? names : [...state.models.keys()]).flatMap((name) => {
       const model = state.models.get(name);
       return model === undefined ? [] : (recommend(model, { name, containers: Math.max(1, names.length), policies }) ?? []);
     });
-    await write(vpa, shown, pods.length === 0 && shown.length === 0 ? 'No pods match this VPA object' : undefined);
+    if (!foreign) await write(vpa, shown, pods.length === 0 && shown.length === 0 ? 'No pods match this VPA object' : undefined);
     const now = { ...vpa, status: { ...vpa.status, recommendation: { containerRecommendations: shown } } };
     if ((vpa.spec.updatePolicy?.updateMode ?? 'Auto') !== 'Off' && shown.length > 0) initial.push({ namespace: vpa.metadata.namespace ?? '', matcher, vpa: now });
     await updatePods(now, pods, state.asked, context);
-    if (clock.nowMs() - state.savedMs >= CHECKPOINT_MS || state.savedMs === 0) await save(vpa, state);
+    if (!foreign && (clock.nowMs() - state.savedMs >= CHECKPOINT_MS || state.savedMs === 0)) await save(vpa, state);
   }
 
   function sample(pod: Pod, metrics: PodMetrics | undefined, { models, ooms }: Known): void {

@@ -16,7 +16,7 @@ import { evaluate, type Evaluation, type Observed } from '../evaluate.ts';
 import { toleranceOf, type Settings } from '../settings.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../../sdk/scale-target.ts';
 import { LEVELS } from './distribution.ts';
-import { Engine, type Answer, type EngineOptions } from './engine.ts';
+import { Engine, type Answer, type EngineOptions, type PastLoad } from './engine.ts';
 import type { Learning, Trainer } from './forecasters/boosted-trees.ts';
 import { floorOf } from './floor.ts';
 import { readPast } from './history.ts';
@@ -136,8 +136,14 @@ async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, con
   const faults: string[] = [];
   const all = results.map((result, index): Answered => {
     const metric = metrics[index]!;
-    const engine = engineFor(mine, index, { stepMs: settings.syncPeriodSeconds * 1_000, startMs: mine.startSeconds * 1_000, target: targetOf(metric), limit: limitUtilization, objective, floor: floorOf(metric, autoscaler.spec!, settings) }, () =>
-      readPast(autoscaler.spec!, { namespace: observed.namespace, pods: observed.pods, metric, target: targetOf(metric) }, context), { context, learning: { train: predicting.train, phase: phaseOf(keptKey(autoscaler)) } });
+    const engine = engineFor(mine, index, { stepMs: settings.syncPeriodSeconds * 1_000, startMs: mine.startSeconds * 1_000, target: targetOf(metric), limit: limitUtilization, objective, floor: floorOf(metric, autoscaler.spec!, settings) }, async () => {
+      const kept = await readPast(autoscaler.spec!, { namespace: observed.namespace, pods: observed.pods, metric, target: targetOf(metric) }, context).catch((error: unknown): PastLoad[] => {
+        context.log.warn('the load of the past could not be read', { error: (error as Error).message });
+        return [];
+      });
+      // Of one metric alone it is known what its load was: then what was seen here itself is better than nothing.
+      return kept.length > 0 || metrics.length > 1 ? kept : seenBy(mine.record);
+    }, { context, learning: { train: predicting.train, phase: phaseOf(keptKey(autoscaler)) } });
     const evaluation = result.status === 'fulfilled' ? result.value : undefined;
     const failure = result.status === 'rejected' ? (result.reason as Error).message : undefined;
     const measured = evaluation === undefined || observed.current === 0 ? undefined : { ratio: evaluation.ratio, counted: evaluation.counted, measuredMs: evaluation.measuredMs, saturated: isSaturated(metric, evaluation, observed.pods), total: observed.current };
@@ -165,18 +171,21 @@ function winnerOf(all: readonly Answered[], current: number, least: number): { r
 }
 
 /** A new engine learns from the past beside the way: until then the one before decides, however little it fits, and the first of all begins with nothing. */
-function engineFor(mine: Kept, index: number, options: EngineOptions, past: () => ReturnType<typeof readPast>, { context: { log, signal }, learning }: { context: ModuleContext; learning: Learning }): Engine {
+export function engineFor(mine: Pick<Kept, 'engines' | 'wanted'>, index: number, options: EngineOptions, past: () => ReturnType<typeof readPast>, { context: { log, signal }, learning }: { context: Pick<ModuleContext, 'log' | 'signal'>; learning?: Learning }): Engine {
   const old = mine.engines[index];
   const wanted = mine.wanted[index];
   if (old !== undefined && wanted !== undefined && isDeepStrictEqual(wanted, options)) return old;
   mine.wanted[index] = options;
   const engine = new Engine(options, learning);
-  void past().then(async (loads) => {
-    await engine.learn(loads, signal);
-  }).catch((error: unknown) => log.warn('the load of the past could not be read', { error: (error as Error).message })).then(() => {
+  void past().then((loads) => engine.learn(loads, signal)).catch((error: unknown) => log.warn('the load of the past could not be learned', { error: (error as Error).message })).then(() => {
     if (!signal.aborted && mine.wanted[index] === options) mine.engines[index] = engine;
   });
   return (mine.engines[index] ??= new Engine(options, learning));
+}
+
+function seenBy(record: ScalingRecord): PastLoad[] {
+  const { times, load } = record.columns();
+  return times.map((seconds, index) => ({ atMs: seconds * 1_000, load: load[index]! }));
 }
 
 /** Of a name: the same every time, and evenly spread. */
