@@ -14,6 +14,8 @@ export interface Prices {
   storageClasses?: Record<string, number>;
   networkReceivedGiB?: number;
   networkSentGiB?: number;
+  /** A million requests by routes of Gateways and Ingresses. */
+  millionRequests?: number;
   /** A piece of an extended resource for an hour, such as `nvidia.com/gpu`. */
   otherHours?: Record<string, number>;
 }
@@ -47,7 +49,7 @@ function schema(): Schema {
           currency: { type: 'string', pattern: '^[A-Z]{3}$' }, namespaces: { type: 'array', items: { type: 'string', maxLength: 63 }, maxItems: 1_000, xListType: 'set' }, effectiveFrom: { type: 'string', format: 'date-time' },
           prices: {
             type: 'object',
-            properties: { cpuCoreHour: price, memoryGiBHour: price, storageGiBHour: price, storageClasses: prices, networkReceivedGiB: price, networkSentGiB: price, otherHours: prices },
+            properties: { cpuCoreHour: price, memoryGiBHour: price, storageGiBHour: price, storageClasses: prices, networkReceivedGiB: price, networkSentGiB: price, millionRequests: price, otherHours: prices },
           },
         },
       },

@@ -43,6 +43,14 @@ export interface MeteredClaim {
   gibSeconds: number;
 }
 
+/** Requests that came by a route of a Gateway or Ingress. */
+export interface MeteredRoute {
+  /** `HTTPRoute`, `GRPCRoute`, `Ingress`. */
+  kind: string;
+  name: string;
+  requests: number;
+}
+
 export interface UsageRecord extends KubeObject {
   namespace: string;
   /** RFC 3339; the period, its end not in it. */
@@ -52,8 +60,9 @@ export interface UsageRecord extends KubeObject {
   through: string;
   pods?: MeteredPod[];
   claims?: MeteredClaim[];
+  routes?: MeteredRoute[];
   /**
-   * Where the counters of pods stood at `through`, by uid: seconds of cpu, bytes received and sent. So nothing is lost or counted twice when llmos restarts.
+   * Where the counters of pods stood at `through`, by uid: seconds of cpu, bytes received and sent; and of routes, `route/KIND/NAME/GATEWAY`: requests. So nothing is lost or counted twice when llmos restarts.
    * Metering goes on from those of the newest record.
    */
   counters?: Record<string, number[]>;
@@ -84,6 +93,7 @@ function schema(): Schema {
         },
       },
       claims: { type: 'array', items: { type: 'object', required: ['name', 'gibSeconds'], properties: { name: string, storageClassName: string, gibSeconds: number } } },
+      routes: { type: 'array', items: { type: 'object', required: ['kind', 'name', 'requests'], properties: { kind: string, name: string, requests: number } } },
       counters: { type: 'object', additionalProperties: { type: 'array', items: number } },
     },
   };

@@ -20,7 +20,7 @@ export const bill: Command = {
 };
 
 function billTable(lines: readonly StatementLine[], by: string): string {
-  const row = (line: StatementLine): string[] => [line.name, line.cpuCoreHours.toFixed(3), line.memoryGiBHours.toFixed(3), line.storageGiBHours.toFixed(3), line.networkGiB.toFixed(3), `${line.cost.toFixed(4)} ${line.currency}`];
-  const totals = [...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, all]) => ['total', ...(['cpuCoreHours', 'memoryGiBHours', 'storageGiBHours', 'networkGiB'] as const).map((what) => all.reduce((sum, line) => sum + line[what], 0).toFixed(3)), `${all.reduce((sum, { cost }) => sum + cost, 0).toFixed(4)} ${currency}`]);
-  return renderTable([by, 'CPU HOURS', 'MEMORY GIB HOURS', 'STORAGE GIB HOURS', 'NETWORK GIB', 'COST'], [...lines.map(row), ...totals]);
+  const row = (line: StatementLine): string[] => [line.name, line.cpuCoreHours.toFixed(3), line.memoryGiBHours.toFixed(3), line.storageGiBHours.toFixed(3), line.networkGiB.toFixed(3), line.requests.toFixed(0), `${line.cost.toFixed(4)} ${line.currency}`];
+  const totals = [...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, all]) => ['total', ...(['cpuCoreHours', 'memoryGiBHours', 'storageGiBHours', 'networkGiB'] as const).map((what) => all.reduce((sum, line) => sum + line[what], 0).toFixed(3)), all.reduce((sum, line) => sum + line.requests, 0).toFixed(0), `${all.reduce((sum, { cost }) => sum + cost, 0).toFixed(4)} ${currency}`]);
+  return renderTable([by, 'CPU HOURS', 'MEMORY GIB HOURS', 'STORAGE GIB HOURS', 'NETWORK GIB', 'REQUESTS', 'COST'], [...lines.map(row), ...totals]);
 }

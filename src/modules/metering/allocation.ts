@@ -5,7 +5,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { GIB } from './accumulate.ts';
 import { groupingsOf, keyOf, type Grouping } from './grouping.ts';
 import { stepsOf, type Period } from './periods.ts';
-import { chargeOfClaim, chargesOfPod, tariffFor } from './price.ts';
+import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
 import { slicesIn, type Slice } from './slices.ts';
 
 /** The fields that OpenCost's consumers read; cpu in cores, memory in bytes, cost in the currency of the sheet. */
@@ -67,6 +67,10 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
     sum.received += pod.networkBytes.received;
     for (const [name, seconds] of Object.entries(pod.otherSeconds ?? {})) if (name.endsWith('/gpu')) sum.gpuSeconds += seconds;
     for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') ? 'network' : 'gpu'] += cost;
+  }
+  for (const route of slice.routes) {
+    const { key, properties } = keyOf(groupings, slice.namespace, undefined);
+    sumOf(key, properties).costs.network += chargeOfRoute(route, prices).cost;
   }
   for (const claim of slice.claims) {
     const { key, properties } = keyOf(groupings, slice.namespace, undefined);

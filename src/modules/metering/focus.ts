@@ -6,7 +6,7 @@ import type { MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts
 import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { monthOf, type Period } from './periods.ts';
-import { chargeOfClaim, chargesOfPod, tariffFor, type Charge, type Tariff } from './price.ts';
+import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor, type Charge, type Tariff } from './price.ts';
 import { slicesIn, type Slice } from './slices.ts';
 
 export const FOCUS_COLUMNS = [
@@ -33,6 +33,7 @@ export function focusRows(records: readonly UsageRecord[], sheets: readonly Pric
     return [
       ...slice.pods.flatMap((pod) => chargesOfPod(pod, tariff.prices).map((charge) => rowOf(charge, slice, tariff, issuer, podResource(slice.namespace, pod)))),
       ...slice.claims.map((claim) => rowOf(chargeOfClaim(claim, tariff.prices), slice, tariff, issuer, { id: `${slice.namespace}/${claim.name}`, name: claim.name, type: 'PersistentVolumeClaim', node: null, tags: claim.storageClassName === undefined ? {} : { storageClassName: claim.storageClassName } })),
+      ...slice.routes.map((route) => rowOf(chargeOfRoute(route, tariff.prices), slice, tariff, issuer, { id: `${slice.namespace}/${route.kind}/${route.name}`, name: route.name, type: route.kind, node: null, tags: {} })),
     ];
   });
 }
@@ -47,6 +48,7 @@ function podResource(namespace: string, pod: MeteredPod): Resource {
 const SERVICES: Readonly<Record<string, readonly [category: string, subcategory: string, service: string]>> = {
   storage: ['Storage', 'File Storage', 'Persistent volumes'],
   'network-received': ['Networking', 'Other (Networking)', 'Pod network'], 'network-sent': ['Networking', 'Other (Networking)', 'Pod network'],
+  requests: ['Networking', 'Application Networking', 'Routes'],
 };
 
 function rowOf(charge: Charge, slice: Slice, tariff: Tariff, issuer: Issuer, resource: Resource): FocusRow {

@@ -119,3 +119,15 @@ test('windows', () => {
   for (const wrong of ['', '0h', '7', '2026-13', 'b,a', '2026-11-02T00:00:00Z,2026-11-01T00:00:00Z', '1,2,3']) assert.throws(() => parseWindow(wrong, at(0)), RangeError, wrong);
   assert.equal(HOUR_MS, 3_600_000);
 });
+
+test('requests by routes are counted once, over a restart of llmos and of the proxy', () => {
+  const route = (requests: number) => ({ routes: [{ kind: 'HTTPRoute', namespace: 'team', name: 'web', gateway: 'team/edge:80', requests }] });
+  const left = only(createMeter([], at(0)).look(look(60, [], {}, route(10))));
+  assert.deepEqual(left.routes, [{ kind: 'HTTPRoute', name: 'web', requests: 10 }]);
+  const meter = createMeter([left], at(100));
+  meter.look(look(120, [], {}, route(25)));
+  meter.look(look(180, [])); // the gateway is away
+  const [{ routes }] = meter.look(look(240, [], {}, route(4))) as [UsageRecord];
+  assert.deepEqual(routes, [{ kind: 'HTTPRoute', name: 'web', requests: 29 }]);
+  assert.deepEqual(rollUp([left, left], dayOf(at(0))).routes, [{ kind: 'HTTPRoute', name: 'web', requests: 20 }]);
+});

@@ -1,7 +1,7 @@
 /** The meter: adds what pods and claims had and used since the last look to the records of their namespaces and hours. */
 import type { Pod } from '../../api/generated/core-v1.ts';
 import type { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
-import type { MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import type { MeteredClaim, MeteredPod, MeteredRoute, UsageRecord } from '../../api/metering/usage-record.ts';
 import { podRequests } from '../../api/pod-requests.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { rfc3339 } from '../../base/clock.ts';
@@ -14,6 +14,8 @@ import { stayOf } from './stay.ts';
 /** After so long without a look the machine, and the pods with it, may have been off. */
 const GAP_MS = 300_000;
 
+const ROUTE = 'route/';
+
 /** What there is at a look. */
 export interface Look {
   nowMs: number;
@@ -22,8 +24,19 @@ export interface Look {
   /** Those that were deleted since the last look, with the time of it. */
   deleted: readonly { pod: Pod; atMs: number }[];
   claims: readonly PersistentVolumeClaim[];
+  /** Default none. */
+  routes?: readonly CountedRoute[];
   /** By the uid of the pod. */
   readings: ReadonlyMap<string, Reading>;
+}
+
+/** How many requests came by a route since the proxy began. */
+export interface CountedRoute {
+  kind: string;
+  namespace: string;
+  name: string;
+  gateway: string;
+  requests: number;
 }
 
 export interface Meter {
@@ -36,18 +49,21 @@ interface Open {
   period: Period;
   pods: Map<string, MeteredPod>;
   claims: Map<string, MeteredClaim>;
+  routes: Map<string, MeteredRoute>;
 }
 
 /** `newest` are the newest records of hours that an earlier llmos left, one a namespace; metering goes on from where they end. */
 export function createMeter(newest: readonly UsageRecord[], nowMs: number): Meter {
   const open = new Map<string, Open>(newest.map((record) => [record.metadata.name ?? '', reopen(record)]));
-  const counters = new Map<string, readonly number[]>(newest.flatMap((record) => Object.entries(record.counters ?? {})));
+  const counters = new Map<string, readonly number[]>(newest.flatMap((record) => Object.entries(record.counters ?? {}).filter(([key]) => !key.startsWith(ROUTE))));
+  /** By namespace; kept though a gateway is away for a while. */
+  const routeCounters = new Map(newest.map(({ namespace, counters: stood = {} }) => [namespace, new Map(Object.entries(stood).filter(([key]) => key.startsWith(ROUTE)))]));
   let lastMs = newest.length === 0 ? nowMs : Math.min(nowMs, Math.max(...newest.map(({ through }) => Date.parse(through))));
 
   function hour(namespace: string, timeMs: number): Open {
     const period = hourOf(timeMs);
     const name = recordName(namespace, period);
-    const found = open.get(name) ?? { namespace, period, pods: new Map(), claims: new Map() };
+    const found = open.get(name) ?? { namespace, period, pods: new Map(), claims: new Map(), routes: new Map() };
     open.set(name, found);
     return found;
   }
@@ -78,6 +94,21 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     for (const part of inHours({ startMs, endMs: since.endMs })) addClaim(hour(metadata.namespace ?? '', part.startMs).claims, claim, (part.endMs - part.startMs) / 1_000);
   }
 
+  function meterRoute({ kind, namespace, name, gateway, requests }: CountedRoute, nowMs: number): void {
+    const stood = routeCounters.get(namespace) ?? new Map<string, number[]>();
+    routeCounters.set(namespace, stood);
+    const key = `${ROUTE}${kind}/${name}/${gateway}`;
+    const [before = 0] = stood.get(key) ?? [];
+    stood.set(key, [requests]);
+    // Less than before: the proxy began anew.
+    const more = requests < before ? requests : requests - before;
+    if (more === 0) return;
+    const { routes } = hour(namespace, nowMs - 1);
+    const row = routes.get(`${kind}/${name}`) ?? { kind, name, requests: 0 };
+    routes.set(`${kind}/${name}`, row);
+    row.requests += more;
+  }
+
   return {
     look(now) {
       const since: Period = { startMs: lastMs, endMs: now.nowMs };
@@ -86,6 +117,7 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
       for (const pod of now.pods) meterPod(pod, since, now.readings.get(pod.metadata.uid ?? ''));
       for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now.readings.get(pod.metadata.uid ?? ''));
       for (const claim of now.claims) meterClaim(claim, since);
+      for (const route of now.routes ?? []) meterRoute(route, since.endMs);
       const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));
       for (const uid of counters.keys()) if (!alive.has(uid)) counters.delete(uid);
       const changed = [...open.values()].map((each) => recordNow(each, since.endMs, alive));
@@ -94,9 +126,9 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     },
   };
 
-  function recordNow({ namespace, period, pods, claims }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
-    const kept = [...counters].filter(([uid]) => alive.get(uid) === namespace).map(([uid, values]) => [uid, [...values]]);
-    return recordOf(namespace, period, { through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), counters: Object.fromEntries(kept) as Record<string, number[]> });
+  function recordNow({ namespace, period, pods, claims, routes }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
+    const kept = [...[...counters].filter(([uid]) => alive.get(uid) === namespace), ...(routeCounters.get(namespace) ?? [])].map(([key, values]) => [key, [...values]]);
+    return recordOf(namespace, period, { through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
   }
 }
 
@@ -115,6 +147,6 @@ function inHours(period: Period): Period[] {
 }
 
 function reopen(record: UsageRecord): Open {
-  const { namespace, pods = [], claims = [] } = structuredClone(record);
-  return { namespace, period: periodOf(record), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])) };
+  const { namespace, pods = [], claims = [], routes = [] } = structuredClone(record);
+  return { namespace, period: periodOf(record), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])), routes: new Map(routes.map((row) => [`${row.kind}/${row.name}`, row])) };
 }

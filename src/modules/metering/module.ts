@@ -10,7 +10,7 @@ import { defineModule, type ModuleContext, type Route } from '../../sdk/module.t
 import { newestHours, tidyRecords, writeRecord } from './keep.ts';
 import { createMeter, type Look, type Meter } from './meter.ts';
 import { HOUR_MS } from './periods.ts';
-import { readUsage } from './readings.ts';
+import { readRoutes, readUsage } from './readings.ts';
 import { meteringSettings } from './settings.ts';
 
 export type { Accounts, AccountsQuery } from './accounts.ts';
@@ -18,6 +18,9 @@ export type { Statement, StatementLine } from './statement.ts';
 
 /** Bills are read by the command line, long after the boot. */
 export const loadReadAccounts = async () => (await import('./accounts.ts')).readAccounts;
+
+/** Where the gateway tells of its routes. */
+const ROUTES_PATH = '/gateway/routes';
 
 export default defineModule({
   name: 'metering',
@@ -27,6 +30,7 @@ export default defineModule({
   needs: [Pod, PersistentVolumeClaim, Node],
   reads: [PodUsage, PodMetrics],
   writes: [UsageRecord],
+  paths: [ROUTES_PATH],
   run: runMetering,
 });
 
@@ -65,10 +69,11 @@ async function runMetering(context: ModuleContext): Promise<void> {
   }
 }
 
-async function lookOnce({ client, caches, clock }: ModuleContext, meter: Meter, deleted: Look['deleted'][number][]): Promise<UsageRecord[]> {
+async function lookOnce({ client, caches, clock, readPath }: ModuleContext, meter: Meter, deleted: Look['deleted'][number][]): Promise<UsageRecord[]> {
   const readings = await readUsage({ client, caches });
   const pods = caches.of(Pod).list().filter(({ spec }) => spec?.nodeName !== undefined);
-  return meter.look({ nowMs: clock.nowMs(), readings, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list() });
+  const routes = readPath === undefined ? [] : await readRoutes(() => readPath(ROUTES_PATH));
+  return meter.look({ nowMs: clock.nowMs(), readings, routes, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list() });
 }
 
 /** What they need is loaded with the first request. */

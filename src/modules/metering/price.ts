@@ -1,6 +1,6 @@
 /** What things cost: a price sheet and amounts. Pure. */
 import { DEFAULT_CURRENCY, DEFAULT_PRICES, type PriceSheet, type Prices } from '../../api/metering/price-sheet.ts';
-import type { MeteredClaim, MeteredPod } from '../../api/metering/usage-record.ts';
+import type { MeteredClaim, MeteredPod, MeteredRoute } from '../../api/metering/usage-record.ts';
 import { GIB } from './accumulate.ts';
 
 export interface Tariff {
@@ -24,10 +24,10 @@ export function tariffFor(sheets: readonly PriceSheet[], namespace: string, atMs
 
 /** One thing that is charged for. */
 export interface Charge {
-  /** `cpu`, `memory`, `storage`, `network-received`, `network-sent`, or the name of an extended resource. */
+  /** `cpu`, `memory`, `storage`, `network-received`, `network-sent`, `requests`, or the name of an extended resource. */
   meter: string;
   quantity: number;
-  unit: 'Core-Hours' | 'GiB-Hours' | 'GiB' | 'Hours';
+  unit: 'Core-Hours' | 'GiB-Hours' | 'GiB' | 'Hours' | 'Million Requests';
   unitPrice: number;
   cost: number;
 }
@@ -46,6 +46,10 @@ export function chargesOfPod(pod: MeteredPod, prices: Prices): Charge[] {
 
 export function chargeOfClaim(claim: MeteredClaim, prices: Prices): Charge {
   return charge('storage', claim.gibSeconds / 3_600, 'GiB-Hours', prices.storageClasses?.[claim.storageClassName ?? ''] ?? prices.storageGiBHour);
+}
+
+export function chargeOfRoute(route: MeteredRoute, prices: Prices): Charge {
+  return charge('requests', route.requests / 1e6, 'Million Requests', prices.millionRequests);
 }
 
 function charge(meter: string, quantity: number, unit: Charge['unit'], unitPrice = 0): Charge {

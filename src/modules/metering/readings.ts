@@ -7,6 +7,7 @@ import { PodMetrics } from '../../api/metrics/metrics.ts';
 import { PodUsage } from '../../api/metrics/pod-usage.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
+import type { CountedRoute } from './meter.ts';
 
 type Sources = Pick<ModuleContext, 'client' | 'caches'>;
 
@@ -27,6 +28,17 @@ export async function readUsage(sources: Sources): Promise<Map<string, Reading>>
     const sum = (name: 'cpu' | 'memory'): number => containers.reduce((total, { usage }) => total + valueOf(usage[name] ?? '0'), 0);
     return [sources.caches.of(Pod).get(`${metadata.namespace}/${metadata.name}`)?.metadata.uid ?? '', { cpuCores: sum('cpu'), workingSetBytes: sum('memory') }];
   }));
+}
+
+/** Of the gateway; none before the first one, or on another cluster. */
+export async function readRoutes(read: () => Promise<string>): Promise<CountedRoute[]> {
+  try {
+    const { items = [] } = JSON.parse(await read()) as { items?: Partial<CountedRoute>[] };
+    return items.flatMap(({ kind = '', namespace = '', name = '', gateway = '', requests = 0 }) => (kind === '' || !Number.isFinite(requests) ? [] : [{ kind, namespace, name, gateway, requests }]));
+  } catch (error) {
+    if (isApiError(error, 'NotFound', 'ServiceUnavailable', 'Forbidden')) return [];
+    throw error;
+  }
 }
 
 async function listIfServed<T extends KubeObject>({ client }: Sources, kind: Kind<T>): Promise<readonly T[] | undefined> {

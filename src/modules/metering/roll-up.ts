@@ -1,5 +1,5 @@
 /** Makes one record of a day of the records of its hours: pods of one workload on one node with the same labels become one row. Pure. */
-import type { MeteredAmount, MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import type { MeteredAmount, MeteredClaim, MeteredPod, MeteredRoute, UsageRecord } from '../../api/metering/usage-record.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { noAmount } from './accumulate.ts';
 import type { Period } from './periods.ts';
@@ -9,7 +9,13 @@ export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord 
   const pods = new Map<string, MeteredPod>();
   const uids = new Map<string, Set<string>>();
   const claims = new Map<string, MeteredClaim>();
-  for (const { pods: rows = [], claims: claimed = [] } of hours) {
+  const routes = new Map<string, MeteredRoute>();
+  for (const { pods: rows = [], claims: claimed = [], routes: asked = [] } of hours) {
+    for (const route of asked) {
+      const sum = routes.get(`${route.kind}/${route.name}`) ?? { ...route, requests: 0 };
+      sum.requests += route.requests;
+      routes.set(`${route.kind}/${route.name}`, sum);
+    }
     for (const row of rows) addRow(pods, uids, row);
     for (const claim of claimed) {
       const sum = claims.get(claim.name) ?? { ...claim, gibSeconds: 0 };
@@ -18,7 +24,7 @@ export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord 
     }
   }
   for (const [key, row] of pods) row.pods = uids.get(key)!.size;
-  return recordOf(hours[0]!.namespace, day, { through: rfc3339(day.endMs), pods: [...pods.values()], claims: [...claims.values()] });
+  return recordOf(hours[0]!.namespace, day, { through: rfc3339(day.endMs), pods: [...pods.values()], claims: [...claims.values()], ...(routes.size > 0 && { routes: [...routes.values()] }) });
 }
 
 function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, row: MeteredPod): void {

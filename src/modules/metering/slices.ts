@@ -1,5 +1,5 @@
 /** The part of records that lies in a period. Of a record that lies partly in it, as much as in proportion to time. Pure. */
-import type { MeteredAmount, MeteredClaim, MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts';
+import type { MeteredAmount, MeteredClaim, MeteredPod, MeteredRoute, UsageRecord } from '../../api/metering/usage-record.ts';
 import { overlapMs, type Period } from './periods.ts';
 import { meteredPeriod } from './record.ts';
 
@@ -7,6 +7,7 @@ export interface Slice extends Period {
   namespace: string;
   pods: readonly MeteredPod[];
   claims: readonly MeteredClaim[];
+  routes: readonly MeteredRoute[];
 }
 
 export function slicesIn(records: readonly UsageRecord[], period: Period): Slice[] {
@@ -18,6 +19,7 @@ export function slicesIn(records: readonly UsageRecord[], period: Period): Slice
     return [{
       namespace: record.namespace, startMs: Math.max(whole.startMs, period.startMs), endMs: Math.min(whole.endMs, period.endMs),
       pods: part === 1 ? (record.pods ?? []) : (record.pods ?? []).map((pod) => partOf(pod, part)), claims: (record.claims ?? []).map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds * part })),
+      routes: (record.routes ?? []).map((route) => ({ ...route, requests: route.requests * part })),
     }];
   });
 }

@@ -3,7 +3,7 @@ import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import type { UsageRecord } from '../../api/metering/usage-record.ts';
 import { groupingsOf, keyOf } from './grouping.ts';
 import type { Period } from './periods.ts';
-import { chargeOfClaim, chargesOfPod, tariffFor } from './price.ts';
+import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
 import { slicesIn } from './slices.ts';
 
 export interface StatementLine {
@@ -14,6 +14,8 @@ export interface StatementLine {
   memoryGiBHours: number;
   storageGiBHours: number;
   networkGiB: number;
+  /** By routes of Gateways and Ingresses. */
+  requests: number;
   cost: number;
   /** Hours of a core, and GiB times hours: what was asked for, and what of it was used. */
   requested: { cpu: number; memory: number };
@@ -35,7 +37,7 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
   for (const slice of slices) {
     const { prices, currency } = tariffFor(sheets, slice.namespace, slice.startMs);
     const lineOf = (name: string): StatementLine => {
-      const line = lines.get(`${currency} ${name}`) ?? { name, currency, cpuCoreHours: 0, memoryGiBHours: 0, storageGiBHours: 0, networkGiB: 0, cost: 0, requested: { cpu: 0, memory: 0 }, used: { cpu: 0, memory: 0 } };
+      const line = lines.get(`${currency} ${name}`) ?? { name, currency, cpuCoreHours: 0, memoryGiBHours: 0, storageGiBHours: 0, networkGiB: 0, requests: 0, cost: 0, requested: { cpu: 0, memory: 0 }, used: { cpu: 0, memory: 0 } };
       lines.set(`${currency} ${name}`, line);
       return line;
     };
@@ -51,6 +53,11 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
         line[use].cpu += pod.cpuCoreSeconds[use] / 3_600;
         line[use].memory += pod.memoryGiBSeconds[use] / 3_600;
       }
+    }
+    for (const route of slice.routes) {
+      const line = lineOf(keyOf(groupings, slice.namespace, undefined).key);
+      line.requests += route.requests;
+      line.cost += chargeOfRoute(route, prices).cost;
     }
     for (const claim of slice.claims) {
       const line = lineOf(keyOf(groupings, slice.namespace, undefined).key);
