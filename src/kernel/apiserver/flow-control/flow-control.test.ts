@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FlowSchema } from '../../../api/generated/flowcontrol-v1.ts';
 import { parseRequest } from '../request-info.ts';
-import { openDoor } from '../testing/open-door.ts';
+import { openDoor, type Call } from '../testing/open-door.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
 import { createFairQueue, createPool } from './fair-queue.ts';
 import { limitsOf } from './flow-control.ts';
@@ -190,6 +190,23 @@ test('the door keeps to the schemas, says which one it was, and masters wait for
     }
     assert.match((await door.call('GET', '/metrics')).text, /^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
     for (let n = 0; n < 300; n += 1) assert.equal((await door.call('GET', '/api', asks)).status, 200, 'every seat is given back');
+  } finally {
+    await door.close();
+  }
+});
+
+test('of floods of several users, by connections that they share, and of nobody, every request is answered', async () => {
+  const door = await openDoor();
+  try {
+    const as = (user: string): Call => ({ headers: { 'impersonate-user': user, 'impersonate-group': 'system:masters' } });
+    const rows: [string, Call, number, number][] = [['flood', as('flood'), 24, 200], ['other', as('other'), 12, 200], ['calm', as('calm'), 1, 200], ['nobody', { token: 'bad' }, 12, 401]];
+    await Promise.all(rows.flatMap(([user, call, workers, status]) => Array.from({ length: workers }, async (_, worker) => {
+      for (let n = 0; n < 15; n += 1) {
+        const write: Call = { ...call, body: { metadata: { name: `${user}-${worker}-${n}` } } };
+        const answer = await (n % 3 === 0 ? door.call('POST', '/api/v1/namespaces/default/configmaps', write) : door.call('GET', '/api/v1/namespaces/default', call));
+        assert.equal(answer.status, n % 3 === 0 && status === 200 ? 201 : status, `${user}: ${answer.text}`);
+      }
+    })));
   } finally {
     await door.close();
   }
