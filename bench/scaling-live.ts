@@ -68,6 +68,7 @@ export async function run(): Promise<BenchResult> {
     }
     for (const server of servers) server.close();
     await llmos.destroy();
+    execFileSync('ip', ['address', 'delete', `${HOST}/32`, 'dev', 'lo']);
   }
 }
 
