@@ -45,7 +45,8 @@ async function runFiles(files: readonly string[], concurrency: number, count: Co
     else count.passed += 1;
   });
   stream.on('test:fail', ({ name, file, details }) => {
-    if (details.type === 'suite') return;
+    // A suite of which a test failed is not one more; one that could not be set up or cleaned up is.
+    if (details.type === 'suite' && (details.error as { failureType?: string }).failureType === 'subtestsFailed') return;
     count.failed += 1;
     count.failures.push(`${file === undefined ? '' : `${relative(ROOT, file)}: `}${name}`);
   });
