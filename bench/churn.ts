@@ -1,0 +1,118 @@
+/**
+ * A hundred changes of endpoints a second while wrk asks as fast as it can: by cluster IP (nftables), by a Service of HTTP that HAProxy carries, and by a Gateway. At any moment three of
+ * four pods are endpoints. What failed, how fast it went, and how many connections still came to a pod a while after it had left for good. Last the same for the Gateway while its HAProxy is
+ * killed: what failed are the requests that it had.
+ */
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { EndpointSlice } from '../src/api/kinds.ts';
+import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
+import { bootInstance, type Instance } from '../test/fixtures/instance.ts';
+import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
+
+const exec = promisify(execFile);
+const PODS = 4;
+const SECONDS = 10;
+const CHANGES_A_SECOND = 100;
+const CONNECTIONS = 16;
+const MOST_WRITING = 20;
+/** How long a pod that left may still get what was on its way. */
+const DRAIN_MS = 1_000;
+
+const RESPONDER = 'global\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 1m\n  timeout server 1m\n  timeout connect 1s\nfrontend asked\n  bind :8080\n  http-request return status 200 content-type text/plain string "hello"\nfrontend told\n  bind :8081\n  stats enable\n  stats uri /\n';
+const pod = (name: string): object => ({
+  apiVersion: 'v1', kind: 'Pod', metadata: { name },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    volumes: [...['usr', 'lib', 'lib64'].map((each) => ({ name: each, hostPath: { path: `/${each}` } })), { name: 'config', configMap: { name: 'responder' } }],
+    containers: [{
+      name: 'web', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['/usr/sbin/haproxy', '-db', '-f', '/config/haproxy.cfg'], readinessProbe: { tcpSocket: { port: 8081 }, periodSeconds: 1 },
+      volumeMounts: [...['usr', 'lib', 'lib64'].map((each) => ({ name: each, mountPath: `/${each}`, readOnly: true })), { name: 'config', mountPath: '/config' }],
+    }],
+  },
+});
+const service = (name: string, annotations: Record<string, string>, more: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { ports: [{ name: 'http', port: 80, targetPort: 8080, ...more }] } });
+const NAMES = ['kernel', 'proxy', 'gateway'] as const;
+const GATEWAY = [
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] } },
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: 'web' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: [{ name: 'gateway', port: 80 }] }] } },
+];
+
+export async function run(): Promise<BenchResult> {
+  for (const program of ['/usr/bin/wrk', '/usr/sbin/haproxy']) if (!existsSync(program)) throw new Error(`this bench needs ${program}; install it with: apt-get install wrk haproxy`);
+  const llmos = await bootInstance();
+  try {
+    importTestImage(llmos);
+    const pods = Array.from({ length: PODS }, (_, index) => `web-${index}`);
+    const items = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, ...pods.map(pod), service('kernel', {}, {}), service('proxy', { 'llmos.dev/load-balancing': 'least-connection' }, { appProtocol: 'http' }), service('gateway', {}, {}), ...GATEWAY];
+    await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-'));
+    await ok(llmos.kubectl('wait', ...pods.map((name) => `pod/${name}`), '--for=condition=Ready', '--timeout=60s'));
+    const ips = (await ok(llmos.kubectl('get', ...['pods', ...pods], '-o', 'jsonpath={.items[*].status.podIP}'))).split(' ');
+    for (const name of NAMES) await llmos.client.create(EndpointSlice, sliceOf(name, ips));
+    const field = (what: string, path: string): Promise<string> => ok(llmos.kubectl('get', what, '-o', `jsonpath={${path}}`));
+    const targets = { kernel: await field('service/kernel', '.spec.clusterIP'), proxy: await field('service/proxy', '.spec.clusterIP'), gateway: await field('gateway/edge', '.status.addresses[0].value') };
+    await sleep(2_000); // the proxies may still be starting
+    const figures: Record<string, Figure> = {};
+    for (const name of NAMES) Object.assign(figures, await underChanges(llmos, { name, ips, target: targets[name] }));
+    const killed = await Promise.all([wrk(targets.gateway), sleep(SECONDS * 500).then(() => process.kill(Number(readFileSync(join(llmos.run, 'gateway/haproxy/haproxy.pid'), 'utf8')), 'SIGKILL'))]);
+    figures['gatewayKilledFailed'] = figureOf('requests', [killed[0].failed]);
+    return resultOf('churn', figures);
+  } finally {
+    await llmos.destroy();
+  }
+}
+
+const sliceOf = (name: string, ips: readonly string[]): EndpointSlice => ({
+  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: `${name}-1`, namespace: 'default', labels: { 'kubernetes.io/service-name': name } },
+  addressType: 'IPv4', endpoints: ips.map((address) => ({ addresses: [address] })), ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
+} as EndpointSlice);
+
+async function underChanges({ client }: Instance, { name, ips, target }: { name: string; ips: readonly string[]; target: string }): Promise<Record<string, Figure>> {
+  const asked = wrk(target);
+  const began = performance.now();
+  let changes = 0;
+  const without = (left: number): Promise<unknown> => client.apply(EndpointSlice, sliceOf(name, ips.filter((_, index) => index !== left)), { force: true });
+  const writing = new Set<Promise<unknown>>();
+  while (performance.now() - began < (SECONDS - 3) * 1_000) {
+    const change = without(changes++ % PODS).finally(() => writing.delete(change));
+    writing.add(change);
+    // Who writes faster than is taken waits.
+    if (writing.size >= MOST_WRITING) await Promise.race(writing);
+    await sleep(Math.max(0, began + (changes * 1_000) / CHANGES_A_SECOND - performance.now()));
+  }
+  await Promise.all(writing);
+  const perSecond = (changes * 1_000) / (performance.now() - began);
+  // The last one stays away, while wrk goes on.
+  const gone = ips[0] ?? '';
+  await without(0);
+  await sleep(DRAIN_MS);
+  const before = await connectionsTo(gone);
+  const { rate, failed } = await asked;
+  const late = (await connectionsTo(gone)) - before;
+  process.stderr.write(`${name}: ${Math.round(rate)} requests a second, ${failed} failed, ${Math.round(perSecond)} changes a second, ${late} connections after the drain\n`);
+  return { [`${name}Rate`]: figureOf('requests/s', [rate]), [`${name}Failed`]: figureOf('requests', [failed]), [`${name}Changes`]: figureOf('changes/s', [perSecond]), [`${name}Late`]: figureOf('connections', [late]) };
+}
+
+/** Connections that a pod has taken so far. */
+async function connectionsTo(ip: string): Promise<number> {
+  const [head = '', ...rows] = (await (await fetch(`http://${ip}:8081/;csv`)).text()).split('\n');
+  const row = rows.find((each) => each.startsWith('asked,FRONTEND,'))?.split(',') ?? [];
+  return Number(row[head.replace(/^# /, '').split(',').indexOf('conn_tot')]);
+}
+
+/** Connections stay open, as those of clients do: what was begun at a pod that leaves goes on there. */
+async function wrk(target: string): Promise<{ rate: number; failed: number }> {
+  const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, `http://${target}/`]);
+  const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout) ?? [];
+  const failed = errors.reduce((sum, each) => sum + Number(each), Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0));
+  return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), failed };
+}
+
+async function ok(result: ReturnType<Instance['kubectl']>): Promise<string> {
+  const { code, stdout, stderr } = await result;
+  if (code !== 0) throw new Error(stderr);
+  return stdout;
+}
