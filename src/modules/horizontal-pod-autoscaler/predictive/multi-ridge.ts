@@ -4,8 +4,8 @@ export class MultiRidge {
   readonly #outputs: number;
   readonly #products: Float64Array;
   /** Of each output, one after the other. */
-  readonly #answers: Float64Array;
-  readonly #weights: Float64Array;
+  readonly #answers: Float32Array;
+  readonly #weights: Float32Array;
   readonly #kept: number;
 
   /** `halfLifeRows`: a row counts half after so many others. */
@@ -13,8 +13,8 @@ export class MultiRidge {
     this.#inputs = inputs;
     this.#outputs = outputs;
     this.#products = new Float64Array(inputs * inputs);
-    this.#answers = new Float64Array(inputs * outputs);
-    this.#weights = new Float64Array(inputs * outputs);
+    this.#answers = new Float32Array(inputs * outputs);
+    this.#weights = new Float32Array(inputs * outputs);
     this.#kept = 0.5 ** (1 / halfLifeRows);
   }
 
@@ -48,7 +48,7 @@ export class MultiRidge {
 }
 
 /** Solves in place, forth and back. */
-function substitute(lower: Float64Array, values: Float64Array): void {
+function substitute(lower: Float64Array, values: Float32Array): void {
   const size = values.length;
   for (let row = 0; row < size; row++) {
     for (let inner = 0; inner < row; inner++) values[row]! -= lower[row * size + inner]! * values[inner]!;
