@@ -4,6 +4,7 @@ import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { UsageRecord } from '../../src/api/metering/usage-record.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
@@ -50,16 +51,18 @@ spec:
 describe('a service that sleeps', { timeout: 240_000 }, () => {
   let llmos: Instance;
   let address = '';
+  let answered = 0;
   const ask = (): Promise<number> => new Promise((resolve) => {
     get({ host: address, port: 80, path: '/passwd', timeout: 5_000 }, (response) => {
       response.resume();
+      if (response.statusCode !== 404) answered++; // the route is not there yet
       resolve(response.statusCode ?? 0);
     }).once('error', () => resolve(0));
   });
   const replicas = async (): Promise<number> => (await llmos.client.get(Deployment, 'web', NS)).spec?.replicas ?? 1;
 
   before(async () => {
-    llmos = await bootInstance();
+    llmos = await bootInstance({ config: 'modules:\n  metering: {everySeconds: 1}\n' });
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
     const { code, stderr } = await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-');
@@ -72,5 +75,12 @@ describe('a service that sleeps', { timeout: 240_000 }, () => {
     await eventually(async () => (await ask()) === 503, { what: 'the gateway answers, and nobody is there' });
     await eventually(async () => (await ask()) === 200, { what: 'it is awake', timeoutMs: 60_000, everyMs: 500 });
     assert.equal(await replicas(), 1);
+  });
+
+  it('and every request is metered, whoever answered', async () => {
+    const metered = async (): Promise<number> => (await llmos.client.list(UsageRecord)).items.flatMap(({ routes }) => routes ?? []).filter(({ kind, name }) => kind === 'HTTPRoute' && name === 'web').reduce((sum, { requests }) => sum + requests, 0);
+    await eventually(async () => (await metered()) === answered, { what: 'the records have them all' });
+    const { stdout } = await llmos.llmos('bill', '--format', 'json');
+    assert.equal((JSON.parse(stdout) as { lines: { name: string; requests: number }[] }).lines.find(({ name }) => name === NS.namespace)?.requests, answered);
   });
 });
