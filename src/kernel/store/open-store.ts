@@ -50,6 +50,8 @@ export function openStore(options: StoreOptions): Store {
     window.push(event);
     watches.dispatch(event);
     previous?.superseded();
+    // A last state is for the watches alone, and they have it.
+    if (type === DELETED) state.superseded();
   }
 
   function checkRevision(asked: number): void {
