@@ -2,7 +2,6 @@
  * Who may run now: the heart of the queue, a plain state machine without input or output, so that the module and the simulator run the very same code.
  * Jobs are submitted and finish; `decide` says what to start and what to stop. It is to be called after every change and at `wakeAt`.
  */
-import { createHeap, type Heap } from '../../../base/heap.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
 import type { Decision, Entry, Job, Preemption } from './job.ts';
@@ -12,13 +11,7 @@ import { add, dominantShare, fits, isExhausted, subtract, type Resources } from 
 import { createRoom, type Placement, type Room } from './room.ts';
 import { Running, type Reservation } from './running.ts';
 import { exchangeFor, type SharePreemptionOptions } from './share-preemption.ts';
-
-export interface TrialOptions {
-  /** The part of every resource that is kept for trials, 0 to 1. Trials also use what would be idle otherwise. */
-  readonly share: number;
-  /** The lengths in seconds of a job's first, second... trial; it gets no more than these. */
-  readonly lengthsSeconds: readonly number[];
-}
+import { Trials, type TrialOptions } from './trials.ts';
 
 export interface AdmissionOptions {
   /** A machine of its own with so much of everything; or else the room. */
@@ -57,8 +50,7 @@ const LEAST_DELAY_PART = 0.01;
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #pending: Pending;
-  /** Those of the pending that may still be tried, in the same order. */
-  readonly #untried: Pending;
+  readonly #trials: Trials;
   readonly #running = new Running();
   readonly #entries = new Map<string, Entry>();
   readonly #use: TenantUse;
@@ -66,12 +58,6 @@ export class Admission {
   readonly #room: Room;
   /** What its running jobs take together. */
   readonly #holds: number[];
-  /** Kept for trials, and how much of everything trials hold now. */
-  readonly #trialReserve: Resources;
-  readonly #trialHolds: number[];
-  /** What the untried ask for that are narrow enough for the reserve: no more is kept. */
-  readonly #trialWants: number[];
-  readonly #trialEnds: Heap<{ at: number; entry: Entry; startedAt: number }> = createHeap((left, right) => left.at - right.at);
   #arrivals = 0;
   #now = 0;
   #servedWork = 0;
@@ -87,13 +73,9 @@ export class Admission {
     this.#use = new TenantUse({ capacity, halfLifeSeconds: 1, pastPart: 0, ...options.fairShare });
     const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
     this.#pending = pending(options.order);
-    // A first trial is short and tells the most, so it is not kept waiting by the longer ones of others.
-    this.#untried = pending((left, right) => left.trialsTaken - right.trialsTaken || options.order(left, right));
+    this.#trials = new Trials(options.trials, capacity, options.order, pending);
     this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
     this.#holds = capacity.map(() => 0);
-    this.#trialReserve = capacity.map((amount) => Math.floor(amount * (options.trials?.share ?? 0)));
-    this.#trialHolds = capacity.map(() => 0);
-    this.#trialWants = capacity.map(() => 0);
   }
 
   get pendingCount(): number {
@@ -223,7 +205,7 @@ export class Admission {
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
   get wakeAt(): number {
-    return this.#trialEnds.peek()?.at ?? Infinity;
+    return this.#trials.wakeAt;
   }
 
   /** What to stop and what to start now, in this order. */
@@ -251,7 +233,7 @@ export class Admission {
     for (const entry of this.#patience?.overdue(this.#now) ?? []) {
       this.#startPassing(begin);
       if (entry.state !== 'pending') continue;
-      const placement = this.#place(entry, this.#regular());
+      const placement = this.#place(entry, this.regular);
       if (placement === undefined) return entry;
       begin(entry, placement);
     }
@@ -262,7 +244,7 @@ export class Admission {
   #startPassing(begin: Begin): void {
     for (const entry of this.#pending.inOrder()) {
       const work = entry.expectedSeconds * this.#shareOf(entry);
-      const placement = work > this.#mayPass ? undefined : this.#place(entry, this.#regular());
+      const placement = work > this.#mayPass ? undefined : this.#place(entry, this.regular);
       if (placement === undefined) return;
       this.#mayPass -= work;
       entry.passedWork = work;
@@ -273,7 +255,7 @@ export class Admission {
   /** Starts the first ones until one does not fit, which is given back. */
   #startInOrder(begin: Begin): Entry | undefined {
     for (const entry of this.#pending.inOrder()) {
-      const placement = this.#place(entry, this.#regular());
+      const placement = this.#place(entry, this.regular);
       if (placement === undefined) return entry;
       begin(entry, placement);
     }
@@ -286,7 +268,7 @@ export class Admission {
    */
   #backfill(blocked: Entry, caution: number, begin: Begin): Reservation | undefined {
     if (this.#options.backfill === 'none') return undefined;
-    const available = this.#regular();
+    const available = this.regular;
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
     const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
     if (isExhausted(available)) return reservation;
@@ -294,14 +276,14 @@ export class Admission {
       if (entry === blocked) continue;
       const times = entry.job.estimateSeconds === undefined ? caution : 1;
       if (times === Infinity) continue;
-      const placement = this.#place(entry, this.#regular());
+      const placement = this.#place(entry, this.regular);
       if (placement === undefined) continue;
       if (reservation !== undefined && this.#now + times * entry.boundSeconds > reservation.at) {
         if (!fits(placement.amount, reservation.spare)) continue;
         subtract(reservation.spare, placement.amount);
       }
       begin(entry, placement);
-      if (isExhausted(this.#regular())) break;
+      if (isExhausted(this.regular)) break;
     }
     return reservation;
   }
@@ -327,7 +309,7 @@ export class Admission {
       given.add(least.job.id);
       const allowed = FREE_LOSS_SECONDS + sharePreemption.lostPart * this.#servedWork;
       const exchange = exchangeFor(least, {
-        use: this.#use, capacity: this.#room.capacity, fairShare: 1 / there.size, free: this.#regular(), now: this.#now, mayLose: allowed - this.#lostToOthers, keptForPoor: allowed / 4,
+        use: this.#use, capacity: this.#room.capacity, fairShare: 1 / there.size, free: this.regular, now: this.#now, mayLose: allowed - this.#lostToOthers, keptForPoor: allowed / 4,
         place: (entry, available) => this.#place(entry, available),
       }, sharePreemption);
       if (exchange === undefined) continue;
@@ -343,15 +325,14 @@ export class Admission {
 
   /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
   #startTrials(blocked: Entry | undefined, reservation: Reservation | undefined, tried: ReadonlySet<Entry>, begin: Begin): void {
-    const { trials } = this.#options;
-    if (trials === undefined || this.#untried.size === 0 || isExhausted(this.#room.free)) return;
-    for (const entry of this.#untried.inOrder()) {
+    if (this.#trials.isEmpty || isExhausted(this.#room.free)) return;
+    for (const entry of this.#trials.inOrder()) {
       if (entry === blocked || tried.has(entry)) continue;
       const placement = this.#place(entry, this.#room.free);
       if (placement === undefined) continue;
-      const seconds = trials.lengthsSeconds[entry.trialsTaken]!;
+      const seconds = this.#trials.lengthOf(entry);
       const delaysNobody = reservation === undefined || this.#now + seconds <= reservation.at || (blocked !== undefined && seconds <= LEAST_DELAY_PART * (this.#now - blocked.job.submittedAt));
-      if (!delaysNobody && !placement.amount.every((amount, index) => this.#trialHolds[index]! + amount <= this.#trialReserve[index]!)) continue;
+      if (!delaysNobody && !this.#trials.hasRoom(placement.amount)) continue;
       begin(entry, placement, seconds);
       if (isExhausted(this.#room.free)) break;
     }
@@ -360,10 +341,7 @@ export class Admission {
   /** Takes the jobs whose trials are over out of their places, for the moment: who may stay is decided with all others. */
   #endTrials(): Set<Entry> {
     const over = new Set<Entry>();
-    for (let next = this.#trialEnds.peek(); next !== undefined && next.at <= this.#now; next = this.#trialEnds.peek()) {
-      this.#trialEnds.pop();
-      const { entry, startedAt } = next;
-      if (entry.state !== 'running' || entry.trialSeconds === 0 || entry.startedAt !== startedAt) continue;
+    for (const entry of this.#trials.over(this.#now)) {
       this.#release(entry);
       entry.knownSeconds = Math.max(entry.knownSeconds, this.#now - entry.startedAt);
       entry.trialsTaken++;
@@ -400,23 +378,19 @@ export class Admission {
     entry.state = 'pending';
     this.#pending.add(entry);
     this.#patience?.returned(entry);
-    if (entry.trialsTaken >= (this.#options.trials?.lengthsSeconds.length ?? 0)) return;
-    this.#untried.add(entry);
-    if (fits(entry.job.request, this.#trialReserve)) add(this.#trialWants, entry.job.request);
+    this.#trials.waits(entry);
   }
 
   #leave(entry: Entry): void {
     this.#pending.remove(entry);
-    if (this.#untried.remove(entry) && fits(entry.job.request, this.#trialReserve)) subtract(this.#trialWants, entry.job.request);
+    this.#trials.leaves(entry);
   }
 
   #start(entry: Entry, placement: Placement, trialSeconds: number, goesOn: boolean): void {
     this.#leave(entry);
     entry.trialSeconds = trialSeconds;
     this.#begin(entry, placement, goesOn ? entry.startedAt : this.#now);
-    if (trialSeconds === 0) return;
-    add(this.#trialHolds, placement.amount);
-    this.#trialEnds.push({ at: entry.expectedEnd, entry, startedAt: entry.startedAt });
+    if (trialSeconds > 0) this.#trials.begins(entry, placement.amount);
   }
 
   #begin(entry: Entry, placement: Placement, startedAt: number): void {
@@ -436,18 +410,13 @@ export class Admission {
     this.#use.stopped(entry, this.#now);
     this.#room.give(entry.placement!);
     subtract(this.#holds, amount);
-    if (entry.trialSeconds > 0) subtract(this.#trialHolds, amount);
+    if (entry.trialSeconds > 0) this.#trials.gives(amount);
     entry.trialSeconds = 0;
   }
 
   /** What is free for others than trials. */
   get regular(): Resources {
-    return this.#regular();
-  }
-
-  #regular(): Resources {
-    if (isExhausted(this.#trialWants)) return this.#room.free;
-    return this.#room.free.map((amount, index) => amount - Math.max(0, Math.min(this.#trialReserve[index]! - this.#trialHolds[index]!, this.#trialWants[index]!)));
+    return this.#trials.leave(this.#room.free);
   }
 
   #estimate(entry: Entry): void {

@@ -1,6 +1,7 @@
 /** The queueing policies by name: each is a set of options for an admission. */
 import { createLikenessPredictor } from '../prediction/likeness.ts';
-import type { AdmissionOptions, TrialOptions } from './admission.ts';
+import type { AdmissionOptions } from './admission.ts';
+import type { TrialOptions } from './trials.ts';
 import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
 import type { SharePreemptionOptions } from './share-preemption.ts';
 
