@@ -14,8 +14,10 @@ const ONE_OF = 256;
 const STATUSES = 1_000;
 const COUNTERS = BUCKETS.length + 1;
 const PREFIX = 'counts:';
-/** After it all that was under way when `proc.tells` changed is in the table. */
+/** How often, and how many times more, the last of a table is looked for after `proc.tells` changed. */
 const SETTLE_MS = 20;
+const QUIET_LOOKS = 2;
+const MOST_LOOKS = 50;
 const LINGER_LOOK_MS = 1_000;
 /** Lines are sent within this. */
 const LINGER_MS = 500;
@@ -106,6 +108,19 @@ export function createCounts({ socket, ring, take }: CountsInput): Counts {
     return newCounts(now, before);
   }
 
+  /** Of a table that nothing new comes to: until nothing came for a while, since a thread of a busy machine may be late with what it has under way. */
+  async function readToEnd(line: Line): Promise<Counted[]> {
+    const all: Counted[] = [];
+    let quiet = 0;
+    for (let looks = 0; quiet < QUIET_LOOKS && looks < MOST_LOOKS; looks++) {
+      await pause(SETTLE_MS);
+      const more = await readBy(line);
+      quiet = more.length === 0 ? quiet + 1 : 0;
+      all.push(...more);
+    }
+    return all;
+  }
+
   return {
     async read() {
       const line = openLine(socket, () => {});
@@ -115,9 +130,8 @@ export function createCounts({ socket, ring, take }: CountsInput): Counts {
       const line = openLine(socket, () => {});
       await line.ask(tells(true));
       const unfollow = await followRing(socket, ring, (text) => { if (isLast(text)) take(text); });
-      await pause(SETTLE_MS);
       return {
-        last: await readBy(line),
+        last: await readToEnd(line),
         release: (how) => void (how === 'replaced' ? linger(line) : line.ask(tells(false))).catch(() => {}).finally(() => { line.close(); unfollow(); }),
       };
     },

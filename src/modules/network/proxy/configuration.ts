@@ -96,7 +96,7 @@ function hashWords({ on, name }: HashOn = { on: 'source' }): string {
 /** A request without an answer is asked of another endpoint, as long as that is safe. */
 function httpLines({ name, settings }: Frontend): string[] {
   return [
-    '  mode http', '  option forwardfor', '  timeout http-request 30s', '  timeout http-keep-alive 1m', '  timeout tunnel 1h',
+    '  mode http', '  option forwardfor', '  timeout http-request 30s', '  timeout http-keep-alive 1m', '  timeout tunnel 1h', '  option idle-close-on-response',
     ...(settings?.responseTimeoutMs === undefined ? [] : [`  timeout server ${settings.responseTimeoutMs}ms`]),
     `  retries ${TRIES}`, '  retry-on conn-failure empty-response response-timeout', `  http-request disable-l7-retry unless { method ${IDEMPOTENT} }`,
     ...signalLines(name),

@@ -66,7 +66,8 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       let text = '';
       response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve(response.statusCode === 200 ? text : String(response.statusCode)));
     });
-    sent.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error')).end();
+    // A connection that is kept may end just as it is used again, which every client has to bear (RFC 9112, 9.3.1).
+    sent.on('error', (error: NodeJS.ErrnoException) => resolve(sent.reusedSocket && error.code === 'ECONNRESET' && method === 'GET' ? ask(port, { headers, agent }) : (error.code ?? 'error'))).end();
   });
 
   it('asks another one when one resets, dies in the middle, refuses or keeps silent', async () => {
@@ -178,13 +179,17 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     });
   }
 
-  it('fails no request while endpoints change a hundred times a second, and none twice when it is killed', async () => {
+  it('fails no request while endpoints change a hundred times a second, and none twice when it is killed', async (test) => {
     const all = await Promise.all([42, 43, 44, 45].map(well));
     const port = await carry('busy', { 'load-balancing': 'least-connection' }, all, 'http');
     const agent = new Agent({ keepAlive: true, maxSockets: 8 });
     const { pid } = proxies;
     const first = pid();
     let going = true;
+    test.after(() => {
+      going = false;
+      agent.destroy();
+    });
     const failed: string[] = [];
     let answered = 0;
     let killed = 0;
@@ -203,9 +208,9 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       await carry('busy', { 'load-balancing': 'least-connection' }, all.filter((_, index) => index === 0 || (changes + index) % 3 > 0), 'http');
       await sleep(5);
     }
+    assert.equal(pid(), first, 'without a reload');
     assert.deepEqual(failed, []);
     assert.ok(changes >= 10, `${changes} changes`);
-    assert.equal(pid(), first, 'without a reload');
     killed = performance.now();
     process.kill(first!, 'SIGKILL');
     while (pid() === undefined || pid() === first) await sleep(1);
@@ -213,7 +218,6 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     await sleep(300);
     going = false;
     await Promise.all(clients);
-    agent.destroy();
     assert.deepEqual(failed, []);
     assert.ok(down < 10_000, `it was gone for ${down} ms`);
     assert.ok(answered > 20, `${answered} answers`);
