@@ -65,7 +65,7 @@ export function pods(): void {
   });
   behaviour('PreStop should call prestop when killing a pod', async () => {
     const space = await namespace();
-    const { status } = await start(space, podOf('server', { container: { command: ['sh', '-c', 'nc -l -p 8080 > /tmp/said; cat /tmp/said; sleep 1000'] } }));
+    const { status } = await start(space, podOf('server', { container: { command: ['sh', '-c', "nc -l -p 8080 -e sh -c 'read line; echo $line > /tmp/said'; cat /tmp/said; sleep 1000"] } }));
     await start(space, podOf('tester', { spec: { terminationGracePeriodSeconds: 2 }, container: { lifecycle: { preStop: { exec: { command: ['sh', '-c', `echo received | nc -w 2 ${status.podIP} 8080`] } } } } }));
     await remove(pathOf(space, 'tester'));
     await gone(pathOf(space, 'tester'));
