@@ -22,8 +22,8 @@ const waits = (space: string, name: string, message: RegExp): Promise<Body> => u
 const unmounted = (uid: string): Promise<unknown> => eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(uid), { what: 'no mounts of the pod' });
 
 /** What a signer would answer: a certificate for an hour, to be renewed at half of it. */
-function issue(stub: string): { chainPem: string; notBefore: string; notAfter: string; beginRefreshAt: string } {
-  const { subject, publicKey } = readCertificationRequest(pemBlock('CERTIFICATE REQUEST', Buffer.from(stub, 'base64')));
+function issue(requestBase64: string): { chainPem: string; notBefore: string; notAfter: string; beginRefreshAt: string } {
+  const { subject, publicKey } = readCertificationRequest(pemBlock('CERTIFICATE REQUEST', Buffer.from(requestBase64, 'base64')));
   const chainPem = signRequest(makeAuthority('signer', Date.now()), { subject, publicKey, usages: ['client auth'], expirationSeconds: 3_600 }, Date.now() + 5 * 60_000); // it begins five minutes before
   const { validFromDate, validToDate } = new X509Certificate(chainPem);
   return { chainPem, notBefore: validFromDate.toISOString(), notAfter: validToDate.toISOString(), beginRefreshAt: new Date((validFromDate.getTime() + validToDate.getTime()) / 2).toISOString() };

@@ -63,11 +63,11 @@ function specErrors(spec: PodCertificateRequest['spec'] | undefined): FieldError
   const most = /^([^/]*\.)?kubernetes\.io\//.test(spec?.signerName ?? '') ? MOST_OWN_SECONDS : MOST_SECONDS;
   const seconds = spec?.maxExpirationSeconds ?? 0;
   if (seconds < LEAST_SECONDS || seconds > most) errors.push(invalid('spec.maxExpirationSeconds', seconds, `must be in the range [${LEAST_SECONDS}, ${most}]`));
-  return [...errors, ...stubErrors(spec?.stubPKCS10Request ?? '')];
+  return [...errors, ...requestErrors(spec?.stubPKCS10Request ?? '')];
 }
 
 /** It proves that the asking one holds the key, and says nothing else. */
-function stubErrors(base64: string): FieldError[] {
+function requestErrors(base64: string): FieldError[] {
   const path = 'spec.stubPKCS10Request';
   if (base64 === '') return [required(path)];
   if (base64.length > (MOST_REQUEST_BYTES * 4) / 3 + 4) return [tooLong(path, MOST_REQUEST_BYTES)];
