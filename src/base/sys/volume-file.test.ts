@@ -41,21 +41,23 @@ test('a volume holds what it was made for and no more, grows, and leaves nothing
   assert.deepEqual([existsSync(file), loops(file), readdirSync(path)], [false, '', []]);
 }));
 
-test('one of XFS grows while somebody has a file open', { skip: skip || (spawnSync('mkfs.xfs', ['-V']).status === 0 ? false : 'xfsprogs is not installed') }, () => inFolder(async (folder) => {
+test('one of 16 MiB and more grows while somebody has a file open', { skip: skip || (spawnSync('mkfs.xfs', ['-V']).status === 0 ? false : 'xfsprogs is not installed') }, () => inFolder(async (folder) => {
   const [file, path] = [join(folder, 'c.img'), join(folder, 'c')];
-  await makeVolumeFile(file, 400 * MIB, { filesystem: true });
-  await placeVolumeFile(file, path, { mayUnmount: false });
-  const open = openSync(join(path, 'open'), 'w');
-  try {
-    const before = statfsSync(path).blocks;
-    await growVolumeFile(file, 1_024 * MIB);
-    assert.deepEqual(await placeVolumeFile(file, path, { mayUnmount: false }), { isSmall: false });
-    assert.ok(statfsSync(path).blocks > before * 2);
-  } finally {
-    closeSync(open);
-    await removeVolumeFile(file, path);
+  for (const sizeMib of [16, 100, 400]) {
+    await makeVolumeFile(file, sizeMib * MIB, { filesystem: true });
+    await placeVolumeFile(file, path, { mayUnmount: false });
+    const open = openSync(join(path, 'open'), 'w');
+    try {
+      const before = statfsSync(path).blocks;
+      await growVolumeFile(file, 1_024 * MIB);
+      assert.deepEqual(await placeVolumeFile(file, path, { mayUnmount: false }), { isSmall: false }, `of ${sizeMib} MiB`);
+      assert.ok(statfsSync(path).blocks > before * 2);
+    } finally {
+      closeSync(open);
+      await removeVolumeFile(file, path);
+    }
+    assert.equal(loops(file), '');
   }
-  assert.equal(loops(file), '');
 }));
 
 test('a block volume is a device of its size, attached once', { skip }, () => inFolder(async (folder) => {

@@ -8,8 +8,9 @@ import { run, runAny } from './run.ts';
 
 const TIMEOUT_MS = 10 * 60_000;
 const LEAST_BYTES = 1024 * 1024;
-/** mkfs.xfs makes none below. */
-const LEAST_XFS_BYTES = 300 * 1024 * 1024;
+/** The kernel mounts none below; of less than 300 MiB mkfs.xfs makes one only when told that nobody supports it: its log is too small for many disks. */
+const LEAST_XFS_BYTES = 16 * 1024 * 1024;
+const SUPPORTED_XFS_BYTES = 300 * 1024 * 1024;
 const STILL_SMALL = 75;
 
 /** Where the file of a volume lies, by the folder at which it is mounted. */
@@ -33,21 +34,28 @@ export async function makeVolumeFile(file: string, sizeBytes: number, options: {
   renameSync(partial, file);
 }
 
-/** A new file reads as zeros, so tables of inodes need not be written. The log of XFS takes 64 MiB of the disk at once. */
+/** A new file reads as zeros, so tables of inodes need not be written. The log of XFS takes 64 MiB of the disk at once, 3.4 MiB where it is small. */
 async function makeFilesystem(file: string, sizeBytes: number): Promise<void> {
-  if (sizeBytes >= LEAST_XFS_BYTES && !mayGrowMounted()) {
-    const made = await runAny('mkfs.xfs', ['-q', '-K', file], { timeoutMs: TIMEOUT_MS }).catch(() => undefined);
-    if (made?.code === 0) return;
-  }
+  if (sizeBytes >= LEAST_XFS_BYTES && !mayGrowMounted() && (await makeXfs(file, sizeBytes))) return;
   await run('mkfs.ext4', ['-q', '-F', '-m', '0', '-E', 'assume_storage_prezeroed=1,nodiscard', file], { timeoutMs: TIMEOUT_MS });
+}
+
+/** Small ones are one allocation group, so that they have not too many when they have grown. Programs from before 5.19 know no `--unsupported`, and do without. */
+async function makeXfs(file: string, sizeBytes: number): Promise<boolean> {
+  const attempts = sizeBytes >= SUPPORTED_XFS_BYTES ? [[]] : [['--unsupported', '-d', 'agcount=1'], ['-d', 'agcount=1']];
+  for (const more of attempts) {
+    const made = await runAny('mkfs.xfs', ['-q', '-K', ...more, file], { timeoutMs: TIMEOUT_MS }).catch(() => undefined);
+    if (made?.code === 0) return true;
+  }
+  return false;
 }
 
 /**
  * Mounts the file system of the file, and lets it grow to the size of the file. Without `mayUnmount` somebody may have it mounted: then it grows only where the
- * kernel lets a mounted one grow. Safe to call again; gives whether it is still smaller than its file.
+ * kernel lets a mounted one grow. `mountOptions` are those of mount(8). Safe to call again; gives whether it is still smaller than its file.
  */
-export async function placeVolumeFile(file: string, folder: string, options: { mayUnmount: boolean }): Promise<{ isSmall: boolean }> {
-  const { code, stderr } = await locked(file, PLACE, [file, folder, options.mayUnmount ? 'yes' : 'no']);
+export async function placeVolumeFile(file: string, folder: string, options: { mayUnmount: boolean; mountOptions?: readonly string[] }): Promise<{ isSmall: boolean }> {
+  const { code, stderr } = await locked(file, PLACE, [file, folder, options.mayUnmount ? 'yes' : 'no', ['loop', 'discard', ...(options.mountOptions ?? [])].join(',')]);
   if (code !== 0 && code !== STILL_SMALL) throw new Error(`the volume ${file} could not be mounted: ${stderr.trim().split('\n').at(-1) ?? `code ${code}`}`);
   return { isSmall: code === STILL_SMALL };
 }
@@ -80,10 +88,10 @@ device() { losetup -nO NAME -j "$1" | head -n 1; }
 sizes() { if [ "$kind" = xfs ]; then mountpoint -q "$2" && xfs_info "$2" 2>/dev/null | sed -n 's/^data *= *bsize=\\([0-9]*\\) *blocks=\\([0-9]*\\),.*/\\1 \\2/p' | awk '{printf "%.0f", $1*$2}'; else sizes_ext4 "$1"; fi; }
 sizes_ext4() { attached=$(device "$1"); dumpe2fs -h "\${attached:-$1}" 2>/dev/null | awk -F: '/^Block count/ {n=$2} /^Block size/ {s=$2} END {printf "%.0f", n*s}'; }
 is_small() { known=$(sizes "$1" "$2"); [ -n "$known" ] && [ $(( $(stat -c %s "$1") - known )) -ge 1048576 ]; }
-put() { mkdir -p "$2"; mountpoint -q "$2" || { mount -o loop,discard "$1" "$2"; rmdir "$2/lost+found" 2>/dev/null || true; }; }
+put() { mkdir -p "$2"; mountpoint -q "$2" || { mount -o "$3" "$1" "$2"; rmdir "$2/lost+found" 2>/dev/null || true; }; }
 kind=$(blkid -p -s TYPE -o value "$1" || true)
 if [ "$kind" = xfs ]; then
-  put "$1" "$2"
+  put "$1" "$2" "$4"
   if is_small "$1" "$2"; then losetup -c "$(device "$1")"; xfs_growfs -d "$2" >/dev/null; fi
 elif is_small "$1"; then
   if [ -n "$(device "$1")" ]; then losetup -c "$(device "$1")"; mountpoint -q "$2" && resize2fs "$(device "$1")" >/dev/null 2>&1 || true; fi
@@ -93,7 +101,7 @@ elif is_small "$1"; then
     if [ -z "$(device "$1")" ]; then e2fsck -fp "$1" >/dev/null || [ $? -le 1 ]; resize2fs "$1" >/dev/null; fi
   fi
 fi
-put "$1" "$2"
+put "$1" "$2" "$4"
 if is_small "$1" "$2"; then exit ${STILL_SMALL}; fi
 `;
 

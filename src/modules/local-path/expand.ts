@@ -59,5 +59,5 @@ async function growFile({ spec }: PersistentVolumeType, sizeBytes: number, { inU
   const file = volumeFileOf(path);
   if (!existsSync(file)) return false; // a folder grows by itself
   await growVolumeFile(file, sizeBytes);
-  return spec?.volumeMode === 'Block' ? false : (await placeVolumeFile(file, path, { mayUnmount: !inUse })).isSmall;
+  return spec?.volumeMode === 'Block' ? false : (await placeVolumeFile(file, path, { mayUnmount: !inUse, mountOptions: spec?.mountOptions })).isSmall;
 }

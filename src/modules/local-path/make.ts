@@ -22,22 +22,23 @@ export async function makeVolume(volume: PersistentVolume, { parameters }: { par
     return {};
   }
   if (source !== undefined && statSync(source).isFile()) throw new Error('what the claim is to be filled from is a block volume: set volumeMode to Block');
-  const unlimited = parameters?.[LIMIT] === 'none' ? 'its class says so' : await makeFilesystem(path, sizeBytes);
+  const unlimited = parameters?.[LIMIT] === 'none' ? 'its class says so' : await makeFilesystem(path, sizeBytes, volume.spec?.mountOptions ?? []);
   if (unlimited !== undefined) mkdirSync(path, { recursive: true, mode: 0o777 });
   if (source !== undefined) await copyInto(source, path);
   return unlimited === undefined || parameters?.[LIMIT] === 'none' ? {} : { unlimited };
 }
 
 /** Gives why there is none, so that a folder must do. */
-async function makeFilesystem(path: string, sizeBytes: number): Promise<string | undefined> {
+async function makeFilesystem(path: string, sizeBytes: number, mountOptions: readonly string[]): Promise<string | undefined> {
   const file = volumeFileOf(path);
   if (!existsSync(file) && existsSync(path)) return 'its folder was there before';
   try {
     await makeVolumeFile(file, sizeBytes, { filesystem: true });
-    await placeVolumeFile(file, path, { mayUnmount: false });
+    await placeVolumeFile(file, path, { mayUnmount: false, mountOptions });
     return undefined;
   } catch (error) {
     await removeVolumeFile(file, path).catch(() => {});
+    if (mountOptions.length > 0) throw error; // a folder would have none of them
     return (error as Error).message;
   }
 }
@@ -56,6 +57,6 @@ export async function contentOf(volume: PersistentVolume): Promise<string> {
   const file = volumeFileOf(path);
   if (!existsSync(file)) return path;
   if (volume.spec?.volumeMode === 'Block') return file;
-  await placeVolumeFile(file, path, { mayUnmount: false });
+  await placeVolumeFile(file, path, { mayUnmount: false, mountOptions: volume.spec?.mountOptions });
   return path;
 }

@@ -26,6 +26,7 @@ test('a claim waits, is bound, or gets a volume made', () => {
     ['no class', claim({ storageClassName: '' }), [], undefined, [], 'FailedBinding'],
     ['a class that is not there', claim(), [], undefined, [], 'ProvisioningFailed'],
     ['a block device', claim({ volumeMode: 'Block' }), [], storageClass(), [], 'provision'],
+    ['attributes that nobody could set', claim({ volumeAttributesClassName: 'fast' }), [], storageClass(), [], 'ProvisioningFailed'],
     ['made by somebody else', claim(), [], storageClass({ provisioner: 'example.com/disk' }), [], 'ExternalProvisioning'],
   ];
   for (const [why, of, volumes, itsClass, users, wanted] of table) {
@@ -35,9 +36,9 @@ test('a claim waits, is bound, or gets a volume made', () => {
 });
 
 test('a volume is a folder of the node, for one claim', () => {
-  const { metadata, spec } = volumeFor(claim(), storageClass({ reclaimPolicy: 'Retain' }), { folder: '/state/volumes', node: { metadata: { name: 'n1' } } });
+  const { metadata, spec } = volumeFor(claim(), storageClass({ reclaimPolicy: 'Retain', mountOptions: ['noatime'] }), { folder: '/state/volumes', node: { metadata: { name: 'n1' } } });
   assert.equal(metadata.name, 'pvc-c1');
-  assert.deepEqual([spec?.hostPath?.path, spec?.persistentVolumeReclaimPolicy, spec?.claimRef?.uid], ['/state/volumes/pvc-c1_default_data', 'Retain', 'c1']);
+  assert.deepEqual([spec?.hostPath?.path, spec?.persistentVolumeReclaimPolicy, spec?.claimRef?.uid, spec?.mountOptions], ['/state/volumes/pvc-c1_default_data', 'Retain', 'c1', ['noatime']]);
 });
 
 test('the claims of a pod', () => {

@@ -46,6 +46,7 @@ export function claimStep({ claim, volumes, storageClass, users, node }: Seen): 
   if (volume !== undefined) return { do: 'bind', volume };
   if (name === '') return { do: 'wait', type: 'Normal', reason: 'FailedBinding', message: 'no persistent volumes available for this claim and no storage class is set' };
   if (storageClass === undefined) return { do: 'wait', type: 'Warning', reason: 'ProvisioningFailed', message: `storageclass.storage.k8s.io "${name}" not found` };
+  if (storageClass.provisioner === PROVISIONER && claim.spec?.volumeAttributesClassName) return { do: 'wait', type: 'Warning', reason: 'ProvisioningFailed', message: `volumes of ${PROVISIONER} have no attributes that could be set: leave out volumeAttributesClassName` };
   if (storageClass.provisioner === PROVISIONER) return { do: 'provision' };
   return { do: 'wait', type: 'Normal', reason: 'ExternalProvisioning', message: `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator.` };
 }
@@ -59,6 +60,7 @@ export function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageCla
     metadata: { name: `pvc-${uid}`, annotations: { [PROVISIONED_BY]: PROVISIONER } },
     spec: {
       capacity: { storage: claim.spec?.resources?.requests?.['storage'] ?? '0' }, accessModes: claim.spec?.accessModes, volumeMode, storageClassName: storageClass.metadata.name,
+      ...(storageClass.mountOptions === undefined || volumeMode === 'Block' ? {} : { mountOptions: storageClass.mountOptions }),
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete', hostPath: { path: `${folder}/pvc-${uid}_${namespace}_${name}`, type: volumeMode === 'Block' ? '' : 'DirectoryOrCreate' },
       claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid },
       nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [hostname] }] }] } },

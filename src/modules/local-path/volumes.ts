@@ -1,7 +1,7 @@
 /** The controller of volumes: says whether each is free, bound or released, and reclaims those that were made here. */
 import { isDeepStrictEqual } from 'node:util';
-import { rmSync } from 'node:fs';
-import { resolve, sep } from 'node:path';
+import { readdirSync, rmSync } from 'node:fs';
+import { join, resolve, sep } from 'node:path';
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { isApiError } from '../../api/errors.ts';
@@ -26,6 +26,7 @@ export function volumeController(folderOf: (context: ReconcileContext) => string
       if (phase !== 'Released' || policy === 'Retain') return writePhase(volume, phase, context);
       if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return reclaim(volume, folderOf(context), context);
       if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] !== undefined) return writePhase(volume, phase, context); // its provisioner deletes it
+      if (policy === 'Recycle' && volume.spec?.hostPath !== undefined) return recycle(volume, volume.spec.hostPath.path, context);
       await fail(volume, policy === 'Recycle' ? 'VolumeFailedRecycle' : 'VolumeFailedDelete', context);
     },
   };
@@ -73,6 +74,16 @@ async function reclaim(volume: PersistentVolume, folder: string, { client, event
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
   }
+}
+
+/** All that is in the folder goes, and the volume is free for the next claim (deprecated upstream in favour of provisioning, and served for hostPath as there). */
+async function recycle(volume: PersistentVolume, path: string, context: ReconcileContext): Promise<void> {
+  if (resolve(path) === sep) return fail(volume, 'VolumeFailedRecycle', context);
+  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+  const { claimRef: _, ...spec } = volume.spec ?? {};
+  const free = await context.client.update(PersistentVolume, { ...volume, spec });
+  context.events.event(volume, 'Normal', 'VolumeRecycled', 'Volume recycled');
+  await writePhase(free, 'Available', context);
 }
 
 async function writePhase(volume: PersistentVolume, phase: PersistentVolumePhase, { client, clock }: ReconcileContext, message?: string): Promise<void> {

@@ -3,7 +3,7 @@ import { run } from '../../base/sys/run.ts';
 import type { MachineFacts } from '../../sdk/module.ts';
 
 /** What of the machine's facts concerns its network. */
-export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs'>;
+export type NetworkFacts = Pick<MachineFacts, 'instance' | 'runFolder' | 'network' | 'cni' | 'programs' | 'furtherAddresses'>;
 
 /** The name of the bridge, and of the table: an instance may be called like a word of nft's language, with a digit it is none. */
 export function bridgeOf(facts: { instance: string }): string {

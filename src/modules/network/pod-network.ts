@@ -9,7 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, w
 import { join } from 'node:path';
 import { run, runAny } from '../../base/sys/run.ts';
 import { isStrictSubset, rangeValue } from '../../api/ip.ts';
-import { cidrOf, contains, parseCidr, type Cidr } from './address.ts';
+import { cidrOf, contains, formatIpv4, parseCidr, parseIpv4, type Cidr } from './address.ts';
 import { bridgeOf, readLinks, type Link, type NetworkFacts } from './links.ts';
 import { rejoinPods } from './rejoin.ts';
 
@@ -220,7 +220,7 @@ function addressFolder(facts: NetworkFacts): string {
 
 function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
   const { podCidr, gatewayIp, ipv6 } = facts.network;
-  const ranges = [[{ subnet: podCidr, gateway: gatewayIp }], ...(ipv6 === undefined ? [] : [[{ subnet: ipv6.podCidr, gateway: ipv6.gatewayIp }]])];
+  const ranges = [[{ subnet: podCidr, gateway: gatewayIp, ...endOfFirst(facts) }], ...(ipv6 === undefined ? [] : [[{ subnet: ipv6.podCidr, gateway: ipv6.gatewayIp }]])];
   const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges, routes: [{ dst: '0.0.0.0/0' }, ...(ipv6 === undefined ? [] : [{ dst: '::/0' }])] };
   const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
   const text = `${JSON.stringify(configuration, null, 2)}\n`;
@@ -229,6 +229,12 @@ function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
   mkdirSync(facts.cni.confFolder, { recursive: true });
   writeFileSync(`${file}.new`, text, { mode: 0o600 });
   renameSync(`${file}.new`, file);
+}
+
+/** The last addresses of the network belong to further nodes, the address of each the second of its range: pods of this node must not use them up. */
+function endOfFirst({ furtherAddresses = [] }: NetworkFacts): { rangeEnd?: string } {
+  if (furtherAddresses.length === 0) return {};
+  return { rangeEnd: formatIpv4(Math.min(...furtherAddresses.map((each) => parseIpv4(each)!)) - 2) };
 }
 
 async function ip(facts: NetworkFacts, lines: readonly string[], options: { force?: boolean; family?: 4 | 6 } = {}): Promise<void> {

@@ -47,7 +47,7 @@ export async function claimPlace(pod: Pod, claimName: string, sources: ClaimSour
   if (volume.spec?.csi !== undefined) return csiPlace(claim, volume, sources, options);
   if (volume.spec?.volumeMode === 'Block') return blockPlace(volume, options);
   const file = madeHere(volume) ? volumeFileOf(volume.spec?.hostPath?.path ?? '') : undefined;
-  if (file !== undefined && existsSync(file)) await placeVolumeFile(file, volume.spec?.hostPath?.path ?? '', { mayUnmount: !sources.isShared(claimName) });
+  if (file !== undefined && existsSync(file)) await placeVolumeFile(file, volume.spec?.hostPath?.path ?? '', { mayUnmount: !sources.isShared(claimName), mountOptions: volume.spec?.mountOptions });
   return { path: await claimFolder(pod, volume) };
 }
 

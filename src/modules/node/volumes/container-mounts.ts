@@ -15,7 +15,7 @@ export function containerMounts(container: Container, volumes: ReadonlyMap<strin
     if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod that can be mounted: it is missing, or a block volume, which wants volumeDevices`);
     const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
-    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
+    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
   });
   return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
 }
@@ -41,12 +41,16 @@ function makeLike(root: string, path: string): void {
   for (let each = path; first !== undefined && each.length >= first.length; each = dirname(each)) if (realpathSync(each).startsWith(`${root}/`)) chmodSync(each, mode);
 }
 
-function within(base: string, subPath: string): string {
+function within(base: string, subPath: string, volume: string): string {
   if (subPath === '') return base;
   if (subPath.startsWith('/') || subPath.split('/').includes('..')) throw new Error(`subPath "${subPath}" must stay within its volume`);
   const root = realpathSync(base);
   const path = join(root, subPath);
-  if (!existsSync(path)) makeLike(root, path);
+  try {
+    if (!existsSync(path)) makeLike(root, path);
+  } catch (error) {
+    throw new Error(`failed to prepare subPath for volumeMount "${volume}": there is no "${subPath}" in the volume, and it cannot be made: ${(error as Error).message.split(':')[0]}`, { cause: error });
+  }
   const real = realpathSync(path);
   if (real !== root && !real.startsWith(`${root}/`)) throw new Error(`subPath "${subPath}" leaves its volume through a link`);
   return real;
