@@ -4,7 +4,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type { Log } from '../../base/log.ts';
-import type { Access } from './signals.ts';
+import { holdOf, type Access } from './signals.ts';
 
 const MOST_LINE_BYTES = 64 * 1024;
 
@@ -28,14 +28,14 @@ export function frameReader(take: (line: string) => void): (chunk: Buffer) => bo
   };
 }
 
-/** Settles when it listens. HAProxy keeps lines for a while when nobody does. */
+/** Settles when it listens. HAProxy keeps lines for a while when nobody does. Those that a process says in a hold are taken from it another way. */
 export function listenForLines(path: string, take: (line: string) => void, log: Log): Promise<{ close(): void }> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   rmSync(path, { force: true });
   const sockets = new Set<Socket>();
   const server: Server = createServer((socket) => {
     sockets.add(socket);
-    const read = frameReader(take);
+    const read = frameReader((line) => { if (holdOf(line) === 0) take(line); });
     socket.on('data', (chunk) => { if (!read(chunk)) socket.destroy(); }).on('error', () => {}).on('close', () => sockets.delete(socket)).unref();
   });
   server.unref();

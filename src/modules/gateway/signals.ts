@@ -32,19 +32,19 @@ export interface Access {
   path: string;
 }
 
-const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[stopping]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(proc.tells)]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
 /** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
 export const LOG_FORMAT = FIELDS.join('\t');
 
-/** Whether a process said it that was stopping. */
-export const isLast = (line: string): boolean => line.split('\t', STOPPING + 1)[STOPPING] === '1';
-const STOPPING = FIELDS.indexOf('%[stopping]');
+/** In which hold a process said it (`Counts.hold`); 0 for none. */
+export const holdOf = (line: string): number => Number(line.split('\t', HOLD + 1)[HOLD]) || 0;
+const HOLD = FIELDS.indexOf('%[var(proc.tells)]');
 
 /** undefined for lines that are none, such as those of HAProxy's own client, which sends copies. */
 export function parseAccess(line: string): Access | undefined {
   const words = line.split('\t');
   if (words.length < FIELDS.length) return undefined;
-  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', _stopping, traceparent = '', parent = '', host = '', ...path] = words;
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', _hold, traceparent = '', parent = '', host = '', ...path] = words;
   return {
     ...ownerOf(backend), gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
     method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),

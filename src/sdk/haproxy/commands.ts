@@ -25,11 +25,11 @@ export function askHaproxy(socket: string, command: string): Promise<string> {
   });
 }
 
-/** Follows what comes to a ring, line by line, until the function is called; as long the process does not end. Settles when it follows. */
+/** Follows a ring, line by line, from the oldest that it holds, until the function is called; as long the process does not end. Settles when it was told to. */
 export function followRing(socket: string, ring: string, take: (line: string) => void): Promise<() => void> {
   return new Promise((resolve, reject) => {
     let rest = '';
-    const call = connect(socket, () => call.write(`show events ${ring} -w -n\n`, () => resolve(() => void call.destroy()))).unref();
+    const call = connect(socket, () => call.write(`show events ${ring} -w\n`, () => resolve(() => void call.destroy()))).unref();
     call.setEncoding('utf8').on('data', (chunk: string) => {
       const lines = (rest + chunk).split('\n');
       rest = lines.pop() ?? '';

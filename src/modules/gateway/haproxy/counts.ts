@@ -3,9 +3,10 @@
  * door an answer that is whole when it begins is counted in a table instead (by backend and status, its duration in one of some counters) and its
  * line is left out, but for one of many, which keeps "the last requests" alive. Every request is counted once: in the table or by its line. Parts that read and write text are pure.
  */
+import { randomInt } from 'node:crypto';
 import { followRing, rowsOf } from '../../../sdk/haproxy/commands.ts';
 import { openLine, type Line } from '../../../sdk/haproxy/line.ts';
-import { BUCKETS, isLast } from '../signals.ts';
+import { BUCKETS, holdOf } from '../signals.ts';
 
 /** Requests a second of a door up to which each has its line. */
 const BUSY = 200;
@@ -88,7 +89,7 @@ export interface Counts {
 
 export interface CountsInput {
   socket: string;
-  /** The ring of its lines, and what takes those that it cannot send any more, since a process that is stopping sends none. */
+  /** The ring of its lines, and what takes those of a hold: a process that is stopping sends none any more, nor what it had still to send. */
   ring: string;
   take(line: string): void;
 }
@@ -128,17 +129,19 @@ export function createCounts({ socket, ring, take }: CountsInput): Counts {
     },
     async hold() {
       const line = openLine(socket, () => {});
-      await line.ask(tells(true));
-      const unfollow = await followRing(socket, ring, (text) => { if (isLast(text)) take(text); });
+      const hold = randomInt(1, 2 ** 31);
+      await line.ask(tells(hold));
+      const unfollow = await followRing(socket, ring, (text) => { if (holdOf(text) === hold) take(text); });
       return {
         last: await readToEnd(line),
-        release: (how) => void (how === 'replaced' ? linger(line) : line.ask(tells(false))).catch(() => {}).finally(() => { line.close(); unfollow(); }),
+        release: (how) => void (how === 'replaced' ? linger(line) : line.ask(tells(0)).then(() => pause(LINGER_MS))).catch(() => {}).finally(() => { line.close(); unfollow(); }),
       };
     },
   };
 }
 
-const tells = (all: boolean): string => `experimental-mode on; set var proc.tells bool(${all ? 1 : 0})`;
+/** Other than 0: each request has its line, which bears the number. */
+const tells = (hold: number): string => `experimental-mode on; set var proc.tells int(${hold})`;
 
 /** Settles when a process that stops has ended its connections; ours do not count. */
 async function linger(line: Line): Promise<void> {

@@ -2,10 +2,11 @@
  * conmon and an OCI runtime with crun's command line. conmon holds the log and the exit code, outlives llmos, and costs about 1 MiB.
  * A start is one process of ours: a shell that mounts the root and becomes conmon.
  */
-import { closeSync, constants, existsSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { isRunning } from '../../../base/sys/is-running.ts';
 import { runAny, start } from '../../../base/sys/run.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
@@ -192,16 +193,6 @@ async function openGate(fifo: string, pid: number): Promise<boolean> {
     }
   }
   return false;
-}
-
-/** Whether a process is there and no zombie. */
-export function isRunning(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return !/^[ZX]/.test(stat.slice(stat.lastIndexOf(')') + 2));
-  } catch {
-    return false;
-  }
 }
 
 function signalOf(name: string): NodeJS.Signals | number {
