@@ -1,6 +1,6 @@
 /** [sig-api-machinery] Namespaces */
 import assert from 'node:assert/strict';
-import { behaviour, create, get, gone, namespace, patch, podOf, put, remove, until } from '../cluster.ts';
+import { behaviour, create, get, gone, namespace, patch, podOf, put, remove, until, type Body } from '../cluster.ts';
 
 const at = (name: string): string => `/api/v1/namespaces/${name}`;
 
@@ -22,6 +22,19 @@ export function namespaces(): void {
     await gone(at(name));
     await create('/api/v1/namespaces', { metadata: { name } });
     assert.deepEqual((await get(`${at(name)}/services`)).items, []);
+  });
+
+  behaviour('OrderedNamespaceDeletion namespace deletion should delete pod first', async () => {
+    const name = await namespace();
+    const finalizer = 'e2e.example.com/finalizer';
+    await create(`${at(name)}/pods`, podOf('first', { metadata: { finalizers: [finalizer] } }));
+    await create(`${at(name)}/configmaps`, { metadata: { name: 'later' } });
+    await remove(at(name));
+    await until(`${at(name)}/pods/first`, ({ metadata }) => metadata.deletionTimestamp !== undefined);
+    await until(at(name), ({ status }) => status.conditions?.some((each: Body) => each.type === 'NamespaceContentRemaining' && each.status === 'True' && /pods/.test(each.message)));
+    assert.equal((await get(`${at(name)}/configmaps/later`)).metadata.deletionTimestamp, undefined);
+    await patch(`${at(name)}/pods/first`, { metadata: { finalizers: null } });
+    await gone(at(name));
   });
 
   behaviour('Namespaces should patch a Namespace', async () => {

@@ -1,4 +1,4 @@
-/** [sig-api-machinery] ValidatingAdmissionPolicy */
+/** [sig-api-machinery] ValidatingAdmissionPolicy, MutatingAdmissionPolicy */
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
 import { behaviour, call, create, namespace, podOf, remove, type Body } from '../cluster.ts';
@@ -27,7 +27,38 @@ async function bounded(name: string, spec: object, message: RegExp): Promise<voi
   for (const plural of ['validatingadmissionpolicybindings', 'validatingadmissionpolicies']) await remove(`${PATH}/${plural}/${name}`);
 }
 
+/** Deployments get what the expression says while the policy is bound to their namespace. */
+async function mutated(name: string, expression: string, wanted: { labels: Body; annotations: Body; replicas: number }): Promise<void> {
+  const space = await namespace();
+  await create(`${PATH}/mutatingadmissionpolicies`, { metadata: { name }, spec: { matchConstraints: DEPLOYMENTS, reinvocationPolicy: 'Never', mutations: [{ patchType: 'ApplyConfiguration', applyConfiguration: { expression } }] } });
+  await create(`${PATH}/mutatingadmissionpolicybindings`, { metadata: { name }, spec: { policyName: name, matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': space } } } } });
+  const of = (object: Body): Body => ({ labels: object.metadata.labels ?? {}, annotations: object.metadata.annotations ?? {}, replicas: object.spec.replicas });
+  const path = `/apis/apps/v1/namespaces/${space}/deployments`;
+  await eventually(async () => of(await create(`${path}?dryRun=All`, deployment('marker', 1))).annotations.mutated === 'yes', { timeoutMs: 10_000, what: 'the policy holds' });
+  assert.deepEqual(of(await create(path, deployment('made', 1))), wanted);
+  for (const plural of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies']) await remove(`${PATH}/${plural}/${name}`);
+  const elsewhere = `/apis/apps/v1/namespaces/${await namespace()}/deployments`;
+  assert.equal(of(await create(elsewhere, deployment('spared', 1))).annotations.mutated, undefined);
+}
+
 export function policies(): void {
+  behaviour('MutatingAdmissionPolicy should mutate a Deployment', () => mutated('mutate-deployment', "Object{metadata: Object.metadata{labels: {'team': 'blue'}, annotations: {'mutated': 'yes'}}, spec: Object.spec{replicas: object.spec.replicas + 1}}", { labels: { team: 'blue' }, annotations: { mutated: 'yes' }, replicas: 2 }));
+
+  behaviour('MutatingAdmissionPolicy should mutate a Deployment with annotations', () =>
+    mutated('mutate-annotations', "Object{metadata: Object.metadata{annotations: {'mutated': 'yes', 'of': object.metadata.name, 'example.com/replicas': string(object.spec.replicas)}}}", { labels: {}, annotations: { mutated: 'yes', of: 'made', 'example.com/replicas': '1' }, replicas: 1 }));
+
+  behaviour('MutatingAdmissionPolicy should support MutatingAdmissionPolicy API operations', () => liveThrough({
+    group: GROUP, version: 'v1', plural: 'mutatingadmissionpolicies', subresources: [],
+    make: (name) => ({ metadata: { name }, spec: {
+      matchConstraints: { resourceRules: [{ apiGroups: ['none.example.com'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['none'] }] }, reinvocationPolicy: 'IfNeeded', failurePolicy: 'Fail',
+      mutations: [{ patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/metadata/labels/a', value: 'b'}]" } }],
+    } }),
+  }));
+
+  behaviour('MutatingAdmissionPolicy should support MutatingAdmissionPolicyBinding API operations', () => liveThrough({
+    group: GROUP, version: 'v1', plural: 'mutatingadmissionpolicybindings', subresources: [], make: (name) => ({ metadata: { name }, spec: { policyName: 'none' } }),
+  }));
+
   behaviour('ValidatingAdmissionPolicy should validate against a Deployment', () =>
     bounded('validate-deployment', { validations: [{ expression: 'object.spec.replicas <= 2', messageExpression: "'wants ' + string(object.spec.replicas)" }] }, /wants 3/));
 

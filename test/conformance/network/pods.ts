@@ -99,22 +99,61 @@ export function names(): void {
 export function slices(): void {
   const slicesOf = async (ns: string, service: string): Promise<Body[]> => (await get(`/apis/discovery.k8s.io/v1/namespaces/${ns}/endpointslices?labelSelector=kubernetes.io%2Fservice-name%3D${service}`)).items;
 
-  behaviour('EndpointSlice should have Endpoints and EndpointSlices pointing to API Server', async () => {
+  behaviour('API Server should have Endpoints and EndpointSlices pointing to API Server', async () => {
     const endpoints = await get('/api/v1/namespaces/default/endpoints/kubernetes');
     const [slice] = await slicesOf('default', 'kubernetes');
     assert.ok(endpoints.subsets[0].addresses.length > 0);
     assert.equal(slice?.endpoints[0].addresses[0], endpoints.subsets[0].addresses[0].ip);
   });
 
-  behaviour('EndpointSlice should create and delete Endpoints and EndpointSlices for a Service with a selector specified', async () => {
+  behaviour('EndpointSlice should create and delete EndpointSlices for a Service with a selector that matches no pods', async () => {
     const ns = await namespace();
-    await create(`/api/v1/namespaces/${ns}/services`, { metadata: { name: 'empty' }, spec: { selector: web, ports: [{ name: 'http', port: 80 }] } });
-    await until(`/api/v1/namespaces/${ns}/endpoints/empty`, () => true);
-    await eventually(async () => (await slicesOf(ns, 'empty')).length === 1, { what: 'a slice' });
+    const { metadata } = await create(`/api/v1/namespaces/${ns}/services`, { metadata: { name: 'empty' }, spec: { selector: web, ports: [{ name: 'http', port: 80 }] } });
+    const [slice] = await eventually(async () => {
+      const found = await slicesOf(ns, 'empty');
+      return found.length === 1 && found;
+    }, { what: 'a slice' });
+    assert.deepEqual([slice?.endpoints ?? [], slice?.metadata.ownerReferences[0].uid], [[], metadata.uid]);
     await remove(`/api/v1/namespaces/${ns}/services/empty`);
-    await gone(`/api/v1/namespaces/${ns}/endpoints/empty`);
     await eventually(async () => (await slicesOf(ns, 'empty')).length === 0, { what: 'no slice' });
   });
+
+  behaviour('EndpointsController should create and delete Endpoints for a Service with a selector that matches no pods', async () => {
+    const ns = await namespace();
+    await create(`/api/v1/namespaces/${ns}/services`, { metadata: { name: 'empty' }, spec: { selector: web, ports: [{ name: 'http', port: 80 }] } });
+    assert.deepEqual((await until(`/api/v1/namespaces/${ns}/endpoints/empty`, () => true)).subsets ?? [], []);
+    await remove(`/api/v1/namespaces/${ns}/services/empty`);
+    await gone(`/api/v1/namespaces/${ns}/endpoints/empty`);
+  });
+
+  behaviour('EndpointsController should create Endpoints for Pods matching a Service', async () => {
+    const ns = await namespace();
+    const ports = (name: string): Body => [{ name, containerPort: 8080 }];
+    for (const [name, targetPort] of [['by-number', 8080], ['by-name', 'web']]) await create(`/api/v1/namespaces/${ns}/services`, { metadata: { name }, spec: { selector: web, ports: [{ name: 'http', port: 80, targetPort }] } });
+    const pods = await serve(ns, ...['one', 'two'].map((name) => serverOf(name, { labels: web, container: { ports: ports('web') } })));
+    const wanted = JSON.stringify(pods.map((pod) => [pod.metadata.name, pod.status.podIP, 8080]).sort());
+    for (const name of ['by-number', 'by-name']) {
+      await until(`/api/v1/namespaces/${ns}/endpoints/${name}`, ({ subsets = [] }) =>
+        JSON.stringify(subsets.flatMap((each: Body) => (each.addresses ?? []).map((address: Body) => [address.targetRef.name, address.ip, each.ports[0].port])).sort()) === wanted);
+    }
+  });
+
+  for (const [what, addresses] of [['ports', 'of one pod'], ['endpoint IPs', 'of two pods']] as const) {
+    behaviour(`EndpointSlice should support a Service with multiple ${what} specified in multiple EndpointSlices`, async () => {
+      const ns = await namespace();
+      const [one, two] = await serve(ns, serverOf('one'), serverOf('two'), serverOf('client'));
+      const { spec: { clusterIP: host } } = await create(`/api/v1/namespaces/${ns}/services`, { metadata: { name: 'byhand' }, spec: { ports: [{ name: 'first', port: 80 }, { name: 'second', port: 81 }] } });
+      const other = addresses === 'of one pod' ? one : two;
+      for (const [name, pod, port] of [['first', one, 80], ['second', other, 8080]] as [string, Body, number][]) {
+        await create(`/apis/discovery.k8s.io/v1/namespaces/${ns}/endpointslices`, {
+          metadata: { name: `byhand-${name}`, labels: { 'kubernetes.io/service-name': 'byhand' } }, addressType: 'IPv4', endpoints: [{ addresses: [pod.status.podIP] }], ports: [{ name, port, protocol: 'TCP' }],
+        });
+      }
+      for (const [port, pod] of [[80, one], [81, other]] as [number, Body][]) {
+        await eventually(async () => (await askFrom(ns, 'client', { host, port }))[0] === pod.metadata.name, { timeoutMs: 20_000, what: `an answer of ${pod.metadata.name} at ${port}` });
+      }
+    });
+  }
 
   behaviour('EndpointSlice should create Endpoints and EndpointSlices for Pods matching a Service', async () => {
     const ns = await namespace();

@@ -40,7 +40,7 @@ async function affinity(type: 'ClusterIP' | 'NodePort', how: { switched: boolean
 }
 
 export function services(): void {
-  behaviour('Services should provide secure master service', async () => {
+  behaviour('API Server should provide secure master service', async () => {
     assert.equal((await get(at('default', 'kubernetes'))).spec.ports[0].port, 443);
   });
 
@@ -156,7 +156,7 @@ export function services(): void {
     await eventually(async () => (await get(at(ns))).items.length === 1, { what: 'one service is left' });
   });
 
-  behaviour('Services should test the lifecycle of an Endpoint', async () => {
+  behaviour('Endpoints should test the lifecycle of an Endpoint', async () => {
     const ns = await namespace();
     const path = `/api/v1/namespaces/${ns}/endpoints`;
     const events = await watch(`${path}?labelSelector=test-endpoint-static%3Dtrue`);

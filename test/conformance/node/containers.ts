@@ -119,10 +119,10 @@ export function containers(): void {
   behaviour(`Security Context when creating containers with AllowPrivilegeEscalation should not allow privilege escalation when false [LinuxOnly]${NODE}`, async () => {
     assert.match(await outputOf(await namespace(), scriptPod('p', 'grep NoNewPrivs /proc/self/status; id -u', { securityContext: { allowPrivilegeEscalation: false, runAsUser: 1000 } })), /NoNewPrivs:\s1\n1000/);
   });
-  behaviour('Sysctls [LinuxOnly] [NodeConformance] should support sysctls [MinimumKubeletVersion:1.21] [Environment:NotInUserNS]', async () => {
+  behaviour('Sysctls [LinuxOnly] [NodeConformance] should support sysctls [Environment:NotInUserNS]', async () => {
     assert.equal(await outputOf(await namespace(), scriptPod('p', 'cat /proc/sys/kernel/shm_rmid_forced', {}, { securityContext: { sysctls: [{ name: 'kernel.shm_rmid_forced', value: '1' }] } })), '1');
   });
-  behaviour('Sysctls [LinuxOnly] [NodeConformance] should reject invalid sysctls [MinimumKubeletVersion:1.21]', async () => {
+  behaviour('Sysctls [LinuxOnly] [NodeConformance] should reject invalid sysctls', async () => {
     const sysctls = [{ name: 'foo-', value: 'bar' }, { name: 'kernel.shmmax', value: '100000000' }, { name: 'bar..', value: '42' }];
     const answer = await call('POST', `/api/v1/namespaces/${await namespace()}/pods`, { body: scriptPod('p', 'true', {}, { securityContext: { sysctls } }) });
     assert.equal(answer.code, 422);

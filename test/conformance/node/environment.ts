@@ -1,6 +1,6 @@
 /** [sig-node] ConfigMap, Secrets, Downward API, Variable Expansion: what containers are told. */
 import assert from 'node:assert/strict';
-import { behaviour, create, get, namespace, ok, patch, refused, until } from '../cluster.ts';
+import { behaviour, create, get, namespace, ok, patch, put, refused, until } from '../cluster.ts';
 import { outputOf, pathOf, scriptPod } from './pod.ts';
 
 const NODE = ' [NodeConformance]';
@@ -19,6 +19,28 @@ export function environment(): void {
       assert.equal(await outputOf(space, scriptPod('p', 'echo $a $b $p_a', { envFrom: [{ [ref[1]!]: { name: 'source' } }, { prefix: 'p_', [ref[1]!]: { name: 'source' } }] })), 'one two one');
     });
   }
+
+  // Any printable ASCII but '=' may be in a name; a shell would pass on less.
+  for (const [name, plural, kind, values] of [
+    ['ConfigMap should be consumable as environment variable names with various prefixes', 'configmaps', 'configMapRef', { data: { key: 'value' } }],
+    ['Secrets should be consumable as environment variable names variable names with various prefixes', 'secrets', 'secretRef', { stringData: { key: 'value' } }],
+  ] as const) {
+    behaviour(name, async () => {
+      const space = await namespace();
+      await create(`/api/v1/namespaces/${space}/${plural}`, { metadata: { name: 'source' }, ...values });
+      const prefixes = ['p-', '1-', '$_-', '#!{}|~ ', 'a.b/C:'];
+      const lines = (await outputOf(space, scriptPod('p', '', { command: ['env'], envFrom: prefixes.map((prefix) => ({ prefix, [kind]: { name: 'source' } })) }))).split('\n');
+      for (const prefix of prefixes) assert.ok(lines.includes(`${prefix}key=value`), `${prefix}: ${lines.join('|')}`);
+      await refused(422, 'POST', `/api/v1/namespaces/${space}/pods`, { body: scriptPod('q', '', { envFrom: [{ prefix: 'a=', [kind]: { name: 'source' } }] }) });
+    });
+  }
+
+  behaviour(`ConfigMap should update ConfigMap successfully${NODE}`, async () => {
+    const all = `/api/v1/namespaces/${await namespace()}/configmaps`;
+    const made = await create(all, { metadata: { name: 'one' }, data: { before: 'x' } });
+    await put(`${all}/one`, { ...made, data: { after: 'y' } });
+    assert.deepEqual((await get(`${all}/one`)).data, { after: 'y' });
+  });
 
   behaviour('ConfigMap should fail to create ConfigMap with empty key', async () => {
     await refused(422, 'POST', `/api/v1/namespaces/${await namespace()}/configmaps`, { body: { metadata: { name: 'empty' }, data: { '': 'x' } } });
@@ -48,6 +70,11 @@ export function environment(): void {
   behaviour(`Downward API should provide host IP as an env var${NODE}`, async () => {
     const space = await namespace();
     assert.equal(await outputOf(space, scriptPod('p', 'echo $A', { env: [field('A', 'status.hostIP')] })), (await get(pathOf(space, 'p'))).status.hostIP);
+  });
+  behaviour(`Downward API should provide hostIPs as an env var${NODE}`, async () => {
+    const space = await namespace();
+    const text = await outputOf(space, scriptPod('p', 'echo $A', { env: [field('A', 'status.hostIPs')] }));
+    assert.equal(text, (await get(pathOf(space, 'p'))).status.hostIPs.map(({ ip }: { ip: string }) => ip).join(','));
   });
   behaviour(`Downward API should provide pod UID as env vars${NODE}`, async () => {
     const space = await namespace();

@@ -1,7 +1,8 @@
 /** [sig-node] Pods, PodTemplates, Lease, RuntimeClass, PreStop, taints: the objects of the node. */
 import assert from 'node:assert/strict';
-import { behaviour, create, get, gone, namespace, ok, patch, podOf, put, refused, remove, until, watch, type Body } from '../cluster.ts';
-import { outputOf, pathOf, scriptPod, start } from './pod.ts';
+import { eventually } from '../../fixtures/instance.ts';
+import { behaviour, call, create, get, gone, namespace, ok, patch, podOf, put, refused, remove, until, watch, type Body } from '../cluster.ts';
+import { isReady, outputOf, pathOf, scriptPod, start } from './pod.ts';
 
 const NODE = ' [NodeConformance]';
 const CLASSES = '/apis/node.k8s.io/v1/runtimeclasses';
@@ -63,6 +64,7 @@ export function pods(): void {
     const same = { cpu: '100m', memory: '100Mi' };
     assert.equal((await create(`/api/v1/namespaces/${await namespace()}/pods`, podOf('p', { container: { resources: { requests: same, limits: same } } }))).status.qosClass, 'Guaranteed');
   });
+  generations();
   behaviour('PreStop should call prestop when killing a pod', async () => {
     const space = await namespace();
     const { status } = await start(space, podOf('server', { container: { command: ['sh', '-c', "nc -l -p 8080 -e sh -c 'read line; echo $line > /tmp/said'; cat /tmp/said; sleep 1000"] } }));
@@ -154,5 +156,62 @@ export function pods(): void {
     await gone(`${CLASSES}/api-one`);
     await ok('DELETE', `${CLASSES}?labelSelector=test%3Dapi`);
     assert.equal((await get(`${CLASSES}?labelSelector=test%3Dapi`)).items.length, 0);
+  });
+}
+
+/** What a user wishes has a number, and the node says which one it has seen. */
+function generations(): void {
+  const mark = ' [MinimumKubeletVersion:1.34]';
+  const title = 'Pods Extended (pod generation) Pod Generation';
+  const seen = (path: string, generation: number): Promise<Body> => until(path, ({ metadata, status }) => metadata.generation === generation && status.observedGeneration === generation);
+  const change = async (path: string, edit: (pod: Body) => void): Promise<void> => {
+    await eventually(async () => {
+      const pod = await get(path);
+      edit(pod);
+      const { code, body } = await call('PUT', path, { body: pod });
+      assert.ok(code === 200 || code === 409, JSON.stringify(body)); // the node may have written in between
+      return code === 200;
+    }, { timeoutMs: 20_000, what: `a change of ${path}` });
+  };
+
+  behaviour(`${title} pod generation should start at 1 and increment per update${mark}`, async () => {
+    const space = await namespace();
+    const path = pathOf(space, 'p');
+    const { containers } = podOf('x').spec;
+    const pod = await create(`/api/v1/namespaces/${space}/pods`, podOf('p', { spec: { initContainers: [{ ...containers[0], name: 'init', command: ['true'] }] } }));
+    assert.equal(pod.metadata.generation, 1);
+    await isReady(space, 'p');
+    const edits: [string, (pod: Body) => void, boolean][] = [
+      ['nothing', () => {}, false],
+      ['a toleration', ({ spec }) => spec.tolerations.push({ key: 'foo', operator: 'Equal', value: 'bar', effect: 'NoSchedule' }), true],
+      ['a deadline', ({ spec }) => (spec.activeDeadlineSeconds = 5_000), true],
+      ['an image', ({ spec }) => (spec.containers[0].image = 'localhost/other:1'), true],
+      ['an image of an init container', ({ spec }) => (spec.initContainers[0].image = 'localhost/other:1'), true],
+      ['metadata', ({ metadata }) => (metadata.annotations = { key: 'value' }), false],
+      ['the generation itself', ({ metadata }) => (metadata.generation = 1), false],
+    ];
+    let generation = 1;
+    for (const [what, edit, counts] of edits) {
+      await change(path, edit);
+      if (counts) generation += 1;
+      assert.equal((await get(path)).metadata.generation, generation, what);
+      await seen(path, generation);
+    }
+  });
+
+  behaviour(`${title} custom-set generation on new pods and graceful delete`, async () => {
+    const space = await namespace();
+    const pod = podOf('p', { metadata: { generation: 100 } });
+    assert.equal((await start(space, pod)).metadata.generation, 1);
+    await ok('DELETE', `${pathOf(space, 'p')}?gracePeriodSeconds=60`);
+    assert.equal((await get(pathOf(space, 'p'))).metadata.generation, 2);
+    await ok('DELETE', `${pathOf(space, 'p')}?gracePeriodSeconds=0`);
+  });
+
+  behaviour(`${title} issue 500 podspec updates and verify generation and observedGeneration eventually converge${mark}`, async () => {
+    const space = await namespace();
+    await start(space, podOf('p', { spec: { activeDeadlineSeconds: 5_000 } }));
+    for (let left = 4_999; left > 4_500; left--) await patch(pathOf(space, 'p'), { spec: { activeDeadlineSeconds: left } });
+    await seen(pathOf(space, 'p'), 500);
   });
 }

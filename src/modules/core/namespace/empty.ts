@@ -1,4 +1,7 @@
-/** Deletes everything in a namespace, of every kind that the cluster serves, and says what is left. */
+/**
+ * Deletes everything in a namespace, of every kind that the cluster serves, and says what is left. Pods go first, and while one is left nothing else
+ * does: policies and secrets outlive what runs under them (upstream: OrderedNamespaceDeletion, KEP-5080).
+ */
 import { isApiError } from '../../../api/errors.ts';
 import { resourceKey, type Kind } from '../../../api/kind.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
@@ -19,6 +22,7 @@ export async function emptyNamespace(client: Client, kinds: ServedKinds, namespa
       if (isApiError(error, 'NotFound', 'MethodNotAllowed')) continue; // the kind was withdrawn meanwhile
       failures.push(`${kind.plural}: ${(error as Error).message}`);
     }
+    if (isPod(kind) && (counts.size > 0 || failures.length > 0)) return { counts, finalizers, failures };
   }
   // One version a group is enough, as with kinds; one that does not answer holds the namespace up, as nobody knows what is there.
   const groups = new Set<string>();
@@ -45,7 +49,11 @@ function deletableKinds(kinds: ServedKinds): Kind[] {
     if (!kind.namespaced || !kind.verbs.includes('delete') || !kind.verbs.includes('list') || kind.storageGroup !== undefined) continue;
     if (!found.has(resourceKey(kind))) found.set(resourceKey(kind), kind);
   }
-  return [...found.values()];
+  return [...found.values()].toSorted((a, b) => Number(isPod(b)) - Number(isPod(a)));
+}
+
+function isPod({ group, plural }: Kind): boolean {
+  return group === '' && plural === 'pods';
 }
 
 async function emptyOfKind(client: Client, kind: Kind, namespace: string): Promise<{ count: number; finalizers: string[] }> {
