@@ -88,8 +88,8 @@ export interface Rules<T extends KubeObject> {
   orphansDependents?: boolean;
   /** The Warning header of a delete over HTTP that names no propagation policy. */
   deleteWarning?: string;
-  /** Seconds of grace a delete has when the client names none; 0 deletes at once. Pods have 30. */
-  gracePeriodSeconds?(object: T): number;
+  /** Seconds of grace a delete has, when the client asks for so many or for none; 0 deletes at once. Pods have 30. Default: none, whatever is asked. */
+  gracePeriodSeconds?(object: T, asked?: number): number;
 }
 
 export interface Subresources<T extends KubeObject> {

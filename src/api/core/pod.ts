@@ -27,9 +27,9 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     },
     validate: podErrors,
     warnings: (pod, old) => [...podSpecWarnings(pod.spec, 'spec'), ...(old === undefined ? appArmorWarnings(pod) : [])],
-    gracePeriodSeconds: (pod) => {
+    gracePeriodSeconds: (pod, asked) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-      return !pod.spec?.nodeName || ended ? 0 : pod.spec.terminationGracePeriodSeconds ?? 30;
+      return !pod.spec?.nodeName || ended ? 0 : asked ?? pod.spec.terminationGracePeriodSeconds ?? 30;
     },
   },
   subresources: { status: true, actions: podActions },

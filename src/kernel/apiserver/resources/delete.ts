@@ -99,10 +99,8 @@ function marked(kind: Kind, object: KubeObject, options: DeleteRequest, nowMs: n
   return next;
 }
 
-/** Kinds whose rule says 0 for this object delete at once, whatever the client asks. */
 function graceOf(kind: Kind, object: KubeObject, options: DeleteRequest): number {
-  const own = kind.rules.gracePeriodSeconds?.(object) ?? 0;
-  return own === 0 ? 0 : (options.gracePeriodSeconds ?? own);
+  return kind.rules.gracePeriodSeconds?.(object, options.gracePeriodSeconds) ?? 0;
 }
 
 /** The garbage collector reads the propagation policy from finalizers. */
