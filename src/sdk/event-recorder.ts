@@ -10,7 +10,7 @@ import type { KubeObject } from '../api/meta.ts';
 import { rfc3339, type Clock } from '../base/clock.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from './client.ts';
-import type { EventRecorder } from './events.ts';
+import type { EventPart, EventRecorder } from './events.ts';
 
 const REMEMBERED = 4_096;
 /** Events about one object from one source: 25 at once, then one every 5 minutes (client-go's spam filter). */
@@ -54,11 +54,11 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 
   return {
-    event(about, type, reason, message) {
+    event(about, type, reason, message, part) {
       const nowMs = options.clock.nowMs();
       if (options.signal.aborted || !allowed(tokens, about.metadata.uid ?? '', nowMs)) return;
-      const event = eventOf(options, about, { type, reason, message });
-      pending.push({ key: [about.metadata.uid, type, reason, message].join('\0'), event });
+      const event = eventOf(options, about, { type, reason, message }, part);
+      pending.push({ key: [about.metadata.uid, part?.fieldPath, type, reason, message].join('\0'), event });
       if (writing) return;
       writing = true;
       void flush();
@@ -66,14 +66,14 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
   };
 }
 
-function eventOf({ component, host, clock }: EventRecorderOptions, about: KubeObject, what: { type: string; reason: string; message: string }): Event {
+function eventOf({ component, host, clock }: EventRecorderOptions, about: KubeObject, what: { type: string; reason: string; message: string }, { fieldPath }: EventPart = {}): Event {
   const time = rfc3339(clock.nowMs());
   const { name = '', namespace, uid, resourceVersion } = about.metadata;
   return {
     apiVersion: 'v1',
     kind: 'Event',
     metadata: { name: `${name}.${randomBytes(8).toString('hex')}`, namespace: namespace ?? 'default' },
-    involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion },
+    involvedObject: { apiVersion: about.apiVersion, kind: about.kind, name, namespace, uid, resourceVersion, ...(fieldPath === undefined ? {} : { fieldPath }) },
     ...what,
     message: what.message.slice(0, 1_024),
     source: host === undefined ? { component } : { component, host },

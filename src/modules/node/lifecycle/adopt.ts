@@ -28,6 +28,6 @@ export function adopt(run: PodRun, adopted: readonly ContainerRecord[]): void {
       if (latest.pid === undefined) endStrays(latest.id);
       if (latest.pid !== undefined && processTicks(latest.pid) === latest.pidTicks) run.parts.runtime.kill(latest, latest.pid, 'SIGKILL');
       latest.exit = { exitCode: START_FAILURE_CODE, finishedMs: run.parts.context.clock.nowMs(), reason: 'StartError', message: 'the node was interrupted while it started the container' };
-    } else attend(run, slot, latest, statuses.find(({ containerID }) => containerID === containerId(latest)));
+    } else attend(run, slot, latest, statuses.find(({ containerID }) => containerID === containerId(latest)) ?? {});
   }
 }

@@ -1,25 +1,37 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
 import { wasOomKilled } from '../cgroup/layout.ts';
-import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
+import { runHook, type HandlerTarget } from '../probes/handlers.ts';
 import { runProbes, type Standing } from '../probes/prober.ts';
 import { execInContainer } from '../runtime/exec.ts';
 import { lastWords } from './last-words.ts';
 import { tell, type PodRun } from './pod-run.ts';
 import { keepRecord, type ContainerRecord } from './record.ts';
-import type { Slot } from './slot.ts';
+import { isRunning, type Slot } from './slot.ts';
 import { stopContainer } from './stop-container.ts';
 
-/** `known` is how an adopted container stood before: it stays so until its probes say otherwise, or its endpoints would be gone for a moment. */
-export function attend(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing = {}): void {
+/**
+ * `known` is how an adopted container stood before: it stays so until its probes say otherwise, or its endpoints would be gone for a moment. Without it the container is
+ * new, and its postStart hook runs.
+ */
+export function attend(run: PodRun, slot: Slot, record: ContainerRecord, known?: Standing): void {
   const { container } = slot;
-  slot.started = container.startupProbe === undefined || known.started === true;
-  slot.ready = slot.role !== 'init' && slot.started && (container.readinessProbe === undefined || known.ready === true);
+  slot.started = container.startupProbe === undefined || known?.started === true;
+  slot.ready = slot.role !== 'init' && slot.started && (container.readinessProbe === undefined || known?.ready === true);
   run.endings.set(record.id, Promise.withResolvers());
   run.parts.exits.follow(record, (exit) => ended(run, slot, record, exit));
+  if (known === undefined) postStart(run, slot, record);
   if (record.exit !== undefined || (container.startupProbe ?? container.livenessProbe ?? container.readinessProbe) === undefined) return;
   slot.probes = new AbortController();
+  if (slot.hook === undefined) probe(run, slot, record, known);
+}
+
+/** Nobody is asked whether a container is well that is still being started: probes begin after its hook. */
+function probe(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing = {}): void {
+  const { container, probes } = slot;
+  if (probes === undefined || probes.signal.aborted) return;
   void runProbes(container, target(run, slot, record), {
-    failed: (sort, message) => tell(run, 'Warning', 'Unhealthy', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe failed: ${message}`),
+    failed: (sort, message) => tell(run, 'Warning', 'Unhealthy', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe failed: ${message}`, slot),
+    warned: (sort, message) => tell(run, 'Warning', 'ProbeWarning', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe warning: ${message}`, slot),
     changed(sort, ok) {
       if (sort === 'startup' && ok) {
         slot.started = true;
@@ -28,19 +40,28 @@ export function attend(run: PodRun, slot: Slot, record: ContainerRecord, known: 
       else if (!ok) void stopSlot(run, slot, `Container ${container.name} failed ${sort} probe, will be restarted`, (sort === 'startup' ? container.startupProbe : container.livenessProbe)?.terminationGracePeriodSeconds);
       run.poke();
     },
-  }, { clock: run.parts.context.clock, signal: slot.probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
+  }, { clock: run.parts.context.clock, signal: probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
 }
 
 function target(run: PodRun, slot: Slot, record: ContainerRecord): HandlerTarget {
   return { container: slot.container, podIp: run.podIps()[0] ?? '127.0.0.1', exec: (command, timeoutMs) => execInContainer(run.parts.runtime, record, command, { timeoutMs }) };
 }
 
-export async function postStart(run: PodRun, slot: Slot): Promise<void> {
-  const record = slot.record!;
-  const answer = await runHandler(slot.container.lifecycle!.postStart!, target(run, slot, record), 2 ** 30);
-  if (answer.ok || record.exit !== undefined) return;
-  tell(run, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${answer.message}`);
-  await stopSlot(run, slot, `FailedPostStartHook`);
+/** The container counts as running when its hook has come to its end, and what comes after it starts then (Container Lifecycle Hooks, "Hook handler execution"). */
+function postStart(run: PodRun, slot: Slot, record: ContainerRecord): void {
+  const hook = slot.container.lifecycle?.postStart;
+  if (hook === undefined || record.exit !== undefined) return;
+  slot.hook = true;
+  void (async () => {
+    const answer = await Promise.race([runHook(hook, target(run, slot, record), 2 ** 30), run.endings.get(record.id)?.promise.then(() => undefined)]);
+    if (slot.record !== record) return;
+    slot.hook = undefined;
+    run.poke();
+    if (answer === undefined || record.exit !== undefined) return;
+    if (answer.ok) return probe(run, slot, record);
+    tell(run, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${answer.message}`, slot);
+    await stopSlot(run, slot, `FailedPostStartHook`);
+  })();
 }
 
 function ended(run: PodRun, slot: Slot, record: ContainerRecord, exit: { exitCode: number; finishedMs: number }): void {
@@ -67,15 +88,23 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: nu
   const record = slot.record;
   if (record === undefined || record.exit !== undefined) return Promise.resolve();
   if (slot.stopping !== undefined) return slot.stopping;
-  tell(run, 'Normal', 'Killing', why);
+  tell(run, 'Normal', 'Killing', why, slot);
   slot.probes?.abort();
   const withPod = run.stop !== undefined;
   const ownDeadlineMs = run.parts.context.clock.nowMs() + (graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
   slot.stopping = stopContainer(record, {
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
+    isTurn: () => !withPod || isTurn(run, slot),
     deadlineMs: () => Math.min(run.stop?.deadlineMs ?? Infinity, withPod ? Infinity : ownDeadlineMs), changed: () => run.changed(),
-    hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`),
+    hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`, slot),
   }).catch((error: Error) => run.parts.context.log.error('a container could not be stopped', { pod: run.label, container: slot.container.name, error }))
     .finally(() => { if (record.exit === undefined) slot.stopping = undefined; });
   return slot.stopping;
+}
+
+/** Sidecars end after those of the application, the last one first (pod lifecycle, "Pod shutdown and sidecar containers"). */
+function isTurn({ slots }: PodRun, slot: Slot): boolean {
+  if (slot.role !== 'sidecar') return true;
+  const later = slots.slice(slots.indexOf(slot) + 1);
+  return !slots.some((each) => (each.role === 'app' || each.role === 'init') && isRunning(each)) && !later.some((each) => each.role === 'sidecar' && isRunning(each));
 }

@@ -11,9 +11,8 @@ import { removeContainer } from './start-container.ts';
 /** Gives false while containers are still ending. */
 export async function endContainers(run: PodRun): Promise<boolean> {
   const running = run.slots.filter(isRunning);
-  const due = running.some((slot) => slot.role !== 'sidecar') ? running.filter((slot) => slot.role !== 'sidecar') : running;
-  if (due.length > 0) {
-    for (const slot of due) void stopSlot(run, slot, `Stopping container ${slot.container.name}`);
+  if (running.length > 0) {
+    for (const slot of running) void stopSlot(run, slot, `Stopping container ${slot.container.name}`);
     run.wakeAt(run.parts.context.clock.nowMs() + RETRY_MS);
     return false;
   }

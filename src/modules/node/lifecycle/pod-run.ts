@@ -32,6 +32,8 @@ export interface PodRun {
   restartingAll?: boolean;
   /** A resize that is not done. */
   resize?: ResizeState;
+  /** Aborted when the pod is to end: what is being started is given up. */
+  readonly ending: AbortSignal;
   /** Settled when a container has ended, by its id. */
   readonly endings: Map<string, PromiseWithResolvers<void>>;
   /** Asks for a turn now, or for another after the one that runs. */
@@ -51,6 +53,9 @@ export function isTerminal(pod: Pod): boolean {
   return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 }
 
-export function tell(run: PodRun, type: 'Normal' | 'Warning', reason: string, message: string): void {
-  run.parts.context.events.event(run.pod, type, reason, message);
+/** `slot` is the container that it is about. */
+export function tell(run: PodRun, type: 'Normal' | 'Warning', reason: string, message: string, slot?: Slot): void {
+  run.parts.context.events.event(run.pod, type, reason, message, slot === undefined ? undefined : { fieldPath: `spec.${LISTS[slot.role]}{${slot.container.name}}` });
 }
+
+const LISTS = { init: 'initContainers', sidecar: 'initContainers', app: 'containers', ephemeral: 'ephemeralContainers' } as const;

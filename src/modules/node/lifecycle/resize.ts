@@ -129,5 +129,5 @@ function apply(run: PodRun, slot: Slot): void {
   setCgroupLimits({ version, path: record.cgroup, limits });
   record.resources = slot.allocated;
   keepRecord(record);
-  tell(run, 'Normal', 'ResizeCompleted', `Container ${slot.container.name} was resized`);
+  tell(run, 'Normal', 'ResizeCompleted', `Container ${slot.container.name} was resized`, slot);
 }

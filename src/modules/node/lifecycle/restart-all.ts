@@ -26,7 +26,7 @@ function isCause({ container, record, waiting }: Slot): boolean {
 
 function end(run: PodRun, slot: Slot, first: boolean): void {
   const { record, container } = slot;
-  if (first) tell(run, 'Normal', 'Killing', `Stopping container ${container.name}: all containers of the pod begin again`);
+  if (first) tell(run, 'Normal', 'Killing', `Stopping container ${container.name}: all containers of the pod begin again`, slot);
   slot.probes?.abort();
   if (record?.pid !== undefined) run.parts.runtime.kill(record, record.pid, 'SIGKILL');
 }

@@ -31,6 +31,8 @@ export interface Slot {
   toldProgressMs?: number;
   /** Ends the probes of the latest attempt. */
   probes?: AbortController;
+  /** Set while its postStart hook runs. */
+  hook?: boolean;
   /** Set while it is being ended. */
   stopping?: Promise<void>;
 }
@@ -71,7 +73,7 @@ export function viewOf(slot: Slot, initializing: boolean, spec?: PodSpec): Conta
   const { record } = slot;
   const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...resourcesOf(slot), ...(spec === undefined ? {} : restartsOf(slot, spec)) };
   const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
-  if (record !== undefined && record.exit === undefined && record.startedMs !== undefined) {
+  if (record !== undefined && record.exit === undefined && record.startedMs !== undefined && slot.hook === undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
   }
   if (slot.over === true && slot.last !== undefined) return { ...view, state: slot.last, ready: false, started: false };

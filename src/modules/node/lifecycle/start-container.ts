@@ -57,9 +57,10 @@ export class ConfigError extends Error {
 
 /**
  * Gives the running record, or one that has ended already with reason StartError when the runtime refused.
+ * `signal` gives up, as if the runtime had refused.
  * Throws {@link ConfigError} when the pod must change or what it refers to must appear.
  */
-export async function startContainer(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number; image: StoredImage }): Promise<ContainerRecord> {
+export async function startContainer(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number; image: StoredImage; signal: AbortSignal }): Promise<ContainerRecord> {
   const image = parts.storage.open(options.image);
   const record = newRecord(parts, place, container, options, image);
   try {
@@ -74,11 +75,11 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
   if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
   keepRecord(record);
   try {
-    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true });
+    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal: options.signal });
     record.pidTicks = processTicks(record.pid);
     keepRecord(record);
     if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
-    await parts.runtime.start(record, record.pid);
+    await parts.runtime.start(record, record.pid, { signal: options.signal });
     record.startedMs = parts.context.clock.nowMs();
   } catch (error) {
     if (!(error instanceof RuntimeError)) {

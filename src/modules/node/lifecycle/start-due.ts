@@ -2,7 +2,7 @@
 import { progressText, type PullProgress } from '../../../base/sys/pull-progress.ts';
 import { machineSecret } from './sources.ts';
 import { pullCredentials } from '../images/credentials.ts';
-import { attend, postStart, stopSlot } from './attend.ts';
+import { attend, stopSlot } from './attend.ts';
 import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
 import type { ContainerRecord } from './record.ts';
 import { restartsAll } from './restart-all.ts';
@@ -22,7 +22,7 @@ export async function startWhatIsDue(run: PodRun): Promise<void> {
       await look(run, slot);
       if (slot.role === 'sidecar' && !slot.started && !begun) return;
     }
-    if (run.stop !== undefined || run.pod.metadata.deletionTimestamp !== undefined) return;
+    if (slot.hook !== undefined || run.stop !== undefined || run.pod.metadata.deletionTimestamp !== undefined) return;
   }
 }
 
@@ -52,7 +52,7 @@ function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {
   slot.notBeforeMs = exit.finishedMs + delayMs;
   if (delayMs > 0) {
     slot.waiting = { reason: 'CrashLoopBackOff', message: `back-off ${goDuration(delayMs)} restarting failed container=${slot.container.name} pod=${run.label}` };
-    tell(run, 'Warning', 'BackOff', `Back-off restarting failed container ${slot.container.name} in pod ${run.label}`);
+    tell(run, 'Warning', 'BackOff', `Back-off restarting failed container ${slot.container.name} in pod ${run.label}`, slot);
   } else slot.waiting = { reason: 'ContainerCreating' };
   return true;
 }
@@ -72,23 +72,23 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
     if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
     if (slot.pulling !== true) {
       slot.pulling = true;
-      tell(run, 'Normal', 'Pulling', `Pulling image "${container.image}"`);
+      tell(run, 'Normal', 'Pulling', `Pulling image "${container.image}"`, slot);
       void answer.done.then(() => { slot.pulling = false; run.poke(); });
     }
     tellProgress(run, slot, answer.progress);
     return;
   }
   if (answer.state === 'failed') return imageFailed(run, slot, answer);
-  tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms. Image size: ${answer.image.sizeBytes} bytes.`);
+  tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms. Image size: ${answer.image.sizeBytes} bytes.`, slot);
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {
-    const record = await startContainer(run.parts, placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image });
+    const record = await startContainer(run.parts, placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image, signal: run.ending });
     took(run, slot, record, before);
   } catch (error) {
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
     const message = (error as Error).message;
-    if (slot.waiting?.message !== message) tell(run, 'Warning', 'Failed', `Error: ${message}`);
+    if (slot.waiting?.message !== message) tell(run, 'Warning', 'Failed', `Error: ${message}`, slot);
     slot.waiting = { reason, message };
     slot.notBeforeMs = run.parts.context.clock.nowMs() + RETRY_MS;
     run.wakeAt(slot.notBeforeMs);
@@ -105,7 +105,7 @@ function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefine
   if (slot.waiting.reason === 'ContainerCreating') slot.waiting = { reason: 'ContainerCreating', message };
   if (nowMs - slot.toldProgressMs < PROGRESS_EVENT_MS) return;
   slot.toldProgressMs = nowMs;
-  tell(run, 'Normal', 'Pulling', message);
+  tell(run, 'Normal', 'Pulling', message, slot);
 }
 
 const PROGRESS_MS = 1_000;
@@ -122,10 +122,10 @@ function placeFor(run: PodRun, slot: Slot): PodPlace {
 
 function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message: string; retryAtMs?: number }): void {
   if (slot.waiting?.reason !== answer.reason) {
-    if (answer.reason === 'ImagePullBackOff') tell(run, 'Normal', 'BackOff', `Back-off pulling image "${slot.container.image}"`);
+    if (answer.reason === 'ImagePullBackOff') tell(run, 'Normal', 'BackOff', `Back-off pulling image "${slot.container.image}"`, slot);
     else {
-      tell(run, 'Warning', answer.reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', answer.reason === 'ErrImagePull' ? `Failed to pull image "${slot.container.image}": ${answer.message}` : answer.message);
-      tell(run, 'Warning', 'Failed', `Error: ${answer.reason}`);
+      tell(run, 'Warning', answer.reason === 'InvalidImageName' ? 'InspectFailed' : 'Failed', answer.reason === 'ErrImagePull' ? `Failed to pull image "${slot.container.image}": ${answer.message}` : answer.message, slot);
+      tell(run, 'Warning', 'Failed', `Error: ${answer.reason}`, slot);
     }
   }
   slot.waiting = { reason: answer.reason, message: answer.message };
@@ -142,18 +142,18 @@ function took(run: PodRun, slot: Slot, record: ContainerRecord, before: Containe
     void removeContainer(run.parts, before).catch((error: Error) => run.parts.context.log.warn('an ended container could not be removed', { pod: run.label, error }));
   }
   slot.record = record;
+  slot.hook = undefined;
   slot.restartCount = record.attempt;
   slot.waiting = undefined;
   slot.notBeforeMs = undefined;
   slot.stopping = undefined;
   if (slot.role === 'app') run.restartingAll = undefined;
-  tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`);
+  tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`, slot);
   if (record.exit !== undefined) {
-    tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`);
+    tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`, slot);
     run.poke();
     return;
   }
-  tell(run, 'Normal', 'Started', `Started container ${slot.container.name}`);
+  tell(run, 'Normal', 'Started', `Started container ${slot.container.name}`, slot);
   attend(run, slot, record);
-  if (slot.container.lifecycle?.postStart !== undefined) void postStart(run, slot);
 }

@@ -1,7 +1,7 @@
 /** Ends a container: preStop hook, its stop signal, and KILL when the grace is over (pod lifecycle, "Termination of Pods"). */
 import type { Container } from '../../../api/generated/core-v1.ts';
 import type { Clock } from '../../../base/clock.ts';
-import { runHandler, type HandlerTarget } from '../probes/handlers.ts';
+import { runHook, type HandlerTarget } from '../probes/handlers.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import type { ContainerRecord } from './record.ts';
 
@@ -12,6 +12,8 @@ export interface StopOptions {
   container: Container;
   /** When the grace ends; read again while waiting, since a second deletion may shorten it. */
   deadlineMs: () => number;
+  /** Whether the signal may come already: sidecars wait for those that they serve. Read again when `changed` settles. */
+  isTurn: () => boolean;
   /** Settles when the container has ended. */
   ended: Promise<void>;
   /** Settles when `deadlineMs` may have changed. */
@@ -19,8 +21,10 @@ export interface StopOptions {
   hookFailed: (message: string) => void;
 }
 
-/** Least time for the signal after a hook took all of the grace, as upstream grants. */
+/** Least time for the signal after a hook, or the others, took all of the grace, as upstream grants. */
 const LEAST_MS = 2_000;
+/** Of pods that are to end at once (pod lifecycle, "Forced Pod termination"). */
+const FORCED_MS = 1_000;
 const KILL_AGAIN_MS = 5_000;
 
 export async function stopContainer(record: ContainerRecord, options: StopOptions): Promise<void> {
@@ -29,13 +33,17 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
   const pid = record.pid;
   const graceMs = options.deadlineMs() - clock.nowMs();
   const hook = container.lifecycle?.preStop;
-  let least = 0;
+  let leastMs = graceMs > 0 ? 0 : clock.nowMs() + FORCED_MS;
   if (hook !== undefined && graceMs > 0) {
-    const answer = await Promise.race([runHandler(hook, options.target, graceMs), options.ended.then(() => ({ ok: true, message: '' }))]);
+    const answer = await Promise.race([runHook(hook, options.target, graceMs), options.ended.then(() => ({ ok: true, message: '' }))]);
     if (!answer.ok) options.hookFailed(answer.message);
-    least = clock.nowMs() + LEAST_MS;
+    leastMs = clock.nowMs() + LEAST_MS;
   }
-  const deadline = (): number => Math.max(options.deadlineMs(), Math.min(least, options.deadlineMs() + LEAST_MS));
+  if (!options.isTurn()) {
+    if (await waitForTurn(options)) return;
+    leastMs = clock.nowMs() + LEAST_MS;
+  }
+  const deadline = (): number => Math.max(options.deadlineMs(), Math.min(leastMs, options.deadlineMs() + LEAST_MS));
   const leftMs = noLongerThan(() => deadline() - clock.nowMs());
   if (leftMs() > 0) runtime.kill(record, pid, record.stopSignal);
   while (!(await endedWithin(leftMs(), options)) && leftMs() > 0);
@@ -43,6 +51,13 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
     runtime.kill(record, pid, 'SIGKILL');
     if (await endedWithin(KILL_AGAIN_MS, { ...options, changed: () => new Promise(() => {}) })) return;
   }
+}
+
+/** At the end of the grace it is everybody's turn. Gives whether the container has ended meanwhile. */
+async function waitForTurn(options: StopOptions): Promise<boolean> {
+  const leftMs = noLongerThan(() => options.deadlineMs() - options.clock.nowMs());
+  while (!options.isTurn() && leftMs() > 0) if (await endedWithin(leftMs(), options)) return true;
+  return false;
 }
 
 /** A clock that is set back meanwhile makes no time longer than it was when it was first asked for. */

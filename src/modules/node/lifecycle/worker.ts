@@ -46,9 +46,10 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   const { clock, log } = parts.context;
   const uid = first.metadata.uid ?? '';
   const startTimeMs = first.status?.startTime === undefined ? clock.nowMs() : Date.parse(first.status.startTime);
+  const ending = new AbortController();
   const turns = turnLoop({ turn, failed: (error) => log.error('a turn of the pod failed', { pod: run.label, error }), nowMs: () => clock.nowMs() });
   const run: PodRun = {
-    parts, uid, label: `${first.metadata.name}_${first.metadata.namespace}(${uid})`, slots: slotsOf(first.spec!), pod: first, gone: false, endings: new Map(),
+    parts, uid, label: `${first.metadata.name}_${first.metadata.namespace}(${uid})`, slots: slotsOf(first.spec!), pod: first, gone: false, ending: ending.signal, endings: new Map(),
     poke: turns.poke, wakeAt: turns.wakeAt, changed: turns.changed, podIps,
   };
   const status = statusWriter(parts, () => run.pod, (fresh) => { run.pod = onNode(fresh); });
@@ -58,6 +59,11 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   let setUpFailures = 0;
   let admitted = false;
   adopt(run, adopted);
+
+  /** A turn may be held up by a runtime that hangs: it is not waited for when the pod is to end. */
+  function giveUpStarts(): void {
+    if (run.gone || run.failed !== undefined || run.pod.metadata.deletionTimestamp !== undefined) ending.abort();
+  }
 
   async function turn(): Promise<void> {
     decideStop();
@@ -186,6 +192,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     update(next) {
       if (next === undefined) run.gone = true;
       else updated(next);
+      giveUpStarts();
       run.poke();
     },
     refresh() {
@@ -196,6 +203,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     isActive: () => !run.gone && run.stop === undefined && run.failed === undefined && run.pod.metadata.deletionTimestamp === undefined && !isTerminal(run.pod),
     evict(message, graceSeconds) {
       run.failed = { reason: 'Evicted', message, graceSeconds, disruption: true };
+      giveUpStarts();
       tell(run, 'Warning', 'Evicted', message);
       run.poke();
       return Promise.race([evicted.promise, finished.promise]);

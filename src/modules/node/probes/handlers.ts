@@ -9,9 +9,17 @@ export interface HandlerTarget {
   exec(command: readonly string[], timeoutMs: number): Promise<ExecAnswer>;
 }
 
-export interface HandlerAnswer { ok: boolean; message: string }
+/** `warning`: it went well, and there is something to tell all the same. */
+export interface HandlerAnswer { ok: boolean; message: string; warning?: boolean }
 
-export async function runHandler(handler: ProbeHandler & LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
+/** Of hooks alone: whatever an HTTP server answers is an answer, and there is no tcpSocket (core/v1 LifecycleHandler). */
+export async function runHook(handler: LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
+  if (handler.tcpSocket !== undefined) return { ok: false, message: 'tcpSocket is no handler of a hook: use exec, httpGet or sleep' };
+  const answer = await runHandler(handler, target, timeoutMs);
+  return handler.httpGet !== undefined && answer.status !== undefined ? { ok: true, message: answer.message } : answer;
+}
+
+export async function runHandler(handler: ProbeHandler & LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer & { status?: number }> {
   try {
     if (handler.exec !== undefined) return await runExec(handler.exec.command ?? [], target, timeoutMs);
     if (handler.httpGet !== undefined) return await runHttp(handler.httpGet, target, timeoutMs);
@@ -39,28 +47,69 @@ async function runExec(command: readonly string[], target: HandlerTarget, timeou
   return { ok: code === 0, message: output };
 }
 
-async function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
-  const scheme = (action.scheme ?? 'HTTP').toLowerCase() as 'http' | 'https';
-  const { request } = scheme === 'https' ? await import('node:https') : await import('node:http');
+/** Redirects are followed on the same host, ten at most; where they lead elsewhere, the probe is content with them. */
+async function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer & { status?: number }> {
   const host = action.host || target.podIp;
-  const port = portOf(target.container, action.port);
   const path = (action.path ?? '/').startsWith('/') ? (action.path ?? '/') : `/${action.path}`;
-  const headers: Record<string, string> = { 'User-Agent': 'kube-probe/1.32', Accept: '*/*', Connection: 'close' };
-  for (const header of action.httpHeaders ?? []) headers[header.name] = header.value;
-  return new Promise((resolve) => {
-    const url = `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}${path}`;
-    const timer = setTimeout(() => call.destroy(new Error('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')), timeoutMs);
-    const call = request({ host, port, path, headers, agent: false, rejectUnauthorized: false }, (response) => {
-      const code = response.statusCode ?? 0;
-      response.resume();
-      response.once('close', () => clearTimeout(timer));
-      call.once('error', () => {});
-      response.destroy();
-      resolve({ ok: code >= 200 && code < 400, message: `HTTP probe failed with statuscode: ${code}` });
+  const untilMs = performance.now() + timeoutMs;
+  let url = new URL(`${(action.scheme ?? 'HTTP').toLowerCase()}://${host.includes(':') ? `[${host}]` : host}:${portOf(target.container, action.port)}`);
+  const first = `${url.origin}${path}`;
+  let asked = path;
+  try {
+    for (let redirects = 0; ; redirects += 1) {
+      const { status, location, body } = await fetchOnce(url, asked, headersOf(action), untilMs - performance.now());
+      const next = status >= 300 && status < 400 && location !== undefined ? URL.parse(location, new URL(asked, url).href) : null;
+      if (next !== null && next.hostname === url.hostname && /^https?:$/.test(next.protocol) && redirects < MOST_REDIRECTS) {
+        [url, asked] = [next, `${next.pathname}${next.search}`];
+        continue;
+      }
+      if (status >= 300 && status < 400) return { ok: true, status, warning: true, message: `Probe terminated redirects, Response body: ${body}` };
+      return { ok: status >= 200 && status < 300, status, message: `HTTP probe failed with statuscode: ${status}` };
+    }
+  } catch (error) {
+    return { ok: false, message: `Get "${first}": ${(error as Error).message}` };
+  }
+}
+
+const MOST_REDIRECTS = 10;
+const MOST_BODY_BYTES = 1_024;
+
+/** What the probe names; kubelet's own, which an empty value takes away. */
+function headersOf({ httpHeaders = [] }: HTTPGetAction): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close' };
+  const given = Map.groupBy(httpHeaders, ({ name }) => name.toLowerCase());
+  for (const [name, all] of given) {
+    const values = all.map(({ value }) => value);
+    if (values.every((value) => value === '') && (name === 'accept' || name === 'user-agent')) delete headers[name];
+    else headers[name] = values.length === 1 || name === 'host' ? values[0]! : values;
+  }
+  return headers;
+}
+
+async function fetchOnce({ protocol, hostname, port }: URL, path: string, headers: Record<string, string | string[]>, timeoutMs: number): Promise<{ status: number; location?: string; body: string }> {
+  const { request } = protocol === 'https:' ? await import('node:https') : await import('node:http');
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => call.destroy(new Error('context deadline exceeded (Client.Timeout exceeded while awaiting headers)')), Math.max(1, timeoutMs));
+    const call = request({ host: hostname.replace(/^\[|\]$/g, ''), port: port === '' ? undefined : port, path, headers, agent: false, rejectUnauthorized: false }, (response) => {
+      const { statusCode: status = 0, headers: { location } } = response;
+      let body = '';
+      const finish = (): void => {
+        clearTimeout(timer);
+        call.once('error', () => {});
+        response.destroy();
+        resolve({ status, location, body });
+      };
+      if (status < 300 || status >= 400) return finish();
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        body = (body + chunk).slice(0, MOST_BODY_BYTES);
+        if (body.length === MOST_BODY_BYTES) finish();
+      });
+      for (const end of ['end', 'error']) response.once(end, finish);
     });
     call.once('error', (error) => {
       clearTimeout(timer);
-      resolve({ ok: false, message: `Get "${url}": ${error.message}` });
+      reject(error);
     });
     call.end();
   });

@@ -13,7 +13,7 @@ async function probe(container: Partial<Container>, answers: number[], untilMs: 
   const abort = new AbortController();
   const clock = { nowMs: () => ms, async sleep(delayMs: number) { ms += delayMs; if (ms >= untilMs) abort.abort(); } };
   await runProbes({ name: 'c', ...container }, { container: { name: 'c' }, podIp: '', exec: async () => ({ code: answers.length > 1 ? answers.shift()! : answers[0]!, output: '', timedOut: false }) }, {
-    changed: (sort, ok) => void told.push(`${sort} ${ok} at ${ms / 1_000}`), failed: () => void failed++,
+    changed: (sort, ok) => void told.push(`${sort} ${ok} at ${ms / 1_000}`), failed: () => void failed++, warned: () => {},
   }, { clock, signal: abort.signal, startedMs: 0, known });
   return { told, failed };
 }

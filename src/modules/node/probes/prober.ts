@@ -10,6 +10,8 @@ export interface ProbeReport {
   changed(sort: ProbeSort, ok: boolean, message: string): void;
   /** Each failed try. */
   failed(sort: ProbeSort, message: string): void;
+  /** A try that went well, and is worth a word. */
+  warned(sort: ProbeSort, message: string): void;
 }
 
 /** Until the first success readiness is asked more often than the period, from this on, doubling: a pod is ready when it is, not a period later. */
@@ -42,13 +44,14 @@ async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, re
   let eagerMs = sort === 'liveness' ? periodMs : EAGER_MS;
   await clock.sleep(Math.max(0, options.startedMs + (probe.initialDelaySeconds ?? 0) * 1_000 - clock.nowMs()), signal);
   while (!signal.aborted) {
-    const { ok, message } = await runHandler(probe, target, timeoutMs);
+    const { ok, message, warning } = await runHandler(probe, target, timeoutMs);
     if (signal.aborted) break;
     row = ok === last ? row + 1 : 1;
     last = ok;
     // Tries between two periods do not count against the container.
     const eager = !verdict && !ok && eagerMs < periodMs;
     if (!ok && !eager) report.failed(sort, message);
+    if (warning === true) report.warned(sort, message);
     const threshold = ok ? (probe.successThreshold ?? 1) : (probe.failureThreshold ?? 3);
     if (row >= threshold && !(eager && sort === 'startup')) {
       if (ok !== verdict || (!ok && sort !== 'readiness')) report.changed(sort, ok, message);

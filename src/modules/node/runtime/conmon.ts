@@ -32,6 +32,9 @@ export interface RuntimeFlavour {
 const MOST_AT_ONCE = Math.max(16, 4 * availableParallelism());
 const DELETE_TRIES = 4;
 const DELETE_PAUSE_MS = 50;
+/** One that does not answer by then is not asked again. */
+const DELETE_TIMEOUT_MS = 10_000;
+const GIVEN_UP = 'the pod is ending: the container was given up';
 
 export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true, keyring: true, kept: (id) => id };
 
@@ -71,8 +74,10 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   /** The runtime may fail, at times or for good; what it leaves then is what the kernel still has of the container. */
   async function insistOnDelete(place: ContainerPlace, kept: string): Promise<void> {
     for (let tries = 0; tries < DELETE_TRIES; tries += 1) {
-      const { code } = await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: 30_000 });
+      const begunMs = performance.now();
+      const { code } = await runAny(options.runtime, [...common, 'delete', '--force', place.id], { timeoutMs: DELETE_TIMEOUT_MS });
       if (code === 0 || !existsSync(kept)) return;
+      if (performance.now() - begunMs >= DELETE_TIMEOUT_MS) break;
       await delay(DELETE_PAUSE_MS * 2 ** tries);
     }
     if (place.cgroup === undefined) return;
@@ -84,12 +89,16 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
   return {
     create(place, io) {
-      return turns(() => launch(monitorArgs(place, io), io.root, timeoutMs));
+      const { signal } = io;
+      return givenUp(turns(() => {
+        if (signal?.aborted === true) throw new RuntimeError(GIVEN_UP);
+        return launch(monitorArgs(place, io), io.root, { timeoutMs, signal });
+      }), signal);
     },
 
-    async start(place, pid) {
+    async start(place, pid, { signal } = {}) {
       if (options.flavour.gate && (await openGate(join(options.runtimeRoot, place.id, 'exec.fifo'), pid))) return;
-      const { code, stderr } = await runAny(options.runtime, [...common, 'start', place.id], { timeoutMs });
+      const { code, stderr } = await givenUp(runAny(options.runtime, [...common, 'start', place.id], { timeoutMs }), signal);
       if (code !== 0) throw new RuntimeError(stderr.trim().split('\n').at(-1) || `the runtime ended with code ${code} and gave no reason`);
     },
 
@@ -115,6 +124,21 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   };
 }
 
+/** Rejects as soon as the signal aborts, whatever the work does then. */
+async function givenUp<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  const given = Promise.withResolvers<never>();
+  const stop = (): void => given.reject(new RuntimeError(GIVEN_UP));
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  work.catch(() => {}); // nobody may hear of it any more
+  try {
+    return await Promise.race([work, given.promise]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 /** Whether something is mounted there: an overlay is a device of its own. */
 function isOverlay(root: string): boolean {
   const [own, parent] = [root, dirname(root)].map((path) => statSync(path, { throwIfNoEntry: false })?.dev);
@@ -129,7 +153,7 @@ function forgetEnded(version: 'v1' | 'v2', cgroup: string, kept: string): boolea
 }
 
 /** conmon's answer on the pipe of _OCI_SYNCPIPE: `{"pid": 12}`, or -1 with the runtime's message. */
-function launch(args: string[], root: RootMount, timeoutMs: number): Promise<number> {
+function launch(args: string[], root: RootMount, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<number> {
   const mountOptions = `lowerdir=${root.lower.join(':')},upperdir=${root.upper},workdir=${root.work}`;
   const child = start('/bin/sh', ['-c', MOUNT_AND_MONITOR, 'sh', mountOptions, root.path, ...args], {
     cwd: root.folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], LC_ALL: 'C', _OCI_SYNCPIPE: '3' },
@@ -139,11 +163,14 @@ function launch(args: string[], root: RootMount, timeoutMs: number): Promise<num
     let errors = '';
     const sync = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     const timer = setTimeout(() => finish(new RuntimeError(`the container was not made within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const stop = (): void => finish(new RuntimeError(GIVEN_UP));
+    signal?.addEventListener('abort', stop, { once: true });
     let ended = false;
     function finish(result: number | Error): void {
       if (ended) return;
       ended = true;
       clearTimeout(timer);
+      signal?.removeEventListener('abort', stop);
       sync.destroy();
       child.stderr?.destroy();
       child.unref();

@@ -25,10 +25,10 @@ export interface RootMount {
 }
 
 export interface ContainerRuntime {
-  /** Mounts the root and makes the container; its process waits. Gives the pid. Rejects with {@link RuntimeError} in the runtime's words. */
-  create(place: ContainerPlace, options: { root: RootMount; terminal: boolean; stdin: boolean; stdinOnce: boolean }): Promise<number>;
+  /** Mounts the root and makes the container; its process waits. Gives the pid. Rejects with {@link RuntimeError} in the runtime's words; when the signal aborts, with what was begun still to be ended. */
+  create(place: ContainerPlace, options: { root: RootMount; terminal: boolean; stdin: boolean; stdinOnce: boolean; signal?: AbortSignal }): Promise<number>;
   /** Rejects with {@link RuntimeError} as well. */
-  start(place: ContainerPlace, pid: number): Promise<void>;
+  start(place: ContainerPlace, pid: number, options?: { signal?: AbortSignal }): Promise<void>;
   /** Signals the first process; nothing happens when it is gone. `name` is TERM, SIGTERM or a number. */
   kill(place: ContainerPlace, pid: number, name: string): void;
   /** Forgets the container (killing what is left), takes its root away. Never rejects for what is already gone. */

@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { after, before, describe, it } from 'node:test';
+import { runHandler, runHook, type HandlerTarget } from './handlers.ts';
+
+const target: HandlerTarget = { container: { name: 'c' }, podIp: '127.0.0.1', exec: async () => ({ code: 0, output: '', timedOut: false }) };
+
+describe('an HTTP probe', () => {
+  let seen: IncomingHttpHeaders = {};
+  let port = 0;
+  const server = createServer((request, response) => {
+    seen = request.headers;
+    const { pathname, searchParams } = new URL(request.url!, 'http://x');
+    const left = Number(searchParams.get('left'));
+    if (pathname === '/to') response.writeHead(302, { Location: searchParams.get('at')! }).end('over there');
+    else if (pathname === '/chain') response.writeHead(301, { Location: left > 1 ? `/chain?left=${left - 1}` : '/ok' }).end();
+    else response.writeHead(pathname === '/ok' ? 204 : pathname === '/stay' ? 308 : 500).end('body');
+  });
+  before(async () => {
+    await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+    port = (server.address() as AddressInfo).port;
+  });
+  after(() => server.close());
+  const ask = (path: string, httpHeaders?: { name: string; value: string }[]) => runHandler({ httpGet: { path, port, httpHeaders } }, target, 2_000);
+  const elsewhere = encodeURIComponent('http://0.0.0.0/');
+
+  for (const [path, ok, message] of [
+    ['/ok', true, undefined], ['/bad', false, 'HTTP probe failed with statuscode: 500'], ['/to?at=/ok', true, undefined], ['/to?at=%2Fbad', false, 'HTTP probe failed with statuscode: 500'],
+    [`/to?at=${elsewhere}`, true, 'Probe terminated redirects, Response body: over there'], ['/stay', true, 'Probe terminated redirects, Response body: body'],
+    ['/chain?left=10', true, undefined], ['/chain?left=11', true, 'Probe terminated redirects, Response body: '], ['ok', true, undefined],
+  ] as const) {
+    it(`of ${path} ${ok ? 'goes well' : 'fails'}${message?.startsWith('Probe') === true ? ' with a warning' : ''}`, async () => {
+      const answer = await ask(path);
+      assert.equal(answer.ok, ok);
+      assert.equal(answer.warning ?? false, message?.startsWith('Probe') === true);
+      if (message !== undefined) assert.equal(answer.message, message);
+    });
+  }
+
+  it('tells who asks, unless it is told not to', async () => {
+    await ask('/ok', [{ name: 'X-A', value: '1' }, { name: 'X-A', value: '2' }, { name: 'Host', value: 'web.example' }]);
+    assert.match(String(seen['user-agent']), /^kube-probe\//);
+    assert.deepEqual([seen.accept, seen['x-a'], seen.host], ['*/*', '1, 2', 'web.example']);
+    await ask('/ok', [{ name: 'Accept', value: '' }, { name: 'user-agent', value: '' }]);
+    assert.deepEqual([seen.accept, seen['user-agent']], [undefined, undefined]);
+    await ask('/ok', [{ name: 'User-Agent', value: 'mine' }]);
+    assert.equal(seen['user-agent'], 'mine');
+  });
+
+  it('as a hook takes any answer, and no tcpSocket', async () => {
+    assert.equal((await runHook({ httpGet: { path: '/bad', port } }, target, 2_000)).ok, true);
+    assert.equal((await runHook({ httpGet: { path: '/ok', port: 1 } }, target, 2_000)).ok, false);
+    assert.match((await runHook({ tcpSocket: { port } }, target, 2_000)).message, /no handler of a hook/);
+  });
+});
