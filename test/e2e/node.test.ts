@@ -52,13 +52,15 @@ describe('the node', () => {
     assert.match(await exec('plain', 'touch /x 2>&1 || true'), /Read-only file system/);
   });
 
-  it('gives a terminal of the size that the client has', async () => {
+  it('gives a terminal of the size that the client has, and follows it', async () => {
     await create('terminal', {});
     await ready('terminal');
-    const line = `stty rows 33 cols 99; kubectl exec -it terminal -- sh -c 'tty; n=0; until [ "$(stty size 2>&1)" = "33 99" ] || [ $n = 100 ]; do n=$((n+1)); sleep 0.1; done; stty size; exit 5'`;
+    const until = (size: string): string => `n=0; until [ "$(stty size 2>&1)" = "${size}" ] || [ $n = 100 ]; do n=$((n+1)); sleep 0.1; done; stty size; touch /tmp/seen`;
+    const change = `until kubectl exec terminal -- ls /tmp/seen; do sleep 0.1; done > /dev/null 2>&1; stty rows 44 cols 111 < /dev/tty`;
+    const line = `stty rows 33 cols 99; (${change}) & kubectl exec -it terminal -- sh -c 'tty; ${until('33 99')}; ${until('44 111')}; exit 5'`;
     const result = await runAny('script', ['-qec', line, '/dev/null'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig, SHELL: '/bin/sh' }, timeoutMs: 20_000 });
     // script(1) types NULs when its own input has ended, and the terminal echoes them
-    assert.match(result.stdout.replaceAll('^@', '').replaceAll('\0', ''), /\/dev\/pts\/0\r\n33 99\r\n/);
+    assert.match(result.stdout.replaceAll('^@', '').replaceAll('\0', ''), /\/dev\/pts\/0\r\n33 99\r\n44 111\r\n/);
     assert.equal(result.code, 5);
   });
 

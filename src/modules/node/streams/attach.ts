@@ -12,20 +12,23 @@ import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, failureStatus } from '.
 
 /**
  * The monitor's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot open; the machine's perl can.
- * Each message begins with 2 for standard output or 3 for standard error. The folder is entered since socket paths are short. Ends with ENDED when the container did so meanwhile.
+ * Each message begins with 2 for standard output or 3 for standard error. The folder is entered since socket paths are short. Ends with ENDED when the container did so
+ * meanwhile, or before it said anything to who had just come: clients look into its log then.
  */
 const SEQPACKET_BRIDGE = `
 use Socket;
+use Time::HiRes 'time';
 chdir $ARGV[0] or exit 75;
 socket(my $s, AF_UNIX, SOCK_SEQPACKET, 0) or die "attach: $!\\n";
 connect($s, sockaddr_un("attach")) or exit 75;
-my $open = 1;
+my ($open, $came, $said) = (1, time, 0);
 while (1) {
   my $r = ""; vec($r, fileno($s), 1) = 1; vec($r, 0, 1) = 1 if $open;
   select($r, undef, undef, undef);
-  if (vec($r, fileno($s), 1)) { my $n = sysread($s, my $b, 65536); last unless $n; my $o = ord($b) == 3 ? 2 : 1; open(my $h, ">&=", $o); syswrite($h, substr($b, 1)); }
+  if (vec($r, fileno($s), 1)) { my $n = sysread($s, my $b, 65536); last unless $n; $said = 1; my $o = ord($b) == 3 ? 2 : 1; open(my $h, ">&=", $o); syswrite($h, substr($b, 1)); }
   if ($open && vec($r, 0, 1)) { my $n = sysread(STDIN, my $b, 8192); if ($n) { syswrite($s, $b) } else { $open = 0; shutdown($s, 1) } }
 }
+exit 75 if !$said && time - $came < 1;
 `;
 
 const ENDED = 75;
@@ -41,7 +44,7 @@ export function attachRoute(agent: Agent): Route {
       const child = start('perl', ['-e', SEQPACKET_BRIDGE, record.bundle], { stdio: ['pipe', 'pipe', 'pipe'] });
       await bridge(child, channels, {
         stdin: flag('stdin') && record.stdin, keepStdin: true, stdout: flag('stdout'), stderr: flag('stderr') && !record.tty,
-        resize: ({ Width, Height }) => void writeFile(join(record.bundle, 'ctl'), `1 ${Height} ${Width}\n`, { flag: 'a' }).catch(() => {}),
+        resize: ({ Width, Height }) => writeFile(join(record.bundle, 'ctl'), `1 ${Height} ${Width}\n`, { flag: 'a' }),
         status: (code) => (code === ENDED ? failureStatus(`container ${record.name} of pod ${record.pod.name} is not running`) : { metadata: {}, status: 'Success' }), abandoned: () => void child.kill('SIGKILL'),
       });
     },

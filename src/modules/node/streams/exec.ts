@@ -1,8 +1,9 @@
 /** `pods/NAME/exec`: a command in a running container, with a real terminal when asked for. */
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '../../../api/errors.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { runAny, start } from '../../../base/sys/run.ts';
@@ -11,7 +12,7 @@ import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import { execProcess, takeOomScore } from '../runtime/exec.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
-import { bridge } from './bridge.ts';
+import { bridge, type TerminalSize } from './bridge.ts';
 import { runningContainer } from './target.ts';
 import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, exitStatus, failureStatus } from './web-socket.ts';
 
@@ -37,7 +38,7 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
         const child = tty ? inTerminal(line.file, line.args) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
         takeOomScore(child.pid, wanted);
         await bridge(child, channels, {
-          stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => void resizeTerminal(child, size),
+          stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => resizeTerminal(child, files.pidFile, size),
           status: (code) => exitStatus(code), abandoned: () => abandon(child, files.pidFile),
         });
       } catch (error) {
@@ -57,33 +58,47 @@ function inTerminal(file: string, args: readonly string[]): ChildProcess {
   return start('script', ['--quiet', '--return', '--flush', '--command', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], SHELL: '/bin/sh', TERM: 'xterm', ...env } });
 }
 
-/** Sets the size of the terminal that the child of script(1) has; the kernel tells the runtime, and that the container. */
-async function resizeTerminal(child: ChildProcess, size: { Width: number; Height: number }): Promise<void> {
-  for (let tries = 0; tries < 50 && child.exitCode === null; tries++) {
-    const terminal = terminalOf(child.pid);
-    if (terminal !== undefined) {
-      await runAny('stty', ['-F', terminal, 'rows', String(size.Height), 'cols', String(size.Width)]);
-      return;
-    }
-    await new Promise((resolve) => setTimeout(resolve, 10));
+const RESIZE_WAIT_MS = 10_000;
+const RESIZE_LOOK_MS = 10;
+
+/** Sets the size of the terminal that the command has in its container: runtimes hand on that of their own when they begin, and not all of them later. */
+async function resizeTerminal(child: ChildProcess, pidFile: string, { Width, Height }: TerminalSize): Promise<void> {
+  const set = async (terminal: string): Promise<boolean> => (await runAny('stty', ['-F', terminal, 'rows', String(Height), 'cols', String(Width)], { timeoutMs: RESIZE_WAIT_MS })).code === 0;
+  let handedOn = false;
+  for (const untilMs = performance.now() + RESIZE_WAIT_MS; performance.now() < untilMs && child.exitCode === null; await delay(RESIZE_LOOK_MS)) {
+    const own = terminalOf(firstChild(child.pid), [0]);
+    if (!handedOn && own !== undefined) handedOn = await set(own);
+    const within = terminalOf(pidIn(pidFile), [0, 1, 2]);
+    if (within !== undefined && (own === undefined || !isSame(own, within)) && (await set(within))) return;
   }
 }
 
-function terminalOf(pid: number | undefined): string | undefined {
-  try {
-    const first = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0];
-    const path = readlinkSync(`/proc/${first}/fd/0`);
-    return path.startsWith('/dev/pts/') ? path : undefined;
-  } catch {
-    return undefined;
-  }
+/** The first of the open files that is a terminal: a path that leads to it from anywhere. */
+function terminalOf(pid: number | undefined, files: readonly number[]): string | undefined {
+  return pid === undefined ? undefined : files.map((file) => `/proc/${pid}/fd/${file}`).find((path) => {
+    try { return readlinkSync(path).startsWith('/dev/pts/'); } catch { return false; }
+  });
+}
+
+/** A command that is not yet in its container still has the runtime's terminal. */
+function isSame(one: string, other: string): boolean {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return a === undefined || b === undefined || (a.dev === b.dev && a.ino === b.ino);
+}
+
+function firstChild(pid: number | undefined): number | undefined {
+  try { return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ')[0]) || undefined; } catch { return undefined; }
+}
+
+function pidIn(file: string): number | undefined {
+  try { return Number(readFileSync(file, 'utf8')) || undefined; } catch { return undefined; }
 }
 
 /** The client is gone: the command reads the end of its input and a hang-up, and has a moment to end. */
 function abandon(child: ChildProcess, pidFile: string): void {
   child.stdin?.end();
   const signal = (name: NodeJS.Signals): void => {
-    try { process.kill(Number(readFileSync(pidFile, 'utf8')), name); } catch { /* gone already */ }
+    try { process.kill(pidIn(pidFile)!, name); } catch { /* gone already */ }
   };
   signal('SIGHUP');
   setTimeout(() => {
