@@ -46,6 +46,9 @@ import { IngressClass } from './networking/ingress-class.ts';
 import { Ingress } from './networking/ingress.ts';
 import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
+import { DeviceClass } from './resource/device-class.ts';
+import { ResourceClaim, ResourceClaimTemplate } from './resource/resource-claim.ts';
+import { ResourceSlice } from './resource/resource-slice.ts';
 import { RuntimeClass } from './node/runtime-class.ts';
 import { PriorityClass } from './scheduling/priority-class.ts';
 
@@ -64,6 +67,8 @@ export { Ingress, IngressClass };
 
 export { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute };
 
+export { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice };
+
 export { StorageVersionMigration };
 
 export { APIService, FlowSchema, PriorityLevelConfiguration };
@@ -77,5 +82,6 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
+  ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice,
   ...GATEWAY_KINDS,
 ] as readonly unknown[]) as readonly Kind[];

@@ -6,6 +6,7 @@ import certificates from '../modules/certificates/module.ts';
 import core from '../modules/core/module.ts';
 import customResources from '../modules/custom-resources/module.ts';
 import disruption from '../modules/disruption/module.ts';
+import dynamicResources from '../modules/dynamic-resources/module.ts';
 import endpointslice from '../modules/endpointslice/module.ts';
 import gateway from '../modules/gateway/module.ts';
 import flowControl from '../modules/flow-control/module.ts';
@@ -31,7 +32,7 @@ import verticalPodAutoscaler from '../modules/vertical-pod-autoscaler/module.ts'
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, verticalPodAutoscaler, predictiveAutoscaler, localPath, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, verticalPodAutoscaler, predictiveAutoscaler, localPath, dynamicResources, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);

@@ -6,7 +6,9 @@ import { duplicate, forbidden, invalid, notFoundField, notSupported, required, t
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
 import { containerErrors, hostPortErrors, resourceErrors } from './container-validation.ts';
+import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
 import { podUpdateErrors } from './pod-update-validation.ts';
+import { resourceClaimErrors } from './resource-claims-validation.ts';
 import { volumeErrors } from './volume-validation.ts';
 
 export { resourceErrors };
@@ -39,7 +41,7 @@ export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   (spec.imagePullSecrets ?? []).forEach((secret, index) => { if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`)); });
   errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
   (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
-  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path));
+  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path));
   (spec.readinessGates ?? []).forEach(({ conditionType = '' }, index) => {
     for (const error of labelKeyErrors(conditionType)) errors.push(invalid(`${path}.readinessGates[${index}].conditionType`, conditionType, error));
   });
@@ -150,9 +152,7 @@ function affinityErrors(affinity: Affinity | undefined, path: string): FieldErro
   const nodeRequired = node?.requiredDuringSchedulingIgnoredDuringExecution;
   const nodePath = `${path}.nodeAffinity`;
   if (nodeRequired !== undefined) {
-    const at = `${nodePath}.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms`;
-    if ((nodeRequired.nodeSelectorTerms ?? []).length === 0) errors.push(required(at, 'must have at least one node selector term'));
-    nodeRequired.nodeSelectorTerms?.forEach((term, index) => errors.push(...nodeTermErrors(term, `${at}[${index}]`)));
+    errors.push(...nodeSelectorErrors(nodeRequired, `${nodePath}.requiredDuringSchedulingIgnoredDuringExecution`));
   }
   node?.preferredDuringSchedulingIgnoredDuringExecution?.forEach(({ weight, preference }, index) => {
     const at = `${nodePath}.preferredDuringSchedulingIgnoredDuringExecution[${index}]`;
@@ -169,23 +169,6 @@ function affinityErrors(affinity: Affinity | undefined, path: string): FieldErro
     });
   }
   return errors;
-}
-
-interface NodeTerm { matchExpressions?: { key: string; operator: string; values?: string[] }[] }
-
-function nodeTermErrors(term: NodeTerm, path: string): FieldError[] {
-  return (term.matchExpressions ?? []).flatMap(({ key = '', operator, values = [] }, index) => {
-    const at = `${path}.matchExpressions[${index}]`;
-    const errors = labelKeyErrors(key).map((error) => invalid(`${at}.key`, key, error));
-    if (operator === 'In' || operator === 'NotIn') {
-      if (values.length === 0) errors.push(required(`${at}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
-    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-      if (values.length > 0) errors.push(forbidden(`${at}.values`, "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"));
-    } else if (operator === 'Gt' || operator === 'Lt') {
-      if (values.length !== 1) errors.push(required(`${at}.values`, "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-    } else errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'));
-    return errors;
-  });
 }
 
 interface PodTerm { labelSelector?: Parameters<typeof validateLabelSelector>[0]; topologyKey?: string }

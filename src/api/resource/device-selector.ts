@@ -1,0 +1,93 @@
+/** Selectors of devices (resource.k8s.io/v1 CELDeviceSelector): expressions over `device`, compiled once (upstream: dynamic-resource-allocation/cel). */
+import type { Environment } from '../cel/environment.ts';
+import type { Program } from '../cel/index.ts';
+import { cel } from '../cel/lazy.ts';
+import type { Device, DeviceAttribute } from '../generated/resource-v1.ts';
+import { formatQuantity } from '../quantity.ts';
+
+/** `true` where the device is wanted. Throws EvaluationFailure where the expression asks for what the device does not have. */
+export type DeviceTest = (device: Device, driver: string) => boolean;
+
+const MOST_KEPT = 512;
+const compiled = new Map<string, DeviceTest>();
+let environment: Environment | undefined;
+
+/** Throws EvaluationFailure where the text is no expression. */
+export function compileDeviceSelector(expression: string): DeviceTest {
+  let test = compiled.get(expression);
+  if (test !== undefined) return test;
+  environment ??= cel().createEnvironment({ device: 'map<string, dyn>' });
+  test = testOf(cel().compileExpression(environment, expression));
+  if (compiled.size >= MOST_KEPT) compiled.clear();
+  compiled.set(expression, test);
+  return test;
+}
+
+/** Why an expression is none, in upstream's words; undefined where it is one. */
+export function deviceSelectorFault(expression: string): string | undefined {
+  try {
+    compileDeviceSelector(expression);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function testOf(program: Program): DeviceTest {
+  return (device, driver) => program.evaluate({ device: deviceValue(device, driver) }, new (cel().Budget)()) === true;
+}
+
+const values = new WeakMap<Device, Map<string, unknown>>();
+
+/**
+ * `device.driver`, `device.attributes[DOMAIN].NAME`, `device.capacity[DOMAIN].NAME` and `device.allowMultipleAllocations`; a name without domain is of the
+ * driver's. Domains that a device has nothing of are empty, so that `has()` can be asked.
+ */
+function deviceValue(device: Device, driver: string): Map<string, unknown> {
+  const known = values.get(device);
+  if (known?.get('driver') === driver) return known;
+  const attributes = byDomain(device.attributes, driver, attributeValue);
+  const capacity = byDomain(device.capacity, driver, ({ value }) => quantity(String(value)));
+  const made = new Map<string, unknown>([['driver', driver], ['attributes', attributes], ['capacity', capacity], ['allowMultipleAllocations', device.allowMultipleAllocations === true]]);
+  values.set(device, made);
+  return made;
+}
+
+/** A map whose domains are there as soon as they are asked for. */
+class Domains extends Map<string, Map<string, unknown>> {
+  override get(domain: string): Map<string, unknown> {
+    return super.get(domain) ?? new Map();
+  }
+
+  override has(): boolean {
+    return true;
+  }
+}
+
+function byDomain<T>(named: Record<string, T> | undefined, driver: string, read: (value: T) => unknown): Domains {
+  const domains = new Domains();
+  for (const [name, value] of Object.entries(named ?? {})) {
+    const { domain, id } = qualified(name, driver);
+    const ids = Map.prototype.get.call(domains, domain) as Map<string, unknown> | undefined ?? new Map<string, unknown>();
+    domains.set(domain, ids.set(id, read(value)));
+  }
+  return domains;
+}
+
+/** `domain/id`; without a domain it is the driver's. */
+export function qualified(name: string, driver: string): { domain: string; id: string } {
+  const slash = name.indexOf('/');
+  return slash < 0 ? { domain: driver, id: name } : { domain: name.slice(0, slash), id: name.slice(slash + 1) };
+}
+
+function attributeValue({ int, bool, string, version, ints, bools, strings, versions }: DeviceAttribute): unknown {
+  if (int !== undefined) return BigInt(int);
+  if (ints !== undefined) return ints.map(BigInt);
+  if (version !== undefined) return semver(version);
+  return bool ?? string ?? bools ?? strings ?? versions?.map(semver);
+}
+
+let makers: Environment | undefined;
+const made = (text: string): unknown => (makers ??= cel().createEnvironment({})).evaluate(text);
+const semver = (text: string): unknown => made(`semver(${JSON.stringify(text)})`);
+const quantity = (text: string): unknown => made(`quantity(${JSON.stringify(formatQuantity(text))})`);
