@@ -51,6 +51,7 @@ export async function serveRoutes({ client, host, port, namespace, log, signal }
   const authority = makeAuthority(`${NAME}-ca`, Date.now());
   const leaf = makeLeaf(authority, { commonName: NAME, usage: 'server', names: [`${NAME}.${namespace}.svc`], nowMs: Date.now() });
   const routes = new Map<string, Route>();
+  const registered: [string, string][] = [];
   const server = createServer({ key: leaf.keyPem, cert: leaf.certificatePem, ca, requestCert: true, rejectUnauthorized: true }, (asked, answered) => {
     handle(asked, answered).catch((error: unknown) => {
       const known = isApiError(error) ? error : new ApiError('InternalError', (error as Error).message);
@@ -93,12 +94,14 @@ export async function serveRoutes({ client, host, port, namespace, log, signal }
       const [, group, version] = GROUP_PATH.exec(route.path ?? '') ?? [];
       if (group === undefined || version === undefined) throw new Error(`the route ${route.path ?? ''} is no group and version of an API, and cannot be served to another cluster`);
       routes.set(route.path!, route);
+      registered.push([group, version]);
       void register(group, version).catch((error: unknown) => log.error('could not be served to the cluster', { api: `${group}/${version}`, error: (error as Error).message }));
       return () => void routes.delete(route.path!);
     },
     async close() {
       // APIServices first: a door that asks nobody is better than one that gets no answer.
-      for (const [kind, { metadata }] of ways('external.metrics.k8s.io', 'v1beta1').toReversed()) {
+      const made = new Map(registered.flatMap(([group, version]) => ways(group, version)).map((way) => [`${way[0].kind}/${way[1].metadata.name}`, way]));
+      for (const [kind, { metadata }] of [...made.values()].sort(([left], [right]) => Number(right.kind === 'APIService') - Number(left.kind === 'APIService'))) {
         const mine = kind.kind !== 'APIService' || ((await client.get(APIService, metadata.name ?? '').catch(() => undefined))?.spec?.service?.name === NAME);
         if (mine) await client.delete(kind, metadata.name ?? '', { namespace: metadata.namespace }).catch(() => undefined);
       }

@@ -124,6 +124,15 @@ describe('three tenants', { timeout: 240_000 }, () => {
     await llmos.client.create(Job, jobOf('preempt', { tenant: 'bee', name: 'waits' }));
     await eventually(async () => /place 1/.test(await ok(llmos.llmos('queue', '-n', 'bee', 'explain', 'waits'))));
     const told = await ok(llmos.llmos('queue', '-n', 'bee', 'explain', 'job/waits'));
+    const summary = async (path: string): Promise<unknown> => {
+      const { kind, apiVersion, items } = JSON.parse(await ok(llmos.kubectl('get', '--raw', `/apis/visibility.kueue.x-k8s.io/v1beta2/${path}/pendingworkloads?limit=5`))) as { kind: string; apiVersion: string; items: { metadata: { ownerReferences: { name: string }[] }; localQueueName: string; positionInClusterQueue: number; positionInLocalQueue: number }[] };
+      return [kind, apiVersion, ...items.map(({ metadata, localQueueName, positionInClusterQueue, positionInLocalQueue }) => [metadata.ownerReferences[0]!.name, localQueueName, positionInClusterQueue, positionInLocalQueue])];
+    };
+    const waits = ['PendingWorkloadsSummary', 'visibility.kueue.x-k8s.io/v1beta2', ['waits', 'preempt', 0, 0]];
+    assert.deepEqual(await summary('clusterqueues/preempt'), waits);
+    assert.deepEqual(await summary('namespaces/bee/localqueues/preempt'), waits);
+    assert.deepEqual(await summary('namespaces/ant/localqueues/preempt'), waits.slice(0, 2));
+    assert.match((await llmos.kubectl('get', '--raw', '/apis/visibility.kueue.x-k8s.io/v1beta1/clusterqueues/none/pendingworkloads')).stderr, /not found/i);
     assert.match(told, /bee\/job\/waits: pending\nqueue: preempt, of ClusterQueue preempt \(BestEffortFIFO; default-flavor: cpu 100m\/100m\)\n/);
     assert.match(told, /QuotaReserved: no \(Pending\) couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor default-flavor, 100m more needed/);
     assert.match(told, /lacks cpu of flavor default-flavor: needs 100m, and 0 is free/);

@@ -12,8 +12,18 @@ export const MANAGED = 'kueue.x-k8s.io/managed';
 export const ADMISSION_GATE = 'kueue.x-k8s.io/admission';
 export const POD_GROUP = 'kueue.x-k8s.io/pod-group-name';
 export const POD_GROUP_TOTAL = 'kueue.x-k8s.io/pod-group-total-count';
+/** `true`: the first pod of the group speaks for all of it, so that the others may be made later. */
+export const FAST_ADMISSION = 'kueue.x-k8s.io/pod-group-fast-admission';
+/** `true`: the group serves; that its pods end is no end of it. */
+export const SERVING = 'kueue.x-k8s.io/pod-group-serving';
+/** On pods whose parent is in a queue as a whole: the kind of that. */
+export const SUSPENDING_PARENT = 'kueue.x-k8s.io/pod-suspending-parent';
 export const RETRIABLE_IN_GROUP = 'kueue.x-k8s.io/retriable-in-group';
 export const IS_GROUP_WORKLOAD = 'kueue.x-k8s.io/is-group-workload';
+/** The LocalQueue of Jobs that name none, where their namespace has one of this name. */
+export const DEFAULT_QUEUE = 'default';
+/** Of pod templates: the level of a topology within which all pods must be. */
+export const REQUIRED_TOPOLOGY = 'kueue.x-k8s.io/podset-required-topology';
 /** The name of the only pod set where there is but one. */
 export const MAIN = 'main';
 

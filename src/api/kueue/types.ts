@@ -45,6 +45,7 @@ export interface ClusterQueue extends KubeObject {
     admissionChecksStrategy?: { admissionChecks?: { name: string; onFlavors?: string[] }[] };
     stopPolicy?: StopPolicy;
     fairSharing?: FairSharing;
+    admissionScope?: { admissionMode?: string };
     excludeResourcePrefixes?: string[];
   };
   status?: ClusterQueueStatus;
@@ -97,6 +98,8 @@ export interface AdmissionCheckState {
   state: 'Pending' | 'Ready' | 'Retry' | 'Rejected';
   lastTransitionTime: string;
   message: string;
+  retryCount?: number;
+  requeueAfterSeconds?: number;
   podSetUpdates?: { name: string; labels?: Record<string, string>; annotations?: Record<string, string>; nodeSelector?: Record<string, string>; tolerations?: Toleration[] }[];
 }
 

@@ -29,6 +29,9 @@ export function activityOf(queue: ClusterQueue, known: Pick<Known, 'flavorOf' | 
   const flavors = (spec?.resourceGroups ?? []).flatMap((group) => group.flavors.map(({ name }) => name));
   const missing = flavors.filter((name) => known.flavorOf(name) === undefined);
   if (missing.length > 0) reasons.push(['FlavorNotFound', `references missing ResourceFlavor(s): ${missing.join(',')}`]);
+  // Flavors that want pods placed by topology cannot be had: better no admission than one elsewhere.
+  const topological = flavors.map((name) => known.flavorOf(name)).find((each) => each?.spec?.topologyName !== undefined);
+  if (topological !== undefined) reasons.push(['TopologyNotFound', `there is no Topology "${topological.spec?.topologyName}" for TAS flavor "${topological.metadata.name}"`]);
   const checks = checksOf(queue);
   const unknown = checks.filter((name) => known.checkOf(name) === undefined);
   if (unknown.length > 0) reasons.push(['AdmissionCheckNotFound', `references missing AdmissionCheck(s): ${unknown.join(',')}`]);

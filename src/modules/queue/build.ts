@@ -1,18 +1,19 @@
 /** The pools of quota as the ClusterQueues, Cohorts and ResourceFlavors of the moment say. */
 import type { ClusterQueue, Cohort, LocalQueue, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
-import { TENANT } from '../../api/kueue/names.ts';
 import { Admission } from './policy/admission.ts';
 import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
 import { QuotaNode } from './policy/quota-tree.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
 import { amountOf, demandOf, likenessOf, submittedAt, toldSeconds } from './demand.ts';
+import { conditionOf, sinceSeconds } from './conditions.ts';
+import type { Reckon } from './reckon.ts';
 import type { RunTimePredictor } from './prediction/predictor.ts';
-import { optionsOf, rulesOf } from './settings.ts';
+import { optionsOf, rulesOf, tenantRuleOf } from './settings.ts';
 
 export interface Configuration {
   queues: readonly ClusterQueue[];
   cohorts: readonly Cohort[];
-  flavorOf(name: string): ResourceFlavor | undefined;
+  localQueues: readonly LocalQueue[];
 }
 
 /** A ClusterQueue at work. */
@@ -28,7 +29,7 @@ export interface LivePool {
 }
 
 /** One pool for each tree of cohorts, and for each queue without one. Cohorts that are their own ancestors are left out, with their queues. */
-export function buildPools({ queues, cohorts, flavorOf }: Configuration, predictor: RunTimePredictor): LivePool[] {
+export function buildPools({ queues, cohorts, localQueues }: Configuration, predictor: RunTimePredictor): LivePool[] {
   const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
   const roots = new Map<string, ClusterQueue[]>();
   for (const queue of queues) {
@@ -36,7 +37,7 @@ export function buildPools({ queues, cohorts, flavorOf }: Configuration, predict
     const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
     if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
   }
-  return [...roots.values()].map((members) => buildPool(members, byName, { flavorOf, predictor }));
+  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor }));
 }
 
 function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
@@ -48,9 +49,9 @@ function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | un
   }
 }
 
-interface Parts { flavorOf: Configuration['flavorOf']; predictor: RunTimePredictor }
+interface Parts { localQueues: readonly LocalQueue[]; predictor: RunTimePredictor }
 
-function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { predictor }: Parts): LivePool {
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor }: Parts): LivePool {
   const indexes = new Map<string, number>();
   const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
   for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
@@ -60,7 +61,7 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
   const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes))];
   const live = queues.map((object, index): LiveQueue => {
     const [room, ledger] = [roomOf(object, nodes[index]!, indexes), roomOf(object, ledgers[index]!, indexes)];
-    const options = optionsOf(object);
+    const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name));
     return {
       name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1,
       admission: new Admission({ ...options, predictor, room }),
@@ -115,12 +116,20 @@ function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<st
   });
 }
 
+export interface JobParts {
+  localQueue: LocalQueue | undefined;
+  flavorOf(name: string): ResourceFlavor | undefined;
+  reckon: Reckon;
+  /** Whether one whose pods did not become ready stands where its eviction places it. */
+  byEviction: boolean;
+}
+
 /** The Workload as a job of the queue. */
-export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf }: { localQueue: LocalQueue | undefined; flavorOf: Configuration['flavorOf'] }): QuotaJob {
-  const demand = demandOf(workload, flavorOf);
+export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf, reckon, byEviction }: JobParts): QuotaJob {
+  const demand = demandOf(workload, { flavorOf, reckon });
   const told = toldSeconds(workload);
   const job: QuotaJob = {
-    id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: submittedAt(workload), request: [], demand, priority: workload.spec.priority ?? 0,
+    id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: queuedAt(workload, byEviction), request: [], demand, priority: workload.spec.priority ?? 0,
     tenant: tenantOf(workload, object, localQueue), likeness: likenessOf(workload),
     timesPreempted: workload.status?.schedulingStats?.evictions?.find(({ reason }) => reason === 'Preempted')?.count ?? 0,
     ...(told !== undefined && { toldSeconds: told }),
@@ -129,9 +138,16 @@ export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'obj
   return { ...job, request: (room.place(job, room.capacity) ?? { amount: room.capacity }).amount };
 }
 
+/** Who was stopped by a check, or for pods that did not become ready, has lost its place. Source: Kueue, workload.Ordering.GetQueueOrderTimestamp. */
+function queuedAt(workload: Workload, byEviction: boolean): number {
+  const { status, reason } = conditionOf(workload, 'Evicted') ?? {};
+  const isBack = status === 'True' && (reason === 'AdmissionCheck' || (byEviction && reason === 'PodsReadyTimeout'));
+  return (isBack ? sinceSeconds(workload, 'Evicted') : undefined) ?? submittedAt(workload);
+}
+
 /** Whose share it counts against. */
-function tenantOf({ metadata, spec }: Workload, { metadata: { annotations } }: ClusterQueue, localQueue: LocalQueue | undefined): string {
-  const by = annotations?.[TENANT] ?? 'namespace';
+function tenantOf({ metadata, spec }: Workload, queue: ClusterQueue, localQueue: LocalQueue | undefined): string {
+  const by = tenantRuleOf(queue);
   if (by === 'localqueue') return `${metadata.namespace}/${localQueue?.metadata.name ?? spec.queueName}`;
   const label = by.startsWith('label:') ? by.slice('label:'.length) : undefined;
   return (label !== undefined ? (metadata.labels?.[label] ?? spec.podSets[0]?.template.metadata?.labels?.[label]) : undefined) ?? metadata.namespace ?? '';

@@ -7,6 +7,7 @@ import { podRequests } from '../../api/pod-requests.ts';
 import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
 import { untolerated } from '../../api/tolerations.ts';
 import { durationSeconds } from './duration.ts';
+import type { Reckon } from './reckon.ts';
 import type { SetDemand } from './policy/quota-room.ts';
 
 /** cpu counts in thousandths, all else in whole bytes or pieces. */
@@ -41,12 +42,12 @@ function isAsked({ containers }: PodSpec, resource: string): boolean {
 }
 
 /** Sets of pods; those whose resources are not needed any more (reclaimable) do not count. */
-export function demandOf({ spec, status }: Workload, flavorOf: (name: string) => ResourceFlavor | undefined): SetDemand[] {
+export function demandOf({ metadata, spec, status }: Workload, { flavorOf, reckon }: { flavorOf: (name: string) => ResourceFlavor | undefined; reckon: Reckon }): SetDemand[] {
   return spec.podSets.map(({ name, count, minCount, template }) => ({
     name,
     count: Math.max(0, count - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)),
     ...(minCount !== undefined && { least: minCount }),
-    perPod: perPod(template),
+    perPod: reckon(template, metadata.namespace ?? ''),
     refuses: (flavor) => refusal(template.spec, flavor, flavorOf(flavor)),
   }));
 }

@@ -6,6 +6,8 @@ import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Workload } from '../../api/kueue/workload.ts';
+import type { RuntimeClass } from '../../api/node/runtime-class.ts';
+import type { Kind } from '../../api/kind.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Json, KubeObject } from '../../api/meta.ts';
 import { isApiError, keyOf, type Cache, type ModuleContext } from '../../sdk/index.ts';
@@ -13,11 +15,14 @@ import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
 import { submittedAt } from './demand.ts';
+import type { QueueConfiguration } from './configuration.ts';
 import { createExplainer } from './explain.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
+import { createReckon, servedOf } from './reckon.ts';
 import { createView, type View } from './view.ts';
+import type { PendingIn } from './visibility.ts';
 
 /** What happens within so many ms is looked at together. */
 const GATHER_MS = 5;
@@ -27,14 +32,16 @@ const MOST_WRITES = 16;
 export interface Engine {
   /** Settles when the signal has aborted and the writes under way have ended. */
   run(): Promise<void>;
+  readonly pendingIn: PendingIn;
 }
 
 interface Start { readonly queue: LiveQueue; readonly placement: QuotaPlacement }
 
-export function createEngine(context: ModuleContext): Engine {
+export function createEngine(context: ModuleContext, configuration: QueueConfiguration): Engine {
   const { caches, clock, signal, log } = context;
   const view: View = createView(caches);
   const workloads = caches.of(Workload);
+  const parts = { flavorOf: view.flavorOf, reckon: createReckon(context, configuration), byEviction: configuration.waitForPodsReady?.byEviction === true };
   let pools: readonly LivePool[] = [];
   let queues = new Map<string, LiveQueue>();
   let predictor: ChoosingPredictor = createChoosingPredictor();
@@ -86,7 +93,7 @@ export function createEngine(context: ModuleContext): Engine {
     rebuild = false;
     predictor = createChoosingPredictor();
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
-    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), flavorOf: view.flavorOf }, predictor);
+    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list() }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty]) each.clear();
     const all = workloads.list();
@@ -112,7 +119,7 @@ export function createEngine(context: ModuleContext): Engine {
     const key = keyOf(workload);
     const localQueue = caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`);
     placed.set(key, queue);
-    queue.admission.adopt(jobOf(workload, queue, { localQueue, flavorOf: view.flavorOf }), placementOf(workload, queue), startedAt, now);
+    queue.admission.adopt(jobOf(workload, queue, { localQueue, ...parts }), placementOf(workload, queue), startedAt, now);
   };
 
   /** Tells the policies and the ledgers how it stands with one workload. */
@@ -161,7 +168,7 @@ export function createEngine(context: ModuleContext): Engine {
     const entry = placed.get(key) === queue ? admission.entry(key) : undefined;
     if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && sameDemand(entry.job, workload)) return;
     withdraw(key, now);
-    const job = jobOf(workload, queue, { localQueue: found.localQueue, flavorOf: view.flavorOf });
+    const job = jobOf(workload, queue, { localQueue: found.localQueue, ...parts });
     if (room.place(job, room.capacity) === undefined) return explainer.refused(key, explainer.tooMuch(job, queue));
     explainer.refused(key, undefined);
     placed.set(key, queue);
@@ -240,9 +247,19 @@ export function createEngine(context: ModuleContext): Engine {
     rebuild = true;
     kick();
   });
+  const pendingIn: PendingIn = (name) => {
+    const queue = queues.get(name);
+    if (queue === undefined) return caches.of(ClusterQueue).get(name) === undefined ? undefined : [];
+    const inOrder = queue.admission.waiting().map(({ job }) => workloads.get(job.id)).filter((each) => each !== undefined && !isReserved(each)) as Workload[];
+    const told = new Set(inOrder);
+    const locals = new Set(caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).map(keyOf));
+    const others = workloads.list().filter((each) => locals.has(`${each.metadata.namespace}/${each.spec.queueName}`) && !told.has(each) && !isReserved(each) && !is(each, 'Finished') && each.spec.active !== false);
+    return [...inOrder, ...others.sort((left, right) => submittedAt(left) - submittedAt(right))];
+  };
   const wishOf = (object: KubeObject): Json => ({ annotations: object.metadata.annotations ?? {}, spec: ((object as { spec?: Json }).spec ?? null), gone: object.metadata.deletionTimestamp ?? null });
 
   return {
+    pendingIn,
     async run() {
       const stops = [
         workloads.subscribe(({ key }) => {
@@ -251,8 +268,19 @@ export function createEngine(context: ModuleContext): Engine {
         }),
         follow(caches.of(ClusterQueue), wishOf), follow(caches.of(Cohort), wishOf), follow(caches.of(LocalQueue), wishOf), follow(caches.of(ResourceFlavor), wishOf),
         follow(caches.of(AdmissionCheck), (object) => [wishOf(object), (object.status?.conditions ?? []).map(({ type, status }) => [type, status])] as Json),
-        follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}),
+        follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}), 
       ];
+      // These may come to be served later.
+      const followed = new Set<Kind>();
+      const followServed = (): void => {
+        for (const kind of servedOf(context.kinds)) {
+          if (followed.has(kind)) continue;
+          followed.add(kind);
+          stops.push(follow(caches.of(kind), (object) => [wishOf(object), ((object as RuntimeClass).overhead ?? null) as Json]));
+        }
+      };
+      followServed();
+      stops.push(context.kinds.subscribe(followServed));
       kick();
       await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
       for (const stop of stops) stop();

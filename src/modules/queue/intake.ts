@@ -1,8 +1,12 @@
-/** What is made for a queue is held back from its first moment on: Jobs are suspended, pods get a gate. Source: Kueue, the webhooks of jobs and pods. */
+/** What is made for a queue is held back from its first moment on: Jobs are suspended, pods get a gate, templates say which queue. Source: Kueue, the webhooks of jobs and pods. */
+import { createHash } from 'node:crypto';
+import { Deployment } from '../../api/apps/deployment.ts';
+import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Job } from '../../api/batch/job.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
-import { ADMISSION_GATE, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, QUEUE_NAME } from '../../api/kueue/names.ts';
+import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
+import { ADMISSION_GATE, DEFAULT_QUEUE, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
@@ -12,7 +16,10 @@ export const queuedJobs: Admission = {
   name: 'queued-jobs', kinds: [Job], operations: ['CREATE'],
   admit(request, context) {
     const job = request.object as Job | undefined;
-    if (job?.spec === undefined || (request.subresource ?? '') !== '' || job.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    if (job?.spec === undefined || (request.subresource ?? '') !== '') return;
+    const hasDefault = context.caches.of(LocalQueue).get(`${request.namespace ?? job.metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined;
+    if (hasDefault && (job.metadata.labels?.[QUEUE_NAME] ?? job.metadata.annotations?.[QUEUE_NAME]) === undefined) job.metadata.labels = { ...job.metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
+    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const least = job.metadata.annotations?.[MIN_PARALLELISM];
     if (least !== undefined && !(Number.isInteger(Number(least)) && Number(least) > 0 && Number(least) <= (job.spec.parallelism ?? 1))) {
       throw new ApiError('BadRequest', `metadata.annotations[${MIN_PARALLELISM}] is '${least}', and must be a whole number from 1 to spec.parallelism`);
@@ -26,6 +33,49 @@ export const queuedJobs: Admission = {
 function warnWithoutQueue(request: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
   const [name, namespace = request.namespace] = [metadata.labels?.[QUEUE_NAME], metadata.namespace];
   if (caches.of(LocalQueue).get(`${namespace}/${name}`) === undefined) request.warnings?.push(`there is no LocalQueue ${name} in namespace ${namespace}: it waits until there is`);
+}
+
+/** A Deployment's pods wait each for itself. Source: Kueue, the webhook of Deployments. */
+export const queuedDeployments: Admission = {
+  name: 'queued-deployments', kinds: [Deployment], operations: ['CREATE', 'UPDATE'],
+  admit(request, context) {
+    const deployment = request.object as Deployment | undefined;
+    if (deployment?.spec === undefined || (request.subresource ?? '') !== '' || deployment.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    const before = request.oldObject as Deployment | undefined;
+    const queueChanged = before !== undefined && before.metadata.labels?.[QUEUE_NAME] !== deployment.metadata.labels[QUEUE_NAME];
+    if (queueChanged && (before.status?.readyReplicas ?? 0) > 0) throw new ApiError('Forbidden', `metadata.labels[${QUEUE_NAME}] cannot be changed while pods of it are ready: scale it to 0 first`);
+    markTemplate(deployment.spec.template, { labels: labelsFor(deployment), annotations: { [SUSPENDING_PARENT]: 'deployment' } });
+    if (request.operation === 'CREATE') warnWithoutQueue(request, deployment, context);
+  },
+};
+
+/** The pods of a StatefulSet wait as one group. Source: Kueue, the webhook of StatefulSets. */
+export const queuedStatefulSets: Admission = {
+  name: 'queued-stateful-sets', kinds: [StatefulSet], operations: ['CREATE', 'UPDATE'],
+  admit(request, context) {
+    const set = request.object as StatefulSet | undefined;
+    if (set?.spec === undefined || (request.subresource ?? '') !== '' && request.subresource !== 'scale' || set.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    const before = request.oldObject as StatefulSet | undefined;
+    const [was, is] = [before?.spec?.replicas ?? 0, set.spec.replicas ?? 1];
+    if (before?.metadata.labels?.[QUEUE_NAME] !== undefined && was !== is && was > 0 && is > 0) throw new ApiError('Forbidden', `spec.replicas of a StatefulSet in a queue cannot be changed but to and from 0, since its pods are admitted as one: scale it to 0 first`);
+    const annotations = { [SUSPENDING_PARENT]: 'statefulset', [FAST_ADMISSION]: 'true', [SERVING]: 'true', ...(is > 0 && { [POD_GROUP_TOTAL]: String(is) }) };
+    markTemplate(set.spec.template, { labels: { ...labelsFor(set), [POD_GROUP]: groupOf(set) }, annotations });
+    if (request.operation === 'CREATE') warnWithoutQueue(request, set, context);
+  },
+};
+
+/** `statefulset-NAME-12345`, which does not change when one is made in its place. */
+function groupOf({ metadata: { namespace, name = '' } }: StatefulSet): string {
+  const prefix = `statefulset-${name}`.slice(0, 57);
+  return `${prefix}-${createHash('sha256').update(`${namespace}/${name}`).digest('hex').slice(0, 5)}`;
+}
+
+function labelsFor({ metadata: { labels = {} } }: KubeObject): Record<string, string> {
+  return { [QUEUE_NAME]: labels[QUEUE_NAME]!, ...(labels[PRIORITY_CLASS] !== undefined && { [PRIORITY_CLASS]: labels[PRIORITY_CLASS] }) };
+}
+
+function markTemplate(template: PodTemplateSpec, { labels, annotations }: { labels: Record<string, string>; annotations: Record<string, string> }): void {
+  template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels }, annotations: { ...template.metadata?.annotations, ...annotations } };
 }
 
 export const queuedPods: Admission = {

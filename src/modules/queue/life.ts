@@ -4,30 +4,30 @@ import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { PODS_READY_TIMEOUT } from '../../api/kueue/names.ts';
 import type { WorkloadStatus } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
+import { rfc3339 } from '../../base/clock.ts';
 import { watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
 import { conditionOf, evicted, is, isReserved, released, sinceSeconds, withStatus } from './conditions.ts';
+import { checksOf } from './activity.ts';
+import { BACKOFF, type WaitForPodsReady } from './configuration.ts';
 import { durationSeconds } from './duration.ts';
 import { timeAfter } from './owned.ts';
 
-/** Of one whose pods did not become ready: 60 s, doubled each time, at most an hour. Source: Kueue, waitForPodsReady.requeuingStrategy. */
-const BACKOFF_SECONDS = 60;
-const MOST_BACKOFF_SECONDS = 3_600;
-
-export const workloadLife: Controller<Workload> = {
+/** `wait`: for queues whose annotation says nothing of it. */
+export const workloadLife = (wait: WaitForPodsReady | undefined): Controller<Workload> => ({
   name: 'workload-life',
   for: Workload,
   watches: [watching(ClusterQueue, (queue, caches) => keysIn(caches, (each) => each.status?.admission?.clusterQueue === queue.metadata.name)), watching(LocalQueue, (queue, caches) => keysIn(caches, (each) => each.metadata.namespace === queue.metadata.namespace && each.spec.queueName === queue.metadata.name))],
   async reconcile(_key, workload, context) {
     if (workload === undefined || is(workload, 'Finished') || workload.metadata.deletionTimestamp !== undefined) return;
-    return live(workload, context);
+    return live(workload, wait, context);
   },
-};
+});
 
 function keysIn(caches: Caches, which: (workload: Workload) => boolean): string[] {
   return caches.of(Workload).list().filter((each) => !is(each, 'Finished') && which(each)).map(({ metadata }) => `${metadata.namespace}/${metadata.name}`);
 }
 
-async function live(workload: Workload, context: ReconcileContext): Promise<ReconcileResult | void> {
+async function live(workload: Workload, wait: WaitForPodsReady | undefined, context: ReconcileContext): Promise<ReconcileResult | void> {
   const nowMs = context.clock.nowMs();
   if (!isReserved(workload)) return resume(workload, context);
   if (is(workload, 'Evicted')) return;
@@ -40,18 +40,45 @@ async function live(workload: Workload, context: ReconcileContext): Promise<Reco
     const stopped = [queue?.spec?.stopPolicy, localQueue?.spec?.stopPolicy].some((each) => each === 'Hold');
     // Nothing of it runs yet.
     if (stopped) return void (await context.client.update(Workload, { ...workload, status: released(workload, 'Pending', 'The queue is stopped', nowMs) }, { subresource: 'status' }));
-    return checks(workload, context);
+    return checks(workload, queue, context);
   }
-  return limits(workload, queue, context);
+  return (await checksTurned(workload, context)) ? undefined : limits(workload, waitIn(queue, wait), context);
 }
 
-/** Checks that others answer: all ready admit it, one that asks for another try evicts it, one that rejects it deactivates it. */
-async function checks(workload: Workload, context: ReconcileContext): Promise<void> {
+/** The annotation of the queue says its own time. */
+function waitIn(queue: ClusterQueue | undefined, wait: WaitForPodsReady | undefined): WaitForPodsReady | undefined {
+  const timeoutSeconds = durationSeconds(queue?.metadata.annotations?.[PODS_READY_TIMEOUT]);
+  return timeoutSeconds === undefined ? wait : { ...BACKOFF, ...wait, timeoutSeconds, recoverySeconds: timeoutSeconds };
+}
+
+/** What one check rejects is deactivated, what one wants tried again is evicted; of those that run already, too. Gives whether it was so. */
+async function checksTurned(workload: Workload, context: ReconcileContext): Promise<boolean> {
   const states = workload.status?.admissionChecks ?? [];
   const rejected = states.filter(({ state }) => state === 'Rejected');
-  if (rejected.length > 0) return deactivate(workload, 'AdmissionCheck', `Admission check(s): ${rejected.map(({ name }) => name).join(',')}, were rejected`, context);
-  if (states.some(({ state }) => state === 'Retry')) return evict(workload, 'AdmissionCheck', 'At least one admission check is false', context);
-  if (states.some(({ state }) => state !== 'Ready')) return;
+  const retried = states.filter(({ state }) => state === 'Retry');
+  if (rejected.length > 0) {
+    const message = `Admission check(s): ${rejected.map(({ name }) => name).join(',')}, were rejected`;
+    context.events.event(workload, 'Warning', 'AdmissionCheckRejected', message);
+    await deactivate(workload, 'AdmissionCheck', message, context);
+  } else if (retried.length > 0) {
+    const seconds = Math.max(...retried.map(({ requeueAfterSeconds = 0 }) => requeueAfterSeconds));
+    const requeueState = { ...workload.status?.requeueState, ...(seconds > 0 && { requeueAt: timeAfter(context.clock.nowMs(), seconds) }) };
+    await evict({ ...workload, status: { ...workload.status, ...(Object.keys(requeueState).length > 0 && { requeueState }) } }, 'AdmissionCheck', 'At least one admission check is false', context);
+  }
+  return rejected.length + retried.length > 0;
+}
+
+/** Checks that others answer: when all are ready it is admitted. The list follows that of the queue. */
+async function checks(workload: Workload, queue: ClusterQueue | undefined, context: ReconcileContext): Promise<void> {
+  const before = workload.status?.admissionChecks ?? [];
+  const flavors = new Set((workload.status?.admission?.podSetAssignments ?? []).flatMap((each) => Object.values(each.flavors ?? {})));
+  const names = queue === undefined ? before.map(({ name }) => name) : checksOf(queue, flavors);
+  if (names.length !== before.length || !names.every((name) => before.some((each) => each.name === name))) {
+    const admissionChecks = names.map((name) => before.find((each) => each.name === name) ?? { name, state: 'Pending' as const, message: '', lastTransitionTime: rfc3339(context.clock.nowMs()) });
+    return void (await context.client.update(Workload, { ...workload, status: { ...workload.status, admissionChecks } }, { subresource: 'status' }));
+  }
+  if (await checksTurned(workload, context)) return;
+  if (before.some(({ state }) => state !== 'Ready')) return;
   const nowMs = context.clock.nowMs();
   const status = withStatus(workload.status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', { nowMs, generation: workload.metadata.generation });
   await context.client.update(Workload, { ...workload, status }, { subresource: 'status' });
@@ -60,7 +87,7 @@ async function checks(workload: Workload, context: ReconcileContext): Promise<vo
 }
 
 /** How long it may run, and how long it may take until all of its pods are ready. */
-async function limits(workload: Workload, queue: ClusterQueue | undefined, context: ReconcileContext): Promise<ReconcileResult | void> {
+async function limits(workload: Workload, wait: WaitForPodsReady | undefined, context: ReconcileContext): Promise<ReconcileResult | void> {
   const now = context.clock.nowMs() / 1_000;
   const admittedAt = sinceSeconds(workload, 'Admitted') ?? now;
   const waits: number[] = [];
@@ -70,19 +97,20 @@ async function limits(workload: Workload, queue: ClusterQueue | undefined, conte
     if (left <= 0) return deactivate(workload, 'MaximumExecutionTimeExceeded', 'The maximum execution time was exceeded', context);
     waits.push(left);
   }
-  const timeout = durationSeconds(queue?.metadata.annotations?.[PODS_READY_TIMEOUT]);
-  if (timeout !== undefined && !is(workload, 'PodsReady')) {
-    const since = conditionOf(workload, 'PodsReady')?.reason === 'WaitForRecovery' ? (sinceSeconds(workload, 'PodsReady') ?? admittedAt) : admittedAt;
-    if (since + timeout <= now) return timeOut(workload, context);
-    waits.push(since + timeout - now);
+  if (wait !== undefined && !is(workload, 'PodsReady')) {
+    const recovers = conditionOf(workload, 'PodsReady')?.reason === 'WaitForRecovery';
+    const until = recovers ? (sinceSeconds(workload, 'PodsReady') ?? admittedAt) + wait.recoverySeconds : admittedAt + wait.timeoutSeconds;
+    if (until <= now) return timeOut(workload, wait, context);
+    waits.push(until - now);
   }
   return waits.length === 0 ? undefined : { requeueAfterMs: Math.min(...waits) * 1_000 + 5 };
 }
 
 /** All or nothing: what did not come up whole gives back what it held, and tries again later. */
-async function timeOut(workload: Workload, context: ReconcileContext): Promise<void> {
+async function timeOut(workload: Workload, { backoffBaseSeconds, backoffMostSeconds, backoffLimit }: WaitForPodsReady, context: ReconcileContext): Promise<void> {
   const count = (workload.status?.requeueState?.count ?? 0) + 1;
-  const seconds = Math.min(MOST_BACKOFF_SECONDS, BACKOFF_SECONDS * 2 ** (count - 1));
+  if (count > backoffLimit) return deactivate(workload, 'RequeuingLimitExceeded', 'exceeding the maximum number of re-queuing retries', context);
+  const seconds = Math.min(backoffMostSeconds, backoffBaseSeconds * 2 ** (count - 1));
   const requeueState = { count, requeueAt: timeAfter(context.clock.nowMs(), seconds) };
   await evict({ ...workload, status: { ...workload.status, requeueState } }, 'PodsReadyTimeout', `Exceeded the PodsReady timeout ${workload.metadata.namespace}/${workload.metadata.name}`, context);
 }

@@ -1,14 +1,16 @@
 /** Queues: Jobs and pods wait for quota, in the order of a policy. Nothing of it is loaded until there is a queue. */
 import { Job } from '../../api/batch/job.ts';
+import { LimitRange } from '../../api/core/limit-range.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, AdmissionCheckV1beta2, LocalQueue, LocalQueueV1beta2, ResourceFlavor, ResourceFlavorV1beta2, WorkloadPriorityClass, WorkloadPriorityClassV1beta2 } from '../../api/kueue/local-queue.ts';
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule } from '../../sdk/index.ts';
-import { queuedJobs, queuedPods } from './intake.ts';
+import { queuedDeployments, queuedJobs, queuedPods, queuedStatefulSets } from './intake.ts';
 
 export default defineModule({
   name: 'queue',
@@ -19,8 +21,9 @@ export default defineModule({
     ClusterQueueV1beta2, LocalQueueV1beta2, ResourceFlavorV1beta2, WorkloadV1beta2, CohortV1beta2, WorkloadPriorityClassV1beta2, AdmissionCheckV1beta2,
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
+  reads: [LimitRange, RuntimeClass],
   writes: [Workload, ClusterQueue, LocalQueue, Job, Pod],
-  admissions: [queuedJobs, queuedPods],
+  admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],
   portable: true,
   async run(context) {
     if (await firstUse(context, [LocalQueue, ClusterQueue])) await (await import('./work.ts')).work(context);

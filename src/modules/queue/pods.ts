@@ -1,18 +1,17 @@
 /** Pods in queues, alone or in groups: they wait at a scheduling gate until the Workload that stands for them is admitted. Source: Kueue, jobs/pod. */
-import { createHash } from 'node:crypto';
 import { Pod } from '../../api/core/pod.ts';
 import { isPodReady } from '../../api/pod-readiness.ts';
 import { equalJson } from '../../api/json.ts';
-import { ADMISSION_GATE, IS_GROUP_WORKLOAD, MAIN, MANAGED, POD_GROUP, POD_GROUP_TOTAL, RETRIABLE_IN_GROUP } from '../../api/kueue/names.ts';
-import type { PodSet } from '../../api/kueue/types.ts';
+import { ADMISSION_GATE, FAST_ADMISSION, IS_GROUP_WORKLOAD, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PREBUILT, RETRIABLE_IN_GROUP, SERVING } from '../../api/kueue/names.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Json, OwnerReference } from '../../api/meta.ts';
-import { controllerReference } from '../../api/owner.ts';
+import { controllerOf, controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { splitKey, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
+import { podSetsOf, setOf } from './pod-sets.ts';
 import { startInfoOf } from './start-info.ts';
 import { createView } from './view.ts';
 
@@ -24,7 +23,7 @@ export function isManaged({ metadata }: Pod): boolean {
 
 /** `namespace/name` of the Workload that stands for the pod. */
 export function workloadKeyOf({ metadata }: Pod): string {
-  return `${metadata.namespace}/${metadata.labels?.[POD_GROUP] ?? workloadName('pod', metadata)}`;
+  return `${metadata.namespace}/${metadata.labels?.[PREBUILT] ?? metadata.labels?.[POD_GROUP] ?? workloadName('pod', metadata)}`;
 }
 
 function podsOf(caches: Caches, key: string): Pod[] {
@@ -54,18 +53,52 @@ interface How { order: Order; context: ReconcileContext }
 
 async function reconcile(key: string, workload: Workload | undefined, pods: readonly Pod[], { order, context }: How): Promise<void> {
   const total = totalOf(pods);
+  const living = pods.filter((each) => !isOver(each) && !isLeaving(each));
   if (workload === undefined) {
-    const living = pods.filter((each) => !isOver(each) && !isLeaving(each));
-    if (living.length > 0 && living.length >= total) await create(key, living.slice(0, total), order, context);
+    const lost = living.filter((each) => !isGated(each) && each.spec?.nodeName !== undefined);
+    // Whoever deletes the Workload of running pods has them stopped; so does Kueue.
+    if (lost.length > 0) return remove(lost, 'Its Workload was deleted', context);
+    if (pods[0]!.metadata.labels?.[PREBUILT] === undefined && living.length >= (saysTrue(living, FAST_ADMISSION) ? 1 : total)) await create(key, living.slice(0, total), { total, order, context });
     return;
   }
   if (is(workload, 'Finished')) return;
   const ended = endOf(pods, total);
   if (ended !== undefined) return finish(workload, ended, ended === 'Succeeded' ? 'Pods succeeded' : 'Pods failed', pods[0]!, context);
   if (is(workload, 'Evicted') && isReserved(workload)) return evict(workload, pods, context);
-  if (!is(workload, 'Admitted') || !isReserved(workload)) return;
-  for (const pod of pods) if (isGated(pod) && !isLeaving(pod)) await open(pod, workload, context);
-  await watchOver(workload, pods, total, context);
+  const owned = await own(workload, living, context);
+  if (!is(owned, 'Admitted') || !isReserved(owned)) return;
+  const [within, excess] = [living.slice(0, roomFor(pods, total)), living.slice(roomFor(pods, total)).filter(isGated)];
+  for (const pod of within) if (isGated(pod)) await open(pod, owned, context);
+  await remove(excess, 'Excess pod: its group has as many as it says', context);
+  await watchOver(owned, pods, total, context);
+}
+
+/** Pods that have succeeded need no place in their group any more. */
+function roomFor(pods: readonly Pod[], total: number): number {
+  return Math.max(0, total - pods.filter(({ status }) => status?.phase === 'Succeeded').length);
+}
+
+function saysTrue(pods: readonly Pod[], annotation: string): boolean {
+  return pods.some(({ metadata }) => metadata.annotations?.[annotation] === 'true');
+}
+
+/** The Workload of a group belongs to its pods, those included that were made later, in the place of others; so it goes with the last of them. */
+async function own(workload: Workload, living: readonly Pod[], { client }: ReconcileContext): Promise<Workload> {
+  const { ownerReferences = [] } = workload.metadata;
+  const missing = living.filter(({ metadata }) => !ownerReferences.some(({ uid }) => uid === metadata.uid));
+  if (missing.length === 0 || controllerOf(workload) !== undefined) return workload;
+  return client.update(Workload, { ...workload, metadata: { ...workload.metadata, ownerReferences: [...ownerReferences.filter(({ kind, uid }) => kind !== 'Pod' || living.some(({ metadata }) => metadata.uid === uid)), ...missing.map(referenceTo)] } });
+}
+
+function referenceTo({ metadata }: Pod): OwnerReference {
+  return { apiVersion: 'v1', kind: 'Pod', name: metadata.name ?? '', uid: metadata.uid ?? '' };
+}
+
+async function remove(pods: readonly Pod[], why: string, { client, events }: ReconcileContext): Promise<void> {
+  for (const pod of pods) {
+    await ifThere(client.delete(Pod, pod.metadata.name ?? '', { namespace: pod.metadata.namespace, preconditions: { uid: pod.metadata.uid } }));
+    events.event(pod, 'Normal', 'Stopped', why);
+  }
 }
 
 /** The size of the group; one for a pod alone. */
@@ -78,6 +111,7 @@ function totalOf(pods: readonly Pod[]): number {
 
 /** A failed pod of a group may be replaced, unless the group says that it may not. */
 function endOf(pods: readonly Pod[], total: number): 'Succeeded' | 'Failed' | undefined {
+  if (saysTrue(pods, SERVING)) return undefined;
   const succeeded = pods.filter(({ status }) => status?.phase === 'Succeeded').length;
   if (succeeded >= total) return 'Succeeded';
   if (pods.some((each) => !isOver(each)) || !pods.some(({ status }) => status?.phase === 'Failed')) return undefined;
@@ -85,40 +119,22 @@ function endOf(pods: readonly Pod[], total: number): 'Succeeded' | 'Failed' | un
   return !isGroup || pods.some(({ metadata }) => metadata.annotations?.[RETRIABLE_IN_GROUP] === 'false') ? 'Failed' : undefined;
 }
 
-async function create(key: string, pods: readonly Pod[], order: Order, context: ReconcileContext): Promise<void> {
+async function create(key: string, pods: readonly Pod[], { total, order, context }: How & { total: number }): Promise<void> {
   const { namespace, name } = splitKey(key);
   const [first] = pods;
   const isGroup = first!.metadata.labels?.[POD_GROUP] !== undefined;
-  const references = isGroup ? pods.map((pod): OwnerReference => ({ apiVersion: 'v1', kind: 'Pod', name: pod.metadata.name ?? '', uid: pod.metadata.uid ?? '' })) : [controllerReference(Pod, first!)];
+  const references = isGroup ? pods.map(referenceTo) : [controllerReference(Pod, first!)];
   const submittedAt = pods.map((pod) => order.of(pod)).sort().at(-1)!;
-  const wanted = workloadFor({ name, owner: first!, references, podSets: podSetsOf(pods), submittedAt, ...(isGroup && { annotations: { [IS_GROUP_WORKLOAD]: 'true' } }) }, context.caches);
+  const wanted = workloadFor({ name, owner: first!, references, podSets: podSetsOf(pods, total), submittedAt, ...(isGroup && { annotations: { [IS_GROUP_WORKLOAD]: 'true' } }) }, context.caches);
   await context.client.create(Workload, wanted);
   for (const pod of pods) order.forget(pod);
   context.events.event(first!, 'Normal', 'CreatedWorkload', `Created Workload: ${namespace}/${name}`);
 }
 
-/** Pods that are alike are one set. */
-function podSetsOf(pods: readonly Pod[]): PodSet[] {
-  const roles = new Map<string, Pod[]>();
-  for (const pod of pods) roles.set(roleOf(pod), [...(roles.get(roleOf(pod)) ?? []), pod]);
-  return [...roles].map(([role, [first, ...others]]) => {
-    const { nodeName: _nodeName, schedulingGates: _gates, hostname: _hostname, ...spec } = structuredClone(first!.spec!);
-    const { labels, annotations } = first!.metadata;
-    return { name: roles.size === 1 ? MAIN : role, count: 1 + others.length, template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
-  });
-}
-
-/** What of a pod decides where it can run, and with how much. */
-function roleOf({ spec }: Pod): string {
-  const containers = (list: typeof spec extends undefined ? never : { name: string; image?: string; resources?: unknown }[] | undefined): unknown => list?.map(({ image, resources }) => ({ image, resources }));
-  const shape = JSON.stringify([containers(spec?.initContainers), containers(spec?.containers), spec?.nodeSelector, spec?.affinity, spec?.tolerations, spec?.runtimeClassName, spec?.priority]);
-  return `role-${createHash('sha256').update(shape).digest('hex').slice(0, 8)}`;
-}
-
 /** Takes the gate away. What flavors add goes in at once, since later it may not change. */
 async function open(pod: Pod, workload: Workload, { client, caches, events }: ReconcileContext): Promise<void> {
-  const set = workload.spec.podSets.length === 1 ? workload.spec.podSets[0]!.name : roleOf(pod);
-  if (!workload.spec.podSets.some(({ name }) => name === set)) return;
+  const set = setOf(pod, workload)?.name;
+  if (set === undefined) return;
   const { nodeSelector, tolerations, labels, annotations } = startInfoOf(workload, set, createView(caches));
   const next = structuredClone(pod);
   const spec = next.spec!;
@@ -138,27 +154,16 @@ async function watchOver(workload: Workload, pods: readonly Pod[], total: number
   const status = setPodsReady(workload, up >= total, clock.nowMs());
   const next = { ...status };
   const reclaimable = workload.spec.podSets.map(({ name, count }) => ({
-    name, count: Math.min(count, pods.filter((pod) => pod.status?.phase === 'Succeeded' && (workload.spec.podSets.length === 1 || roleOf(withoutFlavor(pod, workload)) === name)).length),
+    name, count: Math.min(count, pods.filter((pod) => pod.status?.phase === 'Succeeded' && setOf(pod, workload)?.name === name).length),
   })).filter(({ count }) => count > 0);
   if (total > 1 && !equalJson(reclaimable, (workload.status?.reclaimablePods ?? []) as Json)) next.reclaimablePods = reclaimable;
   if (!equalJson(next as unknown as Json, (workload.status ?? {}) as Json)) await client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
-}
-
-/** The pod as it was before flavors added to it: with the selector and tolerations of its set. */
-function withoutFlavor(pod: Pod, { spec: { podSets } }: Workload): Pod {
-  const containers = JSON.stringify(pod.spec?.containers.map(({ image, resources }) => ({ image, resources })));
-  const set = podSets.find(({ template }) => JSON.stringify(template.spec?.containers.map(({ image, resources }) => ({ image, resources }))) === containers);
-  return set === undefined ? pod : { ...pod, spec: { ...pod.spec!, nodeSelector: set.template.spec?.nodeSelector, tolerations: set.template.spec?.tolerations } };
 }
 
 /** Pods cannot be suspended: they are deleted. Who made them may make them again, and they wait anew. */
 async function evict(workload: Workload, pods: readonly Pod[], context: ReconcileContext): Promise<void> {
   const { reason = 'Evicted', message = '' } = conditionOf(workload, 'Evicted') ?? {};
   const living = pods.filter((each) => !isOver(each));
-  for (const pod of living) {
-    if (isLeaving(pod)) continue;
-    await ifThere(context.client.delete(Pod, pod.metadata.name ?? '', { namespace: pod.metadata.namespace, preconditions: { uid: pod.metadata.uid } }));
-    context.events.event(pod, 'Normal', 'Stopped', message);
-  }
+  await remove(living.filter((each) => !isLeaving(each)), message, context);
   if (living.length === 0) await release(workload, reason, message, pods[0]!, context);
 }

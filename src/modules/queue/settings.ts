@@ -1,6 +1,7 @@
 /** What a ClusterQueue says of its policy, as options of an admission. */
-import type { ClusterQueue } from '../../api/kueue/types.ts';
-import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TRIALS, WEIGHTS } from '../../api/kueue/names.ts';
+import type { ClusterQueue, LocalQueue } from '../../api/kueue/types.ts';
+import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TENANT, TRIALS, WEIGHTS } from '../../api/kueue/names.ts';
+import { quantityMillis } from '../../api/quantity.ts';
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission.ts';
 import { byPriority } from './policy/pending.ts';
@@ -14,10 +15,10 @@ const BACKFILLS: Readonly<Record<string, AdmissionOptions['backfill']>> = { EASY
  * The annotation names the policy; else it is Kueue's own strategy, which goes by priority and then by arrival. A policy whose trials begin jobs twice has
  * them only where the queue asks for it: jobs of others may not bear it.
  */
-export function optionsOf({ metadata, spec }: ClusterQueue): Omit<AdmissionOptions, 'capacity'> {
+export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonly LocalQueue[] = []): Omit<AdmissionOptions, 'capacity'> {
   const annotations = metadata.annotations ?? {};
   const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
-  const base = name === undefined ? { ...POLICIES.FIFO(), order: byPriority(Infinity), backfill: spec?.queueingStrategy === 'StrictFIFO' ? ('none' as const) : ('skip' as const) } : POLICIES[name]();
+  const base = name === undefined ? ownStrategy(spec) : POLICIES[name]();
   const { trials, ...rest } = base;
   return {
     ...rest,
@@ -25,8 +26,30 @@ export function optionsOf({ metadata, spec }: ClusterQueue): Omit<AdmissionOptio
     ...(BACKFILLS[annotations[BACKFILL] ?? ''] !== undefined && { backfill: BACKFILLS[annotations[BACKFILL]!]! }),
     ...(name === 'Priority' && { order: byPriority(ageingOf(annotations[AGEING])) }),
     ...(keepsShares(spec, name) && { sharePreemption: { ...SHARE_PREEMPTION, mostPerJob: mostPreemptions(annotations) } }),
-    ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: weightsOf(annotations[WEIGHTS]) } }),
+    ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: { ...localWeights(localQueues), ...weightsOf(annotations[WEIGHTS]) } } }),
   };
+}
+
+/** Kueue's own: by priority, then by arrival; where the queue shares by use, before all of that by what each LocalQueue had. */
+function ownStrategy(spec: ClusterQueue['spec']): Omit<AdmissionOptions, 'capacity'> {
+  const { fairShare } = sharesByUse(spec) ? POLICIES.FairShare() : {};
+  return { ...POLICIES.FIFO(), order: byPriority(Infinity), backfill: spec?.queueingStrategy === 'StrictFIFO' ? 'none' : 'skip', ...(fairShare !== undefined && { fairShare }) };
+}
+
+/** Source: Kueue, admission fair sharing. */
+function sharesByUse(spec: ClusterQueue['spec']): boolean {
+  return spec?.admissionScope?.admissionMode?.startsWith('UsageBased') === true;
+}
+
+/** Who is a tenant: `namespace`, `localqueue` or `label:KEY`. */
+export function tenantRuleOf({ metadata, spec }: ClusterQueue): string {
+  return metadata.annotations?.[TENANT] ?? (sharesByUse(spec) && metadata.annotations?.[POLICY] === undefined ? 'localqueue' : 'namespace');
+}
+
+/** Of tenants that are LocalQueues; those that no number above zero is said of have 1. */
+function localWeights(localQueues: readonly LocalQueue[]): Record<string, number> {
+  const pairs = localQueues.map(({ metadata, spec }) => [`${metadata.namespace}/${metadata.name}`, quantityMillis(spec?.fairSharing?.weight ?? '1') / 1_000] as const);
+  return Object.fromEntries(pairs.filter(([, weight]) => weight > 0));
 }
 
 export function policyNameOf({ metadata, spec }: ClusterQueue): PolicyName | 'StrictFIFO' {

@@ -2,6 +2,7 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Cohort, ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
+import { REQUIRED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import type { Caches } from '../../sdk/index.ts';
@@ -40,6 +41,8 @@ export function createView(caches: Caches): View {
       const { namespaceSelector } = queue.spec ?? {};
       if (namespaceSelector === undefined || namespaceSelector === null || !matcherOfSelector(namespaceSelector).matches(caches.of(Namespace).get(namespace)?.metadata.labels)) return { refusal: "Workload namespace doesn't match ClusterQueue selector" };
       if (Date.parse(status?.requeueState?.requeueAt ?? '') > nowMs) return { refusal: `The workload waits until ${status?.requeueState?.requeueAt} before it is queued again` };
+      const topology = workload.spec.podSets.map(({ template }) => template.metadata?.annotations?.[REQUIRED_TOPOLOGY]).find((each) => each !== undefined);
+      if (topology !== undefined) return { refusal: `topology-aware scheduling is not there, so that its pods cannot be kept within one ${topology}: ask for that by a podAffinity, and leave out the annotation ${REQUIRED_TOPOLOGY}` };
       if (is(workload, 'Finished')) return { refusal: 'The workload is finished' };
       return { queue, localQueue };
     },

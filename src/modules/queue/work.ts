@@ -6,18 +6,22 @@ import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
+import { queueConfiguration } from './configuration.ts';
 import { createEngine } from './engine.ts';
 import { jobController } from './jobs.ts';
 import { workloadLife } from './life.ts';
 import { createOrder, queueNameOf } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
 import { clusterQueueStatus, localQueueStatus } from './queue-status.ts';
+import { servedOf } from './reckon.ts';
 import { VIEWED } from './view.ts';
+import { visibilityRoutes } from './visibility.ts';
 
 /** Settles when the signal has aborted and everything has ended. */
 export async function work(context: ModuleContext): Promise<void> {
   const { caches, signal, clock } = context;
-  const kinds = [...VIEWED, Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
+  const configuration = queueConfiguration(context.config);
+  const kinds = [...VIEWED, ...servedOf(context.kinds), Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   await Promise.race([aborted, Promise.all(kinds.map((kind) => caches.of(kind).ready()))]);
   if (signal.aborted) return;
@@ -32,7 +36,9 @@ export async function work(context: ModuleContext): Promise<void> {
       if (type === 'deleted') order.forget(object);
     }),
   ];
-  const controllers = [jobController(order), podController(order), workloadLife, clusterQueueStatus, localQueueStatus] as unknown as readonly Controller[];
-  await Promise.all([createEngine(context).run(), ...controllers.map((each) => runController(each, context))]);
+  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus, localQueueStatus] as unknown as readonly Controller[];
+  const engine = createEngine(context, configuration);
+  stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
+  await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
   for (const stop of stops) stop();
 }

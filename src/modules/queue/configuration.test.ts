@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { queueConfiguration, transformed } from './configuration.ts';
+
+const GIB = 2 ** 30;
+const transform = (resources: object, amounts: Record<string, number>): Record<string, number> => Object.fromEntries(transformed(new Map(Object.entries(amounts)), queueConfiguration({ resources })));
+
+test('resources count as the configuration says', () => {
+  const gpus = [
+    { input: 'nvidia.com/mig-1g.5gb', strategy: 'Replace', outputs: { 'example.com/gpu-memory': '5Gi', 'example.com/credits': 10 } },
+    { input: 'nvidia.com/mig-2g.10gb', strategy: 'Replace', outputs: { 'example.com/gpu-memory': '10Gi', 'example.com/credits': 15 } },
+    { input: 'cpu', outputs: { 'example.com/credits': 1 } },
+  ];
+  for (const [resources, amounts, wanted] of [
+    [{}, { cpu: 500, memory: GIB }, { cpu: 500, memory: GIB }],
+    [{ excludeResourcePrefixes: ['networking.example.com/'] }, { cpu: 1, 'networking.example.com/vpc1': 1 }, { cpu: 1 }],
+    [{ transformations: gpus }, { cpu: 2_000, 'nvidia.com/mig-1g.5gb': 2, 'nvidia.com/mig-2g.10gb': 1 }, { cpu: 2_000, 'example.com/credits': 37, 'example.com/gpu-memory': 20 * GIB }],
+    [{ transformations: [{ input: 'nvidia.com/gpumem', strategy: 'Replace', multiplyBy: 'nvidia.com/gpu', outputs: { 'nvidia.com/total-gpumem': 1 } }] }, { 'nvidia.com/gpu': 2, 'nvidia.com/gpumem': 1_024 }, { 'nvidia.com/gpu': 2, 'nvidia.com/total-gpumem': 2_048 }],
+  ] as [object, Record<string, number>, Record<string, number>][]) assert.deepEqual(transform(resources, amounts), wanted);
+});
+
+test('how long pods may take to be ready', () => {
+  assert.equal(queueConfiguration({}).waitForPodsReady, undefined);
+  assert.equal(queueConfiguration({ waitForPodsReady: { enable: false } }).waitForPodsReady, undefined);
+  assert.deepEqual(queueConfiguration({ waitForPodsReady: {} }).waitForPodsReady, { timeoutSeconds: 300, recoverySeconds: 300, byEviction: true, backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity });
+  const strategy = { timestamp: 'Creation', backoffBaseSeconds: 1, backoffMaxSeconds: 8, backoffLimitCount: 3 };
+  assert.deepEqual(queueConfiguration({ waitForPodsReady: { timeout: '10m', recoveryTimeout: '90s', requeuingStrategy: strategy } }).waitForPodsReady, { timeoutSeconds: 600, recoverySeconds: 90, byEviction: false, backoffBaseSeconds: 1, backoffMostSeconds: 8, backoffLimit: 3 });
+});
+
+test('what is not known is said', () => {
+  for (const [config, message] of [
+    [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, resources, /],
+    [{ waitForPodsReady: { timeout: 'soon' } }, /modules\.queue\.waitForPodsReady\.timeout must be a time such as 5m, not "soon"/],
+    [{ waitForPodsReady: { blockAdmission: true } }, /blockAdmission must be false/],
+    [{ resources: { transformations: [{ input: 'a', strategy: 'Keep' }] } }, /resources\.transformations\[0\]\.strategy must be Retain or Replace, not "Keep"/],
+    [{ resources: { transformations: {} } }, /resources\.transformations must be a list/],
+  ] as [object, RegExp][]) assert.throws(() => queueConfiguration(config as Record<string, unknown>), message);
+});

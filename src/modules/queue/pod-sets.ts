@@ -1,0 +1,36 @@
+/** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
+import { createHash } from 'node:crypto';
+import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
+import { MAIN } from '../../api/kueue/names.ts';
+import type { PodSet, Workload } from '../../api/kueue/types.ts';
+
+/** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
+export function podSetsOf(pods: readonly Pod[], total: number): PodSet[] {
+  const roles = new Map<string, Pod[]>();
+  for (const pod of pods) roles.set(roleOf(pod.spec), [...(roles.get(roleOf(pod.spec)) ?? []), pod]);
+  return [...roles].map(([role, [first, ...others]]) => {
+    const { nodeName: _nodeName, schedulingGates: _gates, hostname: _hostname, ...spec } = structuredClone(first!.spec!);
+    const { labels, annotations } = first!.metadata;
+    return { name: roles.size === 1 ? MAIN : role, count: roles.size === 1 ? total : 1 + others.length, template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
+  });
+}
+
+/** What of a pod decides where it can run, and with how much. */
+function roleOf(spec: PodSpec | undefined): string {
+  const shape = JSON.stringify([containersOf(spec?.initContainers), containersOf(spec?.containers), spec?.nodeSelector, spec?.affinity, spec?.tolerations, spec?.runtimeClassName, spec?.priority]);
+  return `role-${createHash('sha256').update(shape).digest('hex').slice(0, 8)}`;
+}
+
+function containersOf(list: PodSpec['initContainers']): unknown {
+  return list?.map(({ image, resources }) => ({ image, resources: resources ?? {} }));
+}
+
+/** The set that the pod is of: by its role, also after flavors added to it; of a Workload that was made beforehand by what its containers ask for. */
+export function setOf({ spec }: Pod, { spec: { podSets } }: Workload): PodSet | undefined {
+  if (podSets.length === 1) return podSets[0];
+  const byRole = podSets.find(({ name }) => name === roleOf(spec));
+  if (byRole !== undefined) return byRole;
+  const containers = JSON.stringify([containersOf(spec?.initContainers), containersOf(spec?.containers)]);
+  const alike = podSets.filter(({ template }) => JSON.stringify([containersOf(template.spec?.initContainers), containersOf(template.spec?.containers)]) === containers);
+  return alike.find(({ template }) => Object.entries(template.spec?.nodeSelector ?? {}).every(([key, value]) => spec?.nodeSelector?.[key] === value)) ?? alike[0];
+}

@@ -1,0 +1,195 @@
+/** What people bring from Kueue beside Jobs: default queues, Deployments, StatefulSets, groups of pods, checks by others, defaults of namespaces. */
+import assert from 'node:assert/strict';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { Deployment, Job, LimitRange, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
+import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
+import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
+import type { AdmissionCheckState } from '../../src/api/kueue/types.ts';
+import { Workload } from '../../src/api/kueue/workload.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import { defineModule, type Client, type Kind } from '../../src/sdk/index.ts';
+import core from '../../src/modules/core/module.ts';
+import garbageCollector from '../../src/modules/garbage-collector/module.ts';
+import quota from '../../src/modules/quota/module.ts';
+import queue from '../../src/modules/queue/module.ts';
+import scheduler from '../../src/modules/scheduler/module.ts';
+import workloads from '../../src/modules/workloads/module.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+/** The node gives this kind elsewhere. */
+const runtimes = defineModule({ name: 'runtimes', description: 'runtime classes', kinds: [RuntimeClass] });
+
+let client: Client;
+let world: World;
+
+beforeEach(async () => {
+  world = await startWorld([core, quota, runtimes, workloads, garbageCollector, scheduler, queue]);
+  client = world.client;
+});
+
+afterEach(() => world.stop());
+
+const NS = { namespace: 'default' };
+const PATIENCE_MS = 20_000;
+const QUEUE = { 'kueue.x-k8s.io/queue-name': 'team' };
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => eventually(what, async () => holds(), PATIENCE_MS);
+
+async function team(cpu: string, more: NonNullable<ClusterQueue['spec']> = {}, name = 'team'): Promise<void> {
+  await client.create(ResourceFlavor, { metadata: { name: 'f' }, spec: {} });
+  await client.create(ClusterQueue, { metadata: { name: 'team' }, spec: { namespaceSelector: {}, resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: cpu }] }] }], ...more } });
+  await client.create(LocalQueue, { metadata: { name, ...NS }, spec: { clusterQueue: 'team' } });
+}
+
+const containers = (cpu?: string): object[] => [{ name: 'c', image: 'i:1', ...(cpu !== undefined && { resources: { requests: { cpu } } }) }];
+const all = async <T extends KubeObject>(kind: Kind<T>): Promise<T[]> => (await client.list(kind, NS)).items;
+const workloadOf = async (owner: string): Promise<Workload | undefined> => (await all(Workload)).find(({ metadata }) => metadata.ownerReferences?.some(({ name }) => name === owner));
+const condition = (workload: Workload | undefined, type: string) => workload?.status?.conditions?.find((each) => each.type === type);
+const isGated = ({ spec }: Pod): boolean => (spec?.schedulingGates?.length ?? 0) > 0;
+const gates = async (): Promise<Record<string, boolean>> => Object.fromEntries((await all(Pod)).map((pod) => [pod.metadata.name, isGated(pod)]));
+/** The kind's usual owner of pods, in the queue by a label of its own. */
+const app = (name: string, replicas: number): object => ({ metadata: { name, ...NS, labels: QUEUE }, spec: { replicas, serviceName: name, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { containers: containers('1') } } } });
+
+describe('who names no queue', () => {
+  test('is in the one called default, where its namespace has it', async () => {
+    await client.create(Job, { metadata: { name: 'free', ...NS }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+    assert.equal((await client.get(Job, 'free', NS)).spec?.suspend, false);
+    await team('1', {}, 'default');
+    await until('the queue is known', async () => {
+      await client.delete(Job, 'kept', NS).catch(() => undefined);
+      const made = await client.create(Job, { metadata: { name: 'kept', ...NS }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job).catch(() => undefined);
+      return made?.spec?.suspend === true && made.metadata.labels?.['kueue.x-k8s.io/queue-name'] === 'default';
+    });
+    await until('it runs when it is its turn', async () => (await client.get(Job, 'kept', NS)).spec?.suspend === false);
+  });
+});
+
+describe('what serves', () => {
+  test("a Deployment's pods wait each for itself", async () => {
+    await team('2');
+    await client.create(Deployment, app('web', 3) as Deployment);
+    await until('two of three are let go', async () => Object.values(await gates()).filter((gated) => !gated).length === 2 && Object.values(await gates()).length === 3);
+    await client.patch(ClusterQueue, 'team', { type: 'json', body: [{ op: 'replace', path: '/spec/resourceGroups/0/flavors/0/resources/0/nominalQuota', value: '3' }] });
+    await until('all are', async () => Object.values(await gates()).every((gated) => !gated));
+  });
+
+  test('a StatefulSet waits as one, though its pods are made one after the other, and goes on with a pod in the place of another', async () => {
+    await team('1');
+    await client.create(StatefulSet, app('db', 2) as StatefulSet);
+    await until('its Workload asks for all', async () => (await workloadOf('db-0'))?.spec.podSets[0]?.count === 2);
+    assert.deepEqual(await gates(), { 'db-0': true });
+    await client.patch(ClusterQueue, 'team', { type: 'json', body: [{ op: 'replace', path: '/spec/resourceGroups/0/flavors/0/resources/0/nominalQuota', value: '2' }] });
+    await until('the first is let go', async () => (await gates())['db-0'] === false);
+    const ready = async (name: string): Promise<void> => {
+      const pod = await client.get(Pod, name, NS);
+      await client.update(Pod, { ...pod, status: { ...pod.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } } as Pod, { subresource: 'status' });
+    };
+    await ready('db-0');
+    await until('the second is, too', async () => (await gates())['db-1'] === false);
+    await ready('db-1');
+    const workload = (await workloadOf('db-0'))!.metadata.name;
+    const { uid } = (await client.get(Pod, 'db-0', NS)).metadata;
+    await client.delete(Pod, 'db-0', { ...NS, gracePeriodSeconds: 0 });
+    await until('another takes its place', async () => {
+      const pod = (await all(Pod)).find(({ metadata }) => metadata.name === 'db-0');
+      return pod !== undefined && pod.metadata.uid !== uid && !isGated(pod);
+    });
+    await until('the Workload is its own too', async () => (await workloadOf('db-0'))?.metadata.name === workload && (await workloadOf('db-1'))?.metadata.name === workload);
+    await assert.rejects(client.patch(StatefulSet, 'db', { type: 'merge', body: { spec: { replicas: 3 } } }, NS), /cannot be changed but to and from 0/);
+    await client.patch(StatefulSet, 'db', { type: 'merge', body: { spec: { replicas: 0 } } }, NS);
+  });
+});
+
+describe('groups of pods', () => {
+  const member = (name: string, { labels = {}, annotations = {}, cpu = '1' }: { labels?: Record<string, string>; annotations?: Record<string, string>; cpu?: string } = {}): Promise<Pod> => client.create(Pod, {
+    metadata: { name, ...NS, labels: { ...QUEUE, 'kueue.x-k8s.io/pod-group-name': 'crew', ...labels }, annotations: { 'kueue.x-k8s.io/pod-group-total-count': '2', ...annotations } }, spec: { containers: containers(cpu) },
+  } as Pod);
+
+  test('with fast admission go by the first; who is too many is deleted; who loses the Workload is stopped', async () => {
+    await team('2');
+    await member('a', { annotations: { 'kueue.x-k8s.io/pod-group-fast-admission': 'true' } });
+    await until('the first is let go', async () => (await gates())['a'] === false);
+    assert.equal((await client.get(Workload, 'crew', NS)).spec.podSets[0]?.count, 2);
+    await member('b');
+    await until('the second is let go', async () => (await gates())['b'] === false);
+    await member('c');
+    await until('the third is deleted', async () => !('c' in (await gates())));
+    const pod = await client.get(Pod, 'a', NS);
+    await client.createSubresource(Pod, { name: 'a', ...NS }, 'binding', { apiVersion: 'v1', kind: 'Binding', metadata: { name: 'a' }, target: { kind: 'Node', name: 'n1' } } as KubeObject);
+    await until('it is bound', async () => (await client.get(Pod, 'a', NS)).spec?.nodeName === 'n1');
+    await client.delete(Workload, 'crew', NS);
+    await until('it is told to end', async () => {
+      const now = (await all(Pod)).find(({ metadata }) => metadata.uid === pod.metadata.uid);
+      return now === undefined || now.metadata.deletionTimestamp !== undefined;
+    });
+  });
+
+  test('take the Workload that was made beforehand, each the set that is like it', async () => {
+    await team('4');
+    const labels = { 'kueue.x-k8s.io/prebuilt-workload-name': 'reserved' };
+    await member('a', { labels, cpu: '1' });
+    await member('b', { labels, cpu: '3' });
+    assert.deepEqual(await gates(), { a: true, b: true });
+    const set = (name: string, cpu: string): object => ({ name, count: 1, template: { spec: { containers: containers(cpu), restartPolicy: 'Always' } } });
+    await client.create(Workload, { metadata: { name: 'reserved', ...NS }, spec: { queueName: 'team', active: true, podSets: [set('small', '1'), set('large', '3')] } } as unknown as Workload);
+    await until('both are let go', async () => Object.values(await gates()).every((gated) => !gated));
+    assert.deepEqual((await all(Workload)).map(({ metadata }) => [metadata.name, metadata.ownerReferences?.map(({ name }) => name).sort()]), [['reserved', ['a', 'b']]]);
+  });
+});
+
+describe('checks by others', () => {
+  const answer = (state: AdmissionCheckState['state'], more: object = {}): Promise<void> => until(`the check says ${state}`, async () => {
+    const now = (await workloadOf('a'))!;
+    const admissionChecks = (now.status?.admissionChecks ?? []).map((each) => ({ ...each, state, ...more, lastTransitionTime: new Date().toISOString() }));
+    return admissionChecks.length > 0 && client.update(Workload, { ...now, status: { ...now.status, admissionChecks } }, { subresource: 'status' }).then(() => true, () => false);
+  });
+  const runs = async (): Promise<boolean> => (await client.get(Job, 'a', NS)).spec?.suspend === false;
+  /** Nobody plays the node here: pods go when they are told to. */
+  const sweep = async (): Promise<void> => {
+    for (const { metadata } of await all(Pod)) if (metadata.deletionTimestamp !== undefined) await client.delete(Pod, metadata.name!, { ...NS, gracePeriodSeconds: 0 }).catch(() => undefined);
+  };
+
+  test('may ask for another try, then let go, and take it back while it runs', async () => {
+    const check = await client.create(AdmissionCheck, { metadata: { name: 'budget' }, spec: { controllerName: 'example.com/budget' } });
+    await client.update(AdmissionCheck, { ...check, status: { conditions: [{ type: 'Active', status: 'True', reason: 'Active', message: '', lastTransitionTime: new Date().toISOString() }] } }, { subresource: 'status' });
+    await team('1', { admissionChecks: ['budget'] });
+    await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+    await until('its quota is reserved', async () => condition(await workloadOf('a'), 'QuotaReserved')?.status === 'True');
+    await answer('Retry');
+    await until('it is tried again', async () => {
+      const now = await workloadOf('a');
+      return now?.status?.schedulingStats?.evictions?.[0]?.reason === 'AdmissionCheck' && now.status.admissionChecks?.[0]?.state === 'Pending' && condition(now, 'QuotaReserved')?.status === 'True';
+    });
+    await answer('Retry', { requeueAfterSeconds: 3_600 });
+    await until('it waits for its time', async () => {
+      const now = await workloadOf('a');
+      return condition(now, 'QuotaReserved')?.status === 'False' && Date.parse(now?.status?.requeueState?.requeueAt ?? '') > Date.now() + 3_000_000;
+    });
+    const held = (await workloadOf('a'))!;
+    await client.update(Workload, { ...held, status: { ...held.status, requeueState: { requeueAt: new Date().toISOString() } } }, { subresource: 'status' });
+    await until('its quota is reserved again', async () => condition(await workloadOf('a'), 'QuotaReserved')?.status === 'True');
+    await answer('Ready');
+    await until('it runs', runs);
+    await answer('Rejected');
+    await until('it is stopped for good', async () => {
+      await sweep();
+      const now = await workloadOf('a');
+      return !(await runs()) && now?.spec.active === false && condition(now, 'Evicted')?.reason === 'Deactivated' && now.status?.admission === undefined;
+    });
+  });
+});
+
+test('a pod counts with the defaults of its namespace and the overhead of its runtime', async () => {
+  await client.create(LimitRange, { metadata: { name: 'defaults', ...NS }, spec: { limits: [{ type: 'Container', defaultRequest: { cpu: '500m' } }] } } as LimitRange);
+  await client.create(RuntimeClass, { metadata: { name: 'heavy' }, handler: 'crun', overhead: { podFixed: { cpu: '250m' } } } as RuntimeClass);
+  await team('10');
+  await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', runtimeClassName: 'heavy', containers: containers() } } } } as Job);
+  await until('it is let in for what it will ask', async () => (await workloadOf('a'))?.status?.admission?.podSetAssignments[0]?.resourceUsage?.['cpu'] === '750m');
+});
+
+test('what asks for a topology is told that there is none', async () => {
+  await team('10');
+  await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { metadata: { annotations: { 'kueue.x-k8s.io/podset-required-topology': 'rack' } }, spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+  await until('it is told', async () => (condition(await workloadOf('a'), 'QuotaReserved')?.message ?? '').startsWith('topology-aware scheduling is not there'));
+  await client.patch(ResourceFlavor, 'f', { type: 'merge', body: { spec: { topologyName: 'racks', nodeLabels: { pool: 'a' } } } });
+  await until('its queue lets nobody in', async () => (await client.get(ClusterQueue, 'team')).status?.conditions?.find(({ type }) => type === 'Active')?.reason === 'TopologyNotFound');
+});
