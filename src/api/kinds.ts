@@ -13,7 +13,7 @@ import { CSIDriver, CSINode, CSIStorageCapacity } from './storage/csi.ts';
 import { StorageClass } from './storage/storage-class.ts';
 import { VolumeAttachment } from './storage/volume-attachment.ts';
 import { VolumeAttributesClass } from './storage/volume-attributes-class.ts';
-import { StorageVersionMigration } from './storagemigration/storage-version-migration.ts';
+import { StorageVersionMigration, StorageVersionMigrationV1Beta1 } from './storagemigration/storage-version-migration.ts';
 import { PersistentVolume } from './core/persistent-volume.ts';
 import { PersistentVolumeClaim } from './core/persistent-volume-claim.ts';
 import { CronJob } from './batch/cron-job.ts';
@@ -21,8 +21,8 @@ import { PodDisruptionBudget } from './policy/pod-disruption-budget.ts';
 import { Job } from './batch/job.ts';
 import { CustomResourceDefinition } from './apiextensions/custom-resource-definition.ts';
 import { CertificateSigningRequest } from './certificates/certificate-signing-request.ts';
-import { ClusterTrustBundle } from './certificates/cluster-trust-bundle.ts';
-import { PodCertificateRequest } from './certificates/pod-certificate-request.ts';
+import { ClusterTrustBundle, ClusterTrustBundleV1Beta1 } from './certificates/cluster-trust-bundle.ts';
+import { PodCertificateRequest, PodCertificateRequestV1Beta1 } from './certificates/pod-certificate-request.ts';
 import { FlowSchema, PriorityLevelConfiguration } from './flowcontrol/flow-control.ts';
 import { Lease } from './coordination/lease.ts';
 import { ConfigMap } from './core/config-map.ts';
@@ -80,8 +80,8 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
-  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest, FlowSchema, PriorityLevelConfiguration,
-  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration,
+  Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, ClusterTrustBundleV1Beta1, PodCertificateRequest, PodCertificateRequestV1Beta1, FlowSchema, PriorityLevelConfiguration,
+  MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration, StorageVersionMigrationV1Beta1,
   ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice,
   ...GATEWAY_KINDS,
 ] as readonly unknown[]) as readonly Kind[];

@@ -75,3 +75,73 @@ async function statusOf(path: string): Promise<void> {
   delete metadata.resourceVersion;
   assert.equal((await put(`${path}/first/status`, { ...patched, metadata })).metadata.uid, uid);
 }
+
+export interface ResourceChanges {
+  group: string;
+  version: string;
+  plural: string;
+  namespace?: string;
+  /** A new object of a name. */
+  make(name: string): Body;
+  /** What is changed of each, two levels deep: `{ spec: { field: value } }`. */
+  change: Body;
+  /** The same of its status, where it has one. */
+  status?: Body;
+}
+
+/** The walk of upstream's CRUD tests: the same change by update and by every kind of patch, of status too, seen by a watch, then one delete and one of all. */
+export async function changesInEveryWay(changes: ResourceChanges): Promise<void> {
+  const { group, version, plural, namespace, make, change, status } = changes;
+  await discovered({ group, version, plural, subresources: status === undefined ? [] : ['status'], make });
+  const path = `/apis/${group}/${version}${namespace === undefined ? '' : `/namespaces/${namespace}`}/${plural}`;
+  const selected = `${path}?labelSelector=crud%3D${plural}`;
+  const events = await watch(selected);
+  const names: string[] = [];
+  for (const way of WAYS) {
+    const object = make(way);
+    const made = await create(path, { ...object, metadata: { ...object.metadata, labels: { crud: plural } } });
+    const { name } = made.metadata;
+    names.push(name);
+    assert.equal((await events.nextOf('ADDED')).object.metadata.name, name);
+    await by[way](`${path}/${name}`, made, change);
+    const changed = await get(`${path}/${name}`);
+    assertHas(changed, change, `${way} of ${plural}`);
+    assertHas((await events.nextOf('MODIFIED')).object, change, `the event of ${way}`);
+    if (status !== undefined) {
+      await by[way](`${path}/${name}/status`, await get(`${path}/${name}/status`), { status });
+      assertHas(await get(`${path}/${name}`), { ...change, status }, `${way} of the status of ${plural}`);
+    }
+    assert.equal((await get(`${path}/${name}`)).metadata.uid, made.metadata.uid);
+  }
+  assert.deepEqual((await get(selected)).items.map(({ metadata }: Body) => metadata.name).sort(), names.toSorted());
+  await remove(`${path}/${names[0]}`);
+  assert.equal((await events.nextOf('DELETED')).object.metadata.name, names[0]);
+  await ok('DELETE', selected);
+  for (const _each of names.slice(1)) await events.nextOf('DELETED');
+  assert.deepEqual((await get(selected)).items, []);
+  events.close();
+}
+
+const WAYS = ['update', 'strategic', 'apply', 'merge', 'json'] as const;
+
+const by: Record<(typeof WAYS)[number], (path: string, object: Body, change: Body) => Promise<unknown>> = {
+  update: (path, object, change) => put(path, merged(object, change)),
+  strategic: (path, _object, change) => patch(path, change, 'strategic-merge-patch'),
+  apply: (path, { apiVersion, kind, metadata: { name, namespace } }, change) =>
+    ok('PATCH', `${path}?fieldManager=conformance&force=true`, { body: merged({ apiVersion, kind, metadata: { name, namespace } }, change), contentType: 'application/apply-patch+yaml' }),
+  merge: (path, _object, change) => patch(path, change),
+  json: (path, object, change) => patch(path, Object.entries<Body>(change).flatMap(([first, fields]) => Object.entries<Body>(fields).map(([second, value]) => ({ op: 'add', path: `/${first}/${second}`, value: merged(object[first]?.[second], value) }))), 'json-patch'),
+};
+
+/** As a merge patch does it. */
+function merged(object: Body, change: Body): Body {
+  if (change === null || typeof change !== 'object' || Array.isArray(change)) return change;
+  return { ...object, ...Object.fromEntries(Object.entries(change).map(([key, value]) => [key, merged(object?.[key], value)])) };
+}
+
+/** Every field of `wanted` is there, as it stands there. */
+function assertHas(object: Body, wanted: Body, what: string): void {
+  if (wanted === null || typeof wanted !== 'object') return assert.deepEqual(object, wanted, what);
+  if (Array.isArray(wanted)) assert.equal(object?.length, wanted.length, what);
+  for (const [key, value] of Object.entries(wanted)) assertHas(object?.[key], value, `${what}: ${key}`);
+}

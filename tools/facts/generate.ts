@@ -19,7 +19,7 @@ import { writeTypes } from './write-types.ts';
 
 const API = ['admission/v1', 'admissionregistration/v1', 'apidiscovery/v2', 'apps/v1', 'authentication/v1', 'authorization/v1', 'autoscaling/v1',
   'autoscaling/v2', 'batch/v1', 'certificates/v1', 'certificates/v1beta1', 'coordination/v1', 'core/v1', 'discovery/v1', 'events/v1', 'flowcontrol/v1', 'networking/v1',
-  'node/v1', 'policy/v1', 'rbac/v1', 'resource/v1', 'scheduling/v1', 'storage/v1', 'storagemigration/v1beta1'].map((name) => `k8s.io/api/${name}`);
+  'node/v1', 'policy/v1', 'rbac/v1', 'resource/v1', 'scheduling/v1', 'storage/v1', 'storagemigration/v1', 'storagemigration/v1beta1'].map((name) => `k8s.io/api/${name}`);
 
 const PATHS = [...API, 'k8s.io/apimachinery/pkg/apis/meta/v1', 'k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1', 'k8s.io/metrics/pkg/apis/metrics/v1beta1'];
 

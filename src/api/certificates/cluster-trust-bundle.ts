@@ -1,4 +1,4 @@
-/** ClusterTrustBundle (certificates.k8s.io/v1beta1): certificates of authorities that pods may trust, by name or by the signer that they belong to. */
+/** ClusterTrustBundle (certificates.k8s.io/v1, and v1beta1): certificates of authorities that pods may trust, by name or by the signer that they belong to. */
 import type { ClusterTrustBundle as BundleType } from '../generated/certificates-v1beta1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, tooLong, type FieldError } from '../field-error.ts';
@@ -14,8 +14,8 @@ export type ClusterTrustBundle = BundleType;
 const MOST_BYTES = 2 ** 20;
 
 export const ClusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTrustBundle>({
-  group: CERTIFICATES, version: 'v1beta1', kind: 'ClusterTrustBundle', plural: 'clustertrustbundles', namespaced: false,
-  schema: () => schemaOf(CERTIFICATES, 'v1beta1', 'ClusterTrustBundle'),
+  group: CERTIFICATES, version: 'v1', storageVersion: 'v1', kind: 'ClusterTrustBundle', plural: 'clustertrustbundles', namespaced: false,
+  schema: () => schemaOf(CERTIFICATES, 'v1', 'ClusterTrustBundle'),
   rules: {
     generation: false,
     nameErrors: (name) => dns1123SubdomainErrors(name.slice(name.lastIndexOf(':') + 1)),
@@ -24,6 +24,8 @@ export const ClusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   columns: [NAME, column('SignerName', ({ spec }) => spec?.signerName || '<none>'), AGE],
   selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '' },
 });
+
+export const ClusterTrustBundleV1Beta1: Kind<ClusterTrustBundle> = { ...ClusterTrustBundle, version: 'v1beta1', schema: () => schemaOf(CERTIFICATES, 'v1beta1', 'ClusterTrustBundle') };
 
 /** A bundle of a signer bears its name, so that nobody else's takes its place. */
 function nameErrors({ metadata: { name = '' }, spec }: ClusterTrustBundle): FieldError[] {

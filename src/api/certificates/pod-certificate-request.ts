@@ -1,5 +1,5 @@
 /**
- * PodCertificateRequest (certificates.k8s.io/v1beta1): a node asks a signer for a certificate of a pod. Only the first word of the signer
+ * PodCertificateRequest (certificates.k8s.io/v1, and v1beta1): a node asks a signer for a certificate of a pod. Only the first word of the signer
  * counts: issued, denied or failed. What is issued must fit the key, and the times that the status says.
  */
 import { createPublicKey, type KeyObject, type X509Certificate } from 'node:crypto';
@@ -25,8 +25,8 @@ const [MINUTE_MS, HOUR_MS] = [60_000, 3_600_000];
 const RSA_BITS = [3_072, 4_096];
 
 export const PodCertificateRequest: Kind<PodCertificateRequest> = defineKind<PodCertificateRequest>({
-  group: CERTIFICATES, version: 'v1beta1', kind: 'PodCertificateRequest', plural: 'podcertificaterequests', namespaced: true,
-  schema: () => schemaOf(CERTIFICATES, 'v1beta1', 'PodCertificateRequest'),
+  group: CERTIFICATES, version: 'v1', storageVersion: 'v1', kind: 'PodCertificateRequest', plural: 'podcertificaterequests', namespaced: true,
+  schema: () => schemaOf(CERTIFICATES, 'v1', 'PodCertificateRequest'),
   rules: {
     generation: false,
     defaults({ spec }) {
@@ -42,6 +42,8 @@ export const PodCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   columns: [NAME, column('PodName', ({ spec }) => spec?.podName ?? ''), column('ServiceAccountName', ({ spec }) => spec?.serviceAccountName ?? ''), column('NodeName', ({ spec }) => spec?.nodeName ?? ''), column('SignerName', ({ spec }) => spec?.signerName ?? ''), column('State', stateOf), AGE],
   selectableFields: { 'spec.signerName': ({ spec }) => spec?.signerName ?? '', 'spec.podName': ({ spec }) => spec?.podName ?? '', 'spec.nodeName': ({ spec }) => spec?.nodeName ?? '' },
 });
+
+export const PodCertificateRequestV1Beta1: Kind<PodCertificateRequest> = { ...PodCertificateRequest, version: 'v1beta1', schema: () => schemaOf(CERTIFICATES, 'v1beta1', 'PodCertificateRequest') };
 
 /** The word of the signer; undefined before there is one. */
 export function verdictOf({ status }: PodCertificateRequest): { type: (typeof VERDICTS)[number]; reason?: string; message?: string } | undefined {

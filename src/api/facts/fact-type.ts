@@ -10,6 +10,7 @@
 import { readFileSync } from 'node:fs';
 import type { Json } from '../meta.ts';
 import { AGGREGATOR_MODULES } from './aggregator-facts.ts';
+import { addLaterFacts } from './later-facts.ts';
 
 export interface FactField {
   /** Name in JSON; '' where the fields of the struct stand among its parent's. */
@@ -39,7 +40,7 @@ export interface FactType {
   readonly topLevel?: 'object' | 'list' | 'plain';
 }
 
-interface Module { group: string; version: string; types: string }
+export interface Module { group: string; version: string; types: string }
 
 interface FactsFile { kubernetes: string; modules: Record<string, Module> }
 
@@ -51,6 +52,7 @@ function facts(): FactsFile {
   if (file === undefined) {
     file = JSON.parse(readFileSync(new URL('../generated/facts.json', import.meta.url), 'utf8')) as FactsFile;
     Object.assign(file.modules, AGGREGATOR_MODULES);
+    addLaterFacts(file.modules);
   }
   return file;
 }

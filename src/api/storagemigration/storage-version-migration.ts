@@ -1,4 +1,4 @@
-/** StorageVersionMigration (storagemigration.k8s.io/v1beta1): writes the objects of a resource anew, in the version in which it is kept now. */
+/** StorageVersionMigration (storagemigration.k8s.io/v1, and v1beta1): writes the objects of a resource anew, in the version in which it is kept now. */
 import type { StorageVersionMigration as MigrationType } from '../generated/storagemigration-v1beta1.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
@@ -10,8 +10,8 @@ const GROUP = 'storagemigration.k8s.io';
 const STATUSES = ['False', 'True', 'Unknown'];
 
 export const StorageVersionMigration: Kind<StorageVersionMigration> = defineKind<StorageVersionMigration>({
-  group: GROUP, version: 'v1beta1', kind: 'StorageVersionMigration', plural: 'storageversionmigrations', namespaced: false,
-  schema: () => schemaOf(GROUP, 'v1beta1', 'StorageVersionMigration'),
+  group: GROUP, version: 'v1', storageVersion: 'v1', kind: 'StorageVersionMigration', plural: 'storageversionmigrations', namespaced: false,
+  schema: () => schemaOf(GROUP, 'v1', 'StorageVersionMigration'),
   rules: {
     prepareForCreate(migration) {
       delete migration.status;
@@ -21,6 +21,8 @@ export const StorageVersionMigration: Kind<StorageVersionMigration> = defineKind
   },
   subresources: { status: true },
 });
+
+export const StorageVersionMigrationV1Beta1: Kind<StorageVersionMigration> = { ...StorageVersionMigration, version: 'v1beta1', schema: () => schemaOf(GROUP, 'v1beta1', 'StorageVersionMigration') };
 
 export function isTrue({ status }: StorageVersionMigration, type: 'Running' | 'Succeeded' | 'Failed'): boolean {
   return status?.conditions?.some((each) => each.type === type && each.status === 'True') === true;

@@ -1,7 +1,7 @@
 /** Certificates: requests for them, their approval, and the signers that every cluster has. */
 import { CertificateSigningRequest, isApproved, pemOf } from '../../api/certificates/certificate-signing-request.ts';
-import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
-import { PodCertificateRequest } from '../../api/certificates/pod-certificate-request.ts';
+import { ClusterTrustBundle, ClusterTrustBundleV1Beta1 } from '../../api/certificates/cluster-trust-bundle.ts';
+import { PodCertificateRequest, PodCertificateRequestV1Beta1 } from '../../api/certificates/pod-certificate-request.ts';
 import { readCertificationRequest } from '../../api/certificates/pkcs10.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -90,7 +90,7 @@ async function remove<T extends KubeObject>(kind: Kind<T>, { metadata }: T, { cl
 export default defineModule({
   name: 'certificates',
   description: 'CertificateSigningRequests, their approval, and the signers of clients and nodes',
-  kinds: [CertificateSigningRequest, ClusterTrustBundle, PodCertificateRequest] as never,
+  kinds: [CertificateSigningRequest, ClusterTrustBundle, ClusterTrustBundleV1Beta1, PodCertificateRequest, PodCertificateRequestV1Beta1] as never,
   reads: [CertificateSigningRequest, PodCertificateRequest] as never,
   writes: [CertificateSigningRequest, PodCertificateRequest] as never,
   signs: true,

@@ -2,7 +2,7 @@
 import { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { Kind } from '../../api/kind.ts';
-import { isOver, StorageVersionMigration } from '../../api/storagemigration/storage-version-migration.ts';
+import { isOver, StorageVersionMigration, StorageVersionMigrationV1Beta1 } from '../../api/storagemigration/storage-version-migration.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import type { Caches } from '../../sdk/cache.ts';
@@ -129,7 +129,7 @@ function storageMigration(): Module {
   return defineModule({
     name: 'storage-migration',
     description: 'StorageVersionMigrations: writes the objects of a resource anew in the version in which it is kept now',
-    kinds: [StorageVersionMigration],
+    kinds: [StorageVersionMigration, StorageVersionMigrationV1Beta1],
     needs: [CustomResourceDefinition],
     // Any resource may be migrated.
     reads: 'all',

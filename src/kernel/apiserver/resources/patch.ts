@@ -55,13 +55,19 @@ export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 't
   const value = live as unknown as Json;
   switch (input.type) {
     case 'json':
-      return jsonPatch(value, input.body);
+      return jsonPatch(withStatus(kind, live, input.body) as unknown as Json, input.body);
     case 'merge':
       if (!isJsonObject(input.body)) throw badRequest('a merge patch is an object with the fields to change');
       return mergePatch(cloneJson(value), input.body);
     default:
       return strategicMergePatch(value, input.body, schemaOfKind(kind));
   }
+}
+
+/** In Go the status of a built-in object is a struct that is always there: a patch may add to it although nobody has written it yet. */
+function withStatus(kind: Kind, live: KubeObject & { status?: Json }, operations: Json): KubeObject {
+  const isLacking = live.status === undefined && kind.subresources.status === true && kind.rules.statusOnly !== true;
+  return isLacking && Array.isArray(operations) && operations.some((each) => isJsonObject(each) && String(each['path']).startsWith('/status/')) ? { ...live, status: {} } as KubeObject : live;
 }
 
 /** Makes the object when it is not there; a race with another maker or remover is run again. */

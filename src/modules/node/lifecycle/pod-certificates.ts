@@ -48,7 +48,7 @@ export function podCertificates(parts: NodeParts, pod: Pod): (place: string, sou
     const node = parts.context.caches.of(NodeKind).get(nodeName) ?? (await client.get(NodeKind, nodeName));
     const key = KEYS[source.keyType ?? '']!();
     const { metadata } = await client.create(PodCertificateRequestKind, {
-      apiVersion: 'certificates.k8s.io/v1beta1', kind: 'PodCertificateRequest', metadata: { generateName: `req-${pod.metadata.name}-`.slice(0, 240), namespace },
+      apiVersion: 'certificates.k8s.io/v1', kind: 'PodCertificateRequest', metadata: { generateName: `req-${pod.metadata.name}-`.slice(0, 240), namespace },
       spec: {
         signerName: source.signerName ?? '', podName: pod.metadata.name ?? '', podUID: pod.metadata.uid ?? '', serviceAccountName, serviceAccountUID: account.metadata.uid ?? '', nodeName, nodeUID: node.metadata.uid ?? '',
         maxExpirationSeconds: source.maxExpirationSeconds, stubPKCS10Request: certificationRequest(key).toString('base64'), ...(source.userAnnotations === undefined ? {} : { unverifiedUserAnnotations: source.userAnnotations }),
