@@ -6,17 +6,24 @@ import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import { isPodReady, isPodTerminal, podCondition } from '../../api/pod-readiness.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { keyOf, watching, type Cache, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
+import { keyOf, watching, type Cache, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { untilEvictionMs } from './eviction.ts';
 import { conditionOf, isSilent, signOf, silentConditions, wantedTaints, type Sign } from './health.ts';
 
-const LOOK_EVERY_MS = 5000;
-/** Longer between two looks means that the machine itself slept: then nobody else could show life either. */
-const SLEPT_MS = 4 * LOOK_EVERY_MS;
+/** Longer between two looks, in looks, means that the machine itself slept: then nobody else could show life either. */
+const SLEPT = 4;
 const LEASES = 'kube-node-lease';
 const BY_NODE = 'node';
 
-export function nodeHealthController(): Controller<Node> {
+export interface HealthSettings {
+  /** Upstream: node-monitor-grace-period. */
+  graceMs: number;
+  /** Upstream: node-monitor-period. */
+  periodMs: number;
+}
+
+/** `settingsOf` is asked at each look. */
+export function nodeHealthController(settingsOf: (caches: Caches) => HealthSettings): Controller<Node> {
   const signs = new Map<string, Sign & { lookedMs: number }>();
   return {
     name: 'node-health',
@@ -27,16 +34,18 @@ export function nodeHealthController(): Controller<Node> {
     async reconcile(name, node, context) {
       if (node === undefined) return void signs.delete(name);
       const nowMs = context.clock.nowMs();
+      const { graceMs, periodMs } = settingsOf(context.caches);
       const before = signs.get(name);
-      const slept = before !== undefined && nowMs - before.lookedMs > SLEPT_MS;
+      const slept = before !== undefined && nowMs - before.lookedMs > SLEPT * periodMs;
       const sign = signOf(node, context.caches.of(Lease).get(`${LEASES}/${name}`), slept ? undefined : before, nowMs);
       signs.set(name, { ...sign, lookedMs: nowMs });
-      return judge(node, isSilent(node, sign, nowMs), nowMs, context);
+      await judge(node, isSilent(node, sign, nowMs, graceMs), nowMs, context);
+      return { requeueAfterMs: periodMs };
     },
   };
 }
 
-async function judge(node: Node, silent: boolean, nowMs: number, context: ReconcileContext): Promise<ReconcileResult> {
+async function judge(node: Node, silent: boolean, nowMs: number, context: ReconcileContext): Promise<void> {
   const { client, events } = context;
   const conditions = silent ? silentConditions(node, nowMs) : (node.status?.conditions ?? []);
   let latest = node;
@@ -48,7 +57,6 @@ async function judge(node: Node, silent: boolean, nowMs: number, context: Reconc
   if (taints !== undefined) await setTaints(client, latest, taints);
   const ready = conditionOf(latest, 'Ready');
   if (ready !== undefined && ready.status !== 'True') await markNotReady(latest, context);
-  return { requeueAfterMs: LOOK_EVERY_MS };
 }
 
 async function setTaints(client: ReconcileContext['client'], node: Node, taints: NonNullable<Node['spec']>['taints'] & object): Promise<void> {

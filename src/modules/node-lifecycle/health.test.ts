@@ -5,6 +5,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { collectable } from './collect-pods.ts';
 import { untilEvictionMs } from './eviction.ts';
 import { isSilent, signOf, silentConditions, wantedTaints } from './health.ts';
+import { settingsOf } from './module.ts';
 
 const NOW_MS = Date.parse('2026-11-21T22:00:00Z');
 const ready = (status: string): NodeCondition => ({ type: 'Ready', status, lastHeartbeatTime: rfc3339(NOW_MS) });
@@ -16,6 +17,7 @@ test('a node is silent when what it writes does not change for the grace period'
   assert.equal(isSilent(node(), signOf(node(), lease('1'), first, NOW_MS + 49_000), NOW_MS + 49_000), false);
   assert.equal(isSilent(node(), signOf(node(), lease('1'), first, NOW_MS + 51_000), NOW_MS + 51_000), true);
   assert.equal(isSilent(node(), signOf(node(), lease('2'), first, NOW_MS + 51_000), NOW_MS + 51_000), false);
+  assert.equal(isSilent(node(), first, NOW_MS + 9_000, 8_000), true, 'as the configuration says');
   assert.equal(isSilent(node([]), first, NOW_MS + 55_000), false, 'a new node may take longer');
 });
 
@@ -59,4 +61,11 @@ test('which pods nobody will end', () => {
   assert.deepEqual(names(NOW_MS), ['dropped']);
   assert.deepEqual(names(NOW_MS + 41_000), ['lost', 'dropped']);
   assert.deepEqual(names(NOW_MS + 42_000, ['n', 'gone']), ['dropped'], 'the node came back');
+});
+
+test('how long a node may be silent is configured as upstream has it', () => {
+  assert.deepEqual(settingsOf({}), { graceMs: 50_000, periodMs: 5_000 });
+  assert.deepEqual(settingsOf({ nodeMonitorGracePeriod: '1m20s', nodeMonitorPeriod: '500ms' }), { graceMs: 80_000, periodMs: 500 });
+  assert.throws(() => settingsOf({ nodeMonitorGracePeriod: 50 }), /nodeMonitorGracePeriod 50 is no duration; write it like 50s/);
+  assert.throws(() => settingsOf({ nodeMonitorGracePeriod: '1s' }), /too seldom/);
 });

@@ -4,7 +4,7 @@ import type { Lease } from '../../api/generated/coordination-v1.ts';
 import type { Node, NodeCondition, Taint } from '../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 
-/** A node that shows no sign of life for this long is Unknown (upstream: node-monitor-grace-period). */
+/** A node that shows no sign of life for this long is Unknown, unless the configuration says otherwise (upstream: node-monitor-grace-period). */
 export const GRACE_MS = 50_000;
 /** A new node may take longer (upstream: node-startup-grace-period). */
 export const STARTUP_GRACE_MS = 60_000;
@@ -21,8 +21,8 @@ export function signOf(node: Node, lease: Lease | undefined, before: Sign | unde
   return before?.text === text ? before : { text, seenMs: nowMs };
 }
 
-export function isSilent(node: Node, sign: Sign, nowMs: number): boolean {
-  return nowMs - sign.seenMs > (conditionOf(node, 'Ready') === undefined ? STARTUP_GRACE_MS : GRACE_MS);
+export function isSilent(node: Node, sign: Sign, nowMs: number, graceMs = GRACE_MS): boolean {
+  return nowMs - sign.seenMs > (conditionOf(node, 'Ready') === undefined ? STARTUP_GRACE_MS : graceMs);
 }
 
 const REPORTED = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];

@@ -109,7 +109,7 @@ export function createAgent(parts: NodeParts): Agent {
       adoptable = Map.groupBy(records, (record) => record.pod.uid) as Map<string, ContainerRecord[]>;
       const pods = context.caches.of(PodKind);
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
-      await pods.ready();
+      await Promise.race([pods.ready(), aborted(signal)]); // who is told to end before may never hear of a pod
       if (signal.aborted) return;
       const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
@@ -121,7 +121,8 @@ export function createAgent(parts: NodeParts): Agent {
       await Promise.all([cleaning, ...[...workers.values()].map((worker) => worker.detach())]);
     },
     async drain() {
-      const records = [...workers.values()].flatMap((worker) => worker.records());
+      // Those of an earlier run too that nobody adopted yet.
+      const records = [...[...workers.values()].flatMap((worker) => worker.records()), ...[...adoptable.values()].flat()];
       await stopOrphans(parts, records, DRAIN_SECONDS);
       // A driver that has ended with the others cannot take back what it gave; the mount namespace goes with all of it.
       for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));

@@ -1,4 +1,4 @@
-/** This machine as a Node object, and its Lease, renewed every 10 s; the Node itself is written only when something in it changed, or after 5 minutes. */
+/** This machine as a Node object, and its Lease, renewed every 10 s (a quarter of its duration); the Node itself is written only when something in it changed, or after 5 minutes. */
 import { readFileSync } from 'node:fs';
 import { isApiError } from '../../api/errors.ts';
 import type { Node, NodeCondition, NodeStatus } from '../../api/generated/core-v1.ts';
@@ -16,11 +16,13 @@ import { sameStatus } from './status/pod-status.ts';
 
 const LEASE_NAMESPACE = 'kube-node-lease';
 const LEASE_SECONDS = 40;
-const RENEW_MS = 10_000;
+/** Of a lease's duration, how often it is renewed in it (upstream: nodeLeaseRenewIntervalFraction). */
+const RENEWALS = 4;
 const REPORT_MS = 300_000;
 
 export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<void> {
-  const { clock, log } = parts.context;
+  const { clock, log, config } = parts.context;
+  const seconds = leaseSeconds(config);
   let node: Node | undefined;
   let lease: Lease | undefined;
   let reportedMs = 0;
@@ -30,15 +32,21 @@ export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<
       const due = clock.nowMs() - reportedMs >= REPORT_MS;
       const fresh = await report(parts, node, due);
       if (fresh !== undefined) { node = fresh; reportedMs = clock.nowMs(); }
-      lease = await renew(parts, node, lease);
+      lease = await renew(parts, node, lease, seconds);
     } catch (error) {
       if (isApiError(error, 'Conflict', 'NotFound')) { node = undefined; lease = undefined; }
       else log.warn('the heartbeat of the node could not be written', { error });
       await clock.sleep(node === undefined ? 100 : 1_000, signal);
       continue;
     }
-    await parts.report.sleep(RENEW_MS, signal);
+    await parts.report.sleep((seconds * 1_000) / RENEWALS, signal);
   }
+}
+
+/** `modules.node.nodeLeaseDurationSeconds`, as of the kubelet. */
+function leaseSeconds({ nodeLeaseDurationSeconds: given = LEASE_SECONDS }: Readonly<Record<string, unknown>>): number {
+  if (typeof given !== 'number' || !Number.isInteger(given) || given < 1) throw new Error(`nodeLeaseDurationSeconds ${JSON.stringify(given)} is no whole number of seconds above 0`);
+  return given;
 }
 
 async function register(parts: NodeParts): Promise<Node> {
@@ -134,9 +142,9 @@ function goArch(): string {
   return process.arch === 'x64' ? 'amd64' : process.arch;
 }
 
-async function renew(parts: NodeParts, node: Node, lease: Lease | undefined): Promise<Lease> {
+async function renew(parts: NodeParts, node: Node, lease: Lease | undefined, leaseDurationSeconds: number): Promise<Lease> {
   const { client, machine, clock } = parts.context;
-  const spec = { holderIdentity: machine.nodeName, leaseDurationSeconds: LEASE_SECONDS, renewTime: rfc3339Micro(clock.nowMs()) };
+  const spec = { holderIdentity: machine.nodeName, leaseDurationSeconds, renewTime: rfc3339Micro(clock.nowMs()) };
   const owner = { apiVersion: 'v1', kind: 'Node', name: machine.nodeName, uid: node.metadata.uid ?? '' };
   const found = lease ?? (await ifThere(client.get(LeaseKind, machine.nodeName, { namespace: LEASE_NAMESPACE })));
   if (found === undefined) return client.create(LeaseKind, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { name: machine.nodeName, namespace: LEASE_NAMESPACE, ownerReferences: [owner] }, spec });
