@@ -33,6 +33,17 @@ export function deviceSelectorFault(expression: string): string | undefined {
   }
 }
 
+const judged = new WeakMap<Device, Map<string, boolean>>();
+
+/** Whether a device is wanted; asked once for each device and expression, since devices do not change. Throws as {@link compileDeviceSelector} and {@link DeviceTest}. */
+export function matchesDevice(expression: string, device: Device, driver: string): boolean {
+  let answers = judged.get(device);
+  if (answers === undefined) judged.set(device, (answers = new Map()));
+  let answer = answers.get(expression);
+  if (answer === undefined) answers.set(expression, (answer = compileDeviceSelector(expression)(device, driver)));
+  return answer;
+}
+
 function testOf(program: Program): DeviceTest {
   return (device, driver) => program.evaluate({ device: deviceValue(device, driver) }, new (cel().Budget)()) === true;
 }
@@ -53,25 +64,17 @@ function deviceValue(device: Device, driver: string): Map<string, unknown> {
   return made;
 }
 
-/** A map whose domains are there as soon as they are asked for. */
-class Domains extends Map<string, Map<string, unknown>> {
-  override get(domain: string): Map<string, unknown> {
-    return super.get(domain) ?? new Map();
-  }
+type Named = Map<string, unknown>;
 
-  override has(): boolean {
-    return true;
-  }
-}
-
-function byDomain<T>(named: Record<string, T> | undefined, driver: string, read: (value: T) => unknown): Domains {
-  const domains = new Domains();
+/** A map in which every domain is there as soon as it is asked for. */
+function byDomain<T>(named: Record<string, T> | undefined, driver: string, read: (value: T) => unknown): Map<string, Named> {
+  const known = new Map<string, Named>();
   for (const [name, value] of Object.entries(named ?? {})) {
     const { domain, id } = qualified(name, driver);
-    const ids = Map.prototype.get.call(domains, domain) as Map<string, unknown> | undefined ?? new Map<string, unknown>();
-    domains.set(domain, ids.set(id, read(value)));
+    known.set(domain, (known.get(domain) ?? new Map<string, unknown>()).set(id, read(value)));
   }
-  return domains;
+  // The evaluator takes maps, not what is derived of them.
+  return Object.assign(new Map(known), { get: (domain: string): Named => known.get(domain) ?? new Map(), has: () => true });
 }
 
 /** `domain/id`; without a domain it is the driver's. */

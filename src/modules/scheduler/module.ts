@@ -6,14 +6,17 @@ import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
+import { DeviceClass } from '../../api/resource/device-class.ts';
+import { ResourceClaim } from '../../api/resource/resource-claim.ts';
+import { ResourceSlice } from '../../api/resource/resource-slice.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { PodDisruptionBudget } from '../../api/policy/pod-disruption-budget.ts';
 import { defineModule, type ModuleContext } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
+import { openDevices } from './devices/view.ts';
 import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
-import { createProfile, type ProfileOptions } from './profile.ts';
+import { createProfile, type ProfileOptions, type ProfileViews } from './profile.ts';
 import type { BudgetsOf } from './plugins/default-preemption.ts';
-import type { StorageView } from './plugins/volumes.ts';
 import { runScheduler } from './run.ts';
 import { openStorage } from './storage.ts';
 
@@ -22,15 +25,16 @@ export default defineModule({
   eventSource: 'default-scheduler',
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod, PriorityClass],
-  reads: [Namespace, Node, StorageClass, PodDisruptionBudget],
-  writes: [Pod, PersistentVolumeClaim, PersistentVolume],
+  reads: [Namespace, Node, StorageClass, PodDisruptionBudget, DeviceClass, ResourceSlice] as never,
+  writes: [Pod, PersistentVolumeClaim, PersistentVolume, ResourceClaim] as never,
   admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,
   run(context) {
     const storage = openStorage(context);
     // Elsewhere the first pod with claims opens it.
     if (context.kinds.find(StorageClass.group, StorageClass.kind) !== undefined && context.kinds.find('', PersistentVolumeClaim.kind) !== undefined) storage.ready();
-    return runScheduler(context, profilesOf(context.config, storage, budgetsIn(context)), storage);
+    const devices = openDevices(context);
+    return runScheduler(context, profilesOf(context.config, { storage, devices, budgetsOf: budgetsIn(context) }), [[storage, 'storage-changed'], [devices, 'devices-changed']]);
   },
 });
 
@@ -42,12 +46,12 @@ function budgetsIn({ caches, kinds }: ModuleContext): BudgetsOf {
 }
 
 /** `modules.scheduler.profiles`: a list of {@link ProfileOptions}; default one profile, default-scheduler. */
-export function profilesOf(config: Readonly<Record<string, unknown>>, storage?: StorageView, budgetsOf?: BudgetsOf): Profile[] {
+export function profilesOf(config: Readonly<Record<string, unknown>>, views?: ProfileViews): Profile[] {
   const { profiles = [{}] } = config;
   if (!Array.isArray(profiles) || profiles.length === 0 || profiles.some((each) => typeof each !== 'object' || each === null)) {
     throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
   }
-  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, storage, budgetsOf));
+  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, views));
   const names = new Set(made.map((each) => each.schedulerName));
   if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
   return made;

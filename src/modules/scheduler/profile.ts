@@ -3,6 +3,7 @@ import { ApiError } from '../../api/errors.ts';
 import type { Profile } from './framework/plugin.ts';
 import { defaultPreemption, type BudgetsOf } from './plugins/default-preemption.ts';
 import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
+import { dynamicResources, type DevicesView } from './plugins/dynamic-resources.ts';
 import { balancedAllocation, nodeResourcesFit, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread } from './plugins/pod-topology-spread.ts';
 import { volumeBinding, volumeRestrictions, type StorageView } from './plugins/volumes.ts';
@@ -21,11 +22,19 @@ export interface ProfileOptions {
 
 const WEIGHTS = { TaintToleration: 3, NodeAffinity: 2, PodTopologySpread: 2, InterPodAffinity: 2, NodeResourcesFit: 1, NodeResourcesBalancedAllocation: 1, ImageLocality: 1 };
 
-/** Without `storage` the claims of pods are not looked at; without `budgetsOf` preemption spares no budgets. */
-export function createProfile(options: ProfileOptions = {}, storage?: StorageView, budgetsOf?: BudgetsOf): Profile {
+export interface ProfileViews {
+  /** Without it the volume claims of pods are not looked at. */
+  storage?: StorageView;
+  /** Without it their claims of devices are not. */
+  devices?: DevicesView;
+  /** Without it preemption spares no budgets. */
+  budgetsOf?: BudgetsOf;
+}
+
+export function createProfile(options: ProfileOptions = {}, { storage, devices, budgetsOf }: ProfileViews = {}): Profile {
   const all = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit(options.scoring),
-    ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]),
+    ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
     podTopologySpread, interPodAffinity, defaultPreemption(budgetsOf), balancedAllocation, imageLocality,
   ];
   for (const name of options.disabled ?? []) {

@@ -11,7 +11,7 @@ import type { NodeInfo } from './framework/node-info.ts';
 import type { Profile } from './framework/plugin.ts';
 import { createQueue, type QueuedPod, type SchedulingQueue } from './framework/queue.ts';
 import { observe } from './observe.ts';
-import type { Storage } from './storage.ts';
+import type { ClusterEvent } from './framework/cluster-event.ts';
 
 /** Other work of the process gets its turn after this long. */
 const SLICE_MS = 4;
@@ -28,8 +28,11 @@ interface Scheduler {
   pending: Set<Promise<void>>;
 }
 
+/** Something that the plugins look at beside pods and nodes, and the event that its changes are. */
+export type Watched = readonly [{ changed: () => void }, Extract<ClusterEvent['type'], 'storage-changed' | 'devices-changed'>];
+
 /** Settles when the signal has aborted and all writes under way have ended. */
-export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], storage?: Storage): Promise<void> {
+export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], watched: readonly Watched[] = []): Promise<void> {
   const { caches, clock, signal } = context;
   await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
   if (signal.aborted) return;
@@ -43,9 +46,9 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
   };
   const pump = createPump(scheduler);
   const stop = observe(caches, { cluster, queue, isOurs: (name) => byName.has(name), changed: pump.start });
-  if (storage !== undefined) {
-    storage.changed = () => {
-      queue.wake({ type: 'storage-changed' });
+  for (const [view, type] of watched) {
+    view.changed = () => {
+      queue.wake({ type });
       pump.start();
     };
   }

@@ -9,7 +9,9 @@ export type ClusterEvent =
   | { type: 'pod-shrunk'; pod: PodInfo }
   | { type: 'namespace-changed'; name: string }
   /** A claim, a volume or a storage class. */
-  | { type: 'storage-changed' };
+  | { type: 'storage-changed' }
+  /** A claim of devices, a class or a slice of them. */
+  | { type: 'devices-changed' };
 
 export interface NodeChange {
   labels: boolean;

@@ -83,13 +83,13 @@ test('preemption spares budgets where something else makes room, and breaks them
   const budget = (disruptionsAllowed: number): PodDisruptionBudget => ({ metadata: { name: 'b', namespace: 'default' }, spec: { selector: { matchLabels: { app: 'db' } } }, status: { disruptionsAllowed, currentHealthy: 2, desiredHealthy: 2, expectedPods: 2 } });
   const nodes = [node('a', { cpu: '2' }), node('b', { cpu: '2' })];
   const db = [full('db1', 'a', 1, { app: 'db' }), full('other', 'b', 50, { app: 'web' })];
-  const decideWith = (placed: Pod[], allowed: number) => decide(nodes, placed, wanted, createProfile({}, undefined, (namespace) => (namespace === 'default' ? [budget(allowed)] : []))).nominated;
+  const decideWith = (placed: Pod[], allowed: number) => decide(nodes, placed, wanted, createProfile({}, { budgetsOf: (namespace) => (namespace === 'default' ? [budget(allowed)] : []) })).nominated;
   assert.deepEqual(decideWith(db, 0)?.victims.map(({ name }) => name), ['other'], 'the more important one, whose end breaks nothing');
   assert.deepEqual(decideWith(db, 1)?.victims.map(({ name }) => name), ['db1']);
   const both = [full('db1', 'a', 1, { app: 'db' }), full('db2', 'b', 2, { app: 'db' })];
   assert.deepEqual(decideWith(both, 0)?.victims.map(({ name }) => name), ['db1'], 'nothing else makes room');
   // On one node the protected one is put back first, though it is less important.
-  const shared = decide([node('a', { cpu: '4' })], [full('db1', 'a', 1, { app: 'db' }), full('web', 'a', 50, { app: 'web' })], wanted, createProfile({}, undefined, () => [budget(0)])).nominated;
+  const shared = decide([node('a', { cpu: '4' })], [full('db1', 'a', 1, { app: 'db' }), full('web', 'a', 50, { app: 'web' })], wanted, createProfile({}, { budgetsOf: () => [budget(0)] })).nominated;
   assert.deepEqual(shared?.victims.map(({ name }) => name), ['web']);
 });
 

@@ -141,7 +141,8 @@ function mayHelp(plugins: readonly Plugin[], event: ClusterEvent, queued: Queued
   return plugins.some((plugin) => queued.rejectedBy.has(plugin.name) && (plugin.wakesFor?.(event, queued.info) ?? true));
 }
 
-/** Status changes of a waiting pod are our own doing: only its spec and labels count. */
+/** Status changes of a waiting pod are our own doing: only its spec, its labels and the claims that were made for it count. */
 function changesFate(before: PodInfo, after: PodInfo): boolean {
-  return JSON.stringify([before.pod.spec, before.labels]) !== JSON.stringify([after.pod.spec, after.labels]);
+  const fate = ({ pod, labels }: PodInfo): string => JSON.stringify([pod.spec, labels, pod.status?.resourceClaimStatuses]);
+  return fate(before) !== fate(after);
 }

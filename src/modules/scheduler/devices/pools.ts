@@ -1,0 +1,50 @@
+/** Pools of devices, as their drivers' slices tell of them: of each the newest generation, once it is there in whole. */
+import type { CounterSet, Device, ResourceSlice } from '../../../api/generated/resource-v1.ts';
+import { compileTerm, type SelectableNode } from '../../../api/node-selection.ts';
+import type { NodeSelector } from '../../../api/generated/core-v1.ts';
+
+export interface PooledDevice {
+  /** Names it among all devices: {@link deviceKey}. */
+  key: string;
+  device: Device;
+  pool: Pool;
+  reaches(node: SelectableNode): boolean;
+  /** What a pod must be bound to, to have it: a node, or nodes by selector; undefined for all. */
+  nodeName?: string;
+  nodeSelector?: NodeSelector;
+}
+
+export interface Pool {
+  driver: string;
+  name: string;
+  /** Whether all slices of the generation are there, and no device twice. */
+  isWhole: boolean;
+  devices: readonly PooledDevice[];
+  counterSets: ReadonlyMap<string, CounterSet>;
+}
+
+export function deviceKey({ driver, pool, device }: { driver: string; pool: string; device: string }): string {
+  return `${driver} ${pool} ${device}`;
+}
+
+export function poolsOf(slices: readonly ResourceSlice[]): Pool[] {
+  const groups = Map.groupBy(slices, ({ spec }) => `${spec.driver} ${spec.pool.name}`);
+  return [...groups.entries()].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, group]) => poolOf(group));
+}
+
+function poolOf(all: readonly ResourceSlice[]): Pool {
+  const newest = Math.max(...all.map(({ spec }) => spec.pool.generation));
+  const slices = all.filter(({ spec }) => spec.pool.generation === newest).sort((left, right) => ((left.metadata.name ?? '') < (right.metadata.name ?? '') ? -1 : 1));
+  const { driver, pool: { name, resourceSliceCount } } = slices[0]!.spec;
+  const devices: PooledDevice[] = [];
+  const pool: Pool = { driver, name, devices, isWhole: true, counterSets: new Map(slices.flatMap(({ spec }) => (spec.sharedCounters ?? []).map((each) => [each.name, each] as const))) };
+  for (const { spec } of slices) for (const device of spec.devices ?? []) devices.push(pooled(device, spec.perDeviceNodeSelection === true ? device : spec, pool));
+  pool.isWhole = slices.length === resourceSliceCount && new Set(devices.map(({ key }) => key)).size === devices.length;
+  return pool;
+}
+
+function pooled(device: Device, { nodeName, nodeSelector, allNodes }: Pick<Device, 'nodeName' | 'nodeSelector' | 'allNodes'>, pool: Pool): PooledDevice {
+  const terms = (nodeSelector?.nodeSelectorTerms ?? []).map(compileTerm);
+  const reaches = (node: SelectableNode): boolean => allNodes === true || node.name === nodeName || terms.some((term) => term(node));
+  return { key: deviceKey({ driver: pool.driver, pool: pool.name, device: device.name }), device, pool, reaches, ...(nodeName === undefined ? {} : { nodeName }), ...(nodeSelector === undefined ? {} : { nodeSelector }) };
+}
