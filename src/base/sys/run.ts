@@ -5,6 +5,8 @@ import { spawn, type ChildProcess, type SpawnOptions } from 'node:child_process'
 
 export interface RunOptions {
   input?: string | Buffer;
+  /** Descriptors that it inherits, as 3 and on. */
+  fds?: readonly number[];
   env?: NodeJS.ProcessEnv;
   cwd?: string;
   /** Kills the process (SIGKILL) after this long; default none. */
@@ -42,7 +44,7 @@ export class CommandError extends Error {
 export function runAny(file: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   return new Promise((resolve, reject) => {
     const child = spawn(file, args, {
-      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe', ...(options.fds ?? [])],
       env: options.env ?? process.env,
       cwd: options.cwd,
       signal: options.signal,

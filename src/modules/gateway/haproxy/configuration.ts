@@ -1,6 +1,7 @@
 /** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
+import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
 import type { TlsPair } from '../observed.ts';
 import type { Door, DoorListener } from '../plan.ts';
 import { compareText, type Action, type Entry, type Target } from '../rules.ts';
@@ -28,6 +29,8 @@ export interface ProxyFacts {
   tellsAll?: boolean | undefined;
   /** Where doors listen: by {@link doorName}. */
   ports: ReadonlyMap<string, number>;
+  /** The sockets that it inherits. */
+  listening?: Inheritance | undefined;
 }
 
 export interface Configuration {
@@ -37,6 +40,8 @@ export interface Configuration {
   text(slots: Slots): string;
   /** What action a line of the text is for, counted from 1. */
   ownerOf(line: number, slots: Slots): string | undefined;
+  /** What HAProxy inherits: see {@link Inheritance}. */
+  fds: readonly number[];
   /** Certificates, authorities and lists of them, by name in the folder. */
   files: ReadonlyMap<string, string>;
   /** Which port of which Service a backend's servers are. */
@@ -58,6 +63,12 @@ const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 const RETRY_ON = 'conn-failure empty-response';
 
 export const doorName = ({ owner, port }: Pick<Door, 'owner' | 'port'>): string => `${owner === '' ? 'ingress' : owner.replace('/', ':')}:${port}`;
+
+/** Where a door listens. */
+export function placesOf(door: Door, { gatewayIp, gatewayIp6, ports }: Pick<ProxyFacts, 'gatewayIp' | 'gatewayIp6' | 'ports'>): Place[] {
+  const port = ports.get(doorName(door)) ?? 0;
+  return [gatewayIp, ...(gatewayIp6 === undefined ? [] : [gatewayIp6])].map((address) => ({ address, port }));
+}
 
 export function configurationOf(doors: readonly Door[], facts: ProxyFacts): Configuration {
   const writer = new Writer(facts);
@@ -310,8 +321,7 @@ class Writer {
   }
 
   bindsOf(door: Door, options = ''): string[] {
-    const { gatewayIp, gatewayIp6, ports } = this.facts;
-    return [gatewayIp, ...(gatewayIp6 === undefined ? [] : [`[${gatewayIp6}]`])].map((address) => `  bind ${address}:${ports.get(doorName(door))}${options}`);
+    return placesOf(door, this.facts).map((place) => bindLine(place, this.facts.listening?.numberOf(place), options));
   }
 
   socketOf(name: string): string {
@@ -326,7 +336,7 @@ class Writer {
       shape: all.map(({ text, servers }) => (servers === undefined ? text : JSON.stringify(servers))).join('\n'),
       text: (slots) => `${expand(slots).map(({ text }) => text).join('\n')}\n`,
       ownerOf: (line, slots) => expand(slots)[line - 1]?.owner,
-      files: this.files, backends: this.backends, unsayable: this.unsayable,
+      fds: this.facts.listening?.fds ?? [], files: this.files, backends: this.backends, unsayable: this.unsayable,
     };
   }
 }

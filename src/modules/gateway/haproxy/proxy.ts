@@ -9,9 +9,10 @@ import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Door } from '../plan.ts';
-import { configurationOf, doorName, RING, type Configuration } from './configuration.ts';
+import { configurationOf, doorName, placesOf, RING, type Configuration } from './configuration.ts';
 import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
+import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { createCounts, type Counted, type Counts } from './counts.ts';
 
@@ -60,6 +61,7 @@ const READY_MS = 10_000;
 export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
+  const listening = createListening();
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
   let loaded: Configuration | undefined;
   let doors: readonly Door[] = [];
@@ -83,6 +85,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       life?.destroy();
       life = undefined;
       await endHaproxy(folder);
+      listening.close();
       return new Map();
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -90,7 +93,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
     if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
     for (const name of names) await portFor(name);
-    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll });
+    const inheritance = listening.take(wanted.flatMap((door) => placesOf(door, { gatewayIp, gatewayIp6, ports })));
+    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);
@@ -122,7 +126,9 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     for (const [name, content] of next.files) if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), content, { mode: 0o600 });
     const trial = `${files.configuration}.new`;
     writeFileSync(trial, next.text(nextSlots), { mode: 0o600 });
-    const { code, stderr } = await runAny(program, ['-c', '-f', trial], { timeoutMs: READY_MS });
+    const { fds } = next;
+    // One that ran already is not looked at again: clients wait.
+    const { code, stderr } = next === loaded ? { code: 0, stderr: '' } : await runAny(program, ['-c', '-f', trial], { timeoutMs: READY_MS, fds });
     if (code !== 0) {
       const wrong = faultsOf(stderr, trial, (line) => next.ownerOf(line, nextSlots));
       if (wrong.size === 0) throw new Error(`HAProxy refuses the configuration: ${stderr.trim().slice(0, 2_000)}`);
@@ -135,13 +141,15 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     // One that was made by an older llmos may not know how.
     const held = passing.length === 0 ? undefined : await (counts ?? createCounts({ socket: files.socket, ring: RING, take: takeLine })).hold().catch(() => undefined);
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
+    if (loaded === undefined && pid !== undefined) migrateWaiting();
     try {
-      await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+      await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
     } catch (error) {
       held?.release('kept');
       throw error;
     }
     held?.release('replaced');
+    listening.keep(fds);
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
     slots = nextSlots;
     loaded = next;
@@ -216,6 +224,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   signal.addEventListener('abort', () => {
     clearTimeout(looking);
     life?.destroy();
+    listening.close();
   }, { once: true });
   return {
     carry: (wanted) => enqueue(() => carry(wanted)),

@@ -2,6 +2,7 @@
  * The configuration of HAProxy as text, and its runtime commands. Pure. A server is a slot: there are more of them than endpoints, so that
  * endpoints come and go by commands, and only a new port, or many more endpoints, need a reload (which passes the listeners on).
  */
+import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
 import type { Algorithm } from './algorithm.ts';
 import type { HashOn, ProxySettings } from './settings.ts';
 import { signalLines, signalTable } from './signals.ts';
@@ -41,6 +42,8 @@ export interface ProxyFacts {
   /** Of the second family, where there is one. */
   gatewayIp6?: string | undefined;
   socket: string;
+  /** The sockets that it inherits. */
+  listening?: Inheritance | undefined;
 }
 
 const SPARE = 8;
@@ -60,10 +63,14 @@ export function configurationOf(frontends: readonly Frontend[], facts: ProxyFact
   return [...head, ...frontends.flatMap((frontend) => [...sectionOf(frontend, facts, slots.get(frontend.name) ?? []), ''])].join('\n');
 }
 
+/** Where a frontend listens. */
+export function placesOf({ listenPort }: Frontend, { gatewayIp, gatewayIp6 }: Pick<ProxyFacts, 'gatewayIp' | 'gatewayIp6'>): Place[] {
+  return [gatewayIp, ...(gatewayIp6 === undefined ? [] : [gatewayIp6])].map((address) => ({ address, port: listenPort }));
+}
+
 function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
-  const { name, listenPort, stickySeconds, settings = {} } = frontend;
-  const lines = [`listen ${name}`, `  bind ${facts.gatewayIp}:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`,
-    ...(facts.gatewayIp6 === undefined ? [] : [`  bind [${facts.gatewayIp6}]:${listenPort}${frontend.wire === 'h2c' ? ' proto h2' : ''}`]), ...balanceLines(frontend)];
+  const { name, stickySeconds, settings = {} } = frontend;
+  const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...balanceLines(frontend)];
   if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
   if (isHttp(frontend)) lines.push(...httpLines(frontend));
   const { check } = settings;

@@ -192,6 +192,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     const failed: string[] = [];
     let answered = 0;
     let killed = 0;
+    let deadMs = 0;
     const client = async (): Promise<void> => {
       while (going) {
         let answer = await ask(port, { agent });
@@ -201,7 +202,22 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
         else failed.push(answer);
       }
     };
-    const clients = [client(), client(), client(), client()];
+    // A new connection is never refused or reset, but for those that die with it; it may wait.
+    let longestMs = 0;
+    let refused = 0;
+    const stranger = async (): Promise<void> => {
+      while (going) {
+        const began = performance.now();
+        const answer = await ask(port);
+        longestMs = Math.max(longestMs, performance.now() - began);
+        if (answer === 'ECONNREFUSED') refused++;
+        if (/^4[2-5]$/.test(answer)) answered++;
+        else if (killed === 0 || (deadMs > 0 && began > deadMs)) failed.push(answer);
+        await sleep(2);
+      }
+    };
+    const clients = [client(), client(), client(), client(), stranger(), stranger()];
+    const requests = (text: string): number => Number(/requests_total\{namespace="shop",service="busy",port="80",code="2xx"\} (\d+)/.exec(text)?.[1] ?? 0);
     let changes = 0;
     for (const began = performance.now(); performance.now() - began < 1_500; changes++) {
       await carry('busy', { 'load-balancing': 'least-connection' }, all.filter((_, index) => index === 0 || (changes + index) % 3 > 0), 'http');
@@ -210,8 +226,11 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.equal(pid(), first, 'without a reload');
     assert.deepEqual(failed, []);
     assert.ok(changes >= 10, `${changes} changes`);
+    const before = requests(await proxies.metrics());
     killed = performance.now();
     process.kill(first!, 'SIGKILL');
+    while (isRunning(first!)) await sleep(1);
+    deadMs = performance.now();
     while (pid() === undefined || pid() === first) await sleep(1);
     const down = performance.now() - killed;
     await sleep(300);
@@ -219,7 +238,9 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     await Promise.all(clients);
     assert.deepEqual(failed, []);
     assert.ok(down < 10_000, `it was gone for ${down} ms`);
+    assert.equal(refused, 0, 'what comes while it is down waits');
+    assert.ok(before > 0 && requests(await proxies.metrics()) >= before, 'what was counted is not lost');
     assert.ok(answered > 20, `${answered} answers`);
-    if (process.env['LLMOS_TEST_VERBOSE']) process.stderr.write(`${changes} changes, ${answered} answers, down ${Math.round(down)} ms\n`);
+    if (process.env['LLMOS_TEST_VERBOSE']) process.stderr.write(`${changes} changes, ${answered} answers, down ${Math.round(down)} ms, longest answer ${Math.round(longestMs)} ms\n`);
   });
 });

@@ -9,11 +9,12 @@ import { dirname } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run } from '../../../base/sys/run.ts';
-import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
+import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, placesOf, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
 import { createFormers, openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
 export interface HaproxyInput {
@@ -41,12 +42,14 @@ const FIRST_PORT = 26_000;
 const LAST_PORT = 28_999;
 const LOOK_MS = 500;
 const READY_MS = 5_000;
+const COUNT_MS = 4_000;
 /** How often the errors of endpoints are looked at, where outliers are to be spared. */
 const OUTLIERS_MS = 200;
 
 export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, signal }: HaproxyInput): Haproxy {
   const files = haproxyFiles(folder);
   const known = readPorts(files.configuration);
+  const listening = createListening();
   const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
   let loaded: readonly Frontend[] = [];
   let slots: Slots = new Map();
@@ -55,7 +58,11 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   let life: Line | undefined;
   /** Their slots are as they were when the next process came, brought along as far as endpoints leave. */
   const formers = createFormers<Slots>();
+  /** Of processes of before. */
   let counted: Counters = new Map();
+  /** Of this process, when they were last looked at. */
+  let recent: Counters = new Map();
+  let countedAtMs = -Infinity;
   const draining = new WeakSet<Endpoint>();
   let outcomes: Outcomes = new Map();
   let judging: NodeJS.Timeout | undefined;
@@ -66,15 +73,21 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     const slotsBefore = slots;
     slots = slotsFor(frontends, slots);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket }, slots), { mode: 0o600 });
+    const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outcomes = new Map();
     const pid = haproxyPid(folder);
-    if (pid !== undefined) counted = added(counted, await counters().catch(() => new Map<string, number>()));
+    // Without a line to it, it is of the time before we came.
+    if (pid !== undefined && life === undefined) migrateWaiting();
+    if (pid !== undefined) await count().catch(() => {});
+    counted = added(counted, recent);
+    recent = new Map();
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
-    await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS });
+    await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
+    listening.keep(inheritance.fds);
     if (life !== undefined && passing.length > 0) formers.add(life, slotsBefore);
     else life?.close();
     attend();
@@ -105,6 +118,12 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   async function counters(): Promise<Counters> {
     const [stat = '', table = ''] = await Promise.all(SIGNAL_COMMANDS.map((command) => ask(files.socket, command)));
     return countersOf(stat, table);
+  }
+
+  /** What a process counted since this was last called goes with it when it is killed. */
+  async function count(): Promise<void> {
+    recent = await counters();
+    countedAtMs = performance.now();
   }
 
   /** Ends, in time, the connections of endpoints that left, in whatever process they are. */
@@ -144,8 +163,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       life?.close();
       life = undefined;
       formers.close();
-      counted = new Map();
-      return endHaproxy(folder);
+      counted = recent = new Map();
+      await endHaproxy(folder);
+      return listening.close();
     }
     if (haproxyPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
     else {
@@ -185,7 +205,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 
   async function look(): Promise<void> {
     if (loaded.length === 0 || signal.aborted) return;
-    if (haproxyPid(folder) !== undefined) return watch(LOOK_MS);
+    if (haproxyPid(folder) !== undefined) {
+      if (performance.now() - countedAtMs > COUNT_MS) await count().catch(() => {});
+      return watch(LOOK_MS);
+    }
     // The first time at once; one that ends again and again has to wait.
     const waitMs = notBeforeMs - performance.now();
     if (waitMs > 0) return watch(waitMs);
@@ -223,9 +246,15 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     clearTimeout(judging);
     life?.close();
     formers.close();
+    listening.close();
   }, { once: true });
   return {
-    metrics: async () => (loaded.length === 0 || haproxyPid(folder) === undefined ? '' : signalText(added(counted, await counters()))),
+    async metrics() {
+      if (loaded.length === 0) return '';
+      // While it is down, what is known.
+      await enqueue(() => (haproxyPid(folder) === undefined ? Promise.resolve() : count().catch(() => {})));
+      return signalText(added(counted, recent));
+    },
     carry: (frontends) => enqueue(() => carry(frontends)),
     pid: () => haproxyPid(folder),
     async portFor(name) {
@@ -247,7 +276,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 /** The ports by name that a configuration of an earlier life listens on. */
 function readPorts(file: string): Map<string, number> {
   if (!existsSync(dirname(file)) || !existsSync(file)) return new Map();
-  return new Map([...readFileSync(file, 'utf8').matchAll(/^listen (\S+)\n {2}bind \S+:(\d+)(?: proto h2)?$/gm)].map(([, name = '', port]) => [name, Number(port)]));
+  return new Map([...readFileSync(file, 'utf8').matchAll(/^listen (\S+)\n {2}bind .*?:(\d+)(?: proto h2)?$/gm)].map(([, name = '', port]) => [name, Number(port)]));
 }
 
 function isFree(address: string, port: number): Promise<boolean> {
