@@ -17,11 +17,12 @@ import { cpuMs, residentMib } from '../fixtures/processes.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 
-/** crun, unless a file says that this verb is to fail, for good (`VERB.always`) or once (`VERB.once`), or to take its time once (`VERB.slow`). */
+/** crun, unless a file says that this verb is to fail, for good (`VERB.always`) or once (`VERB.once`), or to take its time once (`VERB.slow`), or never to end (`VERB.hang`). */
 const FLAKY = (folder: string, crun: string): string => `#!/bin/sh
 for word in "$@"; do case "$word" in create|start|kill|delete|exec) verb=$word; break ;; esac; done
 if [ -e "${folder}/$verb.always" ] || rm "${folder}/$verb.once" 2> /dev/null; then echo "$verb" >> "${folder}/failed"; echo "$verb fails on purpose" >&2; exit 1; fi
-if rm "${folder}/$verb.slow" 2> /dev/null; then echo "$verb" >> "${folder}/slowed"; sleep 2; fi
+if rm "${folder}/$verb.slow" 2> /dev/null; then echo "$verb" >> "${folder}/slowed"; sleep 1; fi
+if rm "${folder}/$verb.hang" 2> /dev/null; then echo "$verb" >> "${folder}/hung"; while :; do sleep 0.1; done; fi
 exec ${crun} "$@"
 `;
 const WAITS = ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'];
@@ -43,14 +44,13 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     process.env['PATH'] = `${join(folder, 'bin')}:${path}`;
     writeFileSync(join(folder, 'bin/asked'), `#!/bin/sh\nexec ${join(folder, 'bin/crun')} --cgroup-manager=cgroupfs "$@"\n`);
     chmodSync(join(folder, 'bin/asked'), 0o755);
-    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    runtimes: { asked: ${join(folder, 'bin/asked')}, gone: ${join(folder, 'bin/gone')} }\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
+    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    runtimes: { asked: ${join(folder, 'bin/asked')}, gone: ${join(folder, 'bin/gone')} }\n    containerLogMonitorInterval: 1s\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
     importTestImage(llmos);
     mkdirSync(join(llmos.run, 'node/runtime-asked')); // a runtime keeps the folder that it made with its first container
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour', { command: WAITS });
     await ready('neighbour');
-    await sleep(2_000);
-    calm = holdingsOf(llmos);
+    calm = await settled();
   });
   after(async () => {
     process.env['PATH'] = path;
@@ -67,12 +67,22 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     const pod = await get(name);
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
-  const fail = (verb: string, how: 'once' | 'always' | 'slow'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
+  const fail = (verb: string, how: 'once' | 'always' | 'slow' | 'hang'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
   const failures = (): string[] => (existsSync(join(folder, 'failed')) ? readFileSync(join(folder, 'failed'), 'utf8').trim().split('\n') : []);
   const end = async (name: string): Promise<void> => {
     const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s');
     assert.equal(code, 0, stderr);
   };
+
+  /** What there is when nothing changes any more. */
+  async function settled(): Promise<Holdings> {
+    let last = holdingsOf(llmos);
+    return eventually(async () => {
+      const [before, now] = [last, holdingsOf(llmos)];
+      last = now;
+      return differences(before, now).length === 0 && now;
+    }, { everyMs: 500 });
+  }
 
   async function allIsCalm(): Promise<void> {
     await eventually(async () => {
@@ -130,10 +140,26 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await llmos.kill();
     await llmos.boot();
     const pod = await ready('slow');
-    await sleep(2_500); // the runtime of before would be done by now
+    await sleep(1_200); // the runtime of before would be done by now
     const procs = groupsOf(llmos.name, pod.metadata.uid!, 'pids').filter((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '');
     assert.equal(procs.length, 1, `one container runs: ${procs.join(' ')}`);
     await end('slow');
+    await allIsCalm();
+  });
+
+  it('one that hangs is not waited for when its pod goes, and holds up nobody else', async () => {
+    fail('create', 'hang');
+    await create('hangs', {});
+    await eventually(async () => existsSync(join(folder, 'hung')), { what: 'it hangs' });
+    rmSync(join(folder, 'hung'));
+    fail('start', 'hang');
+    await create('hangs-later', {}, { runtimeClassName: 'asked' });
+    await eventually(async () => existsSync(join(folder, 'hung')), { what: 'it hangs' });
+    await create('beside', {});
+    await ready('beside');
+    const fromMs = Date.now();
+    await Promise.all(['hangs', 'hangs-later', 'beside'].map(end));
+    assert.ok(Date.now() - fromMs < 20_000 * PATIENCE, `${Date.now() - fromMs} ms`);
     await allIsCalm();
   });
 
@@ -149,51 +175,53 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await allIsCalm();
   });
 
-  it('a container outlives its monitor, and its end is noticed', async () => {
-    await create('orphan', { command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] });
-    const { uid } = (await ready('orphan')).metadata;
-    const bundles = join(llmos.run, 'node/bundles');
-    const record = readdirSync(bundles).map((id) => JSON.parse(readFileSync(join(bundles, id, 'record.json'), 'utf8')) as { bundle: string; pid: number; pod: { uid: string } }).find((each) => each.pod.uid === uid)!;
-    process.kill(Number(readFileSync(join(record.bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
-    await sleep(500);
-    assert.equal((await llmos.kubectl('exec', 'orphan', '--', 'echo', 'lives')).stdout, 'lives\n');
-    process.kill(record.pid, 'SIGKILL');
-    const pod = await eventually(async () => {
-      const found = await get('orphan');
-      return (found.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0 && found.status?.containerStatuses?.[0]?.ready === true && found;
-    }, { what: 'it starts again' });
-    assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
-    await end('orphan');
-    await allIsCalm();
-  });
+  describe('of their own making, at the same time', { concurrency: true }, () => {
+    after(() => allIsCalm());
 
-  it('a container that does not listen is killed when its grace is over', async () => {
-    await create('deaf', { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'] });
-    await ready('deaf');
-    const fromMs = Date.now();
-    await end('deaf');
-    assert.ok(Date.now() - fromMs >= 1_900, 'it had its grace');
-    await allIsCalm();
-  });
+    it('a container outlives its monitor, and its end is noticed', async () => {
+      await create('orphan', { command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] });
+      const { uid } = (await ready('orphan')).metadata;
+      const bundles = join(llmos.run, 'node/bundles');
+      const records = readdirSync(bundles).map((id) => join(bundles, id, 'record.json')).filter((file) => existsSync(file)); // others come and go
+      const record = records.map((file) => JSON.parse(readFileSync(file, 'utf8')) as { bundle: string; pid: number; pod: { uid: string } }).find((each) => each.pod.uid === uid)!;
+      process.kill(Number(readFileSync(join(record.bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
+      await sleep(500);
+      assert.equal((await llmos.kubectl('exec', 'orphan', '--', 'echo', 'lives')).stdout, 'lives\n');
+      process.kill(record.pid, 'SIGKILL');
+      const pod = await eventually(async () => {
+        const found = await get('orphan');
+        return (found.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0 && found.status?.containerStatuses?.[0]?.ready === true && found;
+      }, { what: 'it starts again' });
+      assert.equal(pod.status?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 137);
+      await end('orphan');
+    });
 
-  it('a container that talks without end fills no disk and hurts nobody', async () => {
-    await create('loud', { command: ['sh', '-c', 'yes 0123456789abcdef0123456789abcdef'], resources: { limits: { cpu: '500m' } } });
-    await ready('loud');
-    const logs = join(llmos.state, 'node/logs');
-    const sizes = (): number[] => readdirSync(logs).filter((each) => each.startsWith('default_loud')).flatMap((each) => readdirSync(join(logs, each, 'main')).map((file) => statSync(join(logs, each, 'main', file), { throwIfNoEntry: false })?.size ?? 0));
-    const [fromMs, fromCpuMs] = [performance.now(), cpuMs(llmos.pid)];
-    let most = 0;
-    await eventually(async () => {
-      most = Math.max(most, sizes().reduce((sum, each) => sum + each, 0));
-      return sizes().length === LOG_FILES && performance.now() - fromMs > 12_000;
-    }, { timeoutMs: 60_000, what: 'its log is set aside' });
-    assert.ok(most <= LOG_FILES * 2 * LOG_BYTES + LOG_BYTES, `${most} bytes of logs`);
-    assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.3, 'llmos has little to do with it');
-    assert.ok(residentMib(llmos.pid) < 400);
-    // A log that was set aside a moment ago has no two lines yet.
-    await eventually(async () => (await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1] === '0123456789abcdef0123456789abcdef', { what: 'its last lines' });
-    assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
-    await end('loud');
-    await allIsCalm();
+    it('a container that does not listen is killed when its grace is over', async () => {
+      await create('deaf', { command: ['sh', '-c', 'trap "" TERM; while true; do sleep 1; done'] });
+      await ready('deaf');
+      const fromMs = Date.now();
+      await end('deaf');
+      assert.ok(Date.now() - fromMs >= 1_900, 'it had its grace');
+    });
+
+    it('a container that talks without end fills no disk and hurts nobody', async () => {
+      await create('loud', { command: ['sh', '-c', 'yes 0123456789abcdef0123456789abcdef'], resources: { limits: { cpu: '500m' } } });
+      await ready('loud');
+      const logs = join(llmos.state, 'node/logs');
+      const sizes = (): number[] => readdirSync(logs).filter((each) => each.startsWith('default_loud')).flatMap((each) => readdirSync(join(logs, each, 'main')).map((file) => statSync(join(logs, each, 'main', file), { throwIfNoEntry: false })?.size ?? 0));
+      const [fromMs, fromCpuMs] = [performance.now(), cpuMs(llmos.pid)];
+      let most = 0;
+      await eventually(async () => {
+        most = Math.max(most, sizes().reduce((sum, each) => sum + each, 0));
+        return sizes().length === LOG_FILES && performance.now() - fromMs > 4_000;
+      }, { timeoutMs: 60_000, what: 'its log is set aside' });
+      assert.ok(most <= LOG_FILES * 2 * LOG_BYTES + LOG_BYTES, `${most} bytes of logs`);
+      assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.3, 'llmos has little to do with it');
+      assert.ok(residentMib(llmos.pid) < 400);
+      // A log that was set aside a moment ago has no two lines yet.
+      await eventually(async () => (await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1] === '0123456789abcdef0123456789abcdef', { what: 'its last lines' });
+      assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
+      await end('loud');
+    });
   });
 });

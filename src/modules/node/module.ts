@@ -24,6 +24,7 @@ import { imageStorage } from './images/storage.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
 import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
+import { mostRestartDelayMs } from './lifecycle/restart.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
@@ -166,7 +167,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     openFilesLimit: openFilesLimit(),
     report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), seccompFolder: join(kubelet, 'seccomp'), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
-    tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']),
+    tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']), mostRestartDelayMs: mostRestartDelayMs(config),
   };
   const pressure = pressureWatch(parts, pressed);
   return Object.assign(parts, { pressure, admissions: admissions({ ...parts, pressure }) });

@@ -51,6 +51,8 @@ export interface NodeParts {
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
   tally: PodTally;
+  /** The longest pause between two runs of a container that fails. */
+  mostRestartDelayMs: number;
   /** Threads that a pod may have; undefined: no limit. */
   podPidsLimit?: number;
 }

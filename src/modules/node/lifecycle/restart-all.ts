@@ -36,7 +36,7 @@ function beginAgain(run: PodRun, causes: readonly Slot[]): void {
   let notBeforeMs = 0;
   for (const slot of causes) {
     const { finishedMs } = slot.record!.exit!;
-    const { delayMs, nextMs } = restartDelay(slot.backoffMs, finishedMs - (slot.record!.startedMs ?? finishedMs));
+    const { delayMs, nextMs } = restartDelay(slot.backoffMs, finishedMs - (slot.record!.startedMs ?? finishedMs), run.parts.mostRestartDelayMs);
     slot.backoffMs = nextMs;
     notBeforeMs = Math.max(notBeforeMs, finishedMs + delayMs);
     if (delayMs > 0) tell(run, 'Warning', 'BackOff', `Back-off ${goDuration(delayMs)} restarting all containers in pod ${run.label}`);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { goDuration, isAhead, restartDelay, shouldRestart } from './restart.ts';
+import { goDuration, isAhead, mostRestartDelayMs, restartDelay, shouldRestart } from './restart.ts';
 
 for (const [policy, role, code, again] of [
   ['Always', 'app', 0, true], ['Always', 'app', 1, true], ['OnFailure', 'app', 0, false], ['OnFailure', 'app', 1, true], ['Never', 'app', 1, false],
@@ -26,6 +26,9 @@ test('delays: at once, then 10 s, doubling to 5 minutes', () => {
   }
   assert.deepEqual(delays, [0, 10, 20, 40, 80, 160, 300, 300, 300]);
   assert.equal(restartDelay(300_000, 600_000).delayMs, 0);
+  assert.deepEqual([restartDelay(0, 1_000, 2_000), restartDelay(2_000, 1_000, 2_000)], [{ delayMs: 0, nextMs: 2_000 }, { delayMs: 2_000, nextMs: 2_000 }]);
+  assert.deepEqual([{}, { crashLoopBackOff: { maxContainerRestartPeriod: '100s' } }].map(mostRestartDelayMs), [300_000, 100_000]);
+  for (const maxContainerRestartPeriod of ['0s', '301s', 5, 'x']) assert.throws(() => mostRestartDelayMs({ crashLoopBackOff: { maxContainerRestartPeriod } }), /maxContainerRestartPeriod must be/);
 });
 test('durations', () => assert.deepEqual([10_000, 80_000, 300_000].map(goDuration), ['10s', '1m20s', '5m0s']));
 

@@ -1,9 +1,11 @@
 /** Whether and when an ended container starts again (pod lifecycle, "Container restarts"). Pure. */
 import type { Container, ContainerRestartRule, PodSpec } from '../../../api/generated/core-v1.ts';
+import { durationMs } from '../pressure/settings.ts';
 import type { ContainerRole } from '../status/view.ts';
 
 const FIRST_MS = 10_000;
 const MOST_MS = 300_000;
+const LEAST_MOST_MS = 1_000;
 /** A container that ran this long has recovered. */
 const RECOVERED_MS = 600_000;
 
@@ -28,10 +30,18 @@ export interface RestartDelay {
   nextMs: number;
 }
 
-/** The first restart comes at once, then 10 s, doubling to 300 s; a long run forgets it all. `currentMs` is `nextMs` of the restart before, 0 at first. */
-export function restartDelay(currentMs: number, ranMs: number): RestartDelay {
+/** Of the kubelet's configuration: crashLoopBackOff.maxContainerRestartPeriod, 1 s to the default of 300 s. Throws when it is not. */
+export function mostRestartDelayMs({ crashLoopBackOff }: Readonly<Record<string, unknown>>): number {
+  if (crashLoopBackOff === undefined) return MOST_MS;
+  const ms = durationMs((crashLoopBackOff as Record<string, unknown> | null)?.['maxContainerRestartPeriod'] ?? '300s', 'crashLoopBackOff.maxContainerRestartPeriod');
+  if (ms < LEAST_MOST_MS || ms > MOST_MS) throw new Error('modules.node.crashLoopBackOff.maxContainerRestartPeriod must be from 1s to 300s');
+  return ms;
+}
+
+/** The first restart comes at once, then 10 s, doubling to `mostMs` (default 300 s); a long run forgets it all. `currentMs` is `nextMs` of the restart before, 0 at first. */
+export function restartDelay(currentMs: number, ranMs: number, mostMs = MOST_MS): RestartDelay {
   const delayMs = ranMs >= RECOVERED_MS ? 0 : currentMs;
-  return { delayMs, nextMs: delayMs === 0 ? FIRST_MS : Math.min(MOST_MS, delayMs * 2) };
+  return { delayMs, nextMs: Math.min(mostMs, delayMs === 0 ? FIRST_MS : delayMs * 2) };
 }
 
 /** Whether a time to wait for is still ahead; one that is further off than any back-off was named before the clock was set back. Pure. */

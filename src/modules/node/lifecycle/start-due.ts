@@ -47,7 +47,7 @@ function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {
     return true;
   }
   if (!shouldRestart(run.pod.spec!, slot.container, slot.role, exit.exitCode)) return false;
-  const { delayMs, nextMs } = restartDelay(slot.backoffMs, exit.finishedMs - (record.startedMs ?? exit.finishedMs));
+  const { delayMs, nextMs } = restartDelay(slot.backoffMs, exit.finishedMs - (record.startedMs ?? exit.finishedMs), run.parts.mostRestartDelayMs);
   slot.backoffMs = nextMs;
   slot.notBeforeMs = exit.finishedMs + delayMs;
   if (delayMs > 0) {

@@ -6,14 +6,17 @@ import { isQuantity, quantityValue } from '../../../api/quantity.ts';
 import type { Agent } from '../agent.ts';
 import type { ContainerRecord } from '../lifecycle/record.ts';
 import type { NodeParts } from '../parts.ts';
+import { durationMs } from '../pressure/settings.ts';
 
 export interface RotationSettings {
   mostBytes: number;
   /** With the one that is written to. */
   mostFiles: number;
+  /** How often logs are looked at. */
+  everyMs: number;
 }
 
-const EVERY_MS = 10_000;
+const LEAST_EVERY_MS = 1_000;
 /** To the monitor: open your log again. */
 const REOPEN = '2 0 0\n';
 
@@ -22,14 +25,16 @@ export function rotationSettings(config: Readonly<Record<string, unknown>>): Rot
   const mostFiles = config['containerLogMaxFiles'] ?? 5;
   if (!isQuantity(size) || quantityValue(size) < 1) throw new Error(`modules.node.containerLogMaxSize must be a quantity such as 10Mi, not ${JSON.stringify(size)}`);
   if (typeof mostFiles !== 'number' || !Number.isInteger(mostFiles) || mostFiles < 2) throw new Error(`modules.node.containerLogMaxFiles must be a whole number of at least 2, not ${JSON.stringify(mostFiles)}`);
-  return { mostBytes: quantityValue(size), mostFiles };
+  const everyMs = durationMs(config['containerLogMonitorInterval'] ?? '10s', 'containerLogMonitorInterval');
+  if (everyMs < LEAST_EVERY_MS) throw new Error(`modules.node.containerLogMonitorInterval must be ${LEAST_EVERY_MS / 1_000}s or more`);
+  return { mostBytes: quantityValue(size), mostFiles, everyMs };
 }
 
 /** One timer for all; settles after the signal aborted. */
 export async function rotateLogs(parts: NodeParts, agent: Agent, settings: RotationSettings, signal: AbortSignal): Promise<void> {
   const { clock, log } = parts.context;
   while (!signal.aborted) {
-    await clock.sleep(EVERY_MS, signal);
+    await clock.sleep(settings.everyMs, signal);
     if (signal.aborted) return;
     for (const record of agent.workers().flatMap((worker) => worker.records())) {
       if (record.exit === undefined && sizeOf(record.logPath) > settings.mostBytes) await rotate(record, settings, clock.nowMs()).catch((error: Error) => log.warn('a log could not be set aside', { pod: record.pod.name, container: record.name, error }));

@@ -73,7 +73,7 @@ function amountOf(text: unknown, path: string): Amount {
   throw new Error(`modules.node.${path} must be a quantity such as 100Mi or a share such as 10%, not ${JSON.stringify(text)}`);
 }
 
-function durationMs(value: unknown, path: string): number {
+export function durationMs(value: unknown, path: string): number {
   const ms = typeof value === 'string' ? parseDuration(value) / 1e6 : Number.NaN;
   if (!(ms >= 0) || (ms === 0 && !/^0+[a-z]*$/.test(String(value)))) throw new Error(`modules.node.${path} must be a time such as 1m30s, not ${JSON.stringify(value)}`);
   return ms;
