@@ -54,11 +54,11 @@ let address: URL;
 let tls: { ca?: string; cert?: string; key?: string };
 let namespaces = 0;
 
-/** Boots before the behaviours of `sections`, and takes all down after them. */
-export function conformance(title: string, sections: readonly (() => void)[]): void {
-  describe(title, { timeout: 400_000 }, () => {
+/** Boots before the behaviours of `sections`, and takes all down after them. `concurrency`: so many at the same time, where none minds the others (default 1). */
+export function conformance(title: string, sections: readonly (() => void)[], { concurrency = 1, config = '' }: { concurrency?: number; config?: string } = {}): void {
+  describe(title, { timeout: 400_000, concurrency }, () => {
     before(async () => {
-      instance = await bootInstance({ config: `store: { keepSeconds: ${KEEP_SECONDS} }` });
+      instance = await bootInstance({ config: `store: { keepSeconds: ${KEEP_SECONDS} }\n${config}` });
       const access = findCluster({ path: instance.kubeconfig });
       const credential = await access.credential();
       address = new URL(access.server);

@@ -5,4 +5,5 @@ import { environment } from './node/environment.ts';
 import { pods } from './node/pods.ts';
 import { resize } from './node/resize.ts';
 
-conformance('sig-node', [environment, containers, pods, resize]);
+// Most of them wait for something: for probes, for containers to end.
+conformance('sig-node', [containers, resize, environment, pods], { concurrency: 6, config: 'modules: { node: { crashLoopBackOff: { maxContainerRestartPeriod: 1s } } }' });
