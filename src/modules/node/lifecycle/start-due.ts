@@ -156,4 +156,5 @@ function took(run: PodRun, slot: Slot, record: ContainerRecord, before: Containe
   }
   tell(run, 'Normal', 'Started', `Started container ${slot.container.name}`, slot);
   attend(run, slot, record);
+  if (run.resize !== undefined) run.poke(); // it may be what the resize waited for
 }
