@@ -46,6 +46,7 @@ import { IngressClass } from './networking/ingress-class.ts';
 import { Ingress } from './networking/ingress.ts';
 import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
+import { DeviceTaintRule } from './resource/device-taint-rule.ts';
 import { DeviceClass } from './resource/device-class.ts';
 import { ResourceClaim, ResourceClaimTemplate } from './resource/resource-claim.ts';
 import { ResourceSlice } from './resource/resource-slice.ts';
@@ -82,6 +83,6 @@ export const BUILT_IN_KINDS: readonly Kind[] = ([
   Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, ClusterTrustBundleV1Beta1, PodCertificateRequest, PodCertificateRequestV1Beta1, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration, StorageVersionMigrationV1Beta1,
-  ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice,
+  ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice, DeviceTaintRule,
   ...GATEWAY_KINDS,
 ] as readonly unknown[]) as readonly Kind[];

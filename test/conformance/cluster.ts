@@ -54,7 +54,7 @@ let address: URL;
 let tls: { ca?: string; cert?: string; key?: string };
 let namespaces = 0;
 
-/** Boots before the behaviours of `sections`, and takes all down after them. `concurrency`: so many at the same time, where none minds the others (default 1). */
+/** Boots before the behaviours of `sections`, and takes all down after them. `concurrency`: so many at the same time, where none minds the others (default 1). `config`: more of it, as YAML. */
 export function conformance(title: string, sections: readonly (() => void)[], { concurrency = 1, config = '' }: { concurrency?: number; config?: string } = {}): void {
   describe(title, { timeout: 400_000, concurrency }, () => {
     before(async () => {
@@ -79,12 +79,12 @@ function isReady(node: Body): boolean {
   return node.status?.conditions?.some((each: Body) => each.type === 'Ready' && each.status === 'True') === true;
 }
 
-/** One test a behaviour, named as upstream names it; the name must be on the list. */
-export function behaviour(name: string, run: () => Promise<void>): void {
+/** One test a behaviour, named as upstream names it; the name must be on the list. `skip`: what this machine lacks for it. */
+export function behaviour(name: string, run: () => Promise<void>, { skip }: { skip?: string } = {}): void {
   const known = BEHAVIOURS.find((each) => each.name === name);
   if (known === undefined) throw new Error(`upstream knows no behaviour ${JSON.stringify(name)}`);
   if (known.notYet !== undefined || known.notApplicable !== undefined) throw new Error(`behaviours.ts says that ${JSON.stringify(name)} is not tried: correct it`);
-  it(`[${known.area}] ${name} [Conformance]`, { timeout: 60_000 }, run);
+  it(`[${known.area}] ${name} [Conformance]`, { timeout: 60_000, skip }, run);
 }
 
 export function running(): Instance {

@@ -2,6 +2,7 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { DeviceClass } from '../../api/resource/device-class.ts';
+import { DeviceTaintRule } from '../../api/resource/device-taint-rule.ts';
 import { ResourceClaim, ResourceClaimTemplate } from '../../api/resource/resource-claim.ts';
 import { ResourceSlice } from '../../api/resource/resource-slice.ts';
 import { defineModule } from '../../sdk/index.ts';
@@ -13,7 +14,7 @@ export default defineModule({
   name: 'dynamic-resources',
   eventSource: 'resource_claim',
   description: 'Devices that drivers offer and pods claim',
-  kinds: [ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice] as never,
+  kinds: [ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice, DeviceTaintRule] as never,
   needs: [Pod, Namespace],
   reads: [Namespace],
   controllers: [claimsOfPods, claimsInUse],

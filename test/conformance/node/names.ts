@@ -59,6 +59,7 @@ export const NODE_BEHAVIOURS: readonly (string | [string, Omit<Behaviour, 'name'
   'Security Context when creating containers with AllowPrivilegeEscalation should not allow privilege escalation when false [LinuxOnly] [NodeConformance]',
   'Sysctls [LinuxOnly] [NodeConformance] should reject invalid sysctls',
   'Sysctls [LinuxOnly] [NodeConformance] should support sysctls [Environment:NotInUserNS]',
+  ...marked(`[DRA] CRUD Tests resource.k8s.io/v1`, ['DeviceClass', 'DeviceTaintRule', 'ResourceClaim', 'ResourceClaimTemplate', 'ResourceSlice'], ''),
   ...marked('Variable Expansion should allow', ['composing env vars into new env vars', "substituting values in a container's args", "substituting values in a container's command"]),
   ...marked('Variable Expansion should', [
     'allow substituting values in a volume subpath', 'fail substituting values in a volume subpath with absolute path', 'fail substituting values in a volume subpath with backticks', 'succeed in writing subpaths in container',

@@ -1,6 +1,8 @@
 /** [sig-node] Commands and logs over WebSocket, probes over gRPC, what an image runs by itself, and taints that evict. */
 import assert from 'node:assert/strict';
-import { importTestImage } from '../../fixtures/image.ts';
+import { existsSync } from 'node:fs';
+import { importTestImage, TEST_IMAGE } from '../../fixtures/image.ts';
+import { eventually } from '../../fixtures/instance.ts';
 import { behaviour, create, get, gone, messages, namespace, patch, podOf, running, until, type Body } from '../cluster.ts';
 import { outputOf, pathOf, scriptPod, start } from './pod.ts';
 
@@ -14,7 +16,20 @@ const GRPC_SERVER = `require('node:http2').createServer((request, response) => {
   request.resume().on('end', () => response.end(Buffer.from([0, 0, 0, 0, 2, 8, 1])));
 }).listen(5000)`;
 
+export const HAS_REGISTRY = existsSync('/usr/bin/docker-registry');
+const REGISTRY = '127.0.0.1:5000';
+
 export function streams(): void {
+  behaviour('ImageVolume should succeed with pod and pull policy of Always [LinuxOnly] [MinimumKubeletVersion:1.35]', async () => {
+    const reference = `${REGISTRY}/volumes/files:1`;
+    await eventually(async () => (await running().llmos('image', 'push', TEST_IMAGE, reference)).code === 0, { timeoutMs: 30_000, what: 'the registry takes an image' });
+    const space = await namespace();
+    const pod = scriptPod('p', 'cat /volume/etc/group; touch /volume/etc/x 2>&1; true', { volumeMounts: [{ name: 'volume', mountPath: '/volume' }] }, { volumes: [{ name: 'volume', image: { reference, pullPolicy: 'Always' } }] });
+    const text = await outputOf(space, pod);
+    assert.match(text, /^nogroup:/m);
+    assert.match(text, /Read-only file system/);
+  }, { skip: HAS_REGISTRY ? undefined : 'docker-registry is not installed' });
+
   behaviour(`Pods should support remote command execution over websockets${NODE}`, async () => {
     const space = await namespace();
     await start(space, podOf('p'));
