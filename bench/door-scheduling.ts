@@ -14,7 +14,7 @@ import { openConnection, targetOf } from './support/load.ts';
 import { cpuMs, pidsOf } from './support/processes.ts';
 
 const NODES = 50;
-const PODS = 1_000;
+const PODS = Number(process.env['LLMOS_BENCH_PODS'] ?? 1_000);
 const CONNECTIONS = 16;
 const ROUNDS = 5;
 

@@ -15,6 +15,7 @@ import { defineModule, type ModuleContext } from '../../sdk/index.ts';
 import type { Profile } from './framework/plugin.ts';
 import { openDevices } from './devices/view.ts';
 import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
+import { profileOptions } from './profile-config.ts';
 import { createProfile, type ProfileOptions, type ProfileViews } from './profile.ts';
 import type { BudgetsOf } from './plugins/default-preemption.ts';
 import { runScheduler } from './run.ts';
@@ -45,13 +46,13 @@ function budgetsIn({ caches, kinds }: ModuleContext): BudgetsOf {
   return (namespace) => (isServed() ? caches.of(PodDisruptionBudget).list(namespace) : []);
 }
 
-/** `modules.scheduler.profiles`: a list of {@link ProfileOptions}; default one profile, default-scheduler. */
+/** `modules.scheduler.profiles`: a list of {@link ProfileOptions}, or of profiles as kube-scheduler's configuration has them; default one profile, default-scheduler. */
 export function profilesOf(config: Readonly<Record<string, unknown>>, views?: ProfileViews): Profile[] {
   const { profiles = [{}] } = config;
   if (!Array.isArray(profiles) || profiles.length === 0 || profiles.some((each) => typeof each !== 'object' || each === null)) {
     throw new ApiError('BadRequest', "modules.scheduler.profiles must be a list of profiles, for instance [{ schedulerName: 'packing', scoring: { type: 'MostAllocated' } }]");
   }
-  const made = (profiles as ProfileOptions[]).map((each) => createProfile(each, views));
+  const made = (profiles as ProfileOptions[]).map((each) => createProfile(profileOptions(each), views));
   const names = new Set(made.map((each) => each.schedulerName));
   if (names.size < made.length) throw new ApiError('BadRequest', 'modules.scheduler.profiles: each schedulerName may stand there once');
   return made;

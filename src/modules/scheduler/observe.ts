@@ -38,7 +38,10 @@ export function observe(caches: Caches, observer: Observer): () => void {
 }
 
 function observeNode({ type, key, object }: CacheEvent<Node>, cluster: Cluster, wake: (event: ClusterEvent) => void): void {
-  if (type === 'deleted') return cluster.removeNode(key);
+  if (type === 'deleted') {
+    cluster.removeNode(key);
+    return wake({ type: 'node-removed', name: key });
+  }
   const before = cluster.node(key);
   if (before?.node === undefined) return wake({ type: 'node-added', node: cluster.setNode(object) });
   const changed = changeOf(before.node, object);

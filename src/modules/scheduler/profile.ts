@@ -1,11 +1,12 @@
 /** The default profile: upstream's default plugins and weights. Others are made from configuration by name. */
 import { ApiError } from '../../api/errors.ts';
-import type { Profile } from './framework/plugin.ts';
+import type { NodeAffinity } from '../../api/generated/core-v1.ts';
+import type { Plugin, Profile } from './framework/plugin.ts';
 import { defaultPreemption, type BudgetsOf } from './plugins/default-preemption.ts';
-import { interPodAffinity } from './plugins/inter-pod-affinity.ts';
+import { interPodAffinity, type InterPodAffinityOptions } from './plugins/inter-pod-affinity.ts';
 import { dynamicResources, type DevicesView } from './plugins/dynamic-resources.ts';
-import { balancedAllocation, nodeResourcesFit, type ScoringStrategy } from './plugins/node-resources.ts';
-import { podTopologySpread } from './plugins/pod-topology-spread.ts';
+import { balancedAllocation, nodeResourcesFit, type IgnoredResources, type ScoredResource, type ScoringStrategy } from './plugins/node-resources.ts';
+import { podTopologySpread, type DefaultConstraint } from './plugins/pod-topology-spread.ts';
 import { volumeBinding, volumeRestrictions, type StorageView } from './plugins/volumes.ts';
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable, prioritySort, schedulingGates, taintToleration } from './plugins/simple.ts';
 
@@ -14,8 +15,17 @@ export interface ProfileOptions {
   schedulerName?: string;
   /** Names of plugins to leave out. */
   disabled?: readonly string[];
+  /** What of plugins is left out, by plugin: `score` of one that still filters. */
+  without?: Readonly<Record<string, readonly (keyof Plugin)[]>>;
   /** Default LeastAllocated over cpu and memory. */
   scoring?: ScoringStrategy;
+  ignored?: IgnoredResources;
+  /** Default cpu and memory. */
+  balanced?: readonly ScoredResource[];
+  /** Default upstream's, by node and zone. */
+  defaultConstraints?: readonly DefaultConstraint[];
+  podAffinity?: InterPodAffinityOptions;
+  addedAffinity?: NodeAffinity;
   weights?: Readonly<Record<string, number>>;
   percentageOfNodesToScore?: number;
 }
@@ -32,18 +42,26 @@ export interface ProfileViews {
 }
 
 export function createProfile(options: ProfileOptions = {}, { storage, devices, budgetsOf }: ProfileViews = {}): Profile {
-  const all = [
-    prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit(options.scoring),
+  const all: readonly Plugin[] = [
+    prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity(options.addedAffinity), nodePorts, nodeResourcesFit(options.scoring, options.ignored),
     ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
-    podTopologySpread, interPodAffinity, defaultPreemption(budgetsOf), balancedAllocation, imageLocality,
+    podTopologySpread(options.defaultConstraints), interPodAffinity(options.podAffinity), defaultPreemption(budgetsOf), balancedAllocation(options.balanced), imageLocality,
   ];
-  for (const name of options.disabled ?? []) {
-    if (!all.some((each) => each.name === name)) throw new ApiError('BadRequest', `there is no scheduler plugin '${name}'; known are ${all.map((each) => each.name).join(', ')}`);
+  for (const name of [...(options.disabled ?? []), ...Object.keys(options.without ?? {}), ...Object.keys(options.weights ?? {})]) {
+    if (!all.some((each) => each.name === name) && !BY_VIEW.includes(name)) throw new ApiError('BadRequest', `there is no scheduler plugin '${name}'; known are ${all.map((each) => each.name).join(', ')}`);
   }
   return {
     schedulerName: options.schedulerName ?? 'default-scheduler',
-    plugins: all.filter((each) => options.disabled?.includes(each.name) !== true),
+    plugins: all.filter((each) => options.disabled?.includes(each.name) !== true).map((each) => reduced(each, options.without?.[each.name])),
     weights: { ...WEIGHTS, ...options.weights },
     percentageOfNodesToScore: options.percentageOfNodesToScore ?? 0,
   };
+}
+
+/** There only where what they look at is. */
+const BY_VIEW = ['VolumeBinding', 'VolumeRestrictions', 'DynamicResources'];
+
+function reduced(plugin: Plugin, without: readonly (keyof Plugin)[] | undefined): Plugin {
+  if (without === undefined) return plugin;
+  return Object.fromEntries(Object.entries(plugin).filter(([key]) => !without.includes(key as keyof Plugin))) as unknown as Plugin;
 }

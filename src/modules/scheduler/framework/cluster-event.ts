@@ -5,6 +5,7 @@ import type { PodInfo } from './pod-info.ts';
 export type ClusterEvent =
   | { type: 'node-added'; node: NodeInfo }
   | { type: 'node-changed'; node: NodeInfo; changed: NodeChange }
+  | { type: 'node-removed'; name: string }
   | { type: 'pod-placed' | 'pod-removed' | 'pod-relabelled'; pod: PodInfo }
   | { type: 'pod-shrunk'; pod: PodInfo }
   | { type: 'namespace-changed'; name: string }

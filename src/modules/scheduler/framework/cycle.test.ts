@@ -72,6 +72,8 @@ test('preemption proposes the least harm', () => {
   const decision = decide([node('a', { cpu: '4' }), node('b', { cpu: '4' })], placed, wanted);
   assert.equal(decision.node, undefined);
   assert.deepEqual(decision.nominated?.victims.map((each) => each.priority), [1], 'only the lowest goes');
+  const below = [full('one', -5, 'a'), ...['two', 'three'].map((name) => pod(name, { node: 'b', spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1' } } }], nodeName: 'b', priority: -5 } }))];
+  assert.deepEqual(decide([node('b', { cpu: '2' }), node('a', { cpu: '2' })], below, wanted).nominated?.victims.map(({ name }) => name), ['one'], 'fewer go, also below zero');
   const none = decide([node('a', { cpu: '4' })], placed.slice(0, 2), pod('p', { cpu: '2', spec: { ...wanted.spec, priority: 1 } }));
   assert.equal(none.nominated, undefined);
   assert.match(none.message, /No preemption victims found/);

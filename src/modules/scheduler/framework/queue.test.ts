@@ -42,6 +42,16 @@ test('a rejected pod waits for an event that helps, and backs off', () => {
   assert.deepEqual(names(queue), ['p']);
 });
 
+test('the end of a node helps those that spread, and nobody else', () => {
+  const { queue } = queueAt(1000);
+  for (const [name, plugin] of [['spread', 'PodTopologySpread'], ['full', 'NodeResourcesFit'], ['near', 'InterPodAffinity'], ['tainted', 'TaintToleration']] as const) {
+    queue.set(podInfoOf(pod(name, { cpu: '2' })));
+    queue.putBack(queue.pop()!, new Set([plugin]));
+  }
+  queue.wake({ type: 'node-removed', name: 'n' });
+  assert.deepEqual([queue.sizes.waiting, queue.sizes.backoff], [3, 1]);
+});
+
 test('a longer wait leaves no back-off, an error backs off at once, and nothing waits forever', () => {
   const { queue, time } = queueAt(1000);
   queue.set(podInfoOf(pod('p', { cpu: '2' })));

@@ -93,6 +93,9 @@ function protectedOf(pods: readonly PodInfo[], budgetsOf: BudgetsOf): ReadonlySe
   return found;
 }
 
+/** So that more victims are a greater sum where priorities are below zero, too. */
+const RAISE = 2 ** 31;
+
 function byImportance(left: PodInfo, right: PodInfo): number {
   return right.priority - left.priority || startOf(left).localeCompare(startOf(right));
 }
@@ -104,6 +107,6 @@ function startOf(info: PodInfo): string {
 /** The fewest broken budgets first, then the least important victims, then the smallest sum, then the fewest, then those that started last. */
 function compare(left: Candidate, right: Candidate): number {
   const top = (each: Candidate): number => each.victims[0]?.priority ?? 0;
-  const sum = (each: Candidate): number => each.victims.reduce((total, one) => total + one.priority, 0);
+  const sum = (each: Candidate): number => each.victims.reduce((total, one) => total + one.priority + RAISE, 0);
   return left.violations - right.violations || top(left) - top(right) || sum(left) - sum(right) || left.victims.length - right.victims.length || startOf(right.victims[0]!).localeCompare(startOf(left.victims[0]!));
 }

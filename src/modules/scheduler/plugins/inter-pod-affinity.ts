@@ -10,7 +10,14 @@ const NO_FRIENDS = rejection('InterPodAffinity', "node(s) didn't match pod affin
 const FOES = rejection('InterPodAffinity', "node(s) didn't match pod anti-affinity rules");
 const UNWELCOME = rejection('InterPodAffinity', "node(s) didn't satisfy existing pods anti-affinity rules");
 
-export const interPodAffinity: Plugin = {
+export interface InterPodAffinityOptions {
+  /** How much a required affinity of pods that are there counts as a preference, 0 to 100; default 1. */
+  hardPodAffinityWeight?: number;
+  /** Whether the preferences of pods that are there do not count; default false. */
+  ignorePreferredTermsOfExistingPods?: boolean;
+}
+
+export const interPodAffinity = (options: InterPodAffinityOptions = {}): Plugin => ({
   name: 'InterPodAffinity',
   filter(pod, cluster) {
     const unwelcome = unwelcomeTest(pod, cluster);
@@ -23,12 +30,12 @@ export const interPodAffinity: Plugin = {
       return unwelcome?.(node) === true ? UNWELCOME : undefined;
     };
   },
-  score: scorerOf,
+  score: (pod, cluster) => scorerOf(pod, cluster, options),
   wakesFor(event, pod) {
     if (isNodeEvent(event)) return event.type === 'node-added' || event.changed.labels;
-    return event.type !== 'namespace-changed' && (event.type !== 'pod-placed' || (pod.affinities?.required.length ?? 0) > 0);
+    return event.type !== 'namespace-changed' && event.type !== 'node-removed' && (event.type !== 'pod-placed' || (pod.affinities?.required.length ?? 0) > 0);
   },
-};
+});
 
 /** Values of a topology key that have at least one of the counted pods. */
 function valuesOf(topologyKey: string, byNode: CountByNode): ReadonlySet<string> {
@@ -78,7 +85,7 @@ function unwelcomeTest(pod: PodInfo, cluster: Cluster): ((node: NodeInfo) => boo
 }
 
 /** Sums of weights by topology key and value: of the pod's own preferences, and of those of the pods that are there. */
-function scorerOf(pod: PodInfo, cluster: Cluster): Scorer | undefined {
+function scorerOf(pod: PodInfo, cluster: Cluster, { hardPodAffinityWeight = 1, ignorePreferredTermsOfExistingPods = false }: InterPodAffinityOptions): Scorer | undefined {
   const sums = new Map<string, Map<string, number>>();
   const add = (key: string, byNode: CountByNode, weight: number): void => {
     for (const [node, count] of byNode) {
@@ -92,13 +99,19 @@ function scorerOf(pod: PodInfo, cluster: Cluster): Scorer | undefined {
   for (const term of pod.affinities?.preferred ?? []) add(term.topologyKey, countOfTerm(term, cluster), term.weight);
   for (const term of pod.affinities?.preferredAnti ?? []) add(term.topologyKey, countOfTerm(term, cluster), -term.weight);
   for (const [list, sign] of EXISTING) {
-    for (const { term, byNode } of cluster.terms(list)) if (cluster.termMatches(term, pod)) add(term.topologyKey, byNode, sign * term.weight);
+    const factor = list === 'required' ? hardPodAffinityWeight : ignorePreferredTermsOfExistingPods && !hasPreferences(pod) ? 0 : sign;
+    if (factor === 0) continue;
+    for (const { term, byNode } of cluster.terms(list)) if (cluster.termMatches(term, pod)) add(term.topologyKey, byNode, factor * term.weight);
   }
   if (sums.size === 0) return undefined;
   const entries = [...sums];
   return { score: (node) => entries.reduce((sum, [key, values]) => sum + (values.get(node.labels[key] ?? '\0') ?? 0), 0), normalize: normalizeRange };
 }
 
-/** Required affinity of existing pods counts as a preference of weight 1 (upstream: hardPodAffinityWeight). */
+function hasPreferences({ affinities }: PodInfo): boolean {
+  return (affinities?.preferred.length ?? 0) + (affinities?.preferredAnti.length ?? 0) > 0;
+}
+
+/** Required affinity of existing pods counts as a preference (upstream: hardPodAffinityWeight). */
 const EXISTING: readonly [TermList, 1 | -1][] = [['required', 1], ['preferred', 1], ['preferredAnti', -1]];
 

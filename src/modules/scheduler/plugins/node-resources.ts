@@ -7,7 +7,8 @@ import type { PodInfo } from '../framework/pod-info.ts';
 
 export interface ScoredResource {
   name: string;
-  weight: number;
+  /** Default 1. */
+  weight?: number;
 }
 
 /** How full nodes are judged (kubescheduler.config.k8s.io ScoringStrategy). */
@@ -18,20 +19,27 @@ export type ScoringStrategy =
 
 const CPU_AND_MEMORY: readonly ScoredResource[] = [{ name: 'cpu', weight: 1 }, { name: 'memory', weight: 1 }];
 
-export function nodeResourcesFit(strategy: ScoringStrategy = { type: 'LeastAllocated' }): Plugin {
+/** Extended resources that nodes do not count, as where an extender does: by name, or by what stands before the slash. */
+export interface IgnoredResources { resources?: readonly string[]; groups?: readonly string[] }
+
+export function nodeResourcesFit(strategy: ScoringStrategy = { type: 'LeastAllocated' }, { resources: names = [], groups = [] }: IgnoredResources = {}): Plugin {
   const judge = judgeOf(strategy);
   const resources = strategy.resources ?? CPU_AND_MEMORY;
+  const mean = strategy.type === 'RequestedToCapacityRatio' ? meanOfUsed : undefined;
+  const ignores = names.length + groups.length === 0 ? undefined : (name: string): boolean => names.includes(name) || groups.includes(name.slice(0, Math.max(0, name.indexOf('/'))));
   return {
     name: 'NodeResourcesFit',
-    filter: (pod) => (node) => missing(pod, node),
-    score: (pod) => scorerOf(pod, resources, judge),
-    wakesFor: (event, pod) => mayFit(event, pod),
+    filter: (pod) => (node) => missing(pod, node, ignores),
+    score: (pod) => scorerOf(pod, resources, judge, mean),
+    wakesFor: (event, pod) => mayFit(event, pod, ignores),
   };
 }
 
+type Ignores = ((name: string) => boolean) | undefined;
+
 const REJECTIONS = new Map<string, Rejection>();
 
-function missing({ requests }: PodInfo, node: NodeInfo): Rejection | undefined {
+function missing({ requests }: PodInfo, node: NodeInfo, ignores?: Ignores): Rejection | undefined {
   const { allocatable, requested } = node;
   let lacks = node.pods.size + 1 > node.allocatablePods ? 'Too many pods' : '';
   let impossible = node.allocatablePods < 1;
@@ -43,7 +51,7 @@ function missing({ requests }: PodInfo, node: NodeInfo): Rejection | undefined {
   check('cpu', requests.cpuMillis, allocatable.cpuMillis, requested.cpuMillis);
   check('memory', requests.memoryBytes, allocatable.memoryBytes, requested.memoryBytes);
   check('ephemeral-storage', requests.ephemeralStorageBytes, allocatable.ephemeralStorageBytes, requested.ephemeralStorageBytes);
-  for (const name in requests.others) check(name, requests.others[name] ?? 0, allocatable.others?.[name] ?? 0, requested.others?.[name] ?? 0);
+  for (const name in requests.others) if (ignores?.(name) !== true) check(name, requests.others[name] ?? 0, allocatable.others?.[name] ?? 0, requested.others?.[name] ?? 0);
   return lacks === '' ? undefined : rejectionOf(lacks, impossible);
 }
 
@@ -55,10 +63,10 @@ function rejectionOf(lacks: string, unresolvable: boolean): Rejection {
 }
 
 /** A node with room, or a pod that gives back some of what is lacking. */
-function mayFit(event: ClusterEvent, pod: PodInfo): boolean {
+function mayFit(event: ClusterEvent, pod: PodInfo, ignores: Ignores): boolean {
   switch (event.type) {
-    case 'node-added': return missing(pod, event.node) === undefined;
-    case 'node-changed': return event.changed.allocatable && missing(pod, event.node) === undefined;
+    case 'node-added': return missing(pod, event.node, ignores) === undefined;
+    case 'node-changed': return event.changed.allocatable && missing(pod, event.node, ignores) === undefined;
     case 'pod-removed': case 'pod-shrunk': return true;
     default: return false;
   }
@@ -68,7 +76,8 @@ type Judge = (requested: number, allocatable: number) => number;
 
 function judgeOf(strategy: ScoringStrategy): Judge {
   if (strategy.type === 'LeastAllocated') return (requested, allocatable) => (requested > allocatable ? 0 : Math.floor(((allocatable - requested) * MOST_SCORE) / allocatable));
-  if (strategy.type !== 'RequestedToCapacityRatio') return (requested, allocatable) => (requested > allocatable ? 0 : Math.floor((requested * MOST_SCORE) / allocatable));
+  // Pods without requests count for some, so that more may be asked for than there is.
+  if (strategy.type !== 'RequestedToCapacityRatio') return (requested, allocatable) => Math.floor((Math.min(requested, allocatable) * MOST_SCORE) / allocatable);
   const points = strategy.shape.map(({ utilization, score }) => ({ utilization, score: score * 10 }));
   return (requested, allocatable) => interpolate(points, requested > allocatable ? 100 : Math.floor((requested * 100) / allocatable));
 }
@@ -85,21 +94,34 @@ function interpolate(points: readonly { utilization: number; score: number }[], 
   return before.score;
 }
 
-function scorerOf(pod: PodInfo, resources: readonly ScoredResource[], judge: Judge): Scorer {
+/** What scores nothing does not count. Source: upstream, buildRequestedToCapacityRatioScorerFunction. */
+function meanOfUsed(scores: readonly (readonly [score: number, weight: number])[]): number {
+  const used = scores.filter(([score]) => score > 0);
+  const weights = used.reduce((sum, [, weight]) => sum + weight, 0);
+  return weights === 0 ? 0 : Math.round(used.reduce((sum, [score, weight]) => sum + score * weight, 0) / weights);
+}
+
+function scorerOf(pod: PodInfo, resources: readonly ScoredResource[], judge: Judge, mean: typeof meanOfUsed | undefined): Scorer {
+  if (mean !== undefined) return { score: (node) => mean(resources.filter(({ name }) => isScored(pod, node, name)).map(({ name, weight = 1 }) => [judge(usedBy(node, name) + wantedBy(pod, name), amountOf(node.allocatable, name)), weight])) };
   if (resources === CPU_AND_MEMORY) return { score: (node) => cpuAndMemory(pod, node, judge) };
   return {
     score(node) {
       let sum = 0;
       let weights = 0;
-      for (const { name, weight } of resources) {
-        const allocatable = amountOf(node.allocatable, name);
-        if (allocatable === 0) continue;
-        sum += weight * judge(usedBy(node, name) + wantedBy(pod, name), allocatable);
+      for (const { name, weight = 1 } of resources) {
+        if (!isScored(pod, node, name)) continue;
+        sum += weight * judge(usedBy(node, name) + wantedBy(pod, name), amountOf(node.allocatable, name));
         weights += weight;
       }
       return weights === 0 ? 0 : Math.floor(sum / weights);
     },
   };
+}
+
+/** Extended resources count for pods that ask for them. */
+function isScored({ requests }: PodInfo, { allocatable }: NodeInfo, name: string): boolean {
+  if (amountOf(allocatable, name) === 0) return false;
+  return name === 'cpu' || name === 'memory' || name === 'ephemeral-storage' || (requests.others?.[name] ?? 0) > 0;
 }
 
 function cpuAndMemory(pod: PodInfo, node: NodeInfo, judge: Judge): number {
@@ -125,18 +147,29 @@ function wantedBy(pod: PodInfo, name: string): number {
   return name === 'cpu' ? pod.nonZeroCpuMillis : name === 'memory' ? pod.nonZeroMemoryBytes : amountOf(pod.requests, name);
 }
 
-/** Prefers nodes whose cpu and memory would be used to the same degree. */
-export const balancedAllocation: Plugin = {
-  name: 'NodeResourcesBalancedAllocation',
-  score({ requests }) {
-    if (requests.cpuMillis === 0 && requests.memoryBytes === 0) return undefined; // it changes no balance
-    return {
-      score({ allocatable, requested }) {
-        if (allocatable.cpuMillis === 0 || allocatable.memoryBytes === 0) return MOST_SCORE;
-        const cpu = Math.min(1, (requested.cpuMillis + requests.cpuMillis) / allocatable.cpuMillis);
-        const memory = Math.min(1, (requested.memoryBytes + requests.memoryBytes) / allocatable.memoryBytes);
-        return Math.floor((1 - Math.abs(cpu - memory) / 2) * MOST_SCORE);
-      },
-    };
-  },
-};
+/** Prefers nodes whose resources would be used to the same degree, cpu and memory by default. */
+export function balancedAllocation(resources: readonly ScoredResource[] = CPU_AND_MEMORY): Plugin {
+  return {
+    name: 'NodeResourcesBalancedAllocation',
+    score(pod) {
+      if (resources.every(({ name }) => amountOf(pod.requests, name) === 0)) return undefined; // it changes no balance
+      return { score: resources === CPU_AND_MEMORY ? (node) => balanceOfTwo(pod, node) : (node) => balance(pod, node, resources) };
+    },
+  };
+}
+
+function balanceOfTwo({ requests }: PodInfo, { allocatable, requested }: NodeInfo): number {
+  if (allocatable.cpuMillis === 0 || allocatable.memoryBytes === 0) return MOST_SCORE;
+  const cpu = Math.min(1, (requested.cpuMillis + requests.cpuMillis) / allocatable.cpuMillis);
+  const memory = Math.min(1, (requested.memoryBytes + requests.memoryBytes) / allocatable.memoryBytes);
+  return Math.floor((1 - Math.abs(cpu - memory) / 2) * MOST_SCORE);
+}
+
+/** By the standard deviation of the parts that are used. */
+function balance(pod: PodInfo, node: NodeInfo, resources: readonly ScoredResource[]): number {
+  const parts = resources.filter(({ name }) => isScored(pod, node, name)).map(({ name }) => Math.min(1, (amountOf(node.requested, name) + amountOf(pod.requests, name)) / amountOf(node.allocatable, name)));
+  if (parts.length < 2) return MOST_SCORE;
+  const mean = parts.reduce((sum, each) => sum + each, 0) / parts.length;
+  const deviation = parts.length === 2 ? Math.abs(parts[0]! - parts[1]!) / 2 : Math.sqrt(parts.reduce((sum, each) => sum + (each - mean) ** 2, 0) / parts.length);
+  return Math.floor((1 - deviation) * MOST_SCORE);
+}

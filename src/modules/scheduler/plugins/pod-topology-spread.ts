@@ -14,7 +14,10 @@ const NO_LABEL = rejection('PodTopologySpread', "node(s) didn't match pod topolo
 const HOSTNAME = 'kubernetes.io/hostname';
 
 /** What pods of a controller get that say nothing themselves (upstream: System defaulting). */
-const DEFAULTS: readonly { topologyKey: string; maxSkew: number }[] = [{ topologyKey: HOSTNAME, maxSkew: 3 }, { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5 }];
+const SYSTEM_DEFAULTS: readonly DefaultConstraint[] = [{ topologyKey: HOSTNAME, maxSkew: 3, whenUnsatisfiable: 'ScheduleAnyway' }, { topologyKey: 'topology.kubernetes.io/zone', maxSkew: 5, whenUnsatisfiable: 'ScheduleAnyway' }];
+
+/** A constraint of pods of a controller that have none of their own. */
+export type DefaultConstraint = Pick<TopologySpreadConstraint, 'topologyKey' | 'maxSkew' | 'whenUnsatisfiable'>;
 
 interface Spread {
   topologyKey: string;
@@ -25,21 +28,25 @@ interface Spread {
   isEligible(node: NodeInfo): boolean;
 }
 
-export const podTopologySpread: Plugin = {
+/** `defaults`: instead of upstream's. */
+export const podTopologySpread = (defaultConstraints: readonly DefaultConstraint[] = SYSTEM_DEFAULTS): Plugin => ({
   name: 'PodTopologySpread',
   filter(pod, cluster) {
-    const spreads = spreadsOf(pod, cluster, 'DoNotSchedule');
+    const spreads = hasConstraints(pod) ? spreadsOf(pod, cluster, 'DoNotSchedule') : defaultSpreads(pod, cluster, defaultConstraints, 'DoNotSchedule');
     return spreads.length === 0 ? undefined : testOf(spreads, cluster);
   },
   score(pod, cluster, feasible) {
     const own = spreadsOf(pod, cluster, 'ScheduleAnyway');
     if (own.length > 0) return scorerOf(own, feasible, { requireAll: true });
-    const has = (pod.pod.spec?.topologySpreadConstraints?.length ?? 0) > 0;
-    const defaults = has ? [] : defaultSpreads(pod, cluster);
+    const defaults = hasConstraints(pod) ? [] : defaultSpreads(pod, cluster, defaultConstraints, 'ScheduleAnyway');
     return defaults.length === 0 ? undefined : scorerOf(defaults, feasible, { requireAll: false });
   },
-  wakesFor: (event, pod) => (isNodeEvent(event) ? true : 'pod' in event && event.pod.namespace === pod.namespace),
-};
+  wakesFor: (event, pod) => isNodeEvent(event) || event.type === 'node-removed' || ('pod' in event && event.pod.namespace === pod.namespace),
+});
+
+function hasConstraints({ pod }: PodInfo): boolean {
+  return (pod.spec?.topologySpreadConstraints?.length ?? 0) > 0;
+}
 
 function spreadsOf(pod: PodInfo, cluster: Cluster, when: TopologySpreadConstraint['whenUnsatisfiable']): Spread[] {
   const constraints = pod.pod.spec?.topologySpreadConstraints;
@@ -61,11 +68,11 @@ function spreadOf(pod: PodInfo, cluster: Cluster, constraint: TopologySpreadCons
   };
 }
 
-function defaultSpreads(pod: PodInfo, cluster: Cluster): Spread[] {
+function defaultSpreads(pod: PodInfo, cluster: Cluster, constraints: readonly DefaultConstraint[], when: DefaultConstraint['whenUnsatisfiable']): Spread[] {
   if (pod.controllerUid === undefined) return [];
   const byNode = cluster.countOfController(pod.controllerUid);
   if (byNode.size === 0) return []; // the first pod of its kind goes anywhere
-  return DEFAULTS.map((each) => ({ ...each, minDomains: 1, byNode, matchesSelf: true, isEligible: () => true }));
+  return constraints.filter(({ whenUnsatisfiable }) => whenUnsatisfiable === when).map((each) => ({ ...each, minDomains: 1, byNode, matchesSelf: true, isEligible: () => true }));
 }
 
 function testOf(spreads: readonly Spread[], cluster: Cluster): NodeTest {

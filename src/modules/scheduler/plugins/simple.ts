@@ -1,5 +1,5 @@
 /** The plugins of one thought: PrioritySort, SchedulingGates, NodeName, NodeUnschedulable, TaintToleration, NodeAffinity, NodePorts, ImageLocality. */
-import type { Taint } from '../../../api/generated/core-v1.ts';
+import type { NodeAffinity, Taint } from '../../../api/generated/core-v1.ts';
 import { isNodeEvent } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { MOST_SCORE, rejection, type Plugin, type Rejection } from '../framework/plugin.ts';
@@ -78,23 +78,31 @@ export const taintToleration: Plugin = {
 
 const WRONG_NODE = rejection('NodeAffinity', "node(s) didn't match Pod's node affinity/selector", { unresolvable: true });
 
-export const nodeAffinity: Plugin = {
-  name: 'NodeAffinity',
-  preFilter(pod) {
-    const nodeNames = namedNodes(pod.pod.spec);
-    return nodeNames === undefined ? undefined : { nodeNames };
-  },
-  filter(pod) {
-    const required = requiredNodes(pod.pod.spec);
-    return required === undefined ? undefined : (node) => (required(node) ? undefined : WRONG_NODE);
-  },
-  score(pod) {
-    const terms = pod.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution;
-    if (terms === undefined || terms.length === 0) return undefined;
-    const preferred = terms.map(({ weight, preference }) => ({ weight, matches: compileTerm(preference) }));
-    return { score: (node) => preferred.reduce((sum, each) => sum + (each.matches(node) ? each.weight : 0), 0), normalize: normalizeUp };
-  },
-  wakesFor: (event, pod) => isNodeEvent(event) && requiredNodes(pod.pod.spec)?.(event.node) !== false,
+const NOT_ENFORCED = rejection('NodeAffinity', "node(s) didn't match scheduler-enforced node affinity", { unresolvable: true });
+
+/** `added`: what holds for all pods of the profile, beside what they ask for themselves. */
+export const nodeAffinity = (added?: NodeAffinity): Plugin => {
+  const addedRequired = added?.requiredDuringSchedulingIgnoredDuringExecution === undefined ? undefined : requiredNodes({ containers: [], affinity: { nodeAffinity: added } });
+  const addedPreferred = added?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+  return {
+    name: 'NodeAffinity',
+    preFilter(pod) {
+      const nodeNames = namedNodes(pod.pod.spec);
+      return nodeNames === undefined ? undefined : { nodeNames };
+    },
+    filter(pod) {
+      const required = requiredNodes(pod.pod.spec);
+      if (required === undefined && addedRequired === undefined) return undefined;
+      return (node) => (addedRequired?.(node) === false ? NOT_ENFORCED : required?.(node) === false ? WRONG_NODE : undefined);
+    },
+    score(pod) {
+      const terms = [...(pod.pod.spec?.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []), ...addedPreferred];
+      if (terms.length === 0) return undefined;
+      const preferred = terms.map(({ weight, preference }) => ({ weight, matches: compileTerm(preference) }));
+      return { score: (node) => preferred.reduce((sum, each) => sum + (each.matches(node) ? each.weight : 0), 0), normalize: normalizeUp };
+    },
+    wakesFor: (event, pod) => isNodeEvent(event) && requiredNodes(pod.pod.spec)?.(event.node) !== false && addedRequired?.(event.node) !== false,
+  };
 };
 
 const PORTS_TAKEN = rejection('NodePorts', "node(s) didn't have free ports for the requested pod ports");

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Node, Pod } from '../../api/generated/core-v1.ts';
+import { decide, node, pod } from './framework/fixtures.ts';
+import { profileOptions } from './profile-config.ts';
+import { createProfile, type ProfileOptions } from './profile.ts';
+
+const gpu = (count: string) => ({ spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': count } } }] } });
+const withGpus = (name: string, count: string): Node => {
+  const made = node(name);
+  return { ...made, status: { ...made.status, allocatable: { ...made.status?.allocatable, 'example.com/gpu': count } } };
+};
+const zone = (name: string) => ({ labels: { 'topology.kubernetes.io/zone': name } });
+const app = { labels: { app: 'web' } };
+const near = { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'web' } } }] } } };
+
+test('profiles as kube-scheduler writes them', () => {
+  const strategy = (scoringStrategy: object) => ({ pluginConfig: [{ name: 'NodeResourcesFit', args: { apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'NodeResourcesFitArgs', scoringStrategy } }] });
+  const packsGpus = { type: 'RequestedToCapacityRatio', resources: [{ name: 'example.com/gpu', weight: 3 }, { name: 'cpu', weight: 1 }], requestedToCapacityRatio: { shape: [{ utilization: 0, score: 0 }, { utilization: 100, score: 10 }] } };
+  const alone = { plugins: { score: { disabled: [{ name: '*' }], enabled: [{ name: 'NodeResourcesFit', weight: 5 }] } } };
+  const full = pod('x', { cpu: '2', memory: '4Gi', node: 'b' });
+  const table: [string, object, Node[], Pod[], Pod, string | undefined][] = [
+    ['MostAllocated packs', strategy({ type: 'MostAllocated' }), [node('a'), node('b')], [full], pod('p', { cpu: '1', memory: '2Gi' }), 'b'],
+    ['MostAllocated, of a node that is more than full by stand-ins', { ...strategy({ type: 'MostAllocated', resources: [{ name: 'cpu', weight: 1 }] }), ...alone }, [node('a'), node('b', { cpu: '50m' })], [], pod('p'), 'b'],
+    ['a shape over a resource of its own', strategy(packsGpus), [withGpus('a', '8'), withGpus('b', '4')], [], pod('p', gpu('2')), 'b'],
+    ['which does not count for pods that do not ask for it', { ...strategy({ type: 'LeastAllocated', resources: [{ name: 'example.com/gpu', weight: 9 }, { name: 'cpu' }] }), ...alone }, [withGpus('a', '8'), node('b', { cpu: '64' })], [], pod('p', { cpu: '1' }), 'b'],
+    ['ignored resources', { pluginConfig: [{ name: 'NodeResourcesFit', args: { ignoredResourceGroups: ['example.com'] } }] }, [node('a')], [], pod('p', gpu('2')), 'a'],
+    ['balance by other resources', { plugins: { score: { disabled: [{ name: '*' }], enabled: [{ name: 'NodeResourcesBalancedAllocation' }] } }, pluginConfig: [{ name: 'NodeResourcesBalancedAllocation', args: { resources: [{ name: 'cpu' }, { name: 'memory' }, { name: 'ephemeral-storage' }] } }] }, [node('a', { cpu: '1' }), node('b')], [], pod('p', { cpu: '500m', memory: '1Gi' }), 'b'],
+    ['no score of a plugin that still filters', { plugins: { score: { disabled: [{ name: 'NodeResourcesFit' }, { name: 'NodeResourcesBalancedAllocation' }, { name: 'ImageLocality' }] } } }, [node('a', { cpu: '500m' })], [], pod('p', { cpu: '1' }), undefined],
+    ['a plugin disabled at all points', { plugins: { multiPoint: { disabled: [{ name: 'TaintToleration' }, { name: 'NodeVolumeLimits' }] } } }, [node('a', { spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } })], [], pod('p'), 'a'],
+    ['a default constraint by force', { pluginConfig: [{ name: 'PodTopologySpread', args: { defaultingType: 'List', defaultConstraints: [{ maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' }] } }] }, [node('a', zone('1')), node('b', { ...zone('2'), pods: '0' })], [pod('x', { node: 'a', owner: 'r' })], pod('p', { owner: 'r' }), undefined],
+    ['the affinity of those that are there', { pluginConfig: [{ name: 'InterPodAffinity', args: { hardPodAffinityWeight: 100 } }], plugins: { score: { disabled: [{ name: '*' }], enabled: [{ name: 'InterPodAffinity' }] } } }, [node('a'), node('b'), node('c')], [pod('x', { node: 'b', ...app, spec: { ...near, nodeName: 'b' } })], pod('p', app), 'b'],
+    ['an affinity of the profile', { pluginConfig: [{ name: 'NodeAffinity', args: { addedAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'topology.kubernetes.io/zone', operator: 'In', values: ['2'] }] }] } } } }] }, [node('a', zone('1')), node('b', zone('2'))], [], pod('p'), 'b'],
+  ];
+  for (const [name, profile, nodes, placed, wanted, expected] of table) assert.equal(decide(nodes, placed, wanted, createProfile(profileOptions(profile))).node?.name, expected, name);
+});
+
+test('what cannot be done is refused', () => {
+  for (const [profile, message] of [
+    [{ pluginConfig: [{ name: 'Coscheduling', args: {} }] }, /there are no args of Coscheduling/],
+    [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoring: {} } }] }, /NodeResourcesFit has no scoring; it has ignoredResources/],
+    [{ plugins: { scores: {} } }, /plugins has no scores/],
+    [{ plugins: { score: { enabled: ['ImageLocality'] } } }, /enabled must be a list of maps/],
+    [{ plugins: { score: { enabled: [{ name: 'Coscheduling', weight: 3 }] } } }, /there is no scheduler plugin 'Coscheduling'/],
+  ] as [object, RegExp][]) assert.throws(() => createProfile(profileOptions(profile as ProfileOptions)), message);
+});
