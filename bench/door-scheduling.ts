@@ -16,7 +16,7 @@ import { cpuMs, pidsOf } from './support/processes.ts';
 const NODES = 50;
 const PODS = Number(process.env['LLMOS_BENCH_PODS'] ?? 1_000);
 const CONNECTIONS = 16;
-const ROUNDS = 5;
+const ROUNDS = Number(process.env['LLMOS_BENCH_ROUNDS'] ?? 5);
 
 export async function run(): Promise<BenchResult> {
   const instance = await bootInstance({ config: 'modules:\n  node:\n    readySandboxes: 0\n' });

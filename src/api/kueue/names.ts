@@ -24,6 +24,11 @@ export const IS_GROUP_WORKLOAD = 'kueue.x-k8s.io/is-group-workload';
 export const DEFAULT_QUEUE = 'default';
 /** Of pod templates: the level of a topology within which all pods must be. */
 export const REQUIRED_TOPOLOGY = 'kueue.x-k8s.io/podset-required-topology';
+/** On pods that were let go: the queues that did it, the set of pods that they are of, and (an annotation) their Workload. */
+export const CLUSTER_QUEUE_LABEL = 'kueue.x-k8s.io/cluster-queue-name';
+export const LOCAL_QUEUE_LABEL = 'kueue.x-k8s.io/local-queue-name';
+export const POD_SET_LABEL = 'kueue.x-k8s.io/podset';
+export const WORKLOAD_ANNOTATION = 'kueue.x-k8s.io/workload';
 /** The name of the only pod set where there is but one. */
 export const MAIN = 'main';
 

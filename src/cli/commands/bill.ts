@@ -5,7 +5,7 @@ import { accountsFor, ACCOUNT_FLAGS, metered } from '../accounts.ts';
 import { renderTable } from '../table.ts';
 
 export const bill: Command = {
-  usage: '[--window month|lastmonth|2026-11|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|label:KEY] [--format table|json|focus-csv|focus-json] [--kubeconfig FILE] [--context NAME]',
+  usage: '[--window month|lastmonth|2026-11|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|clusterQueue|label:KEY] [--format table|json|focus-csv|focus-json] [--kubeconfig FILE] [--context NAME]',
   flags: { ...ACCOUNT_FLAGS, format: { type: 'string' } },
   async run({ positionals, flags, folders }) {
     const format = (flags['format'] as string | undefined) ?? 'table';

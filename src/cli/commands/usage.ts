@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 const GIB = 2 ** 30;
 
 export const usage: Command = {
-  usage: '[--window 1h|today|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|label:KEY] [--format table|json] [--kubeconfig FILE] [--context NAME]',
+  usage: '[--window 1h|today|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|clusterQueue|label:KEY] [--format table|json] [--kubeconfig FILE] [--context NAME]',
   flags: { ...ACCOUNT_FLAGS, format: { type: 'string' } },
   async run({ positionals, flags, folders }) {
     const format = (flags['format'] as string | undefined) ?? 'table';

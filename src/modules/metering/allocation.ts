@@ -3,6 +3,7 @@ import type { MeteredPod, UsageRecord } from '../../api/metering/usage-record.ts
 import type { PriceSheet } from '../../api/metering/price-sheet.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { GIB } from './accumulate.ts';
+import { filtered, type Filter } from './filter.ts';
 import { groupingsOf, keyOf, type Grouping } from './grouping.ts';
 import { stepsOf, type Period } from './periods.ts';
 import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
@@ -32,6 +33,9 @@ export interface AllocationQuery {
   aggregate: string;
   /** With `__idle__`: what nobody asked for or used. */
   capacity?: { cpuCores: number; memoryBytes: number };
+  /** Its cost is put on all others in proportion to theirs, instead of standing by itself. */
+  sharesIdle?: boolean;
+  filter?: Filter;
 }
 
 interface Sums { cpu: MeteredPod['cpuCoreSeconds']; memory: MeteredPod['memoryGiBSeconds']; gpuSeconds: number; sent: number; received: number; gibSeconds: number; costs: Record<'cpu' | 'memory' | 'gpu' | 'network' | 'storage', number>; fromMs: number; toMs: number; properties: Record<string, unknown> }
@@ -41,12 +45,29 @@ export function allocationSets(records: readonly UsageRecord[], sheets: readonly
   return stepsOf(query.period, query.stepMs ?? Infinity).map((step) => {
     const sums = new Map<string, Sums>();
     const slices = slicesIn(records, step);
+    const { filter } = query;
+    const shown = new Map<string, Sums>();
     for (const slice of slices) addSlice(sums, slice, sheets, groupings);
-    const set = Object.fromEntries([...sums].map(([name, sum]) => [name, allocationOf(name, sum, step)]));
+    if (filter !== undefined) for (const slice of slices) addSlice(shown, filtered(slice, filter), sheets, groupings);
+    const set = Object.fromEntries([...(filter === undefined ? sums : shown)].map(([name, sum]) => [name, allocationOf(name, sum, step)]));
     const metered = { startMs: Math.min(...slices.map(({ startMs }) => startMs)), endMs: Math.max(...slices.map(({ endMs }) => endMs)) };
-    if (query.capacity !== undefined && slices.length > 0) set['__idle__'] = allocationOf('__idle__', idleSum(query.capacity, [...sums.values()], metered, sheets), step);
+    if (query.capacity !== undefined && slices.length > 0) {
+      const idle = allocationOf('__idle__', idleSum(query.capacity, [...sums.values()], metered, sheets), step);
+      if (query.sharesIdle !== true) set['__idle__'] = idle;
+      else shareIdle(Object.values(set), idle, [...sums.values()].reduce((total, { costs }) => total + costs.cpu + costs.memory, 0));
+    }
     return set;
   });
+}
+
+/** Who is not shown bears a part all the same. */
+function shareIdle(allocations: readonly Allocation[], idle: Allocation, whole: number): void {
+  for (const each of allocations) {
+    const part = whole === 0 ? 0 : (each.cpuCost + each.ramCost) / whole;
+    each.cpuCost += part * idle.cpuCost;
+    each.ramCost += part * idle.ramCost;
+    each.totalCost += part * idle.totalCost;
+  }
 }
 
 function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceSheet[], groupings: readonly Grouping[]): void {

@@ -12,7 +12,7 @@ import { slicesIn, type Slice } from './slices.ts';
 export const FOCUS_COLUMNS = [
   'AvailabilityZone', 'BilledCost', 'BillingAccountId', 'BillingAccountName', 'BillingAccountType', 'BillingCurrency', 'BillingPeriodEnd', 'BillingPeriodStart', 'CapacityReservationId', 'CapacityReservationStatus', 'ChargeCategory', 'ChargeClass',
   'ChargeDescription', 'ChargeFrequency', 'ChargePeriodEnd', 'ChargePeriodStart', 'CommitmentDiscountCategory', 'CommitmentDiscountId', 'CommitmentDiscountName', 'CommitmentDiscountQuantity', 'CommitmentDiscountStatus',
-  'CommitmentDiscountType', 'CommitmentDiscountUnit', 'ConsumedQuantity', 'ConsumedUnit', 'ContractedCost', 'ContractedUnitPrice', 'EffectiveCost', 'InvoiceId', 'InvoiceIssuerName', 'ListCost', 'ListUnitPrice', 'PricingCategory', 'PricingCurrency',
+  'CommitmentDiscountType', 'CommitmentDiscountUnit', 'ConsumedQuantity', 'ConsumedUnit', 'ContractedCost', 'ContractedUnitPrice', 'EffectiveCost', 'InvoiceId', 'InvoiceIssuerName', 'ListCost', 'ListUnitPrice', 'PricingCategory', 'PricingCurrency', 'PricingCurrencyContractedUnitPrice', 'PricingCurrencyEffectiveCost', 'PricingCurrencyListUnitPrice',
   'PricingQuantity', 'PricingUnit', 'ProviderName', 'PublisherName', 'RegionId', 'RegionName', 'ResourceId', 'ResourceName', 'ResourceType', 'ServiceCategory', 'ServiceName', 'ServiceSubcategory', 'SkuId', 'SkuMeter', 'SkuPriceDetails',
   'SkuPriceId', 'SubAccountId', 'SubAccountName', 'SubAccountType', 'Tags',
 ] as const;
@@ -60,7 +60,7 @@ function rowOf(charge: Charge, slice: Slice, tariff: Tariff, issuer: Issuer, res
     CapacityReservationId: null, CapacityReservationStatus: null, ChargeCategory: 'Usage', ChargeClass: null, ChargeDescription: `${charge.meter} of ${resource.type} ${slice.namespace}/${resource.name}`, ChargeFrequency: 'Usage-Based',
     ChargePeriodEnd: rfc3339(slice.endMs), ChargePeriodStart: rfc3339(slice.startMs), CommitmentDiscountCategory: null, CommitmentDiscountId: null, CommitmentDiscountName: null, CommitmentDiscountQuantity: null, CommitmentDiscountStatus: null,
     CommitmentDiscountType: null, CommitmentDiscountUnit: null, ConsumedQuantity: charge.quantity, ConsumedUnit: charge.unit, ContractedCost: charge.cost, ContractedUnitPrice: charge.unitPrice, EffectiveCost: charge.cost, InvoiceId: null,
-    InvoiceIssuerName: provider, ListCost: charge.cost, ListUnitPrice: charge.unitPrice, PricingCategory: 'Standard', PricingCurrency: tariff.currency, PricingQuantity: charge.quantity, PricingUnit: charge.unit, ProviderName: provider, PublisherName: provider,
+    InvoiceIssuerName: provider, ListCost: charge.cost, ListUnitPrice: charge.unitPrice, PricingCategory: 'Standard', PricingCurrency: tariff.currency, PricingCurrencyContractedUnitPrice: charge.unitPrice, PricingCurrencyEffectiveCost: charge.cost, PricingCurrencyListUnitPrice: charge.unitPrice, PricingQuantity: charge.quantity, PricingUnit: charge.unit, ProviderName: provider, PublisherName: provider,
     RegionId: issuer.cluster, RegionName: issuer.cluster, ResourceId: resource.id, ResourceName: resource.name, ResourceType: resource.type, ServiceCategory: category, ServiceName: service, ServiceSubcategory: subcategory,
     SkuId: charge.meter, SkuMeter: charge.meter, SkuPriceDetails: resource.node === null ? null : JSON.stringify({ x_Node: resource.node }), SkuPriceId: `${tariff.name}/${charge.meter}`, SubAccountId: slice.namespace, SubAccountName: slice.namespace, SubAccountType: 'Namespace',
     Tags: JSON.stringify(resource.tags),

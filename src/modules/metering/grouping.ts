@@ -7,13 +7,24 @@ export interface Grouping {
 }
 
 const UNALLOCATED = '__unallocated__';
-/** Kueue's label: the queue that a pod waited in. */
-export const QUEUE_LABEL = 'kueue.x-k8s.io/queue-name';
+/** Kueue's labels: the queue that let a pod go, or that it names itself. */
+const QUEUE_LABELS = ['kueue.x-k8s.io/local-queue-name', 'kueue.x-k8s.io/queue-name'] as const;
+const CLUSTER_QUEUE_LABEL = 'kueue.x-k8s.io/cluster-queue-name';
 
 const NAMED: Readonly<Record<string, (namespace: string, pod: MeteredPod | undefined) => string | undefined>> = {
-  cluster: () => 'cluster', namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, queue: (namespace, pod) => (pod?.labels?.[QUEUE_LABEL] === undefined ? undefined : `${namespace}/${pod.labels[QUEUE_LABEL]}`),
+  cluster: () => 'cluster', namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, queue: queueOf, clusterQueue: (_, pod) => pod?.labels?.[CLUSTER_QUEUE_LABEL],
   controller: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1), controllerKind: (_, pod) => pod?.owner?.slice(0, pod.owner.indexOf('/')).toLowerCase(),
+  deployment: ofKind('Deployment'), statefulset: ofKind('StatefulSet'), daemonset: ofKind('DaemonSet'), job: ofKind('Job'),
 };
+
+function ofKind(kind: string): (namespace: string, pod: MeteredPod | undefined) => string | undefined {
+  return (_, pod) => (pod?.owner?.startsWith(`${kind}/`) === true ? pod.owner.slice(kind.length + 1) : undefined);
+}
+
+function queueOf(namespace: string, pod: MeteredPod | undefined): string | undefined {
+  const name = QUEUE_LABELS.map((label) => pod?.labels?.[label]).find((each) => each !== undefined);
+  return name === undefined ? undefined : `${namespace}/${name}`;
+}
 
 /** `namespace,label:app`: throws RangeError with what can be written. */
 export function groupingsOf(text: string): Grouping[] {

@@ -57,6 +57,16 @@ test('an allocation in the shape of OpenCost, idle included', () => {
   assert.deepEqual(allocationSets([record('team', [row('a')])], sheets, { period: HOUR, stepMs: 900_000, aggregate: 'cluster' }).map(({ cluster }) => cluster!.totalCost), [27.25, 27.25, 27.25, 27.25]);
 });
 
+test('a filter shows some, and what is idle is shared by all', () => {
+  const both = [record('team', [row('a')]), record('lab', [row('b')])];
+  const capacity = { cpuCores: 4, memoryBytes: 8 * 2 ** 30 };
+  const costs = (more: object): Record<string, number> => Object.fromEntries(Object.entries(allocationSets(both, sheets, { period: HOUR, aggregate: 'namespace', capacity, ...more })[0]!).map(([name, { totalCost }]) => [name, totalCost]));
+  assert.deepEqual(costs({}), { team: 109, lab: 109, __idle__: 8 });
+  assert.deepEqual(costs({ sharesIdle: true }), { team: 113, lab: 113 });
+  assert.deepEqual(costs({ filter: (namespace: string) => namespace === 'lab', sharesIdle: true }), { lab: 113 });
+  assert.deepEqual(costs({ aggregate: 'deployment,clusterQueue', filter: () => true }), { 'web/__unallocated__': 208, '__unallocated__/__unallocated__': 10, __idle__: 8 });
+});
+
 test('FOCUS: every column in every row, and the unit prices times the quantities are the costs', () => {
   const rows = focusRows([record('team', [row('a')])], sheets, HOUR, { cluster: 'home' });
   assert.deepEqual(rows.map(({ SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory }) => [SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory]), [

@@ -7,6 +7,7 @@ import type { ModuleContext, Route, RouteRequest } from '../../sdk/module.ts';
 import { allocationSets } from './allocation.ts';
 import { capacityOf } from './capacity.ts';
 import { toCsv } from './csv.ts';
+import { parseFilter } from './filter.ts';
 import { FOCUS_COLUMNS, focusRows } from './focus.ts';
 import { readRecords } from './keep.ts';
 import { parseDuration, parseWindow, type Period } from './periods.ts';
@@ -23,11 +24,14 @@ export function meteringRoutes(context: ModuleContext, cluster: string): Record<
         if (rest !== '' && rest !== 'compute' && rest !== 'summary') throw new ApiError('NotFound', `there is no /allocation/${rest}; there are /allocation and /allocation/compute`);
         const period = windowOf(searchParams, context.clock.nowMs());
         const stepMs = stepOf(searchParams, period);
+        const [aggregate, filter] = [searchParams.get('aggregate') || 'namespace,pod', searchParams.get('filter')];
+        if (searchParams.has('resolution')) parseDuration(searchParams.get('resolution') ?? ''); // what is kept is exact to the minute, whatever is asked
+        if (queryFlag(searchParams, 'idleByNode')) throw new ApiError('BadRequest', 'idleByNode: what is idle is told of the whole cluster only');
         const [records, sheets] = await inputs();
-        const aggregate = searchParams.get('aggregate') ?? 'namespace,pod';
-        const wantsIdle = queryFlag(searchParams, 'includeIdle');
+        const sharesIdle = queryFlag(searchParams, 'shareIdle');
+        const wantsIdle = sharesIdle || queryFlag(searchParams, 'includeIdle');
         const data = allocationSets(records, sheets.items, {
-          period, aggregate, ...(stepMs === undefined || queryFlag(searchParams, 'accumulate') ? {} : { stepMs }), ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
+          period, aggregate, ...(stepMs === undefined ? {} : { stepMs }), ...(filter === null || filter === '' ? {} : { filter: parseFilter(filter) }), sharesIdle, ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
         });
         return { type: JSON_TYPE, body: JSON.stringify({ code: 200, data }) };
       }),
@@ -65,9 +69,13 @@ function windowOf(query: URLSearchParams, nowMs: number): Period {
   return parseWindow(text, nowMs);
 }
 
+/** What is accumulated is one set, or sets of hours, days or weeks, whatever the step. */
+const ACCUMULATED: Readonly<Record<string, string>> = { hour: '1h', day: '1d', week: '1w' };
+
 function stepOf(query: URLSearchParams, period: Period): number | undefined {
-  const text = query.get('step');
-  if (text === null) return undefined;
+  const accumulate = query.get('accumulate') ?? '';
+  const text = ACCUMULATED[accumulate] ?? (['', 'false', '0'].includes(accumulate) ? query.get('step') : null);
+  if (text === null || text === '') return undefined;
   const stepMs = parseDuration(text);
   if ((period.endMs - period.startMs) / stepMs > MOST_STEPS) throw new ApiError('BadRequest', `a step of ${text} makes more than ${MOST_STEPS} sets; take a longer step or a shorter window`);
   return stepMs;

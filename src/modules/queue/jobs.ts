@@ -161,7 +161,7 @@ async function restore(job: Job, workload: Workload, { client }: ReconcileContex
   const { nodeSelector, tolerations } = before.spec ?? {};
   next.spec!.template.spec = withOrWithout(next.spec!.template.spec!, { nodeSelector, tolerations });
   if (set.minCount !== undefined) widen(next, set.count);
-  if (before.metadata !== undefined) next.spec!.template.metadata = { ...next.spec!.template.metadata, ...before.metadata };
+  next.spec!.template.metadata = withOrWithout({ ...next.spec!.template.metadata }, { labels: before.metadata?.labels, annotations: before.metadata?.annotations });
   if (equalJson(next.spec as unknown as Json, job.spec as unknown as Json)) return job;
   if (job.status?.startTime !== undefined) {
     const { startTime: _startTime, ...status } = job.status;

@@ -1,6 +1,7 @@
 /** What the flavors that a Workload got add to its pods. */
 import type { Toleration } from '../../api/generated/core-v1.ts';
 import type { Workload } from '../../api/kueue/types.ts';
+import { CLUSTER_QUEUE_LABEL, LOCAL_QUEUE_LABEL, POD_SET_LABEL, WORKLOAD_ANNOTATION } from '../../api/kueue/names.ts';
 import type { View } from './view.ts';
 
 export interface StartInfo {
@@ -11,11 +12,11 @@ export interface StartInfo {
   annotations: Record<string, string>;
 }
 
-/** Of one set of pods: the labels and tolerations of its flavors, and what admission checks add. */
-export function startInfoOf({ spec, status }: Workload, setName: string, { flavorOf }: Pick<View, 'flavorOf'>): StartInfo {
+/** Of one set of pods: the labels and tolerations of its flavors, what admission checks add, and by which queues they were let go. */
+export function startInfoOf({ metadata, spec, status }: Workload, setName: string, { flavorOf }: Pick<View, 'flavorOf'>): StartInfo {
   const assignment = status?.admission?.podSetAssignments.find(({ name }) => name === setName);
   const count = assignment?.count ?? spec.podSets.find(({ name }) => name === setName)?.count ?? 1;
-  const info: StartInfo = { count, nodeSelector: {}, tolerations: [], labels: {}, annotations: {} };
+  const info: StartInfo = { count, nodeSelector: {}, tolerations: [], labels: queueLabels(spec.queueName, status?.admission?.clusterQueue, setName), annotations: { [WORKLOAD_ANNOTATION]: metadata.name ?? '' } };
   for (const name of new Set(Object.values(assignment?.flavors ?? {}))) {
     const { nodeLabels = {}, tolerations = [] } = flavorOf(name)?.spec ?? {};
     Object.assign(info.nodeSelector, nodeLabels);
@@ -30,4 +31,9 @@ export function startInfoOf({ spec, status }: Workload, setName: string, { flavo
     }
   }
   return info;
+}
+
+/** Names may be longer than labels. */
+function queueLabels(localQueue = '', clusterQueue = '', setName: string): Record<string, string> {
+  return Object.fromEntries([[LOCAL_QUEUE_LABEL, localQueue], [CLUSTER_QUEUE_LABEL, clusterQueue], [POD_SET_LABEL, setName]].filter(([, name = '']) => name !== '' && name.length <= 63));
 }
