@@ -23,7 +23,6 @@ export function createHandler(parts: Parts): Handler {
   const under: Under = { way: createFairQueue({ seats: maxRequestsInFlight, perFlow: shareOf(maxRequestsInFlight), waiting: 0 }), watch: createFairQueue({ seats: maxWatches, perFlow: shareOf(maxWatches), waiting: 0 }) };
   return {
     request(http, response) {
-      (globalThis as any).st?.add('request', 0);
       const incoming: Incoming = { http, response, warnings: [], leave: [] };
       const { metrics } = parts;
       const fromMs = performance.now();
