@@ -6,14 +6,17 @@ export interface PodReferences {
   configMaps: Set<string>;
   /** Claims, those of ephemeral volumes among them. */
   claims: Set<string>;
+  /** Claims of devices, those made from templates among them. */
+  resourceClaims: Set<string>;
   serviceAccount: string;
 }
 
-export function podReferences({ metadata, spec }: Pod): PodReferences {
-  const found: PodReferences = { secrets: new Set(), configMaps: new Set(), claims: new Set(), serviceAccount: spec?.serviceAccountName ?? '' };
+export function podReferences({ metadata, spec, status }: Pod): PodReferences {
+  const found: PodReferences = { secrets: new Set(), configMaps: new Set(), claims: new Set(), resourceClaims: new Set(), serviceAccount: spec?.serviceAccountName ?? '' };
   for (const { name } of spec?.imagePullSecrets ?? []) note(found.secrets, name);
   for (const container of [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])]) ofContainer(container as Container, found);
   for (const volume of spec?.volumes ?? []) ofVolume(volume, metadata.name ?? '', found);
+  for (const { resourceClaimName } of [...(spec?.resourceClaims ?? []), ...(status?.resourceClaimStatuses ?? [])]) note(found.resourceClaims, resourceClaimName);
   return found;
 }
 

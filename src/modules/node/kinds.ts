@@ -4,6 +4,7 @@ export { PodCertificateRequest as PodCertificateRequestKind } from '../../api/ce
 export { ConfigMap as ConfigMapKind } from '../../api/core/config-map.ts';
 export { Node as NodeKind } from '../../api/core/node.ts';
 export { PersistentVolume as PersistentVolumeKind } from '../../api/core/persistent-volume.ts';
+export { ResourceClaim as ResourceClaimKind } from '../../api/resource/resource-claim.ts';
 export { PersistentVolumeClaim as PersistentVolumeClaimKind } from '../../api/core/persistent-volume-claim.ts';
 export { Pod as PodKind } from '../../api/core/pod.ts';
 export { Secret as SecretKind } from '../../api/core/secret.ts';

@@ -10,10 +10,14 @@ import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
 import { openHugePages } from './cgroup/huge-pages.ts';
 import { announceDrivers } from './csi/announce.ts';
+import { ifThere } from '../../sdk/if-there.ts';
+import { claimDrivers } from './claims/drivers.ts';
+import { podClaims } from './claims/claims.ts';
 import { csiDrivers } from './csi/drivers.ts';
 import { csiVolumes } from './csi/volumes.ts';
 import { cdiFolders, countDevices, kubeletFolder, pluginFolder } from './devices/configured.ts';
 import { devicePlugins } from './devices/plugins.ts';
+import { pluginRegistry } from './plugins/registry.ts';
 import { limitAllPods } from './cgroup/shares.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
@@ -22,7 +26,7 @@ import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
-import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, ResourceClaimKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { mostRestartDelayMs } from './lifecycle/restart.ts';
 import { watchExits } from './lifecycle/exits.ts';
@@ -69,7 +73,7 @@ export const node = defineModule({
   kinds: [RuntimeClass],
   admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind],
+  reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind, ResourceClaimKind],
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, PodCertificateRequestKind, CSINodeKind, PersistentVolumeClaimKind],
   run: runNode,
 });
@@ -106,7 +110,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.csiDrivers.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.registry.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -152,7 +156,10 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const report = bell(clock);
   const plugins = devicePlugins({ folder: pluginFolder(config, machine), memory: join(machine.stateFolder, 'devices.json'), log: log.child('devices'), changed: report.ring });
   const kubelet = kubeletFolder(config, machine);
-  const drivers = csiDrivers({ folder: join(kubelet, 'plugins_registry'), log: log.child('storage'), announce: (all) => announceDrivers(context, all) });
+  const drivers = csiDrivers({ announce: (all) => announceDrivers(context, all) });
+  const devicesOfClaims = claimDrivers();
+  const registry = pluginRegistry({ folder: join(kubelet, 'plugins_registry'), sorts: [drivers.sort, devicesOfClaims.sort], log: log.child('plugins') });
+  const claims = podClaims({ file: join(machine.stateFolder, 'claims.json'), drivers: devicesOfClaims, claim: (namespace, name) => ifThere(context.client.get(ResourceClaimKind, name, { namespace })), log: log.child('claims'), signal: context.signal });
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
@@ -165,7 +172,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
     hostIps: [hostAddress(machine.network.gatewayIp), ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])],
     capabilities: machineCapabilities(),
     openFilesLimit: openFilesLimit(),
-    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), seccompFolder: join(kubelet, 'seccomp'), csiDrivers: drivers, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
+    report, plugins, devices: deviceAllocation({ pods: paths.pods, plugins }), cdiFolders: cdiFolders(config), seccompFolder: join(kubelet, 'seccomp'), csiDrivers: drivers, claims, registry, csi: csiVolumes({ root: kubelet, drivers, nodeName: machine.nodeName }),
     capacity, cpus: cpuAssignment(config, capacity.reservedCpus), users: userNamespaces(`/run/${machine.instance}-users`),
     tally: podTally({ version: machine.cgroupVersion, nodeName: machine.nodeName, clock }), podPidsLimit: podPidsLimit(config['podPidsLimit']), mostRestartDelayMs: mostRestartDelayMs(config),
   };

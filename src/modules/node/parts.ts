@@ -5,8 +5,10 @@ import type { NodeCapacity } from './capacity.ts';
 import type { CpuAssignment } from './cpus/assignment.ts';
 import type { Drivers } from './csi/drivers.ts';
 import type { CsiVolumes } from './csi/volumes.ts';
+import type { PodClaims } from './claims/claims.ts';
 import type { DeviceAllocation } from './devices/allocation.ts';
 import type { DevicePlugins } from './devices/plugins.ts';
+import type { PluginRegistry } from './plugins/registry.ts';
 import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
@@ -46,6 +48,9 @@ export interface NodeParts {
   /** Volumes of storage drivers. */
   csi: CsiVolumes;
   csiDrivers: Drivers;
+  /** Claims of devices, as drivers of dynamic resources prepare them. */
+  claims: PodClaims;
+  registry: PluginRegistry;
   /** Where seccomp profiles of the administrator lie. */
   seccompFolder: string;
   /** Where CDI specifications lie. */

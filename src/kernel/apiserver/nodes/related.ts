@@ -1,10 +1,11 @@
 /** What belongs to the pods of a node, read from the store when somebody asks (upstream: plugin/pkg/auth/authorizer/node, graph.go). */
 import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
+import type { ResourceSlice } from '../../../api/generated/resource-v1.ts';
 import type { VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { podReferences, type PodReferences } from '../../../api/core/pod-references.ts';
 import type { Store } from '../../store/store.ts';
 
-export type RelatedKind = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'persistentvolumes' | 'pods' | 'serviceaccounts' | 'volumeattachments';
+export type RelatedKind = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'persistentvolumes' | 'pods' | 'serviceaccounts' | 'volumeattachments' | 'resourceclaims' | 'resourceslices';
 
 const MIRROR = 'kubernetes.io/config.mirror';
 
@@ -20,6 +21,8 @@ export function isRelated(store: Store, node: string, kind: RelatedKind, namespa
     case 'secrets': return refers(store, node, namespace, ({ secrets, claims }) => secrets.has(name) || [...claims].some((claim) => isSecretOfVolume(store, namespace, claim, name)));
     case 'configmaps': return refers(store, node, namespace, ({ configMaps }) => configMaps.has(name));
     case 'persistentvolumeclaims': return refers(store, node, namespace, ({ claims }) => claims.has(name));
+    case 'resourceclaims': return refers(store, node, namespace, ({ resourceClaims }) => resourceClaims.has(name));
+    case 'resourceslices': return (store.get(`/resource.k8s.io/resourceslices/${name}`)?.object as ResourceSlice | undefined)?.spec.nodeName === node;
     case 'serviceaccounts': return refers(store, node, namespace, ({ serviceAccount }) => serviceAccount === name);
   }
 }

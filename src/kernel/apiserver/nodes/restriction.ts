@@ -2,10 +2,11 @@
 import { CertificateSigningRequest, pemOf } from '../../../api/certificates/certificate-signing-request.ts';
 import { readCertificationRequest } from '../../../api/certificates/pkcs10.ts';
 import { podReferences } from '../../../api/core/pod-references.ts';
+import type { ResourceSlice as Slice } from '../../../api/generated/resource-v1.ts';
 import type { Node as NodeObject, PersistentVolumeClaim as Claim, Pod as PodObject } from '../../../api/generated/core-v1.ts';
 import { equalJson } from '../../../api/json.ts';
 import type { Kind } from '../../../api/kind.ts';
-import { CSINode, Lease, Node, PersistentVolumeClaim, Pod } from '../../../api/kinds.ts';
+import { CSINode, Lease, Node, PersistentVolumeClaim, Pod, ResourceSlice } from '../../../api/kinds.ts';
 import type { KubeObject, OwnerReference } from '../../../api/meta.ts';
 import type { Admission, AdmissionRequest, UserInfo } from '../../../sdk/module.ts';
 import type { Store } from '../../store/store.ts';
@@ -22,7 +23,7 @@ export function nodeRestriction(store: Store): Admission {
   const judges = judgesOf(store);
   return {
     name: 'NodeRestriction',
-    kinds: [Pod, Node, PersistentVolumeClaim, Lease, CSINode, CertificateSigningRequest] as readonly unknown[] as readonly Kind[],
+    kinds: [Pod, Node, PersistentVolumeClaim, Lease, CSINode, CertificateSigningRequest, ResourceSlice] as readonly unknown[] as readonly Kind[],
     operations: ['CREATE', 'UPDATE', 'DELETE'],
     admit(request) {
       if (request.again === true) return;
@@ -38,7 +39,12 @@ export function nodeRestriction(store: Store): Admission {
 type Judge = (node: string, request: AdmissionRequest) => string | undefined;
 
 function judgesOf(store: Store): Readonly<Record<string, Judge>> {
-  return { pods: (node, request) => judgePod(store, node, request), nodes: judgeNode, persistentvolumeclaims: judgeClaim, leases: judgeLease, csinodes: judgeOwnName, certificatesigningrequests: judgeSigningRequest };
+  return { pods: (node, request) => judgePod(store, node, request), nodes: judgeNode, persistentvolumeclaims: judgeClaim, leases: judgeLease, csinodes: judgeOwnName, resourceslices: judgeSlice, certificatesigningrequests: judgeSigningRequest };
+}
+
+function judgeSlice(node: string, { operation, object, oldObject }: AdmissionRequest): string | undefined {
+  const nodeName = ((operation === 'DELETE' ? oldObject : object) as Slice | undefined)?.spec.nodeName;
+  return nodeName === node ? undefined : `can only ${operation.toLowerCase()} ResourceSlice with the same NodeName as the requesting node`;
 }
 
 function judgePod(store: Store, node: string, request: AdmissionRequest): string | undefined {
@@ -67,6 +73,7 @@ function judgeMirrorPod(store: Store, node: string, pod: PodObject): string | un
     ?? (references.secrets.size > 0 ? `${named} can not create pods that reference secrets` : undefined)
     ?? (references.configMaps.size > 0 ? `${named} can not create pods that reference configmaps` : undefined)
     ?? (pod.spec.volumes?.some(({ projected }) => projected?.sources?.some(({ clusterTrustBundle }) => isSet(clusterTrustBundle))) === true ? `${named} can not create pods that reference clustertrustbundles` : undefined)
+    ?? (references.resourceClaims.size > 0 || (pod.spec.resourceClaims ?? []).length > 0 ? `${named} can not create pods that reference resourceclaims` : undefined)
     ?? (references.claims.size > 0 ? `${named} can not create pods that reference persistentvolumeclaims` : undefined);
 }
 

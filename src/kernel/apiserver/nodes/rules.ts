@@ -136,7 +136,16 @@ function asksForNode(fieldSelector: string | undefined, node: string): boolean {
   }
 }
 
+/** Its own, as drivers write them with the node's name; which those are is the object's to say when it is made (restriction.ts). */
+const slices: Judge = (asked) => {
+  const { node, verb, resource } = asked;
+  if (resource.subresource) return no('cannot authorize ResourceSlice subresources');
+  if (verb === 'create') return ALLOWED;
+  if (verb === 'get' || verb === 'update' || verb === 'patch' || verb === 'delete') return related(asked, 'resourceslices');
+  return asksForNode(resource.fieldSelector, node) ? ALLOWED : no('can only list/watch/deletecollection resourceslices with spec.nodeName field selector');
+};
+
 const SUBDIVIDED: Readonly<Record<string, Judge>> = {
   '/secrets': mayRead('secrets'), '/configmaps': mayRead('configmaps'), '/persistentvolumeclaims': claims, '/persistentvolumes': mayGet('persistentvolumes'), '/serviceaccounts': serviceAccounts, '/nodes': nodes, '/pods': pods,
-  'storage.k8s.io/volumeattachments': mayGet('volumeattachments'), 'storage.k8s.io/csinodes': ownOnly('CSINode', 'CSINode'), 'coordination.k8s.io/leases': leases,
+  'storage.k8s.io/volumeattachments': mayGet('volumeattachments'), 'resource.k8s.io/resourceclaims': mayGet('resourceclaims'), 'resource.k8s.io/resourceslices': slices, 'storage.k8s.io/csinodes': ownOnly('CSINode', 'CSINode'), 'coordination.k8s.io/leases': leases,
 };

@@ -41,5 +41,4 @@ for (const [what, spec, appArmor, reason] of [
   ['AppArmor', { containers: [{ name: 'a', securityContext: { appArmorProfile: { type: 'Localhost', localhostProfile: 'x' } } }] }, false, 'AppArmor'],
   ['AppArmor that is there', { securityContext: { appArmorProfile: { type: 'RuntimeDefault' } } }, true, undefined],
   ['no AppArmor', { securityContext: { appArmorProfile: { type: 'Unconfined' } } }, false, undefined],
-  ['dynamic resources', { resourceClaims: [{ name: 'x', resourceClaimName: 'y' }] }, false, 'UnexpectedAdmissionError'],
 ] as const) test(`what a node cannot keep: ${what}`, () => assert.equal(refusedSpec(pod(spec as unknown as Partial<PodSpec>), { allowedSysctls: [], appArmor })?.reason, reason));

@@ -1,4 +1,4 @@
-/** The messages by which a node speaks with drivers of storage: plugin registration v1 (kubelet: pkg/apis/pluginregistration) and CSI 1.x (csi.proto, the numbers of its fields). */
+/** The messages by which a node speaks with drivers of storage: CSI 1.x (csi.proto, the numbers of its fields). */
 import type { Field, MessageType } from '../../../sdk/grpc/message.ts';
 
 const text = (number: number): Field => ({ number, type: 'string' });
@@ -8,14 +8,9 @@ const int = (number: number): Field => ({ number, type: 'int' });
 const map = (number: number): Field => ({ number, type: 'map' });
 const one = (number: number, type: MessageType): Field => ({ number, type });
 
-export const GET_INFO = '/pluginregistration.Registration/GetInfo';
-export const NOTIFY = '/pluginregistration.Registration/NotifyRegistrationStatus';
 export const identity = (method: string): string => `/csi.v1.Identity/${method}`;
 export const nodeService = (method: string): string => `/csi.v1.Node/${method}`;
 
-export const Nothing: MessageType = {};
-export const PluginInfo: MessageType = { type: text(1), name: text(2), endpoint: text(3), supportedVersions: texts(4) };
-export const RegistrationStatus: MessageType = { pluginRegistered: flag(1), error: text(2) };
 export const NodeInfo: MessageType = { nodeId: text(1), maxVolumes: int(2), topology: one(3, { segments: map(1) }) };
 export const NodeCapabilities: MessageType = { capabilities: { number: 1, type: { rpc: one(1, { type: int(1) }) }, repeated: true } };
 

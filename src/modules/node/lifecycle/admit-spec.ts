@@ -9,7 +9,6 @@ export function refusedSpec(pod: Pod, options: { allowedSysctls: readonly string
   const spec = pod.spec!;
   if (spec.os?.name !== undefined && spec.os.name !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   if (!options.appArmor && wantsAppArmor(spec)) return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
-  if ((spec.resourceClaims ?? []).length > 0) return { reason: 'UnexpectedAdmissionError', message: 'resourceClaims are not served: this node has no drivers of dynamic resources; use extended resources of device plugins' };
   return refusedSysctl(pod, options.allowedSysctls);
 }
 

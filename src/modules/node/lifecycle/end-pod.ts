@@ -29,6 +29,7 @@ export async function release(run: PodRun): Promise<void> {
   }
   if (run.prepared === undefined && run.released === true) return;
   await Promise.all(run.slots.map(async (slot) => { if (slot.record !== undefined && slot.record.exit !== undefined) await run.parts.runtime.delete(slot.record, { root: slot.record.root }); }));
+  await run.parts.claims.release(run.uid);
   await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));
   await run.parts.hostPorts.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the ports of the machine could not be given back', { pod: run.label, error }));
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));

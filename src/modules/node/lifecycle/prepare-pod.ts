@@ -41,6 +41,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const handler = await handlerOf(pod, context);
   parts.runtime.check(handler);
   if (wantsOwnUsers(pod) && handler !== undefined && handler !== DEFAULT_HANDLER) throw new Error(`RuntimeClass handler "${handler}" does not support user namespaces: only ${DEFAULT_HANDLER} does here`);
+  await parts.claims.prepare(pod);
   const host = pod.spec?.hostNetwork === true;
   const sandbox = host ? undefined : await parts.pool.take(uid);
   const ips = sandbox?.ips ?? parts.hostIps;

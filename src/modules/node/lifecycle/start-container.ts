@@ -128,7 +128,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const cpus = parts.cpus.cpusOf(place.pod, container);
   if (cpus?.exclusive === true) record.exclusiveCpus = cpus.list;
   const gifts = await parts.devices.giftsFor(place.pod, container.name);
-  const named = cdiNames(gifts);
+  const named = [...new Set([...cdiNames(gifts), ...parts.claims.cdiDevices(place.pod, container)])];
   const cdi = named.length === 0 ? undefined : (await import('../devices/cdi.ts')).cdiGift(named, parts.cdiFolders);
   for (const [name, value] of [...gifts.flatMap(({ envs }) => Object.entries(envs)), ...(cdi?.env ?? [])]) env.set(name, value);
   if (cdi !== undefined && cdi.additionalGids.length > 0) user.user.additionalGids = [...new Set([...(user.user.additionalGids ?? []), ...cdi.additionalGids])];

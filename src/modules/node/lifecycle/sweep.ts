@@ -15,7 +15,7 @@ export interface Remains {
 
 export function remainsOf(parts: NodeParts): Remains {
   const { paths, pool, hostPorts, users } = parts;
-  return { podUids: [...new Set([...namesIn(paths.pods), ...namesIn(paths.podsRun), ...pool.owners(), ...hostPorts.owners(), ...users.owners(), ...podsWithCgroups(groupsOf(parts))])], containerIds: namesIn(paths.containers), logs: namesIn(paths.logs) };
+  return { podUids: [...new Set([...namesIn(paths.pods), ...namesIn(paths.podsRun), ...pool.owners(), ...hostPorts.owners(), ...users.owners(), ...parts.claims.owners(), ...podsWithCgroups(groupsOf(parts))])], containerIds: namesIn(paths.containers), logs: namesIn(paths.logs) };
 }
 
 /** `owned` tells of the pods that are here, `recorded` of the containers that have a record. */
@@ -23,6 +23,7 @@ export async function sweep(parts: NodeParts, remains: Remains, known: { owned: 
   const { paths, pool, hostPorts, users, context } = parts;
   for (const uid of remains.podUids) {
     if (known.owned(uid)) continue;
+    await parts.claims.release(uid);
     await users.release(uid).catch((error: Error) => context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await hostPorts.release(uid).catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { pod: uid, error }));
     await pool.release(uid).catch((error: Error) => context.log.warn('a sandbox could not be removed', { pod: uid, error }));

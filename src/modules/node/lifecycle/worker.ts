@@ -41,6 +41,8 @@ export interface PodWorker {
 const DEFAULT_GRACE_SECONDS = 30;
 const MOST_PAUSE_MS = 60_000;
 const ADMIT_AGAIN_MS = 250;
+/** What goes wrong before a sandbox does, by its first words, and the reason of the event. */
+const SET_UP_FAULTS = [['MountVolume', 'FailedMount'], ['Failed to prepare dynamic resources', 'FailedPrepareDynamicResources']] as const;
 
 export function podWorker(parts: NodeParts, first: Pod, adopted: readonly ContainerRecord[]): PodWorker {
   const { clock, log } = parts.context;
@@ -141,8 +143,8 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return true;
     } catch (error) {
       const { message } = error as Error;
-      const mount = message.startsWith('MountVolume');
-      tell(run, 'Warning', mount ? 'FailedMount' : 'FailedCreatePodSandBox', mount ? message : `Failed to create pod sandbox: ${message}`);
+      const [, reason] = SET_UP_FAULTS.find(([words]) => message.startsWith(words)) ?? [];
+      tell(run, 'Warning', reason ?? 'FailedCreatePodSandBox', reason === undefined ? `Failed to create pod sandbox: ${message}` : message);
       run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, 500 * 2 ** setUpFailures++));
       return run.prepared !== undefined;
     }
