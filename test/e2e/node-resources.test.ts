@@ -68,13 +68,24 @@ describe('the resources of the node', () => {
       const now = JSON.parse(await raw('/api/v1/nodes/node1/proxy/stats/summary')) as Summary;
       return now.node.cpu !== undefined && now.pods.length > 0 && now;
     });
-    type Summary = { node: { fs: { capacityBytes: number }; cpu?: { psi?: { some: { total: number } } } }; pods: { podRef: { name: string }; containers: { memory: { availableBytes: number } }[] }[] };
+    type Summary = { node: { fs: { capacityBytes: number }; cpu?: { psi?: { some: { total: number } } } }; pods: PodSummary[] };
+    type PodSummary = { podRef: { name: string }; containers: { memory: { availableBytes: number }; logs: { usedBytes: number }; rootfs: { inodesUsed: number } }[]; network: { name: string; rxBytes: number }; process_stats: { process_count: number }; 'ephemeral-storage': { usedBytes: number } };
     assert.ok(summary.node.fs.capacityBytes > 0);
     if (existsSync('/proc/pressure/cpu')) assert.ok(summary.node.cpu!.psi!.some.total > 0);
     const busy = summary.pods.find(({ podRef }) => podRef.name === 'busy')!;
-    assert.ok(busy.containers[0]!.memory.availableBytes <= 64 * 2 ** 20);
+    const [container] = busy.containers;
+    assert.ok(container!.memory.availableBytes <= 64 * 2 ** 20);
+    assert.ok(container!.logs.usedBytes >= 0 && container!.rootfs.inodesUsed > 0 && busy['ephemeral-storage'].usedBytes > 0, JSON.stringify(busy));
+    assert.deepEqual([busy.network.name, busy.process_stats.process_count], ['eth0', 1]);
     assert.match(await raw('/api/v1/nodes/node1/proxy/metrics/resource'), /^container_cpu_usage_seconds_total\{container="main",namespace="default",pod="busy"\} [\d.]+ \d+$/m);
-    assert.match(await raw('/api/v1/nodes/node1/proxy/metrics/cadvisor'), /^container_memory_working_set_bytes\{container="main",id=".+",namespace="default",pod="busy"\} \d+ \d+$/m);
+    const advisor = await raw('/api/v1/nodes/node1/proxy/metrics/cadvisor');
+    const value = (line: RegExp): number => Number(line.exec(advisor)?.[1] ?? assert.fail(`${line}: ${advisor}`));
+    const id = (await get('busy')).status!.containerStatuses![0]!.containerID!.replace('llmos://', '');
+    assert.ok(value(new RegExp(`^container_memory_working_set_bytes\\{container="main",id="/.+/${id}",image="${TEST_IMAGE}",name="${id}",namespace="default",pod="busy"\\} (\\d+) \\d+$`, 'm')) > 0);
+    assert.ok(value(/^container_cpu_cfs_throttled_periods_total\{container="main",.*pod="busy"\} (\d+)/m) > 0, 'it is held back');
+    assert.equal(value(/^container_spec_cpu_quota\{container="main",.*pod="busy"\} (\d+)/m), 20_000);
+    assert.ok(value(/^container_network_receive_bytes_total\{container="",.*interface="eth0",.*pod="busy"\} (\d+)/m) >= 0);
+    assert.ok(value(/^container_cpu_usage_seconds_total\{container="",cpu="total",id="\/",.*\} ([\d.]+)/m) > value(/^container_cpu_usage_seconds_total\{container="",cpu="total",id="\/.+",.*pod="busy"\} ([\d.]+)/m));
     assert.match((await llmos.kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/nothing')).stderr, /does not serve|could not find/);
   });
 

@@ -104,7 +104,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   shareCpus(parts, agent);
   const served = [
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
-    context.route(withNodePorts(throughAgents(nodeProxyRoute(parts, usage), context.machine))),
+    context.route(withNodePorts(throughAgents(nodeProxyRoute(parts, usage, agent), context.machine))),
     context.serve(NodeMetrics, withFurther(nodeMetricsSource(parts, usage), NodeMetrics.kind, context.machine.agents)), context.serve(PodMetrics, withFurther(podMetricsSource(parts, usage), PodMetrics.kind, context.machine.agents)),
     context.serve(PodUsage, withFurther(podUsageSource(parts, agent), PodUsage.kind, context.machine.agents)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),

@@ -30,12 +30,12 @@ function foldersOf(paths: NodePaths, record: ContainerRecord): string[] {
   return [join(paths.containers, record.id, 'upper'), join(record.logPath, '..')];
 }
 
-function emptyDirs(paths: NodePaths, pod: Pod): { name: string; folder: string }[] {
+export function emptyDirs(paths: NodePaths, pod: Pod): { name: string; folder: string }[] {
   return (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== 'Memory' && !emptyDir.medium?.startsWith('HugePages')).map(({ name }) => ({ name, folder: join(paths.pods, pod.metadata.uid ?? '', 'volumes', name) }));
 }
 
 /** Folders that vanish meanwhile count nothing. */
-async function sizesOf(folders: readonly string[], inodes: boolean): Promise<Map<string, number>> {
+export async function sizesOf(folders: readonly string[], inodes: boolean): Promise<Map<string, number>> {
   if (folders.length === 0) return new Map();
   const { stdout } = await runAny('du', ['-x', '-s', ...(inodes ? ['--inodes'] : ['--block-size=1']), '--', ...folders], { timeoutMs: 120_000 });
   return new Map(stdout.split('\n').filter((line) => line !== '').map((line) => [line.slice(line.indexOf('\t') + 1), Number(line.slice(0, line.indexOf('\t')))]));

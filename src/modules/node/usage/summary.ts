@@ -1,8 +1,9 @@
 /** What kubelet says of utilisation: the Summary of /stats/summary (stats/v1alpha1), and the texts of /metrics/resource and /metrics/cadvisor. */
-import { statfsSync } from 'node:fs';
 import { rfc3339 } from '../../../base/clock.ts';
 import type { Rate } from './series.ts';
+import type { ContainerDetails, InterfaceUse, MachineDetails } from './details.ts';
 import type { AllStalls, Stalls } from './stalls.ts';
+import { fileSystemOf, type FileSystem, type PodStorage, type Space } from './storage.ts';
 
 export interface SummaryInput {
   nodeName: string;
@@ -15,6 +16,9 @@ export interface SummaryInput {
   pods: readonly PodUsage[];
   /** Folders on the node's own and on the images' file system. */
   folders: { node: string; images: string };
+  /** Where they are told. */
+  details?: MachineDetails;
+  cpuCount: number;
 }
 
 /** The usage of a pod is the sum of its containers: no process is outside of one. */
@@ -23,18 +27,88 @@ export interface PodUsage {
   namespace: string;
   uid: string;
   startedMs: number;
-  containers: readonly { name: string; id: string; image: string; startedMs: number; limitBytes?: number; rate: Rate; stalls: AllStalls }[];
+  containers: readonly ContainerUse[];
+  /** Of its control group. */
+  id: string;
+  /** None for those on the machine's own. */
+  network: readonly InterfaceUse[];
+  storage?: PodStorage;
+}
+
+export interface ContainerUse {
+  name: string;
+  /** Its control group. */
+  id: string;
+  /** The id that its runtime knows it by. */
+  containerId: string;
+  image: string;
+  startedMs: number;
+  limitBytes?: number;
+  rate: Rate;
+  stalls: AllStalls;
+  details?: ContainerDetails;
 }
 
 export function summaryOf(input: SummaryInput): object {
+  const node = fileSystemOf(input.folders.node);
+  const images = fileSystemOf(input.folders.images);
   return {
-    node: { nodeName: input.nodeName, startTime: rfc3339(input.startedMs), ...(input.machine === undefined ? {} : usageOf(input.machine, input.memoryBytes, input.stalls)), fs: fileSystem(input.folders.node), runtime: { imageFs: fileSystem(input.folders.images) } },
+    node: {
+      nodeName: input.nodeName, startTime: rfc3339(input.startedMs), ...(input.machine === undefined ? {} : usageOf(input.machine, input.memoryBytes, input.stalls)), ...ofMachine(input.details),
+      fs: { time: now(), ...node }, runtime: { imageFs: { time: now(), ...images }, containerFs: { time: now(), ...node } },
+    },
     pods: input.pods.map((pod) => ({
       podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid }, startTime: rfc3339(pod.startedMs),
-      containers: pod.containers.map(({ name, startedMs, limitBytes, rate, stalls }) => ({ name, startTime: rfc3339(startedMs), ...usageOf(rate, limitBytes, stalls) })),
-      ...(pod.containers.length === 0 ? {} : usageOf(total(pod.containers.map(({ rate }) => rate)))),
+      containers: pod.containers.map((each) => ({
+        name: each.name, startTime: rfc3339(each.startedMs), ...usageOf(each.rate, each.limitBytes, each.stalls), ...swapOf(each.details === undefined ? [] : [each.details]), ...storageOf(pod.storage?.containers.get(each.name), node),
+      })),
+      ...(pod.containers.length === 0 ? {} : usageOf(total(pod.containers.map(({ rate }) => rate)))), ...networkOf(pod.network), ...ofPod(pod, node),
     })),
   };
+}
+
+function now(): string {
+  return rfc3339(Date.now());
+}
+
+function ofMachine(details: MachineDetails | undefined): object {
+  if (details === undefined) return {};
+  const { mostPids, threads, swapBytes, swapAvailableBytes, interfaces } = details;
+  return { ...networkOf(interfaces), rlimit: { time: now(), maxpid: mostPids, curproc: threads }, swap: { time: now(), swapAvailableBytes, swapUsageBytes: swapBytes } };
+}
+
+function ofPod({ containers, storage }: PodUsage, node: FileSystem): object {
+  const details = containers.flatMap((each) => each.details ?? []);
+  const spaces = storage === undefined ? [] : [...[...storage.containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]), ...storage.volumes];
+  return {
+    ...(details.length === 0 ? {} : { process_stats: { process_count: details.reduce((sum, { processes }) => sum + processes, 0) }, ...swapOf(details) }),
+    ...(storage === undefined ? {} : { volume: storage.volumes.map(({ name, ...space }) => ({ ...spaceOf(space, node), name })), 'ephemeral-storage': spaceOf({ bytes: sumOf(spaces.map(({ bytes }) => bytes)), inodes: sumOf(spaces.map(({ inodes }) => inodes)) }, node) }),
+  };
+}
+
+function storageOf(spaces: { rootfs: Space; logs: Space } | undefined, node: FileSystem): object {
+  return spaces === undefined ? {} : { rootfs: spaceOf(spaces.rootfs, node), logs: spaceOf(spaces.logs, node) };
+}
+
+/** What one thing has of a file system. */
+function spaceOf({ bytes, inodes }: Space, { availableBytes, capacityBytes, inodesFree, inodes: all }: FileSystem): object {
+  return { time: now(), availableBytes, capacityBytes, usedBytes: bytes, inodesFree, inodes: all, inodesUsed: inodes };
+}
+
+function swapOf(details: readonly ContainerDetails[]): object {
+  if (details.length === 0) return {};
+  const available = details.flatMap(({ swapAvailableBytes = [] }) => swapAvailableBytes);
+  return { swap: { time: now(), ...(available.length === details.length ? { swapAvailableBytes: sumOf(available) } : {}), swapUsageBytes: sumOf(details.map(({ swapBytes }) => swapBytes)) } };
+}
+
+function networkOf(interfaces: readonly InterfaceUse[]): object {
+  if (interfaces.length === 0) return {};
+  const of = ({ name, rxBytes, rxErrors, txBytes, txErrors }: InterfaceUse): object => ({ name, rxBytes, rxErrors, txBytes, txErrors });
+  return { network: { time: now(), ...of(interfaces[0]!), interfaces: interfaces.map(of) } };
+}
+
+function sumOf(numbers: readonly number[]): number {
+  return numbers.reduce((sum, each) => sum + each, 0);
 }
 
 function usageOf({ timeMs, nanoCores, usage }: Rate, limitBytes?: number, stalls: AllStalls = {}): object {
@@ -61,15 +135,14 @@ function total(rates: readonly Rate[]): Rate {
   }));
 }
 
-function fileSystem(folder: string): object {
-  const { blocks, bsize, bavail, bfree, files, ffree } = statfsSync(folder);
-  return { time: rfc3339(Date.now()), availableBytes: bavail * bsize, capacityBytes: blocks * bsize, usedBytes: (blocks - bfree) * bsize, inodesFree: ffree, inodes: files, inodesUsed: files - ffree };
-}
-
 interface Sample { labels: Readonly<Record<string, string>>; value: number; timeMs: number }
 
-/** In the order and with the names of kubelet's resource metrics (all of stability STABLE). */
-export function resourceText({ machine, pods }: SummaryInput): string {
+/** In the order and with the names of kubelet's resource metrics. */
+export function resourceText({ machine, pods, details }: SummaryInput): string {
+  const swapOfContainers = (value: (details: ContainerDetails) => number | undefined): Sample[] => pods.flatMap((pod) => pod.containers.flatMap((each) => {
+    const found = each.details === undefined ? undefined : value(each.details);
+    return found === undefined ? [] : [{ labels: { container: each.name, namespace: pod.namespace, pod: pod.name }, value: found, timeMs: each.rate.timeMs }];
+  }));
   const ofContainers = (value: (each: PodUsage['containers'][number]) => number): Sample[] => pods.flatMap((pod) => pod.containers.map((each) => ({ labels: { container: each.name, namespace: pod.namespace, pod: pod.name }, value: value(each), timeMs: each.rate.timeMs })));
   const ofPods = (value: (rate: Rate) => number): Sample[] => pods.filter((pod) => pod.containers.length > 0).map((pod) => {
     const rate = total(pod.containers.map((each) => each.rate));
@@ -80,28 +153,64 @@ export function resourceText({ machine, pods }: SummaryInput): string {
     family('container_cpu_usage_seconds_total', 'counter', ofContainers(({ rate }) => seconds(rate))),
     family('container_memory_working_set_bytes', 'gauge', ofContainers(({ rate }) => rate.usage.workingSetBytes)),
     family('container_start_time_seconds', 'gauge', ofContainers(({ startedMs }) => startedMs / 1_000)),
+    family('container_swap_limit_bytes', 'gauge', swapOfContainers(({ swapBytes, swapAvailableBytes }) => (swapAvailableBytes === undefined ? undefined : swapAvailableBytes + swapBytes))),
+    family('container_swap_usage_bytes', 'gauge', swapOfContainers(({ swapBytes }) => swapBytes)),
     family('node_cpu_usage_seconds_total', 'counter', ofMachine(seconds)),
     family('node_memory_working_set_bytes', 'gauge', ofMachine((rate) => rate.usage.workingSetBytes)),
+    family('node_swap_usage_bytes', 'gauge', details === undefined ? [] : [{ labels: {}, value: details.swapBytes, timeMs: machine?.timeMs ?? Date.now() }]),
     family('pod_cpu_usage_seconds_total', 'counter', ofPods(seconds)),
     family('pod_memory_working_set_bytes', 'gauge', ofPods((rate) => rate.usage.workingSetBytes)),
+    family('pod_swap_usage_bytes', 'gauge', pods.filter(({ containers }) => containers.some((each) => each.details !== undefined)).map((pod) => ({ labels: { namespace: pod.namespace, pod: pod.name }, value: sumOf(pod.containers.map((each) => each.details?.swapBytes ?? 0)), timeMs: pod.containers[0]!.rate.timeMs }))),
     '# TYPE resource_scrape_error gauge\nresource_scrape_error 0\n',
   ].join('');
 }
 
-/** The part of cAdvisor's metrics that dashboards and scalers ask for. */
-export function cadvisorText({ pods }: SummaryInput): string {
-  const of = (value: (each: PodUsage['containers'][number]) => number | undefined, more: Readonly<Record<string, string>> = {}): Sample[] => pods.flatMap((pod) => pod.containers.flatMap((each) => {
+/** The part of cAdvisor's metrics that dashboards and scalers ask for: of containers, of pods as a whole (no container, no image), of the machine (id `/`). */
+export function cadvisorText({ pods, machine, details: ofMachineToo, cpuCount, memoryBytes }: SummaryInput): string {
+  const of = (value: (each: ContainerUse) => number | undefined, more: Readonly<Record<string, string>> = {}): Sample[] => pods.flatMap((pod) => pod.containers.flatMap((each) => {
     const found = value(each);
-    return found === undefined ? [] : [{ labels: { container: each.name, ...more, id: each.id, image: each.image, namespace: pod.namespace, pod: pod.name }, value: found, timeMs: each.rate.timeMs }];
+    return found === undefined ? [] : [{ labels: { container: each.name, ...more, id: each.id, image: each.image, name: each.containerId, namespace: pod.namespace, pod: pod.name }, value: found, timeMs: each.rate.timeMs }];
   }));
+  const detail = (value: (details: ContainerDetails) => number | undefined): Sample[] => of(({ details }) => (details === undefined ? undefined : value(details)));
+  const throttling = (value: (found: NonNullable<ContainerDetails['throttling']>) => number): Sample[] => detail((details) => (details.throttling === undefined ? undefined : value(details.throttling)));
+  const whole = (value: (rate: Rate) => number, more: Readonly<Record<string, string>> = {}): Sample[] => [
+    ...(machine === undefined ? [] : [{ labels: { container: '', ...more, id: '/', image: '', name: '', namespace: '', pod: '' }, value: value(machine), timeMs: machine.timeMs }]),
+    ...pods.filter(({ containers }) => containers.length > 0).map((pod) => {
+      const rate = total(pod.containers.map((each) => each.rate));
+      return { labels: { container: '', ...more, id: pod.id, image: '', name: '', namespace: pod.namespace, pod: pod.name }, value: value(rate), timeMs: rate.timeMs };
+    }),
+  ];
+  const both = (value: (rate: Rate) => number, more?: Readonly<Record<string, string>>): Sample[] => [...whole(value, more), ...of(({ rate }) => value(rate), more)];
+  const network = (value: (use: InterfaceUse) => number): Sample[] => [{ id: '/', name: '', namespace: '', network: ofMachineToo?.interfaces ?? [], timeMs: machine?.timeMs ?? Date.now() }, ...pods.map((pod) => ({ ...pod, timeMs: pod.containers[0]?.rate.timeMs ?? Date.now() }))]
+    .flatMap(({ id, name, namespace, network: interfaces, timeMs }) => interfaces.map((use) => ({ labels: { container: '', id, image: '', interface: use.name, name: '', namespace, pod: name }, value: value(use), timeMs })));
   return [
-    family('container_cpu_usage_seconds_total', 'counter', of(({ rate }) => seconds(rate), { cpu: 'total' })),
-    family('container_memory_rss', 'gauge', of(({ rate }) => rate.usage.rssBytes)),
-    family('container_memory_usage_bytes', 'gauge', of(({ rate }) => rate.usage.memoryBytes)),
-    family('container_memory_working_set_bytes', 'gauge', of(({ rate }) => rate.usage.workingSetBytes)),
+    family('container_cpu_cfs_periods_total', 'counter', throttling(({ periods }) => periods)),
+    family('container_cpu_cfs_throttled_periods_total', 'counter', throttling(({ throttledPeriods }) => throttledPeriods)),
+    family('container_cpu_cfs_throttled_seconds_total', 'counter', throttling(({ throttledSeconds }) => throttledSeconds)),
+    family('container_cpu_system_seconds_total', 'counter', detail(({ systemSeconds }) => systemSeconds)),
+    family('container_cpu_usage_seconds_total', 'counter', both(seconds, { cpu: 'total' })),
+    family('container_cpu_user_seconds_total', 'counter', detail(({ userSeconds }) => userSeconds)),
+    family('container_last_seen', 'gauge', of(({ rate }) => Math.floor(rate.timeMs / 1_000))),
+    family('container_memory_cache', 'gauge', detail(({ cacheBytes }) => cacheBytes)),
+    family('container_memory_failcnt', 'counter', detail(({ failures }) => failures)),
+    family('container_memory_mapped_file', 'gauge', detail(({ mappedBytes }) => mappedBytes)),
+    family('container_memory_max_usage_bytes', 'gauge', detail(({ mostBytes }) => mostBytes)),
+    family('container_memory_rss', 'gauge', both((rate) => rate.usage.rssBytes)),
+    family('container_memory_swap', 'gauge', detail(({ swapBytes }) => swapBytes)),
+    family('container_memory_usage_bytes', 'gauge', both((rate) => rate.usage.memoryBytes)),
+    family('container_memory_working_set_bytes', 'gauge', both((rate) => rate.usage.workingSetBytes)),
+    ...([['receive', 'rx'], ['transmit', 'tx']] as const).flatMap(([word, way]) => ([['bytes', 'Bytes'], ['errors', 'Errors'], ['packets_dropped', 'Dropped'], ['packets', 'Packets']] as const)
+      .map(([name, field]) => family(`container_network_${word}_${name}_total`, 'counter', network((use) => use[`${way}${field}`])))),
+    family('container_oom_events_total', 'counter', detail((details) => details.oomKills)),
+    family('container_processes', 'gauge', detail(({ processes }) => processes)),
+    family('container_spec_cpu_period', 'gauge', throttling(({ periodUs }) => periodUs)),
+    family('container_spec_cpu_quota', 'gauge', throttling(({ quotaUs }) => quotaUs)),
+    family('container_spec_cpu_shares', 'gauge', detail(({ cpuShares }) => cpuShares)),
     family('container_spec_memory_limit_bytes', 'gauge', of(({ limitBytes }) => limitBytes ?? 0)),
     family('container_start_time_seconds', 'gauge', of(({ startedMs }) => startedMs / 1_000)),
+    family('container_threads', 'gauge', detail(({ threads }) => threads)),
     ...(['cpu', 'memory', 'io'] as const).flatMap((name) => [['waiting', 'some'], ['stalled', 'full']].map(([word, sort]) => family(`container_pressure_${name}_${word}_seconds_total`, 'counter', of(({ stalls }) => stalls[name]?.[sort as 'some' | 'full'].total).map((each) => ({ ...each, value: each.value / 1e9 }))))),
+    `# TYPE machine_cpu_cores gauge\nmachine_cpu_cores ${cpuCount}\n# TYPE machine_memory_bytes gauge\nmachine_memory_bytes ${memoryBytes}\n`,
   ].join('');
 }
 
