@@ -29,6 +29,14 @@ test('what an object takes', () => {
   });
 });
 
+test('a claim of devices takes as many of a class as it may be given', () => {
+  const gpu = { deviceClassName: 'gpu' };
+  const requests = [{ name: 'a', exactly: { ...gpu, allocationMode: 'ExactCount', count: 2 } }, { name: 'b', exactly: { deviceClassName: 'nic', allocationMode: 'All' } }, { name: 'c', firstAvailable: [{ name: 'x', ...gpu, count: 3 }, { name: 'y', ...gpu, count: 1 }] }];
+  assert.deepEqual(usageOf({ group: 'resource.k8s.io', plural: 'resourceclaims' }, { metadata: {}, spec: { devices: { requests } } } as object as Pod, NOW_MS), {
+    'count/resourceclaims.resource.k8s.io': '1', 'gpu.deviceclass.resource.k8s.io/devices': '5', 'nic.deviceclass.resource.k8s.io/devices': '32',
+  });
+});
+
 test('a pod that is over takes a place in count/pods only', () => {
   for (const over of [{ status: { phase: 'Failed' } }, { metadata: { deletionTimestamp: '2026-11-21T21:59:00Z' } }]) {
     assert.deepEqual(usageOf(PODS, pod({ containers: [container({ cpu: '1' })] }, over), NOW_MS), { 'count/pods': '1' });
@@ -37,6 +45,7 @@ test('a pod that is over takes a place in count/pods only', () => {
 
 test('which kinds a resource name concerns', () => {
   const table: [string, string, string, boolean][] = [
+    ['gpu.deviceclass.resource.k8s.io/devices', 'resource.k8s.io', 'resourceclaims', true], ['gpu.deviceclass.resource.k8s.io/devices', '', 'pods', false],
     ['cpu', '', 'pods', true], ['requests.example.com/gpu', '', 'pods', true], ['count/pods', '', 'pods', true], ['services', '', 'pods', false], ['services.nodeports', '', 'services', true],
     ['requests.storage', '', 'pods', false], ['requests.storage', '', 'persistentvolumeclaims', true], ['count/jobs.batch', 'batch', 'jobs', true], ['count/jobs.batch', '', 'pods', false],
   ];

@@ -1,11 +1,18 @@
 /** What an object takes of the quotas of its namespace ("Resource Quotas", resource names). Pure. */
 import type { Container, Pod, Service } from '../../api/generated/core-v1.ts';
+import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
 import type { KindNames } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { addQuantities, compareQuantities } from '../../api/quantity.ts';
+import { RESOURCE } from '../../api/resource/resource-claim.ts';
 
 /** Amounts by resource name, in canonical form. */
 export type Usage = Record<string, string>;
+
+/** After the name of a class. */
+const DEVICES = '.deviceclass.resource.k8s.io/devices';
+/** AllocationResultsMaxSize of resource.k8s.io. */
+const MOST_DEVICES = 32;
 
 /** Kinds that are also counted by their bare name. */
 const BARE = new Set(['services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims']);
@@ -21,16 +28,18 @@ export function concerns(kind: Pick<KindNames, 'group' | 'plural'>, names: reado
   const isClaims = kind.group === '' && kind.plural === 'persistentvolumeclaims';
   return names.some((name) => {
     if (name === countName(kind)) return true;
+    if (kind.group === RESOURCE && kind.plural === 'resourceclaims') return name.endsWith(DEVICES);
     if (kind.group !== '') return false;
     if (name === kind.plural || name.startsWith(`${kind.plural}.`)) return true;
     if (isClaims) return name === 'requests.storage' || name.includes('.storageclass.storage.k8s.io/');
-    return isPods && !name.startsWith('count/') && !BARE.has(name.split('.')[0] ?? '') && name !== 'requests.storage' && !name.includes('.storageclass.storage.k8s.io/');
+    return isPods && !name.startsWith('count/') && !BARE.has(name.split('.')[0] ?? '') && name !== 'requests.storage' && !name.includes('.storageclass.storage.k8s.io/') && !name.endsWith(DEVICES);
   });
 }
 
 /** `nowMs` tells whether the grace period of a deleted pod is over. */
 export function usageOf(kind: Pick<KindNames, 'group' | 'plural'>, object: KubeObject, nowMs: number): Usage {
   const usage: Usage = { [countName(kind)]: '1' };
+  if (kind.group === RESOURCE && kind.plural === 'resourceclaims') return { ...usage, ...deviceUsage(object as ResourceClaim) };
   if (kind.group !== '') return usage;
   if (kind.plural === 'pods') return { ...usage, ...(isOver(object as Pod, nowMs) ? {} : podUsage(object as Pod)) };
   if (BARE.has(kind.plural)) usage[kind.plural] = '1';
@@ -93,6 +102,17 @@ function claimUsage(claim: KubeObject): Usage {
     ...(storage === undefined ? {} : { 'requests.storage': storage }),
     ...(ofClass === undefined ? {} : { [`${ofClass}persistentvolumeclaims`]: '1', ...(storage === undefined ? {} : { [`${ofClass}requests.storage`]: storage }) }),
   };
+}
+
+/** The most that it may be given of each class: of alternatives one is, and of `All` as many as a claim can have. */
+function deviceUsage({ spec }: ResourceClaim): Usage {
+  const usage: Usage = {};
+  for (const { exactly, firstAvailable = [] } of spec.devices?.requests ?? []) {
+    const most: Usage = {};
+    for (const { deviceClassName, allocationMode, count = 1 } of exactly === undefined ? firstAvailable : [exactly]) raise(most, { [`${deviceClassName}${DEVICES}`]: String(allocationMode === 'All' ? MOST_DEVICES : count) });
+    add(usage, most);
+  }
+  return usage;
 }
 
 /** Changes `sum`. */
