@@ -13,7 +13,7 @@ import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
 import { openConnection, targetOf } from './support/load.ts';
 import { cpuMs, pidsOf } from './support/processes.ts';
 
-const NODES = 50;
+const NODES = Number(process.env['LLMOS_BENCH_NODES'] ?? 50);
 const PODS = Number(process.env['LLMOS_BENCH_PODS'] ?? 1_000);
 const CONNECTIONS = 16;
 const ROUNDS = Number(process.env['LLMOS_BENCH_ROUNDS'] ?? 5);

@@ -82,5 +82,11 @@ describe('a service that sleeps', { timeout: 240_000 }, () => {
     await eventually(async () => (await metered()) === answered, { what: 'the records have them all' });
     const { stdout } = await llmos.llmos('bill', '--format', 'json');
     assert.equal((JSON.parse(stdout) as { lines: { name: string; requests: number }[] }).lines.find(({ name }) => name === NS.namespace)?.requests, answered);
+    const served = (await llmos.client.list(UsageRecord)).items.flatMap(({ pods }) => pods ?? []).filter(({ labels }) => labels?.['app'] === 'web').reduce((sum, { requests = 0 }) => sum + requests, 0);
+    const byLabel = (JSON.parse((await llmos.llmos('bill', '--by', 'label:app', '--format', 'json')).stdout) as { lines: { name: string; requests: number }[] }).lines;
+    const told = byLabel.find(({ name }) => name === 'web')?.requests ?? 0;
+    // Some were answered in the moment of a reload, or by nobody.
+    assert.ok(served > 0 && Math.abs(told - served) < 1 && served <= answered, `${served} of ${answered} requests are those of its pods, and ${told} are billed so`);
+    assert.ok(Math.abs(byLabel.reduce((sum, { requests }) => sum + requests, 0) - answered) < 0.001, 'however it is cut, it adds up');
   });
 });

@@ -34,6 +34,8 @@ export interface MeteredPod {
   /** Extended resources: pieces times seconds, as requested. */
   otherSeconds?: Record<string, number>;
   networkBytes: { received: number; sent: number };
+  /** Requests by routes that it answered; they are among those of the routes, too. */
+  requests?: number;
 }
 
 export interface MeteredClaim {
@@ -62,7 +64,7 @@ export interface UsageRecord extends KubeObject {
   claims?: MeteredClaim[];
   routes?: MeteredRoute[];
   /**
-   * Where the counters of pods stood at `through`, by uid: seconds of cpu, bytes received and sent; and of routes, `route/KIND/NAME/GATEWAY`: requests. So nothing is lost or counted twice when llmos restarts.
+   * Where the counters of pods stood at `through`, by uid: seconds of cpu, bytes received and sent, requests answered; and of routes, `route/KIND/NAME/GATEWAY`: requests. So nothing is lost or counted twice when llmos restarts.
    * Metering goes on from those of the newest record.
    */
   counters?: Record<string, number[]>;
@@ -88,7 +90,7 @@ function schema(): Schema {
           type: 'object', required: ['name', 'pods', 'seconds', 'cpuCoreSeconds', 'memoryGiBSeconds', 'networkBytes'],
           properties: {
             uid: string, name: string, pods: { type: 'integer' }, node: string, owner: string, labels: { type: 'object', additionalProperties: string }, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
-            otherSeconds: { type: 'object', additionalProperties: number }, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } },
+            otherSeconds: { type: 'object', additionalProperties: number }, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
           },
         },
       },

@@ -89,10 +89,14 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     signals.add(recent, clock.nowMs());
   };
   const tryCollect = (): Promise<void> => collect().catch((error: unknown) => log.warn('HAProxy of the gateways does not tell its counts', { error }));
+  const served = async (): Promise<object[]> => [...(await proxy.served().catch((error: unknown) => {
+    log.warn('HAProxy of the gateways does not tell who served', { error });
+    return new Map<string, number>();
+  }))].map(([address, requests]) => ({ address, requests }));
   const collecting = setInterval(() => void tryCollect(), COLLECT_MS).unref();
   const withdraw = [
     context.metrics?.(() => tryCollect().then(() => signals.metrics())),
-    context.route({ path: '/gateway/routes', handle: (request) => tryCollect().then(() => answer(request, { items: signals.routes(clock.nowMs()) })) }),
+    context.route({ path: '/gateway/routes', handle: (request) => tryCollect().then(async () => answer(request, { items: signals.routes(clock.nowMs()), endpoints: await served() })) }),
     context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
   ];
   const addressing: AddressInput = { client, services: of(Service), slices, gatewayIps: [machine.network.gatewayIp, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])] };

@@ -17,6 +17,7 @@ export interface Consumption {
   workingSetBytes: number;
   receivedBytes: number;
   sentBytes: number;
+  requests?: number;
 }
 
 export function addPod(rows: Map<string, MeteredPod>, pod: Pod, requests: ReturnType<typeof podRequests>, used: Consumption): void {
@@ -29,6 +30,7 @@ export function addPod(rows: Map<string, MeteredPod>, pod: Pod, requests: Return
   for (const name in requests.others) (row.otherSeconds ??= {})[name] = (row.otherSeconds?.[name] ?? 0) + requests.others[name]! * used.seconds;
   row.networkBytes.received += used.receivedBytes;
   row.networkBytes.sent += used.sentBytes;
+  if ((used.requests ?? 0) > 0) row.requests = (row.requests ?? 0) + used.requests!;
 }
 
 export function addClaim(rows: Map<string, MeteredClaim>, claim: { name: string; storageClassName?: string; bytes: number }, seconds: number): void {

@@ -87,7 +87,7 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
     sum.sent += pod.networkBytes.sent;
     sum.received += pod.networkBytes.received;
     for (const [name, seconds] of Object.entries(pod.otherSeconds ?? {})) if (name.endsWith('/gpu')) sum.gpuSeconds += seconds;
-    for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') ? 'network' : 'gpu'] += cost;
+    for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') || meter === 'requests' ? 'network' : 'gpu'] += cost;
   }
   for (const route of slice.routes) {
     const { key, properties } = keyOf(groupings, slice.namespace, undefined);

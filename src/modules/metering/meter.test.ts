@@ -131,3 +131,17 @@ test('requests by routes are counted once, over a restart of llmos and of the pr
   assert.deepEqual(routes, [{ kind: 'HTTPRoute', name: 'web', requests: 29 }]);
   assert.deepEqual(rollUp([left, left], dayOf(at(0))).routes, [{ kind: 'HTTPRoute', name: 'web', requests: 20 }]);
 });
+
+test('requests are those of the pod that answered, over a restart of llmos', () => {
+  const web = { ...pod('a', { boundAt: 0 }), status: { ...pod('a', { boundAt: 0 }).status, podIP: '10.244.0.3' } };
+  const served = (requests: number): Partial<Look> => ({ served: new Map([['10.244.0.3', requests], ['10.244.0.9', 5]]) });
+  const left = only(createMeter([], at(0)).look(look(60, [web], { a: 1 }, served(10))));
+  assert.deepEqual([left.pods?.[0]?.requests, left.counters], [10, { a: [1, 10, 20, 10] }]);
+  const meter = createMeter([left], at(100));
+  meter.look(look(120, [web], { a: 2 }, served(25)));
+  meter.look(look(180, [web], { a: 3 })); // the gateway is away
+  meter.look(look(200, [web], {}, served(25))); // nobody counts the rest
+  const last = only(meter.look(look(240, [web], { a: 4 }, served(4))));
+  assert.deepEqual([last.pods?.[0]?.requests, last.pods?.[0]?.cpuCoreSeconds.used], [29, 4]);
+  assert.equal(rollUp([left, left], dayOf(at(0))).pods?.[0]?.requests, 20);
+});

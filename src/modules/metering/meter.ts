@@ -15,6 +15,8 @@ import { stayOf } from './stay.ts';
 const GAP_MS = 300_000;
 
 const ROUTE = 'route/';
+/** The place among the counters of a pod. */
+const SERVED = 3;
 
 /** What there is at a look. */
 export interface Look {
@@ -26,6 +28,8 @@ export interface Look {
   claims: readonly PersistentVolumeClaim[];
   /** Default none. */
   routes?: readonly CountedRoute[];
+  /** How many requests were answered since the proxy began, by the address of the pod; default none. */
+  served?: ReadonlyMap<string, number>;
   /** By the uid of the pod. */
   readings: ReadonlyMap<string, Reading>;
 }
@@ -68,20 +72,25 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     return found;
   }
 
-  function meterPod(pod: Pod, since: Period, reading: Reading | undefined): void {
-    const used = usedSince(counters.get(pod.metadata.uid ?? ''), reading);
-    if (reading?.counters !== undefined) counters.set(pod.metadata.uid ?? '', reading.counters);
+  function meterPod(pod: Pod, since: Period, { readings, served }: Pick<Look, 'readings' | 'served'>): void {
+    const reading = readings.get(pod.metadata.uid ?? '');
+    const before = counters.get(pod.metadata.uid ?? '');
+    const stood = pod.spec?.hostNetwork === true ? undefined : served?.get(pod.status?.podIP ?? '');
+    // Less than before: the proxy began anew.
+    const requests = stood === undefined ? 0 : stood < (before?.[SERVED] ?? 0) ? stood : stood - (before?.[SERVED] ?? 0);
+    const used = usedSince(before, reading);
+    if (reading?.counters !== undefined || stood !== undefined) counters.set(pod.metadata.uid ?? '', [...(reading?.counters ?? before?.slice(0, SERVED) ?? [0, 0, 0]), stood ?? before?.[SERVED] ?? 0]);
     const stay = stayOf(pod, since.endMs, used.restarted && since.endMs - since.startMs > GAP_MS ? 'started' : 'bound');
     const had = { startMs: Math.max(since.startMs, stay.startMs), endMs: Math.min(since.endMs, stay.endMs) };
     const wholeMs = had.endMs - had.startMs;
     // What it used in the moments before the last look, and nobody saw.
-    if (wholeMs <= 0 && used.cpuSeconds === 0) return;
-    const requests = podRequests(pod);
+    if (wholeMs <= 0 && used.cpuSeconds === 0 && requests === 0) return;
+    const asked = podRequests(pod);
     for (const part of wholeMs <= 0 ? [{ startMs: since.startMs, endMs: since.startMs }] : inHours(had)) {
       const seconds = (part.endMs - part.startMs) / 1_000;
       const share = wholeMs <= 0 ? 1 : (seconds * 1_000) / wholeMs;
-      addPod(hour(pod.metadata.namespace ?? '', part.startMs).pods, pod, requests, {
-        seconds, cpuSeconds: used.cpuSeconds * share + (reading?.cpuCores ?? 0) * seconds, workingSetBytes: reading?.workingSetBytes ?? 0, receivedBytes: used.receivedBytes * share, sentBytes: used.sentBytes * share,
+      addPod(hour(pod.metadata.namespace ?? '', part.startMs).pods, pod, asked, {
+        seconds, cpuSeconds: used.cpuSeconds * share + (reading?.cpuCores ?? 0) * seconds, workingSetBytes: reading?.workingSetBytes ?? 0, receivedBytes: used.receivedBytes * share, sentBytes: used.sentBytes * share, requests: requests * share,
       });
     }
   }
@@ -114,8 +123,8 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
       const since: Period = { startMs: lastMs, endMs: now.nowMs };
       if (since.endMs <= since.startMs) return []; // the clock was put back: wait until it is there again
       lastMs = since.endMs;
-      for (const pod of now.pods) meterPod(pod, since, now.readings.get(pod.metadata.uid ?? ''));
-      for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now.readings.get(pod.metadata.uid ?? ''));
+      for (const pod of now.pods) meterPod(pod, since, now);
+      for (const { pod, atMs } of now.deleted) meterPod(pod, { startMs: since.startMs, endMs: Math.max(since.startMs, Math.min(since.endMs, atMs)) }, now);
       for (const claim of now.claims) meterClaim(claim, since);
       for (const route of now.routes ?? []) meterRoute(route, since.endMs);
       const alive = new Map(now.pods.map((pod) => [pod.metadata.uid ?? '', pod.metadata.namespace ?? '']));

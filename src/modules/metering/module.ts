@@ -72,8 +72,8 @@ async function runMetering(context: ModuleContext): Promise<void> {
 async function lookOnce({ client, caches, clock, readPath }: ModuleContext, meter: Meter, deleted: Look['deleted'][number][]): Promise<UsageRecord[]> {
   const readings = await readUsage({ client, caches });
   const pods = caches.of(Pod).list().filter(({ spec }) => spec?.nodeName !== undefined);
-  const routes = readPath === undefined ? [] : await readRoutes(() => readPath(ROUTES_PATH));
-  return meter.look({ nowMs: clock.nowMs(), readings, routes, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list() });
+  const asked = readPath === undefined ? {} : await readRoutes(() => readPath(ROUTES_PATH));
+  return meter.look({ nowMs: clock.nowMs(), readings, ...asked, pods, deleted: deleted.splice(0), claims: caches.of(PersistentVolumeClaim).list() });
 }
 
 /** What they need is loaded with the first request. */

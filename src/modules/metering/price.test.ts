@@ -67,6 +67,18 @@ test('a filter shows some, and what is idle is shared by all', () => {
   assert.deepEqual(costs({ aggregate: 'deployment,clusterQueue', filter: () => true }), { 'web/__unallocated__': 208, '__unallocated__/__unallocated__': 10, __idle__: 8 });
 });
 
+test('a request costs once: of the pod that answered it, else of its route', () => {
+  const web = { ...recordOf('team', HOUR, { through: new Date(HOUR.endMs).toISOString(), pods: [{ ...row('a', { labels: { app: 'x' } }), requests: 2e6 }, { ...row('b'), requests: 1e6 }], routes: [{ kind: 'HTTPRoute', name: 'web', requests: 4e6 }] }) };
+  const priced = [sheet('requests', 0, { prices: { millionRequests: 10 } })];
+  const asked = (by: string, records = [web]): Record<string, number[]> => Object.fromEntries(statementOf(records, priced, HOUR, by).lines.map(({ name, requests, cost }) => [name, [requests, cost]]));
+  assert.deepEqual(asked('namespace'), { team: [4e6, 40] });
+  assert.deepEqual(asked('label:app'), { x: [2e6, 20], __unallocated__: [2e6, 20] });
+  assert.deepEqual(asked('pod'), { a: [2e6, 20], b: [1e6, 10], __unallocated__: [1e6, 10] });
+  // It answered for routes of others, who pay.
+  assert.deepEqual(asked('pod', [{ ...web, routes: [] }]), { a: [0, 0], b: [0, 0] });
+  assert.equal(focusRows([web], priced, HOUR, { cluster: 'home' }).filter(({ SkuMeter }) => SkuMeter === 'requests').reduce((sum, { BilledCost }) => sum + (BilledCost as number), 0), 40);
+});
+
 test('FOCUS: every column in every row, and the unit prices times the quantities are the costs', () => {
   const rows = focusRows([record('team', [row('a')])], sheets, HOUR, { cluster: 'home' });
   assert.deepEqual(rows.map(({ SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory }) => [SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory]), [

@@ -41,6 +41,7 @@ export function chargesOfPod(pod: MeteredPod, prices: Prices): Charge[] {
     ...Object.entries(pod.otherSeconds ?? {}).map(([name, seconds]) => charge(name, hours(seconds), 'Hours', prices.otherHours?.[name])),
     charge('network-received', pod.networkBytes.received / GIB, 'GiB', prices.networkReceivedGiB),
     charge('network-sent', pod.networkBytes.sent / GIB, 'GiB', prices.networkSentGiB),
+    charge('requests', (pod.requests ?? 0) / 1e6, 'Million Requests', prices.millionRequests),
   ].filter(({ quantity }) => quantity > 0);
 }
 

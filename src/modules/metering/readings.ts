@@ -31,12 +31,14 @@ export async function readUsage(sources: Sources): Promise<Map<string, Reading>>
 }
 
 /** Of the gateway; none before the first one, or on another cluster. */
-export async function readRoutes(read: () => Promise<string>): Promise<CountedRoute[]> {
+export async function readRoutes(read: () => Promise<string>): Promise<{ routes: CountedRoute[]; served: ReadonlyMap<string, number> }> {
   try {
-    const { items = [] } = JSON.parse(await read()) as { items?: Partial<CountedRoute>[] };
-    return items.flatMap(({ kind = '', namespace = '', name = '', gateway = '', requests = 0 }) => (kind === '' || !Number.isFinite(requests) ? [] : [{ kind, namespace, name, gateway, requests }]));
+    const { items = [], endpoints = [] } = JSON.parse(await read()) as { items?: Partial<CountedRoute>[]; endpoints?: { address?: string; requests?: number }[] };
+    const served = new Map(endpoints.flatMap(({ address = '', requests = 0 }) => (Number.isFinite(requests) ? [[address, requests] as const] : [])));
+    const routes = items.flatMap(({ kind = '', namespace = '', name = '', gateway = '', requests = 0 }) => (kind === '' || !Number.isFinite(requests) ? [] : [{ kind, namespace, name, gateway, requests }]));
+    return { routes, served };
   } catch (error) {
-    if (isApiError(error, 'NotFound', 'ServiceUnavailable', 'Forbidden')) return [];
+    if (isApiError(error, 'NotFound', 'ServiceUnavailable', 'Forbidden')) return { routes: [], served: new Map() };
     throw error;
   }
 }

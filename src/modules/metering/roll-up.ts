@@ -30,7 +30,7 @@ export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord 
 function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, row: MeteredPod): void {
   const name = row.owner?.slice(row.owner.indexOf('/') + 1) ?? row.name;
   const key = JSON.stringify([row.owner ?? row.name, row.node, Object.entries(row.labels ?? {}).sort(([left], [right]) => (left < right ? -1 : 1))]);
-  const { uid, ...rest } = row;
+  const { uid, requests: _requests, ...rest } = row;
   const sum = pods.get(key) ?? { ...rest, name, seconds: 0, cpuCoreSeconds: noAmount(), memoryGiBSeconds: noAmount(), otherSeconds: {}, networkBytes: { received: 0, sent: 0 } };
   pods.set(key, sum);
   const seen = uids.get(key) ?? new Set();
@@ -41,6 +41,7 @@ function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, r
   for (const [other, seconds] of Object.entries(row.otherSeconds ?? {})) sum.otherSeconds![other] = (sum.otherSeconds![other] ?? 0) + seconds;
   sum.networkBytes.received += row.networkBytes.received;
   sum.networkBytes.sent += row.networkBytes.sent;
+  if (row.requests !== undefined) sum.requests = (sum.requests ?? 0) + row.requests;
 }
 
 function add(sum: MeteredAmount, more: MeteredAmount): void {

@@ -16,12 +16,23 @@ export function slicesIn(records: readonly UsageRecord[], period: Period): Slice
     const lengthMs = overlapMs(whole, period);
     if (lengthMs === 0) return [];
     const part = lengthMs / (whole.endMs - whole.startMs);
-    return [{
+    return [apportioned({
       namespace: record.namespace, startMs: Math.max(whole.startMs, period.startMs), endMs: Math.min(whole.endMs, period.endMs),
       pods: part === 1 ? (record.pods ?? []) : (record.pods ?? []).map((pod) => partOf(pod, part)), claims: (record.claims ?? []).map((claim) => ({ ...claim, gibSeconds: claim.gibSeconds * part })),
       routes: (record.routes ?? []).map((route) => ({ ...route, requests: route.requests * part })),
-    }];
+    })];
   });
+}
+
+/**
+ * A request counts once: where it is known which pod answered it, as that pod's; the routes keep the rest. Pods may also answer for routes of other namespaces, where these are charged.
+ */
+function apportioned(slice: Slice): Slice {
+  const asked = slice.routes.reduce((sum, { requests }) => sum + requests, 0);
+  const answered = slice.pods.reduce((sum, { requests = 0 }) => sum + requests, 0);
+  if (answered === 0) return slice;
+  const [ofPods, ofRoutes] = [Math.min(1, asked / answered), asked === 0 ? 0 : Math.max(0, asked - answered) / asked];
+  return { ...slice, pods: slice.pods.map((pod) => (pod.requests === undefined ? pod : { ...pod, requests: pod.requests * ofPods })), routes: slice.routes.map((route) => ({ ...route, requests: route.requests * ofRoutes })) };
 }
 
 function partOf(pod: MeteredPod, part: number): MeteredPod {
@@ -29,6 +40,6 @@ function partOf(pod: MeteredPod, part: number): MeteredPod {
   return {
     ...pod, seconds: pod.seconds * part, cpuCoreSeconds: of(pod.cpuCoreSeconds), memoryGiBSeconds: of(pod.memoryGiBSeconds),
     ...(pod.otherSeconds === undefined ? {} : { otherSeconds: Object.fromEntries(Object.entries(pod.otherSeconds).map(([name, seconds]) => [name, seconds * part])) }),
-    networkBytes: { received: pod.networkBytes.received * part, sent: pod.networkBytes.sent * part },
+    networkBytes: { received: pod.networkBytes.received * part, sent: pod.networkBytes.sent * part }, ...(pod.requests !== undefined && { requests: pod.requests * part }),
   };
 }

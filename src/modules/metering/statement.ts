@@ -49,6 +49,7 @@ export function statementOf(records: readonly UsageRecord[], sheets: readonly Pr
         else if (meter === 'memory') line.memoryGiBHours += quantity;
         else if (meter.startsWith('network-')) line.networkGiB += quantity;
       }
+      line.requests += pod.requests ?? 0;
       for (const use of ['requested', 'used'] as const) {
         line[use].cpu += pod.cpuCoreSeconds[use] / 3_600;
         line[use].memory += pod.memoryGiBSeconds[use] / 3_600;

@@ -76,15 +76,39 @@ export function newCounts(now: readonly Counted[], before: Map<string, Counted>)
   });
 }
 
+/** Answers by backend and slot, as `show stat` gives them of servers, each with the address that it has now. Sums since the process began. */
+export function servedOf(stat: string): { slot: string; address: string; answers: number }[] {
+  return rowsOf(stat).flatMap((read) => {
+    const answers = ANSWERS.reduce((sum, column) => sum + (Number(read(column)) || 0), 0);
+    const address = read('addr').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+    return answers === 0 || address === '' ? [] : [{ slot: `${read('iid')}/${read('sid')}`, address, answers }];
+  });
+}
+
+const ANSWERS = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other'] as const;
+
+/** By address, what came since `before`, which is brought along. */
+export function newlyServed(now: readonly { slot: string; address: string; answers: number }[], before: Map<string, number>): Map<string, number> {
+  const served = new Map<string, number>();
+  for (const { slot, address, answers } of now) {
+    const more = answers - (before.get(slot) ?? 0);
+    before.set(slot, answers);
+    if (more > 0) served.set(address, (served.get(address) ?? 0) + more);
+  }
+  return served;
+}
+
 /** Follows the counters of one process. */
 export interface Counts {
   /** What came since the last call. */
   read(): Promise<Counted[]>;
+  /** By the address of the endpoint, the answers since the last call. */
+  served(): Promise<Map<string, number>>;
   /**
    * For a process that is to be replaced, since it forgets its table when it stops: from now on each request has its line. Settles with the last of the table. `release`
    * lets it end, when its connections have; or go on as before.
    */
-  hold(): Promise<{ last: Counted[]; release(how: 'replaced' | 'kept'): void }>;
+  hold(): Promise<{ last: Counted[]; served: Map<string, number>; release(how: 'replaced' | 'kept'): void }>;
 }
 
 export interface CountsInput {
@@ -96,6 +120,7 @@ export interface CountsInput {
 
 export function createCounts({ socket, ring, take }: CountsInput): Counts {
   const before = new Map<string, Counted>();
+  const servedBefore = new Map<string, number>();
   let names: Promise<ReadonlyMap<number, string>> | undefined;
 
   function namesBy(line: Line): Promise<ReadonlyMap<number, string>> {
@@ -107,6 +132,10 @@ export function createCounts({ socket, ring, take }: CountsInput): Counts {
     const now: Counted[] = [];
     for (const [, name] of known) if (name.startsWith(PREFIX)) now.push(...countsOf(await line.ask(`show table ${name}`), known));
     return newCounts(now, before);
+  }
+
+  async function servedBy(line: Line): Promise<Map<string, number>> {
+    return newlyServed(servedOf(await line.ask('show stat -1 4 -1')), servedBefore);
   }
 
   /** Of a table that nothing new comes to: until nothing came for a while, since a thread of a busy machine may be late with what it has under way. */
@@ -127,13 +156,17 @@ export function createCounts({ socket, ring, take }: CountsInput): Counts {
       const line = openLine(socket, () => {});
       return readBy(line).finally(() => line.close());
     },
+    async served() {
+      const line = openLine(socket, () => {});
+      return servedBy(line).finally(() => line.close());
+    },
     async hold() {
       const line = openLine(socket, () => {});
       const hold = randomInt(1, 2 ** 31);
       await line.ask(tells(hold));
       const unfollow = await followRing(socket, ring, (text) => { if (holdOf(text) === hold) take(text); });
       return {
-        last: await readToEnd(line),
+        last: await readToEnd(line), served: await servedBy(line),
         release: (how) => void (how === 'replaced' ? linger(line) : line.ask(tells(0)).then(() => pause(LINGER_MS))).catch(() => {}).finally(() => { line.close(); unfollow(); }),
       };
     },

@@ -48,6 +48,8 @@ export interface Proxy {
   portOf(door: Pick<Door, 'owner' | 'port'>): number | undefined;
   /** What HAProxy counted since the last call, of requests that have no lines; `inherited` is of the time before we came. */
   counted(): Promise<{ recent: readonly Counted[]; inherited: readonly Counted[] }>;
+  /** How many answers came of each endpoint, by its address, as long as we have been here. */
+  served(): Promise<ReadonlyMap<string, number>>;
   /** After the abort: settles when nothing is under way. */
   settled(): Promise<void>;
 }
@@ -55,6 +57,7 @@ export interface Proxy {
 const FIRST_PORT = 23_000;
 const LAST_PORT = 25_999;
 const MOST_KEPT_PORTS = 1_000;
+const MOST_SERVED = 10_000;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
@@ -74,6 +77,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   /** The last of processes that were replaced. */
   const recent: Counted[] = [];
   const inherited: Counted[] = [];
+  /** Of at most so many addresses: those that have gone for long go first. */
+  const served = new Map<string, number>();
 
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
     if (wanted.length === 0) {
@@ -141,6 +146,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     // One that was made by an older llmos may not know how.
     const held = passing.length === 0 ? undefined : await (counts ?? createCounts({ socket: files.socket, ring: RING, take: takeLine })).hold().catch(() => undefined);
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
+    if (counts !== undefined && held !== undefined) addServed(held.served);
     if (loaded === undefined && pid !== undefined) migrateWaiting();
     try {
       await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
@@ -175,6 +181,15 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   async function counted(): ReturnType<Proxy['counted']> {
     const now = tellsAll === true || haproxyPid(folder) === undefined ? [] : await counts?.read();
     return { recent: [...recent.splice(0), ...(now ?? [])], inherited: inherited.splice(0) };
+  }
+
+  function addServed(more: ReadonlyMap<string, number>): void {
+    for (const [address, answers] of more) {
+      const sum = (served.get(address) ?? 0) + answers;
+      served.delete(address);
+      served.set(address, sum);
+    }
+    for (const address of served.keys()) if (served.size > MOST_SERVED) served.delete(address);
   }
 
   function watch(delayMs: number): void {
@@ -235,6 +250,10 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       else await load(loaded, endpoints);
     }),
     counted: () => enqueue(counted),
+    served: () => enqueue(async () => {
+      if (haproxyPid(folder) !== undefined) addServed((await counts?.served()) ?? new Map());
+      return served;
+    }),
     portOf: (door) => ports.get(doorName(door)),
     settled: async () => void (await working),
   };
