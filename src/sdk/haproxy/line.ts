@@ -62,6 +62,20 @@ export function openLine(path: string, ended: () => void): Line {
   };
 }
 
+const GIVE_UP_LOOKS = 2_000;
+
+/**
+ * Settles when a process that was told to end listens no more, or is gone. Until then it takes connections as the next one does, those for commands too, and leads
+ * them where its own configuration says. Gives up after some seconds.
+ */
+export async function endOfListening(line: Line): Promise<void> {
+  for (let looks = 0; looks < GIVE_UP_LOOKS; looks++) {
+    const info = await line.ask('show info').catch(() => '');
+    if (!/^Listeners: [1-9]/m.test(info)) return;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}
+
 const LOOK_MS = 1_000;
 /** More than that are left to themselves. */
 const MOST = 16;

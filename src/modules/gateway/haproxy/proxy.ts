@@ -13,6 +13,7 @@ import { configurationOf, doorName, placesOf, RING, type Configuration } from '.
 import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
+import { endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { createCounts, type Counted, type Counts } from './counts.ts';
 
@@ -148,12 +149,16 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
     if (counts !== undefined && held !== undefined) addServed(held.served);
     if (loaded === undefined && pid !== undefined) migrateWaiting();
+    const former = passing.length === 0 ? undefined : openLine(files.socket, () => {});
     try {
       await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
     } catch (error) {
       held?.release('kept');
+      former?.close();
       throw error;
     }
+    if (former !== undefined) await endOfListening(former);
+    former?.close();
     held?.release('replaced');
     listening.keep(fds);
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });

@@ -13,7 +13,7 @@ import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, p
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
-import { createFormers, openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 
@@ -86,10 +86,13 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     recent = new Map();
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
+    const former = passing.length === 0 ? undefined : (life ?? openLine(files.socket, () => {}));
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
     listening.keep(inheritance.fds);
-    if (life !== undefined && passing.length > 0) formers.add(life, slotsBefore);
-    else life?.close();
+    if (former !== undefined) await endOfListening(former);
+    if (former !== undefined && former === life) formers.add(former, slotsBefore);
+    else former?.close();
+    if (former === undefined) life?.close();
     attend();
     leave(frontends);
   }
@@ -170,7 +173,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     if (haproxyPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
     else {
       const commands = commandsFor(frontends, slots);
-      if (commands.length > 0) await tell(files.socket, commands).catch(() => load(frontends));
+      if (commands.length > 0) await tell(files.socket, commands).catch((error: unknown) => {
+        log.warn('HAProxy did not take a change of endpoints and is loaded anew', { error });
+        return load(frontends);
+      });
       loaded = frontends;
       leave(frontends);
     }
