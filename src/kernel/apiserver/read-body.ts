@@ -8,8 +8,14 @@ import { takeTurn, userOf } from './flow-control/turns.ts';
 
 export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BIG_BYTES = 64 * 1024;
-/** Big bodies that are read at once, over all and of one user. The others stay with their clients, so that memory is bounded and no user reads for all. */
+/**
+ * Requests with big bodies that are worked on at once, over all and of one user. The others stay with their clients, so that memory is bounded, no user
+ * reads for all, and what a request makes of its body is garbage while it is young: the more are under way, the more of it is taken for old.
+ */
 const BIG_BODIES = createFairQueue({ seats: 16, perFlow: 2, waiting: 400 });
+/** A request that takes longer waits for something else, such as a webhook, and lets the next body come. */
+const HOLD_MOST_MS = 500;
+const held = new WeakMap<IncomingMessage, () => void>();
 
 /** Rejects with 413 as soon as the limit is passed; what comes after is thrown away so that the client can read the answer. */
 export async function readBody(http: IncomingMessage, limitBytes: number = BODY_LIMIT_BYTES): Promise<Buffer> {
@@ -24,11 +30,23 @@ export async function readBody(http: IncomingMessage, limitBytes: number = BODY_
   const entered = BIG_BODIES.enter(user);
   if (entered === undefined) throw tooManyRequests();
   if (entered !== true) await entered;
-  try {
-    return await collect(http, limitBytes);
-  } finally {
+  held.set(http, () => {
+    held.delete(http);
     BIG_BODIES.leave(user);
+  });
+  try {
+    const body = await collect(http, limitBytes);
+    setTimeout(() => bodyDone(http), HOLD_MOST_MS).unref();
+    return body;
+  } catch (error) {
+    bodyDone(http);
+    throw error;
   }
+}
+
+/** Says that nothing needs the body of the request any more. */
+export function bodyDone(http: IncomingMessage): void {
+  held.get(http)?.();
 }
 
 function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {

@@ -14,6 +14,7 @@ import { impersonated } from './impersonate.ts';
 import { shareOf } from './limits.ts';
 import type { Handler } from './listen.ts';
 import type { Incoming, Parts } from './parts.ts';
+import { bodyDone } from './read-body.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
 import { attributesOfRequest, authorize, serveResource, serveRoute } from './serve-resource.ts';
@@ -41,6 +42,7 @@ export function createHandler(parts: Parts): Handler {
       response.on('close', () => {
         answered();
         ended(incoming, response.statusCode);
+        bodyDone(http);
         workedFor(http);
       });
       timely(parts, incoming, under).catch((error: unknown) => {
