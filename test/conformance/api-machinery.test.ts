@@ -12,4 +12,4 @@ import { resourceQuota } from './api-machinery/resource-quota.ts';
 import { watchers } from './api-machinery/watchers.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector, resourceQuota, flowControl, aggregator]);
+conformance('sig-api-machinery', [discovery, watchers, chunking, namespaces, customResourceDefinitions, openApi, fieldValidation, garbageCollector, resourceQuota, flowControl, aggregator], { concurrency: 4 });

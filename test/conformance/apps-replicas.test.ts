@@ -2,4 +2,4 @@
 import { deployments, replicaSets, replicationControllers } from './apps/replicas.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-apps: replicas', [deployments, replicaSets, replicationControllers]);
+conformance('sig-apps: replicas', [deployments, replicaSets, replicationControllers], { concurrency: 4 });

@@ -2,4 +2,4 @@
 import { daemonSets, statefulSets } from './apps/sets.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-apps: sets', [statefulSets, daemonSets]);
+conformance('sig-apps: sets', [statefulSets, daemonSets], { concurrency: 4 });

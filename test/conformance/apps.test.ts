@@ -4,4 +4,4 @@ import { jobPolicies } from './apps/job-policies.ts';
 import { jobs } from './apps/jobs.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-apps: jobs and budgets', [jobs, jobPolicies, budgets]);
+conformance('sig-apps: jobs and budgets', [jobs, jobPolicies, budgets], { concurrency: 4 });

@@ -6,4 +6,4 @@ import { serviceAccounts } from './auth/service-accounts.ts';
 import { trustBundles } from './auth/trust-bundles.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-auth', [serviceAccounts, reviews, certificates, trustBundles, podCertificates]);
+conformance('sig-auth', [serviceAccounts, reviews, certificates, trustBundles, podCertificates], { concurrency: 4 });

@@ -3,4 +3,4 @@ import { kubectlClient } from './cli/kubectl.ts';
 import { events } from './cli/events.ts';
 import { conformance } from './cluster.ts';
 
-conformance('sig-cli', [kubectlClient, events]);
+conformance('sig-cli', [kubectlClient, events], { concurrency: 4 });

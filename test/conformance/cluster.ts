@@ -54,9 +54,18 @@ let address: URL;
 let tls: { ca?: string; cert?: string; key?: string };
 let namespaces = 0;
 
-/** Boots before the behaviours of `sections`, and takes all down after them. `concurrency`: so many at the same time, where none minds the others (default 1). `config`: more of it, as YAML. */
-export function conformance(title: string, sections: readonly (() => void)[], { concurrency = 1, config = '' }: { concurrency?: number; config?: string } = {}): void {
-  describe(title, { timeout: 400_000, concurrency }, () => {
+export interface Sections {
+  /** How many behaviours of `sections` are tried at the same time, where none minds the others; default 1. */
+  concurrency?: number;
+  /** Tried after the others, one by one: they end llmos, or change what all see. */
+  alone?: readonly (() => void)[];
+  /** More configuration, as YAML. */
+  config?: string;
+}
+
+/** Boots before the behaviours of `sections`, and takes all down after them. */
+export function conformance(title: string, sections: readonly (() => void)[], { concurrency = 1, alone = [], config = '' }: Sections = {}): void {
+  describe(title, { timeout: 400_000, concurrency: 1 }, () => {
     before(async () => {
       instance = await bootInstance({ config: `store: { keepSeconds: ${KEEP_SECONDS} }\n${config}` });
       const access = findCluster({ path: instance.kubeconfig });
@@ -71,7 +80,9 @@ export function conformance(title: string, sections: readonly (() => void)[], { 
       agent?.destroy();
       await instance?.destroy();
     });
-    for (const section of sections) section();
+    if (concurrency === 1) for (const section of sections) section();
+    else describe('at once', { concurrency }, () => sections.forEach((section) => section()));
+    for (const section of alone) section();
   });
 }
 
@@ -84,7 +95,7 @@ export function behaviour(name: string, run: () => Promise<void>, { skip }: { sk
   const known = BEHAVIOURS.find((each) => each.name === name);
   if (known === undefined) throw new Error(`upstream knows no behaviour ${JSON.stringify(name)}`);
   if (known.notYet !== undefined || known.notApplicable !== undefined) throw new Error(`behaviours.ts says that ${JSON.stringify(name)} is not tried: correct it`);
-  it(`[${known.area}] ${name} [Conformance]`, { timeout: 60_000, skip }, run);
+  it(`[${known.area}] ${name} [Conformance]`, { timeout: 120_000, skip }, run);
 }
 
 export function running(): Instance {

@@ -4,4 +4,4 @@ import { emptyDirs } from './storage/empty-dirs.ts';
 import { objects } from './storage/objects.ts';
 import { payloads } from './storage/payloads.ts';
 
-conformance('sig-storage', [objects, emptyDirs, payloads]);
+conformance('sig-storage', [objects, emptyDirs, payloads], { concurrency: 4 });

@@ -33,7 +33,32 @@ function traces(): string[] {
   return [text('ip', '-br', 'link').replaceAll(/ +/g, ' '), text('ip', 'route'), text('nft', 'list', 'ruleset'), text('ip', '-4', '-br', 'addr').replaceAll(/ +/g, ' ')];
 }
 
-describe('recovery', { timeout: 300_000 * PATIENCE }, () => {
+/** Settles with llmos booted again. */
+async function writesOutliveKill(llmos: Instance): Promise<void> {
+  const acknowledged: string[] = [];
+  let writing = true;
+  const writers = Array.from({ length: 8 }, async (_, writer) => {
+    for (let n = 0; writing; n += 1) {
+      const name = `w${writer}-${n}`;
+      try {
+        await llmos.client.create(ConfigMap, { metadata: { name, namespace: 'default' }, data: { n: String(n) } } as ConfigMap);
+        acknowledged.push(name);
+      } catch {
+        return;
+      }
+    }
+  });
+  await eventually(async () => acknowledged.length > 300);
+  await llmos.kill('SIGKILL');
+  writing = false;
+  await Promise.all(writers);
+  await llmos.boot();
+  const { items } = await llmos.client.list(ConfigMap, { namespace: 'default' });
+  const there = new Set(items.map(({ metadata }) => metadata.name));
+  assert.deepEqual(acknowledged.filter((name) => !there.has(name)), []);
+}
+
+describe('recovery', { timeout: 300_000 * PATIENCE, concurrency: 1 }, () => {
   it('keeps containers over a SIGKILL and adopts them', async () => {
     const before = traces();
     const llmos = await bootInstance();
@@ -60,38 +85,10 @@ describe('recovery', { timeout: 300_000 * PATIENCE }, () => {
     assert.deepEqual(groups.filter((folder) => existsSync(folder)), [], 'no cgroup is left');
   });
 
-  it('keeps every acknowledged write over a SIGKILL in a burst of writes', async () => {
+  it('boots, keeps every acknowledged write over a SIGKILL in a burst of writes, shows its status, loads and unloads modules, and goes down by command', async () => {
     const llmos = await bootInstance();
     try {
-      const acknowledged: string[] = [];
-      let writing = true;
-      const writers = Array.from({ length: 8 }, async (_, writer) => {
-        for (let n = 0; writing; n += 1) {
-          const name = `w${writer}-${n}`;
-          try {
-            await llmos.client.create(ConfigMap, { metadata: { name, namespace: 'default' }, data: { n: String(n) } } as ConfigMap);
-            acknowledged.push(name);
-          } catch {
-            return;
-          }
-        }
-      });
-      await eventually(async () => acknowledged.length > 300);
-      await llmos.kill('SIGKILL');
-      writing = false;
-      await Promise.all(writers);
-      await llmos.boot();
-      const { items } = await llmos.client.list(ConfigMap, { namespace: 'default' });
-      const there = new Set(items.map(({ metadata }) => metadata.name));
-      assert.deepEqual(acknowledged.filter((name) => !there.has(name)), []);
-    } finally {
-      await llmos.destroy();
-    }
-  });
-
-  it('boots, shows its status, loads and unloads modules, and goes down by command', async () => {
-    const llmos = await bootInstance();
-    try {
+      await writesOutliveKill(llmos);
       const status = await llmos.llmos('status');
       for (const word of ['load', 'probe', 'core', 'modules', 'init', 'scheduler', 'memory', 'https://127.0.0.1:6443']) assert.match(status.stdout, new RegExp(word));
       assert.match((await llmos.llmos('module', 'list')).stdout, /scheduler\s+running/);

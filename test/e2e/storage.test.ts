@@ -14,33 +14,6 @@ const userOf = (name: string, script: string): Body => ({
 });
 
 conformance('storage', [() => {
-  it('a claim waits for its first pod, keeps what it writes, and goes with its folder', async () => {
-    const ns = await namespace();
-    const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
-    const pods = `/api/v1/namespaces/${ns}/pods`;
-    assert.match(await kubectl('get', 'storageclass'), /local-path \(default\)\s+llmos\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+true/);
-    await create(claims, claim('data'));
-    await eventually(async () => (await get(`/api/v1/namespaces/${ns}/events`)).items.some((each: Body) => each.reason === 'WaitForFirstConsumer'), { what: 'the event WaitForFirstConsumer' });
-    assert.equal((await get(`${claims}/data`)).status.phase, 'Pending');
-    await create(pods, userOf('writer', 'echo kept > /data/file'));
-    await until(`${pods}/writer`, (pod) => pod.status.phase === 'Succeeded');
-    const bound = await until(`${claims}/data`, ({ status }) => status.phase === 'Bound' && status.capacity.storage === '1Gi');
-    const volume = await until(`/api/v1/persistentvolumes/${bound.spec.volumeName}`, ({ status }) => status.phase === 'Bound');
-    await create(pods, userOf('reader', 'test "$(cat /data/file)" = kept && sleep 1000000'));
-    const reader = await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');
-    await running().kill();
-    await running().boot();
-    await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running' && pod.status.containerStatuses[0].containerID === reader.status.containerStatuses[0].containerID);
-    await new Promise((settle) => setTimeout(settle, 500));
-    assert.equal((await get(`${pods}/reader`)).status.containerStatuses[0].restartCount, 0, 'llmos was killed, the container goes on');
-    await remove(`${claims}/data`);
-    assert.match(await kubectl('get', 'pvc', '-n', ns), /data\s+Terminating\s+pvc-\S+\s+1Gi\s+RWO\s+local-path/);
-    await remove(`${pods}/reader`);
-    await gone(`${claims}/data`);
-    await gone(`/api/v1/persistentvolumes/${bound.spec.volumeName}`);
-    assert.equal(existsSync(volume.spec.hostPath.path), false);
-  });
-
   it('a volume that was made by hand is bound by what it has, and kept when it is released', async () => {
     const ns = await namespace();
     const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
@@ -73,4 +46,31 @@ conformance('storage', [() => {
     await remove(`${sets}/db`, { propagationPolicy: 'Background' });
     await gone(`/api/v1/namespaces/${ns}/persistentvolumeclaims/data-db-0`);
   });
-}]);
+}], { concurrency: 2, alone: [() => {
+  it('a claim waits for its first pod, keeps what it writes, and goes with its folder', async () => {
+    const ns = await namespace();
+    const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
+    const pods = `/api/v1/namespaces/${ns}/pods`;
+    assert.match(await kubectl('get', 'storageclass'), /local-path \(default\)\s+llmos\.dev\/local-path\s+Delete\s+WaitForFirstConsumer\s+true/);
+    await create(claims, claim('data'));
+    await eventually(async () => (await get(`/api/v1/namespaces/${ns}/events`)).items.some((each: Body) => each.reason === 'WaitForFirstConsumer'), { what: 'the event WaitForFirstConsumer' });
+    assert.equal((await get(`${claims}/data`)).status.phase, 'Pending');
+    await create(pods, userOf('writer', 'echo kept > /data/file'));
+    await until(`${pods}/writer`, (pod) => pod.status.phase === 'Succeeded');
+    const bound = await until(`${claims}/data`, ({ status }) => status.phase === 'Bound' && status.capacity.storage === '1Gi');
+    const volume = await until(`/api/v1/persistentvolumes/${bound.spec.volumeName}`, ({ status }) => status.phase === 'Bound');
+    await create(pods, userOf('reader', 'test "$(cat /data/file)" = kept && sleep 1000000'));
+    const reader = await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');
+    await running().kill();
+    await running().boot();
+    await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running' && pod.status.containerStatuses[0].containerID === reader.status.containerStatuses[0].containerID);
+    await new Promise((settle) => setTimeout(settle, 500));
+    assert.equal((await get(`${pods}/reader`)).status.containerStatuses[0].restartCount, 0, 'llmos was killed, the container goes on');
+    await remove(`${claims}/data`);
+    assert.match(await kubectl('get', 'pvc', '-n', ns), /data\s+Terminating\s+pvc-\S+\s+1Gi\s+RWO\s+local-path/);
+    await remove(`${pods}/reader`);
+    await gone(`${claims}/data`);
+    await gone(`/api/v1/persistentvolumes/${bound.spec.volumeName}`);
+    assert.equal(existsSync(volume.spec.hostPath.path), false);
+  });
+}] });

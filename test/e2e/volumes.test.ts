@@ -229,41 +229,6 @@ conformance('volumes', [() => {
     await eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(spec.volumeName) && loops(spec.volumeName) === 0, { what: `nothing of ${spec.volumeName} and ${metadata.uid}` });
   });
 
-  it('a block volume is a device in its pod, keeps what is written, and comes from a snapshot', async () => {
-    const space = await namespace();
-    const block = (more: object = {}): Body => claimSpec({ volumeMode: 'Block', resources: { requests: { storage: '16Mi' } }, ...more });
-    const user = (name: string, claimName: string, more: object = {}): Body => podOf(name, { spec: { volumes: [{ name: 'disk', persistentVolumeClaim: { claimName, ...more } }] }, container: { volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] } });
-    const run = async (name: string, script: string): Promise<string> => (await running().kubectl('exec', '-n', space, name, '--', 'sh', '-c', script)).stdout.trim();
-    await create(claimsOf(space), { metadata: { name: 'disk' }, spec: block() });
-    await start(space, user('one', 'disk'));
-    assert.equal(await run('one', 'test -b /dev/xvda && blockdev --getsize64 /dev/xvda; echo first > /dev/xvda; head -c 5 /dev/xvda'), `${16 * MIB}\nfirst`);
-    await start(space, user('two', 'disk', { readOnly: true }));
-    assert.equal(await run('two', 'head -c 5 /dev/xvda; echo second > /dev/xvda'), 'first');
-    await remove(pathOf(space, 'one'));
-    await gone(pathOf(space, 'one'));
-    assert.equal(await run('two', 'head -c 5 /dev/xvda'), 'first');
-    await patch(`${claimsOf(space)}/disk`, { spec: { resources: { requests: { storage: '24Mi' } } } });
-    const { spec } = await until(`${claimsOf(space)}/disk`, ({ status }) => status.capacity.storage === '24Mi');
-    assert.equal(await run('two', 'blockdev --getsize64 /dev/xvda'), String(24 * MIB));
-    await running().kill();
-    await running().boot();
-    const snapshots = `/apis/snapshot.storage.k8s.io/v1/namespaces/${space}/volumesnapshots`;
-    await create(snapshots, { metadata: { name: 'disk' }, spec: { source: { persistentVolumeClaimName: 'disk' } } });
-    await until(`${snapshots}/disk`, (each) => each.status?.readyToUse === true);
-    await create(claimsOf(space), { metadata: { name: 'copy' }, spec: block({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'disk' }, resources: { requests: { storage: '32Mi' } } }) });
-    const wrong = user('wrong', 'copy');
-    await create(`/api/v1/namespaces/${space}/pods`, { ...wrong, spec: { ...wrong.spec, containers: [{ ...wrong.spec.containers[0], volumeDevices: undefined, volumeMounts: [at('disk', '/disk')] }] } });
-    await until(pathOf(space, 'wrong'), ({ status }) => /a block volume, which wants volumeDevices/.test(status.containerStatuses?.[0].state.waiting?.message ?? ''));
-    await start(space, user('three', 'copy'));
-    assert.equal(await run('three', 'blockdev --getsize64 /dev/xvda; head -c 5 /dev/xvda'), `${32 * MIB}\nfirst`);
-    const copy = (await get(`${claimsOf(space)}/copy`)).spec.volumeName;
-    for (const name of ['two', 'three', 'wrong']) await remove(pathOf(space, name));
-    await remove(`${snapshots}/disk`);
-    for (const name of ['disk', 'copy']) await remove(`${claimsOf(space)}/${name}`);
-    await gone(`/api/v1/persistentvolumes/${spec.volumeName}`);
-    await eventually(async () => loops(spec.volumeName) === 0 && loops(copy) === 0, { what: 'no loop devices' });
-  });
-
   it('a claim grows where its class allows it, and only there', async () => {
     const space = await namespace();
     await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
@@ -342,4 +307,39 @@ conformance('volumes', [() => {
     }
     await refused(422, 'POST', `/api/v1/namespaces/${space}/pods`, { body: pod(['Folder', '/etc', false], 99) });
   });
-}]);
+}], { concurrency: 4, alone: [() => {
+  it('a block volume is a device in its pod, keeps what is written, and comes from a snapshot', async () => {
+    const space = await namespace();
+    const block = (more: object = {}): Body => claimSpec({ volumeMode: 'Block', resources: { requests: { storage: '16Mi' } }, ...more });
+    const user = (name: string, claimName: string, more: object = {}): Body => podOf(name, { spec: { volumes: [{ name: 'disk', persistentVolumeClaim: { claimName, ...more } }] }, container: { volumeDevices: [{ name: 'disk', devicePath: '/dev/xvda' }] } });
+    const run = async (name: string, script: string): Promise<string> => (await running().kubectl('exec', '-n', space, name, '--', 'sh', '-c', script)).stdout.trim();
+    await create(claimsOf(space), { metadata: { name: 'disk' }, spec: block() });
+    await start(space, user('one', 'disk'));
+    assert.equal(await run('one', 'test -b /dev/xvda && blockdev --getsize64 /dev/xvda; echo first > /dev/xvda; head -c 5 /dev/xvda'), `${16 * MIB}\nfirst`);
+    await start(space, user('two', 'disk', { readOnly: true }));
+    assert.equal(await run('two', 'head -c 5 /dev/xvda; echo second > /dev/xvda'), 'first');
+    await remove(pathOf(space, 'one'));
+    await gone(pathOf(space, 'one'));
+    assert.equal(await run('two', 'head -c 5 /dev/xvda'), 'first');
+    await patch(`${claimsOf(space)}/disk`, { spec: { resources: { requests: { storage: '24Mi' } } } });
+    const { spec } = await until(`${claimsOf(space)}/disk`, ({ status }) => status.capacity.storage === '24Mi');
+    assert.equal(await run('two', 'blockdev --getsize64 /dev/xvda'), String(24 * MIB));
+    await running().kill();
+    await running().boot();
+    const snapshots = `/apis/snapshot.storage.k8s.io/v1/namespaces/${space}/volumesnapshots`;
+    await create(snapshots, { metadata: { name: 'disk' }, spec: { source: { persistentVolumeClaimName: 'disk' } } });
+    await until(`${snapshots}/disk`, (each) => each.status?.readyToUse === true);
+    await create(claimsOf(space), { metadata: { name: 'copy' }, spec: block({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'disk' }, resources: { requests: { storage: '32Mi' } } }) });
+    const wrong = user('wrong', 'copy');
+    await create(`/api/v1/namespaces/${space}/pods`, { ...wrong, spec: { ...wrong.spec, containers: [{ ...wrong.spec.containers[0], volumeDevices: undefined, volumeMounts: [at('disk', '/disk')] }] } });
+    await until(pathOf(space, 'wrong'), ({ status }) => /a block volume, which wants volumeDevices/.test(status.containerStatuses?.[0].state.waiting?.message ?? ''));
+    await start(space, user('three', 'copy'));
+    assert.equal(await run('three', 'blockdev --getsize64 /dev/xvda; head -c 5 /dev/xvda'), `${32 * MIB}\nfirst`);
+    const copy = (await get(`${claimsOf(space)}/copy`)).spec.volumeName;
+    for (const name of ['two', 'three', 'wrong']) await remove(pathOf(space, name));
+    await remove(`${snapshots}/disk`);
+    for (const name of ['disk', 'copy']) await remove(`${claimsOf(space)}/${name}`);
+    await gone(`/api/v1/persistentvolumes/${spec.volumeName}`);
+    await eventually(async () => loops(spec.volumeName) === 0 && loops(copy) === 0, { what: 'no loop devices' });
+  });
+}] });
