@@ -91,3 +91,17 @@ export function isWithin(address: string, range: string): boolean {
   const [value, bounds] = [addressValue(address), rangeValue(range)];
   return value !== undefined && bounds !== undefined && isIP(address) === bounds.family && value >= bounds.base && value < bounds.base + bounds.size;
 }
+
+/** The one text of an address (RFC 5952 for IPv6); undefined for what is none. */
+export function canonicalIp(text: string): string | undefined {
+  const value = addressValue(text);
+  return value === undefined ? undefined : isIP(text) === 4 ? text : formatIPv6(value);
+}
+
+/** The one text of a range, with no bits beyond its mask; undefined for what is none. */
+export function canonicalCidr(text: string): string | undefined {
+  const range = rangeValue(text);
+  if (range === undefined) return undefined;
+  const octets = [24n, 16n, 8n, 0n].map((shift) => (range.base >> shift) & 255n);
+  return `${range.family === 4 ? octets.join('.') : formatIPv6(range.base)}/${text.slice(text.indexOf('/') + 1)}`;
+}

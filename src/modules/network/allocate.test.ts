@@ -24,6 +24,28 @@ test('a cluster IP is given, of the upper part first, and never twice', async ()
   await assert.rejects(book.allocate(service('more'), undefined, options('shop/more')), /failed to allocate a serviceIP: range is full/);
 });
 
+test('further ranges are given from when the first is full, and for who asks, until they are narrowed again', async () => {
+  const book = createBook('10.2.0.0/30');
+  const given = async (name: string, spec: ServiceSpec = {}): Promise<string> => {
+    const each = service(name, spec);
+    await book.allocate(each, undefined, options(`shop/${name}`));
+    return each.spec?.clusterIP ?? '';
+  };
+  await given('a');
+  await given('b');
+  await assert.rejects(given('c'), /range is full/);
+  await assert.rejects(given('c', { clusterIP: '10.9.0.9' }), /The range of valid IPs is 10\.2\.0\.0\/30$/);
+  book.widen(['10.9.0.0/24', 'fd00::/112']);
+  assert.match(await given('c'), /^10\.9\.0\./);
+  assert.equal(await given('d', { clusterIP: '10.9.0.9' }), '10.9.0.9');
+  book.reserve('IPAddress 10.9.0.8', '10.9.0.8');
+  await assert.rejects(given('e', { clusterIP: '10.9.0.8' }), /already allocated/);
+  book.reserve('IPAddress 10.9.0.8', undefined);
+  assert.equal(await given('e', { clusterIP: '10.9.0.8' }), '10.9.0.8');
+  book.widen([]);
+  await assert.rejects(given('f', { clusterIP: '10.9.0.10' }), /not in the valid range/);
+});
+
 test('a load balancer of local endpoints gets a port for its health check, and keeps it', async () => {
   const book = createBook(CIDR);
   const each = service('lb', { type: 'LoadBalancer', externalTrafficPolicy: 'Local' });

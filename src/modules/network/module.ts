@@ -17,7 +17,11 @@ import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
+import { IPAddress } from '../../api/networking/ip-address.ts';
+import { ServiceCIDR } from '../../api/networking/service-cidr.ts';
 import { zoneOf } from '../../api/core/zone.ts';
+import { serviceAddressController } from './service-addresses.ts';
+import { ensureOwnRange, OWN_RANGE, routeFurtherRanges, serviceRangeController } from './service-ranges.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { policyStatus } from './proxy/policies.ts';
@@ -28,19 +32,21 @@ export function createNetworkModule(): Module {
   let book: Book | undefined;
   let seesBridged = true;
   let ranges: readonly string[] = [];
+  let otherRanges: readonly string[] = [];
 
   return defineModule({
     name: 'network',
     description: 'Pod network, Services in nftables, cluster DNS',
-    kinds: [LoadBalancingPolicy],
+    kinds: [LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints, Node, Pod, LoadBalancingPolicy],
-    writes: [Service, EndpointSlice, Endpoints],
+    reads: [Service, EndpointSlice, Endpoints, Node, Pod, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
+    writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
     admissions: [serviceAllocator(() => book)],
-    controllers: [loadBalancerController(() => ranges), policyStatus],
+    controllers: [loadBalancerController(() => ranges), policyStatus, serviceRangeController(() => otherRanges), serviceAddressController],
     async start(context) {
-      const { loadBalancerCidr, ipv6 } = context.machine.network;
+      const { loadBalancerCidr, podCidr, ipv6 } = context.machine.network;
       ranges = [loadBalancerCidr, ...(ipv6 === undefined ? [] : [ipv6.loadBalancerCidr])];
+      otherRanges = [...ranges, podCidr, ...(ipv6 === undefined ? [] : [ipv6.podCidr])];
       book = followServices(context);
       ({ seesBridged } = await setUpPodNetwork(context.machine));
       context.report({ bridge: bridgeOf(context.machine), pods: context.machine.network.podCidr, services: context.machine.network.serviceCidr });
@@ -61,7 +67,7 @@ export function createNetworkModule(): Module {
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
-      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), aborted(signal)]);
+      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), routeFurtherRanges(context), aborted(signal)]);
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));
       if (signal.reason === 'down') await endHaproxy(folder);
@@ -86,24 +92,26 @@ async function keepBridge({ clock, log, machine, signal }: ModuleContext): Promi
   }
 }
 
-/** Makes the well-known Services, and again when one is deleted; settles on the abort. */
+/** Makes the well-known Services and the ServiceCIDR of the cluster's own ranges, and again when one is deleted; settles on the abort. */
 async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<void> {
   const { caches, client, clock, log, machine, signal } = context;
   const services = wellKnownServices(machine, dnsPort);
-  const missing = new Set(services);
+  const all = [...services.map((each) => ({ name: each.name, is: ({ metadata }: KubeObject) => metadata.namespace === each.namespace && metadata.name === each.name, ensure: () => ensureWellKnown(client, each, machine.network.gatewayIp) })),
+    { name: OWN_RANGE, is: ({ kind, metadata }: KubeObject) => kind === 'ServiceCIDR' && metadata.name === OWN_RANGE, ensure: () => ensureOwnRange(context) }];
+  const missing = new Set(all);
   let wake = (): void => {};
   const again = ({ type, object }: { type: string; object: KubeObject }): void => {
-    const found = type === 'deleted' ? services.find((each) => each.namespace === object.metadata.namespace && each.name === object.metadata.name) : undefined;
+    const found = type === 'deleted' ? all.find((each) => each.is(object)) : undefined;
     if (found === undefined || signal.aborted) return;
     missing.add(found);
     wake();
   };
-  const stop = caches.of(Service).subscribe(again);
+  const stops = [caches.of(Service).subscribe(again), caches.of(ServiceCIDR).subscribe(again)];
   let told = '';
   while (!signal.aborted) {
     for (const each of missing) {
       try {
-        await ensureWellKnown(client, each, machine.network.gatewayIp);
+        await each.ensure();
         missing.delete(each);
       } catch (error) {
         const text = `${each.name}: ${(error as Error).message}`;
@@ -114,7 +122,7 @@ async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<v
     if (missing.size > 0) await clock.sleep(RETRY_MS, signal);
     else await Promise.race([aborted(signal), new Promise<void>((resolve) => (wake = resolve))]);
   }
-  stop();
+  for (const stop of stops) stop();
 }
 
 function upstreamsOf(config: Readonly<Record<string, unknown>>): string[] | undefined {

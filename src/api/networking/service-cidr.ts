@@ -1,0 +1,46 @@
+/** ServiceCIDR (networking.k8s.io/v1): ranges of which Services get their addresses, one a family (KEP-1880). */
+import type { ServiceCIDR as ServiceCIDRType } from '../generated/networking-v1.ts';
+import { AGE, column, NAME } from '../columns.ts';
+import { invalid, required, tooMany, type FieldError } from '../field-error.ts';
+import { canonicalCidr, rangeValue } from '../ip.ts';
+import { equalJson } from '../json.ts';
+import { defineKind, type Kind } from '../kind.ts';
+import { schemaOf } from '../schema/facts.ts';
+
+export type ServiceCIDR = ServiceCIDRType;
+
+const GROUP = 'networking.k8s.io';
+const MOST = 2;
+
+export const ServiceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
+  group: GROUP, version: 'v1', kind: 'ServiceCIDR', plural: 'servicecidrs', namespaced: false,
+  schema: () => schemaOf(GROUP, 'v1', 'ServiceCIDR'),
+  rules: {
+    prepareForCreate(range) {
+      range.status = {};
+    },
+    validate: rangeErrors,
+  },
+  subresources: { status: true },
+  columns: [NAME, column('CIDRs', ({ spec }) => (spec?.cidrs ?? []).join(',')), AGE],
+});
+
+export function isReady({ metadata, status }: ServiceCIDR): boolean {
+  return metadata.deletionTimestamp === undefined && status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') === true;
+}
+
+function rangeErrors({ spec }: ServiceCIDR, old: ServiceCIDR | undefined): FieldError[] {
+  const [cidrs, before] = [spec?.cidrs ?? [], old?.spec?.cidrs ?? []];
+  const at = 'spec.cidrs';
+  // The range of a second family may be added; nothing else changes.
+  if (old !== undefined && !equalJson(cidrs, before) && !(before.length === 1 && cidrs.length === 2 && cidrs[0] === before[0])) return [invalid(at, cidrs, 'field is immutable')];
+  if (cidrs.length === 0) return [required(at, 'at least one CIDR required')];
+  if (cidrs.length > MOST) return [tooMany(at, cidrs.length, MOST)];
+  const errors = cidrs.flatMap((each, index) => {
+    const right = canonicalCidr(each);
+    if (right === undefined) return [invalid(`${at}[${index}]`, each, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
+    return right === each ? [] : [invalid(`${at}[${index}]`, each, `must be in canonical form ("${right}")`)];
+  });
+  if (errors.length === 0 && cidrs.length === MOST && rangeValue(cidrs[0]!)?.family === rangeValue(cidrs[1]!)?.family) errors.push(invalid(at, cidrs, 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64'));
+  return errors;
+}

@@ -1,0 +1,108 @@
+/**
+ * ServiceCIDRs: the one of the cluster's own ranges, and more of users' (upstream: servicecidrs, defaultservicecidr). A range is ready when nothing of the
+ * machine's network is in it, and goes when no address of it is in use any more.
+ */
+import { canonicalIp, isWithin, rangeValue } from '../../api/ip.ts';
+import { IPAddress } from '../../api/networking/ip-address.ts';
+import { isReady, ServiceCIDR } from '../../api/networking/service-cidr.ts';
+import type { Condition } from '../../api/meta.ts';
+import { rfc3339 } from '../../base/clock.ts';
+import { run } from '../../base/sys/run.ts';
+import { ifThere } from '../../sdk/if-there.ts';
+import { watching, type Controller } from '../../sdk/controller.ts';
+import type { ModuleContext } from '../../sdk/module.ts';
+import { bridgeOf } from './links.ts';
+
+/** The name of the one of the cluster's own ranges. */
+export const OWN_RANGE = 'kubernetes';
+const FINALIZER = 'networking.k8s.io/service-cidr-finalizer';
+const IN_USE = 'There are still IPAddresses referencing the ServiceCIDR, please remove them or create a new ServiceCIDR';
+
+/** `taken`: the ranges of the machine's network that no Service may have. */
+export function serviceRangeController(taken: () => readonly string[]): Controller<ServiceCIDR> {
+  return {
+    name: 'service-cidr', for: ServiceCIDR, concurrency: 1,
+    // The last address of a range that goes may have gone.
+    watches: [watching(IPAddress, (_address, caches) => caches.of(ServiceCIDR).list().filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(({ metadata }) => metadata.name ?? ''))],
+    async reconcile(_key, range, { client, caches, clock }) {
+      if (range === undefined) return;
+      const { metadata } = range;
+      const finalizers = metadata.finalizers ?? [];
+      const say = async (status: 'True' | 'False', reason: string, message: string): Promise<void> => {
+        const old = range.status?.conditions?.find(({ type }) => type === 'Ready');
+        if (old?.status === status && old.reason === reason && old.message === message) return;
+        const ready = { type: 'Ready', status, reason, message, lastTransitionTime: old?.status === status ? old.lastTransitionTime : rfc3339(clock.nowMs()) } as Condition;
+        await client.update(ServiceCIDR, { ...range, status: { conditions: [...(range.status?.conditions ?? []).filter(({ type }) => type !== 'Ready'), ready] } }, { subresource: 'status' });
+      };
+      if (metadata.deletionTimestamp !== undefined) {
+        if (!finalizers.includes(FINALIZER)) return;
+        if (isUsed(range, caches.of(ServiceCIDR).list(), caches.of(IPAddress).list())) return say('False', 'Terminating', IN_USE);
+        await client.update(ServiceCIDR, { ...range, metadata: { ...metadata, finalizers: finalizers.filter((each) => each !== FINALIZER) } });
+        return;
+      }
+      if (!finalizers.includes(FINALIZER)) return void (await client.update(ServiceCIDR, { ...range, metadata: { ...metadata, finalizers: [...finalizers, FINALIZER] } }));
+      const clash = metadata.name === OWN_RANGE ? undefined : taken().find((each) => range.spec?.cidrs?.some((cidr) => overlaps(each, cidr)));
+      if (clash !== undefined) return say('False', 'RangeInUse', `The range overlaps ${clash}, which the network of this machine has for other things`);
+      await say('True', 'Ready', 'Kubernetes Service CIDR is ready');
+    },
+  };
+}
+
+/** Whether an address is in it that is in no other range that stays. */
+function isUsed(range: ServiceCIDR, all: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
+  const others = all.filter((each) => each.metadata.uid !== range.metadata.uid && isReady(each));
+  const holds = ({ spec }: ServiceCIDR, address: string): boolean => (spec?.cidrs ?? []).some((cidr) => isWithin(address, cidr));
+  return addresses.some(({ metadata: { name = '' } }) => holds(range, name) && !others.some((each) => holds(each, name)));
+}
+
+function overlaps(one: string, other: string): boolean {
+  const [a, b] = [rangeValue(one), rangeValue(other)];
+  return a !== undefined && b !== undefined && a.family === b.family && a.base < b.base + b.size && b.base < a.base + a.size;
+}
+
+/** The one of the cluster's own ranges, in place of one that says others. */
+export async function ensureOwnRange({ client, machine }: Pick<ModuleContext, 'client' | 'machine'>): Promise<void> {
+  const { serviceCidr, ipv6 } = machine.network;
+  const cidrs = [serviceCidr, ...(ipv6 === undefined ? [] : [ipv6.serviceCidr])];
+  const found = await ifThere(client.get(ServiceCIDR, OWN_RANGE));
+  if (found !== undefined && found.spec?.cidrs?.join() === cidrs.join()) return;
+  if (found === undefined) return void (await client.create(ServiceCIDR, { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: OWN_RANGE }, spec: { cidrs } }));
+  // The configuration says others now; what is never changed is made anew.
+  if (found.metadata.finalizers !== undefined) await client.update(ServiceCIDR, { ...found, metadata: { ...found.metadata, finalizers: [] } });
+  await ifThere(client.delete(ServiceCIDR, OWN_RANGE));
+  await ensureOwnRange({ client, machine });
+}
+
+/** The ranges beside the cluster's own that Services may have addresses of. */
+export function furtherRanges(ranges: readonly ServiceCIDR[]): string[] {
+  return ranges.filter((range) => range.metadata.name !== OWN_RANGE && isReady(range)).flatMap(({ spec }) => spec?.cidrs ?? []);
+}
+
+/** Leads packets for further ranges to the bridge, as those for the cluster's own, so that this machine reaches their Services too; settles on the abort. */
+export async function routeFurtherRanges({ caches, machine, log, signal }: ModuleContext): Promise<void> {
+  const routed = new Set<string>();
+  let working = Promise.resolve();
+  const [ranges, bridge, program] = [caches.of(ServiceCIDR), bridgeOf(machine), machine.programs.ip ?? 'ip'];
+  const follow = async (): Promise<void> => {
+    const wanted = new Set(furtherRanges(ranges.list()));
+    for (const cidr of [...routed].filter((each) => !wanted.has(each))) {
+      routed.delete(cidr);
+      await run(program, ['route', 'del', cidr, 'dev', bridge]);
+    }
+    for (const cidr of [...wanted].filter((each) => !routed.has(each))) {
+      const source = cidr.includes(':') ? machine.network.ipv6?.gatewayIp : machine.network.gatewayIp;
+      if (source === undefined) continue;
+      await run(program, ['route', 'replace', cidr, 'dev', bridge, 'src', source]);
+      routed.add(cidr);
+    }
+  };
+  const stop = ranges.subscribe(() => void (working = working.then(follow).catch((error: unknown) => log.warn('packets for a range of Services are not led to the bridge', { error }))));
+  await new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
+  stop();
+  await working;
+}
+
+/** The one text of each address of a Service. */
+export function addressesOf(clusterIPs: readonly string[] | undefined): string[] {
+  return (clusterIPs ?? []).map((each) => canonicalIp(each)).filter((each) => each !== undefined);
+}
