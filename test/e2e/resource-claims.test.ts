@@ -41,6 +41,13 @@ metadata: { name: low }
 spec: { devices: { requests: [{ name: bell, exactly: { deviceClassName: bells, selectors: [{ cel: { expression: 'device.attributes["${DRIVER}"].tone == "low"' } }] } }] } }
 `;
 
+const TAINT = `
+apiVersion: resource.k8s.io/v1
+kind: DeviceTaintRule
+metadata: { name: cracked }
+spec: { deviceSelector: { driver: ${DRIVER}, device: great }, taint: { key: ${DRIVER}/cracked, effect: NoExecute } }
+`;
+
 describe('devices of claims', () => {
   let llmos: Instance;
   let driver: ClaimDriver;
@@ -117,10 +124,13 @@ describe('devices of claims', () => {
     await create('again', { resourceClaimName: 'low' });
     driver.fail('unprepare', '');
     await runs('again');
+    assert.equal((await llmos.kubectlWith(TAINT, 'apply', '-f', '-')).code, 0);
+    await eventually(async () => (await llmos.kubectl('get', 'pod', 'again')).code !== 0 && (await claims())[0] === 'low free', { what: 'the pod left the tainted device' });
+    assert.match((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=again')).stdout, /DeviceTaintManagerEviction/);
     driver.fail('prepare', 'out of tune');
     await create('fails', { resourceClaimTemplateName: 'any' });
     await eventually(async () => /NodePrepareResources failed for ResourceClaim fails-bell-\w+: out of tune/.test((await llmos.kubectl('get', 'events')).stdout), { what: 'the event of the refusal' });
-    await llmos.kubectl('delete', 'pod', 'again', 'fails', '--now');
+    await llmos.kubectl('delete', 'pod', 'fails', '--now');
     await eventually(async () => readdirSync(cdi).length === 0 && (await claims()).join() === 'low free', { what: 'all is given back' });
     assert.equal((await llmos.kubectl('delete', 'resourceclaim', 'low', '--timeout=10s')).code, 0);
   });

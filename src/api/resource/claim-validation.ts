@@ -133,7 +133,7 @@ export function configurationErrors({ opaque }: DeviceClassConfiguration, path: 
 
 /** What may become of a claim: devices are given once and reserved for consumers; while they are reserved, or are to be given back, only less is said. */
 export function claimStatusErrors({ metadata, spec, status = {} }: ResourceClaim, { status: old = {} }: ResourceClaim): FieldError[] {
-  const known = requestNames(spec.devices ?? {});
+  const known = requestNames(spec?.devices ?? {});
   const errors = listErrors(status.reservedFor, MOST_CONSUMERS, 'status.reservedFor', (each, at) => (['resource', 'name', 'uid'] as const).flatMap((field) => (each[field] ? [] : [required(`${at}.${field}`)])), ({ uid }) => uid);
   if ((status.reservedFor ?? []).length > 0) errors.push(...reservationErrors(status, old, metadata.deletionTimestamp !== undefined));
   if (status.allocation !== undefined && old.allocation !== undefined) {

@@ -17,7 +17,10 @@ export const ResourceClaim: Kind<ResourceClaim> = defineKind<ResourceClaim>({
   schema: () => schemaOf(RESOURCE, 'v1', 'ResourceClaim'),
   rules: {
     generation: false,
-    defaults: ({ spec }) => requestDefaults(spec?.devices),
+    defaults(claim) {
+      claim.spec ??= {};
+      requestDefaults(claim.spec.devices);
+    },
     prepareForCreate(claim) {
       claim.status = {};
     },
@@ -33,7 +36,11 @@ export const ResourceClaimTemplate: Kind<ResourceClaimTemplate> = defineKind<Res
   schema: () => schemaOf(RESOURCE, 'v1', 'ResourceClaimTemplate'),
   rules: {
     generation: false,
-    defaults: ({ spec }) => requestDefaults(spec?.spec?.devices),
+    defaults(template) {
+      template.spec ??= { spec: {} };
+      template.spec.spec ??= {};
+      requestDefaults(template.spec.spec.devices);
+    },
     validate: (template, old) => specErrors(template.spec, old?.spec, (spec) => claimSpecErrors(spec?.spec ?? {}, 'spec.spec')),
   },
   columns: [NAME, AGE],

@@ -24,9 +24,9 @@ export const ResourceSlice: Kind<ResourceSlice> = defineKind<ResourceSlice>({
     defaults({ spec }) {
       for (const taint of (spec?.devices ?? []).flatMap(({ taints = [] }) => taints)) taint.timeAdded ??= formatTime({ seconds: Math.floor(Date.now() / 1_000), nanos: 0 }, 0);
     },
-    validate: ({ spec }, old) => sliceErrors(spec, old?.spec),
+    validate: ({ spec }, old) => (spec === undefined ? [required('spec')] : sliceErrors(spec, old?.spec)),
   },
-  columns: [NAME, column('Node', ({ spec }) => spec.nodeName ?? '<unset>'), column('Driver', ({ spec }) => spec.driver), column('Pool', ({ spec }) => spec.pool.name), AGE],
+  columns: [NAME, column('Node', ({ spec }) => spec?.nodeName ?? '<unset>'), column('Driver', ({ spec }) => spec?.driver ?? ''), column('Pool', ({ spec }) => spec?.pool?.name ?? ''), AGE],
   selectableFields: { 'spec.nodeName': ({ spec }) => spec?.nodeName ?? '', 'spec.driver': ({ spec }) => spec?.driver ?? '' },
 });
 

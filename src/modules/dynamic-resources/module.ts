@@ -9,6 +9,7 @@ import { defineModule } from '../../sdk/index.ts';
 import { adminAccess } from './admin-access.ts';
 import { claimsOfPods } from './pods.ts';
 import { claimsInUse } from './claims.ts';
+import { deviceTaintEviction } from './taints.ts';
 
 export default defineModule({
   name: 'dynamic-resources',
@@ -17,6 +18,6 @@ export default defineModule({
   kinds: [ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice, DeviceTaintRule] as never,
   needs: [Pod, Namespace],
   reads: [Namespace],
-  controllers: [claimsOfPods, claimsInUse],
+  controllers: [claimsOfPods, claimsInUse, deviceTaintEviction],
   admissions: [adminAccess],
 });

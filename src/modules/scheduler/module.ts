@@ -7,6 +7,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { DeviceClass } from '../../api/resource/device-class.ts';
+import { DeviceTaintRule } from '../../api/resource/device-taint-rule.ts';
 import { ResourceClaim } from '../../api/resource/resource-claim.ts';
 import { ResourceSlice } from '../../api/resource/resource-slice.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
@@ -26,7 +27,7 @@ export default defineModule({
   eventSource: 'default-scheduler',
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod, PriorityClass],
-  reads: [Namespace, Node, StorageClass, PodDisruptionBudget, DeviceClass, ResourceSlice] as never,
+  reads: [Namespace, Node, StorageClass, PodDisruptionBudget, DeviceClass, DeviceTaintRule, ResourceSlice] as never,
   writes: [Pod, PersistentVolumeClaim, PersistentVolume, ResourceClaim] as never,
   admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,

@@ -7,6 +7,7 @@ import type { AllocationResult, CapacityRequirements, Device, DeviceAllocationCo
 import type { NodeSelectorRequirement } from '../../../api/generated/core-v1.ts';
 import type { SelectableNode } from '../../../api/node-selection.ts';
 import { matchesDevice } from '../../../api/resource/device-selector.ts';
+import { isUsable } from '../../../api/resource/device-taints.ts';
 import { isAllowed, type Picked } from './constraints.ts';
 import type { Pool, PooledDevice } from './pools.ts';
 import { roomOf, type Room } from './room.ts';
@@ -109,7 +110,7 @@ class Search {
   #candidatesOf(asked: Asked): PooledDevice[] {
     let candidates = this.#candidates.get(asked);
     if (candidates === undefined) {
-      candidates = this.#reachable.filter(({ device, pool }) => pool.isWhole && isTolerated(device, asked.tolerations) && this.#isWanted(asked, device, pool.driver));
+      candidates = this.#reachable.filter(({ device, pool, taints }) => pool.isWhole && isUsable(taints, asked.tolerations) && this.#isWanted(asked, device, pool.driver));
       this.#candidates.set(asked, candidates);
     }
     return candidates;
@@ -141,12 +142,6 @@ function alternativesOf(claim: ResourceClaim, { name, exactly, firstAvailable = 
     };
   };
   return exactly === undefined ? firstAvailable.map((each) => asked(each, `${name}/${each.name}`)) : [asked(exactly, name)];
-}
-
-/** Taints that keep new pods away: those with effect None tell only. */
-function isTolerated({ taints = [] }: Device, tolerations: readonly DeviceToleration[]): boolean {
-  return taints.every((taint) => taint.effect === 'None' || tolerations.some(({ key, operator, value, effect }) =>
-    (!effect || effect === taint.effect) && (!key || key === taint.key) && (operator === 'Exists' || (value ?? '') === (taint.value ?? ''))));
 }
 
 function resultOf({ spec }: ResourceClaim, choices: readonly Choice[], node: SelectableNode): AllocationResult {

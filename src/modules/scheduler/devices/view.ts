@@ -5,6 +5,7 @@ import { isApiError } from '../../../api/errors.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { DELETE_PROTECTION, isReservedFor } from '../../../api/resource/claim-uses.ts';
 import { DeviceClass } from '../../../api/resource/device-class.ts';
+import { DeviceTaintRule } from '../../../api/resource/device-taint-rule.ts';
 import { ResourceClaim } from '../../../api/resource/resource-claim.ts';
 import { ResourceSlice } from '../../../api/resource/resource-slice.ts';
 import { keyOf, type ModuleContext } from '../../../sdk/index.ts';
@@ -29,20 +30,24 @@ export function openDevices({ caches, client, clock, kinds, log, signal }: Modul
     return now;
   };
 
+  /** Other clusters serve them since 1.37. */
+  const hasRules = (): boolean => kinds.find(DeviceTaintRule.group, DeviceTaintRule.kind) !== undefined;
+
   async function open(): Promise<void> {
     state = 'opening';
-    await Promise.all([caches.of(ResourceClaim).ready(), caches.of(ResourceSlice).ready(), caches.of(DeviceClass).ready()]);
+    await Promise.all([caches.of(ResourceClaim).ready(), caches.of(ResourceSlice).ready(), caches.of(DeviceClass).ready(), ...(hasRules() ? [caches.of(DeviceTaintRule).ready()] : [])]);
     if (signal.aborted) return;
     state = 'open';
     const tell = (): void => devices.changed();
+    const poolsChanged = (): void => {
+      pools = undefined;
+      tell();
+    };
     const stops = [caches.of(ResourceClaim).subscribe(({ type, key, object }) => {
       const ours = written.get(key);
       if (ours !== undefined && (type === 'deleted' || revisionOf(object) >= revisionOf(ours))) written.delete(key);
       tell();
-    }), caches.of(DeviceClass).subscribe(tell), caches.of(ResourceSlice).subscribe(() => {
-      pools = undefined;
-      tell();
-    })];
+    }), caches.of(DeviceClass).subscribe(tell), caches.of(ResourceSlice).subscribe(poolsChanged), ...(hasRules() ? [caches.of(DeviceTaintRule).subscribe(poolsChanged)] : [])];
     signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
     tell();
   }
@@ -77,7 +82,7 @@ export function openDevices({ caches, client, clock, kinds, log, signal }: Modul
     claim: (namespace, name) => written.get(`${namespace}/${name}`) ?? caches.of(ResourceClaim).get(`${namespace}/${name}`),
     claims: () => (written.size === 0 ? caches.of(ResourceClaim).list() : caches.of(ResourceClaim).list().map((claim) => written.get(keyOf(claim)) ?? claim)),
     deviceClass: (name) => caches.of(DeviceClass).get(name),
-    pools: () => (pools ??= poolsOf(caches.of(ResourceSlice).list())),
+    pools: () => (pools ??= poolsOf(caches.of(ResourceSlice).list(), hasRules() ? caches.of(DeviceTaintRule).list() : [])),
     async give(pod, claims, allocations) {
       for (const claim of claims) await give(pod, claim, allocations.get(claim.metadata.uid ?? ''));
     },
