@@ -1,6 +1,6 @@
 /**
  * The behaviours by which upstream calls a cluster conformant (the [Conformance] tests of Kubernetes 1.37, list conformance.yaml), by their
- * code names, for the areas that speak of the API, of identity and of kubectl. Each is tested here, or says why not.
+ * code names, for all its areas. Each is tested here, or says why not.
  */
 import { GATEWAY_BEHAVIOURS } from './gateway/names.ts';
 import { NODE_BEHAVIOURS } from './node/names.ts';
@@ -104,6 +104,7 @@ const LIST: Readonly<Record<string, readonly (string | [string, Omit<Behaviour, 
     'Watchers should receive events on concurrent watches in same order',
     'server version should find the server version',
   ],
+  'sig-architecture': ['Conformance Tests should have at least two untainted nodes'],
   'sig-auth': [
     'Certificates API should support CSR API operations',
     'PodCertificateRequest API should support PodCertificateRequest API operations',

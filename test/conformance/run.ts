@@ -59,7 +59,7 @@ function report(all: readonly Verdict[]): string {
     '# Conformance', '',
     '<!-- Written by `npm run conformance`; do not edit. -->', '',
     `The behaviours by which Kubernetes calls a cluster conformant, tried against a whole llmos (schemas of Kubernetes ${kubernetesRelease()}) by tests of our own,`,
-    'written after their published descriptions, for the areas that speak of the API, identity, kubectl, events, workloads, network, storage, scheduling and the node. Behaviours of several machines are not among them.', '',
+    'written after their published descriptions: the whole list of Kubernetes 1.37, and beside it those of the Gateway API. Where a behaviour is one of several machines, they are nodes of one machine.', '',
     '| Area | Passed | Not yet | Not applicable |', '| --- | --- | --- | --- |',
     ...AREAS.map((area) => {
       const of = all.filter((each) => each.area === area);
