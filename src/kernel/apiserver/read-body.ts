@@ -66,7 +66,7 @@ function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {
     });
     source.on('end', () => {
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
-      const turn = takeTurn(http);
+      const turn = takeTurn(http, { answers: false });
       if (turn === undefined) resolve(body);
       else void turn.then(() => resolve(body));
     });

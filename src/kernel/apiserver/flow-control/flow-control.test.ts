@@ -135,6 +135,16 @@ test('who is alone has wide slices, and small work shares a round', async () => 
   assert.notEqual(turns.take('one'), undefined, 'now there is another');
 });
 
+test('work that comes later is of the slice of the round that it comes of', async () => {
+  const turns = createTurns({ sliceMs: 100_000, aloneSliceMs: 100_000 });
+  assert.equal(turns.take('flood', { laterMs: 60_000 }), undefined);
+  assert.equal(turns.take('flood', { laterMs: 60_000 }), undefined, 'nothing was worked yet');
+  const third = turns.take('flood');
+  assert.notEqual(third, undefined, 'the slice is spent');
+  await third;
+  assert.equal(turns.take('flood'), undefined, 'the next round has its own');
+});
+
 test('who hardly used the thread goes at once, but only so many', async () => {
   const turns = createTurns({ sliceMs: 0, aloneSliceMs: 0 });
   assert.equal(turns.take('flood'), undefined);

@@ -6,7 +6,7 @@
 import type { Turns } from './turns.ts';
 
 /** What it takes to read a request and to know whose it is, about. It is over when it can be told, so it cannot be measured. */
-const READ_MS = 0.06;
+export const READ_MS = 0.06;
 /** So many are read in a round before connections are let wait, and so many of those that wait are read on in one turn: about a slice of time. */
 const AT_ONCE = 4;
 

@@ -6,7 +6,7 @@
  * a sync of the disk; they are narrow while there are others.
  */
 import type { IncomingMessage } from 'node:http';
-import { createReading } from './reading.ts';
+import { createReading, READ_MS } from './reading.ts';
 
 /** Of a round while there are several users: short against what a person or a controller would notice. */
 const SLICE_MS = 0.3;
@@ -30,8 +30,11 @@ const GO_ON_MOST = 100;
 const USERS_MOST = 1_000;
 
 export interface Turns {
-  /** undefined: go on. Otherwise when it is the user's turn; what goes on with work that has begun is first among the user's own. */
-  take(user: string, how?: { goesOn: boolean }): Promise<void> | undefined;
+  /**
+   * undefined: go on. Otherwise when it is the user's turn; what goes on with work that has begun is first among the user's own. `laterMs` is what
+   * will be worked for it in the next round, about: it is of this one's slice.
+   */
+  take(user: string, how?: { goesOn?: boolean; laterMs?: number }): Promise<void> | undefined;
   /** A turn that is always waited for: after it there will be work of so many ms, in this round. */
   wait(user: string, how: { laterMs: number }): Promise<void>;
   /** Work that was no turn's, as far as it is known. */
@@ -155,15 +158,16 @@ export function createTurns({ sliceMs, aloneSliceMs }: { sliceMs: number; aloneS
   }
 
   return {
-    take(name, { goesOn } = { goesOn: false }) {
+    take(name, { goesOn = false, laterMs: after = 0 } = {}) {
       const nowMs = performance.now();
       const user = see(name, nowMs);
       if (roundFromMs === undefined) openRound(nowMs);
       if (user.waiters.length === 0 && (fits(nowMs) || goesFirst(user, nowMs))) {
+        laterMs += after;
         count(user, nowMs);
         return undefined;
       }
-      return queue(user, { goesOn, laterMs: 0 });
+      return queue(user, { goesOn, laterMs: after });
     },
     wait(name, how) {
       const nowMs = performance.now();
@@ -242,9 +246,12 @@ export function userOf(http: IncomingMessage): string {
   return users.get(http) ?? '';
 }
 
-/** A turn for a piece of the work for a request; undefined when it need not wait. */
-export function takeTurn(http: IncomingMessage): Promise<void> | undefined {
-  return turns.take(userOf(http));
+/**
+ * A turn for a piece of the work for a request; undefined when it need not wait. Where many requests share a connection, which cannot be let wait, an
+ * answer lets the client send its next request, which is read as it comes.
+ */
+export function takeTurn(http: IncomingMessage, { answers }: { answers: boolean } = { answers: true }): Promise<void> | undefined {
+  return turns.take(userOf(http), { laterMs: answers && http.httpVersionMajor === 2 ? READ_MS : 0 });
 }
 
 /** Asked between pieces of long work; a promise when others must have their turn first. */
