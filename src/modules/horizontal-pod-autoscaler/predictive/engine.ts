@@ -66,10 +66,13 @@ export class Engine {
     }
   }
 
-  /** `ratio`: what each of the `counted` replicas has to do, over the target; undefined where it could not be had. */
-  answer(nowMs: number, measured: { ratio: number; counted: number; measuredMs?: number; saturated: boolean; total: number } | undefined, { current, failure }: { current: number; failure?: string }): Answer {
+  /**
+   * `ratio`: what each of the `counted` replicas has to do, over the target; undefined where it could not be had. `isUsage`: what machines used, which nobody can make up: however
+   * great a jump, it was.
+   */
+  answer(nowMs: number, measured: { ratio: number; counted: number; measuredMs?: number; saturated: boolean; total: number; isUsage?: boolean } | undefined, { current, failure }: { current: number; failure?: string }): Answer {
     const target = this.options.target / 100;
-    const most = this.#policy.explain()?.quantiles.at(-1);
+    const most = measured?.isUsage === true ? undefined : this.#policy.explain()?.quantiles.at(-1);
     const sample = measured === undefined ? undefined : { load: measured.ratio * target * measured.counted, measuredMs: measured.measuredMs, most };
     const verdict = this.#guard.judge(nowMs, sample, failure);
     if (measured === undefined || verdict.fault !== undefined) return { replicas: current, verdict };

@@ -3,7 +3,9 @@ import { describe, it } from 'node:test';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { Engine } from './engine.ts';
 import { Guard, type Sample } from './guard.ts';
+import { createReactive } from './reactive.ts';
 import { ScalingRecord } from './record.ts';
+import { Replicas } from './replicas.ts';
 import { startSecondsOf } from './start-time.ts';
 
 const NOW = Date.UTC(2026, 0, 1);
@@ -23,7 +25,8 @@ describe('a source that may not be believed', () => {
     ['fails, and recovers slowly', [{}, undefined, {}], ['ok', 'Failed', 'recovering']],
     ['sends no number', [{ load: Number.NaN }, { load: -1 }, { load: Infinity }], ['NotANumber', 'NotANumber', 'NotANumber']],
     ['goes back in time', [{}, { measuredMs: NOW - 60_000 }, {}], ['ok', 'Backwards', 'recovering']],
-    ['jumps, and is believed when it says so again', [{}, { load: 500 }, { load: 500 }, { load: 500 }], ['ok', 'Jumped', 'Jumped', 'recovering']],
+    ['jumps, and is believed when it says so again', [{}, { load: 500 }, { load: 500 }, { load: 500 }], ['ok', 'Jumped', 'recovering', 'recovering']],
+    ['is what machines used: a crowd need not be confirmed', [{}, { load: 500, most: undefined }], ['ok', 'ok']],
     ['jumps for a moment', [{}, { load: 500 }, {}], ['ok', 'Jumped', 'recovering']],
     ['suddenly sees nothing', [{}, ...new Array<Partial<Sample>>(9).fill({ load: 0 })], ['ok', ...new Array<string>(8).fill('Jumped'), 'recovering']],
   ];
@@ -51,6 +54,28 @@ describe('the engine', () => {
       assert.ok(next >= Math.ceil(0.9 * total), `${next} of ${total}`);
       total = next;
     }
+  });
+  it('a crowd that nobody could know finds as many as under an HPA: of cpu at once, of a metric that may say anything a round later', () => {
+    const crowd = (step: number): number => (step < 480 ? 10 : step < 600 ? 100 : 10);
+    const short = (decide: (step: number, load: number, fleet: Replicas) => number): number => {
+      const fleet = new Replicas(15, 60_000);
+      let violated = 0;
+      for (let step = 0; step < 620; step++) {
+        const nowMs = NOW + step * STEP_MS;
+        fleet.advance(nowMs);
+        if (crowd(step) > 0.8 * fleet.ready) violated++;
+        // Both are bound to grow as an HPA does by default.
+        fleet.set(Math.min(decide(step, crowd(step), fleet), Math.max(2 * fleet.total, fleet.total + 4)), nowMs);
+      }
+      return violated;
+    };
+    const reactive = createReactive({ target: 0.7, by: 'AverageValue' });
+    const hpa = short((step, load, { ready, total }) => reactive.decide({ nowMs: NOW + step * STEP_MS, utilisation: load / ready, ready, total }));
+    const own = (isUsage: boolean): number => {
+      const one = new Engine({ stepMs: STEP_MS, startMs: 60_000, target: 70, floor: { by: 'AverageValue', shownAtMost: Infinity } });
+      return short((step, load, { ready, total }) => one.answer(NOW + step * STEP_MS, { ratio: load / ready / 0.7, counted: ready, saturated: false, total, isUsage }, { current: total }).replicas);
+    };
+    assert.ok(own(true) <= hpa && own(false) <= hpa + 1, `${own(true)}, ${own(false)} and ${hpa}`);
   });
   it('learns a day that has passed in a moment, and forecasts at once', async () => {
     const one = engine();

@@ -6,7 +6,7 @@ export interface Sample {
   readonly load: number;
   /** When it was measured, where the source tells. */
   readonly measuredMs?: number;
-  /** The greatest load that was held to be possible (its last quantile), where there is a forecast. */
+  /** The greatest load that was held to be possible (its last quantile), where there is a forecast and a source that could say anything. */
   readonly most?: number;
 }
 
@@ -22,9 +22,11 @@ export interface Verdict {
 /** A source may stand still for so long; metrics.k8s.io has windows of 15 to 60 s. */
 const FROZEN_MS = 150_000;
 const RECOVERY_MS = 300_000;
-/** A load so many times the greatest that was possible has to be seen again before it is believed, and so has a sudden nothing. */
+/**
+ * A load so many times the greatest that was possible has to be seen again before it is believed, and so has a sudden nothing. Once: a crowd that is real waits a round, no more.
+ */
 const JUMP = 3;
-const CONFIRMATIONS = 2;
+const CONFIRMATIONS = 1;
 const NOTHING_CONFIRMATIONS = 8;
 const RECOVERY_KEEPS = 0.9;
 const OK: Verdict = { message: '', keep: 0 };
@@ -52,7 +54,7 @@ export class Guard {
     if (!Number.isFinite(load) || load < 0) return 'NotANumber';
     if (measuredMs !== undefined && measuredMs < this.#measuredMs) return 'Backwards';
     if (this.#stands(nowMs, sample)) return 'Frozen';
-    const jumped = load > JUMP * Math.max(most, 1) ? CONFIRMATIONS : load === 0 && this.#load > 0 ? NOTHING_CONFIRMATIONS : 0;
+    const jumped = load > JUMP * Math.max(most, 1, Number.isNaN(this.#load) ? 0 : this.#load) ? CONFIRMATIONS : load === 0 && this.#load > 0 ? NOTHING_CONFIRMATIONS : 0;
     if (jumped > 0 && ++this.#strange <= jumped) return 'Jumped';
     this.#strange = 0;
     this.#load = load;

@@ -2,17 +2,18 @@
  * The predictive policy. It forecasts the load for the time at which a replica asked for now will be ready, as a distribution, and has the replicas that are cheapest
  * at a price of being too few. The price is not set by hand: the same forecasts decide at several prices in thought (shadows), beside the HorizontalPodAutoscaler of
  * the same target and one that is more careful; so it is known what each would have cost and how often it would have had too few, and the price is the one that meets
- * the objective. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 45 KB.
+ * the objective, and costs not much more than it would have cost one who knew the load. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 45 KB.
  */
 import { ACTIONS, Bandit, SAFE } from './bandit.ts';
 import { Context, CONTEXT_SIZE } from './context.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
+import { Hindsight } from './hindsight.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
 import { createReactive, type ReactiveOptions } from './reactive.ts';
 import { Shadow, shadowRates, type ShadowRates, type Tally } from './shadow.ts';
-import { atLeast, createArm, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
+import { account, atLeast, createArm, patient, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
 
 export interface Objective {
   /** The part of time in which replicas may be too few, for instance 0.01. */
@@ -64,6 +65,10 @@ const ACTIONS_HALF_LIFE_MS = 4 * DAY_MS;
 const LEARNING_MS = 2 * 3_600_000;
 /** Of the cost of the floor. */
 const MOST_COST = 1.03;
+/** Who waits so that there are no more changes may cost a little more. */
+const MOST_WAITING_COST = 1.045;
+/** Of the cost of one who knew the load: beyond that, certainty is dear. */
+const MOST_OF_HINDSIGHT = 1.14;
 /** Of the changes that the HorizontalPodAutoscaler makes. */
 const MOST_CHANGES = 0.85;
 /** How much cheaper it becomes where it has been dearer than it may: at 5 % too much by half. */
@@ -75,6 +80,7 @@ interface Shadows {
   readonly floor: Shadow;
   readonly careful: Shadow;
   readonly own: Shadow;
+  readonly hindsight: Hindsight;
   /** At PRICES. */
   readonly arms: readonly Arm[];
   /** Each of the bandit's actions at the price that is in force, always. */
@@ -95,6 +101,8 @@ export class Predictive implements ScalingPolicy {
   readonly #violated = new Float64Array(ACTIONS.length);
   #shadows: Shadows | undefined;
   #choices: Choices | undefined;
+  /** Whether an objective was given: it goes before the number of changes. */
+  readonly #isTold: boolean;
   #steps = 0;
   #saturated = 0;
   #trusted = false;
@@ -107,6 +115,7 @@ export class Predictive implements ScalingPolicy {
 
   constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {}, floor: { shownAtMost = 1, ...floor } = {}, learning }: PredictiveOptions) {
     this.#options = { stepMs, startMs, target, limit, objective, shownAtMost };
+    this.#isTold = objective.underProvisioned !== undefined || objective.price !== undefined;
     this.outlook = new Outlook(stepMs, startMs + stepMs, learning);
     const reactive = { ...floor, limits: { memoryMs: 300_000, ...floor.limits } };
     this.#floor = createReactive({ ...reactive, target });
@@ -126,11 +135,13 @@ export class Predictive implements ScalingPolicy {
     const shadows = (this.#shadows ??= this.#cast(total));
     const { floor, careful, own } = shadows;
     own.advance(nowMs, load);
+    shadows.hindsight.add(Math.max(1, Math.ceil(load / limit - 1e-9)));
+    const before = floor.fleet.total;
     react(floor, this.#floor, { nowMs, load, shownAtMost });
     react(careful, this.#careful, { nowMs, load, shownAtMost });
     // More than what was held to be possible for the time to come: what is forecast then is little better, until that time has come.
     if (load > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
-    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs };
+    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, reactiveChange: floor.fleet.total - before, dear: this.#isTold ? 0 : MOST_WAITING_COST * floor.tally.replicas };
     for (const arm of shadows.arms) {
       think(arm, choices, moment);
       pace(arm.priced, arm.shadow.tally, floor.tally);
@@ -138,10 +149,11 @@ export class Predictive implements ScalingPolicy {
     const action = this.#consult(shadows, choices, moment);
     if (this.#steps % 4 === 1) this.#settle();
     const saturatedMs = (this.#saturated - 1) * stepMs;
-    const forecast = atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), moment, { ready, total, saturatedMs });
+    const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), moment, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
     const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
     const replicas = rule === 'Forecast' || rule === 'Saturated' ? forecast : moment.reactive;
     this.#last = { observation, load, replicas, rule };
+    account(this.#own, replicas !== total, moment);
     own.set(replicas, nowMs);
     pace(this.#own, own.tally, floor.tally);
     return replicas;
@@ -196,7 +208,7 @@ export class Predictive implements ScalingPolicy {
     const cast = (rates: ShadowRates): Shadow => new Shadow(total, startMs, rates);
     const arm = (price: number, rates: ShadowRates): Arm => createArm(price, cast(rates), Math.round(startMs / stepMs));
     return {
-      floor: cast(slow), careful: cast(slow), own: cast(slow), arms: PRICES.map((price) => arm(price, slow)),
+      floor: cast(slow), careful: cast(slow), own: cast(slow), hindsight: new Hindsight({ stepMs, startMs, share: slow.share }), arms: PRICES.map((price) => arm(price, slow)),
       actions: ACTIONS.map(() => arm(this.#own.price, quick)), learned: arm(this.#own.price, quick),
     };
   }
@@ -204,7 +216,7 @@ export class Predictive implements ScalingPolicy {
   /** Finds the price by what each would have brought, and whether the forecasts deserve to decide. */
   #settle(): void {
     const { objective, stepMs, limit } = this.#options;
-    const { floor, careful, arms, own } = this.#shadows!;
+    const { floor, careful, arms, own, hindsight } = this.#shadows!;
     if (this.#steps * stepMs < LEARNING_MS) return;
     const tallies = arms.map(({ shadow }) => shadow.tally);
     if (objective.price !== undefined) {
@@ -214,9 +226,13 @@ export class Predictive implements ScalingPolicy {
     const allowed = Math.max(LEAST_SHARE, objective.underProvisioned ?? careful.tally.violated);
     // In logarithms: from price to price the violations fall by factors.
     let at = positionWhere(tallies, ({ violated }) => Math.log(Math.max(violated, LEAST_SHARE / 10) / allowed));
-    const mostCost = objective.underProvisioned === undefined ? MOST_COST * floor.tally.replicas : Infinity;
-    const limited = at > 0 && between(tallies, at).replicas > mostCost;
-    if (limited) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
+    // As cheap as the least price is cheap enough, whatever else could be known.
+    const cheapest = tallies[0]!.replicas;
+    const mostCost = objective.underProvisioned === undefined ? Math.min(MOST_COST * floor.tally.replicas, Math.max(MOST_OF_HINDSIGHT * hindsight.mean, cheapest)) : Infinity;
+    const isDear = at > 0 && between(tallies, at).replicas > mostCost;
+    // Where the decisions that count are dearer than those in thought, they may not be made dearer still for what they have too few.
+    const limited = isDear || own.tally.replicas > mostCost;
+    if (isDear) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
     const expected = between(tallies, at);
     this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + Math.max(1e-4, 4 / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
     this.#worth = worthAt(tallies, at, expected) / Math.max(1, this.outlook.series.mean / limit);

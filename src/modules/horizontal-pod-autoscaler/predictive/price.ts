@@ -29,6 +29,7 @@ export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices
 }
 
 const MOST_UP = 1;
+const FIRST_CREDIT = 8;
 const MOST_MORE = 0.1;
 const WHOLE = { price: 1, hold: 1 };
 
@@ -39,6 +40,8 @@ export class PricedReplicas {
   changePrice: number;
   /** Replicas that a change upward has beyond what is wanted, on average. */
   stride = 0;
+  /** The changes that it may make yet: those of the floor, less its own. */
+  credit = FIRST_CREDIT;
   readonly #recent: number[];
   #at = 0;
   #loss = 0;

@@ -146,7 +146,7 @@ async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, con
     }, { context, learning: { train: predicting.train, phase: phaseOf(keptKey(autoscaler)) } });
     const evaluation = result.status === 'fulfilled' ? result.value : undefined;
     const failure = result.status === 'rejected' ? (result.reason as Error).message : undefined;
-    const measured = evaluation === undefined || observed.current === 0 ? undefined : { ratio: evaluation.ratio, counted: evaluation.counted, measuredMs: evaluation.measuredMs, saturated: isSaturated(metric, evaluation, observed.pods), total: observed.current };
+    const measured = evaluation === undefined || observed.current === 0 ? undefined : { ratio: evaluation.ratio, counted: evaluation.counted, measuredMs: evaluation.measuredMs, saturated: isSaturated(metric, evaluation, observed.pods), total: observed.current, isUsage: metric.type === 'Resource' || metric.type === 'ContainerResource' };
     const answer = engine.answer(observed.nowMs, measured, { current: observed.current, failure });
     if (answer.verdict.fault !== undefined && !(observed.current === 0 && evaluation !== undefined)) faults.push(`${answer.verdict.fault}: ${answer.verdict.message}`);
     return { evaluation, answer };

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { PricedReplicas } from './price.ts';
+import { Hindsight } from './hindsight.ts';
+import { account, patient, type Moment } from './thought.ts';
+
+describe('who knew the load', () => {
+  const means = (needs: readonly number[], startMs: number): number => {
+    const hindsight = new Hindsight({ stepMs: 60_000, startMs, share: 1e-9 });
+    for (const need of needs) hindsight.add(need);
+    return hindsight.mean;
+  };
+  it('has the most that is needed in a start and the five minutes before', () => {
+    // A peak of one step is in the windows of 5 + 2 + 1 steps.
+    const needs = [...new Array<number>(20).fill(1), 9, ...new Array<number>(29).fill(1)];
+    assert.ok(Math.abs(means(needs, 120_000) - (1 + (8 * 8) / 50)) < 1e-9);
+    assert.equal(means(new Array<number>(10).fill(3), 300_000), 3);
+  });
+});
+
+describe('changes', () => {
+  const moment = (more: Partial<Moment> = {}): Moment => ({ nowMs: 0, stepMs: 15_000, load: 4, limit: 0.8, meanNeed: 5, reactive: 6, inDoubt: false, reactiveChange: 0, dear: 10, ...more });
+  it('are no more than those of a HorizontalPodAutoscaler: the next one downward waits for its', () => {
+    const priced = new PricedReplicas(4, { startSteps: 4 });
+    const own = (): { credit: number; mean: number } => ({ credit: priced.credit, mean: 9 });
+    for (let step = 0; step < 20; step++) account(priced, true, moment());
+    assert.equal(patient(5, 8, own(), moment()), 8);
+    assert.equal(patient(5, 8, own(), moment({ reactiveChange: -2 })), 6);
+    assert.equal(patient(9, 8, own(), moment()), 9);
+    assert.equal(patient(5, 8, { ...own(), mean: 11 }, moment()), 5);
+    for (let step = 0; step < 30; step++) account(priced, false, moment({ reactiveChange: 1 }));
+    assert.equal(patient(5, 8, own(), moment()), 5);
+  });
+});
