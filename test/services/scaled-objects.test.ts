@@ -86,7 +86,8 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
   };
 
   before(async () => {
-    [llmos, redis] = await Promise.all([bootInstance({ config: CONFIG }), startService('redis', 26_379)]);
+    redis = await startService('redis', 26_379);
+    llmos = await bootInstance({ config: CONFIG });
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
     await apply(MANIFEST);
@@ -167,6 +168,22 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await ok('scale', 'deployment', 'worker', '--replicas=0');
   });
 
+  it('one workload has one scaler: an autoscaler that is there is taken over, where that is asked for', async () => {
+    await ok('autoscale', 'deployment', 'worker', '--name=by-hand', '--min=1', '--max=2', '--cpu-percent=50');
+    const object = MANIFEST.slice(MANIFEST.lastIndexOf('---'));
+    await apply(object);
+    await eventually(async () => /^False ScaledObjectCheckFailed the workload 'worker' of type 'apps\/v1\.Deployment' is already managed by the hpa 'by-hand'/.test(await condition('Ready')), { what: 'the refusal', timeoutMs: 30_000 });
+    await apply(object.replace('{name: worker}', '{name: worker, annotations: {scaledobject.keda.sh/transfer-hpa-ownership: "true"}}').replace('triggers:', 'advanced: {horizontalPodAutoscalerConfig: {name: by-hand}}\n  triggers:'));
+    await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'by-hand', NS)).spec?.metrics?.[0]?.external?.metric.name === 's0-redis-jobs', { what: 'it is the ScaledObject\'s', timeoutMs: 30_000 });
+    await apply(object.replace('{name: worker}', '{name: second}'));
+    await eventually(async () => /managed by the ScaledObject 'worker'/.test((await ok('get', 'so', 'second', '-o', 'json'))), { what: 'the second is refused', timeoutMs: 30_000 });
+    await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');
+    await reaches(1);
+    assert.match(await ok('events', '--for', 'scaledobject/worker'), /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/);
+    await ok('delete', 'so', 'worker', 'second');
+    await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
+  });
+
   it('a trigger that makes no sense is told at once', async () => {
     await apply(MANIFEST.slice(MANIFEST.lastIndexOf('---')).replace('type: redis', 'type: reddis'));
     await eventually(async () => /^False ScaledObjectCheckFailed trigger 0 \(reddis\): there is no such type; these are: cpu, memory, /.test(await condition('Ready')), { what: 'the reason' });
@@ -188,7 +205,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
       await database.query('UPDATE jobs SET done = true');
       await eventually(async () => (await made()).length > 0 && (await made()).every(({ status }) => (status?.succeeded ?? 0) > 0), { what: 'all done', timeoutMs: 60_000 });
       await eventually(async () => (await made()).length === 2, { what: 'the history is short', timeoutMs: 30_000 });
-      assert.match(await ok('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False/);
+      assert.match(await ok('get', 'sj'), /batch\s+10\s+postgresql\s+database\s+True\s+False\s+False/);
       await ok('delete', 'sj', 'batch');
       await eventually(async () => (await made()).length === 0, { what: 'jobs go with it', timeoutMs: 30_000 });
     } finally {

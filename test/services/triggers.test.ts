@@ -1,11 +1,15 @@
 /** Triggers of autoscalers read real services: what they hold, and a plain word when they are gone. */
 import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { realClock } from '../../src/base/clock.ts';
 import { TRIGGERS } from '../../src/modules/event-autoscaler/triggers/index.ts';
 import { TriggerError, type Reading, type Trigger } from '../../src/modules/event-autoscaler/triggers/trigger.ts';
+import { eventually } from '../fixtures/instance.ts';
 import { lacksService, startService, type Service, type ServiceName } from '../fixtures/services.ts';
 
 async function open(type: string, metadata: Record<string, string>, auth: Record<string, string> = {}, env: Record<string, string> = {}): Promise<Trigger> {
@@ -51,6 +55,35 @@ describe('redis', { skip: lacksService('redis'), timeout: 60_000 }, () => {
     assert.equal((await once('redis-streams', { ...stream, pendingEntriesCount: '5' })).value, 1);
     assert.equal((await once('redis-streams', { ...stream, lagCount: '5', activationLagCount: '3' })).value, 3);
     assert.deepEqual(await once('redis-streams', { address: '127.0.0.1:16379', stream: 'events', streamLength: '2' }), { value: 4, active: true });
+  });
+
+  it('of a cluster, and of the master that sentinels name', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-redis-kinds-'));
+    const more = (port: number, ...args: string[]): string => redis().run('usr/bin/redis-server', [...args, '--port', String(port), '--bind', '127.0.0.1', '--dir', folder, '--daemonize', 'yes']);
+    const ask = (port: number, ...args: string[]): string => redis().run('usr/bin/redis-cli', ['-p', String(port), ...args]);
+    writeFileSync(join(folder, 'sentinel.conf'), 'sentinel monitor mymaster 127.0.0.1 16379 1\n');
+    try {
+      more(16_390, '--cluster-enabled', 'yes', '--cluster-announce-ip', '127.0.0.1', '--save', '');
+      more(16_391, join(folder, 'sentinel.conf'), '--sentinel');
+      await eventually(async () => ask(16_390, 'ping').includes('PONG') && ask(16_391, 'ping').includes('PONG'), { what: 'both answer', timeoutMs: 30_000 });
+      ask(16_390, 'cluster', 'addslotsrange', '0', '16383');
+      await eventually(async () => ask(16_390, 'cluster', 'info').includes('cluster_state:ok'), { what: 'the cluster is one', timeoutMs: 30_000 });
+      ask(16_390, 'rpush', 'jobs', 'a', 'b');
+      ask(16_390, 'xadd', 'events', '*', 'n', '1');
+      assert.deepEqual(await once('redis-cluster', { addresses: '127.0.0.1:16390, 127.0.0.1:16399', listName: 'jobs', listLength: '1' }), { value: 2, active: true });
+      assert.equal((await once('redis-cluster-streams', { hosts: '127.0.0.1', ports: '16390', stream: 'events', streamLength: '1' })).value, 1);
+      assert.equal((await once('redis-sentinel', { addressesFromEnv: 'SENTINELS', sentinelMaster: 'mymaster', listName: 'jobs' }, {}, { SENTINELS: '127.0.0.1:16391' })).value, 3);
+      assert.equal((await once('redis-sentinel-streams', { addresses: '127.0.0.1:16391', sentinelMaster: 'mymaster', stream: 'events', streamLength: '1' })).value, 4);
+      await assert.rejects(once('redis-sentinel', { addresses: '127.0.0.1:16391', sentinelMaster: 'other', listName: 'jobs' }), /redis at 127\.0\.0\.1:16391/);
+      await assert.rejects(open('redis-cluster', { hosts: 'a,b', ports: '1', listName: 'jobs' }), TriggerError);
+    } finally {
+      for (const port of [16_390, 16_391]) {
+        try {
+          ask(port, 'shutdown', 'nosave');
+        } catch {} // it was not there
+      }
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   it('with a password; a wrong one is told, and not what it was', async () => {
@@ -216,6 +249,22 @@ describe('over HTTP', { timeout: 60_000 }, () => {
     const read = (valueLocation: string, more: Record<string, string> = {}): Promise<Reading> => once('metrics-api', { url: `${base}/stats`, targetValue: '5', valueLocation, ...more }, { apiKey: 'k' });
     assert.deepEqual([(await read('queues.1.size')).value, (await read('queues.#')).value, (await read('a\\.b.c', { authMode: 'apiKey', keyParamName: 'X-Key' })).value, key], [17, 2, 5, 'k']);
     await assert.rejects(read('queues.9.size'), /what is at queues\.9\.size is no number/);
+    answer = (_, headers) => ({ body: `depth{who="${String(headers['authorization'])}"} 8` });
+    assert.equal((await once('metrics-api', { url: base, targetValue: '5', format: 'prometheus', valueLocation: 'depth{who="Bearer t"}', authMode: 'bearer' }, { token: 't' })).value, 8);
+    await assert.rejects(once('metrics-api', { url: base, targetValue: '5', format: 'csv', valueLocation: 'a' }), TriggerError);
+  });
+
+  it('metrics-api: all pods behind a Service', async () => {
+    const asked: unknown[] = [];
+    answer = (_, headers) => ((asked.push(headers['host'])), { body: '{"busy":6}' });
+    const port = Number(new URL(base).port);
+    const items = [{ addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'] }, { addresses: ['127.0.0.1'], conditions: { ready: true } }, { addresses: ['127.0.0.9'], conditions: { ready: false } }] }];
+    const list = (_: unknown, { namespace, labelSelector }: { namespace: string; labelSelector: string }) => Promise.resolve({ items: namespace === 'shop' && labelSelector === 'kubernetes.io/service-name=web' ? items : [] });
+    const metadata = { url: `http://web.shop.svc.cluster.local:${port}/stats`, targetValue: '5', valueLocation: 'busy', aggregateFromKubeServiceEndpoints: 'true', aggregationType: 'sum' };
+    const read = async (more: Record<string, string>): Promise<Reading> => (await TRIGGERS['metrics-api']!({ metadata: { ...metadata, ...more }, auth: {}, env: {}, namespace: 'shop', owner: 'test', context: { clock: realClock, client: { list } } as never })).read(AbortSignal.timeout(20_000));
+    assert.deepEqual([await read({}), asked], [{ value: 6, active: true }, [`127.0.0.1:${port}`]]);
+    assert.equal((await read({ url: `http://web:${port}/stats` })).value, 6);
+    await assert.rejects(read({ url: `http://none:${port}/` }), /the Service shop\/none has no endpoint that is ready/);
   });
 
   it('rabbitmq by the management', async () => {
@@ -225,6 +274,17 @@ describe('over HTTP', { timeout: 60_000 }, () => {
     const read = async (more: Record<string, string>): Promise<number> => (await once('rabbitmq', { queueName: 'jobs', hostFromEnv: 'HOST', ...more }, {}, { HOST: `${host}/team` })).value;
     assert.deepEqual([await read({}), await read({ excludeUnacknowledged: 'true' }), await read({ mode: 'MessageRate', value: '1', vhostName: '/' })], [9, 5, 2.5]);
     assert.equal(asked, '/api/queues/%2F/jobs guest:pass/word');
+    await once('rabbitmq', { queueName: 'jobs', host: `${base}/behind/proxy/team` }, { username: 'me', password: 'a b' });
+    assert.equal(asked, '/behind/proxy/api/queues/team/jobs me:a b');
+  });
+
+  it('rabbitmq: all queues that a pattern finds', async () => {
+    const pages: string[] = [];
+    answer = (path) => (pages.push(path), { body: JSON.stringify({ page_count: 2, items: path.includes('page=1&') ? [{ name: 'a.in', messages: 4 }, { name: 'b.in', messages: 8 }] : [{ name: 'c.in', messages: 3 }] }) });
+    const read = async (operation?: string): Promise<number> => (await once('rabbitmq', { host: `${base}/`, queueName: '^.*\\.in$', useRegex: 'true', pageSize: '2', ...(operation !== undefined && { operation }) })).value;
+    assert.deepEqual([await read(), await read('max'), await read('avg')], [15, 8, 5]);
+    assert.equal(pages[0], '/api/queues/%2F?page=1&use_regex=true&pagination=true&name=%5E.*%5C.in%24&page_size=2');
+    await assert.rejects(read('min'), TriggerError);
   });
 });
 

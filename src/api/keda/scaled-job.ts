@@ -53,6 +53,6 @@ export const ScaledJob: Kind<ScaledJob> = defineKind<ScaledJob>({
   columns: [
     NAME, column('Min', ({ spec }) => spec?.minReplicaCount ?? null, { type: 'integer' }), column('Max', ({ spec }) => spec?.maxReplicaCount ?? null, { type: 'integer' }),
     column('Triggers', ({ spec }) => each(spec, ({ type }) => type)), column('Authentication', ({ spec }) => each(spec, ({ authenticationRef }) => authenticationRef?.name)),
-    ...['Ready', 'Active'].map((type) => column(type, ({ status }: ScaledJob) => conditionStatus(status?.conditions, type))), AGE,
+    ...['Ready', 'Active', 'Paused'].map((type) => column(type, ({ status }: ScaledJob) => conditionStatus(status?.conditions, type))), AGE,
   ],
 });

@@ -56,6 +56,14 @@ export const PAUSED = 'autoscaling.keda.sh/paused';
 export const PAUSED_REPLICAS = 'autoscaling.keda.sh/paused-replicas';
 export const PAUSED_SCALE_IN = 'autoscaling.keda.sh/paused-scale-in';
 export const PAUSED_SCALE_OUT = 'autoscaling.keda.sh/paused-scale-out';
+/** Active, whatever the triggers say. */
+export const FORCED = 'autoscaling.keda.sh/force-activation';
+/** `true`: an autoscaler that is there and named in `advanced.horizontalPodAutoscalerConfig` is taken over. */
+export const TRANSFER = 'scaledobject.keda.sh/transfer-hpa-ownership';
+/** Labels of the ScaledObject that its autoscaler does not get, with commas. */
+export const EXCLUDED_LABELS = 'scaledobject.keda.sh/hpa-excluded-labels';
+/** `false`, on an autoscaler: it may scale the same workload as a ScaledObject. */
+export const OWNERSHIP_CHECK = 'validations.keda.sh/hpa-ownership';
 
 const schema = objectSchema(() => ({
   spec: struct({
@@ -87,13 +95,15 @@ export const ScaledObject: Kind<ScaledObject> = defineKind<ScaledObject>({
 });
 
 /** The words are upstream's (CheckReplicaCountBoundsAreValid, CheckFallbackValid). */
-function validateBounds({ minReplicaCount = 0, maxReplicaCount = 100, idleReplicaCount, fallback, triggers: all = [] }: ScaledObjectSpec): FieldError[] {
+function validateBounds({ minReplicaCount = 0, maxReplicaCount = 100, idleReplicaCount, fallback, triggers: all = [], advanced: { scalingModifiers = {} } = {} }: ScaledObjectSpec): FieldError[] {
   const errors: FieldError[] = [];
   if (minReplicaCount > maxReplicaCount) errors.push(invalid('spec.minReplicaCount', minReplicaCount, `MinReplicaCount=${minReplicaCount} must be less than MaxReplicaCount=${maxReplicaCount}`));
   if (idleReplicaCount !== undefined && idleReplicaCount >= minReplicaCount) errors.push(invalid('spec.idleReplicaCount', idleReplicaCount, `IdleReplicaCount=${idleReplicaCount} must be less than MinReplicaCount=${minReplicaCount}`));
   if (fallback !== undefined) {
     if (fallback.failureThreshold < 0 || fallback.replicas < 0) errors.push(invalid('spec.fallback', fallback, `FailureThreshold=${fallback.failureThreshold} & Replicas=${fallback.replicas} must both be greater than or equal to 0`));
-    if (!all.some(({ type, metricType }) => type !== 'cpu' && type !== 'memory' && (metricType ?? 'AverageValue') === 'AverageValue')) errors.push(invalid('spec.fallback', fallback, 'at least one trigger (that is not cpu or memory) has to have the `AverageValue` type for the fallback to be enabled'));
+    const isComposite = scalingModifiers.formula !== undefined && scalingModifiers.formula !== '';
+    if (isComposite && scalingModifiers.metricType === 'Value') errors.push(invalid('spec.advanced.scalingModifiers.metricType', 'Value', 'when using ScalingModifiers, ScaledObject.Spec.Advanced.ScalingModifiers.MetricType must be AverageValue to have fallback enabled'));
+    if (!isComposite && !all.some(({ type, metricType }) => type !== 'cpu' && type !== 'memory' && (metricType ?? 'AverageValue') === 'AverageValue')) errors.push(invalid('spec.fallback', fallback, 'at least one trigger (that is not cpu or memory) has to have the `AverageValue` type for the fallback to be enabled'));
   }
   const names = all.map(({ name }) => name).filter((name) => name !== undefined && name !== '');
   if (new Set(names).size < names.length) errors.push(invalid('spec.triggers', names, 'names of triggers must be unique'));

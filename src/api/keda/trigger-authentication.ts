@@ -2,7 +2,7 @@
  * TriggerAuthentication and ClusterTriggerAuthentication (keda.sh/v1alpha1): where the credentials of triggers lie. Secrets, config maps and the environment of
  * the target are read; providers of clouds and vaults are kept and refused when they are used.
  */
-import { AGE, column, NAME } from '../columns.ts';
+import { column, NAME } from '../columns.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { objectSchema, struct, text } from '../schema/build.ts';
@@ -37,7 +37,8 @@ const schema = objectSchema(() => ({
 
 const columns = [
   NAME, column('PodIdentity', ({ spec }: TriggerAuthentication) => (spec?.['podIdentity'] as { provider?: string } | undefined)?.provider ?? ''),
-  column('Secret', ({ spec }: TriggerAuthentication) => (spec?.secretTargetRef ?? []).map(({ name }) => name).join(',')), column('Env', ({ spec }: TriggerAuthentication) => (spec?.env ?? []).map(({ name }) => name).join(',')), AGE,
+  column('Secret', ({ spec }: TriggerAuthentication) => (spec?.secretTargetRef ?? []).map(({ name }) => name).join(',')), column('Env', ({ spec }: TriggerAuthentication) => (spec?.env ?? []).map(({ name }) => name).join(',')),
+  column('VaultAddress', ({ spec }: TriggerAuthentication) => (spec?.['hashiCorpVault'] as { address?: string } | undefined)?.address ?? ''),
 ];
 
 export const TriggerAuthentication: Kind<TriggerAuthentication> = defineKind<TriggerAuthentication>({

@@ -12,11 +12,12 @@ export interface AuthenticationInput {
   namespace: string;
   /** Where ClusterTriggerAuthentications have their secrets. */
   clusterNamespace: string;
-  env: Readonly<Record<string, string>>;
+  /** The environment of a container of the target; of the one that the object says where none is named. */
+  envOf(container?: string): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Rejects with ApiError or TriggerError that names what is missing, never a value. */
-export async function resolveAuthentication(reference: TriggerSpec['authenticationRef'], { client, namespace, clusterNamespace, env }: AuthenticationInput): Promise<Record<string, string>> {
+export async function resolveAuthentication(reference: TriggerSpec['authenticationRef'], { client, namespace, clusterNamespace, envOf }: AuthenticationInput): Promise<Record<string, string>> {
   if (reference === undefined) return {};
   const ofCluster = reference.kind === 'ClusterTriggerAuthentication';
   const { spec } = ofCluster ? await client.get(ClusterTriggerAuthentication, reference.name) : await client.get(TriggerAuthentication, reference.name, { namespace });
@@ -24,7 +25,8 @@ export async function resolveAuthentication(reference: TriggerSpec['authenticati
   if (provider !== undefined) throw new TriggerError(`the authentication ${reference.name} uses ${provider}, which llmos does not have: use secretTargetRef, configMapTargetRef or env`);
   const place = ofCluster ? clusterNamespace : namespace;
   const parameters: Record<string, string> = {};
-  for (const { parameter, name } of spec.env ?? []) {
+  for (const { parameter, name, containerName } of spec.env ?? []) {
+    const env = await envOf(containerName);
     if (env[name] === undefined) throw new TriggerError(`the authentication ${reference.name} wants ${name} of the target's environment, which is not there`);
     parameters[parameter] = env[name];
   }

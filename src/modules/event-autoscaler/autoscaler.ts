@@ -1,6 +1,6 @@
 /** The HorizontalPodAutoscaler of a ScaledObject: one metric a trigger. Pure. */
 import type { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
-import { NAME_LABEL, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaledObject, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
+import { EXCLUDED_LABELS, NAME_LABEL, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaledObject, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
 import { isMarked, type TriggerSpec } from '../../api/keda/triggers.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { quantityOfMilli } from '../../api/quantity.ts';
@@ -26,13 +26,18 @@ export function desiredAutoscaler(scaled: ScaledObjectType, metrics: readonly { 
   const behavior = pausedBehavior(advanced?.horizontalPodAutoscalerConfig?.behavior, metadata.annotations);
   return {
     apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler',
-    metadata: { name: autoscalerName(scaled), namespace, labels: { ...metadata.labels, ...metricLabels(name), 'app.kubernetes.io/name': autoscalerName(scaled), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'llmos' }, ownerReferences: [controllerReference(ScaledObject, scaled)] },
+    metadata: { name: autoscalerName(scaled), namespace, labels: { ...keptLabels(metadata), ...metricLabels(name), 'app.kubernetes.io/name': autoscalerName(scaled), 'app.kubernetes.io/part-of': name, 'app.kubernetes.io/managed-by': 'llmos' }, ownerReferences: [controllerReference(ScaledObject, scaled)] },
     spec: {
       scaleTargetRef: { apiVersion: scaleTargetRef.apiVersion ?? 'apps/v1', kind: scaleTargetRef.kind ?? 'Deployment', name: scaleTargetRef.name }, minReplicas: Math.max(1, minReplicaCount), maxReplicas: Math.max(1, maxReplicaCount),
       metrics: [...metrics.map(({ name: metric, target, type }) => external(metric, name, target, type)), ...spec.triggers.filter(({ type }) => isResource(type)).map(resource)],
       ...(behavior === undefined ? {} : { behavior }),
     },
   };
+}
+
+function keptLabels({ labels = {}, annotations }: ScaledObjectType['metadata']): Record<string, string> {
+  const excluded = new Set((annotations?.[EXCLUDED_LABELS] ?? '').split(',').map((each) => each.trim()));
+  return Object.fromEntries(Object.entries(labels).filter(([label]) => !excluded.has(label)));
 }
 
 /** Of what is paused one way alone, the autoscaler does not go that way. */
@@ -53,5 +58,5 @@ function resource({ type, metricType = 'Utilization', metadata }: TriggerSpec): 
   const sort = (metadata['type'] as typeof metricType | undefined) ?? metricType;
   const target = sort === 'Utilization' ? { type: sort, averageUtilization: Number(metadata['value']) } : { type: 'AverageValue' as const, averageValue: metadata['value'] ?? '0' };
   const container = metadata['containerName'];
-  return container === undefined ? { type: 'Resource', resource: { name: type, target } } : { type: 'ContainerResource', containerResource: { name: type, container, target } };
+  return container === undefined || container === '' ? { type: 'Resource', resource: { name: type, target } } : { type: 'ContainerResource', containerResource: { name: type, container, target } };
 }

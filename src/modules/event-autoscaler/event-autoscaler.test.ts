@@ -57,6 +57,12 @@ test('what is paused one way alone does not go that way by its autoscaler either
   assert.deepEqual(spec!.behavior, { scaleDown: { stabilizationWindowSeconds: 7, selectPolicy: 'Disabled' } });
 });
 
+test('labels that are excluded stay behind', () => {
+  const object = scaled({}, { annotations: { 'scaledobject.keda.sh/hpa-excluded-labels': 'team, cost.example.com/of' } });
+  const { metadata } = desiredAutoscaler({ ...object, metadata: { ...object.metadata, labels: { team: 'a', 'cost.example.com/of': 'b', app: 'web' } } }, []);
+  assert.deepEqual([metadata.labels!['app'], metadata.labels!['team'], metadata.labels!['cost.example.com/of']], ['web', undefined, undefined]);
+});
+
 test('a formula makes one metric of all triggers', () => {
   const of = (scalingModifiers: object, names = ['one', 'two']): ReturnType<typeof compositeOf> => compositeOf({ advanced: { scalingModifiers }, triggers: [...names.map((name) => ({ type: 'redis', name, metadata: {} })), { type: 'cpu', metadata: {} }] });
   const source = (name: string, value: number, failures = 0): Source => ({ name: `s-${name}`, spec: { type: 'redis', name, metadata: {} }, target: 5, type: 'AverageValue', reading: { value, active: true }, readAtMs: value, failures, ...(failures > 0 && { error: 'gone' }) });

@@ -110,7 +110,7 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
       conditions: [
         failing.length === 0 ? ready : { type: 'Ready', status: failing.length === sources.all.length ? 'False' : 'Unknown', reason: 'TriggerError', message: failing.map(({ name, error }) => `${name}: ${error}`).join('; ') },
         active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : inactive,
-        { type: 'Paused', status: 'False', reason: 'ScaledJobUnpaused', message: 'ScaledJob is not paused' },
+        { type: 'Paused', status: 'False', reason: 'ScaledJobUnpaused', message: 'ScaledJob is unpaused' },
       ],
     };
   }
@@ -126,6 +126,10 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
         events.event(object, 'Warning', 'ScaledJobCheckFailed', message);
         said = { conditions: [{ type: 'Ready', status: 'False', reason: 'ScaledJobCheckFailed', message }] };
       }
+      const readyOf = (all: readonly KedaCondition[] | undefined): KedaCondition | undefined => all?.find(({ type }) => type === 'Ready');
+      const [before, now] = [readyOf(object.status?.conditions), readyOf(said.conditions)];
+      if (now?.status === 'True' && before?.status !== 'True') events.event(object, 'Normal', 'ScaledJobReady', 'ScaledJob is ready for scaling');
+      else if (now?.reason === 'TriggerError' && before?.message !== now.message) events.event(object, 'Warning', 'KEDAScalerFailed', now.message ?? '');
       const status = { ...object.status, ...said, conditions: said.conditions.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
       if (isDeepStrictEqual(status, object.status)) return;
       await client.update(ScaledJob, { ...object, status }, { subresource: 'status' }).catch((error: unknown) => {

@@ -5,7 +5,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
-import { PAUSED, PAUSED_REPLICAS, ScaledObject, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
+import { FORCED, OWNERSHIP_CHECK, PAUSED, PAUSED_REPLICAS, ScaledObject, TRANSFER, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
 import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
 import { withCondition } from '../../api/conditions.ts';
 import { isControlledBy } from '../../api/owner.ts';
@@ -31,13 +31,12 @@ export interface ScaledWorker {
   close(): void;
 }
 
-
 const FINALIZER = 'llmos.dev/restore-replicas';
 
 interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } } }
 
 export function scaledWorker(context: ModuleContext, clusterNamespace: string): ScaledWorker {
-  const { client, clock, events, kinds, signal } = context;
+  const { caches, client, clock, events, kinds, signal } = context;
   let opened: { made: ScaledObject; sources: Sources } | undefined;
   let composite: Composite | undefined;
   let replicas = 0;
@@ -68,6 +67,18 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     return ((await client.get(kind, scaleTargetRef.name, { namespace: metadata.namespace })) as WithPods).spec?.template?.spec;
   }
 
+  /** Two that scale one workload undo each other. Throws Error in upstream's words (verifyScaledObjects, verifyHpas); the older one stays at work. */
+  function refuseRivals(object: ScaledObject): void {
+    const { metadata, spec: { scaleTargetRef } } = object;
+    const place = placeOf(scaleTargetRef);
+    const workload = `the workload '${scaleTargetRef.name}' of type '${place.slice(0, place.lastIndexOf('/'))}' is already managed by`;
+    const older = caches.of(ScaledObject).list(metadata.namespace).find((other) => other.metadata.uid !== metadata.uid && isOlder(other, object) && placeOf(other.spec.scaleTargetRef) === place);
+    if (older !== undefined) throw new Error(`${workload} the ScaledObject '${older.metadata.name}'`);
+    const rival = caches.of(HorizontalPodAutoscaler).list(metadata.namespace).find((other) => other.spec !== undefined && placeOf(other.spec.scaleTargetRef) === place
+      && other.metadata.annotations?.[OWNERSHIP_CHECK] !== 'false' && other.metadata.ownerReferences?.every(({ kind }) => kind !== ScaledObject.kind) !== false && !isTransferred(object, other));
+    if (rival !== undefined) throw new Error(`${workload} the hpa '${rival.metadata.name}'`);
+  }
+
   async function keepAutoscaler(object: ScaledObject, sources: Sources): Promise<void> {
     const wanted = desiredAutoscaler(object, metricsOf(sources));
     const name = autoscalerName(object);
@@ -77,7 +88,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       if (!isApiError(error, 'NotFound')) throw error;
       return undefined;
     });
-    if (there !== undefined && !isControlledBy(there, object)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, or name another in advanced.horizontalPodAutoscalerConfig`);
+    if (there !== undefined && !isControlledBy(there, object) && !isTransferred(object, there)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, name another in advanced.horizontalPodAutoscalerConfig, or annotate this object with ${TRANSFER}=true and name it there`);
     await client.apply(HorizontalPodAutoscaler, wanted, { force: true });
   }
 
@@ -91,6 +102,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     const { metadata, spec, status = {} } = object;
     const reference = { apiVersion: spec.scaleTargetRef.apiVersion ?? 'apps/v1', kind: spec.scaleTargetRef.kind ?? 'Deployment', name: spec.scaleTargetRef.name };
     composite = compositeOf(spec);
+    refuseRivals(object);
     const target: ScaleTarget = await scaleTargetOf(reference, metadata.namespace ?? '', context);
     replicas = target.replicas;
     const sources = await sourcesOf(object);
@@ -102,7 +114,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       await keepAutoscaler(object, sources);
     }
     const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
-    const active = !paused && (resourceOnly || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
+    const active = !paused && (resourceOnly || isMarked(metadata.annotations, FORCED) || metricsOf(sources).some((source) => isActive(source, spec.fallback, replicas)));
     const nowMs = clock.nowMs();
     if (!paused || pausedAt !== undefined) {
       const decided = decideScale(object, { replicas, active, complete: metricsOf(sources).every(({ failures, ...each }) => failures === 0 || inFallback({ failures, ...each }, spec.fallback)), nowMs });
@@ -161,6 +173,16 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     });
   }
 
+  /** What has become of it since the last turn. */
+  function tell(object: ScaledObject, { conditions = [] }: ScaledObjectStatus): void {
+    const readyOf = (all: readonly KedaCondition[] | undefined): KedaCondition | undefined => all?.find(({ type }) => type === 'Ready');
+    const [before, now] = [readyOf(object.status?.conditions), readyOf(conditions)];
+    if (now?.status === 'True' && before?.status !== 'True') {
+      if (before === undefined) events.event(object, 'Normal', 'KEDAScalersStarted', 'Started scalers watch');
+      events.event(object, 'Normal', 'ScaledObjectReady', 'ScaledObject is ready for scaling');
+    } else if (now?.reason?.endsWith('TriggerError') === true && before?.message !== now.message) events.event(object, 'Warning', 'KEDAScalerFailed', now.message ?? '');
+  }
+
   return {
     sources: () => opened?.sources,
     metrics: () => (opened === undefined ? [] : metricsOf(opened.sources)),
@@ -179,6 +201,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
         const failed: KedaCondition[] = [{ type: 'Ready', status: 'False', reason: 'ScaledObjectCheckFailed', message }, { type: 'Active', status: 'Unknown', reason: 'UnknownState', message: 'ScaledObject is not ready' }];
         next = { ...object.status, conditions: failed.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
       }
+      tell(object, next);
       const status = JSON.parse(JSON.stringify(next)) as ScaledObjectStatus;
       if (isDeepStrictEqual(status, object.status)) return;
       try {
@@ -189,6 +212,21 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       }
     },
   };
+}
+
+/** Its kind and name: `apps/v1.Deployment/web`. */
+function placeOf({ apiVersion = 'apps/v1', kind = 'Deployment', name }: { apiVersion?: string; kind?: string; name: string }): string {
+  return `${apiVersion}.${kind}/${name}`;
+}
+
+function isOlder(one: ScaledObject, other: ScaledObject): boolean {
+  const [left, right] = [one, other].map(({ metadata }) => `${metadata.creationTimestamp} ${metadata.name}`) as [string, string];
+  return left < right;
+}
+
+/** One that is there already is taken over where that is asked for, by its name. */
+function isTransferred({ metadata, spec }: ScaledObject, autoscaler: HorizontalPodAutoscaler): boolean {
+  return metadata.annotations?.[TRANSFER] === 'true' && spec.advanced?.horizontalPodAutoscalerConfig?.name === autoscaler.metadata.name;
 }
 
 /** What falls back is as active as the replicas that were agreed on. */

@@ -46,7 +46,8 @@ export interface SourcesInput {
 export async function openSources(input: SourcesInput): Promise<Sources> {
   const { namespace, owner, context, clusterNamespace, more = {} } = input;
   const { TRIGGERS } = await import('./triggers/index.ts');
-  const env = await environmentOf(input.podSpec, input.container, { client: context.client, namespace });
+  const envOf = (container = input.container): Promise<Record<string, string>> => environmentOf(input.podSpec, container, { client: context.client, namespace });
+  const env = await envOf();
   const opened: { source: Source; trigger: Trigger }[] = [];
   const close = (): void => opened.forEach(({ trigger }) => trigger.close?.());
   for (const [index, spec] of input.triggers.entries()) {
@@ -55,7 +56,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       const make = Object.hasOwn(TRIGGERS, spec.type) ? TRIGGERS[spec.type]! : undefined;
       if (make === undefined) throw new TriggerError(`there is no such type; these are: cpu, memory, ${Object.keys(TRIGGERS).join(', ')}`);
       if (spec.metricType === 'Utilization') throw new TriggerError('metricType Utilization is for cpu and memory only');
-      const auth = await resolveAuthentication(spec.authenticationRef, { client: context.client, namespace, clusterNamespace, env });
+      const auth = await resolveAuthentication(spec.authenticationRef, { client: context.client, namespace, clusterNamespace, envOf: (container) => (container === undefined || container === '' ? Promise.resolve(env) : envOf(container)) });
       const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, context });
       opened.push({ trigger, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
     } catch (error) {

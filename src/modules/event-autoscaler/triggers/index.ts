@@ -9,10 +9,11 @@ import { mqtt } from './mqtt.ts';
 import { natsJetstream } from './nats-jetstream.ts';
 import { prometheus } from './prometheus.ts';
 import { rabbitmq } from './rabbitmq.ts';
-import { redis, redisStreams } from './redis.ts';
+import { redisLists, redisStreams } from './redis.ts';
 import { mysql, postgresql } from './sql.ts';
 import type { TriggerFactory } from './trigger.ts';
 
 export const TRIGGERS: Readonly<Record<string, TriggerFactory>> = {
-  calendar, cron, external, 'external-push': external, http, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis, 'redis-streams': redisStreams,
+  calendar, cron, external, 'external-push': external, http, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis: redisLists('single'), 'redis-streams': redisStreams('single'),
+  'redis-cluster': redisLists('cluster'), 'redis-cluster-streams': redisStreams('cluster'), 'redis-sentinel': redisLists('sentinel'), 'redis-sentinel-streams': redisStreams('sentinel'),
 };

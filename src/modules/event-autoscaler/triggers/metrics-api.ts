@@ -1,34 +1,52 @@
-/** metrics-api: a number at a place in a JSON answer (KEDA: Metrics API). */
-import { finite, metricName, parametersOf, TriggerError, type TriggerFactory } from './trigger.ts';
-import { fetchText, parseJson, webAuthentication } from './web.ts';
+/** metrics-api: a number at a place in the answer of a server, or of all pods behind a Service (KEDA: Metrics API). */
+import { EndpointSlice } from '../../../api/discovery/endpoint-slice.ts';
+import { FORMATS, numberIn, type Format } from './formats.ts';
+import { metricName, parametersOf, TriggerError, type TriggerFactory, type TriggerInput } from './trigger.ts';
+import { fetchText, webAuthentication } from './web.ts';
+
+const AGGREGATIONS: Readonly<Record<string, (values: readonly number[]) => number>> = {
+  average: (values) => values.reduce((sum, each) => sum + each, 0) / values.length,
+  sum: (values) => values.reduce((sum, each) => sum + each, 0),
+  max: (values) => Math.max(...values),
+  min: (values) => Math.min(...values),
+};
+const MOST_ENDPOINTS = 200;
 
 export const metricsApi: TriggerFactory = (input) => {
   const parameters = parametersOf(input);
-  const url = new URL(parameters.needed('url'));
+  const url = URL.parse(parameters.needed('url'));
+  if (url === null) throw new TriggerError('url is no http or https address');
   const location = parameters.needed('valueLocation');
-  const format = parameters.text('format') ?? 'json';
-  if (format !== 'json') throw new TriggerError(`format ${JSON.stringify(format)}: json is read`);
+  const format = (parameters.text('format') ?? 'json') as Format;
+  if (!FORMATS.includes(format)) throw new TriggerError(`format ${JSON.stringify(format)}: write ${FORMATS.join(', ')}`);
   const options = webAuthentication(parameters);
-  if (parameters.text('authMode') === 'apiKey' && parameters.text('method') === 'query') url.searchParams.set(parameters.text('keyParamName') ?? 'api_key', parameters.needed('apiKey'));
+  if (parameters.list('authMode').includes('apiKey') && parameters.text('method') === 'query') url.searchParams.set(parameters.text('keyParamName') ?? 'api_key', parameters.needed('apiKey'));
   const target = parameters.number('targetValue');
   if (target <= 0) throw new TriggerError('targetValue must be above 0');
   const activation = parameters.number('activationTargetValue', 0);
+  const aggregation = parameters.text('aggregationType') ?? 'average';
+  const aggregate = AGGREGATIONS[aggregation];
+  if (aggregate === undefined) throw new TriggerError(`aggregationType ${JSON.stringify(aggregation)}: write ${Object.keys(AGGREGATIONS).join(', ')}`);
+  const ofAll = parameters.flag('aggregateFromKubeServiceEndpoints');
+  const read = async (from: URL, signal: AbortSignal): Promise<number> => numberIn(await fetchText(from.href, options, signal), { format, location, whose: from.host });
   return {
     name: metricName('metric-api', location), target,
     async read(signal) {
-      const value = finite(valueAt(parseJson(await fetchText(url.href, options, signal), url.host), location), `what is at ${location}`);
+      const value = ofAll ? aggregate(await Promise.all((await endpointsOf(url, input)).map((each) => read(each, signal)))) : await read(url, signal);
       return { value, active: value > activation };
     },
   };
 };
 
-/** `components.worker.tasks`, `queues.0.size`, `queues.#` (how many): as much of GJSON's paths as have no queries. */
-export function valueAt(root: unknown, path: string): unknown {
-  let at = root;
-  for (const part of path.split(/(?<!\\)\./).map((each) => each.replaceAll('\\.', '.'))) {
-    if (Array.isArray(at)) at = part === '#' ? at.length : (at as unknown[])[Number(part)];
-    else if (typeof at === 'object' && at !== null && Object.hasOwn(at, part)) at = (at as Record<string, unknown>)[part];
-    else return undefined;
-  }
-  return at;
+/** The same address at each pod that is ready behind the Service that it names (`NAME.NAMESPACE...` or `NAME`); its port is the pods'. Rejects where there is none. */
+async function endpointsOf(url: URL, { namespace, context }: Pick<TriggerInput, 'namespace' | 'context'>): Promise<URL[]> {
+  const [service = '', place = namespace] = url.hostname.split('.');
+  const { items } = await context.client.list(EndpointSlice, { namespace: place, labelSelector: `kubernetes.io/service-name=${service}` });
+  const addresses = items.flatMap(({ addressType, endpoints }) => (addressType === 'FQDN' ? [] : (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false).flatMap((each) => each.addresses)));
+  if (addresses.length === 0) throw new Error(`the Service ${place}/${service} has no endpoint that is ready`);
+  return [...new Set(addresses)].slice(0, MOST_ENDPOINTS).map((address) => {
+    const at = new URL(url);
+    at.hostname = address.includes(':') ? `[${address}]` : address;
+    return at;
+  });
 }

@@ -5,7 +5,7 @@
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { randomBytes } from 'node:crypto';
-import { valueAt } from './metrics-api.ts';
+import { valueAt } from './formats.ts';
 import { connectPacket, packetsIn, PINGREQ, readPublish, subscribePacket } from './mqtt-packets.ts';
 import { finite, metricName, parametersOf, READ_TIMEOUT_MS, TriggerError, type Trigger, type TriggerFactory } from './trigger.ts';
 

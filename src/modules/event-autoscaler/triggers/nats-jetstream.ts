@@ -9,14 +9,15 @@ export const natsJetstream: TriggerFactory = (input) => {
   const parameters = parametersOf(input);
   const endpoint = parameters.needed('natsServerMonitoringEndpoint').replace(/\/+$/, '');
   const base = /^https?:\/\//.test(endpoint) ? endpoint : `${parameters.flag('useHttps') ? 'https' : 'http'}://${endpoint}`;
-  const [account, stream, consumer] = [parameters.needed('account'), parameters.needed('stream'), parameters.needed('consumer')];
+  const [account, stream, consumer] = [parameters.text('account') ?? '$G', parameters.needed('stream'), parameters.needed('consumer')];
+  const accountId = parameters.text('accountID') ?? account;
   const activation = parameters.number('activationLagThreshold', 0);
-  const query = new URLSearchParams({ acc: account, consumers: 'true', config: 'true' });
+  const query = new URLSearchParams({ acc: accountId, consumers: 'true', config: 'true' });
   return {
     name: metricName('nats-jetstream', stream), target: parameters.number('lagThreshold', 10),
     async read(signal) {
       const { account_details: accounts = [] } = parseJson(await fetchText(`${base}/jsz?${query}`, {}, signal), base) as JetStreams;
-      const found = accounts.find(({ name, id }) => name === account || id === account)?.stream_detail?.find(({ name }) => name === stream);
+      const found = accounts.find(({ name, id }) => name === account || id === accountId)?.stream_detail?.find(({ name }) => name === stream);
       if (found === undefined) throw new Error(`there is no stream ${stream} in account ${account}`);
       const reader = found.consumer_detail?.find(({ name }) => name === consumer);
       // Before the consumer is there, all that the stream holds waits for it.

@@ -9,9 +9,10 @@ export const prometheus: TriggerFactory = (input) => {
   const server = parameters.needed('serverAddress').replace(/\/+$/, '');
   const options = webAuthentication(parameters);
   const headers: Record<string, string> = { ...options.headers };
-  for (const pair of (parameters.text('customHeaders') ?? '').split(',').filter((each) => each.includes('='))) headers[pair.slice(0, pair.indexOf('=')).trim().toLowerCase()] = pair.slice(pair.indexOf('=') + 1).trim();
+  for (const pair of parameters.list('customHeaders').filter((each) => each.includes('='))) headers[pair.slice(0, pair.indexOf('=')).trim().toLowerCase()] = pair.slice(pair.indexOf('=') + 1).trim();
   if (parameters.text('cortexOrgID') !== undefined) headers['x-scope-orgid'] = parameters.needed('cortexOrgID');
   const query = new URLSearchParams({ query: parameters.needed('query') });
+  for (const pair of parameters.list('queryParameters').filter((each) => each.includes('='))) query.set(pair.slice(0, pair.indexOf('=')).trim(), pair.slice(pair.indexOf('=') + 1).trim());
   if (parameters.text('namespace') !== undefined) query.set('namespace', parameters.needed('namespace'));
   const threshold = parameters.number('threshold');
   if (threshold <= 0) throw new TriggerError('threshold must be above 0');

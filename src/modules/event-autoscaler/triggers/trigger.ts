@@ -39,6 +39,13 @@ export class TriggerError extends Error {}
 
 /** Of one read, all in all. */
 export const READ_TIMEOUT_MS = 3_000;
+/** No trigger may ask for more. */
+const MOST_TIMEOUT_MS = 5_000;
+
+/** In milliseconds, as `timeout` says for the trigger alone. */
+export function timeoutOf(parameters: Parameters): number {
+  return Math.max(1, Math.min(MOST_TIMEOUT_MS, parameters.number('timeout', READ_TIMEOUT_MS)));
+}
 
 export interface Parameters {
   /** From the authentication, the metadata, or the variable of the target's environment that `<name>FromEnv` names. */
@@ -46,6 +53,8 @@ export interface Parameters {
   needed(name: string): string;
   number(name: string, fallback?: number): number;
   flag(name: string, fallback?: boolean): boolean;
+  /** Words between commas; none where it is missing. */
+  list(name: string): string[];
 }
 
 export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metadata' | 'auth' | 'env'>): Parameters {
@@ -77,6 +86,7 @@ export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metada
       if (value !== 'true' && value !== 'false') throw new TriggerError(`${name} must be true or false, not ${JSON.stringify(value)}`);
       return value === 'true';
     },
+    list: (name) => (text(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== ''),
   };
 }
 

@@ -1,7 +1,7 @@
 /** Answers of HTTP servers, bounded in size and time, with the ways of authentication that triggers have. */
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
-import { READ_TIMEOUT_MS, TriggerError, type Parameters } from './trigger.ts';
+import { READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters } from './trigger.ts';
 
 const MOST_BYTES = 4 * 1024 * 1024;
 
@@ -13,15 +13,17 @@ export interface WebOptions {
   key?: string;
   /** Trusts whoever answers. */
   unsafeSsl?: boolean;
+  /** Default READ_TIMEOUT_MS. */
+  timeoutMs?: number;
 }
 
 /** The body of a 2xx; rejects with Error that names the host, never what authenticates. */
 export function fetchText(url: string, options: WebOptions, signal: AbortSignal): Promise<string> {
   const parsed = URL.parse(url);
   if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) return Promise.reject(new TriggerError(`${JSON.stringify(url.replace(/\/\/[^@/]*@/, '//'))} is no http or https address`));
-  const { method = 'GET', headers, ca, cert, key, unsafeSsl } = options;
+  const { method = 'GET', headers, ca, cert, key, unsafeSsl, timeoutMs = READ_TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const call = (parsed.protocol === 'https:' ? requestHttps : requestHttp)(parsed, { method, headers, ca, cert, key, rejectUnauthorized: unsafeSsl !== true, signal: limit, agent: false }, (response) => {
       const chunks: Buffer[] = [];
       let bytes = 0;
@@ -37,7 +39,7 @@ export function fetchText(url: string, options: WebOptions, signal: AbortSignal)
         else reject(new Error(`${parsed.host} answered ${statusCode}`));
       });
     });
-    call.once('error', (error) => reject(limit.aborted && !signal.aborted ? new Error(`${parsed.host} did not answer within ${READ_TIMEOUT_MS / 1_000} s`) : error));
+    call.once('error', (error) => reject(limit.aborted && !signal.aborted ? new Error(`${parsed.host} did not answer within ${timeoutMs / 1_000} s`) : error));
     call.end();
   });
 }
@@ -52,11 +54,11 @@ export function parseJson(text: string, whose: string): unknown {
 
 /** `authModes` (Prometheus) or `authMode` (metrics-api): bearer, basic, tls, apiKey, custom; several with commas. */
 export function webAuthentication(parameters: Parameters): WebOptions {
-  const modes = (parameters.text('authModes') ?? parameters.text('authMode') ?? '').split(',').map((mode) => mode.trim()).filter((mode) => mode !== '');
+  const modes = [...parameters.list('authModes'), ...parameters.list('authMode')];
   const headers: Record<string, string> = {};
-  const options: WebOptions = { headers, unsafeSsl: parameters.flag('unsafeSsl'), ca: parameters.text('ca') };
+  const options: WebOptions = { headers, unsafeSsl: parameters.flag('unsafeSsl'), ca: parameters.text('ca'), timeoutMs: timeoutOf(parameters) };
   for (const mode of modes) {
-    if (mode === 'bearer') headers['authorization'] = `Bearer ${parameters.needed('bearerToken').trim()}`;
+    if (mode === 'bearer') headers['authorization'] = `Bearer ${(parameters.text('token') ?? parameters.needed('bearerToken')).trim()}`;
     else if (mode === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${parameters.needed('username')}:${parameters.text('password') ?? ''}`).toString('base64')}`;
     else if (mode === 'tls') Object.assign(options, { cert: parameters.needed('cert'), key: parameters.needed('key') });
     else if (mode === 'custom') headers[parameters.needed('customAuthHeader').toLowerCase()] = parameters.needed('customAuthValue');

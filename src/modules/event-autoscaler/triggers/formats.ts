@@ -1,0 +1,113 @@
+/** The number at a place in an answer: JSON, YAML, XML, or the exposition of Prometheus (KEDA: Metrics API, `format`). Pure. */
+import { isQuantity, quantityMillis } from '../../../api/quantity.ts';
+import { finite, TriggerError } from './trigger.ts';
+
+export const FORMATS = ['json', 'yaml', 'xml', 'prometheus'] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Rejects with Error when there is no number (or quantity, such as `10Mi`). `whose` is named then. */
+export async function numberIn(text: string, { format, location, whose }: { format: Format; location: string; whose: string }): Promise<number> {
+  const found = format === 'prometheus' ? sampleIn(text, location) : valueAt(await parse(text, format, whose), location);
+  const plain = typeof found === 'string' ? found.trim() : found;
+  if (typeof plain === 'string' && Number.isNaN(Number(plain)) && isQuantity(plain)) return quantityMillis(plain) / 1_000;
+  return finite(plain, `what is at ${location}`);
+}
+
+async function parse(text: string, format: Exclude<Format, 'prometheus'>, whose: string): Promise<unknown> {
+  try {
+    if (format === 'json') return JSON.parse(text);
+    return format === 'yaml' ? (await import('yaml')).parse(text, { maxAliasCount: 100 }) : xmlTree(text);
+  } catch (error) {
+    throw new Error(`${whose} did not answer in ${format.toUpperCase()}`, { cause: error });
+  }
+}
+
+/** `components.worker.tasks`, `queues.0.size`, `queues.#` (how many): as much of GJSON's paths as have no queries. */
+export function valueAt(root: unknown, path: string): unknown {
+  let at = root;
+  for (const part of path.split(/(?<!\\)\./).map((each) => each.replaceAll('\\.', '.'))) {
+    if (Array.isArray(at)) at = part === '#' ? at.length : (at as unknown[])[Number(part)];
+    else if (typeof at === 'object' && at !== null && Object.hasOwn(at, part)) at = (at as Record<string, unknown>)[part];
+    else return undefined;
+  }
+  return at;
+}
+
+type XmlNode = string | { [name: string]: XmlNode | XmlNode[] };
+const TOKENS = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<[?!][^>]*>|<\/([^\s>]+)\s*>|<([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/g;
+const MOST_DEPTH = 100;
+
+/** Elements by name, several of one name as a list; attributes as `-name`, and text beside either as `#text`. Entities but the five of XML stay as they are. Throws Error. */
+export function xmlTree(text: string): XmlNode {
+  interface Open { name: string; fields: { [name: string]: XmlNode | XmlNode[] }; text: string }
+  const root: Open = { name: '', fields: {}, text: '' };
+  const open: Open[] = [root];
+  const close = ({ name, fields, text: inner }: Open, into: Open): void => {
+    const own = inner.trim();
+    const node: XmlNode = Object.keys(fields).length === 0 ? own : own === '' ? fields : { ...fields, '#text': own };
+    const before = Object.hasOwn(into.fields, name) ? into.fields[name] : undefined;
+    into.fields[name] = before === undefined ? node : Array.isArray(before) ? [...before, node] : [before, node];
+  };
+  for (const [, raw, ending, name, attributes = '', alone, words] of text.matchAll(TOKENS)) {
+    const top = open.at(-1)!;
+    if (raw !== undefined) top.text += raw;
+    else if (words !== undefined) top.text += unescape(words);
+    else if (ending !== undefined) {
+      if (open.length === 1 || top.name !== ending) throw new Error(`</${ending}> ends nothing`);
+      close(open.pop()!, open.at(-1)!);
+    } else if (name !== undefined) {
+      const fields = Object.fromEntries([...attributes.matchAll(/([^\s=]+)\s*=\s*(?:"([^"]*)"|'([^']*)')/g)].map(([, key, double, single]) => [`-${key}`, unescape(double ?? single ?? '')]));
+      const element: Open = { name, fields, text: '' };
+      if (alone === '/') close(element, top);
+      else if (open.push(element) > MOST_DEPTH) throw new Error('the elements are too deep');
+    }
+  }
+  if (open.length !== 1 || Object.keys(root.fields).length === 0) throw new Error('an element has no end');
+  return root.fields;
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" };
+
+function unescape(text: string): string {
+  return text.replaceAll(/&(lt|gt|amp|quot|apos);/g, (_, name: string) => ENTITIES[name]!);
+}
+
+interface Matcher { label: string; matches(value: string): boolean }
+
+/** The first sample that a selector such as `queue_size{name="jobs",state=~"ready|new"}` finds; undefined where none is. Throws TriggerError for what is no selector. */
+export function sampleIn(text: string, selector: string): string | undefined {
+  const [, name, inner = ''] = /^\s*([a-zA-Z_:][\w:]*)\s*(?:\{(.*)\}\s*)?$/s.exec(selector) ?? [];
+  if (name === undefined) throw new TriggerError(`valueLocation ${JSON.stringify(selector)} is no metric: write name or name{label="value"}`);
+  const matchers = matchersOf(inner, selector);
+  for (const line of text.split('\n')) {
+    if (!line.startsWith(name)) continue;
+    const [, metric, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)/.exec(line) ?? [];
+    if (metric !== name) continue;
+    const own = new Map([...labels.matchAll(/([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label, text = '']) => [label, unquote(text)]));
+    if (matchers.every(({ label, matches }) => matches(own.get(label) ?? ''))) return value;
+  }
+  return undefined;
+}
+
+function matchersOf(text: string, selector: string): Matcher[] {
+  const rest = text.replaceAll(/\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*,?/g, '');
+  if (rest.trim() !== '') throw new TriggerError(`valueLocation ${JSON.stringify(selector)}: ${JSON.stringify(rest.trim())} is no matcher of labels`);
+  return [...text.matchAll(/([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label = '', operator = '', quoted = '']) => {
+    const wanted = unquote(quoted);
+    if (operator === '=' || operator === '!=') return { label, matches: (value) => (value === wanted) === (operator === '=') };
+    const pattern = patternOf(wanted);
+    return { label, matches: (value) => pattern.test(value) === (operator === '=~') };
+  });
+}
+
+function patternOf(text: string): RegExp {
+  try {
+    return new RegExp(`^(?:${text})$`, 's');
+  } catch {
+    throw new TriggerError(`${JSON.stringify(text)} is no regular expression`);
+  }
+}
+
+function unquote(text: string): string {
+  return text.replaceAll(/\\(.)/g, (_, character: string) => (character === 'n' ? '\n' : character));
+}
