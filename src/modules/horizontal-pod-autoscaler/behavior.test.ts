@@ -44,6 +44,13 @@ it('what is outside of the bounds comes back into them', () => {
 
 it('remembers an hour', () => {
   const past = history([[3_599, 1], [3_601, 1]], [[3_601, 1]]);
-  set(1, 1, past);
+  set(1, 2, past);
   assert.deepEqual([past.recommended.length, past.changes.length], [2, 0]);
+});
+it('remembers what is asked for again and again once, by its last time', () => {
+  const past = history([], []);
+  for (let round = 0; round < 5; round++) set(3, 3, past);
+  assert.equal(past.recommended.length, 1);
+  set(3, 1, past);
+  assert.equal(past.recommended.length, 2);
 });

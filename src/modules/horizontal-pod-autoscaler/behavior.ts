@@ -34,7 +34,10 @@ const LONGEST_MEMORY_MS = 3_600_000;
 export function limit(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
   forget(history, nowMs - (limits.memoryMs ?? LONGEST_MEMORY_MS));
   const stable = stabilise(current, asked, { history, limits, nowMs });
-  history.recommended.push({ atMs: nowMs, replicas: asked });
+  // What is asked for again and again is remembered once, by its last time: that is when it leaves a window.
+  const newest = history.recommended.at(-1);
+  if (newest?.replicas === asked) newest.atMs = nowMs;
+  else history.recommended.push({ atMs: nowMs, replicas: asked });
   const pace = stable.replicas > current ? upTo(current, limits.up, history, nowMs) : stable.replicas < current ? downTo(current, limits.down, history, nowMs) : stable.replicas;
   if (stable.replicas > current && stable.replicas > Math.min(pace, limits.most)) {
     return pace < limits.most

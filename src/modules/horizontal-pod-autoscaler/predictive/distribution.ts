@@ -37,11 +37,14 @@ export class Distribution {
 
   constructor(forecasters: number) {
     this.#forecasters = forecasters;
-    const pairs = forecasters * MEASURES;
-    this.#places = Float32Array.from({ length: pairs * COUNT }, (_, index) => 1.3 * NORMAL[index % COUNT]!);
-    this.#losses = new Float32Array(pairs * COUNT);
-    this.#errors = new Float32Array(forecasters * 2).fill(FIRST_ERROR);
-    this.#hourly = new Float32Array(forecasters * HOURS).fill(FIRST_ERROR);
+    const places = forecasters * MEASURES * COUNT;
+    // In one piece: there are thousands, and each has its price.
+    const { buffer } = new Float32Array(2 * places + forecasters * (2 + HOURS));
+    [this.#places, this.#losses] = [new Float32Array(buffer, 0, places), new Float32Array(buffer, 4 * places, places)];
+    [this.#errors, this.#hourly] = [new Float32Array(buffer, 8 * places, forecasters * 2), new Float32Array(buffer, 8 * places + 8 * forecasters)];
+    for (let index = 0; index < places; index++) this.#places[index] = 1.3 * NORMAL[index % COUNT]!;
+    this.#errors.fill(FIRST_ERROR);
+    this.#hourly.fill(FIRST_ERROR);
   }
 
   empty(): Made {

@@ -2,6 +2,7 @@
 export class MultiRidge {
   readonly #inputs: number;
   readonly #outputs: number;
+  /** The lower triangle, row after row. */
   readonly #products: Float64Array;
   /** Of each output, one after the other. */
   readonly #answers: Float32Array;
@@ -12,9 +13,9 @@ export class MultiRidge {
   constructor({ inputs, outputs, halfLifeRows }: { inputs: number; outputs: number; halfLifeRows: number }) {
     this.#inputs = inputs;
     this.#outputs = outputs;
-    this.#products = new Float64Array(inputs * inputs);
-    this.#answers = new Float32Array(inputs * outputs);
-    this.#weights = new Float32Array(inputs * outputs);
+    const [triangle, answers] = [(inputs * (inputs + 1)) / 2, inputs * outputs];
+    const buffer = new ArrayBuffer(8 * triangle + 8 * answers);
+    [this.#products, this.#answers, this.#weights] = [new Float64Array(buffer, 0, triangle), new Float32Array(buffer, 8 * triangle, answers), new Float32Array(buffer, 8 * triangle + 4 * answers)];
     this.#kept = 0.5 ** (1 / halfLifeRows);
   }
 
@@ -26,7 +27,7 @@ export class MultiRidge {
 
   add(row: ArrayLike<number>, answers: ArrayLike<number>): void {
     const size = this.#inputs;
-    for (let one = 0; one < size; one++) for (let other = 0; other <= one; other++) this.#products[one * size + other] = this.#products[one * size + other]! * this.#kept + row[one]! * row[other]!;
+    for (let one = 0; one < size; one++) for (let other = 0; other <= one; other++) this.#products[(one * (one + 1)) / 2 + other] = this.#products[(one * (one + 1)) / 2 + other]! * this.#kept + row[one]! * row[other]!;
     for (let output = 0; output < this.#outputs; output++) for (let index = 0; index < size; index++) this.#answers[output * size + index] = this.#answers[output * size + index]! * this.#kept + row[index]! * answers[output]!;
   }
 
@@ -36,7 +37,7 @@ export class MultiRidge {
     const lower = new Float64Array(size * size);
     for (let row = 0; row < size; row++) {
       for (let column = 0; column <= row; column++) {
-        let sum = this.#products[row * size + column]! + (row === column ? strength : 0);
+        let sum = this.#products[(row * (row + 1)) / 2 + column]! + (row === column ? strength : 0);
         for (let inner = 0; inner < column; inner++) sum -= lower[row * size + inner]! * lower[column * size + inner]!;
         if (row === column && !(sum > 0)) return;
         lower[row * size + column] = row === column ? Math.sqrt(sum) : sum / lower[column * size + column]!;

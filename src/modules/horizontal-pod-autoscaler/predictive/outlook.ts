@@ -14,8 +14,8 @@ export class Outlook {
   readonly aheadMs: number;
   readonly forecasters: readonly Forecaster[];
   readonly #distribution: Distribution;
-  /** Forecasts whose time has not come, by the step in which it will; a row each, since many small arrays take more than what is in them. */
-  readonly #rows: Float32Array;
+  /** Forecasts whose time has not come, by the step in which it will; a row each, since many small arrays take more than what is in them. Three digits do. */
+  readonly #rows: Float16Array;
   readonly #width: number;
   readonly #madeMs: Float64Array;
   readonly #features = emptyFeatures();
@@ -33,7 +33,7 @@ export class Outlook {
     this.#distribution = new Distribution(this.forecasters.length);
     this.#made = this.#distribution.empty();
     this.#width = FACTS + this.#parts().reduce((sum, { length }) => sum + length, 0);
-    this.#rows = new Float32Array(steps * this.#width);
+    this.#rows = new Float16Array(steps * this.#width);
     this.#madeMs = new Float64Array(steps).fill(Number.NaN);
   }
 

@@ -2,7 +2,7 @@
 export class Ridge {
   readonly weights: Float64Array;
   readonly #size: number;
-  readonly #prior: Float64Array;
+  readonly #prior: readonly number[];
   /** The lower triangle, row after row. */
   readonly #products: Float64Array;
   readonly #answers: Float64Array;
@@ -10,13 +10,14 @@ export class Ridge {
   #gain = 1;
   readonly #growth: number;
 
-  /** `halfLifeRows`: a row counts half after so many others. */
+  /** `prior` is kept as it is. `halfLifeRows`: a row counts half after so many others. */
   constructor(prior: readonly number[], halfLifeRows: number) {
-    this.#size = prior.length;
-    this.#prior = Float64Array.from(prior);
-    this.weights = Float64Array.from(prior);
-    this.#products = new Float64Array((this.#size * (this.#size + 1)) / 2);
-    this.#answers = new Float64Array(this.#size);
+    const size = (this.#size = prior.length);
+    this.#prior = prior;
+    // In one piece: there are thousands, and each has its price.
+    const { buffer } = new Float64Array(2 * size + (size * (size + 1)) / 2);
+    [this.weights, this.#answers, this.#products] = [new Float64Array(buffer, 0, size), new Float64Array(buffer, 8 * size, size), new Float64Array(buffer, 16 * size)];
+    this.weights.set(prior);
     this.#growth = 2 ** (1 / halfLifeRows);
   }
 

@@ -6,11 +6,12 @@ import type { Forecaster } from './forecaster.ts';
 const SOLVE_EVERY = 40;
 const PRIOR_ROWS = 10;
 
+/** What has learned nothing says that the level stays. */
+const PRIOR = Array.from({ length: FEATURES }, (_, index) => (index === LEVEL_FEATURE ? 1 : 0));
+
 /** `halfLifeMs`: what was learned so long ago counts half. */
 export function createAutoregression(stepMs: number, halfLifeMs: number): Forecaster {
-  const prior = new Array<number>(FEATURES).fill(0);
-  prior[LEVEL_FEATURE] = 1;
-  const ridge = new Ridge(prior, halfLifeMs / stepMs / 2);
+  const ridge = new Ridge(PRIOR, halfLifeMs / stepMs / 2);
   let rows = 0;
   return {
     name: `autoregression-${Math.round(halfLifeMs / 86_400_000)}d`,

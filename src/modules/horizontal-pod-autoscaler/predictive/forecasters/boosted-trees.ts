@@ -40,8 +40,8 @@ export function createBoostedTrees(aheadMs: number, { train = trainTrees, phase 
     }
     if (answers.length < LEAST_ROWS) return;
     const learned = train({ features: Float32Array.from(features), width: WIDTH, answers: Float32Array.from(answers) });
-    if (learned instanceof Promise) void learned.then((found) => (trees = found ?? trees));
-    else trees = learned ?? trees;
+    if (learned instanceof Promise) void learned.then((found) => (trees = found === undefined ? trees : packed(found)));
+    else trees = learned === undefined ? trees : packed(learned);
   }
 
   return {
@@ -60,6 +60,11 @@ export function createBoostedTrees(aheadMs: number, { train = trainTrees, phase 
       return level === undefined ? series.averages[1]! : Math.max(0, predictTrees(trees, row) * level);
     },
   };
+}
+
+/** Three digits do, and halve what is kept. */
+function packed({ threshold, leaf, ...trees }: Trees): Trees {
+  return { ...trees, threshold: Float16Array.from(threshold), leaf: Float16Array.from(leaf) };
 }
 
 /** Gives the level that all are parts of; undefined where too little is known. */

@@ -10,10 +10,10 @@ const HALF_LIFE_MS = 10 * DAY_MS;
 const LEARN_EVERY = 4;
 const SOLVE_EVERY = 80;
 
+const PRIOR = Array.from({ length: SIZE }, (_, index) => (index === 0 ? 1 : 0));
+
 export function createHarmonic(stepMs: number): Forecaster {
-  const prior = new Array<number>(SIZE).fill(0);
-  prior[0] = 1;
-  const ridge = new Ridge(prior, HALF_LIFE_MS / stepMs / LEARN_EVERY);
+  const ridge = new Ridge(PRIOR, HALF_LIFE_MS / stepMs / LEARN_EVERY);
   const row = new Float64Array(SIZE);
   let seen = 0;
   const fill = (average: number, nowMs: number): Float64Array => {

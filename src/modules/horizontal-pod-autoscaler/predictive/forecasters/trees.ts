@@ -15,8 +15,8 @@ export interface Trees {
   readonly depth: number;
   /** Of each inner node, tree after tree, level by level: the feature, and the value up to which it goes left. */
   readonly feature: Uint8Array;
-  readonly threshold: Float32Array;
-  readonly leaf: Float32Array;
+  readonly threshold: Float32Array | Float16Array;
+  readonly leaf: Float32Array | Float16Array;
 }
 
 const TREES = 40;
