@@ -16,6 +16,7 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { fetchClients } from './fixtures/clients.ts';
 import { fetchClock } from './fixtures/clock.ts';
+import { fetchRunsc } from './fixtures/runsc.ts';
 import { fetchServices } from './fixtures/services.ts';
 import { isIsolated, isolatedCommand } from './fixtures/isolation.ts';
 import { PATIENCE } from './fixtures/patience.ts';
@@ -67,6 +68,7 @@ async function runIsolated(files: readonly string[], into: Count): Promise<void>
   if (files.some((file) => file.endsWith('demo.test.ts'))) buildWebImage();
   if (files.some((file) => relative(ROOT, file).startsWith('test/clients/'))) fetchClients();
   if (files.some((file) => file.endsWith('/clock.test.ts'))) fetchClock();
+  if (files.some((file) => file.endsWith('/isolation.test.ts'))) fetchRunsc();
   if (files.some((file) => relative(ROOT, file).startsWith('test/services/'))) fetchServices();
   for (const each of files) await runCounted(isolatedCommand([join(ROOT, 'test/run.ts'), each]), relative(ROOT, each), into);
 }

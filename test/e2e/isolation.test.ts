@@ -1,6 +1,7 @@
 /** What a container can see and touch of the machine: users of its own, and a container that tries to see the host. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { release } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
@@ -8,14 +9,16 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { findRunsc } from '../fixtures/runsc.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 
 type Spec = NonNullable<Pod['spec']>;
 
 describe('the isolation of pods', () => {
   let llmos: Instance;
+  const runsc = findRunsc();
   before(async () => {
-    llmos = await bootInstance({ config: 'modules: { node: { readySandboxes: 6 } }' });
+    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 6${runsc === undefined ? '' : `, runtimes: { gvisor: ${runsc} }`} } }` });
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
   });
@@ -81,10 +84,12 @@ describe('the isolation of pods', () => {
   });
 
   const runc = ['/usr/bin/runc', '/usr/sbin/runc', '/usr/local/sbin/runc'].some((file) => existsSync(file));
-  for (const [name, spec] of [['by default', {}], ['with users of its own', { hostUsers: false }], ['under runc', { runtimeClassName: 'runc' }]] as const) {
-    it(`a container that tries to see the host does not, ${name}`, { skip: name === 'under runc' && !runc ? 'runc is not installed' : false }, async () => {
+  const without = (name: string): string | false => (name === 'under runc' && !runc ? 'runc is not installed' : name === 'in gVisor' && runsc === undefined ? 'runsc could not be fetched' : false);
+  for (const [name, spec] of [['by default', {}], ['with users of its own', { hostUsers: false }], ['under runc', { runtimeClassName: 'runc' }], ['in gVisor', { runtimeClassName: 'gvisor' }]] as const) {
+    it(`a container that tries to see the host does not, ${name}`, { skip: without(name) }, async () => {
       const pod = `prisoner-${name.length}`;
-      if (name === 'under runc') await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'runc' }, handler: 'runc' });
+      const handler = 'runtimeClassName' in spec ? spec.runtimeClassName : undefined;
+      if (handler !== undefined) await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: handler }, handler });
       await start(pod, spec);
       const refused = /denied|not permitted|Read-only|can't|No such|Invalid|nothing|refused/i;
       const tries: readonly [string, string, RegExp][] = [
@@ -92,7 +97,7 @@ describe('the isolation of pods', () => {
         ['the machine by its mounts', 'mount -t proc proc /mnt || mount --bind / /mnt || mkdir /x && mount -t cgroup none /x', refused],
         ['disks', 'mknod /disk b 254 0 && cat /disk | head -c 1 || mknod /disk b 8 0 && head -c 1 /disk', refused],
         ['memory of the machine', 'head -c 1 /proc/kcore | wc -c; cat /dev/mem', /^0\n|denied|No such|can't/],
-        ['keys and logs of the kernel', 'dmesg || echo refused', refused],
+        ['keys and logs of the kernel', 'dmesg || echo refused', name === 'in gVisor' ? /Starting gVisor/ : refused],
         ['settings of the kernel', 'echo 1 > /proc/sys/vm/drop_caches', refused],
         ['the power switch', 'echo b > /proc/sysrq-trigger', refused],
         ['other control groups', 'echo 1 > /sys/fs/cgroup/memory/cgroup.procs || mkdir /sys/fs/cgroup/memory/mine || echo refused', refused],
@@ -101,9 +106,13 @@ describe('the isolation of pods', () => {
         ['the network of the machine', 'ip link set eth0 down || echo refused', refused],
         ['the sockets of llmos', `ls ${llmos.run} ${llmos.state}`, /No such file/],
       ];
-      for (const [what, script, answer] of tries) assert.match(await sh(pod, script), answer, what);
-      assert.match(await sh(pod, 'grep Seccomp: /proc/self/status'), /Seccomp:\s2/);
+      const [processes, ...others] = tries;
+      assert.match(await sh(pod, processes![1]), processes![2], processes![0]); // the others are processes, too
+      await Promise.all(others.map(async ([what, script, answer]) => assert.match(await sh(pod, script), answer, what)));
+      if (name === 'in gVisor') assert.notEqual(await sh(pod, 'uname -r'), release(), 'the kernel is its own');
+      else assert.match(await sh(pod, 'grep Seccomp: /proc/self/status'), /Seccomp:\s2/);
       await llmos.kubectl('delete', 'pod', pod, '--now');
+      if (handler !== undefined) await eventually(async () => !existsSync(join(llmos.run, 'node', `runtime-${handler}`)) || readdirSync(join(llmos.run, 'node', `runtime-${handler}`)).length === 0, { what: 'nothing is left of it' });
     });
   }
 });

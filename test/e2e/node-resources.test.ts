@@ -21,7 +21,6 @@ for each in "$@"; do case "$each" in --network=host) ;; --root=*) root=\${each#-
 case " $* " in *" create "*) mkdir -p "$root"; touch "$root/\${id}_sandbox:$id.state";; *" delete "*) rm -f "$root/\${id}_sandbox:$id.state";; esac
 exec runc $all
 `;
-const RUNSC = ['/usr/bin/runsc', '/usr/local/bin/runsc'].find((file) => existsSync(file));
 
 describe('the resources of the node', () => {
   let llmos: Instance;
@@ -196,15 +195,6 @@ describe('the resources of the node', () => {
     assert.equal(states().length, 1);
     assert.equal((await llmos.kubectl('delete', 'pod', 'like-gvisor')).code, 0);
     await eventually(async () => states().length === 0);
-  });
-
-  it('isolate by gVisor where it is installed', { skip: RUNSC === undefined && 'runsc is not installed' }, async () => {
-    await llmos.client.create(RuntimeClass, { apiVersion: 'node.k8s.io/v1', kind: 'RuntimeClass', metadata: { name: 'gvisor' }, handler: 'runsc' });
-    await create('in-gvisor', {}, { runtimeClassName: 'gvisor' });
-    await ready('in-gvisor');
-    assert.match((await llmos.kubectl('exec', 'in-gvisor', '--', 'dmesg')).stdout, /Starting gVisor/);
-    assert.equal((await llmos.kubectl('delete', 'pod', 'in-gvisor')).code, 0);
-    await eventually(async () => readdirSync(join(llmos.run, 'node', 'runtime-runsc')).filter((name) => name.endsWith('.state')).length === 0);
   });
 
   it('are remembered for a day', { timeout: 150_000 }, async () => {

@@ -23,10 +23,14 @@ export function podsWithCgroups(options: { version: 'v1' | 'v2'; instance: strin
   return [top, ...LOWER_CLASSES.map((name) => join(top, name))].flatMap((folder) => namesIn(folder).flatMap((name) => /^pod(.+)$/.exec(name)?.[1] ?? []));
 }
 
+/** Where the group of a pod may be whose class nobody knows any more. */
+export function podCgroups({ instance, uid }: { instance: string; uid: string }): string[] {
+  return ['', ...LOWER_CLASSES].map((name) => join('/', instance, name, `pod${uid}`));
+}
+
 /** Removes the groups of a pod, whatever its class. Gives whether they are gone. */
 export function removePodCgroup(options: { version: 'v1' | 'v2'; instance: string; uid: string; root?: string }): boolean {
-  const paths = ['', ...LOWER_CLASSES].map((name) => join('/', options.instance, name, `pod${options.uid}`));
-  return paths.map((path) => removeCgroup({ ...options, path })).every((gone) => gone);
+  return podCgroups(options).map((path) => removeCgroup({ ...options, path })).every((gone) => gone);
 }
 
 interface LimitFile { controller: 'cpu' | 'memory' | 'pids'; file: string; text: string }

@@ -29,7 +29,7 @@ export function killAll(options: Group): void {
 interface Group { version: 'v1' | 'v2'; path: string; root?: string }
 
 /** Every process is in every tree of v1: one of them is enough. */
-function processesIn(options: Group): number[] {
+export function processesIn(options: Group): number[] {
   const root = options.root ?? CGROUP_ROOT;
   const folder = options.version === 'v1' ? join(root, 'cpu', options.path) : join(root, options.path);
   return [folder, ...foldersBelow(folder)].flatMap((each) => textOf(join(each, 'cgroup.procs')).split('\n').filter(Boolean).map(Number)).filter((pid) => pid > 0);

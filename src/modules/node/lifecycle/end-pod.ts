@@ -1,8 +1,10 @@
 /** The end of a pod on this machine: containers, then what they used, then the object. */
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removePodCgroup } from '../cgroup/layout.ts';
+import { qosClassOf } from '../../../api/core/pod-qos.ts';
+import { podCgroup, removePodCgroup } from '../cgroup/layout.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
+import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
 import { stopSlot } from './attend.ts';
 import { isTerminal, RETRY_MS, type PodRun } from './pod-run.ts';
 import { isRunning } from './slot.ts';
@@ -35,6 +37,7 @@ export async function release(run: PodRun): Promise<void> {
   await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
   if (run.prepared !== undefined) run.parts.tally.end(run.pod, run.prepared.cgroup);
   const { cgroupVersion, instance } = run.parts.context.machine;
+  if (run.pod.spec?.shareProcessNamespace === true) await closeProcessNamespace({ version: cgroupVersion, path: podCgroup(instance, qosClassOf(run.pod), run.uid) });
   if (!removePodCgroup({ version: cgroupVersion, instance, uid: run.uid })) run.parts.context.log.warn('the control groups of a pod could not all be removed', { pod: run.label });
   run.prepared = undefined;
   run.released = true;

@@ -5,6 +5,7 @@ import type { NodeParts } from '../parts.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { isAlive, type ContainerRecord } from './record.ts';
 import { removeContainer } from './start-container.ts';
+import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
 import { endStrays } from './strays.ts';
 
 const LOOK_MS = 20;
@@ -13,6 +14,7 @@ const LOOK_MS = 20;
 export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[], mostGraceSeconds = Infinity): Promise<void> {
   await Promise.all(records.map((record) => stopOne(parts, record, mostGraceSeconds)));
   const ofPods = Map.groupBy(records, (record) => record.pod.uid);
+  for (const [first] of ofPods.values()) await closeProcessNamespace({ version: parts.context.machine.cgroupVersion, path: join(first!.cgroup, '..') });
   for (const [first] of ofPods.values()) removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(first!.cgroup, '..') });
   for (const uid of ofPods.keys()) {
     await parts.users.release(uid).catch((error: Error) => parts.context.log.warn('the users of a pod could not be given back', { pod: uid, error }));

@@ -7,7 +7,8 @@ import { RETRY_MS, tell, type PodRun } from './pod-run.ts';
 import type { ContainerRecord } from './record.ts';
 import { restartsAll } from './restart-all.ts';
 import { goDuration, isAhead, restartDelay, shouldRestart } from './restart.ts';
-import { viewOf, type Slot } from './slot.ts';
+import { isRunning, viewOf, type Slot } from './slot.ts';
+import { openProcessNamespace, processNamespace } from '../sandbox/process-namespace.ts';
 import { ConfigError, removeContainer, startContainer, type PodPlace } from './start-container.ts';
 
 export async function startWhatIsDue(run: PodRun): Promise<void> {
@@ -83,7 +84,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {
-    const record = await startContainer(run.parts, placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image, signal: run.ending });
+    const record = await startContainer(run.parts, await placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image, signal: run.ending });
     took(run, slot, record, before);
   } catch (error) {
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
@@ -111,13 +112,23 @@ function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefine
 const PROGRESS_MS = 1_000;
 const PROGRESS_EVENT_MS = 5_000;
 
-/** Without a process of its own to hold it, a shared process namespace is that of the first container which runs, or of the one to be debugged. */
-function placeFor(run: PodRun, slot: Slot): PodPlace {
+/** The process namespace is the pod's, or that of the one to be debugged. */
+async function placeFor(run: PodRun, slot: Slot): Promise<PodPlace> {
   const place = run.prepared!.place(run.pod);
+  const shared = await sharedNamespace(run, place);
+  if (shared !== undefined) return { ...place, namespaces: { ...place.namespaces, pid: shared } };
   const targetName = (slot.container as { targetContainerName?: string }).targetContainerName;
   const holder = targetName !== undefined && targetName !== '' ? run.slots.find((each) => each.container.name === targetName)
     : run.pod.spec?.shareProcessNamespace === true ? run.slots.find((each) => each.record?.startedMs !== undefined && each.record.exit === undefined) : undefined;
   return holder?.record?.pid === undefined || holder.record.exit !== undefined ? place : { ...place, namespaces: { ...place.namespaces, pid: `/proc/${holder.record.pid}/ns/pid` } };
+}
+
+/** With users of its own a pod shares the namespace of the first container which runs: only their root may mount what shows it. */
+async function sharedNamespace(run: PodRun, { cgroup, users }: PodPlace): Promise<string | undefined> {
+  const { shareProcessNamespace, hostPID } = run.pod.spec!;
+  if (shareProcessNamespace !== true || hostPID === true || users !== undefined) return undefined;
+  const group = { version: run.parts.context.machine.cgroupVersion, path: cgroup };
+  return run.slots.some(isRunning) ? processNamespace(group) : openProcessNamespace(group);
 }
 
 function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message: string; retryAtMs?: number }): void {

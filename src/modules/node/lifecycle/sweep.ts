@@ -1,9 +1,10 @@
 /** Takes away what no pod of this node owns any more: folders of pods and containers that went away while llmos, or the machine, was down. */
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { podsWithCgroups, removePodCgroup } from '../cgroup/layout.ts';
+import { podCgroups, podsWithCgroups, removePodCgroup } from '../cgroup/layout.ts';
 import type { NodeParts } from '../parts.ts';
 import { namesIn } from '../read-files.ts';
+import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 
 /** What lay there before the first pod was looked at; only such things are swept, since pods begin meanwhile. */
@@ -27,6 +28,7 @@ export async function sweep(parts: NodeParts, remains: Remains, known: { owned: 
     await users.release(uid).catch((error: Error) => context.log.warn('the users of a pod could not be given back', { pod: uid, error }));
     await hostPorts.release(uid).catch((error: Error) => context.log.warn('the ports of the machine could not be given back', { pod: uid, error }));
     await pool.release(uid).catch((error: Error) => context.log.warn('a sandbox could not be removed', { pod: uid, error }));
+    for (const path of podCgroups({ ...groupsOf(parts), uid })) await closeProcessNamespace({ version: groupsOf(parts).version, path });
     removePodCgroup({ ...groupsOf(parts), uid });
     await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
   }

@@ -60,16 +60,21 @@ function inTerminal(file: string, args: readonly string[]): ChildProcess {
 
 const RESIZE_WAIT_MS = 10_000;
 const RESIZE_LOOK_MS = 10;
+/** A command that runs so long and has no terminal of its own has the runtime's, as in gVisor. */
+const NO_TERMINAL_MS = 1_000;
 
 /** Sets the size of the terminal that the command has in its container: runtimes hand on that of their own when they begin, and not all of them later. */
 async function resizeTerminal(child: ChildProcess, pidFile: string, { Width, Height }: TerminalSize): Promise<void> {
   const set = async (terminal: string): Promise<boolean> => (await runAny('stty', ['-F', terminal, 'rows', String(Height), 'cols', String(Width)], { timeoutMs: RESIZE_WAIT_MS })).code === 0;
-  let handedOn = false;
+  let [handedOn, runsFromMs] = [false, Infinity];
   for (const untilMs = performance.now() + RESIZE_WAIT_MS; performance.now() < untilMs && child.exitCode === null; await delay(RESIZE_LOOK_MS)) {
     const own = terminalOf(firstChild(child.pid), [0]);
     if (!handedOn && own !== undefined) handedOn = await set(own);
-    const within = terminalOf(pidIn(pidFile), [0, 1, 2]);
+    const pid = pidIn(pidFile);
+    if (pid !== undefined) runsFromMs = Math.min(runsFromMs, performance.now());
+    const within = terminalOf(pid, [0, 1, 2]);
     if (within !== undefined && (own === undefined || !isSame(own, within)) && (await set(within))) return;
+    if (handedOn && performance.now() - runsFromMs > NO_TERMINAL_MS) return;
   }
 }
 
