@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { it } from 'node:test';
 import { pemBlock } from '../../src/api/certificates/pem.ts';
 import { readCertificationRequest } from '../../src/api/certificates/pkcs10.ts';
@@ -245,6 +245,38 @@ conformance('volumes', [() => {
     await remove(`${claimsOf(space)}/fixed`);
     await until(`/api/v1/persistentvolumes/fixed-${space}`, ({ status }) => status.phase === 'Failed' && /made by hand/.test(status.message));
     await remove(`/api/v1/persistentvolumes/fixed-${space}`);
+  });
+
+  it('a class says how its volumes are mounted, and a claim hears of what cannot be', async () => {
+    const space = await namespace();
+    const classes = '/apis/storage.k8s.io/v1/storageclasses';
+    for (const [name, option] of [['good', 'noatime'], ['bad', 'nonsense']] as const) await create(classes, { metadata: { name: `${name}-${space}` }, provisioner: 'llmos.dev/local-path', volumeBindingMode: 'Immediate', mountOptions: [option] });
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec({ storageClassName: `good-${space}`, resources: { requests: { storage: '32Mi' } } }) });
+    const text = await outputOf(space, scriptPod('p', 'grep " /data " /proc/mounts', { volumeMounts: [at('data', '/data')] }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }));
+    assert.match(text, / rw,noatime/);
+    await create(claimsOf(space), { metadata: { name: 'bad' }, spec: claimSpec({ storageClassName: `bad-${space}` }) });
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && each.count > 1 && /bad option/.test(each.message)), { what: 'an event, each time' });
+    assert.equal((await get(`${claimsOf(space)}/bad`)).status.phase, 'Pending');
+    await remove(`${claimsOf(space)}/bad`);
+    for (const name of ['good', 'bad']) await remove(`${classes}/${name}-${space}`);
+  });
+
+  it('a volume by hand that is to be recycled is emptied, and free for the next claim', async () => {
+    const space = await namespace();
+    const path = `${running().state}/recycled`;
+    mkdirSync(`${path}/.hidden`, { recursive: true });
+    symlinkSync('/etc', `${path}/link`);
+    const spec = { storageClassName: `hand-${space}`, accessModes: ['ReadWriteOnce'] };
+    await create('/api/v1/persistentvolumes', { metadata: { name: space }, spec: { ...spec, capacity: { storage: '1Gi' }, hostPath: { path }, persistentVolumeReclaimPolicy: 'Recycle' } });
+    for (const name of ['first', 'second']) {
+      await create(claimsOf(space), { metadata: { name }, spec: claimSpec(spec) });
+      await until(`${claimsOf(space)}/${name}`, ({ status }) => status.phase === 'Bound');
+      await remove(`${claimsOf(space)}/${name}`);
+      await until(`/api/v1/persistentvolumes/${space}`, (volume) => volume.status.phase === 'Available' && volume.spec.claimRef === undefined);
+      assert.deepEqual(readdirSync(path), []);
+    }
+    assert.ok(statSync('/etc').isDirectory());
+    await remove(`/api/v1/persistentvolumes/${space}`);
   });
 
   it('the group of a pod owns what it finds in a claim', async () => {

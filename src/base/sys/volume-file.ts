@@ -56,7 +56,7 @@ async function makeXfs(file: string, sizeBytes: number): Promise<boolean> {
  */
 export async function placeVolumeFile(file: string, folder: string, options: { mayUnmount: boolean; mountOptions?: readonly string[] }): Promise<{ isSmall: boolean }> {
   const { code, stderr } = await locked(file, PLACE, [file, folder, options.mayUnmount ? 'yes' : 'no', ['loop', 'discard', ...(options.mountOptions ?? [])].join(',')]);
-  if (code !== 0 && code !== STILL_SMALL) throw new Error(`the volume ${file} could not be mounted: ${stderr.trim().split('\n').at(-1) ?? `code ${code}`}`);
+  if (code !== 0 && code !== STILL_SMALL) throw new Error(`the volume ${file} could not be mounted: ${stderr.trim().split('\n')[0] || `code ${code}`}`);
   return { isSmall: code === STILL_SMALL };
 }
 

@@ -1,5 +1,5 @@
 /** Makes what a new volume is: a file of its size, filled from a snapshot or another volume where the claim says so. */
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
 import type { PersistentVolume } from '../../api/generated/core-v1.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { growVolumeFile, makeVolumeFile, placeVolumeFile, removeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
@@ -38,8 +38,9 @@ async function makeFilesystem(path: string, sizeBytes: number, mountOptions: rea
     return undefined;
   } catch (error) {
     await removeVolumeFile(file, path).catch(() => {});
-    if (mountOptions.length > 0) throw error; // a folder would have none of them
-    return (error as Error).message;
+    if (mountOptions.length === 0) return (error as Error).message;
+    if (existsSync(path)) rmdirSync(path);
+    throw error; // a folder would have none of them
   }
 }
 

@@ -1,6 +1,6 @@
 /** The controller of volumes: says whether each is free, bound or released, and reclaims those that were made here. */
 import { isDeepStrictEqual } from 'node:util';
-import { readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve, sep } from 'node:path';
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
@@ -79,7 +79,7 @@ async function reclaim(volume: PersistentVolume, folder: string, { client, event
 /** All that is in the folder goes, and the volume is free for the next claim (deprecated upstream in favour of provisioning, and served for hostPath as there). */
 async function recycle(volume: PersistentVolume, path: string, context: ReconcileContext): Promise<void> {
   if (resolve(path) === sep) return fail(volume, 'VolumeFailedRecycle', context);
-  for (const name of readdirSync(path)) rmSync(join(path, name), { recursive: true, force: true });
+  for (const name of existsSync(path) ? readdirSync(path) : []) rmSync(join(path, name), { recursive: true, force: true });
   const { claimRef: _, ...spec } = volume.spec ?? {};
   const free = await context.client.update(PersistentVolume, { ...volume, spec });
   context.events.event(volume, 'Normal', 'VolumeRecycled', 'Volume recycled');
