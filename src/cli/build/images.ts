@@ -31,7 +31,7 @@ export interface RemoveOptions {
 export async function removeImage(storage: ImageStorage, image: string, options: RemoveOptions = {}): Promise<void> {
   const id = await imageId(storage, image);
   if (id === undefined) throw new Error(noImage(image));
-  const entry = (await listImages(storage)).find((each) => each.id === id);
+  const entry = (await listImages(storage)).find((each) => id.startsWith(each.id)); // of ids the beginning is listed
   // Of several names one may go: the image stays.
   if (options.inUse?.(id) && (entry?.names.length ?? 0) < 2) throw new Error(`containers run from the image ${image}; delete their pods first ('llmos kubectl get pods -A -o wide' shows them)`);
   await buildah(storage, ['rmi', ...(options.force ? ['--force'] : []), image]);
@@ -66,7 +66,7 @@ export async function pullImage(storage: ImageStorage, image: string, options: T
   const ask = (): Promise<number | undefined> => imageBytes(['skopeo', ...(conf === undefined ? [] : ['--registries-conf', conf])], [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])], name);
   const watched = watchPull(parts, ask, (progress) => options.onLine?.(progressText(progress)));
   try {
-    await skopeo(storage, ['--tmpdir', parts, ...transferArgs('src', options), `docker://${name}`, storageReference(storage, name)], options);
+    await transferred(`${name} could not be pulled`, options, (quiet) => skopeo(storage, ['--tmpdir', parts, ...transferArgs('src', options), `docker://${name}`, storageReference(storage, name)], quiet));
   } finally {
     watched.stop();
     rmSync(parts, { recursive: true, force: true });
@@ -80,9 +80,25 @@ export async function pushImage(storage: ImageStorage, image: string, destinatio
   const name = fullName(destination ?? image);
   if (name.startsWith('localhost/')) throw new Error(`${name} names no registry; say where it goes: llmos image push ${image} registry.example.com/${image.replace(/^localhost\//, '')}`);
   const id = await imageId(storage, image);
-  await skopeo(storage, [...transferArgs('dest', options), storageReference(storage, `@${id}`), `docker://${name}`], options);
+  await transferred(`${name} could not be pushed`, options, (quiet) => skopeo(storage, [...transferArgs('dest', options), storageReference(storage, `@${id}`), `docker://${name}`], quiet));
   return name;
 }
+
+/** Tells a failure once, in the words of the registry, not in those of the program that spoke with it. */
+async function transferred(failure: string, options: TransferOptions, work: (options: TransferOptions) => Promise<void>): Promise<void> {
+  let reason = '';
+  try {
+    await work({ ...options, onLine(line) {
+      const fatal = FATAL.exec(line)?.[1];
+      if (fatal === undefined) options.onLine?.(line);
+      else reason = fatal.replaceAll('\\"', '"');
+    } });
+  } catch (error) {
+    throw reason === '' ? error : new Error(`${failure}: ${reason}`, { cause: error });
+  }
+}
+
+const FATAL = /level=fatal msg="((?:[^"\\]|\\.)*)"/;
 
 function transferArgs(side: 'src' | 'dest', { authFile, registries }: TransferOptions): string[] {
   return [...(registries.conf === undefined ? [] : ['--registries-conf', registries.conf]), 'copy', '--retry-times', '1', ...(authFile === undefined ? [] : [`--${side}-authfile`, authFile]), ...(registries.certFolder === undefined ? [] : [`--${side}-cert-dir`, registries.certFolder])];
