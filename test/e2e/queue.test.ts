@@ -80,7 +80,7 @@ describe('three tenants', { timeout: 240_000 }, () => {
       }
     })().catch(() => {});
     await llmos.client.patch(ClusterQueue, queue, { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
-    await eventually(async () => (await Promise.all(TENANTS.map((namespace) => llmos.client.list(Job, { namespace, labelSelector: `kueue.x-k8s.io/queue-name=${queue}` })))).flatMap((list) => list.items).every(({ status }) => status?.succeeded === 1), { timeoutMs: 60_000, what: `all jobs of ${queue} are done` });
+    await eventually(async () => (await Promise.all(TENANTS.map((namespace) => llmos.client.list(Job, { namespace, labelSelector: `kueue.x-k8s.io/queue-name=${queue}` })))).flatMap((list) => list.items).every(({ status }) => status?.succeeded === 1), { timeoutMs: 120_000, what: `all jobs of ${queue} are done` });
     await eventually(async () => order.length === wishes.length);
     abort.abort();
     await watching;
@@ -93,28 +93,34 @@ describe('three tenants', { timeout: 240_000 }, () => {
   const renamed = (prefix: string): Wish[] => mixed.map((wish) => ({ ...wish, name: `${prefix}-${wish.name}` }));
   const bare = (order: readonly string[]): string => order.map((each) => each.slice(each.indexOf('-') + 1)).join(' ');
 
-  it('FIFO: in the order of arrival', async () => assert.equal(bare(await race('fifo', renamed('f'), { 'queue.llmos.dev/policy': 'FIFO' })), 'a1 a2 b1 b2 c1 c2'));
-  it('Kueue\'s own strategy: by priority, then arrival', async () => assert.equal(bare(await race('kueue', renamed('k'), {})), 'b1 c2 a1 a2 b2 c1'));
-  it('ShortestJobFirst: by what is expected', async () => assert.equal(bare(await race('sjf', renamed('s'), { 'queue.llmos.dev/policy': 'ShortestJobFirst' })), 'b2 a2 c1 b1 c2 a1'));
-  it('Priority: an hour of waiting is worth a point', async () => assert.equal(bare(await race('priority', renamed('p'), { 'queue.llmos.dev/policy': 'Priority' })), 'b1 c2 a1 a2 b2 c1'));
+  // Queues do not get in each other's way: the races run at the same time.
+  describe('compete', { concurrency: true }, () => {
+    it('FIFO: in the order of arrival', async () => assert.equal(bare(await race('fifo', renamed('f'), { 'queue.llmos.dev/policy': 'FIFO' })), 'a1 a2 b1 b2 c1 c2'));
+    it('Kueue\'s own strategy: by priority, then arrival', async () => assert.equal(bare(await race('kueue', renamed('k'), {})), 'b1 c2 a1 a2 b2 c1'));
+    it('ShortestJobFirst: by what is expected', async () => assert.equal(bare(await race('sjf', renamed('s'), { 'queue.llmos.dev/policy': 'ShortestJobFirst' })), 'b2 a2 c1 b1 c2 a1'));
+    it('Priority: an hour of waiting is worth a point', async () => assert.equal(bare(await race('priority', renamed('p'), { 'queue.llmos.dev/policy': 'Priority' })), 'b1 c2 a1 a2 b2 c1'));
 
-  it('BestEffortFIFO goes past what does not fit; FIFO with EASY only where that delays nobody', async () => {
-    const wishes = (prefix: string): Wish[] => [
-      { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 1.5' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
-      { tenant: 'cat', name: `${prefix}-slow`, seconds: 300 }, { tenant: 'cat', name: `${prefix}-quick`, seconds: 5 },
-    ];
-    assert.equal(bare(await race('besteffort', wishes('e'), { 'queue.llmos.dev/policy': 'BestEffortFIFO' }, { slots: 2 })), 'long slow quick wide');
-    assert.equal(bare(await race('easy', wishes('y'), { 'queue.llmos.dev/policy': 'FIFO', 'queue.llmos.dev/backfill': 'EASY' }, { slots: 2 })), 'long quick wide slow');
-  });
+    it('BestEffortFIFO goes past what does not fit; FIFO with EASY only where that delays nobody', async () => {
+      const wishes = (prefix: string): Wish[] => [
+        { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 1.5' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
+        { tenant: 'cat', name: `${prefix}-slow`, seconds: 300 }, { tenant: 'cat', name: `${prefix}-quick`, seconds: 5 },
+      ];
+      const [best, easy] = await Promise.all([
+        race('besteffort', wishes('e'), { 'queue.llmos.dev/policy': 'BestEffortFIFO' }, { slots: 2 }), race('easy', wishes('y'), { 'queue.llmos.dev/policy': 'FIFO', 'queue.llmos.dev/backfill': 'EASY' }, { slots: 2 }),
+      ]);
+      assert.deepEqual([bare(best), bare(easy)], ['long slow quick wide', 'long quick wide slow']);
+    });
 
-  it('FairShare: equal shares whoever came first, and twice as much for twice the weight', async () => {
-    const flood = (prefix: string): Wish[] => [['ant', 5], ['bee', 3], ['cat', 3]].flatMap(([tenant, count]) => Array.from({ length: count as number }, (_, index) => ({ tenant: tenant as string, name: `${prefix}-${tenant}${index}`, seconds: 10, script: 'sleep 0.3' })));
-    const sharesOf = (order: readonly string[], first: number): Record<string, number> => Object.fromEntries(TENANTS.map((tenant) => [tenant, order.slice(0, first).filter((name) => name.includes(tenant)).length]));
-    const equal = await race('fair', flood('q'), { 'queue.llmos.dev/policy': 'FairShare' }, { slots: 3 });
-    for (const [tenant, share] of Object.entries(sharesOf(equal, 6))) assert.ok(share >= 1 && share <= 3, `${tenant} got ${share} of the first six: ${equal.join(' ')}`);
-    const weighted = await race('weighted', flood('w'), { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/weights': 'ant=2' }, { slots: 4 });
-    const { ant = 0, bee = 0, cat = 0 } = sharesOf(weighted, 8);
-    assert.ok(ant >= 3 && ant <= 5 && bee <= 3 && cat <= 3, `of the first eight, ant got ${ant}, bee ${bee}, cat ${cat}: ${weighted.join(' ')}`);
+    it('FairShare: equal shares whoever came first, and twice as much for twice the weight', async () => {
+      const flood = (prefix: string): Wish[] => [['ant', 5], ['bee', 3], ['cat', 3]].flatMap(([tenant, count]) => Array.from({ length: count as number }, (_, index) => ({ tenant: tenant as string, name: `${prefix}-${tenant}${index}`, seconds: 10, script: 'sleep 0.3' })));
+      const sharesOf = (order: readonly string[], first: number): Record<string, number> => Object.fromEntries(TENANTS.map((tenant) => [tenant, order.slice(0, first).filter((name) => name.includes(tenant)).length]));
+      const [equal, weighted] = await Promise.all([
+        race('fair', flood('q'), { 'queue.llmos.dev/policy': 'FairShare' }, { slots: 3 }), race('weighted', flood('w'), { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/weights': 'ant=2' }, { slots: 4 }),
+      ]);
+      for (const [tenant, share] of Object.entries(sharesOf(equal, 6))) assert.ok(share >= 1 && share <= 3, `${tenant} got ${share} of the first six: ${equal.join(' ')}`);
+      const { ant = 0, bee = 0, cat = 0 } = sharesOf(weighted, 8);
+      assert.ok(ant >= 3 && ant <= 5 && bee <= 3 && cat <= 3, `of the first eight, ant got ${ant}, bee ${bee}, cat ${cat}: ${weighted.join(' ')}`);
+    });
   });
 
   it('an urgent job has another one stopped, whose pods end and which begins anew', async () => {
@@ -184,12 +190,15 @@ describe('three tenants', { timeout: 240_000 }, () => {
 describe('queues of another cluster', { timeout: 120_000 }, () => {
   let cluster: Instance;
   before(async () => {
-    cluster = await bootInstance({ config: 'modules: { queue: { enabled: false } }\n' });
+    cluster = await bootInstance({ config: 'modules: { queue: { enabled: false }, node: { readySandboxes: 0 } }\n' });
     importTestImage(cluster);
     await eventually(async () => (await cluster.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
-    for (const args of [['--crds', 'queue'], ['--rules', 'queue']]) await ok(cluster.kubectlWith(await ok(cluster.llmos('attach', ...args)), 'apply', '--server-side', '-f', '-'));
-    await ok(cluster.kubectl('create', 'serviceaccount', 'guest'));
-    await ok(cluster.kubectl('create', 'clusterrolebinding', 'guest', '--clusterrole=llmos:queue', '--serviceaccount=default:guest'));
+    const needed = await Promise.all([['--crds', 'queue'], ['--rules', 'queue']].map((args) => ok(cluster.llmos('attach', ...args))));
+    const guest = [
+      'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: guest, namespace: default }\n',
+      'apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: { name: guest }\nroleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "llmos:queue" }\nsubjects: [{ kind: ServiceAccount, name: guest, namespace: default }]\n',
+    ];
+    await ok(cluster.kubectlWith([...needed, ...guest].join('\n---\n'), 'apply', '--server-side', '-f', '-'));
   });
   after(async () => cluster?.destroy());
 
