@@ -26,7 +26,7 @@ export interface ResourceFlavor extends KubeObject {
 
 export interface Cohort extends KubeObject {
   spec?: { parent?: string; resourceGroups?: ResourceGroup[]; fairSharing?: FairSharing };
-  status?: object;
+  status?: { fairSharing?: { weightedShare: number } };
 }
 
 export interface ClusterQueue extends KubeObject {
@@ -60,6 +60,7 @@ export interface ClusterQueueStatus {
   pendingWorkloads?: number;
   reservingWorkloads?: number;
   admittedWorkloads?: number;
+  fairSharing?: { weightedShare: number };
 }
 
 export interface LocalQueue extends KubeObject {

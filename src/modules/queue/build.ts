@@ -1,6 +1,8 @@
 /** The pools of quota as the ClusterQueues, Cohorts and ResourceFlavors of the moment say. */
-import type { ClusterQueue, Cohort, LocalQueue, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
+import type { ClusterQueue, Cohort, FairSharing, LocalQueue, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
+import { quantityMillis } from '../../api/quantity.ts';
 import { Admission } from './policy/admission.ts';
+import type { ResourceIndexes } from './policy/cohort-share.ts';
 import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
 import { QuotaNode } from './policy/quota-tree.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
@@ -14,6 +16,8 @@ export interface Configuration {
   queues: readonly ClusterQueue[];
   cohorts: readonly Cohort[];
   localQueues: readonly LocalQueue[];
+  /** Fair sharing among the queues of a cohort. */
+  sharesFairly: boolean;
 }
 
 /** A ClusterQueue at work. */
@@ -26,10 +30,13 @@ export interface LiveQueue extends Member {
 export interface LivePool {
   readonly pool: Pool;
   readonly queues: readonly LiveQueue[];
+  /** The ledgers' nodes of its cohorts. */
+  readonly cohorts: ReadonlyMap<string, QuotaNode>;
+  readonly indexes: ResourceIndexes;
 }
 
 /** One pool for each tree of cohorts, and for each queue without one. Cohorts that are their own ancestors are left out, with their queues. */
-export function buildPools({ queues, cohorts, localQueues }: Configuration, predictor: RunTimePredictor): LivePool[] {
+export function buildPools({ queues, cohorts, localQueues, sharesFairly }: Configuration, predictor: RunTimePredictor): LivePool[] {
   const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
   const roots = new Map<string, ClusterQueue[]>();
   for (const queue of queues) {
@@ -37,7 +44,7 @@ export function buildPools({ queues, cohorts, localQueues }: Configuration, pred
     const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
     if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
   }
-  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor }));
+  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, sharesFairly }));
 }
 
 function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
@@ -49,16 +56,18 @@ function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | un
   }
 }
 
-interface Parts { localQueues: readonly LocalQueue[]; predictor: RunTimePredictor }
+interface Parts { localQueues: readonly LocalQueue[]; predictor: RunTimePredictor; sharesFairly: boolean }
 
-function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor }: Parts): LivePool {
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, sharesFairly }: Parts): LivePool {
   const indexes = new Map<string, number>();
   const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
   for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
     for (const { name, resources } of group.flavors) for (const resource of resources) indexes.set(`${name}/${resource.name}`, indexes.get(`${name}/${resource.name}`) ?? indexes.size);
   }
   // What a queue may borrow is known when all of the tree are there.
-  const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes))];
+  const cohortNodes = new Map<string, QuotaNode>();
+  const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes, cohortNodes))];
+  const byResource = [...Map.groupBy(indexes, ([key]) => key.slice(key.indexOf('/') + 1)).values()].map((flavors) => flavors.map(([, index]) => index));
   const live = queues.map((object, index): LiveQueue => {
     const [room, ledger] = [roomOf(object, nodes[index]!, indexes), roomOf(object, ledgers[index]!, indexes)];
     const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name));
@@ -67,7 +76,7 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
       admission: new Admission({ ...options, predictor, room }),
     };
   });
-  return { pool: new Pool(live), queues: live };
+  return { pool: new Pool(live, sharesFairly ? { shares: byResource } : {}), queues: live, cohorts: cohortNodes, indexes: byResource };
 }
 
 /** A cohort and those that it is in. */
@@ -75,17 +84,20 @@ function chainOf(name: string | undefined, cohorts: ReadonlyMap<string, Cohort>)
   return name === undefined ? [] : [name, ...chainOf(cohorts.get(name)?.spec?.parent || undefined, cohorts)];
 }
 
-function createTree(cohorts: ReadonlyMap<string, Cohort>, indexes: ReadonlyMap<string, number>): (queue: ClusterQueue) => QuotaNode {
-  const nodes = new Map<string, QuotaNode>();
+function createTree(cohorts: ReadonlyMap<string, Cohort>, indexes: ReadonlyMap<string, number>, nodes = new Map<string, QuotaNode>()): (queue: ClusterQueue) => QuotaNode {
   const cohortNode = (name: string): QuotaNode => {
     const known = nodes.get(name);
     if (known !== undefined) return known;
-    const { parent, resourceGroups = [] } = cohorts.get(name)?.spec ?? {};
-    const node = new QuotaNode({ name, ...quotaOf(resourceGroups, indexes), ...(parent ? { parent: cohortNode(parent) } : {}) });
+    const { parent, resourceGroups = [], fairSharing } = cohorts.get(name)?.spec ?? {};
+    const node = new QuotaNode({ name, weight: weightOf(fairSharing), ...quotaOf(resourceGroups, indexes), ...(parent ? { parent: cohortNode(parent) } : {}) });
     nodes.set(name, node);
     return node;
   };
-  return ({ metadata, spec }) => new QuotaNode({ name: metadata.name ?? '', ...quotaOf(spec?.stopPolicy === undefined || spec.stopPolicy === 'None' ? (spec?.resourceGroups ?? []) : [], indexes), ...(spec?.cohort ? { parent: cohortNode(spec.cohort) } : {}) });
+  return ({ metadata, spec }) => new QuotaNode({ name: metadata.name ?? '', weight: weightOf(spec?.fairSharing), ...quotaOf(spec?.stopPolicy === undefined || spec.stopPolicy === 'None' ? (spec?.resourceGroups ?? []) : [], indexes), ...(spec?.cohort ? { parent: cohortNode(spec.cohort) } : {}) });
+}
+
+function weightOf(fairSharing: FairSharing | undefined): number {
+  return quantityMillis(fairSharing?.weight ?? '1') / 1_000;
 }
 
 function quotaOf(groups: readonly ResourceGroup[], indexes: ReadonlyMap<string, number>): { nominal: number[]; borrowingLimit: number[]; lendingLimit: number[] } {

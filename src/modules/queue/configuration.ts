@@ -21,6 +21,8 @@ export interface Transformation { readonly strategy: 'Retain' | 'Replace'; reado
 export interface QueueConfiguration {
   /** Undefined: only queues that say so by annotation wait. */
   readonly waitForPodsReady?: WaitForPodsReady;
+  /** Among the queues of a cohort. */
+  readonly sharesFairly: boolean;
   readonly excludedPrefixes: readonly string[];
   readonly transformations: ReadonlyMap<string, Transformation>;
 }
@@ -31,12 +33,15 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws Error with what is wrong. */
 export function queueConfiguration(config: Fields): QueueConfiguration {
-  known(config, '', ['waitForPodsReady', 'resources', 'enabled']);
+  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'enabled']);
   const resources = fieldsOf(config['resources'], 'resources');
   known(resources, 'resources.', ['excludeResourcePrefixes', 'transformations']);
   const wait = config['waitForPodsReady'] === undefined ? undefined : waitOf(fieldsOf(config['waitForPodsReady'], 'waitForPodsReady'));
   const list = (key: string): unknown[] => (resources[key] === undefined ? [] : Array.isArray(resources[key]) ? (resources[key] as unknown[]) : wrong(`resources.${key}`, 'a list', resources[key]));
+  const fairSharing = fieldsOf(config['fairSharing'], 'fairSharing');
+  known(fairSharing, 'fairSharing.', ['enable']);
   return {
+    sharesFairly: config['fairSharing'] !== undefined && fairSharing['enable'] !== false,
     ...(wait !== undefined && { waitForPodsReady: wait }),
     excludedPrefixes: list('excludeResourcePrefixes').map(String),
     transformations: new Map(list('transformations').map((each, index) => transformationOf(fieldsOf(each, `resources.transformations[${index}]`), `resources.transformations[${index}]`))),

@@ -33,6 +33,8 @@ export interface Engine {
   /** Settles when the signal has aborted and the writes under way have ended. */
   run(): Promise<void>;
   readonly pendingIn: PendingIn;
+  /** With fair sharing: what a queue or cohort has of what others lend, in thousandths and for its weight. */
+  shareOf(kind: 'ClusterQueue' | 'Cohort', name: string): number | undefined;
 }
 
 interface Start { readonly queue: LiveQueue; readonly placement: QuotaPlacement }
@@ -93,7 +95,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     rebuild = false;
     predictor = createChoosingPredictor();
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
-    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list() }, predictor);
+    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), sharesFairly: configuration.sharesFairly }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty]) each.clear();
     const all = workloads.list();
@@ -260,6 +262,17 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
 
   return {
     pendingIn,
+    shareOf(kind, name) {
+      if (!configuration.sharesFairly) return undefined;
+      for (const key of dirty) sync(key, nowSeconds());
+      if (dirty.size > 0) kick();
+      dirty.clear();
+      for (const { queues: own, cohorts, indexes } of pools) {
+        const node = kind === 'Cohort' ? cohorts.get(name) : own.find((each) => each.name === name)?.ledger.node;
+        if (node !== undefined) return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(node.share(indexes) * 1_000));
+      }
+      return undefined;
+    },
     async run() {
       const stops = [
         workloads.subscribe(({ key }) => {

@@ -22,7 +22,7 @@ export default defineModule({
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
   reads: [LimitRange, RuntimeClass],
-  writes: [Workload, ClusterQueue, LocalQueue, Job, Pod],
+  writes: [Workload, ClusterQueue, Cohort, LocalQueue, Job, Pod],
   admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],
   portable: true,
   async run(context) {

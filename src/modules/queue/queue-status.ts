@@ -1,7 +1,7 @@
 /** The status of ClusterQueues and LocalQueues: how much of each flavor is reserved and used, how many wait. Source: Kueue, core/clusterqueue_controller and localqueue_controller. */
 import { withCondition } from '../../api/conditions.ts';
 import { equalJson } from '../../api/json.ts';
-import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
+import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import type { Condition, FlavorUsage } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
@@ -16,7 +16,22 @@ import { createView } from './view.ts';
 const BY_QUEUE = 'local-queue';
 const BY_CLUSTER_QUEUE = 'admitted-in';
 
-export const clusterQueueStatus: Controller<ClusterQueue> = {
+/** With fair sharing: in thousandths. */
+export type ShareOf = (kind: 'ClusterQueue' | 'Cohort', name: string) => number | undefined;
+
+/** Of cohorts it is told what they have of what others lend them. */
+export const cohortStatus = (shareOf: ShareOf): Controller<Cohort> => ({
+  name: 'cohort-status',
+  for: Cohort,
+  watches: [watching(ClusterQueue, (_queue, caches) => caches.of(Cohort).list().map(keyOf))],
+  async reconcile(name, cohort, { client }) {
+    const weightedShare = cohort === undefined ? undefined : shareOf('Cohort', name);
+    if (cohort === undefined || weightedShare === undefined || cohort.status?.fairSharing?.weightedShare === weightedShare) return;
+    await client.update(Cohort, { ...cohort, status: { ...cohort.status, fairSharing: { weightedShare } } }, { subresource: 'status' });
+  },
+});
+
+export const clusterQueueStatus = (shareOf: ShareOf): Controller<ClusterQueue> => ({
   name: 'cluster-queue-status',
   for: ClusterQueue,
   watches: [
@@ -31,14 +46,15 @@ export const clusterQueueStatus: Controller<ClusterQueue> = {
     const waiting = [...locals].flatMap((key) => inLocalQueue(caches, key)).filter((each) => !isReserved(each) && each.spec.active !== false);
     const reserving = inClusterQueue(caches, name).filter((each) => !is(each, 'Finished') && isReserved(each));
     const admitted = reserving.filter((each) => is(each, 'Admitted'));
+    const weightedShare = shareOf('ClusterQueue', name);
     const status = {
-      ...queue.status, conditions: withActive(queue.status?.conditions, activityOf(queue, createView(caches)), clock.nowMs(), queue.metadata.generation),
+      ...queue.status, ...(weightedShare !== undefined && { fairSharing: { weightedShare } }), conditions: withActive(queue.status?.conditions, activityOf(queue, createView(caches)), clock.nowMs(), queue.metadata.generation),
       flavorsReservation: usageOf(queue, reserving, { borrowed: true }), flavorsUsage: usageOf(queue, admitted, { borrowed: true }),
       pendingWorkloads: waiting.length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
     };
     if (!equalJson(status as unknown as Json, (queue.status ?? null) as unknown as Json)) await client.update(ClusterQueue, { ...queue, status }, { subresource: 'status' });
   },
-};
+});
 
 export const localQueueStatus: Controller<LocalQueue> = {
   name: 'local-queue-status',

@@ -12,7 +12,7 @@ import { jobController } from './jobs.ts';
 import { workloadLife } from './life.ts';
 import { createOrder, queueNameOf } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
-import { clusterQueueStatus, localQueueStatus } from './queue-status.ts';
+import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
 import { servedOf } from './reckon.ts';
 import { VIEWED } from './view.ts';
 import { visibilityRoutes } from './visibility.ts';
@@ -36,8 +36,8 @@ export async function work(context: ModuleContext): Promise<void> {
       if (type === 'deleted') order.forget(object);
     }),
   ];
-  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus, localQueueStatus] as unknown as readonly Controller[];
   const engine = createEngine(context, configuration);
+  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
   for (const stop of stops) stop();

@@ -3,6 +3,7 @@
  * does not fit may have others stopped, as far as the rules of its queue allow.
  */
 import type { Admission } from './admission.ts';
+import { fairVictims, sharesLess, type ResourceIndexes } from './cohort-share.ts';
 import type { Decision, Entry, Preemption } from './job.ts';
 import type { QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
@@ -33,16 +34,20 @@ export type PoolDecision = Decision & { readonly queue: string };
 
 interface Candidate { readonly member: Member; readonly entry: Entry; readonly cost: number }
 interface Target extends Candidate { readonly reason: Preemption['reason'] }
+interface Start { readonly member: Member; readonly entry: Entry; readonly placement: QuotaPlacement }
 
 /** How many of those that wait in a queue which nobody blocks are looked at for preemption in one round. */
 export const SOME_PREEMPTORS = 16;
 
 export class Pool {
   readonly members: readonly Member[];
+  /** With fair sharing: of each resource, its flavors in the vectors of the tree. */
+  readonly #shares: ResourceIndexes | undefined;
   #now = 0;
 
-  constructor(members: readonly Member[]) {
+  constructor(members: readonly Member[], { shares }: { shares?: ResourceIndexes } = {}) {
     this.members = members;
+    this.#shares = shares;
     for (const member of members) member.room.elsewhere = () => this.#elsewhere(member);
   }
 
@@ -60,18 +65,23 @@ export class Pool {
     return decisions;
   }
 
-  /** The first of each queue, as long as one of them fits: those that borrow nothing before those that do, then by priority and arrival. */
+  /** The first of each queue, as long as one of them fits: those that borrow nothing before those that do, then by priority and arrival; with fair sharing, whose queue has the least. */
   #startHeads(decisions: PoolDecision[]): void {
     for (;;) {
       let best: { member: Member; entry: Entry; placement: QuotaPlacement } | undefined;
       for (const member of this.members) {
         const entry = member.admission.head(this.#now);
         const placement = entry === undefined ? undefined : member.room.place(entry.job, member.admission.regular);
-        if (entry !== undefined && placement !== undefined && (best === undefined || comesBefore({ entry, placement }, best))) best = { member, entry, placement };
+        if (entry !== undefined && placement !== undefined && (best === undefined || this.#comesBefore({ member, entry, placement }, best))) best = { member, entry, placement };
       }
       if (best === undefined) return;
       decisions.push({ ...best.member.admission.start(best.entry, best.placement, this.#now), queue: best.member.name });
     }
+  }
+
+  #comesBefore(left: Start, right: Start): boolean {
+    const head = ({ member: { room }, entry, placement }: Start) => ({ room, entry, placement });
+    return this.#shares === undefined ? comesBefore(left, right) : sharesLess(head(left), head(right), this.#shares);
   }
 
   #preemptFor(member: Member, decisions: PoolDecision[]): void {
@@ -108,6 +118,10 @@ export class Pool {
     if (scarce.length === 0) return undefined; // it is the order that keeps it waiting
     const candidates = this.#candidates(member, entry, scarce);
     const own = candidates.filter((each) => each.member === member);
+    if (this.#shares !== undefined) {
+      const victims = fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#shares, scarce);
+      return victims?.map((each) => ({ ...each, reason: each.member === member ? 'InClusterQueue' : room.node.isBorrowing(scarce[0]!, 1) ? 'InCohortFairSharing' : 'InCohortReclamation' }));
+    }
     if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce });
     if (rules.borrowUpTo !== undefined) {
       const below = Math.min(entry.job.priority, rules.borrowUpTo + 1);

@@ -42,3 +42,19 @@ it('cohorts of cohorts have quota and limits of their own', () => {
   a.take(0, -16);
   assert.deepEqual([a.available(0), b.available(0)], [16, 17]);
 });
+
+it('shares: of what could be lent, the most of any resource, for the weight', () => {
+  const tree = (weight: number): QuotaNode => {
+    const cohort = new QuotaNode({ name: 'cohort', nominal: [0, 0, 0], borrowingLimit: [Infinity, Infinity, Infinity], lendingLimit: [Infinity, Infinity, Infinity] });
+    const member = (nominal: number[], own = 1): QuotaNode => new QuotaNode({ name: 'q', parent: cohort, nominal, borrowingLimit: [Infinity, Infinity, Infinity], lendingLimit: [Infinity, Infinity, Infinity], weight: own });
+    member([10, 6, 100]);
+    return member([2, 2, 0], weight);
+  };
+  // cpu of two flavors, and memory.
+  const resources = [[0, 1], [2]];
+  const taking = (node: QuotaNode, ...amounts: number[]): number => {
+    for (const [index, amount] of amounts.entries()) node.take(index, amount);
+    return node.share(resources);
+  };
+  assert.deepEqual([taking(tree(1), 2, 2), taking(tree(1), 4, 5), taking(tree(1), 4, 5, 50), taking(tree(2), 4, 5, 50), taking(tree(0), 1), taking(tree(0), 3)], [0, 0.25, 0.5, 0.25, 0, Infinity]);
+});

@@ -12,12 +12,15 @@ export interface QuotaOptions {
   /** Infinity where there is no limit. */
   readonly borrowingLimit: Resources;
   readonly lendingLimit: Resources;
+  /** For fair sharing; default 1. */
+  readonly weight?: number;
 }
 
 export class QuotaNode {
   readonly name: string;
   readonly parent: QuotaNode | undefined;
   readonly nominal: Resources;
+  readonly weight: number;
   readonly #borrowingLimit: Resources;
   readonly #lendingLimit: Resources;
   /** Of itself, and what its children lend. */
@@ -25,7 +28,8 @@ export class QuotaNode {
   readonly #usage: number[];
 
   /** Parents are made first; a node adds what it lends to them. */
-  constructor({ name, parent, nominal, borrowingLimit, lendingLimit }: QuotaOptions) {
+  constructor({ name, parent, nominal, borrowingLimit, lendingLimit, weight = 1 }: QuotaOptions) {
+    this.weight = weight;
     this.name = name;
     this.parent = parent;
     this.nominal = nominal;
@@ -64,6 +68,23 @@ export class QuotaNode {
   /** What may be taken without borrowing. */
   unborrowed(index: number): number {
     return Math.min(this.available(index), this.#subtree[index]! - this.#usage[index]!);
+  }
+
+  /**
+   * How much of what its cohort could lend it has borrowed, of the resource of which that is the most, for its weight: 0 for who borrows nothing, Infinity for who borrows with
+   * no weight. `indexes`: of each resource, its flavors. Source: Kueue, dominantResourceShare.
+   */
+  share(indexes: readonly (readonly number[])[]): number {
+    let most = 0;
+    for (const flavors of indexes) {
+      let [borrowed, lendable] = [0, 0];
+      for (const index of flavors) {
+        borrowed += Math.max(0, this.#usage[index]! - this.#subtree[index]!);
+        lendable += this.parent?.potential(index) ?? 0;
+      }
+      if (borrowed > 0 && lendable > 0) most = Math.max(most, borrowed / lendable);
+    }
+    return most === 0 ? 0 : this.weight > 0 ? most / this.weight : Infinity;
   }
 
   /** Takes, or with a negative amount gives back; what it has no own quota for is taken of its parent. */
