@@ -31,7 +31,7 @@ if (INSIDE === undefined || MODE === undefined) {
       try {
         for (const name of names) await run('ip', ['netns', 'add', name]);
         const env = { ...process.env, LLMOS_TEST_NAMESPACE: host, LLMOS_TEST_MODE: mode, NODE_TEST_CONTEXT: undefined };
-        const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env, timeoutMs: 120_000 });
+        const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env, timeoutMs: 300_000 });
         if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
         assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
       } finally {
