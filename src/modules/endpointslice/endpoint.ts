@@ -37,7 +37,7 @@ export function endpointOf(pod: Pod, service: Service, family: Family, zoneOf?: 
     endpoint.nodeName = pod.spec.nodeName;
     const zone = zoneOf?.(pod.spec.nodeName);
     if (zone !== undefined) endpoint.zone = zone;
-    const hints = hintsOf(endpoint, service.spec?.trafficDistribution);
+    const hints = sharesByZone(service) ? undefined : hintsOf(endpoint, service.spec?.trafficDistribution);
     if (hints !== undefined) endpoint.hints = hints;
   }
   const hostname = hostnameOf(pod, service);
@@ -51,6 +51,15 @@ function hintsOf({ conditions, nodeName, zone }: Endpoint, distribution: string 
   const forZones = zone === undefined ? undefined : [{ name: zone }];
   if (distribution === 'PreferSameNode') return { forNodes: [{ name: nodeName ?? '' }], ...(forZones === undefined ? {} : { forZones }) };
   return (distribution === 'PreferClose' || distribution === 'PreferSameZone') && forZones !== undefined ? { forZones } : undefined;
+}
+
+/**
+ * Whether the Service asks for shares by zone instead (`service.kubernetes.io/topology-mode: Auto`), which counts more than trafficDistribution: hints in proportion
+ * to the CPUs of zones, and none where ready nodes are in fewer than two (upstream: endpointslice/topologycache). One machine is in one zone.
+ */
+function sharesByZone({ metadata }: Service): boolean {
+  const mode = metadata.annotations?.['service.kubernetes.io/topology-mode'] ?? metadata.annotations?.['service.kubernetes.io/topology-aware-hints'];
+  return mode === 'Auto' || mode === 'auto';
 }
 
 export function hostnameOf(pod: Pod, service: Service): string | undefined {

@@ -97,4 +97,6 @@ test('trafficDistribution becomes hints, of ready endpoints alone', () => {
   assert.deepEqual(hints('PreferSameZone'), [undefined, undefined]);
   assert.deepEqual(hints('PreferSameNode', 'z1'), [{ forNodes: [{ name: 'n1' }], forZones: [{ name: 'z1' }] }, undefined]);
   assert.equal(planSlices(SERVICE, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.zone, 'z1');
+  const auto = { ...SERVICE, metadata: { ...SERVICE.metadata, annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } }, spec: { ...SERVICE.spec, trafficDistribution: 'PreferClose' } };
+  assert.equal(planSlices(auto, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.hints, undefined, 'shares by zone count more, and begin with a second one');
 });

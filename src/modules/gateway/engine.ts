@@ -17,6 +17,7 @@ import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { Ingress } from '../../api/networking/ingress.ts';
 import { IngressClass } from '../../api/networking/ingress-class.ts';
+import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
@@ -24,6 +25,7 @@ import { accessFile, listenForLines } from './access-log.ts';
 import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
+import { drainMsOf } from './drain.ts';
 import { isOwnIngress } from './ingress.ts';
 import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
@@ -54,7 +56,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
   const planned = [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
-  await Promise.all([...planned, EndpointSlice as Kind, Node as Kind].map((kind) => of(kind).ready()));
+  await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
 
   const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
@@ -81,6 +83,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const proxy = createProxy({
     program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }),
+    drainMsOf: ({ serviceKey }) => drainMsOf(of(Service).get(serviceKey), of(LoadBalancingPolicy).list(serviceKey.split('/')[0])),
   });
   const lines = await listenForLines(logSocket, takeLine, log);
   const collect = async (): Promise<void> => {

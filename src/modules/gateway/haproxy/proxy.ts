@@ -3,18 +3,19 @@
  * process must run our configuration. A configuration is checked before it takes the place of the one that runs; a killed process is started again.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Socket } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Door } from '../plan.ts';
 import { configurationOf, doorName, placesOf, RING, type Configuration } from './configuration.ts';
-import { commandsFor, hasRoom, slotsFor, type Endpoint, type Slots } from './slots.ts';
+import { commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
-import { endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
+import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { createDrains } from './drains.ts';
 import { createCounts, type Counted, type Counts } from './counts.ts';
 
 export interface ProxyInput {
@@ -36,6 +37,8 @@ export interface ProxyInput {
   gatewayIp6?: string | undefined;
   /** The endpoints of a port of a Service as they are now. */
   endpointsOf(backend: { serviceKey: string; portName: string }): readonly Endpoint[];
+  /** How long connections to an endpoint that left may go on; undefined: to their end. */
+  drainMsOf?(backend: { serviceKey: string; portName: string }): number | undefined;
   log: Log;
   signal: AbortSignal;
 }
@@ -62,7 +65,7 @@ const MOST_SERVED = 10_000;
 const LOOK_MS = 500;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const listening = createListening();
@@ -72,7 +75,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   let slots: Slots = new Map();
   let working: Promise<unknown> = Promise.resolve();
   let looking: NodeJS.Timeout | undefined;
-  let life: Socket | undefined;
+  let life: Line | undefined;
+  const formers = createFormers<undefined>();
   let notBeforeMs = 0;
   let counts: Counts | undefined;
   /** The last of processes that were replaced. */
@@ -81,6 +85,19 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   /** Of at most so many addresses: those that have gone for long go first. */
   const served = new Map<string, number>();
 
+  const drains = createDrains({
+    lines: () => [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)],
+    drainMsOf: (name) => {
+      const backend = loaded?.backends.get(name);
+      return backend === undefined ? undefined : drainMsOf?.(backend);
+    },
+    has: (name, endpoint) => {
+      const backend = loaded?.backends.get(name);
+      return backend !== undefined && endpointsOf(backend).some((each) => keyOf(each) === keyOf(endpoint));
+    },
+    log, signal,
+  });
+
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
     if (wanted.length === 0) {
       clearTimeout(looking);
@@ -88,8 +105,9 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       loaded = undefined;
       counts = undefined;
       doors = [];
-      life?.destroy();
+      life?.close();
       life = undefined;
+      formers.close();
       await endHaproxy(folder);
       listening.close();
       return new Map();
@@ -118,6 +136,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   }
 
   async function update(endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
+    drains.compare(slots, endpoints);
     const commands = commandsFor(endpoints, slots);
     if (commands.length === 0) return;
     await tellHaproxy(files.socket, commands).catch(async (error: unknown) => {
@@ -149,16 +168,19 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
     if (counts !== undefined && held !== undefined) addServed(held.served);
     if (loaded === undefined && pid !== undefined) migrateWaiting();
-    const former = passing.length === 0 ? undefined : openLine(files.socket, () => {});
+    const former = passing.length === 0 ? undefined : (life ?? openLine(files.socket, () => {}));
     try {
       await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
     } catch (error) {
       held?.release('kept');
-      former?.close();
+      if (former !== life) former?.close();
       throw error;
     }
-    if (former !== undefined) await endOfListening(former);
-    former?.close();
+    if (former !== undefined) {
+      await endOfListening(former);
+      formers.add(former, undefined);
+      drains.compare(slots, endpoints);
+    } else life?.close();
     held?.release('replaced');
     listening.keep(fds);
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
@@ -171,16 +193,12 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
 
   /** Looks as soon as the process ends; {@link watch} is for those whose end was not heard of. */
   function attend(): void {
-    // A connection that stays would keep the old process from ending.
-    life?.destroy();
-    const socket = connect(files.socket, () => void socket.write('prompt\n')).unref();
-    life = socket;
-    socket.on('error', () => {}).on('data', () => {});
-    socket.on('close', () => {
-      if (life !== socket || signal.aborted) return;
+    const line = openLine(files.socket, () => {
+      if (life !== line || signal.aborted) return;
       life = undefined;
       void enqueue(look);
     });
+    life = line;
   }
 
   async function counted(): ReturnType<Proxy['counted']> {
@@ -243,7 +261,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
 
   signal.addEventListener('abort', () => {
     clearTimeout(looking);
-    life?.destroy();
+    life?.close();
+    formers.close();
     listening.close();
   }, { once: true });
   return {
