@@ -17,13 +17,19 @@ import { servedOf } from './reckon.ts';
 import { VIEWED } from './view.ts';
 import { visibilityRoutes } from './visibility.ts';
 
+const LATE_MS = 10_000;
+
 /** Settles when the signal has aborted and everything has ended. */
 export async function work(context: ModuleContext): Promise<void> {
   const { caches, signal, clock } = context;
   const configuration = queueConfiguration(context.config);
   const kinds = [...VIEWED, ...servedOf(context.kinds), Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
-  await Promise.race([aborted, Promise.all(kinds.map((kind) => caches.of(kind).ready()))]);
+  // A kind that nobody serves, or that may not be listed, would be waited for in silence for ever.
+  const unread = new Set(kinds);
+  const late = setTimeout(() => context.log.warn('no queue works until these can be read: are they served, and may they be listed and watched?', { kinds: [...unread].map(({ plural, group }) => `${plural}.${group}`).join(', ') }), LATE_MS);
+  await Promise.race([aborted, Promise.all(kinds.map((kind) => caches.of(kind).ready().then(() => unread.delete(kind))))]);
+  clearTimeout(late);
   if (signal.aborted) return;
   const order = createOrder(() => clock.nowMs());
   const stops = [

@@ -65,6 +65,33 @@ test('where a pod goes', () => {
   }
 });
 
+test('the finer rules of spreading, affinity and requests', () => {
+  const app = (more: Record<string, string> = {}) => ({ labels: { app: 'web', ...more } });
+  const spread = (more: object) => ({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'DoNotSchedule' as const, labelSelector: { matchLabels: { app: 'web' } }, ...more }] });
+  const [a, b] = [node('a', { labels: zone('1') }), node('b', { labels: zone('2') })];
+  const tainted = node('b', { labels: zone('2'), spec: { taints: [{ key: 'k', effect: 'NoSchedule' }] } });
+  const near = (kind: 'podAffinity' | 'podAntiAffinity', more: object) => ({ affinity: { [kind]: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'topology.kubernetes.io/zone', labelSelector: { matchLabels: { app: 'web' } }, ...more }] } } });
+  const onA = (more: Record<string, string> = {}): Pod => pod('x', { node: 'a', ...app(more) });
+  const table: [string, Node[], Pod[], Pod, string | undefined][] = [
+    ['minDomains: with fewer domains the least is none', [a], [onA()], pod('p', { ...app(), spec: spread({ minDomains: 2 }) }), undefined],
+    ['and with as many it is as usual', [a, b], [onA()], pod('p', { ...app(), spec: spread({ minDomains: 2 }) }), 'b'],
+    ['nodeTaintsPolicy Ignore, the default: a tainted node counts, and none fits', [a, tainted], [onA()], pod('p', { ...app(), spec: spread({}) }), undefined],
+    ['Honor: it does not count', [a, tainted], [onA()], pod('p', { ...app(), spec: spread({ nodeTaintsPolicy: 'Honor' }) }), 'a'],
+    ['nodeAffinityPolicy Honor, the default: nodes that it may not go to do not count', [a, b], [onA()], pod('p', { ...app(), spec: { ...spread({}), nodeSelector: zone('1') } }), 'a'],
+    ['Ignore: they count', [a, b], [onA()], pod('p', { ...app(), spec: { ...spread({ nodeAffinityPolicy: 'Ignore' }), nodeSelector: zone('1') } }), undefined],
+    ['matchLabelKeys of a spread: only pods of its own revision count', [a, node('b', { labels: zone('2'), pods: '0' })], [onA({ rev: '1' })], pod('p', { ...app({ rev: '2' }), spec: spread({ matchLabelKeys: ['rev'] }) }), 'a'],
+    ['matchLabelKeys of an affinity', [a, b], [onA({ rev: '1' }), pod('y', { node: 'b', ...app({ rev: '2' }) })], pod('p', { labels: { rev: '2' }, spec: near('podAffinity', { matchLabelKeys: ['rev'] }) }), 'b'],
+    ['mismatchLabelKeys: away from those of other tenants only', [a, b], [onA({ tenant: 'x' }), pod('y', { node: 'b', ...app({ tenant: 'y' }) })], pod('p', { ...app({ tenant: 'y' }), spec: near('podAntiAffinity', { mismatchLabelKeys: ['tenant'] }) }), 'b'],
+    ['overhead counts', [node('a', { cpu: '1' }), node('b', { cpu: '2' })], [], pod('p', { cpu: '900m', spec: { overhead: { cpu: '200m' } } }), 'b'],
+    ['requests of the whole pod go before those of its containers', [node('a', { cpu: '1' })], [], pod('p', { cpu: '100m', spec: { resources: { requests: { cpu: '2' } } } }), undefined],
+    ['a sidecar counts beside the others, an init container alone', [node('a', { cpu: '1' })], [], pod('p', { cpu: '500m', spec: { initContainers: [{ name: 'i', resources: { requests: { cpu: '1' } } }, { name: 's', restartPolicy: 'Always', resources: { requests: { cpu: '500m' } } }] } }), 'a'],
+  ];
+  for (const [name, nodes, placed, wanted, expected] of table) {
+    const decision = decide(nodes, placed, wanted);
+    assert.equal(decision.node?.name, expected, `${name}: ${decision.message}`);
+  }
+});
+
 test('preemption proposes the least harm', () => {
   const full = (name: string, priority: number, on: string): Pod => pod(name, { cpu: '2', node: on, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], nodeName: on, priority } });
   const placed = [full('low1', 1, 'a'), full('mid', 50, 'a'), full('low2', 1, 'b'), full('high', 1000, 'b')];
