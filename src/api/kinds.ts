@@ -44,8 +44,8 @@ import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTP
 import type { Kind } from './kind.ts';
 import { IngressClass } from './networking/ingress-class.ts';
 import { Ingress } from './networking/ingress.ts';
-import { IPAddress } from './networking/ip-address.ts';
-import { ServiceCIDR } from './networking/service-cidr.ts';
+import { IPAddress, IPAddressV1Beta1 } from './networking/ip-address.ts';
+import { ServiceCIDR, ServiceCIDRV1Beta1 } from './networking/service-cidr.ts';
 import { NetworkPolicy } from './networking/network-policy.ts';
 import { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac/rbac.ts';
 import { DeviceTaintRule } from './resource/device-taint-rule.ts';
@@ -82,7 +82,7 @@ export { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, MutatingWebhoo
 export const BUILT_IN_KINDS: readonly Kind[] = ([
   Namespace, Node, Pod, PodTemplate, ReplicationController, Service, Endpoints, ConfigMap, Secret, ServiceAccount, Event, LimitRange, ResourceQuota,
   PersistentVolume, PersistentVolumeClaim, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, Job, CronJob, DaemonSet, StatefulSet, PodDisruptionBudget,
-  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, ServiceCIDR, IPAddress, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
+  Deployment, ReplicaSet, ControllerRevision, EndpointSlice, EventsEvent, Lease, CustomResourceDefinition, PriorityClass, RuntimeClass, NetworkPolicy, Ingress, IngressClass, ServiceCIDR, ServiceCIDRV1Beta1, IPAddress, IPAddressV1Beta1, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1,
   Role, RoleBinding, ClusterRole, ClusterRoleBinding, CertificateSigningRequest, ClusterTrustBundle, ClusterTrustBundleV1Beta1, PodCertificateRequest, PodCertificateRequestV1Beta1, FlowSchema, PriorityLevelConfiguration,
   MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, APIService, StorageVersionMigration, StorageVersionMigrationV1Beta1,
   ResourceClaim, ResourceClaimTemplate, DeviceClass, ResourceSlice, DeviceTaintRule,

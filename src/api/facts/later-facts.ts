@@ -1,5 +1,5 @@
 /**
- * Types that Kubernetes has since 1.37 and the packages of 1.36 lack: facts (names, numbers, marks) of staging/src/k8s.io/api (Apache License 2.0), in
+ * Types that Kubernetes has since 1.37 and the packages of 1.36 lack, and those of networking.k8s.io/v1beta1, by which kubectl up to 1.32 describes them: facts (names, numbers, marks) of staging/src/k8s.io/api (Apache License 2.0), in
  * the lines of the generated file. Once that is made from later packages, its own lines count.
  */
 import type { Module } from './fact-type.ts';
@@ -25,6 +25,17 @@ const LATER: Readonly<Record<string, { group: string; version: string; types: re
       ...top('StorageVersionMigration', 'spec @StorageVersionMigrationSpec 2 o;status @StorageVersionMigrationStatus 3 o'),
       `StorageVersionMigrationSpec\t\tresource @${META}.GroupResource 1 r`,
       `StorageVersionMigrationStatus\t\tconditions [@${META}.Condition 1 o L=map K=type P=merge Q=type;resourceVersion s 2 o`,
+    ],
+  },
+  'io.k8s.api.networking.v1beta1': {
+    group: 'networking.k8s.io', version: 'v1beta1',
+    types: [
+      ...top('IPAddress', 'spec @IPAddressSpec 2 o'),
+      'IPAddressSpec\t\tparentRef @ParentReference 1 po',
+      'ParentReference\t\tgroup s 1 o;resource s 2 o;namespace s 3 o;name s 4 o',
+      ...top('ServiceCIDR', 'spec @ServiceCIDRSpec 2 o;status @ServiceCIDRStatus 3 o'),
+      'ServiceCIDRSpec\t\tcidrs [s 1 o L=atomic',
+      `ServiceCIDRStatus\t\tconditions [@${META}.Condition 1 o L=map K=type P=merge Q=type`,
     ],
   },
   'io.k8s.api.resource.v1': {

@@ -1,4 +1,4 @@
-/** IPAddress (networking.k8s.io/v1): that somebody has an address, such as a Service its own; nobody else gets it then (KEP-1880). */
+/** IPAddress (networking.k8s.io/v1, and v1beta1): that somebody has an address, such as a Service its own; nobody else gets it then (KEP-1880). */
 import type { IPAddress as IPAddressType } from '../generated/networking-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
@@ -13,11 +13,13 @@ export type IPAddress = IPAddressType;
 const GROUP = 'networking.k8s.io';
 
 export const IPAddress: Kind<IPAddress> = defineKind<IPAddress>({
-  group: GROUP, version: 'v1', kind: 'IPAddress', plural: 'ipaddresses', namespaced: false, shortNames: ['ip'],
+  group: GROUP, version: 'v1', storageVersion: 'v1', kind: 'IPAddress', plural: 'ipaddresses', namespaced: false, shortNames: ['ip'],
   schema: () => schemaOf(GROUP, 'v1', 'IPAddress'),
   rules: { generation: false, nameErrors: addressErrors, validate: parentErrors },
   columns: [NAME, column('ParentRef', ({ spec }) => parentOf(spec?.parentRef)), AGE],
 });
+
+export const IPAddressV1Beta1: Kind<IPAddress> = { ...IPAddress, version: 'v1beta1', schema: () => schemaOf(GROUP, 'v1beta1', 'IPAddress') };
 
 /** `services/default/kubernetes` */
 function parentOf(parent: NonNullable<IPAddress['spec']>['parentRef']): string {

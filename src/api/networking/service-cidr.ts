@@ -1,4 +1,4 @@
-/** ServiceCIDR (networking.k8s.io/v1): ranges of which Services get their addresses, one a family (KEP-1880). */
+/** ServiceCIDR (networking.k8s.io/v1, and v1beta1): ranges of which Services get their addresses, one a family (KEP-1880). */
 import type { ServiceCIDR as ServiceCIDRType } from '../generated/networking-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, required, tooMany, type FieldError } from '../field-error.ts';
@@ -13,7 +13,7 @@ const GROUP = 'networking.k8s.io';
 const MOST = 2;
 
 export const ServiceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
-  group: GROUP, version: 'v1', kind: 'ServiceCIDR', plural: 'servicecidrs', namespaced: false,
+  group: GROUP, version: 'v1', storageVersion: 'v1', kind: 'ServiceCIDR', plural: 'servicecidrs', namespaced: false,
   schema: () => schemaOf(GROUP, 'v1', 'ServiceCIDR'),
   rules: {
     prepareForCreate(range) {
@@ -24,6 +24,8 @@ export const ServiceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
   subresources: { status: true },
   columns: [NAME, column('CIDRs', ({ spec }) => (spec?.cidrs ?? []).join(',')), AGE],
 });
+
+export const ServiceCIDRV1Beta1: Kind<ServiceCIDR> = { ...ServiceCIDR, version: 'v1beta1', schema: () => schemaOf(GROUP, 'v1beta1', 'ServiceCIDR') };
 
 export function isReady({ metadata, status }: ServiceCIDR): boolean {
   return metadata.deletionTimestamp === undefined && status?.conditions?.some(({ type, status: state }) => type === 'Ready' && state === 'True') === true;

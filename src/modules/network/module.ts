@@ -17,8 +17,8 @@ import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
-import { IPAddress } from '../../api/networking/ip-address.ts';
-import { ServiceCIDR } from '../../api/networking/service-cidr.ts';
+import { IPAddress, IPAddressV1Beta1 } from '../../api/networking/ip-address.ts';
+import { ServiceCIDR, ServiceCIDRV1Beta1 } from '../../api/networking/service-cidr.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import { serviceAddressController } from './service-addresses.ts';
 import { ensureOwnRange, OWN_RANGE, routeFurtherRanges, serviceRangeController } from './service-ranges.ts';
@@ -37,7 +37,7 @@ export function createNetworkModule(): Module {
   return defineModule({
     name: 'network',
     description: 'Pod network, Services in nftables, cluster DNS',
-    kinds: [LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
+    kinds: [LoadBalancingPolicy, ServiceCIDR, ServiceCIDRV1Beta1, IPAddress, IPAddressV1Beta1] as never,
     needs: [Service, EndpointSlice, Endpoints],
     reads: [Service, EndpointSlice, Endpoints, Node, Pod, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
