@@ -1,5 +1,6 @@
-/** The behaviours of the Gateway API: references, and what Gateways say of themselves. */
+/** The behaviours of the Gateway API: references, what Gateways say of themselves, and ListenerSets. */
 import { conformance } from './cluster.ts';
+import { listenerSets } from './gateway/listener-sets.ts';
 import { backends, gateways } from './gateway/references.ts';
 
-conformance('gateway-api: references and Gateways', [backends, gateways]);
+conformance('gateway-api: references and Gateways', [backends, gateways, listenerSets]);

@@ -5,11 +5,12 @@ import { defineKind, type Column, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
 import { GROUP } from './parts.ts';
-import { backendTlsPolicySchema, gatewayClassSchema, gatewaySchema, grpcRouteSchema, httpRouteSchema, referenceGrantSchema, tlsRouteSchema } from './schemas.ts';
+import { backendTlsPolicySchema, gatewayClassSchema, gatewaySchema, grpcRouteSchema, httpRouteSchema, listenerSetSchema, referenceGrantSchema, tlsRouteSchema } from './schemas.ts';
 import type * as types from './types.ts';
 
 export type GatewayClass = types.GatewayClass;
 export type Gateway = types.Gateway;
+export type ListenerSet = types.ListenerSet;
 export type HTTPRoute = types.HTTPRoute;
 export type GRPCRoute = types.GRPCRoute;
 export type TLSRoute = types.TLSRoute;
@@ -54,6 +55,10 @@ const gateways = versionsOf<Gateway>({
     column('Programmed', ({ status }) => stateOf(status?.conditions, 'Programmed')),
   ],
 });
+const listenerSets = versionsOf<ListenerSet>({
+  kind: 'ListenerSet', plural: 'listenersets', versions: ['v1'], schema: listenerSetSchema, shortNames: ['lset'],
+  columns: [column('Accepted', ({ status }) => stateOf(status?.conditions, 'Accepted')), column('Programmed', ({ status }) => stateOf(status?.conditions, 'Programmed'))],
+});
 const httpRoutes = versionsOf<HTTPRoute>({ kind: 'HTTPRoute', plural: 'httproutes', versions: ['v1', 'v1beta1'], schema: httpRouteSchema, columns: [hostnames] });
 const grpcRoutes = versionsOf<GRPCRoute>({ kind: 'GRPCRoute', plural: 'grpcroutes', versions: ['v1'], schema: grpcRouteSchema, columns: [hostnames] });
 const tlsRoutes = versionsOf<TLSRoute>({ kind: 'TLSRoute', plural: 'tlsroutes', versions: ['v1', 'v1alpha3', 'v1alpha2'], schema: tlsRouteSchema, columns: [hostnames as unknown as Column<TLSRoute>] });
@@ -62,6 +67,7 @@ const backendTlsPolicies = versionsOf<BackendTLSPolicy>({ kind: 'BackendTLSPolic
 
 export const [GatewayClass] = gatewayClasses;
 export const [Gateway] = gateways;
+export const [ListenerSet] = listenerSets;
 export const [HTTPRoute] = httpRoutes;
 export const [GRPCRoute] = grpcRoutes;
 export const [TLSRoute] = tlsRoutes;
@@ -69,4 +75,4 @@ export const [ReferenceGrant] = referenceGrants;
 export const [BackendTLSPolicy] = backendTlsPolicies;
 
 /** All of them, each version a Kind. */
-export const GATEWAY_KINDS: readonly Kind[] = ([...gatewayClasses, ...gateways, ...httpRoutes, ...grpcRoutes, ...tlsRoutes, ...referenceGrants, ...backendTlsPolicies] as readonly unknown[]) as readonly Kind[];
+export const GATEWAY_KINDS: readonly Kind[] = ([...gatewayClasses, ...gateways, ...listenerSets, ...httpRoutes, ...grpcRoutes, ...tlsRoutes, ...referenceGrants, ...backendTlsPolicies] as readonly unknown[]) as readonly Kind[];

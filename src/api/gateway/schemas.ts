@@ -14,10 +14,9 @@ export function gatewayClassSchema(): Schema {
     record({ conditions, supportedFeatures: keyed(record({ name: text() }, ['name']), ['name'], 64) }), ['spec']);
 }
 
-export function gatewaySchema(): Schema {
-  const address = record({ type: text(1, 253, { default: 'IPAddress' }), value: text(0, 253) });
+/** Listeners, of Gateways and ListenerSets. */
+function listeners(): Schema {
   const kinds = list(record({ group: groupName({ default: GROUP }), kind: kindName() }, ['kind']), 8);
-  const frontendTls = record({ validation: record({ caCertificateRefs: list(objectReference, 8, { minItems: 1 }), mode: { ...words('AllowValidOnly', 'AllowInsecureFallback'), default: 'AllowValidOnly' } }, ['caCertificateRefs']) });
   const listener = record({
     name: sectionName, hostname, port, protocol: text(1, 255, { pattern: '^[a-zA-Z0-9]([-a-zA-Z0-9]*[a-zA-Z0-9])?$|[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\\/[A-Za-z0-9]+$' }),
     tls: record({ mode: { ...words('Terminate', 'Passthrough'), default: 'Terminate' }, certificateRefs: list(secretReference, 64), options: annotationValues, frontendValidation: record({ caCertificateRefs: list(objectReference, 8, { minItems: 1 }) }) }, [], {
@@ -25,16 +24,27 @@ export function gatewaySchema(): Schema {
     }),
     allowedRoutes: record({ namespaces: record({ from: { ...words('All', 'Selector', 'Same', 'None'), default: 'Same' }, selector: labelSelector }, [], { default: { from: 'Same' } }), kinds }, [], { default: { namespaces: { from: 'Same' } } }),
   }, ['name', 'port', 'protocol']);
-  const listenerRules = [
+  const rules = [
     rule("tls must not be specified for protocols ['HTTP', 'TCP', 'UDP']", "self.all(l, l.protocol in ['HTTP', 'TCP', 'UDP'] ? !has(l.tls) : true)"),
     rule('tls mode must be Terminate for protocol HTTPS', "self.all(l, (l.protocol == 'HTTPS' && has(l.tls)) ? (l.tls.mode == '' || l.tls.mode == 'Terminate') : true)"),
     rule("hostname must not be specified for protocols ['TCP', 'UDP']", "self.all(l, l.protocol in ['TCP', 'UDP'] ? (!has(l.hostname) || l.hostname == '') : true)"),
     rule('Listener name must be unique within the Gateway', 'self.all(l1, self.exists_one(l2, l1.name == l2.name))'),
     rule('Combination of port, protocol and hostname must be unique for each listener', 'self.all(l1, self.exists_one(l2, l1.port == l2.port && l1.protocol == l2.protocol && (has(l1.hostname) && has(l2.hostname) ? l1.hostname == l2.hostname : !has(l1.hostname) && !has(l2.hostname))))'),
   ];
+  return keyed(listener, ['name'], 64, { minItems: 1, xValidations: rules });
+}
+
+function listenerStatuses(): Schema {
+  const status = record({ name: sectionName, supportedKinds: list(record({ group: groupName({ default: GROUP }), kind: kindName() }, ['kind']), 8), attachedRoutes: number(0), conditions }, ['name', 'attachedRoutes', 'conditions']);
+  return keyed(status, ['name'], 64);
+}
+
+export function gatewaySchema(): Schema {
+  const address = record({ type: text(1, 253, { default: 'IPAddress' }), value: text(0, 253) });
+  const frontendTls = record({ validation: record({ caCertificateRefs: list(objectReference, 8, { minItems: 1 }), mode: { ...words('AllowValidOnly', 'AllowInsecureFallback'), default: 'AllowValidOnly' } }, ['caCertificateRefs']) });
   const spec = record({
     gatewayClassName: objectName,
-    listeners: keyed(listener, ['name'], 64, { minItems: 1, xValidations: listenerRules }),
+    listeners: listeners(),
     addresses: list(address, 16),
     infrastructure: record({ labels: { type: 'object', additionalProperties: text(0, 63), maxProperties: 8 }, annotations: { type: 'object', additionalProperties: text(0, 4096), maxProperties: 8 }, parametersRef: localReference }),
     allowedListeners: record({ namespaces: record({ from: { ...words('All', 'Selector', 'Same', 'None'), default: 'None' }, selector: labelSelector }, [], { default: { from: 'None' } }) }),
@@ -44,8 +54,12 @@ export function gatewaySchema(): Schema {
     }),
     defaultScope: words('All', 'None'),
   }, ['gatewayClassName', 'listeners']);
-  const listenerStatus = record({ name: sectionName, supportedKinds: list(record({ group: groupName({ default: GROUP }), kind: kindName() }, ['kind']), 8), attachedRoutes: number(0), conditions }, ['name', 'attachedRoutes', 'conditions']);
-  return whole(spec, record({ addresses: list(address, 16), conditions, listeners: keyed(listenerStatus, ['name'], 64), attachedListenerSets: number(0) }), ['spec']);
+  return whole(spec, record({ addresses: list(address, 16), conditions, listeners: listenerStatuses(), attachedListenerSets: number(0) }), ['spec']);
+}
+
+export function listenerSetSchema(): Schema {
+  const parentRef = record({ group: groupName({ default: GROUP }), kind: kindName({ default: 'Gateway' }), name: objectName, namespace: namespaceName }, ['name']);
+  return whole(record({ parentRef, listeners: listeners() }, ['parentRef', 'listeners']), record({ conditions, listeners: listenerStatuses() }), ['spec']);
 }
 
 const valueMatch = (name: Schema, maxLength: number): Schema => record({ type: { ...words('Exact', 'RegularExpression'), default: 'Exact' }, name, value: text(1, maxLength) }, ['name', 'value']);

@@ -12,6 +12,8 @@ export interface Gateway extends KubeObject {
     gatewayClassName: string;
     listeners: Listener[];
     addresses?: GatewayAddress[];
+    /** Where ListenerSets may come from; default none. */
+    allowedListeners?: { namespaces?: { from?: 'All' | 'Same' | 'Selector' | 'None'; selector?: LabelSelector } };
     infrastructure?: { labels?: Record<string, string>; annotations?: Record<string, string>; parametersRef?: LocalReference };
     tls?: { backend?: { clientCertificateRef?: SecretReference }; frontend?: { default: FrontendTls; perPort?: { port: number; tls: FrontendTls }[] } };
   };
@@ -34,6 +36,12 @@ export interface Listener {
 }
 
 export interface RouteGroupKind { group?: string; kind: string }
+
+/** Listeners of a Gateway that others add (GEP-1713). */
+export interface ListenerSet extends KubeObject {
+  spec: { parentRef: { group?: string; kind?: string; namespace?: string; name: string }; listeners: Listener[] };
+  status?: { conditions?: Condition[]; listeners?: ListenerStatus[] };
+}
 
 export interface ListenerStatus { name: string; supportedKinds: RouteGroupKind[]; attachedRoutes: number; conditions: Condition[] }
 

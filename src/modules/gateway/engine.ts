@@ -12,7 +12,7 @@ import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
-import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { Ingress } from '../../api/networking/ingress.ts';
@@ -33,7 +33,7 @@ import type { Observed } from './observed.ts';
 import { keyOfGateway, planOf, type Plan } from './plan.ts';
 import { createSpanExporter, otlpSettings } from './otlp.ts';
 import { createSignals, parseAccess } from './signals.ts';
-import { gatewayStatus, policyAncestors, routeParents, type Standing } from './statuses.ts';
+import { gatewayStatus, listenerSetStatuses, policyAncestors, routeParents, type Standing } from './statuses.ts';
 
 const GATHER_MS = 20;
 const RETRY_MS = 2_000;
@@ -55,12 +55,12 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
-  const planned = [GatewayClass, Gateway, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
+  const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
   await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
 
   const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
-    classes: of(GatewayClass).list(), gateways: of(Gateway).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
+    classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
     service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
@@ -156,6 +156,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const now = rfc3339(clock.nowMs());
     unwritten = undefined;
     for (const state of plan.gateways) await write(Gateway, state.gateway, gatewayStatus(state, plan, standingOf(state.gateway), now));
+    for (const state of plan.gateways) for (const { set, status } of listenerSetStatuses(state, plan, standingOf(state.gateway), now)) await write(ListenerSet, set, status);
     const told = new Set<string>();
     for (const state of plan.routes) {
       told.add(`${state.kind} ${keyOf(state.route)}`);

@@ -1,13 +1,17 @@
 /** The listeners of a Gateway: which are valid, which conflict with each other, which certificates they show (Gateway.spec.listeners). Pure. */
 import { GROUP } from '../../api/gateway/parts.ts';
-import type { Gateway } from '../../api/gateway/kinds.ts';
+import type { Gateway, ListenerSet } from '../../api/gateway/kinds.ts';
 import type { Listener, RouteGroupKind } from '../../api/gateway/types.ts';
 import type { Observed, TlsPair } from './observed.ts';
 import { isFailure, resolveCertificate, type Failure } from './references.ts';
 import { clientValidationOf, type ClientValidation } from './gateway-tls.ts';
 
 export interface ListenerState {
+  /** Among all of the Gateway: its name, for one of a ListenerSet after `namespace/set/`. */
+  id: string;
   listener: Listener;
+  /** Where it is from, if not from the Gateway itself. */
+  set?: ListenerSet;
   /** Kinds of routes that it takes. */
   kinds: readonly string[];
   certificates: readonly TlsPair[];
@@ -24,9 +28,17 @@ export interface ListenerState {
 
 const KINDS: Readonly<Record<string, readonly string[]>> = { HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'] };
 
-export function listenersOf(gateway: Gateway, observed: Observed): ListenerState[] {
+/** Those of the Gateway, and of `sets` in their order: what comes first has the port and the hostname. */
+export function listenersOf(gateway: Gateway, sets: readonly ListenerSet[], observed: Observed): ListenerState[] {
   const states = gateway.spec.listeners.map((listener) => stateOf(listener, gateway, observed));
   for (const state of states) state.conflict = conflictOf(state, states);
+  for (const set of sets) {
+    for (const listener of set.spec.listeners) {
+      const state = stateOf(listener, gateway, observed, set);
+      state.conflict = conflictOf(state, states.filter((each) => each.conflict === undefined));
+      states.push(state);
+    }
+  }
   for (const state of states) state.works = state.refused === undefined && state.conflict === undefined && (state.kinds.length > 0) && !(lacksCertificate(state));
   return states;
 }
@@ -35,13 +47,14 @@ function lacksCertificate({ listener, certificates }: ListenerState): boolean {
   return (listener.protocol === 'HTTPS' || (listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough')) && certificates.length === 0;
 }
 
-function stateOf(listener: Listener, gateway: Gateway, observed: Observed): ListenerState {
+function stateOf(listener: Listener, gateway: Gateway, observed: Observed, set?: ListenerSet): ListenerState {
+  const from = { id: set === undefined ? listener.name : `${set.metadata.namespace}/${set.metadata.name}/${listener.name}`, listener, ...(set === undefined ? {} : { set }) };
   const supported = KINDS[listener.protocol];
-  if (supported === undefined) return { listener, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS` }, works: false };
+  if (supported === undefined) return { ...from, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS` }, works: false };
   const { kinds, wrong } = kindsOf(listener, supported);
-  const state: ListenerState = { listener, kinds, certificates: [], works: false, ...(wrong === undefined ? {} : { unresolved: wrong }) };
+  const state: ListenerState = { ...from, kinds, certificates: [], works: false, ...(wrong === undefined ? {} : { unresolved: wrong }) };
   if (listener.protocol === 'HTTP' || listener.tls?.mode === 'Passthrough') return state;
-  const found = (listener.tls?.certificateRefs ?? []).map((ref) => resolveCertificate(observed, ref, gateway.metadata.namespace ?? ''));
+  const found = (listener.tls?.certificateRefs ?? []).map((ref) => resolveCertificate(observed, ref, (set ?? gateway).metadata.namespace ?? '', set === undefined ? 'Gateway' : 'ListenerSet'));
   state.certificates = found.filter((each): each is TlsPair => !isFailure(each));
   state.unresolved ??= found.find(isFailure);
   if (found.length === 0) {

@@ -1,11 +1,12 @@
 /** What a plan is made from: the objects as the caches have them now. Nothing here is changed. */
-import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
 import type { ConfigMap, Namespace, Secret, Service } from '../../api/generated/core-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/networking-v1.ts';
 
 export interface Observed {
   classes: readonly GatewayClass[];
   gateways: readonly Gateway[];
+  listenerSets: readonly ListenerSet[];
   httpRoutes: readonly HTTPRoute[];
   grpcRoutes: readonly GRPCRoute[];
   tlsRoutes: readonly TLSRoute[];

@@ -64,7 +64,7 @@ function observedOf(listeners: Partial<Listener>[], rules: HttpRule[][], more: P
   const gateway = { metadata: { namespace: 'shop', name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: listeners.map((each, index) => ({ name: `l${index}`, port: 80, protocol: 'HTTP', ...each })) } } as Gateway;
   const routes = rules.map((each, index): HTTPRoute => ({ metadata: { namespace: 'shop', name: `r${index}`, creationTimestamp: `2026-01-0${9 - index}T00:00:00Z` }, spec: { parentRefs: [{ name: 'edge' }], rules: each } }));
   return {
-    classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
+    classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], listenerSets: [], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
     service: (key) => (key === 'shop/web' ? service : undefined), secret: () => undefined, configMap: () => undefined, namespace: () => undefined, ...more,
   };
 }

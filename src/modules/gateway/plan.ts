@@ -4,6 +4,7 @@ import { attachmentsOf, type Attachment, type GatewayState } from './attach.ts';
 import { yieldHostnames } from './conflicts.ts';
 import { compareHostnames } from './hostnames.ts';
 import { clientCertificateOf, type ClientValidation } from './gateway-tls.ts';
+import { setsOf } from './listener-sets.ts';
 import { listenersOf, type ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import { resolveRoute, type Resolved } from './route-rules.ts';
@@ -61,7 +62,10 @@ export function ownGateways({ classes, gateways }: Pick<Observed, 'classes' | 'g
 
 /** `broken` holds ids of actions that cannot be carried out, with why, so that they do not stop the others. */
 export function planOf(observed: Observed, broken: ReadonlyMap<string, string> = new Map()): Plan {
-  const gateways = ownGateways(observed).map((gateway): GatewayState => ({ gateway, listeners: listenersOf(gateway, observed), ...clientCertificateOf(gateway, observed) }));
+  const gateways = ownGateways(observed).map((gateway): GatewayState => {
+    const { allowed, refused } = setsOf(gateway, observed);
+    return { gateway, listeners: listenersOf(gateway, allowed, observed), refusedSets: refused, ...clientCertificateOf(gateway, observed) };
+  });
   const byKey = new Map(gateways.map((state) => [keyOfGateway(state.gateway), state]));
   const routes: RouteState[] = [];
   const entries = new Map<GatewayState, Entry[]>();
@@ -87,7 +91,7 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
     if (attachments.length === 0) continue;
     const { targets, unresolved } = tlsTargets(route, observed);
     routes.push({ kind: 'TLSRoute', route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
-    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(tlsEntries, gateway).push(...hostnames.map((hostname): TlsEntry => ({ listener: state.listener.name, hostname, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
+    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(tlsEntries, gateway).push(...hostnames.map((hostname): TlsEntry => ({ listener: state.id, hostname, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
   }
   const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressDoors(observed, broken)];
   return { gateways, routes, doors };
@@ -95,9 +99,9 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
 
 export const keyOfGateway = ({ metadata }: Gateway): string => `${metadata.namespace}/${metadata.name}`;
 
-function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { listener }: ListenerState, hostnames: readonly string[]): Entry[] {
+function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { id }: ListenerState, hostnames: readonly string[]): Entry[] {
   return rules.flatMap(({ matches, action }, ruleAt) => matches.flatMap((match, matchAt) => hostnames.map((hostname): Entry => ({
-    listener: listener.name, hostname, match, action, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}`, at: [ruleAt, matchAt],
+    listener: id, hostname, match, action, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}`, at: [ruleAt, matchAt],
   }))));
 }
 
@@ -106,11 +110,11 @@ function doorsOf({ gateway, listeners, clientCertificate }: GatewayState, entrie
   const ports = [...new Set(working.map(({ listener }) => listener.port))].sort((a, b) => a - b);
   return ports.map((port) => {
     const own = working.filter(({ listener }) => listener.port === port).sort((a, b) => compareHostnames(a.listener.hostname ?? '', b.listener.hostname ?? ''));
-    const names = new Set(own.map(({ listener }) => listener.name));
+    const names = new Set(own.map(({ id }) => id));
     return {
       owner: keyOfGateway(gateway), port, secure: own.some(({ listener }) => listener.protocol !== 'HTTP'),
       ...(clientCertificate === undefined ? {} : { clientCertificate }),
-      listeners: own.map(({ listener, certificates, clients }) => ({ name: listener.name, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
+      listeners: own.map(({ id, listener, certificates, clients }) => ({ name: id, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
       entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
       tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
     };

@@ -31,11 +31,11 @@ export function resolveBackend(observed: Observed, ref: BackendRef, from: From):
 }
 
 /** The certificate of a Secret of type TLS, checked: the parts are there, can be read and belong together. */
-export function resolveCertificate(observed: Observed, ref: SecretReference, namespace: string): TlsPair | Failure {
+export function resolveCertificate(observed: Observed, ref: SecretReference, namespace: string, by = 'Gateway'): TlsPair | Failure {
   const { group = '', kind = 'Secret', name } = ref;
   const where = ref.namespace ?? namespace;
   if (group !== '' || kind !== 'Secret') return { reason: 'InvalidCertificateRef', message: `certificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only Secrets hold certificates` };
-  if (!isPermitted(observed, { group: GROUP, kind: 'Gateway', namespace }, { group, kind, namespace: where, name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant in namespace '${where}' permits a Gateway of '${namespace}' to refer to Secret '${name}'` };
+  if (!isPermitted(observed, { group: GROUP, kind: by, namespace }, { group, kind, namespace: where, name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant in namespace '${where}' permits a ${by} of '${namespace}' to refer to Secret '${name}'` };
   return certificateOf(observed, where, name);
 }
 

@@ -1,7 +1,7 @@
 /** What the statuses of Gateways, routes and policies say of a plan (the conditions and reasons of the specification). Pure. */
 import { withCondition } from '../../api/conditions.ts';
 import { GROUP } from '../../api/gateway/parts.ts';
-import type { BackendTLSPolicy, Gateway, GatewayClass } from '../../api/gateway/kinds.ts';
+import type { BackendTLSPolicy, Gateway, GatewayClass, ListenerSet } from '../../api/gateway/kinds.ts';
 import type { GatewayAddress, ListenerStatus, ParentReference, RouteParentStatus } from '../../api/gateway/types.ts';
 import type { Condition } from '../../api/meta.ts';
 import { byAge, policyFor, validationOf } from './backend-tls.ts';
@@ -14,10 +14,10 @@ import { isFailure, type Failure } from './references.ts';
 
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
 export const SUPPORTED_FEATURES = [
-  'BackendTLSPolicy', 'GRPCRoute', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
+  'BackendTLSPolicy', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
   'HTTPRoute', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',
-  'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteSchemeRedirect', 'ReferenceGrant', 'TLSRoute',
+  'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteRetryConnectionError', 'HTTPRouteSchemeRedirect', 'ListenerSet', 'ReferenceGrant', 'TLSRoute', 'TLSRouteModeMixed', 'TLSRouteModeTerminate',
 ].sort();
 
 interface Said { type: string; status: boolean | 'Unknown'; reason: string; message?: string }
@@ -45,9 +45,9 @@ export interface Standing {
   unusableAddress?: string;
 }
 
-export function gatewayStatus(state: GatewayState, plan: Plan, standing: Standing, now: string): NonNullable<Gateway['status']> {
-  const { gateway, listeners } = state;
-  const { generation } = gateway.metadata;
+/** Accepted and Programmed of a Gateway. */
+function standingSaid({ gateway, listeners: all }: GatewayState, standing: Standing): readonly [Said, Said] {
+  const listeners = all.filter(({ set }) => set === undefined);
   const valid = listeners.every(({ refused, conflict, unresolved }) => refused === undefined && conflict === undefined && unresolved === undefined);
   const some = listeners.some(({ works }) => works);
   const { refusedAddress, unusableAddress, addresses } = standing;
@@ -59,28 +59,62 @@ export function gatewayStatus(state: GatewayState, plan: Plan, standing: Standin
   const programmed: Said = accepted.status !== true ? { type: 'Programmed', status: false, reason: 'Invalid', message: accepted.message ?? '' }
     : unusableAddress !== undefined ? { type: 'Programmed', status: false, reason: 'AddressNotUsable', message: unusableAddress }
     : addresses.length === 0 ? { type: 'Programmed', status: false, reason: 'AddressNotAssigned', message: 'no address yet' } : { type: 'Programmed', status: true, reason: 'Programmed' };
+  return [accepted, programmed];
+}
+
+export function gatewayStatus(state: GatewayState, plan: Plan, standing: Standing, now: string): NonNullable<Gateway['status']> {
+  const { gateway } = state;
+  const listeners = state.listeners.filter(({ set }) => set === undefined);
+  const { generation } = gateway.metadata;
+  const [accepted, programmed] = standingSaid(state, standing);
   const tls: Said[] = [
     ...(isInsecure(gateway) ? [{ type: 'InsecureFrontendValidationMode', status: true, reason: 'ConfigurationChanged', message: 'clients come in without a certificate that is known (AllowInsecureFallback)' }] : []),
     ...(gateway.spec.tls?.backend?.clientCertificateRef === undefined ? [] : [state.unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...state.unresolved }]),
   ];
   return {
-    ...gateway.status, addresses: [...addresses],
+    ...gateway.status, addresses: [...standing.addresses],
     conditions: conditionsOf(gateway.status?.conditions?.filter(({ type }) => !TLS_CONDITIONS.has(type) || tls.some((each) => each.type === type)), [accepted, programmed, ...tls], generation, now),
-    listeners: listeners.map((each) => listenerStatus(each, state, plan, now)),
+    listeners: listeners.map((each) => listenerStatus(each, gateway, plan, now)),
+    ...(gateway.spec.allowedListeners === undefined && gateway.status?.attachedListenerSets === undefined ? {} : { attachedListenerSets: setStatuses(state, [accepted, programmed], plan, now).filter(({ attached }) => attached).length }),
   };
 }
 
-function listenerStatus(state: ListenerState, { gateway }: GatewayState, plan: Plan, now: string): ListenerStatus {
+/** Of the ListenerSets that ask for a Gateway; `said` are its own Accepted and Programmed. */
+function setStatuses(state: GatewayState, [accepted, programmed]: readonly [Said, Said], plan: Plan, now: string): { set: ListenerSet; attached: boolean; status: NonNullable<ListenerSet['status']> }[] {
+  const of = (set: ListenerSet, said: readonly Said[], own: readonly ListenerState[]): { set: ListenerSet; attached: boolean; status: NonNullable<ListenerSet['status']> } => ({
+    set, attached: said[0]?.status === true,
+    status: { ...set.status, conditions: conditionsOf(set.status?.conditions?.filter(({ reason }) => reason !== 'Pending'), said, set.metadata.generation, now), listeners: own.map((each) => listenerStatus(each, set, plan, now)) },
+  });
+  const both = (status: boolean, reason: string, message: string): Said[] => ['Accepted', 'Programmed'].map((type) => ({ type, status, reason, message }));
+  const refused = state.refusedSets.map((set) => of(set, both(false, 'NotAllowed', `Gateway '${state.gateway.metadata.namespace}/${state.gateway.metadata.name}' does not let in ListenerSets of namespace '${set.metadata.namespace}' (spec.allowedListeners)`), []));
+  const allowed = [...Map.groupBy(state.listeners.filter(({ set }) => set !== undefined), ({ set }) => set!)].map(([set, own]) => {
+    const bad = own.filter(({ refused: wrong, conflict, unresolved }) => wrong !== undefined || conflict !== undefined || unresolved !== undefined);
+    if (!own.some(({ works }) => works)) return of(set, both(false, 'ListenersNotValid', 'see the conditions of the listeners'), own);
+    if (accepted.status !== true && accepted.reason !== 'ListenersNotValid') return of(set, [{ type: 'Accepted', status: false, reason: 'ParentNotAccepted', message: accepted.message ?? '' }, { type: 'Programmed', status: false, reason: 'ParentNotProgrammed', message: accepted.message ?? '' }], own);
+    return of(set, [
+      { type: 'Accepted', status: true, reason: bad.length === 0 ? 'Accepted' : 'ListenersNotValid', message: bad.length === 0 ? '' : 'see the conditions of the listeners' },
+      programmed.status === true || accepted.reason === 'ListenersNotValid' ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: 'ParentNotProgrammed', message: programmed.message ?? '' },
+    ], own);
+  });
+  return [...allowed, ...refused];
+}
+
+/** Statuses to be written, of all ListenerSets that ask for the Gateway. */
+export function listenerSetStatuses(state: GatewayState, plan: Plan, standing: Standing, now: string): { set: ListenerSet; status: NonNullable<ListenerSet['status']> }[] {
+  return setStatuses(state, standingSaid(state, standing), plan, now);
+}
+
+function listenerStatus(state: ListenerState, { metadata, status }: Gateway | ListenerSet, plan: Plan, now: string): ListenerStatus {
   const { listener, kinds, refused, conflict, unresolved, works } = state;
-  const before = gateway.status?.listeners?.find(({ name }) => name === listener.name);
-  const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.gateway.gateway === gateway && each.listeners.some((found) => found.state === state))).length;
+  const before = status?.listeners?.find(({ name }) => name === listener.name);
+  const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
   const said: Said[] = [
     refused !== undefined ? { type: 'Accepted', status: false, ...refused } : conflict !== undefined ? { type: 'Accepted', status: false, reason: 'Invalid', message: conflict.message } : { type: 'Accepted', status: true, reason: 'Accepted' },
     works ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: 'Invalid', message: (refused ?? conflict ?? unresolved)?.message ?? '' },
     unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...unresolved },
     conflict === undefined ? { type: 'Conflicted', status: false, reason: 'NoConflicts' } : { type: 'Conflicted', status: true, ...conflict },
   ];
-  return { name: listener.name, supportedKinds: kinds.map((kind) => ({ group: GROUP, kind })), attachedRoutes, conditions: conditionsOf(before?.conditions, said, gateway.metadata.generation, now) };
+  return { name: listener.name, supportedKinds: kinds.map((kind) => ({ group: GROUP, kind })), attachedRoutes, conditions: conditionsOf(before?.conditions, said, metadata.generation, now) };
 }
 
 /** Ours are written, those of others stay. */
