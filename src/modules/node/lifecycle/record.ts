@@ -1,7 +1,7 @@
 /** What is kept of a container beside its bundle, so that the next llmos can adopt it. Gone after a reboot, as the container is. */
 import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import type { LinuxContainerUser, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 import type { ContainerRole } from '../status/view.ts';
 
 export interface ContainerExit {
@@ -42,6 +42,8 @@ export interface ContainerRecord {
   exclusiveCpus?: string;
   /** What its control group was given; absent in records of an older llmos. */
   resources?: ResourceRequirements;
+  /** Who its first process begins as; absent in records of an older llmos. */
+  user?: LinuxContainerUser;
   tty: boolean;
   stdin: boolean;
 }

@@ -135,6 +135,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount)), ...(cdi?.mounts ?? [])];
   const given = [...gifts.flatMap(({ devices }) => givenDevices(devices)), ...(cdi?.devices ?? []), ...blockDevices(container, place)];
   if (place.users !== undefined) await shiftOwners(own, place, place.users);
+  record.user = { uid: user.user.uid, gid: user.user.gid, supplementalGroups: [user.user.gid, ...(user.user.additionalGids ?? [])] };
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,

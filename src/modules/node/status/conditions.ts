@@ -1,14 +1,14 @@
 /** The conditions that the node writes (core/v1 PodConditionType); those of others are kept. */
 import { rfc3339 } from '../../../base/clock.ts';
 import type { Pod, PodCondition } from '../../../api/generated/core-v1.ts';
-import type { PodView } from './view.ts';
+import type { ContainerView, PodView } from './view.ts';
 
 type Judgement = { type: string; status: 'True' | 'False'; reason?: string; message?: string };
 const OWN = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'DisruptionTarget', 'PodResizePending', 'PodResizeInProgress', 'AllContainersRestarting'];
 
 export function podConditions(pod: Pod, view: PodView, phase: string): PodCondition[] {
   const before = pod.status?.conditions ?? [];
-  const initialized = initializedJudgement(view);
+  const initialized = initializedJudgement(view, phase);
   const containersReady = containersReadyJudgement(view, phase);
   const ready = readyJudgement(pod, containersReady);
   const judged: Judgement[] = [{ type: 'PodReadyToStartContainers', status: view.sandboxReady ? 'True' : 'False' }, initialized, ready, containersReady, ...resizeJudgements(view), ...restartJudgements(pod, view, phase), ...disruptionJudgements(view)];
@@ -27,10 +27,17 @@ function stamp(judgement: Judgement, before: readonly PodCondition[], nowMs: num
   return condition;
 }
 
-function initializedJudgement(view: PodView): Judgement {
+/** What has begun stays so, though a sidecar may begin again (upstream: GeneratePodInitializedCondition). */
+function initializedJudgement(view: PodView, phase: string): Judgement {
+  if (phase === 'Succeeded') return { type: 'Initialized', status: 'True', reason: 'PodCompleted' };
+  if (view.containers.some(hasBegun)) return { type: 'Initialized', status: 'True' };
   const missing = view.containers.filter((each) => (each.role === 'init' && each.state.terminated?.exitCode !== 0) || (each.role === 'sidecar' && !each.started));
   return missing.length === 0 ? { type: 'Initialized', status: 'True' }
     : { type: 'Initialized', status: 'False', reason: 'ContainersNotInitialized', message: `containers with incomplete status: [${missing.map((each) => each.name).join(' ')}]` };
+}
+
+function hasBegun({ role, state, lastState }: ContainerView): boolean {
+  return role === 'app' && (state.running !== undefined || state.terminated !== undefined || (lastState?.terminated !== undefined && state.waiting?.reason !== 'PodInitializing'));
 }
 
 function containersReadyJudgement(view: PodView, phase: string): Judgement {

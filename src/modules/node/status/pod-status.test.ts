@@ -58,3 +58,16 @@ test('of a pod that was never taken no container is told, so that its reason is 
   const status = podStatus(pod(), { ...view(container({})), failed: { reason: 'OutOfcpu', message: 'Pod was rejected: full', rejected: true } });
   assert.deepEqual([status.phase, status.reason, status.containerStatuses], ['Failed', 'OutOfcpu', undefined]);
 });
+test('a pod has begun for good when one of its containers has', () => {
+  const of = (policy: 'Always' | 'Never', ...views: ContainerView[]): string => condition(podStatus(pod(policy), view(...views)), 'Initialized');
+  const sidecar = (change: Partial<ContainerView>): ContainerView => container({ name: 's', role: 'sidecar', containerId: 's', ...change });
+  assert.match(of('Always', sidecar({ state: { running: {} } }), container({})), /^False ContainersNotInitialized .*\[s\]/);
+  assert.equal(of('Always', sidecar({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1 } } }), running), 'True');
+  assert.equal(of('Never', sidecar({ state: { terminated: { exitCode: 7 } } }), ended(0)), 'True PodCompleted');
+  assert.match(of('Always', sidecar({}), container({ state: { waiting: { reason: 'PodInitializing' } }, lastState: { terminated: { exitCode: 42 } } })), /^False/, 'all of it begins again');
+});
+test('termination messages have their share of 12 KiB', () => {
+  const views = Array.from({ length: 6 }, (_, index) => container({ name: `c${index}`, containerId: 'x', state: { terminated: { exitCode: 0, message: 'x'.repeat(4_096) } } }));
+  assert.deepEqual(podStatus(pod('Never'), view(...views)).containerStatuses!.map(({ state }) => state?.terminated?.message?.length), Array.from({ length: 6 }, () => 2_048));
+  assert.equal(podStatus(pod('Never'), view(views[0]!)).containerStatuses![0]!.state!.terminated!.message!.length, 4_096);
+});

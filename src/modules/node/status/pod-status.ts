@@ -29,7 +29,17 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
   if (init.length > 0) status.initContainerStatuses = init;
   status.containerStatuses = of('app');
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral;
+  boundMessages([...init, ...status.containerStatuses, ...ephemeral]);
   return status;
+}
+
+/** Of all containers together; each may have its share (pod termination messages: 12 KiB a pod). Changes the statuses. */
+const MOST_MESSAGES = 12 * 1_024;
+
+function boundMessages(statuses: readonly ContainerStatus[]): void {
+  const most = Math.floor(MOST_MESSAGES / Math.max(1, statuses.length));
+  const bound = (state: ContainerStatus['state']): ContainerStatus['state'] => ((state?.terminated?.message?.length ?? 0) > most ? { terminated: { ...state!.terminated!, message: state!.terminated!.message!.slice(0, most) } } : state);
+  for (const status of statuses) Object.assign(status, { state: bound(status.state), lastState: bound(status.lastState) });
 }
 
 function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
@@ -41,6 +51,7 @@ function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   const { volumeMounts = [] } = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].find(({ name }) => name === view.name) ?? {};
   // Told where it was asked for only: statuses of many pods lie in memory.
   if (volumeMounts.some((each) => each.recursiveReadOnly !== undefined)) status.volumeMounts = volumeMounts.map(mountStatus);
+  if (view.user !== undefined) status.user = { linux: view.user };
   if (view.resources !== undefined) status.resources = view.resources;
   if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
   return status;

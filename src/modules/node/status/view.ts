@@ -1,5 +1,5 @@
 /** What the status of a pod is made from: one view a container, and the facts of the pod. */
-import type { ContainerState, ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import type { ContainerState, LinuxContainerUser, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 
 export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
@@ -16,6 +16,8 @@ export interface ContainerView {
   started: boolean;
   /** Whether it starts again, now that it has ended; by the policy of the pod when absent. */
   restarts?: boolean;
+  /** Who its first process began as. */
+  user?: LinuxContainerUser;
   /** Absent for ephemeral containers. */
   resources?: ResourceRequirements;
   allocatedResources?: Record<string, string>;
