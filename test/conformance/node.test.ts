@@ -6,4 +6,4 @@ import { pods } from './node/pods.ts';
 import { resize } from './node/resize.ts';
 
 // Most of them wait for something: for probes, for containers to end.
-conformance('sig-node', [pods, containers, resize, environment], { concurrency: 6, config: 'modules: { node: { crashLoopBackOff: { maxContainerRestartPeriod: 1s } } }' });
+conformance('sig-node', [pods, containers, resize, environment], { concurrency: 4, config: 'modules: { node: { crashLoopBackOff: { maxContainerRestartPeriod: 1s } } }' });
