@@ -18,6 +18,7 @@ type Body = any;
 
 let registry: TestRegistry;
 let instance: Instance;
+let providers: string;
 let slow: { host: string; close(): void };
 
 const kubectl = async (...args: string[]): Promise<string> => {
@@ -50,6 +51,18 @@ const waits = (name: string, reason: RegExp): Promise<Body> => eventually(async 
   const state = (await podNow(name)).status.containerStatuses?.[0]?.state.waiting;
   return reason.test(state?.reason ?? '') && state;
 }, { timeoutMs: 60_000, what: `${name} to wait for ${reason}` }).catch((error: Error) => told(name, error));
+
+/** A folder with a program that knows the credentials of what is called `provided`, and its configuration. */
+function credentialProvider(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'llmos-providers-'));
+  const apiVersion = 'credentialprovider.kubelet.k8s.io/v1';
+  const { auth } = JSON.parse(registry.auth).auths[registry.host];
+  const [username, password] = Buffer.from(auth, 'base64').toString().split(':');
+  const answer = { kind: 'CredentialProviderResponse', apiVersion, cacheKeyType: 'Image', auth: { [`${registry.host}/provided`]: { username, password } } };
+  writeFileSync(join(folder, 'known'), `#!/bin/sh\ncat > /dev/null\necho '${JSON.stringify(answer)}'\n`, { mode: 0o755 });
+  writeFileSync(join(folder, 'config.yaml'), JSON.stringify({ apiVersion: 'kubelet.config.k8s.io/v1', kind: 'CredentialProviderConfig', providers: [{ name: 'known', apiVersion, matchImages: [registry.host], defaultCacheDuration: '1h' }] }));
+  return folder;
+}
 
 /** An index of this machine's platform and of one more, whose image says in its environment which it is. */
 function indexOfTwo(folder: string): void {
@@ -124,16 +137,18 @@ describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registr
   before(async () => {
     registry = await startRegistry();
     slow = await slowDoor(registry.host, 200 * 1024);
-    instance = await bootInstance({ config: `modules: ${JSON.stringify({ registry: { enabled: true, port: 5055 }, node: { nodeLeaseDurationSeconds: 4, maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: slow.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
+    providers = credentialProvider();
+    instance = await bootInstance({ config: `modules: ${JSON.stringify({ registry: { enabled: true, port: 5055 }, node: { imageCredentialProviderConfig: join(providers, 'config.yaml'), imageCredentialProviderBinDir: providers, nodeLeaseDurationSeconds: 4, maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: slow.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
     importTestImage(instance);
     registry.push(`oci:${testImageLayout()}:latest`, 'private/app:1');
-    registry.push(`oci:${testImageLayout()}:latest`, 'mirrored/app:1');
+    for (const name of ['mirrored', 'provided']) registry.push(`oci:${testImageLayout()}:latest`, `${name}/app:1`);
     await eventually(async () => (await instance.kubectl('get', 'serviceaccount', 'default')).code === 0, { what: 'the service account' });
   });
   after(async () => {
     await instance?.destroy();
     slow?.close();
     await registry?.stop();
+    rmSync(providers, { recursive: true, force: true });
   });
 
   it('a private image needs the secret of its pod, or of the service account', async () => {
@@ -162,6 +177,13 @@ describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registr
     assert.match((await waits('missing', /^(ErrImagePull|ImagePullBackOff)$/)).message, /manifest unknown/);
     await runPod('nonsense', 'UPPER CASE');
     await waits('nonsense', /^InvalidImageName$/);
+  });
+
+  it('a program of the machine gives credentials, for the images that it is for', async () => {
+    await kubectl('create', 'serviceaccount', 'plain');
+    for (const name of ['provided', 'private']) await runPod(`by-${name}`, `${registry.host}/${name}/app:1`, { serviceAccountName: 'plain' }, { imagePullPolicy: 'Always' });
+    await runs('by-provided');
+    await waits('by-private', /^(ErrImagePull|ImagePullBackOff)$/);
   });
 
   it('a mirror is asked instead of the registry', async () => {

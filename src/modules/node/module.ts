@@ -22,6 +22,7 @@ import { limitAllPods } from './cgroup/shares.ts';
 import { heartbeat } from './heartbeat.ts';
 import { imageCollector } from './images/collect.ts';
 import { pruneRoute } from './images/prune-route.ts';
+import type { Auths, CredentialProviders } from './images/credential-providers.ts';
 import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
@@ -124,6 +125,18 @@ export async function runNode(context: ModuleContext): Promise<void> {
   }
 }
 
+/** Undefined where no credential providers are configured; they are read with the first pull. */
+function authsOfProviders({ config, clock, log }: ModuleContext): ((repository: string) => Promise<Auths>) | undefined {
+  const { imageCredentialProviderConfig: configFile, imageCredentialProviderBinDir: binFolder } = config;
+  if (configFile === undefined && binFolder === undefined) return undefined;
+  if (![configFile, binFolder].every((each) => typeof each === 'string' && each.startsWith('/'))) throw new Error('modules.node.imageCredentialProviderConfig and imageCredentialProviderBinDir must be given together, as absolute paths');
+  let providers: Promise<CredentialProviders> | undefined;
+  return async (repository) => {
+    providers ??= import('./images/credential-providers.ts').then(({ credentialProviders }) => credentialProviders({ configFile: configFile as string, binFolder: binFolder as string, clock, log: log.child('credentials') }));
+    return (await providers).auths(repository);
+  };
+}
+
 function mostPulls({ maxParallelImagePulls }: Readonly<Record<string, unknown>>): number | undefined {
   if (maxParallelImagePulls === undefined || (typeof maxParallelImagePulls === 'number' && Number.isInteger(maxParallelImagePulls) && maxParallelImagePulls > 0)) return maxParallelImagePulls;
   throw new Error(`modules.node.maxParallelImagePulls must be a whole number above 0, not ${JSON.stringify(maxParallelImagePulls)}`);
@@ -163,7 +176,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage,
-    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal }),
+    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: Math.max(LEAST_LOG_BYTES, FLOOD_LOGS * rotationSettings(config).mostBytes) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),

@@ -27,17 +27,34 @@ export interface Images {
 
 interface Attempt { image: string; pulling: boolean; pulledMs?: number; error?: string; retryAtMs: number }
 
-export function images(options: { storage: ImageStorage; puller: Puller; clock: Clock; signal: AbortSignal; backoff?: Backoff }): Images {
+export interface ImageOptions {
+  storage: ImageStorage;
+  puller: Puller;
+  clock: Clock;
+  signal: AbortSignal;
+  backoff?: Backoff;
+  /** Of the machine, for an image with its registry, without tag; those of the pod come before them. */
+  ownAuths?: (repository: string) => Promise<Record<string, object>>;
+}
+
+export function images(options: ImageOptions): Images {
   const { storage, clock } = options;
   const backoff = options.backoff ?? exponentialBackoff({ baseMs: 10_000, maxMs: 300_000 });
   const attempts = new Map<string, Attempt>();
   const waiting = new Map<string, Promise<void>>();
 
+  async function authsFor(full: string, credentials: Credentials): Promise<string | undefined> {
+    const [given, own] = [await credentials(), (await options.ownAuths?.(parseImageName(full)!.repository)) ?? {}];
+    if (Object.keys(own).length === 0) return given;
+    const { auths } = JSON.parse(given ?? '{}') as { auths?: object };
+    return JSON.stringify({ auths: { ...own, ...auths } });
+  }
+
   function start(key: string, image: string, full: string, credentials: Credentials): Promise<void> {
     const attempt: Attempt = { image, pulling: true, retryAtMs: 0 };
     attempts.set(key, attempt);
     const beginMs = clock.nowMs();
-    const pull = async (): Promise<void> => options.puller.pull(full, { signal: options.signal, auth: await credentials() });
+    const pull = async (): Promise<void> => options.puller.pull(full, { signal: options.signal, auth: await authsFor(full, credentials) });
     const done = pull().then(
       () => { attempt.pulledMs = clock.nowMs() - beginMs; backoff.forget(key); },
       (error: Error) => { attempt.error = error.message; attempt.retryAtMs = clock.nowMs() + backoff.next(key); },
