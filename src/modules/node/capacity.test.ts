@@ -7,7 +7,7 @@ import { outOf } from './lifecycle/admit.ts';
 import { pressureSettings } from './pressure/settings.ts';
 
 const machine = { cpuMillis: 4_000, memoryBytes: 8 * 2 ** 30, cgroupVersion: 'v1' } as MachineFacts;
-const capacityOf = (config: Record<string, unknown>, nodes?: number) => nodeCapacity({ machine: { ...machine, nodes }, folder: '/', config, pressure: pressureSettings({ evictionHard: { 'memory.available': '512Mi' } }), devices: () => new Map([['example.com/lamp', { all: 3, healthy: 2 }]]) });
+const capacityOf = (config: Record<string, unknown>, nodes?: number, more: Partial<MachineFacts> = {}) => nodeCapacity({ machine: { ...machine, nodes, ...more }, folder: '/', config, pressure: pressureSettings({ evictionHard: { 'memory.available': '512Mi' } }), devices: () => new Map([['example.com/lamp', { all: 3, healthy: 2 }]]) });
 
 test('what is reserved, and what would be evicted for, is not for pods', () => {
   const capacity = capacityOf({ systemReserved: { cpu: '300m', memory: '1Gi' }, kubeReserved: { cpu: '200m', memory: '512Mi' } });
@@ -18,6 +18,7 @@ test('what is reserved, and what would be evicted for, is not for pods', () => {
 test('nodes that share a machine have together what it has', () => {
   const { capacity, allocatable } = capacityOf({ systemReserved: { cpu: '1' }, maxPods: 400 }, 3).read();
   assert.deepEqual([capacity['cpu'], capacity['memory'], allocatable['cpu'], allocatable['memory'], capacity['pods']], ['1333m', '2796202Ki', '1', '2621440Ki', '400']);
+  assert.deepEqual([500, 100].map((maxPods) => capacityOf({ maxPods }, 3, { further: { machineNetwork: '' } }).read().capacity['pods']), ['240', '100'], 'as many as it has addresses for');
   assert.throws(() => capacityOf({ maxPods: 0 }), /maxPods must be a whole number/);
 });
 test('reservations that are wrong are refused', () => {

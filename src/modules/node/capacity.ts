@@ -19,7 +19,7 @@ export interface NodeCapacity {
   /** Whole cpus that are kept for the system, rounded up. */
   readonly reservedCpus: number;
   readonly reserved: Reservation;
-  /** maxPods of the configuration; default 500. */
+  /** maxPods of the configuration; default 500, at most 240 on a further node. */
   readonly mostPods: number;
   /** What device plugins give, by resource name: all, and those that are well. */
   devices(): ReadonlyMap<string, { all: number; healthy: number }>;
@@ -29,11 +29,13 @@ export interface Reservation { cpuMillis: number; memoryBytes: number; diskBytes
 
 const MOST_PODS = 500;
 const MOST_PODS_EVER = 10_000;
+/** A further node has 253 addresses for pods, and keeps some ready. */
+const MOST_PODS_FURTHER = 240;
 
 export function nodeCapacity(options: { machine: MachineFacts; folder: string; config: Readonly<Record<string, unknown>>; pressure: PressureSettings; devices: NodeCapacity['devices'] }): NodeCapacity {
   const { machine, pressure } = options;
   const share = (amount: number): number => Math.floor(amount / (machine.nodes ?? 1));
-  const mostPods = mostPodsOf(options.config);
+  const mostPods = Math.min(mostPodsOf(options.config), machine.further === undefined ? Infinity : MOST_PODS_FURTHER);
   const reserved = sum(reservation(options.config, 'systemReserved'), reservation(options.config, 'kubeReserved'));
   const own = options.config['reservedSystemCPUs'];
   if (own !== undefined) reserved.cpuMillis = parseCpuList(String(own)).length * 1_000;

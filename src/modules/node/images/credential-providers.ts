@@ -97,11 +97,11 @@ export function readProviders(text: string, binFolder: string): Provider[] {
 }
 
 function readAnswer(text: string, { apiVersion, cacheMs }: Provider, repository: string): { answer: Answer; key: string; cacheMs: number } {
-  const response = JSON.parse(text) as { kind?: string; apiVersion?: string; cacheKeyType?: string; cacheDuration?: string; auth?: Answer['auth'] };
+  const response = JSON.parse(text) as { kind?: string; apiVersion?: string; cacheKeyType?: string; cacheDuration?: string | null; auth?: Answer['auth'] };
   if (response.kind !== 'CredentialProviderResponse' || response.apiVersion !== apiVersion) throw new Error(`it answered no CredentialProviderResponse of ${apiVersion}`);
   const key = { Image: repository, Registry: registryOf(repository), Global: GLOBAL }[response.cacheKeyType ?? ''];
   if (key === undefined) throw new Error(`its cacheKeyType ${JSON.stringify(response.cacheKeyType)} is none of Image, Registry, Global`);
-  return { answer: { auth: response.auth ?? {} }, key, cacheMs: response.cacheDuration == null ? cacheMs : parseDuration(response.cacheDuration) / 1e6 };
+  return { answer: { auth: response.auth ?? {} }, key, cacheMs: typeof response.cacheDuration === 'string' ? parseDuration(response.cacheDuration) / 1e6 : cacheMs };
 }
 
 /** Its keys may be patterns; the puller wants the very registry. */
