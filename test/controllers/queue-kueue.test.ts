@@ -63,6 +63,18 @@ describe('who names no queue', () => {
   });
 });
 
+test('where the configuration says so, Jobs without a queue wait until they are given one', async () => {
+  await world.stop();
+  world = await startWorld([core, workloads, { ...queue, admissions: queue.admissions!.map((each) => ({ ...each, admit: (request, context) => each.admit?.(request, { ...context, config: { manageJobsWithoutQueueName: true } }) })) }]);
+  client = world.client;
+  await team('1');
+  const made = await client.create(Job, { metadata: { name: 'a', ...NS }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+  assert.equal(made.spec?.suspend, true);
+  assert.deepEqual(await all(Workload), []);
+  await client.patch(Job, 'a', { type: 'merge', body: { metadata: { labels: QUEUE } } }, NS);
+  await until('it runs', async () => (await client.get(Job, 'a', NS)).spec?.suspend === false);
+});
+
 describe('what serves', () => {
   test("a Deployment's pods wait each for itself", async () => {
     await team('2');

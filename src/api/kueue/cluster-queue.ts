@@ -47,7 +47,7 @@ export const [ClusterQueue, ClusterQueueV1beta2]: readonly [Kind<ClusterQueue>, 
     column('Strategy', (queue) => queue.metadata.annotations?.[POLICY] ?? queue.spec?.queueingStrategy ?? '', { wide: true }),
     column('Pending Workloads', (queue) => queue.status?.pendingWorkloads ?? 0, { type: 'integer' }),
     column('Admitted Workloads', (queue) => queue.status?.admittedWorkloads ?? 0, { type: 'integer', wide: true }),
-    AGE,
+    { ...AGE, priority: 1 },
   ],
 });
 

@@ -32,7 +32,7 @@ export const [LocalQueue, LocalQueueV1beta2]: readonly [Kind<LocalQueue>, Kind<L
     column('ClusterQueue', ({ spec }) => spec?.clusterQueue ?? ''),
     column('Pending Workloads', ({ status }) => status?.pendingWorkloads ?? 0, { type: 'integer' }),
     column('Admitted Workloads', ({ status }) => status?.admittedWorkloads ?? 0, { type: 'integer' }),
-    AGE,
+    { ...AGE, priority: 1 },
   ],
 });
 
@@ -50,7 +50,7 @@ export const [WorkloadPriorityClass, WorkloadPriorityClassV1beta2]: readonly [Ki
   rules: {
     validate: ({ value }) => (typeof value === 'number' ? [] : [{ type: 'FieldValueRequired', field: 'value', message: 'Required value' }]),
   },
-  columns: [NAME, column('Value', ({ value }) => value ?? 0, { type: 'integer' }), AGE],
+  columns: [NAME, column('Value', ({ value }) => value ?? 0, { type: 'integer' }), { ...AGE, priority: 1 }],
 });
 
 export const [AdmissionCheck, AdmissionCheckV1beta2]: readonly [Kind<AdmissionCheck>, Kind<AdmissionCheck>] = defineKueueKind<AdmissionCheck>({

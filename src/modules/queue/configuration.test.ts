@@ -29,7 +29,7 @@ test('how long pods may take to be ready', () => {
 
 test('what is not known is said', () => {
   for (const [config, message] of [
-    [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, resources, /],
+    [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, resources, manageJobsWithoutQueueName, /],
     [{ waitForPodsReady: { timeout: 'soon' } }, /modules\.queue\.waitForPodsReady\.timeout must be a time such as 5m, not "soon"/],
     [{ waitForPodsReady: { blockAdmission: true } }, /blockAdmission must be false/],
     [{ resources: { transformations: [{ input: 'a', strategy: 'Keep' }] } }, /resources\.transformations\[0\]\.strategy must be Retain or Replace, not "Keep"/],

@@ -33,7 +33,7 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws Error with what is wrong. */
 export function queueConfiguration(config: Fields): QueueConfiguration {
-  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'enabled']);
+  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'manageJobsWithoutQueueName', 'enabled']);
   const resources = fieldsOf(config['resources'], 'resources');
   known(resources, 'resources.', ['excludeResourcePrefixes', 'transformations']);
   const wait = config['waitForPodsReady'] === undefined ? undefined : waitOf(fieldsOf(config['waitForPodsReady'], 'waitForPodsReady'));

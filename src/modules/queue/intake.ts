@@ -19,7 +19,7 @@ export const queuedJobs: Admission = {
     if (job?.spec === undefined || (request.subresource ?? '') !== '') return;
     const hasDefault = context.caches.of(LocalQueue).get(`${request.namespace ?? job.metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined;
     if (hasDefault && (job.metadata.labels?.[QUEUE_NAME] ?? job.metadata.annotations?.[QUEUE_NAME]) === undefined) job.metadata.labels = { ...job.metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
-    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, job, context);
     const least = job.metadata.annotations?.[MIN_PARALLELISM];
     if (least !== undefined && !(Number.isInteger(Number(least)) && Number(least) > 0 && Number(least) <= (job.spec.parallelism ?? 1))) {
       throw new ApiError('BadRequest', `metadata.annotations[${MIN_PARALLELISM}] is '${least}', and must be a whole number from 1 to spec.parallelism`);
@@ -28,6 +28,13 @@ export const queuedJobs: Admission = {
     warnWithoutQueue(request, job, context);
   },
 };
+
+/** Where the configuration says so, Jobs without a queue wait until they are given one. Source: Kueue, manageJobsWithoutQueueName. */
+function holdWithout(request: AdmissionRequest, job: Job, { config }: Pick<ModuleContext, 'config'>): void {
+  if (config['manageJobsWithoutQueueName'] !== true || request.namespace === 'kube-system' || job.metadata.annotations?.[QUEUE_NAME] !== undefined) return;
+  job.spec!.suspend = true;
+  request.warnings?.push(`it has no label ${QUEUE_NAME}: it is suspended until it is given one`);
+}
 
 /** Where there is no queue at all nobody is there to tell what waits for one. */
 function warnWithoutQueue(request: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
