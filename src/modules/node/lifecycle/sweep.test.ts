@@ -20,7 +20,8 @@ test('takes away what nobody owns, and nothing else', async () => {
     const hostPorts = { owners: () => ['closed'], release: pool.release };
     const users = { owners: () => ['mapped'], release: pool.release };
     const csi = { release: async () => {} };
-    const parts = { paths, pool, hostPorts, users, csi, context: { machine: { cgroupVersion: 'v1', instance: 'nobody' } } } as unknown as NodeParts;
+    const claims = { owners: () => [], release: async () => {} };
+    const parts = { paths, pool, hostPorts, users, csi, claims, context: { machine: { cgroupVersion: 'v1', instance: 'nobody' } } } as unknown as NodeParts;
     const remains = remainsOf(parts);
     const late = join(paths.pods, 'late');
     mkdirSync(late);

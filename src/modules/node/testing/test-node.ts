@@ -1,6 +1,6 @@
 /** A node of its own for a test: folders, bridge network, image, cluster in memory. Only inside the namespaces of {@link inNamespaces}. */
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../../base/clock.ts';
 import { createLog, silentLog } from '../../../base/log.ts';
@@ -51,7 +51,7 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
   }));
   await importTestImage({ scratch: folder, images, name: TEST_IMAGE });
   const machine: MachineFacts = {
-    stateFolder: join(folder, 'node'), runFolder: join(run_, 'node'), instance, nodeName: 'n1', cpuMillis: 2_000, memoryBytes: 2 ** 31, cgroupVersion, programs: { crun: '/usr/bin/crun', conmon: '/usr/bin/conmon' },
+    stateFolder: join(folder, 'node'), runFolder: join(run_, 'node'), instance, nodeName: 'n1', cpuMillis: 2_000, memoryBytes: totalmem(), cgroupVersion, programs: { crun: '/usr/bin/crun', conmon: '/usr/bin/conmon' },
     network: { podCidr: '10.199.0.0/24', serviceCidr: '10.96.0.0/16', gatewayIp: '10.199.0.1', dnsServiceIp: '10.96.0.10', apiServiceIp: '10.96.0.1', loadBalancerCidr: '10.97.0.0/24', clusterDomain: 'cluster.local' },
     cni: { confFolder, binFolders: ['/usr/lib/cni', '/opt/cni/bin'] }, images, apiServer: { url: 'https://127.0.0.1:6443', port: 6443, caPem: '' },
   };
