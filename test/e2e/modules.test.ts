@@ -40,7 +40,7 @@ describe('modules from files', { timeout: 120_000 }, () => {
       await write('sleepy', { hang: 'yes' });
       const fromMs = performance.now();
       await llmos.client.list(ConfigMap, { namespace: 'default' });
-      assert.ok(performance.now() - fromMs < 2_000);
+      assert.ok(performance.now() - fromMs < 5_000);
       await eventually(async () => / [1-9]\d* /.test((await row()).replace('greeter', '')) && (await row()), { timeoutMs: 60_000, everyMs: 1_000, what: 'the module is restarted' });
       await llmos.client.delete(ConfigMap, 'sleepy', { namespace: 'default' });
       await write('bob');

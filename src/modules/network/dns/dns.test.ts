@@ -151,11 +151,11 @@ test('the absence of a name is kept as long as its zone says, and no longer', as
 });
 
 test('an unreachable server is SERVFAIL, soon', async () => {
-  const lonely = createResolver(zone, createUpstream({ exclude: [], servers: ['127.0.0.1:9'], timeoutMs: 300 }));
+  const lonely = createResolver(zone, createUpstream({ exclude: [], servers: ['127.0.0.1:9'], timeoutMs: 3_000 }));
   const bytes = query({ id: 5, questions: [{ name: 'www.example.com', type: 'A' }] });
   const started = performance.now();
   for (let i = 0; i < 5; i++) assert.equal(dnsPacket.decode((await lonely.resolve(bytes, false)) as Buffer).rcode, 'SERVFAIL');
-  assert.ok(performance.now() - started < 900);
+  assert.ok(performance.now() - started < 9_000);
 });
 
 test('garbage is refused or dropped, never thrown', async () => {
