@@ -13,7 +13,7 @@ const WORKLOADS: Readonly<Record<string, readonly string[]>> = {
   apps: ['daemonsets', 'deployments', 'deployments/rollback', 'deployments/scale', 'replicasets', 'replicasets/scale', 'statefulsets', 'statefulsets/scale'],
   autoscaling: ['horizontalpodautoscalers'],
   batch: ['cronjobs', 'jobs'],
-  'gateway.networking.k8s.io': ['backendtlspolicies', 'gateways', 'grpcroutes', 'httproutes', 'referencegrants', 'tlsroutes'],
+  'gateway.networking.k8s.io': ['backendtlspolicies', 'gateways', 'grpcroutes', 'httproutes', 'listenersets', 'referencegrants', 'tlsroutes'],
   'network.llmos.dev': ['loadbalancingpolicies'],
   'networking.k8s.io': ['ingresses', 'networkpolicies'],
   policy: ['poddisruptionbudgets'],

@@ -1,17 +1,22 @@
 /** What the gateway bears: its HAProxy killed, llmos killed, pods that come and go under load, backends that die; and what it tells of requests. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { isRunning } from '../../../src/base/sys/is-running.ts';
+import { runAny } from '../../../src/base/sys/run.ts';
 import { eventually } from '../../fixtures/instance.ts';
 import { call, get, patch, running, until, type Body } from '../cluster.ts';
 import { echoPod } from './echo.ts';
-import { accepted, addressOf, apply, ask, expect, INFRA, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
+import { accepted, addressOf, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
+
+const H2LOAD = existsSync('/usr/bin/h2load') ? false : "needs h2load (Debian's nghttp2-client)";
 
 /** As a behaviour, with a name of our own. */
-function tried(name: string, objects: () => Body[], run: () => Promise<void>): void {
-  it(name, { timeout: 60_000 }, async () => {
+function tried(name: string, objects: () => Body[], run: () => Promise<void>, skip: string | false = false): void {
+  it(name, { timeout: 60_000, skip }, async () => {
     await world();
     podIp = (await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP;
     const own = objects();
@@ -42,6 +47,19 @@ function load(address: string, path: string, streams = 4): () => Promise<Record<
     await all;
     return counts;
   };
+}
+
+interface Loaded { total: number; succeeded: number; failed: number; ok: number; text: string }
+
+/** h2load, which speaks HTTP/2: `clients` connections, each with `streams` requests at once. */
+function h2load(url: string, { address, clients = 4, streams = 5, requests, seconds, more = [] }: { address: string; clients?: number; streams?: number; requests?: number; seconds?: number; more?: string[] }): Promise<Loaded> {
+  const amount = seconds === undefined ? ['-n', String(requests)] : ['-D', String(seconds)];
+  const { port, protocol } = new URL(url);
+  return runAny('h2load', ['-c', String(clients), '-m', String(streams), ...amount, `--connect-to=${address}:${port || (protocol === 'https:' ? '443' : '80')}`, ...more, url], { timeoutMs: 50_000 }).then(({ stdout: text, code, stderr }) => {
+    const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? NaN);
+    assert.equal(code, 0, stderr);
+    return { total: number(/requests: (\d+) total/), succeeded: number(/(\d+) succeeded/), failed: number(/(\d+) failed/), ok: number(/status codes: (\d+) 2xx/), text };
+  });
 }
 
 const gatewayIp = async (): Promise<string> => ((await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP as string).replace(/\.\d+$/, '.1');
@@ -159,6 +177,42 @@ export function faults(): void {
     const { 200: well = 0, ECONNRESET: lost = 0, ...others } = await stop();
     assert.deepEqual([others, well > 0, lost <= streams], [{}, true, true], `${well} well, ${lost} lost`);
   });
+
+  // HTTP/2 by TLS, and gRPC in the clear: many requests a connection, so that one connection lost is many requests.
+  const GRPC = '/gateway_api_conformance.echo_basic.grpcecho.GrpcEcho/Echo';
+  const wires = [
+    { wire: 'HTTP/2', gatewayName: 'same-namespace-with-https-listener', url: 'https://second-example.org/h2', more: [], plural: 'httproutes', object: (): Body => route('h2-busy', ['same-namespace-with-https-listener'], [{ matches: [prefix('/h2')], backendRefs: [to('both')] }], { hostnames: ['second-example.org'] }) },
+    { wire: 'gRPC', gatewayName: 'same-namespace', url: `http://grpc.example.org${GRPC}`, more: ['-H', 'content-type: application/grpc', '-H', 'te: trailers'], plural: 'grpcroutes', object: (): Body => route('h2-busy', ['same-namespace'], [{ backendRefs: [to('grpc-both')] }], { kind: 'GRPCRoute', hostnames: ['grpc.example.org'] }) },
+  ];
+  for (const { wire, gatewayName, url, more, plural, object } of wires) {
+    const grpcPorts = [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }];
+    tried(`${wire}: no request fails while endpoints come and go, and none is refused by an HAProxy that was killed, measured by h2load`, () => [object(), { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'grpc-both' }, spec: { selector: { group: 'both' }, ports: grpcPorts } }], async () => {
+      await parents('h2-busy', { Accepted: 'True', ResolvedRefs: 'True' }, { plural });
+      const address = await addressOf(gatewayName);
+      const folder = mkdtempSync(join(tmpdir(), 'llmos-h2load-'));
+      try {
+        writeFileSync(join(folder, 'empty-message'), Buffer.alloc(5));
+        const options = { address, more: [...more, ...(wire === 'gRPC' ? ['-d', join(folder, 'empty-message')] : [])] };
+        await eventually(async () => (await h2load(url, { ...options, clients: 1, streams: 1, requests: 5 })).ok === 5, { what: 'the route' });
+        const loading = h2load(url, { ...options, seconds: 3 });
+        let going = true;
+        void loading.finally(() => (going = false)).catch(() => {});
+        let changes = 0;
+        for (; going; changes++) await patch(`/api/v1/namespaces/${INFRA}/pods/${V2}`, { metadata: { labels: { group: changes % 2 === 0 ? null : 'both' } } });
+        const { total, succeeded, failed, ok, text } = await loading;
+        assert.deepEqual([failed, succeeded === total, ok >= total, total > 20, changes > 5], [0, true, true, true, true], `${changes} changes: ${text}`);
+        const before = haproxyPid();
+        process.kill(before, 'SIGKILL');
+        await eventually(async () => !isRunning(before), { what: 'its end', everyMs: 1 });
+        const down = await h2load(url, { ...options, clients: 20, requests: 200 });
+        assert.deepEqual([down.succeeded, down.ok], [200, 200], down.text);
+        assert.notEqual(haproxyPid(), before);
+      } finally {
+        rmSync(folder, { recursive: true, force: true });
+        await patch(`/api/v1/namespaces/${INFRA}/pods/${V2}`, { metadata: { labels: { group: 'both' } } });
+      }
+    }, H2LOAD);
+  }
 
   ill('resets', (socket) => void socket.once('data', () => socket.resetAndDestroy()));
   ill('dies when it was asked', (socket) => void socket.once('data', () => socket.destroy()));
