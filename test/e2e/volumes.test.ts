@@ -311,6 +311,9 @@ conformance('volumes', [() => {
     assert.equal(status.restoreSize, '1Gi');
     await outputOf(space, user('second', 'data', 'echo two > /data/file'));
     await create(claimsOf(space), { metadata: { name: 'restored' }, spec: claimSpec({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'before' } }) });
+    await create(claimsOf(space), { metadata: { name: 'narrow' }, spec: claimSpec({ dataSource: { kind: 'PersistentVolumeClaim', name: 'data' }, resources: { requests: { storage: '500Mi' } } }) });
+    await create(`/api/v1/namespaces/${space}/pods`, user('narrow', 'narrow', 'true'));
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && /asks for less than the claim "data" needs: 1Gi/.test(each.message)), { what: 'a copy must not be smaller' });
     await create(claimsOf(space), { metadata: { name: 'cloned' }, spec: claimSpec({ dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'data' } }) });
     assert.equal(await outputOf(space, user('third', 'restored', 'cat /data/link; stat -c %a /data/file')), 'one\n640');
     assert.equal(await outputOf(space, user('fourth', 'cloned', 'cat /data/file')), 'two');

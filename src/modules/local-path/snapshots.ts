@@ -132,13 +132,21 @@ export async function sourceOf(claim: PersistentVolumeClaim, folder: string, cac
   const { namespace } = claim.metadata;
   const elsewhere = (source as { namespace?: string }).namespace;
   if (elsewhere !== undefined && elsewhere !== namespace) throw new Error('a dataSourceRef to another namespace is not served');
-  if (source.kind === 'PersistentVolumeClaim' && !source.apiGroup) return contentOf(volumeOfClaim(namespace, source.name, caches));
+  if (source.kind === 'PersistentVolumeClaim' && !source.apiGroup) {
+    const volume = volumeOfClaim(namespace, source.name, caches);
+    refuseSmaller(claim, volume.spec?.capacity?.['storage'], `claim "${source.name}"`);
+    return contentOf(volume);
+  }
   if (source.kind !== 'VolumeSnapshot' || source.apiGroup !== VolumeSnapshot.group) throw new Error(`a claim cannot be filled from ${source.kind}: use a VolumeSnapshot or a PersistentVolumeClaim`);
   const snapshot = caches.of(VolumeSnapshot).get(`${namespace}/${source.name}`);
   if (snapshot === undefined) throw new Error(`volumesnapshot "${source.name}" not found`);
   if (snapshot.status?.readyToUse !== true) throw new Error(`volumesnapshot "${source.name}" is not ready to use`);
-  if (quantityValue(claim.spec?.resources?.requests?.['storage'] ?? '0') < quantityValue(snapshot.status.restoreSize ?? '0')) throw new Error(`the claim asks for less than the snapshot "${source.name}" needs: ${snapshot.status.restoreSize}`);
+  refuseSmaller(claim, snapshot.status.restoreSize, `snapshot "${source.name}"`);
   const handle = caches.of(VolumeSnapshotContent).get(snapshot.status.boundVolumeSnapshotContentName ?? '')?.status?.snapshotHandle;
   if (handle === undefined) throw new Error(`volumesnapshot "${source.name}" has no content`);
   return join(folder, handle);
+}
+
+function refuseSmaller({ spec }: PersistentVolumeClaim, neededStorage: string | number | undefined, source: string): void {
+  if (quantityValue(spec?.resources?.requests?.['storage'] ?? '0') < quantityValue(neededStorage ?? '0')) throw new Error(`the claim asks for less than the ${source} needs: ${neededStorage}`);
 }
