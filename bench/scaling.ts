@@ -1,7 +1,7 @@
 /**
  * The predictive autoscaler on recorded load: violations, replica-hours and scale changes, for replicas that are ready after 60 s and after 300 s, beside those of other
  * autoscalers as peers; what keeps functions warm, on recorded invocations; and a round of 1,000 scaled objects. The folder with the traces is LLMOS_TRACES, or `shared/traces`
- * beside the project; every `req_*` and `inv_*` in it is taken; without one a sample of our own is. LLMOS_DAYS is how much of each is taken (60). Where LLMOS_REPORT names a folder,
+ * beside the project; every `req_*` and `inv_*` in it is taken; without one a sample of our own is; and loads of many shapes, of our own making, always are. LLMOS_DAYS is how much of each is taken (60). Where LLMOS_REPORT names a folder,
  * `scaling-report.md` and its plots are written there.
  */
 import { existsSync, readdirSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { OURS } from '../src/sim/scaling/contenders.ts';
+import { SHAPES } from '../src/sim/scaling/shapes.ts';
 import type { Run } from '../src/sim/scaling/simulate.ts';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
 import { writeReport, type KeepAliveRow, type ScalingRow } from './support/scaling-report.ts';
@@ -25,14 +26,19 @@ export async function run(): Promise<BenchResult> {
   const peers: Record<string, Record<string, Figure>> = {};
   const loads = [...files('req_', () => false)].flatMap((file) => STARTS.map((startSeconds): RowTask => ({ file, startSeconds, mostDays: MOST_DAYS })));
   const invocations = [...files('inv_', (name) => name.includes('_meta'))].flatMap((file): RowTask[] => (file === undefined ? [] : [{ file, mostDays: MOST_DAYS }]));
-  const done = await inThreads([...invocations, ...loads]);
+  const shapes = Object.keys(SHAPES).flatMap((shape) => STARTS.map((startSeconds): RowTask => ({ file: undefined, shape, startSeconds, mostDays: MOST_DAYS })));
+  const done = await inThreads([...invocations, ...loads, ...shapes]);
   const keepAlive = done.slice(0, invocations.length) as KeepAliveRow[];
-  const rows = done.slice(invocations.length) as ScalingRow[];
+  const rows = done.slice(invocations.length, invocations.length + loads.length) as ScalingRow[];
+  const shaped = done.slice(invocations.length + loads.length) as ScalingRow[];
   for (const row of rows) for (const { contender, run: one, atEqualCost } of row.comparisons) Object.assign(contender === OURS ? figures : (peers[contender] ??= {}), figuresOf(`${shortOf(row)}${row.startSeconds}`, one, atEqualCost));
   for (const row of keepAlive) Object.assign(figures, figuresOfWarm(row));
-  for (const startSeconds of STARTS) Object.assign(figures, summary(rows.filter((each) => each.startSeconds === startSeconds), startSeconds));
+  for (const startSeconds of STARTS) {
+    Object.assign(figures, summary(rows.filter((each) => each.startSeconds === startSeconds), String(startSeconds)));
+    Object.assign(figures, summary(shaped.filter((each) => each.startSeconds === startSeconds), `${startSeconds}OfShapes`));
+  }
   figures['wholeBench'] = figureOf('s', [(performance.now() - beganMs) / 1_000]);
-  if (process.env['LLMOS_REPORT'] !== undefined) writeReport(resolve(process.env['LLMOS_REPORT']), { rows, keepAlive, figures, mostDays: MOST_DAYS });
+  if (process.env['LLMOS_REPORT'] !== undefined) writeReport(resolve(process.env['LLMOS_REPORT']), { rows, shaped, keepAlive, figures, mostDays: MOST_DAYS });
   return resultOf('scaling', figures, peers);
 }
 
@@ -75,12 +81,12 @@ function figuresOfWarm({ name, comparisons }: KeepAliveRow): Record<string, Figu
   };
 }
 
-function summary(rows: readonly ScalingRow[], startSeconds: number): Record<string, Figure> {
+function summary(rows: readonly ScalingRow[], of: string): Record<string, Figure> {
   const mean = (valueOf: (row: ScalingRow) => number): Figure => figureOf('times (geometric mean)', [Math.exp(rows.reduce((sum, each) => sum + Math.log(Math.max(1e-9, valueOf(each))), 0) / rows.length)]);
   return {
-    [`atEqualCost${startSeconds}`]: mean(({ atEqualCost }) => atEqualCost),
-    [`costOfHpa60At${startSeconds}`]: mean(({ ours, careful }) => ours.cost / careful.cost),
-    [`changesOfHpa70At${startSeconds}`]: mean(({ ours, usual }) => ours.changesPerDay / usual.changesPerDay),
+    [`atEqualCost${of}`]: mean(({ atEqualCost }) => atEqualCost),
+    [`costOfHpa60At${of}`]: mean(({ ours, careful }) => ours.cost / careful.cost),
+    [`changesOfHpa70At${of}`]: mean(({ ours, usual }) => ours.changesPerDay / usual.changesPerDay),
   };
 }
 

@@ -29,12 +29,14 @@ export interface KeepAliveRow {
 
 export interface ReportFacts {
   readonly rows: readonly ScalingRow[];
+  /** Of loads of our own making. */
+  readonly shaped: readonly ScalingRow[];
   readonly keepAlive: readonly KeepAliveRow[];
   readonly figures: Readonly<Record<string, Figure>>;
   readonly mostDays: number;
 }
 
-export function writeReport(folder: string, { rows, keepAlive, figures, mostDays }: ReportFacts): void {
+export function writeReport(folder: string, { rows, shaped, keepAlive, figures, mostDays }: ReportFacts): void {
   mkdirSync(join(folder, 'scaling'), { recursive: true });
   const starts = [...new Set(rows.map(({ startSeconds }) => startSeconds))];
   const sections = starts.map((start) => {
@@ -51,6 +53,16 @@ Written by \`npm run bench:scaling\`; see [scaling](scaling.md) for what is simu
 *At equal cost*: violations over those of a HorizontalPodAutoscaler of the same cost, interpolated between its targets (0.01 % counts as none).
 
 ${sections.join('\n')}
+## Loads of many shapes
+
+Of our own making (\`src/sim/scaling/shapes.ts\`), with seeds that were chosen before anybody looked; nothing was tried on these.
+
+${starts.map((start) => `### Ready after ${start} s
+
+${tableOf(shaped.filter(({ startSeconds }) => startSeconds === start))}
+
+${meansOf(`${start}OfShapes`, figures)}
+`).join('\n')}
 ## Functions that are kept warm
 
 ${keepAlive.map(warmed).join('\n')}
@@ -60,22 +72,32 @@ On one thread: ${number(figures['roundOf1000'], 0)} ms of cpu (the slowest of ${
 `);
 }
 
-function section(start: number, rows: readonly ScalingRow[], figures: Readonly<Record<string, Figure>>): string {
-  const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+const percent = (share: number): string => `${(100 * share).toFixed(2)} %`;
+
+/** A line a load. */
+function tableOf(rows: readonly ScalingRow[]): string {
   const over = (one: number, other: number): string => (other < 1e-9 ? (one < 1e-9 ? '1' : '-') : (one / other).toFixed(2));
   const lines = rows.map(({ name, ours, usual, careful, foresight, atEqualCost }) => `| ${[
     name, percent(ours.violated), ours.cost.toFixed(3), atEqualCost.toFixed(2), `${percent(careful.violated)}, ${(ours.cost / careful.cost).toFixed(3)}`,
     `${over(ours.violated, usual.violated)}, ${(ours.cost / usual.cost).toFixed(3)}`, (ours.cost / foresight.cost).toFixed(2), over(ours.changesPerDay, usual.changesPerDay), `${ours.meanDecisionMicros.toFixed(0)} us`,
   ].join(' | ')} |`);
+  return `| load | violations | cost | at equal cost | violations of HPA 60, cost over its | violations, cost over HPA 70 | cost over foresight | changes over HPA 70 | a decision |
+|---|---|---|---|---|---|---|---|---|
+${lines.join('\n')}`;
+}
+
+function meansOf(of: string, figures: Readonly<Record<string, Figure>>): string {
+  return `Geometric means: violations at equal cost ${number(figures[`atEqualCost${of}`], 2)}; cost over HPA 60's ${number(figures[`costOfHpa60At${of}`], 3)}; changes over HPA 70's ${number(figures[`changesOfHpa70At${of}`], 2)}.`;
+}
+
+function section(start: number, rows: readonly ScalingRow[], figures: Readonly<Record<string, Figure>>): string {
   const others = rows[0]!.comparisons.map(({ contender }) => contender);
   const table = others.map((name) => `| ${name} | ${rows.map(({ comparisons }) => comparisons.find(({ contender }) => contender === name)!.run).map((run) => `${percent(run.violated)} / ${run.cost.toFixed(2)} / ${run.changesPerDay.toFixed(0)}`).join(' | ')} |`);
   return `## Ready after ${start} s
 
-| load | violations | cost | at equal cost | violations of HPA 60, cost over its | violations, cost over HPA 70 | cost over foresight | changes over HPA 70 | a decision |
-|---|---|---|---|---|---|---|---|---|
-${lines.join('\n')}
+${tableOf(rows)}
 
-Geometric means: violations at equal cost ${number(figures[`atEqualCost${start}`], 2)}; cost over HPA 60's ${number(figures[`costOfHpa60At${start}`], 3)}; changes over HPA 70's ${number(figures[`changesOfHpa70At${start}`], 2)}.
+${meansOf(String(start), figures)}
 
 ![violations over cost](scaling/frontier-${start}.svg)
 

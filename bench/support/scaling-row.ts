@@ -6,11 +6,14 @@ import { readInvocations } from '../../src/sim/keep-alive/trace.ts';
 import { compare, FRONTIER, LEAST_SHARE, violatedAtCost } from '../../src/sim/scaling/compare.ts';
 import { contenders, OURS } from '../../src/sim/scaling/contenders.ts';
 import { sampleLoad } from '../../src/sim/scaling/sample.ts';
+import { shapedLoad } from '../../src/sim/scaling/shapes.ts';
 import type { Run } from '../../src/sim/scaling/simulate.ts';
 import { readLoadTrace } from '../../src/sim/scaling/trace.ts';
 import type { KeepAliveRow, ScalingRow } from './scaling-report.ts';
 
 export interface RowTask {
+  /** A load of our own making, in place of a file. */
+  readonly shape?: string;
   /** Undefined stands for a sample of our own. */
   readonly file: string | undefined;
   /** Undefined for invocations. */
@@ -21,9 +24,10 @@ export interface RowTask {
 /** Whose replicas are drawn. */
 const DRAWN = [OURS, 'hpa-70'];
 const DRAWN_STEPS = 2 * 5_760;
+const MOST_SHAPE_DAYS = 14;
 
-export function scalingRow({ file, mostDays }: RowTask, startSeconds: number): ScalingRow {
-  const trace = file === undefined ? sampleLoad() : readLoadTrace(file, { mostDays });
+export function scalingRow({ file, shape, mostDays }: RowTask, startSeconds: number): ScalingRow {
+  const trace = shape !== undefined ? shapedLoad(shape, { half: 1, days: Math.min(MOST_SHAPE_DAYS, mostDays) }) : file === undefined ? sampleLoad() : readLoadTrace(file, { mostDays });
   const from = Math.max(0, trace.load.length - DRAWN_STEPS);
   const drawn: Run[] = [];
   const comparisons = Object.keys(contenders()).map((contender) => {
