@@ -6,7 +6,7 @@ import type { ScaledObject } from '../../api/keda/scaled-object.ts';
 import { desiredAutoscaler } from './autoscaler.ts';
 import { compositeOf } from './composite.ts';
 import { fallbackReplicas, valueOf } from './fallback.ts';
-import { jobsToStart } from './job-count.ts';
+import { isPending, jobsToStart } from './job-count.ts';
 import { learned } from './learn.ts';
 import { decideScale, type Situation } from './scale.ts';
 import type { Source } from './sources.ts';
@@ -103,6 +103,13 @@ const jobs: [what: string, spec: Partial<ScaledJobSpec>, sources: [value: number
 for (const [what, spec, sources, running, pending, count] of jobs) {
   test(`jobs: ${what}`, () => assert.equal(jobsToStart({ jobTargetRef: { template: {} as never }, triggers: [], ...spec }, { sources: sources.map(([value, target]) => ({ value, target, active: value > 0 })), running, pending }), count));
 }
+
+test('jobs: pending until a pod runs, or until pods have what is asked for', () => {
+  const pod = (phase: string, ...types: string[]) => ({ metadata: {}, status: { phase, conditions: types.map((type) => ({ type, status: type.startsWith('!') ? 'False' : 'True' })) } }) as unknown as Parameters<typeof isPending>[0][number];
+  assert.deepEqual([isPending([]), isPending([pod('Pending')]), isPending([pod('Pending'), pod('Running')]), isPending([pod('Succeeded')])], [true, true, false, false]);
+  const asked = ['Ready', 'PodScheduled'];
+  assert.deepEqual([isPending([pod('Running', 'PodScheduled')], asked), isPending([pod('Pending', 'PodScheduled', 'Ready')], asked), isPending([], asked)], [true, false, true]);
+});
 
 const input = (metadata: Record<string, string>, nowMs: number) => ({ metadata, auth: {}, env: {}, namespace: 'default', owner: 'web', context: { clock: { nowMs: () => nowMs } } as never });
 const at = (time: string): number => Date.parse(time);

@@ -1,5 +1,7 @@
 /** How many Jobs a ScaledJob starts now, by its strategy (KEDA: scalingStrategy). Pure. */
+import type { Pod } from '../../api/generated/core-v1.ts';
 import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
+import { podCondition } from '../../api/pod-readiness.ts';
 
 const DEFAULT_MOST = 100;
 
@@ -20,6 +22,12 @@ export function jobsToStart({ minReplicaCount = 0, maxReplicaCount = DEFAULT_MOS
   const beyondLeast = Math.max(0, Math.min(Math.ceil(waits), strategies[scalingStrategy.strategy ?? 'default']?.({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy) ?? asked - running));
   const toLeast = Math.max(0, least - running);
   return Math.max(0, Math.min(toLeast + beyondLeast, maxReplicaCount - running));
+}
+
+/** A Job is, until one of its pods runs or has run; or until they have all conditions that are asked for (pendingPodConditions). */
+export function isPending(pods: readonly Pod[], wanted: readonly string[] = []): boolean {
+  if (wanted.length === 0) return pods.every(({ status }) => status?.phase !== 'Running' && status?.phase !== 'Succeeded');
+  return !wanted.every((type) => pods.some((pod) => podCondition(pod, type)?.status === 'True'));
 }
 
 interface Counts { asked: number; running: number; pending: number; most: number }

@@ -8,10 +8,9 @@ import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { PAUSED } from '../../api/keda/scaled-object.ts';
 import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
 import { controllerReference, isControlledBy } from '../../api/owner.ts';
-import { podCondition } from '../../api/pod-readiness.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { jobsToStart } from './job-count.ts';
+import { isPending, jobsToStart } from './job-count.ts';
 import { openSources, sameTriggers, type Sources } from './sources.ts';
 
 const NAME_LABEL = 'scaledjob.keda.sh/name';
@@ -47,12 +46,7 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
     return jobs.list(object.metadata.namespace).filter((job) => isControlledBy(job, object));
   }
 
-  /** Until one of its pods runs, or until its pods have all conditions that are asked for. */
-  function isPending(job: Job, wanted: readonly string[] = []): boolean {
-    const own = pods.byIndex('job', `${job.metadata.namespace}/${job.metadata.name}`);
-    if (wanted.length === 0) return own.every(({ status }) => status?.phase !== 'Running' && status?.phase !== 'Succeeded');
-    return !wanted.every((type) => own.some((pod) => podCondition(pod, type)?.status === 'True'));
-  }
+  const podsOf = ({ metadata }: Job): readonly Pod[] => pods.byIndex('job', `${metadata.namespace}/${metadata.name}`);
 
   /** Those of an earlier spec end with it, unless the roll-out is gradual. */
   async function dropOld(object: ScaledJob, running: readonly Job[]): Promise<Job[]> {
@@ -100,7 +94,7 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
     const running = await dropOld(object, all.filter((job) => endOf(job) === undefined && job.metadata.deletionTimestamp === undefined));
     await clear(object, all.filter((job) => endOf(job) !== undefined));
     const readable = sources.all.filter(({ failures }) => failures === 0);
-    const count = jobsToStart(object.spec, { sources: readable.map(({ reading, target }) => ({ value: reading?.value ?? 0, active: reading?.active ?? false, target })), running: running.length + started.size, pending: running.filter((job) => isPending(job, object.spec.scalingStrategy?.pendingPodConditions)).length + started.size });
+    const count = jobsToStart(object.spec, { sources: readable.map(({ reading, target }) => ({ value: reading?.value ?? 0, active: reading?.active ?? false, target })), running: running.length + started.size, pending: running.filter((job) => isPending(podsOf(job), object.spec.scalingStrategy?.pendingPodConditions)).length + started.size });
     for (let made = 0; made < count; made += 1) await start(object);
     if (count > 0) events.event(object, 'Normal', 'KEDAJobsCreated', `Created ${count} jobs`);
     const failing = sources.all.filter(({ failures }) => failures > 0);

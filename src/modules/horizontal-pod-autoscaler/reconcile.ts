@@ -67,7 +67,8 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   else conditions.set('ScalingLimited', 'True', limitedBy.reason, limitedBy.message);
   const next = { ...base, desiredReplicas: desired, ...(measured !== undefined && { currentMetrics: measured.all.map(({ status }) => status) }) };
   if (desired === current) return next;
-  const why = measured === undefined ? 'Current number of replicas outside of minReplicas and maxReplicas' : `${measured.winner.name} ${desired > current ? 'above' : 'below'} target`;
+  const beyond = current > bounds.most ? 'above Spec.MaxReplicas' : current < bounds.least ? 'below Spec.MinReplicas' : undefined;
+  const why = beyond !== undefined ? `Current number of replicas ${beyond}` : `${measured?.winner.name} ${desired > current ? 'above' : 'below'} target`;
   try {
     await target.set(desired);
   } catch (error) {
@@ -77,7 +78,7 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
     return { ...next, desiredReplicas: current };
   }
   history.changes.push({ atMs: context.clock.nowMs(), by: desired - current });
-  say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${desired > current || measured === undefined ? why : 'All metrics below target'}`);
+  say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${desired > current || beyond !== undefined ? why : 'All metrics below target'}`);
   conditions.set('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`);
   return { ...next, lastScaleTime: rfc3339(context.clock.nowMs()) };
 }

@@ -2,7 +2,7 @@
  * The predictive policy. It forecasts the load for the time at which a replica asked for now will be ready, as a distribution, and has the replicas that are cheapest
  * at a price of being too few. The price is not set by hand: the same forecasts decide at several prices in thought (shadows), beside the HorizontalPodAutoscaler of
  * the same target and one that is more careful; so it is known what each would have cost and how often it would have had too few, and the price is the one that meets
- * the objective, and costs not much more than it would have cost one who knew the load. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 45 KB.
+ * the objective, and costs not much more than it would have cost one who knew the load. Where none does, the HorizontalPodAutoscaler decides. Pure; one object a service, about 40 KB.
  */
 import { ACTIONS, Bandit, SAFE } from './bandit.ts';
 import { Context, CONTEXT_SIZE } from './context.ts';
