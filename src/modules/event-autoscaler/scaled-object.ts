@@ -198,7 +198,8 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       } catch (error) {
         const { message } = error as Error;
         events.event(object, 'Warning', 'ScaledObjectCheckFailed', message);
-        const failed: KedaCondition[] = [{ type: 'Ready', status: 'False', reason: 'ScaledObjectCheckFailed', message }, { type: 'Active', status: 'Unknown', reason: 'UnknownState', message: 'ScaledObject is not ready' }];
+        const unknown = ['Fallback', 'Paused'].filter((type) => !object.status?.conditions?.some((each) => each.type === type)).map((type): KedaCondition => ({ type, status: 'Unknown' }));
+        const failed: KedaCondition[] = [{ type: 'Ready', status: 'False', reason: 'ScaledObjectCheckFailed', message }, { type: 'Active', status: 'Unknown', reason: 'UnknownState', message: 'ScaledObject is not ready' }, ...unknown];
         next = { ...object.status, conditions: failed.reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, rfc3339(clock.nowMs())), object.status?.conditions ?? []) };
       }
       tell(object, next);
