@@ -136,6 +136,10 @@ describe('the resources of the node', () => {
     await eventually(async () => /^Infeasible Node didn't have enough capacity: cpu, requested: 900000, capacity: \d+$/.test(conditionOf(await get('grows'), 'PodResizePending') ?? ''));
     assert.equal((await resize('grows', { requests: { cpu: '50m' }, limits: { cpu: '100m' } })).code, 0);
     await eventually(async () => /^41943040 10000/.test(await limitsInside('grows')) && conditionOf(await get('grows'), 'PodResizePending') === undefined);
+    await eventually(async () => {
+      const { stdout } = await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=grows', '-o', 'custom-columns=R:.reason,M:.message', '--no-headers');
+      return ['ResizeStarted', 'ResizeCompleted', 'ResizeInfeasible'].every((reason) => new RegExp(`^${reason}\\s+Pod resize \\w+: \\{.*"generation":\\d`, 'm').test(stdout));
+    }, { what: 'events tell of it' });
   });
 
   it('change with a restart where the container asks for it, and are kept by the next llmos', async () => {

@@ -39,13 +39,17 @@ export function allocatedSpec(run: PodRun): PodSpec {
 /** Grants what is wanted when there is room, and brings the running containers to what is granted. */
 export function resizeWhatIsDue(run: PodRun): void {
   const wanting = run.slots.filter((slot) => slot.allocated !== undefined && !sameStatus(slot.allocated, desired(run, slot)));
-  if (wanting.length === 0 && run.resize === undefined) return;
+  const before = run.resize;
+  if (wanting.length === 0 && before === undefined) return;
   run.resize = {};
-  if (wanting.length > 0) grant(run, wanting, run.resize);
+  if (wanting.length > 0) grant(run, wanting, run.resize, before);
   const due = run.slots.filter((slot) => isRunning(slot) && slot.allocated !== undefined && slot.record!.resources !== undefined && !sameStatus(slot.record!.resources, slot.allocated));
   if (due.length > 0) actuate(run, due, run.resize);
-  if (run.resize.pending === undefined && run.resize.inProgress === undefined) run.resize = undefined;
-  else run.wakeAt(run.parts.context.clock.nowMs() + LOOK_AGAIN_MS);
+  const { pending, inProgress } = run.resize;
+  if (inProgress?.reason === 'Error' && inProgress.message !== before?.inProgress?.message) tell(run, 'Warning', 'ResizeError', `Pod resize error: ${wordsOf(run, inProgress.message)}`);
+  if (pending !== undefined || inProgress !== undefined) return run.wakeAt(run.parts.context.clock.nowMs() + LOOK_AGAIN_MS);
+  run.resize = undefined;
+  if (due.length > 0 || before?.inProgress !== undefined) tell(run, 'Normal', 'ResizeCompleted', `Pod resize completed: ${wordsOf(run)}`);
 }
 
 function desired(run: PodRun, slot: Slot): ResourceRequirements {
@@ -53,13 +57,21 @@ function desired(run: PodRun, slot: Slot): ResourceRequirements {
   return [...spec.containers, ...(spec.initContainers ?? [])].find((each) => each.name === slot.container.name)?.resources ?? slot.allocated!;
 }
 
-function grant(run: PodRun, wanting: readonly Slot[], state: ResizeState): void {
+function grant(run: PodRun, wanting: readonly Slot[], state: ResizeState, before: ResizeState | undefined): void {
   const refused = refusal(run);
   if (refused !== undefined) {
     state.pending = refused;
+    if (refused.reason !== before?.pending?.reason) tell(run, 'Warning', `Resize${refused.reason}`, `Pod resize ${refused.reason}: ${wordsOf(run, refused.message)}`);
     return;
   }
   for (const slot of wanting) slot.allocated = desired(run, slot);
+  if (run.slots.some(isRunning)) tell(run, 'Normal', 'ResizeStarted', `Pod resize started: ${wordsOf(run)}`);
+}
+
+/** What is wanted, as JSON, as the kubelet tells it. */
+function wordsOf({ pod: { spec, metadata } }: PodRun, error?: string): string {
+  const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name, resources }) => ({ name, resources }));
+  return JSON.stringify({ containers, generation: metadata.generation, ...(error === undefined ? {} : { error }) });
 }
 
 /** Why the node cannot give what the pod wants; less than before is always given. */
@@ -129,5 +141,4 @@ function apply(run: PodRun, slot: Slot): void {
   setCgroupLimits({ version, path: record.cgroup, limits });
   record.resources = slot.allocated;
   keepRecord(record);
-  tell(run, 'Normal', 'ResizeCompleted', `Container ${slot.container.name} was resized`, slot);
 }
