@@ -46,6 +46,8 @@ async function overWebSocket(webSocket: WebSocket, pieces: AsyncIterable<Buffer>
   webSocket.close(1000);
 }
 
+const WHY_WAITING: Readonly<Record<string, string>> = { ErrImagePull: "image can't be pulled", ImagePullBackOff: 'trying and failing to pull image' };
+
 /** What a container wrote before the machine was started again. */
 function lastLog(folder: string): string | undefined {
   const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.log')) : [];
@@ -68,8 +70,9 @@ function logFile(agent: Agent, logs: string, request: RouteRequest, options: Log
   if (record === undefined || worker === undefined) {
     const kept = lastLog(join(logs, `${pod.metadata.namespace}_${name}_${onNode(pod).metadata.uid}`, container));
     if (kept !== undefined) return { file: kept, alive: () => false };
-    const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])].find((each) => each.name === container);
-    throw new ApiError('BadRequest', `container "${container}" in pod "${name}" is waiting to start: ${status?.state?.waiting?.reason ?? 'ContainerCreating'}`);
+    const status = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? []), ...(pod.status?.ephemeralContainerStatuses ?? [])].find((each) => each.name === container);
+    const reason = status?.state?.waiting?.reason ?? 'ContainerCreating';
+    throw new ApiError('BadRequest', `container "${container}" in pod "${name}" is waiting to start: ${WHY_WAITING[reason] ?? reason}`);
   }
   return { file: record.logPath, alive: () => record.exit === undefined };
 }
