@@ -2,6 +2,7 @@
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { Gateway, ListenerSet } from '../../api/gateway/kinds.ts';
 import type { Listener, RouteGroupKind } from '../../api/gateway/types.ts';
+import { intersection } from './hostnames.ts';
 import type { Observed, TlsPair } from './observed.ts';
 import { isFailure, resolveCertificate, type Failure } from './references.ts';
 import { clientValidationOf, type ClientValidation } from './gateway-tls.ts';
@@ -22,6 +23,8 @@ export interface ListenerState {
   conflict?: Failure;
   /** Why not all that it refers to can be had. */
   unresolved?: Failure;
+  /** Another of protocol HTTPS on its port for which some of its hostnames are too, so that a client may use the connection to one for the other (RFC 9110, 7.4). */
+  overlapping?: string;
   /** Whether requests are taken in for it. */
   works: boolean;
 }
@@ -40,6 +43,10 @@ export function listenersOf(gateway: Gateway, sets: readonly ListenerSet[], obse
     }
   }
   for (const state of states) state.works = state.refused === undefined && state.conflict === undefined && (state.kinds.length > 0) && !(lacksCertificate(state));
+  for (const state of states) {
+    const other = states.find((each) => each !== state && each.works && state.works && [each, state].every(({ listener }) => listener.protocol === 'HTTPS') && each.listener.port === state.listener.port && intersection(each.listener.hostname, state.listener.hostname ?? '') !== undefined);
+    if (other !== undefined) state.overlapping = other.listener.name;
+  }
   return states;
 }
 

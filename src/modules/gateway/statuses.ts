@@ -105,7 +105,7 @@ export function listenerSetStatuses(state: GatewayState, plan: Plan, standing: S
 }
 
 function listenerStatus(state: ListenerState, { metadata, status }: Gateway | ListenerSet, plan: Plan, now: string): ListenerStatus {
-  const { listener, kinds, refused, conflict, unresolved, works } = state;
+  const { listener, kinds, refused, conflict, unresolved, works, overlapping } = state;
   const before = status?.listeners?.find(({ name }) => name === listener.name);
   const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
   const said: Said[] = [
@@ -113,9 +113,12 @@ function listenerStatus(state: ListenerState, { metadata, status }: Gateway | Li
     works ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: 'Invalid', message: (refused ?? conflict ?? unresolved)?.message ?? '' },
     unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...unresolved },
     conflict === undefined ? { type: 'Conflicted', status: false, reason: 'NoConflicts' } : { type: 'Conflicted', status: true, ...conflict },
+    ...(overlapping === undefined ? [] : [{ type: OVERLAPPING, status: true, reason: 'OverlappingHostnames', message: `listener '${overlapping}' has hostnames of this one; requests that come by the other's connection are answered with 421` }]),
   ];
-  return { name: listener.name, supportedKinds: kinds.map((kind) => ({ group: GROUP, kind })), attachedRoutes, conditions: conditionsOf(before?.conditions, said, metadata.generation, now) };
+  return { name: listener.name, supportedKinds: kinds.map((kind) => ({ group: GROUP, kind })), attachedRoutes, conditions: conditionsOf(before?.conditions.filter(({ type }) => type !== OVERLAPPING || overlapping !== undefined), said, metadata.generation, now) };
 }
+
+const OVERLAPPING = 'OverlappingTLSConfig';
 
 /** Ours are written, those of others stay. */
 export function routeParents({ route, attachments, resolved }: RouteState, now: string): RouteParentStatus[] {

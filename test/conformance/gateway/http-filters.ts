@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { connect as connectH2 } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
-import { call, type Body } from '../cluster.ts';
-import { accepted, addressOf, ask, behaviour, expect, expectAll, exact, gateway, http, INFRA, prefix, route, to, V1, V2, V3, type Ask, type Told } from './world.ts';
+import { call, get, type Body } from '../cluster.ts';
+import { accepted, addressOf, apply, ask, behaviour, expect, expectAll, exact, gateway, http, INFRA, prefix, remove, route, to, V1, V2, V3, type Ask, type Told } from './world.ts';
 
 const SAME = ['same-namespace'];
 const filter = (type: string, field: string, value: object): object => ({ type, [field]: value });
@@ -158,7 +158,33 @@ export function crossOrigin(): void {
   ]));
 }
 
+export function credentials(): void {
+  const cors = (allowCredentials: boolean): object => filter('CORS', 'cors', { allowOrigins: ['https://app.example'], allowCredentials });
+  const from = (path: string, origin: string, expected: Record<string, string | undefined>): [Ask, object] => [{ path, headers: { origin, cookie: 'sid=abc123', authorization: 'Bearer test' } }, { backend: V1, check: (told: Told) => { for (const [name, value] of Object.entries(expected)) assert.equal(told.headers[`access-control-allow-${name}`], value, name); } }];
+  tried('HTTPRouteCORSAllowCredentialsBehavior', () => [at('/not-with', [cors(false)]), at('/with', [cors(true)])], (address) => expectAll(address, [
+    from('/not-with', 'https://app.example', { origin: 'https://app.example', credentials: undefined }), from('/with', 'http://not-app.example', { origin: undefined, credentials: undefined }), from('/with', 'https://app.example', { origin: 'https://app.example', credentials: 'true' }),
+  ]));
+}
+
 export function traffic(): void {
+  // Of two endpoints nobody listens at one.
+  const half = (which: string, port: number): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name: `half-${which}`, labels: { 'kubernetes.io/service-name': 'half' } }, addressType: 'IPv4', endpoints: [{ addresses: ['192.0.2.1'] }], ports: [{ name: 'http', port }] });
+  behaviour('HTTPRouteRetryConnectionError', () => [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'half' }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, route('connection-error', SAME, [{ ...at('/connection-error', [], [to('half')]), retry: { attempts: 3 } }]),
+  ], async () => {
+    const { status } = await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`);
+    const slices = [half('well', 3000), half('ill', 9)].map((slice) => ({ ...slice, endpoints: [{ addresses: [status.podIP] }] }));
+    try {
+      await apply(...slices);
+      await accepted('connection-error');
+      const address = await addressOf('same-namespace');
+      await expect(address, { path: '/connection-error' }, { backend: V1 });
+      assert.deepEqual((await Promise.all(Array.from({ length: 10 }, () => ask(address, { path: '/connection-error' })))).map((told) => told.status), Array(10).fill(200));
+    } finally {
+      await remove(...slices);
+    }
+  });
+
   tried('HTTPRouteWeight', () => [{ backendRefs: [{ ...to(V1), weight: 70 }, { ...to(V2), weight: 30 }, { ...to(V3), weight: 0 }] }], async (address) => {
     await expect(address, {}, {});
     const counts: Record<string, number> = {};

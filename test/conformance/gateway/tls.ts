@@ -113,6 +113,28 @@ export function passthroughs(): void {
     await expect(address, { sni: 'abc.example.com', host: 'abc.example.com', path: '/bytes' }, { backend: V1, check: ({ body }) => assert.equal(body.headers['x-forwarded-for'], undefined) });
   });
 
+  behaviour('TLSRouteMixedTerminationSameNamespace', () => [
+    tlsSecret(INFRA, 'mixed', 'ended.example.com'),
+    gateway('mixed', [{ name: 'ended', port: 443, protocol: 'TLS', hostname: 'ended.example.com', tls: { mode: 'Terminate', certificateRefs: [{ name: 'mixed' }] } }, passthrough({ name: 'passed', hostname: 'abc.example.com' })]),
+    tlsRoute('mixed-ended', ['mixed'], ['ended.example.com'], [to(V1)]), tlsRoute('mixed-passed', ['mixed'], ['abc.example.com']),
+  ], async () => {
+    await told('mixed-ended', { Accepted: 'True', ResolvedRefs: 'True' });
+    await told('mixed-passed', { Accepted: 'True', ResolvedRefs: 'True' });
+    for (const name of ['ended', 'passed']) await listener('mixed', name, { Accepted: 'True', Programmed: 'True' }, { attachedRoutes: 1, kinds: ['TLSRoute'] });
+    await expectAll(await addressOf('mixed'), [[{ sni: 'ended.example.com', host: 'ended.example.com' }, V1], [{ sni: 'abc.example.com', host: 'abc.example.com' }, 'tls-backend']]);
+  });
+
+  behaviour('GatewayOverlappingTLSConfigHostnames', () => {
+    const https = (name: string, hostname: string, port = 443): object => ({ name, hostname, port, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'overlapping' }] } });
+    return [tlsSecret(INFRA, 'overlapping', '*.example.com'), gateway('overlapping', [https('foo', 'foo.example.com'), https('wildcard', '*.example.com'), https('apart', 'foo.example.org'), https('other-port', '*.example.com', 8443)])];
+  }, async () => {
+    for (const name of ['foo', 'wildcard']) await listener('overlapping', name, { Accepted: 'True', OverlappingTLSConfig: 'OverlappingHostnames' });
+    const { status } = await gatewayOf('overlapping');
+    assert.deepEqual(status.listeners.map((each: Body) => [each.name, condition(each, 'OverlappingTLSConfig')?.status]), [['foo', 'True'], ['wildcard', 'True'], ['apart', undefined], ['other-port', undefined]]);
+    await patch(pathOf(gateway('overlapping', [])), { spec: { listeners: (await gatewayOf('overlapping')).spec.listeners.filter(({ name }: Body) => name !== 'foo') } });
+    await eventually(async () => condition((await gatewayOf('overlapping')).status.listeners.find(({ name }: Body) => name === 'wildcard'), 'OverlappingTLSConfig') === undefined, { what: 'its end' });
+  });
+
   behaviour('GatewayHTTPSAndTLSPassthroughSamePort', () => [
     tlsSecret(INFRA, 'same-port', 'terminated.example.com'),
     gateway('same-port', [passthrough({ hostname: 'abc.example.com' }), { name: 'https', port: 443, protocol: 'HTTPS', hostname: 'terminated.example.com', tls: { certificateRefs: [{ name: 'same-port' }] } }]),
