@@ -41,6 +41,8 @@ export interface Kind<T extends KubeObject = KubeObject> {
   readonly stored?: { to(object: T): KubeObject; from(stored: KubeObject): T };
   /** The version in which objects are kept, where versions of a resource differ by their names alone and there are several. */
   readonly storageVersion?: string;
+  /** Whether a definition of a user's brought it: it is shown before a built-in Kind of the same path, whichever came first; default false. */
+  readonly isCustom?: boolean;
   /** What a stored object lacks when it is read, such as defaults that were declared after it was written; gives its argument, frozen, when nothing. */
   completes?(object: T): T;
   /**

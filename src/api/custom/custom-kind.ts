@@ -24,7 +24,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
   return defineKind({
     group, version: version.name, kind: names.kind, plural: names.plural, singular: names.singular || names.kind.toLowerCase(),
     shortNames: names.shortNames ?? [], categories: names.categories ?? [], namespaced: scope === 'Namespaced',
-    schema: schemaOf,
+    schema: schemaOf, isCustom: true,
     ...(convert === undefined && definition.spec.versions.length > 1 ? { storageVersion: definition.spec.versions.find((each) => each.storage)?.name ?? version.name } : {}),
     ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { defineKind, type Kind } from '../../api/kind.ts';
 import { createKindTable } from './kind-table.ts';
 
-const frog = (): Kind => defineKind({ group: 'pond', version: 'v1', kind: 'Frog', plural: 'frogs', namespaced: true, schema: () => ({ type: 'object' }) });
+const frog = (isCustom = false): Kind => defineKind({ isCustom, group: 'pond', version: 'v1', kind: 'Frog', plural: 'frogs', namespaced: true, schema: () => ({ type: 'object' }) });
 
 test('a kind that another took the place of comes back when that one goes, in whatever order they go', () => {
   const table = createKindTable();
@@ -21,4 +21,21 @@ test('a kind that another took the place of comes back when that one goes, in wh
   assert.equal(shown(), installed);
   stopAgain();
   assert.equal(shown(), undefined);
+});
+
+test('a definition of a user is shown before what is built in, whichever came first', () => {
+  const table = createKindTable();
+  const shown = (): Kind | undefined => table.lookup('pond', 'v1', 'frogs');
+  const [builtIn, first, second] = [frog(), frog(true), frog(true)];
+  const stopFirst = table.serve(first);
+  const stopBuiltIn = table.serve(builtIn);
+  assert.equal(shown(), first, 'as at a restart, where the module of the built-in one starts later');
+  const stopSecond = table.serve(second);
+  stopFirst();
+  assert.equal(shown(), second);
+  stopSecond();
+  assert.equal(shown(), builtIn);
+  table.serve(first);
+  stopBuiltIn();
+  assert.equal(shown(), first);
 });

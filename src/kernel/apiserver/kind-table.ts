@@ -17,7 +17,7 @@ export interface KindTable extends ServedKinds {
   isServed(kind: Kind): boolean;
   /** Whether the resource of `kind` is served as this apiVersion. */
   servesAt(kind: Kind, apiVersion: string): boolean;
-  /** In the place of a Kind of the same path, which comes back when this one is withdrawn. */
+  /** In the place of a Kind of the same path, which comes back when this one is withdrawn; behind it where that one is custom and this one is not. */
   serve(kind: Kind, source?: ObjectSource): () => void;
   /** Where the objects come from when they are not stored. */
   sourceOf(kind: Kind): ObjectSource | undefined;
@@ -54,10 +54,13 @@ export function createKindTable(aggregated?: AggregatedTable): KindTable {
     serve(kind, source) {
       const path = `${kind.group}/${kind.version}/${kind.plural}`;
       const before = byPath.get(path);
-      if (before !== undefined && before !== kind) covered.set(path, [...(covered.get(path) ?? []), before]);
-      byPath.set(path, kind);
-      if (source !== undefined) sources.set(path, source);
-      changed();
+      if (before?.isCustom === true && kind.isCustom !== true) covered.set(path, [kind, ...(covered.get(path) ?? [])]);
+      else {
+        if (before !== undefined && before !== kind) covered.set(path, [...(covered.get(path) ?? []), before]);
+        byPath.set(path, kind);
+        if (source !== undefined) sources.set(path, source);
+        changed();
+      }
       return () => {
         const below = (covered.get(path) ?? []).filter((each) => each !== kind);
         const isShown = byPath.get(path) === kind;
