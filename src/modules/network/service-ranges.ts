@@ -49,7 +49,7 @@ export function serviceRangeController(taken: () => readonly string[]): Controll
 }
 
 /** Whether an address is in it that is in no other range that stays. */
-function isUsed(range: ServiceCIDR, all: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
+export function isUsed(range: ServiceCIDR, all: readonly ServiceCIDR[], addresses: readonly IPAddress[]): boolean {
   const others = all.filter((each) => each.metadata.uid !== range.metadata.uid && isReady(each));
   const holds = ({ spec }: ServiceCIDR, address: string): boolean => (spec?.cidrs ?? []).some((cidr) => isWithin(address, cidr));
   return addresses.some(({ metadata: { name = '' } }) => holds(range, name) && !others.some((each) => holds(each, name)));
@@ -67,9 +67,10 @@ export async function ensureOwnRange({ client, machine }: Pick<ModuleContext, 'c
   const found = await ifThere(client.get(ServiceCIDR, OWN_RANGE));
   if (found !== undefined && found.spec?.cidrs?.join() === cidrs.join()) return;
   if (found === undefined) return void (await client.create(ServiceCIDR, { apiVersion: 'networking.k8s.io/v1', kind: 'ServiceCIDR', metadata: { name: OWN_RANGE }, spec: { cidrs } }));
-  // The configuration says others now; what is never changed is made anew.
-  if (found.metadata.finalizers !== undefined) await client.update(ServiceCIDR, { ...found, metadata: { ...found.metadata, finalizers: [] } });
+  // The configuration says others now. What never changes is made anew: it ends, without waiting for its addresses, as no finalizer comes back to what ends.
   await ifThere(client.delete(ServiceCIDR, OWN_RANGE));
+  const ending = await ifThere(client.get(ServiceCIDR, OWN_RANGE));
+  if (ending !== undefined) await client.update(ServiceCIDR, { ...ending, metadata: { ...ending.metadata, finalizers: [] } });
   await ensureOwnRange({ client, machine });
 }
 
