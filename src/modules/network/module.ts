@@ -107,16 +107,16 @@ async function keepWellKnown(context: ModuleContext, dnsPort: number): Promise<v
     wake();
   };
   const stops = [caches.of(Service).subscribe(again), caches.of(ServiceCIDR).subscribe(again)];
-  let told = '';
+  const told = new Map<string, string>();
   while (!signal.aborted) {
     for (const each of missing) {
       try {
         await each.ensure();
         missing.delete(each);
       } catch (error) {
-        const text = `${each.name}: ${(error as Error).message}`;
-        if (!signal.aborted && text !== told) log.warn('a service of the cluster could not be made yet, trying again', { service: each.name, error });
-        told = text;
+        const text = (error as Error).message;
+        if (!signal.aborted && text !== told.get(each.name)) log.warn('a service of the cluster could not be made yet, trying again', { service: each.name, error });
+        told.set(each.name, text);
       }
     }
     if (missing.size > 0) await clock.sleep(RETRY_MS, signal);

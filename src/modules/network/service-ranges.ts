@@ -70,7 +70,7 @@ export async function ensureOwnRange({ client, machine }: Pick<ModuleContext, 'c
   // The configuration says others now. What never changes is made anew: it ends, without waiting for its addresses, as no finalizer comes back to what ends.
   await ifThere(client.delete(ServiceCIDR, OWN_RANGE));
   const ending = await ifThere(client.get(ServiceCIDR, OWN_RANGE));
-  if (ending !== undefined) await client.update(ServiceCIDR, { ...ending, metadata: { ...ending.metadata, finalizers: [] } });
+  if (ending !== undefined) await ifThere(client.update(ServiceCIDR, { ...ending, metadata: { ...ending.metadata, finalizers: [] } }));
   await ensureOwnRange({ client, machine });
 }
 

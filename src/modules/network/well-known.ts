@@ -37,6 +37,9 @@ export async function ensureWellKnown(client: Client, service: WellKnown, addres
   const { namespace, name, labels, clusterIp } = service;
   const metadata = { namespace, name, labels };
   const ports = service.ports.map(({ name: port, protocol, targetPort }) => ({ name: port, protocol, port: targetPort }));
+  // An address never changes: where the configuration says another range, the Service is made anew.
+  const before = await ifThere(client.get(Service, name, { namespace }));
+  if (before?.spec?.clusterIP !== undefined && before.spec.clusterIP !== clusterIp) await ifThere(client.delete(Service, name, { namespace }));
   await ensure(client, Service, {
     apiVersion: 'v1', kind: 'Service', metadata,
     spec: { type: 'ClusterIP', clusterIP: clusterIp, clusterIPs: [clusterIp], ports: service.ports, sessionAffinity: 'None', internalTrafficPolicy: 'Cluster', ipFamilies: ['IPv4'], ipFamilyPolicy: 'SingleStack' } as Service['spec'],
