@@ -8,7 +8,7 @@ const KINDS: Readonly<Record<string, () => Promise<(flags: Parameters<Command['r
 };
 
 export const simulate: Command = {
-  usage: 'scheduling|scaling|keep-alive [--trace FILE.csv[.gz]] [--policy NAME ...] [--report FILE.html] [--capacity UNITS] [--nodes FILE.csv[.gz] [--every N]] [--start SECONDS] [--days N] [--under-provisioned SHARE] [--price P]',
+  usage: 'scheduling|scaling|keep-alive [--trace FILE.csv[.gz]|shape:NAME] [--policy NAME ...] [--report FILE.html] [--capacity UNITS] [--nodes FILE.csv[.gz] [--every N]] [--start SECONDS] [--days N] [--under-provisioned SHARE] [--price P]',
   flags: {
     trace: { type: 'string' }, policy: { type: 'string', multiple: true }, capacity: { type: 'string' }, report: { type: 'string' }, nodes: { type: 'string' }, every: { type: 'string' },
     start: { type: 'string' }, days: { type: 'string' }, 'under-provisioned': { type: 'string' }, price: { type: 'string' },

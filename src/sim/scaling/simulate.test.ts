@@ -8,6 +8,7 @@ import { compare, FRONTIER, violatedAtCost } from './compare.ts';
 import { contenders } from './contenders.ts';
 import { renderReport } from './report.ts';
 import { sampleLoad } from './sample.ts';
+import { SHAPES, shapedLoad } from './shapes.ts';
 import { exactNeed, simulate, type Run } from './simulate.ts';
 import { readLoadTrace, STEP_SECONDS, type LoadTrace } from './trace.ts';
 
@@ -55,6 +56,19 @@ describe('every contender', () => {
     assert.match(page, /<polyline/);
     assert.doesNotMatch(page, /<script>|<b>|NaN/);
   });
+});
+
+it('every shape is a load of its own, the same every time, and another for judging', () => {
+  const seen = new Set<string>();
+  for (const name of Object.keys(SHAPES)) {
+    const [one, again, other] = [shapedLoad(name, { days: 1 }), shapedLoad(name, { days: 1 }), shapedLoad(name, { days: 1, half: 1 })].map(({ load }) => load) as [Float64Array, Float64Array, Float64Array];
+    assert.deepEqual(one, again);
+    assert.notDeepEqual(one, other);
+    for (const load of [one, other]) assert.ok(load.length === 5_760 && load.every((each) => each >= 0 && each < 2_000) && Math.abs(load.reduce((sum, each) => sum + each, 0) / load.length - 16) < 1e-9, name);
+    seen.add(one.slice(0, 100).join());
+  }
+  assert.equal(seen.size, Object.keys(SHAPES).length);
+  assert.throws(() => shapedLoad('round'), /there is no shape 'round'; there are office/);
 });
 
 it('the same seed gives the same load, whose mean keeps 20 replicas busy up to the limit', () => {

@@ -31,10 +31,12 @@ export interface Answer {
 export class Engine {
   readonly options: EngineOptions;
   readonly #policy: Predictive;
-  readonly #guard = new Guard();
+  /** What is known of the source; whoever takes this engine's place takes it over. */
+  readonly guard: Guard;
 
-  constructor(options: EngineOptions, learning?: Learning) {
+  constructor(options: EngineOptions, learning?: Learning, guard = new Guard()) {
     this.options = options;
+    this.guard = guard;
     const { stepMs, startMs, target, limit, objective, floor } = options;
     this.#policy = new Predictive({
       stepMs, startMs, learning, floor, target: target / 100, ...(limit !== undefined && { limit: limit / 100 }),
@@ -74,7 +76,7 @@ export class Engine {
     const target = this.options.target / 100;
     const most = measured?.isUsage === true ? undefined : this.#policy.explain()?.quantiles.at(-1);
     const sample = measured === undefined ? undefined : { load: measured.ratio * target * measured.counted, measuredMs: measured.measuredMs, most };
-    const verdict = this.#guard.judge(nowMs, sample, failure);
+    const verdict = this.guard.judge(nowMs, sample, failure);
     if (measured === undefined || verdict.fault !== undefined) return { replicas: current, verdict };
     const replicas = this.#policy.decide({ nowMs, utilisation: measured.ratio * target, ready: measured.counted, total: measured.total, saturated: measured.saturated });
     return { replicas: Math.max(replicas, Math.ceil(verdict.keep * current)), verdict, decision: this.#policy.explain() };

@@ -24,5 +24,6 @@ it('the engine before decides until the one that fits has learned', async () => 
   }
   const learned = ask(90_000, unread);
   assert.equal(learned.options.startMs, 90_000);
+  assert.equal(learned.guard, first.guard, 'what is known of the source is kept');
   assert.ok(learned.outlook.series.mean > 4, `${learned.outlook.series.mean}`);
 });

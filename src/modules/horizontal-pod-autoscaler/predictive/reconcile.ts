@@ -176,11 +176,13 @@ export function engineFor(mine: Pick<Kept, 'engines' | 'wanted'>, index: number,
   const wanted = mine.wanted[index];
   if (old !== undefined && wanted !== undefined && isDeepStrictEqual(wanted, options)) return old;
   mine.wanted[index] = options;
-  const engine = new Engine(options, learning);
+  const before = (mine.engines[index] ??= new Engine(options, learning));
+  // What is known of the source is known to the next one too.
+  const engine = new Engine(options, learning, before.guard);
   void past().then((loads) => engine.learn(loads, signal)).catch((error: unknown) => log.warn('the load of the past could not be learned', { error: (error as Error).message })).then(() => {
     if (!signal.aborted && mine.wanted[index] === options) mine.engines[index] = engine;
   });
-  return (mine.engines[index] ??= new Engine(options, learning));
+  return before;
 }
 
 function seenBy(record: ScalingRecord): PastLoad[] {
