@@ -73,11 +73,14 @@ export function migrateWaiting(): void {
   try {
     if (readFileSync(MIGRATE, 'utf8').trim() !== '0') return;
     writeFileSync(MIGRATE, '1');
-    setTimeout(() => {
+    const putBack = (): void => {
+      process.off('exit', putBack);
       try {
         writeFileSync(MIGRATE, '0');
       } catch {} // the namespace is going
-    }, MIGRATE_MS).unref();
+    };
+    process.on('exit', putBack);
+    setTimeout(putBack, MIGRATE_MS).unref();
   } catch {} // Linux before 5.14, or a namespace that may not: then some connection may have to come again
 }
 
