@@ -26,6 +26,8 @@ export interface Module {
   /** Kinds that it reads and writes in `start`, `run` and `routes` (controllers declare their own). */
   reads?: readonly Kind[] | 'all';
   writes?: readonly Kind[] | 'all';
+  /** Which subresources of the kinds that it writes it uses, such as `status`; default all that they have. */
+  subresources?: readonly string[];
   /** Whether it sets the scale of whatever has one. */
   scales?: boolean;
   /** Paths of the cluster that are no objects and that it reads, such as `/gateway/routes`. */

@@ -42,7 +42,7 @@ export function rulesOf(module: Module): PolicyRule[] {
   const permits = [permitOfModule(module), ...(module.controllers ?? []).map(permitOfController)];
   if (permits.some((each) => each.writes === 'all')) return [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }];
   const writes = new Map(permits.flatMap((each) => [...(each.writes as ReadonlyMap<string, Kind>)]));
-  const rules = [...writes.values()].map((kind) => rule(kind, ['*']));
+  const rules = [...writes.values()].map((kind) => rule(kind, ['*'], module.subresources));
   if (module.scales === true) rules.push({ apiGroups: ['*'], resources: ['*/scale'], verbs: ['get', 'update', 'patch'] });
   if (permits.some((each) => each.reads === 'all')) return [...rules, { apiGroups: ['*'], resources: ['*'], verbs: READ_VERBS }];
   const reads = new Map(permits.flatMap((each) => [...(each.reads as ReadonlyMap<string, Kind>)]));
@@ -88,9 +88,9 @@ function permit(reads: readonly Kind[], writes: readonly Kind[]): Permit {
 const READ_VERBS = ['get', 'list', 'watch'];
 
 /** RBAC knows no wildcard for the subresources of one resource, so they are named. */
-function rule(kind: Kind, verbs: string[]): PolicyRule {
+function rule(kind: Kind, verbs: string[], only?: readonly string[]): PolicyRule {
   const { status, scale, actions = {} } = kind.subresources;
-  const subresources = [...(status === true ? ['status'] : []), ...(scale === undefined ? [] : ['scale']), ...Object.keys(actions), ...(CONNECTS[resourceKey(kind)] ?? [])];
+  const subresources = [...(status === true ? ['status'] : []), ...(scale === undefined ? [] : ['scale']), ...Object.keys(actions), ...(CONNECTS[resourceKey(kind)] ?? [])].filter((name) => only?.includes(name) !== false);
   return { apiGroups: [kind.group], resources: [kind.plural, ...subresources.map((name) => `${kind.plural}/${name}`)], verbs };
 }
 

@@ -194,6 +194,7 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
     importTestImage(cluster);
     await eventually(async () => (await cluster.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     const needed = await Promise.all([['--crds', 'queue'], ['--rules', 'queue']].map((args) => ok(cluster.llmos('attach', ...args))));
+    assert.doesNotMatch(needed[1]!, /binding/, 'it never binds');
     const guest = [
       'apiVersion: v1\nkind: ServiceAccount\nmetadata: { name: guest, namespace: default }\n',
       'apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRoleBinding\nmetadata: { name: guest }\nroleRef: { apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: "llmos:queue" }\nsubjects: [{ kind: ServiceAccount, name: guest, namespace: default }]\n',

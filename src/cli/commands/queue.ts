@@ -68,9 +68,14 @@ function listWorkloads({ workloads, localQueues }: Seen, name: string, nowMs: nu
   }));
 }
 
+/** The pods of a StatefulSet wait as one, under its name and a few letters. */
+function isOfStatefulSet({ metadata }: WorkloadType, name: string): boolean {
+  return metadata.name?.slice(0, -'-12345'.length) === `statefulset-${name}`.slice(0, 57) && metadata.ownerReferences?.[0]?.kind === 'Pod';
+}
+
 function explain({ queues, localQueues, workloads }: Seen, namespace: string, name: string, nowMs: number): string {
-  const bare = name.replace(/^(?:jobs?(?:\.batch)?|pods?|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
-  const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true);
+  const bare = name.replace(/^(?:jobs?(?:\.batch)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+  const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true || isOfStatefulSet(each, bare));
   if (found === undefined) throw new Error(`nothing in a queue is called ${bare} in namespace ${namespace}; what waits has the label kueue.x-k8s.io/queue-name, and 'llmos queue ls' lists the queues`);
   const queueName = clusterQueueOf(found, localQueues);
   const queue = queues.find(({ metadata }) => metadata.name === queueName);

@@ -23,6 +23,8 @@ export default defineModule({
   needs: [Job, Pod, Namespace, PriorityClass],
   reads: [LimitRange, RuntimeClass],
   writes: [Workload, ClusterQueue, Cohort, LocalQueue, Job, Pod],
+  // It never binds.
+  subresources: ['status'],
   admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],
   portable: true,
   async run(context) {
