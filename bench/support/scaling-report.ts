@@ -55,7 +55,7 @@ Written by \`npm run bench:scaling\`; see [scaling](scaling.md) for what is simu
 ${sections.join('\n')}
 ## Loads of many shapes
 
-Of our own making (\`src/sim/scaling/shapes.ts\`), with seeds that were chosen before anybody looked; nothing was tried on these.
+Of our own making (\`src/sim/scaling/shapes.ts\`), with seeds that were chosen before anybody looked.
 
 ${starts.map((start) => `### Ready after ${start} s
 

@@ -172,14 +172,14 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await ok('autoscale', 'deployment', 'worker', '--name=by-hand', '--min=1', '--max=2', '--cpu-percent=50');
     const object = MANIFEST.slice(MANIFEST.lastIndexOf('---'));
     await apply(object);
-    await eventually(async () => /^False ScaledObjectCheckFailed the workload 'worker' of type 'apps\/v1\.Deployment' is already managed by the hpa 'by-hand'/.test(await condition('Ready')), { what: 'the refusal', timeoutMs: 30_000 });
+    await eventually(async () => /^False ScaledObjectCheckFailed the workload 'worker' of type 'apps\/v1\.Deployment' is already managed by the hpa 'by-hand'/.test(await condition('Ready')), { what: 'the refusal', timeoutMs: 60_000 });
     await apply(object.replace('{name: worker}', '{name: worker, annotations: {scaledobject.keda.sh/transfer-hpa-ownership: "true"}}').replace('triggers:', 'advanced: {horizontalPodAutoscalerConfig: {name: by-hand}}\n  triggers:'));
-    await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'by-hand', NS)).spec?.metrics?.[0]?.external?.metric.name === 's0-redis-jobs', { what: 'it is the ScaledObject\'s', timeoutMs: 30_000 });
+    await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'by-hand', NS)).spec?.metrics?.[0]?.external?.metric.name === 's0-redis-jobs', { what: 'it is the ScaledObject\'s', timeoutMs: 60_000 });
     await apply(object.replace('{name: worker}', '{name: second}'));
-    await eventually(async () => /managed by the ScaledObject 'worker'/.test((await ok('get', 'so', 'second', '-o', 'json'))), { what: 'the second is refused', timeoutMs: 30_000 });
+    await eventually(async () => /managed by the ScaledObject 'worker'/.test((await ok('get', 'so', 'second', '-o', 'json'))), { what: 'the second is refused', timeoutMs: 60_000 });
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');
     await reaches(1);
-    assert.match(await ok('events', '--for', 'scaledobject/worker'), /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/);
+    await eventually(async () => /ScaledObjectReady\s+ScaledObject\/worker\s+ScaledObject is ready for scaling/.test(await ok('events', '--for', 'scaledobject/worker')), { what: 'the event', timeoutMs: 30_000 });
     await ok('delete', 'so', 'worker', 'second');
     await eventually(async () => (await llmos.client.list(HorizontalPodAutoscaler, NS)).items.length === 0, { what: 'no autoscaler' });
   });
