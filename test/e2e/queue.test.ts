@@ -48,14 +48,14 @@ function jobOf(queue: string, { tenant, name, script = 'sleep 0.1', cpu = '100m'
   } as Job;
 }
 
-describe('three tenants', { timeout: 240_000 }, () => {
+describe('three tenants', { timeout: 300_000 }, () => {
   let llmos: Instance;
   before(async () => {
     llmos = await bootInstance({ config: 'modules: { node: { readySandboxes: 3 } }\n' });
     importTestImage(llmos);
     for (const name of TENANTS) await llmos.client.create(Namespace, { metadata: { name } });
     for (const namespace of TENANTS) await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace })).items.length > 0);
-    await ok(llmos.kubectlWith('apiVersion: kueue.x-k8s.io/v1beta1\nkind: WorkloadPriorityClass\nmetadata: { name: urgent }\nvalue: 1000\n', 'apply', '-f', '-'));
+    await ok(llmos.kubectlWith('apiVersion: kueue.x-k8s.io/v1beta1\nkind: WorkloadPriorityClass\nmetadata: { name: urgent }\nvalue: 1000\n---\napiVersion: kueue.x-k8s.io/v1beta1\nkind: ResourceFlavor\nmetadata: { name: default-flavor }\n', 'apply', '-f', '-'));
   });
   after(async () => llmos?.destroy());
 
@@ -67,7 +67,7 @@ describe('three tenants', { timeout: 240_000 }, () => {
     const { items, metadata } = await eventually(async () => {
       const list = await llmos.client.list(Workload);
       return list.items.filter(own).length === wishes.length && list;
-    });
+    }, { timeoutMs: 60_000, what: `all of ${queue} wait` });
     assert.ok(items.filter(own).every(({ status }) => status?.admission === undefined));
     const order: string[] = [];
     const seen = new Set<string>();
@@ -81,7 +81,7 @@ describe('three tenants', { timeout: 240_000 }, () => {
     })().catch(() => {});
     await llmos.client.patch(ClusterQueue, queue, { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
     await eventually(async () => (await Promise.all(TENANTS.map((namespace) => llmos.client.list(Job, { namespace, labelSelector: `kueue.x-k8s.io/queue-name=${queue}` })))).flatMap((list) => list.items).every(({ status }) => status?.succeeded === 1), { timeoutMs: 120_000, what: `all jobs of ${queue} are done` });
-    await eventually(async () => order.length === wishes.length);
+    await eventually(async () => order.length === wishes.length, { timeoutMs: 60_000, what: `the watch told of all of ${queue}` });
     abort.abort();
     await watching;
     return order;
