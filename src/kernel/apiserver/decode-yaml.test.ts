@@ -47,3 +47,12 @@ it('does not hold the others up', async () => {
   clearInterval(beats);
   assert.ok(longestMs < 500, `the loop stood still for ${longestMs} ms`);
 });
+
+it('who sends many long texts holds up nobody else', async () => {
+  const text = Buffer.from(`a:\n${Array.from({ length: 400 }, (_, depth) => `${' '.repeat(2 * depth + 2)}a:`).join('\n')}\n`);
+  const order: string[] = [];
+  const read = (user: string): Promise<unknown> => decodeYaml(text, { findDuplicates: false, user }).then(() => order.push(user));
+  const flood = Array.from({ length: 4 }, () => read('flood'));
+  await Promise.all([...flood, read('calm')]);
+  assert.deepEqual(order, ['flood', 'flood', 'calm', 'flood', 'flood']);
+});

@@ -1,10 +1,11 @@
 /**
  * YAML as a JSON value. Reading it costs far more than JSON, in time and memory, so a text of some size is read in a thread of its own, one at a
- * time, with bounds on both: the door answers others meanwhile.
+ * time and of each user in turn, with bounds on both: the door answers others meanwhile.
  */
 import { Worker } from 'node:worker_threads';
 import type { Decoded, DuplicateOptions } from './decode.ts';
-import { badRequest } from './errors.ts';
+import { badRequest, tooManyRequests } from './errors.ts';
+import { createFairQueue } from './flow-control/fair-queue.ts';
 import { parseJson } from './parse-json.ts';
 import type { YamlRead } from './read-yaml.ts';
 
@@ -13,18 +14,25 @@ const INLINE_BYTES = 16 * 1_024;
 const TIMEOUT_MS = 5_000;
 const MEMORY_MIB = 256;
 
-let last: Promise<unknown> = Promise.resolve();
+/** Some texts take seconds: who sends many of them waits for itself. */
+const READING = createFairQueue({ seats: 1, waiting: 100 });
 
-/** The first document. Of keys that stand twice the last one holds, as with JSON. Throws BadRequest. */
+/** The first document. Of keys that stand twice the last one holds, as with JSON. Throws BadRequest, TooManyRequests. */
 export async function decodeYaml(body: Buffer, options: DuplicateOptions = { findDuplicates: false }): Promise<Decoded> {
   const text = body.toString('utf8');
   if (body.length <= INLINE_BYTES) {
     const { readYaml } = await import('./read-yaml.ts');
     return decodedOf(readYaml(text), options);
   }
-  const mine = last.then(() => inThread(text));
-  last = mine.catch(() => {});
-  return decodedOf(await mine, options);
+  const { user = '' } = options;
+  const entered = READING.enter(user);
+  if (entered === undefined) throw tooManyRequests();
+  if (entered !== true) await entered;
+  try {
+    return decodedOf(await inThread(text), options);
+  } finally {
+    READING.leave(user);
+  }
 }
 
 function decodedOf(read: YamlRead, { findDuplicates, strict }: DuplicateOptions): Decoded {

@@ -16,6 +16,8 @@ export interface DuplicateOptions {
   findDuplicates: boolean;
   /** Whether they are for the error that refuses them, and not for warnings. */
   strict?: boolean;
+  /** Whose it is: what takes long is done for each user in turn. */
+  user?: string;
 }
 
 const ACCEPTED = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];

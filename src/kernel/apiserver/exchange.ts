@@ -64,7 +64,7 @@ export async function readObject(exchange: Exchange): Promise<Decoded> {
 /** Who ignores fields that are unknown ignores those that stand twice. */
 export function duplicateOptionsOf(exchange: Exchange): DuplicateOptions {
   const validation = fieldValidationOf(exchange);
-  return { findDuplicates: validation !== 'Ignore', strict: validation === 'Strict' };
+  return { findDuplicates: validation !== 'Ignore', strict: validation === 'Strict', user: exchange.user.name };
 }
 
 /** What a protobuf body is when its envelope does not say. */
