@@ -125,6 +125,7 @@ describe('the life of pods', () => {
     it('what a pod may take as a whole is shared by its containers', async () => {
       await create('whole', [container('sleep 1000000'), container('sleep 1000000', { name: 'other', resources: { requests: { cpu: '50m' } } })], { resources: { limits: { cpu: '300m', memory: '96Mi' } } });
       const { status, spec } = await running('whole');
+      const resizeTo = (cpu: string, memory: string): Promise<{ code: number; stderr: string }> => llmos.kubectl('patch', 'pod', 'whole', '--subresource', 'resize', '-p', JSON.stringify({ spec: { resources: { limits: { cpu, memory } } } }));
       assert.deepEqual([status?.qosClass, spec?.resources?.requests], ['Burstable', { cpu: '50m', memory: '96Mi' }]);
       const parent = async (controller: string, file: string): Promise<string> => {
         const { stdout } = await llmos.kubectl('exec', 'whole', '-c', 'main', '--', 'cat', '/proc/self/cgroup');
@@ -134,6 +135,13 @@ describe('the life of pods', () => {
       const v1 = readdirSync('/sys/fs/cgroup').includes('memory');
       assert.equal(v1 ? await parent('memory', 'memory.limit_in_bytes') : await parent('', 'memory.max'), String(96 * 2 ** 20));
       assert.match(v1 ? await parent('cpu', 'cpu.cfs_quota_us') : await parent('', 'cpu.max'), /^30000/);
+      const answer = await resizeTo('400m', '128Mi');
+      assert.equal(answer.code, 0, answer.stderr);
+      const resized = await until('whole', (pod) => pod.status?.resources?.limits?.['memory'] === '128Mi');
+      assert.deepEqual([resized.status?.resources?.limits, resized.status?.containerStatuses?.map(({ restartCount }) => restartCount)], [{ cpu: '400m', memory: '128Mi' }, [0, 0]]);
+      assert.equal(v1 ? await parent('memory', 'memory.limit_in_bytes') : await parent('', 'memory.max'), String(128 * 2 ** 20));
+      assert.match(v1 ? await parent('cpu', 'cpu.cfs_quota_us') : await parent('', 'cpu.max'), /^40000/);
+      assert.match((await resizeTo('20m', '128Mi')).stderr, /must be less than or equal to cpu limit|must be greater than or equal/);
     });
 
     it('a log that grows is set aside, and followed into the next', async () => {

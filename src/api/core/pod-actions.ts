@@ -1,4 +1,5 @@
 /** The subresources of pods that change the pod: binding, ephemeralcontainers, resize, eviction. */
+import { podResourceErrors } from './pod-level-resources.ts';
 import type { Binding, Container, EphemeralContainer, Pod } from '../generated/core-v1.ts';
 import { ApiError } from '../errors.ts';
 import { forbidden, invalid, invalidObject, required, type FieldError } from '../field-error.ts';
@@ -62,7 +63,7 @@ function setEphemeralContainers(pod: Pod, body: KubeObject): void {
   if (wanted.length > 0) pod.spec!.ephemeralContainers = wanted;
 }
 
-/** cpu and memory of containers may change while the pod runs. */
+/** cpu and memory of containers, and of the pod as a whole, may change while it runs. */
 function resize(pod: Pod, body: KubeObject): void {
   const wanted = (body as Pod).spec;
   const qosClass = pod.status?.qosClass ?? qosClassOf(pod);
@@ -81,6 +82,7 @@ function resize(pod: Pod, body: KubeObject): void {
       else errors.push(...resizeContainer(container, next, `${path}.resources`));
     }
   }
+  if (wanted?.resources !== undefined) errors.push(...resizeWhole(pod, wanted.resources));
   if (qosClassOf(pod) !== qosClass) errors.push(invalid('spec', qosClassOf(pod), 'Pod QOS Class may not change as a result of resizing'));
   if (errors.length > 0) throw invalidObject(POD, pod.metadata.name ?? '', errors);
 }
@@ -90,6 +92,15 @@ function resizeContainer(container: Container, next: Container, path: string): F
   if (next.resources !== undefined) container.resources = cloneJson(next.resources);
   if (next.resizePolicy !== undefined) container.resizePolicy = cloneJson(next.resizePolicy);
   return [...resourceErrors(has, path), ...onlyCompute(had, has, path), ...removed(had, has, path)];
+}
+
+/** Of the pod as a whole, where it said so when it was made (upstream: KEP 5419). */
+function resizeWhole(pod: Pod, next: NonNullable<NonNullable<Pod['spec']>['resources']>): FieldError[] {
+  const had = pod.spec!.resources;
+  const path = 'spec.resources';
+  if (had === undefined) return equalJson(next, {}) ? [] : [forbidden(path, 'resources of the pod as a whole may not be added on resize')];
+  pod.spec!.resources = cloneJson(next);
+  return [...podResourceErrors(pod.spec!, path), ...onlyCompute(had, next, path), ...removed(had, next, path)];
 }
 
 function removed(old: Resources, next: Resources, path: string): FieldError[] {

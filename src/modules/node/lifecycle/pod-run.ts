@@ -1,5 +1,5 @@
 /** What the steps of one pod share while it runs: the pod, its containers, the way to ask for another turn. */
-import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { Pod, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 import type { NodeParts } from '../parts.ts';
 import type { PreparedPod } from './prepare-pod.ts';
 import type { ResizeState } from './resize.ts';
@@ -30,6 +30,8 @@ export interface PodRun {
   released?: boolean;
   /** From the end that made all containers begin again until the first of the application does. */
   restartingAll?: boolean;
+  /** Of the pod as a whole: granted, and in force. Undefined where its spec says nothing. */
+  whole?: { allocated: ResourceRequirements; actual: ResourceRequirements };
   /** A resize that is not done. */
   resize?: ResizeState;
   /** Aborted when the pod is to end: what is being started is given up. */

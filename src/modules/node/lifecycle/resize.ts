@@ -26,6 +26,15 @@ export interface ResizeState {
 
 const LOOK_AGAIN_MS = 10_000;
 
+/** What was granted before is what the status says, by an earlier llmos perhaps. */
+export function wholeOf(run: PodRun, which: 'allocated' | 'actual'): Pick<PodSpec, 'resources'> {
+  const { spec, status } = run.pod;
+  if (spec?.resources === undefined) return {};
+  const first = status?.resources ?? spec.resources;
+  run.whole ??= { allocated: first, actual: first };
+  return { resources: run.whole[which] };
+}
+
 /** The spec with what is granted instead of what is wanted. */
 export function allocatedSpec(run: PodRun): PodSpec {
   const spec = run.pod.spec!;
@@ -33,23 +42,25 @@ export function allocatedSpec(run: PodRun): PodSpec {
     const allocated = run.slots.find((slot) => slot.container.name === container.name)?.allocated;
     return allocated === undefined || sameStatus(allocated, container.resources ?? {}) ? container : { ...container, resources: allocated };
   };
-  return { ...spec, containers: spec.containers.map(granted), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(granted) }) };
+  return { ...spec, ...wholeOf(run, 'allocated'), containers: spec.containers.map(granted), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(granted) }) };
 }
 
 /** Grants what is wanted when there is room, and brings the running containers to what is granted. */
 export function resizeWhatIsDue(run: PodRun): void {
   const wanting = run.slots.filter((slot) => slot.allocated !== undefined && !sameStatus(slot.allocated, desired(run, slot)));
   const before = run.resize;
-  if (wanting.length === 0 && before === undefined) return;
+  const wholeWanted = !sameStatus(wholeOf(run, 'allocated').resources, run.pod.spec!.resources);
+  if (wanting.length === 0 && !wholeWanted && before === undefined) return;
   run.resize = {};
-  if (wanting.length > 0) grant(run, wanting, run.resize, before);
+  if (wanting.length > 0 || wholeWanted) grant(run, wanting, run.resize, before);
   const due = run.slots.filter((slot) => isRunning(slot) && slot.allocated !== undefined && slot.record!.resources !== undefined && !sameStatus(slot.record!.resources, slot.allocated));
-  if (due.length > 0) actuate(run, due, run.resize);
+  const wholeDue = run.prepared !== undefined && !sameStatus(run.whole?.allocated, run.whole?.actual);
+  if (due.length > 0 || wholeDue) actuate(run, due, run.resize);
   const { pending, inProgress } = run.resize;
   if (inProgress?.reason === 'Error' && inProgress.message !== before?.inProgress?.message) tell(run, 'Warning', 'ResizeError', `Pod resize error: ${wordsOf(run, inProgress.message)}`);
   if (pending !== undefined || inProgress !== undefined) return run.wakeAt(run.parts.context.clock.nowMs() + LOOK_AGAIN_MS);
   run.resize = undefined;
-  if (due.length > 0 || before?.inProgress !== undefined) tell(run, 'Normal', 'ResizeCompleted', `Pod resize completed: ${wordsOf(run)}`);
+  if (due.length > 0 || wholeDue || before?.inProgress !== undefined) tell(run, 'Normal', 'ResizeCompleted', `Pod resize completed: ${wordsOf(run)}`);
 }
 
 function desired(run: PodRun, slot: Slot): ResourceRequirements {
@@ -65,13 +76,14 @@ function grant(run: PodRun, wanting: readonly Slot[], state: ResizeState, before
     return;
   }
   for (const slot of wanting) slot.allocated = desired(run, slot);
+  if (run.whole !== undefined) run.whole.allocated = run.pod.spec!.resources!;
   if (run.slots.some(isRunning)) tell(run, 'Normal', 'ResizeStarted', `Pod resize started: ${wordsOf(run)}`);
 }
 
 /** What is wanted, as JSON, as the kubelet tells it. */
 function wordsOf({ pod: { spec, metadata } }: PodRun, error?: string): string {
   const containers = [...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].map(({ name, resources }) => ({ name, resources }));
-  return JSON.stringify({ containers, generation: metadata.generation, ...(error === undefined ? {} : { error }) });
+  return JSON.stringify({ containers, ...(spec?.resources === undefined ? {} : { resources: spec.resources }), generation: metadata.generation, ...(error === undefined ? {} : { error }) });
 }
 
 /** Why the node cannot give what the pod wants; less than before is always given. */
@@ -96,13 +108,17 @@ function actuate(run: PodRun, due: readonly Slot[], state: ResizeState): void {
   try {
     const target = podLimits(allocatedSpec(run));
     const path = run.prepared?.cgroup;
+    const used = path === undefined ? 0 : (cgroupUsage({ version, path })?.memoryBytes ?? 0);
+    if (target.memoryBytes !== undefined && target.memoryBytes < used && target.memoryBytes < (podLimits(actualSpec(run)).memoryBytes ?? Infinity)) throw new Error(`attempting to set pod memory limit (${target.memoryBytes}) below current usage (${used})`);
     // A group may not be smaller than one within: grow the pod's first, shrink it last.
     if (path !== undefined) setCgroupLimits({ version, path, limits: wider(target, podLimits(actualSpec(run))) });
     for (const slot of due) {
       if (mustRestart(slot)) restart(run, slot, state);
       else apply(run, slot);
     }
-    if (path !== undefined && state.inProgress === undefined) setCgroupLimits({ version, path, limits: target });
+    if (path === undefined || state.inProgress !== undefined) return;
+    setCgroupLimits({ version, path, limits: target });
+    if (run.whole !== undefined) run.whole.actual = run.whole.allocated;
   } catch (error) {
     state.inProgress = { reason: 'Error', message: (error as Error).message };
   }
@@ -111,7 +127,7 @@ function actuate(run: PodRun, due: readonly Slot[], state: ResizeState): void {
 function actualSpec(run: PodRun): PodSpec {
   const spec = run.pod.spec!;
   const actual = (container: Container): Container => ({ ...container, resources: run.slots.find((slot) => slot.container.name === container.name)?.record?.resources ?? container.resources });
-  return { ...spec, containers: spec.containers.map(actual), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(actual) }) };
+  return { ...spec, ...wholeOf(run, 'actual'), containers: spec.containers.map(actual), ...(spec.initContainers === undefined ? {} : { initContainers: spec.initContainers.map(actual) }) };
 }
 
 /** No limit is the widest. */

@@ -20,7 +20,7 @@ export interface StatusWriter {
 const CREATING_MS = 250;
 const RETRY_MS = 1_000;
 /** Fields that others write too. */
-const OWN: readonly (keyof PodStatus)[] = ['phase', 'conditions', 'message', 'reason', 'hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime', 'initContainerStatuses', 'containerStatuses', 'qosClass', 'observedGeneration', 'ephemeralContainerStatuses'];
+const OWN: readonly (keyof PodStatus)[] = ['phase', 'conditions', 'message', 'reason', 'hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime', 'initContainerStatuses', 'containerStatuses', 'qosClass', 'observedGeneration', 'ephemeralContainerStatuses', 'resources', 'allocatedResources'];
 
 export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod) => void): StatusWriter {
   const { client, clock, log } = parts.context;

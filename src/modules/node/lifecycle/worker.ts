@@ -178,7 +178,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const initializing = slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: slots.map((slot) => viewOf(slot, initializing, run.pod.spec)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, restartingAll: run.restartingAll === true && slots.some(isRunning),
+      containers: slots.map((slot) => viewOf(slot, initializing, run.pod.spec)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
     }, { soon: worthWriting });
   }
 

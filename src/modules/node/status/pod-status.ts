@@ -17,6 +17,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     qosClass: pod.status?.qosClass ?? qosClassOf(pod),
   };
+  if (view.whole !== undefined) Object.assign(status, { resources: view.whole.actual, ...(view.whole.allocated.requests === undefined ? {} : { allocatedResources: view.whole.allocated.requests }) });
   if (view.podIps.length > 0) {
     status.podIP = view.podIps[0];
     status.podIPs = view.podIps.map((ip) => ({ ip }));

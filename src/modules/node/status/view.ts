@@ -37,6 +37,8 @@ export interface PodView {
   failed?: { reason: string; message: string; disruption?: boolean; rejected?: boolean };
   /** Containers end because all of them begin again. */
   restartingAll?: boolean;
+  /** Of the pod as a whole, where its spec says so: in force, and granted. */
+  whole?: { allocated: ResourceRequirements; actual: ResourceRequirements };
   /** A resize that waits or goes on. */
   resize?: { pending?: { reason: string; message: string }; inProgress?: { reason?: string; message?: string } };
 }
