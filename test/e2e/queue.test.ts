@@ -101,8 +101,9 @@ describe('three tenants', { timeout: 300_000 }, () => {
     it('Priority: an hour of waiting is worth a point', async () => assert.equal(bare(await race('priority', renamed('p'), { 'queue.llmos.dev/policy': 'Priority' })), 'b1 c2 a1 a2 b2 c1'));
 
     it('BestEffortFIFO goes past what does not fit; FIFO with EASY only where that delays nobody', async () => {
+      // The long one outlasts two others by far, however slowly pods start.
       const wishes = (prefix: string): Wish[] => [
-        { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 1.5' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
+        { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 10' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
         { tenant: 'cat', name: `${prefix}-slow`, seconds: 300 }, { tenant: 'cat', name: `${prefix}-quick`, seconds: 5 },
       ];
       const [best, easy] = await Promise.all([

@@ -34,19 +34,25 @@ export interface Order {
   /** RFC 3339 in microseconds. What was made long before it is seen keeps its second. */
   of(object: KubeObject): string;
   forget(object: KubeObject): void;
+  /** From now on objects are seen in the order in which they are made, if perhaps late. */
+  follow(): void;
 }
 
 const LONG_MS = 2_000;
+/** What is seen so late was not followed: the watch was interrupted. */
+const LONG_FOLLOWED_MS = 60_000;
 
 export function createOrder(nowMs: () => number): Order {
   const seen = new Map<string, string>();
   let lastMicros = 0;
+  let longMs = LONG_MS;
   return {
+    follow: () => void (longMs = LONG_FOLLOWED_MS),
     of({ metadata: { uid = '', creationTimestamp = '' } }) {
       const known = seen.get(uid);
       if (known !== undefined) return known;
       const createdMs = Date.parse(creationTimestamp) || nowMs();
-      const isOld = nowMs() - createdMs > LONG_MS;
+      const isOld = nowMs() - createdMs > longMs;
       const micros = isOld ? createdMs * 1_000 : Math.max(nowMs() * 1_000, lastMicros + 1);
       if (!isOld) lastMicros = micros;
       const text = `${new Date(Math.floor(micros / 1_000)).toISOString().slice(0, 23)}${String(micros % 1_000).padStart(3, '0')}Z`;

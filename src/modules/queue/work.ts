@@ -42,6 +42,7 @@ export async function work(context: ModuleContext): Promise<void> {
       if (type === 'deleted') order.forget(object);
     }),
   ];
+  order.follow();
   const engine = createEngine(context, configuration);
   const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
