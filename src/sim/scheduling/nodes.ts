@@ -35,6 +35,9 @@ export function readNodes(path: string, { every = 1 }: { every?: number } = {}):
   });
 }
 
+/** After so many places given back all shapes are tried anew. */
+const MOST_REMEMBERED = 65_536;
+
 interface OnNode extends Placement {
   /** What holds it; absent of a place in a future of which only amounts are known. */
   readonly info?: PodInfo;
@@ -51,8 +54,27 @@ export function createNodesRoom(nodes: readonly SimulatedNode[], seed = 1): Room
   const capacity = [0, 0, 0];
   for (const { resources } of nodes) add(capacity, resources);
   const free = [...capacity];
-  /** Shapes of jobs that no node takes now. */
-  const refused = new Set<string>();
+  const left = new Map(nodes.map((node) => [node.name, { node, free: [...node.resources] }]));
+  /** The nodes that got something back, in the order of time; and of the shapes of jobs that no node took, how many of those they were tried after. */
+  let givenBack: string[] = [];
+  const refused = new Map<string, number>();
+  const shapes = new WeakMap<Job, string>();
+  const shapeOf = (job: Job): string => {
+    let shape = shapes.get(job);
+    if (shape === undefined) shapes.set(job, (shape = `${job.request.join()} ${gpuModelsOf(job).join('|')}`));
+    return shape;
+  };
+  /** Whether one of the nodes that got something back since the shape was refused has enough for it by now. */
+  const isStillRefused = (shape: string, job: Job): boolean => {
+    const since = refused.get(shape);
+    if (since === undefined) return false;
+    for (let index = since; index < givenBack.length; index++) {
+      const { node, free: nodeFree } = left.get(givenBack[index]!)!;
+      if (fits(job.request, nodeFree) && takes(node, job)) return false;
+    }
+    refused.set(shape, givenBack.length);
+    return true;
+  };
   let placed = 0;
   return {
     capacity,
@@ -63,23 +85,29 @@ export function createNodesRoom(nodes: readonly SimulatedNode[], seed = 1): Room
       // Of a time to come only amounts are known.
       if (available === capacity) return nodes.some((node) => takes(node, job)) ? { amount: request } : undefined;
       if (!fits(available, free)) return { amount: request };
-      const shape = `${request.join()} ${gpuModelsOf(job).join('|')}`;
-      if (refused.has(shape)) return undefined;
+      const shape = shapeOf(job);
+      if (isStillRefused(shape, job)) return undefined;
       const info = podInfoOf(podOf(job, placed++));
       const { node } = cycle.schedule(info);
-      if (node === undefined) refused.add(shape);
+      if (node === undefined) refused.set(shape, givenBack.length);
       return node === undefined ? undefined : { amount: request, info, node: node.name };
     },
     take(placement: OnNode) {
       subtract(free, placement.amount);
       if (placement.info === undefined) return;
+      subtract(left.get(placement.node!)!.free, placement.amount);
       cluster.place(placement.info, placement.node!);
       gpus.take(placement.info, placement.node!);
     },
     give(placement: OnNode) {
       add(free, placement.amount);
-      refused.clear();
       if (placement.info === undefined) return;
+      add(left.get(placement.node!)!.free, placement.amount);
+      givenBack.push(placement.node!);
+      if (givenBack.length > MOST_REMEMBERED) {
+        givenBack = [];
+        refused.clear();
+      }
       cluster.removePod(placement.info.uid);
       gpus.give(placement.info);
     },

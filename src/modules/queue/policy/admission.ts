@@ -2,16 +2,17 @@
  * Who may run now: the heart of the queue, a plain state machine without input or output, so that the module and the simulator run the very same code.
  * Jobs are submitted and finish; `decide` says what to start and what to stop. It is to be called after every change and at `wakeAt`.
  */
+import { usualEstimates } from '../prediction/last-two.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
 import type { Decision, Entry, Job, Preemption } from './job.ts';
-import { Patience } from './patience.ts';
-import { SortedPending, type Compare, type Pending } from './pending.ts';
+import { byArrival, SortedPending, type Compare, type Pending } from './pending.ts';
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
 import { Running, type Reservation } from './running.ts';
 import { exchangeFor, type SharePreemptionOptions } from './share-preemption.ts';
 import { Trials, type TrialOptions } from './trials.ts';
+import { WaitGuard } from './wait-guard.ts';
 
 export interface AdmissionOptions {
   /** A machine of its own with so much of everything; or else the room. */
@@ -28,10 +29,8 @@ export interface AdmissionOptions {
    * `easy`: go past it where that does not delay it.
    */
   readonly backfill: 'none' | 'skip' | 'easy';
-  /** A job that waited for this part of the longest wait in the order of arrival goes before all others; without it, one may wait for ever. */
-  readonly patience?: number;
-  /** The part of the work that goes to the first ones all the same while others have waited for too long, 0 to 1; default 0. */
-  readonly passingShare?: number;
+  /** Whether others are passed only as far as waits stay those of the order of arrival with EASY backfilling; without it, one may wait for ever. */
+  readonly guardsWaits?: boolean;
   /** Short runs by which jobs that end at once are told from long ones. A job that is stopped after one has lost what it did. */
   readonly trials?: TrialOptions;
 }
@@ -40,10 +39,6 @@ type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void
 
 /** So much of the whole machine's work may be lost to shares before anything was served. */
 const FREE_LOSS_SECONDS = 600;
-/** No job is overdue before it has waited for so long. */
-const LEAST_PATIENCE_SECONDS = 600;
-/** What those who may pass do not use of their share is kept for so long. */
-const KEPT_TO_PASS_SECONDS = 3_600;
 /** A delay of less than this part of what a job has waited already is none. */
 const LEAST_DELAY_PART = 0.01;
 
@@ -54,15 +49,15 @@ export class Admission {
   readonly #running = new Running();
   readonly #entries = new Map<string, Entry>();
   readonly #use: TenantUse;
-  readonly #patience: Patience | undefined;
+  readonly #guard: WaitGuard | undefined;
   readonly #room: Room;
   /** What its running jobs take together. */
   readonly #holds: number[];
   #arrivals = 0;
   #now = 0;
   #servedWork = 0;
-  /** The work by which the first ones may go past those that waited for too long. */
-  #mayPass = 0;
+  /** None that waits has a shorter bound. */
+  #leastBoundSeconds = 0;
   /** Of the served work, what was done in vain because others took the place. */
   #lostToOthers = 0;
 
@@ -74,8 +69,8 @@ export class Admission {
     const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
     this.#pending = pending(options.order);
     this.#trials = new Trials(options.trials, capacity, options.order, pending);
-    this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
     this.#holds = capacity.map(() => 0);
+    this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
   }
 
   get pendingCount(): number {
@@ -100,7 +95,9 @@ export class Admission {
   submit(job: Job, now: number): void {
     if (!this.couldRun(job)) throw new RangeError(`job ${job.id} asks for ${job.request.join(', ')}, and all that there is is ${this.#room.capacity.join(', ')}`);
     this.#advance(now);
-    this.#wait(this.#enter(job));
+    const entry = this.#enter(job);
+    this.#guard?.submitted(entry, this.#now);
+    this.#wait(entry);
   }
 
   /** Takes a job in that runs already, since `startedAt`, as is found after a restart. */
@@ -109,6 +106,7 @@ export class Admission {
     const entry = this.#enter(job);
     entry.knownSeconds = Math.max(0, now - startedAt);
     this.#estimate(entry);
+    this.#guard?.adopted(entry, startedAt, this.#now);
     this.#begin(entry, placement, startedAt);
   }
 
@@ -130,8 +128,8 @@ export class Admission {
   /** The one that is due next, if any waits. */
   head(now: number): Entry | undefined {
     this.#advance(now);
-    for (const entry of this.#patience?.overdue(now) ?? []) return entry;
-    return this.waiting(1)[0];
+    this.#guard?.advance(now);
+    return this.#guard === undefined ? this.waiting(1)[0] : this.#guard.next(this.#pending);
   }
 
   entry(id: string): Entry | undefined {
@@ -173,12 +171,11 @@ export class Admission {
     const entry: Entry = {
       placement: undefined,
       job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0, passedWork: 0,
+      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0,
+      share: dominantShare(job.request, this.#room.capacity), likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
     };
     this.#estimate(entry);
-    entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
     this.#entries.set(job.id, entry);
-    this.#patience?.arrived(entry);
     return entry;
   }
 
@@ -188,19 +185,16 @@ export class Admission {
     if (entry === undefined) return;
     this.#advance(now);
     this.#entries.delete(id);
-    let work = 0;
+    let ranSeconds: number | undefined;
     if (entry.state === 'running') {
-      const ranSeconds = now - entry.startedAt;
-      work = ranSeconds * this.#shareOf(entry);
+      if (how === 'ended') ranSeconds = now - entry.startedAt;
       this.#release(entry);
-      if (how === 'ended') this.#options.predictor.learn(entry.job, ranSeconds);
+      if (ranSeconds !== undefined) this.#options.predictor.learn(entry.job, ranSeconds);
     } else {
       this.#leave(entry);
     }
     entry.state = 'finished';
-    // Who passed others and took longer than expected leaves less for the next ones to pass.
-    if (entry.passedWork > 0) this.#mayPass += entry.passedWork - work;
-    this.#patience?.finished(entry, work);
+    this.#guard?.finished(entry, ranSeconds, now);
   }
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
@@ -217,39 +211,15 @@ export class Admission {
       started.add(entry);
       this.#start(entry, placement, trialSeconds, tried.has(entry));
     };
-    const overdue = this.#startOverdue(begin);
-    const blocked = overdue ?? this.#startInOrder(begin);
-    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : this.#patience!.cautionFor(overdue, this.#now), begin);
+    this.#guard?.advance(now);
+    const blocked = this.#guard === undefined ? this.#startInOrder(begin) : this.#startGuarded(this.#guard, begin);
+    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, begin);
     this.#startTrials(blocked, reservation, tried, begin);
     const decisions: Decision[] = [];
     this.#evenOut(decisions, started, tried);
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
     for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, placement: entry.placement!, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
     return decisions;
-  }
-
-  /** The oldest that waited for too long start first, but for the share of those who pass; the first of them that does not fit is given back. */
-  #startOverdue(begin: Begin): Entry | undefined {
-    for (const entry of this.#patience?.overdue(this.#now) ?? []) {
-      this.#startPassing(begin);
-      if (entry.state !== 'pending') continue;
-      const placement = this.#place(entry, this.regular);
-      if (placement === undefined) return entry;
-      begin(entry, placement);
-    }
-    return undefined;
-  }
-
-  /** The first ones in order go past those that waited for too long, as far as they have a share of the work. */
-  #startPassing(begin: Begin): void {
-    for (const entry of this.#pending.inOrder()) {
-      const work = entry.expectedSeconds * this.#shareOf(entry);
-      const placement = work > this.#mayPass ? undefined : this.#place(entry, this.regular);
-      if (placement === undefined) return;
-      this.#mayPass -= work;
-      entry.passedWork = work;
-      begin(entry, placement);
-    }
   }
 
   /** Starts the first ones until one does not fit, which is given back. */
@@ -262,30 +232,58 @@ export class Admission {
     return undefined;
   }
 
-  /**
-   * Starts those that may go past the blocked one, and gives the reservation that it has. Expectations that prove too short put it off again and again, so
-   * once it has waited for too long they are multiplied by `caution`; users' bounds are not.
-   */
-  #backfill(blocked: Entry, caution: number, begin: Begin): Reservation | undefined {
+  /** Starts the first ones that may pass those before them, until one does not fit, which is given back. */
+  #startGuarded(guard: WaitGuard, begin: Begin): Entry | undefined {
+    for (let entry = guard.next(this.#pending); entry !== undefined; entry = guard.next(this.#pending)) {
+      const placement = this.#place(entry, this.regular);
+      if (placement === undefined) return entry;
+      begin(entry, placement);
+    }
+    return undefined;
+  }
+
+  /** Starts those that may go past the blocked one, and gives the reservation that it has. */
+  #backfill(blocked: Entry, begin: Begin): Reservation | undefined {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.regular;
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
-    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
-    if (isExhausted(available)) return reservation;
-    for (const entry of this.#pending.inOrder()) {
-      if (entry === blocked) continue;
-      const times = entry.job.estimateSeconds === undefined ? caution : 1;
-      if (times === Infinity) continue;
-      const placement = this.#place(entry, this.regular);
-      if (placement === undefined) continue;
-      if (reservation !== undefined && this.#now + times * entry.boundSeconds > reservation.at) {
-        if (!fits(placement.amount, reservation.spare)) continue;
-        subtract(reservation.spare, placement.amount);
-      }
-      begin(entry, placement);
-      if (isExhausted(this.regular)) break;
+    const reservation = this.#options.backfill === 'easy' || this.#guard?.isLate === true ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
+    if (this.#guard === undefined) this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : 'beside'));
+    else {
+      const guard = this.#guard;
+      this.#fill(reservation, begin, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'));
+      // What would be idle is no delay for those that are passed; but what is left beside a reservation may be wanted by those behind it.
+      this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'));
     }
     return reservation;
+  }
+
+  /** Starts those that fit: where `may` says `before`, only who ends before the reservation begins; where it says `beside`, who leaves room for it too. */
+  #fill(reservation: Reservation | undefined, begin: Begin, may: (entry: Entry) => 'no' | 'before' | 'beside'): void {
+    let available = this.regular;
+    if (isExhausted(available)) return;
+    const at = reservation?.at ?? Infinity;
+    let nothingBeside = reservation !== undefined && isExhausted(reservation.spare);
+    if (nothingBeside && this.#now + this.#leastBoundSeconds > at) return;
+    let [least, isWhole] = [Infinity, true];
+    this.#pending.walk((entry) => {
+      least = Math.min(least, entry.boundSeconds);
+      const isLong = this.#now + entry.boundSeconds > at;
+      if (isLong && nothingBeside) return true;
+      const placement = this.#place(entry, available);
+      if (placement === undefined) return true;
+      const how = may(entry);
+      if (how === 'no' || (isLong && (how === 'before' || !fits(placement.amount, reservation!.spare)))) return true;
+      if (isLong) {
+        subtract(reservation!.spare, placement.amount);
+        nothingBeside = isExhausted(reservation!.spare);
+      }
+      begin(entry, placement);
+      available = this.regular;
+      isWhole = !isExhausted(available);
+      return isWhole;
+    });
+    if (isWhole) this.#leastBoundSeconds = least;
   }
 
   /** Gives tenants that wait with less than their share places of those that have the most. */
@@ -352,8 +350,12 @@ export class Admission {
     return over;
   }
 
-  #isOverdue(entry: Entry): boolean {
-    return this.#patience !== undefined && this.#now - entry.job.submittedAt > this.#patience.limitSeconds;
+  #createGuard(): WaitGuard {
+    const { predictor } = this.#options;
+    const shadow = new Admission({ capacity: this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
+    return new WaitGuard({
+      available: () => this.regular, running: () => this.#running, elsewhere: () => this.#room.elsewhere?.() ?? [], expect: (job, ranSeconds) => predictor.expect(job, ranSeconds),
+    }, shadow);
   }
 
   #stopTrial(entry: Entry): Decision {
@@ -376,8 +378,9 @@ export class Admission {
 
   #wait(entry: Entry): void {
     entry.state = 'pending';
+    this.#leastBoundSeconds = Math.min(this.#leastBoundSeconds, entry.boundSeconds);
     this.#pending.add(entry);
-    this.#patience?.returned(entry);
+    this.#guard?.waits(entry);
     this.#trials.waits(entry);
   }
 
@@ -402,6 +405,7 @@ export class Admission {
     add(this.#holds, placement.amount);
     this.#use.started(entry, this.#now);
     this.#running.add(entry);
+    this.#guard?.started(entry);
   }
 
   #release(entry: Entry): void {
@@ -433,12 +437,8 @@ export class Admission {
 
   #advance(now: number): void {
     if (now <= this.#now) return;
-    const work = dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
-    this.#servedWork += work;
-    const share = this.#options.passingShare ?? 0;
-    this.#mayPass = Math.max(this.#mayPass, Math.min(this.#mayPass + share * work, share * KEPT_TO_PASS_SECONDS));
+    this.#servedWork += dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
     this.#now = now;
-    this.#patience?.advance(this.#servedWork, now);
   }
 }
 

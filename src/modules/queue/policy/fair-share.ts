@@ -128,6 +128,10 @@ export class FairPending implements Pending {
     }
   }
 
+  walk(visit: (entry: Entry) => boolean): void {
+    for (const entry of this.inOrder()) if (!visit(entry)) return;
+  }
+
   *inOrder(): Iterable<Entry> {
     const walks = new Map([...this.#queues].map(([tenant, queue]) => [tenant, queue.inOrder()[Symbol.iterator]()]));
     while (walks.size > 0) {

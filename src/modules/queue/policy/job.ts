@@ -57,8 +57,12 @@ export interface Entry {
   preemptions: number;
   /** How often it was stopped for others. */
   timesPreempted: number;
-  /** Dominant share times expected seconds: what it adds to the work that waits. */
-  expectedWork: number;
-  /** The work it was expected to be when it went past others that waited for too long; 0 when it did not. */
-  passedWork: number;
+  /** The dominant share that it asks for. */
+  readonly share: number;
+  /** How long it will run in all, looked at anew when it has run for longer than was expected. */
+  likelySeconds: number;
+  /** The longest wait foreseen of those whose turn comes before its own, in seconds; -Infinity for none. */
+  foreseenBefore: number;
+  /** By so much later its turn comes. */
+  graceSeconds: number;
 }

@@ -8,6 +8,8 @@ export interface Pending {
   remove(entry: Entry): boolean;
   /** First to last. Entries may be removed while it is walked, none added. */
   inOrder(): Iterable<Entry>;
+  /** The same, faster for very many: until `visit` returns false. */
+  walk(visit: (entry: Entry) => boolean): void;
 }
 
 export type Compare = (left: Entry, right: Entry) => number;
@@ -34,6 +36,14 @@ export class SortedPending implements Pending {
     if (this.#entries[place] !== entry) return false;
     this.#entries.splice(place, 1);
     return true;
+  }
+
+  walk(visit: (entry: Entry) => boolean): void {
+    for (let index = 0; index < this.#entries.length;) {
+      const entry = this.#entries[index]!;
+      if (!visit(entry)) return;
+      if (this.#entries[index] === entry) index++;
+    }
   }
 
   *inOrder(): Iterable<Entry> {

@@ -5,11 +5,14 @@ import type { Compare, Pending } from './pending.ts';
 import { add, fits, isExhausted, subtract, type Resources } from './resources.ts';
 
 export interface TrialOptions {
-  /** The part of every resource that is kept for trials, 0 to 1. Trials also use what would be idle otherwise. */
+  /** The part of every resource that is kept for trials, 0 to 1, but at least one unit of ten. Trials also use what would be idle otherwise. */
   readonly share: number;
   /** The lengths in seconds of a job's first, second... trial; it gets no more than these. */
   readonly lengthsSeconds: readonly number[];
 }
+
+/** Where there are fewer units of something none of them is kept for trials. */
+const LEAST_UNITS = 10;
 
 export class Trials {
   readonly #lengthsSeconds: readonly number[];
@@ -26,7 +29,7 @@ export class Trials {
     this.#lengthsSeconds = options?.lengthsSeconds ?? [];
     // A first trial is short and tells the most, so it is not kept waiting by the longer ones of others.
     this.#untried = pending((left, right) => left.trialsTaken - right.trialsTaken || order(left, right));
-    this.#reserve = capacity.map((amount) => Math.floor(amount * (options?.share ?? 0)));
+    this.#reserve = capacity.map((amount) => (options === undefined || amount < LEAST_UNITS ? 0 : Math.max(1, Math.floor(amount * options.share))));
     this.#holds = capacity.map(() => 0);
     this.#wants = capacity.map(() => 0);
   }

@@ -16,3 +16,9 @@ export function createLastTwoPredictor(): RunTimePredictor {
     },
   };
 }
+
+/** What EASY usually goes by: the bounds that users give, else the mean of the tenant's last two jobs. */
+export function usualEstimates(): RunTimePredictor {
+  const lastTwo = createLastTwoPredictor();
+  return { expect: (job, knownSeconds) => job.estimateSeconds ?? lastTwo.expect(job, knownSeconds), learn: lastTwo.learn };
+}
