@@ -31,6 +31,13 @@ const BASELINES: Readonly<Record<string, Contender>> = {
 
 /** Policies with a part that a queue has to ask for. */
 const VARIANTS: Readonly<Record<string, Contender>> = {
+  'ShortestJobFirst+shadow': {
+    summary: 'ShortestJobFirst, whose waits are bounded by those of EASY run beside it',
+    options: () => {
+      const { patience: _patience, passingShare: _passingShare, ...rest } = POLICIES.ShortestJobFirst();
+      return { ...rest, guardsWaits: true };
+    },
+  },
   'FairShare+preemption': { summary: 'FairShare, which stops jobs of those that have more than their share', options: () => ({ ...POLICIES.FairShare(), sharePreemption: SHARE_PREEMPTION }) },
 };
 

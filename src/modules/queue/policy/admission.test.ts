@@ -125,8 +125,8 @@ describe('trials', () => {
 });
 
 it('a wide job is not passed over for ever', () => {
-  const waitOf = (guardsWaits: boolean): number => {
-    const queue = admission({ order: byExpectedSeconds, backfill: 'skip', guardsWaits });
+  const waitOf = (patience?: number): number => {
+    const queue = admission({ order: byExpectedSeconds, backfill: 'skip', patience });
     const ends = new Map<string, number>();
     queue.submit(job('n0', 5, { submittedAt: 0 }), 0);
     queue.submit(job('wide', 10, { submittedAt: 0, estimateSeconds: 900 }), 0);
@@ -140,8 +140,8 @@ it('a wide job is not passed over for ever', () => {
     }
     return Infinity;
   };
-  assert.equal(waitOf(false), Infinity);
-  assert.ok(waitOf(true) < 2_000);
+  assert.equal(waitOf(), Infinity);
+  assert.ok(waitOf(1) < 2_000);
 });
 
 it('what asks for more than there is is refused with both amounts', () => {
@@ -181,6 +181,25 @@ describe('shares kept by stopping jobs', () => {
     queue.submit(job('other', 4, { tenant: 'b' }), 100_000);
     assert.equal(told(queue.decide(100_000)), '');
   });
+});
+
+it('while some have waited for too long, the shortest still get their part of the work', () => {
+  const passed = (passingShare: number): number => {
+    const queue = admission({ capacity: [1], order: byExpectedSeconds, backfill: 'none', patience: 0, passingShare });
+    for (let index = 0; index < 40; index++) queue.submit(job(`long${index}`, 1, { estimateSeconds: 1_000 }), 0);
+    let shorts = 0;
+    for (let now = 2_000, ends = 0; now < 30_000; now = ends) {
+      queue.submit(job(`short${now}`, 1, { submittedAt: now, estimateSeconds: 10 }), now);
+      const [started] = queue.decide(now);
+      ends = now + started!.job.estimateSeconds!;
+      if (started!.job.id.startsWith('short')) shorts++;
+      queue.finish(started!.job.id, ends);
+    }
+    return shorts;
+  };
+  assert.equal(passed(0), 0);
+  // Of each 1,000 s half go to those of 10 s, of which one comes at a time.
+  assert.ok(passed(0.5) > 10, `${passed(0.5)} passed`);
 });
 
 it('a long job is passed only as far as nobody waits for longer than in the order of arrival', () => {

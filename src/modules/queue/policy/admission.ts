@@ -6,6 +6,7 @@ import { usualEstimates } from '../prediction/last-two.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
 import type { Decision, Entry, Job, Preemption } from './job.ts';
+import { Patience } from './patience.ts';
 import { byArrival, SortedPending, type Compare, type Pending } from './pending.ts';
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
@@ -29,7 +30,11 @@ export interface AdmissionOptions {
    * `easy`: go past it where that does not delay it.
    */
   readonly backfill: 'none' | 'skip' | 'easy';
-  /** Whether others are passed only as far as waits stay those of the order of arrival with EASY backfilling; without it, one may wait for ever. */
+  /** A job that waited for this part of the longest wait in the order of arrival goes before all others; without it, one may wait for ever. */
+  readonly patience?: number;
+  /** The part of the work that goes to the first ones all the same while others have waited for too long, 0 to 1; default 0. */
+  readonly passingShare?: number;
+  /** Instead of patience: others are passed only as far as waits stay those of the order of arrival with EASY backfilling. */
   readonly guardsWaits?: boolean;
   /** Short runs by which jobs that end at once are told from long ones. A job that is stopped after one has lost what it did. */
   readonly trials?: TrialOptions;
@@ -39,6 +44,10 @@ type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void
 
 /** So much of the whole machine's work may be lost to shares before anything was served. */
 const FREE_LOSS_SECONDS = 600;
+/** No job is overdue before it has waited for so long. */
+const LEAST_PATIENCE_SECONDS = 600;
+/** What those who may pass do not use of their share is kept for so long. */
+const KEPT_TO_PASS_SECONDS = 3_600;
 /** A delay of less than this part of what a job has waited already is none. */
 const LEAST_DELAY_PART = 0.01;
 
@@ -49,6 +58,7 @@ export class Admission {
   readonly #running = new Running();
   readonly #entries = new Map<string, Entry>();
   readonly #use: TenantUse;
+  readonly #patience: Patience | undefined;
   readonly #guard: WaitGuard | undefined;
   readonly #room: Room;
   /** What its running jobs take together. */
@@ -58,6 +68,8 @@ export class Admission {
   #servedWork = 0;
   /** None that waits has a shorter bound. */
   #leastBoundSeconds = 0;
+  /** The work by which the first ones may go past those that waited for too long. */
+  #mayPass = 0;
   /** Of the served work, what was done in vain because others took the place. */
   #lostToOthers = 0;
 
@@ -69,6 +81,7 @@ export class Admission {
     const pending = (order: Compare): Pending => (options.fairShare === undefined ? new SortedPending(order) : new FairPending(this.#use, order, () => this.#now));
     this.#pending = pending(options.order);
     this.#trials = new Trials(options.trials, capacity, options.order, pending);
+    this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
     this.#holds = capacity.map(() => 0);
     this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
   }
@@ -128,6 +141,7 @@ export class Admission {
   /** The one that is due next, if any waits. */
   head(now: number): Entry | undefined {
     this.#advance(now);
+    for (const entry of this.#patience?.overdue(now) ?? []) return entry;
     this.#guard?.advance(now);
     return this.#guard === undefined ? this.waiting(1)[0] : this.#guard.next(this.#pending);
   }
@@ -171,11 +185,13 @@ export class Admission {
     const entry: Entry = {
       placement: undefined,
       job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0,
+      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0, passedWork: 0,
       share: dominantShare(job.request, this.#room.capacity), likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
     };
     this.#estimate(entry);
+    entry.expectedWork = entry.expectedSeconds * this.#shareOf(entry);
     this.#entries.set(job.id, entry);
+    this.#patience?.arrived(entry);
     return entry;
   }
 
@@ -185,16 +201,21 @@ export class Admission {
     if (entry === undefined) return;
     this.#advance(now);
     this.#entries.delete(id);
-    let ranSeconds: number | undefined;
+    let work = 0;
+    const endedAfter = entry.state === 'running' && how === 'ended' ? now - entry.startedAt : undefined;
     if (entry.state === 'running') {
-      if (how === 'ended') ranSeconds = now - entry.startedAt;
+      const ranSeconds = now - entry.startedAt;
+      work = ranSeconds * this.#shareOf(entry);
       this.#release(entry);
-      if (ranSeconds !== undefined) this.#options.predictor.learn(entry.job, ranSeconds);
+      if (how === 'ended') this.#options.predictor.learn(entry.job, ranSeconds);
     } else {
       this.#leave(entry);
     }
     entry.state = 'finished';
-    this.#guard?.finished(entry, ranSeconds, now);
+    // Who passed others and took longer than expected leaves less for the next ones to pass.
+    if (entry.passedWork > 0) this.#mayPass += entry.passedWork - work;
+    this.#patience?.finished(entry, work);
+    this.#guard?.finished(entry, endedAfter, now);
   }
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
@@ -212,14 +233,39 @@ export class Admission {
       this.#start(entry, placement, trialSeconds, tried.has(entry));
     };
     this.#guard?.advance(now);
-    const blocked = this.#guard === undefined ? this.#startInOrder(begin) : this.#startGuarded(this.#guard, begin);
-    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, begin);
+    const overdue = this.#startOverdue(begin);
+    const blocked = overdue ?? (this.#guard === undefined ? this.#startInOrder(begin) : this.#startGuarded(this.#guard, begin));
+    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : this.#patience!.cautionFor(overdue, this.#now), begin);
     this.#startTrials(blocked, reservation, tried, begin);
     const decisions: Decision[] = [];
     this.#evenOut(decisions, started, tried);
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
     for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, placement: entry.placement!, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
     return decisions;
+  }
+
+  /** The oldest that waited for too long start first, but for the share of those who pass; the first of them that does not fit is given back. */
+  #startOverdue(begin: Begin): Entry | undefined {
+    for (const entry of this.#patience?.overdue(this.#now) ?? []) {
+      this.#startPassing(begin);
+      if (entry.state !== 'pending') continue;
+      const placement = this.#place(entry, this.regular);
+      if (placement === undefined) return entry;
+      begin(entry, placement);
+    }
+    return undefined;
+  }
+
+  /** The first ones in order go past those that waited for too long, as far as they have a share of the work. */
+  #startPassing(begin: Begin): void {
+    for (const entry of this.#pending.inOrder()) {
+      const work = entry.expectedSeconds * this.#shareOf(entry);
+      const placement = work > this.#mayPass ? undefined : this.#place(entry, this.regular);
+      if (placement === undefined) return;
+      this.#mayPass -= work;
+      entry.passedWork = work;
+      begin(entry, placement);
+    }
   }
 
   /** Starts the first ones until one does not fit, which is given back. */
@@ -242,24 +288,28 @@ export class Admission {
     return undefined;
   }
 
-  /** Starts those that may go past the blocked one, and gives the reservation that it has. */
-  #backfill(blocked: Entry, begin: Begin): Reservation | undefined {
+  /**
+   * Starts those that may go past the blocked one, and gives the reservation that it has. Expectations that prove too short put it off again and again, so
+   * once it has waited for too long they are multiplied by `caution`; users' bounds are not.
+   */
+  #backfill(blocked: Entry, caution: number, begin: Begin): Reservation | undefined {
     if (this.#options.backfill === 'none') return undefined;
     const available = this.regular;
     if (isExhausted(available) && this.#options.trials === undefined) return undefined;
-    const reservation = this.#options.backfill === 'easy' || this.#guard?.isLate === true ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
-    if (this.#guard === undefined) this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : 'beside'));
+    const reservation = this.#options.backfill === 'easy' || this.#isOverdue(blocked) ? this.#running.reserve((free) => this.#place(blocked, free), available, this.#now, this.#room.elsewhere?.()) : undefined;
+    const cautionOf = ({ job }: Entry): number => (job.estimateSeconds === undefined ? caution : 1);
+    if (this.#guard === undefined) this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : 'beside'), cautionOf);
     else {
       const guard = this.#guard;
-      this.#fill(reservation, begin, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'));
+      this.#fill(reservation, begin, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'), cautionOf);
       // What would be idle is no delay for those that are passed; but what is left beside a reservation may be wanted by those behind it.
-      this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'));
+      this.#fill(reservation, begin, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'), cautionOf);
     }
     return reservation;
   }
 
   /** Starts those that fit: where `may` says `before`, only who ends before the reservation begins; where it says `beside`, who leaves room for it too. */
-  #fill(reservation: Reservation | undefined, begin: Begin, may: (entry: Entry) => 'no' | 'before' | 'beside'): void {
+  #fill(reservation: Reservation | undefined, begin: Begin, may: (entry: Entry) => 'no' | 'before' | 'beside', cautionOf: (entry: Entry) => number): void {
     let available = this.regular;
     if (isExhausted(available)) return;
     const at = reservation?.at ?? Infinity;
@@ -268,8 +318,9 @@ export class Admission {
     let [least, isWhole] = [Infinity, true];
     this.#pending.walk((entry) => {
       least = Math.min(least, entry.boundSeconds);
-      const isLong = this.#now + entry.boundSeconds > at;
-      if (isLong && nothingBeside) return true;
+      const times = cautionOf(entry);
+      const isLong = this.#now + times * entry.boundSeconds > at;
+      if (times === Infinity || (isLong && nothingBeside)) return true;
       const placement = this.#place(entry, available);
       if (placement === undefined) return true;
       const how = may(entry);
@@ -358,6 +409,10 @@ export class Admission {
     }, shadow);
   }
 
+  #isOverdue(entry: Entry): boolean {
+    return this.#patience !== undefined && this.#now - entry.job.submittedAt > this.#patience.limitSeconds;
+  }
+
   #stopTrial(entry: Entry): Decision {
     this.#lose(entry);
     return { kind: 'stop', job: entry.job, reason: 'TrialOver' };
@@ -380,6 +435,7 @@ export class Admission {
     entry.state = 'pending';
     this.#leastBoundSeconds = Math.min(this.#leastBoundSeconds, entry.boundSeconds);
     this.#pending.add(entry);
+    this.#patience?.returned(entry);
     this.#guard?.waits(entry);
     this.#trials.waits(entry);
   }
@@ -437,8 +493,12 @@ export class Admission {
 
   #advance(now: number): void {
     if (now <= this.#now) return;
-    this.#servedWork += dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
+    const work = dominantShare(this.#holds, this.#room.capacity) * (now - this.#now);
+    this.#servedWork += work;
+    const share = this.#options.passingShare ?? 0;
+    this.#mayPass = Math.max(this.#mayPass, Math.min(this.#mayPass + share * work, share * KEPT_TO_PASS_SECONDS));
     this.#now = now;
+    this.#patience?.advance(this.#servedWork, now);
   }
 }
 

@@ -57,6 +57,10 @@ export interface Entry {
   preemptions: number;
   /** How often it was stopped for others. */
   timesPreempted: number;
+  /** Dominant share times expected seconds: what it adds to the work that waits. */
+  expectedWork: number;
+  /** The work it was expected to be when it went past others that waited for too long; 0 when it did not. */
+  passedWork: number;
   /** The dominant share that it asks for. */
   readonly share: number;
   /** How long it will run in all, looked at anew when it has run for longer than was expected. */

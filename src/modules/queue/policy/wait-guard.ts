@@ -27,8 +27,9 @@ const RARE = 0.01;
 const LEAST_SECONDS = 60;
 /** All is foreseen anew when so much of what waits has changed; until then every pass is taken to delay all the others. */
 const CHANGED_PART = 1 / 4;
-/** After so many that may not pass, the ones whose turn it nearly is are looked at instead; what is found is the same. */
+/** After so many that may not pass, the ones whose turn it nearly is are looked at instead: so many of them. */
 const TRIES = 32;
+const MOST_IN_TURN = 256;
 
 export class WaitGuard {
   readonly #machine: Machine;
@@ -125,7 +126,7 @@ export class WaitGuard {
     }
     const first = this.#firstInTurn();
     let best = first;
-    for (let index = this.#first; index < this.#inTurn.length; index++) {
+    for (let index = this.#first; index < Math.min(this.#inTurn.length, this.#first + MOST_IN_TURN); index++) {
       const entry = this.#inTurn[index]!;
       if (index > this.#first && entry.foreseenBefore + this.#passedSeconds + leastDelay > this.#limitSeconds) break;
       if (entry.expectedSeconds < best!.expectedSeconds && this.#waiting.has(entry) && this.mayPass(entry)) best = entry;
