@@ -160,7 +160,7 @@ describe('further nodes', { timeout: 300_000 }, () => {
     }, { timeoutMs: 80_000, what: 'a node that is not heard of' });
     assert.ok(silent !== undefined);
     await eventually(async () => (await nodeNow('node1-3')).spec.taints?.some((each: Body) => each.key === 'node.kubernetes.io/unreachable' && each.effect === 'NoExecute'), { what: 'the taint' });
-    assert.ok((await places('brief', 3)).every((each) => each !== 'node1-3'));
+    await eventually(async () => (await places('brief', 3)).every((each) => each !== 'node1-3'), { timeoutMs: 60_000, what: 'three ready pods elsewhere' });
     assert.equal((await instance.llmos('node', 'start', 'node1-3')).code, 0);
     await eventually(() => isReady('node1-3'), { timeoutMs: 60_000, what: 'the node is back' });
     await eventually(async () => (await nodeNow('node1-3')).spec.taints === undefined, { timeoutMs: 60_000, what: 'no taints' });
