@@ -2,10 +2,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Endpoints, EndpointSlice, Pod, Service } from '../../src/api/kinds.ts';
+import { IPAddress } from '../../src/api/networking/ip-address.ts';
+import { ServiceCIDR } from '../../src/api/networking/service-cidr.ts';
 import core from '../../src/modules/core/module.ts';
 import endpointslice from '../../src/modules/endpointslice/module.ts';
 import { followServices, serviceAllocator } from '../../src/modules/network/admission.ts';
 import type { Book } from '../../src/modules/network/allocate.ts';
+import { serviceAddressController } from '../../src/modules/network/service-addresses.ts';
 import { loadBalancerController } from '../../src/modules/network/load-balancer.ts';
 import { defineModule } from '../../src/sdk/index.ts';
 import { eventually, startWorld, type World } from './world.ts';
@@ -14,8 +17,8 @@ const SERVICE_CIDR = '10.2.0.0/24';
 let book: Book | undefined;
 /** The parts of the network module that touch no kernel. */
 const allocating = defineModule({
-  name: 'allocating', description: '', needs: [Service], reads: [Service], writes: [Service],
-  admissions: [serviceAllocator(() => book)], controllers: [loadBalancerController(() => ['10.3.0.0/29'])],
+  name: 'allocating', description: '', kinds: [ServiceCIDR, IPAddress] as never, needs: [Service], reads: [Service, ServiceCIDR, IPAddress] as never, writes: [Service],
+  admissions: [serviceAllocator(() => book)], controllers: [loadBalancerController(() => ['10.3.0.0/29']), serviceAddressController],
   async start(context) {
     book = followServices({ ...context, machine: { ...context.machine, network: { serviceCidr: SERVICE_CIDR } as never } });
   },

@@ -4,6 +4,7 @@
  */
 import { usualEstimates } from '../prediction/last-two.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
+import { EveningOut } from './evening-out.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
 import type { Decision, Entry, Job, Preemption } from './job.ts';
 import { Patience } from './patience.ts';
@@ -11,7 +12,7 @@ import { byArrival, SortedPending, type Compare, type Pending } from './pending.
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
 import { Running, type Reservation } from './running.ts';
-import { exchangeFor, type SharePreemptionOptions } from './share-preemption.ts';
+import type { SharePreemptionOptions } from './share-preemption.ts';
 import { Trials, type TrialOptions } from './trials.ts';
 import { WaitGuard } from './wait-guard.ts';
 
@@ -42,8 +43,6 @@ export interface AdmissionOptions {
 
 type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void;
 
-/** So much of the whole machine's work may be lost to shares before anything was served. */
-const FREE_LOSS_SECONDS = 600;
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
 /** What those who may pass do not use of their share is kept for so long. */
@@ -60,6 +59,7 @@ export class Admission {
   readonly #use: TenantUse;
   readonly #patience: Patience | undefined;
   readonly #guard: WaitGuard | undefined;
+  readonly #evening: EveningOut | undefined;
   readonly #room: Room;
   /** What its running jobs take together. */
   readonly #holds: number[];
@@ -70,8 +70,6 @@ export class Admission {
   #leastBoundSeconds = 0;
   /** The work by which the first ones may go past those that waited for too long. */
   #mayPass = 0;
-  /** Of the served work, what was done in vain because others took the place. */
-  #lostToOthers = 0;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -84,6 +82,7 @@ export class Admission {
     this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
     this.#holds = capacity.map(() => 0);
     this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
+    this.#evening = options.sharePreemption !== undefined && this.#pending instanceof FairPending ? this.#createEvening(options.sharePreemption, this.#pending) : undefined;
   }
 
   get pendingCount(): number {
@@ -228,6 +227,7 @@ export class Admission {
     this.#advance(now);
     const tried = this.#endTrials();
     const started = new Set<Entry>();
+    const decisions: Decision[] = [];
     const begin: Begin = (entry, placement, trialSeconds = 0) => {
       started.add(entry);
       this.#start(entry, placement, trialSeconds, tried.has(entry));
@@ -237,8 +237,12 @@ export class Admission {
     const blocked = overdue ?? (this.#guard === undefined ? this.#startInOrder(begin) : this.#startGuarded(this.#guard, begin));
     const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : this.#patience!.cautionFor(overdue, this.#now), begin);
     this.#startTrials(blocked, reservation, tried, begin);
-    const decisions: Decision[] = [];
-    this.#evenOut(decisions, started, tried);
+    this.#evening?.run(now, this.#servedWork, (entry, victims) => {
+      for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
+      // Where there are nodes, what was given up need not be on one of them.
+      const placement = this.#place(entry, this.#room.free);
+      if (placement !== undefined) begin(entry, placement);
+    });
     for (const entry of tried) if (!started.has(entry)) decisions.push(this.#stopTrial(entry));
     for (const entry of started) if (!tried.has(entry)) decisions.push({ kind: 'start', job: entry.job, placement: entry.placement!, ...(entry.trialSeconds > 0 && { trialSeconds: entry.trialSeconds }) });
     return decisions;
@@ -337,41 +341,6 @@ export class Admission {
     if (isWhole) this.#leastBoundSeconds = least;
   }
 
-  /** Gives tenants that wait with less than their share places of those that have the most. */
-  #evenOut(decisions: Decision[], started: Set<Entry>, tried: ReadonlySet<Entry>): void {
-    const { sharePreemption } = this.#options;
-    if (sharePreemption === undefined || !(this.#pending instanceof FairPending) || this.#pending.size === 0) return;
-    const given = new Set<string>();
-    for (;;) {
-      const holders = this.#use.holders();
-      const most = holders[0];
-      if (most === undefined) return;
-      const there = new Set([...holders.map(({ name }) => name), ...[...this.#pending.heads()].map(({ job }) => job.tenant)]);
-      let least: Entry | undefined;
-      let leastShare = most.share;
-      for (const entry of this.#pending.heads()) {
-        if (given.has(entry.job.id)) continue;
-        const share = this.#use.shareOf(entry.job.tenant);
-        if (share < leastShare) [least, leastShare] = [entry, share];
-      }
-      if (least === undefined) return;
-      given.add(least.job.id);
-      const allowed = FREE_LOSS_SECONDS + sharePreemption.lostPart * this.#servedWork;
-      const exchange = exchangeFor(least, {
-        use: this.#use, capacity: this.#room.capacity, fairShare: 1 / there.size, free: this.regular, now: this.#now, mayLose: allowed - this.#lostToOthers, keptForPoor: allowed / 4,
-        place: (entry, available) => this.#place(entry, available),
-      }, sharePreemption);
-      if (exchange === undefined) continue;
-      this.#lostToOthers += exchange.lost;
-      for (const victim of exchange.victims) decisions.push(this.preempt(victim, { by: least.job, reason: 'InClusterQueue' }, this.#now));
-      // Where there are nodes, what was given up need not be on one of them.
-      const placement = this.#place(least, this.#room.free);
-      if (placement === undefined) continue;
-      started.add(least);
-      this.#start(least, placement, 0, tried.has(least));
-    }
-  }
-
   /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
   #startTrials(blocked: Entry | undefined, reservation: Reservation | undefined, tried: ReadonlySet<Entry>, begin: Begin): void {
     if (this.#trials.isEmpty || isExhausted(this.#room.free)) return;
@@ -399,6 +368,10 @@ export class Admission {
       over.add(entry);
     }
     return over;
+  }
+
+  #createEvening(options: SharePreemptionOptions, pending: FairPending): EveningOut {
+    return new EveningOut(options, { pending, use: this.#use, capacity: this.#room.capacity, free: () => this.regular, place: (entry, available) => this.#place(entry, available) });
   }
 
   #createGuard(): WaitGuard {
