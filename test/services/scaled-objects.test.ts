@@ -175,6 +175,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => /^False ScaledObjectCheckFailed the workload 'worker' of type 'apps\/v1\.Deployment' is already managed by the hpa 'by-hand'/.test(await condition('Ready')), { what: 'the refusal', timeoutMs: 60_000 });
     await apply(object.replace('{name: worker}', '{name: worker, annotations: {scaledobject.keda.sh/transfer-hpa-ownership: "true"}}').replace('triggers:', 'advanced: {horizontalPodAutoscalerConfig: {name: by-hand}}\n  triggers:'));
     await eventually(async () => (await llmos.client.get(HorizontalPodAutoscaler, 'by-hand', NS)).spec?.metrics?.[0]?.external?.metric.name === 's0-redis-jobs', { what: 'it is the ScaledObject\'s', timeoutMs: 60_000 });
+    await eventually(async () => (await ok('get', 'so', 'worker', '-o', 'jsonpath={.status.hpaName}')) === 'by-hand', { what: 'it says so' });
     await apply(object.replace('{name: worker}', '{name: second}'));
     await eventually(async () => /managed by the ScaledObject 'worker'/.test((await ok('get', 'so', 'second', '-o', 'json'))), { what: 'the second is refused', timeoutMs: 60_000 });
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/force-activation=true');

@@ -220,8 +220,9 @@ function placeOf({ apiVersion = 'apps/v1', kind = 'Deployment', name }: { apiVer
   return `${apiVersion}.${kind}/${name}`;
 }
 
+/** Whoever has an autoscaler goes first; times are of whole seconds. */
 function isOlder(one: ScaledObject, other: ScaledObject): boolean {
-  const [left, right] = [one, other].map(({ metadata }) => `${metadata.creationTimestamp} ${metadata.name}`) as [string, string];
+  const [left, right] = [one, other].map(({ metadata, status }) => `${status?.hpaName === undefined ? 1 : 0} ${metadata.creationTimestamp} ${metadata.name}`) as [string, string];
   return left < right;
 }
 
