@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash, randomBytes } from 'node:crypto';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Event } from '../../src/api/core/event.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -19,7 +20,8 @@ type Body = any;
 let registry: TestRegistry;
 let instance: Instance;
 let providers: string;
-let slow: { host: string; close(): void };
+let slow: SlowDoor;
+const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 
 const kubectl = async (...args: string[]): Promise<string> => {
   const { code, stdout, stderr } = await instance.kubectl(...args);
@@ -108,23 +110,28 @@ function imageOf(bytes: number, folder: string): void {
   writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
 }
 
-/** At the pace of the slow door some three seconds. */
+/** At the pace of the slow door half a minute, so that it is opened before. */
 const BIG_BYTES = 6 * 1024 * 1024;
+const SLOW_BYTES_A_SECOND = 200 * 1024;
 
-/** Passes a registry on, no more than so many bytes a tenth of a second. */
-function slowDoor(to: string, bytesAtOnce: number): Promise<{ host: string; close(): void }> {
+interface SlowDoor { host: string; open(): void; close(): void }
+
+/** Passes a registry on, slowly until it is opened. */
+function slowDoor(to: string): Promise<SlowDoor> {
   const port = Number(to.split(':')[1]);
   const sockets = new Set<Socket>();
+  let isOpen = false;
   const server = createServer((socket) => {
     const behind = connect(port, '127.0.0.1');
     for (const each of [socket, behind]) sockets.add(each.on('error', () => {}));
     socket.pipe(behind);
-    const slow = new Transform({ highWaterMark: 16 * 1024, transform: (chunk: Buffer, _encoding, done) => void setTimeout(done, (chunk.length / bytesAtOnce) * 100, null, chunk) });
+    const slow = new Transform({ highWaterMark: 16 * 1024, transform: (chunk: Buffer, _encoding, done) => void setTimeout(done, isOpen ? 0 : (chunk.length / SLOW_BYTES_A_SECOND) * 1_000, null, chunk) });
     behind.pipe(slow).pipe(socket);
     socket.on('close', () => behind.destroy());
   });
   return new Promise((settle) => server.listen(0, '127.0.0.1', () => settle({
     host: `127.0.0.1:${(server.address() as AddressInfo).port}`,
+    open: () => { isOpen = true; },
     close() {
       server.close();
       for (const each of sockets) each.destroy();
@@ -136,7 +143,7 @@ const read2 = (file: string): Body => JSON.parse(readFileSync(file, 'utf8'));
 describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registry') ? false : 'docker-registry is not installed' }, () => {
   before(async () => {
     registry = await startRegistry();
-    slow = await slowDoor(registry.host, 200 * 1024);
+    slow = await slowDoor(registry.host);
     providers = credentialProvider();
     instance = await bootInstance({ config: `modules: ${JSON.stringify({ registry: { enabled: true, port: 5055 }, node: { imageCredentialProviderConfig: join(providers, 'config.yaml'), imageCredentialProviderBinDir: providers, nodeLeaseDurationSeconds: 4, maxParallelImagePulls: 1, registries: [{ location: registry.host, caFile: registry.caFile }, { location: slow.host, caFile: registry.caFile }, { location: 'registry.example.com/hub', mirrors: [`${registry.host}/mirrored`] }] } })}` });
     importTestImage(instance);
@@ -224,19 +231,21 @@ describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registr
     assert.equal((await instance.kubectlWith(JSON.stringify(secret), 'create', '-f', '-')).code, 0);
     const file = join(instance.state, 'slow.json');
     writeFileSync(file, auth);
-    const byCommand = instance.llmos('image', 'pull', `${slow.host}/big/app:2`, '--authfile', file);
+    const byCommand = spawn(LAUNCHER, ['image', 'pull', `${slow.host}/big/app:2`, '--authfile', file], { env: instance.env, stdio: ['ignore', 'ignore', 'pipe'] });
+    const ended = once(byCommand, 'exit');
+    let said = '';
+    byCommand.stderr.on('data', (text: Buffer) => { said += String(text); });
     await runPod('big', `${slow.host}/big/app:1`, { imagePullSecrets: [{ name: 'slow' }] });
     const seen = new Set<string>();
     await eventually(async () => {
-      const pod = await podNow('big');
-      const part = /: ([\d.]+) MiB of \d+\.\d MiB \(\d+%\)$/.exec(pod.status.containerStatuses?.[0].state.waiting?.message ?? '')?.[1];
+      const part = /: ([\d.]+) MiB of \d+\.\d MiB \(\d+%\)$/.exec((await podNow('big')).status.containerStatuses?.[0].state.waiting?.message ?? '')?.[1];
       if (part !== undefined) seen.add(part);
-      return pod.status.phase === 'Running';
-    }, { timeoutMs: 90_000, what: 'big to run' });
-    assert.ok(seen.size >= 2, `it told of ${[...seen].join(', ')}`);
-    const { code, stderr } = await byCommand;
-    assert.equal(code, 0, stderr);
-    assert.match(stderr, /[\d.]+ MiB of \d+\.\d MiB \(\d+%\)/);
+      return seen.size >= 2;
+    }, { timeoutMs: 60_000, what: 'the pod to tell how far it has come, twice' });
+    await eventually(async () => /[\d.]+ MiB of \d+\.\d MiB \(\d+%\)/.test(said), { timeoutMs: 60_000, what: 'the command to tell how far it has come' });
+    slow.open();
+    await runs('big');
+    assert.deepEqual(await ended, [0, null], said);
     await eventually(async () => !readdirSync(join(instance.state, 'images')).some((name) => name.startsWith('pull')), { what: 'nothing of it is left' });
   });
 
