@@ -1,10 +1,11 @@
 /** The door of a further node: the routes of its module on a socket in the run folder, which only the first node's routes talk to (upstream: the kubelet's API). */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chmodSync, rmSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 import { Node } from '../api/core/node.ts';
 import { Pod } from '../api/core/pod.ts';
 import { ApiError } from '../api/errors.ts';
+import { createServer } from '../base/http.ts';
 import type { Log } from '../base/log.ts';
 import type { Client } from '../sdk/client.ts';
 import type { Route, RouteRequest } from '../sdk/module.ts';

@@ -1,4 +1,5 @@
 /** The `llmos` command: finds the subcommand, parses its flags, runs it. Subcommands are loaded when called, so that each starts fast. */
+import '../base/resolve-sources.ts';
 import { parseArgs } from 'node:util';
 import { foldersOf } from '../boot/config.ts';
 import { UsageError, type Command, type CommandContext } from './command.ts';

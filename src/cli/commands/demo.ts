@@ -1,10 +1,10 @@
 /** `llmos demo` (what `npm start` runs): boots llmos, builds the web example from its Dockerfile, deploys it, and shows it working. */
-import { get } from 'node:http';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployment } from '../../api/generated/apps-v1.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { KubeList } from '../../api/meta.ts';
+import { get } from '../../base/http.ts';
 import type { Folders } from '../../boot/config.ts';
 import { runningPid } from '../../boot/pid-file.ts';
 import { build } from '../build/build.ts';

@@ -2,9 +2,10 @@
  * Health checks of load balancers whose Service says `externalTrafficPolicy: Local`: on its healthCheckNodePort this machine says how many
  * ready endpoints it has; 503 for none (upstream: kube-proxy's service health server).
  */
-import { createServer, type Server } from 'node:http';
+import type { Server } from 'node:http';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { createServer } from '../../base/http.ts';
 import type { Log } from '../../base/log.ts';
 import { keyOf, type Cache } from '../../sdk/cache.ts';
 

@@ -2,11 +2,12 @@
  * The transport: requests to one API server over kept connections, with its credentials, and its failures as ApiError.
  * HTTP/1.1: a watch has a connection of its own, so no call waits behind one.
  */
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest, type AgentOptions } from 'node:https';
 import { pipeline } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { ApiError, type Status } from '../../api/errors.ts';
+import { Agent as HttpAgent, request as httpRequest } from '../../base/http.ts';
 import type { ClusterAccess, Credential } from './kubeconfig.ts';
 
 export interface CallRequest {

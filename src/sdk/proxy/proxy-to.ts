@@ -1,10 +1,11 @@
 /** The proxy subresources: a request goes on to a port of a pod, a service or a node (upstream: apimachinery util/proxy/upgradeaware.go). */
-import { request as httpRequest, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
 import { BlockList, isIPv4, isIPv6 } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createBrotliCompress, createBrotliDecompress, createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
 import { ApiError } from '../../api/errors.ts';
+import { request as httpRequest } from '../../base/http.ts';
 import type { RouteRequest } from '../module.ts';
 import { onwardHeaders, returnedHeaders } from './headers.ts';
 import { passOn, type Returned } from './pass-on.ts';

@@ -1,6 +1,6 @@
 /** Answers of HTTP servers, bounded in size and time, with the ways of authentication that triggers have. */
-import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
+import { request as requestHttp } from '../../../base/http.ts';
 import { READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters } from './trigger.ts';
 
 const MOST_BYTES = 4 * 1024 * 1024;

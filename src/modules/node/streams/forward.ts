@@ -1,10 +1,10 @@
 /** Requests for what runs on another node of this machine go on to its agent, over its socket. */
 import { existsSync } from 'node:fs';
 import { connect } from 'node:net';
-import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import { request as httpRequest } from '../../../base/http.ts';
 import type { MachineFacts, Route, RouteRequest } from '../../../sdk/module.ts';
 import { NodeKind } from '../kinds.ts';
 
