@@ -232,11 +232,23 @@ export interface Route {
   subresource?: string;
   /** Raw routes: a path prefix such as `/apis/metrics.k8s.io/v1beta1`. */
   path?: string;
+  /** Raw routes below `/apis/GROUP/VERSION`: what is there, as discovery tells it. Then `/apis/GROUP/VERSION` itself may stay without an answer of the module. */
+  resources?: readonly RouteResource[];
   /** Subresource routes: the name of the object within what stands in its place in the path, where that says more (`https:web:443`). Throws BadRequest. Authorization sees the whole. */
   nameOf?(id: string): string;
   /** HTTP methods; default GET. Authorization asks for the verb that upstream asks: get for GET, create for POST (exec: either). */
   methods?: readonly string[];
   handle(request: RouteRequest): Promise<void>;
+}
+
+/** Of a raw route, as meta/v1 APIResource. */
+export interface RouteResource {
+  /** `clusterqueues`, or with a subresource `clusterqueues/pendingworkloads`. */
+  name: string;
+  singularName: string;
+  namespaced: boolean;
+  kind: string;
+  verbs: readonly string[];
 }
 
 /** A request that was authenticated and authorized. The handler owns the answer. */

@@ -1,90 +1,15 @@
+/** Jobs and pods in queues: quota, cohorts, preemption. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Event, Job, Pod } from '../../src/api/kinds.ts';
-import type { JobSpec } from '../../src/api/generated/batch-v1.ts';
-import { ClusterQueue, ClusterQueueV1beta2, Cohort } from '../../src/api/kueue/cluster-queue.ts';
-import { AdmissionCheck, LocalQueue, ResourceFlavor, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
+import { ClusterQueue, Cohort } from '../../src/api/kueue/cluster-queue.ts';
+import { LocalQueue, WorkloadPriorityClass } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
-import type { Client } from '../../src/sdk/index.ts';
-import core from '../../src/modules/core/module.ts';
-import garbageCollector from '../../src/modules/garbage-collector/module.ts';
-import queue from '../../src/modules/queue/module.ts';
-import scheduler from '../../src/modules/scheduler/module.ts';
-import workloads from '../../src/modules/workloads/module.ts';
-import { eventually, startWorld, type World } from './world.ts';
+import { clearDeleted, client, clusterQueue, complete, conditionOf, endPods, flavor, job, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
+import { eventually } from './world.ts';
 
-let client: Client;
-let world: World;
-
-beforeEach(async () => {
-  world = await startWorld([core, workloads, garbageCollector, scheduler, queue]);
-  client = world.client;
-});
-
+beforeEach(() => openQueues());
 afterEach(() => world.stop());
-
-const NS = { namespace: 'default' };
-type QueueSpec = NonNullable<ClusterQueue['spec']>;
-
-async function flavor(name: string, spec: ResourceFlavor['spec'] = {}): Promise<void> {
-  await client.create(ResourceFlavor, { metadata: { name }, spec });
-}
-
-/** A ClusterQueue of the name with a LocalQueue of the same name. */
-async function clusterQueue(name: string, quotas: Record<string, string | [string, string?, string?]>, more: QueueSpec = {}, annotations: Record<string, string> = {}): Promise<void> {
-  const flavors = Object.entries(quotas).map(([each, quota]) => {
-    const [nominalQuota = '0', borrowingLimit, lendingLimit] = typeof quota === 'string' ? [quota] : quota;
-    return { name: each, resources: [{ name: 'cpu', nominalQuota, ...(borrowingLimit && { borrowingLimit }), ...(lendingLimit && { lendingLimit }) }] };
-  });
-  await client.create(ClusterQueue, { metadata: { name, annotations }, spec: { namespaceSelector: {}, resourceGroups: [{ coveredResources: ['cpu'], flavors }], ...more } });
-  await client.create(LocalQueue, { metadata: { name, ...NS }, spec: { clusterQueue: name } });
-}
-
-interface JobInput extends Partial<JobSpec> { cpu?: string; priority?: string; seconds?: number; annotations?: Record<string, string> }
-
-async function submit(name: string, queueName: string, { cpu = '1', priority, seconds, annotations = {}, ...spec }: JobInput = {}): Promise<void> {
-  const labels = { 'kueue.x-k8s.io/queue-name': queueName, ...(priority !== undefined && { 'kueue.x-k8s.io/priority-class': priority }) };
-  const all = { ...annotations, ...(seconds !== undefined && { 'queue.llmos.dev/expected-run-time': `${seconds}s` }) };
-  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu } } }] } };
-  await client.create(Job, { metadata: { name, ...NS, labels, annotations: all }, spec: { template, ...spec } } as Job);
-}
-
-const job = (name: string): Promise<Job> => client.get(Job, name, NS);
-async function workload(owner: string): Promise<Workload> {
-  const found = (await client.list(Workload, NS)).items.find(({ metadata }) => metadata.ownerReferences?.[0]?.name === owner);
-  assert.ok(found, `there is no Workload of ${owner}`);
-  return found;
-}
-const conditionOf = async (owner: string, type: string) => (await workload(owner)).status?.conditions?.find((each) => each.type === type);
-const runs = async (name: string): Promise<boolean> => (await job(name)).spec?.suspend === false;
-const running = async (...names: string[]): Promise<void> => {
-  for (const name of names) await eventually(`${name} runs`, () => runs(name));
-};
-const waiting = async (...names: string[]): Promise<void> => {
-  for (const name of names) await eventually(`${name} is told to wait`, async () => (await conditionOf(name, 'QuotaReserved').catch(() => undefined))?.status === 'False');
-  for (const name of names) assert.equal(await runs(name), false, name);
-};
-
-/** Plays the node for a job: its pods succeed, or go when they are deleted. */
-async function endPods(of: string, most = Infinity): Promise<void> {
-  let left = most;
-  for (const pod of (await client.list(Pod, { ...NS, labelSelector: `job-name=${of}` })).items) {
-    if (pod.metadata.deletionTimestamp !== undefined) await client.delete(Pod, pod.metadata.name ?? '', { ...NS, gracePeriodSeconds: 0 }).catch(() => {});
-    else if (pod.status?.phase === 'Pending' && left-- > 0) await client.update(Pod, { ...pod, status: { ...pod.status, phase: 'Succeeded' } } as Pod, { subresource: 'status' }).catch(() => {});
-  }
-}
-
-async function complete(name: string): Promise<void> {
-  await eventually(`${name} is complete`, async () => {
-    await endPods(name);
-    return (await job(name)).status?.conditions?.some(({ type, status }) => type === 'Complete' && status === 'True') === true;
-  });
-}
-
-/** As the node does with pods that are deleted. */
-async function clearDeleted(): Promise<void> {
-  for (const pod of (await client.list(Pod, NS)).items) if (pod.metadata.deletionTimestamp !== undefined) await client.delete(Pod, pod.metadata.name ?? '', { ...NS, gracePeriodSeconds: 0 }).catch(() => {});
-}
 
 describe('jobs', () => {
   test('wait for quota, run where their flavor is, and leave their place to the next', async () => {
@@ -247,131 +172,6 @@ test('a Workload that was made beforehand is taken by the job that names it', as
   await prebuilt('unlike', 'other', 'i:2');
   await eventually('what is unlike its Workload is refused', async () => (await conditionOf('unlike', 'Finished').catch(() => undefined))?.reason === 'OutOfSync');
   assert.equal(await runs('unlike'), false);
-});
-
-describe('queues', () => {
-  test('that are stopped let nobody in; those that are drained let nobody stay', async () => {
-    await flavor('f');
-    await clusterQueue('team', { f: '1' });
-    await submit('a', 'team');
-    await running('a');
-    const stop = async (stopPolicy: 'None' | 'Hold' | 'HoldAndDrain') => client.patch(ClusterQueue, 'team', { type: 'merge', body: { spec: { stopPolicy } } });
-    await stop('Hold');
-    await eventually('it is not active', async () => (await client.get(ClusterQueue, 'team')).status?.conditions?.[0]?.reason === 'Stopped');
-    assert.ok(await runs('a'));
-    await stop('HoldAndDrain');
-    await eventually('the job is stopped', async () => {
-      await clearDeleted();
-      return !(await runs('a')) && (await conditionOf('a', 'QuotaReserved'))?.status === 'False';
-    });
-    assert.equal((await conditionOf('a', 'Evicted'))?.reason, 'ClusterQueueStopped');
-    await stop('None');
-    await running('a');
-    assert.equal((await conditionOf('a', 'Evicted'))?.status, 'False');
-  });
-
-  test('admission checks are waited for; what one rejects does not come back by itself', async () => {
-    await flavor('f');
-    await client.create(AdmissionCheck, { metadata: { name: 'budget' }, spec: { controllerName: 'example.com/budget' } });
-    await clusterQueue('team', { f: '1' }, { admissionChecks: ['budget'] });
-    await submit('a', 'team');
-    await waiting('a');
-    const check = await client.get(AdmissionCheck, 'budget');
-    await client.update(AdmissionCheck, { ...check, status: { conditions: [{ type: 'Active', status: 'True', reason: 'Active', message: '', lastTransitionTime: new Date().toISOString() }] } }, { subresource: 'status' });
-    await eventually('its quota is reserved', async () => (await conditionOf('a', 'QuotaReserved'))?.status === 'True');
-    assert.equal(await runs('a'), false);
-    const answer = async (state: 'Ready' | 'Rejected'): Promise<void> => eventually(`the check says ${state}`, async () => {
-      const now = await workload('a');
-      return client.update(Workload, { ...now, status: { ...now.status, admissionChecks: [{ name: 'budget', state, message: '', lastTransitionTime: new Date().toISOString() }] } }, { subresource: 'status' }).then(() => true, () => false);
-    });
-    await answer('Ready');
-    await running('a');
-  });
-
-  test('both versions of the API say the same', async () => {
-    await flavor('f');
-    await clusterQueue('team', { f: ['1', '2'] }, { cohort: 'all', admissionChecks: [] });
-    const newer = await client.get(ClusterQueueV1beta2, 'team') as unknown as { apiVersion: string; spec: { cohortName?: string; cohort?: string } };
-    assert.deepEqual([newer.apiVersion, newer.spec.cohortName, newer.spec.cohort], ['kueue.x-k8s.io/v1beta2', 'all', undefined]);
-    // Quantities may be whole numbers, and stay as they were written.
-    const flavors = [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: 2, borrowingLimit: 1 }] }];
-    const written = await client.create(ClusterQueueV1beta2, { metadata: { name: 'numbers' }, spec: { cohortName: 'all', namespaceSelector: {}, resourceGroups: [{ coveredResources: ['cpu'], flavors }] } } as ClusterQueue);
-    assert.deepEqual(written.spec?.resourceGroups?.[0]?.flavors, flavors);
-    await client.create(LocalQueue, { metadata: { name: 'numbers', ...NS }, spec: { clusterQueue: 'numbers' } });
-    await submit('a', 'numbers', { cpu: '3' });
-    await running('a');
-    const wrong = { metadata: { name: 'wrong' }, spec: { resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: 'many' }] }] }] } };
-    await assert.rejects(client.create(ClusterQueue, wrong), /nominalQuota: Invalid value: "many": quantities must match/);
-  });
-});
-
-describe('policies', () => {
-  const sequence = async (policy: string, jobs: readonly [string, JobInput][], annotations: Record<string, string> = {}): Promise<string[]> => {
-    await flavor('f');
-    await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
-    await clusterQueue('team', { f: '2' }, {}, { 'queue.llmos.dev/policy': policy, ...annotations });
-    await submit('holder', 'team', { cpu: '2', seconds: 60 });
-    await running('holder');
-    for (const [name, input] of jobs) await submit(name, 'team', { cpu: '2', ...input });
-    await waiting(...jobs.map(([name]) => name));
-    const order: string[] = [];
-    let current = 'holder';
-    while (order.length < jobs.length) {
-      await complete(current);
-      await eventually('the next one runs', async () => {
-        for (const [name] of jobs) if (!order.includes(name) && (await runs(name))) return (current = name, true);
-        return false;
-      });
-      order.push(current);
-    }
-    return order;
-  };
-
-  test('FIFO: as they came', async () => {
-    assert.deepEqual(await sequence('FIFO', [['a', { seconds: 50 }], ['b', { seconds: 5, priority: 'high' }], ['c', { seconds: 20 }]]), ['a', 'b', 'c']);
-  });
-  test('ShortestJobFirst: the shortest first', async () => {
-    assert.deepEqual(await sequence('ShortestJobFirst', [['a', { seconds: 50 }], ['b', { seconds: 5 }], ['c', { seconds: 20 }]]), ['b', 'c', 'a']);
-  });
-  test('Priority: the most important first', async () => {
-    assert.deepEqual(await sequence('Priority', [['a', { seconds: 50 }], ['b', { seconds: 50, priority: 'high' }], ['c', { seconds: 20 }]]), ['b', 'a', 'c']);
-  });
-
-  test('FairShare with preemption: who came late gets its share, and nobody takes it back', async () => {
-    await flavor('f');
-    await clusterQueue('team', { f: '4' }, { preemption: { withinClusterQueue: 'LowerPriority' } }, { 'queue.llmos.dev/policy': 'FairShare', 'queue.llmos.dev/tenant': 'label:user' });
-    const own = async (user: string, name: string): Promise<void> => {
-      const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } };
-      await client.create(Job, { metadata: { name, ...NS, labels: { 'kueue.x-k8s.io/queue-name': 'team', user } }, spec: { template } } as Job);
-    };
-    for (const name of ['a1', 'a2', 'a3', 'a4', 'a5']) await own('ann', name);
-    await running('a1', 'a2', 'a3', 'a4');
-    for (const name of ['b1', 'b2', 'b3']) await own('bob', name);
-    await eventually('two of the other run', async () => {
-      await clearDeleted();
-      return (await runs('b1')) && (await runs('b2'));
-    });
-    await waiting('b3', 'a5');
-    const kept = (await Promise.all(['a1', 'a2', 'a3', 'a4'].map(runs))).filter(Boolean).length;
-    assert.equal(kept, 2);
-    const stops = (await client.list(Workload, NS)).items.flatMap(({ status }) => status?.schedulingStats?.evictions ?? []);
-    assert.equal(stops.reduce((sum, { count }) => sum + count, 0), 2, 'two were stopped, once each');
-  });
-
-  test('a workload knows its place, its time and who is ahead', async () => {
-    await flavor('f');
-    await clusterQueue('team', { f: '1' }, {}, { 'queue.llmos.dev/policy': 'FIFO' });
-    await submit('runs', 'team', { seconds: 100 });
-    await running('runs');
-    await submit('next', 'team', { seconds: 200 });
-    await submit('last', 'team', { seconds: 10 });
-    await eventually('the last one is told', async () => (await workload('last').catch(() => undefined))?.status?.prediction?.position === 2);
-    const { prediction } = (await workload('last')).status!;
-    assert.deepEqual([prediction?.runSeconds, prediction?.source, prediction?.ahead?.map((each) => each.replace(/-\w{5}$/, ''))], [10, 'annotation', ['default/job-next']]);
-    const inSeconds = (Date.parse(prediction?.startTime ?? '') - Date.now()) / 1_000;
-    assert.ok(inSeconds > 200 && inSeconds < 310, `it is told to start in ${inSeconds} s`);
-    assert.deepEqual(prediction?.lacks, [{ flavor: 'f', resource: 'cpu', needed: '1', available: '0' }]);
-  });
 });
 
 describe('pods', () => {

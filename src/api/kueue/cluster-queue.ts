@@ -51,10 +51,12 @@ export const [ClusterQueue, ClusterQueueV1beta2]: readonly [Kind<ClusterQueue>, 
   ],
 });
 
-export const [Cohort, CohortV1beta2]: readonly [Kind<Cohort>, Kind<Cohort>] = defineKueueKind<Cohort>({
-  kind: 'Cohort', plural: 'cohorts', namespaced: false,
-  schema: objectSchema(() => ({ spec: struct({ parent: reference, resourceGroups, fairSharing }), status: struct({ fairSharing: fairSharingStatus }) })),
-  newSchema: objectSchema(() => ({ spec: struct({ parentName: reference, resourceGroups, fairSharing }), status: struct({ fairSharing: fairSharingStatus }) })),
+const cohortStatus = struct({ fairSharing: fairSharingStatus });
+
+export const [Cohort, CohortV1beta2, CohortV1alpha1]: readonly [Kind<Cohort>, Kind<Cohort>, Kind<Cohort>] = defineKueueKind<Cohort>({
+  kind: 'Cohort', plural: 'cohorts', namespaced: false, alpha: true,
+  schema: objectSchema(() => ({ spec: struct({ parent: reference, resourceGroups, fairSharing }), status: cohortStatus })),
+  newSchema: objectSchema(() => ({ spec: struct({ parentName: reference, resourceGroups, fairSharing }), status: cohortStatus })),
   subresources: { status: true },
   rules: {
     validate: (cohort) => [

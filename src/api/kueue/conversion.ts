@@ -25,6 +25,7 @@ export function convertKueue(object: KubeObject, apiVersion: string): KubeObject
     if (fields !== undefined) rename(fields, ...(newer ? ([older, recent] as const) : ([recent, older] as const)));
   }
   if (copy.kind === 'Workload' && copy.spec !== undefined) convertPriorityClass(copy.spec, newer);
+  if (copy.kind === 'LocalQueue' && newer) delete copy.status?.['flavors'];
   if (copy.kind === 'ClusterQueue' && copy.spec !== undefined) convertQueueSpec(copy.spec, newer);
   return copy;
 }

@@ -1,4 +1,4 @@
-/** One kind of Kueue in both of its versions. */
+/** One kind of Kueue in all of its versions. */
 import { defineKind, type Column, type Kind, type KindInput, type Rules } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -11,22 +11,27 @@ interface KueueKind<T extends KubeObject> extends Pick<KindInput<T>, 'kind' | 'p
   newSchema?: () => Schema;
   /** Written for v1beta1, and asked of v1beta2 after a conversion; so those that change an object (defaults, prepare) are not among them. */
   rules?: Pick<Rules<T>, 'validate'>;
+  /** Also in v1alpha1, with the fields of v1beta1. */
+  alpha?: boolean;
   /** The same: they see v1beta1. */
   columns?: readonly Column<T>[];
 }
 
-/** The Kind of v1beta1 and that of v1beta2. */
-export function defineKueueKind<T extends KubeObject>({ newSchema, rules = {}, columns = [], ...input }: KueueKind<T>): readonly [Kind<T>, Kind<T>] {
+/** The Kind of v1beta1, that of v1beta2 and, where there is one, that of v1alpha1. */
+export function defineKueueKind<T extends KubeObject>(kind: KueueKind<T> & { alpha: true }): readonly [Kind<T>, Kind<T>, Kind<T>];
+export function defineKueueKind<T extends KubeObject>(kind: KueueKind<T>): readonly [Kind<T>, Kind<T>];
+export function defineKueueKind<T extends KubeObject>({ newSchema, rules = {}, columns = [], alpha, ...input }: KueueKind<T>): readonly Kind<T>[] {
   const older = (object: T): T => convertKueue(object, V1BETA1) as T;
   const { validate } = rules;
   const prepareForCreate = (object: T): void => {
     if (input.subresources?.status === true) delete (object as { status?: unknown }).status;
   };
-  const v1beta1 = defineKind<T>({ ...input, group: GROUP, version: 'v1beta1', conversion, columns, rules: { prepareForCreate, ...(validate !== undefined && { validate }) } });
+  const ofVersion = (version: string): Kind<T> => defineKind<T>({ ...input, group: GROUP, version, conversion, columns, rules: { prepareForCreate, ...(validate !== undefined && { validate }) } });
+  const v1beta1 = ofVersion('v1beta1');
   const v1beta2 = defineKind<T>({
     ...input, group: GROUP, version: 'v1beta2', conversion, schema: newSchema ?? input.schema,
     columns: columns.map((each) => ({ ...each, cell: (object, nowMs) => each.cell(older(object), nowMs) })),
     rules: { prepareForCreate, ...(validate !== undefined && { validate: (object, old) => validate(older(object), old === undefined ? undefined : older(old)) }) },
   });
-  return [v1beta1, v1beta2];
+  return alpha === true ? [v1beta1, v1beta2, ofVersion('v1alpha1')] : [v1beta1, v1beta2];
 }

@@ -67,7 +67,7 @@ export interface LocalQueue extends KubeObject {
   spec?: { clusterQueue?: string; stopPolicy?: StopPolicy; fairSharing?: FairSharing };
   status?: {
     conditions?: Condition[]; pendingWorkloads?: number; reservingWorkloads?: number; admittedWorkloads?: number;
-    flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[];
+    flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[]; flavors?: { name: string; resources?: string[]; nodeLabels?: Record<string, string>; nodeTaints?: Taint[] }[];
   };
 }
 

@@ -107,7 +107,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   if (audit !== undefined) metrics.add(() => audit.metrics());
   const listeners: Listener[] = [];
   const serverAddress = (): string => listeners[0]?.address ?? '127.0.0.1:6443';
-  const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
+  const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), told: () => routes.told(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
   const flow = createFlowControl(store, ending.signal);
   metrics.add(() => flow.metrics());
   const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });

@@ -62,6 +62,20 @@ test('a kind can come and go', async () => {
   assert.equal((await door.call('GET', '/apis/example.com/v1/namespaces/default/toads/t')).status, 404);
 });
 
+test('what a route answers for is told as long as it is there', async () => {
+  const resources = [
+    { name: 'ponds', singularName: 'pond', namespaced: true, kind: 'Pond', verbs: [] },
+    { name: 'ponds/depth', singularName: '', namespaced: true, kind: 'Depth', verbs: ['get'] },
+  ];
+  const withdraw = door.server.route({ path: '/apis/water.example.com/v1', resources, handle: ({ response }) => Promise.resolve(void response?.writeHead(200).end('{"resources":[]}')) });
+  const groups = (await door.call('GET', '/apis')).json.groups as { name: string; preferredVersion: { groupVersion: string } }[];
+  assert.equal(groups.find(({ name }) => name === 'water.example.com')?.preferredVersion.groupVersion, 'water.example.com/v1');
+  const told = (await door.call('GET', '/apis', { headers: { accept: AGGREGATED } })).json.items.find(({ metadata }: { metadata: { name: string } }) => metadata.name === 'water.example.com');
+  assert.deepEqual(told.versions[0].resources[0].subresources, [{ subresource: 'depth', responseKind: { group: 'water.example.com', version: 'v1', kind: 'Depth' }, verbs: ['get'] }]);
+  withdraw();
+  assert.equal((await door.call('GET', '/apis/water.example.com')).status, 404);
+});
+
 test('openapi documents carry the hash of the index', async () => {
   const { paths } = (await door.call('GET', '/openapi/v3')).json;
   const url = paths['apis/apps/v1'].serverRelativeURL as string;

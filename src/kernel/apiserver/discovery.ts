@@ -9,6 +9,7 @@ import type { Kind } from '../../api/kind.ts';
 import { clausesOf } from './negotiate.ts';
 import { compareVersions, type KindTable } from './kind-table.ts';
 import type { AggregatedVersion } from '../../sdk/module.ts';
+import type { ToldVersion } from './route-table.ts';
 import type { VirtualTable } from './virtual.ts';
 
 export interface Discovery {
@@ -42,6 +43,8 @@ interface Sources {
   kinds: KindTable;
   virtual: VirtualTable;
   connects: () => readonly ConnectResource[];
+  /** What raw routes of modules answer for. */
+  told?: () => readonly ToldVersion[];
   /** What other servers answer for. */
   aggregated?: () => readonly AggregatedVersion[];
 }
@@ -105,6 +108,7 @@ function groupsOf(options: Sources): Groups {
   for (const virtual of options.virtual.values()) {
     resourcesOf(virtual.group, virtual.version).push({ name: virtual.plural, singularName: virtual.kind.toLowerCase(), namespaced: virtual.namespaced, kind: virtual.kind, verbs: ['create'] });
   }
+  for (const { group, version, resources } of options.told?.() ?? []) resourcesOf(group, version).push(...resources.map((each) => ({ ...each, verbs: [...each.verbs].sort() })));
   if (!groups.has('')) servedAs('', 'v1');
   for (const elsewhere of options.aggregated?.() ?? []) {
     const { group, version, groupPriority, versionPriority } = elsewhere;

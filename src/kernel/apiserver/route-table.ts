@@ -1,6 +1,6 @@
 /** RouteTable: what modules answer themselves, connect subresources (pods/log) and raw paths (/metrics). */
 import type { Kind } from '../../api/kind.ts';
-import type { Route } from '../../sdk/module.ts';
+import type { Route, RouteResource } from '../../sdk/module.ts';
 import type { ConnectResource } from './discovery.ts';
 
 export interface RouteTable {
@@ -9,8 +9,12 @@ export interface RouteTable {
   /** The raw route with the longest prefix of the path, and what follows it. */
   raw(path: string): { route: Route; rest: string } | undefined;
   connects(): ConnectResource[];
+  /** The group versions that raw routes answer for and tell of. */
+  told(): ToldVersion[];
   readonly changes: number;
 }
+
+export interface ToldVersion { group: string; version: string; resources: readonly RouteResource[] }
 
 export function createRouteTable(): RouteTable {
   const connects = new Map<string, Route>();
@@ -36,6 +40,10 @@ export function createRouteTable(): RouteTable {
       return undefined;
     },
     connects: () => [...connects.values()].map((route) => ({ kind: route.kind!, subresource: route.subresource!, methods: methodsOf(route) })),
+    told: () => [...raws.values()].flatMap(({ path = '', resources }) => {
+      const [, group, version] = /^\/apis\/([^/]+)\/([^/]+)\/?$/.exec(path) ?? [];
+      return resources === undefined || group === undefined || version === undefined ? [] : [{ group, version, resources }];
+    }),
     get changes() {
       return changes;
     },

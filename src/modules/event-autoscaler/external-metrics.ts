@@ -12,23 +12,21 @@ import type { Source } from './sources.ts';
 
 const PATH = '/apis/external.metrics.k8s.io/v1beta1';
 const API_VERSION = 'external.metrics.k8s.io/v1beta1';
+const RESOURCES = [{ name: 'externalmetrics', singularName: '', namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }];
 /** An autoscaler asks every 15 s; what is older than this is read anew, unless it says `useCachedMetrics`. */
 const FRESH_MS = 5_000;
 
 export function externalMetricsRoute({ caches, clock, signal }: ModuleContext, workers: ReadonlyMap<string, ScaledWorker>): Route {
   return {
     path: PATH,
+    resources: RESOURCES,
     async handle({ rest, url, response }) {
       if (response === undefined) throw new ApiError('BadRequest', 'metrics are no stream that a connection could be upgraded for');
-      const body = rest === '' ? resources() : await values(rest, url.searchParams.get('labelSelector') ?? '');
+      const body = rest === '' ? { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: API_VERSION, resources: RESOURCES } : await values(rest, url.searchParams.get('labelSelector') ?? '');
       response.writeHead(200, { 'Content-Type': 'application/json' });
       response.end(JSON.stringify(body));
     },
   };
-
-  function resources(): object {
-    return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: API_VERSION, resources: [{ name: 'externalmetrics', singularName: '', namespaced: true, kind: 'ExternalMetricValueList', verbs: ['get'] }] };
-  }
 
   /** `namespaces/NAMESPACE/METRIC?labelSelector=scaledobject.keda.sh/name=NAME`. */
   async function values(rest: string, selectorText: string): Promise<object> {

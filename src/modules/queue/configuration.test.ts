@@ -22,16 +22,16 @@ test('resources count as the configuration says', () => {
 test('how long pods may take to be ready', () => {
   assert.equal(queueConfiguration({}).waitForPodsReady, undefined);
   assert.equal(queueConfiguration({ waitForPodsReady: { enable: false } }).waitForPodsReady, undefined);
-  assert.deepEqual(queueConfiguration({ waitForPodsReady: {} }).waitForPodsReady, { timeoutSeconds: 300, recoverySeconds: 300, byEviction: true, backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity });
+  assert.deepEqual(queueConfiguration({ waitForPodsReady: {} }).waitForPodsReady, { timeoutSeconds: 300, recoverySeconds: 300, byEviction: true, blocks: false, backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity });
   const strategy = { timestamp: 'Creation', backoffBaseSeconds: 1, backoffMaxSeconds: 8, backoffLimitCount: 3 };
-  assert.deepEqual(queueConfiguration({ waitForPodsReady: { timeout: '10m', recoveryTimeout: '90s', requeuingStrategy: strategy } }).waitForPodsReady, { timeoutSeconds: 600, recoverySeconds: 90, byEviction: false, backoffBaseSeconds: 1, backoffMostSeconds: 8, backoffLimit: 3 });
+  assert.deepEqual(queueConfiguration({ waitForPodsReady: { blockAdmission: true, timeout: '10m', recoveryTimeout: '90s', requeuingStrategy: strategy } }).waitForPodsReady, { timeoutSeconds: 600, recoverySeconds: 90, byEviction: false, blocks: true, backoffBaseSeconds: 1, backoffMostSeconds: 8, backoffLimit: 3 });
 });
 
 test('what is not known is said', () => {
   for (const [config, message] of [
     [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, resources, manageJobsWithoutQueueName, /],
     [{ waitForPodsReady: { timeout: 'soon' } }, /modules\.queue\.waitForPodsReady\.timeout must be a time such as 5m, not "soon"/],
-    [{ waitForPodsReady: { blockAdmission: true } }, /blockAdmission must be false/],
+    [{ waitForPodsReady: { blockAdmission: 'yes' } }, /blockAdmission must be true or false/],
     [{ resources: { transformations: [{ input: 'a', strategy: 'Keep' }] } }, /resources\.transformations\[0\]\.strategy must be Retain or Replace, not "Keep"/],
     [{ resources: { transformations: {} } }, /resources\.transformations must be a list/],
   ] as [object, RegExp][]) assert.throws(() => queueConfiguration(config as Record<string, unknown>), message);

@@ -13,6 +13,8 @@ export interface WaitForPodsReady {
   readonly backoffLimit: number;
   /** Whether one that is queued again stands where its eviction would place it, and not where its arrival did. */
   readonly byEviction: boolean;
+  /** Whether nobody is let in, in any queue, while pods of somebody who was are not ready. */
+  readonly blocks: boolean;
 }
 
 /** One amount of the input counts as so much of each output; with `multiplyBy`, times what the pod asks of that. */
@@ -27,7 +29,7 @@ export interface QueueConfiguration {
   readonly transformations: ReadonlyMap<string, Transformation>;
 }
 
-export const BACKOFF: Omit<WaitForPodsReady, 'timeoutSeconds' | 'recoverySeconds'> = { backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity, byEviction: true };
+export const BACKOFF: Omit<WaitForPodsReady, 'timeoutSeconds' | 'recoverySeconds'> = { backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity, byEviction: true, blocks: false };
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -51,7 +53,8 @@ export function queueConfiguration(config: Fields): QueueConfiguration {
 function waitOf(fields: Fields): WaitForPodsReady | undefined {
   known(fields, 'waitForPodsReady.', ['enable', 'timeout', 'recoveryTimeout', 'requeuingStrategy', 'blockAdmission']);
   if (fields['enable'] === false) return undefined;
-  if (fields['blockAdmission'] === true) wrong('waitForPodsReady.blockAdmission', 'false: workloads are admitted beside those whose pods are not ready yet', true);
+  const { blockAdmission = false } = fields;
+  if (typeof blockAdmission !== 'boolean') wrong('waitForPodsReady.blockAdmission', 'true or false', blockAdmission);
   const seconds = (key: string): number | undefined => (fields[key] === undefined ? undefined : (durationSeconds(String(fields[key])) ?? wrong(`waitForPodsReady.${key}`, 'a time such as 5m', fields[key])));
   const strategy = fieldsOf(fields['requeuingStrategy'], 'waitForPodsReady.requeuingStrategy');
   known(strategy, 'waitForPodsReady.requeuingStrategy.', ['timestamp', 'backoffBaseSeconds', 'backoffLimitCount', 'backoffMaxSeconds']);
@@ -63,7 +66,7 @@ function waitOf(fields: Fields): WaitForPodsReady | undefined {
   if (timestamp !== 'Eviction' && timestamp !== 'Creation') wrong('waitForPodsReady.requeuingStrategy.timestamp', 'Eviction or Creation', timestamp);
   const timeoutSeconds = seconds('timeout') ?? 300;
   return {
-    timeoutSeconds, recoverySeconds: seconds('recoveryTimeout') ?? timeoutSeconds, byEviction: timestamp === 'Eviction',
+    timeoutSeconds, recoverySeconds: seconds('recoveryTimeout') ?? timeoutSeconds, byEviction: timestamp === 'Eviction', blocks: blockAdmission === true,
     backoffBaseSeconds: number('backoffBaseSeconds', BACKOFF.backoffBaseSeconds), backoffMostSeconds: number('backoffMaxSeconds', BACKOFF.backoffMostSeconds), backoffLimit: number('backoffLimitCount', Infinity),
   };
 }

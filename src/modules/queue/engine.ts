@@ -60,7 +60,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   let rebuild = true;
   let timer: NodeJS.Timeout | undefined;
   let wakeTimer: NodeJS.Timeout | undefined;
-  const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => starts.has(key) || writing.has(key) });
+  const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => writing.has(key) || (starts.has(key) && !isBlocked()), blocked: () => (isBlocked() ? [...starts.keys()] : []) });
   const nowSeconds = (): number => clock.nowMs() / 1_000;
 
   const kick = (): void => {
@@ -215,7 +215,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
 
   const writeStarts = (): void => {
     for (const [key, { queue, placement }] of starts) {
-      if (writing.size >= MOST_WRITES) return;
+      if (writing.size >= MOST_WRITES || isBlocked()) return;
       const workload = workloads.get(key);
       if (workload === undefined || writing.has(key) || outdated.get(key) === workload.metadata.resourceVersion || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true })) continue;
       starts.delete(key);
@@ -224,6 +224,12 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       write(key, workload, () => admitted(workload, queue.object, placement, context), () => starts.set(key, { queue, placement }));
     }
   };
+
+  /** Pods of somebody who was let in are not ready yet, and the configuration lets nobody in beside them. Source: Kueue, cache.PodsReadyForAllAdmittedWorkloads. */
+  const isBlocked = (): boolean => configuration.waitForPodsReady?.blocks === true && [...held.keys()].some((key) => {
+    const workload = workloads.get(key);
+    return workload !== undefined && !is(workload, 'PodsReady');
+  });
 
   /** A decision that came upon a change of the workload is carried out anew, if it still stands then: the policies hear how the workload is in fact. */
   const write = (key: string, workload: Workload, act: () => Promise<void>, again: () => void = () => {}): void => {

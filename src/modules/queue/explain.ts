@@ -40,9 +40,11 @@ interface Sources {
   predictor(): ChoosingPredictor;
   /** Whether its admission is decided or being written: then there is nothing to tell. */
   isStarting(key: string): boolean;
+  /** Who would be let in, if the pods of those who were were ready. */
+  blocked(): readonly string[];
 }
 
-interface Explanation { reason: 'Pending' | 'Inadmissible'; message: string; prediction?: WorkloadPrediction }
+interface Explanation { reason: 'Pending' | 'Inadmissible' | 'Waiting'; message: string; prediction?: WorkloadPrediction }
 
 export function createExplainer({ client, clock, events, log, signal }: ModuleContext, sources: Sources): Explainer {
   const workloads = sources.view.caches.of(Workload);
@@ -86,6 +88,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
 
   const explanations = (): [string, Explanation][] => {
     const told: [string, Explanation][] = [...refusals].map(([key, message]) => [key, { reason: 'Inadmissible', message }]);
+    for (const key of sources.blocked()) told.push([key, { reason: 'Waiting', message: 'waiting for all admitted workloads to be in PodsReady condition' }]);
     const now = clock.nowMs() / 1_000;
     for (const queue of sources.liveQueues()) {
       const waiting = queue.admission.waiting(MOST_TOLD);

@@ -5,7 +5,7 @@ import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
-import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
+import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, AdmissionCheckV1beta2, LocalQueue, LocalQueueV1beta2, ResourceFlavor, ResourceFlavorV1beta2, WorkloadPriorityClass, WorkloadPriorityClassV1beta2 } from '../../api/kueue/local-queue.ts';
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
@@ -18,7 +18,7 @@ export default defineModule({
   description: "Jobs and pods wait for quota in queues: Kueue's API, with policies, fair shares and explanations",
   kinds: [
     ClusterQueue, LocalQueue, ResourceFlavor, Workload, Cohort, WorkloadPriorityClass, AdmissionCheck,
-    ClusterQueueV1beta2, LocalQueueV1beta2, ResourceFlavorV1beta2, WorkloadV1beta2, CohortV1beta2, WorkloadPriorityClassV1beta2, AdmissionCheckV1beta2,
+    ClusterQueueV1beta2, LocalQueueV1beta2, ResourceFlavorV1beta2, WorkloadV1beta2, CohortV1beta2, CohortV1alpha1, WorkloadPriorityClassV1beta2, AdmissionCheckV1beta2,
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
   reads: [LimitRange, RuntimeClass],

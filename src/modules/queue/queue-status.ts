@@ -15,6 +15,8 @@ import { createView } from './view.ts';
 
 const BY_QUEUE = 'local-queue';
 const BY_CLUSTER_QUEUE = 'admitted-in';
+/** Of a LocalQueue's status. */
+const MOST_FLAVORS = 16;
 
 /** With fair sharing: in thousandths. */
 export type ShareOf = (kind: 'ClusterQueue' | 'Cohort', name: string) => number | undefined;
@@ -42,8 +44,7 @@ export const clusterQueueStatus = (shareOf: ShareOf): Controller<ClusterQueue> =
   ],
   async reconcile(name, queue, { caches, client, clock }) {
     if (queue === undefined) return;
-    const locals = new Set(caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).map(keyOf));
-    const waiting = [...locals].flatMap((key) => inLocalQueue(caches, key)).filter((each) => !isReserved(each) && each.spec.active !== false);
+    const waiting = caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).flatMap((each) => waitingIn(caches, each));
     const reserving = inClusterQueue(caches, name).filter((each) => !is(each, 'Finished') && isReserved(each));
     const admitted = reserving.filter((each) => is(each, 'Admitted'));
     const weightedShare = shareOf('ClusterQueue', name);
@@ -62,6 +63,7 @@ export const localQueueStatus: Controller<LocalQueue> = {
   watches: [
     watching(Workload, ({ metadata, spec }) => [`${metadata.namespace}/${spec.queueName}`]),
     watching(ClusterQueue, (queue, caches) => caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === queue.metadata.name).map(keyOf)),
+    watching(ResourceFlavor, (flavor, caches) => caches.of(LocalQueue).list().filter(({ status }) => status?.flavors?.some(({ name }) => name === flavor.metadata.name) === true).map(keyOf)),
   ],
   async reconcile(key, localQueue, { caches, client, clock }) {
     if (localQueue === undefined) return;
@@ -72,11 +74,26 @@ export const localQueueStatus: Controller<LocalQueue> = {
     const usage = (workloads: readonly Workload[]): FlavorUsage[] => (queue === undefined ? [] : usageOf(queue, workloads, { borrowed: false }));
     const status = {
       ...localQueue.status, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
-      flavorsReservation: usage(reserving), flavorUsage: usage(admitted), pendingWorkloads: all.length - reserving.length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
+      flavorsReservation: usage(reserving), flavorUsage: usage(admitted), pendingWorkloads: waitingIn(caches, localQueue).length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
+      ...(queue !== undefined && { flavors: flavorsOf(queue, caches) }),
     };
     if (!equalJson(status as unknown as Json, (localQueue.status ?? null) as unknown as Json)) await client.update(LocalQueue, { ...localQueue, status }, { subresource: 'status' });
   },
 };
+
+/** A stopped LocalQueue queues nobody, and who is deactivated waits for nothing. */
+function waitingIn(caches: Caches, queue: LocalQueue): readonly Workload[] {
+  if ((queue.spec?.stopPolicy ?? 'None') !== 'None') return [];
+  return inLocalQueue(caches, keyOf(queue)).filter((each) => !isReserved(each) && each.spec.active !== false);
+}
+
+/** What who may use only the LocalQueue can know of the flavors behind it. */
+function flavorsOf({ spec }: ClusterQueue, caches: Caches): NonNullable<NonNullable<LocalQueue['status']>['flavors']> {
+  return (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors).slice(0, MOST_FLAVORS).map(({ name, resources }) => {
+    const { nodeLabels, nodeTaints } = caches.of(ResourceFlavor).get(name)?.spec ?? {};
+    return { name, resources: resources.map((each) => each.name), ...(nodeLabels !== undefined && { nodeLabels }), ...(nodeTaints !== undefined && { nodeTaints }) };
+  });
+}
 
 /** Those that are not over. */
 function inLocalQueue(caches: Caches, key: string): readonly Workload[] {

@@ -3,13 +3,20 @@ import { ApiError } from '../../api/errors.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import type { Workload } from '../../api/kueue/types.ts';
-import type { ModuleContext, Route } from '../../sdk/index.ts';
+import type { ModuleContext, Route, RouteResource } from '../../sdk/index.ts';
 
 const GROUP = 'visibility.kueue.x-k8s.io';
 const VERSIONS = ['v1beta1', 'v1beta2'] as const;
 /** Of one answer, where the asker says nothing; and at most. */
 const LIMIT = 1_000;
 const MOST = 100_000;
+
+const RESOURCES: readonly RouteResource[] = [
+  { name: 'clusterqueues', singularName: 'clusterqueue', namespaced: false, kind: 'ClusterQueue', verbs: [] },
+  { name: 'clusterqueues/pendingworkloads', singularName: '', namespaced: false, kind: 'PendingWorkloadsSummary', verbs: ['get'] },
+  { name: 'localqueues', singularName: 'localqueue', namespaced: true, kind: 'LocalQueue', verbs: [] },
+  { name: 'localqueues/pendingworkloads', singularName: '', namespaced: true, kind: 'PendingWorkloadsSummary', verbs: ['get'] },
+];
 
 /** All that wait in a ClusterQueue, in order; those that could not be let in as things are come last. Undefined where there is no such queue. */
 export type PendingIn = (clusterQueue: string) => readonly Workload[] | undefined;
@@ -19,9 +26,10 @@ export function visibilityRoutes({ caches }: Pick<ModuleContext, 'caches'>, pend
     const apiVersion = `${GROUP}/${version}`;
     return {
       path: `/apis/${apiVersion}`,
+      resources: RESOURCES,
       handle({ rest, url: { searchParams }, response }) {
         if (response === undefined) throw new ApiError('BadRequest', 'a summary is no stream that a connection could be upgraded for');
-        const body = rest === '' ? resourcesOf(apiVersion) : { kind: 'PendingWorkloadsSummary', apiVersion, metadata: {}, items: items(rest, searchParams) };
+        const body = rest === '' ? { kind: 'APIResourceList', apiVersion: 'v1', groupVersion: apiVersion, resources: RESOURCES } : { kind: 'PendingWorkloadsSummary', apiVersion, metadata: {}, items: items(rest, searchParams) };
         response.writeHead(200, { 'Content-Type': 'application/json' });
         response.end(JSON.stringify(body));
         return Promise.resolve();
@@ -68,14 +76,4 @@ function countOf(query: URLSearchParams, key: 'limit' | 'offset', otherwise: num
   if (text === null || text === '') return otherwise;
   if (!/^\d{1,9}$/.test(text)) throw new ApiError('BadRequest', `${key}=${JSON.stringify(text)}: write a whole number`);
   return Math.min(MOST, Number(text));
-}
-
-function resourcesOf(groupVersion: string): object {
-  const resources = [
-    { name: 'clusterqueues', singularName: 'clusterqueue', namespaced: false, kind: 'ClusterQueue', verbs: [] },
-    { name: 'clusterqueues/pendingworkloads', singularName: '', namespaced: false, kind: 'PendingWorkloadsSummary', verbs: ['get'] },
-    { name: 'localqueues', singularName: 'localqueue', namespaced: true, kind: 'LocalQueue', verbs: [] },
-    { name: 'localqueues/pendingworkloads', singularName: '', namespaced: true, kind: 'PendingWorkloadsSummary', verbs: ['get'] },
-  ];
-  return { kind: 'APIResourceList', apiVersion: 'v1', groupVersion, resources };
 }
