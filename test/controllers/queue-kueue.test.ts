@@ -185,7 +185,7 @@ describe('checks by others', () => {
     await until('it is stopped for good', async () => {
       await sweep();
       const now = await workloadOf('a');
-      return !(await runs()) && now?.spec.active === false && condition(now, 'Evicted')?.reason === 'Deactivated' && now.status?.admission === undefined;
+      return !(await runs()) && now?.spec.active === false && condition(now, 'Evicted')?.reason === 'DeactivatedDueToAdmissionCheck' && now.status?.admission === undefined;
     });
   });
 });

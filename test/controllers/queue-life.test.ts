@@ -1,10 +1,11 @@
 /** What happens to queues and Workloads beside their turn: stops, checks, times, versions of the API. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { ClusterQueue, ClusterQueueV1beta2 } from '../../src/api/kueue/cluster-queue.ts';
+import { Namespace, Pod } from '../../src/api/kinds.ts';
+import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
-import { clearDeleted, client, clusterQueue, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
+import { clearDeleted, client, clusterQueue, complete, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
 
 beforeEach(() => openQueues());
@@ -63,5 +64,149 @@ describe('queues', () => {
     await running('a');
     const wrong = { metadata: { name: 'wrong' }, spec: { resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: 'many' }] }] }] } };
     await assert.rejects(client.create(ClusterQueue, wrong), /nominalQuota: Invalid value: "many": quantities must match/);
+  });
+});
+
+const active = async (name: string) => (await client.get(LocalQueue, name, NS)).status?.conditions?.find(({ type }) => type === 'Active');
+
+describe('what queues tell', () => {
+  test('what is used, borrowed and waited for, and of which flavors', async () => {
+    await flavor('f', { nodeLabels: { zone: 'a' } });
+    await clusterQueue('borrower', { f: '1' }, { cohort: 'all' });
+    await clusterQueue('lender', { f: '2' }, { cohort: 'all' });
+    for (const name of ['b1', 'b2', 'b3', 'b4', 'b5']) await submit(name, 'borrower');
+    await running('b1', 'b2', 'b3');
+    await waiting('b4', 'b5');
+    const used = [{ name: 'f', resources: [{ name: 'cpu', total: '3', borrowed: '2' }] }];
+    await eventually('the ClusterQueue tells', async () => (await client.get(ClusterQueue, 'borrower')).status?.pendingWorkloads === 2);
+    const { flavorsReservation, flavorsUsage, reservingWorkloads, admittedWorkloads } = (await client.get(ClusterQueue, 'borrower')).status!;
+    assert.deepEqual([flavorsReservation, flavorsUsage, reservingWorkloads, admittedWorkloads], [used, used, 3, 3]);
+    await eventually('the LocalQueue tells', async () => (await client.get(LocalQueue, 'borrower', NS)).status?.pendingWorkloads === 2);
+    const local = (await client.get(LocalQueue, 'borrower', NS)).status!;
+    assert.deepEqual([local.flavorUsage, local.flavors, local.admittedWorkloads], [[{ name: 'f', resources: [{ name: 'cpu', total: '3' }] }], [{ name: 'f', resources: ['cpu'], nodeLabels: { zone: 'a' } }], 3]);
+    assert.deepEqual([(await active('borrower'))?.status, (await active('borrower'))?.reason], ['True', 'Ready']);
+    await client.patch(Workload, (await workload('b5')).metadata.name!, { type: 'merge', body: { spec: { active: false } } }, NS);
+    await eventually('who is deactivated does not wait', async () => (await client.get(ClusterQueue, 'borrower')).status?.pendingWorkloads === 1);
+  });
+
+  test('of a LocalQueue that is drained nobody stays, and nobody waits', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '1' });
+    await submit('a', 'team');
+    await running('a');
+    const stop = (stopPolicy: 'None' | 'HoldAndDrain') => client.patch(LocalQueue, 'team', { type: 'merge', body: { spec: { stopPolicy } } }, NS);
+    await stop('HoldAndDrain');
+    await eventually('the job is stopped', async () => {
+      await clearDeleted();
+      return !(await runs('a')) && (await workload('a')).status?.admission === undefined;
+    });
+    assert.equal((await conditionOf('a', 'Evicted'))?.reason, 'LocalQueueStopped');
+    await eventually('it says so', async () => (await active('team'))?.reason === 'Stopped' && (await client.get(ClusterQueue, 'team')).status?.pendingWorkloads === 0);
+    await stop('None');
+    await running('a');
+    assert.equal((await conditionOf('a', 'Requeued'))?.reason, 'LocalQueueRestarted');
+  });
+
+  test('a namespace that is not selected is told so, and let in when it is', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '1' }, { namespaceSelector: { matchLabels: { team: 'a' } } });
+    await submit('a', 'team');
+    await eventually('it is told', async () => (await conditionOf('a', 'QuotaReserved').catch(() => undefined))?.message === "Workload namespace doesn't match ClusterQueue selector");
+    await client.patch(Namespace, 'default', { type: 'merge', body: { metadata: { labels: { team: 'a' } } } });
+    await running('a');
+  });
+
+  test('quota goes down a tree of cohorts, in whichever version they are written', async () => {
+    await flavor('f');
+    const quota = (nominalQuota: string, more: object = {}) => [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota, ...more }] }] }];
+    await client.create(Cohort, { metadata: { name: 'company' }, spec: { resourceGroups: quota('2') } });
+    await client.create(CohortV1beta2, { metadata: { name: 'research' }, spec: { parentName: 'company', resourceGroups: quota('1', { borrowingLimit: '1' }) } } as Cohort);
+    await client.create(CohortV1alpha1, { metadata: { name: 'sales' }, spec: { parent: 'company' } } as Cohort);
+    await clusterQueue('labs', { f: '0' }, { cohort: 'research' });
+    await clusterQueue('shop', { f: '0' }, { cohort: 'sales' });
+    assert.equal((await client.get(Cohort, 'research')).spec?.parent, 'company');
+    for (const name of ['l1', 'l2', 'l3']) await submit(name, 'labs');
+    await running('l1', 'l2'); // its cohort's own, and the one that may be borrowed
+    await waiting('l3');
+    await submit('s1', 'shop');
+    await running('s1');
+    await submit('s2', 'shop');
+    await waiting('s2');
+  });
+});
+
+describe('a Workload', () => {
+  test('that is deactivated stops, and comes back when it is active again', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '1' });
+    await submit('a', 'team');
+    await running('a');
+    const { name = '' } = (await workload('a')).metadata;
+    await client.patch(Workload, name, { type: 'merge', body: { spec: { active: false } } }, NS);
+    await eventually('it is stopped', async () => {
+      await clearDeleted();
+      return !(await runs('a')) && (await workload('a')).status?.admission === undefined;
+    });
+    assert.equal((await conditionOf('a', 'Evicted'))?.reason, 'Deactivated');
+    await client.patch(Workload, name, { type: 'merge', body: { spec: { active: true } } }, NS);
+    await running('a');
+  });
+
+  test('that ran for as long as it may is stopped for good', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '1' });
+    await submit('a', 'team', {}, { 'kueue.x-k8s.io/max-exec-time-seconds': '1' });
+    await running('a');
+    await eventually('it is over', async () => {
+      await clearDeleted();
+      return (await conditionOf('a', 'Evicted'))?.reason === 'DeactivatedDueToMaximumExecutionTimeExceeded' && (await workload('a')).status?.admission === undefined;
+    });
+    const { spec, status } = await workload('a');
+    assert.deepEqual([spec.active, status?.accumulatedPastExexcutionTimeSeconds, status?.conditions?.some(({ type }) => type === 'DeactivationTarget')], [false, undefined, false]);
+    assert.equal((await conditionOf('a', 'Evicted'))?.message, 'The workload is deactivated due to exceeding the maximum execution time');
+  });
+});
+
+describe('pods that do not become ready', () => {
+  const reopen = async (config: Record<string, unknown>): Promise<void> => {
+    await world.stop();
+    await openQueues(config);
+    await flavor('f');
+  };
+  /** Plays the node: all pods of the job run, and are ready. */
+  const ready = async (name: string): Promise<void> => eventually(`pods of ${name} are ready`, async () => {
+    const { items } = await client.list(Pod, { ...NS, labelSelector: `job-name=${name}` });
+    for (const each of items) await client.update(Pod, { ...each, status: { ...each.status, phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } } as Pod, { subresource: 'status' });
+    return items.length > 0;
+  });
+
+  test('hold everybody back, where admission is to be blocked', async () => {
+    await reopen({ waitForPodsReady: { blockAdmission: true } });
+    await clusterQueue('team', { f: '2' });
+    await clusterQueue('other', { f: '2' });
+    await submit('a', 'team');
+    await running('a');
+    await submit('b', 'other');
+    await submit('c', 'team');
+    for (const name of ['b', 'c']) await eventually(`${name} is told`, async () => (await conditionOf(name, 'QuotaReserved').catch(() => undefined))?.reason === 'Waiting');
+    assert.equal((await conditionOf('b', 'QuotaReserved'))?.message, 'waiting for all admitted workloads to be in PodsReady condition');
+    await ready('a');
+    await eventually('one of them goes', async () => (await runs('b')) || (await runs('c')));
+    const [first, second] = (await runs('b')) ? ['b', 'c'] : ['c', 'b'];
+    assert.equal(await runs(second!), false);
+    await complete(first!);
+    await running(second!);
+  });
+
+  test('cost their Workload its place, and at last its activity', async () => {
+    await reopen({ waitForPodsReady: { timeout: '300ms', requeuingStrategy: { backoffBaseSeconds: 0, backoffLimitCount: 1 } } });
+    await clusterQueue('team', { f: '1' });
+    await submit('a', 'team');
+    await eventually('it is given up', async () => {
+      await clearDeleted();
+      return (await conditionOf('a', 'Evicted').catch(() => undefined))?.reason === 'DeactivatedDueToRequeuingLimitExceeded';
+    });
+    const evictions = (await workload('a')).status?.schedulingStats?.evictions?.map(({ reason, underlyingCause, count }) => [reason, underlyingCause, count]);
+    assert.deepEqual(evictions, [['PodsReadyTimeout', '', 1], ['Deactivated', 'RequeuingLimitExceeded', 1]]);
   });
 });

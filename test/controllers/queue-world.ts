@@ -42,8 +42,8 @@ export async function clusterQueue(name: string, quotas: Record<string, string |
 
 export interface JobInput extends Partial<JobSpec> { cpu?: string; priority?: string; seconds?: number; annotations?: Record<string, string> }
 
-export async function submit(name: string, queueName: string, { cpu = '1', priority, seconds, annotations = {}, ...spec }: JobInput = {}): Promise<void> {
-  const labels = { 'kueue.x-k8s.io/queue-name': queueName, ...(priority !== undefined && { 'kueue.x-k8s.io/priority-class': priority }) };
+export async function submit(name: string, queueName: string, { cpu = '1', priority, seconds, annotations = {}, ...spec }: JobInput = {}, more: Record<string, string> = {}): Promise<void> {
+  const labels = { ...more, 'kueue.x-k8s.io/queue-name': queueName, ...(priority !== undefined && { 'kueue.x-k8s.io/priority-class': priority }) };
   const all = { ...annotations, ...(seconds !== undefined && { 'queue.llmos.dev/expected-run-time': `${seconds}s` }) };
   const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu } } }] } };
   await client.create(Job, { metadata: { name, ...NS, labels, annotations: all }, spec: { template, ...spec } } as Job);

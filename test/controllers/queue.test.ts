@@ -113,6 +113,41 @@ describe('quota', () => {
     assert.deepEqual((await job('b2')).spec?.template.spec?.nodeSelector, undefined);
   });
 
+  test('a next flavor is tried before quota is borrowed, where the queue says so', async () => {
+    await flavor('f');
+    await flavor('g');
+    await clusterQueue('lender', { f: '2' }, { cohort: 'all' });
+    await clusterQueue('borrows', { f: '1', g: '1' }, { cohort: 'all' });
+    await clusterQueue('tries', { f: '1', g: '1' }, { cohort: 'all', flavorFungibility: { whenCanBorrow: 'TryNextFlavor' } });
+    for (const queue of ['borrows', 'tries']) for (const name of [`${queue}-1`, `${queue}-2`]) {
+      await submit(name, queue);
+      await running(name);
+    }
+    const flavors = async (name: string) => (await workload(name)).status?.admission?.podSetAssignments[0]?.flavors?.['cpu'];
+    assert.deepEqual([await flavors('borrows-2'), await flavors('tries-2')], ['f', 'g']);
+  });
+
+  test('who borrows may stop less important ones of others, up to a priority', async () => {
+    await flavor('f');
+    await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
+    await client.create(WorkloadPriorityClass, { metadata: { name: 'middle' }, value: 50 });
+    await clusterQueue('lender', { f: '2' }, { cohort: 'all' });
+    await clusterQueue('greedy', { f: '1' }, { cohort: 'all' });
+    await clusterQueue('urgent', { f: '1' }, { cohort: 'all', preemption: { reclaimWithinCohort: 'Any', borrowWithinCohort: { policy: 'LowerPriority', maxPriorityThreshold: 10 } } });
+    for (const name of ['low1', 'low2']) await submit(name, 'greedy');
+    await running('low1', 'low2');
+    for (const name of ['mid1', 'mid2']) await submit(name, 'greedy', { priority: 'middle' });
+    await running('mid1', 'mid2');
+    await submit('wide', 'urgent', { cpu: '3', priority: 'high' });
+    await waiting('wide'); // it would have to stop one of the middle ones
+    await submit('fits', 'urgent', { cpu: '2', priority: 'high' });
+    await eventually('those below the threshold make room', async () => {
+      await clearDeleted();
+      return runs('fits');
+    });
+    assert.deepEqual(await Promise.all(['low1', 'low2', 'mid1', 'mid2'].map(runs)), [false, false, true, true]);
+  });
+
   test('a more important job has less important ones stopped, as few as will do', async () => {
     await flavor('f');
     await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });

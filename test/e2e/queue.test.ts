@@ -137,6 +137,8 @@ describe('three tenants', { timeout: 300_000 }, () => {
       const { kind, apiVersion, items } = JSON.parse(await ok(llmos.kubectl('get', '--raw', `/apis/visibility.kueue.x-k8s.io/v1beta2/${path}/pendingworkloads?limit=5`))) as { kind: string; apiVersion: string; items: { metadata: { ownerReferences: { name: string }[] }; localQueueName: string; positionInClusterQueue: number; positionInLocalQueue: number }[] };
       return [kind, apiVersion, ...items.map(({ metadata, localQueueName, positionInClusterQueue, positionInLocalQueue }) => [metadata.ownerReferences[0]!.name, localQueueName, positionInClusterQueue, positionInLocalQueue])];
     };
+    const groups = JSON.parse(await ok(llmos.kubectl('get', '--raw', '/apis'))) as { groups: { name: string; versions: { version: string }[] }[] };
+    assert.deepEqual(groups.groups.find(({ name }) => name === 'visibility.kueue.x-k8s.io')?.versions.map(({ version }) => version), ['v1beta2', 'v1beta1']);
     const waits = ['PendingWorkloadsSummary', 'visibility.kueue.x-k8s.io/v1beta2', ['waits', 'preempt', 0, 0]];
     assert.deepEqual(await summary('clusterqueues/preempt'), waits);
     assert.deepEqual(await summary('namespaces/bee/localqueues/preempt'), waits);

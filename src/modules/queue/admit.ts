@@ -52,7 +52,7 @@ export async function evictedForOther(workload: Workload, decision: PoolDecision
     ? `Its trial in ClusterQueue ${queue.name} is over: it runs for longer than others that wait`
     : `Preempted to accommodate the workload ${preemption.by.id} due to ${WORDS[reason]}`;
   const nowMs = clock.nowMs();
-  const status = withStatus(evicted(workload, 'Preempted', message, nowMs), 'Preempted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
+  const status = withStatus(evicted(workload, 'Preempted', message, { nowMs }), 'Preempted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });
   events.event(workload, 'Normal', 'Preempted', message);
 }

@@ -41,15 +41,21 @@ export function released(workload: Workload, reason: string, message: string, no
     status = withStatus(status, 'Admitted', 'False', 'NoReservation', 'The workload has no reservation', now);
     status.accumulatedPastExexcutionTimeSeconds = (status.accumulatedPastExexcutionTimeSeconds ?? 0) + Math.max(0, Math.round(nowMs / 1_000 - admittedAt));
   }
-  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: 'Reset to Pending after eviction', lastTransitionTime: rfc3339(nowMs) }));
+  // Who is taken up again has its whole time anew.
+  if (workload.spec.active === false) delete status.accumulatedPastExexcutionTimeSeconds;
+  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: `Reset to Pending after eviction. Previously: ${check.state}`, lastTransitionTime: rfc3339(nowMs) }));
   const { prediction: _prediction, ...bare } = status;
   return bare;
 }
 
-/** Asks for the end of what runs of the workload. */
-export function evicted(workload: Workload, reason: string, message: string, nowMs: number): WorkloadStatus {
-  const status = withStatus(workload.status, 'Evicted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
+/** Asks for the end of what runs of the workload. `cause`: what the reason is due to. Source: Kueue, workload.Evict. */
+export function evicted(workload: Workload, reason: string, message: string, { nowMs, cause = '' }: { nowMs: number; cause?: string }): WorkloadStatus {
+  const status = withStatus(workload.status, 'Evicted', 'True', reasonOf(reason, cause), message, { nowMs, generation: workload.metadata.generation });
   const before = status.schedulingStats?.evictions ?? [];
-  const count = (before.find((each) => each.reason === reason)?.count ?? 0) + 1;
-  return { ...status, schedulingStats: { evictions: [...before.filter((each) => each.reason !== reason), { reason, underlyingCause: '', count }] } };
+  const isSame = (each: (typeof before)[number]): boolean => each.reason === reason && each.underlyingCause === cause;
+  return { ...status, schedulingStats: { evictions: [...before.filter((each) => !isSame(each)), { reason, underlyingCause: cause, count: (before.find(isSame)?.count ?? 0) + 1 }] } };
+}
+
+export function reasonOf(reason: string, cause = ''): string {
+  return cause === '' ? reason : `${reason}DueTo${cause}`;
 }

@@ -6,7 +6,7 @@ import type { WorkloadStatus } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { watching, type Caches, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/index.ts';
-import { conditionOf, evicted, is, isReserved, released, sinceSeconds, withStatus } from './conditions.ts';
+import { conditionOf, evicted, is, isReserved, reasonOf, released, sinceSeconds, withStatus } from './conditions.ts';
 import { checksOf } from './activity.ts';
 import { BACKOFF, type WaitForPodsReady } from './configuration.ts';
 import { durationSeconds } from './duration.ts';
@@ -33,7 +33,7 @@ async function live(workload: Workload, wait: WaitForPodsReady | undefined, cont
   if (is(workload, 'Evicted')) return;
   const queue = context.caches.of(ClusterQueue).get(workload.status?.admission?.clusterQueue ?? '');
   const localQueue = context.caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`);
-  if (workload.spec.active === false) return evict(workload, 'Deactivated', conditionOf(workload, 'DeactivationTarget')?.message ?? 'The workload is deactivated', context);
+  if (workload.spec.active === false) return evictInactive(workload, context);
   if (queue?.spec?.stopPolicy === 'HoldAndDrain') return evict(workload, 'ClusterQueueStopped', 'The ClusterQueue is stopped', context);
   if (localQueue?.spec?.stopPolicy === 'HoldAndDrain') return evict(workload, 'LocalQueueStopped', 'The LocalQueue is stopped', context);
   if (!is(workload, 'Admitted')) {
@@ -94,7 +94,7 @@ async function limits(workload: Workload, wait: WaitForPodsReady | undefined, co
   const { maximumExecutionTimeSeconds: most } = workload.spec;
   if (most !== undefined) {
     const left = most - (workload.status?.accumulatedPastExexcutionTimeSeconds ?? 0) - (now - admittedAt);
-    if (left <= 0) return deactivate(workload, 'MaximumExecutionTimeExceeded', 'The maximum execution time was exceeded', context);
+    if (left <= 0) return deactivate(workload, 'MaximumExecutionTimeExceeded', 'exceeding the maximum execution time', context);
     waits.push(left);
   }
   if (wait !== undefined && !is(workload, 'PodsReady')) {
@@ -115,9 +115,17 @@ async function timeOut(workload: Workload, { backoffBaseSeconds, backoffMostSeco
   await evict({ ...workload, status: { ...workload.status, requeueState } }, 'PodsReadyTimeout', `Exceeded the PodsReady timeout ${workload.metadata.namespace}/${workload.metadata.name}`, context);
 }
 
-async function evict(workload: Workload, reason: string, message: string, { client, clock, events }: ReconcileContext): Promise<void> {
-  await client.update(Workload, { ...workload, status: evicted(workload, reason, message, clock.nowMs()) }, { subresource: 'status' });
-  events.event(workload, 'Normal', `EvictedDueTo${reason}`, message);
+async function evict(workload: Workload, reason: string, message: string, { client, clock, events }: ReconcileContext, cause = ''): Promise<void> {
+  await client.update(Workload, { ...workload, status: evicted(workload, reason, message, { nowMs: clock.nowMs(), cause }) }, { subresource: 'status' });
+  events.event(workload, 'Normal', `EvictedDueTo${reasonOf(reason, cause)}`, message);
+}
+
+/** Says why it was deactivated, where that was not its user's doing. */
+async function evictInactive(workload: Workload, context: ReconcileContext): Promise<void> {
+  const target = conditionOf(workload, 'DeactivationTarget');
+  const { requeueState: _over, ...rest } = workload.status ?? {};
+  const status = { ...rest, conditions: rest.conditions?.filter((each) => each !== target) };
+  await evict({ ...workload, status }, 'Deactivated', `The workload is deactivated${target === undefined ? '' : ` due to ${target.message}`}`, context, target?.reason);
 }
 
 /** It does not come back by itself: somebody sets spec.active again. */
