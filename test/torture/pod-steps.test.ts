@@ -15,7 +15,7 @@ import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { isApiError } from '../../src/api/errors.ts';
-import { groupsOf } from '../fixtures/cgroups.ts';
+import { CGROUP_VERSION, groupsOf } from '../fixtures/cgroups.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
@@ -28,6 +28,11 @@ const FROM = Number(process.env['LLMOS_STEPS_FROM'] ?? 0);
 /** What changes the machine, beside writes: those of the store are what kill.test.ts is for. */
 const CALLS = ['mkdir', 'unlink', 'unlinkat', 'rmdir', 'rename', 'symlink', 'chmod', 'clone', 'clone3', 'vfork', 'kill'];
 const LATE = 60_000;
+/** What the main container begins with, and what it gets while it runs. */
+const SMALL = { limits: { memory: '32Mi', cpu: '500m' } };
+const LARGE = { limits: { memory: '48Mi', cpu: '500m' }, requests: { memory: '48Mi', cpu: '500m' } };
+/** Then of it and of its pod. */
+const LARGE_BYTES = [48 * 2 ** 20, 56 * 2 ** 20];
 
 /** A call of the main thread since strace was attached: the `nth` of its name. */
 interface Step {
@@ -58,21 +63,21 @@ describe('llmos is killed at every step of a pod', { timeout: 3 * 3_600_000 }, (
     rmSync(marks, { recursive: true, force: true });
   });
 
-  /** Of every sort that a step is for: addresses, ports of the machine, mounts of volumes and images, init containers, sidecars, hooks, probes. */
+  /** Of every sort that a step is for: addresses, ports of the machine, mounts of volumes and images, init containers, sidecars, hooks, probes, processes that are shared. */
   const podOf = (name: string): Pod => ({
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
     spec: {
-      terminationGracePeriodSeconds: 5,
+      terminationGracePeriodSeconds: 5, shareProcessNamespace: true,
       volumes: [
         { name: 'memory', emptyDir: { medium: 'Memory' } }, { name: 'words', configMap: { name: 'words' } }, { name: 'image', image: { reference: TEST_IMAGE, pullPolicy: 'Never' } },
         { name: 'marks', hostPath: { path: marks, type: 'Directory' } },
       ],
       initContainers: [
-        { name: 'init', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', `test -s /words/word && ${marking('init')}`], volumeMounts: [{ name: 'words', mountPath: '/words' }, { name: 'marks', mountPath: '/marks' }] },
-        { name: 'beside', image: TEST_IMAGE, imagePullPolicy: 'Never', restartPolicy: 'Always', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] },
+        { name: 'init', image: TEST_IMAGE, imagePullPolicy: 'Never', resources: { limits: { memory: '32Mi' } }, command: ['sh', '-c', `test -s /words/word && ${marking('init')}`], volumeMounts: [{ name: 'words', mountPath: '/words' }, { name: 'marks', mountPath: '/marks' }] },
+        { name: 'beside', image: TEST_IMAGE, imagePullPolicy: 'Never', restartPolicy: 'Always', resources: { limits: { memory: '8Mi' } }, command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] },
       ],
       containers: [{
-        name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', `trap '${marking('term')}; exit 0' TERM; sleep 100000 & wait`], ports: [{ containerPort: 8080, hostPort: 18_080 }],
+        name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', resources: SMALL, command: ['sh', '-c', `trap '${marking('term')}; exit 0' TERM; sleep 100000 & wait`], ports: [{ containerPort: 8080, hostPort: 18_080 }],
         volumeMounts: [{ name: 'memory', mountPath: '/memory' }, { name: 'image', mountPath: '/image' }, { name: 'marks', mountPath: '/marks' }],
         lifecycle: { postStart: { exec: { command: ['sh', '-c', marking('post-start')] } }, preStop: { exec: { command: ['sh', '-c', marking('pre-stop')] } } },
         readinessProbe: { exec: { command: ['sh', '-c', marking('probe')] }, periodSeconds: 1 },
@@ -103,7 +108,26 @@ describe('llmos is killed at every step of a pod', { timeout: 3 * 3_600_000 }, (
     }
   }
 
-  async function live(onReady: () => Promise<void> = async () => {}): Promise<void> {
+  const limitOf = (group: string): number => Number(readFileSync(join(group, CGROUP_VERSION === 'v1' ? 'memory.limit_in_bytes' : 'memory.max'), 'utf8'));
+  /** The groups of a pod and of its containers that may use so much memory as is asked for. */
+  const largeGroups = ({ metadata }: Pod): string[] => groupsOf(llmos.name, metadata.uid!, 'memory').filter((group) => LARGE_BYTES.includes(limitOf(group)));
+  const enlarge = ({ metadata: { name, namespace } }: Pod): Promise<unknown> => llmos.client.patch(Pod, name!, { type: 'strategic', body: { spec: { containers: [{ name: 'main', resources: LARGE }] } } }, { namespace, subresource: 'resize' });
+
+  /** More memory for the main container, which is not to notice. */
+  async function resize(pod: Pod, onAsked: () => Promise<void>): Promise<void> {
+    const { restartCount } = pod.status!.containerStatuses![0]!;
+    await insist(() => enlarge(pod));
+    await onAsked();
+    await insist(async () => {
+      const { status } = await llmos.client.get(Pod, pod.metadata.name!, { namespace: 'default' });
+      assert.deepEqual([status?.containerStatuses?.[0]?.resources?.limits?.['memory'], status?.containerStatuses?.[0]?.allocatedResources?.['memory']], ['48Mi', '48Mi'], 'the status tells what is in force');
+      assert.equal(status?.conditions?.some(({ type }) => type.startsWith('PodResize')), false, 'the resize is over');
+      assert.equal(status?.containerStatuses?.[0]?.restartCount, restartCount, 'nothing starts again for it');
+      assert.equal(largeGroups(pod).length, LARGE_BYTES.length, 'the kernel has it');
+    });
+  }
+
+  async function live({ onReady = async () => {}, onResize = async () => {} }: { onReady?: (pod: Pod) => Promise<void>; onResize?: (pod: Pod) => Promise<void> } = {}): Promise<void> {
     const name = `p${(lives += 1)}`;
     await insist(() => llmos.client.create(Pod, podOf(name)).catch((error: unknown) => {
       if (!isApiError(error, 'AlreadyExists')) throw error;
@@ -114,9 +138,13 @@ describe('llmos is killed at every step of a pod', { timeout: 3 * 3_600_000 }, (
       return found;
     });
     assert.ok((pod.status?.containerStatuses?.[0]?.restartCount ?? 0) <= 1, 'what was being started began once more at most');
-    const busy = groupsOf(llmos.name, pod.metadata.uid!, 'pids').filter((folder) => readFileSync(join(folder, 'cgroup.procs'), 'utf8').trim() !== '');
-    assert.equal(busy.length, 2, `a ready pod has its two containers and no third: ${busy.join(' ')}`);
-    await onReady();
+    const processes = (folder: string): number => readFileSync(join(folder, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).length;
+    const busy = groupsOf(llmos.name, pod.metadata.uid!, 'pids').filter((folder) => processes(folder) > 0);
+    const [own, others] = [busy.filter((folder) => folder.endsWith('/process-namespace')), busy.filter((folder) => !folder.endsWith('/process-namespace'))];
+    assert.equal(others.length, 2, `a ready pod has its two containers and no third: ${busy.join(' ')}`);
+    assert.deepEqual(own.map(processes), [1], 'one process holds the namespace that they share');
+    await onReady(pod);
+    await resize(pod, () => onResize(pod));
     await insist(() => llmos.client.delete(Pod, name, { namespace: 'default' }).catch((error: unknown) => {
       if (!isApiError(error, 'NotFound')) throw error;
     }));
@@ -202,8 +230,20 @@ describe('llmos is killed at every step of a pod', { timeout: 3 * 3_600_000 }, (
     });
   }
 
+  for (const [moment, groups] of [['it is asked for', 0], ['the pod has it', 1], ['the container has it', 2]] as const) {
+    it(`while it is resized: ${moment}`, async () => {
+      await live({
+        async onResize(pod) {
+          for (const endMs = Date.now() + LATE; largeGroups(pod).length < groups && Date.now() < endMs;) await sleep(1);
+          await llmos.kill();
+        },
+      });
+      await nothingIsLeft(`while it was resized: ${moment}`);
+    });
+  }
+
   it('while it runs, and before the next of its name', async () => {
-    await live(() => llmos.kill());
+    await live({ onReady: () => llmos.kill() });
     await live();
     await nothingIsLeft('while it ran');
   });

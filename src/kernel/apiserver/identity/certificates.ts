@@ -22,6 +22,10 @@ export interface LeafOptions {
 const DAY_MS = 86_400_000;
 const AUTHORITY_DAYS = 3_650;
 const LEAF_DAYS = 365;
+/** A clock that is a little behind ours must not refuse what we just made; nor we ourselves, when ours was wrong as we made it and is set right. */
+const BACK_MS = 300_000;
+const LEAF_BACK_MS = 2 * DAY_MS;
+const AUTHORITY_BACK_MS = AUTHORITY_DAYS * DAY_MS;
 const OID = {
   ecdsaWithSha256: '1.2.840.10045.4.3.2', commonName: '2.5.4.3', organization: '2.5.4.10',
   subjectKeyIdentifier: '2.5.29.14', keyUsage: '2.5.29.15', subjectAltName: '2.5.29.17', basicConstraints: '2.5.29.19',
@@ -37,7 +41,7 @@ export function makeAuthority(commonName: string, nowMs: number): KeyAndCertific
     extension(OID.keyUsage, true, bits(Buffer.from([0b1000_0110]), 1)),
     extension(OID.subjectKeyIdentifier, false, octets(keyIdentifier(publicKey))),
   ];
-  const certificatePem = certificate({ issuer: name, subject: name, publicKey, signer: privateKey, extensions, nowMs, days: AUTHORITY_DAYS });
+  const certificatePem = certificate({ issuer: name, subject: name, publicKey, signer: privateKey, extensions, nowMs, days: AUTHORITY_DAYS, backMs: AUTHORITY_BACK_MS });
   return { keyPem: privatePem(privateKey), certificatePem };
 }
 
@@ -54,7 +58,7 @@ export function makeLeaf(authority: KeyAndCertificate, options: LeafOptions): Ke
   if (options.names !== undefined && options.names.length > 0) extensions.push(extension(OID.subjectAltName, false, sequence(...options.names.map(generalName))));
   const certificatePem = certificate({
     issuer: nameOf(commonNameOf(issuer), []), subject: nameOf(options.commonName, options.organizations ?? []), publicKey,
-    signer: createPrivateKey(authority.keyPem), extensions, nowMs: options.nowMs, days: options.days ?? LEAF_DAYS,
+    signer: createPrivateKey(authority.keyPem), extensions, nowMs: options.nowMs, days: options.days ?? LEAF_DAYS, backMs: LEAF_BACK_MS,
   });
   return { keyPem: privatePem(privateKey), certificatePem };
 }
@@ -106,12 +110,13 @@ interface Parts {
   extensions: readonly Buffer[];
   nowMs: number;
   days: number;
+  /** How long before now it begins; default five minutes. */
+  backMs?: number;
 }
 
 function certificate(parts: Parts): string {
   const algorithm = sequence(oid(OID.ecdsaWithSha256));
-  // A clock that is a little behind ours must not refuse what we just made.
-  const validity = sequence(time(parts.nowMs - 300_000), time(parts.nowMs + parts.days * DAY_MS));
+  const validity = sequence(time(parts.nowMs - (parts.backMs ?? BACK_MS)), time(parts.nowMs + parts.days * DAY_MS));
   const version3 = explicit(0, integer(Buffer.from([2])));
   const keyInfo = parts.publicKey.export({ type: 'spki', format: 'der' });
   const body = sequence(version3, integer(serialNumber()), algorithm, parts.issuer, validity, parts.subject, keyInfo, explicit(3, sequence(...parts.extensions)));

@@ -112,8 +112,9 @@ function keep(options: IdentityOptions, name: string, fits: (certificate: X509Ce
     // Another authority would be trusted by nobody who knows this one: that is not ours to decide.
     if (certificate === undefined && name === 'ca') throw new Error(`the authority in ${options.folder} is damaged (ca.key and ca.crt do not belong together or cannot be read); restore both from a backup, or delete the folder to begin with a new one and hand out new kubeconfigs`);
     const remainingMs = certificate === undefined ? 0 : Date.parse(certificate.validTo) - options.clock.nowMs();
-    if (certificate !== undefined && remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
-    options.log.info('renewing a certificate', { name, validTo: certificate?.validTo });
+    const isBegun = certificate !== undefined && Date.parse(certificate.validFrom) <= options.clock.nowMs(); // it may be of a clock that was ahead
+    if (certificate !== undefined && isBegun && remainingMs > RENEW_BEFORE_MS && fits(certificate)) return { keyPem, certificatePem };
+    options.log.info('renewing a certificate', { name, validFrom: certificate?.validFrom, validTo: certificate?.validTo });
   }
   const made = make();
   write(join(options.folder, `${name}.key`), made.keyPem);
