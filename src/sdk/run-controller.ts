@@ -2,6 +2,7 @@
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
 import { isApiError } from '../api/errors.ts';
+import { onClockJump } from '../base/clock-jumps.ts';
 import { keyOf } from './cache.ts';
 import type { Controller, ReconcileContext } from './controller.ts';
 import { createWorkQueue, type WorkQueue } from './work-queue.ts';
@@ -13,7 +14,7 @@ export async function runController<T extends KubeObject>(controller: Controller
   const kinds = [controller.for, ...(controller.owns ?? []), ...(controller.watches ?? []).map((each) => each.kind), ...(controller.reads ?? [])];
   await untilAborted(Promise.all(kinds.map((kind) => caches.of(kind).ready())), signal);
   if (signal.aborted) return;
-  const unsubscribe = feed(controller, context, queue);
+  const unsubscribe = [...feed(controller, context, queue), onClockJump(queue.hasten)];
   const work = (key: string): Promise<void> => reconcileOnce(controller, context, queue, key);
   await queue.drain({ concurrency: controller.concurrency ?? 4, signal }, work);
   for (const stop of unsubscribe) stop();

@@ -69,6 +69,23 @@ test('an earlier delayed add is kept, a later one is dropped', async () => {
   assert.equal(times.length, 1);
 });
 
+test('what waits comes at once when its time is no longer right, and once', async () => {
+  const queue = createWorkQueue();
+  const abort = new AbortController();
+  const keys: string[] = [];
+  const drained = queue.drain({ concurrency: 1, signal: abort.signal }, async (key) => void keys.push(key));
+  queue.addAfter('a', 60_000);
+  queue.addAfter('b', 60_000);
+  queue.add('b');
+  queue.hasten();
+  queue.hasten();
+  queue.addAfter('c', 60_000);
+  while (keys.length < 3) await sleep(1);
+  abort.abort();
+  await drained;
+  assert.deepEqual(keys.sort(), ['a', 'b', 'b']);
+});
+
 test('work that ends after the abort leaves no timer behind', async () => {
   const queue = createWorkQueue();
   const abort = new AbortController();

@@ -10,6 +10,8 @@ export interface WorkQueue {
   addAfter(key: string, delayMs: number): void;
   /** Adds after a delay that doubles with each failure of the key: 5 ms to 1,000 s, as client-go. */
   addRateLimited(key: string): void;
+  /** Adds now what {@link WorkQueue.addAfter} was to add later: the time of the day that it was reckoned from has changed. */
+  hasten(): void;
   /** Ends the count of failures. */
   forget(key: string): void;
   readonly length: number;
@@ -37,7 +39,7 @@ export function createWorkQueue(): WorkQueue {
   const addAfter = (key: string, delayMs: number): void => {
     if (stopped) return; // work that ended after the abort must leave no timer behind
     if (delayMs <= 0) return add(key);
-    const dueMs = Date.now() + delayMs;
+    const dueMs = performance.now() + delayMs; // as timers run: a clock that is set changes no order
     const earlier = delayed.get(key);
     if (earlier !== undefined && earlier.dueMs <= dueMs) return;
     if (earlier !== undefined) clearTimeout(earlier.timer);
@@ -52,6 +54,13 @@ export function createWorkQueue(): WorkQueue {
     add,
     addAfter,
     addRateLimited: (key) => addAfter(key, backoff.next(key)),
+    hasten() {
+      for (const [key, { timer }] of delayed) {
+        clearTimeout(timer);
+        add(key);
+      }
+      delayed.clear();
+    },
     forget: (key) => backoff.forget(key),
     get length() {
       return waiting.size;

@@ -30,6 +30,7 @@ const cases: [what: string, object: ScaledObject, situation: Omit<Situation, 'no
   ['leaves the rest to the autoscaler', scaled(), { replicas: 5, active: true }, undefined],
   ['cools down', scaled({}, { lastActive: 299 }), { replicas: 2, active: false }, undefined],
   ['sleeps', scaled({}, { lastActive: 300 }), { replicas: 2, active: false }, 0],
+  ['waits for no time of a clock that was a day ahead', scaled({}, { lastActive: -86_400 }), { replicas: 2, active: false }, 0],
   ['sleeps at once where nothing was ever active', scaled(), { replicas: 2, active: false }, 0],
   ['but not before its first cooldown', scaled({ initialCooldownPeriod: 60 }, { created: 59 }), { replicas: 2, active: false }, undefined],
   ['idles', scaled({ minReplicaCount: 3, idleReplicaCount: 1, cooldownPeriod: 10 }, { lastActive: 11 }), { replicas: 3, active: false }, 1],

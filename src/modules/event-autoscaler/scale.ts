@@ -13,6 +13,9 @@ export interface Situation {
   nowMs: number;
 }
 
+/** A time so far ahead is of a clock that was wrong and was set back. */
+const AHEAD_MS = 600_000;
+
 /** The replicas to set, and why; undefined to leave them. */
 export function decideScale({ metadata, spec, status }: ScaledObject, { replicas, active, complete, nowMs }: Situation): { replicas: number; reason: string } | undefined {
   const paused = metadata.annotations?.[PAUSED_REPLICAS];
@@ -31,5 +34,6 @@ export function decideScale({ metadata, spec, status }: ScaledObject, { replicas
   if (replicas < rest) return mayRise ? { replicas: rest, reason: 'fewer than the least' } : undefined;
   if (replicas === rest || !mayFall || (least > 0 && idle === undefined)) return undefined;
   const sinceMs = status?.lastActiveTime === undefined ? Date.parse(metadata.creationTimestamp ?? '') + (spec.initialCooldownPeriod ?? 0) * 1_000 : Date.parse(status.lastActiveTime) + (spec.cooldownPeriod ?? DEFAULT_COOLDOWN_SECONDS) * 1_000;
-  return nowMs >= sinceMs ? { replicas: rest, reason: 'no trigger has been active for the cooldown period' } : undefined;
+  const isOver = nowMs >= sinceMs || Date.parse(status?.lastActiveTime ?? metadata.creationTimestamp ?? '') - nowMs > AHEAD_MS;
+  return isOver ? { replicas: rest, reason: 'no trigger has been active for the cooldown period' } : undefined;
 }

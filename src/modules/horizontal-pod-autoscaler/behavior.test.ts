@@ -47,6 +47,12 @@ it('remembers an hour', () => {
   set(1, 2, past);
   assert.deepEqual([past.recommended.length, past.changes.length], [2, 0]);
 });
+it('what was asked for by a clock that was a day ahead counts as asked for now', () => {
+  const past = history([[-86_400, 7]], [[-86_400, 4]]);
+  assert.deepEqual(set(10, 2, past), [7, 'ScaleDownStabilized']);
+  assert.deepEqual([past.recommended[0]!.atMs, past.changes[0]!.atMs], [NOW, NOW]);
+});
+
 it('remembers what is asked for again and again once, by its last time', () => {
   const past = history([], []);
   for (let round = 0; round < 5; round++) set(3, 3, past);

@@ -32,7 +32,7 @@ const LONGEST_MEMORY_MS = 3_600_000;
 
 /** Remembers what is asked for now in `history` and gives what to set. */
 export function limit(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
-  forget(history, nowMs - (limits.memoryMs ?? LONGEST_MEMORY_MS));
+  forget(history, nowMs - (limits.memoryMs ?? LONGEST_MEMORY_MS), nowMs);
   const stable = stabilise(current, asked, { history, limits, nowMs });
   // What is asked for again and again is remembered once, by its last time: that is when it leaves a window.
   const newest = history.recommended.at(-1);
@@ -96,8 +96,9 @@ function changedBy(changes: History['changes'], sign: 1 | -1, sinceMs: number): 
   return changes.reduce((sum, { atMs, by }) => (atMs > sinceMs && Math.sign(by) === sign ? sum + Math.abs(by) : sum), 0);
 }
 
-function forget(history: History, sinceMs: number): void {
+function forget(history: History, sinceMs: number, nowMs: number): void {
   for (const list of [history.recommended, history.changes] as { atMs: number }[][]) {
+    for (const each of list) each.atMs = Math.min(each.atMs, nowMs); // the clock was set back
     const first = list.findIndex(({ atMs }) => atMs > sinceMs);
     list.splice(0, first === -1 ? list.length : first);
   }

@@ -5,6 +5,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
 import type { Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
+import { onClockJump } from '../../base/clock-jumps.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
 import { ClusterTrustBundleKind, ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
@@ -30,8 +31,6 @@ export interface Agent {
 /** Less than modules are waited for when llmos goes down. */
 const DRAIN_SECONDS = 8;
 const SECOND_MS = 1_000;
-const CLOCK_LOOK_MS = 5_000;
-const JUMP_MS = 10_000;
 
 export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
@@ -80,15 +79,6 @@ export function createAgent(parts: NodeParts): Agent {
     };
   }
 
-  /** Timers run by another clock than the one they are set for: after a jump of it, or a sleep of the machine, all look at it again. */
-  async function watchClock(signal: AbortSignal): Promise<void> {
-    const ahead = (): number => context.clock.nowMs() - performance.now();
-    for (let beforeMs = ahead(); !signal.aborted; beforeMs = ahead()) {
-      await context.clock.sleep(CLOCK_LOOK_MS, signal).catch(() => {});
-      if (!signal.aborted && Math.abs(ahead() - beforeMs) > JUMP_MS) for (const worker of workers.values()) worker.refresh();
-    }
-  }
-
   async function cleanUp(broken: readonly string[], remains: Remains): Promise<void> {
     for (const id of broken) {
       endStrays(id);
@@ -114,9 +104,8 @@ export function createAgent(parts: NodeParts): Agent {
       const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
-      const watching = watchClock(signal);
+      stops.push(onClockJump(() => { for (const worker of workers.values()) worker.refresh(); }));
       await aborted(signal);
-      await watching;
       for (const stop of stops) stop();
       await Promise.all([cleaning, ...[...workers.values()].map((worker) => worker.detach())]);
     },

@@ -38,6 +38,8 @@ test('it looks again when the schedule comes next', () => {
   const next = (of: CronJob): number | undefined => untilNextMs(of, scheduleOf(of), NOW_MS);
   assert.equal(next(cron('*/10 * * * *', {}, { lastScheduleTime: '2026-11-21T22:30:00Z' })), 580_100);
   assert.equal(next(cron('0 23 * * *')), 1_780_100);
+  assert.equal(next(cron('*/10 * * * *', {}, { lastScheduleTime: '2026-11-21T22:40:00Z' })), 1_180_100, 'a clock may go back a little');
+  assert.equal(next(cron('*/10 * * * *', {}, { lastScheduleTime: '2026-11-22T22:30:00Z' })), 580_100, 'what ran tomorrow was of a wrong clock');
 });
 
 test('a job bears the minute in its name, and the time in its zone', () => {

@@ -5,6 +5,8 @@ import { parseSchedule, type Schedule } from '../../../api/batch/cron-schedule.t
 /** So late after the time, so that clocks which differ a little do not make it early. */
 const MARGIN_MS = 100;
 const MANY = 100;
+/** A time so far ahead is of a clock that was wrong and was set back: it is no reason to wait. */
+const AHEAD_MS = 600_000;
 
 export interface Due {
   /** The last time that was missed; undefined when none is due. */
@@ -43,6 +45,7 @@ export function untilNextMs(cronJob: CronJob, schedule: Schedule, nowMs: number)
 
 function lastMissed({ metadata, spec, status }: CronJob, schedule: Schedule, nowMs: number, { withDeadline }: { withDeadline: boolean }): { earliestMs: number; atMs: number | undefined; missed: number } {
   let earliestMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? '');
+  if (earliestMs - nowMs > AHEAD_MS) earliestMs = nowMs;
   const deadline = spec?.startingDeadlineSeconds;
   if (withDeadline && deadline !== undefined) earliestMs = Math.max(earliestMs, nowMs - deadline * 1000);
   const first = schedule.next(earliestMs);
