@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { PersistentVolumeClaim } from '../../src/api/core/persistent-volume-claim.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
@@ -86,6 +87,40 @@ describe('the resources of the node', () => {
     assert.ok(value(/^container_network_receive_bytes_total\{container="",.*interface="eth0",.*pod="busy"\} (\d+)/m) >= 0);
     assert.ok(value(/^container_cpu_usage_seconds_total\{container="",cpu="total",id="\/",.*\} ([\d.]+)/m) > value(/^container_cpu_usage_seconds_total\{container="",cpu="total",id="\/.+",.*pod="busy"\} ([\d.]+)/m));
     assert.match((await llmos.kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/nothing')).stderr, /does not serve|could not find/);
+  });
+
+  it('are counted in the series that dashboards of the kubelet ask for', async () => {
+    await llmos.client.create(PersistentVolumeClaim, { apiVersion: 'v1', kind: 'PersistentVolumeClaim', metadata: { name: 'data', namespace: 'default' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '64Mi' } } } });
+    await create('keeper', { volumeMounts: [{ name: 'data', mountPath: '/data' }], readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 } }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }, { name: 'scratch', emptyDir: {} }] });
+    await ready('keeper');
+    assert.equal((await llmos.kubectl('exec', 'keeper', '--', 'dd', 'if=/dev/zero', 'of=/data/file', 'bs=1048576', 'count=8')).code, 0);
+    const metrics = async (path = 'metrics'): Promise<string> => raw(`/api/v1/nodes/node1/proxy/${path}`);
+    const claim = 'namespace="default",persistentvolumeclaim="data"';
+    const text = await eventually(async () => {
+      const now = await metrics();
+      return Number(new RegExp(`^kubelet_volume_stats_used_bytes\\{${claim}\\} (\\d+)$`, 'm').exec(now)?.[1]) > 8e6 && now;
+    });
+    const value = (series: string): number => Number(text.split('\n').find((line) => line.startsWith(`${series} `))?.slice(series.length + 1) ?? assert.fail(`no ${series} in ${text}`));
+    assert.ok(value(`kubelet_volume_stats_capacity_bytes{${claim}}`) <= 64 * 2 ** 20 && value(`kubelet_volume_stats_inodes{${claim}}`) > 0);
+    assert.equal(value('kubelet_node_name{node="node1"}'), 1);
+    assert.ok(value('kubelet_running_pods') >= 2 && value('kubelet_running_containers{container_state="running"}') >= 2);
+    assert.ok(value('kubelet_pod_start_duration_seconds_count') >= 2 && value('kubelet_pod_start_duration_seconds_bucket{le="+Inf"}') === value('kubelet_pod_start_duration_seconds_count'));
+    assert.ok(value('kubelet_pod_worker_duration_seconds_count{operation_type="create"}') >= 2 && value('kubelet_started_containers_total{container_type="container"}') >= 2);
+    assert.ok(value('kubelet_runtime_operations_total{operation_type="create_container"}') >= 2 && value('kubelet_pod_status_sync_duration_seconds_count') >= 2);
+    assert.ok(value('volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="actual_state_of_world"}') >= 1);
+    assert.ok(value('storage_operation_duration_seconds_count{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io/empty-dir"}') >= 1);
+    assert.match(await metrics('metrics/probes'), /^prober_probe_total\{container="main",namespace="default",pod="keeper",probe_type="Readiness",pod_uid="[^"]+",result="successful"\} \d+$/m);
+    const { pods } = JSON.parse(await metrics('stats/summary')) as { pods: { podRef: { name: string }; volume?: { name: string; usedBytes: number; capacityBytes: number; pvcRef?: object }[] }[] };
+    const volume = pods.find(({ podRef }) => podRef.name === 'keeper')!.volume!.find(({ name }) => name === 'data')!;
+    assert.deepEqual(volume.pvcRef, { name: 'data', namespace: 'default' });
+    assert.ok(volume.usedBytes > 8e6 && volume.capacityBytes <= 64 * 2 ** 20);
+    const { kubeletconfig } = JSON.parse(await metrics('configz')) as { kubeletconfig: Record<string, unknown> };
+    assert.deepEqual([kubeletconfig['maxPods'], kubeletconfig['podPidsLimit'], kubeletconfig['evictionPressureTransitionPeriod'], kubeletconfig['containerLogMaxSize']], [500, 16_384, '5m0s', '10Mi']);
+    const items = async (path: string): Promise<string[]> => (JSON.parse(await metrics(path)) as { items: Pod[] }).items.map(({ metadata }) => metadata.name!);
+    assert.ok((await items('pods')).includes('keeper') && (await items('runningpods/')).includes('keeper'));
+    assert.equal(await metrics('healthz'), 'ok');
+    assert.equal((await llmos.kubectl('delete', 'pod', 'keeper', '--now')).code, 0);
+    await eventually(async () => !/pod="keeper"/.test(await metrics('metrics/probes')));
   });
 
   it('are ports of the machine, too', async () => {

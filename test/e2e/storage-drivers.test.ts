@@ -77,6 +77,9 @@ conformance('storage drivers', [() => {
     assert.equal(await exec(space, 'one', 'echo water > /data/file; stat -c "%g %a" /data'), '1234 2775');
     await start(space, user('two', { persistentVolumeClaim: { claimName: 'data', readOnly: true } }));
     assert.match(await exec(space, 'two', 'cat /data/file; echo x > /data/file'), /^water\n.*Read-only file system/);
+    const metrics = (await running().kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/metrics')).stdout;
+    const used = (series: string): number => Number(new RegExp(`^kubelet_volume_stats_${series}\\{namespace="${space}",persistentvolumeclaim="data"\\} (\\d+)$`, 'm').exec(metrics)?.[1]);
+    assert.deepEqual(['capacity_bytes', 'available_bytes', 'used_bytes', 'inodes', 'inodes_free', 'inodes_used'].map(used), [1_000, 600, 400, 9, 7, 2], 'as the driver says');
     const [stage, publish, ...rest] = calls(from).filter(({ method }) => method !== 'Registered');
     const { uid } = (await get(podPath(space, 'one'))).metadata;
     assert.deepEqual([stage.method, stage.id, stage.context, stage.secrets, stage.attributes, stage.capability.mount, stage.capability.access.mode], ['NodeStageVolume', `volume-${space}`, { path: '/dev/lake7' }, { key: 'opensesame' }, { depth: '7' }, { fs: 'ext4', flags: ['noatime'] }, 1]);

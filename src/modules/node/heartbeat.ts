@@ -121,7 +121,7 @@ function conditions(parts: NodeParts, node: Node, nowMs: number): NodeCondition[
 
 let info: NodeStatus['nodeInfo'];
 
-function nodeInfo(): NonNullable<NodeStatus['nodeInfo']> {
+export function nodeInfo(): NonNullable<NodeStatus['nodeInfo']> {
   info ??= {
     machineID: lineOf('/etc/machine-id'), systemUUID: lineOf('/sys/class/dmi/id/product_uuid') || lineOf('/etc/machine-id'), bootID: lineOf('/proc/sys/kernel/random/boot_id'),
     kernelVersion: lineOf('/proc/sys/kernel/osrelease'), osImage: /^PRETTY_NAME="?([^"\n]*)/m.exec(textOf('/etc/os-release'))?.[1] ?? 'Linux', containerRuntimeVersion: `llmos://${version()}`,

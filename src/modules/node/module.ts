@@ -42,8 +42,10 @@ import { keepHistory, nodeHistorySource, podHistorySource } from './usage/histor
 import { withFurther } from './usage/further.ts';
 import { meter } from './usage/meter.ts';
 import { usageRing } from './usage/ring.ts';
+import { nodeCounts } from './usage/counts.ts';
 import { podTally, podUsageSource } from './usage/tally.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
+import { kubeletPaths } from './usage/kubelet-paths.ts';
 import { nodeProxyRoute, withNodePorts } from './usage/proxy-route.ts';
 import { throughAgents } from './streams/forward.ts';
 import { attachRoute } from './streams/attach.ts';
@@ -103,9 +105,10 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const ring = usageRing(join(context.machine.stateFolder, 'usage'));
   const collector = imageCollector(parts, agent);
   shareCpus(parts, agent);
+  const kubelet = kubeletPaths(parts, usage, agent);
   const served = [
     ...[logRoute(agent, parts.paths.logs, () => context.clock.nowMs()), execRoute(agent, parts.runtime), attachRoute(agent), portForwardRoute(agent, parts.pool), pruneRoute(collector)].map((route) => context.route(throughAgents(route, context.machine))),
-    context.route(withNodePorts(throughAgents(nodeProxyRoute(parts, usage, agent), context.machine))),
+    context.route(withNodePorts(throughAgents(nodeProxyRoute(kubelet, context.machine), context.machine))),
     context.serve(NodeMetrics, withFurther(nodeMetricsSource(parts, usage), NodeMetrics.kind, context.machine.agents)), context.serve(PodMetrics, withFurther(podMetricsSource(parts, usage), PodMetrics.kind, context.machine.agents)),
     context.serve(PodUsage, withFurther(podUsageSource(parts, agent), PodUsage.kind, context.machine.agents)),
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
@@ -175,7 +178,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const claims = podClaims({ file: join(machine.stateFolder, 'claims.json'), drivers: devicesOfClaims, claim: (namespace, name) => ifThere(context.client.get(ResourceClaimKind, name, { namespace })), log: log.child('claims'), signal: context.signal });
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
-    context, paths, storage,
+    context, paths, storage, counts: nodeCounts(),
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: Math.max(LEAST_LOG_BYTES, FLOOD_LOGS * rotationSettings(config).mostBytes) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),

@@ -19,6 +19,7 @@ import type { Handlers } from './runtime/handlers.ts';
 import type { HostPorts } from './sandbox/host-ports.ts';
 import type { UserNamespaces } from './userns/user-namespaces.ts';
 import type { SandboxPool } from './sandbox/pool.ts';
+import type { Counts } from './usage/counts.ts';
 import type { PodTally } from './usage/tally.ts';
 
 export interface NodeParts {
@@ -56,6 +57,8 @@ export interface NodeParts {
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
   tally: PodTally;
+  /** What the node counts of its own work. */
+  counts: Counts;
   /** The longest pause between two runs of a container that fails. */
   mostRestartDelayMs: number;
   /** Threads that a pod may have; undefined: no limit. */

@@ -20,10 +20,14 @@ export const UnstageRequest: MessageType = { volumeId: text(1), stagingTargetPat
 export const PublishRequest: MessageType = { volumeId: text(1), publishContext: map(2), stagingTargetPath: text(3), targetPath: text(4), volumeCapability: one(5, VolumeCapability), readonly: flag(6), secrets: map(7), volumeContext: map(8) };
 export const UnpublishRequest: MessageType = { volumeId: text(1), targetPath: text(2) };
 export const ExpandRequest: MessageType = { volumeId: text(1), volumePath: text(2), capacityRange: one(3, { requiredBytes: int(1), limitBytes: int(2) }), stagingTargetPath: text(4), volumeCapability: one(5, VolumeCapability), secrets: map(6) };
+export const StatsRequest: MessageType = { volumeId: text(1), volumePath: text(2), stagingTargetPath: text(3) };
+export const StatsResponse: MessageType = { usage: { number: 1, type: { available: int(1), total: int(2), used: int(3), unit: int(4) }, repeated: true } };
 export const ExpandResponse: MessageType = { capacityBytes: int(1) };
 
 /** NodeServiceCapability.RPC.Type */
-export const CAN = { stage: 1, expand: 3, singleNodeMultiWriter: 5, mountGroup: 6 } as const;
+export const CAN = { stage: 1, stats: 2, expand: 3, singleNodeMultiWriter: 5, mountGroup: 6 } as const;
+/** VolumeUsage.Unit */
+export const UNIT = { bytes: 1, inodes: 2 } as const;
 /** VolumeCapability.AccessMode.Mode */
 export const MODE = { singleNodeWriter: 1, readerOnly: 3, multiWriter: 5, singleNodeSingleWriter: 6, singleNodeMultiWriter: 7 } as const;
 

@@ -7,7 +7,7 @@ import type { CSIDriver } from '../../../api/storage/csi.ts';
 import { namesIn, textOf } from '../read-files.ts';
 import { isMounted } from '../volumes/mounts.ts';
 import { ownByGroup } from '../volumes/own.ts';
-import { CAN, ExpandRequest, ExpandResponse, MODE, nodeService, PublishRequest, StageRequest, UnpublishRequest, UnstageRequest, type Capability } from './api.ts';
+import { CAN, ExpandRequest, ExpandResponse, MODE, nodeService, PublishRequest, StageRequest, StatsRequest, StatsResponse, UNIT, UnpublishRequest, UnstageRequest, type Capability } from './api.ts';
 import type { Driver, Drivers } from './drivers.ts';
 
 /** What a pod wants of a driver: a volume of the cluster, or one of its own (inline). */
@@ -43,9 +43,13 @@ export interface CsiPlace { path: string; isBlock: boolean; renewAtMs?: number; 
 export interface CsiVolumes {
   /** Safe to call again. */
   place(pod: Pod, wish: CsiWish, sources: CsiSources, nowMs: number): Promise<CsiPlace>;
+  /** What is used of a volume that is in place, as its driver says; undefined where it does not say. */
+  usage(pod: Pod, volume: PersistentVolume): Promise<VolumeUsage | undefined>;
   /** All volumes of a pod. Rejects when a driver is not there: nothing of the pod may be deleted then. `state` is the folder of the pod. */
   release(state: string): Promise<void>;
 }
+
+export interface VolumeUsage { availableBytes: number; capacityBytes: number; usedBytes: number; inodesFree: number; inodes: number; inodesUsed: number }
 
 /** In the folder of a pod: what is published for it. */
 const PUBLISHED = 'csi.json';
@@ -121,6 +125,17 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
       const state = join(root, 'pods', pod.metadata.uid ?? '');
       mkdirSync(state, { recursive: true, mode: 0o750 });
       return inTurn(`${wish.driver} ${handle}`, () => placeNow(pod, wish, handle, state, sources, nowMs));
+    },
+    async usage(pod, volume) {
+      const { driver: name = '', volumeHandle = '' } = volume.spec?.csi ?? {};
+      const driver = drivers.list().find((each) => each.name === name);
+      if (driver === undefined || !driver.can(CAN.stats)) return undefined;
+      const published = publishedIn(join(root, 'pods', pod.metadata.uid ?? '')).find((each) => each.driver === name && each.handle === volumeHandle);
+      if (published === undefined) return undefined;
+      const answer = (await driver.call(nodeService('NodeGetVolumeStats'), StatsRequest, { volumeId: volumeHandle, volumePath: published.target, stagingTargetPath: published.staging ?? '' }, StatsResponse)) as { usage: { available: number; total: number; used: number; unit: number }[] };
+      const of = (unit: number): { available: number; total: number; used: number } => answer.usage.find((each) => each.unit === unit) ?? { available: 0, total: 0, used: 0 };
+      const [bytes, inodes] = [of(UNIT.bytes), of(UNIT.inodes)];
+      return { availableBytes: bytes.available, capacityBytes: bytes.total, usedBytes: bytes.used, inodesFree: inodes.available, inodes: inodes.total, inodesUsed: inodes.used };
     },
     async release(podFolder) {
       const state = join(root, 'pods', basename(podFolder));

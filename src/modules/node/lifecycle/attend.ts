@@ -1,8 +1,9 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
 import { wasOomKilled } from '../cgroup/layout.ts';
 import { runHook, type HandlerTarget } from '../probes/handlers.ts';
-import { runProbes, type Standing } from '../probes/prober.ts';
+import { runProbes, type ProbeSort, type Standing } from '../probes/prober.ts';
 import { execInContainer } from '../runtime/exec.ts';
+import { runtimeOperation } from '../usage/counts.ts';
 import { lastWords } from './last-words.ts';
 import { tell, type PodRun } from './pod-run.ts';
 import { keepRecord, type ContainerRecord } from './record.ts';
@@ -31,6 +32,7 @@ function probe(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing
   if (probes === undefined || probes.signal.aborted) return;
   void runProbes(container, target(run, slot, record), {
     failed: (sort, message) => tell(run, 'Warning', 'Unhealthy', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe failed: ${message}`, slot),
+    tried: (sort, result, seconds) => countProbe(run, slot, sort, result, seconds),
     warned: (sort, message) => tell(run, 'Warning', 'ProbeWarning', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe warning: ${message}`, slot),
     changed(sort, ok) {
       if (sort === 'startup' && ok) {
@@ -43,8 +45,15 @@ function probe(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing
   }, { clock: run.parts.context.clock, signal: probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
 }
 
+/** In the words of the kubelet's metrics of probes. */
+function countProbe({ parts, pod, uid }: PodRun, { container }: Slot, sort: ProbeSort, result: 'successful' | 'failed', seconds: number): void {
+  const labels = { container: container.name, namespace: pod.metadata.namespace ?? '', pod: pod.metadata.name ?? '', probe_type: `${sort[0]!.toUpperCase()}${sort.slice(1)}` };
+  parts.counts.add('prober_probe_total', { ...labels, pod_uid: uid, result });
+  parts.counts.took('prober_probe_duration_seconds', seconds, labels);
+}
+
 function target(run: PodRun, slot: Slot, record: ContainerRecord): HandlerTarget {
-  return { container: slot.container, podIp: run.podIps()[0] ?? '127.0.0.1', exec: (command, timeoutMs) => execInContainer(run.parts.runtime, record, command, { timeoutMs }) };
+  return { container: slot.container, podIp: run.podIps()[0] ?? '127.0.0.1', exec: (command, timeoutMs) => runtimeOperation(run.parts.counts, 'exec_sync', () => execInContainer(run.parts.runtime, record, command, { timeoutMs })) };
 }
 
 /** The container counts as running when its hook has come to its end, and what comes after it starts then (Container Lifecycle Hooks, "Hook handler execution"). */
@@ -92,12 +101,12 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: nu
   slot.probes?.abort();
   const withPod = run.stop !== undefined;
   const ownDeadlineMs = run.parts.context.clock.nowMs() + (graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
-  slot.stopping = stopContainer(record, {
+  slot.stopping = runtimeOperation(run.parts.counts, 'stop_container', () => stopContainer(record, {
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
     isTurn: () => !withPod || isTurn(run, slot),
     deadlineMs: () => Math.min(run.stop?.deadlineMs ?? Infinity, withPod ? Infinity : ownDeadlineMs), changed: () => run.changed(),
     hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`, slot),
-  }).catch((error: Error) => run.parts.context.log.error('a container could not be stopped', { pod: run.label, container: slot.container.name, error }))
+  })).catch((error: Error) => run.parts.context.log.error('a container could not be stopped', { pod: run.label, container: slot.container.name, error }))
     .finally(() => { if (record.exit === undefined) slot.stopping = undefined; });
   return slot.stopping;
 }

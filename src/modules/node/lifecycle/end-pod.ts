@@ -5,6 +5,7 @@ import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { podCgroup, removePodCgroup } from '../cgroup/layout.ts';
 import { tearDownVolumes } from '../volumes/set-up.ts';
 import { closeProcessNamespace } from '../sandbox/process-namespace.ts';
+import { runtimeOperation } from '../usage/counts.ts';
 import { stopSlot } from './attend.ts';
 import { isTerminal, RETRY_MS, type PodRun } from './pod-run.ts';
 import { isRunning } from './slot.ts';
@@ -34,11 +35,13 @@ export async function release(run: PodRun): Promise<void> {
   await run.parts.claims.release(run.uid);
   await run.parts.users.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the users of a pod could not be given back', { pod: run.label, error }));
   await run.parts.hostPorts.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the ports of the machine could not be given back', { pod: run.label, error }));
-  await run.parts.pool.release(run.uid).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
+  await runtimeOperation(run.parts.counts, 'stop_podsandbox', () => run.parts.pool.release(run.uid)).catch((error: Error) => run.parts.context.log.warn('the sandbox could not be removed', { pod: run.label, error }));
   if (run.prepared !== undefined) run.parts.tally.end(run.pod, run.prepared.cgroup);
   const { cgroupVersion, instance } = run.parts.context.machine;
   if (run.pod.spec?.shareProcessNamespace === true) await closeProcessNamespace({ version: cgroupVersion, path: podCgroup(instance, qosClassOf(run.pod), run.uid) });
+  const cgroupMs = performance.now();
   if (!removePodCgroup({ version: cgroupVersion, instance, uid: run.uid })) run.parts.context.log.warn('the control groups of a pod could not all be removed', { pod: run.label });
+  run.parts.counts.took('kubelet_cgroup_manager_duration_seconds', (performance.now() - cgroupMs) / 1_000, { operation_type: 'destroy' });
   run.prepared = undefined;
   run.released = true;
   if (isTerminal(run.pod) || run.failed !== undefined) await dropFiles(run);
@@ -57,6 +60,7 @@ async function dropFiles(run: PodRun): Promise<void> {
 
 /** Takes away all that is left of the pod on this machine. */
 export async function forget(run: PodRun): Promise<void> {
+  run.parts.counts.drop({ namespace: run.pod.metadata.namespace ?? '', pod: run.pod.metadata.name ?? '' }); // its probes
   for (const slot of run.slots) {
     run.parts.images.forget(`${run.uid}/${slot.container.name}`);
     if (slot.record !== undefined) await removeContainer(run.parts, slot.record).catch((error: Error) => run.parts.context.log.warn('a container could not be removed', { pod: run.label, error }));

@@ -26,6 +26,8 @@ export interface PodRun {
   /** The node gave the pod up; perhaps with less time to end than its own, perhaps for want of something. */
   failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean; rejected?: boolean };
   prepared?: PreparedPod;
+  /** What its images took to come, in all, in ms. */
+  pulledMs?: number;
   /** What was prepared, now or by an earlier llmos, was given back. */
   released?: boolean;
   /** From the end that made all containers begin again until the first of the application does. */

@@ -3,7 +3,7 @@ import { chownSync, mkdirSync, chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { resourceAmounts } from '../../../api/pod-requests.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
-import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { makePodCgroup, podCgroup } from '../cgroup/layout.ts';
 import type { CgroupLimits } from '../cgroup/resources.ts';
@@ -17,6 +17,7 @@ import { namespacePath, type Sandbox } from '../sandbox/sandbox.ts';
 import { wantsOwnUsers, type UserNamespace } from '../userns/user-namespaces.ts';
 import { hostsText, resolvConfText } from '../volumes/etc-files.ts';
 import { setUpVolumes } from '../volumes/set-up.ts';
+import { runtimeOperation } from '../usage/counts.ts';
 import { sourcesFor } from './sources.ts';
 import type { PodPlace } from './start-container.ts';
 
@@ -27,6 +28,8 @@ export interface PreparedPod {
   renewAtMs?: number;
   volumes: ReadonlyMap<string, string>;
   blockDevices: ReadonlyMap<string, string>;
+  /** What claims are bound to, by volume. */
+  claimed: ReadonlyMap<string, PersistentVolume>;
   facts: PodFacts;
   sources: ReturnType<typeof sourcesFor>;
   place(pod: Pod): PodPlace;
@@ -43,7 +46,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   if (wantsOwnUsers(pod) && handler !== undefined && handler !== DEFAULT_HANDLER) throw new Error(`RuntimeClass handler "${handler}" does not support user namespaces: only ${DEFAULT_HANDLER} does here`);
   await parts.claims.prepare(pod);
   const host = pod.spec?.hostNetwork === true;
-  const sandbox = host ? undefined : await parts.pool.take(uid);
+  const sandbox = host ? undefined : await countedSandbox(parts, uid, handler);
   const ips = sandbox?.ips ?? parts.hostIps;
   if (sandbox !== undefined) await parts.hostPorts.open(uid, ips[0] ?? '', hostPortsOf(pod));
   const facts: PodFacts = { podIp: ips[0], podIps: ips, hostIp: parts.hostIp, hostIps: parts.hostIps, nodeName: context.machine.nodeName, ...allocatableOf(parts) };
@@ -55,13 +58,15 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   const hostname = fullHostname(pod, short, context.machine.network.clusterDomain);
   const etc = writeEtc(parts, pod, stateFolder, { short, hostname }, ips);
   const cgroup = podCgroup(context.machine.instance, qosClassOf(pod), uid);
+  const cgroupMs = performance.now();
   makePodCgroup({ version: context.machine.cgroupVersion, path: cgroup, limits: { ...options.limits, pids: parts.podPidsLimit } });
+  parts.counts.took('kubelet_cgroup_manager_duration_seconds', (performance.now() - cgroupMs) / 1_000, { operation_type: 'create' });
   shareBetweenClasses({ version: context.machine.cgroupVersion, instance: context.machine.instance }, parts.admissions.pods());
   const users = wantsOwnUsers(pod) && sandbox !== undefined ? await openUsers(parts, pod, sandbox, etc) : undefined;
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
   const sources = sourcesFor(parts, pod);
   const prepared: PreparedPod = {
-    ips, cgroup, facts, sources, volumes: new Map(), blockDevices: new Map(),
+    ips, cgroup, facts, sources, volumes: new Map(), blockDevices: new Map(), claimed: new Map(),
     place: (now) => ({
       pod: now, hostname, facts, volumes: prepared.volumes, blockDevices: prepared.blockDevices, etc, stateFolder, shmPath, cgroup, handler, sources, users,
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
@@ -69,6 +74,20 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   };
   await refreshVolumes(parts, pod, prepared, { keep: options.running });
   return prepared;
+}
+
+/** Those that were ready take no time. */
+async function countedSandbox({ counts, pool }: NodeParts, uid: string, handler: string | undefined): Promise<Sandbox> {
+  const labels = { runtime_handler: handler ?? '' };
+  const fromMs = performance.now();
+  try {
+    return await runtimeOperation(counts, 'run_podsandbox', () => pool.take(uid));
+  } catch (error) {
+    counts.add('kubelet_run_podsandbox_errors_total', labels);
+    throw error;
+  } finally {
+    counts.took('kubelet_run_podsandbox_duration_seconds', (performance.now() - fromMs) / 1_000, labels);
+  }
 }
 
 /** The files in /etc are those of the pod's own root. */
@@ -81,10 +100,16 @@ async function openUsers(parts: NodeParts, pod: Pod, sandbox: Sandbox, etc: PodP
 /** Brings volumes up to date with what they show. */
 export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod, options: { keep?: boolean } = {}): Promise<void> {
   const uid = pod.metadata.uid ?? '';
-  const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), options);
+  const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), { ...options, took: (plugin, seconds, failed) => countMount(parts, plugin, seconds, failed) });
   prepared.volumes = placed.paths;
   prepared.blockDevices = placed.devices;
+  prepared.claimed = placed.claimed;
   prepared.renewAtMs = placed.renewAtMs;
+}
+
+function countMount({ counts }: NodeParts, plugin: string, seconds: number, failed: boolean): void {
+  counts.took('storage_operation_duration_seconds', seconds, { migrated: 'false', operation_name: 'volume_mount', status: failed ? 'fail-unknown' : 'success', volume_plugin: plugin });
+  if (failed) counts.add('storage_operation_errors_total', { operation_name: 'volume_mount', volume_plugin: plugin });
 }
 
 /** What limits default to that a container asks for by the downward API. */

@@ -24,6 +24,7 @@ import type { DeviceGift } from '../devices/api.ts';
 import { cdiNames } from '../devices/cdi-names.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { setAside } from '../logs/rotate.ts';
+import { runtimeOperation } from '../usage/counts.ts';
 import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
 import { endStrays } from './strays.ts';
 
@@ -75,11 +76,12 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
   if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
   keepRecord(record);
   try {
-    record.pid = await parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal: options.signal });
+    record.pid = await runtimeOperation(parts.counts, 'create_container', () => parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal: options.signal }));
     record.pidTicks = processTicks(record.pid);
     keepRecord(record);
     if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
-    await parts.runtime.start(record, record.pid, { signal: options.signal });
+    const { pid } = record;
+    await runtimeOperation(parts.counts, 'start_container', () => parts.runtime.start(record, pid, { signal: options.signal }));
     record.startedMs = parts.context.clock.nowMs();
   } catch (error) {
     if (!(error instanceof RuntimeError)) {
@@ -216,7 +218,7 @@ function readFromLayers(image: RunnableImage, path: string): string | undefined 
 
 /** Takes away what is left of an ended container but its log. */
 export async function removeContainer(parts: NodeParts, record: ContainerRecord): Promise<void> {
-  await parts.runtime.delete(record, { root: existsSync(record.root) ? record.root : undefined });
+  await runtimeOperation(parts.counts, 'remove_container', () => parts.runtime.delete(record, { root: existsSync(record.root) ? record.root : undefined }));
   rmSync(join(parts.paths.containers, record.id), { recursive: true, force: true });
   forgetFiles(record);
 }

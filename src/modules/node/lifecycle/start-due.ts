@@ -81,20 +81,32 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   }
   if (answer.state === 'failed') return imageFailed(run, slot, answer);
   tell(run, 'Normal', 'Pulled', answer.pulledMs === undefined ? `Container image "${container.image}" already present on machine` : `Successfully pulled image "${container.image}" in ${answer.pulledMs}ms. Image size: ${answer.image.sizeBytes} bytes.`, slot);
+  if (answer.pulledMs !== undefined) countPull(run, answer.pulledMs);
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {
+    run.parts.counts.add('kubelet_started_containers_total', { container_type: CONTAINER_TYPE[slot.role] });
     const record = await startContainer(run.parts, await placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image, signal: run.ending });
     took(run, slot, record, before);
   } catch (error) {
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
     const message = (error as Error).message;
+    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPE[slot.role], code: reason });
     if (slot.waiting?.message !== message) tell(run, 'Warning', 'Failed', `Error: ${message}`, slot);
     slot.waiting = { reason, message };
     slot.notBeforeMs = run.parts.context.clock.nowMs() + RETRY_MS;
     run.wakeAt(slot.notBeforeMs);
   }
 }
+
+function countPull(run: PodRun, pulledMs: number): void {
+  run.pulledMs = (run.pulledMs ?? 0) + pulledMs;
+  run.parts.counts.add('kubelet_runtime_operations_total', { operation_type: 'pull_image' });
+  run.parts.counts.took('kubelet_runtime_operations_duration_seconds', pulledMs / 1_000, { operation_type: 'pull_image' });
+}
+
+/** The words of the kubelet's metrics. A sidecar is an init container to it. */
+const CONTAINER_TYPE = { init: 'init_container', sidecar: 'init_container', app: 'container', ephemeral: 'ephemeral_container' } as const;
 
 /** In the status every time it is looked at, as an event now and then. */
 function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefined): void {
@@ -161,6 +173,7 @@ function took(run: PodRun, slot: Slot, record: ContainerRecord, before: Containe
   if (slot.role === 'app') run.restartingAll = undefined;
   tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`, slot);
   if (record.exit !== undefined) {
+    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPE[slot.role], code: record.pid === undefined ? 'CreateContainerError' : 'RunContainerError' });
     tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`, slot);
     run.poke();
     return;

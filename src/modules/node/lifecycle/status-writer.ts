@@ -25,6 +25,7 @@ const OWN: readonly (keyof PodStatus)[] = ['phase', 'conditions', 'message', 're
 export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod) => void): StatusWriter {
   const { client, clock, log } = parts.context;
   let next: PodView | undefined;
+  let sinceMs: number | undefined;
   let later: NodeJS.Timeout | undefined;
   let writing: Promise<void> | undefined;
   let removed = false;
@@ -41,6 +42,7 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
       next = undefined;
       try {
         await writeOnce(view);
+        sinceMs = next === undefined ? undefined : performance.now();
         tries = 0;
       } catch (error) {
         if (isApiError(error, 'NotFound')) return;
@@ -60,10 +62,12 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
     const over = before.phase === 'Succeeded' || before.phase === 'Failed'; // never taken back
     const status: PodStatus = over ? { ...before, ...made, phase: before.phase, reason: before.reason, message: before.message } : { ...before, ...made };
     for (const field of OWN) if (made[field] === undefined && !over) delete status[field];
-    if (sameStatus(before, status)) return;
+    if (sameStatus(before, status)) return void (sinceMs = undefined);
     const { managedFields: _, ...own } = now.metadata;
     const metadata = { ...own, uid: apiUid(now) };
+    const fromMs = sinceMs ?? performance.now();
     wrote(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));
+    parts.counts.took('kubelet_pod_status_sync_duration_seconds', (performance.now() - fromMs) / 1_000);
   }
 
   async function readAgain(): Promise<void> {
@@ -76,6 +80,7 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
   return {
     write(view, { soon }) {
       next = view;
+      sinceMs ??= performance.now();
       if (soon) flush();
       else if (later === undefined && writing === undefined) {
         later = setTimeout(flush, CREATING_MS);

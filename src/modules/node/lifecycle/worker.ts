@@ -2,7 +2,7 @@
  * The worker of one pod: brings what runs in line with what is wanted, again and again, whenever something changed. Level-triggered: a turn
  * looks at the pod, the containers and the clock, does the next steps, and says when it wants to look again.
  */
-import type { Pod } from '../../../api/generated/core-v1.ts';
+import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
 import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { podLimits } from '../cgroup/resources.ts';
@@ -21,6 +21,8 @@ export interface PodWorker {
   readonly uid: string;
   /** The pod as it is now; undefined when it is gone from the cluster. */
   update(pod: Pod | undefined): void;
+  /** Its volumes and what its claims are bound to, by the names of volumes; undefined before they are there. */
+  volumes(): { paths: ReadonlyMap<string, string>; blockDevices: ReadonlyMap<string, string>; claimed: ReadonlyMap<string, PersistentVolume> } | undefined;
   /** A ConfigMap or Secret changed that it may refer to. */
   refresh(): void;
   /** As last seen. */
@@ -32,6 +34,8 @@ export interface PodWorker {
   /** The latest attempt of a container by name. */
   record(container: string): ContainerRecord | undefined;
   records(): readonly ContainerRecord[];
+  /** For how long it has been at what it does now, in ms; 0 while it waits. */
+  turnHeldMs(): number;
   /** Takes the worker out of the way and leaves the containers running. */
   detach(): Promise<void>;
   /** Settles when the pod is gone from this machine. */
@@ -60,6 +64,12 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   let refreshWanted = false;
   let setUpFailures = 0;
   let admitted = false;
+  const seenMs = performance.now();
+  const isNew = adopted.length === 0 && first.status?.containerStatuses === undefined;
+  let turned = false;
+  let turnFromMs: number | undefined;
+  let updates = true;
+  let counted = !isNew;
   adopt(run, adopted);
 
   /** A turn may be held up by a runtime that hangs: it is not waited for when the pod is to end. */
@@ -68,6 +78,19 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   }
 
   async function turn(): Promise<void> {
+    const fromMs = (turnFromMs = performance.now());
+    if (!turned && isNew) parts.counts.took('kubelet_pod_worker_start_duration_seconds', (fromMs - seenMs) / 1_000);
+    const operation = run.gone || run.pod.metadata.deletionTimestamp !== undefined ? 'kill' : !turned ? 'create' : updates ? 'update' : 'sync';
+    [turned, updates] = [true, false];
+    try {
+      await doTurn();
+    } finally {
+      turnFromMs = undefined;
+      parts.counts.took('kubelet_pod_worker_duration_seconds', (performance.now() - fromMs) / 1_000, { operation_type: operation });
+    }
+  }
+
+  async function doTurn(): Promise<void> {
     decideStop();
     if (run.stop !== undefined) await end(run.stop);
     else if (isTerminal(run.pod)) await release(run);
@@ -133,8 +156,10 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   /** Gives whether containers may start. */
   async function prepare(): Promise<boolean> {
     try {
-      if (run.prepared === undefined) run.prepared = await preparePod(parts, run.pod, { running: run.slots.some(isRunning), limits: podLimits(allocatedSpec(run)) });
-      else if (refreshWanted || (run.prepared.renewAtMs ?? Infinity) <= clock.nowMs()) {
+      if (run.prepared === undefined) {
+        if (isNew && setUpFailures === 0) parts.counts.add('kubelet_started_pods_total');
+        run.prepared = await preparePod(parts, run.pod, { running: run.slots.some(isRunning), limits: podLimits(allocatedSpec(run)) });
+      } else if (refreshWanted || (run.prepared.renewAtMs ?? Infinity) <= clock.nowMs()) {
         refreshWanted = false;
         await refreshVolumes(parts, run.pod, run.prepared);
       }
@@ -143,6 +168,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return true;
     } catch (error) {
       const { message } = error as Error;
+      if (run.prepared === undefined) parts.counts.add('kubelet_started_pods_errors_total');
       const [, reason] = SET_UP_FAULTS.find(([words]) => message.startsWith(words)) ?? [];
       tell(run, 'Warning', reason ?? 'FailedCreatePodSandBox', reason === undefined ? `Failed to create pod sandbox: ${message}` : message);
       run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, 500 * 2 ** setUpFailures++));
@@ -172,7 +198,20 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     return run.prepared?.ips ?? run.pod.status?.podIPs?.map((each) => each.ip ?? '') ?? [];
   }
 
+  /** Once, when all that belongs to the application runs. */
+  function countStart(): void {
+    if (counted || run.slots.some(({ role, record }) => (role === 'app' || role === 'sidecar') && record?.startedMs === undefined)) return;
+    counted = true;
+    const createdMs = Date.parse(run.pod.metadata.creationTimestamp ?? '');
+    const totalMs = Math.max(0, clock.nowMs() - createdMs);
+    const initMs = run.slots.reduce((sum, { role, record }) => sum + (role === 'init' && record?.exit !== undefined ? record.exit.finishedMs - (record.startedMs ?? record.exit.finishedMs) : 0), 0);
+    parts.counts.took('kubelet_pod_start_duration_seconds', (performance.now() - seenMs) / 1_000);
+    parts.counts.took('kubelet_pod_start_total_duration_seconds', totalMs / 1_000);
+    parts.counts.took('kubelet_pod_start_sli_duration_seconds', Math.max(0, totalMs - initMs - (run.pulledMs ?? 0)) / 1_000);
+  }
+
   function publish(): void {
+    countStart();
     const { slots } = run;
     if (run.gone || (isTerminal(run.pod) && run.stop === undefined && slots.every((slot) => slot.record === undefined))) return;
     const initializing = slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
@@ -186,6 +225,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (Number(next.metadata.resourceVersion) <= Number(run.pod.metadata.resourceVersion)) return; // the cache lags behind our own writes
     if (next.metadata.labels !== run.pod.metadata.labels || next.metadata.annotations !== run.pod.metadata.annotations) refreshWanted = true;
     run.pod = next;
+    updates = true;
     for (const slot of slotsOf({ containers: [], ephemeralContainers: next.spec?.ephemeralContainers })) if (!run.slots.some((each) => each.container.name === slot.container.name)) run.slots.push(slot);
   }
 
@@ -202,6 +242,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       run.poke();
     },
     pod: () => run.pod,
+    volumes: () => (run.prepared === undefined ? undefined : { paths: run.prepared.volumes, blockDevices: run.prepared.blockDevices, claimed: run.prepared.claimed }),
     isActive: () => !run.gone && run.stop === undefined && run.failed === undefined && run.pod.metadata.deletionTimestamp === undefined && !isTerminal(run.pod),
     evict(message, graceSeconds) {
       run.failed = { reason: 'Evicted', message, graceSeconds, disruption: true };
@@ -211,6 +252,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return Promise.race([evicted.promise, finished.promise]);
     },
     record: (container) => run.slots.find((slot) => slot.container.name === container)?.record,
+    turnHeldMs: () => (turnFromMs === undefined ? 0 : performance.now() - turnFromMs),
     records: () => run.slots.flatMap((slot) => slot.record ?? []),
     async detach() {
       for (const slot of run.slots) slot.probes?.abort();

@@ -31,7 +31,7 @@ const CLEAN_UP_MS = 30_000;
 /** Reading disks may take this part of the time at most. */
 const DISK_SHARE = 20;
 
-export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'storage' | 'report'>, settings: PressureSettings): PressureWatch {
+export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'paths' | 'storage' | 'report'>, settings: PressureSettings): PressureWatch {
   const { context, paths } = parts;
   let state = CALM;
   let disksNextMs = 0;
@@ -81,6 +81,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'paths' | 'stor
     const message = evictionMessage(shortage, first, { quantity: amountIn(threshold.least, seen.capacity), available: seen.available });
     const ownSeconds = first.pod.spec?.terminationGracePeriodSeconds ?? 30;
     const worker = workers.find(({ uid }) => uid === first.pod.metadata.uid)!;
+    parts.counts.add('kubelet_evictions', { eviction_signal: threshold.signal });
     await cleanedUp([worker.evict(message, threshold.hard ? AT_ONCE_SECONDS : Math.min(ownSeconds, settings.mostGraceSeconds))]);
   }
 

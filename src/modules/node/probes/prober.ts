@@ -10,6 +10,8 @@ export interface ProbeReport {
   changed(sort: ProbeSort, ok: boolean, message: string): void;
   /** Each failed try. */
   failed(sort: ProbeSort, message: string): void;
+  /** Each try, and how long it took. */
+  tried?(sort: ProbeSort, result: 'successful' | 'failed', seconds: number): void;
   /** A try that went well, and is worth a word. */
   warned(sort: ProbeSort, message: string): void;
 }
@@ -44,8 +46,10 @@ async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, re
   let eagerMs = sort === 'liveness' ? periodMs : EAGER_MS;
   await clock.sleep(Math.max(0, options.startedMs + (probe.initialDelaySeconds ?? 0) * 1_000 - clock.nowMs()), signal);
   while (!signal.aborted) {
+    const fromMs = performance.now();
     const { ok, message, warning } = await runHandler(probe, target, timeoutMs);
     if (signal.aborted) break;
+    report.tried?.(sort, ok ? 'successful' : 'failed', (performance.now() - fromMs) / 1_000);
     row = ok === last ? row + 1 : 1;
     last = ok;
     // Tries between two periods do not count against the container.

@@ -77,12 +77,12 @@ function ofMachine(details: MachineDetails | undefined): object {
   return { ...networkOf(interfaces), rlimit: { time: now(), maxpid: mostPids, curproc: threads }, swap: { time: now(), swapAvailableBytes, swapUsageBytes: swapBytes } };
 }
 
-function ofPod({ containers, storage }: PodUsage, node: FileSystem): object {
+function ofPod({ containers, storage, namespace }: PodUsage, node: FileSystem): object {
   const details = containers.flatMap((each) => each.details ?? []);
-  const spaces = storage === undefined ? [] : [...[...storage.containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]), ...storage.volumes];
+  const spaces = storage === undefined ? [] : [...[...storage.containers.values()].flatMap(({ rootfs, logs }) => [rootfs, logs]), ...storage.volumes.filter(({ isLocal }) => isLocal).map(({ use }) => ({ bytes: use.usedBytes, inodes: use.inodesUsed }))];
   return {
     ...(details.length === 0 ? {} : { process_stats: { process_count: details.reduce((sum, { processes }) => sum + processes, 0) }, ...swapOf(details) }),
-    ...(storage === undefined ? {} : { volume: storage.volumes.map(({ name, ...space }) => ({ ...spaceOf(space, node), name })), 'ephemeral-storage': spaceOf({ bytes: sumOf(spaces.map(({ bytes }) => bytes)), inodes: sumOf(spaces.map(({ inodes }) => inodes)) }, node) }),
+    ...(storage === undefined ? {} : { volume: storage.volumes.map(({ name, claim, use }) => ({ time: now(), ...use, name, ...(claim === undefined ? {} : { pvcRef: { name: claim, namespace } }) })), 'ephemeral-storage': spaceOf({ bytes: sumOf(spaces.map(({ bytes }) => bytes)), inodes: sumOf(spaces.map(({ inodes }) => inodes)) }, node) }),
   };
 }
 

@@ -20,14 +20,16 @@ export interface ClaimSources {
 }
 
 /** Of the module local-path. */
-const PROVISIONER = 'llmos.dev/local-path';
-const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
+export const PROVISIONER = 'llmos.dev/local-path';
+export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 const TRIES = 40;
 const PAUSE_MS = 25;
 
 /** A folder, or the path of a block device. */
 export interface ClaimPlace {
   path: string;
+  /** What the claim is bound to. */
+  volume?: PersistentVolume;
   isBlock?: boolean;
   renewAtMs?: number;
 }
@@ -44,11 +46,11 @@ interface ClaimOptions {
 /** Waits a second for the binding, which begins with the pod. Rejects when it does not come: the pod tries again later. */
 export async function claimPlace(pod: Pod, claimName: string, sources: ClaimSources, options: ClaimOptions): Promise<ClaimPlace> {
   const { claim, volume } = await boundVolume(pod, claimName, sources, options.isEphemeral === true);
-  if (volume.spec?.csi !== undefined) return csiPlace(claim, volume, sources, options);
-  if (volume.spec?.volumeMode === 'Block') return blockPlace(volume, options);
+  if (volume.spec?.csi !== undefined) return { ...(await csiPlace(claim, volume, sources, options)), volume };
+  if (volume.spec?.volumeMode === 'Block') return { ...(await blockPlace(volume, options)), volume };
   const file = madeHere(volume) ? volumeFileOf(volume.spec?.hostPath?.path ?? '') : undefined;
   if (file !== undefined && existsSync(file)) await placeVolumeFile(file, volume.spec?.hostPath?.path ?? '', { mayUnmount: !sources.isShared(claimName), mountOptions: volume.spec?.mountOptions });
-  return { path: await claimFolder(pod, volume) };
+  return { path: await claimFolder(pod, volume), volume };
 }
 
 const madeHere = ({ metadata, spec }: PersistentVolume): boolean => metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && spec?.hostPath !== undefined;

@@ -1,7 +1,7 @@
 /** Brings the volumes of a pod into place before its containers start, renews them while it runs, and takes them away after. */
 import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { CSIVolumeSource, Pod, Volume } from '../../../api/generated/core-v1.ts';
+import type { CSIVolumeSource, PersistentVolume, Pod, Volume } from '../../../api/generated/core-v1.ts';
 import type { PodFacts } from '../bundle/downward.ts';
 import { detachVolumeFile } from '../../../base/sys/volume-file.ts';
 import type { CsiVolumes, CsiWish } from '../csi/volumes.ts';
@@ -29,6 +29,8 @@ export interface VolumesInPlace {
   paths: Map<string, string>;
   /** Block devices by volume name. */
   devices: Map<string, string>;
+  /** What claims are bound to, by volume name. */
+  claimed: Map<string, PersistentVolume>;
   renewAtMs?: number;
 }
 
@@ -36,11 +38,14 @@ export interface VolumesInPlace {
 const KEPT_MS = 30_000;
 
 /** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
-export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean } = {}): Promise<VolumesInPlace> {
-  const placed: VolumesInPlace = { paths: new Map(), devices: new Map() };
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean; took?(plugin: string, seconds: number, failed: boolean): void } = {}): Promise<VolumesInPlace> {
+  const placed: VolumesInPlace = { paths: new Map(), devices: new Map(), claimed: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
+    const fromMs = performance.now();
+    let failed = false;
     try {
-      const { path, renewAtMs, isBlock } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      const { path, renewAtMs, isBlock, volume: claimed } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      if (claimed !== undefined) placed.claimed.set(volume.name, claimed);
       if (isBlock === true) {
         placed.devices.set(volume.name, path);
         continue;
@@ -49,10 +54,24 @@ export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: Vo
       placed.paths.set(volume.name, path);
       if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
     } catch (error) {
+      failed = true;
       throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, { cause: error });
+    } finally {
+      options.took?.(pluginOf(volume, placed.claimed.get(volume.name)), (performance.now() - fromMs) / 1_000, failed);
     }
   }
   return placed;
+}
+
+const PLUGINS: Readonly<Partial<Record<keyof Volume, string>>> = { emptyDir: 'empty-dir', hostPath: 'host-path', configMap: 'configmap', secret: 'secret', projected: 'projected', downwardAPI: 'downward-api', image: 'image' };
+
+/** The name of the kubelet's plugin for the sort of volume, for metrics. Claims go by the volume that `claimed` gives, where it is known. */
+export function pluginOf(volume: Volume, claimed?: PersistentVolume): string {
+  const csi = volume.csi?.driver ?? claimed?.spec?.csi?.driver;
+  if (csi !== undefined) return `kubernetes.io/csi:${csi}`;
+  if (volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined) return claimed?.spec?.hostPath === undefined ? 'kubernetes.io/local-volume' : 'kubernetes.io/host-path';
+  const sort = (Object.keys(PLUGINS) as (keyof Volume)[]).find((key) => volume[key] !== undefined);
+  return `kubernetes.io/${PLUGINS[sort ?? 'emptyDir']}`;
 }
 
 /** In the folder of a pod: the files that are attached as block devices for it. */
