@@ -39,6 +39,11 @@ export function duplicate(field: string, value: unknown): FieldError {
   return { type: 'FieldValueDuplicate', field, message: `Duplicate value: ${show(value)}` };
 }
 
+/** Of a value that is too large to be told. */
+export function duplicateUnshown(field: string): FieldError {
+  return { type: 'FieldValueDuplicate', field, message: 'Duplicate value' };
+}
+
 export function notFoundField(field: string, value: unknown): FieldError {
   return { type: 'FieldValueNotFound', field, message: `Not found: ${show(value)}` };
 }

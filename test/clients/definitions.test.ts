@@ -2,13 +2,22 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { bootInstance, type CommandResult, type Instance } from '../fixtures/instance.ts';
-import { DEFINITIONS } from './definitions.ts';
+import { DEFINITIONS, type DefinitionCase } from './definitions.ts';
 import { embedded, type Schema } from './embedded-schema.ts';
+import { FURTHER_DEFINITIONS } from './further-definitions.ts';
+
+const ALL = [...DEFINITIONS, ...FURTHER_DEFINITIONS];
+const nameOf = ({ definition }: DefinitionCase): string => /name: ([a-z.0-9-]+\.[a-z.0-9-]+)/.exec(definition)![1]!;
 
 describe('definitions of well-known projects', { timeout: 180_000 }, () => {
   let llmos: Instance;
   before(async () => {
     llmos = await bootInstance({ config: 'modules: { node: { enabled: false } }\n' });
+    const definitions = ALL.map(({ definition }) => definition).join('---\n');
+    const count = (text: string, word: RegExp): void => assert.equal(text.match(word)?.length, ALL.length, text);
+    count(await ok(llmos.kubectlWith(definitions, 'apply', '-f', '-')), / (created|configured)$/gm);
+    count(await ok(llmos.kubectl('wait', ...ALL.map((each) => `crd/${nameOf(each)}`), '--for=condition=Established', '--timeout=30s')), /condition met/g);
+    count(await ok(llmos.kubectlWith(definitions, 'apply', '-f', '-')), / unchanged$/gm);
   });
   after(() => llmos?.destroy());
   const ok = async (result: Promise<CommandResult>): Promise<string> => {
@@ -17,24 +26,24 @@ describe('definitions of well-known projects', { timeout: 180_000 }, () => {
     return stdout;
   };
 
-  for (const { project, definition, samples, refused, shown, explained } of DEFINITIONS) it(project, async () => {
-    const name = /name: ([a-z.0-9-]+\.[a-z.0-9-]+)/.exec(definition)![1]!;
-    assert.match(await ok(llmos.kubectlWith(definition, 'apply', '-f', '-')), /created/);
-    assert.match(await ok(llmos.kubectl('wait', `crd/${name}`, '--for=condition=Established', '--timeout=10s')), /condition met/);
-    assert.match(await ok(llmos.kubectlWith(definition, 'apply', '-f', '-')), /unchanged/);
-    for (const sample of samples) {
-      assert.match(await ok(llmos.kubectlWith(sample, 'apply', '-f', '-')), /created/);
-      // kubectl says "configured" where items have defaults, which a merge patch sends without; nothing changes all the same.
-      assert.match(await ok(llmos.kubectlWith(sample, 'apply', '-f', '-')), /unchanged|configured/);
-      assert.equal(await ok(llmos.kubectl('get', name, /name: (\w+) /.exec(sample.split('\n')[2]!.replace(',', ' '))![1]!, '-o', 'jsonpath={.metadata.generation}')), '1');
-      await ok(llmos.kubectlWith(sample, 'apply', '--server-side', '--force-conflicts', '-f', '-'));
-      assert.equal((await llmos.kubectlWith(sample, 'diff', '-f', '-')).code, 0);
-    }
-    for (const [sample, message] of refused) {
-      const { code, stderr } = await llmos.kubectlWith(sample, 'apply', '-f', '-');
-      assert.equal(code, 1, sample);
-      assert.match(stderr, message);
-    }
+  for (const each of ALL) it(each.project, async () => {
+    const { samples, changed, refused, warned, shown, explained } = each;
+    const name = nameOf(each);
+    const all = samples.join('---\n');
+    const { code, stdout, stderr } = await llmos.kubectlWith(all, 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+    assert.equal(stdout.match(/ created$/gm)?.length, samples.length, stdout);
+    if (warned !== undefined) assert.match(stderr, warned);
+    // kubectl says "configured" where items have defaults, which a merge patch sends without; nothing changes all the same.
+    assert.equal((await ok(llmos.kubectlWith(all, 'apply', '-f', '-'))).match(/ (unchanged|configured)$/gm)?.length, samples.length);
+    assert.match(await ok(llmos.kubectl('get', name, '-o', 'jsonpath={.items[*].metadata.generation}')), /^1( 1)*$/);
+    await ok(llmos.kubectlWith(all, 'apply', '--server-side', '--force-conflicts', '-f', '-'));
+    assert.equal((await llmos.kubectlWith(all, 'diff', '-f', '-')).code, 0);
+    const wrong = [...changed ?? [], ...refused];
+    const answer = await llmos.kubectlWith(wrong.map(([sample]) => sample).join('---\n'), 'apply', '-f', '-');
+    assert.equal(answer.code, 1);
+    assert.equal(answer.stdout, '');
+    for (const [, message] of wrong) assert.match(answer.stderr, message);
     assert.match(await ok(llmos.kubectl('get', name)), shown);
     assert.match(await ok(llmos.kubectl('explain', explained[0])), explained[1]);
   });

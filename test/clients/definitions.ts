@@ -7,15 +7,19 @@ export interface DefinitionCase {
   definition: string;
   /** `kubectl apply -f -` takes them. */
   samples: string[];
-  /** A sample and what kubectl says. */
+  /** A sample and what kubectl says, all of which must be told. */
   refused: [string, RegExp][];
+  /** A sample that changes the first one, after it was taken, and what kubectl says. */
+  changed?: [string, RegExp][];
+  /** What kubectl is told, besides, while the samples are taken. */
+  warned?: RegExp;
   /** What `kubectl get` shows of the first sample, with what it must match. */
   shown: RegExp;
   /** A path for `kubectl explain`, and what it must say. */
   explained: [string, RegExp];
 }
 
-const crd = (name: string, kind: string, spec: string): string => {
+export const crd = (name: string, kind: string, spec: string): string => {
   const [plural, ...group] = name.split('.');
   return `apiVersion: apiextensions.k8s.io/v1
 kind: CustomResourceDefinition
@@ -25,10 +29,10 @@ spec:
   names: { plural: ${plural}, kind: ${kind}${spec.match(/^#names (.*)$/m)?.[1] ?? ''} }
 ${spec.replace(/^#names .*\n/m, '')}`;
 };
-const of = (apiVersion: string, kind: string, name: string, spec: string): string => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
+export const of = (apiVersion: string, kind: string, name: string, spec: string): string => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
 
-const AGE = '{ name: Age, type: date, jsonPath: .metadata.creationTimestamp }';
-const CONDITIONS = `
+export const AGE = '{ name: Age, type: date, jsonPath: .metadata.creationTimestamp }';
+export const CONDITIONS = `
             conditions:
               type: array
               x-kubernetes-list-type: map
@@ -41,6 +45,7 @@ const CONDITIONS = `
                   type: { type: string, maxLength: 316, pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$' }
                   status: { type: string, enum: ["True", "False", Unknown] }
                   reason: { type: string, minLength: 1, maxLength: 1024 }
+                  message: { type: string, maxLength: 32768 }
                   lastTransitionTime: { type: string, format: date-time }
                   observedGeneration: { type: integer, format: int64, minimum: 0 }`;
 
@@ -189,8 +194,8 @@ export const DEFINITIONS: DefinitionCase[] = [
       of('gateway.networking.k8s.io/v1beta1', 'HTTPRoute', 'old', '{ parentRefs: [{ name: gateway }] }'),
     ],
     refused: [
-      [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ rules: [{ matches: [{ path: { type: Exact, value: a } }] }] }'), /spec\.rules\[0\]\.matches\[0\]\.path: Invalid value: .*: value must be an absolute path and start with '\/' when type one of/],
-      [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ parentRefs: [{ name: a }, { name: a }] }'), /spec\.parentRefs: Invalid value: .*: sectionName must be unique when parentRefs includes 2 or more references to the same parent/],
+      [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ rules: [{ matches: [{ path: { type: Exact, value: a } }] }] }'), /spec\.rules\[0\]\.matches\[0\]\.path: Invalid value: value must be an absolute path and start with '\/' when type one of/],
+      [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ parentRefs: [{ name: a }, { name: a }] }'), /spec\.parentRefs: Invalid value: sectionName must be unique when parentRefs includes 2 or more references to the same parent/],
       [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ rules: [{ timeouts: { request: 1s, backendRequest: 2s } }] }'), /backendRequest timeout cannot be longer than request timeout/],
       [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ rules: [{ filters: [{ type: RequestRedirect }] }] }'), /filter\.requestRedirect must be specified for RequestRedirect filter\.type/],
       [of('gateway.networking.k8s.io/v1', 'HTTPRoute', 'bad', '{ hostnames: ["A"] }'), /spec\.hostnames\[0\]: Invalid value: "A": spec\.hostnames\[0\] in body should match/],

@@ -75,7 +75,10 @@ interface Node {
   args: unknown;
   meta: { alternate?: Node; macro?: object };
   evaluate(evaluator: unknown, node: Node, context: unknown): unknown;
+  check(checker: { getType(name: string): CheckedType }, node: Node, context: unknown): CheckedType;
 }
+
+interface CheckedType { kind: string }
 
 interface Operator extends Node {
   handle(left: unknown, right: unknown, node: unknown, evaluator: unknown): unknown;
@@ -143,6 +146,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[] } {
     if (!isNode(value)) return Object.values(value).forEach(walk);
     if (value.op === 'id') names.add(value.args as string);
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
+    if (value.op === 'rcall' && (value.args as [string])[0] === 'value') ofAnyType(value);
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && value.meta.macro !== undefined) allowAnyRoot(value.meta.macro as HasMacro);
     if (value.op === '+' || value.op === '==' || value.op === '!=') operators.push(value as Operator);
     if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
@@ -166,6 +170,15 @@ function allowAnyRoot(macro: HasMacro): void {
   macro.typeCheck = (checker, _of, context) => {
     checker.check(root, context);
     return checker.getType('bool');
+  };
+}
+
+/** The checker leaves the type of `value()` open where nothing is known of the optional, and then finds several operators that fit. */
+function ofAnyType(node: Node): void {
+  const plain = node.check.bind(node);
+  node.check = (checker, of, context) => {
+    const type = plain(checker, of, context);
+    return type.kind === 'param' ? checker.getType('dyn') : type;
   };
 }
 

@@ -1,6 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { schemaOfCustomResource } from '../custom/custom-schema.ts';
+import type { FieldError } from '../field-error.ts';
 import type { JSONSchemaProps } from '../generated/apiextensions-v1.ts';
 import { evaluateRules, ruleErrorsOf } from './index.ts';
 
@@ -24,29 +25,40 @@ test('rules judge custom resources in the words of Kubernetes', () => {
   const keyed = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'], items: { ...withRule({ rule: 'self.v >= oldSelf.v', message: 'only up' }, { k: { type: 'string' }, v: integer }) } };
   const table: [string, Props, unknown, unknown, string[]][] = [
     ['holds', sum, { x: 1, y: 0 }, undefined, []],
-    ['fails', sum, { x: 0, y: 0 }, undefined, ['spec: Invalid value: "object": failed rule: self.x + self.y > 0']],
+    ['fails', sum, { x: 0, y: 0 }, undefined, ['spec: Invalid value: failed rule: self.x + self.y > 0']],
     ['cannot be evaluated', sum, { x: 1 }, undefined, ['spec: Invalid value: "object": no such key: y evaluating rule: self.x + self.y > 0']],
-    ['message', withRule({ rule: 'self.x > 0', message: ' must be more ' }), { x: 0 }, undefined, ['spec: Invalid value: "object": must be more']],
-    ['message expression', withRule({ rule: 'self.x > 0', messageExpression: '"x is " + string(self.x)' }), { x: 0 }, undefined, ['spec: Invalid value: "object": x is 0']],
-    ['message expression that fails', withRule({ rule: 'self.x > 0', message: 'm', messageExpression: 'string(self.x / 0)' }), { x: 0 }, undefined, ['spec: Invalid value: "object": m']],
+    ['message', withRule({ rule: 'self.x > 0', message: ' must be more ' }), { x: 0 }, undefined, ['spec: Invalid value: must be more']],
+    ['message expression', withRule({ rule: 'self.x > 0', messageExpression: '"x is " + string(self.x)' }), { x: 0 }, undefined, ['spec: Invalid value: x is 0']],
+    ['message expression that fails', withRule({ rule: 'self.x > 0', message: 'm', messageExpression: 'string(self.x / 0)' }), { x: 0 }, undefined, ['spec: Invalid value: m']],
     ['reason and path', withRule({ rule: 'self.x > 0', message: 'm', reason: 'FieldValueForbidden', fieldPath: '.x' }), { x: 0 }, undefined, ['spec.x: Forbidden: m']],
     ['required', withRule({ rule: 'has(self.x)', message: 'm', reason: 'FieldValueRequired', fieldPath: '.x' }), {}, undefined, ['spec.x: Required value: m']],
-    ['scalar', { type: 'object', properties: { x: { ...integer, 'x-kubernetes-validations': [{ rule: 'self % 2 == 0' }] } } }, { x: 3 }, undefined, ['spec.x: Invalid value: "integer": failed rule: self % 2 == 0']],
+    ['scalar', { type: 'object', properties: { x: { ...integer, 'x-kubernetes-validations': [{ rule: 'self % 2 == 0' }] } } }, { x: 3 }, undefined, ['spec.x: Invalid value: 3: failed rule: self % 2 == 0']],
     ['has() of a field of an element', withRule({ rule: 'has(self.list[0].a) && self.list.exists(e, has(e.b) && e.list.exists(f, has(e.list[0].c)))' }, { list: { type: 'array', items: { type: 'object', properties: { a: integer, b: integer, list: { type: 'array', items: { type: 'object', properties: { c: integer } } } } } } }), { list: [{ a: 1 }, { b: 1, list: [{ c: 1 }] }] }, undefined, []],
-    ['has() of what an element lacks', withRule({ rule: 'has(self.list[0].b)' }, { list: { type: 'array', items: { type: 'object', properties: { a: integer, b: integer } } } }), { list: [{ a: 1 }] }, undefined, ['spec: Invalid value: "object": failed rule: has(self.list[0].b)']],
+    ['has() of what an element lacks', withRule({ rule: 'has(self.list[0].b)' }, { list: { type: 'array', items: { type: 'object', properties: { a: integer, b: integer } } } }), { list: [{ a: 1 }] }, undefined, ['spec: Invalid value: failed rule: has(self.list[0].b)']],
     ['flags after the beginning', { type: 'string', 'x-kubernetes-validations': [{ rule: 'self.matches("^(?i)ab$")' }] }, 'AB', undefined, []],
-    ['escaped', withRule({ rule: 'self.a__dash__b == self.__in__' }, { 'a-b': integer, in: integer }), { 'a-b': 1, in: 2 }, undefined, ['spec: Invalid value: "object": failed rule: self.a__dash__b == self.__in__']],
-    ['map values', { type: 'object', additionalProperties: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }, { 'a.b': 0 }, undefined, ['spec[a.b]: Invalid value: "integer": failed rule: self > 0']],
-    ['list items', list({ items: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }), { l: [1, 0] }, undefined, ['spec.l[1]: Invalid value: "integer": failed rule: self > 0']],
+    ['escaped', withRule({ rule: 'self.a__dash__b == self.__in__' }, { 'a-b': integer, in: integer }), { 'a-b': 1, in: 2 }, undefined, ['spec: Invalid value: failed rule: self.a__dash__b == self.__in__']],
+    ['map values', { type: 'object', additionalProperties: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }, { 'a.b': 0 }, undefined, ['spec[a.b]: Invalid value: 0: failed rule: self > 0']],
+    ['list items', list({ items: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 0' }] } }), { l: [1, 0] }, undefined, ['spec.l[1]: Invalid value: 0: failed rule: self > 0']],
     ['times', withRule({ rule: 'self.t > timestamp("2024-01-01T00:00:00Z") && self.d < duration("1h")' }, { t: { type: 'string', format: 'date-time' }, d: { type: 'string', format: 'duration' } }), { t: '2024-06-01T00:00:00Z', d: '30m' }, undefined, []],
     ['a transition has nothing to say of a new object', withRule({ rule: 'self.x >= oldSelf.x' }), { x: 1 }, undefined, []],
-    ['transition', withRule({ rule: 'self.x >= oldSelf.x' }), { x: 1 }, { x: 2 }, ['spec: Invalid value: "object": failed rule: self.x >= oldSelf.x']],
-    ['optional oldSelf', withRule({ rule: 'oldSelf.hasValue() || self.x == 1', optionalOldSelf: true }), { x: 2 }, undefined, ['spec: Invalid value: "object": failed rule: oldSelf.hasValue() || self.x == 1']],
-    ['items of maps correlate', list(keyed), { l: [{ k: 'b', v: 1 }, { k: 'a', v: 1 }] }, { l: [{ k: 'a', v: 2 }] }, ['spec.l[1]: Invalid value: "object": only up']],
+    ['transition', withRule({ rule: 'self.x >= oldSelf.x' }), { x: 1 }, { x: 2 }, ['spec: Invalid value: failed rule: self.x >= oldSelf.x']],
+    ['optional oldSelf', withRule({ rule: 'oldSelf.hasValue() || self.x == 1', optionalOldSelf: true }), { x: 2 }, undefined, ['spec: Invalid value: failed rule: oldSelf.hasValue() || self.x == 1']],
+    ['items of maps correlate', list(keyed), { l: [{ k: 'b', v: 1 }, { k: 'a', v: 1 }] }, { l: [{ k: 'a', v: 2 }] }, ['spec.l[1]: Invalid value: only up']],
     ['what did not change is not refused', withRule({ rule: 'self.x > 10' }), { x: 1 }, { x: 1 }, []],
+    ['nor items of a list that did not', list({ items: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 10' }] } }), { l: [1] }, { l: [1] }, []],
+    ['but those of one that did', list({ items: { ...integer, 'x-kubernetes-validations': [{ rule: 'self > 10' }] } }), { l: [1, 11] }, { l: [1] }, ['spec.l[0]: Invalid value: 1: failed rule: self > 10']],
+    ['the value of an optional oldSelf', { type: 'object', properties: { x: { ...integer, 'x-kubernetes-validations': [{ rule: '!oldSelf.hasValue() || self >= oldSelf.value()', optionalOldSelf: true }] } } }, { x: 2 }, { x: 3 }, ['spec.x: Invalid value: 2: failed rule: !oldSelf.hasValue() || self >= oldSelf.value()']],
+    ['doubles', withRule({ rule: 'self.x != 1', reason: 'FieldValueDuplicate', fieldPath: '.x' }), { x: 1 }, undefined, ['spec.x: Duplicate value']],
     ['int or string', withRule({ rule: 'type(self.p) == int ? self.p < 10 : self.p == "http"' }, { p: { 'x-kubernetes-int-or-string': true } }), { p: 'http' }, undefined, []],
   ];
   for (const [name, spec, value, old, expected] of table) assert.deepEqual(verdict(spec, value, old), expected, name);
+});
+
+test('what a rule that came later finds in what did not change is a warning', () => {
+  const schema = schemaOf({ type: 'object', properties: { x: integer }, 'x-kubernetes-validations': [{ rule: 'self.x > 10' }] });
+  const warned: FieldError[] = [];
+  assert.deepEqual(evaluateRules(schema, { spec: { x: 1 } }, { spec: { x: 1 } }, warned), []);
+  assert.deepEqual(warned.map((each) => `${each.field}: ${each.message}`), ['spec: Invalid value: failed rule: self.x > 10']);
 });
 
 test('the root sees the name, and no other metadata', () => {

@@ -43,7 +43,7 @@ export function applyDefaults(kind: Kind, object: KubeObject): void {
 
 /** Throws Invalid (422) with everything that is wrong. */
 export function validateNew(kind: Kind, object: KubeObject, context: WriteContext): void {
-  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors, anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, undefined)];
+  const errors: FieldError[] = [...validateObjectMeta(object.metadata, { namespaced: kind.namespaced, nameErrors: kind.rules.nameErrors, anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, undefined, context)];
   errors.push(...(kind.rules.validate?.(object, undefined) ?? []));
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   warn(kind, object, undefined, context);
@@ -52,7 +52,7 @@ export function validateNew(kind: Kind, object: KubeObject, context: WriteContex
 export function validateChange(kind: Kind, object: KubeObject, old: KubeObject, subresource: string, context: WriteContext): void {
   // Actions judge by themselves: what they change is what an update may not.
   const judge = subresource === 'status' ? kind.rules.validateStatus : subresource === '' || subresource === 'scale' ? kind.rules.validate : undefined;
-  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata, { anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, old), ...(judge?.(object, old) ?? [])];
+  const errors: FieldError[] = [...validateObjectMetaUpdate(object.metadata, old.metadata, { anyFinalizers: kind.rules.anyFinalizers }), ...schemaErrors(kind, object, old, context), ...(judge?.(object, old) ?? [])];
   if (errors.length > 0) throw invalidObject(kind, object.metadata.name ?? '', errors);
   if (subresource === '') warn(kind, object, old, context);
 }
@@ -62,12 +62,15 @@ const BLOCKING = new Set(['FieldValueNotSupported', 'FieldValueRequired', 'Field
 const UNCHECKED = 'some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
 
 /** By the schema, and by its rules where it has any. */
-function schemaErrors(kind: Kind, object: KubeObject, old: KubeObject | undefined): FieldError[] {
+function schemaErrors(kind: Kind, object: KubeObject, old: KubeObject | undefined, { warnings }: WriteContext): FieldError[] {
   const schema = schemaOfKind(kind);
   const errors = old === undefined ? validateSchema(schema, object) : validateSchemaChange(schema, object, old);
   if (!hasRules(schema)) return errors;
   if (errors.some((error) => BLOCKING.has(error.type))) return [...errors, { type: 'FieldValueInvalid', field: '<nil>', message: `Invalid value: null: ${UNCHECKED}` }];
-  return [...errors, ...cel().evaluateRules(schema, object, old)];
+  const ratcheted: FieldError[] = [];
+  errors.push(...cel().evaluateRules(schema, object, old, ratcheted));
+  for (const text of ratcheted.map(({ field, message }) => `${field}: ${message}`)) if (!warnings.includes(text)) warnings.push(text);
+  return errors;
 }
 
 function warn(kind: Kind, object: KubeObject, old: KubeObject | undefined, context: WriteContext): void {
