@@ -1,5 +1,8 @@
 /** BackendTLSPolicy: which backends are spoken to by TLS, and by which authorities they are known. Pure. */
+import { X509Certificate } from 'node:crypto';
 import type { BackendTLSPolicy } from '../../api/gateway/kinds.ts';
+import type { LocalReference } from '../../api/gateway/types.ts';
+import type { AlternativeName } from './forward/names.ts';
 import type { Observed } from './observed.ts';
 import type { Failure } from './references.ts';
 import type { BackendTls } from './rules.ts';
@@ -20,22 +23,38 @@ export function byAge(a: BackendTLSPolicy, b: BackendTLSPolicy): number {
 /** undefined where no policy speaks of it. */
 export function tlsOf(observed: Observed, serviceKey: string, portName: string | undefined): BackendTls | Failure | undefined {
   const policy = policyFor(observed, serviceKey, portName);
-  return policy === undefined ? undefined : validationOf(observed, policy);
+  if (policy === undefined) return undefined;
+  const { tls, wrong } = validationOf(observed, policy);
+  return tls ?? wrong;
 }
 
-export function validationOf(observed: Observed, policy: BackendTLSPolicy): BackendTls | Failure {
-  const { hostname, caCertificateRefs, wellKnownCACertificates, subjectAltNames } = policy.spec.validation;
+/** With both there is an authority that cannot be had, and another one that can. */
+export function validationOf(observed: Observed, policy: BackendTLSPolicy): { tls: BackendTls; wrong?: Failure } | { tls?: undefined; wrong: Failure } {
+  const { hostname, caCertificateRefs = [], wellKnownCACertificates, subjectAltNames = [] } = policy.spec.validation;
+  const names = subjectAltNames.map(({ type, hostname: name = '', uri = '' }): AlternativeName => (type === 'URI' ? { type, value: uri } : { type: 'Hostname', value: name }));
   // HAProxy looks in the certificate for the name that it asked for, and for no other.
-  if (subjectAltNames?.some((each) => each.type !== 'Hostname' || each.hostname !== hostname) === true) return { reason: 'Invalid', message: `validation.subjectAltNames: a backend is known by the name that it is asked for, '${hostname}'; other names, and URIs, cannot be checked` };
+  const tls: BackendTls = { hostname, ...(names.every(({ type, value }) => type === 'Hostname' && value === hostname) ? {} : { names }) };
   if (wellKnownCACertificates !== undefined && wellKnownCACertificates !== '') {
-    return wellKnownCACertificates === 'System' ? { hostname } : { reason: 'Invalid', message: `validation.wellKnownCACertificates '${wellKnownCACertificates}' is unknown; 'System' is known` };
+    return wellKnownCACertificates === 'System' ? { tls } : { wrong: { reason: 'Invalid', message: `validation.wellKnownCACertificates '${wellKnownCACertificates}' is unknown; 'System' is known` } };
   }
-  const pems: string[] = [];
-  for (const { group, kind, name } of caCertificateRefs ?? []) {
-    if (group !== '' || kind !== 'ConfigMap') return { reason: 'InvalidKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps hold authorities` };
-    const pem = observed.configMap(`${policy.metadata.namespace}/${name}`)?.data?.['ca.crt'];
-    if (pem === undefined || !pem.includes('BEGIN CERTIFICATE')) return { reason: 'InvalidCACertificateRef', message: `ConfigMap '${policy.metadata.namespace}/${name}' ${pem === undefined ? 'not found, or without ca.crt' : 'holds no certificate'}` };
-    pems.push(pem);
+  const found = caCertificateRefs.map((ref) => authorityOf(ref, policy.metadata.namespace ?? '', observed));
+  const pems = found.filter((each) => typeof each === 'string');
+  const wrong = found.find((each) => typeof each !== 'string');
+  if (pems.length > 0) return { tls: { ...tls, caPem: pems.join('\n') }, ...(wrong === undefined ? {} : { wrong }) };
+  return { wrong: wrong ?? { reason: 'InvalidCACertificateRef', message: 'validation names no authority' } };
+}
+
+function authorityOf({ group, kind, name }: LocalReference, namespace: string, observed: Observed): string | Failure {
+  if (group !== '' || kind !== 'ConfigMap') return { reason: 'InvalidKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps hold authorities` };
+  const pem = observed.configMap(`${namespace}/${name}`)?.data?.['ca.crt'];
+  if (pem !== undefined && holdsCertificate(pem)) return pem;
+  return { reason: 'InvalidCACertificateRef', message: `ConfigMap '${namespace}/${name}' ${pem === undefined ? 'not found, or without ca.crt' : 'holds no certificate'}` };
+}
+
+function holdsCertificate(pem: string): boolean {
+  try {
+    return new X509Certificate(pem).raw.length > 0;
+  } catch {
+    return false;
   }
-  return { hostname, caPem: pems.join('\n') };
 }

@@ -1,5 +1,6 @@
 /** What HTTPRoutes, GRPCRoutes and Ingresses come to: requests that are matched, in their order, and what is done with them. */
 import type { RouteFilter, SessionPersistence, ValueMatch } from '../../api/gateway/types.ts';
+import type { AlternativeName } from './forward/names.ts';
 
 export type ResolvedFilter = RouteFilter & {
   /** Of a mirror: where to, `address:port`. */
@@ -25,7 +26,13 @@ export interface Target {
 }
 
 /** How a backend is spoken to by TLS (BackendTLSPolicy). */
-export interface BackendTls { caPem?: string; hostname: string }
+export interface BackendTls {
+  caPem?: string;
+  /** Asked for, and what its certificate must be for where there are no `names`. */
+  hostname: string;
+  /** Of which its certificate must bear one. */
+  names?: readonly AlternativeName[];
+}
 
 /** What is done with the requests of one rule. */
 export interface Action {

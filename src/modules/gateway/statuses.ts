@@ -10,11 +10,10 @@ import { isInsecure } from './gateway-tls.ts';
 import type { ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed } from './observed.ts';
 import type { Plan, RouteState } from './plan.ts';
-import { isFailure, type Failure } from './references.ts';
 
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
 export const SUPPORTED_FEATURES = [
-  'BackendTLSPolicy', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
+  'BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayStaticAddresses',
   'HTTPRoute', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',
   'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteRetryConnectionError', 'HTTPRouteSchemeRedirect', 'ListenerSet', 'ReferenceGrant', 'TLSRoute', 'TLSRouteModeMixed', 'TLSRouteModeTerminate',
@@ -157,11 +156,11 @@ export function policyAncestors(policy: BackendTLSPolicy, plan: Plan, observed: 
   return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own];
 }
 
-function policySaid(validation: object | Failure, outdone: boolean): Said[] {
-  const resolved: Said = isFailure(validation) && validation.reason !== 'Invalid' ? { type: 'ResolvedRefs', status: false, ...validation } : { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' };
+function policySaid({ tls, wrong }: ReturnType<typeof validationOf>, outdone: boolean): Said[] {
+  const resolved: Said = wrong !== undefined && wrong.reason !== 'Invalid' ? { type: 'ResolvedRefs', status: false, ...wrong } : { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' };
   if (outdone) return [{ type: 'Accepted', status: false, reason: 'Conflicted', message: 'an older policy speaks for the same backends' }, resolved];
-  if (!isFailure(validation)) return [{ type: 'Accepted', status: true, reason: 'Accepted' }, resolved];
-  return [{ type: 'Accepted', status: false, reason: validation.reason === 'Invalid' ? 'Invalid' : 'NoValidCACertificate', message: validation.message }, resolved];
+  if (tls !== undefined) return [{ type: 'Accepted', status: true, reason: 'Accepted' }, resolved];
+  return [{ type: 'Accepted', status: false, reason: wrong.reason === 'Invalid' ? 'Invalid' : 'NoValidCACertificate', message: wrong.message }, resolved];
 }
 
 export { policyFor };

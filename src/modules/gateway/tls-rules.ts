@@ -2,9 +2,19 @@
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { TLSRoute } from '../../api/gateway/kinds.ts';
 import type { Observed } from './observed.ts';
+import { tlsOf } from './backend-tls.ts';
 import { isFailure, resolveBackend, type Failure } from './references.ts';
+import type { BackendTls } from './rules.ts';
 
-export interface TlsTarget { weight: number; backend?: { serviceKey: string; portName: string } }
+export interface TlsTarget {
+  weight: number;
+  backend?: {
+    serviceKey: string;
+    portName: string;
+    /** How it is spoken to where TLS is ended here: by TLS of our own (BackendTLSPolicy), or not at all. */
+    tls?: BackendTls | 'broken';
+  };
+}
 
 export interface TlsEntry {
   listener: string;
@@ -20,7 +30,10 @@ export function tlsTargets(route: TLSRoute, observed: Observed): { targets: TlsT
   let unresolved: Failure | undefined;
   const [targets = []] = route.spec.rules.map(({ backendRefs = [] }) => backendRefs.map((ref): TlsTarget => {
     const found = resolveBackend(observed, ref, { group: GROUP, kind: 'TLSRoute', namespace: route.metadata.namespace ?? '' });
-    if (!isFailure(found)) return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '' } };
+    if (!isFailure(found)) {
+      const tls = tlsOf(observed, found.serviceKey, found.port.name);
+      return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '', ...(tls === undefined ? {} : { tls: isFailure(tls) ? 'broken' : tls }) } };
+    }
     unresolved ??= found;
     return { weight: ref.weight ?? 1 };
   }));

@@ -1,4 +1,4 @@
-/** Backends that tell what they were asked, in JSON: HTTP on 3000, HTTP/2 in the clear on 3001, TLS on 8443, gRPC (in its simplest words) on 3002; WebSockets echo. */
+/** Backends that tell what they were asked, in JSON: HTTP on 3000, HTTP/2 in the clear on 3001, TLS on 8443, gRPC (in its simplest words) on 3002, by TLS on 8444; WebSockets echo. */
 import { dirname } from 'node:path';
 import { podOf, type Body } from '../cluster.ts';
 
@@ -26,14 +26,16 @@ const upgrade = (q, s) => {
 };
 http.createServer((q, r) => answer(q, r)).on('upgrade', upgrade).listen(3000);
 http2.createServer((q, r) => answer(q, r)).listen(3001);
-http2.createServer().on('stream', (s, h) => {
+const grpc = (s, h) => {
   s.on('error', () => {}).resume().on('end', () => {
     const known = /^\\/gateway_api_conformance\\.echo_basic\\.grpcecho\\.GrpcEcho\\//.test(h[':path']);
     s.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-from-backend': pod, 'x-path': h[':path'], 'x-saw': JSON.stringify(h) }, { waitForTrailers: true });
     s.on('wantTrailers', () => s.sendTrailers({ 'grpc-status': known ? '0' : '12' }));
     s.end(known ? Buffer.from([0, 0, 0, 0, 0]) : undefined);
   });
-}).listen(3002);
+};
+http2.createServer().on('stream', grpc).listen(3002);
+if (process.env.TLS_CERT) http2.createSecureServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY }).on('stream', grpc).listen(8444);
 if (process.env.TLS_CERT) https.createServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY, requestCert: true, rejectUnauthorized: false }, (q, r) => answer(q, r, true)).listen(8443);`;
 
 const LIBRARIES = ['usr', 'lib', 'lib64'];

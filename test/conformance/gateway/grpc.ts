@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
-import type { Body } from '../cluster.ts';
-import { accepted, addressOf, apply, behaviour, expect, gateway, http, parents, remove, route, to, V1, V2, V3 } from './world.ts';
+import { patch, type Body } from '../cluster.ts';
+import { authorityMap, CA, policy, policySays } from './tls.ts';
+import { accepted, addressOf, apply, behaviour, expect, gateway, http, parents, pathOf, remove, route, to, V1, V2, V3 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
 const backend = (name: string, more: object = {}): object => ({ name: `grpc-${name}`, port: 8080, ...more });
@@ -29,7 +30,7 @@ async function calls(address: string, path: string, expected: string, headers: R
   let last: Called | undefined;
   await eventually(async () => {
     last = await invoke(address, path, headers, authority);
-    return /^\d+$/.test(expected) ? last.grpcStatus === expected : last.grpcStatus === '0' && last.pod === expected;
+    return /^\d+$|^HTTP /.test(expected) ? last.grpcStatus === expected : last.grpcStatus === '0' && last.pod === expected;
   }, { timeoutMs: 10_000 }).catch(() => assert.fail(`${path} ${JSON.stringify(headers)} ${authority} should come to ${expected}, comes to ${JSON.stringify(last)}`));
 }
 
@@ -41,6 +42,20 @@ function tried(name: string, rules: object[], run: (address: string) => Promise<
 }
 
 export function grpc(): void {
+  behaviour('BackendTLSPolicyGRPCRoute', () => [
+    authorityMap(), policy('grpc', { name: 'tls-backend', sectionName: 'grpc' }, { ...CA, subjectAltNames: [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }] }),
+    grpcRoute('over-tls', [{ matches: [method(SERVICE)], backendRefs: [{ name: 'tls-backend', port: 444 }] }]),
+  ], async () => {
+    await policySays('grpc', 'Accepted', 'Accepted');
+    const address = await addressOf('same-namespace');
+    await calls(address, `/${SERVICE}/Echo`, 'tls-backend');
+    await patch(pathOf(policy('grpc', {}, {})), { spec: { validation: { subjectAltNames: [] } } });
+    await calls(address, `/${SERVICE}/EchoTwo`, 'tls-backend');
+    await patch(pathOf(policy('grpc', {}, {})), { spec: { validation: { hostname: 'mismatch.example.com' } } });
+    // Clients take it for UNAVAILABLE.
+    await calls(address, `/${SERVICE}/Echo`, 'HTTP 503');
+  });
+
   tried('GRPCExactMethodMatching', [{ matches: [method(SERVICE, 'Echo')], backendRefs: [backend(V1)] }, { matches: [method(SERVICE, 'EchoTwo')], backendRefs: [backend(V2)] }], async (address) => {
     await calls(address, `/${SERVICE}/Echo`, V1);
     await calls(address, `/${SERVICE}/EchoTwo`, V2);

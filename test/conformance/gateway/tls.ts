@@ -146,10 +146,10 @@ export function passthroughs(): void {
   });
 }
 
-const policy = (name: string, target: object, validation: object): Body => ({ apiVersion: GROUP, kind: 'BackendTLSPolicy', metadata: { namespace: INFRA, name }, spec: { targetRefs: [{ group: '', kind: 'Service', ...target }], validation: { hostname: 'abc.example.com', ...validation } } });
-const authorityMap = (): Body => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: INFRA, name: 'backend-ca' }, data: { 'ca.crt': AUTHORITY_PEM } });
-const CA = { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'backend-ca' }] };
-const policySays = (name: string, type: string, reason: string): Promise<Body> => until(pathOf(policy(name, {}, {})), ({ status, metadata }) => status?.ancestors?.length > 0 && status.ancestors.every((each: Body) => condition(each, type)?.reason === reason && condition(each, type).observedGeneration === metadata.generation));
+export const policy = (name: string, target: object, validation: object): Body => ({ apiVersion: GROUP, kind: 'BackendTLSPolicy', metadata: { namespace: INFRA, name }, spec: { targetRefs: [{ group: '', kind: 'Service', ...target }], validation: { hostname: 'abc.example.com', ...validation } } });
+export const authorityMap = (): Body => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: INFRA, name: 'backend-ca' }, data: { 'ca.crt': AUTHORITY_PEM } });
+export const CA = { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'backend-ca' }] };
+export const policySays = (name: string, type: string, reason: string): Promise<Body> => until(pathOf(policy(name, {}, {})), ({ status, metadata }) => status?.ancestors?.length > 0 && status.ancestors.every((each: Body) => condition(each, type)?.reason === reason && condition(each, type).observedGeneration === metadata.generation));
 const toTls = (name: string): Body => route(name, ['same-namespace'], [{ matches: [prefix('/')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]);
 
 export function backendTls(): void {
@@ -175,16 +175,31 @@ export function backendTls(): void {
     });
   }
 
-  behaviour('BackendTLSPolicySubjectAltName', () => [authorityMap(), policy('alternative', { name: 'tls-backend' }, { ...CA, subjectAltNames: [{ type: 'Hostname', hostname: 'abc.example.com' }] }), toTls('alternative')], async () => {
+  behaviour('BackendTLSPolicySANValidation', () => [authorityMap(), policy('alternative', { name: 'tls-backend' }, { ...CA, subjectAltNames: [{ type: 'Hostname', hostname: 'abc.example.com' }] }), toTls('alternative')], async () => {
     await policySays('alternative', 'Accepted', 'Accepted');
     const address = await addressOf('same-namespace');
     await expect(address, {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
-    // What cannot be checked is refused, not passed over.
-    for (const name of [{ type: 'Hostname', hostname: 'other.example.com' }, { type: 'URI', uri: 'spiffe://example.com/shop' }]) {
-      await patch(pathOf(policy('alternative', {}, {})), { spec: { validation: { subjectAltNames: [name] } } });
-      await policySays('alternative', 'Accepted', 'Invalid');
-      await expect(address, {}, { status: 500 });
+    const [good, bad] = ['spiffe://abc.example.com/test-identity', 'spiffe://def.example.com/test-identity'].map((uri) => ({ type: 'URI', uri }));
+    const [other, unknown] = ['other.example.com', 'def.example.com'].map((hostname) => ({ type: 'Hostname', hostname }));
+    for (const [names, status] of [[[unknown], 503], [[good], 200], [[bad], 503], [[bad, other], 200], [[bad, unknown], 503]] as const) {
+      await patch(pathOf(policy('alternative', {}, {})), { spec: { validation: { hostname: 'asked.example.com', subjectAltNames: names } } });
+      await policySays('alternative', 'Accepted', 'Accepted');
+      await expect(address, {}, { status, ...(status === 200 ? { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'asked.example.com') } : {}) });
     }
+  });
+
+  behaviour('BackendTLSPolicyTLSRouteTerminate', () => [
+    authorityMap(), policy('ended', { name: 'tls-backend' }, CA), tlsSecret(INFRA, 'ended', 'ended.example.com'), gateway('ended', [{ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Terminate', certificateRefs: [{ name: 'ended' }] } }]), tlsRoute('ended', ['ended'], ['ended.example.com']),
+  ], async () => {
+    await told('ended', { Accepted: 'True', ResolvedRefs: 'True' });
+    await policySays('ended', 'Accepted', 'Accepted');
+    const address = await addressOf('ended');
+    for (const names of [[], [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }]]) {
+      await patch(pathOf(policy('ended', {}, {})), { spec: { validation: { subjectAltNames: names } } });
+      await expect(address, { sni: 'ended.example.com', host: 'ended.example.com' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
+    }
+    await patch(pathOf(policy('ended', {}, {})), { spec: { validation: { subjectAltNames: [{ type: 'URI', uri: 'spiffe://other' }] } } });
+    await eventually(() => ask(address, { sni: 'ended.example.com', host: 'ended.example.com' }).then(() => false, () => true), { what: 'a backend that is somebody else' });
   });
 
   behaviour('BackendTLSPolicyConflictResolution', () => [authorityMap(), toTls('conflicting')], async () => {

@@ -99,11 +99,11 @@ async function makeWorld(): Promise<void> {
     await until(`/api/v1/namespaces/${name}/serviceaccounts/default`, () => true);
   }
   const backends: [string, string][] = [[INFRA, V1], [INFRA, V2], [INFRA, V3], [APP, 'app-backend-v1'], [APP, 'app-backend-v2'], [WEB, 'web-backend']];
-  const tls = certificateFor('abc.example.com', 'other.example.com', 'tls-backend');
+  const tls = certificateFor('abc.example.com', 'other.example.com', 'tls-backend', 'spiffe://abc.example.com/test-identity');
   await apply(
     ...backends.flatMap(([namespace, name]) => [service(namespace, name, PORTS), echoPod(namespace, name)]),
     { ...service(INFRA, 'both', PORTS), spec: { selector: { group: 'both' }, ports: PORTS } },
-    service(INFRA, 'tls-backend', [{ name: 'https', port: 443, targetPort: 8443 }]), echoPod(INFRA, 'tls-backend', { TLS_CERT: tls.certificatePem, TLS_KEY: tls.keyPem }),
+    service(INFRA, 'tls-backend', [{ name: 'https', port: 443, targetPort: 8443 }, { name: 'grpc', port: 444, targetPort: 8444, appProtocol: 'kubernetes.io/h2c' }]), echoPod(INFRA, 'tls-backend', { TLS_CERT: tls.certificatePem, TLS_KEY: tls.keyPem }),
     ...[1, 2, 3].map((n) => ({ ...service(INFRA, `grpc-${V1.slice(0, -1)}${n}`, [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }]), spec: { selector: { app: `${V1.slice(0, -1)}${n}` }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } })),
     gateway('same-namespace', [http(from('Same'))]), gateway('all-namespaces', [http(from('All'))]),
     gateway('backend-namespaces', [http(from('Selector', { matchLabels: { 'gateway-conformance': 'backend' } }))]),

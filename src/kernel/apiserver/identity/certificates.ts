@@ -12,7 +12,7 @@ export interface LeafOptions {
   commonName: string;
   organizations?: readonly string[];
   usage: 'server' | 'client';
-  /** DNS names and IP addresses. */
+  /** DNS names, IP addresses and URIs. */
   names?: readonly string[];
   nowMs: number;
   /** Default a year. */
@@ -134,7 +134,8 @@ function nameOf(commonName: string, organizations: readonly string[]): Buffer {
 }
 
 function generalName(name: string): Buffer {
-  return isIP(name) === 0 ? implicit(2, Buffer.from(name)) : implicit(7, addressBytes(name));
+  if (isIP(name) !== 0) return implicit(7, addressBytes(name));
+  return implicit(name.includes('://') ? 6 : 2, Buffer.from(name));
 }
 
 function commonNameOf(of: X509Certificate): string {

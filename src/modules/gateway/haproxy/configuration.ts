@@ -2,13 +2,14 @@
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
 import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
+import { wayName, wayOf } from '../forward/ways.ts';
 import type { TlsPair } from '../observed.ts';
 import type { Door, DoorListener } from '../plan.ts';
-import { compareText, type Action, type Entry, type Target } from '../rules.ts';
+import { compareText, type Action, type BackendTls, type Entry, type Target } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
 import { BEGIN, countsRules, countsTable } from './counts.ts';
 import { filterLines } from './filters.ts';
-import { keyOf, type Slots } from './slots.ts';
+import { askedFor, keyOf, type Slots } from './slots.ts';
 import { innerLines, needsStages, outerLines, PAUSE, TRIES_TABLE } from './stages.ts';
 import { mapText, prefixOf, waysOf } from './ways.ts';
 import { argument, quoted, Unsayable } from './words.ts';
@@ -44,10 +45,17 @@ export interface Configuration {
   fds: readonly number[];
   /** Certificates, authorities and lists of them, by name in the folder. */
   files: ReadonlyMap<string, string>;
-  /** Which port of which Service a backend's servers are. */
-  backends: ReadonlyMap<string, { serviceKey: string; portName: string }>;
+  /** Which port of which Service a backend's servers are, and the way by which they are spoken to, where HAProxy cannot do that itself: see forward/ways.ts. */
+  backends: ReadonlyMap<string, { serviceKey: string; portName: string; through?: string }>;
   /** Actions that no configuration can say, with why. */
   unsayable: ReadonlyMap<string, string>;
+}
+
+interface ServerFacts {
+  backend: { serviceKey: string; portName: string };
+  options: string;
+  /** The way by which they are spoken to, where HAProxy cannot do that itself. */
+  through?: string;
 }
 
 interface Line { text: string; owner?: string; servers?: { backend: string; options: string } }
@@ -81,7 +89,7 @@ class Writer {
   readonly facts: ProxyFacts;
   readonly lines: Line[] = [];
   readonly files = new Map<string, string>();
-  readonly backends = new Map<string, { serviceKey: string; portName: string }>();
+  readonly backends = new Map<string, { serviceKey: string; portName: string; through?: string }>();
   readonly unsayable = new Map<string, string>();
   /** Sections of backends, each once. */
   readonly sections = new Map<string, Line[]>();
@@ -123,23 +131,25 @@ class Writer {
     ].sort((a, b) => rankOf(a.hostname) - rankOf(b.hostname) || b.hostname.length - a.hostname.length || compareText(a.hostname, b.hostname));
     for (const { hostname, entry, behind } of ways) {
       if (entry === undefined) this.put(`  use_backend ${behind}:${name}${asksFor('req.ssl_sni', hostname)}`);
-      else this.chooseTls(entry.id, entry.targets, asksFor('req.ssl_sni', hostname));
+      else this.chooseTls(entry, asksFor('req.ssl_sni', hostname));
     }
     this.put('  default_backend refuse', '');
     for (const behind of new Set(ways.map((way) => way.behind))) if (behind !== '') this.put(`backend ${behind}:${name}`, '  mode tcp', `  server s unix@${this.socketOf(`${behind}:${name}`)} send-proxy-v2`, '');
     if (ended.length === 0) return;
     this.put(`frontend ended:${name}`, '  mode tcp', `  bind unix@${this.socketOf(`ended:${name}`)} mode 600 accept-proxy ssl crt-list ${this.certificates(ended)}`);
-    for (const entry of door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'ended')) this.chooseTls(entry.id, entry.targets, asksFor('ssl_fc_sni', entry.hostname));
+    for (const entry of door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'ended')) this.chooseTls(entry, asksFor('ssl_fc_sni', entry.hostname), door);
     this.put('  default_backend refuse', '');
   }
 
-  chooseTls(id: string, targets: Door['tlsEntries'][number]['targets'], condition: string): void {
+  /** `endedBy` is the door where TLS is ended, so that what goes on is plain, or TLS of our own. */
+  chooseTls({ id, targets }: Door['tlsEntries'][number], condition: string, endedBy?: Door): void {
     const total = targets.reduce((sum, { weight }) => sum + weight, 0);
     const and = condition === '' ? ' if' : condition;
     let left = total;
     targets.forEach(({ weight, backend }, index) => {
-      const name = backend === undefined ? 'refuse' : `${id}:${index}`;
-      if (backend !== undefined) this.section(name, () => [{ text: '  mode tcp' }], { backend, options: '' });
+      const tls = endedBy === undefined ? undefined : backend?.tls;
+      const name = backend === undefined || tls === 'broken' ? 'refuse' : `${id}:${index}${tls === undefined ? '' : `:via:${doorName(endedBy!)}`}`;
+      if (backend !== undefined && tls !== 'broken') this.section(name, () => [{ text: '  mode tcp' }], { backend, ...(tls === undefined ? { options: '' } : this.tlsOptions(tls, undefined, endedBy!.clientCertificate)) });
       this.put(`  use_backend ${name}${weight === left ? condition : `${and} { rand(${left}) lt ${weight} }`}`);
       left -= weight;
     });
@@ -246,7 +256,7 @@ class Writer {
     }
     const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
     const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure });
-    const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, options: this.serverOptions(target, door.clientCertificate) };
+    const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, ...this.serverOptions(target.backend, door.clientCertificate) };
     if (servers === undefined || !needsStages(action)) this.section(name, () => lines([...filtered(), ...this.retryLines(action), ...this.persistenceLines(action)]), servers);
     else {
       const socket = this.socketOf(`tries:${name}`);
@@ -257,11 +267,11 @@ class Writer {
     return name;
   }
 
-  section(name: string, lines: () => Line[], servers: { backend: { serviceKey: string; portName: string }; options: string } | undefined, sort: 'backend' | 'listen' = 'backend'): void {
+  section(name: string, lines: () => Line[], servers: ServerFacts | undefined, sort: 'backend' | 'listen' = 'backend'): void {
     if (this.sections.has(name)) return;
     const made: Line[] = [{ text: `${sort} ${name}` }, ...lines()];
     if (servers !== undefined) {
-      this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName });
+      this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName, ...(servers.through === undefined ? {} : { through: servers.through }) });
       made.push({ text: '', servers: { backend: name, options: servers.options } });
     }
     this.sections.set(name, [...made, { text: '' }]);
@@ -293,12 +303,18 @@ class Writer {
     return lines;
   }
 
-  serverOptions({ backend }: Target, clientCertificate: TlsPair | undefined): string {
-    if (backend?.tls === undefined) return backend?.protocol === 'h2c' ? ' proto h2' : '';
-    const { caPem, hostname } = backend.tls;
+  serverOptions({ tls, protocol }: NonNullable<Target['backend']>, clientCertificate: TlsPair | undefined): Pick<ServerFacts, 'options' | 'through'> {
+    return tls === undefined ? { options: protocol === 'h2c' ? ' proto h2' : '' } : this.tlsOptions(tls, protocol, clientCertificate);
+  }
+
+  /** Without a protocol it is any that stands on TCP. */
+  tlsOptions(tls: BackendTls, protocol: 'http' | 'h2c' | undefined, clientCertificate: TlsPair | undefined): Pick<ServerFacts, 'options' | 'through'> {
+    const way = wayOf(tls, protocol, clientCertificate);
+    if (way !== undefined) return { options: ` socks4 127.0.0.1:${this.facts.ports.get(wayName(way)) ?? 0}${protocol === 'h2c' ? ' proto h2' : ''}`, through: wayName(way) };
+    const { caPem, hostname } = tls;
     const authority = caPem === undefined ? '@system-ca' : `${this.facts.folder}/${this.file('ca', caPem)}`;
     const identity = clientCertificate === undefined ? '' : ` crt ${this.facts.folder}/${this.file('cert', pemOf(clientCertificate))}`;
-    return ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)}${identity} alpn ${backend.protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`;
+    return { options: ` ssl verify required ca-file ${authority} sni ${quoted(`str(${hostname})`)}${identity}${protocol === undefined ? '' : ` alpn ${protocol === 'h2c' ? 'h2' : 'h2,http/1.1'}`}` };
   }
 
   /** The list of certificates, with the names for which each is shown, and what follows it: a name that no listener is for is refused. */
@@ -342,7 +358,7 @@ class Writer {
 }
 
 function serverLines({ backend, options }: NonNullable<Line['servers']>, slots: Slots, gatewayIp: string): Line[] {
-  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${keyOf(endpoint)}${options}` }));
+  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${keyOf(askedFor(endpoint))}${options}` }));
 }
 
 /** Conditions of a frontend, each with a name and written once. */

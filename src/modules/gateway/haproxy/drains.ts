@@ -1,7 +1,7 @@
 /** What is under way at endpoints that left goes on, and is ended when the drain of their Service is over (`llmos.dev/drain`), in whatever process of HAProxy it is. */
 import type { Log } from '../../../base/log.ts';
 import type { Line } from '../../../sdk/haproxy/line.ts';
-import { keyOf, type Endpoint, type Slots } from './slots.ts';
+import { askedFor, keyOf, type Endpoint, type Slots } from './slots.ts';
 
 export interface DrainsInput {
   /** Conversations with all processes that may still serve. */
@@ -47,7 +47,8 @@ export function createDrains({ lines, drainMsOf, has, log, signal }: DrainsInput
 }
 
 /** Of the answer to `show sess all`: those of a backend that are at an endpoint, whatever its slot is now. */
-export function sessionsAt(backend: string, { address, port }: Endpoint, answer: string): string[] {
+export function sessionsAt(backend: string, endpoint: Endpoint, answer: string): string[] {
+  const { address, port } = askedFor(endpoint);
   const name = new Set([backend, `${backend}:tries`]);
   return answer.split(/^(?=0x[0-9a-f]+: )/m).flatMap((text) => {
     const at = /^ {2}server=\S+ \(id=\d+\) addr=(\S+):(\d+)/m.exec(text);

@@ -8,9 +8,12 @@ import { join } from 'node:path';
 import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
+import type { Way } from '../forward/forwarder.ts';
+import type { Forwarding } from '../forward/start.ts';
+import { standInFor, waysOf, type WayFacts } from '../forward/ways.ts';
 import type { Door } from '../plan.ts';
 import { configurationOf, doorName, placesOf, RING, type Configuration } from './configuration.ts';
-import { commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
+import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
@@ -85,6 +88,9 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   /** Of at most so many addresses: those that have gone for long go first. */
   const served = new Map<string, number>();
 
+  let waysWanted: ReadonlyMap<string, WayFacts> = new Map();
+  let forwarding: Forwarding | undefined;
+
   const drains = createDrains({
     lines: () => [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)],
     drainMsOf: (name) => {
@@ -105,6 +111,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       loaded = undefined;
       counts = undefined;
       doors = [];
+      waysWanted = new Map();
+      await forwarding?.carry([]);
       life?.close();
       life = undefined;
       formers.close();
@@ -113,7 +121,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       return new Map();
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    const names = new Set(wanted.map(doorName));
+    const ways = waysOf(wanted);
+    const names = new Set([...wanted.map(doorName), ...ways.keys()]);
     // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
     if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
     for (const name of names) await portFor(name);
@@ -122,6 +131,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     if (next.unsayable.size > 0) return next.unsayable;
     doors = wanted;
     const endpoints = endpointsBy(next);
+    waysWanted = ways;
+    await forward(next, endpoints);
     if (loaded?.shape === next.shape && hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
     else {
       const wrong = await load(next, endpoints);
@@ -132,7 +143,21 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   }
 
   function endpointsBy({ backends }: Configuration): Map<string, readonly Endpoint[]> {
-    return new Map([...backends].map(([name, backend]) => [name, endpointsOf(backend)]));
+    return new Map([...backends].map(([name, backend]) => {
+      const endpoints = endpointsOf(backend);
+      return [name, backend.through === undefined ? endpoints : endpoints.map((each) => ({ ...each, ...withStandIn(each.address) }))];
+    }));
+  }
+
+  /** Before HAProxy asks for them; who leaves may be asked for until HAProxy knows. */
+  async function forward({ backends }: Configuration, endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
+    if (waysWanted.size === 0 && forwarding === undefined) return;
+    const wanted = [...waysWanted].map(([name, way]): Way => {
+      const own = [...backends].filter(([, { through }]) => through === name).flatMap(([backend]) => [...(slots.get(backend) ?? []), ...(endpoints.get(backend) ?? [])]);
+      return { ...way, port: ports.get(name) ?? 0, endpoints: Object.fromEntries(own.flatMap((each) => (each === undefined ? [] : [[keyOf(askedFor(each)), { address: each.address, port: each.port }]]))) };
+    });
+    forwarding ??= (await import('../forward/start.ts')).startForwarding({ log, signal });
+    await forwarding.carry(wanted);
   }
 
   async function update(endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<void> {
@@ -245,7 +270,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     if (ports.has(name)) return;
     const taken = new Set(ports.values());
     for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
-      if (taken.has(port) || !(await isFree(gatewayIp, port))) continue;
+      if (taken.has(port) || !(await isFree(gatewayIp, port)) || (name.startsWith('forward:') && !(await isFree('127.0.0.1', port)))) continue;
       ports.set(name, port);
       writeFileSync(files.ports, JSON.stringify(Object.fromEntries(ports)), { mode: 0o600 });
       return;
@@ -270,6 +295,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     refresh: () => enqueue(async () => {
       if (loaded === undefined) return;
       const endpoints = endpointsBy(loaded);
+      await forward(loaded, endpoints);
       if (hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
       else await load(loaded, endpoints);
     }),
@@ -281,6 +307,11 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     portOf: (door) => ports.get(doorName(door)),
     settled: async () => void (await working),
   };
+}
+
+function withStandIn(address: string): Pick<Endpoint, 'standIn'> {
+  const standIn = standInFor(address);
+  return standIn === undefined ? {} : { standIn };
 }
 
 function filesIn(folder: string): ReturnType<typeof haproxyFiles> & { ports: string } {

@@ -1,6 +1,14 @@
 /** A server of a backend is a slot: there are more of them than endpoints, so that endpoints come and go by commands, without a reload. Pure. */
 
-export interface Endpoint { address: string; port: number }
+export interface Endpoint {
+  address: string;
+  port: number;
+  /** What HAProxy calls its address, where it is spoken to by another. */
+  standIn?: string;
+}
+
+/** As HAProxy knows it. */
+export const askedFor = ({ address, port, standIn }: Endpoint): Endpoint => ({ address: standIn ?? address, port });
 
 /** By backend; undefined is a free one. */
 export type Slots = Map<string, (Endpoint | undefined)[]>;
@@ -34,7 +42,7 @@ export function commandsFor(wanted: ReadonlyMap<string, readonly Endpoint[]>, sl
     const take = (index: number): void => {
       const endpoint = missing.shift();
       if (endpoint === undefined) return;
-      commands.push(`set server ${backend}/s${index} addr ${endpoint.address} port ${endpoint.port}`, `set server ${backend}/s${index} state ready`);
+      commands.push(`set server ${backend}/s${index} addr ${askedFor(endpoint).address} port ${endpoint.port}`, `set server ${backend}/s${index} state ready`);
       own[index] = endpoint;
     };
     own.forEach((each, index) => { if (each === undefined) take(index); });
