@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Node, Pod } from '../../api/generated/core-v1.ts';
 import { decide, node, pod } from './framework/fixtures.ts';
 import { profileOptions } from './profile-config.ts';
+import { profilesOf, schedulerTimes } from './module.ts';
 import { createProfile, type ProfileOptions } from './profile.ts';
 
 const gpu = (count: string) => ({ spec: { containers: [{ name: 'c', resources: { requests: { 'example.com/gpu': count } } }] } });
@@ -39,8 +40,20 @@ test('what cannot be done is refused', () => {
   for (const [profile, message] of [
     [{ pluginConfig: [{ name: 'Coscheduling', args: {} }] }, /there are no args of Coscheduling/],
     [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoring: {} } }] }, /NodeResourcesFit has no scoring; it has ignoredResources/],
+    [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'Fullest' } } }] }, /scoringStrategy\.type must be one of LeastAllocated, MostAllocated, RequestedToCapacityRatio, not "Fullest"/],
+    ...[[], [{ utilization: 50, score: 5 }, { utilization: 20, score: 1 }], [{ utilization: 0, score: 11 }]].map((shape) => [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'RequestedToCapacityRatio', requestedToCapacityRatio: { shape } } } }] }, /shape must be a list/] as const),
     [{ plugins: { scores: {} } }, /plugins has no scores/],
     [{ plugins: { score: { enabled: ['ImageLocality'] } } }, /enabled must be a list of maps/],
     [{ plugins: { score: { enabled: [{ name: 'Coscheduling', weight: 3 }] } } }, /there is no scheduler plugin 'Coscheduling'/],
   ] as [object, RegExp][]) assert.throws(() => createProfile(profileOptions(profile as ProfileOptions)), message);
+});
+
+test('what holds for all profiles', () => {
+  const percentages = profilesOf({ apiVersion: 'kubescheduler.config.k8s.io/v1', kind: 'KubeSchedulerConfiguration', percentageOfNodesToScore: 30, profiles: [{ schedulerName: 'a' }, { schedulerName: 'b', percentageOfNodesToScore: 70 }] });
+  assert.deepEqual(percentages.map((each) => [each.schedulerName, each.percentageOfNodesToScore]), [['a', 30], ['b', 70]]);
+  assert.deepEqual(schedulerTimes({ podInitialBackoffSeconds: 2, podMaxBackoffSeconds: 30 }), { initialBackoffMs: 2_000, maxBackoffMs: 30_000, percentageOfNodesToScore: 0 });
+  for (const [config, message] of [
+    [{ extenders: [] }, /modules\.scheduler\.extenders is not known/], [{ percentageOfNodesToScore: 101 }, /must be a number from 0 to 100/], [{ podInitialBackoffSeconds: 5, podMaxBackoffSeconds: 1 }, /podMaxBackoffSeconds must be a number from 5/],
+    [{ profiles: [{ schedulerName: 'a' }, { schedulerName: 'a' }] }, /each schedulerName may stand there once/],
+  ] as [Record<string, unknown>, RegExp][]) assert.throws(() => profilesOf(config), message);
 });

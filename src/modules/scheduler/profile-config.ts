@@ -11,7 +11,7 @@ const POINTS: Readonly<Record<string, readonly (keyof Plugin)[]>> = {
   preEnqueue: ['preEnqueue'], queueSort: ['queueSort'], preFilter: ['preFilter'], filter: ['filter'], postFilter: ['postFilter'], preScore: [], score: ['score'], reserve: ['reserve', 'unreserve'], permit: ['permit'], preBind: [], bind: [], postBind: [],
 };
 /** There as parts of others, or not needed here; to name them is no mistake. */
-const WITHOUT_BODY = new Set(['DefaultBinder', 'NodeVolumeLimits', 'VolumeZone', 'EBSLimits', 'GCEPDLimits', 'AzureDiskLimits']);
+const WITHOUT_BODY = new Set(['DefaultBinder', 'EBSLimits', 'GCEPDLimits', 'AzureDiskLimits']);
 
 /** Throws BadRequest with what cannot be done. A profile without `plugins` and `pluginConfig` is given back as it is. */
 export function profileOptions(profile: ProfileOptions & { plugins?: unknown; pluginConfig?: unknown }): ProfileOptions {
@@ -26,8 +26,10 @@ function argsOf(name: string, args: Fields): ProfileOptions {
     case 'NodeResourcesFit': {
       known(args, name, ['ignoredResources', 'ignoredResourceGroups', 'scoringStrategy']);
       const { type, resources, requestedToCapacityRatio } = fields(args['scoringStrategy'], 'scoringStrategy');
+      if (type !== undefined && !STRATEGIES.includes(String(type))) throw new ApiError('BadRequest', `modules.scheduler.profiles: scoringStrategy.type must be one of ${STRATEGIES.join(', ')}, not ${JSON.stringify(type)}`);
       const shape = fields(requestedToCapacityRatio, 'requestedToCapacityRatio')['shape'];
-      const scoring = { type: type ?? 'LeastAllocated', ...(resources !== undefined && { resources }), ...(type === 'RequestedToCapacityRatio' && { shape: shape ?? [] }) } as ScoringStrategy;
+      if (type === 'RequestedToCapacityRatio') checkShape(shape);
+      const scoring = { type: type ?? 'LeastAllocated', ...(resources !== undefined && { resources }), ...(type === 'RequestedToCapacityRatio' && { shape }) } as ScoringStrategy;
       return { scoring, ignored: { resources: args['ignoredResources'] as string[] | undefined, groups: args['ignoredResourceGroups'] as string[] | undefined } };
     }
     case 'NodeResourcesBalancedAllocation':
@@ -45,6 +47,18 @@ function argsOf(name: string, args: Fields): ProfileOptions {
     // How long binding may take and how many candidates there are is settled here.
     case 'VolumeBinding': case 'DefaultPreemption': case 'DynamicResources': return {};
     default: throw new ApiError('BadRequest', `pluginConfig: there are no args of ${name}; known are those of NodeResourcesFit, NodeResourcesBalancedAllocation, PodTopologySpread, InterPodAffinity, NodeAffinity, VolumeBinding, DefaultPreemption`);
+  }
+}
+
+const STRATEGIES = ['LeastAllocated', 'MostAllocated', 'RequestedToCapacityRatio'];
+
+/** Source: upstream, validateFunctionShape. */
+function checkShape(shape: unknown): void {
+  const points = Array.isArray(shape) ? (shape as ({ utilization?: unknown; score?: unknown } | null)[]) : [];
+  const within = (value: unknown, most: number): boolean => typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= most;
+  const rises = points.every((point, index) => index === 0 || Number(point?.utilization) > Number(points[index - 1]?.utilization));
+  if (points.length === 0 || !rises || !points.every((point) => within(point?.utilization, 100) && within(point?.score, 10))) {
+    throw new ApiError('BadRequest', 'modules.scheduler.profiles: requestedToCapacityRatio.shape must be a list of at least one { utilization: 0 to 100, score: 0 to 10 }, whole numbers, utilization rising');
   }
 }
 
@@ -72,7 +86,7 @@ function pluginsOf(plugins: Fields, own: ProfileOptions): ProfileOptions {
 
 /** All that the default profile has; queues must be sorted by something, and gates hold whatever the profile says. */
 const NAMES = [
-  'NodeUnschedulable', 'NodeName', 'TaintToleration', 'NodeAffinity', 'NodePorts', 'NodeResourcesFit', 'VolumeRestrictions', 'VolumeBinding', 'DynamicResources', 'PodTopologySpread', 'InterPodAffinity', 'DefaultPreemption',
+  'NodeUnschedulable', 'NodeName', 'TaintToleration', 'NodeAffinity', 'NodePorts', 'NodeResourcesFit', 'VolumeRestrictions', 'NodeVolumeLimits', 'VolumeBinding', 'VolumeZone', 'DynamicResources', 'PodTopologySpread', 'InterPodAffinity', 'DefaultPreemption',
   'NodeResourcesBalancedAllocation', 'ImageLocality',
 ] as const;
 

@@ -7,6 +7,8 @@ import { interPodAffinity, type InterPodAffinityOptions } from './plugins/inter-
 import { dynamicResources, type DevicesView } from './plugins/dynamic-resources.ts';
 import { balancedAllocation, nodeResourcesFit, type IgnoredResources, type ScoredResource, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread, type DefaultConstraint } from './plugins/pod-topology-spread.ts';
+import { nodeVolumeLimits } from './plugins/volume-limits.ts';
+import { volumeZone } from './plugins/volume-zone.ts';
 import { volumeBinding, volumeRestrictions, type StorageView } from './plugins/volumes.ts';
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable, prioritySort, schedulingGates, taintToleration } from './plugins/simple.ts';
 
@@ -44,7 +46,7 @@ export interface ProfileViews {
 export function createProfile(options: ProfileOptions = {}, { storage, devices, budgetsOf }: ProfileViews = {}): Profile {
   const all: readonly Plugin[] = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity(options.addedAffinity), nodePorts, nodeResourcesFit(options.scoring, options.ignored),
-    ...(storage === undefined ? [] : [volumeRestrictions(storage), volumeBinding(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
+    ...(storage === undefined ? [] : [volumeRestrictions(storage), nodeVolumeLimits(storage), volumeBinding(storage), volumeZone(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
     podTopologySpread(options.defaultConstraints), interPodAffinity(options.podAffinity), defaultPreemption(budgetsOf), balancedAllocation(options.balanced), imageLocality,
   ];
   for (const name of [...(options.disabled ?? []), ...Object.keys(options.without ?? {}), ...Object.keys(options.weights ?? {})]) {
@@ -59,7 +61,7 @@ export function createProfile(options: ProfileOptions = {}, { storage, devices, 
 }
 
 /** There only where what they look at is. */
-const BY_VIEW = ['VolumeBinding', 'VolumeRestrictions', 'DynamicResources'];
+const BY_VIEW = ['VolumeBinding', 'VolumeRestrictions', 'NodeVolumeLimits', 'VolumeZone', 'DynamicResources'];
 
 function reduced(plugin: Plugin, without: readonly (keyof Plugin)[] | undefined): Plugin {
   if (without === undefined) return plugin;

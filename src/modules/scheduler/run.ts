@@ -9,9 +9,9 @@ import { Cluster } from './framework/cluster.ts';
 import { createCycle, type Cycle } from './framework/cycle.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { Profile } from './framework/plugin.ts';
-import { createQueue, type QueuedPod, type SchedulingQueue } from './framework/queue.ts';
+import { createQueue, type QueuedPod, type QueueOptions, type SchedulingQueue } from './framework/queue.ts';
 import { observe } from './observe.ts';
-import type { ClusterEvent } from './framework/cluster-event.ts';
+import type { ClaimOf, ClusterEvent } from './framework/cluster-event.ts';
 
 /** Other work of the process gets its turn after this long. */
 const SLICE_MS = 4;
@@ -29,17 +29,19 @@ interface Scheduler {
 }
 
 /** Something that the plugins look at beside pods and nodes, and the event that its changes are. */
-export type Watched = readonly [{ changed: () => void }, Extract<ClusterEvent['type'], 'storage-changed' | 'devices-changed'>];
+export type Watched = readonly [{ changed: (about?: { claim?: ClaimOf }) => void }, Extract<ClusterEvent['type'], 'storage-changed' | 'devices-changed'>];
+
+export interface SchedulerOptions extends Pick<QueueOptions, 'initialBackoffMs' | 'maxBackoffMs'> { watched?: readonly Watched[] }
 
 /** Settles when the signal has aborted and all writes under way have ended. */
-export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], watched: readonly Watched[] = []): Promise<void> {
+export async function runScheduler(context: ModuleContext, profiles: readonly Profile[], { watched = [], ...backoff }: SchedulerOptions = {}): Promise<void> {
   const { caches, clock, signal } = context;
   await untilAborted(Promise.all([caches.of(Namespace).ready(), caches.of(Node).ready(), caches.of(Pod).ready()]), signal);
   if (signal.aborted) return;
   const byName = new Map(profiles.map((each) => [each.schedulerName, each]));
   const cluster = new Cluster();
   const profileOf = (schedulerName: string | undefined): Profile => byName.get(schedulerName ?? 'default-scheduler') ?? profiles[0]!;
-  const queue = createQueue({ nowMs: () => clock.nowMs(), profileOf: (info) => profileOf(info.pod.spec?.schedulerName) });
+  const queue = createQueue({ nowMs: () => clock.nowMs(), profileOf: (info) => profileOf(info.pod.spec?.schedulerName), ...backoff });
   const scheduler: Scheduler = {
     context, cluster, queue, profileOf: ({ info }) => profileOf(info.pod.spec?.schedulerName),
     cycles: new Map(profiles.map((each) => [each.schedulerName, createCycle(cluster, each)])), start: () => pump.start(), pending: new Set(),
@@ -47,8 +49,8 @@ export async function runScheduler(context: ModuleContext, profiles: readonly Pr
   const pump = createPump(scheduler);
   const stop = observe(caches, { cluster, queue, isOurs: (name) => byName.has(name), changed: pump.start });
   for (const [view, type] of watched) {
-    view.changed = () => {
-      queue.wake({ type });
+    view.changed = (about) => {
+      queue.wake({ type, ...about });
       pump.start();
     };
   }

@@ -2,8 +2,12 @@
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { isBound, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { CSINode } from '../../api/storage/csi.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
+import { VolumeAttachment } from '../../api/storage/volume-attachment.ts';
+import type { Kind } from '../../api/kind.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
+import type { ClaimOf } from './framework/cluster-event.ts';
 import type { Choice, StorageView } from './plugins/volumes.ts';
 
 /** As upstream's bindTimeoutSeconds. */
@@ -11,24 +15,28 @@ const BIND_TIMEOUT_MS = 600_000;
 
 export interface Storage extends StorageView {
   /** Told of every change, from the first look on. */
-  changed: () => void;
+  changed: (about?: { claim?: ClaimOf }) => void;
 }
 
-export function openStorage({ caches, client, signal }: ModuleContext): Storage {
+export function openStorage({ caches, client, kinds, signal }: ModuleContext): Storage {
   let state: 'closed' | 'opening' | 'open' = 'closed';
-  let changed = (): void => {};
+  let changed: Storage['changed'] = () => {};
   const waiting = new Set<() => void>();
 
   async function open(): Promise<void> {
     state = 'opening';
-    await Promise.all([caches.of(PersistentVolumeClaim).ready(), caches.of(PersistentVolume).ready(), caches.of(StorageClass).ready()]);
+    const attached = ([CSINode, VolumeAttachment] as Kind[]).filter(isServed);
+    await Promise.all([PersistentVolumeClaim as Kind, PersistentVolume as Kind, StorageClass as Kind, ...attached].map((kind) => caches.of(kind).ready()));
     if (signal.aborted) return;
     state = 'open';
-    const tell = (): void => {
+    const tell = (about: { claim?: ClaimOf } = {}): void => {
       for (const each of waiting) each();
-      changed();
+      changed(about);
     };
-    const stops = [caches.of(PersistentVolumeClaim).subscribe(tell), caches.of(PersistentVolume).subscribe(tell), caches.of(StorageClass).subscribe(tell)];
+    const stops = [
+      caches.of(PersistentVolumeClaim).subscribe(({ object: { metadata } }) => tell({ claim: { namespace: metadata.namespace ?? '', name: metadata.name ?? '' } })),
+      ...[PersistentVolume as Kind, StorageClass as Kind, ...attached].map((kind) => caches.of(kind).subscribe(() => tell())),
+    ];
     signal.addEventListener('abort', () => stops.forEach((stop) => stop()), { once: true });
     tell();
   }
@@ -44,12 +52,18 @@ export function openStorage({ caches, client, signal }: ModuleContext): Storage 
     volume: (name) => caches.of(PersistentVolume).get(name),
     volumes: () => caches.of(PersistentVolume).list(),
     storageClass: (name) => caches.of(StorageClass).get(name),
+    driversOn: (nodeName) => (isServed(CSINode) ? (caches.of(CSINode).get(nodeName)?.spec?.drivers ?? []) : []),
+    attachments: () => (isServed(VolumeAttachment) ? caches.of(VolumeAttachment).list() : []),
     async bind(choices, ending) {
       for (const choice of choices) await tellChoice(choice);
       await allBound(choices, ending);
     },
   };
   return storage;
+
+  function isServed({ group, kind }: Kind): boolean {
+    return kinds.find(group, kind) !== undefined;
+  }
 
   async function tellChoice({ claim, nodeName, volume }: Choice): Promise<void> {
     const { name = '', namespace, uid } = claim.metadata;

@@ -9,10 +9,12 @@ export type ClusterEvent =
   | { type: 'pod-placed' | 'pod-removed' | 'pod-relabelled'; pod: PodInfo }
   | { type: 'pod-shrunk'; pod: PodInfo }
   | { type: 'namespace-changed'; name: string }
-  /** A claim, a volume or a storage class. */
-  | { type: 'storage-changed' }
+  /** A claim, which it tells; or a volume, a class, a CSINode, an attachment. */
+  | { type: 'storage-changed'; claim?: ClaimOf }
   /** A claim of devices, a class or a slice of them. */
   | { type: 'devices-changed' };
+
+export interface ClaimOf { namespace: string; name: string }
 
 export interface NodeChange {
   labels: boolean;

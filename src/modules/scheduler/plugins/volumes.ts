@@ -1,8 +1,9 @@
 /** VolumeBinding and VolumeRestrictions: a pod goes where its volumes are, or can be made, and shares no volume that is for one pod only. */
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
-import type { StorageClass } from '../../../api/generated/storage-v1.ts';
+import type { CSINodeDriver, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { bestVolume, claimUses, isBound, isMadeFor, isUsableOn, type ClaimUse } from '../../../api/storage/claim-matching.ts';
 import type { Cluster } from '../framework/cluster.ts';
+import type { ClaimOf } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { rejection, type NodeTest, type Plugin, type PreFilterResult } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
@@ -15,6 +16,9 @@ export interface StorageView {
   volume(name: string): PersistentVolume | undefined;
   volumes(): readonly PersistentVolume[];
   storageClass(name: string): StorageClass | undefined;
+  /** The drivers of a node, as its CSINode says. */
+  driversOn(nodeName: string): readonly CSINodeDriver[];
+  attachments(): readonly VolumeAttachment[];
   /** Says which volume, or which node, each of the claims is to have, and settles when all are bound; rejects when they do not come. */
   bind(choices: readonly Choice[], signal: AbortSignal): Promise<void>;
 }
@@ -74,7 +78,7 @@ export function volumeBinding(storage: StorageView): Plugin {
       return choices.length === 0 ? undefined : storage.bind(choices, signal).finally(() => forget(uid));
     },
     unreserve: ({ uid }) => forget(uid),
-    wakesFor: (event) => event.type === 'storage-changed' || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels),
+    wakesFor: (event, { pod }) => (event.type === 'storage-changed' && mayConcern(event.claim, pod)) || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels),
   };
 
   function forget(uid: string): void {
@@ -96,12 +100,17 @@ export function volumeRestrictions(storage: StorageView): Plugin {
   };
 }
 
+/** Claims of others help nobody; of volumes and classes it cannot be told. */
+export function mayConcern(claim: ClaimOf | undefined, pod: Pod): boolean {
+  return claim === undefined || (claim.namespace === pod.metadata.namespace && claimUses(pod).some(({ claimName }) => claimName === claim.name));
+}
+
 function isUsed(claimNames: readonly string[], { metadata }: Pod, uid: string, cluster: Cluster): boolean {
   const uses = (other: PodInfo): boolean => other.uid !== uid && other.namespace === metadata.namespace && claimUses(other.pod).some((each) => claimNames.includes(each.claimName));
   return cluster.nodes.some((node) => [...node.pods.values()].some(uses));
 }
 
-function hasClaims({ spec }: Pod): boolean {
+export function hasClaims({ spec }: Pod): boolean {
   return spec?.volumes?.some((each) => each.persistentVolumeClaim !== undefined || each.ephemeral !== undefined) === true;
 }
 
