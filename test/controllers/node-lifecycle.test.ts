@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { Node, Pod } from '../../src/api/kinds.ts';
+import { Event, Node, Pod } from '../../src/api/kinds.ts';
 import { podCondition } from '../../src/api/pod-readiness.ts';
 import core from '../../src/modules/core/module.ts';
 import nodeLifecycle from '../../src/modules/node-lifecycle/module.ts';
 import scheduler from '../../src/modules/scheduler/module.ts';
 import type { Client } from '../../src/sdk/index.ts';
+import { ifThere } from '../../src/sdk/if-there.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
 let client: Client;
@@ -61,4 +62,14 @@ test('a NoExecute taint drives pods away in the time that they tolerate', async 
   assert.equal(podCondition(await get('leaves'), 'DisruptionTarget')?.reason, 'DeletionByTaintManager');
   await eventually('one leaves soon', async () => (await get('soon')).metadata.deletionTimestamp !== undefined);
   assert.equal((await get('stays')).metadata.deletionTimestamp, undefined);
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { taints: null } } });
+  await eventually('it is told that one may stay', async () => (await client.list(Event, { namespace })).items.some(({ message }) => message === 'Cancelling deletion of Pod default/stays'));
+});
+
+test('a NoExecute taint takes finished pods, too', async () => {
+  await create('over');
+  await eventually('it is placed', async () => (await get('over')).spec?.nodeName === 'n1');
+  await client.patch(Pod, 'over', { type: 'strategic', body: { status: { phase: 'Succeeded' } } }, { namespace, subresource: 'status' });
+  await client.patch(Node, 'n1', { type: 'merge', body: { spec: { taints: [{ key: 'drain', effect: 'NoExecute' }] } } });
+  await eventually('it goes', async () => (await ifThere(get('over')))?.metadata.deletionTimestamp !== undefined || (await ifThere(get('over'))) === undefined);
 });

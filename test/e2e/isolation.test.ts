@@ -60,7 +60,7 @@ describe('the isolation of pods', () => {
     }
   });
   it('users of its own: containers of a pod share them, two pods do not, and they outlive llmos', async () => {
-    await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pair', namespace: 'default' }, spec: { hostUsers: false, shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: ['one', 'two'].map((name) => ({ name, image: TEST_IMAGE, imagePullPolicy: 'Never' as const, command: ['sleep', '1000000'] })) } });
+    await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'pair', namespace: 'default' }, spec: { hostUsers: false, shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: ['one', 'two'].map((name, index) => ({ name, image: TEST_IMAGE, imagePullPolicy: 'Never' as const, command: ['sleep', `100000${index}`] })) } });
     await eventually(async () => (await llmos.client.get(Pod, 'pair', { namespace: 'default' })).status?.containerStatuses?.every(({ ready }) => ready) === true);
     const map = (pod: string, container: string): Promise<string> => sh(pod, 'cat /proc/self/uid_map', container);
     assert.equal(await map('pair', 'one'), await map('pair', 'two'));
@@ -69,8 +69,14 @@ describe('the isolation of pods', () => {
     const before = await map('pair', 'one');
     await llmos.kill();
     await llmos.boot();
-    await sh('pair', 'for each in /proc/[0-9]*; do id=${each#/proc/}; [ $id -gt 1 ] && [ $id -ne $$ ] && grep -q sleep $each/cmdline && kill -9 $id; done; true', 'one'); // the first process of the other container
-    await eventually(async () => (await llmos.client.get(Pod, 'pair', { namespace: 'default' })).status?.containerStatuses?.some(({ restartCount, ready }) => restartCount > 0 && ready) === true);
+    // The container that came first takes nobody with it: the first process is nobody's, and belongs to the users of the pod.
+    await sh('pair', `kill -9 $(ps -o pid,args | sed -n 's/^ *\\([0-9]*\\) sleep 1000000$/\\1/p')`, 'two');
+    const { status } = await eventually(async () => {
+      const now = await llmos.client.get(Pod, 'pair', { namespace: 'default' });
+      return now.status?.containerStatuses?.some(({ restartCount, ready }) => restartCount > 0 && ready) === true && now;
+    });
+    assert.deepEqual(status?.containerStatuses?.map(({ restartCount }) => restartCount), [1, 0]);
+    assert.match(await sh('pair', 'ps -o pid,user,args', 'one'), /^\s*1 (root|0) +sleep infinity[\s\S]*sleep 1000001[\s\S]*sleep 1000000/m);
     assert.equal(await map('pair', 'one'), before);
     const users = `/run/${llmos.name}-users`;
     assert.equal(readdirSync(users).length, 2);

@@ -4,10 +4,10 @@ import { Lease } from '../../api/coordination/lease.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
-import { isPodReady, isPodTerminal, podCondition } from '../../api/pod-readiness.ts';
+import { isPodReady, podCondition } from '../../api/pod-readiness.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, watching, type Cache, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { untilEvictionMs } from './eviction.ts';
+import { evictionOf } from './eviction.ts';
 import { conditionOf, isSilent, signOf, silentConditions, wantedTaints, type Sign } from './health.ts';
 
 /** Longer between two looks, in looks, means that the machine itself slept: then nobody else could show life either. */
@@ -82,33 +82,53 @@ function podsOn(pods: Cache<Pod>, node: string): readonly Pod[] {
   return pods.byIndex(BY_NODE, node);
 }
 
+/** Finished pods leave as well (upstream asks for no phase). What was planned once is not planned anew when more taints come, only given up when none is left, all are tolerated for ever, or one is not at all. */
 export function taintEvictionController(): Controller<Pod> {
-  /** When the taints of its node were first seen by a pod that they concern. */
-  const seen = new Map<string, number>();
+  /** When the taints of its node were first seen by a pod that they concern, and when it is to leave. */
+  const planned = new Map<string, { uid: string | undefined; seenMs: number; atMs: number }>();
+  const tainted = new Set<string>();
   return {
     name: 'taint-eviction',
     eventSource: 'taint-eviction-controller',
     for: Pod,
-    watches: [watching(Node, (node, caches) => (hasNoExecute(node) ? podsOn(caches.of(Pod), node.metadata.name ?? '').map(keyOf) : []))],
+    watches: [watching(Node, (node, caches) => {
+      const name = node.metadata.name ?? '';
+      const concerns = hasNoExecute(node) || tainted.has(name);
+      if (hasNoExecute(node)) tainted.add(name);
+      else tainted.delete(name);
+      return concerns ? podsOn(caches.of(Pod), name).map(keyOf) : [];
+    })],
     async reconcile(key, pod, context) {
       const nowMs = context.clock.nowMs();
-      const taints = context.caches.of(Node).get(pod?.spec?.nodeName ?? '')?.spec?.taints;
-      const isOver = pod === undefined || pod.metadata.deletionTimestamp !== undefined || isPodTerminal(pod);
-      const delayMs = isOver ? undefined : untilEvictionMs(pod, taints, { nowMs, seenMs: seen.get(key) ?? nowMs });
-      if (isOver || delayMs === undefined) return void seen.delete(key);
-      if (!seen.has(key)) seen.set(key, nowMs);
-      if (delayMs > 0) return { requeueAfterMs: delayMs };
+      const known = planned.get(key);
+      const plan = known !== undefined && known.uid === pod?.metadata.uid ? known : undefined;
+      if (pod === undefined || (pod.metadata.deletionTimestamp !== undefined && isMarked(pod))) return void planned.delete(key);
+      const eviction = evictionOf(pod, context.caches.of(Node).get(pod.spec?.nodeName ?? '')?.spec?.taints, { seenMs: plan?.seenMs ?? nowMs });
+      if (typeof eviction === 'string') {
+        planned.delete(key);
+        if (plan !== undefined) context.events.event(pod, 'Normal', 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+        return eviction === 'now' ? evict(pod, context) : undefined;
+      }
+      const { atMs } = plan ?? eviction;
+      planned.set(key, plan ?? { uid: pod.metadata.uid, seenMs: nowMs, atMs });
+      if (atMs > nowMs) return { requeueAfterMs: atMs - nowMs };
       await evict(pod, context);
     },
   };
 }
 
+function isMarked(pod: Pod): boolean {
+  return podCondition(pod, 'DisruptionTarget')?.reason === BY_TAINT;
+}
+
+const BY_TAINT = 'DeletionByTaintManager';
+
 async function evict(pod: Pod, { client, clock, events }: ReconcileContext): Promise<void> {
   const { name = '', namespace, uid } = pod.metadata;
   events.event(pod, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${name}`);
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(clock.nowMs()) };
+  const condition = { type: 'DisruptionTarget', status: 'True', reason: BY_TAINT, message: 'Taint manager: deleting due to NoExecute taint', lastTransitionTime: rfc3339(clock.nowMs()) };
   try {
-    await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [condition] } } }, { namespace, subresource: 'status' });
+    if (!isMarked(pod)) await client.patch(Pod, name, { type: 'strategic', body: { metadata: uid === undefined ? {} : { uid }, status: { conditions: [condition] } } }, { namespace, subresource: 'status' });
     await client.delete(Pod, name, { namespace, preconditions: { uid } });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;

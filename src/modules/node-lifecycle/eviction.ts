@@ -1,23 +1,26 @@
-/** When a pod must leave its node for the node's NoExecute taints (upstream: taint eviction controller). Pure. */
-import type { Pod, Taint, Toleration } from '../../api/generated/core-v1.ts';
+/** When a pod must leave its node for the node's NoExecute taints (upstream: pkg/controller/tainteviction). Whether it has ended makes no difference. Pure. */
+import type { Pod, Taint } from '../../api/generated/core-v1.ts';
 import { tolerates } from '../../api/tolerations.ts';
+import { podCondition } from '../../api/pod-readiness.ts';
 
-/** In how many ms, 0 for now; undefined when it may stay. `seenMs` is when the taints were first seen: not all say when they were added. */
-export function untilEvictionMs(pod: Pod, taints: readonly Taint[] | undefined, { nowMs, seenMs }: { nowMs: number; seenMs: number }): number | undefined {
-  let soonest: number | undefined;
+export type Eviction = 'stay' | 'now' | { atMs: number };
+
+/**
+ * Of each taint the first toleration that matches counts. A time runs from when the taint came to the pod: when it was added, or the pod was placed under it; not all taints say
+ * when they were added, so `seenMs` is when this one was first seen.
+ */
+export function evictionOf(pod: Pod, taints: readonly Taint[] | undefined, { seenMs }: { seenMs: number }): Eviction {
+  let soonestMs = Infinity;
   for (const taint of taints ?? []) {
     if (taint.effect !== 'NoExecute') continue;
-    const delayMs = toleratedForMs(pod.spec?.tolerations ?? [], taint);
-    if (delayMs === Infinity) continue;
-    const since = taint.timeAdded === undefined ? seenMs : Date.parse(taint.timeAdded);
-    soonest = Math.min(soonest ?? Infinity, delayMs === 0 ? 0 : Math.max(0, since + delayMs - nowMs));
+    const toleration = pod.spec?.tolerations?.find((each) => tolerates([each], taint));
+    if (toleration === undefined) return 'now';
+    const { tolerationSeconds: seconds } = toleration;
+    if (seconds === undefined) continue;
+    if (seconds <= 0) return 'now';
+    const placedMs = Date.parse(podCondition(pod, 'PodScheduled')?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
+    const sinceMs = taint.timeAdded === undefined ? seenMs : Math.max(Date.parse(taint.timeAdded), Number.isNaN(placedMs) ? 0 : placedMs);
+    soonestMs = Math.min(soonestMs, sinceMs + seconds * 1_000);
   }
-  return soonest;
-}
-
-/** The shortest time that a matching toleration names; without a time it is for ever; 0 when none matches. */
-function toleratedForMs(tolerations: readonly Toleration[], taint: Taint): number {
-  const matching = tolerations.filter((each) => tolerates([each], taint));
-  if (matching.length === 0) return 0;
-  return Math.min(...matching.map((each) => (each.tolerationSeconds === undefined ? Infinity : Math.max(0, each.tolerationSeconds) * 1000)));
+  return soonestMs === Infinity ? 'stay' : { atMs: soonestMs };
 }

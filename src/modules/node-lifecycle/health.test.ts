@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { Node, NodeCondition, Pod, Taint, Toleration } from '../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { collectable } from './collect-pods.ts';
-import { untilEvictionMs } from './eviction.ts';
+import { evictionOf, type Eviction } from './eviction.ts';
 import { isSilent, signOf, silentConditions, wantedTaints } from './health.ts';
 import { settingsOf } from './module.ts';
 
@@ -44,13 +44,20 @@ test('conditions become taints, and those of others stay', () => {
 
 test('when pods leave', () => {
   const taint: Taint = { key: 'k', effect: 'NoExecute', timeAdded: rfc3339(NOW_MS - 10_000) };
-  const table: [string, Toleration[], Taint[], number | undefined][] = [
-    ['no taints', [], [], undefined], ['not tolerated', [], [taint], 0], ['tolerated for ever', [{ key: 'k', operator: 'Exists' }], [taint], undefined],
-    ['for a while', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [taint], 20_000], ['the while is over', [{ operator: 'Exists', tolerationSeconds: 5 }], [taint], 0],
-    ['a taint without a time', [{ key: 'k', operator: 'Exists', tolerationSeconds: 5 }], [{ key: 'k', effect: 'NoExecute' }], 1000],
-    ['NoSchedule moves nobody', [], [{ key: 'k', effect: 'NoSchedule' }], undefined],
+  const timeless: Taint = { key: 'k', effect: 'NoExecute' };
+  const at = (ms: number): Eviction => ({ atMs: NOW_MS + ms });
+  const table: [string, Toleration[], Taint[], Eviction, Partial<Pod>?][] = [
+    ['no taints', [], [], 'stay'], ['not tolerated', [], [taint], 'now'], ['tolerated for ever', [{ key: 'k', operator: 'Exists' }], [taint], 'stay'],
+    ['for a while', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [taint], at(20_000)], ['the while is over', [{ operator: 'Exists', tolerationSeconds: 5 }], [taint], at(-5_000)],
+    ['a taint without a time', [{ key: 'k', operator: 'Exists', tolerationSeconds: 5 }], [timeless], at(1_000)],
+    ['for no time', [{ key: 'k', operator: 'Exists', tolerationSeconds: -1 }], [taint], 'now'],
+    ['the first toleration of a taint counts', [{ key: 'k', operator: 'Exists' }, { operator: 'Exists', tolerationSeconds: 5 }], [taint], 'stay'],
+    ['all taints must be tolerated', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [taint, { key: 'other', effect: 'NoExecute' }], 'now'],
+    ['who was placed under the taint has its own time', [{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }], [{ ...taint, timeAdded: rfc3339(NOW_MS - 3_600_000) }], at(26_000), { status: { conditions: [{ type: 'PodScheduled', status: 'True', lastTransitionTime: rfc3339(NOW_MS - 4_000) }] } }],
+    ['who has ended goes too', [], [taint], 'now', { status: { phase: 'Succeeded' } }],
+    ['NoSchedule moves nobody', [], [{ key: 'k', effect: 'NoSchedule' }], 'stay'],
   ];
-  for (const [name, tolerations, taints, expected] of table) assert.equal(untilEvictionMs({ metadata: {}, spec: { containers: [], tolerations } }, taints, { nowMs: NOW_MS, seenMs: NOW_MS - 4000 }), expected, name);
+  for (const [name, tolerations, taints, expected, more] of table) assert.deepEqual(evictionOf({ metadata: {}, ...more, spec: { containers: [], tolerations } }, taints, { seenMs: NOW_MS - 4_000 }), expected, name);
 });
 
 test('which pods nobody will end', () => {

@@ -124,7 +124,7 @@ function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefine
 const PROGRESS_MS = 1_000;
 const PROGRESS_EVENT_MS = 5_000;
 
-/** The process namespace is the pod's, or that of the one to be debugged. */
+/** The process namespace is the pod's, or that of the one to be debugged. Containers of an llmos that made none for pods with users of their own share that of the first which runs. */
 async function placeFor(run: PodRun, slot: Slot): Promise<PodPlace> {
   const place = run.prepared!.place(run.pod);
   const shared = await sharedNamespace(run, place);
@@ -135,12 +135,11 @@ async function placeFor(run: PodRun, slot: Slot): Promise<PodPlace> {
   return holder?.record?.pid === undefined || holder.record.exit !== undefined ? place : { ...place, namespaces: { ...place.namespaces, pid: `/proc/${holder.record.pid}/ns/pid` } };
 }
 
-/** With users of its own a pod shares the namespace of the first container which runs: only their root may mount what shows it. */
 async function sharedNamespace(run: PodRun, { cgroup, users }: PodPlace): Promise<string | undefined> {
   const { shareProcessNamespace, hostPID } = run.pod.spec!;
-  if (shareProcessNamespace !== true || hostPID === true || users !== undefined) return undefined;
+  if (shareProcessNamespace !== true || hostPID === true) return undefined;
   const group = { version: run.parts.context.machine.cgroupVersion, path: cgroup };
-  return run.slots.some(isRunning) ? processNamespace(group) : openProcessNamespace(group);
+  return run.slots.some(isRunning) ? processNamespace(group) : openProcessNamespace(group, users?.path);
 }
 
 function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message: string; retryAtMs?: number }): void {

@@ -16,10 +16,14 @@ const TIMEOUT_MS = 30_000;
 const END_MS = 5_000;
 const LOOK_MS = 2;
 
-/** Ended children whose signal is ignored are forgotten by the kernel; ignored signals stay so over exec. The arguments are control groups. */
-const FIRST_PROCESS = `for group; do echo $$ > "$group/cgroup.procs" || exit 1; done
+/**
+ * What only the machine's root may do comes first: the control groups, which are the last arguments, and the score. Then the namespace is made, as a child of the user namespace that
+ * the first argument names where it is not empty: only who owns it may mount what shows it. Ended children whose signal is ignored are forgotten by the kernel; ignored signals stay so over exec.
+ */
+const FIRST_PROCESS = `users=$1; shift
+for group; do echo $$ > "$group/cgroup.procs" || exit 1; done
 { echo -998 > /proc/self/oom_score_adj; } 2> /dev/null
-cd /; env --ignore-signal=CHLD,HUP,INT,QUIT,TERM sleep infinity < /dev/null > /dev/null 2>&1 & :`;
+cd /; exec \${users:+nsenter --user="$users"} unshare --pid sh -c 'env --ignore-signal=CHLD,HUP,INT,QUIT,TERM sleep infinity < /dev/null > /dev/null 2>&1 & :'`;
 
 /** The namespace's file in /proc; undefined when there is none. */
 export function processNamespace({ version, path }: PodGroup): string | undefined {
@@ -27,13 +31,13 @@ export function processNamespace({ version, path }: PodGroup): string | undefine
   return pid === undefined ? undefined : `/proc/${pid}/ns/pid`;
 }
 
-/** As {@link processNamespace}; made when there is none. The pod's group is there. */
-export async function openProcessNamespace(group: PodGroup): Promise<string> {
+/** As {@link processNamespace}; made when there is none. The pod's group is there. `users` is the file of the pod's own user namespace. */
+export async function openProcessNamespace(group: PodGroup, users = ''): Promise<string> {
   const found = processNamespace(group);
   if (found !== undefined) return found;
   const groups = foldersOf(group);
   for (const folder of groups) mkdirSync(folder, { recursive: true });
-  await run('unshare', ['--pid', 'sh', '-c', FIRST_PROCESS, 'sh', ...groups], { timeoutMs: TIMEOUT_MS, env: { PATH: process.env['PATH'], LC_ALL: 'C' } });
+  await run('sh', ['-c', FIRST_PROCESS, 'sh', users, ...groups], { timeoutMs: TIMEOUT_MS, env: { PATH: process.env['PATH'], LC_ALL: 'C' } });
   const made = processNamespace(group);
   if (made === undefined) throw new Error('the process namespace of the pod ended as soon as it was made');
   return made;
