@@ -9,7 +9,7 @@ import { stepsOf, type Period } from './periods.ts';
 import { chargeOfClaim, chargeOfRoute, chargesOfPod, tariffFor } from './price.ts';
 import { slicesIn, type Slice } from './slices.ts';
 
-/** The fields that OpenCost's consumers read; cpu in cores, memory in bytes, cost in the currency of the sheet. */
+/** The fields of OpenCost; cpu in cores, memory in bytes, cost in the currency of the sheet. What is not metered here is null; nothing is adjusted later, and load balancers and zones cost nothing. */
 export interface Allocation {
   name: string;
   properties: Record<string, unknown>;
@@ -17,11 +17,12 @@ export interface Allocation {
   start: string;
   end: string;
   minutes: number;
-  cpuCores: number; cpuCoreRequestAverage: number; cpuCoreUsageAverage: number; cpuCoreHours: number; cpuCost: number; cpuEfficiency: number;
-  gpuCount: number; gpuHours: number; gpuCost: number;
-  networkTransferBytes: number; networkReceiveBytes: number; networkCost: number;
-  pvBytes: number; pvByteHours: number; pvCost: number;
-  ramBytes: number; ramByteRequestAverage: number; ramByteUsageAverage: number; ramByteHours: number; ramCost: number; ramEfficiency: number;
+  cpuCores: number; cpuCoreRequestAverage: number; cpuCoreLimitAverage: null; cpuCoreUsageAverage: number; cpuCoreHours: number; cpuCost: number; cpuCostAdjustment: 0; cpuCostIdle: number; cpuEfficiency: number;
+  gpuCount: number; gpuHours: number; gpuCost: number; gpuCostAdjustment: 0; gpuCostIdle: 0; gpuEfficiency: null;
+  networkTransferBytes: number; networkReceiveBytes: number; networkCost: number; networkCrossZoneCost: 0; networkCrossRegionCost: 0; networkInternetCost: 0; networkCostAdjustment: 0;
+  loadBalancerCost: 0; loadBalancerCostAdjustment: 0; lbAllocations: null;
+  pvBytes: number; pvByteHours: number; pvCost: number; pvCostAdjustment: 0; pvs: null;
+  ramBytes: number; ramByteRequestAverage: number; ramByteLimitAverage: null; ramByteUsageAverage: number; ramByteHours: number; ramCost: number; ramCostAdjustment: 0; ramCostIdle: number; ramEfficiency: number;
   externalCost: number; sharedCost: number; totalCost: number; totalEfficiency: number;
 }
 
@@ -29,6 +30,8 @@ export interface AllocationQuery {
   period: Period;
   /** Default: one set for the whole period. */
   stepMs?: number;
+  /** The sets' periods, in the place of steps. */
+  parts?: readonly Period[];
   /** `namespace`, `controller`, `label:app`, ...; several with commas between. Throws RangeError. */
   aggregate: string;
   /** With `__idle__`: what nobody asked for or used. */
@@ -42,7 +45,7 @@ interface Sums { cpu: MeteredPod['cpuCoreSeconds']; memory: MeteredPod['memoryGi
 
 export function allocationSets(records: readonly UsageRecord[], sheets: readonly PriceSheet[], query: AllocationQuery): Record<string, Allocation>[] {
   const groupings = groupingsOf(query.aggregate);
-  return stepsOf(query.period, query.stepMs ?? Infinity).map((step) => {
+  return (query.parts ?? stepsOf(query.period, query.stepMs ?? Infinity)).map((step) => {
     const sums = new Map<string, Sums>();
     const slices = slicesIn(records, step);
     const { filter } = query;
@@ -64,8 +67,10 @@ export function allocationSets(records: readonly UsageRecord[], sheets: readonly
 function shareIdle(allocations: readonly Allocation[], idle: Allocation, whole: number): void {
   for (const each of allocations) {
     const part = whole === 0 ? 0 : (each.cpuCost + each.ramCost) / whole;
-    each.cpuCost += part * idle.cpuCost;
-    each.ramCost += part * idle.ramCost;
+    each.cpuCostIdle = part * idle.cpuCost;
+    each.ramCostIdle = part * idle.ramCost;
+    each.cpuCost += each.cpuCostIdle;
+    each.ramCost += each.ramCostIdle;
     each.totalCost += part * idle.totalCost;
   }
 }
@@ -132,11 +137,12 @@ function allocationOf(name: string, sum: Sums, step: Period): Allocation {
   const work = cpu + memory;
   return {
     name, properties: sum.properties, window: { start: rfc3339(step.startMs), end: rfc3339(step.endMs) }, start: rfc3339(sum.fromMs), end: rfc3339(sum.toMs), minutes: seconds / 60,
-    cpuCores: sum.cpu.charged / seconds, cpuCoreRequestAverage: sum.cpu.requested / seconds, cpuCoreUsageAverage: sum.cpu.used / seconds, cpuCoreHours: sum.cpu.charged / 3_600, cpuCost: cpu, cpuEfficiency,
-    gpuCount: sum.gpuSeconds / seconds, gpuHours: sum.gpuSeconds / 3_600, gpuCost: gpu,
-    networkTransferBytes: sum.sent, networkReceiveBytes: sum.received, networkCost: network,
-    pvBytes: (sum.gibSeconds * GIB) / seconds, pvByteHours: (sum.gibSeconds * GIB) / 3_600, pvCost: storage,
-    ramBytes: (sum.memory.charged * GIB) / seconds, ramByteRequestAverage: (sum.memory.requested * GIB) / seconds, ramByteUsageAverage: (sum.memory.used * GIB) / seconds, ramByteHours: (sum.memory.charged * GIB) / 3_600, ramCost: memory, ramEfficiency,
+    cpuCores: sum.cpu.charged / seconds, cpuCoreRequestAverage: sum.cpu.requested / seconds, cpuCoreLimitAverage: null, cpuCoreUsageAverage: sum.cpu.used / seconds, cpuCoreHours: sum.cpu.charged / 3_600, cpuCost: cpu, cpuCostAdjustment: 0, cpuCostIdle: 0, cpuEfficiency,
+    gpuCount: sum.gpuSeconds / seconds, gpuHours: sum.gpuSeconds / 3_600, gpuCost: gpu, gpuCostAdjustment: 0, gpuCostIdle: 0, gpuEfficiency: null,
+    networkTransferBytes: sum.sent, networkReceiveBytes: sum.received, networkCost: network, networkCrossZoneCost: 0, networkCrossRegionCost: 0, networkInternetCost: 0, networkCostAdjustment: 0,
+    loadBalancerCost: 0, loadBalancerCostAdjustment: 0, lbAllocations: null,
+    pvBytes: (sum.gibSeconds * GIB) / seconds, pvByteHours: (sum.gibSeconds * GIB) / 3_600, pvCost: storage, pvCostAdjustment: 0, pvs: null,
+    ramBytes: (sum.memory.charged * GIB) / seconds, ramByteRequestAverage: (sum.memory.requested * GIB) / seconds, ramByteLimitAverage: null, ramByteUsageAverage: (sum.memory.used * GIB) / seconds, ramByteHours: (sum.memory.charged * GIB) / 3_600, ramCost: memory, ramCostAdjustment: 0, ramCostIdle: 0, ramEfficiency,
     externalCost: 0, sharedCost: 0, totalCost: work + gpu + network + storage, totalEfficiency: work === 0 ? 0 : (cpuEfficiency * cpu + ramEfficiency * memory) / work,
   };
 }
@@ -144,4 +150,16 @@ function allocationOf(name: string, sum: Sums, step: Period): Allocation {
 /** Used over requested; of what asked for nothing and used something it is 1, as OpenCost has it. */
 function efficiency({ requested, used }: { requested: number; used: number }): number {
   return requested > 0 ? used / requested : used > 0 ? 1 : 0;
+}
+
+const SUMMARY = [
+  'name', 'start', 'end', 'cpuCoreRequestAverage', 'cpuCoreUsageAverage', 'cpuCost', 'cpuCostIdle', 'gpuCost', 'gpuCostIdle', 'networkCost', 'loadBalancerCost', 'pvCost', 'ramByteRequestAverage', 'ramByteUsageAverage', 'ramCost',
+  'ramCostIdle', 'sharedCost', 'externalCost', 'totalEfficiency', 'totalCost',
+] as const satisfies readonly (keyof Allocation)[];
+
+/** As OpenCost's /allocation/summary: of each the averages and costs alone. */
+export function summaryOf(sets: readonly Record<string, Allocation>[], parts: readonly Period[], period: Period): object {
+  const windowOf = ({ startMs, endMs }: Period): object => ({ start: rfc3339(startMs), end: rfc3339(endMs) });
+  const short = (each: Allocation): object => Object.fromEntries(SUMMARY.map((field) => [field, each[field]]));
+  return { step: ((parts[0]?.endMs ?? 0) - (parts[0]?.startMs ?? 0)) * 1e6, sets: sets.map((set, index) => ({ allocations: Object.fromEntries(Object.entries(set).map(([name, each]) => [name, short(each)])), window: windowOf(parts[index]!) })), window: windowOf(period) };
 }

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/generated/core-v1.ts';
 import type { UsageRecord } from '../../api/metering/usage-record.ts';
 import { workloadOf } from './accumulate.ts';
 import { createMeter, type Look } from './meter.ts';
-import { dayOf, HOUR_MS, parseWindow } from './periods.ts';
+import { CALENDAR, calendarOf, dayOf, HOUR_MS, parseWindow } from './periods.ts';
 import { rollUp } from './roll-up.ts';
 
 const T0 = Date.parse('2026-11-22T10:00:00Z');
@@ -112,12 +112,20 @@ test('whose a pod is', () => {
 test('windows', () => {
   const shown = (text: string): string[] => Object.values(parseWindow(text, at(0))).map((ms) => new Date(ms).toISOString().slice(0, 16));
   assert.deepEqual(shown('2h'), ['2026-11-22T08:00', '2026-11-22T10:00']);
+  assert.deepEqual(shown('7d'), ['2026-11-16T00:00', '2026-11-23T00:00'], 'today and the six days before, as of OpenCost');
   assert.deepEqual(shown('month'), ['2026-11-01T00:00', '2026-12-01T00:00']);
   assert.deepEqual(shown('2026-02'), ['2026-02-01T00:00', '2026-03-01T00:00']);
   assert.deepEqual(shown('lastweek'), ['2026-11-15T00:00', '2026-11-22T00:00']);
   assert.deepEqual(shown(`${T0 / 1_000 - 60},${T0 / 1_000}`), ['2026-11-22T09:59', '2026-11-22T10:00']);
   for (const wrong of ['', '0h', '7', '2026-13', 'b,a', '2026-11-02T00:00:00Z,2026-11-01T00:00:00Z', '1,2,3']) assert.throws(() => parseWindow(wrong, at(0)), RangeError, wrong);
   assert.equal(HOUR_MS, 3_600_000);
+});
+
+test('parts of a period by the calendar', () => {
+  const period = { startMs: Date.parse('2026-10-30T12:00:00Z'), endMs: Date.parse('2026-11-02T00:00:00Z') };
+  const starts = CALENDAR.map((unit) => calendarOf(period, unit).map(({ startMs }) => new Date(startMs).toISOString().slice(0, 13)));
+  assert.deepEqual([starts[0]!.length, ...starts.slice(1)], [60, ['2026-10-30T12', '2026-10-31T00', '2026-11-01T00'], ['2026-10-30T12', '2026-11-01T00'], ['2026-10-30T12', '2026-11-01T00'], ['2026-10-30T12']]);
+  assert.equal(calendarOf(period, 'month').at(-1)?.endMs, period.endMs);
 });
 
 test('requests by routes are counted once, over a restart of llmos and of the proxy', () => {

@@ -37,6 +37,25 @@ export function stepsOf({ startMs, endMs }: Period, stepMs: number): Period[] {
   return steps;
 }
 
+export const CALENDAR = ['hour', 'day', 'week', 'month', 'quarter'] as const;
+
+/** The hours, days, ... that are in the period, whole or in part; what is of the first and the last goes no further than the period. */
+export function calendarOf(period: Period, unit: (typeof CALENDAR)[number]): Period[] {
+  const parts: Period[] = [];
+  for (let part = around(period.startMs, unit); part.startMs < period.endMs; part = around(part.endMs, unit)) parts.push({ startMs: Math.max(part.startMs, period.startMs), endMs: Math.min(part.endMs, period.endMs) });
+  return parts;
+}
+
+function around(timeMs: number, unit: (typeof CALENDAR)[number]): Period {
+  if (unit === 'hour') return hourOf(timeMs);
+  if (unit === 'day') return dayOf(timeMs);
+  if (unit === 'month') return monthOf(timeMs);
+  const date = new Date(timeMs);
+  if (unit === 'quarter') return { startMs: Date.UTC(date.getUTCFullYear(), 3 * Math.floor(date.getUTCMonth() / 3)), endMs: Date.UTC(date.getUTCFullYear(), 3 * Math.floor(date.getUTCMonth() / 3) + 3) };
+  const startMs = dayOf(timeMs).startMs - date.getUTCDay() * DAY_MS;
+  return { startMs, endMs: startMs + 7 * DAY_MS };
+}
+
 const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: HOUR_MS, d: DAY_MS, w: 7 * DAY_MS };
 
 /** `30m`, `12h`, `7d`, `2w` in ms; throws RangeError. */
@@ -48,7 +67,7 @@ export function parseDuration(text: string): number {
 
 /**
  * OpenCost's windows: today, yesterday, week, lastweek, month, lastmonth; a month such as 2026-11; a duration up to now; two times with a comma between, RFC 3339 or
- * seconds since the epoch. Weeks begin on Sundays. Throws RangeError with what can be written.
+ * seconds since the epoch. Weeks begin on Sundays; days and weeks up to now are whole ones, today included: `7d` is today and the six days before. Throws RangeError with what can be written.
  */
 export function parseWindow(text: string, nowMs: number): Period {
   const today = dayOf(nowMs);
@@ -60,7 +79,8 @@ export function parseWindow(text: string, nowMs: number): Period {
   if (Object.hasOwn(named, text)) return named[text]!;
   if (/^\d{4}-(0[1-9]|1[0-2])$/.test(text)) return monthOf(Date.parse(`${text}-01T00:00:00Z`));
   if (text.includes(',')) return pairOf(text);
-  return { startMs: nowMs - parseDuration(text), endMs: nowMs };
+  const durationMs = parseDuration(text);
+  return /[dw]$/.test(text) ? { startMs: today.endMs - durationMs, endMs: today.endMs } : { startMs: nowMs - durationMs, endMs: nowMs };
 }
 
 function pairOf(text: string): Period {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DEFAULT_PRICES, type PriceSheet } from '../../api/metering/price-sheet.ts';
 import type { MeteredPod } from '../../api/metering/usage-record.ts';
-import { allocationSets } from './allocation.ts';
+import { allocationSets, summaryOf } from './allocation.ts';
 import { toCsv } from './csv.ts';
 import { FOCUS_COLUMNS, focusRows } from './focus.ts';
 import { hourOf, type Period } from './periods.ts';
@@ -57,6 +57,16 @@ test('an allocation in the shape of OpenCost, idle included', () => {
   assert.deepEqual(allocationSets([record('team', [row('a')])], sheets, { period: HOUR, stepMs: 900_000, aggregate: 'cluster' }).map(({ cluster }) => cluster!.totalCost), [27.25, 27.25, 27.25, 27.25]);
 });
 
+test('a summary of allocations', () => {
+  const sets = allocationSets([record('team', [row('a')])], sheets, { period: HOUR, parts: [HOUR], aggregate: 'namespace', capacity: { cpuCores: 4, memoryBytes: 8 * 2 ** 30 }, sharesIdle: true });
+  assert.deepEqual([sets[0]!['team']!.cpuCostIdle, sets[0]!['team']!.ramCostIdle], [6, 6]);
+  const { step, sets: [{ allocations, window }] } = summaryOf(sets, [HOUR], HOUR) as { step: number; sets: [{ allocations: Record<string, object>; window: object }] };
+  assert.deepEqual([step, window, allocations['team']], [3_600e9, { start: '2026-11-22T10:00:00Z', end: '2026-11-22T11:00:00Z' }, {
+    name: 'team', start: '2026-11-22T10:00:00Z', end: '2026-11-22T11:00:00Z', cpuCoreRequestAverage: 1, cpuCoreUsageAverage: 0.5, cpuCost: 8, cpuCostIdle: 6, gpuCost: 100, gpuCostIdle: 0, networkCost: 0, loadBalancerCost: 0, pvCost: 5,
+    ramByteRequestAverage: 2 ** 31, ramByteUsageAverage: 2 ** 30, ramCost: 8, ramCostIdle: 6, sharedCost: 0, externalCost: 0, totalEfficiency: 0.5, totalCost: 121,
+  }]);
+});
+
 test('a filter shows some, and what is idle is shared by all', () => {
   const both = [record('team', [row('a')]), record('lab', [row('b')])];
   const capacity = { cpuCores: 4, memoryBytes: 8 * 2 ** 30 };
@@ -76,13 +86,15 @@ test('a request costs once: of the pod that answered it, else of its route', () 
   assert.deepEqual(asked('pod'), { a: [2e6, 20], b: [1e6, 10], __unallocated__: [1e6, 10] });
   // It answered for routes of others, who pay.
   assert.deepEqual(asked('pod', [{ ...web, routes: [] }]), { a: [0, 0], b: [0, 0] });
-  assert.equal(focusRows([web], priced, HOUR, { cluster: 'home' }).filter(({ SkuMeter }) => SkuMeter === 'requests').reduce((sum, { BilledCost }) => sum + (BilledCost as number), 0), 40);
+  const requests = focusRows([web], priced, HOUR, { cluster: 'home' }).filter(({ SkuMeter }) => SkuMeter === 'requests');
+  assert.equal(requests.reduce((sum, { BilledCost }) => sum + (BilledCost as number), 0), 40);
+  assert.deepEqual(requests.map(({ ConsumedQuantity, ConsumedUnit, PricingQuantity, PricingUnit }) => [ConsumedQuantity, ConsumedUnit, PricingQuantity, PricingUnit])[0], [2e6, 'Requests', 2, '1000000 Requests']);
 });
 
 test('FOCUS: every column in every row, and the unit prices times the quantities are the costs', () => {
   const rows = focusRows([record('team', [row('a')])], sheets, HOUR, { cluster: 'home' });
   assert.deepEqual(rows.map(({ SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory }) => [SkuMeter, ConsumedQuantity, PricingUnit, ServiceCategory]), [
-    ['cpu', 1, 'Core-Hours', 'Compute'], ['memory', 2, 'GiB-Hours', 'Compute'], ['nvidia.com/gpu', 1, 'Hours', 'Compute'], ['storage', 10, 'GiB-Hours', 'Storage'],
+    ['cpu', 1, 'Core-Hours', 'Compute'], ['memory', 2, 'GiB-Hours', 'Compute'], ['nvidia.com/gpu', 1, 'Unit-Hours', 'Compute'], ['storage', 10, 'GiB-Hours', 'Storage'],
   ]);
   for (const each of rows) {
     assert.deepEqual(Object.keys(each), [...FOCUS_COLUMNS]);

@@ -27,7 +27,9 @@ export interface Charge {
   /** `cpu`, `memory`, `storage`, `network-received`, `network-sent`, `requests`, or the name of an extended resource. */
   meter: string;
   quantity: number;
-  unit: 'Core-Hours' | 'GiB-Hours' | 'GiB' | 'Hours' | 'Million Requests';
+  unit: 'Core-Hours' | 'GiB-Hours' | 'GiB' | 'Unit-Hours' | '1000000 Requests';
+  /** Where it is priced in other pieces than it is used. */
+  consumed?: { quantity: number; unit: 'Requests' };
   unitPrice: number;
   cost: number;
 }
@@ -38,10 +40,10 @@ export function chargesOfPod(pod: MeteredPod, prices: Prices): Charge[] {
   return [
     charge('cpu', hours(pod.cpuCoreSeconds.charged), 'Core-Hours', prices.cpuCoreHour),
     charge('memory', hours(pod.memoryGiBSeconds.charged), 'GiB-Hours', prices.memoryGiBHour),
-    ...Object.entries(pod.otherSeconds ?? {}).map(([name, seconds]) => charge(name, hours(seconds), 'Hours', prices.otherHours?.[name])),
+    ...Object.entries(pod.otherSeconds ?? {}).map(([name, seconds]) => charge(name, hours(seconds), 'Unit-Hours', prices.otherHours?.[name])),
     charge('network-received', pod.networkBytes.received / GIB, 'GiB', prices.networkReceivedGiB),
     charge('network-sent', pod.networkBytes.sent / GIB, 'GiB', prices.networkSentGiB),
-    charge('requests', (pod.requests ?? 0) / 1e6, 'Million Requests', prices.millionRequests),
+    chargeOfRequests(pod.requests ?? 0, prices),
   ].filter(({ quantity }) => quantity > 0);
 }
 
@@ -50,7 +52,11 @@ export function chargeOfClaim(claim: MeteredClaim, prices: Prices): Charge {
 }
 
 export function chargeOfRoute(route: MeteredRoute, prices: Prices): Charge {
-  return charge('requests', route.requests / 1e6, 'Million Requests', prices.millionRequests);
+  return chargeOfRequests(route.requests, prices);
+}
+
+function chargeOfRequests(requests: number, prices: Prices): Charge {
+  return { ...charge('requests', requests / 1e6, '1000000 Requests', prices.millionRequests), consumed: { quantity: requests, unit: 'Requests' } };
 }
 
 function charge(meter: string, quantity: number, unit: Charge['unit'], unitPrice = 0): Charge {

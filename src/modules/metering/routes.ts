@@ -4,13 +4,13 @@ import { ApiError } from '../../api/errors.ts';
 import { PriceSheet } from '../../api/metering/price-sheet.ts';
 import { queryFlag } from '../../api/query-flag.ts';
 import type { ModuleContext, Route, RouteRequest } from '../../sdk/module.ts';
-import { allocationSets } from './allocation.ts';
+import { allocationSets, summaryOf } from './allocation.ts';
 import { capacityOf } from './capacity.ts';
 import { toCsv } from './csv.ts';
 import { parseFilter } from './filter.ts';
 import { FOCUS_COLUMNS, focusRows } from './focus.ts';
 import { readRecords } from './keep.ts';
-import { parseDuration, parseWindow, type Period } from './periods.ts';
+import { CALENDAR, calendarOf, HOUR_MS, parseDuration, parseWindow, stepsOf, type Period } from './periods.ts';
 
 const JSON_TYPE = 'application/json';
 /** More sets than anybody reads, and about what one answer should cost. */
@@ -21,9 +21,9 @@ export function meteringRoutes(context: ModuleContext, cluster: string): Record<
   return {
     '/allocation': {
       handle: answer(async ({ rest, url: { searchParams } }) => {
-        if (rest !== '' && rest !== 'compute' && rest !== 'summary') throw new ApiError('NotFound', `there is no /allocation/${rest}; there are /allocation and /allocation/compute`);
+        if (rest !== '' && rest !== 'compute' && rest !== 'summary') throw new ApiError('NotFound', `there is no /allocation/${rest}; there are /allocation, /allocation/compute and /allocation/summary`);
         const period = windowOf(searchParams, context.clock.nowMs());
-        const stepMs = stepOf(searchParams, period);
+        const parts = partsOf(searchParams, period);
         const [aggregate, filter] = [searchParams.get('aggregate') || 'namespace,pod', searchParams.get('filter')];
         if (searchParams.has('resolution')) parseDuration(searchParams.get('resolution') ?? ''); // what is kept is exact to the minute, whatever is asked
         if (queryFlag(searchParams, 'idleByNode')) throw new ApiError('BadRequest', 'idleByNode: what is idle is told of the whole cluster only');
@@ -31,9 +31,9 @@ export function meteringRoutes(context: ModuleContext, cluster: string): Record<
         const sharesIdle = queryFlag(searchParams, 'shareIdle');
         const wantsIdle = sharesIdle || queryFlag(searchParams, 'includeIdle');
         const data = allocationSets(records, sheets.items, {
-          period, aggregate, ...(stepMs === undefined ? {} : { stepMs }), ...(filter === null || filter === '' ? {} : { filter: parseFilter(filter) }), sharesIdle, ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
+          period, parts, aggregate, ...(filter === null || filter === '' ? {} : { filter: parseFilter(filter) }), sharesIdle, ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
         });
-        return { type: JSON_TYPE, body: JSON.stringify({ code: 200, data }) };
+        return { type: JSON_TYPE, body: JSON.stringify({ code: 200, data: rest === 'summary' ? summaryOf(data, parts, period) : data }) };
       }),
     },
     '/focus': {
@@ -69,14 +69,15 @@ function windowOf(query: URLSearchParams, nowMs: number): Period {
   return parseWindow(text, nowMs);
 }
 
-/** What is accumulated is one set, or sets of hours, days or weeks, whatever the step. */
-const ACCUMULATED: Readonly<Record<string, string>> = { hour: '1h', day: '1d', week: '1w' };
-
-function stepOf(query: URLSearchParams, period: Period): number | undefined {
-  const accumulate = query.get('accumulate') ?? '';
-  const text = ACCUMULATED[accumulate] ?? (['', 'false', '0'].includes(accumulate) ? query.get('step') : null);
-  if (text === null || text === '') return undefined;
-  const stepMs = parseDuration(text);
-  if ((period.endMs - period.startMs) / stepMs > MOST_STEPS) throw new ApiError('BadRequest', `a step of ${text} makes more than ${MOST_STEPS} sets; take a longer step or a shorter window`);
-  return stepMs;
+/** What is accumulated is one set, or sets of hours, days, weeks, months or quarters, whatever the step. */
+function partsOf(query: URLSearchParams, period: Period): Period[] {
+  const accumulate = query.get('accumulate') || 'false';
+  const unit = CALENDAR.find((each) => each === accumulate);
+  const words = { none: ['false', 'f', '0', 'none'], whole: ['true', 't', '1', 'all'] };
+  if (unit === undefined && !words.none.includes(accumulate) && !words.whole.includes(accumulate)) throw new ApiError('BadRequest', `accumulate=${JSON.stringify(accumulate)}: write true, false, ${CALENDAR.join(', ')} or all`);
+  const step = words.none.includes(accumulate) ? query.get('step') : null;
+  const stepMs = step === null || step === '' ? period.endMs - period.startMs : parseDuration(step);
+  const count = (period.endMs - period.startMs) / (unit === undefined ? stepMs : HOUR_MS * (unit === 'hour' ? 1 : 24));
+  if (count > MOST_STEPS) throw new ApiError('BadRequest', `${unit ?? `a step of ${step}`} makes more than ${MOST_STEPS} sets; take a longer one or a shorter window`);
+  return unit === undefined ? stepsOf(period, stepMs) : calendarOf(period, unit);
 }
