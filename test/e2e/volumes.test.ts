@@ -229,6 +229,18 @@ conformance('volumes', [() => {
     await eventually(async () => !readFileSync(`/proc/${running().pid}/mountinfo`, 'utf8').includes(spec.volumeName) && loops(spec.volumeName) === 0, { what: `nothing of ${spec.volumeName} and ${metadata.uid}` });
   });
 
+  it('a small claim grows while a pod has it, and is told what it has', async () => {
+    const space = await namespace();
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec({ resources: { requests: { storage: '5Mi' } } }) });
+    const { metadata } = await start(space, podOf('p', { spec: { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }, container: { volumeMounts: [at('data', '/data')] } }));
+    const { status: before } = await get(`${claimsOf(space)}/data`);
+    assert.ok(['5Mi', '16Mi'].includes(before.capacity.storage), 'as asked for, or what the file system has at least');
+    await patch(`${claimsOf(space)}/data`, { spec: { resources: { requests: { storage: '40Mi' } } } });
+    await until(`${claimsOf(space)}/data`, ({ status }) => status.capacity.storage === '40Mi' && status.conditions === undefined);
+    assert.equal(await kubectl('exec', '-n', space, 'p', '--', 'sh', '-c', 'dd if=/dev/zero of=/data/much bs=1M count=25 2>/dev/null && echo fits'), 'fits\n');
+    assert.equal((await get(pathOf(space, 'p'))).metadata.uid, metadata.uid);
+  });
+
   it('a claim grows where its class allows it, and only there', async () => {
     const space = await namespace();
     await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });

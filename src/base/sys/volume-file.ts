@@ -3,7 +3,7 @@
  * this process may not let a mounted ext4 grow (CAP_SYS_RESOURCE) and the programs of XFS are there. Every step holds a lock of the file (flock(2)), so that several processes may do them; a file that is attached already is never attached a second time.
  */
 import { closeSync, existsSync, ftruncateSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { run, runAny } from './run.ts';
 
 const TIMEOUT_MS = 10 * 60_000;
@@ -18,19 +18,31 @@ export function volumeFileOf(folder: string): string {
   return `${folder}.img`;
 }
 
-/** There whole or not at all; left alone when it is there. Sizes are rounded up to 4 KiB, and to 1 MiB at least. */
+let xfsIsHere: boolean | undefined;
+
+/**
+ * What a volume with a file system has at least, in bytes. Where this process may not let a mounted ext4 grow, small ones are of 16 MiB and XFS: so they can grow while they are in use.
+ */
+export function leastFilesystemBytes(): number {
+  if (mayGrowMounted()) return LEAST_BYTES;
+  xfsIsHere ??= (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, 'mkfs.xfs')));
+  return xfsIsHere ? LEAST_XFS_BYTES : LEAST_BYTES;
+}
+
+/** There whole or not at all; left alone when it is there. Sizes are rounded up to 4 KiB, and to 1 MiB at least, with a file system to {@link leastFilesystemBytes}. */
 export async function makeVolumeFile(file: string, sizeBytes: number, options: { filesystem: boolean }): Promise<void> {
   if (existsSync(file)) return;
+  const wantedBytes = Math.max(rounded(sizeBytes), options.filesystem ? leastFilesystemBytes() : 0);
   const partial = `${file}.partial`;
   rmSync(partial, { force: true });
   mkdirSync(dirname(file), { recursive: true, mode: 0o711 });
   const made = openSync(partial, 'wx', 0o600);
   try {
-    ftruncateSync(made, rounded(sizeBytes));
+    ftruncateSync(made, wantedBytes);
   } finally {
     closeSync(made);
   }
-  if (options.filesystem) await makeFilesystem(partial, rounded(sizeBytes));
+  if (options.filesystem) await makeFilesystem(partial, wantedBytes);
   renameSync(partial, file);
 }
 

@@ -13,7 +13,7 @@ import { keyOf, watching, type Caches, type Controller, type ReconcileContext } 
 import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { defaultClassOf } from './admission.ts';
-import { makeVolume } from './make.ts';
+import { leastBytesOf, makeVolume } from './make.ts';
 import { sourceOf } from './snapshots.ts';
 import { growClaim } from './expand.ts';
 import { BIND_COMPLETED, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
@@ -56,7 +56,7 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
     return step.reason === 'ExternalProvisioning' ? askProvisioner(claim, storageClass!, firstNode(claim, users), context) : undefined;
   }
   if (step.do === 'bind') return bind(claim, step.volume, context);
-  const volume = volumeFor(claim, storageClass!, { folder: where.folder, node });
+  const volume = volumeFor(claim, storageClass!, { folder: where.folder, node, leastBytes: leastBytesOf(claim, storageClass!) });
   try {
     const { unlimited } = await makeVolume(volume, storageClass!, await sourceOf(claim, where.snapshots, caches));
     if (unlimited !== undefined) events.event(claim, 'Warning', 'SizeNotEnforced', `nothing keeps the volume ${volume.metadata.name} from growing beyond its size: ${unlimited}`);

@@ -1,8 +1,8 @@
 /** Makes what a new volume is: a file of its size, filled from a snapshot or another volume where the claim says so. */
 import { existsSync, mkdirSync, rmdirSync, statSync } from 'node:fs';
-import type { PersistentVolume } from '../../api/generated/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
 import { quantityValue } from '../../api/quantity.ts';
-import { growVolumeFile, makeVolumeFile, placeVolumeFile, removeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
+import { growVolumeFile, leastFilesystemBytes, makeVolumeFile, placeVolumeFile, removeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
 import { copyFile, copyInto } from './copy.ts';
 
 /** On a StorageClass: `none` gives folders whose size nobody keeps. Default: sizes are kept where the machine can. */
@@ -12,6 +12,14 @@ export interface Made {
   /** Why nobody keeps the size. */
   unlimited?: string;
 }
+
+/** What a volume for the claim has at least, in bytes. */
+export function leastBytesOf({ spec }: PersistentVolumeClaim, { parameters }: { parameters?: Record<string, string> }): number {
+  return spec?.volumeMode === 'Block' || parameters?.[LIMIT] === 'none' ? 0 : LEAST_TOLD_BYTES < leastFilesystemBytes() ? leastFilesystemBytes() : 0;
+}
+
+/** Up to here nobody is told that it was rounded up. */
+const LEAST_TOLD_BYTES = 2 ** 20;
 
 /** Safe to do again. `source` is a folder, or a file for a block volume. */
 export async function makeVolume(volume: PersistentVolume, { parameters }: { parameters?: Record<string, string> }, source: string | undefined): Promise<Made> {

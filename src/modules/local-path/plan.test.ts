@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
-import { claimNames, claimStep, PROVISIONER, volumeFor } from './plan.ts';
+import { capacityFor, claimNames, claimStep, PROVISIONER, volumeFor } from './plan.ts';
 
 const claim = (spec: PersistentVolumeClaim['spec'] = {}): PersistentVolumeClaim => ({ metadata: { name: 'data', namespace: 'default', uid: 'c1' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, storageClassName: 'local', ...spec } });
 const volume = (name: string, storage: string, spec: PersistentVolume['spec'] = {}): PersistentVolume => ({ metadata: { name, labels: { tier: name } }, spec: { capacity: { storage }, accessModes: ['ReadWriteOnce'], storageClassName: 'local', ...spec } });
@@ -36,6 +36,7 @@ test('a claim waits, is bound, or gets a volume made', () => {
 });
 
 test('a volume is a folder of the node, for one claim', () => {
+  assert.deepEqual(['1Gi', '5Mi'].map((storage) => capacityFor({ metadata: {}, spec: { resources: { requests: { storage } } } }, 16 * 2 ** 20)), ['1Gi', '16Mi']);
   const { metadata, spec } = volumeFor(claim(), storageClass({ reclaimPolicy: 'Retain', mountOptions: ['noatime'] }), { folder: '/state/volumes', node: { metadata: { name: 'n1' } } });
   assert.equal(metadata.name, 'pvc-c1');
   assert.deepEqual([spec?.hostPath?.path, spec?.persistentVolumeReclaimPolicy, spec?.claimRef?.uid, spec?.mountOptions], ['/state/volumes/pvc-c1_default_data', 'Retain', 'c1', ['noatime']]);

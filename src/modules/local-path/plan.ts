@@ -2,6 +2,7 @@
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/core-v1.ts';
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { SelectableNode } from '../../api/node-selection.ts';
+import { quantityOf, quantityValue } from '../../api/quantity.ts';
 import { bestVolume, claimUses, isKeptFor, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 
 export const PROVISIONER = 'llmos.dev/local-path';
@@ -51,21 +52,27 @@ export function claimStep({ claim, volumes, storageClass, users, node }: Seen): 
   return { do: 'wait', type: 'Normal', reason: 'ExternalProvisioning', message: `Waiting for a volume to be created either by the external provisioner '${storageClass.provisioner}' or manually by the system administrator.` };
 }
 
-/** The volume for a claim: a folder of this machine, at which a file of its size is mounted; of a block volume there is the file alone. */
-export function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass, { folder, node }: { folder: string; node: Pick<Node, 'metadata'> }): PersistentVolume {
+/** `leastBytes` is what a volume of the sort has at least. The volume for a claim: a folder of this machine, at which a file of its size is mounted; of a block volume there is the file alone. */
+export function volumeFor(claim: PersistentVolumeClaim, storageClass: StorageClass, { folder, node, leastBytes = 0 }: { folder: string; node: Pick<Node, 'metadata'>; leastBytes?: number }): PersistentVolume {
   const { name, namespace, uid } = claim.metadata;
   const volumeMode = claim.spec?.volumeMode ?? 'Filesystem';
   const hostname = node.metadata.labels?.['kubernetes.io/hostname'] ?? node.metadata.name ?? '';
   return {
     metadata: { name: `pvc-${uid}`, annotations: { [PROVISIONED_BY]: PROVISIONER } },
     spec: {
-      capacity: { storage: claim.spec?.resources?.requests?.['storage'] ?? '0' }, accessModes: claim.spec?.accessModes, volumeMode, storageClassName: storageClass.metadata.name,
+      capacity: { storage: capacityFor(claim, leastBytes) }, accessModes: claim.spec?.accessModes, volumeMode, storageClassName: storageClass.metadata.name,
       ...(storageClass.mountOptions === undefined || volumeMode === 'Block' ? {} : { mountOptions: storageClass.mountOptions }),
       persistentVolumeReclaimPolicy: storageClass.reclaimPolicy ?? 'Delete', hostPath: { path: `${folder}/pvc-${uid}_${namespace}_${name}`, type: volumeMode === 'Block' ? '' : 'DirectoryOrCreate' },
       claimRef: { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid },
       nodeAffinity: { required: { nodeSelectorTerms: [{ matchExpressions: [{ key: 'kubernetes.io/hostname', operator: 'In', values: [hostname] }] }] } },
     },
   };
+}
+
+/** As asked for, in the claim's own words, or `leastBytes` where that is less: file systems have a least size. */
+export function capacityFor({ spec }: PersistentVolumeClaim, leastBytes: number): string {
+  const asked = String(spec?.resources?.requests?.['storage'] ?? '0');
+  return quantityValue(asked) >= leastBytes ? asked : quantityOf(leastBytes, 'BinarySI');
 }
 
 /** Names of the claims that a pod uses. */

@@ -8,6 +8,7 @@ import { isApiError } from '../../api/errors.ts';
 import { quantityValue } from '../../api/quantity.ts';
 import { IS_DEFAULT_SNAPSHOT_CLASS, VolumeSnapshot, VolumeSnapshotClass, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { rfc3339 } from '../../base/clock.ts';
+import { leastFilesystemBytes } from '../../base/sys/volume-file.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { watching, type Caches, type Client, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { copyVolume } from './copy.ts';
@@ -148,5 +149,6 @@ export async function sourceOf(claim: PersistentVolumeClaim, folder: string, cac
 }
 
 function refuseSmaller({ spec }: PersistentVolumeClaim, neededStorage: string | number | undefined, source: string): void {
-  if (quantityValue(spec?.resources?.requests?.['storage'] ?? '0') < quantityValue(neededStorage ?? '0')) throw new Error(`the claim asks for less than the ${source} needs: ${neededStorage}`);
+  const least = spec?.volumeMode === 'Block' ? 0 : leastFilesystemBytes(); // it has that whatever it asks for
+  if (Math.max(least, quantityValue(spec?.resources?.requests?.['storage'] ?? '0')) < quantityValue(neededStorage ?? '0')) throw new Error(`the claim asks for less than the ${source} needs: ${neededStorage}`);
 }
