@@ -133,7 +133,7 @@ export interface WorkloadStatus {
 export interface WorkloadPrediction {
   /** The run time to expect. */
   runSeconds: number;
-  /** `annotation`, or the predictor that has erred the least so far. */
+  /** `annotation`, or the predictor that has erred the least so far; `assumed` while nothing has ended that could be learned from. */
   source: string;
   /** The mean factor by which that source was wrong so far, less one, in percent: 100 is twice or half. */
   errorPercent?: number;

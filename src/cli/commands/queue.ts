@@ -25,7 +25,7 @@ export const queue: Command = {
     try {
       const seen = await look(client);
       const namespace = (flags['namespace'] as string | undefined) ?? client.namespace;
-      console.log(verb === 'explain' ? explain(seen, namespace, name!, Date.now()) : name === undefined ? listQueues(seen) : listWorkloads(seen, name, Date.now()));
+      console.log(verb === 'explain' ? (explain(seen, namespace, name!, Date.now()) ?? (await explainWithout(client, seen, namespace, name!))) : name === undefined ? listQueues(seen) : listWorkloads(seen, name, Date.now()));
     } finally {
       client.close();
     }
@@ -42,6 +42,7 @@ async function look(client: Client): Promise<Seen> {
 }
 
 function listQueues({ queues }: Seen): string {
+  if (queues.length === 0) return 'there is no ClusterQueue';
   return renderTable(['QUEUE', 'POLICY', 'COHORT', 'ACTIVE', 'PENDING', 'ADMITTED', 'USED'], queues.map(({ metadata, spec, status }) => [
     metadata.name ?? '', metadata.annotations?.[POLICY] ?? spec?.queueingStrategy ?? '', spec?.cohort ?? '-', status?.conditions?.find(({ type }) => type === 'Active')?.status ?? '-',
     String(status?.pendingWorkloads ?? 0), String(status?.admittedWorkloads ?? 0), usageOf({ spec, status }),
@@ -54,7 +55,8 @@ function usageOf({ spec, status }: Pick<ClusterQueueType, 'spec' | 'status'>): s
   return (status?.flavorsReservation ?? []).map(({ name, resources }) => `${name}: ${resources.map((each) => `${each.name} ${each.total}/${nominal(name, each.name)}`).join(', ')}`).join('; ');
 }
 
-function listWorkloads({ workloads, localQueues }: Seen, name: string, nowMs: number): string {
+function listWorkloads({ queues, workloads, localQueues }: Seen, name: string, nowMs: number): string {
+  if (!queues.some(({ metadata }) => metadata.name === name)) throw new Error(`there is no ClusterQueue ${name}; there ${queues.length === 0 ? 'is none' : `are ${queues.map(({ metadata }) => metadata.name).join(', ')}`}`);
   const own = workloads.filter((each) => clusterQueueOf(each, localQueues) === name && !has(each, 'Finished'));
   const place = ({ status }: WorkloadType): number => (status?.admission === undefined ? (status?.prediction?.position ?? Infinity) : 0);
   return renderTable(['PLACE', 'NAMESPACE', 'OWNER', 'STATE', 'PRIORITY', 'EXPECTED', 'STARTS', 'AGE'], own.toSorted((left, right) => place(left) - place(right)).map((each) => {
@@ -73,16 +75,38 @@ function isOfStatefulSet({ metadata }: WorkloadType, name: string): boolean {
   return metadata.name?.slice(0, -'-12345'.length) === `statefulset-${name}`.slice(0, 57) && metadata.ownerReferences?.[0]?.kind === 'Pod';
 }
 
-function explain({ queues, localQueues, workloads }: Seen, namespace: string, name: string, nowMs: number): string {
-  const bare = name.replace(/^(?:jobs?(?:\.batch)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+function bareName(name: string): string {
+  return name.replace(/^(?:jobs?(?:\.batch)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+}
+
+/** Of what has no Workload: whether it names a queue, and whether that is there. */
+async function explainWithout(client: Client, { localQueues }: Seen, namespace: string, name: string): Promise<string> {
+  const [{ Job }, { Pod }, { isApiError }, { QUEUE_NAME }] = await Promise.all([import('../../api/batch/job.ts'), import('../../api/core/pod.ts'), import('../../api/errors.ts'), import('../../api/kueue/names.ts')]);
+  const bare = bareName(name);
+  const orNone = (error: unknown): undefined => {
+    if (!isApiError(error, 'NotFound')) throw error;
+    return undefined;
+  };
+  const found = (await client.get(Job, bare, { namespace }).catch(orNone)) ?? (await client.get(Pod, bare, { namespace }).catch(orNone));
+  if (found === undefined) throw new Error(`there is no job or pod ${bare} in namespace ${namespace}, and nothing in a queue that is called so; 'llmos queue ls' lists the queues`);
+  const queueName = found.metadata.labels?.[QUEUE_NAME] ?? found.metadata.annotations?.[QUEUE_NAME];
+  if (queueName === undefined) return `${namespace}/${bare} is in no queue: it has no label ${QUEUE_NAME}`;
+  const there = localQueues.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);
+  if (there.includes(queueName)) return `${namespace}/${bare} names the LocalQueue ${queueName}, and its Workload is not made yet: ask again in a moment; its events may say more`;
+  return `${namespace}/${bare} waits for a LocalQueue ${queueName}, which is not there; in namespace ${namespace} there ${there.length === 0 ? 'is none' : `are ${there.join(', ')}`}`;
+}
+
+/** Undefined where it has no Workload. */
+function explain({ queues, localQueues, workloads }: Seen, namespace: string, name: string, nowMs: number): string | undefined {
+  const bare = bareName(name);
   const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true || isOfStatefulSet(each, bare));
-  if (found === undefined) throw new Error(`nothing in a queue is called ${bare} in namespace ${namespace}; what waits has the label kueue.x-k8s.io/queue-name, and 'llmos queue ls' lists the queues`);
+  if (found === undefined) return undefined;
   const queueName = clusterQueueOf(found, localQueues);
   const queue = queues.find(({ metadata }) => metadata.name === queueName);
   const lines = [
     `${namespace}/${ownerOf(found)}: ${stateOf(found)}`,
     `queue: ${found.spec.queueName ?? '-'}, of ClusterQueue ${queueName ?? '-'}${queue === undefined ? '' : ` (${queue.metadata.annotations?.[POLICY] ?? queue.spec?.queueingStrategy}; ${usageOf(queue)})`}`,
-    ...conditionLines(found), ...predictionLines(found, nowMs),
+    ...conditionLines(found), ...predictionLines(found, workloads, nowMs),
   ];
   return lines.join('\n');
 }
@@ -91,16 +115,40 @@ function conditionLines({ status }: WorkloadType): string[] {
   return (status?.conditions ?? []).filter(({ type, status: value }) => value === 'True' || type === 'QuotaReserved').map(({ type, status: value, reason, message }) => `${type}: ${value === 'True' ? 'yes' : 'no'} (${reason}) ${message}`);
 }
 
-function predictionLines({ status, spec }: WorkloadType, nowMs: number): string[] {
+function predictionLines(workload: WorkloadType, workloads: readonly WorkloadType[], nowMs: number): string[] {
+  const { status, spec } = workload;
   const { prediction } = status ?? {};
   if (prediction === undefined) return [];
-  const error = prediction.errorPercent === undefined ? '' : `, wrong by ${prediction.errorPercent} % so far`;
-  const lines = [`expected to run for ${humanDuration(prediction.runSeconds * 1_000)} (${prediction.source}${error}), priority ${spec.priority ?? 0}`];
-  if (prediction.position !== undefined) lines.push(`place ${prediction.position}${prediction.ahead === undefined ? '' : `; ahead: ${prediction.ahead.join(', ')}`}`);
+  const ran = ranMs(workload);
+  const lines = [`${ran === undefined ? '' : `ran for ${humanDuration(ran)}; `}${ran === undefined ? '' : 'was '}expected to run for ${humanDuration(prediction.runSeconds * 1_000)} (${basisOf(prediction)}), priority ${spec.priority ?? 0}`];
+  if (ran !== undefined) return lines;
+  if (prediction.position !== undefined) lines.push(`place ${prediction.position}${prediction.ahead === undefined ? '' : `; ahead: ${prediction.ahead.map((each) => nameOf(each, workloads)).join(', ')}`}`);
   for (const { flavor, resource, needed, available } of prediction.lacks ?? []) lines.push(`lacks ${resource} of flavor ${flavor}: needs ${needed}, and ${available} is free`);
   if (prediction.startTime !== undefined) lines.push(`expected to start at ${prediction.startTime}, in ${humanDuration(Math.max(0, Date.parse(prediction.startTime) - nowMs))}`);
-  if (prediction.endTime !== undefined) lines.push(`expected to end at ${prediction.endTime}`);
+  if (prediction.endTime !== undefined) {
+    const leftMs = Date.parse(prediction.endTime) - nowMs;
+    lines.push(leftMs < 0 ? `was expected to end at ${prediction.endTime}, and runs for ${humanDuration(-leftMs)} longer already` : `expected to end at ${prediction.endTime}, in ${humanDuration(leftMs)}`);
+  }
   return lines;
+}
+
+const BASES: Readonly<Record<string, string>> = { annotation: 'by its annotation', assumed: 'assumed: nothing has ended yet that could be learned from' };
+
+function basisOf({ source, errorPercent }: NonNullable<NonNullable<WorkloadType['status']>['prediction']>): string {
+  return BASES[source] ?? `${source}${errorPercent === undefined ? '' : `, wrong by ${errorPercent} % so far`}`;
+}
+
+/** From its admission to its end. */
+function ranMs({ status }: WorkloadType): number | undefined {
+  const at = (type: string): number => Date.parse(status?.conditions?.find((each) => each.type === type && each.status === 'True')?.lastTransitionTime ?? '');
+  const ms = at('Finished') - at('Admitted');
+  return Number.isNaN(ms) ? undefined : Math.max(0, ms);
+}
+
+/** `default/job/train-1` of the key of its Workload. */
+function nameOf(key: string, workloads: readonly WorkloadType[]): string {
+  const found = workloads.find(({ metadata }) => `${metadata.namespace}/${metadata.name}` === key);
+  return found === undefined ? key : `${found.metadata.namespace}/${ownerOf(found)}`;
 }
 
 function clusterQueueOf({ metadata, spec, status }: WorkloadType, localQueues: readonly LocalQueueType[]): string | undefined {

@@ -1,6 +1,6 @@
 /** The writes by which a Workload gets quota, or is asked to give it back. */
 import { Workload } from '../../api/kueue/workload.ts';
-import type { ClusterQueue, PodSetAssignment, WorkloadStatus } from '../../api/kueue/types.ts';
+import type { ClusterQueue, PodSetAssignment, WorkloadPrediction, WorkloadStatus } from '../../api/kueue/types.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { checksOf } from './activity.ts';
@@ -10,7 +10,12 @@ import type { LiveQueue } from './build.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 
-export async function admitted(workload: Workload, queue: ClusterQueue, placement: QuotaPlacement, { client, clock, events }: ModuleContext): Promise<void> {
+export interface Admitted {
+  placement: QuotaPlacement;
+  estimate?: Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'>;
+}
+
+export async function admitted(workload: Workload, queue: ClusterQueue, { placement, estimate }: Admitted, { client, clock, events }: ModuleContext): Promise<void> {
   const name = queue.metadata.name ?? '';
   const nowMs = clock.nowMs();
   const now = { nowMs, generation: workload.metadata.generation };
@@ -25,10 +30,8 @@ export async function admitted(workload: Workload, queue: ClusterQueue, placemen
   if (checks.length === 0) status = withStatus(status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', now);
   else status.admissionChecks = checks.map((each) => ({ name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) }));
   delete status.resourceRequests;
-  if (status.prediction !== undefined) {
-    const { position: _position, ahead: _ahead, lacks: _lacks, startTime: _start, ...rest } = status.prediction;
-    status.prediction = { ...rest, endTime: rfc3339(nowMs + rest.runSeconds * 1_000) };
-  }
+  const { runSeconds, source, errorPercent } = estimate ?? status.prediction ?? {};
+  if (runSeconds !== undefined && source !== undefined) status.prediction = { runSeconds, source, ...(errorPercent !== undefined && { errorPercent }), endTime: rfc3339(nowMs + runSeconds * 1_000) };
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });
   const queuedSeconds = Math.max(0, Math.round(nowMs / 1_000 - (is(workload, 'Requeued') ? (sinceSeconds(workload, 'Requeued') ?? 0) : submittedAt(workload))));
   events.event(workload, 'Normal', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}, wait time since queued was ${queuedSeconds}s`);

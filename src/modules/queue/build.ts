@@ -25,6 +25,8 @@ export interface LiveQueue extends Member {
   readonly object: ClusterQueue;
   /** What Workloads hold in fact: more than the policy reckons with while stopped ones have not ended yet. */
   readonly ledger: QuotaRoom;
+  /** Whether those that fit go past those that do not. */
+  readonly skips: boolean;
 }
 
 export interface LivePool {
@@ -72,7 +74,7 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
     const [room, ledger] = [roomOf(object, nodes[index]!, indexes), roomOf(object, ledgers[index]!, indexes)];
     const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name));
     return {
-      name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1,
+      name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1, skips: options.backfill === 'skip',
       admission: new Admission({ ...options, predictor, room }),
     };
   });

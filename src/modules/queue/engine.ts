@@ -221,7 +221,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       starts.delete(key);
       queue.ledger.take(placement);
       held.set(key, { queue, placement });
-      write(key, workload, () => admitted(workload, queue.object, placement, context), () => starts.set(key, { queue, placement }));
+      const entry = placed.get(key)?.admission.entry(key);
+      write(key, workload, () => admitted(workload, queue.object, { placement, ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => starts.set(key, { queue, placement }));
     }
   };
 

@@ -24,9 +24,12 @@ const MOST_AHEAD = 5;
 /** An expected time is told anew when it moved by so much of what is left, or by so many seconds. */
 const NEWS_PART = 0.1;
 const NEWS_SECONDS = 2;
+const NEWS_PERCENT = 5;
 
 export interface Explainer {
   changed(): void;
+  /** What is expected of a job that is let in, and by whom. */
+  estimateOf(entry: Entry): Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'>;
   /** Why a workload cannot wait in any queue; undefined when it can. */
   refused(key: string, why: string | undefined): void;
   /** Why a job could never run in the queue. */
@@ -93,20 +96,32 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
     for (const queue of sources.liveQueues()) {
       const waiting = queue.admission.waiting(MOST_TOLD);
       if (waiting.length === 0) continue;
-      const times = forecast(queue, waiting, now);
+      const times = forecast(queue, waiting, now, expectRun);
       for (const [index, entry] of waiting.entries()) told.push([entry.job.id, explain(queue, waiting, index, times[index]!)]);
     }
     return told;
+  };
+
+  /** As of now: what ended since it came here counts. */
+  const expectRun = (entry: Entry, ranSeconds: number): number => {
+    const { toldSeconds, estimateSeconds = Infinity } = entry.job;
+    const known = Math.max(entry.knownSeconds, ranSeconds);
+    if (toldSeconds !== undefined) return toldSeconds > known ? toldSeconds : 2 * known;
+    return Math.max(ranSeconds, Math.min(estimateSeconds, sources.predictor().expect(entry.job, known)));
+  };
+
+  const estimateOf = (entry: Entry): Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'> => {
+    const { name, errorPercent } = entry.job.toldSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
+    return { runSeconds: Math.round(expectRun(entry, 0) * 10) / 10, source: errorPercent === undefined && name !== 'annotation' ? 'assumed' : name, ...(errorPercent !== undefined && { errorPercent }) };
   };
 
   const explain = (queue: LiveQueue, waiting: readonly Entry[], index: number, at: number): Explanation => {
     const entry = waiting[index]!;
     const { reasons, lacks } = queue.room.explain(entry.job as QuotaJob);
     const ahead = waiting.slice(Math.max(0, index - MOST_AHEAD), index).map(({ job }) => job.id);
-    const source = entry.job.toldSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
     const startTime = Number.isFinite(at) ? rfc3339(at * 1_000) : undefined;
     const prediction: WorkloadPrediction = {
-      runSeconds: Math.round(entry.expectedSeconds * 10) / 10, source: source.name, position: index + 1, ...(source.errorPercent !== undefined && { errorPercent: source.errorPercent }),
+      ...estimateOf(entry), position: index + 1,
       ...(startTime !== undefined && { startTime }), ...(ahead.length > 0 && { ahead }), ...(lacks.length > 0 && { lacks: lacks.slice(0, 8).map(lackOf) }),
     };
     const why = [...reasons, ...lacks.map((lack) => `couldn't assign flavors to pod set ${(entry.job as QuotaJob).demand[0]?.name}: ${shortage(lack)}`)];
@@ -116,6 +131,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
   };
 
   return {
+    estimateOf,
     changed: () => later(EVERY_MS),
     refused(key, why) {
       if (why === undefined) refusals.delete(key);
@@ -142,17 +158,21 @@ function lackOf({ flavor, resource, needed, available }: Lack): NonNullable<Work
   return { flavor, resource, needed: quantityFor(resource, needed), available: quantityFor(resource, available) };
 }
 
-/** Times alone that hardly moved are no news. */
+/** Times and expectations alone that hardly moved are no news: each end of a job moves them for all. */
 function isNews(workload: Workload, { reason, message, prediction }: Explanation, nowMs: number): boolean {
   const condition = conditionOf(workload, 'QuotaReserved');
   const before = workload.status?.prediction;
   if (condition?.reason !== reason || condition.status !== 'False') return true;
-  const { startTime: told, ...same } = before ?? {};
-  const { startTime: wanted, ...now } = prediction ?? {};
+  const { startTime: told, runSeconds: ranBefore = 0, errorPercent: erredBefore = 0, ...same } = before ?? {};
+  const { startTime: wanted, runSeconds = 0, errorPercent = 0, ...now } = prediction ?? {};
   if (!equalJson(same as Json, now as Json) || withoutTime(condition.message) !== withoutTime(message)) return true;
-  if ((told === undefined) !== (wanted === undefined)) return true;
+  if ((told === undefined) !== (wanted === undefined) || differs(ranBefore, runSeconds, 1) || differs(erredBefore, errorPercent, NEWS_PERCENT)) return true;
   const moved = Math.abs(Date.parse(told ?? '') - Date.parse(wanted ?? ''));
   return moved > Math.max(NEWS_SECONDS * 1_000, NEWS_PART * Math.abs(Date.parse(wanted ?? '') - nowMs));
+}
+
+function differs(before: number, now: number, least: number): boolean {
+  return Math.abs(before - now) > Math.max(least, NEWS_PART * Math.abs(now));
 }
 
 function withoutTime(message: string): string {

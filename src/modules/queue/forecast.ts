@@ -1,32 +1,50 @@
-/** When those that wait are expected to start: each in its turn, as soon as enough of those that run, or went before it, are expected to have ended. */
+/** When those that wait are expected to start: as soon as enough of those that run, or went before it, are expected to have ended. */
+import { createHeap } from '../../base/heap.ts';
 import type { LiveQueue } from './build.ts';
 import type { Entry } from './policy/job.ts';
 import { add, fits, subtract, type Resources } from './policy/resources.ts';
 
-/** Seconds since the epoch, for the first ones of those that wait; Infinity where nothing that is known of makes room. */
-export function forecast({ admission, room }: LiveQueue, waiting: readonly Entry[], now: number): number[] {
-  const free = [...room.free];
-  const ends = [...[...admission.running].map(({ placement, expectedEnd }) => ({ amount: placement!.amount, at: expectedEnd })), ...room.elsewhere().map(({ amount, expectedEnd }) => ({ amount, at: expectedEnd }))];
-  let at = now;
-  return waiting.map((entry) => {
-    let placement = room.place(entry.job, free);
-    while (placement === undefined && ends.length > 0) {
-      const next = takeFirst(ends);
-      at = Math.max(at, next.at);
-      add(free, next.amount);
-      placement = room.place(entry.job, within(free, room.capacity));
-    }
-    if (placement === undefined || !fits(placement.amount, free)) return Infinity;
-    subtract(free, placement.amount);
-    ends.push({ amount: placement.amount, at: at + entry.expectedSeconds });
-    return at;
-  });
-}
+/** So far ahead nobody can tell. */
+const MOST_ENDS = 5_000;
 
-function takeFirst(ends: { amount: Resources; at: number }[]): { amount: Resources; at: number } {
-  let first = 0;
-  for (let index = 1; index < ends.length; index++) if (ends[index]!.at < ends[first]!.at) first = index;
-  return ends.splice(first, 1)[0]!;
+/** The run time to expect of a job, in seconds, given that it ran for so long already. */
+export type ExpectRun = (entry: Entry, ranSeconds: number) => number;
+
+/**
+ * Seconds since the epoch, for the first ones of those that wait; Infinity where nothing that is known of makes room. Each waits for those before it; where the
+ * queue lets others past who does not fit (`skips`), for none that it does not need to.
+ */
+export function forecast({ admission, room, skips }: LiveQueue, waiting: readonly Entry[], now: number, expect: ExpectRun): number[] {
+  const free = [...room.free];
+  const ends = createHeap<{ amount: Resources; at: number }>((left, right) => left.at - right.at);
+  for (const entry of admission.running) ends.push({ amount: entry.placement!.amount, at: entry.trialSeconds > 0 ? entry.expectedEnd : entry.startedAt + expect(entry, now - entry.startedAt) });
+  for (const { amount, expectedEnd } of room.elsewhere()) ends.push({ amount, at: expectedEnd });
+  const times = waiting.map(() => Infinity);
+  let left = [...waiting.keys()];
+  let at = now;
+  for (let looked = 0; looked < MOST_ENDS; looked++) {
+    const still: number[] = [];
+    for (const [place, index] of left.entries()) {
+      const entry = waiting[index]!;
+      const placement = still.length > 0 && !skips ? undefined : room.place(entry.job, within(free, room.capacity));
+      if (placement !== undefined && fits(placement.amount, free)) {
+        times[index] = at;
+        subtract(free, placement.amount);
+        ends.push({ amount: placement.amount, at: at + expect(entry, 0) });
+      } else if (skips) still.push(index);
+      else {
+        still.push(...left.slice(place));
+        break;
+      }
+    }
+    const next = still.length === 0 ? undefined : ends.pop();
+    if (next === undefined) break;
+    left = still;
+    at = Math.max(at, next.at);
+    add(free, next.amount);
+    for (let also = ends.peek(); also !== undefined && also.at <= at; also = ends.peek()) add(free, ends.pop()!.amount);
+  }
+  return times;
 }
 
 /** What others give back may be more than the queue may ever have. */
