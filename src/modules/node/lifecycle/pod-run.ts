@@ -3,6 +3,7 @@ import type { Pod, ResourceRequirements } from '../../../api/generated/core-v1.t
 import type { NodeParts } from '../parts.ts';
 import type { PreparedPod } from './prepare-pod.ts';
 import type { ResizeState } from './resize.ts';
+import { isFinal } from '../status/phase.ts';
 import type { Slot } from './slot.ts';
 
 /** Why the pod ends here: it was deleted, its object is gone already, or the node ended it itself. */
@@ -52,9 +53,8 @@ export interface PodRun {
 /** How soon to look again at what should have worked. */
 export const RETRY_MS = 2_000;
 
-/** Succeeded and Failed are never left again. */
 export function isTerminal(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+  return isFinal(pod.status?.phase);
 }
 
 /** `slot` is the container that it is about. */

@@ -15,6 +15,8 @@ import type { ContainerRecord } from './record.ts';
 import { isRunning, slotsOf, viewOf } from './slot.ts';
 import { allocatedSpec, resizeWhatIsDue } from './resize.ts';
 import { startWhatIsDue } from './start-due.ts';
+import { isFinal, podPhase } from '../status/phase.ts';
+import type { ContainerView } from '../status/view.ts';
 import { statusWriter } from './status-writer.ts';
 
 export interface PodWorker {
@@ -93,7 +95,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   async function doTurn(): Promise<void> {
     decideStop();
     if (run.stop !== undefined) await end(run.stop);
-    else if (isTerminal(run.pod)) await release(run);
+    else if (isOver()) await release(run);
     else if (!watchDeadline() && (await isAdmitted()) && (await prepare())) {
       resizeWhatIsDue(run);
       await startWhatIsDue(run);
@@ -106,7 +108,17 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     const graceSeconds = run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
     if (run.gone) setStop('gone', Math.min(graceSeconds, deletionGracePeriodSeconds ?? Infinity));
     else if (deletionTimestamp !== undefined) setStop('deleted', deletionGracePeriodSeconds ?? graceSeconds);
-    else if (run.failed !== undefined || (isTerminal(run.pod) && run.slots.some(isRunning))) setStop('finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));
+    else if (run.failed !== undefined || (run.slots.some(isRunning) && isOver())) setStop('finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));
+  }
+
+  /** Its status says so only when nothing of it runs any more: sidecars end after the others. */
+  function isOver(): boolean {
+    return isTerminal(run.pod) || isFinal(podPhase(run.pod.spec?.restartPolicy, views()));
+  }
+
+  function views(): ContainerView[] {
+    const initializing = run.slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
+    return run.slots.map((slot) => viewOf(slot, initializing, run.pod.spec));
   }
 
   /** A second reason may shorten the grace, never lengthen it. */
@@ -214,10 +226,9 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     countStart();
     const { slots } = run;
     if (run.gone || (isTerminal(run.pod) && run.stop === undefined && slots.every((slot) => slot.record === undefined))) return;
-    const initializing = slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: slots.map((slot) => viewOf(slot, initializing, run.pod.spec)), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
+      containers: views(), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
     }, { soon: worthWriting });
   }
 

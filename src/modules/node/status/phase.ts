@@ -14,6 +14,11 @@ export function podPhase(restartPolicy: RestartPolicy | undefined, containers: r
   return app.every((each) => ended(each)?.exitCode === 0) ? 'Succeeded' : 'Failed';
 }
 
+/** Succeeded and Failed are never left again. */
+export function isFinal(phase: string | undefined): boolean {
+  return phase === 'Succeeded' || phase === 'Failed';
+}
+
 /** Of a container that has ended. */
 function startsAgain(view: ContainerView, restartPolicy: RestartPolicy = 'Always'): boolean {
   if (view.state.waiting !== undefined && view.restarts === undefined && restartPolicy !== 'Never') return true;

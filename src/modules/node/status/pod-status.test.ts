@@ -27,6 +27,16 @@ for (const [name, policy, views, phase] of [
   test(`phase: ${name}`, () => assert.equal(podStatus(pod(policy), view(...views)).phase, phase));
 }
 
+test('a pod ends in the end, not while anything of it runs', () => {
+  const before = { ...pod(), status: { phase: 'Running' as const } };
+  const failed = { reason: 'Evicted', message: 'the node was low', disruption: true };
+  const ending = podStatus(before, { ...view({ ...running, alive: true }), failed });
+  assert.deepEqual([ending.phase, ending.reason, ending.message, condition(ending, 'Ready'), ending.conditions!.some(({ type }) => type === 'DisruptionTarget')], ['Running', undefined, undefined, 'False PodFailed', false]);
+  const over = podStatus({ ...pod(), status: ending }, { ...view(ended(137)), failed });
+  assert.deepEqual([over.phase, over.reason, condition(over, 'DisruptionTarget')], ['Failed', 'Evicted', 'True TerminationByKubelet the node was low']);
+  assert.equal(podStatus({ ...pod('Never', { initContainers: [{ name: 's', restartPolicy: 'Always' }] }), status: { phase: 'Running' } }, view(ended(0), { ...running, name: 's', role: 'sidecar', alive: true })).phase, 'Running', 'sidecars end first');
+});
+
 const condition = (status: ReturnType<typeof podStatus>, type: string): string => {
   const found = status.conditions!.find((each) => each.type === type)!;
   return [found.status, found.reason, found.message].filter(Boolean).join(' ');

@@ -3,14 +3,17 @@ import { rfc3339 } from '../../../base/clock.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { ContainerStatus, Pod, PodPhase, PodStatus, VolumeMount, VolumeMountStatus } from '../../../api/generated/core-v1.ts';
 import { podConditions } from './conditions.ts';
-import { podPhase } from './phase.ts';
+import { isFinal, podPhase } from './phase.ts';
 import type { ContainerView, PodView } from './view.ts';
 
 export function podStatus(pod: Pod, view: PodView): PodStatus {
-  const phase: PodPhase = view.failed !== undefined ? 'Failed' : podPhase(pod.spec?.restartPolicy, view.containers);
+  const decided: PodPhase = view.failed !== undefined ? 'Failed' : podPhase(pod.spec?.restartPolicy, view.containers);
+  // Nobody may take its place, or what it has, as long as anything of it runs (upstream: mergePodStatus of the status manager).
+  const isEnding = isFinal(decided) && view.containers.some(({ alive }) => alive === true);
+  const phase = isEnding ? (pod.status?.phase ?? 'Pending') : decided;
   const status: PodStatus = {
     phase,
-    conditions: podConditions(pod, view, phase),
+    conditions: podConditions(pod, isEnding && view.failed !== undefined ? { ...view, failed: { ...view.failed, disruption: false } } : view, decided),
     hostIP: view.hostIp,
     hostIPs: (view.hostIps ?? [view.hostIp]).map((ip) => ({ ip })),
     startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),
@@ -22,7 +25,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
     status.podIP = view.podIps[0];
     status.podIPs = view.podIps.map((ip) => ({ ip }));
   }
-  if (view.failed !== undefined) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
+  if (view.failed !== undefined && !isEnding) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
   if (view.failed?.rejected === true) return status;
   const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map((each) => containerStatus(each, pod));
   const init = of('init', 'sidecar');

@@ -9,6 +9,8 @@ export interface ContainerView {
   image: string;
   imageId: string;
   containerId?: string;
+  /** Its processes are there, whatever its state says: before its hook has ended, it waits. */
+  alive?: boolean;
   restartCount: number;
   state: ContainerState;
   lastState?: ContainerState;
