@@ -32,6 +32,12 @@ function parse(command: Command, args: readonly string[]): CommandContext | 'hel
   return { positionals, flags: values as CommandContext['flags'], folders: foldersOf(values as Record<string, string>, process.env) };
 }
 
+// Who reads no further, as `head`, has what was wanted.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {

@@ -58,6 +58,8 @@ export interface UsageRecord extends KubeObject {
   /** RFC 3339; the period, its end not in it. */
   start: string;
   end: string;
+  /** RFC 3339; metering began within the period. Default its start. */
+  from?: string;
   /** RFC 3339; up to here it has been metered. */
   through: string;
   pods?: MeteredPod[];
@@ -83,7 +85,7 @@ function schema(): Schema {
   return {
     type: 'object', required: ['namespace', 'start', 'end', 'through'],
     properties: {
-      namespace: string, start: time, end: time, through: time,
+      namespace: string, start: time, end: time, from: time, through: time,
       pods: {
         type: 'array',
         items: {

@@ -2,7 +2,7 @@
 import type { StatementLine } from '../../boot/accounts.ts';
 import { UsageError, type Command } from '../command.ts';
 import { accountsFor, ACCOUNT_FLAGS, metered } from '../accounts.ts';
-import { renderTable } from '../table.ts';
+import { amountText, renderTable } from '../table.ts';
 
 export const bill: Command = {
   usage: '[--window month|lastmonth|2026-11|7d|FROM,TO] [--namespace NAME] [--by namespace|controller|pod|node|queue|clusterQueue|label:KEY] [--format table|json|focus-csv|focus-json] [--kubeconfig FILE] [--context NAME]',
@@ -20,7 +20,12 @@ export const bill: Command = {
 };
 
 function billTable(lines: readonly StatementLine[], by: string): string {
-  const row = (line: StatementLine): string[] => [line.name, line.cpuCoreHours.toFixed(3), line.memoryGiBHours.toFixed(3), line.storageGiBHours.toFixed(3), line.networkGiB.toFixed(3), line.requests.toFixed(0), `${line.cost.toFixed(4)} ${line.currency}`];
-  const totals = [...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, all]) => ['total', ...(['cpuCoreHours', 'memoryGiBHours', 'storageGiBHours', 'networkGiB'] as const).map((what) => all.reduce((sum, line) => sum + line[what], 0).toFixed(3)), all.reduce((sum, line) => sum + line.requests, 0).toFixed(0), `${all.reduce((sum, { cost }) => sum + cost, 0).toFixed(4)} ${currency}`]);
+  const row = (line: StatementLine): string[] => [line.name, amountText(line.cpuCoreHours), amountText(line.memoryGiBHours), amountText(line.storageGiBHours), amountText(line.networkGiB), line.requests.toFixed(0), `${costText(line.cost)} ${line.currency}`];
+  const totals = [...Map.groupBy(lines, ({ currency }) => currency)].map(([currency, all]) => ['total', ...(['cpuCoreHours', 'memoryGiBHours', 'storageGiBHours', 'networkGiB'] as const).map((what) => amountText(all.reduce((sum, line) => sum + line[what], 0))), all.reduce((sum, line) => sum + line.requests, 0).toFixed(0), `${costText(all.reduce((sum, { cost }) => sum + cost, 0))} ${currency}`]);
   return renderTable([by, 'CPU HOURS', 'MEMORY GIB HOURS', 'STORAGE GIB HOURS', 'NETWORK GIB', 'REQUESTS', 'COST'], [...lines.map(row), ...totals]);
+}
+
+/** At least four decimals: what little things cost adds up. */
+function costText(cost: number): string {
+  return Math.abs(cost) >= 0.01 || cost === 0 ? cost.toFixed(4) : amountText(cost);
 }

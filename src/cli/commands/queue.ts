@@ -135,7 +135,7 @@ function predictionLines(workload: WorkloadType, workloads: readonly WorkloadTyp
 const BASES: Readonly<Record<string, string>> = { annotation: 'by its annotation', assumed: 'assumed: nothing has ended yet that could be learned from' };
 
 function basisOf({ source, errorPercent }: NonNullable<NonNullable<WorkloadType['status']>['prediction']>): string {
-  return BASES[source] ?? `${source}${errorPercent === undefined ? '' : `, wrong by ${errorPercent} % so far`}`;
+  return BASES[source] ?? `${source}${errorPercent === undefined ? '' : `, wrong by ${errorPercent < 1_000 ? `${errorPercent} %` : `a factor of ${Math.round(errorPercent / 100) + 1}`} so far`}`;
 }
 
 /** From its admission to its end. */

@@ -2,7 +2,7 @@
 import type { Accounts, StatementLine } from '../../boot/accounts.ts';
 import { UsageError, type Command } from '../command.ts';
 import { accountsFor, ACCOUNT_FLAGS, metered } from '../accounts.ts';
-import { renderTable } from '../table.ts';
+import { amountText, renderTable } from '../table.ts';
 
 const HOUR_MS = 3_600_000;
 const GIB = 2 ** 30;
@@ -44,6 +44,6 @@ export function utilisationOf({ statement: { period, lines }, capacity }: Pick<A
 
 function usageTable(lines: readonly Utilisation[], by: string): string {
   const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
-  const cells = ({ used, requested, slack, usedOfTotal, requestedOfTotal }: Utilisation['cpu']): string[] => [used.toFixed(3), percent(usedOfTotal), requested.toFixed(3), percent(requestedOfTotal), slack.toFixed(3)];
+  const cells = ({ used, requested, slack, usedOfTotal, requestedOfTotal }: Utilisation['cpu']): string[] => [amountText(used), percent(usedOfTotal), amountText(requested), percent(requestedOfTotal), amountText(slack)];
   return renderTable([by, 'CPU USED', 'OF ALL', 'REQUESTED', 'OF ALL', 'SLACK', 'GIB USED', 'OF ALL', 'REQUESTED', 'OF ALL', 'SLACK'], lines.map(({ name, cpu, memory }) => [name, ...cells(cpu), ...cells(memory)]));
 }

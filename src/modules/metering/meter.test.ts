@@ -5,6 +5,7 @@ import type { UsageRecord } from '../../api/metering/usage-record.ts';
 import { workloadOf } from './accumulate.ts';
 import { createMeter, type Look } from './meter.ts';
 import { CALENDAR, calendarOf, dayOf, HOUR_MS, parseWindow } from './periods.ts';
+import { meteredPeriod } from './record.ts';
 import { rollUp } from './roll-up.ts';
 
 const T0 = Date.parse('2026-11-22T10:00:00Z');
@@ -107,6 +108,18 @@ test('whose a pod is', () => {
   const owned = (kind: string, name: string, hash?: string) => workloadOf(pod('a', { boundAt: 0, owner: { kind, name }, ...(hash === undefined ? {} : { labels: { 'pod-template-hash': hash } }) }));
   assert.deepEqual([owned('ReplicaSet', 'web-5d', '5d'), owned('ReplicaSet', 'plain'), owned('Job', 'nightly-29384756'), owned('Job', 'once'), owned('StatefulSet', 'db'), workloadOf(pod('a', { boundAt: 0 }))],
     ['Deployment/web', 'ReplicaSet/plain', 'CronJob/nightly', 'Job/once', 'StatefulSet/db', undefined]);
+});
+
+test('the first record says since when there was metering, a later one does not', () => {
+  const web = pod('a', { boundAt: 0 });
+  const meter = createMeter([], at(1_800));
+  const first = only(meter.look(look(1_860, [web], { a: 1 })));
+  assert.deepEqual([first.start, first.from, meteredPeriod(first)], [iso(0), iso(1_800), { startMs: at(1_800), endMs: at(1_860) }]);
+  const again = createMeter([first], at(1_900));
+  assert.equal(only(again.look(look(1_920, [web], { a: 2 }))).from, iso(1_800));
+  const next = again.look(look(3_700, [web], { a: 3 })).find(({ start }) => start === iso(3_600));
+  assert.equal(next?.from, undefined);
+  assert.equal(rollUp([first, next!], dayOf(at(0))).from, iso(1_800));
 });
 
 test('windows', () => {

@@ -51,6 +51,8 @@ export interface Meter {
 interface Open {
   namespace: string;
   period: Period;
+  /** Metering began within the period. */
+  from?: string;
   pods: Map<string, MeteredPod>;
   claims: Map<string, MeteredClaim>;
   routes: Map<string, MeteredRoute>;
@@ -64,10 +66,13 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
   const routeCounters = new Map(newest.map(({ namespace, counters: stood = {} }) => [namespace, new Map(Object.entries(stood).filter(([key]) => key.startsWith(ROUTE)))]));
   let lastMs = newest.length === 0 ? nowMs : Math.min(nowMs, Math.max(...newest.map(({ through }) => Date.parse(through))));
 
+  /** Nothing was metered before. */
+  const beganMs = newest.length === 0 ? nowMs : -Infinity;
+
   function hour(namespace: string, timeMs: number): Open {
     const period = hourOf(timeMs);
     const name = recordName(namespace, period);
-    const found = open.get(name) ?? { namespace, period, pods: new Map(), claims: new Map(), routes: new Map() };
+    const found = open.get(name) ?? { namespace, period, ...(beganMs > period.startMs && { from: rfc3339(beganMs) }), pods: new Map(), claims: new Map(), routes: new Map() };
     open.set(name, found);
     return found;
   }
@@ -135,9 +140,9 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     },
   };
 
-  function recordNow({ namespace, period, pods, claims, routes }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
+  function recordNow({ namespace, period, from, pods, claims, routes }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
     const kept = [...[...counters].filter(([uid]) => alive.get(uid) === namespace), ...(routeCounters.get(namespace) ?? [])].map(([key, values]) => [key, [...values]]);
-    return recordOf(namespace, period, { through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
+    return recordOf(namespace, period, { ...(from !== undefined && { from }), through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
   }
 }
 
@@ -156,6 +161,6 @@ function inHours(period: Period): Period[] {
 }
 
 function reopen(record: UsageRecord): Open {
-  const { namespace, pods = [], claims = [], routes = [] } = structuredClone(record);
-  return { namespace, period: periodOf(record), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])), routes: new Map(routes.map((row) => [`${row.kind}/${row.name}`, row])) };
+  const { namespace, from, pods = [], claims = [], routes = [] } = structuredClone(record);
+  return { namespace, period: periodOf(record), ...(from !== undefined && { from }), pods: new Map(pods.map((row) => [row.uid ?? row.name, row])), claims: new Map(claims.map((row) => [row.name, row])), routes: new Map(routes.map((row) => [`${row.kind}/${row.name}`, row])) };
 }

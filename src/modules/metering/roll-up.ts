@@ -24,7 +24,8 @@ export function rollUp(hours: readonly UsageRecord[], day: Period): UsageRecord 
     }
   }
   for (const [key, row] of pods) row.pods = uids.get(key)!.size;
-  return recordOf(hours[0]!.namespace, day, { through: rfc3339(day.endMs), pods: [...pods.values()], claims: [...claims.values()], ...(routes.size > 0 && { routes: [...routes.values()] }) });
+  const from = hours.find((hour) => hour.from !== undefined)?.from;
+  return recordOf(hours[0]!.namespace, day, { ...(from !== undefined && { from }), through: rfc3339(day.endMs), pods: [...pods.values()], claims: [...claims.values()], ...(routes.size > 0 && { routes: [...routes.values()] }) });
 }
 
 function addRow(pods: Map<string, MeteredPod>, uids: Map<string, Set<string>>, row: MeteredPod): void {

@@ -112,7 +112,7 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
 
   const estimateOf = (entry: Entry): Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'> => {
     const { name, errorPercent } = entry.job.toldSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
-    return { runSeconds: Math.round(expectRun(entry, 0) * 10) / 10, source: errorPercent === undefined && name !== 'annotation' ? 'assumed' : name, ...(errorPercent !== undefined && { errorPercent }) };
+    return { runSeconds: Math.round(expectRun(entry, 0) * 10) / 10, source: name, ...(errorPercent !== undefined && { errorPercent }) };
   };
 
   const explain = (queue: LiveQueue, waiting: readonly Entry[], index: number, at: number): Explanation => {
