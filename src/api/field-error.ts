@@ -67,7 +67,7 @@ export function invalidObject(kind: { group: string; kind: string }, name: strin
   const joined = texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`;
   const causes: StatusCause[] = errors.map((error) => ({ reason: error.type, message: error.message, field: error.field }));
   const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`;
-  return new ApiError('Invalid', `${qualified} "${name}" is invalid: ${joined}`, { name, group: kind.group || undefined, kind: kind.kind, causes });
+  return new ApiError('Invalid', `${qualified} "${name}" is invalid: ${joined}`, { name: name || undefined, group: kind.group || undefined, kind: kind.kind, causes });
 }
 
 function withDetail(text: string, detail: string): string {

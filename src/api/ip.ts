@@ -105,3 +105,17 @@ export function canonicalCidr(text: string): string | undefined {
   const octets = [24n, 16n, 8n, 0n].map((shift) => (range.base >> shift) & 255n);
   return `${range.family === 4 ? octets.join('.') : formatIPv6(range.base)}/${text.slice(text.indexOf('/') + 1)}`;
 }
+
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+const LINK_LOCAL = ['169.254.0.0/16', 'fe80::/10'];
+const LINK_LOCAL_MULTICAST = ['224.0.0.0/24', 'ff02::/16'];
+
+/** Why nobody can be reached from elsewhere at the address; [] where it is none, or an ordinary one. */
+export function specialAddressErrors(address: string): string[] {
+  if (isIP(address) === 0) return [];
+  const within = (ranges: readonly string[]): boolean => ranges.some((range) => range.includes(':') === address.includes(':') && isWithin(address, range));
+  if (addressValue(address) === 0n) return [`may not be unspecified (${address})`];
+  if (within(LOOPBACK)) return ['may not be in the loopback range (127.0.0.0/8, ::1/128)'];
+  if (within(LINK_LOCAL)) return ['may not be in the link-local range (169.254.0.0/16, fe80::/10)'];
+  return within(LINK_LOCAL_MULTICAST) ? ['may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)'] : [];
+}

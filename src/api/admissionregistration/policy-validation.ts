@@ -32,6 +32,7 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
   if ((spec.auditAnnotations ?? []).length > MAX_AUDIT_ANNOTATIONS) errors.push(invalid('spec.auditAnnotations', spec.auditAnnotations, `must not have more than ${MAX_AUDIT_ANNOTATIONS} auditAnnotations`));
   for (const [index, { key, valueExpression }] of (spec.auditAnnotations ?? []).entries()) {
     const at = `spec.auditAnnotations[${index}]`;
+    if (spec.auditAnnotations!.findIndex((each) => each.key === key) < index) errors.push(duplicate(`${at}.key`, key));
     if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(key ?? '')) errors.push(invalid(`${at}.key`, `${metadata.name ?? ''}/${key ?? ''}`, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character'));
     if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression must be non-empty'));
     else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null']));

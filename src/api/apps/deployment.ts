@@ -6,7 +6,7 @@ import { podSpecWarnings } from '../core/pod-validation.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
-import { intOrPercentErrors, isZero, nonNegative, workloadErrors } from './workload.ts';
+import { endlessErrors, intOrPercentErrors, isZero, nonNegative, workloadErrors } from './workload.ts';
 
 export type Deployment = DeploymentType;
 
@@ -54,7 +54,7 @@ function deploymentErrors(deployment: Deployment, old: Deployment | undefined): 
   const spec = deployment.spec;
   if (spec === undefined) return [required('spec.selector'), required('spec.template')];
   const errors = workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] });
-  errors.push(...strategyErrors(spec));
+  errors.push(...strategyErrors(spec), ...endlessErrors(spec.template, 'ReplicaSet'));
   errors.push(...nonNegative('spec.minReadySeconds', spec.minReadySeconds));
   errors.push(...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit));
   errors.push(...nonNegative('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds));

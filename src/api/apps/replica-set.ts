@@ -6,7 +6,7 @@ import { podSpecWarnings } from '../core/pod-validation.ts';
 import { required } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
-import { nonNegative, workloadErrors } from './workload.ts';
+import { endlessErrors, nonNegative, workloadErrors } from './workload.ts';
 
 export type ReplicaSet = ReplicaSetType;
 
@@ -24,7 +24,7 @@ export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
       set.status = { replicas: 0 };
     },
     validate: ({ spec }, old) => (spec === undefined ? [required('spec.selector'), required('spec.template')]
-      : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds)]),
+      : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds), ...endlessErrors(spec.template, 'ReplicaSet')]),
     warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },

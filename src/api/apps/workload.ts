@@ -1,7 +1,7 @@
 /** What kinds with a selector and a pod template share (apps/v1 validation of upstream). */
 import type { PodTemplateSpec } from '../generated/core-v1.ts';
 import { podTemplateErrors } from '../core/pod-validation.ts';
-import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import type { LabelSelector } from '../meta.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
@@ -40,6 +40,11 @@ function templateErrors(template: PodTemplateSpec, selector: LabelSelector | und
   const policy = template.spec?.restartPolicy;
   if (template.spec !== undefined && !how.restartPolicies.includes(policy ?? '')) errors.push(notSupported('spec.template.spec.restartPolicy', policy ?? '', how.restartPolicies));
   return errors;
+}
+
+/** Pods that end after a time would be made again for ever. */
+export function endlessErrors(template: PodTemplateSpec | undefined, kind: string): FieldError[] {
+  return template?.spec?.activeDeadlineSeconds === undefined ? [] : [forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`)];
 }
 
 export function nonNegative(path: string, value: number | undefined): FieldError[] {

@@ -103,7 +103,20 @@ function metricErrors(metric: MetricSpec, path: string): FieldError[] {
   if (source === undefined) return [required(`${path}.${field}`, 'must populate information for the given metric source')];
   const others = Object.values(SOURCES).filter((each) => each !== field && metric[each] !== undefined);
   const errors = others.map((each) => invalid(`${path}.${each}`, metric[each], 'must populate the given metric source only'));
+  errors.push(...namedErrors(metric, `${path}.${field}`));
   return [...errors, ...targetErrors(source.target, `${path}.${field}.target`, ALLOWED[metric.type]!)];
+}
+
+/** What the source says that it measures. */
+function namedErrors({ type, resource, containerResource, pods, object, external }: MetricSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (type === 'Object') for (const field of ['kind', 'name'] as const) if (!object?.describedObject?.[field]) errors.push(required(`${path}.describedObject.${field}`));
+  if (type === 'Resource' && !resource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
+  if (type === 'ContainerResource' && !containerResource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
+  if (type === 'ContainerResource' && !containerResource?.container) errors.push(required(`${path}.container`, 'must specify a container'));
+  const measured = { Pods: pods, Object: object, External: external }[type as 'Pods'];
+  if (measured !== undefined && !measured.metric?.name) errors.push(required(`${path}.metric.name`, 'must specify a metric name'));
+  return errors;
 }
 
 /** Which targets a source may have. */

@@ -3,6 +3,7 @@ import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHan
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
 import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
 import { compareQuantities, isQuantity } from '../quantity.ts';
+import { containerResourceNameErrors } from './resource-names.ts';
 
 interface Context { volumes: ReadonlyMap<string, Volume>; hostNetwork: boolean; init: boolean }
 
@@ -258,8 +259,7 @@ export function resourceErrors(resources: ResourceRequirements, path: string): F
 }
 
 function quantityErrors(name: string, quantity: unknown, path: string): FieldError[] {
-  const errors = labelKeyErrors(name).map((error) => invalid(path, name, error));
-  if (!name.includes('/') && !STANDARD.includes(name) && !name.startsWith('hugepages-')) errors.push(invalid(path, name, 'must be a standard resource for containers'));
+  const errors = containerResourceNameErrors(name, path);
   if (!isQuantity(quantity)) errors.push(invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
   else if (compareQuantities(quantity, 0) < 0) errors.push(invalid(path, quantity, 'must be greater than or equal to 0'));
   return errors;

@@ -55,7 +55,7 @@ const wrongServices: [object, string[]][] = [
   [{ ports: [{ port: 80, nodePort: 30_000 }] }, ["spec.ports[0].nodePort: Forbidden: may not be used when `type` is 'ClusterIP'"]],
   [{ type: 'NodePort', clusterIP: 'None', ports: [{ port: 80 }] }, ["spec.clusterIPs[0]: Invalid value: \"None\": may not be set to 'None' for NodePort services"]],
   [{ type: 'ExternalName' }, ['spec.externalName: Required value']],
-  [{ ports: [{ port: 80 }], externalIPs: ['127.0.0.1'] }, ['spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback, link-local, multicast or unspecified range']],
+  [{ ports: [{ port: 80 }], externalIPs: ['127.0.0.1'] }, ['spec.externalIPs[0]: Invalid value: "127.0.0.1": may not be in the loopback range (127.0.0.0/8, ::1/128)']],
   [{ ports: [{ port: 80 }], selector: { 'a b': 'c' } }, ["spec.selector: Invalid value: \"a b\": name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"]],
 ];
 
@@ -133,7 +133,7 @@ test('namespaces: phase, finalizer, label', () => {
 test('other kinds', () => {
   assert.deepEqual(judge(Node, { metadata: { name: 'n' }, spec: { taints: [{ key: 'a', effect: 'Maybe' }] } }), ['spec.taints[0].effect: Unsupported value: "Maybe": supported values: "NoExecute", "NoSchedule", "PreferNoSchedule"']);
   assert.deepEqual(judge(Endpoints, { metadata, subsets: [{ addresses: [{ ip: 'x' }], ports: [{ port: 80 }] }] }), ['subsets[0].addresses[0].ip: Invalid value: "x": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)']);
-  assert.deepEqual(judge(EndpointSlice, { metadata, addressType: 'IPv4', endpoints: [{ addresses: ['::1'] }], ports: [{ port: 80 }] }), ['endpoints[0].addresses[0]: Invalid value: "::1": must be a valid IPv4 address']);
+  assert.deepEqual(judge(EndpointSlice, { metadata, addressType: 'IPv4', endpoints: [{ addresses: ['fd00::1'] }], ports: [{ port: 80 }] }), ['endpoints[0].addresses[0]: Invalid value: "fd00::1": must be a valid IPv4 address']);
   assert.deepEqual(judge(Lease, { metadata, spec: { leaseDurationSeconds: 0 } }), ['spec.leaseDurationSeconds: Invalid value: 0: must be greater than 0']);
   assert.deepEqual(judge(PriorityClass, { metadata: { name: 'p' }, value: 2_000_000_000 }), ['value: Forbidden: maximum allowed value of a user defined priority is 1000000000']);
   assert.deepEqual(judge(ControllerRevision, { metadata, data: { a: 1 }, revision: 1 }, { metadata, data: { a: 2 }, revision: 1 }), ['data: Invalid value: {"a":1}: field is immutable']);

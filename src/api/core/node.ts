@@ -3,6 +3,7 @@ import type { Node as NodeType } from '../generated/core-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
+import { isCidr } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { labelKeyErrors, labelValueErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -21,7 +22,7 @@ export const Node: Kind<Node> = defineKind<Node>({
       const status = node.status;
       if (status !== undefined && status.allocatable === undefined && status.capacity !== undefined) status.allocatable = { ...status.capacity };
     },
-    validate: (node, old) => [...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
+    validate: (node, old) => [...rangeErrors(node), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
   },
   subresources: { status: true },
   columns: [
@@ -60,6 +61,13 @@ function addressOf(node: Node, type: string): string {
 }
 
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
+
+function rangeErrors({ spec }: Node): FieldError[] {
+  const ranges = spec?.podCIDRs ?? [];
+  const errors = ranges.flatMap((range, index) => (isCidr(range) ? [] : [invalid(`spec.podCIDRs[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]));
+  const families = new Set(ranges.map((range) => range.includes(':')));
+  return ranges.length > families.size ? [...errors, invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family')] : errors;
+}
 
 function taintErrors(node: Node): FieldError[] {
   const errors: FieldError[] = [];

@@ -5,7 +5,7 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
-import { dns1123SubdomainErrors } from '../names.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { quantityValue } from '../quantity.ts';
 import { schemaOf } from '../schema/facts.ts';
 
@@ -81,13 +81,38 @@ export function claimSpecErrors(spec: PersistentVolumeClaimSpec, path: string): 
   const errors: FieldError[] = [];
   const modes = spec.accessModes ?? [];
   if (modes.length === 0) errors.push(required(`${path}.accessModes`, 'at least 1 access mode is required'));
-  modes.forEach((mode, index) => { if (!ACCESS_MODES.includes(mode)) errors.push(notSupported(`${path}.accessModes[${index}]`, mode, ACCESS_MODES)); });
-  if (modes.includes('ReadWriteOncePod') && modes.length > 1) errors.push(forbidden(`${path}.accessModes`, 'may not use ReadWriteOncePod with other access modes'));
+  errors.push(...accessModeErrors(modes, `${path}.accessModes`));
   if (spec.selector !== undefined) errors.push(...validateLabelSelector(spec.selector, `${path}.selector`));
   const storage = spec.resources?.requests?.['storage'];
   if (storage === undefined) errors.push(required(`${path}.resources[storage]`));
   else if (quantityValue(storage) <= 0) errors.push(invalid(`${path}.resources[storage]`, storage, 'must be greater than zero'));
   if (spec.storageClassName) errors.push(...dns1123SubdomainErrors(spec.storageClassName).map((each) => invalid(`${path}.storageClassName`, spec.storageClassName, each)));
-  if (spec.volumeMode !== undefined && spec.volumeMode !== 'Filesystem' && spec.volumeMode !== 'Block') errors.push(notSupported(`${path}.volumeMode`, spec.volumeMode, ['Block', 'Filesystem']));
-  return errors;
+  if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) errors.push(notSupported(`${path}.volumeMode`, spec.volumeMode, VOLUME_MODES));
+  return [...errors, ...sourceErrors(spec, path)];
+}
+
+export const VOLUME_MODES = ['Block', 'Filesystem'];
+
+export function accessModeErrors(modes: readonly string[], path: string): FieldError[] {
+  const errors = modes.filter((mode) => !ACCESS_MODES.includes(mode)).map((mode) => notSupported(path, mode, ACCESS_MODES));
+  const alone = modes.includes('ReadWriteOncePod') && modes.some((mode) => mode !== 'ReadWriteOncePod' && ACCESS_MODES.includes(mode));
+  return alone ? [...errors, forbidden(path, 'may not use ReadWriteOncePod with other access modes')] : errors;
+}
+
+/** Where the claim's first content comes from; the two ways to say it say the same, unless it is of another namespace. */
+function sourceErrors({ dataSource, dataSourceRef }: PersistentVolumeClaimSpec, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [field, source] of Object.entries({ dataSource, dataSourceRef })) {
+    if (source === undefined) continue;
+    const { apiGroup = '', kind, name } = source;
+    if (!name) errors.push(required(`${path}.${field}.name`));
+    if (!kind) errors.push(required(`${path}.${field}.kind`));
+    if (apiGroup === '' && kind !== 'PersistentVolumeClaim') errors.push(invalid(`${path}.${field}`, kind, "must be 'PersistentVolumeClaim' when referencing the default apiGroup"));
+    if (apiGroup !== '') errors.push(...dns1123SubdomainErrors(apiGroup).map((error) => invalid(`${path}.${field}.apiGroup`, apiGroup, error)));
+  }
+  if (dataSourceRef?.namespace) errors.push(...dns1123LabelErrors(dataSourceRef.namespace).map((error) => invalid(`${path}.dataSourceRef.namespace`, dataSourceRef.namespace, error)));
+  if (dataSource === undefined || dataSourceRef === undefined) return errors;
+  if (dataSourceRef.namespace) return [...errors, invalid(path, `${path}.dataSource`, 'may not be specified when dataSourceRef.namespace is specified')];
+  const { namespace: _namespace, ...same } = dataSourceRef;
+  return equalJson(dataSource, same) ? errors : [...errors, invalid(path, `${path}.dataSource`, 'must match dataSourceRef')];
 }

@@ -68,7 +68,7 @@ const wrong: [string, Spec, Spec, string[]][] = [
   ['liveness success', {}, { livenessProbe: { tcpSocket: { port: 80 }, successThreshold: 2 } }, ['spec.containers[0].livenessProbe.successThreshold: Invalid value: 2: must be 1']],
   ['a port', {}, { ports: [{ containerPort: 70_000 }] }, ['spec.containers[0].ports[0].containerPort: Invalid value: 70000: must be between 1 and 65535, inclusive']],
   ['requests over limits', {}, { resources: { limits: { cpu: '1' }, requests: { cpu: '2' } } }, ['spec.containers[0].resources.requests: Invalid value: "2": must be less than or equal to cpu limit of 1']],
-  ['an unknown resource', {}, { resources: { requests: { cpus: '1' } } }, ['spec.containers[0].resources.requests[cpus]: Invalid value: "cpus": must be a standard resource for containers']],
+  ['an unknown resource', {}, { resources: { requests: { cpus: '1' } } }, ['must be a standard resource type or fully qualified', 'must be a standard resource for containers'].map((why) => `spec.containers[0].resources.requests[cpus]: Invalid value: "cpus": ${why}`)],
   ['a pull policy', {}, { imagePullPolicy: 'Never ever' }, ['spec.containers[0].imagePullPolicy: Unsupported value: "Never ever": supported values: "Always", "IfNotPresent", "Never"']],
   ['env from two sources', {}, { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'metadata.name' }, secretKeyRef: { name: 's', key: 'k' } } }] }, ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not have more than one field specified at a time']],
   ['env value and source', {}, { env: [{ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }] }, ['spec.containers[0].env[0].valueFrom: Invalid value: "": may not be specified when `value` is not empty']],

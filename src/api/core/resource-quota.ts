@@ -1,11 +1,12 @@
 /** ResourceQuota (core/v1): how much a namespace may hold in all. */
-import type { ResourceQuota as ResourceQuotaType } from '../generated/core-v1.ts';
+import type { ResourceQuota as ResourceQuotaType, ScopedResourceSelectorRequirement } from '../generated/core-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
-import { invalid, notSupported, type FieldError } from '../field-error.ts';
+import { invalid, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { compareQuantities, formatQuantity, parseQuantity } from '../quantity.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { resourceNameErrors } from './resource-names.ts';
 
 export type ResourceQuota = ResourceQuotaType;
 
@@ -27,38 +28,74 @@ export const ResourceQuota: Kind<ResourceQuota> = defineKind<ResourceQuota>({
 const SCOPES = ['BestEffort', 'CrossNamespacePodAffinity', 'NotBestEffort', 'NotTerminating', 'PriorityClass', 'Terminating', 'VolumeAttributesClass'];
 /** Two that no pod has both. */
 const OPPOSITES: readonly [string, string][] = [['BestEffort', 'NotBestEffort'], ['Terminating', 'NotTerminating']];
-/** Resources that are counted without a prefix; others need one, such as `count/jobs.batch`. */
-const PLAIN = new Set([
-  'pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers',
-  'cpu', 'memory', 'storage', 'ephemeral-storage',
+/** Those that a pod has or has not, by nothing that has values. */
+const PLAIN_SCOPES = new Set(['BestEffort', 'NotBestEffort', 'Terminating', 'NotTerminating', 'CrossNamespacePodAffinity']);
+const POD_COMPUTE = ['cpu', 'memory', 'requests.cpu', 'requests.memory', 'limits.cpu', 'limits.memory'];
+/** What may be bounded without a prefix that says whose it is; others need one, such as `count/jobs.batch`. */
+const STANDARD = new Set([
+  ...POD_COMPUTE, 'ephemeral-storage', 'requests.ephemeral-storage', 'limits.ephemeral-storage', 'requests.storage', 'pods', 'services', 'replicationcontrollers', 'resourcequotas',
+  'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers',
 ]);
-const POD_RESOURCES = new Set(['pods', 'cpu', 'memory', 'ephemeral-storage', 'requests.cpu', 'requests.memory', 'requests.ephemeral-storage', 'limits.cpu', 'limits.memory', 'limits.ephemeral-storage']);
+const COUNTS = new Set(['pods', 'services', 'replicationcontrollers', 'resourcequotas', 'secrets', 'configmaps', 'persistentvolumeclaims', 'services.nodeports', 'services.loadbalancers']);
+
+function isStandard(name: string): boolean {
+  return STANDARD.has(name) || name.startsWith('hugepages-') || name.startsWith('requests.hugepages-');
+}
+
+/** Whether quotas of this scope can bound the resource. */
+function fits(scope: string, name: string): boolean {
+  if (scope === 'BestEffort') return name === 'pods';
+  if (scope === 'VolumeAttributesClass') return name === 'persistentvolumeclaims' || name === 'requests.storage';
+  return !SCOPES.includes(scope) || name === 'pods' || POD_COMPUTE.includes(name);
+}
 
 function quotaErrors({ spec = {} }: ResourceQuota, old: ResourceQuota | undefined): FieldError[] {
-  const errors = amountErrors(spec.hard, 'spec.hard');
-  const scopes = new Set([...(spec.scopes ?? []), ...(spec.scopeSelector?.matchExpressions ?? []).map(({ scopeName }) => scopeName)]);
-  for (const scope of scopes) if (!SCOPES.includes(scope)) errors.push(notSupported('spec.scopes', scope, SCOPES));
-  for (const [one, other] of OPPOSITES) if (scopes.has(one as never) && scopes.has(other as never)) errors.push(invalid('spec.scopes', spec.scopes, 'conflicting scopes'));
-  const takesAny = !scopes.has('BestEffort');
-  for (const name of scopes.size === 0 ? [] : Object.keys(spec.hard ?? {})) {
-    const counts = takesAny ? POD_RESOURCES.has(name) || name.includes('/') || name.startsWith('requests.') || name.startsWith('limits.') : name === 'pods' || name === 'count/pods';
-    if (!counts) errors.push(invalid('spec.scopes', spec.scopes, `unsupported scope applied to resource`));
+  const { scopes = [], scopeSelector } = spec;
+  const errors = [...amountErrors(spec.hard, 'spec.hard'), ...scopeErrors(scopes, spec, { at: 'spec.scopes', unsupportedAt: 'spec.scopes', value: scopes })];
+  const expressions = scopeSelector?.matchExpressions ?? [];
+  const at = 'spec.scopeSelector.matchExpressions';
+  errors.push(...scopeErrors(expressions.map(({ scopeName }) => scopeName), spec, { at, unsupportedAt: `${at}.scopeName`, value: scopeSelector }));
+  for (const expression of expressions) errors.push(...expressionErrors(expression, at));
+  if (old !== undefined && !equalJson([...(old.spec?.scopes ?? [])].sort(), [...scopes].sort())) errors.push(invalid('spec.scopes', scopes, 'field is immutable'));
+  return errors;
+}
+
+function scopeErrors(scopes: readonly string[], spec: NonNullable<ResourceQuota['spec']>, { at, unsupportedAt, value }: { at: string; unsupportedAt: string; value: unknown }): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const scope of scopes) {
+    if (!SCOPES.includes(scope)) errors.push(invalid(unsupportedAt, unsupportedAt === at ? value : scope, 'unsupported scope'));
+    for (const name of Object.keys(spec.hard ?? {}).sort()) if (isStandard(name) && !fits(scope, name)) errors.push(invalid(at, value, 'unsupported scope applied to resource'));
   }
-  if (old !== undefined && !equalJson([...(old.spec?.scopes ?? [])].sort(), [...(spec.scopes ?? [])].sort())) errors.push(invalid('spec.scopes', spec.scopes, 'field is immutable'));
+  for (const [one, other] of OPPOSITES) if (scopes.includes(one) && scopes.includes(other)) errors.push(invalid(at, spec.scopes ?? null, 'conflicting scopes'));
+  return errors;
+}
+
+function expressionErrors({ scopeName, operator, values = [] }: ScopedResourceSelectorRequirement, at: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (PLAIN_SCOPES.has(scopeName) && operator !== 'Exists') {
+    errors.push(invalid(`${at}.operator`, operator, "must be 'Exist' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity"));
+  }
+  if (operator === 'In' || operator === 'NotIn') {
+    if (values.length === 0) errors.push(required(`${at}.values`, "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector"));
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    if (values.length > 0) errors.push(invalid(`${at}.values`, values, "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"));
+  } else errors.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'));
   return errors;
 }
 
 function amountErrors(amounts: Record<string, string> | undefined, path: string): FieldError[] {
   return Object.entries(amounts ?? {}).flatMap(([name, amount]) => {
     const at = `${path}[${name}]`;
-    if (!PLAIN.has(name) && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?(\/|\.)[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?(\/[-A-Za-z0-9_.]+)?$/.test(name)) return [invalid(at, name, 'must be a standard resource for quota')];
-    if (compareQuantities(amount, 0) < 0) return [invalid(at, formatQuantity(amount), 'must be greater than or equal to 0')];
-    return isCount(name) && parseQuantity(amount).nano % 1_000_000_000n !== 0n ? [invalid(at, formatQuantity(amount), 'must be an integer')] : [];
+    const errors = resourceNameErrors(name, at);
+    if (!name.includes('/') && !isStandard(name)) errors.push(invalid(at, name, 'must be a standard resource for quota'));
+    if (compareQuantities(amount, 0) < 0) errors.push(invalid(at, formatQuantity(amount), 'must be greater than or equal to 0'));
+    if (isCount(name) && parseQuantity(amount).nano % 1_000_000_000n !== 0n) errors.push(invalid(at, formatQuantity(amount), 'must be an integer'));
+    return errors;
   });
 }
 
 function isCount(name: string): boolean {
-  return name.startsWith('count/') || (PLAIN.has(name) && !['cpu', 'memory', 'storage', 'ephemeral-storage'].includes(name));
+  return name.startsWith('count/') || COUNTS.has(name);
 }
 
 /** `pods: 1/5, services: 0/2`. */

@@ -1,5 +1,5 @@
 /** What a Service must be like (core/v1 validation of upstream). */
-import { isIP } from '../ip.ts';
+import { isCidr, isIP, specialAddressErrors } from '../ip.ts';
 import type { Service, ServicePort, ServiceSpec } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateLabels } from '../metadata-validation.ts';
@@ -10,6 +10,7 @@ const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 const FAMILIES = ['IPv4', 'IPv6'];
 const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const TRAFFIC = ['Cluster', 'Local'];
+const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
 const KUBELET_PORT = 10250;
 const NOT_AN_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
@@ -122,7 +123,7 @@ function externalErrors(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
     if (isIP(ip) === 0) errors.push(invalid(`spec.externalIPs[${index}]`, ip, NOT_AN_IP));
-    else if (/^(127\.|169\.254\.|22[4-9]\.|23\d\.|0\.0\.0\.0$|::1?$)/.test(ip)) errors.push(invalid(`spec.externalIPs[${index}]`, ip, 'may not be in the loopback, link-local, multicast or unspecified range'));
+    else errors.push(...specialAddressErrors(ip).map((error) => invalid(`spec.externalIPs[${index}]`, ip, error)));
   }
   const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
   if (spec.externalTrafficPolicy !== undefined) {
@@ -131,7 +132,10 @@ function externalErrors(spec: ServiceSpec): FieldError[] {
   }
   if (spec.internalTrafficPolicy !== undefined && !TRAFFIC.includes(spec.internalTrafficPolicy)) errors.push(notSupported('spec.internalTrafficPolicy', spec.internalTrafficPolicy, TRAFFIC));
   if (spec.healthCheckNodePort && !(spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local')) errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+  const distribution = spec.trafficDistribution;
+  if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) errors.push(notSupported('spec.trafficDistribution', distribution, DISTRIBUTIONS));
   if (spec.type !== 'LoadBalancer') errors.push(...loadBalancerOnly(spec));
+  else for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) if (!isCidr(range.trim())) errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'));
   return errors;
 }
 

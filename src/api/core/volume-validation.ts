@@ -83,7 +83,7 @@ function podCertificateErrors(source: PodCertificateProjection, path: string): F
   return [...errors, ...files.flatMap((field) => localPathErrors(source[field]!, `${path}.${field}`))];
 }
 
-function hostPathErrors(source: { path?: string; type?: string }, path: string): FieldError[] {
+export function hostPathErrors(source: { path?: string; type?: string }, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!source.path) return [required(`${path}.path`)];
   if (source.path.split('/').includes('..')) errors.push(invalid(`${path}.path`, source.path, "must not contain '..'"));

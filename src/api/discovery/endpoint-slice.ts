@@ -1,10 +1,11 @@
 /** EndpointSlice (discovery.k8s.io/v1). */
-import { isIPv4, isIPv6 } from '../ip.ts';
+import { isIPv4, isIPv6, specialAddressErrors } from '../ip.ts';
 import type { Endpoint, EndpointPort, EndpointSlice as EndpointSliceType } from '../generated/discovery-v1.ts';
 import { AGE, column, NAME, showSome } from '../columns.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
-import { dns1123LabelErrors, dns1123SubdomainErrors, portNumberErrors } from '../names.ts';
+import { validateLabels } from '../metadata-validation.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNumberErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type EndpointSlice = EndpointSliceType;
@@ -13,6 +14,7 @@ const MAX_ENDPOINTS = 1000;
 const MAX_PORTS = 20_000;
 const MAX_ADDRESSES = 100;
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
+const HOSTNAME = 'kubernetes.io/hostname';
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
 
 export const EndpointSlice: Kind<EndpointSlice> = defineKind<EndpointSlice>({
@@ -59,9 +61,13 @@ function endpointErrors(endpoint: Endpoint, addressType: string, path: string): 
     const at = `${path}.addresses[${index}]`;
     if (addressType === 'IPv4' && !isIPv4(address)) errors.push(invalid(at, address, 'must be a valid IPv4 address'));
     if (addressType === 'IPv6' && !isIPv6(address)) errors.push(invalid(at, address, 'must be a valid IPv6 address'));
+    if (addressType !== 'FQDN') for (const error of specialAddressErrors(address)) errors.push(invalid(at, address, error));
     if (addressType === 'FQDN') for (const error of dns1123SubdomainErrors(address)) errors.push(invalid(at, address, error));
   });
   if (endpoint.hostname) for (const error of dns1123LabelErrors(endpoint.hostname)) errors.push(invalid(`${path}.hostname`, endpoint.hostname, error));
+  const topology = endpoint.deprecatedTopology ?? {};
+  errors.push(...validateLabels(topology, `${path}.deprecatedTopology`));
+  if (topology[HOSTNAME] !== undefined) errors.push(invalid(`${path}.deprecatedTopology[${HOSTNAME}]`, '', 'may not be set, use the nodeName field instead'));
   if (endpoint.nodeName !== undefined) for (const error of dns1123SubdomainErrors(endpoint.nodeName)) errors.push(invalid(`${path}.nodeName`, endpoint.nodeName, error));
   return errors;
 }
@@ -73,6 +79,7 @@ function portErrors(port: EndpointPort, names: Set<string>, path: string): Field
   if (names.has(name)) errors.push(duplicate(`${path}.name`, name));
   names.add(name);
   if (port.port !== undefined) for (const error of portNumberErrors(port.port)) errors.push(invalid(`${path}.port`, port.port, error));
+  if (port.appProtocol !== undefined) for (const error of labelKeyErrors(port.appProtocol)) errors.push(invalid(`${path}.appProtocol`, port.appProtocol, error));
   if (!PROTOCOLS.includes(port.protocol ?? '')) errors.push(notSupported(`${path}.protocol`, port.protocol ?? '', PROTOCOLS));
   return errors;
 }

@@ -6,6 +6,7 @@ import type { Column } from '../kind.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
 import type { KubeObject } from '../meta.ts';
+import { labelKeyErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type Event = EventType;
@@ -50,6 +51,8 @@ function compact<T extends KubeObject>(object: T): T {
   return object;
 }
 
+const MOST_CHARACTERS = { reportingInstance: 128, action: 128, reason: 128, note: 1024 } as const;
+
 /** New events must say who reports what and when; core events need not. */
 function eventErrors(event: Event, old: Event | undefined): FieldError[] {
   const errors: FieldError[] = [];
@@ -59,9 +62,12 @@ function eventErrors(event: Event, old: Event | undefined): FieldError[] {
   if (old !== undefined) return errors;
   if (!event.eventTime) errors.push(required('eventTime'));
   if (!event.reportingController) errors.push(required('reportingController'));
-  if (!event.reportingInstance) errors.push(required('reportingInstance'));
-  if (!event.action) errors.push(required('action'));
-  if (!event.reason) errors.push(required('reason'));
+  for (const error of labelKeyErrors(event.reportingController ?? '')) errors.push(invalid('reportingController', event.reportingController ?? '', error));
+  for (const [field, most] of Object.entries(MOST_CHARACTERS) as [keyof typeof MOST_CHARACTERS, number][]) {
+    const text = event[field] ?? '';
+    if (text === '' && field !== 'note') errors.push(required(field));
+    if (Buffer.byteLength(text) > most) errors.push(invalid(field, '', `can have at most ${most} characters`));
+  }
   if (event.type !== 'Normal' && event.type !== 'Warning') errors.push(invalid('type', event.type ?? '', 'has invalid value'));
   return errors;
 }

@@ -4,6 +4,7 @@ import { AGE, column, CREATED_AT, NAME } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Column, type Kind } from '../kind.ts';
+import { validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123SubdomainErrors, pathSegmentErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
@@ -25,7 +26,7 @@ export const Role: Kind<Role> = defineKind<Role>({
 export const ClusterRole: Kind<ClusterRole> = defineKind<ClusterRole>({
   group: RBAC, version: 'v1', kind: 'ClusterRole', plural: 'clusterroles', namespaced: false,
   schema: () => schemaOf(RBAC, 'v1', 'ClusterRole'),
-  rules: { generation: false, allowCreateOnUpdate: true, nameErrors: pathSegmentErrors, validate: (role) => ruleErrors(role.rules, { namespaced: false }) },
+  rules: { generation: false, allowCreateOnUpdate: true, nameErrors: pathSegmentErrors, validate: (role) => [...ruleErrors(role.rules, { namespaced: false }), ...aggregationErrors(role)] },
   columns: [NAME, CREATED_AT],
 });
 
@@ -82,6 +83,13 @@ function ruleErrors(rules: readonly PolicyRule[] | undefined, how: { namespaced:
     if (resources.length === 0) errors.push(required(`${path}.resources`, 'resource rules must supply at least one resource'));
     return errors;
   });
+}
+
+function aggregationErrors({ aggregationRule }: ClusterRole): FieldError[] {
+  if (aggregationRule === undefined) return [];
+  const selectors = aggregationRule.clusterRoleSelectors ?? [];
+  if (selectors.length === 0) return [required('aggregationRule.clusterRoleSelectors', 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
+  return selectors.flatMap((selector, index) => validateLabelSelector(selector, `aggregationRule.clusterRoleSelectors[${index}]`));
 }
 
 function bindingErrors(binding: Binding, old: Binding | undefined, how: { namespaced: boolean }): FieldError[] {

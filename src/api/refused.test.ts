@@ -1,0 +1,89 @@
+/** What objects of many kinds are refused for, in upstream's words: of each the first complaint. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Kind } from './kind.ts';
+import {
+  ClusterRole, EndpointSlice, FlowSchema, HorizontalPodAutoscaler, Lease, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, PriorityLevelConfiguration, ReplicaSet, ResourceQuota,
+  RuntimeClass, Service, StorageClass, ValidatingAdmissionPolicy,
+} from './kinds.ts';
+import type { KubeObject } from './meta.ts';
+import { Event } from './events/event.ts';
+import { applyDefaults } from './schema/default.ts';
+
+const QUOTA = { pods: '1' };
+const scoped = (scopeName: string, operator: string, ...values: string[]): object => ({ spec: { hard: QUOTA, scopeSelector: { matchExpressions: [{ scopeName, operator, values }] } } });
+const limit = (item: object): object => ({ spec: { limits: [{ type: 'Container', ...item }] } });
+const volume = (spec: object): object => ({ spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], hostPath: { path: '/x' }, ...spec } });
+const claim = (spec: object): object => ({ spec: { resources: { requests: { storage: '1Gi' } }, accessModes: ['ReadWriteOnce'], ...spec } });
+const slice = (endpoint: object, port = {}): object => ({ addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.1'], ...endpoint }], ports: [{ port: 80, ...port }] });
+const rule = { verbs: ['get'], apiGroups: ['*'], resources: ['*'], clusterScope: true };
+const flow = (rules: object): object => ({ spec: { priorityLevelConfiguration: { name: 'x' }, rules: [{ subjects: [{ kind: 'User', user: { name: 'a' } }], ...rules }] } });
+const level = (limited: object): object => ({ spec: { type: 'Limited', limited: { limitResponse: { type: 'Reject' }, ...limited } } });
+const dealt = (queues: number, handSize: number): object => level({ limitResponse: { type: 'Queue', queuing: { queues, handSize, queueLengthLimit: 1 } } });
+const event = (fields: object): object => ({ eventTime: '2026-01-01T00:00:00.000000Z', regarding: { namespace: 'default' }, reportingController: 'a', reportingInstance: 'b', action: 'c', reason: 'd', type: 'Normal', ...fields });
+const service = (spec: object): object => ({ spec: { ports: [{ port: 80 }], ...spec } });
+const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
+const term = { matchLabelExpressions: [{ key: 'a', values: [] }] };
+
+const TABLE: [Kind, object, string][] = [
+  [ResourceQuota, { spec: { hard: { 'deployments.apps': '1' } } }, 'spec.hard[deployments.apps]: Invalid value: "deployments.apps": must be a standard resource type or fully qualified'],
+  [ResourceQuota, scoped('Terminating', 'In', 'x'), 'spec.scopeSelector.matchExpressions.operator: Invalid value: "In": must be \'Exist\' when scope is any of'],
+  [ResourceQuota, scoped('PriorityClass', 'In'), 'spec.scopeSelector.matchExpressions.values: Required value: must be at least one value'],
+  [ResourceQuota, scoped('PriorityClass', 'Exists', 'x'), 'spec.scopeSelector.matchExpressions.values: Invalid value: ["x"]: must be no value'],
+  [ResourceQuota, scoped('PriorityClass', 'Like'), 'spec.scopeSelector.matchExpressions.operator: Invalid value: "Like": not a valid selector operator'],
+  [ResourceQuota, { spec: { hard: QUOTA, scopes: ['VolumeAttributesClass'] } }, 'spec.scopes: Invalid value: ["VolumeAttributesClass"]: unsupported scope applied to resource'],
+  [ResourceQuota, { spec: { hard: QUOTA, scopes: ['Odd'] } }, 'spec.scopes: Invalid value: ["Odd"]: unsupported scope'],
+  [ResourceQuota, { spec: { hard: QUOTA, scopes: ['BestEffort', 'NotBestEffort'] } }, 'spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes'],
+  [LimitRange, limit({ type: 'Odd' }), 'spec.limits[0].type: Invalid value: "Odd": must be a standard limit type or fully qualified'],
+  [LimitRange, limit({ max: { gold: '1' } }), 'spec.limits[0].max[gold]: Invalid value: "gold": must be a standard resource type or fully qualified'],
+  [LimitRange, limit({ min: { cpu: '1' }, max: { cpu: '2' }, maxLimitRequestRatio: { cpu: '3' } }), 'spec.limits[0].maxLimitRequestRatio[cpu]: Invalid value: "3": ratio 3 is greater than max/min = 2.000000'],
+  [LimitRange, limit({ default: { 'example.com/gpu': '2' }, defaultRequest: { 'example.com/gpu': '1' } }), 'spec.limits[0].defaultRequest[example.com/gpu]: Invalid value: "1": default value 2 must equal to defaultRequest value 1 in example.com/gpu'],
+  [LimitRange, limit({ default: { cpu: '1' }, defaultRequest: { cpu: '2' } }), 'spec.limits[0].defaultRequest[cpu]: Invalid value: "2": default request value 2 is greater than default limit value 1'],
+  [RuntimeClass, { handler: 'a', overhead: { podFixed: { gold: '1' } } }, 'overhead.limits[gold]: Invalid value: "gold": must be a standard resource type or fully qualified'],
+  [RuntimeClass, { handler: 'a', scheduling: { tolerations: [{ key: 'a', operator: 'Exists', value: 'b' }] } }, 'scheduling.tolerations[0].operator: Invalid value: {"key":"a","operator":"Exists","value":"b"}: value must be empty when `operator` is \'Exists\''],
+  [Lease, { spec: { strategy: 'Odd' } }, 'spec.strategy.strategy: Unsupported value: "Odd": supported values: "OldestEmulationVersion"'],
+  [Lease, { spec: { preferredHolder: 'a' } }, 'spec.preferredHolder: Invalid value: "a": may only be specified if `strategy` is defined'],
+  [Event, event({ reportingController: 'a b' }), 'reportingController: Invalid value: "a b": name part must consist of'],
+  [Event, event({ action: 'x'.repeat(129) }), 'action: Invalid value: "": can have at most 128 characters'],
+  [EndpointSlice, slice({ addresses: ['169.254.1.1'] }), 'endpoints[0].addresses[0]: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
+  [EndpointSlice, slice({ addresses: ['0.0.0.0'] }), 'endpoints[0].addresses[0]: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0)'],
+  [EndpointSlice, slice({ deprecatedTopology: { 'kubernetes.io/hostname': 'a' } }), 'endpoints[0].deprecatedTopology[kubernetes.io/hostname]: Invalid value: "": may not be set, use the nodeName field instead'],
+  [EndpointSlice, slice({}, { appProtocol: 'a b' }), 'ports[0].appProtocol: Invalid value: "a b": name part must consist of'],
+  [FlowSchema, flow({ resourceRules: [{ ...rule, verbs: ['get', '*'] }] }), 'spec.rules[0].resourceRules[0].verbs: Invalid value: ["get","*"]: if \'*\' is present, must not specify other verbs'],
+  [FlowSchema, flow({ resourceRules: [{ ...rule, verbs: ['look'] }] }), 'spec.rules[0].resourceRules[0].verbs: Unsupported value: ["look"]: supported values: "create", "delete"'],
+  [FlowSchema, flow({ resourceRules: [{ ...rule, namespaces: ['A'] }] }), 'spec.rules[0].resourceRules[0].namespaces[0]: Invalid value: "A": each member of this list must be \'*\' or a DNS-1123 label; a lowercase RFC 1123 label'],
+  [FlowSchema, flow({ nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/a/*/b'] }] }), 'spec.rules[0].nonResourceRules[0].nonResourceURLs[0]: Invalid value: "/a/*/b": wildcard can only do suffix matching'],
+  [FlowSchema, flow({ subjects: [{ kind: 'Group', user: { name: 'a' } }], resourceRules: [rule] }), "spec.rules[0].subjects[0].group: Required value: group is required when subject kind is 'Group'"],
+  [PriorityLevelConfiguration, level({ lendablePercent: 101 }), 'spec.limited.lendablePercent: Invalid value: 101: must be between 0 and 100, inclusive'],
+  [PriorityLevelConfiguration, dealt(1_000_000, 4), 'spec.limited.limitResponse.queuing.handSize: Invalid value: 4: required entropy bits of deckSize 1000000 and handSize 4 should not be greater than 60'],
+  [ClusterRole, { aggregationRule: {} }, 'aggregationRule.clusterRoleSelectors: Required value: at least one clusterRoleSelector required if aggregationRule is non-nil'],
+  [ReplicaSet, { spec: { selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, spec: { activeDeadlineSeconds: 1, containers: [{ name: 'a', image: 'b' }] } } } }, 'spec.template.spec.activeDeadlineSeconds: Forbidden: activeDeadlineSeconds in ReplicaSet is not Supported'],
+  [PersistentVolume, volume({ accessModes: ['Odd'] }), 'spec.accessModes: Unsupported value: "Odd": supported values: "ReadOnlyMany"'],
+  [PersistentVolume, volume({ capacity: { storage: '1Gi', cpu: '1' } }), 'spec.capacity: Unsupported value: {"storage":"1Gi","cpu":"1"}: supported values: "storage"'],
+  [PersistentVolume, volume({ capacity: { storage: '0' } }), 'spec.capacity[storage]: Invalid value: "0": must be greater than zero'],
+  [PersistentVolume, volume({ hostPath: { path: '/a/../b' } }), 'spec.hostPath.path: Invalid value: "/a/../b": must not contain \'..\''],
+  [PersistentVolume, volume({ hostPath: { path: '/' }, persistentVolumeReclaimPolicy: 'Recycle' }), "spec.persistentVolumeReclaimPolicy: Forbidden: may not be 'recycle' for a hostPath mount of '/'"],
+  [PersistentVolume, volume({ volumeMode: 'Odd' }), 'spec.volumeMode: Unsupported value: "Odd": supported values: "Block", "Filesystem"'],
+  [PersistentVolume, volume({ hostPath: undefined, csi: { driver: 'a' } }), 'spec.csi.volumeHandle: Required value'],
+  [PersistentVolume, volume({ nodeAffinity: { required: { nodeSelectorTerms: [] } } }), 'spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term'],
+  [PersistentVolumeClaim, claim({ dataSource: { kind: 'Odd', name: 'a' } }), "spec.dataSource: Invalid value: \"Odd\": must be 'PersistentVolumeClaim' when referencing the default apiGroup"],
+  [PersistentVolumeClaim, claim({ dataSource: { kind: 'PersistentVolumeClaim', name: 'a' }, dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'b' } }), 'spec: Invalid value: "spec.dataSource": must match dataSourceRef'],
+  [StorageClass, { provisioner: 'a b' }, 'provisioner: Invalid value: "a b": name part must consist of'],
+  [StorageClass, { provisioner: 'a', parameters: { '': 'b' } }, 'parameters: Invalid value: "": field can not be empty.'],
+  [StorageClass, { provisioner: 'a', allowedTopologies: [term] }, 'allowedTopologies[0].matchLabelExpressions[0].values: Required value'],
+  [Service, service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['1.2.3.4'] }), 'spec.LoadBalancerSourceRanges[0]: Invalid value: "1.2.3.4": must be a valid CIDR value'],
+  [Service, service({ trafficDistribution: 'Odd' }), 'spec.trafficDistribution: Unsupported value: "Odd": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"'],
+  [Node, { spec: { podCIDRs: ['10.0.0.0/24', '10.1.0.0/24'] } }, 'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.1.0.0/24"]: may specify no more than one CIDR for each IP family'],
+  [HorizontalPodAutoscaler, scaler({ type: 'ContainerResource', containerResource: { name: 'cpu', container: '', target: { type: 'Utilization', averageUtilization: 5 } } }), 'spec.metrics[0].containerResource.container: Required value: must specify a container'],
+  [HorizontalPodAutoscaler, scaler({ type: 'Object', object: { metric: { name: 'a' }, describedObject: { kind: '', name: 'b' }, target: { type: 'Value', value: '1' } } }), 'spec.metrics[0].object.describedObject.kind: Required value'],
+  [ValidatingAdmissionPolicy, { spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] } }, 'spec.auditAnnotations[1].key: Duplicate value: "a"'],
+];
+
+for (const [kind, fields, complaint] of TABLE) test(`${kind.kind}: ${complaint.slice(0, 60)}`, () => {
+  const object = { apiVersion: `${kind.group}/${kind.version}`, kind: kind.kind, metadata: { name: 'a', namespace: 'default' }, ...structuredClone(fields) } as KubeObject;
+  applyDefaults(kind.schema(), object);
+  kind.rules.defaults?.(object);
+  const [first] = kind.rules.validate?.(object, undefined) ?? [];
+  assert.ok(first !== undefined, 'nothing is wrong with it');
+  assert.ok(`${first.field}: ${first.message}`.startsWith(complaint), `${first.field}: ${first.message}`);
+});
