@@ -36,3 +36,5 @@ export function standInFor(address: string): string | undefined {
   const [a = 0, b = 0, c = 0, d = 0] = createHash('sha256').update(address).digest();
   return `${240 + (a % 15)}.${b}.${c}.${d}`;
 }
+
+export const isStandIn = (address: string): boolean => Number(address.split('.')[0]) >= 240;

@@ -15,16 +15,23 @@ import type { Endpoint } from './slots.ts';
 const net = (last: number): string => `127.${70 + (process.pid % 80)}.${(process.pid >> 7) % 250}.${last}`;
 
 describe('drains of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
-  const stop = new AbortController();
+  let stop: AbortController;
   const servers: Server[] = [];
   let folder: string;
   let proxy: Proxy;
   let endpoints: Endpoint[] = [];
+  let drainMs = 1_000;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'llmos-drains-'));
-    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket: join(folder, 'access.sock'), takeLine: () => {}, gatewayIp: net(1), endpointsOf: () => endpoints, drainMsOf: () => 2_000, log: silentLog, signal: stop.signal });
+    begin();
   });
+
+  /** As a new llmos does, which finds nothing but what is in the folder and in HAProxy. */
+  function begin(): void {
+    stop = new AbortController();
+    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket: join(folder, 'access.sock'), takeLine: () => {}, gatewayIp: net(1), endpointsOf: () => endpoints, drainMsOf: () => drainMs, log: silentLog, signal: stop.signal });
+  }
 
   after(async () => {
     await proxy.carry([]);
@@ -78,9 +85,55 @@ describe('drains of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
       const other = await stream();
       assert.equal(other.from, String(first), 'what is new goes to the one that stays');
       const took = (await going.closed) - leftAt;
-      assert.ok(took >= 1_500 && took < 20_000, `it ended after ${took} ms`);
+      assert.ok(took >= 700 && took < 20_000, `it ended after ${took} ms`);
       assert.equal(other.socket.destroyed, false, 'others go on');
       other.socket.destroy();
     });
   }
+
+  for (const [index, when] of ['before llmos ended', 'while there was none', 'before llmos ended, from a process that a reload had left behind'].entries()) {
+    it(`ends streams to an endpoint that left ${when} when its drain is over, and not before`, { timeout: 60_000 }, async () => {
+      const first = 30 + index * 10;
+      const [stays, leaves] = await Promise.all([serve(first), serve(first + 1)]) as [Endpoint, Endpoint];
+      [drainMs, endpoints] = [2_000, [leaves]];
+      assert.equal((await proxy.carry([door(first * 1_000)])).size, 0);
+      await proxy.refresh();
+      const going = await stream();
+      if (index === 2) assert.equal((await proxy.carry([door(first * 1_000 + 1)])).size, 0);
+      endpoints = [stays, ...(index === 1 ? [leaves] : [])];
+      const leftAt = performance.now();
+      await proxy.refresh();
+      const other = await stream();
+      stop.abort('killed');
+      endpoints = [stays];
+      begin();
+      assert.equal((await proxy.carry([door(first * 1_000 + 2)])).size, 0);
+      const took = (await going.closed) - leftAt;
+      assert.ok(took >= 1_700 && took < 30_000, `it ended after ${took} ms`);
+      if (index !== 1) assert.equal(other.socket.destroyed, false, 'others go on');
+      other.socket.destroy();
+      // One that came again has its connections to their end.
+      endpoints = [stays, leaves];
+      await proxy.refresh();
+    });
+  }
+
+  it('gives one that came again and leaves again its whole drain', { timeout: 60_000 }, async () => {
+    const [stays, leaves] = await Promise.all([serve(60), serve(61)]) as [Endpoint, Endpoint];
+    [drainMs, endpoints] = [1_500, [leaves]];
+    assert.equal((await proxy.carry([door(60_000)])).size, 0);
+    await proxy.refresh();
+    const going = await stream();
+    const refreshWith = async (next: Endpoint[]): Promise<number> => {
+      endpoints = next;
+      await proxy.refresh();
+      return performance.now();
+    };
+    await refreshWith([stays]);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await refreshWith([stays, leaves]);
+    const leftAt = await refreshWith([stays]);
+    const took = (await going.closed) - leftAt;
+    assert.ok(took >= 1_200 && took < 30_000, `it ended after ${took} ms`);
+  });
 });

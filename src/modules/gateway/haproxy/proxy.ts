@@ -10,14 +10,15 @@ import type { Log } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Way } from '../forward/forwarder.ts';
 import type { Forwarding } from '../forward/start.ts';
-import { standInFor, waysOf, type WayFacts } from '../forward/ways.ts';
+import { isStandIn, standInFor, waysOf, type WayFacts } from '../forward/ways.ts';
 import type { Door } from '../plan.ts';
 import { configurationOf, doorName, placesOf, RING, type Configuration } from './configuration.ts';
 import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
-import { tellHaproxy } from '../../../sdk/haproxy/commands.ts';
+import { askHaproxy, tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { serverStates } from '../../../sdk/haproxy/servers.ts';
 import { createDrains } from './drains.ts';
 import { createCounts, type Counted, type Counts } from './counts.ts';
 
@@ -92,15 +93,13 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   let forwarding: Forwarding | undefined;
 
   const drains = createDrains({
+    folder,
     lines: () => [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)],
     drainMsOf: (name) => {
       const backend = loaded?.backends.get(name);
       return backend === undefined ? undefined : drainMsOf?.(backend);
     },
-    has: (name, endpoint) => {
-      const backend = loaded?.backends.get(name);
-      return backend !== undefined && endpointsOf(backend).some((each) => keyOf(each) === keyOf(endpoint));
-    },
+    has: (name, endpoint) => [...(loaded === undefined ? [] : endpointsBy(loaded))].some(([each, endpoints]) => (name === undefined || name === each) && endpoints.some((one) => keyOf(askedFor(one)) === keyOf(endpoint))),
     log, signal,
   });
 
@@ -172,7 +171,10 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
 
   /** Gives the actions at fault, when the configuration is not taken. */
   async function load(next: Configuration, endpoints: ReadonlyMap<string, readonly Endpoint[]>): Promise<ReadonlyMap<string, string>> {
-    const nextSlots = slotsFor(endpoints, slots);
+    const isFirst = loaded === undefined;
+    if (isFirst && haproxyPid(folder) !== undefined) slots = await slotsOfEarlier();
+    const before = slots;
+    const nextSlots = slotsFor(endpoints, before);
     for (const [name, content] of next.files) if (!existsSync(join(folder, name))) writeFileSync(join(folder, name), content, { mode: 0o600 });
     const trial = `${files.configuration}.new`;
     writeFileSync(trial, next.text(nextSlots), { mode: 0o600 });
@@ -204,7 +206,6 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     if (former !== undefined) {
       await endOfListening(former);
       formers.add(former, undefined);
-      drains.compare(slots, endpoints);
     } else life?.close();
     held?.release('replaced');
     listening.keep(fds);
@@ -212,8 +213,23 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     slots = nextSlots;
     loaded = next;
     attend();
+    if (former !== undefined) drains.compare(before, endpoints);
+    if (isFirst) drains.resume();
     for (const name of readdirSync(folder)) if (/\.(pem|txt|lua)$/.test(name) && !next.files.has(name)) rmSync(join(folder, name), { force: true });
     return new Map();
+  }
+
+  /** Of the process that an earlier llmos started: who left since is known by them. */
+  async function slotsOfEarlier(): Promise<Slots> {
+    const found: Slots = new Map();
+    const states = serverStates(await askHaproxy(files.socket, 'show servers state').catch(() => ''));
+    for (const { backend, index, address, port, isReady } of states) {
+      const own = found.get(backend) ?? [];
+      // One that the forwarder stood for was cut off with it.
+      own[index] = isReady && !isStandIn(address) ? { address, port } : undefined;
+      found.set(backend, own);
+    }
+    return found;
   }
 
   /** Looks as soon as the process ends; {@link watch} is for those whose end was not heard of. */

@@ -19,15 +19,21 @@ const net = (last: number): string => `127.${60 + (process.pid % 100)}.${(proces
 const PORT = 8080;
 
 describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
-  const stop = new AbortController();
+  let stop: AbortController;
   const servers: Server[] = [];
   let folder: string;
   let proxies: ProxiedServices;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'llmos-proxy-'));
-    proxies = createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', log: process.env['LLMOS_TEST_VERBOSE'] ? { ...silentLog, warn: (text: string, more?: Record<string, unknown>) => process.stderr.write(`${text} ${String(more?.['error'])}\n`) } as typeof silentLog : silentLog, signal: stop.signal });
+    begin();
   });
+
+  /** As a new llmos does, which finds nothing but what is in the folder and in HAProxy. */
+  function begin(): void {
+    stop = new AbortController();
+    proxies = createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', log: process.env['LLMOS_TEST_VERBOSE'] ? { ...silentLog, warn: (text: string, more?: Record<string, unknown>) => process.stderr.write(`${text} ${String(more?.['error'])}\n`) } as typeof silentLog : silentLog, signal: stop.signal });
+  }
 
   after(async () => {
     for (const name of ['ill', 'hash', 'drain', 'busy']) await proxies.want(`shop/${name}`, undefined, []);
@@ -175,6 +181,30 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       for (let tries = 0; tries < 200 && isRunning(first!); tries++) await sleep(50);
       assert.ok(!isRunning(first!), 'and then the process of before does');
       await proxies.want(`shop/other-${when}`, undefined, []);
+    });
+  }
+
+  for (const [index, when] of ['before llmos ended', 'while there was none', 'before llmos ended, from a process that a reload had left behind'].entries()) {
+    it(`ends connections to one that left ${when}, when its drain is over and not before`, async () => {
+      const [stays, leaves] = await Promise.all([well(60 + index * 2), well(61 + index * 2)]) as [string, string];
+      const asked = { 'load-balancing': 'round-robin', drain: '2s' };
+      const port = await carry('drain', asked, [leaves]);
+      const held = connect(port, net(1));
+      const closed = new Promise<number>((resolve) => held.on('error', () => {}).on('close', () => resolve(performance.now())));
+      await new Promise<void>((resolve) => {
+        held.once('data', () => resolve());
+        held.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+      });
+      if (index === 2) await carry('another', asked, [stays]); // another listener: a reload
+      if (index !== 1) await carry('drain', asked, [stays]);
+      const leftAt = performance.now();
+      stop.abort('killed');
+      begin();
+      if (index === 2) await proxies.want('shop/another', undefined, []);
+      await carry('drain', asked, [stays]);
+      const took = (await closed) - leftAt;
+      assert.ok(took >= 1_700 && took < 20_000, `it ended after ${took} ms`);
+      assert.equal(await ask(port), String(60 + index * 2));
     });
   }
 

@@ -13,9 +13,12 @@ import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, p
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
+import { createDepartures } from '../../../sdk/haproxy/departures.ts';
+import { endConnections, leftovers } from '../../../sdk/haproxy/leftover.ts';
 import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { serverStates } from '../../../sdk/haproxy/servers.ts';
 
 export interface HaproxyInput {
   program: string;
@@ -64,14 +67,17 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   let recent: Counters = new Map();
   let countedAtMs = -Infinity;
   const draining = new WeakSet<Endpoint>();
+  const departures = createDepartures(folder);
+  let hasResumed = false;
   let outcomes: Outcomes = new Map();
   let judging: NodeJS.Timeout | undefined;
   let notBeforeMs = 0;
   const asked = new Map<string, number>();
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
-    const slotsBefore = slots;
-    slots = slotsFor(frontends, slots);
+    const earlier = life === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await slotsOfEarlier() : undefined;
+    const slotsBefore = earlier ?? slots;
+    slots = slotsFor(frontends, slotsBefore);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
     writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance }, slots), { mode: 0o600 });
@@ -90,11 +96,25 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
     listening.keep(inheritance.fds);
     if (former !== undefined) await endOfListening(former);
-    if (former !== undefined && former === life) formers.add(former, slotsBefore);
+    if (former !== undefined && (former === life || earlier !== undefined)) formers.add(former, slotsBefore);
     else former?.close();
     if (former === undefined) life?.close();
     attend();
     leave(frontends);
+    if (!hasResumed) resume();
+  }
+
+  /** With what an earlier llmos had to end; what can be asked for by name is looked after by {@link drain} too. */
+  function resume(): void {
+    hasResumed = true;
+    for (const { name, address, port, untilMs } of departures.all()) setTimeout(() => void enqueue(() => over(name, { address, port })), Math.max(0, untilMs - Date.now())).unref();
+  }
+
+  async function over(name: string, endpoint: Endpoint): Promise<void> {
+    // It came again, and left again later.
+    if (signal.aborted || (departures.untilOf(name, endpoint) ?? 0) > Date.now()) return;
+    departures.end(name, endpoint);
+    await endLeftover(endpoint).catch((error: unknown) => log.warn('connections to an endpoint that left could not be ended', { error }));
   }
 
   /** Looks as soon as the process ends. */
@@ -105,6 +125,19 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       void enqueue(look);
     });
     life = line;
+  }
+
+  /** Of the process that an earlier llmos started, with those that were leaving then. */
+  async function slotsOfEarlier(): Promise<Slots> {
+    const found: Slots = new Map();
+    for (const { backend, index, address, port, isReady } of serverStates(await ask(files.socket, 'show servers state').catch(() => ''))) {
+      const own = found.get(backend) ?? [];
+      const isLeaving = !isReady && departures.untilOf(backend, { address, port }) !== undefined;
+      while (own.length < index) own.push(undefined);
+      own[index] = isReady ? { address, port } : isLeaving ? { address, port, leaving: true } : undefined;
+      found.set(backend, own);
+    }
+    return found;
   }
 
   /** What is known of the processes of before is brought along: they take no connections any more, and no commands about servers. */
@@ -131,13 +164,16 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 
   /** Ends, in time, the connections of endpoints that left, in whatever process they are. */
   function drain(frontends: readonly Frontend[]): void {
-    for (const { name, settings } of frontends) {
+    for (const { name, settings, endpoints } of frontends) {
+      for (const each of endpoints) departures.end(name, each);
       if (settings?.drainMs === undefined) continue;
       for (const held of [slots, ...formers.all().map(({ known }) => known)]) {
         for (const endpoint of held.get(name) ?? []) {
           if (endpoint?.leaving !== true || draining.has(endpoint)) continue;
           draining.add(endpoint);
-          setTimeout(() => void enqueue(() => end(name, endpoint)), settings.drainMs).unref();
+          const untilMs = departures.untilOf(name, endpoint) ?? Date.now() + settings.drainMs;
+          departures.add([{ name, address: endpoint.address, port: endpoint.port, untilMs }]);
+          setTimeout(() => void enqueue(() => end(name, endpoint)), Math.max(0, untilMs - Date.now())).unref();
         }
       }
     }
@@ -153,9 +189,18 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
         if (commandsAfterDrain(name, endpoint, known).length === 0) continue;
         for (const session of sessionsAt(name, index, await line.ask('show sess'))) await line.ask(`shutdown session ${session}`);
       }
+      await over(name, endpoint);
     } catch (error) {
       log.warn('connections to an endpoint that left could not be ended', { error });
     }
+  }
+
+  /** In processes that nobody can talk to: whose connections these are cannot be asked there, so not while anybody may have them. */
+  async function endLeftover({ address, port }: Endpoint): Promise<void> {
+    const isIt = (each: { address: string; port: number }): boolean => each.address === address && each.port === port;
+    if (loaded.some(({ endpoints }) => endpoints.some(isIt)) || departures.all().some(isIt)) return;
+    const left = await endConnections(await leftovers(folder, [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)]), { address, port });
+    if (left > 0) log.warn('connections to an endpoint that left could not be ended: the kernel does not (CONFIG_INET_DIAG_DESTROY)', { connections: left });
   }
 
   async function carry(frontends: readonly Frontend[]): Promise<void> {
