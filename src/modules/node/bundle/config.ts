@@ -82,7 +82,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       cwd: container.workingDir || input.image.WorkingDir || '/',
       capabilities,
       ...(appArmor === undefined || privileged ? {} : { apparmorProfile: appArmor }),
-      oomScoreAdj: Math.max(input.ownOomScore, oomScoreAdj(qosClassOf(pod), container, input.machineBytes)),
+      oomScoreAdj: Math.max(input.ownOomScore, oomScoreAdj(pod, qosClassOf(pod), container, input.machineBytes)),
       noNewPrivileges: context?.allowPrivilegeEscalation === false,
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1_048_576, input.openFilesLimit), hard: Math.min(1_048_576, input.openFilesLimit) }],
     },

@@ -11,18 +11,19 @@ export interface UserAnswer {
   home: string;
 }
 
-/** Throws with kubelet's words when the user is unknown or runAsNonRoot is not kept. */
-export function containerUser(input: { pod?: PodSecurityContext; container?: SecurityContext; imageUser?: string; read: ReadImageFile; containerName?: string }): UserAnswer {
+/** `label` names pod and container in what is thrown. Throws with kubelet's words when the user is unknown or runAsNonRoot is not kept. */
+export function containerUser(input: { pod?: PodSecurityContext; container?: SecurityContext; imageUser?: string; read: ReadImageFile; label?: string }): UserAnswer {
   const { pod, container, read } = input;
+  const of = input.label === undefined ? '' : ` (${input.label})`;
   const runAsUser = container?.runAsUser ?? pod?.runAsUser;
   const [imageUser = '', imageGroup] = (input.imageUser ?? '').split(':');
   const entry = passwdEntry(read, runAsUser === undefined ? imageUser : String(runAsUser));
   if (entry === undefined) throw new Error(`unable to find user ${imageUser}: no matching entries in passwd file`);
   const nonRoot = container?.runAsNonRoot ?? pod?.runAsNonRoot;
   if (nonRoot === true && runAsUser === undefined && imageUser !== '' && !/^\d+$/.test(imageUser)) {
-    throw new Error(`container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root`);
+    throw new Error(`container has runAsNonRoot and image has non-numeric user (${imageUser}), cannot verify user is non-root${of}`);
   }
-  if (nonRoot === true && entry.uid === 0) throw new Error(runAsUser === 0 ? "container's runAsUser breaks non-root policy" : 'container has runAsNonRoot and image will run as root');
+  if (nonRoot === true && entry.uid === 0) throw new Error(`${runAsUser === 0 ? "container's runAsUser breaks non-root policy" : 'container has runAsNonRoot and image will run as root'}${of}`);
   const runAsGroup = container?.runAsGroup ?? pod?.runAsGroup;
   const gid = runAsGroup ?? (runAsUser === undefined && imageGroup !== undefined && imageGroup !== '' ? groupId(read, imageGroup) : entry.gid);
   const merge = pod?.supplementalGroupsPolicy !== 'Strict' && entry.name !== undefined;

@@ -32,6 +32,10 @@ test('how many processes a pod may have', () => {
 });
 test('who is killed first', () => {
   const half = { name: 'a', resources: { requests: { memory: '512Mi' } } };
-  assert.deepEqual((['Guaranteed', 'Burstable', 'BestEffort'] as const).map((qosClass) => oomScoreAdj(qosClass, half, 2 ** 30)), [-997, 500, 1_000]);
-  assert.deepEqual([oomScoreAdj('Burstable', { name: 'a' }, 2 ** 30), oomScoreAdj('Burstable', half, 2 ** 20)], [999, 3]);
+  assert.deepEqual((['Guaranteed', 'Burstable', 'BestEffort'] as const).map((qosClass) => oomScoreAdj({}, qosClass, half, 2 ** 30)), [-997, 500, 1_000]);
+  assert.deepEqual([oomScoreAdj({}, 'Burstable', { name: 'a' }, 2 ** 30), oomScoreAdj({}, 'Burstable', half, 2 ** 20)], [999, 3]);
+  const [a, side] = [{ name: 'a' }, { name: 's', restartPolicy: 'Always' }];
+  assert.equal(oomScoreAdj({ spec: { containers: [half], initContainers: [side] } }, 'Burstable', side, 2 ** 30), 500, 'a sidecar goes no sooner than those that it serves');
+  assert.deepEqual([half, a].map((each) => oomScoreAdj({ spec: { containers: [half, a], resources: { requests: { memory: '768Mi' } } } }, 'Burstable', each, 2 ** 30)), [375, 875], 'what is left of the whole is shared');
+  assert.equal(oomScoreAdj({ spec: { containers: [a], priorityClassName: 'system-node-critical' } }, 'BestEffort', a, 2 ** 30), -997);
 });

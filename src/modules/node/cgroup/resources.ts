@@ -1,6 +1,7 @@
 /** Requests and limits as the kernel takes them, in the form of OCI (cgroup v1 words; runtimes translate them for v2). */
 import { quantityMillis, quantityValue } from '../../../api/quantity.ts';
-import type { Container, PodSpec, ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import { podRequests } from '../../../api/pod-requests.ts';
+import type { Container, Pod, PodSpec, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 import type { OciResources } from '../bundle/oci.ts';
 
 export const CPU_PERIOD_US = 100_000;
@@ -31,14 +32,26 @@ export function cpuWeight(shares: number): number {
 }
 
 /**
- * Whom the kernel kills first when the machine has no memory left (upstream: kubelet qos policy): BestEffort first, Guaranteed last, in between
- * by how much of the machine a container asked for.
+ * Whom the kernel kills first when the machine has no memory left (upstream: pkg/kubelet/qos/policy.go): BestEffort first, Guaranteed last, and pods that the node cannot do without; in between
+ * by how much of the machine a container asked for. What a pod asks for as a whole beyond its containers is shared among them; a sidecar goes no sooner than those that it serves.
  */
-export function oomScoreAdj(qosClass: 'Guaranteed' | 'Burstable' | 'BestEffort', container: Container, machineBytes: number): number {
-  if (qosClass !== 'Burstable') return qosClass === 'Guaranteed' ? -997 : 1_000;
-  const request = container.resources?.requests?.['memory'];
-  const score = 1_000 - Math.floor((1_000 * (request === undefined ? 0 : quantityValue(request))) / machineBytes);
-  return Math.min(999, Math.max(3, score));
+export function oomScoreAdj({ spec }: Pick<Pod, 'spec'>, qosClass: 'Guaranteed' | 'Burstable' | 'BestEffort', container: Container, machineBytes: number): number {
+  if (spec?.priorityClassName === 'system-node-critical' || qosClass === 'Guaranteed') return LAST_SCORE;
+  if (qosClass === 'BestEffort') return 1_000;
+  const { containers = [], initContainers = [] } = spec ?? {};
+  const whole = spec?.resources?.requests?.['memory'];
+  const unshared = whole === undefined ? 0 : Math.floor((quantityValue(whole) - podRequests({ spec: { ...spec, containers, resources: undefined, overhead: undefined } } as Pod).memoryBytes) / (containers.length + initContainers.length));
+  const score = (requestBytes: number): number => 1_000 - Math.floor((1_000 * (requestBytes + unshared)) / machineBytes);
+  const isSidecar = container.restartPolicy === 'Always' && initContainers.some(({ name }) => name === container.name);
+  const own = score(memoryRequest(container));
+  return Math.min(999, Math.max(1_000 + LAST_SCORE, isSidecar ? Math.min(own, score(Math.min(...containers.map(memoryRequest)))) : own));
+}
+
+const LAST_SCORE = -997;
+
+function memoryRequest({ resources }: Container): number {
+  const request = resources?.requests?.['memory'];
+  return request === undefined ? 0 : quantityValue(request);
 }
 
 /** Threads that a pod may have (kubelet's podPidsLimit), when the configuration says nothing. */

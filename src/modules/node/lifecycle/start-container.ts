@@ -122,7 +122,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
 async function writeBundle(parts: NodeParts, place: PodPlace, container: Container, record: ContainerRecord, image: RunnableImage): Promise<void> {
   const { context } = parts;
   const env = await containerEnv(place.pod, container, withFiles(place), place.facts);
-  const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image) });
+  const user = containerUser({ pod: place.pod.spec?.securityContext, container: container.securityContext, imageUser: image.config.User, read: imageFile(image), label: `pod: "${record.pod.name}_${record.pod.namespace}(${record.pod.uid})", container: ${container.name}` });
   const privileged = container.securityContext?.privileged === true;
   writeFileSync(record.terminationLog, '');
   if (place.users !== undefined) chownSync(record.terminationLog, place.users.base, place.users.base);
