@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createHash, randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Event } from '../../src/api/core/event.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { importTestImage, testImageLayout } from '../fixtures/image.ts';
+import { importTestImage, largeImageLayout, testImageLayout } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { startRegistry, type TestRegistry } from '../fixtures/registry.ts';
 
@@ -88,28 +88,6 @@ function indexOfTwo(folder: string): void {
   const index = put({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.index.v1+json', manifests });
   writeFileSync(join(folder, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [{ mediaType: 'application/vnd.oci.image.index.v1+json', ...index, annotations: { 'org.opencontainers.image.ref.name': 'latest' } }] }));
 }
-/** An image with a layer of so many bytes that do not shrink. */
-function imageOf(bytes: number, folder: string): void {
-  cpSync(testImageLayout(), folder, { recursive: true });
-  mkdirSync(join(folder, 'big'), { recursive: true });
-  writeFileSync(join(folder, 'big/file'), randomBytes(bytes));
-  const tar = execFileSync('tar', ['-C', join(folder, 'big'), '-c', 'file'], { maxBuffer: bytes * 2 });
-  const sha256 = (data: Buffer | string): string => createHash('sha256').update(data).digest('hex');
-  const put = (data: Buffer | string): { digest: string; size: number } => {
-    writeFileSync(join(folder, 'blobs/sha256', sha256(data)), data);
-    return { digest: `sha256:${sha256(data)}`, size: data.length };
-  };
-  const index = read2(join(folder, 'index.json'));
-  const read = (digest: string): Body => read2(join(folder, 'blobs/sha256', digest.slice(7)));
-  const manifest = read(index.manifests[0].digest);
-  const config = read(manifest.config.digest);
-  const layer = put(tar);
-  Object.assign(manifest.config, put(JSON.stringify({ ...config, rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, layer.digest] }, history: undefined })));
-  manifest.layers.push({ ...manifest.layers[0], ...layer });
-  Object.assign(index.manifests[0], put(JSON.stringify(manifest)));
-  writeFileSync(join(folder, 'index.json'), JSON.stringify(index));
-}
-
 /** At the pace of the slow door half a minute, so that it is opened before. */
 const BIG_BYTES = 6 * 1024 * 1024;
 const SLOW_BYTES_A_SECOND = 200 * 1024;
@@ -221,9 +199,9 @@ describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registr
 
   it('a pull that takes its time tells how far it has come', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'llmos-image-'));
-    imageOf(BIG_BYTES, folder);
+    largeImageLayout(BIG_BYTES, folder);
     registry.push(`oci:${folder}:latest`, 'big/app:1');
-    imageOf(BIG_BYTES, folder);
+    largeImageLayout(BIG_BYTES, folder);
     registry.push(`oci:${folder}:latest`, 'big/app:2');
     rmSync(folder, { recursive: true });
     const auth = registry.auth.replace(registry.host, slow.host);

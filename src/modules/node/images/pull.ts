@@ -6,6 +6,7 @@ import { imageBytes, watchPull, type PullProgress } from '../../../base/sys/pull
 import { runAny } from '../../../base/sys/run.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import type { RegistryFiles } from '../../../base/sys/registries.ts';
+import { endUsersOf } from '../lifecycle/strays.ts';
 import { namesIn } from '../read-files.ts';
 import { reachRegistry } from './reach.ts';
 import type { ImageStorage } from './storage.ts';
@@ -35,7 +36,7 @@ export function skopeoPuller(options: PullerOptions): Puller {
   const turns = takeTurns(options.mostAtOnce ?? MOST_AT_ONCE);
   const running = new Map<string, Promise<void>>();
   const progress = new Map<string, PullProgress>();
-  for (const name of namesIn(options.storage.root)) if (name.startsWith(PARTS)) rmSync(join(options.storage.root, name), { recursive: true, force: true }); // of an earlier llmos
+  for (const name of namesIn(options.storage.root)) if (name.startsWith(PARTS)) giveUp(join(options.storage.root, name));
   async function pull(name: string, call: { signal?: AbortSignal; auth?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
     if (options.registries?.isMirrored(name) !== true && options.network === undefined) await reachRegistry(name);
@@ -46,14 +47,14 @@ export function skopeoPuller(options: PullerOptions): Puller {
     const auth = [...(authFile === undefined ? [] : ['--src-authfile', authFile]), ...(certFolder === undefined ? [] : ['--src-cert-dir', certFolder])];
     const [program = '', ...before] = options.network === undefined ? [options.skopeo] : ['nsenter', `--net=${options.network}`, options.skopeo];
     const parts = mkdtempSync(join(root, PARTS));
-    const command = [...before, ...(conf === undefined ? [] : ['--registries-conf', conf])];
+    const command = [...before, ...(conf === undefined ? [] : ['--registries-conf', conf]), '--tmpdir', parts];
     const inspecting = [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])];
     const silence = listen(options.patience ?? PATIENCE);
     const watched = watchPull(parts, () => imageBytes([program, ...command], inspecting, name), (now) => {
       progress.set(name, now);
       silence.heard(now);
     });
-    const result = await runAny(program, [...command, '--tmpdir', parts, 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
+    const result = await runAny(program, [...command, 'copy', '--quiet', ...auth, `docker://${name}`, `containers-storage:[overlay@${root}+${runRoot}]${name}`],
       { timeoutMs: options.timeoutMs ?? 30 * 60_000, signal: call.signal === undefined ? silence.signal : AbortSignal.any([call.signal, silence.signal]) }).catch((error: Error) => {
       throw silence.signal.aborted ? (silence.signal.reason as Error) : error;
     }).finally(() => {
@@ -74,6 +75,12 @@ export function skopeoPuller(options: PullerOptions): Puller {
       return pulling;
     },
   };
+}
+
+/** A pull of an earlier llmos may still wait for its registry, and holds locks of the storage while it unpacks. */
+function giveUp(parts: string): void {
+  endUsersOf(parts);
+  rmSync(parts, { recursive: true, force: true });
 }
 
 const PATIENCE = { firstMs: 60_000, nextMs: 300_000 };
