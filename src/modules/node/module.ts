@@ -179,7 +179,7 @@ export function nodeParts(context: ModuleContext): NodeParts {
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage, counts: nodeCounts(),
-    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
+    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: Math.max(LEAST_LOG_BYTES, FLOOD_LOGS * rotationSettings(config).mostBytes) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),

@@ -34,7 +34,7 @@ function remove(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
 }
 
-const pullerIn = (folder: string, registries?: RegistryFiles) => skopeoPuller({ registries, skopeo: 'skopeo', storage: imageStorage({ root: join(folder, 'images'), runRoot: join(folder, 'run') }), patience: { firstMs: 1_000, nextMs: 1_000 }, mostAtOnce: 1 });
+const pullerIn = (folder: string, registries?: RegistryFiles) => skopeoPuller({ registries, owner: 'test', skopeo: 'skopeo', storage: imageStorage({ root: join(folder, 'images'), runRoot: join(folder, 'run') }), patience: { firstMs: 1_000, nextMs: 1_000 }, mostAtOnce: 1 });
 
 test('a registry that hangs is given up, and the next in line has its turn', async () => {
   await withRegistry(() => {}, async (address) => {

@@ -21,6 +21,8 @@ export interface Puller {
 export interface PullerOptions {
   skopeo: string;
   storage: ImageStorage;
+  /** Whose pulls these are: several agents of a machine share their images, and each clears away after itself alone. */
+  owner: string;
   /** Of a whole pull; default 30 minutes. */
   timeoutMs?: number;
   /** How long nothing may come before the pull is given up: for the first byte of a layer, default a minute, and then, default five (as containerd). */
@@ -36,7 +38,8 @@ export function skopeoPuller(options: PullerOptions): Puller {
   const turns = takeTurns(options.mostAtOnce ?? MOST_AT_ONCE);
   const running = new Map<string, Promise<void>>();
   const progress = new Map<string, PullProgress>();
-  for (const name of namesIn(options.storage.root)) if (name.startsWith(PARTS)) giveUp(join(options.storage.root, name));
+  const own = `${PARTS}${options.owner}-`;
+  for (const name of namesIn(options.storage.root)) if (name.startsWith(own)) giveUp(join(options.storage.root, name));
   async function pull(name: string, call: { signal?: AbortSignal; auth?: string }): Promise<void> {
     const { root, runRoot } = options.storage;
     if (options.registries?.isMirrored(name) !== true && options.network === undefined) await reachRegistry(name);
@@ -46,7 +49,7 @@ export function skopeoPuller(options: PullerOptions): Puller {
     const { certFolder, conf } = options.registries ?? {};
     const auth = [...(authFile === undefined ? [] : ['--src-authfile', authFile]), ...(certFolder === undefined ? [] : ['--src-cert-dir', certFolder])];
     const [program = '', ...before] = options.network === undefined ? [options.skopeo] : ['nsenter', `--net=${options.network}`, options.skopeo];
-    const parts = mkdtempSync(join(root, PARTS));
+    const parts = mkdtempSync(join(root, own));
     const command = [...before, ...(conf === undefined ? [] : ['--registries-conf', conf]), '--tmpdir', parts];
     const inspecting = [...(authFile === undefined ? [] : ['--authfile', authFile]), ...(certFolder === undefined ? [] : ['--cert-dir', certFolder])];
     const silence = listen(options.patience ?? PATIENCE);
