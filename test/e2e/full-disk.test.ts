@@ -1,6 +1,6 @@
 /** Pods on a disk without room: what cannot be done is told, what runs goes on, llmos starts all the same, and all converges when there is room again. */
 import assert from 'node:assert/strict';
-import { appendFileSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { isApiError } from '../../src/api/errors.ts';
+import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
@@ -19,10 +20,12 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
   let llmos: Instance;
   let calm: Holdings;
   let filler: string;
+  let registry: FaultyRegistry;
 
   before(async () => {
+    registry = await startFaultyRegistry(8 * KIB * KIB);
     // Nobody is evicted: what is tried here comes before, and where there is nobody to evict.
-    llmos = await bootInstance({ stateOptions: 'size=48m,nr_inodes=4000', config: 'modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n' });
+    llmos = await bootInstance({ stateOptions: 'size=48m,nr_inodes=4000', config: `modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n    registries: [{ location: ${registry.host}, caFile: ${registry.caFile} }]\n` });
     importTestImage(llmos);
     filler = join(llmos.state, 'filler');
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
@@ -34,22 +37,33 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
   after(async () => {
     if (filler !== undefined) makeRoom();
     await llmos?.destroy();
+    await registry?.stop();
   });
 
-  const create = (name: string): Promise<Pod> => llmos.client.create(Pod, {
+  const create = (name: string, container: object = {}): Promise<Pod> => llmos.client.create(Pod, {
     apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
-    spec: { terminationGracePeriodSeconds: 1, volumes: [{ name: 'data', emptyDir: {} }], containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'], volumeMounts: [{ name: 'data', mountPath: '/data' }] }] },
+    spec: { terminationGracePeriodSeconds: 1, volumes: [{ name: 'data', emptyDir: {} }], containers: [{ name: 'main', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'], volumeMounts: [{ name: 'data', mountPath: '/data' }], ...container }] },
   });
   const ready = (name: string): Promise<Pod> => eventually(async () => {
     const pod = await llmos.client.get(Pod, name, { namespace: 'default' });
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
+  const end = async (name: string): Promise<void> => {
+    const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--timeout=60s');
+    assert.equal(code, 0, stderr);
+  };
   const allIsCalm = (): Promise<boolean> => eventually(async () => {
     assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
     return true;
   }, { timeoutMs: 20_000, everyMs: 250 });
   const untilFull = (step: (index: number) => void): void => {
     for (let index = 0; ; index += 1) try { step(index); } catch (error) { return assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC'); }
+  };
+  const fill = (): void => { for (const bytes of [KIB * KIB, KIB, 1]) untilFull(() => appendFileSync(join(filler, 'bytes'), Buffer.alloc(bytes))); };
+  /** Leaves so many bytes. */
+  const fillTo = (bytes: number): void => {
+    fill();
+    if (bytes > 0) truncateSync(join(filler, 'bytes'), statSync(join(filler, 'bytes')).size - bytes);
   };
   const makeRoom = (): void => rmSync(filler, { recursive: true, force: true });
   const lives = async (): Promise<void> => assert.equal((await llmos.kubectl('exec', 'neighbour', '--', 'echo', 'unharmed')).stdout, 'unharmed\n');
@@ -62,7 +76,40 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     await lives();
     makeRoom();
     await ready('late');
-    await llmos.kubectl('delete', 'pod', 'late', '--timeout=60s');
+    await end('late');
+    await allIsCalm();
+  });
+
+  it('an image that finds no room is told of, leaves nothing, and comes when there is', async () => {
+    mkdirSync(filler);
+    fillTo(4 * KIB * KIB);
+    const images = (): string[] => readdirSync(join(llmos.state, 'images')).filter((name) => name.startsWith('pull-'));
+    await create('large', { image: `${registry.host}/large:1`, imagePullPolicy: 'IfNotPresent' });
+    await eventually(async () => {
+      const { reason = '', message = '' } = (await llmos.client.get(Pod, 'large', { namespace: 'default' })).status?.containerStatuses?.[0]?.state?.waiting ?? {};
+      return /^(ErrImagePull|ImagePullBackOff)$/.test(reason) && /no space left on device/.test(message);
+    }, { what: 'it says that there is no room', timeoutMs: 60_000 });
+    assert.deepEqual(images(), []);
+    await lives();
+    makeRoom();
+    await ready('large');
+    await end('large');
+    await allIsCalm();
+  });
+
+  it('what a container writes finds no more room than there is, and what it says is lost and does not hold it up', async () => {
+    await create('greedy', { command: ['sh', '-c', `i=0; while :; do echo "0123456789abcdef $i" >> /data/file 2> /dev/null; ${'echo word;'.repeat(100)} i=$((i+1)); echo $i > /dev/shm/rounds; done`], resources: { limits: { cpu: '500m' } } });
+    await ready('greedy');
+    mkdirSync(filler);
+    fillTo(0);
+    const rounds = async (): Promise<number> => Number((await llmos.kubectl('exec', 'greedy', '--', 'cat', '/dev/shm/rounds')).stdout.trim() || Number.NaN);
+    const before = await eventually(async () => { const now = await rounds(); return now > 0 && now; });
+    await eventually(async () => { fillTo(0); return (await rounds()) > before + 50; }, { what: 'it goes on' });
+    await lives();
+    makeRoom();
+    await eventually(async () => (await llmos.kubectl('logs', 'greedy', '--tail=1')).stdout === 'word\n', { what: 'it is heard again' });
+    assert.equal((await llmos.client.get(Pod, 'greedy', { namespace: 'default' })).status?.containerStatuses?.[0]?.restartCount, 0);
+    await end('greedy');
     await allIsCalm();
   });
 
@@ -70,7 +117,6 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     await create('last');
     await ready('last');
     mkdirSync(filler);
-    const fill = (): void => { for (const bytes of [KIB * KIB, KIB, 1]) untilFull(() => appendFileSync(join(filler, 'bytes'), Buffer.alloc(bytes))); };
     await eventually(async () => {
       fill();
       const refusal = await llmos.client.create(ConfigMap, { metadata: { generateName: 'more-', namespace: 'default' }, data: { text: 'x'.repeat(500 * KIB) } } as ConfigMap).then(() => undefined, (error: unknown) => error);

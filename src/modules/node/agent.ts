@@ -16,6 +16,7 @@ import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import { mirrored, onNode } from './mirror.ts';
 import type { NodeParts } from './parts.ts';
+import { forgetCommands } from './runtime/exec.ts';
 import { tearDownVolumes } from './volumes/set-up.ts';
 
 export interface Agent {
@@ -95,6 +96,7 @@ export function createAgent(parts: NodeParts): Agent {
     workers: () => [...workers.values()],
     async run(signal) {
       const { records, broken } = listRecords(paths.bundles);
+      for (const { bundle } of records) forgetCommands(bundle);
       const remains = remainsOf(parts);
       adoptable = Map.groupBy(records, (record) => record.pod.uid) as Map<string, ContainerRecord[]>;
       const pods = context.caches.of(PodKind);

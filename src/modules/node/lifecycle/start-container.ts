@@ -25,7 +25,7 @@ import { cdiNames } from '../devices/cdi-names.ts';
 import type { UserNamespace } from '../userns/user-namespaces.ts';
 import { setAside } from '../logs/rotate.ts';
 import { runtimeOperation } from '../usage/counts.ts';
-import { keepRecord, processTicks, type ContainerRecord } from './record.ts';
+import { isAlive, keepRecord, processTicks, type ContainerRecord } from './record.ts';
 import { endStrays } from './strays.ts';
 
 /** What a pod gives to each of its containers. */
@@ -70,30 +70,36 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     forgetFiles(record);
     throw new ConfigError((error as Error).message, { cause: error });
   }
-  const upper = join(parts.paths.containers, record.id, 'upper');
-  const work = join(parts.paths.containers, record.id, 'work');
-  for (const folder of [upper, work, record.root]) mkdirSync(folder, { recursive: true });
-  if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
-  keepRecord(record);
   try {
-    record.pid = await runtimeOperation(parts.counts, 'create_container', () => parts.runtime.create(record, { root: { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work }, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal: options.signal }));
-    record.pidTicks = processTicks(record.pid);
+    await createAndStart(parts, place, container, record, { image, signal: options.signal });
     keepRecord(record);
-    if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
-    const { pid } = record;
-    await runtimeOperation(parts.counts, 'start_container', () => parts.runtime.start(record, pid, { signal: options.signal }));
-    record.startedMs = parts.context.clock.nowMs();
   } catch (error) {
+    endStrays(record.id); // of a runtime that hangs, or whose monitor was killed; and what was made and not started
     if (!(error instanceof RuntimeError)) {
+      if (record.pid !== undefined && isAlive(record)) parts.runtime.kill(record, record.pid, 'SIGKILL'); // one that nobody will know of
       await removeContainer(parts, record);
       throw error;
     }
-    endStrays(record.id); // of a runtime that hangs, and what was made and not started
     const step = record.pid === undefined ? 'create' : 'start';
     record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime ${step} failed: ${error.message}` };
+    keepRecord(record);
   }
-  keepRecord(record);
   return record;
+}
+
+async function createAndStart(parts: NodeParts, place: PodPlace, container: Container, record: ContainerRecord, { image, signal }: { image: RunnableImage; signal: AbortSignal }): Promise<void> {
+  const [upper, work] = ['upper', 'work'].map((name) => join(parts.paths.containers, record.id, name)) as [string, string];
+  for (const folder of [upper, work, record.root]) mkdirSync(folder, { recursive: true });
+  if (place.users !== undefined) chownSync(upper, place.users.base, place.users.base); // the root folder of the container
+  keepRecord(record);
+  const root = { path: record.root, folder: place.users?.imageFolder ?? image.overlayFolder, lower: image.lower, upper, work };
+  record.pid = await runtimeOperation(parts.counts, 'create_container', () => parts.runtime.create(record, { root, terminal: record.tty, stdin: record.stdin, stdinOnce: container.stdinOnce === true, signal }));
+  record.pidTicks = processTicks(record.pid);
+  keepRecord(record);
+  if (hugePagesApart()) limitHugePages(record.cgroup, record.pid, container);
+  const { pid } = record;
+  await runtimeOperation(parts.counts, 'start_container', () => parts.runtime.start(record, pid, { signal }));
+  record.startedMs = parts.context.clock.nowMs();
 }
 
 function newRecord(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number }, image: RunnableImage): ContainerRecord {
@@ -103,10 +109,10 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   mkdirSync(logFolder, { recursive: true });
   // `logs --previous` shows the one before
   if (options.attempt > 1) for (const old of [join(logFolder, `${options.attempt - 2}.log`)].flatMap((file) => [file, ...setAside(file)])) rmSync(old, { force: true });
-  const bundle = join(parts.paths.bundles, id);
-  mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const terminations = join(place.stateFolder, 'terminations');
   mkdirSync(terminations, { recursive: true });
+  const bundle = join(parts.paths.bundles, id); // last: all else goes with the pod when there is no room
+  mkdirSync(bundle, { recursive: true, mode: 0o700 });
   const wantedImage = container.image ?? '';
   const parsed = parseImageName(wantedImage);
   const shown = parsed === undefined ? wantedImage : image.names.find((each) => each === imageNameText(parsed)) ?? image.names[0] ?? wantedImage;

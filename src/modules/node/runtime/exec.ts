@@ -4,6 +4,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { runAny } from '../../../base/sys/run.ts';
 import type { OciConfig, OciProcess } from '../bundle/oci.ts';
+import { namesIn } from '../read-files.ts';
 import type { ContainerPlace, ContainerRuntime } from './runtime.ts';
 
 export interface ExecAnswer { code: number; output: string; timedOut: boolean }
@@ -31,14 +32,19 @@ export async function execInContainer(runtime: ContainerRuntime, place: Containe
     const wanted = execProcess(place.bundle, args, { terminal: false });
     writeFileSync(processFile, JSON.stringify(wanted));
     const { file, args: line } = runtime.execCommand(place, { processFile, pidFile });
-    const begunMs = Date.now();
+    const begunMs = performance.now();
     const result = await runAny(file, line, { timeoutMs: options.timeoutMs, maxOutputBytes: MOST_OUTPUT_BYTES, started: (pid) => takeOomScore(pid, wanted) });
-    const timedOut = result.code === 137 && Date.now() - begunMs >= options.timeoutMs;
+    const timedOut = result.code === 137 && performance.now() - begunMs >= options.timeoutMs;
     if (timedOut) killLeft(pidFile);
     return { code: timedOut ? 124 : result.code, output: `${result.stdout}${result.stderr}`.trim(), timedOut };
   } finally {
     for (const each of [processFile, pidFile]) rmSync(each, { force: true });
   }
+}
+
+/** Removes the files of commands that an earlier llmos ran there and did not live to see end. */
+export function forgetCommands(bundle: string): void {
+  for (const name of namesIn(bundle)) if (name.startsWith('exec-')) rmSync(join(bundle, name), { force: true });
 }
 
 function killLeft(pidFile: string): void {
