@@ -1,6 +1,6 @@
 /** Pods among faults, each caused for real: a runtime that fails at times, monitors that are killed, containers that do not listen or talk without end. */
 import assert from 'node:assert/strict';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -17,17 +17,29 @@ import { cpuMs, residentMib } from '../fixtures/processes.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 
-/** crun, unless a file says that this verb is to fail, for good (`VERB.always`) or once (`VERB.once`), or to take its time once (`VERB.slow`), or never to end (`VERB.hang`). */
+/** crun, unless a file says that this verb is to fail, for good (`VERB.always`) or once (`VERB.once`), or to take its time once (`VERB.slow`), or never to end (`VERB.hang`),
+ * or to say that all is well and to do nothing (`VERB.garbage`). */
 const FLAKY = (folder: string, crun: string): string => `#!/bin/sh
 for word in "$@"; do case "$word" in create|start|kill|delete|exec) verb=$word; break ;; esac; done
 if [ -e "${folder}/$verb.always" ] || rm "${folder}/$verb.once" 2> /dev/null; then echo "$verb" >> "${folder}/failed"; echo "$verb fails on purpose" >&2; exit 1; fi
+if rm "${folder}/$verb.garbage" 2> /dev/null; then
+  echo "$verb" >> "${folder}/spoilt"; echo '{"all": [is, well'; echo 'well' >&2
+  for word in "$@"; do if [ "$last" = --pid-file ]; then echo nonsense > "$word"; fi; last=$word; done
+  exit 0
+fi
 if rm "${folder}/$verb.slow" 2> /dev/null; then echo "$verb" >> "${folder}/slowed"; sleep 1; fi
 if rm "${folder}/$verb.hang" 2> /dev/null; then echo "$verb" >> "${folder}/hung"; while :; do sleep 0.1; done; fi
 exec ${crun} "$@"
 `;
 const WAITS = ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'];
+const PODS = 24;
+const KILLS = 4;
 const LOG_BYTES = 2 ** 20;
 const LOG_FILES = 3;
+/** A log begins anew when it has so many times the bytes at which it is to be set aside: who sets it aside may be late. */
+const FLOOD = 2;
+/** In one look at several files, one of which is being set aside or begun anew. */
+const SLACK_BYTES = 2 * LOG_BYTES;
 
 describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
@@ -67,7 +79,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     const pod = await get(name);
     return pod.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') === true && pod;
   }, { what: `${name} is ready`, timeoutMs: 60_000 });
-  const fail = (verb: string, how: 'once' | 'always' | 'slow' | 'hang'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
+  const fail = (verb: string, how: 'once' | 'always' | 'slow' | 'hang' | 'garbage'): void => writeFileSync(join(folder, `${verb}.${how}`), '');
   const failures = (): string[] => (existsSync(join(folder, 'failed')) ? readFileSync(join(folder, 'failed'), 'utf8').trim().split('\n') : []);
   const end = async (name: string): Promise<void> => {
     const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--wait', '--timeout=60s');
@@ -163,6 +175,78 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await allIsCalm();
   });
 
+  it('one that says that all is well and did nothing is not believed', async () => {
+    fail('create', 'garbage');
+    await create('spoilt', {});
+    const { status } = await ready('spoilt');
+    assert.deepEqual(readFileSync(join(folder, 'spoilt'), 'utf8'), 'create\n');
+    assert.equal(status?.containerStatuses?.[0]?.state?.running !== undefined, true);
+    await end('spoilt');
+    await allIsCalm();
+  });
+
+  it('one that is not there any more is named, and what runs goes on and ends without it', async () => {
+    await create('before', {});
+    await ready('before');
+    const [own, away] = [join(folder, 'bin/crun'), join(folder, 'bin/away')];
+    renameSync(own, away);
+    await create('without', {});
+    await eventually(async () => /crun/.test(JSON.stringify((await get('without')).status?.containerStatuses?.[0])), { what: 'what is missing is named' });
+    await end('before');
+    renameSync(away, own);
+    await ready('without');
+    await end('without');
+    await allIsCalm();
+  });
+
+  it('a monitor that is killed while its container is made, or before it starts, leaves no second one', async () => {
+    for (const verb of ['create', 'start']) {
+      rmSync(join(folder, 'slowed'), { force: true });
+      fail(verb as 'create', 'slow');
+      const name = `unwatched-${verb}`;
+      const { metadata: { uid } } = await create(name, {}, { runtimeClassName: 'asked' });
+      await eventually(async () => existsSync(join(folder, 'slowed')), { what: 'the runtime is at it', everyMs: 10 });
+      const bundle = await eventually(async () => readdirSync(join(llmos.run, 'node/bundles')).map((id) => join(llmos.run, 'node/bundles', id)).find((each) => readFileSync(join(each, 'record.json'), 'utf8').includes(uid!)));
+      process.kill(Number(readFileSync(join(bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
+      await ready(name);
+      await sleep(1_200); // the runtime of before would be done by now
+      const procs = groupsOf(llmos.name, uid!, 'pids').filter((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '');
+      assert.equal(procs.length, 1, `one container runs: ${procs.join(' ')}`);
+      await end(name);
+    }
+    await allIsCalm();
+  });
+
+  it('one that hangs in a probe fails the probe, and one that hangs as it deletes is not waited for', async () => {
+    await create('probed', { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1, timeoutSeconds: 1, failureThreshold: 1 } });
+    await ready('probed');
+    fail('exec', 'hang');
+    await eventually(async () => (await get('probed')).status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'False'), { what: 'it is not ready', everyMs: 10 });
+    await ready('probed');
+    fail('create', 'once'); // such a container is deleted by the runtime
+    fail('delete', 'hang');
+    await create('deleted', {});
+    await ready('deleted');
+    for (const name of ['probed', 'deleted']) await end(name);
+    for (const file of ['delete.hang', 'create.once']) rmSync(join(folder, file), { force: true });
+    await allIsCalm();
+  });
+
+  it('pods of which many end while llmos is killed again and again all end, and leave nothing', async () => {
+    const names = Array.from({ length: PODS }, (_, index) => `many-${index}`);
+    await Promise.all(names.map((name, index) => create(name, index % 3 === 0 ? { command: ['sleep', '100000'] } : {}, { terminationGracePeriodSeconds: 1, shareProcessNamespace: index % 2 === 0 })));
+    await Promise.all(names.map(ready));
+    for (let round = 0; round < KILLS; round += 1) {
+      const some = names.filter((_, index) => index % KILLS === round);
+      await Promise.all(some.map((name) => llmos.client.delete(Pod, name, { namespace: 'default' })));
+      await sleep(round * 150);
+      await llmos.kill();
+      await llmos.boot();
+    }
+    await eventually(async () => (await llmos.client.list(Pod, { namespace: 'default' })).items.length === 1, { what: 'all but the neighbour are gone', timeoutMs: 60_000 });
+    await allIsCalm();
+  });
+
   it('one that fails to execute makes a pod unready, and ready when it works again', async () => {
     await create('exec', { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 2 } });
     await ready('exec');
@@ -179,7 +263,8 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     after(() => allIsCalm());
 
     it('a container outlives its monitor, and its end is noticed', async () => {
-      await create('orphan', { command: ['sh', '-c', 'trap "exit 0" TERM; sleep 100000 & wait'] });
+      // It has said more than its log may hold: nobody is there any more to begin it anew, and others' are.
+      await create('orphan', { command: ['sh', '-c', `trap "exit 0" TERM; head -c ${LOG_BYTES + LOG_BYTES / 2} /dev/zero | tr '\\000' x; echo; sleep 100000 & wait`] });
       const { uid } = (await ready('orphan')).metadata;
       const bundles = join(llmos.run, 'node/bundles');
       const records = readdirSync(bundles).map((id) => join(bundles, id, 'record.json')).filter((file) => existsSync(file)); // others come and go
@@ -215,8 +300,8 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
         most = Math.max(most, sizes().reduce((sum, each) => sum + each, 0));
         return sizes().length === LOG_FILES && performance.now() - fromMs > 4_000;
       }, { timeoutMs: 60_000, what: 'its log is set aside' });
-      assert.ok(most <= LOG_FILES * 2 * LOG_BYTES + LOG_BYTES, `${most} bytes of logs`);
-      assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.3, 'llmos has little to do with it');
+      assert.ok(most <= (LOG_FILES + 1) * FLOOD * LOG_BYTES + SLACK_BYTES, `${most} bytes of logs`);
+      assert.ok((cpuMs(llmos.pid) - fromCpuMs) / (performance.now() - fromMs) < 0.6, 'llmos has little to do with it');
       assert.ok(residentMib(llmos.pid) < 400);
       // A log that was set aside a moment ago has no two lines yet.
       await eventually(async () => (await llmos.kubectl('logs', 'loud', '--tail=2')).stdout.split('\n')[1] === '0123456789abcdef0123456789abcdef', { what: 'its last lines' });

@@ -1,6 +1,8 @@
 /** Notices the end of containers: the monitor writes a file a container into one folder; what died with its monitor is found by looking. */
 import { existsSync, readFileSync, statSync, watch } from 'node:fs';
 import { join } from 'node:path';
+import { isRunning } from '../../../base/sys/is-running.ts';
+import { textOf } from '../read-files.ts';
 import { processTicks, type ContainerRecord } from './record.ts';
 
 export interface ExitWatch {
@@ -33,8 +35,8 @@ export function watchExits(options: { folder: string; pollMs?: number }): ExitWa
   const timer = setInterval(() => {
     for (const [id, entry] of followed) {
       if (look(id) || (entry.record.pid !== undefined && processTicks(entry.record.pid) === entry.record.pidTicks)) continue;
-      // The process is gone and its monitor wrote nothing, twice in a row: the monitor was killed.
-      if (++entry.missing < 2) continue;
+      // The process is gone, and so is its monitor, or it wrote nothing twice in a row: it was killed.
+      if ((hasMonitor(entry.record) && ++entry.missing < 2) || look(id)) continue;
       followed.delete(id);
       entry.ended({ exitCode: 137, finishedMs: Date.now() });
     }
@@ -52,6 +54,11 @@ export function watchExits(options: { folder: string; pollMs?: number }): ExitWa
       clearInterval(timer);
     },
   };
+}
+
+function hasMonitor({ bundle }: ContainerRecord): boolean {
+  const pid = Number(textOf(join(bundle, 'conmon.pid')));
+  return pid > 0 && isRunning(pid);
 }
 
 function readExit(file: string): { exitCode: number; finishedMs: number } | undefined {

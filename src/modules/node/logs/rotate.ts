@@ -1,12 +1,12 @@
 /** Logs that grow are set aside and begun anew (upstream: containerLogMaxSize, containerLogMaxFiles): `0.log` becomes `0.log.20261122-020000`. */
 import { readdirSync, renameSync, rmSync, statSync } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isQuantity, quantityValue } from '../../../api/quantity.ts';
 import type { Agent } from '../agent.ts';
 import type { ContainerRecord } from '../lifecycle/record.ts';
 import type { NodeParts } from '../parts.ts';
 import { durationMs } from '../pressure/settings.ts';
+import { tellMonitor } from '../runtime/tell-monitor.ts';
 
 export interface RotationSettings {
   mostBytes: number;
@@ -18,7 +18,7 @@ export interface RotationSettings {
 
 const LEAST_EVERY_MS = 1_000;
 /** To the monitor: open your log again. */
-const REOPEN = '2 0 0\n';
+const REOPEN = '2 0 0';
 
 export function rotationSettings(config: Readonly<Record<string, unknown>>): RotationSettings {
   const size = config['containerLogMaxSize'] ?? '10Mi';
@@ -37,15 +37,19 @@ export async function rotateLogs(parts: NodeParts, agent: Agent, settings: Rotat
     await clock.sleep(settings.everyMs, signal);
     if (signal.aborted) return;
     for (const record of agent.workers().flatMap((worker) => worker.records())) {
-      if (record.exit === undefined && sizeOf(record.logPath) > settings.mostBytes) await rotate(record, settings, clock.nowMs()).catch((error: Error) => log.warn('a log could not be set aside', { pod: record.pod.name, container: record.name, error }));
+      if (record.exit !== undefined || sizeOf(record.logPath) <= settings.mostBytes) continue;
+      try {
+        rotate(record, settings, clock.nowMs());
+      } catch (error) {
+        log.warn('a log could not be set aside', { pod: record.pod.name, container: record.name, error });
+      }
     }
   }
 }
 
-async function rotate(record: ContainerRecord, { mostFiles }: RotationSettings, nowMs: number): Promise<void> {
+function rotate(record: ContainerRecord, { mostFiles }: RotationSettings, nowMs: number): void {
   const stamp = new Date(nowMs).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  renameSync(record.logPath, `${record.logPath}.${stamp}`);
-  await writeFile(join(record.bundle, 'ctl'), REOPEN, { flag: 'a' });
+  if (!tellMonitor(record.bundle, REOPEN, () => renameSync(record.logPath, `${record.logPath}.${stamp}`))) return;
   for (const old of setAside(record.logPath).slice(0, -(mostFiles - 1))) rmSync(old, { force: true });
 }
 

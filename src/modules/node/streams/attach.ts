@@ -1,11 +1,10 @@
 /** `pods/NAME/attach`: joins the standard streams of the container's own process, as its monitor keeps them. */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { start } from '../../../base/sys/run.ts';
 import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
+import { tellMonitor } from '../runtime/tell-monitor.ts';
 import { bridge } from './bridge.ts';
 import { runningContainer } from './target.ts';
 import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, failureStatus } from './web-socket.ts';
@@ -44,7 +43,7 @@ export function attachRoute(agent: Agent): Route {
       const child = start('perl', ['-e', SEQPACKET_BRIDGE, record.bundle], { stdio: ['pipe', 'pipe', 'pipe'] });
       await bridge(child, channels, {
         stdin: flag('stdin') && record.stdin, keepStdin: true, stdout: flag('stdout'), stderr: flag('stderr') && !record.tty,
-        resize: ({ Width, Height }) => writeFile(join(record.bundle, 'ctl'), `1 ${Height} ${Width}\n`, { flag: 'a' }),
+        resize: async ({ Width, Height }) => void tellMonitor(record.bundle, `1 ${Height} ${Width}`),
         status: (code) => (code === ENDED ? failureStatus(`container ${record.name} of pod ${record.pod.name} is not running`) : { metadata: {}, status: 'Success' }), abandoned: () => void child.kill('SIGKILL'),
       });
     },
