@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
 import { Job } from '../../src/api/batch/job.ts';
 import { Namespace } from '../../src/api/core/namespace.ts';
+import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
@@ -59,8 +60,8 @@ describe('three tenants', { timeout: 300_000 }, () => {
   });
   after(async () => llmos?.destroy());
 
-  /** Submits all while the queue is held, lets go, and gives the names in the order in which they were admitted, as the watch told it. */
-  const race = async (queue: string, wishes: readonly Wish[], annotations: Record<string, string>, { slots = 1 } = {}): Promise<string[]> => {
+  /** Submits all while the queue is held, lets go, and gives the names in the order in which they were admitted, as the watch told it. `ends`: one that is deleted once another is let in. */
+  const race = async (queue: string, wishes: readonly Wish[], annotations: Record<string, string>, { slots = 1, ends }: { slots?: number; ends?: { name: string; after: string } } = {}): Promise<string[]> => {
     await ok(llmos.kubectlWith(queueManifest(queue, `${slots * 100}m`, TENANTS, { annotations }), 'apply', '--validate=strict', '-f', '-'));
     for (const wish of wishes) await llmos.client.create(Job, jobOf(queue, wish));
     const own = ({ spec }: Workload): boolean => spec.queueName === queue;
@@ -76,7 +77,9 @@ describe('three tenants', { timeout: 300_000 }, () => {
       for await (const { type, object } of llmos.client.watch(Workload, { resourceVersion: metadata.resourceVersion, signal: abort.signal })) {
         if (type === 'BOOKMARK' || !own(object as Workload) || (object as Workload).status?.admission === undefined || seen.has(object.metadata.uid!)) continue;
         seen.add(object.metadata.uid!);
-        order.push(object.metadata.ownerReferences![0]!.name);
+        const { name } = object.metadata.ownerReferences![0]!;
+        order.push(name);
+        if (name === ends?.after) await llmos.client.delete(Job, ends.name, { namespace: wishes.find((wish) => wish.name === ends.name)!.tenant, propagationPolicy: 'Background' });
       }
     })().catch(() => {});
     await llmos.client.patch(ClusterQueue, queue, { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
@@ -101,13 +104,14 @@ describe('three tenants', { timeout: 300_000 }, () => {
     it('Priority: an hour of waiting is worth a point', async () => assert.equal(bare(await race('priority', renamed('p'), { 'queue.llmos.dev/policy': 'Priority' })), 'b1 c2 a1 a2 b2 c1'));
 
     it('BestEffortFIFO goes past what does not fit; FIFO with EASY only where that delays nobody', async () => {
-      // The long one outlasts two others by far, however slowly pods start.
+      // The long one outlasts two others, however slowly pods start.
       const wishes = (prefix: string): Wish[] => [
-        { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 10' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
+        { tenant: 'ant', name: `${prefix}-long`, seconds: 60, script: 'sleep 1000000' }, { tenant: 'bee', name: `${prefix}-wide`, cpu: '200m', seconds: 10 },
         { tenant: 'cat', name: `${prefix}-slow`, seconds: 300 }, { tenant: 'cat', name: `${prefix}-quick`, seconds: 5 },
       ];
       const [best, easy] = await Promise.all([
-        race('besteffort', wishes('e'), { 'queue.llmos.dev/policy': 'BestEffortFIFO' }, { slots: 2 }), race('easy', wishes('y'), { 'queue.llmos.dev/policy': 'FIFO', 'queue.llmos.dev/backfill': 'EASY' }, { slots: 2 }),
+        race('besteffort', wishes('e'), { 'queue.llmos.dev/policy': 'BestEffortFIFO' }, { slots: 2, ends: { name: 'e-long', after: 'e-quick' } }),
+        race('easy', wishes('y'), { 'queue.llmos.dev/policy': 'FIFO', 'queue.llmos.dev/backfill': 'EASY' }, { slots: 2, ends: { name: 'y-long', after: 'y-quick' } }),
       ]);
       // The first two are let in at once, and their writes may pass each other.
       const told = (order: readonly string[]): string => bare([...order.slice(0, 2).sort(), ...order.slice(2)]);
@@ -227,6 +231,14 @@ describe('queues of another cluster', { timeout: 120_000 }, () => {
       await cluster.client.create(Job, { ...rogue, spec: { ...rogue.spec!, suspend: false } });
       await eventually(async () => /second: pending/.test(await ok(cluster.llmos('queue', '--kubeconfig', kubeconfig, 'explain', 'second'))) || (await cluster.client.get(Job, 'second', { namespace: 'default' })).status?.succeeded === 1);
       for (const name of ['first', 'second', 'rogue']) await done(name);
+      // A pod comes with its gate, and the cluster's own scheduler binds it once that is open.
+      const gated = { metadata: { name: 'gated', namespace: 'default', labels: { 'kueue.x-k8s.io/queue-name': 'far', 'kueue.x-k8s.io/managed': 'true' } }, spec: { ...jobOf('far', { tenant: 'default', name: 'x', script: 'true' }).spec!.template.spec!, schedulingGates: [{ name: 'kueue.x-k8s.io/admission' }] } } as Pod;
+      await cluster.client.create(Job, jobOf('far', { tenant: 'default', name: 'holder', script: 'sleep 3' }));
+      await eventually(async () => (await cluster.client.get(Job, 'holder', { namespace: 'default' })).spec?.suspend === false, { what: 'the holder is let go' });
+      await cluster.client.create(Pod, gated);
+      await eventually(async () => /gated: pending/.test(await ok(cluster.llmos('queue', '--kubeconfig', kubeconfig, 'explain', 'pod/gated'))), { what: 'the pod waits' });
+      assert.equal((await cluster.client.get(Pod, 'gated', { namespace: 'default' })).spec?.nodeName, undefined);
+      await eventually(async () => (await cluster.client.get(Pod, 'gated', { namespace: 'default' })).status?.phase === 'Succeeded', { what: 'the pod is done' });
       assert.doesNotMatch(log, /forbidden/);
     } catch (error) {
       assert.fail(`${(error as Error).message}\n${log}`);

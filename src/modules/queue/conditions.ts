@@ -43,7 +43,7 @@ export function released(workload: Workload, reason: string, message: string, no
   }
   // Who is taken up again has its whole time anew.
   if (workload.spec.active === false) delete status.accumulatedPastExexcutionTimeSeconds;
-  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: `Reset to Pending after eviction. Previously: ${check.state}`, lastTransitionTime: rfc3339(nowMs) }));
+  if (admissionChecks !== undefined) status.admissionChecks = admissionChecks.map((check) => ({ ...check, state: 'Pending', message: `Reset to Pending after eviction. Previously: ${check.state}`, ...(check.state === 'Retry' && { retryCount: (check.retryCount ?? 0) + 1 }), lastTransitionTime: rfc3339(nowMs) }));
   const { prediction: _prediction, ...bare } = status;
   return bare;
 }

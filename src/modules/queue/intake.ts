@@ -7,16 +7,18 @@ import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { ADMISSION_GATE, DEFAULT_QUEUE, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
+import { invalidObject } from '../../api/field-error.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
+import { queuedJobErrors } from './job-rules.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
 export const queuedJobs: Admission = {
-  name: 'queued-jobs', kinds: [Job], operations: ['CREATE'],
+  name: 'queued-jobs', kinds: [Job], operations: ['CREATE', 'UPDATE'],
   admit(request, context) {
     const job = request.object as Job | undefined;
-    if (job?.spec === undefined || (request.subresource ?? '') !== '') return;
+    if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
     const hasDefault = context.caches.of(LocalQueue).get(`${request.namespace ?? job.metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined;
     if (hasDefault && (job.metadata.labels?.[QUEUE_NAME] ?? job.metadata.annotations?.[QUEUE_NAME]) === undefined) job.metadata.labels = { ...job.metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
     if (job.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, job, context);
@@ -26,6 +28,11 @@ export const queuedJobs: Admission = {
     }
     job.spec.suspend = true;
     warnWithoutQueue(request, job, context);
+  },
+  validate(request) {
+    const job = request.object as Job | undefined;
+    const errors = job === undefined || (request.subresource ?? '') !== '' ? [] : queuedJobErrors(job, request.oldObject as Job | undefined);
+    if (errors.length > 0) throw invalidObject(Job, job?.metadata.name ?? '', errors);
   },
 };
 

@@ -1,0 +1,23 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Job } from '../../api/batch/job.ts';
+import { queuedJobErrors } from './job-rules.ts';
+
+const job = (labels: Record<string, string>, suspend = true): Job => ({ metadata: { name: 'a', labels: Object.fromEntries(Object.entries(labels).map(([key, value]) => [`kueue.x-k8s.io/${key}`, value])) }, spec: { suspend } }) as unknown as Job;
+
+test('what of the queue of a Job may be written', () => {
+  const table: [string, Job, Job | undefined, string[]][] = [
+    ['a name', job({ 'queue-name': 'team' }), undefined, []],
+    ['no name', job({ 'queue-name': 'Team_A' }), undefined, ['queue-name']],
+    ['no number', job({ 'queue-name': 'team', 'max-exec-time-seconds': '0' }), undefined, ['max-exec-time-seconds']],
+    ['another queue while it waits', job({ 'queue-name': 'b' }), job({ 'queue-name': 'a' }), []],
+    ['another queue while it runs', job({ 'queue-name': 'b' }, false), job({ 'queue-name': 'a' }, false), ['queue-name']],
+    ['a queue while it runs without one', job({ 'queue-name': 'b' }, false), job({}, false), ['queue-name']],
+    ['another queue with its suspension', job({ 'queue-name': 'b' }), job({ 'queue-name': 'a' }, false), []],
+    ['another time while it waits, or with its start', job({ 'max-exec-time-seconds': '5' }), job({ 'max-exec-time-seconds': '4' }), []],
+    ['another time with its start', job({ 'max-exec-time-seconds': '5' }, false), job({ 'max-exec-time-seconds': '4' }), ['max-exec-time-seconds']],
+    ['another Workload', job({ 'prebuilt-workload-name': 'b' }), job({ 'prebuilt-workload-name': 'a' }), ['prebuilt-workload-name']],
+    ['what was wrong before', job({ 'queue-name': 'Team_A' }), job({ 'queue-name': 'Team_A' }), []],
+  ];
+  for (const [name, now, old, wrong] of table) assert.deepEqual(queuedJobErrors(now, old).map(({ field }) => field), wrong.map((key) => `metadata.labels[kueue.x-k8s.io/${key}]`), name);
+});

@@ -1,0 +1,21 @@
+/** What of a Job's queue may be written, and when. Pure. Source: Kueue, jobframework/validation.go. */
+import type { Job } from '../../api/batch/job.ts';
+import { invalid, type FieldError } from '../../api/field-error.ts';
+import { MAX_EXEC_TIME, PREBUILT, QUEUE_NAME } from '../../api/kueue/names.ts';
+import { dns1123SubdomainErrors } from '../../api/names.ts';
+
+const labelPath = (key: string): string => `metadata.labels[${key}]`;
+
+/** `old`: what it was before an update. */
+export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
+  const { labels = {} } = job.metadata;
+  const isNew = (key: string): boolean => labels[key] !== undefined && labels[key] !== old?.metadata.labels?.[key];
+  const errors = [QUEUE_NAME, PREBUILT].filter(isNew).flatMap((key) => dns1123SubdomainErrors(labels[key]!).map((each) => invalid(labelPath(key), labels[key], each)));
+  const most = labels[MAX_EXEC_TIME];
+  if (isNew(MAX_EXEC_TIME) && !(Number.isInteger(Number(most)) && Number(most) > 0)) errors.push(invalid(labelPath(MAX_EXEC_TIME), most, 'should be greater than 0'));
+  if (old === undefined) return errors;
+  const changed = (key: string): FieldError[] => (old.metadata.labels?.[key] === labels[key] ? [] : [invalid(labelPath(key), labels[key] ?? '', 'field is immutable')]);
+  const [runs, ran] = [job.spec?.suspend !== true, old.spec?.suspend !== true];
+  // Who runs stays in its queue; who waits may go to another one.
+  return [...errors, ...(runs ? changed(QUEUE_NAME) : []), ...changed(PREBUILT), ...(runs || ran ? changed(MAX_EXEC_TIME) : [])];
+}
