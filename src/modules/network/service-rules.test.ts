@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Service, ServiceSpec } from '../../api/generated/core-v1.ts';
+import type { Node, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
 import { nearOf } from '../../api/discovery/near.ts';
-import { byWeight, fragmentFor } from './service-rules.ts';
+import { byWeight, fragmentFor, othersOf } from './service-rules.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
 const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };
@@ -157,4 +157,20 @@ test('hints lead connections, from inside and outside', () => {
   const hinted = (address: string, zone: string): Endpoint => ({ addresses: [address], conditions: { ready: true }, nodeName: 'n1', hints: { forZones: [{ name: zone }] } });
   const { chains } = plain(fragmentFor(service({ type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }] }), [slice([hinted('10.1.0.2', 'z1'), hinted('10.1.0.3', 'z2')])], { ...FACTS, zone: 'z1' })) as { chains: Record<string, string[]> };
   assert.deepEqual(Object.values(chains), [['meta l4proto tcp dnat ip to 10.1.0.2:8080']]);
+});
+
+test('pods of further nodes are led to what is meant for them', () => {
+  const others = [{ nodeName: 'n1-2', zone: 'z2', podCidr: '10.1.254.0/24' }, { nodeName: 'n1-3', podCidr: '10.1.253.0/24' }];
+  const on = (address: string, nodeName: string, zone?: string): Endpoint => ({ addresses: [address], conditions: { ready: true }, nodeName, ...(zone === undefined ? {} : { hints: { forZones: [{ name: zone }] } }) });
+  const chainsOf = (spec: object, endpoints: Endpoint[]): Record<string, string[]> => (plain(fragmentFor(service({ ...spec, ports: [{ port: 80, protocol: 'TCP' }] }), [slice(endpoints)], { ...FACTS, zone: 'z1', others })) as { chains: Record<string, string[]> }).chains;
+  const to = (address: string): string[] => [`meta l4proto tcp dnat ip to ${address}:8080`];
+  const local = chainsOf({ internalTrafficPolicy: 'Local' }, [on('10.1.0.2', FACTS.nodeName), on('10.1.254.2', 'n1-2')]);
+  const [from = ''] = Object.keys(local).filter((name) => name.startsWith('from/'));
+  const suffix = from.slice('from/'.length);
+  assert.deepEqual(local, { [`svc/${suffix}`]: to('10.1.0.2'), [`svc2/${suffix}`]: to('10.1.254.2'), [`svc3/${suffix}`]: ['drop'], [from]: [`ip saddr 10.1.254.0/24 goto svc2/${suffix}`, `ip saddr 10.1.253.0/24 goto svc3/${suffix}`, `goto svc/${suffix}`] });
+  const near = chainsOf({}, [on('10.1.0.2', FACTS.nodeName, 'z1'), on('10.1.254.2', 'n1-2', 'z2')]);
+  assert.deepEqual([near[`svc/${suffix}`], near[`svc2/${suffix}`], near[`svc3/${suffix}`]?.length], [to('10.1.0.2'), to('10.1.254.2'), 1]);
+  assert.deepEqual(Object.keys(chainsOf({}, [on('10.1.0.2', FACTS.nodeName), on('10.1.254.2', 'n1-2')])), [`svc/${suffix}`], 'without a wish there is one chain');
+  const node = (name: string, ...podCIDRs: string[]): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDRs } }) as Node;
+  assert.deepEqual(othersOf([node(FACTS.nodeName, FACTS.podCidr), node('far', '192.168.0.0/24'), node('n1-2', FACTS.podCidr.replace(/\.\d+\/\d+$/, '.128/25'))], FACTS).map(({ nodeName }) => nodeName), ['n1-2']);
 });

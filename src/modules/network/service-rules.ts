@@ -6,8 +6,9 @@
  * of a verdict map that leads to that chain, so a change of endpoints rewrites one chain and a change of addresses only elements.
  * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
  */
+import { zoneOf } from '../../api/core/zone.ts';
 import { nearOf } from '../../api/discovery/near.ts';
-import type { Service, ServicePort } from '../../api/generated/core-v1.ts';
+import type { Node, Service, ServicePort } from '../../api/generated/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
@@ -47,18 +48,31 @@ export interface RuleFacts {
   proxied?: ReadonlyMap<number, number>;
   /** The zone of the node; absent where it has none. */
   zone?: string | undefined;
+  /** Further nodes of the machine, whose pods have ranges of their own in `podCidr`. */
+  others?: readonly OtherNode[];
   /** Shares of endpoints of a weighted Service by address, 0 to 256; default 1. */
   weights?: ReadonlyMap<string, number>;
   /** Where the endpoints of a chain stand in the maps that Services share; without it each chain has a map of its own. */
   place?(chain: string, count: number): Place;
 }
 
+export interface OtherNode { nodeName: string; zone?: string | undefined; podCidr: string }
+
 export interface Destination {
   address: string;
   port: number;
   local: boolean;
+  nodeName?: string | undefined;
   /** For whom it is meant first. */
   hints?: Endpoint['hints'];
+}
+
+/** Of all Nodes, those of this machine beside the first: their ranges lie in that of the pods. */
+export function othersOf(nodes: readonly Node[], { nodeName, podCidr }: Pick<RuleFacts, 'nodeName' | 'podCidr'>): OtherNode[] {
+  return nodes.filter(({ metadata }) => metadata.name !== nodeName).flatMap((node): OtherNode[] => {
+    const range = (node.spec?.podCIDRs ?? []).find((each) => isCidr(each) && isOfFamily(each.split('/')[0], podCidr.includes(':') ? 'ip6' : 'ip') && isStrictSubset(each, podCidr));
+    return range === undefined ? [] : [{ nodeName: node.metadata.name ?? '', zone: zoneOf(node), podCidr: range }];
+  }).sort((a, b) => (a.nodeName < b.nodeName ? -1 : 1));
 }
 
 export const LOOPBACK = '127.0.0.1';
@@ -87,7 +101,7 @@ export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice
       const into = isReady ? ready : serving && terminating ? draining : undefined;
       if (into === undefined) continue;
       for (const address of endpoint.addresses.slice(0, 1)) {
-        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
+        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, nodeName: endpoint.nodeName, ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
       }
     }
   }
@@ -115,8 +129,9 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (!isWithin(each.address, facts.podCidr) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  const everywhere = { fragment, service, protocol, facts };
-  const clusterChain = inside.length > 0 || all.length > 0 ? choose(everywhere, `svc/${suffix}`, inside) : undefined;
+  // The proxy is one for all nodes.
+  const everywhere = { fragment, service, protocol, facts: proxyPort === undefined ? facts : { ...facts, others: [] } };
+  const clusterChain = inside.length > 0 || all.length > 0 ? insideChain(everywhere, suffix, all, inside) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
     : outside === inside || (outside.length === all.length && inside.length === all.length) ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
   const ways = waysIn(service, port, family);
@@ -176,6 +191,20 @@ interface PortPlace {
   service: Service;
   protocol: 'tcp' | 'udp';
   facts: RuleFacts;
+}
+
+/** Pods of further nodes may be meant for other endpoints than those of the first one (internalTrafficPolicy Local, hints); they are known by their addresses. */
+function insideChain(place: PortPlace, suffix: string, all: readonly Destination[], inside: readonly Destination[]): string {
+  const { facts, fragment, service } = place;
+  const first = choose(place, `svc/${suffix}`, inside);
+  const same = (own: readonly Destination[]): boolean => own.length === inside.length && own.every((each, index) => each === inside[index]);
+  const rules = (facts.others ?? []).flatMap((other, index) => {
+    const own = service.spec?.internalTrafficPolicy === 'Local' ? all.filter(({ nodeName }) => nodeName === other.nodeName) : nearOf(all, other);
+    return same(own) ? [] : [`${facts.family ?? 'ip'} saddr ${other.podCidr} goto ${choose(place, `svc${index + 2}/${suffix}`, own)}`];
+  });
+  if (rules.length === 0) return first;
+  fragment.chains.set(`from/${suffix}`, [...rules, `goto ${first}`]);
+  return `from/${suffix}`;
 }
 
 /** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */

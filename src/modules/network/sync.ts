@@ -20,7 +20,7 @@ import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
 import { zoneOf } from '../../api/core/zone.ts';
-import { fragmentFor, type Fragment, type RuleFacts } from './service-rules.ts';
+import { fragmentFor, othersOf, type Fragment, type RuleFacts } from './service-rules.ts';
 
 export interface SyncInput {
   services: Cache<Service>;
@@ -117,7 +117,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
     const own = slices.byIndex('service', key);
     const weights = algorithmOf(service) === 'weighted' ? weightsOf(service, own, (name) => input.pods?.get(name)) : undefined;
-    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
+    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
     const now = [...fragment.chains.keys()];
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, now);
@@ -210,8 +210,11 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     ...(input.policies === undefined ? [] : [input.policies.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) if (each !== undefined) for (const key of targetsOf(each)) mark(key);
     })]),
-    ...(input.nodes === undefined ? [] : [input.nodes.subscribe(({ key, object, previous }) => {
-      if (key === input.facts.nodeName && previous !== undefined && zoneOf(object) !== zoneOf(previous)) for (const each of services.list()) mark(keyOf(each));
+    ...(input.nodes === undefined ? [] : [input.nodes.subscribe(({ type, key, object, previous }) => {
+      const before = othersOf(previous === undefined ? [] : [previous], input.facts);
+      const now = othersOf(type === 'deleted' ? [] : [object], input.facts);
+      const isOther = JSON.stringify(before) !== JSON.stringify(now);
+      if (isOther || (key === input.facts.nodeName && previous !== undefined && zoneOf(object) !== zoneOf(previous))) for (const each of services.list()) mark(keyOf(each));
     })]),
     services.subscribe(({ key }) => mark(key)),
     slices.subscribe(({ object, previous }) => {
