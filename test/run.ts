@@ -9,7 +9,7 @@
  *   npm run test:guest       some of them in a guest with cgroup v2 (see test/guest/run.ts)
  *   npm test -- FILE ...     only these files
  *
- * With LLMOS_TEST_TRIES=2, which CI sets, up to three files of those that boot instances may fail once and are run again, when all others are done. What
+ * With LLMOS_TEST_TRIES=2, which CI sets, up to three files beside the code and as many under test/ may fail once, and are run again when the others are done. What
  * passed only then is named in a line of its own, `flaky: FILE: TEST`: it is a fault to be mended, but not one that holds back what others did.
  */
 import { spawn } from 'node:child_process';
@@ -56,22 +56,48 @@ function testFiles(folder: string, suffix: string): string[] {
   return readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith(suffix)).map((name) => join(ROOT, folder, name)).sort();
 }
 
-async function runFiles(files: readonly string[], concurrency: number, count: Count): Promise<void> {
-  if (files.length === 0) return;
+/** What the runner cannot lay to one of the files: such failures are not tried again. */
+const ELSEWHERE = '';
+
+/** Runs files in processes of their own, so many at a time; gives what became of each. */
+async function runFiles(files: readonly string[], concurrency: number): Promise<Map<string, Count>> {
+  const elsewhere = newCount();
+  const counts = new Map([...files, ELSEWHERE].map((file) => [file, file === ELSEWHERE ? elsewhere : newCount()]));
+  if (files.length === 0) return counts;
+  const of = (file = ELSEWHERE): Count => counts.get(file) ?? elsewhere;
   const stream = run({ files: [...files], concurrency, timeout: FILE_TIMEOUT_MS });
-  stream.on('test:pass', ({ skip, todo, details }) => {
+  stream.on('test:pass', ({ skip, todo, details, file }) => {
     if (details.type === 'suite') return;
-    if (skip !== undefined || todo !== undefined) count.skipped += 1;
-    else count.passed += 1;
+    if (skip !== undefined || todo !== undefined) of(file).skipped += 1;
+    else of(file).passed += 1;
   });
   stream.on('test:fail', ({ name, file, details }) => {
     // A suite of which a test failed is not one more; one that could not be set up or cleaned up is.
     if (details.type === 'suite' && (details.error as { failureType?: string }).failureType === 'subtestsFailed') return;
-    count.failed += 1;
-    count.failures.push(`${file === undefined ? '' : `${relative(ROOT, file)}: `}${name}`);
+    of(file).failed += 1;
+    of(file).failures.push(`${file === undefined ? '' : `${relative(ROOT, file)}: `}${name}`);
   });
   stream.compose(new spec()).pipe(process.stdout, { end: false });
   await new Promise((settled) => stream.once('end', settled));
+  return counts;
+}
+
+/** Counts what became of files, and runs those that failed again, one by one, where they may be. */
+async function countTried(tried: ReadonlyMap<string, Count>, runOne: (file: string) => Promise<Count>, into: Count): Promise<void> {
+  const failed = [...tried.values()].filter((one) => one.failed > 0).length;
+  for (const [file, one] of tried) {
+    const last = one.failed > 0 && file !== ELSEWHERE && TRIES > 1 && failed <= MOST_FLAKY_FILES ? await runOne(file) : one;
+    if (last.failed === 0) into.flaky.push(...one.failures);
+    addCount(into, last);
+  }
+}
+
+async function runUnit(files: readonly string[]): Promise<void> {
+  await countTried(await runFiles(files, 2), async (file) => {
+    const again = newCount();
+    for (const one of (await runFiles([file], 1)).values()) addCount(again, one);
+    return again;
+  }, count);
 }
 
 // The kubectl that setup/kubectl fetched comes first, for whatever the tests start.
@@ -94,18 +120,9 @@ async function runIsolated(files: readonly string[], into: Count): Promise<void>
     await runCounted(isolatedCommand([join(ROOT, 'test/run.ts'), file]), relative(ROOT, file), one);
     return one;
   };
-  const failed: { file: string; one: Count }[] = [];
-  for (const file of files) {
-    const one = await runOne(file);
-    if (one.failed > 0) failed.push({ file, one });
-    else addCount(into, one);
-  }
-  const mayTryAgain = TRIES > 1 && failed.length <= MOST_FLAKY_FILES;
-  for (const { file, one } of failed) {
-    const last = mayTryAgain ? await runOne(file) : one;
-    if (last.failed === 0) into.flaky.push(...one.failures);
-    addCount(into, last);
-  }
+  const tried = new Map<string, Count>();
+  for (const file of files) tried.set(file, await runOne(file));
+  await countTried(tried, runOne, into);
 }
 
 const OWN_LINE = /^failed: |^\d+ passed, /;
@@ -133,12 +150,12 @@ async function runCounted({ file, args, env }: { file: string; args: string[]; e
 /** Under test/, and read files only. */
 const READERS = ['architecture.test.ts', 'docs.test.ts', 'types.test.ts'].map((name) => join(ROOT, 'test', name));
 const bootsInstances = (file: string): boolean => relative(ROOT, file).startsWith('test/') && !READERS.includes(file);
-if (isIsolated()) await runFiles(named, 1, count);
+if (isIsolated()) for (const each of (await runFiles(named, 1)).values()) addCount(count, each);
 else if (named.length > 0) {
-  await runFiles(named.filter((file) => !bootsInstances(file)), 2, count);
+  await runUnit(named.filter((file) => !bootsInstances(file)));
   await runIsolated(named.filter(bootsInstances), count);
 }
-if (all || what.includes('unit')) await runFiles([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), ...READERS], 2, count);
+if (all || what.includes('unit')) await runUnit([...testFiles('src', '.test.ts'), ...testFiles('bench', '.test.ts'), ...testFiles('tools', '.test.ts'), ...READERS]);
 if (all || what.includes('e2e')) await runIsolated(testFiles('test', '.test.ts').filter(bootsInstances), count);
 if (what.includes('torture') && named.length === 0) {
   await runIsolated(testFiles('test/torture', '.test.ts'), count);
