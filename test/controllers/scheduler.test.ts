@@ -54,6 +54,7 @@ test('a pod of higher priority takes the place of a lower one', async () => {
   await eventually('the place is kept', async () => (await get('high')).status?.nominatedNodeName === 'n1');
   await client.delete(Pod, 'low', { namespace, gracePeriodSeconds: 0 }); // as the node does in the end
   await eventually('high is placed', isOn('high', 'n1'), 4000);
+  assert.equal((await get('high')).status?.nominatedNodeName, undefined, 'it is nominated no more');
   await eventually('an event tells', async () => (await client.list(Event, { namespace })).items.some((each) => each.reason === 'Preempted'));
 });
 
