@@ -3,10 +3,9 @@
  * process must run our configuration. A configuration is checked before it takes the place of the one that runs; a killed process is started again.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
+import { isFreePort } from '../../../base/sys/is-free-port.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Way } from '../forward/forwarder.ts';
 import type { Forwarding } from '../forward/start.ts';
@@ -16,7 +15,8 @@ import { configurationOf, doorName, placesOf, RING, type Configuration } from '.
 import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Slots } from './slots.ts';
 import { askHaproxy, tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
-import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
+import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 import { createDrains } from './drains.ts';
@@ -66,22 +66,21 @@ const FIRST_PORT = 23_000;
 const LAST_PORT = 25_999;
 const MOST_KEPT_PORTS = 1_000;
 const MOST_SERVED = 10_000;
-const LOOK_MS = 500;
 const READY_MS = 10_000;
 
 export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const ports = readPorts(files.ports);
   const listening = createListening();
-  const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
   let loaded: Configuration | undefined;
-  let doors: readonly Door[] = [];
   let slots: Slots = new Map();
-  let working: Promise<unknown> = Promise.resolve();
-  let looking: NodeJS.Timeout | undefined;
-  let life: Line | undefined;
   const formers = createFormers<undefined>();
-  let notBeforeMs = 0;
+  const keeper = createKeeper({
+    folder, name: 'HAProxy of the gateways', log, signal,
+    async start() {
+      if (loaded !== undefined) await load(loaded, endpointsBy(loaded));
+    },
+  });
   let counts: Counts | undefined;
   /** The last of processes that were replaced. */
   const recent: Counted[] = [];
@@ -94,7 +93,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
 
   const drains = createDrains({
     folder,
-    lines: () => [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)],
+    lines: () => [...(keeper.line === undefined ? [] : [keeper.line]), ...formers.all().map(({ line }) => line)],
     drainMsOf: (name) => {
       const backend = loaded?.backends.get(name);
       return backend === undefined ? undefined : drainMsOf?.(backend);
@@ -105,15 +104,11 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
 
   async function carry(wanted: readonly Door[]): Promise<ReadonlyMap<string, string>> {
     if (wanted.length === 0) {
-      clearTimeout(looking);
-      looking = undefined;
       loaded = undefined;
       counts = undefined;
-      doors = [];
       waysWanted = new Map();
       await forwarding?.carry([]);
-      life?.close();
-      life = undefined;
+      keeper.leave();
       formers.close();
       await endHaproxy(folder);
       listening.close();
@@ -128,7 +123,6 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     const inheritance = listening.take(wanted.flatMap((door) => placesOf(door, { gatewayIp, gatewayIp6, ports })));
     const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
     if (next.unsayable.size > 0) return next.unsayable;
-    doors = wanted;
     const endpoints = endpointsBy(next);
     waysWanted = ways;
     await forward(next, endpoints);
@@ -137,7 +131,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
       const wrong = await load(next, endpoints);
       if (wrong.size > 0) return wrong;
     }
-    watch(LOOK_MS);
+    keeper.keep();
     return new Map();
   }
 
@@ -195,24 +189,24 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     (counts === undefined ? inherited : recent).push(...(held?.last ?? []));
     if (counts !== undefined && held !== undefined) addServed(held.served);
     if (loaded === undefined && pid !== undefined) migrateWaiting();
-    const former = passing.length === 0 ? undefined : (life ?? openLine(files.socket, () => {}));
+    const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
     try {
       await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds });
     } catch (error) {
       held?.release('kept');
-      if (former !== life) former?.close();
+      if (former !== keeper.line) former?.close();
       throw error;
     }
     if (former !== undefined) {
       await endOfListening(former);
       formers.add(former, undefined);
-    } else life?.close();
+    } else keeper.line?.close();
     held?.release('replaced');
     listening.keep(fds);
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
     slots = nextSlots;
     loaded = next;
-    attend();
+    keeper.attend();
     if (former !== undefined) drains.compare(before, endpoints);
     if (isFirst) drains.resume();
     for (const name of readdirSync(folder)) if (/\.(pem|txt|lua)$/.test(name) && !next.files.has(name)) rmSync(join(folder, name), { force: true });
@@ -232,16 +226,6 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     return found;
   }
 
-  /** Looks as soon as the process ends; {@link watch} is for those whose end was not heard of. */
-  function attend(): void {
-    const line = openLine(files.socket, () => {
-      if (life !== line || signal.aborted) return;
-      life = undefined;
-      void enqueue(look);
-    });
-    life = line;
-  }
-
   async function counted(): ReturnType<Proxy['counted']> {
     const now = tellsAll === true || haproxyPid(folder) === undefined ? [] : await counts?.read();
     return { recent: [...recent.splice(0), ...(now ?? [])], inherited: inherited.splice(0) };
@@ -256,37 +240,11 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     for (const address of served.keys()) if (served.size > MOST_SERVED) served.delete(address);
   }
 
-  function watch(delayMs: number): void {
-    clearTimeout(looking);
-    if (signal.aborted) return;
-    looking = setTimeout(() => void enqueue(look), delayMs);
-    looking.unref();
-  }
-
-  async function look(): Promise<void> {
-    if (loaded === undefined || signal.aborted) return;
-    if (haproxyPid(folder) !== undefined) return watch(LOOK_MS);
-    // The first time at once; one that ends again and again has to wait.
-    const waitMs = notBeforeMs - performance.now();
-    if (waitMs > 0) return watch(waitMs);
-    const delayMs = backoff.next('');
-    notBeforeMs = performance.now() + delayMs;
-    log.warn('HAProxy of the gateways ended and is started again', { doors: doors.length });
-    try {
-      await load(loaded, endpointsBy(loaded));
-      setTimeout(() => backoff.forget(''), 60_000).unref();
-      watch(LOOK_MS);
-    } catch (error) {
-      log.error('HAProxy of the gateways could not be started', { error });
-      watch(delayMs);
-    }
-  }
-
   async function portFor(name: string): Promise<void> {
     if (ports.has(name)) return;
     const taken = new Set(ports.values());
     for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
-      if (taken.has(port) || !(await isFree(gatewayIp, port)) || (name.startsWith('forward:') && !(await isFree('127.0.0.1', port)))) continue;
+      if (taken.has(port) || !(await isFreePort(gatewayIp, port)) || (name.startsWith('forward:') && !(await isFreePort('127.0.0.1', port)))) continue;
       ports.set(name, port);
       writeFileSync(files.ports, JSON.stringify(Object.fromEntries(ports)), { mode: 0o600 });
       return;
@@ -294,34 +252,26 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     throw new Error(`no port of ${gatewayIp} between ${FIRST_PORT} and ${LAST_PORT} is free for a gateway`);
   }
 
-  function enqueue<T>(step: () => Promise<T>): Promise<T> {
-    const done = working.then(step);
-    working = done.catch(() => {});
-    return done;
-  }
-
   signal.addEventListener('abort', () => {
-    clearTimeout(looking);
-    life?.close();
     formers.close();
     listening.close();
   }, { once: true });
   return {
-    carry: (wanted) => enqueue(() => carry(wanted)),
-    refresh: () => enqueue(async () => {
+    carry: (wanted) => keeper.enqueue(() => carry(wanted)),
+    refresh: () => keeper.enqueue(async () => {
       if (loaded === undefined) return;
       const endpoints = endpointsBy(loaded);
       await forward(loaded, endpoints);
       if (hasRoom(endpoints, slots) && haproxyPid(folder) !== undefined) await update(endpoints);
       else await load(loaded, endpoints);
     }),
-    counted: () => enqueue(counted),
-    served: () => enqueue(async () => {
+    counted: () => keeper.enqueue(counted),
+    served: () => keeper.enqueue(async () => {
       if (haproxyPid(folder) !== undefined) addServed((await counts?.served()) ?? new Map());
       return served;
     }),
     portOf: (door) => ports.get(doorName(door)),
-    settled: async () => void (await working),
+    settled: () => keeper.settled(),
   };
 }
 
@@ -350,12 +300,4 @@ export function faultsOf(stderr: string, file: string, ownerOf: (line: number) =
     if (owner !== undefined && !faults.has(owner)) faults.set(owner, text.trim().slice(0, 500));
   }
   return faults;
-}
-
-function isFree(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, address, () => server.close(() => resolve(true)));
-  });
 }

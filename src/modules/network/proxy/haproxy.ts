@@ -4,10 +4,9 @@
  * end is known at once; a killed one is started again, with back-off.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { dirname } from 'node:path';
-import { exponentialBackoff } from '../../../base/backoff.ts';
 import type { Log } from '../../../base/log.ts';
+import { isFreePort } from '../../../base/sys/is-free-port.ts';
 import { run } from '../../../base/sys/run.ts';
 import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, placesOf, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
@@ -15,7 +14,8 @@ import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from '.
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
 import { createDepartures } from '../../../sdk/haproxy/departures.ts';
 import { endConnections, leftovers } from '../../../sdk/haproxy/leftover.ts';
-import { createFormers, endOfListening, openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
+import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
@@ -43,7 +43,6 @@ export interface Haproxy {
 
 const FIRST_PORT = 26_000;
 const LAST_PORT = 28_999;
-const LOOK_MS = 500;
 const READY_MS = 5_000;
 const COUNT_MS = 4_000;
 /** How often the errors of endpoints are looked at, where outliers are to be spared. */
@@ -53,14 +52,17 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const files = haproxyFiles(folder);
   const known = readPorts(files.configuration);
   const listening = createListening();
-  const backoff = exponentialBackoff({ baseMs: 200, maxMs: 30_000 });
   let loaded: readonly Frontend[] = [];
   let slots: Slots = new Map();
-  let working: Promise<void> = Promise.resolve();
-  let looking: NodeJS.Timeout | undefined;
-  let life: Line | undefined;
   /** Their slots are as they were when the next process came, brought along as far as endpoints leave. */
   const formers = createFormers<Slots>();
+  const keeper = createKeeper({
+    folder, name: 'HAProxy', log, signal,
+    start: () => load(loaded),
+    async look() {
+      if (performance.now() - countedAtMs > COUNT_MS) await count().catch(() => {});
+    },
+  });
   /** Of processes of before. */
   let counted: Counters = new Map();
   /** Of this process, when they were last looked at. */
@@ -71,11 +73,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   let hasResumed = false;
   let outcomes: Outcomes = new Map();
   let judging: NodeJS.Timeout | undefined;
-  let notBeforeMs = 0;
   const asked = new Map<string, number>();
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
-    const earlier = life === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await slotsOfEarlier() : undefined;
+    const earlier = keeper.line === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await slotsOfEarlier() : undefined;
     const slotsBefore = earlier ?? slots;
     slots = slotsFor(frontends, slotsBefore);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -86,20 +87,20 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     outcomes = new Map();
     const pid = haproxyPid(folder);
     // Without a line to it, it is of the time before we came.
-    if (pid !== undefined && life === undefined) migrateWaiting();
+    if (pid !== undefined && keeper.line === undefined) migrateWaiting();
     if (pid !== undefined) await count().catch(() => {});
     counted = added(counted, recent);
     recent = new Map();
     // With -sf the old process hands over its listeners and serves its connections to their end.
     const passing = pid !== undefined && existsSync(files.socket) ? ['-x', files.socket, '-sf', String(pid)] : [];
-    const former = passing.length === 0 ? undefined : (life ?? openLine(files.socket, () => {}));
+    const former = passing.length === 0 ? undefined : (keeper.line ?? openLine(files.socket, () => {}));
     await run(program, ['-D', '-f', files.configuration, '-p', files.pid, ...passing], { timeoutMs: READY_MS, fds: inheritance.fds });
     listening.keep(inheritance.fds);
     if (former !== undefined) await endOfListening(former);
-    if (former !== undefined && (former === life || earlier !== undefined)) formers.add(former, slotsBefore);
+    if (former !== undefined && (former === keeper.line || earlier !== undefined)) formers.add(former, slotsBefore);
     else former?.close();
-    if (former === undefined) life?.close();
-    attend();
+    if (former === undefined) keeper.line?.close();
+    keeper.attend();
     leave(frontends);
     if (!hasResumed) resume();
   }
@@ -107,7 +108,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   /** With what an earlier llmos had to end; what can be asked for by name is looked after by {@link drain} too. */
   function resume(): void {
     hasResumed = true;
-    for (const { name, address, port, untilMs } of departures.all()) setTimeout(() => void enqueue(() => over(name, { address, port })), Math.max(0, untilMs - Date.now())).unref();
+    for (const { name, address, port, untilMs } of departures.all()) setTimeout(() => void keeper.enqueue(() => over(name, { address, port })), Math.max(0, untilMs - Date.now())).unref();
   }
 
   async function over(name: string, endpoint: Endpoint): Promise<void> {
@@ -115,16 +116,6 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     if (signal.aborted || (departures.untilOf(name, endpoint) ?? 0) > Date.now()) return;
     departures.end(name, endpoint);
     await endLeftover(endpoint).catch((error: unknown) => log.warn('connections to an endpoint that left could not be ended', { error }));
-  }
-
-  /** Looks as soon as the process ends. */
-  function attend(): void {
-    const line = openLine(files.socket, () => {
-      if (life !== line || signal.aborted) return;
-      life = undefined;
-      void enqueue(look);
-    });
-    life = line;
   }
 
   /** Of the process that an earlier llmos started, with those that were leaving then. */
@@ -173,7 +164,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
           draining.add(endpoint);
           const untilMs = departures.untilOf(name, endpoint) ?? Date.now() + settings.drainMs;
           departures.add([{ name, address: endpoint.address, port: endpoint.port, untilMs }]);
-          setTimeout(() => void enqueue(() => end(name, endpoint)), Math.max(0, untilMs - Date.now())).unref();
+          setTimeout(() => void keeper.enqueue(() => end(name, endpoint)), Math.max(0, untilMs - Date.now())).unref();
         }
       }
     }
@@ -199,17 +190,14 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   async function endLeftover({ address, port }: Endpoint): Promise<void> {
     const isIt = (each: { address: string; port: number }): boolean => each.address === address && each.port === port;
     if (loaded.some(({ endpoints }) => endpoints.some(isIt)) || departures.all().some(isIt)) return;
-    const left = await endConnections(await leftovers(folder, [...(life === undefined ? [] : [life]), ...formers.all().map(({ line }) => line)]), { address, port });
+    const left = await endConnections(await leftovers(folder, [...(keeper.line === undefined ? [] : [keeper.line]), ...formers.all().map(({ line }) => line)]), { address, port });
     if (left > 0) log.warn('connections to an endpoint that left could not be ended: the kernel does not (CONFIG_INET_DIAG_DESTROY)', { connections: left });
   }
 
   async function carry(frontends: readonly Frontend[]): Promise<void> {
     if (frontends.length === 0) {
-      clearTimeout(looking);
-      looking = undefined;
       loaded = [];
-      life?.close();
-      life = undefined;
+      keeper.leave();
       formers.close();
       counted = recent = new Map();
       await endHaproxy(folder);
@@ -225,14 +213,14 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       loaded = frontends;
       leave(frontends);
     }
-    watch(LOOK_MS);
+    keeper.keep();
     judge();
   }
 
   /** Looks for outliers as long as somebody wants that. */
   function judge(): void {
     if (judging !== undefined || signal.aborted || watched(loaded).length === 0) return;
-    judging = setTimeout(() => void enqueue(eject).catch(() => {}).finally(() => {
+    judging = setTimeout(() => void keeper.enqueue(eject).catch(() => {}).finally(() => {
       judging = undefined;
       judge();
     }), OUTLIERS_MS);
@@ -247,35 +235,6 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     }
   }
 
-  function watch(delayMs: number): void {
-    clearTimeout(looking);
-    if (signal.aborted) return;
-    looking = setTimeout(() => void enqueue(look), delayMs);
-    looking.unref();
-  }
-
-  async function look(): Promise<void> {
-    if (loaded.length === 0 || signal.aborted) return;
-    if (haproxyPid(folder) !== undefined) {
-      if (performance.now() - countedAtMs > COUNT_MS) await count().catch(() => {});
-      return watch(LOOK_MS);
-    }
-    // The first time at once; one that ends again and again has to wait.
-    const waitMs = notBeforeMs - performance.now();
-    if (waitMs > 0) return watch(waitMs);
-    const delayMs = backoff.next('');
-    notBeforeMs = performance.now() + delayMs;
-    log.warn('HAProxy ended and is started again', { services: loaded.length });
-    try {
-      await load(loaded);
-      setTimeout(() => backoff.forget(''), 60_000).unref();
-      watch(LOOK_MS);
-    } catch (error) {
-      log.error('HAProxy could not be started', { error });
-      watch(delayMs);
-    }
-  }
-
   /** Ports of what is carried no longer are given again when there are no others; who asked a moment ago may be carried next. */
   function forgetPorts(): void {
     const carried = new Set(loaded.map(({ name }) => name));
@@ -286,16 +245,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     }
   }
 
-  function enqueue(step: () => Promise<void>): Promise<void> {
-    const done = working.then(step);
-    working = done.catch(() => {});
-    return done;
-  }
-
   signal.addEventListener('abort', () => {
-    clearTimeout(looking);
     clearTimeout(judging);
-    life?.close();
     formers.close();
     listening.close();
   }, { once: true });
@@ -303,10 +254,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     async metrics() {
       if (loaded.length === 0) return '';
       // While it is down, what is known.
-      await enqueue(() => (haproxyPid(folder) === undefined ? Promise.resolve() : count().catch(() => {})));
+      await keeper.enqueue(() => (haproxyPid(folder) === undefined ? Promise.resolve() : count().catch(() => {})));
       return signalText(added(counted, recent));
     },
-    carry: (frontends) => enqueue(() => carry(frontends)),
+    carry: (frontends) => keeper.enqueue(() => carry(frontends)),
     pid: () => haproxyPid(folder),
     async portFor(name) {
       asked.set(name, performance.now());
@@ -315,7 +266,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       if (known.size >= LAST_PORT - FIRST_PORT) forgetPorts();
       const taken = new Set(known.values());
       for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
-        if (taken.has(port) || !(await isFree(gatewayIp, port))) continue;
+        if (taken.has(port) || !(await isFreePort(gatewayIp, port))) continue;
         known.set(name, port);
         return port;
       }
@@ -328,12 +279,4 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 function readPorts(file: string): Map<string, number> {
   if (!existsSync(dirname(file)) || !existsSync(file)) return new Map();
   return new Map([...readFileSync(file, 'utf8').matchAll(/^listen (\S+)\n {2}bind .*?:(\d+)(?: proto h2)?$/gm)].map(([, name = '', port]) => [name, Number(port)]));
-}
-
-function isFree(address: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const server = createServer();
-    server.once('error', () => resolve(false));
-    server.listen(port, address, () => server.close(() => resolve(true)));
-  });
 }
