@@ -23,8 +23,8 @@ export interface GatewayState {
 export interface Attachment {
   parentRef: ParentReference;
   gateway: GatewayState;
-  /** The listeners that took the route, with the hostnames by which it is asked for there. */
-  listeners: { state: ListenerState; hostnames: readonly string[] }[];
+  /** The listeners that took the route, with the hostnames by which it is asked for there, and what the route itself says for each. */
+  listeners: { state: ListenerState; hostnames: readonly string[]; said: ReadonlyMap<string, string> }[];
   /** Why no listener did. */
   failure?: Failure;
 }
@@ -46,7 +46,10 @@ function attach(route: Route, kind: string, parentRef: ParentReference, gateway:
   const ofKind = named.filter(({ kinds, conflict }) => kinds.includes(kind) && conflict === undefined);
   const allowed = ofKind.filter((state) => allowsNamespace(state, gateway.gateway, route.metadata.namespace ?? '', observed));
   if (allowed.length === 0) return none('NotAllowedByListeners', ofKind.length === 0 ? `no listener takes a ${kind}` : `no listener takes routes of namespace '${route.metadata.namespace}'`);
-  const listeners = allowed.map((state) => ({ state, hostnames: hostnamesOn(state.listener.hostname, route.spec?.hostnames) })).filter(({ hostnames }) => hostnames.length > 0);
+  const listeners = allowed.map((state) => {
+    const said = hostnamesOn(state.listener.hostname, route.spec?.hostnames);
+    return { state, hostnames: [...said.keys()], said };
+  }).filter(({ hostnames }) => hostnames.length > 0);
   if (listeners.length === 0) return none('NoMatchingListenerHostname', 'no hostname of the route falls under that of a listener');
   return { parentRef, gateway, listeners };
 }

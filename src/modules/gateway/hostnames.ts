@@ -18,10 +18,15 @@ export function intersection(listener: string | undefined, route: string): strin
   return undefined;
 }
 
-/** Of a route: the hostnames that hold on a listener; empty when the two have none in common. */
-export function hostnamesOn(listener: string | undefined, route: readonly string[] | undefined): string[] {
-  if (route === undefined || route.length === 0) return [listener ?? ''];
-  return [...new Set(route.flatMap((each) => intersection(listener, each) ?? []))];
+/** Of a route: the hostnames that hold on a listener, each with the narrowest one that the route says for it; empty when the two have none in common. */
+export function hostnamesOn(listener: string | undefined, route: readonly string[] | undefined): Map<string, string> {
+  if (route === undefined || route.length === 0) return new Map([[listener ?? '', '']]);
+  const found = new Map<string, string>();
+  for (const said of route.toSorted(compareHostnames)) {
+    const hostname = intersection(listener, said);
+    if (hostname !== undefined && !found.has(hostname)) found.set(hostname, said);
+  }
+  return found;
 }
 
 /** The order in which hostnames are tried: precise before wildcard before none, longer before shorter. */

@@ -20,7 +20,8 @@ test('what hostnames have in common', () => {
     ['x.a.com', '*.a.com', 'x.a.com'], ['*.a.com', '*.b.a.com', '*.b.a.com'], ['*.b.a.com', '*.a.com', '*.b.a.com'], ['*.a.com', '*.b.com', undefined], ['*.a.com', '*.xa.com', undefined],
   ];
   for (const [listener, route, expected] of table) assert.equal(intersection(listener, route), expected, `${listener} ${route}`);
-  assert.deepEqual(hostnamesOn('*.a.com', ['x.a.com', 'b.com', '*.com']), ['x.a.com', '*.a.com']);
+  assert.deepEqual([...hostnamesOn('*.a.com', ['*.com', 'x.a.com', 'b.com', '*.a.com'])], [['x.a.com', 'x.a.com'], ['*.a.com', '*.a.com']]);
+  assert.deepEqual([...hostnamesOn('*.a.com', ['*.com']), ...hostnamesOn('a.com', undefined)], [['*.a.com', '*.com'], ['a.com', '']]);
   assert.deepEqual(['', '*.com', '*.a.com', 'a.com', 'b.a.com'].sort(compareHostnames), ['b.a.com', 'a.com', '*.a.com', '*.com', '']);
 });
 

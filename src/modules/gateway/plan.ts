@@ -83,7 +83,7 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
   yieldHostnames(requests);
   for (const { route, resolved, attachments } of requests) {
     if (resolved.unsupported !== undefined) continue;
-    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, hostnames));
+    for (const { gateway, listeners } of attachments) for (const { state, said } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, said));
   }
   routes.push(...requests);
   for (const route of observed.tlsRoutes) {
@@ -91,7 +91,7 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
     if (attachments.length === 0) continue;
     const { targets, unresolved } = tlsTargets(route, observed);
     routes.push({ kind: 'TLSRoute', route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
-    for (const { gateway, listeners } of attachments) for (const { state, hostnames } of listeners) nested(tlsEntries, gateway).push(...hostnames.map((hostname): TlsEntry => ({ listener: state.id, hostname, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
+    for (const { gateway, listeners } of attachments) for (const { state, said: names } of listeners) nested(tlsEntries, gateway).push(...[...names].map(([hostname, said]): TlsEntry => ({ listener: state.id, hostname, said, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
   }
   const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressDoors(observed, broken)];
   return { gateways, routes, doors };
@@ -99,9 +99,9 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
 
 export const keyOfGateway = ({ metadata }: Gateway): string => `${metadata.namespace}/${metadata.name}`;
 
-function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { id }: ListenerState, hostnames: readonly string[]): Entry[] {
-  return rules.flatMap(({ matches, action }, ruleAt) => matches.flatMap((match, matchAt) => hostnames.map((hostname): Entry => ({
-    listener: id, hostname, match, action, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}`, at: [ruleAt, matchAt],
+function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { id }: ListenerState, hostnames: ReadonlyMap<string, string>): Entry[] {
+  return rules.flatMap(({ matches, action }, ruleAt) => matches.flatMap((match, matchAt) => [...hostnames].map(([hostname, said]): Entry => ({
+    listener: id, hostname, said, match, action, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}`, at: [ruleAt, matchAt],
   }))));
 }
 
@@ -116,13 +116,13 @@ function doorsOf({ gateway, listeners, clientCertificate }: GatewayState, entrie
       ...(clientCertificate === undefined ? {} : { clientCertificate }),
       listeners: own.map(({ id, listener, certificates, clients }) => ({ name: id, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
       entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
-      tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
+      tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || compareHostnames(a.said, b.said) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
     };
   });
 }
 
 export function sortEntries(entries: readonly Entry[]): Entry[] {
-  return entries.toSorted((a, b) => compareHostnames(a.hostname, b.hostname) || compareMatches(a, b));
+  return entries.toSorted((a, b) => compareHostnames(a.hostname, b.hostname) || compareHostnames(a.said ?? a.hostname, b.said ?? b.hostname) || compareMatches(a, b));
 }
 
 function nested<K, V>(map: Map<K, V[]>, key: K): V[] {

@@ -82,7 +82,7 @@ function mirrorsOf(filters: readonly RouteFilter[], observed: Observed, from: Fr
     const found = resolveBackend(observed, filter.requestMirror.backendRef, from);
     const failure = isFailure(found) ? found : undefined;
     const address = isFailure(found) ? undefined : observed.service(found.serviceKey)?.spec?.clusterIP;
-    if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address}:${found.port.port}` }];
+    if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address.includes(':') ? `[${address}]` : address}:${found.port.port}`, ...(from.kind === 'GRPCRoute' || found.port.appProtocol === 'kubernetes.io/h2c' ? { mirrorByH2: true } : {}) }];
     resolved.unresolved ??= failure ?? { reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${filter.requestMirror.backendRef.name}', which has no cluster IP` };
     return [];
   });

@@ -5,6 +5,8 @@ import type { AlternativeName } from './forward/names.ts';
 export type ResolvedFilter = RouteFilter & {
   /** Of a mirror: where to, `address:port`. */
   mirrorTo?: string;
+  /** That speaks HTTP/2 alone, which what sends copies does not. */
+  mirrorByH2?: boolean;
 };
 
 export interface PathMatch { type: 'Exact' | 'PathPrefix' | 'RegularExpression'; value: string }
@@ -58,6 +60,8 @@ export interface Entry {
   listener: string;
   /** '' for all. */
   hostname: string;
+  /** What the route says for it, where that is wider: who says more has the requests. */
+  said?: string;
   /** A wildcard stands for one label, as in Ingress, not for any number. */
   oneLabel?: boolean;
   match: Match;

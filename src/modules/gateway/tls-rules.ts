@@ -19,6 +19,8 @@ export interface TlsTarget {
 export interface TlsEntry {
   listener: string;
   hostname: string;
+  /** What the route says for it: who says more has the connections. */
+  said: string;
   id: string;
   targets: readonly TlsTarget[];
   age: string;

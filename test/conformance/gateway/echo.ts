@@ -28,6 +28,7 @@ http.createServer((q, r) => answer(q, r)).on('upgrade', upgrade).listen(3000);
 http2.createServer((q, r) => answer(q, r)).listen(3001);
 const grpc = (s, h) => {
   s.on('error', () => {}).resume().on('end', () => {
+    seen.push('gRPC ' + h[':path'] + ' ' + (h['x-mark'] ?? ''));
     const known = /^\\/gateway_api_conformance\\.echo_basic\\.grpcecho\\.GrpcEcho\\//.test(h[':path']);
     s.respond({ ':status': 200, 'content-type': 'application/grpc', 'x-from-backend': pod, 'x-path': h[':path'], 'x-saw': JSON.stringify(h) }, { waitForTrailers: true });
     s.on('wantTrailers', () => s.sendTrailers({ 'grpc-status': known ? '0' : '12' }));

@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
 import { patch, type Body } from '../cluster.ts';
+import { seenBy } from './http-filters.ts';
 import { authorityMap, CA, policy, policySays } from './tls.ts';
-import { accepted, addressOf, apply, behaviour, expect, gateway, http, parents, pathOf, remove, route, to, V1, V2, V3 } from './world.ts';
+import { accepted, addressOf, apply, behaviour, expect, gateway, http, INFRA, parents, pathOf, remove, route, to, V1, V2, V3 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';
 const backend = (name: string, more: object = {}): object => ({ name: `grpc-${name}`, port: 8080, ...more });
@@ -42,6 +43,36 @@ function tried(name: string, rules: object[], run: (address: string) => Promise<
 }
 
 export function grpc(): void {
+  tried('GRPCRouteRequestMirror', [{ matches: [method(SERVICE)], filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: `grpc-${V2}`, port: 8080 } } }, { type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x-set', value: 'one' }] } }], backendRefs: [backend(V1)] }], async (address) => {
+    const mark = String(performance.now());
+    await calls(address, `/${SERVICE}/Echo`, V1, { 'x-mark': mark });
+    await eventually(async () => (await seenBy(V2)).some((each) => each === `gRPC /${SERVICE}/Echo ${mark}`), { what: 'the copy' });
+  });
+
+  behaviour('GRPCRouteSessionPersistenceCookie', () => [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'grpc-both' }, spec: { selector: { group: 'both' }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } },
+    grpcRoute('session', [{ backendRefs: [{ name: 'grpc-both', port: 8080 }], sessionPersistence: { sessionName: 'grpc-session' } }]),
+  ], async () => {
+    await parents('session', { Accepted: 'True', ResolvedRefs: 'True' }, { plural: 'grpcroutes' });
+    const address = await addressOf('same-namespace');
+    const first = await eventually(async () => { const told = await invoke(address, `/${SERVICE}/Echo`); return told.grpcStatus === '0' && told; });
+    const [cookie = ''] = first.headers['set-cookie'] ?? [];
+    assert.match(cookie, /^grpc-session=[^;]+/);
+    assert.doesNotMatch(cookie, /expires|max-age/i);
+    for (let times = 0; times < 6; times++) assert.equal((await invoke(address, `/${SERVICE}/Echo`, { cookie: cookie.split(';')[0]! })).pod, first.pod);
+  });
+
+  // The age of an object is told in whole seconds.
+  for (const [narrow, wide, hostname] of [['abc.example.com', '*.example.com', 'abc.example.com'], ['*.example.com', '*.com', '*.example.com'], ['abc.example.com', undefined, 'abc.example.com']] as const) {
+    behaviour(`GRPCRouteMultipleRoutesAttachmentSameHostnameIntersection${narrow.startsWith('*') ? 'Wildcard' : wide === undefined ? 'None' : ''}`, () => [
+      gateway('intersecting', [http({ hostname })]), grpcRoute('a-wide', [{ matches: [method(SERVICE)], backendRefs: [backend(V1)] }], { parents: ['intersecting'], ...(wide === undefined ? {} : { hostnames: [wide] }) }),
+      grpcRoute('b-narrow', [{ backendRefs: [backend(V2)] }], { parents: ['intersecting'], hostnames: [narrow] }),
+    ], async () => {
+      for (const name of ['a-wide', 'b-narrow']) await parents(name, { Accepted: 'True' }, { plural: 'grpcroutes' });
+      await calls(await addressOf('intersecting'), `/${SERVICE}/Echo`, V2, {}, 'abc.example.com');
+    });
+  }
+
   behaviour('BackendTLSPolicyGRPCRoute', () => [
     authorityMap(), policy('grpc', { name: 'tls-backend', sectionName: 'grpc' }, { ...CA, subjectAltNames: [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }] }),
     grpcRoute('over-tls', [{ matches: [method(SERVICE)], backendRefs: [{ name: 'tls-backend', port: 444 }] }]),

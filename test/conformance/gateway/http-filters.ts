@@ -117,7 +117,7 @@ export function redirects(): void {
 }
 
 /** What a backend was asked, by method and path. */
-async function seenBy(pod: string): Promise<string[]> {
+export async function seenBy(pod: string): Promise<string[]> {
   return JSON.parse((await call('GET', `/api/v1/namespaces/${INFRA}/pods/${pod}:3000/proxy/__seen`)).body as string) as string[];
 }
 

@@ -172,7 +172,7 @@ class Writer {
     const several = new Set(listeners.map((each) => each.name)).size > 1;
     if (several) this.chooseListener(listeners, door.secure);
     if (door.entries.some(({ action }) => action.targets.length > 1)) this.put('  http-request set-var(txn.rand) rand(2147483647)');
-    for (const entries of Map.groupBy(door.entries, ({ listener, hostname, oneLabel }) => `${several ? listener : ''} ${hostname} ${oneLabel}`).values()) {
+    for (const entries of Map.groupBy(door.entries, ({ listener, hostname, said, oneLabel }) => `${several ? listener : ''} ${hostname} ${said ?? hostname} ${oneLabel}`).values()) {
       const { before, mapped, after } = waysOf(entries);
       for (const entry of before) this.entry(door, entry, conditions, several);
       this.mapped(door, mapped, conditions, several);
@@ -255,7 +255,7 @@ class Writer {
       return name;
     }
     const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
-    const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure });
+    const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => this.mirrorSocket(to) });
     const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, ...this.serverOptions(target.backend, door.clientCertificate) };
     if (servers === undefined || !needsStages(action)) this.section(name, () => lines([...filtered(), ...this.retryLines(action), ...this.persistenceLines(action)]), servers);
     else {
@@ -265,6 +265,13 @@ class Writer {
       this.sections.set('tries', TRIES_TABLE.map((text) => ({ text })));
     }
     return name;
+  }
+
+  /** Copies come by HTTP/1.1 and go on by HTTP/2. */
+  mirrorSocket(to: string): string {
+    const socket = this.socketOf(`mirror:${to}`);
+    this.sections.set(`mirror:${to}`, [`listen mirror:${to}`, `  bind unix@${socket} mode 600`, '  no log', `  server s ${to} proto h2`, ''].map((text) => ({ text })));
+    return `unix@${socket}`;
   }
 
   section(name: string, lines: () => Line[], servers: ServerFacts | undefined, sort: 'backend' | 'listen' = 'backend'): void {
@@ -431,14 +438,14 @@ const TRACE_CHILD = [`  http-request set-var(txn.parent) req.hdr(traceparent),by
 const TRACE_KEPT = '  http-request set-var(txn.trace) req.hdr(traceparent),bytes(0,55)';
 
 /** Sends a copy of a request elsewhere, beside the request itself; what comes back is passed over. */
-const MIRROR = `local function send(target, method, path, headers, body)
+const MIRROR = `local function send(target, method, path, headers, body, by)
   local client = core.httpclient()
   local call = client[string.lower(method)]
   if call == nil then return end
-  pcall(call, client, { url = "http://" .. target .. path, headers = headers, body = body })
+  pcall(call, client, { url = "http://" .. target .. path, headers = headers, body = body, dst = by })
 end
 
-core.register_action("mirror", { "http-req" }, function(txn, target)
+local function mirror(txn, target, by)
   local headers = {}
   for name, values in pairs(txn.http:req_get_headers()) do
     if name ~= "content-length" and name ~= "transfer-encoding" and name ~= "connection" then
@@ -450,6 +457,9 @@ core.register_action("mirror", { "http-req" }, function(txn, target)
   local body = txn.sf:req_body()
   if body == "" then body = nil end
   local method, path = txn.sf:method(), txn.sf:pathq()
-  core.register_task(function() send(target, method, path, headers, body) end)
-end, 1)
+  core.register_task(function() send(target, method, path, headers, body, by) end)
+end
+
+core.register_action("mirror", { "http-req" }, mirror, 1)
+core.register_action("mirror_by", { "http-req" }, mirror, 2)
 `;

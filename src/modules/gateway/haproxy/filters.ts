@@ -9,6 +9,8 @@ export interface FilterContext {
   /** Of the listener, for redirects. */
   port: number;
   secure: boolean;
+  /** Of what takes copies for a place that speaks HTTP/2 alone. */
+  mirrorSocket(to: string): string;
 }
 
 /** In the order in which they work; a redirect is last, since nothing comes after it. */
@@ -21,7 +23,10 @@ export function filterLines(filters: readonly ResolvedFilter[], context: FilterC
     if (urlRewrite?.hostname !== undefined) lines.push(`http-request set-header Host ${quoted(literal(urlRewrite.hostname))}`);
   }
   if (filters.some(({ mirrorTo }) => mirrorTo !== undefined)) lines.push('option http-buffer-request');
-  for (const filter of filters) if (filter.mirrorTo !== undefined) lines.push(`http-request lua.mirror ${quoted(filter.mirrorTo)}${shareOf(filter)}`);
+  for (const filter of filters) {
+    const { mirrorTo, mirrorByH2 } = filter;
+    if (mirrorTo !== undefined) lines.push(`http-request ${mirrorByH2 === true ? `lua.mirror_by ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo))}` : `lua.mirror ${quoted(mirrorTo)}`}${shareOf(filter)}`);
+  }
   for (const { responseHeaderModifier } of filters) if (responseHeaderModifier !== undefined) lines.push(...headerLines('http-response', responseHeaderModifier));
   for (const { requestRedirect } of filters) if (requestRedirect !== undefined) lines.push(...redirectLines(requestRedirect, context));
   return lines;

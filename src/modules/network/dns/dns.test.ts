@@ -120,6 +120,14 @@ test('too long for UDP: marked, and whole over TCP', async () => {
   assert.equal((await askTcp(query)).answers?.length, 200);
 });
 
+test('an EDNS that is not known is told which one is', async () => {
+  const opt = { name: '.', type: 'OPT', udpPayloadSize: 4_096, data: [] };
+  const known = await ask({ questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }], additionals: [opt] });
+  assert.deepEqual([known.rcode, known.answers?.length, known.additionals?.[0]?.type], ['NOERROR', 1, 'OPT']);
+  const unknown = await ask({ questions: [{ name: 'web.shop.svc.cluster.local', type: 'A' }], additionals: [{ ...opt, ednsVersion: 1 }] });
+  assert.deepEqual([unknown.answers?.length, unknown.additionals?.[0]?.extendedRcode, unknown.additionals?.[0]?.ednsVersion], [0, 1, 0]);
+});
+
 test('other names go to the machine’s servers, once', async () => {
   const before = asked;
   for (const id of [21, 22]) {

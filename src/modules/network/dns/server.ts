@@ -9,7 +9,7 @@ import dnsPacket, { type Packet, type Record as DnsRecord } from 'dns-packet';
 import { answerOf, soaOf, type Zone } from './zone.ts';
 import type { Upstream } from './upstream.ts';
 import { encodeMessage, turned, type Encoded } from './message.ts';
-import { failure, isQuery, question, questionOf } from './wire.ts';
+import { badVersion, failure, isQuery, question, questionOf } from './wire.ts';
 
 const { AUTHORITATIVE_ANSWER, RECURSION_AVAILABLE, RECURSION_DESIRED, TRUNCATED_RESPONSE, decode, encode } = dnsPacket;
 
@@ -71,6 +71,7 @@ export function createResolver(zone: Zone, upstream: Upstream): Resolver {
       if ((query.readUInt8(2) & 0x78) !== 0) return failure(query, NOTIMP);
       const packet = parse(query);
       if (packet === undefined || packet.questions?.length !== 1) return failure(query, FORMERR);
+      if ((optOf(packet)?.ednsVersion ?? 0) > 0) return badVersion(query, MAX_UDP_BYTES);
       return fromZone(query, packet, key, overTcp) ?? forward(query, overTcp);
     },
   };
@@ -84,6 +85,8 @@ function parse(query: Buffer): Packet | undefined {
   }
 }
 
+const optOf = ({ additionals }: Packet): DnsRecord | undefined => additionals?.find(({ type }) => type === 'OPT');
+
 interface Sections {
   rcode: string;
   answers: DnsRecord[];
@@ -93,7 +96,7 @@ interface Sections {
 
 /** What every answer to a query has, and how long it may be. */
 function shapeOf(packet: Packet, rcode: string, overTcp: boolean): { flags: number; most: number; edns: DnsRecord[] } {
-  const opt = packet.additionals?.find((each) => each.type === 'OPT');
+  const opt = optOf(packet);
   const most = overTcp ? 65_535 : Math.min(MAX_UDP_BYTES, Math.max(PLAIN_UDP_BYTES, opt?.udpPayloadSize ?? PLAIN_UDP_BYTES));
   const flags = RESPONSE | AUTHORITATIVE_ANSWER | RECURSION_AVAILABLE | ((packet.flags ?? 0) & RECURSION_DESIRED) | rcodeNumber(rcode);
   return { flags, most, edns: opt === undefined ? [] : [{ name: '.', type: 'OPT', udpPayloadSize: MAX_UDP_BYTES, data: [] }] };

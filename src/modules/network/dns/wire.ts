@@ -51,6 +51,13 @@ export function failure(query: Buffer, rcode: number): Buffer {
   return answer;
 }
 
+/** The answer to an EDNS that is not known: BADVERS, with the version that is (RFC 6891, section 6.1.3). */
+export function badVersion(query: Buffer, udpBytes: number): Buffer {
+  const answer = failure(query, 0);
+  answer.writeUInt16BE(1, 10);
+  return Buffer.concat([answer, Buffer.from([0, 0, 41, udpBytes >> 8, udpBytes & 255, 1, 0, 0, 0, 0, 0])]);
+}
+
 /** The bytes of a query's question. */
 export function questionOf(query: Buffer): Buffer {
   return query.subarray(HEADER_BYTES, questionEnd(query));
