@@ -4,6 +4,7 @@ import { Event, Node, Pod, PriorityClass } from '../../src/api/kinds.ts';
 import { podCondition } from '../../src/api/pod-readiness.ts';
 import core from '../../src/modules/core/module.ts';
 import scheduler from '../../src/modules/scheduler/module.ts';
+import type { Json } from '../../src/api/meta.ts';
 import type { Client } from '../../src/sdk/index.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
@@ -84,4 +85,25 @@ test('never more than fits, however fast they come', async () => {
   await eventually('20 are placed', async () => (await placed()).length === 20);
   await new Promise((resolve) => setTimeout(resolve, 50));
   for (const node of ['n1', 'n2']) assert.equal((await placed()).filter((each) => each.spec?.nodeName === node).length, 10);
+});
+
+test('what cannot be placed is not tried again until something changes that could help', async () => {
+  await create('first', '100m');
+  await eventually('the node is known', isOn('first', 'n1'));
+  await create('huge', '3');
+  const tries = async (): Promise<number> => (await client.list(Event, { namespace })).items.filter(({ reason, regarding, involvedObject }: Event & { regarding?: { name?: string }; involvedObject?: { name?: string } }) => reason === 'FailedScheduling' && (regarding ?? involvedObject)?.name === 'huge').reduce((sum, { count = 1 }: { count?: number }) => sum + count, 0);
+  await eventually('it is told why', async () => (await tries()) === 1);
+  const patch = (body: { [field: string]: Json }, subresource?: string): Promise<unknown> => client.patch(Node, 'n1', { type: 'merge', body }, subresource === undefined ? {} : { subresource });
+  for (let index = 0; index < 3; index++) {
+    await create(`small${index}`, '100m');
+    await patch({ metadata: { labels: { index: String(index) } } });
+    await patch({ status: { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: new Date().toISOString() }] } }, 'status');
+  }
+  await addNode('n2'); // as small as the other
+  for (let index = 0; index < 3; index++) await eventually('the small ones are placed', async () => (await get(`small${index}`)).spec?.nodeName !== undefined);
+  await new Promise((resolve) => setTimeout(resolve, 1_500)); // longer than its back-off
+  assert.equal(await tries(), 1, 'pods, labels, heartbeats and a small node help nobody');
+  await client.patch(Node, 'n2', { type: 'merge', body: { status: { allocatable: { cpu: '4', memory: '4Gi', pods: '10' } } } }, { subresource: 'status' });
+  await eventually('it goes where there is room', isOn('huge', 'n2'));
+  assert.equal(await tries(), 1);
 });

@@ -28,3 +28,12 @@ test('each as soon as there is room for it', () => {
     ['never, but others all the same', times(4, runs, [[5, 10], [1, 1]], { skips: true }), [Infinity, 50]],
   ] as [string, number[], number[]][]) assert.deepEqual(actual, wanted, name);
 });
+
+test('among thousands that run it is told about when, and at little cost', () => {
+  const runs = Array.from({ length: 5_000 }, (_, index): [number, number] => [1, 1_000 + index]);
+  const waits = Array.from({ length: 50 }, (): [number, number] => [2_500, 10]);
+  const startMs = performance.now();
+  const [first = 0] = times(5_000, runs, waits, { skips: true });
+  assert.ok(first >= 3_499 && first <= 3_499 + 130, `half of them have ended after 3,499 s, and it is told ${first}`);
+  assert.ok(performance.now() - startMs < 2_000);
+});

@@ -4,8 +4,8 @@ import type { LiveQueue } from './build.ts';
 import type { Entry } from './policy/job.ts';
 import { add, fits, subtract, type Resources } from './policy/resources.ts';
 
-/** So far ahead nobody can tell. */
-const MOST_ENDS = 5_000;
+/** About so many places are looked for: among many that run, several ends at a time are waited for. */
+const MOST_LOOKS = 2_000;
 
 /** The run time to expect of a job, in seconds, given that it ran for so long already. */
 export type ExpectRun = (entry: Entry, ranSeconds: number) => number;
@@ -22,7 +22,8 @@ export function forecast({ admission, room, skips }: LiveQueue, waiting: readonl
   const times = waiting.map(() => Infinity);
   let left = [...waiting.keys()];
   let at = now;
-  for (let looked = 0; looked < MOST_ENDS; looked++) {
+  const together = Math.max(1, Math.ceil(((ends.size + waiting.length) * (skips ? waiting.length : 1)) / MOST_LOOKS));
+  for (;;) {
     const still: number[] = [];
     for (const [place, index] of left.entries()) {
       const entry = waiting[index]!;
@@ -42,7 +43,10 @@ export function forecast({ admission, room, skips }: LiveQueue, waiting: readonl
     left = still;
     at = Math.max(at, next.at);
     add(free, next.amount);
-    for (let also = ends.peek(); also !== undefined && also.at <= at; also = ends.peek()) add(free, ends.pop()!.amount);
+    for (let taken = 1, also = ends.peek(); also !== undefined && (also.at <= at || taken < together); taken++, also = ends.peek()) {
+      at = Math.max(at, also.at);
+      add(free, ends.pop()!.amount);
+    }
   }
   return times;
 }
