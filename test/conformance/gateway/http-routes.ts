@@ -1,7 +1,7 @@
 /** HTTPRoute, the core: matching, hostnames, attachment, precedence. After the descriptions of kubernetes-sigs/gateway-api, conformance/tests. */
 import assert from 'node:assert/strict';
 import { GATEWAY_KINDS } from '../../../src/api/gateway/kinds.ts';
-import { call, get, ok, patch, until, type Body } from '../cluster.ts';
+import { call, get, gone, ok, patch, until, type Body } from '../cluster.ts';
 import { accepted, addressOf, apply, behaviour, exact, expect, expectAll, from, gateway, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 type Row = [Ask, Expected | string | number];
@@ -225,6 +225,7 @@ export function definitions(): void {
     // What is built in is there again, the class with it; the Gateways that others share are made anew.
     await until('/apis/gateway.networking.k8s.io/v1/gatewayclasses/llmos', ({ status }) => isTrue(status, 'Accepted'));
     await until('/apis/gateway.networking.k8s.io/v1/gateways', ({ items }) => items.length === 0);
+    for (const each of definitions) await gone(`${crds}/${each.metadata.name}`);
     await apply(gateway('same-namespace', [http(from('Same'))]));
     const wrong = await call('POST', `/apis/gateway.networking.k8s.io/v1/namespaces/${INFRA}/httproutes`, { body: route('twice', ['same-namespace', 'same-namespace'], [{ backendRefs: [to(V1)] }]) });
     assert.equal(wrong.code, 422, JSON.stringify(wrong.body));
@@ -245,6 +246,7 @@ export function definitions(): void {
     await expect(await addressOf('same-namespace'), {}, { backend: V1 });
     await remove({ apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition', metadata: { name: 'httproutes.gateway.networking.k8s.io' } });
     await until('/apis/gateway.networking.k8s.io/v1/httproutes', ({ items }) => items.length === 0);
+    await gone('/apis/apiextensions.k8s.io/v1/customresourcedefinitions/httproutes.gateway.networking.k8s.io');
     await expect(await addressOf('same-namespace'), {}, { status: 404 });
     assert.equal((await call('POST', `/apis/gateway.networking.k8s.io/v1/namespaces/${INFRA}/httproutes`, { body: { ...own, spec: { ...own.spec, rules: [] } } })).code, 422);
   });
