@@ -81,7 +81,7 @@ describe('@kubernetes/client-node', { timeout: 120_000, skip: lacks('clientNode'
     informer.on('error', startAgain);
     const write = (name: string, n: string): Promise<unknown> => core.patchNamespacedConfigMap(
       { name, namespace: NS, fieldManager: 'test', force: true, body: { ...map(name, { n }), metadata: { name, labels: { informed: 'yes' } } } }, as(k8s.PatchStrategy.ServerSideApply));
-    const comes = (...lines: string[]): Promise<unknown> => eventually(async () => lines.every((line) => told.includes(line)), { timeoutMs: 15_000, what: `${lines.join(', ')} in ${told.join(', ')}` });
+    const comes = (...lines: string[]): Promise<unknown> => eventually(async () => lines.every((line) => told.includes(line)), { timeoutMs: 60_000, what: `${lines.join(', ')} in ${told.join(', ')}` });
     try {
       await write('before', '1');
       await informer.start();

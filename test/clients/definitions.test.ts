@@ -16,7 +16,7 @@ describe('definitions of well-known projects', { timeout: 180_000 }, () => {
     const definitions = ALL.map(({ definition }) => definition).join('---\n');
     const count = (text: string, word: RegExp): void => assert.equal(text.match(word)?.length, ALL.length, text);
     count(await ok(llmos.kubectlWith(definitions, 'apply', '-f', '-')), / (created|configured)$/gm);
-    count(await ok(llmos.kubectl('wait', ...ALL.map((each) => `crd/${nameOf(each)}`), '--for=condition=Established', '--timeout=30s')), /condition met/g);
+    count(await ok(llmos.kubectl('wait', ...ALL.map((each) => `crd/${nameOf(each)}`), '--for=condition=Established', '--timeout=60s')), /condition met/g);
     count(await ok(llmos.kubectlWith(definitions, 'apply', '-f', '-')), / unchanged$/gm);
   });
   after(() => llmos?.destroy());
@@ -68,7 +68,7 @@ describe('definitions of well-known projects', { timeout: 180_000 }, () => {
     assert.equal(code, 1);
     assert.match(stderr, /metadata\.annotations: Too long: may not be more than 262144 bytes/);
     await ok(llmos.kubectlWith(text, 'apply', '--server-side', '-f', '-'));
-    await ok(llmos.kubectl('wait', 'crd/fleets.big.example.com', '--for=condition=Established', '--timeout=10s'));
+    await ok(llmos.kubectl('wait', 'crd/fleets.big.example.com', '--for=condition=Established', '--timeout=60s'));
     assert.match(await ok(llmos.kubectl('explain', 'fleets.spec.template.spec.containers.livenessProbe')), /httpGet\s+<Object>[\s\S]*This text says/);
     const fleet = (container: object, version = 'v1'): string => JSON.stringify({ apiVersion: `big.example.com/${version}`, kind: 'Fleet', metadata: { name: 'web' }, spec: { template: { spec: { containers: [{ name: 'web', image: 'web:1', ...container }] } } } });
     assert.match(await ok(llmos.kubectlWith(fleet({ ports: [{ containerPort: 80 }], resources: { limits: { cpu: 1, memory: '64Mi' } }, livenessProbe: { httpGet: { port: 'http' } } }), 'apply', '-f', '-')), /created/);
@@ -83,6 +83,6 @@ describe('definitions of well-known projects', { timeout: 180_000 }, () => {
     // What was there before the bound stays as it is until that field is changed.
     await ok(llmos.kubectl('label', 'fleet/web', 'a=b'));
     assert.match((await llmos.kubectl('scale', 'fleet/web', '--replicas=4')).stderr, /spec\.replicas in body should be less than or equal to 2/);
-    await ok(llmos.kubectl('delete', 'crd', 'fleets.big.example.com', '--timeout=20s'));
+    await ok(llmos.kubectl('delete', 'crd', 'fleets.big.example.com', '--timeout=60s'));
   });
 });

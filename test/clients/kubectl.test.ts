@@ -125,7 +125,7 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
         const one = file('one.yaml', maps('one'));
         assert.match(await ok('replace', '--force', '-f', one), /configmap\/one replaced/);
         assert.equal((await kubectl('diff', '-f', file('changed.yaml', `${maps('one')}data: { a: b }\n`))).code, 1);
-        const waits = [kubectl('wait', '--for=create', 'cm/later', '--timeout=20s'), kubectl('wait', '--for=delete', 'cm/one', '--timeout=20s')];
+        const waits = [kubectl('wait', '--for=create', 'cm/later', '--timeout=60s'), kubectl('wait', '--for=delete', 'cm/one', '--timeout=20s')];
         await new Promise((settled) => setTimeout(settled, 300));
         await ok('create', 'cm', 'later');
         await ok('delete', 'cm', 'one');
@@ -163,7 +163,7 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
         for (const type of ['clusterip', 'nodeport', 'loadbalancer']) await made('service', type, type, '--tcp=80');
         await made('service', 'externalname', 'external', '--external-name=example.com');
         assert.match(await ok('create', 'token', 'some', '--audience=a', '--duration=1h'), /^ey[\w-]+\.[\w-]+\.[\w-]+$/m);
-        assert.match(await ok('wait', '--for=condition=complete', 'job/once', 'job/from-cron', '--timeout=30s'), /from-cron condition met/);
+        assert.match(await ok('wait', '--for=condition=complete', 'job/once', 'job/from-cron', '--timeout=60s'), /from-cron condition met/);
         assert.match(await ok('describe', 'ingress', 'web'), /example\.com\s*\n\s+\/path\s+web:80/);
         assert.match(await ok('describe', 'quota', 'some'), /pods\s+\d+\s+50/);
       });
@@ -191,7 +191,7 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
       it('runs, looks into, copies and ends pods', async () => {
         const sleeps = ['--restart=Never', '--overrides={"spec":{"terminationGracePeriodSeconds":0}}'];
         await ok('run', 'box', `--image=${TEST_IMAGE}`, `--labels=of=${namespace}`, ...sleeps, '--', 'sleep', '1000000');
-        await ok('wait', '--for=condition=Ready', 'pod/box', '--timeout=30s');
+        await ok('wait', '--for=condition=Ready', 'pod/box', '--timeout=60s');
         const { stdout } = await run(program()!, ['-n', namespace, 'run', 'piped', '--rm', '-i', `--image=${TEST_IMAGE}`, '--restart=Never', '--', 'cat'], { input: 'piped in\n' });
         assert.match(stdout, /piped in\npod "piped" deleted/);
         await ok('debug', 'box', `--image=${TEST_IMAGE}`, '--container=look', '--profile=general', '--attach=false', '--', 'sleep', '1000000');
@@ -211,7 +211,7 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
       it('cordons, taints and drains', async () => {
         await ok('cordon', 'node1');
         await fails(/cannot delete Pods that declare no controller/, 'drain', 'node1', `--pod-selector=of=${namespace}`, '--ignore-daemonsets');
-        assert.match(await ok('drain', 'node1', `--pod-selector=of=${namespace}`, '--force', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=30s'), /pod\/box evicted/);
+        assert.match(await ok('drain', 'node1', `--pod-selector=of=${namespace}`, '--force', '--ignore-daemonsets', '--delete-emptydir-data', '--timeout=60s'), /pod\/box evicted/);
         await ok('uncordon', 'node1');
         await ok('taint', 'node', 'node1', `${namespace}=b:PreferNoSchedule`);
         await fails(/already has/, 'taint', 'node', 'node1', `${namespace}=b:PreferNoSchedule`);

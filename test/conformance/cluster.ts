@@ -43,7 +43,7 @@ export interface Watch {
   close(): void;
 }
 
-const WAIT_MS = 10_000;
+const WAIT_MS = 60_000;
 const PAUSE_MS = 150;
 /** History is short here, so that its end can be tried. */
 export const KEEP_SECONDS = 5;
@@ -135,11 +135,11 @@ export const patch = (path: string, body: unknown, type: 'merge-patch' | 'strate
 
 /** Settles when the object is gone. */
 export function gone(path: string): Promise<boolean> {
-  return eventually(async () => (await call('GET', path)).code === 404, { timeoutMs: 20_000, what: `the end of ${path}` });
+  return eventually(async () => (await call('GET', path)).code === 404, { timeoutMs: 60_000, what: `the end of ${path}` });
 }
 
 /** Settles with the object when `holds` says so. */
-export function until(path: string, holds: (object: Body) => boolean, timeoutMs = 20_000): Promise<Body> {
+export function until(path: string, holds: (object: Body) => boolean, timeoutMs = 60_000): Promise<Body> {
   let last: Body;
   return eventually(async () => {
     const { code, body } = await call('GET', path);

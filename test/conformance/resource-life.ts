@@ -40,7 +40,7 @@ export async function liveThrough(life: ResourceLife): Promise<void> {
     const { metadata, ...rest } = await get(`${path}/first`);
     const { code } = await call('PUT', `${path}/first`, { body: { ...rest, metadata: { ...metadata, annotations: { ...metadata.annotations, updated: 'true' } } } });
     return code === 200; // a controller may have written in between
-  }, { timeoutMs: 5_000 });
+  }, { timeoutMs: 60_000 });
   await annotated(events, 'updated');
   if (life.subresources.includes('status')) await statusOf(path);
   await remove(`${path}/first`);

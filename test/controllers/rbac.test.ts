@@ -5,17 +5,11 @@ import { ClusterRole, ClusterRoleBinding, ConfigMap, Secret } from '../../src/ap
 import { isApiError } from '../../src/api/errors.ts';
 import core from '../../src/modules/core/module.ts';
 import rbac from '../../src/modules/rbac/module.ts';
-import { startWorld } from './world.ts';
+import { eventually, startWorld } from './world.ts';
 
 const VIEW_OWN = { 'rbac.authorization.k8s.io/aggregate-to-view': 'true' };
 
-async function until(check: () => Promise<boolean>): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (await check()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  assert.fail('it did not become so');
-}
+const until = (check: () => Promise<boolean>): Promise<void> => eventually('it became so', check);
 
 test('view reads what is harmless, and what others add to it', async () => {
   const world = await startWorld([core, rbac]);

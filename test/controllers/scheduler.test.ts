@@ -54,7 +54,7 @@ test('a pod of higher priority takes the place of a lower one', async () => {
   assert.equal(podCondition(await get('low'), 'DisruptionTarget')?.reason, 'PreemptionByScheduler');
   await eventually('the place is kept', async () => (await get('high')).status?.nominatedNodeName === 'n1');
   await client.delete(Pod, 'low', { namespace, gracePeriodSeconds: 0 }); // as the node does in the end
-  await eventually('high is placed', isOn('high', 'n1'), 4000);
+  await eventually('high is placed', isOn('high', 'n1'));
   assert.equal((await get('high')).status?.nominatedNodeName, undefined, 'it is nominated no more');
   await eventually('an event tells', async () => (await client.list(Event, { namespace })).items.some((each) => each.reason === 'Preempted'));
 });
@@ -69,7 +69,7 @@ test('gates, cordons and other schedulers hold a pod back', async () => {
   assert.equal((await get('gated')).spec?.nodeName, undefined);
   assert.equal((await get('foreign')).spec?.nodeName, undefined);
   await client.patch(Node, 'n1', { type: 'merge', body: { spec: { unschedulable: null } } });
-  await eventually('late goes', isOn('late', 'n1'), 3000);
+  await eventually('late goes', isOn('late', 'n1'));
   const gated = await get('gated');
   const spec = { ...gated.spec! };
   delete spec.schedulingGates;

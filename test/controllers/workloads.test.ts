@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
+import { isDeepStrictEqual } from 'node:util';
 import { Deployment, Event, Node, Pod, ReplicaSet } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import type { Kind } from '../../src/api/kind.ts';
@@ -78,11 +79,14 @@ test('a rollout, a scale down and a rollback', async () => {
   await settled('web:1', 1);
   assert.equal((await client.get(Deployment, 'web', { namespace: 'default' })).metadata.annotations?.['deployment.kubernetes.io/revision'], '3');
   assert.equal((await all(ReplicaSet)).length, 2);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const before = (await client.list(Deployment)).items.concat((await client.list(ReplicaSet)).items as never, (await client.list(Pod)).items as never);
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  const after = (await client.list(Deployment)).items.concat((await client.list(ReplicaSet)).items as never, (await client.list(Pod)).items as never);
-  assert.deepEqual(after.map((each) => each.metadata.resourceVersion), before.map((each) => each.metadata.resourceVersion), 'a settled world is quiet');
+  const versions = async (): Promise<(string | undefined)[]> => [...(await all(Deployment)), ...(await all(ReplicaSet)), ...(await all(Pod))].map(({ metadata }) => metadata.resourceVersion);
+  let before: (string | undefined)[] = [];
+  await eventually('a settled world is quiet', async () => {
+    const last = before;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    before = await versions();
+    return isDeepStrictEqual(before, last);
+  });
 });
 
 test('what does not fit waits with the reason, and goes when there is room', async () => {
@@ -92,7 +96,7 @@ test('what does not fit waits with the reason, and goes when there is room', asy
   assert.equal(waiting.status?.conditions?.find((each) => each.type === 'PodScheduled')?.message, '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.');
   await client.create(Node, { metadata: { name: 'n2' }, spec: {} } as Node);
   await client.update(Node, { ...(await client.get(Node, 'n2')), status: { allocatable: { cpu: '4', memory: '8Gi', pods: '110' } } }, { subresource: 'status' });
-  await eventually('it goes to the new node', async () => (await pods()).some((each) => each.spec?.nodeName === 'n2'), 3000);
+  await eventually('it goes to the new node', async () => (await pods()).some((each) => each.spec?.nodeName === 'n2'));
 });
 
 test('a deleted pod is replaced, an orphan adopted, a strayed one let go', async () => {

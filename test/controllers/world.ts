@@ -7,6 +7,7 @@ import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
 import { createLoader, type Host } from '../../src/kernel/loader/index.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
 import { openStore } from '../../src/kernel/store/index.ts';
 import { createCaches } from '../../src/sdk/caches.ts';
 import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
@@ -73,9 +74,9 @@ function lastStatusCounts(client: Client): Client {
   };
 }
 
-/** Looks every few ms until the condition holds. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 5000): Promise<void> {
-  const endMs = Date.now() + timeoutMs;
+/** Looks every few ms until the condition holds. Generous: the machine may be busy with others. */
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
+  const endMs = Date.now() + timeoutMs * PATIENCE;
   while (!(await holds())) {
     if (Date.now() > endMs) throw new Error(`it did not come about within ${timeoutMs} ms: ${what}`);
     await realClock.sleep(3);

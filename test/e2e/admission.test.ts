@@ -59,7 +59,7 @@ describe('admission as users see it', { timeout: 120_000 }, () => {
 
   it('rules of custom resources', async () => {
     await ok(apply(DEFINITION));
-    await ok(llmos.kubectl('wait', '--for=condition=Established', 'crd/ranges.example.com', '--timeout=10s'));
+    await ok(llmos.kubectl('wait', '--for=condition=Established', 'crd/ranges.example.com', '--timeout=60s'));
     await eventually(async () => (await llmos.kubectl('get', 'ranges')).code === 0);
     await ok(apply(range(1, 2)));
     await fails(apply(range(3, 2)), /The Range "r" is invalid: spec: Invalid value: min 3 is above max 2/);

@@ -50,18 +50,18 @@ describe('a node short of memory', { skip: totalmem() < 8 * 2 ** 30 ? 'needs a m
   it('evicts the pod that is far above its request, and takes no new one that asks for nothing', async () => {
     await create('modest', {}, { resources: { requests: { memory: '200Mi' } } });
     await running('modest');
+    const tainted = eventually(async () => (await llmos.client.get(Node, 'node1')).spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/memory-pressure'), { timeoutMs: 60_000, what: 'the taint' });
     await create('greedy', {}, { command: ['sh', '-c', `dd if=/dev/zero bs=${MARGIN_MIB + 1_000}M count=1 | sleep 1000`], resources: { requests: { memory: '10Mi' } } });
-    const { status } = await failed('greedy');
+    const node = await pressed('MemoryPressure', 'True');
+    await create('best-effort', { nodeName: 'node1' }); // while there is pressure, which may soon be over
+    const [{ status }, refused] = await Promise.all([failed('greedy'), failed('best-effort')]);
     assert.equal(status?.reason, 'Evicted');
     assert.match(status?.message ?? '', /^The node was low on resource: memory\. Threshold quantity: .*, available: .*\. Container main was using \d+Ki, request is 10Mi, has larger consumption of memory\.$/);
     const target = status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
     assert.deepEqual([target?.status, target?.reason], ['True', 'TerminationByKubelet']);
-    await create('best-effort', { nodeName: 'node1' });
-    const refused = await failed('best-effort');
     assert.deepEqual([refused.status?.reason, refused.status?.message], ['Evicted', 'Pod was rejected: The node had condition: [MemoryPressure]. ']);
-    const node = await pressed('MemoryPressure', 'True');
     assert.equal(node.status?.conditions?.find(({ type }) => type === 'MemoryPressure')?.reason, 'KubeletHasInsufficientMemory');
-    await eventually(async () => (await llmos.client.get(Node, 'node1')).spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/memory-pressure'));
+    await tainted;
     assert.equal((await llmos.client.get(Pod, 'modest', { namespace: 'default' })).status?.phase, 'Running');
     assert.match((await llmos.kubectl('get', 'events', '--field-selector', 'reason=Evicted')).stdout, /pod\/greedy/);
   });
@@ -143,10 +143,11 @@ describe('a disk that fills up', () => {
   it('loses the pod that filled it, with what it wrote, and is well again', async () => {
     await create('quiet', { volumes: [{ name: 'cache', emptyDir: {} }] }, { command: ['sh', '-c', 'dd if=/dev/zero of=/cache/file bs=1M count=5; sleep 1000'], volumeMounts: [{ name: 'cache', mountPath: '/cache' }], resources: { requests: { 'ephemeral-storage': '20Mi' } } });
     await running('quiet');
+    const pressure = pressed('DiskPressure', 'True'); // it is soon over
     await create('filler', { volumes: [{ name: 'cache', emptyDir: {} }] }, { command: ['sh', '-c', 'dd if=/dev/zero of=/cache/file bs=1M count=300; sleep 1000'], volumeMounts: [{ name: 'cache', mountPath: '/cache' }] });
     const { status } = await failed('filler');
     assert.match(status?.message ?? '', /^The node was low on resource: ephemeral-storage\. Threshold quantity: /);
-    await pressed('DiskPressure', 'True');
+    await pressure;
     await pressed('DiskPressure', 'False');
     assert.equal((await llmos.client.get(Pod, 'quiet', { namespace: 'default' })).status?.phase, 'Running');
     await create('after', {}, {});

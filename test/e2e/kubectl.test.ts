@@ -84,7 +84,7 @@ describe('kubectl', { timeout: 300_000 }, () => {
   });
 
   it('describes, with events', async () => {
-    await eventually(async () => /Scheduled[\s\S]*Started/.test(await ok(llmos.kubectl('describe', 'pods', '-l', 'app=web'))), { timeoutMs: 10_000 });
+    await eventually(async () => /Scheduled[\s\S]*Started/.test(await ok(llmos.kubectl('describe', 'pods', '-l', 'app=web'))), { timeoutMs: 60_000 });
     assert.match(await ok(llmos.kubectl('describe', 'deployment', 'web')), /ScalingReplicaSet/);
     assert.match(await ok(llmos.kubectl('get', 'events')), /Scheduled/);
   });
@@ -103,7 +103,7 @@ describe('kubectl', { timeout: 300_000 }, () => {
   it('forwards a port', async () => {
     const forward = spawn('kubectl', ['port-forward', 'deployment/web', '18080:8080'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig }, stdio: 'ignore' });
     try {
-      const body = await eventually(async () => (await fetch('http://127.0.0.1:18080/')).text(), { timeoutMs: 10_000 });
+      const body = await eventually(async () => (await fetch('http://127.0.0.1:18080/')).text(), { timeoutMs: 60_000 });
       assert.match(body, /^web-/);
     } finally {
       forward.kill();
@@ -177,7 +177,7 @@ describe('kubectl', { timeout: 300_000 }, () => {
     try {
       await eventually(async () => seen.includes('chunk-4'));
       await ok(llmos.kubectl('create', 'configmap', 'late'));
-      await eventually(async () => seen.includes('configmap/late'), { timeoutMs: 5_000 });
+      await eventually(async () => seen.includes('configmap/late'), { timeoutMs: 60_000 });
     } finally {
       watch.kill();
     }
@@ -205,14 +205,14 @@ spec:
           spec: { type: object, required: [size], properties: { size: { type: integer, minimum: 1 }, colour: { type: string, default: red } } }
           status: { type: object, properties: { done: { type: boolean } } }
 `)));
-    await ok(llmos.kubectl('wait', 'crd/widgets.example.com', '--for=condition=Established', '--timeout=10s'));
+    await ok(llmos.kubectl('wait', 'crd/widgets.example.com', '--for=condition=Established', '--timeout=60s'));
     const widget = (size: number): string => `apiVersion: example.com/v1\nkind: Widget\nmetadata: { name: w }\nspec: { size: ${size} }\n`;
-    await eventually(async () => (await llmos.kubectl('apply', '-f', file('widget.yaml', widget(3)))).code === 0, { timeoutMs: 10_000 });
+    await eventually(async () => (await llmos.kubectl('apply', '-f', file('widget.yaml', widget(3)))).code === 0, { timeoutMs: 60_000 });
     assert.match(await ok(llmos.kubectl('get', 'wd')), /NAME\s+SIZE\n\s*w\s+3/);
     assert.equal(await ok(llmos.kubectl('get', 'widget', 'w', '-o', 'jsonpath={.spec.colour}')), 'red');
     const refused = await llmos.kubectl('apply', '-f', file('small.yaml', widget(0)));
     assert.match(refused.stderr, /spec\.size: Invalid value: 0: spec\.size in body should be greater than or equal to 1/);
-    await ok(llmos.kubectl('delete', 'crd', 'widgets.example.com', '--timeout=20s'));
+    await ok(llmos.kubectl('delete', 'crd', 'widgets.example.com', '--timeout=60s'));
     assert.equal((await llmos.kubectl('get', 'widgets')).code, 1);
   });
 

@@ -53,7 +53,7 @@ describe('network policies', { timeout: 180_000 }, () => {
     await expectSeen(['web']);
     await ok(llmos.kubectl('delete', 'pod', 'web', '--wait=true'));
     await ok(llmos.kubectlWith(pod('web', 'echo web > /www/index.html; exec httpd -f -p 80 -h /www'), 'apply', '-f', '-'));
-    await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=30s'));
+    await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
     byAddress = await ok(llmos.kubectl('get', 'pod', 'web', '-o', 'jsonpath={.status.podIP}'));
     assert.deepEqual(await seen('friend', 'stranger'), []);
   });

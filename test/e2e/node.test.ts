@@ -1,5 +1,7 @@
 /** What a pod may expect of the node, through the door: volumes that follow their source, real terminals, probes, hooks, grace. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -79,11 +81,15 @@ describe('the node', () => {
     });
     await ready('stubborn');
     await eventually(async () => (await llmos.kubectl('logs', 'stubborn')).stdout === 'hello\n');
-    const following = llmos.kubectl('logs', '-f', 'stubborn');
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    const following = spawn('kubectl', ['logs', '-f', 'stubborn'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(following, 'close');
+    let said = '';
+    following.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+    await eventually(async () => said === 'hello\n', { what: 'it follows' });
     const deleted = await llmos.kubectl('delete', 'pod', 'stubborn');
     assert.equal(deleted.code, 0, deleted.stderr);
-    assert.equal((await following).stdout, 'hello\nbye\n');
+    await ended;
+    assert.equal(said, 'hello\nbye\n');
   });
 
   it('ends a pod that ran longer than it may', async () => {

@@ -171,7 +171,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await ready('beside');
     const fromMs = Date.now();
     await Promise.all(['hangs', 'hangs-later', 'beside'].map(end));
-    assert.ok(Date.now() - fromMs < 20_000 * PATIENCE, `${Date.now() - fromMs} ms`);
+    assert.ok(Date.now() - fromMs < 60_000 * PATIENCE, `${Date.now() - fromMs} ms`);
     await allIsCalm();
   });
 

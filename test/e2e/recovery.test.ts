@@ -63,7 +63,7 @@ describe('recovery', { timeout: 300_000 * PATIENCE, concurrency: 1 }, () => {
     const before = traces();
     const llmos = await bootInstance();
     importTestImage(llmos);
-    await eventually(() => llmos.client.create(Pod, pod('steady', ['sh', '-c', 'date +%s%N > /tmp/started; exec sleep 100000'])), { timeoutMs: 10_000 });
+    await eventually(() => llmos.client.create(Pod, pod('steady', ['sh', '-c', 'date +%s%N > /tmp/started; exec sleep 100000'])), { timeoutMs: 60_000 });
     await llmos.client.create(Pod, pod('brief', ['sh', '-c', 'sleep 2; exit 3']));
     const first = await running(llmos, 'steady');
     const started = await containerPid(llmos, 'steady');

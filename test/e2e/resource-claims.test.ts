@@ -132,6 +132,6 @@ describe('devices of claims', () => {
     await eventually(async () => /NodePrepareResources failed for ResourceClaim fails-bell-\w+: out of tune/.test((await llmos.kubectl('get', 'events')).stdout), { what: 'the event of the refusal' });
     await llmos.kubectl('delete', 'pod', 'fails', '--now');
     await eventually(async () => readdirSync(cdi).length === 0 && (await claims()).join() === 'low free', { what: 'all is given back' });
-    assert.equal((await llmos.kubectl('delete', 'resourceclaim', 'low', '--timeout=10s')).code, 0);
+    assert.equal((await llmos.kubectl('delete', 'resourceclaim', 'low', '--timeout=60s')).code, 0);
   });
 });

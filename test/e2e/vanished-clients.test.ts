@@ -54,9 +54,10 @@ it('watches whose clients vanished are let go', { timeout: 90_000 }, async () =>
   await eventually(async () => door.store.stats().watches === before + 2, { what: 'the watches run' });
   await new Promise((resolve) => setTimeout(resolve, CONFIRMED_MS));
   cut(clients);
+  const cutMs = performance.now();
   for (const client of clients) client.destroy();
-  await new Promise((resolve) => setTimeout(resolve, 500));
-  assert.equal(door.store.stats().watches, before + 2, 'nobody has heard that they went');
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assert.ok(door.store.stats().watches === before + 2 || performance.now() - cutMs > CONFIRMED_MS, 'nobody has heard that they went');
   await eventually(async () => door.store.stats().watches === before, { timeoutMs: 60_000, what: 'the watches are let go' });
 });
 
@@ -66,9 +67,9 @@ it('watches whose clients vanished with events under way are let go as well, and
   const witness = await watchOver('http/1.1');
   await eventually(async () => door.store.stats().watches === before + 3, { what: 'the watches run' });
   cut(clients);
+  const fromMs = performance.now();
   assert.equal((await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: { metadata: { name: 'unheard' } } })).status, 201);
   for (const client of clients) client.destroy();
-  const fromMs = performance.now();
   await eventually(async () => door.store.stats().watches === before + 1, { timeoutMs: 60_000, what: 'the watches are let go' });
   assert.ok(performance.now() - fromMs > 1_000, 'what is on its way gets its time');
   witness.destroy();

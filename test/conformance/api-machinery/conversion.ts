@@ -32,7 +32,7 @@ const thing = ({ group, kind }: Defined, name: string, which: 'v1' | 'v2', field
 /** Settles when v2 of an object is what the webhook makes of it. */
 async function settled(defined: Defined, space: string): Promise<void> {
   await create(defined.path(space), thing(defined, 'marker', 'v1', { hostPort: 'marker:1' }));
-  await eventually(async () => (await call('GET', `${defined.path(space, 'v2')}/marker`)).body.host === 'marker', { timeoutMs: 10_000, what: 'conversion by the webhook' });
+  await eventually(async () => (await call('GET', `${defined.path(space, 'v2')}/marker`)).body.host === 'marker', { timeoutMs: 60_000, what: 'conversion by the webhook' });
   await ok('DELETE', `${defined.path(space)}/marker`);
 }
 

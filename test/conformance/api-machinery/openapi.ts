@@ -29,7 +29,7 @@ async function published(defined: Defined, name: string, wanted: boolean): Promi
     const index = (await get('/openapi/v3')).paths[`apis/${defined.group}/${name}`];
     const v3 = index === undefined ? undefined : (await get(index.serverRelativeURL)).components?.schemas?.[key];
     return (v2 !== undefined) === wanted && (v3 !== undefined) === wanted && { v2, v3 };
-  }, { timeoutMs: 15_000, what: `${key} ${wanted ? 'is' : 'is not'} published` });
+  }, { timeoutMs: 60_000, what: `${key} ${wanted ? 'is' : 'is not'} published` });
   return schema;
 }
 

@@ -19,7 +19,7 @@ async function bounded(name: string, spec: object, message: RegExp): Promise<voi
   await create(`${PATH}/validatingadmissionpolicies`, { metadata: { name }, spec: { matchConstraints: DEPLOYMENTS, ...spec } });
   await create(`${PATH}/validatingadmissionpolicybindings`, { metadata: { name }, spec: { policyName: name, validationActions: ['Deny'], matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': space } } } } });
   const path = `/apis/apps/v1/namespaces/${space}/deployments`;
-  await eventually(async () => (await call('POST', `${path}?dryRun=All`, { body: deployment('marker', 10) })).code === 422, { timeoutMs: 10_000, what: 'the policy holds' });
+  await eventually(async () => (await call('POST', `${path}?dryRun=All`, { body: deployment('marker', 10) })).code === 422, { timeoutMs: 60_000, what: 'the policy holds' });
   const answer = await call('POST', path, { body: deployment('refused', 3) });
   assert.equal(answer.code, 422, JSON.stringify(answer.body));
   assert.match(answer.body.message, message);
@@ -34,7 +34,7 @@ async function mutated(name: string, expression: string, wanted: { labels: Body;
   await create(`${PATH}/mutatingadmissionpolicybindings`, { metadata: { name }, spec: { policyName: name, matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': space } } } } });
   const of = (object: Body): Body => ({ labels: object.metadata.labels ?? {}, annotations: object.metadata.annotations ?? {}, replicas: object.spec.replicas });
   const path = `/apis/apps/v1/namespaces/${space}/deployments`;
-  await eventually(async () => of(await create(`${path}?dryRun=All`, deployment('marker', 1))).annotations.mutated === 'yes', { timeoutMs: 10_000, what: 'the policy holds' });
+  await eventually(async () => of(await create(`${path}?dryRun=All`, deployment('marker', 1))).annotations.mutated === 'yes', { timeoutMs: 60_000, what: 'the policy holds' });
   assert.deepEqual(of(await create(path, deployment('made', 1))), wanted);
   for (const plural of ['mutatingadmissionpolicybindings', 'mutatingadmissionpolicies']) await remove(`${PATH}/${plural}/${name}`);
   const elsewhere = `/apis/apps/v1/namespaces/${await namespace()}/deployments`;

@@ -48,7 +48,7 @@ async function registered(which: Which, make: (space: string) => Body[], run: (a
   const name = `conformance-${(hooks += 1)}`;
   await create(pathOf(which), { metadata: { name, labels }, webhooks: [...make(space), webhook(withMarker(allow, which), ['CREATE'], MAPS, onlyIn(space))] });
   try {
-    await eventually(() => acts(space, which), { timeoutMs: 10_000, what: 'the webhook acts' });
+    await eventually(() => acts(space, which), { timeoutMs: 60_000, what: 'the webhook acts' });
     await run({ space, name, which });
   } finally {
     await call('DELETE', `${pathOf(which)}/${name}`);

@@ -1,6 +1,6 @@
 /** Behaviours of the policies of jobs: which failures count, which indexes fail, what is enough. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
@@ -33,14 +33,14 @@ export function jobPolicies(): void {
     const ns = await namespace();
     const rules = [{ action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget' }] }];
     // The first pod waits to be evicted and fails then, the next one succeeds.
-    const script = 'if test -e /shared/second; then exit 0; fi; touch /shared/second; trap "exit 1" TERM; sleep 1000000 & wait';
+    const script = 'if test -e /shared/second; then exit 0; fi; trap "exit 1" TERM; touch /shared/second; sleep 1000000 & wait';
     const pod = template({ job: 'job' }, { script, container: { volumeMounts: [{ name: 'shared', mountPath: '/shared' }] }, spec: { terminationGracePeriodSeconds: 5, restartPolicy: 'Never', volumes: [{ name: 'shared', hostPath: { path: shared } }] } });
     await create(batch(ns, 'jobs'), { metadata: { name: 'job' }, spec: { backoffLimit: 0, podFailurePolicy: { rules }, template: pod } });
     const [first] = await eventually(async () => {
       const pods = await livePods(ns, 'job=job');
       return pods.length === 1 && pods[0].status.phase === 'Running' && pods;
     }, { what: 'a running pod' });
-    await new Promise((settle) => setTimeout(settle, 300)); // until it has noted that it ran
+    await eventually(async () => existsSync(join(shared, 'second')), { what: 'it has noted that it ran' });
     await ok('POST', `${podsOf(ns)}/${first.metadata.name}/eviction`, { body: { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: first.metadata.name } } });
     const { status } = await until(`${batch(ns, 'jobs')}/job`, (each) => hasCondition(each, 'Complete'), 40_000);
     assert.deepEqual([status.succeeded, status.failed], [1, undefined]);

@@ -74,11 +74,11 @@ export function kubectlClient(): void {
       tier('frontend', 2, { set: 'wget -q -O - "http://primary/cgi-bin/set?$QUERY_STRING"', get: 'wget -q -O - http://replica/cgi-bin/get' }),
     ];
     for (const each of manifests) await kubectlWith(each, '-n', space, 'create', '-f', '-');
-    for (const name of ['primary', 'replica', 'frontend']) await kubectl('-n', space, 'rollout', 'status', `deployment/${name}`, '--timeout=30s');
+    for (const name of ['primary', 'replica', 'frontend']) await kubectl('-n', space, 'rollout', 'status', `deployment/${name}`, '--timeout=60s');
     const { clusterIP } = (await get(`/api/v1/namespaces/${space}/services/frontend`)).spec;
     const ask = async (path: string): Promise<string> => (await (await fetch(`http://${clusterIP}/cgi-bin/${path}`)).text()).trim();
-    await eventually(async () => (await ask('set?TestEntry')) === 'ok', { timeoutMs: 15_000, what: 'an entry through the frontend' });
-    await eventually(async () => (await ask('get')) === 'TestEntry', { timeoutMs: 15_000, what: 'the entry from a replica' });
+    await eventually(async () => (await ask('set?TestEntry')) === 'ok', { timeoutMs: 60_000, what: 'an entry through the frontend' });
+    await eventually(async () => (await ask('get')) === 'TestEntry', { timeoutMs: 60_000, what: 'the entry from a replica' });
     for (const each of manifests) await kubectlWith(each, '-n', space, 'delete', '--grace-period=0', '--force', '-f', '-');
     await until(`/api/v1/namespaces/${space}/pods`, ({ items }) => items.length === 0);
   });
@@ -182,7 +182,7 @@ export function kubectlClient(): void {
   behaviour('Kubectl client Proxy server should support proxy with --port 0', async () => {
     const { child, output } = proxy('-p', '0', '--disable-filter');
     try {
-      const port = await eventually(async () => /Starting to serve on 127\.0\.0\.1:(\d+)/.exec(output())?.[1], { timeoutMs: 10_000 });
+      const port = await eventually(async () => /Starting to serve on 127\.0\.0\.1:(\d+)/.exec(output())?.[1], { timeoutMs: 60_000 });
       assert.ok((await apiVersions({ port: Number(port) })).versions.length > 0);
     } finally {
       child.kill();
@@ -194,7 +194,7 @@ export function kubectlClient(): void {
     const socketPath = join(folder, 'socket');
     const { child, output } = proxy(`--unix-socket=${socketPath}`);
     try {
-      await eventually(async () => output().includes('Starting to serve on'), { timeoutMs: 10_000 });
+      await eventually(async () => output().includes('Starting to serve on'), { timeoutMs: 60_000 });
       assert.ok((await apiVersions({ socketPath })).versions.length > 0);
     } finally {
       child.kill();

@@ -32,7 +32,7 @@ async function calls(address: string, path: string, expected: string, headers: R
   await eventually(async () => {
     last = await invoke(address, path, headers, authority);
     return /^\d+$|^HTTP /.test(expected) ? last.grpcStatus === expected : last.grpcStatus === '0' && last.pod === expected;
-  }, { timeoutMs: 10_000 }).catch(() => assert.fail(`${path} ${JSON.stringify(headers)} ${authority} should come to ${expected}, comes to ${JSON.stringify(last)}`));
+  }, { timeoutMs: 60_000 }).catch(() => assert.fail(`${path} ${JSON.stringify(headers)} ${authority} should come to ${expected}, comes to ${JSON.stringify(last)}`));
 }
 
 function tried(name: string, rules: object[], run: (address: string) => Promise<void>): void {

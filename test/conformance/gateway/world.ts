@@ -203,7 +203,7 @@ export async function expect(address: string, question: Ask, expected: Expected)
       if (last === 'nothing') last = error;
       return false;
     }
-  }, { timeoutMs: 10_000, everyMs: 20, what: 'the answer' }).catch(() => assert.fail(`${JSON.stringify(question)} should give ${JSON.stringify(expected)}, gives ${last instanceof Error ? last.message : JSON.stringify(last).slice(0, 600)}`));
+  }, { timeoutMs: 60_000, everyMs: 20, what: 'the answer' }).catch(() => assert.fail(`${JSON.stringify(question)} should give ${JSON.stringify(expected)}, gives ${last instanceof Error ? last.message : JSON.stringify(last).slice(0, 600)}`));
 }
 
 /** Each of a table, at once. */

@@ -126,7 +126,7 @@ export function services(): void {
     const expect = (wanted: [string, string]): Promise<unknown> => eventually(async () => {
       const seen = [(await askFrom(ns, 'client', { host, port: 80 }))[0], (await askFrom(ns, 'client', { host, port: 80, protocol: 'udp' }))[0]];
       return JSON.stringify(seen) === JSON.stringify(wanted);
-    }, { timeoutMs: 15_000, what: `answers by TCP and UDP ${wanted.join()}` });
+    }, { timeoutMs: 60_000, what: `answers by TCP and UDP ${wanted.join()}` });
     await expect(['one', 'one']);
     for (const [ports, wanted] of [[[tcp], ['one', '']], [[udp], ['', 'one']]] as [Body[], [string, string]][]) {
       const now = await get(at(ns, 'both'));

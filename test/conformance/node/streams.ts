@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { importTestImage, TEST_IMAGE } from '../../fixtures/image.ts';
 import { eventually } from '../../fixtures/instance.ts';
-import { behaviour, create, get, gone, messages, namespace, patch, podOf, running, until, type Body } from '../cluster.ts';
-import { outputOf, pathOf, scriptPod, start } from './pod.ts';
+import { behaviour, create, get, gone, messages, namespace, patch, podOf, running, until, watch, type Body } from '../cluster.ts';
+import { isReady, outputOf, pathOf, scriptPod, start } from './pod.ts';
 
 const NODE = ' [NodeConformance]';
 const ENTRY_IMAGE = 'localhost/entry:latest';
@@ -62,10 +62,11 @@ export function streams(): void {
       spec: { volumes: [{ name: 'machine', hostPath: { path: '/' } }] },
       container: {
         command: ['chroot', '/machine', process.execPath, '-e', GRPC_SERVER], volumeMounts: [{ name: 'machine', mountPath: '/machine', readOnly: true }],
-        livenessProbe: { grpc: { port: 5000 }, initialDelaySeconds: 2, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 5 }, readinessProbe: { grpc: { port: 5000 }, periodSeconds: 1 },
+        livenessProbe: { grpc: { port: 5000 }, initialDelaySeconds: 4, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 30 }, readinessProbe: { grpc: { port: 5000 }, periodSeconds: 1, timeoutSeconds: 30 },
       },
     }));
-    await new Promise((settled) => setTimeout(settled, 4_000));
+    await isReady(space, 'p');
+    await new Promise((settled) => setTimeout(settled, 5_000));
     const { status } = await get(pathOf(space, 'p'));
     assert.deepEqual([status.containerStatuses[0].restartCount, status.containerStatuses[0].ready], [0, true]);
   });
@@ -88,14 +89,23 @@ export function streams(): void {
   behaviour('NoExecuteTaintManager Multiple Pods [Serial] evicts pods with minTolerationSeconds [Disruptive]', async () => {
     const space = await namespace();
     await Promise.all([start(space, tolerating('soon', 1)), start(space, tolerating('later', 4))]);
+    const events = await watch(`/api/v1/namespaces/${space}/pods`);
+    /** The next one that is asked to go; each is told of more than once. */
+    const nextToGo = async (but?: string): Promise<string> => {
+      for (;;) {
+        const { metadata } = (await events.nextOf('MODIFIED')).object;
+        if (metadata.deletionTimestamp !== undefined && metadata.name !== but) return metadata.name;
+      }
+    };
     await create(`/api/v1/namespaces/${space}/pods`, tolerating('much-later', 1_000));
     try {
       await taint([TAINT]);
-      await gone(pathOf(space, 'soon'));
-      assert.equal((await get(pathOf(space, 'later'))).metadata.deletionTimestamp, undefined);
-      await gone(pathOf(space, 'later'));
+      assert.equal(await nextToGo(), 'soon');
+      assert.equal(await nextToGo('soon'), 'later');
+      for (const name of ['soon', 'later']) await gone(pathOf(space, name));
       assert.equal((await get(pathOf(space, 'much-later'))).metadata.deletionTimestamp, undefined);
     } finally {
+      events.close();
       await taint(null);
     }
   });
