@@ -27,7 +27,7 @@ const STEPS = Number(process.env['LLMOS_STEPS'] ?? budget(5, 10_000));
 const FROM = Number(process.env['LLMOS_STEPS_FROM'] ?? 0);
 /** What changes the machine, beside writes: those of the store are what kill.test.ts is for. */
 const CALLS = ['mkdir', 'unlink', 'unlinkat', 'rmdir', 'rename', 'symlink', 'chmod', 'clone', 'clone3', 'vfork', 'kill'];
-const LATE = 60_000;
+const LATE = 180_000;
 /** What the main container begins with, and what it gets while it runs. */
 const SMALL = { limits: { memory: '32Mi', cpu: '500m' } };
 const LARGE = { limits: { memory: '48Mi', cpu: '500m' }, requests: { memory: '48Mi', cpu: '500m' } };
