@@ -120,6 +120,7 @@ function securityErrors(spec: PodSpec, path: string): FieldError[] {
     const id = context[field];
     if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${at}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
   }
+  if (spec.hostUsers !== false) errors.push(...unmaskedErrors(spec, path));
   if (spec.hostUsers === false) for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) if (spec[field] === true) errors.push(forbidden(`${path}.${field}`, 'when `hostUsers` is false'));
   if (spec.shareProcessNamespace === true && spec.hostPID === true) errors.push(invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));
   const names = new Set<string>();
@@ -228,4 +229,10 @@ export function podSpecWarnings(spec: PodSpec | undefined, path: string): string
   const grace = spec?.terminationGracePeriodSeconds;
   if (grace !== undefined && grace < 0) warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
   return warnings;
+}
+
+/** Only who is nobody on the machine may see all of /proc (core/v1 SecurityContext, procMount). */
+function unmaskedErrors(spec: PodSpec, path: string): FieldError[] {
+  return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) => (spec[list] ?? []).flatMap(({ securityContext }, index) =>
+    (securityContext?.procMount === 'Unmasked' ? [invalid(`${path}.${list}[${index}].securityContext.procMount`, 'Unmasked', '`hostUsers` must be false to use `Unmasked`')] : [])));
 }

@@ -156,3 +156,9 @@ test('profiles of AppArmor by annotation become fields, with a warning', () => {
   assert.deepEqual(Pod.rules.warnings!(pod, undefined), ['a', 'c'].map((name) => `metadata.annotations[${key}${name}]: deprecated since v1.30; use the "appArmorProfile" field instead`));
   assert.deepEqual(Pod.rules.warnings!(pod, pod), []);
 });
+
+test('all of /proc is for who has users of its own', () => {
+  const unmasked = { securityContext: { procMount: 'Unmasked' } };
+  assert.deepEqual(errorsOf({}, unmasked), ['spec.containers[0].securityContext.procMount: Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`']);
+  assert.deepEqual(errorsOf({ hostUsers: false }, unmasked), []);
+});

@@ -22,6 +22,7 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
     kind: PodKind, subresource: 'log',
     async handle(request) {
       const options = logOptions(request.url.searchParams, nowMs());
+      if (!(request.object as Pod).spec?.nodeName && !asksForWebSocket(request)) return nothingYet(request, options);
       const { file, alive } = logFile(agent, logs, request, options);
       if (asksForWebSocket(request)) return overWebSocket(await acceptWebSocket(request, READER_PROTOCOLS), readLog(file, options, { signal: request.signal, alive }));
       const response = request.response!;
@@ -34,6 +35,13 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
       response.end();
     },
   };
+}
+
+/** A pod that nobody runs yet has no log, which is no error (upstream: LogLocation). */
+function nothingYet({ object, response }: RouteRequest, { container }: LogOptions): void {
+  containerOf(object as Pod, container); // but a name that is none is
+  response!.writeHead(200, { 'Content-Type': 'text/plain' });
+  response!.end();
 }
 
 /** A message a piece, without a channel (upstream: streaming of wsstream's Reader). */

@@ -21,6 +21,8 @@ test('writes once, changes at once, takes away what is gone', () => {
     assert.equal(readFileSync(join(folder, 'a'), 'utf8'), '9');
     assert.equal(statSync(join(folder, 'a')).gid, 1234);
     assert.equal(readdirSync(folder).filter((name) => name.startsWith('..2')).length, 1);
+    assert.equal(writePayload(folder, payload({ 'sub/deep/b': '2' }), { group: 1234 }), true);
+    for (const path of ['.', '..data/', 'sub', 'sub/deep']) assert.deepEqual([statSync(join(folder, path)).gid, statSync(join(folder, path)).mode & 0o2050], [1234, 0o2050], `${path} is the group's`);
   } finally {
     rmSync(folder, { recursive: true });
   }

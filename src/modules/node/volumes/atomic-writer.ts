@@ -10,6 +10,7 @@ import type { Payload } from './payload.ts';
 export function writePayload(folder: string, payload: Payload, options: { group?: number } = {}): boolean {
   mkdirSync(folder, { recursive: true });
   chmodSync(folder, 0o777);
+  giveFolder(folder, options.group);
   const current = currentFolder(folder);
   dropHalfDone(folder, current);
   if (current !== undefined && same(current, payload, options.group)) {
@@ -18,9 +19,10 @@ export function writePayload(folder: string, payload: Payload, options: { group?
   }
   const fresh = mkdtempSync(join(folder, '..2'));
   chmodSync(fresh, 0o755);
+  giveFolder(fresh, options.group);
   for (const [path, file] of payload) {
     const target = join(fresh, path);
-    mkdirSync(dirname(target), { recursive: true });
+    makeFolders(fresh, dirname(path), options.group);
     writeFileSync(target, file.data);
     chmodSync(target, withGroup(file.mode, options.group));
     if (options.group !== undefined || file.user !== undefined) chownSync(target, file.user ?? 0, options.group ?? 0);
@@ -30,6 +32,20 @@ export function writePayload(folder: string, payload: Payload, options: { group?
   linkNames(folder, payload);
   if (current !== undefined) rmSync(current, { recursive: true, force: true });
   return true;
+}
+
+/** What is in a folder of the group is the group's (upstream: SetVolumeOwnership of a volume that is read-only). */
+function giveFolder(folder: string, group: number | undefined): void {
+  if (group === undefined) return;
+  chownSync(folder, 0, group);
+  chmodSync(folder, (statSync(folder).mode & 0o777) | 0o2550);
+}
+
+function makeFolders(root: string, path: string, group: number | undefined): void {
+  if (path === '.' || existsSync(join(root, path))) return;
+  makeFolders(root, dirname(path), group);
+  mkdirSync(join(root, path));
+  giveFolder(join(root, path), group);
 }
 
 /** What a writer left that was killed at it: all that is neither the link nor what it leads to. */
