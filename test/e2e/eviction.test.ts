@@ -56,7 +56,7 @@ describe('a node short of memory', { skip: totalmem() < 8 * 2 ** 30 ? 'needs a m
     await create('best-effort', { nodeName: 'node1' }); // while there is pressure, which may soon be over
     const [{ status }, refused] = await Promise.all([failed('greedy'), failed('best-effort')]);
     assert.equal(status?.reason, 'Evicted');
-    assert.match(status?.message ?? '', /^The node was low on resource: memory\. Threshold quantity: .*, available: .*\. Container main was using \d+Ki, request is 10Mi, has larger consumption of memory\.$/);
+    assert.match(status?.message ?? '', /^The node was low on resource: memory\. Threshold quantity: .*, available: .*\. Container main was using \d+Ki, request is 10Mi, has larger consumption of memory\. $/);
     const target = status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
     assert.deepEqual([target?.status, target?.reason], ['True', 'TerminationByKubelet']);
     assert.deepEqual([refused.status?.reason, refused.status?.message], ['Evicted', 'Pod was rejected: The node had condition: [MemoryPressure]. ']);
@@ -87,8 +87,8 @@ describe('a node with a small disk', () => {
     await create('within', {}, { command: ['sh', '-c', 'dd if=/dev/urandom of=/file bs=1M count=1; sleep 1000'], ...limits });
     const messages = await Promise.all(['volume', 'layer', 'whole', 'log'].map(async (name) => (await failed(name)).status?.message));
     assert.deepEqual(messages, [
-      'Usage of EmptyDir volume "cache" exceeds the limit "1Mi".', 'Container main exceeded its local ephemeral storage limit "2Mi".',
-      'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi.', 'Container main exceeded its local ephemeral storage limit "2Mi".',
+      'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ', 'Container main exceeded its local ephemeral storage limit "2Mi". ',
+      'Pod ephemeral local storage usage exceeds the total limit of containers 2Mi. ', 'Container main exceeded its local ephemeral storage limit "2Mi". ',
     ]);
     assert.equal((await running('within')).status?.phase, 'Running');
   });

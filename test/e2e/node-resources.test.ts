@@ -1,6 +1,7 @@
 /** What pods use of the machine, and what they may use: through the door, with real containers. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { request, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -121,6 +122,34 @@ describe('the resources of the node', () => {
     assert.equal(await metrics('healthz'), 'ok');
     assert.equal((await llmos.kubectl('delete', 'pod', 'keeper', '--now')).code, 0);
     await eventually(async () => !/pod="keeper"/.test(await metrics('metrics/probes')));
+  });
+
+  it('are read at the port of the kubelet, by who may', async () => {
+    const { clusters, users } = JSON.parse((await llmos.kubectl('config', 'view', '--raw', '-o', 'json')).stdout) as { clusters: { cluster: Record<string, string> }[]; users: { user: Record<string, string> }[] };
+    const pem = (text = ''): Buffer => Buffer.from(text, 'base64');
+    const ca = pem(clusters[0]!.cluster['certificate-authority-data']);
+    const ask = (path: string, more: RequestOptions = {}): Promise<[number | undefined, string]> => new Promise((resolve, reject) => {
+      const call = request({ host: '127.0.0.1', port: 10_250, path, ca, agent: false, ...more }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (piece: string) => (text += piece)).on('end', () => resolve([answer.statusCode, text])).on('error', reject);
+      });
+      call.on('error', reject).end();
+    });
+    await eventually(async () => /"Port":10250/.test((await llmos.kubectl('get', 'node', 'node1', '-o', 'jsonpath={.status.daemonEndpoints}')).stdout));
+    assert.deepEqual(await ask('/metrics'), [401, 'Unauthorized']);
+    assert.deepEqual(await ask('/metrics', { headers: { authorization: 'Bearer who.is.that' } }), [401, 'Unauthorized']);
+    const master = { cert: pem(users[0]!.user['client-certificate-data']), key: pem(users[0]!.user['client-key-data']) };
+    assert.match((await ask('/metrics', master))[1], /^kubelet_running_pods \d+$/m);
+    assert.deepEqual(await ask('/healthz', master), [200, 'ok']);
+    assert.equal((await ask('/nothing', master))[0], 404);
+    assert.equal((await ask('/pods', { ...master, method: 'POST' }))[0], 405);
+    for (const args of [['sa', 'scraper'], ['clusterrole', 'scraper', '--verb=get', '--resource=nodes/metrics'], ['clusterrolebinding', 'scraper', '--clusterrole=scraper', '--serviceaccount=default:scraper']]) assert.equal((await llmos.kubectl('create', ...args)).code, 0);
+    const bearer = { headers: { authorization: `Bearer ${(await llmos.kubectl('create', 'token', 'scraper')).stdout.trim()}` } };
+    assert.equal((await ask('/metrics/resource', bearer))[0], 200);
+    assert.deepEqual(await ask('/stats/summary', bearer), [403, 'Forbidden (user=system:serviceaccount:default:scraper, verb=get, resource=nodes, subresource(s)=[stats])\n']);
+    assert.deepEqual(await ask('/pods', bearer), [403, 'Forbidden (user=system:serviceaccount:default:scraper, verb=get, resource=nodes, subresource(s)=[pods proxy])\n']);
+    const address = (await get('busy')).status!.hostIP!;
+    assert.equal((await llmos.kubectl('exec', 'busy', '--', 'sh', '-c', `echo | nc -w 5 ${address} 10250`)).code, 0, 'pods come by the address of the node');
   });
 
   it('are ports of the machine, too', async () => {

@@ -96,7 +96,7 @@ function nodeStatus(parts: NodeParts, node: Node): NodeStatus {
     runtimeHandlers: ['', ...parts.runtime.names()].map((name) => ({ name, features: { recursiveReadOnlyMounts: true, userNamespaces: name === '' || name === DEFAULT_HANDLER } })),
     features: { supplementalGroupsPolicy: true },
     images: parts.storage.list().map((image) => ({ names: [...new Set([...image.names, ...image.names.map((name) => `${name.replace(/:[^:/]*$/, '')}@${image.digest}`)])], sizeBytes: image.sizeBytes })),
-    daemonEndpoints: { kubeletEndpoint: { Port: machine.apiServer.port } },
+    daemonEndpoints: { kubeletEndpoint: { Port: parts.kubeletPort ?? machine.apiServer.port } },
   };
 }
 

@@ -45,6 +45,7 @@ import { usageRing } from './usage/ring.ts';
 import { nodeCounts } from './usage/counts.ts';
 import { podTally, podUsageSource } from './usage/tally.ts';
 import { nodeMetricsSource, podMetricsSource } from './usage/metrics-source.ts';
+import { portSettings, serveKubeletPort } from './usage/kubelet-port.ts';
 import { kubeletPaths } from './usage/kubelet-paths.ts';
 import { nodeProxyRoute, withNodePorts } from './usage/proxy-route.ts';
 import { throughAgents } from './streams/forward.ts';
@@ -78,6 +79,7 @@ export const node = defineModule({
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
   reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind, ResourceClaimKind],
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, PodCertificateRequestKind, CSINodeKind, PersistentVolumeClaimKind],
+  signs: true,
   run: runNode,
 });
 
@@ -93,6 +95,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   if (complaint !== undefined) context.log.warn(complaint);
   if (context.machine.cgroupVersion === 'v1') await openHugePages();
   const staticPods = staticPodFolder(context.config);
+  const port = portSettings(context.config);
   const rotation = rotationSettings(context.config);
   const parts = nodeParts(context);
   keepReserved(parts);
@@ -114,7 +117,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.registry.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
+    const work = [serveKubeletPort(parts, kubelet, port, life.signal, (number) => { parts.kubeletPort = number; parts.report.ring(); }), parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.registry.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, meter: usage, collector })];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);

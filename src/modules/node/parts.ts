@@ -57,6 +57,8 @@ export interface NodeParts {
   /** Where CDI specifications lie. */
   cdiFolders: readonly string[];
   tally: PodTally;
+  /** Where the node answers by itself, beside the door; undefined: nowhere. */
+  kubeletPort?: number;
   /** What the node counts of its own work. */
   counts: Counts;
   /** The longest pause between two runs of a container that fails. */

@@ -62,7 +62,7 @@ test('who goes first for processes: by priority, then by their number', () => {
 });
 test('how it is told', () => assert.equal(
   evictionMessage('memory', cost('p', 60 * 2 ** 20, 0), { quantity: 100 * 2 ** 20, available: 40 * 2 ** 20 + 1 }),
-  'The node was low on resource: memory. Threshold quantity: 100Mi, available: 40961Ki. Container main was using 60Mi, request is 0, has larger consumption of memory.',
+  'The node was low on resource: memory. Threshold quantity: 100Mi, available: 40961Ki. Container main was using 60Mi, request is 0, has larger consumption of memory. ',
 ));
 test('critical and static pods stay', () => {
   assert.deepEqual([pod('a'), pod('a', { priority: 2_000_000_000 }), pod('a', {}, { annotations: { 'kubernetes.io/config.source': 'file' } })].map(isCritical), [false, true, true]);
@@ -81,7 +81,7 @@ test('limits of storage', () => {
   const one = pod('p', { volumes: [{ name: 'cache', emptyDir: { sizeLimit: '1Mi' } }], containers: [{ name: 'main', resources: { limits: { 'ephemeral-storage': '3Mi' } } }] });
   const mib = 2 ** 20;
   assert.deepEqual([usage(mib, mib), usage(mib, mib + 1), usage(3 * mib + 1, 0), usage(2.5 * mib, mib)].map((each) => storageExcess(one, each)), [
-    undefined, 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi".', 'Container main exceeded its local ephemeral storage limit "3Mi".', 'Pod ephemeral local storage usage exceeds the total limit of containers 3Mi.',
+    undefined, 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ', 'Container main exceeded its local ephemeral storage limit "3Mi". ', 'Pod ephemeral local storage usage exceeds the total limit of containers 3Mi. ',
   ]);
   assert.deepEqual([hasStorageLimits(one), hasStorageLimits(pod('p', { volumes: [{ name: 'm', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } }] }))], [true, false]);
 });

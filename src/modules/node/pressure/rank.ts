@@ -34,12 +34,12 @@ export function rankForEviction(pods: readonly Consumption[], shortage: Shortage
   return pods.toSorted((a, b) => above(a) - above(b) || priority(a) - priority(b) || excess(b) - excess(a));
 }
 
-/** In the kubelet's words. */
+/** In the kubelet's words, the last space included. */
 export function evictionMessage(shortage: Shortage, one: Consumption, threshold: { quantity: number; available: number }): string {
   const amount = (value: number): string => (shortage === 'memory' || shortage === 'ephemeral-storage' ? kibibytes(value) : String(Math.round(value)));
   const greedy = one.containers.filter(({ used, requested }) => used > requested)
     .map(({ name, used, requested }) => `Container ${name} was using ${amount(used)}, request is ${requested === 0 ? '0' : amount(requested)}, has larger consumption of ${shortage}. `);
-  return `The node was low on resource: ${shortage}. Threshold quantity: ${amount(threshold.quantity)}, available: ${amount(threshold.available)}. ${greedy.join('')}`.trimEnd();
+  return `The node was low on resource: ${shortage}. Threshold quantity: ${amount(threshold.quantity)}, available: ${amount(threshold.available)}. ${greedy.join('')}`;
 }
 
 function kibibytes(bytes: number): string {
