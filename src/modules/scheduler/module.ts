@@ -10,7 +10,7 @@ import { DeviceClass } from '../../api/resource/device-class.ts';
 import { DeviceTaintRule } from '../../api/resource/device-taint-rule.ts';
 import { ResourceClaim } from '../../api/resource/resource-claim.ts';
 import { ResourceSlice } from '../../api/resource/resource-slice.ts';
-import { CSINode } from '../../api/storage/csi.ts';
+import { CSIDriver, CSINode, CSIStorageCapacity } from '../../api/storage/csi.ts';
 import { VolumeAttachment } from '../../api/storage/volume-attachment.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { PodDisruptionBudget } from '../../api/policy/pod-disruption-budget.ts';
@@ -29,7 +29,7 @@ export default defineModule({
   eventSource: 'default-scheduler',
   description: "Gives every pod a node: upstream's plugins, preemption, profiles by schedulerName",
   needs: [Namespace, Node, Pod, PriorityClass],
-  reads: [Namespace, Node, StorageClass, CSINode, VolumeAttachment, PodDisruptionBudget, DeviceClass, DeviceTaintRule, ResourceSlice] as never,
+  reads: [Namespace, Node, StorageClass, CSINode, CSIDriver, CSIStorageCapacity, VolumeAttachment, PodDisruptionBudget, DeviceClass, DeviceTaintRule, ResourceSlice] as never,
   writes: [Pod, PersistentVolumeClaim, PersistentVolume, ResourceClaim] as never,
   admissions: [priorityAdmission, priorityClassAdmission],
   portable: true,

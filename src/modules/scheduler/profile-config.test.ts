@@ -42,6 +42,8 @@ test('what cannot be done is refused', () => {
     [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoring: {} } }] }, /NodeResourcesFit has no scoring; it has ignoredResources/],
     [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'Fullest' } } }] }, /scoringStrategy\.type must be one of LeastAllocated, MostAllocated, RequestedToCapacityRatio, not "Fullest"/],
     ...[[], [{ utilization: 50, score: 5 }, { utilization: 20, score: 1 }], [{ utilization: 0, score: 11 }]].map((shape) => [{ pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type: 'RequestedToCapacityRatio', requestedToCapacityRatio: { shape } } } }] }, /shape must be a list/] as const),
+    [{ pluginConfig: [{ name: 'DefaultPreemption', args: { minCandidateNodesPercentage: 101 } }] }, /minCandidateNodesPercentage of DefaultPreemption must be a number from 0 to 100, not 101/],
+    [{ pluginConfig: [{ name: 'VolumeBinding', args: { bindTimeout: 3 } }] }, /VolumeBinding has no bindTimeout/],
     [{ plugins: { scores: {} } }, /plugins has no scores/],
     [{ plugins: { score: { enabled: ['ImageLocality'] } } }, /enabled must be a list of maps/],
     [{ plugins: { score: { enabled: [{ name: 'Coscheduling', weight: 3 }] } } }, /there is no scheduler plugin 'Coscheduling'/],

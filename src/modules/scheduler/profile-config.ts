@@ -44,8 +44,14 @@ function argsOf(name: string, args: Fields): ProfileOptions {
     case 'NodeAffinity':
       known(args, name, ['addedAffinity']);
       return { addedAffinity: args['addedAffinity'] as ProfileOptions['addedAffinity'] };
-    // How long binding may take and how many candidates there are is settled here.
-    case 'VolumeBinding': case 'DefaultPreemption': case 'DynamicResources': return {};
+    case 'VolumeBinding':
+      known(args, name, ['bindTimeoutSeconds', 'shape']);
+      return { volumeBinding: numbersOf(args, name, { bindTimeoutSeconds: [1, 86_400] }) };
+    case 'DefaultPreemption':
+      known(args, name, ['minCandidateNodesPercentage', 'minCandidateNodesAbsolute']);
+      return { preemption: numbersOf(args, name, { minCandidateNodesPercentage: [0, 100], minCandidateNodesAbsolute: [0, 1_000_000] }) };
+    // How long devices may be looked for is settled here.
+    case 'DynamicResources': return {};
     default: throw new ApiError('BadRequest', `pluginConfig: there are no args of ${name}; known are those of NodeResourcesFit, NodeResourcesBalancedAllocation, PodTopologySpread, InterPodAffinity, NodeAffinity, VolumeBinding, DefaultPreemption`);
   }
 }
@@ -89,6 +95,18 @@ const NAMES = [
   'NodeUnschedulable', 'NodeName', 'TaintToleration', 'NodeAffinity', 'NodePorts', 'NodeResourcesFit', 'VolumeRestrictions', 'NodeVolumeLimits', 'VolumeBinding', 'VolumeZone', 'DynamicResources', 'PodTopologySpread', 'InterPodAffinity', 'DefaultPreemption',
   'NodeResourcesBalancedAllocation', 'ImageLocality',
 ] as const;
+
+/** Those that are given, each within its bounds. */
+function numbersOf<K extends string>(args: Fields, name: string, bounds: Readonly<Record<K, readonly [least: number, most: number]>>): Partial<Record<K, number>> {
+  const found: Partial<Record<K, number>> = {};
+  for (const [key, [least, most]] of Object.entries(bounds) as [K, readonly [number, number]][]) {
+    const value = args[key];
+    if (value === undefined) continue;
+    if (typeof value !== 'number' || !(value >= least && value <= most)) throw new ApiError('BadRequest', `modules.scheduler.profiles: ${key} of ${name} must be a number from ${least} to ${most}, not ${JSON.stringify(value)}`);
+    found[key] = value;
+  }
+  return found;
+}
 
 function listOf(set: Fields, key: 'enabled' | 'disabled'): { name: string; weight?: number }[] {
   const list = set[key] ?? [];

@@ -2,14 +2,14 @@
 import { ApiError } from '../../api/errors.ts';
 import type { NodeAffinity } from '../../api/generated/core-v1.ts';
 import type { Plugin, Profile } from './framework/plugin.ts';
-import { defaultPreemption, type BudgetsOf } from './plugins/default-preemption.ts';
+import { defaultPreemption, type BudgetsOf, type PreemptionOptions } from './plugins/default-preemption.ts';
 import { interPodAffinity, type InterPodAffinityOptions } from './plugins/inter-pod-affinity.ts';
 import { dynamicResources, type DevicesView } from './plugins/dynamic-resources.ts';
 import { balancedAllocation, nodeResourcesFit, type IgnoredResources, type ScoredResource, type ScoringStrategy } from './plugins/node-resources.ts';
 import { podTopologySpread, type DefaultConstraint } from './plugins/pod-topology-spread.ts';
 import { nodeVolumeLimits } from './plugins/volume-limits.ts';
 import { volumeZone } from './plugins/volume-zone.ts';
-import { volumeBinding, volumeRestrictions, type StorageView } from './plugins/volumes.ts';
+import { volumeBinding, volumeRestrictions, type StorageView, type VolumeBindingOptions } from './plugins/volumes.ts';
 import { imageLocality, nodeAffinity, nodeName, nodePorts, nodeUnschedulable, prioritySort, schedulingGates, taintToleration } from './plugins/simple.ts';
 
 export interface ProfileOptions {
@@ -28,6 +28,8 @@ export interface ProfileOptions {
   defaultConstraints?: readonly DefaultConstraint[];
   podAffinity?: InterPodAffinityOptions;
   addedAffinity?: NodeAffinity;
+  preemption?: PreemptionOptions;
+  volumeBinding?: VolumeBindingOptions;
   weights?: Readonly<Record<string, number>>;
   percentageOfNodesToScore?: number;
 }
@@ -46,8 +48,8 @@ export interface ProfileViews {
 export function createProfile(options: ProfileOptions = {}, { storage, devices, budgetsOf }: ProfileViews = {}): Profile {
   const all: readonly Plugin[] = [
     prioritySort, schedulingGates, nodeUnschedulable, nodeName, taintToleration, nodeAffinity(options.addedAffinity), nodePorts, nodeResourcesFit(options.scoring, options.ignored),
-    ...(storage === undefined ? [] : [volumeRestrictions(storage), nodeVolumeLimits(storage), volumeBinding(storage), volumeZone(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
-    podTopologySpread(options.defaultConstraints), interPodAffinity(options.podAffinity), defaultPreemption(budgetsOf), balancedAllocation(options.balanced), imageLocality,
+    ...(storage === undefined ? [] : [volumeRestrictions(storage), nodeVolumeLimits(storage), volumeBinding(storage, options.volumeBinding), volumeZone(storage)]), ...(devices === undefined ? [] : [dynamicResources(devices)]),
+    podTopologySpread(options.defaultConstraints), interPodAffinity(options.podAffinity), defaultPreemption(budgetsOf, options.preemption), balancedAllocation(options.balanced), imageLocality,
   ];
   for (const name of [...(options.disabled ?? []), ...Object.keys(options.without ?? {}), ...Object.keys(options.weights ?? {})]) {
     if (!all.some((each) => each.name === name) && !BY_VIEW.includes(name)) throw new ApiError('BadRequest', `there is no scheduler plugin '${name}'; known are ${all.map((each) => each.name).join(', ')}`);

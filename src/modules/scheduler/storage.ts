@@ -2,7 +2,7 @@
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { isBound, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
-import { CSINode } from '../../api/storage/csi.ts';
+import { CSIDriver, CSINode, CSIStorageCapacity } from '../../api/storage/csi.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { VolumeAttachment } from '../../api/storage/volume-attachment.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -25,7 +25,7 @@ export function openStorage({ caches, client, kinds, signal }: ModuleContext): S
 
   async function open(): Promise<void> {
     state = 'opening';
-    const attached = ([CSINode, VolumeAttachment] as Kind[]).filter(isServed);
+    const attached = ([CSINode, VolumeAttachment, CSIDriver, CSIStorageCapacity] as Kind[]).filter(isServed);
     await Promise.all([PersistentVolumeClaim as Kind, PersistentVolume as Kind, StorageClass as Kind, ...attached].map((kind) => caches.of(kind).ready()));
     if (signal.aborted) return;
     state = 'open';
@@ -54,9 +54,10 @@ export function openStorage({ caches, client, kinds, signal }: ModuleContext): S
     storageClass: (name) => caches.of(StorageClass).get(name),
     driversOn: (nodeName) => (isServed(CSINode) ? (caches.of(CSINode).get(nodeName)?.spec?.drivers ?? []) : []),
     attachments: () => (isServed(VolumeAttachment) ? caches.of(VolumeAttachment).list() : []),
-    async bind(choices, ending) {
+    roomOf: (driver) => (isServed(CSIDriver) && isServed(CSIStorageCapacity) && caches.of(CSIDriver).get(driver)?.spec?.storageCapacity === true ? caches.of(CSIStorageCapacity).list() : undefined),
+    async bind(choices, { signal: ending, timeoutMs = BIND_TIMEOUT_MS }) {
       for (const choice of choices) await tellChoice(choice);
-      await allBound(choices, ending);
+      await allBound(choices, ending, timeoutMs);
     },
   };
   return storage;
@@ -73,7 +74,7 @@ export function openStorage({ caches, client, kinds, signal }: ModuleContext): S
     await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, claimRef } });
   }
 
-  function allBound(choices: readonly Choice[], ending: AbortSignal): Promise<void> {
+  function allBound(choices: readonly Choice[], ending: AbortSignal, timeoutMs: number): Promise<void> {
     const left = (): Choice[] => choices.filter(({ claim }) => {
       const now = storage.claim(claim.metadata.namespace ?? '', claim.metadata.name ?? '');
       return now === undefined || !isBound(now);
@@ -93,7 +94,7 @@ export function openStorage({ caches, client, kinds, signal }: ModuleContext): S
         if (gone !== undefined) end(new Error(`persistentvolumeclaim "${gone.claim.metadata.name}" is gone`));
       };
       const abort = (): void => end(new Error('the scheduler stops'));
-      const timer = setTimeout(() => end(new Error(`binding volumes: no volume within ${BIND_TIMEOUT_MS / 1_000} s for ${left().map(({ claim }) => claim.metadata.name).join(', ')}`)), BIND_TIMEOUT_MS);
+      const timer = setTimeout(() => end(new Error(`binding volumes: no volume within ${timeoutMs / 1_000} s for ${left().map(({ claim }) => claim.metadata.name).join(', ')}`)), timeoutMs);
       timer.unref();
       waiting.add(look);
       ending.addEventListener('abort', abort, { once: true });

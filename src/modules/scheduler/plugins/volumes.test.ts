@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
-import type { CSINodeDriver, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
+import type { CSINodeDriver, CSIStorageCapacity, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { decide, node, pod } from '../framework/fixtures.ts';
 import { podInfoOf } from '../framework/pod-info.ts';
 import { createQueue } from '../framework/queue.ts';
@@ -11,15 +11,15 @@ import type { StorageView } from './volumes.ts';
 
 const DRIVER = 'disk.example.com';
 
-interface Facts { claims?: PersistentVolumeClaim[]; volumes?: PersistentVolume[]; limits?: Record<string, number>; attachments?: VolumeAttachment[] }
+interface Facts { room?: CSIStorageCapacity[]; claims?: PersistentVolumeClaim[]; volumes?: PersistentVolume[]; limits?: Record<string, number>; attachments?: VolumeAttachment[] }
 
-function viewOf({ claims = [], volumes = [], limits = {}, attachments = [] }: Facts): StorageView {
+function viewOf({ room, claims = [], volumes = [], limits = {}, attachments = [] }: Facts): StorageView {
   const late: StorageClass = { metadata: { name: 'late' }, provisioner: DRIVER, volumeBindingMode: 'WaitForFirstConsumer' };
   return {
     ready: () => true, claim: (namespace, name) => claims.find(({ metadata }) => metadata.name === name && (metadata.namespace ?? 'default') === namespace),
     volume: (name) => volumes.find(({ metadata }) => metadata.name === name), volumes: () => volumes, storageClass: (name) => (name === 'late' ? late : undefined),
     driversOn: (name): CSINodeDriver[] => (limits[name] === undefined ? [] : [{ name: DRIVER, nodeID: name, allocatable: { count: limits[name] } }]),
-    attachments: () => attachments, bind: () => Promise.resolve(),
+    attachments: () => attachments, roomOf: () => room, bind: () => Promise.resolve(),
   };
 }
 
@@ -72,6 +72,20 @@ test('a pod goes to the zones of its volumes', () => {
     const decision = decide(others, [], using('p', ['a']), createProfile({}, { storage: viewOf({ claims: [bound('a')], volumes: [disk('a', labels)] }) }));
     assert.equal(decision.node?.name, expected, name);
     if (expected === undefined) assert.match(decision.message, /^0\/2 nodes are available: 2 node\(s\) had no available volume zone\. preemption: 0\/2 nodes are available: 2 Preemption is not helpful/);
+  }
+});
+
+test('a volume is made where its driver says that it has room', () => {
+  const roomIn = (zone: string, capacity: string, more: object = {}): CSIStorageCapacity => ({ metadata: { name: zone }, storageClassName: 'late', nodeTopology: { matchLabels: { zone } }, capacity, ...more });
+  const nodes = [node('one', { labels: { zone: '1' } }), node('two', { labels: { zone: '2' } })];
+  const claim = { ...open('a'), spec: { storageClassName: 'late', resources: { requests: { storage: '5Gi' } } } };
+  for (const [name, room, expected] of [
+    ['a driver that says nothing', undefined, 'one'], ['none at all', [], undefined], ['too little in one', [roomIn('1', '4Gi'), roomIn('2', '5Gi')], 'two'],
+    ['volumes that may not be so large', [roomIn('1', '9Gi', { maximumVolumeSize: '1Gi' }), roomIn('2', '6Gi')], 'two'], ['another class', [roomIn('1', '9Gi', { storageClassName: 'fast' })], undefined], ['no topology', [roomIn('1', '9Gi', { nodeTopology: undefined })], undefined],
+  ] as [string, CSIStorageCapacity[] | undefined, string | undefined][]) {
+    const decision = decide(nodes, [], using('p', ['a']), createProfile({}, { storage: viewOf({ claims: [claim], ...(room !== undefined && { room }) }) }));
+    assert.equal(decision.node?.name, expected, name);
+    if (expected === undefined) assert.match(decision.message, /^0\/2 nodes are available: 2 node\(s\) did not have enough free storage\./, name);
   }
 });
 

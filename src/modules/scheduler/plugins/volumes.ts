@@ -1,7 +1,9 @@
 /** VolumeBinding and VolumeRestrictions: a pod goes where its volumes are, or can be made, and shares no volume that is for one pod only. */
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../../api/generated/core-v1.ts';
-import type { CSINodeDriver, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
+import type { CSIStorageCapacity, CSINodeDriver, StorageClass, VolumeAttachment } from '../../../api/generated/storage-v1.ts';
 import { bestVolume, claimUses, isBound, isMadeFor, isUsableOn, type ClaimUse } from '../../../api/storage/claim-matching.ts';
+import { quantityValue } from '../../../api/quantity.ts';
+import { matcherOfSelector } from '../../../api/selector.ts';
 import type { Cluster } from '../framework/cluster.ts';
 import type { ClaimOf } from '../framework/cluster-event.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
@@ -19,8 +21,10 @@ export interface StorageView {
   /** The drivers of a node, as its CSINode says. */
   driversOn(nodeName: string): readonly CSINodeDriver[];
   attachments(): readonly VolumeAttachment[];
+  /** What drivers say of their room; undefined of a driver that says nothing of it, and makes volumes wherever it is asked. */
+  roomOf(driver: string): readonly CSIStorageCapacity[] | undefined;
   /** Says which volume, or which node, each of the claims is to have, and settles when all are bound; rejects when they do not come. */
-  bind(choices: readonly Choice[], signal: AbortSignal): Promise<void>;
+  bind(choices: readonly Choice[], options: { signal: AbortSignal; timeoutMs?: number }): Promise<void>;
 }
 
 export interface Choice {
@@ -35,21 +39,25 @@ const BINDING = 'VolumeBinding';
 const UNREAD = rejection(BINDING, 'the objects of storage are not read yet', { unresolvable: true });
 const UNBOUND = rejection(BINDING, 'pod has unbound immediate PersistentVolumeClaims', { unresolvable: true });
 const ELSEWHERE = rejection(BINDING, "node(s) didn't match PersistentVolume's node affinity", { unresolvable: true });
+const NO_ROOM = rejection(BINDING, 'node(s) did not have enough free storage', { unresolvable: true });
 const NONE_TO_BIND = rejection(BINDING, "node(s) didn't find available persistent volumes to bind", { unresolvable: true });
 const FOR_ONE_POD = rejection('VolumeRestrictions', 'node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode');
 
-export function volumeBinding(storage: StorageView): Plugin {
+/** `bindTimeoutSeconds`: how long volumes may take to be bound; default 600. */
+export interface VolumeBindingOptions { bindTimeoutSeconds?: number }
+
+export function volumeBinding(storage: StorageView, { bindTimeoutSeconds }: VolumeBindingOptions = {}): Plugin {
   /** Volumes that were chosen for claims and do not say so yet, by name, with the uid of the claim. */
   const assumed = new Map<string, string>();
   const chosen = new Map<string, Choice[]>();
   const freeFor = (claim: PersistentVolumeClaim): PersistentVolume[] => storage.volumes().filter(({ metadata }) => (assumed.get(metadata.name ?? '') ?? claim.metadata.uid) === claim.metadata.uid);
 
-  function choose(claim: PersistentVolumeClaim, node: NodeInfo): Choice | undefined {
+  function choose(claim: PersistentVolumeClaim, node: NodeInfo): Choice | 'no room' | undefined {
     const volume = bestVolume(claim, freeFor(claim), node);
     if (volume !== undefined) return isUsableOn(volume, node) ? { claim, nodeName: node.name, volume } : undefined;
     const itsClass = storage.storageClass(claim.spec?.storageClassName ?? '');
     if (itsClass === undefined || itsClass.provisioner === NO_PROVISIONER || !allows(itsClass, node)) return undefined;
-    return { claim, nodeName: node.name };
+    return hasRoom(claim, itsClass, node, storage) ? { claim, nodeName: node.name } : 'no room';
   }
 
   return {
@@ -62,20 +70,21 @@ export function volumeBinding(storage: StorageView): Plugin {
       const open = claims.filter((each) => !isBound(each));
       return (node) => {
         if (volumes.some((each) => each === undefined || !isUsableOn(each, node))) return ELSEWHERE;
-        return open.every((each) => choose(each, node) !== undefined) ? undefined : NONE_TO_BIND;
+        const choices = open.map((each) => choose(each, node));
+        return choices.includes(undefined) ? NONE_TO_BIND : choices.includes('no room') ? NO_ROOM : undefined;
       };
     },
     reserve({ pod, uid }, node) {
       if (!hasClaims(pod)) return undefined;
       const choices = claimsOf(pod, storage).filter((each) => !isBound(each)).map((each) => choose(each, node));
-      if (choices.some((each) => each === undefined)) return NONE_TO_BIND.reasons[0];
+      if (choices.some((each) => each === undefined || each === 'no room')) return NONE_TO_BIND.reasons[0];
       for (const { claim, volume } of choices as Choice[]) if (volume !== undefined) assumed.set(volume.metadata.name ?? '', claim.metadata.uid ?? '');
       chosen.set(uid, choices as Choice[]);
       return undefined;
     },
     permit({ uid }, _node, signal) {
       const choices = chosen.get(uid) ?? [];
-      return choices.length === 0 ? undefined : storage.bind(choices, signal).finally(() => forget(uid));
+      return choices.length === 0 ? undefined : storage.bind(choices, { signal, ...(bindTimeoutSeconds !== undefined && { timeoutMs: bindTimeoutSeconds * 1_000 }) }).finally(() => forget(uid));
     },
     unreserve: ({ uid }) => forget(uid),
     wakesFor: (event, { pod }) => (event.type === 'storage-changed' && mayConcern(event.claim, pod)) || event.type === 'node-added' || (event.type === 'node-changed' && event.changed.labels),
@@ -136,6 +145,17 @@ function complaintOf(pod: Pod, { claimName, isEphemeral }: ClaimUse, claim: Pers
   if (claim.metadata.deletionTimestamp !== undefined) return `${what} is being deleted`;
   if (claim.status?.phase === 'Lost' || (isBound(claim) && storage.volume(claim.spec?.volumeName ?? '') === undefined)) return `${what} bound to non-existent persistentvolume "${claim.spec?.volumeName}"`;
   return undefined;
+}
+
+/** Whether the driver says that it could make the volume where the node is. Source: upstream, volumebinding hasEnoughCapacity. */
+function hasRoom({ spec }: PersistentVolumeClaim, { metadata, provisioner }: StorageClass, { labels }: NodeInfo, storage: StorageView): boolean {
+  const bytes = quantityValue(spec?.resources?.requests?.['storage'] ?? '0');
+  const told = bytes === 0 ? undefined : storage.roomOf(provisioner);
+  return told === undefined || told.some(({ storageClassName, nodeTopology, capacity, maximumVolumeSize }) => {
+    const most = maximumVolumeSize ?? capacity;
+    // Without a topology it is nobody's.
+    return storageClassName === metadata.name && most !== undefined && quantityValue(most) >= bytes && nodeTopology !== undefined && nodeTopology !== null && matcherOfSelector(nodeTopology).matches(labels);
+  });
 }
 
 /** By allowedTopologies of the class: alternatives, each with all of its keys. */
