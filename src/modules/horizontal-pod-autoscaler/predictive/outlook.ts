@@ -1,4 +1,5 @@
 /** The distribution of the load of one service a fixed time ahead, learned as the load comes. Pure; about 25 KB. */
+import { Climate } from './climate.ts';
 import { Distribution, LEVELS, type Made } from './distribution.ts';
 import { emptyFeatures, readFeatures } from './features.ts';
 import type { Forecaster } from './forecasters/forecaster.ts';
@@ -8,6 +9,9 @@ import { LoadSeries } from './series.ts';
 
 /** What is kept of a forecast beside its arrays: level, mean, hour, and how yesterday and last week went on. */
 const FACTS = 5;
+/** A load that is not seen whole is as big when its time has come, so often. */
+const STAYS = 0.8;
+const CLIMATE_HALF_LIFE_MS = 7 * 86_400_000;
 
 export class Outlook {
   readonly series: LoadSeries;
@@ -23,6 +27,10 @@ export class Outlook {
   /** Of the load that came last, as they were forecast; undefined where they were not. */
   expected: ArrayLike<number> | undefined;
   readonly #expected = new Float32Array(LEVELS.length);
+  /** The newest, or what is believed of it where it was not seen. */
+  load = 0;
+  readonly #climate: Climate;
+  readonly #beyond = new Float32Array(LEVELS.length);
 
   /** `aheadMs`: how far ahead, at least one step. `learning`: who learns trees, and when. */
   constructor(stepMs: number, aheadMs: number, learning?: Learning) {
@@ -32,6 +40,7 @@ export class Outlook {
     this.forecasters = createForecasters(stepMs, this.aheadMs, learning);
     this.#distribution = new Distribution(this.forecasters.length);
     this.#made = this.#distribution.empty();
+    this.#climate = new Climate(CLIMATE_HALF_LIFE_MS / stepMs);
     this.#width = FACTS + this.#parts().reduce((sum, { length }) => sum + length, 0);
     this.#rows = new Float16Array(steps * this.#width);
     this.#madeMs = new Float64Array(steps).fill(Number.NaN);
@@ -39,11 +48,11 @@ export class Outlook {
 
   /**
    * Adds the load at `nowMs` and gives the quantiles, at LEVELS, of the load `aheadMs` later. `capped`: more may have been asked for than could be served, so that
-   * the load says nothing against those who expected more.
+   * the load says nothing against those who expected more, and is believed to be as at other times at which it was so big; `isDear`: what is believed so is not paid for.
    */
-  step(nowMs: number, load: number, { capped = false }: { capped?: boolean } = {}): Float32Array {
+  step(nowMs: number, load: number, { capped = false, isDear = false }: { capped?: boolean; isDear?: boolean } = {}): Float32Array {
     const { series } = this;
-    series.add(nowMs, load);
+    series.add(nowMs, (this.load = this.#believe(load, capped)));
     for (const forecaster of this.forecasters) forecaster.observe?.(series);
     const slot = Math.round(nowMs / series.stepMs) % this.#madeMs.length;
     const due = Math.abs(nowMs - this.#madeMs[slot]! - this.aheadMs) < series.stepMs / 2;
@@ -62,6 +71,7 @@ export class Outlook {
     made.hour = Math.floor((nowMs + this.aheadMs) / 3_600_000) % 24;
     for (const [index, forecaster] of this.forecasters.entries()) made.points[index] = forecaster.predict(series, features, this.aheadMs);
     this.#distribution.spread(made);
+    if (capped && !isDear) this.#raise();
     this.#keep(slot);
     return made.quantiles;
   }
@@ -70,6 +80,19 @@ export class Outlook {
   explain(): { name: string; load: number; weight: number }[] {
     const weights = this.#distribution.weights(1);
     return this.forecasters.map(({ name }, index) => ({ name, load: this.#made.points[index]!, weight: weights[index]! }));
+  }
+
+  /** The least of what it usually was where it was at least that. */
+  #believe(load: number, capped: boolean): number {
+    this.#climate.add(load, { capped });
+    if (!capped) return load;
+    this.#climate.beyond(load, { levels: LEVELS, stays: STAYS, into: this.#beyond });
+    return this.#beyond[0]!;
+  }
+
+  #raise(): void {
+    const { quantiles } = this.#made;
+    for (let level = 0; level < LEVELS.length; level++) quantiles[level] = Math.max(quantiles[level]!, this.#beyond[level]!);
   }
 
   #learn(load: number, madeMs: number): void {

@@ -11,6 +11,7 @@ import { Hindsight } from './hindsight.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
+import type { LoadSeries } from './series.ts';
 import { createReactive, type ReactiveOptions } from './reactive.ts';
 import { Shadow, shadowRates, type ShadowRates, type Tally } from './shadow.ts';
 import { account, atLeast, createArm, patient, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
@@ -59,6 +60,7 @@ export interface Decision {
 
 const PRICES = [0.5, 1, 2, 4, 8, 16, 32, 64];
 const FIRST_PRICE = 4;
+const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const HALF_LIFE_MS = 28 * DAY_MS;
 const ACTIONS_HALF_LIFE_MS = 4 * DAY_MS;
@@ -106,6 +108,8 @@ export class Predictive implements ScalingPolicy {
   #steps = 0;
   #saturated = 0;
   #trusted = false;
+  /** Costs more than it may. */
+  #isDear = false;
   /** Whether the bandit is listened to. */
   #acts = false;
   /** What a moment of too few is worth by what the prices brought, in replicas that are needed on average: not the price, since chances are said, and these came. */
@@ -127,11 +131,13 @@ export class Predictive implements ScalingPolicy {
   decide(observation: Observation): number {
     const { nowMs, utilisation, ready, total } = observation;
     const { limit, stepMs, shownAtMost } = this.#options;
-    const load = utilisation * ready;
+    const shown = utilisation * ready;
     const capped = observation.saturated ?? false;
     this.#steps++;
     this.#saturated = capped ? this.#saturated + 1 : 0;
-    const choices = (this.#choices = choicesOf(this.outlook.step(nowMs, load, { capped }), limit, this.#choices));
+    const choices = (this.#choices = choicesOf(this.outlook.step(nowMs, shown, { capped, isDear: this.#isDear }), limit, this.#choices));
+    const { load } = this.outlook;
+    choices.newest = mostLately(this.outlook.series, stepMs);
     const shadows = (this.#shadows ??= this.#cast(total));
     const { floor, careful, own } = shadows;
     own.advance(nowMs, load);
@@ -140,7 +146,7 @@ export class Predictive implements ScalingPolicy {
     react(floor, this.#floor, { nowMs, load, shownAtMost });
     react(careful, this.#careful, { nowMs, load, shownAtMost });
     // More than what was held to be possible for the time to come: what is forecast then is little better, until that time has come.
-    if (load > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
+    if (shown > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
     const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, reactiveChange: floor.fleet.total - before, dear: this.#isTold ? 0 : MOST_WAITING_COST * floor.tally.replicas };
     for (const arm of shadows.arms) {
       think(arm, choices, moment);
@@ -232,6 +238,7 @@ export class Predictive implements ScalingPolicy {
     const isDear = at > 0 && between(tallies, at).replicas > mostCost;
     // Where the decisions that count are dearer than those in thought, they may not be made dearer still for what they have too few.
     const limited = isDear || own.tally.replicas > mostCost;
+    this.#isDear = own.tally.replicas > mostCost * 1.01;
     if (isDear) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
     const expected = between(tallies, at);
     this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + Math.max(1e-4, 4 / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
@@ -243,6 +250,12 @@ export class Predictive implements ScalingPolicy {
     const wanted = Math.exp(sure * Math.log(found) + (1 - sure) * Math.log(FIRST_PRICE));
     this.#own.price = Math.exp(Math.log(this.#own.price) + 0.02 * Math.log(wanted / this.#own.price));
   }
+}
+
+function mostLately(series: LoadSeries, stepMs: number): number {
+  let most = 0;
+  for (let steps = 0; steps * stepMs <= MINUTE_MS; steps++) most = Math.max(most, series.back(steps));
+  return most;
 }
 
 /** More changes than the floor makes become dearer, fewer cheaper; where that does not do, those upward become greater. */

@@ -12,10 +12,12 @@ export interface Choices {
   readonly quantiles: Float32Array;
   /** The load that a replica carries without being too busy. */
   readonly limit: number;
+  /** The greatest load of the last minute. Default 0. */
+  newest: number;
 }
 
 export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices): Choices {
-  const choices = into ?? { replicas: new Int32Array(2 * LEVELS.length), chances: new Float64Array(2 * LEVELS.length), quantiles: new Float32Array(LEVELS.length), limit };
+  const choices = into ?? { replicas: new Int32Array(2 * LEVELS.length), chances: new Float64Array(2 * LEVELS.length), quantiles: new Float32Array(LEVELS.length), limit, newest: 0 };
   choices.quantiles.set(quantiles);
   for (let level = 0; level < LEVELS.length; level++) {
     const replicas = Math.max(1, Math.ceil(quantiles[level]! / limit - 1e-6));
@@ -28,6 +30,9 @@ export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices
   return choices;
 }
 
+/** What may come before a start is over is held for this much wider than what comes then. */
+const WIDER = 2;
+const MEDIAN = LEVELS.indexOf(0.5);
 const MOST_UP = 1;
 const FIRST_CREDIT = 8;
 const MOST_MORE = 0.1;
@@ -59,7 +64,7 @@ export class PricedReplicas {
     const price = this.price * action.price * meanNeed;
     const best = this.#best(choices, price);
     this.#recent[this.#at++ % this.#recent.length] = best;
-    const wanted = best > total ? best : Math.min(total, this.#held(action.hold));
+    const wanted = best > total ? best : Math.min(total, Math.max(best, Math.min(this.#held(action.hold), this.#soon(choices, price))));
     if (wanted === total) {
       this.#loss *= 0.9;
       return total;
@@ -85,6 +90,21 @@ export class PricedReplicas {
     for (let index = 0; index < replicas.length; index++) {
       const cost = replicas[index]! + price * chances[index]!;
       if (cost < least) [best, least] = [replicas[index]!, cost];
+    }
+    return best;
+  }
+
+  /** What the time until then needs as far as is known now: from the newest load or the median, whichever is greater, and with a wider band. What was thought of it before may be out of date. */
+  #soon({ quantiles, limit, newest }: Choices, price: number): number {
+    const median = quantiles[MEDIAN]!;
+    const middle = Math.max(median, newest);
+    let [best, least] = [1, Infinity];
+    for (const quantile of quantiles) {
+      const replicas = Math.max(1, Math.ceil((middle + WIDER * (quantile - median)) / limit - 1e-6));
+      for (const count of [replicas, Math.max(1, replicas - 1)]) {
+        const cost = count + price * chanceAbove(quantiles, median + (count * limit - middle) / WIDER);
+        if (cost < least) [best, least] = [count, cost];
+      }
     }
     return best;
   }
