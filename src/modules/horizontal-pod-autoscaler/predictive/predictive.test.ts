@@ -97,6 +97,18 @@ describe('replicas at a price', () => {
     assert.equal(settled(1, sharp), 19);
     assert.ok(settled(1, wide) < wide.at(-3)! / 0.8);
   });
+  it('what was asked for is held until its time has come, unless less is known to come since', () => {
+    const at = (load: number): Float32Array => Float32Array.from(LEVELS, (_, index) => load + index / 100);
+    for (const { newest, replicas } of [{ newest: 31.5, replicas: 40 }, { newest: 3.5, replicas: 5 }]) {
+      const priced = new PricedReplicas(4, { startSteps: 20, changePrice: 0 });
+      let total = priced.decide(choicesOf(at(31.5), 0.8), 5, 20);
+      assert.equal(total, 40);
+      const choices = choicesOf(at(3.5), 0.8);
+      choices.newest = newest;
+      for (let step = 0; step < 5; step++) total = priced.decide(choices, total, 20);
+      assert.equal(total, replicas);
+    }
+  });
   it('what a change costs keeps it from small ones, not from great ones', () => {
     const priced = new PricedReplicas(4, { startSteps: 1, changePrice: 1 });
     const need = Float32Array.from(LEVELS, (_, index) => 15.9 + index / 100);
