@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Kind } from './kind.ts';
 import {
-  ClusterRole, EndpointSlice, FlowSchema, HorizontalPodAutoscaler, Lease, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, PriorityLevelConfiguration, ReplicaSet, ResourceQuota,
+  ClusterRole, EndpointSlice, FlowSchema, HorizontalPodAutoscaler, Lease, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, PriorityLevelConfiguration, ReplicaSet, ResourceQuota,
   RuntimeClass, Service, StorageClass, ValidatingAdmissionPolicy,
 } from './kinds.ts';
 import type { KubeObject } from './meta.ts';
@@ -24,6 +24,44 @@ const event = (fields: object): object => ({ eventTime: '2026-01-01T00:00:00.000
 const service = (spec: object): object => ({ spec: { ports: [{ port: 80 }], ...spec } });
 const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
 const term = { matchLabelExpressions: [{ key: 'a', values: [] }] };
+
+const pod = (spec: object, container: object = {}): object => ({ spec: { containers: [{ name: 'c', image: 'x', ...container }], ...spec } });
+const mounted = (source: object, container: object = {}): object => pod({ volumes: [{ name: 'v', ...source }] }, container);
+const bound = (container: object): object => pod({}, { securityContext: container });
+const file = { key: 'a', path: 'x' };
+const spread = { maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'DoNotSchedule' };
+
+const PODS: [object, string][] = [
+  [pod({}, { env: [{ name: 'A', valueFrom: { resourceFieldRef: { resource: 'gold' } } }] }), 'spec.containers[0].env[0].valueFrom.resourceFieldRef.resource: Unsupported value: "gold": supported values: "limits.cpu"'],
+  [mounted({ emptyDir: {} }, { volumeDevices: [{ name: 'v', devicePath: '/a' }] }), 'spec.containers[0].volumeDevices[0].name: Invalid value: "v": can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'],
+  [pod({}, { lifecycle: { preStop: { sleep: { seconds: 100 } } } }), 'spec.containers[0].lifecycle.preStop.sleep: Invalid value: 100: must be non-negative and less than terminationGracePeriodSeconds (30)'],
+  [pod({}, { resources: { limits: { 'example.com/gpu': '1.5' } } }), 'spec.containers[0].resources.limits[example.com/gpu]: Invalid value: "1500m": must be an integer'],
+  [pod({}, { resources: { limits: { cpu: '1', 'hugepages-2Mi': '3Mi' } } }), 'spec.containers[0].resources.limits[hugepages-2Mi]: Invalid value: "3Mi": 3Mi is not positive integer multiple of hugepages-2Mi'],
+  [pod({}, { resources: { limits: { 'hugepages-2Mi': '2Mi' } } }), 'spec.containers[0].resources: Forbidden: HugePages require cpu or memory'],
+  [pod({}, { resizePolicy: [{ resourceName: 'gold', restartPolicy: 'NotRequired' }] }), 'spec.containers[0].resizePolicy: Unsupported value: "gold": supported values: "cpu", "memory"'],
+  [pod({ restartPolicy: 'Never' }, { resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' }] }), "spec.containers[0].resizePolicy: Invalid value: \"RestartContainer\": must be 'NotRequired' when `restartPolicy` is 'Never'"],
+  [bound({ procMount: 'Odd' }), 'spec.containers[0].securityContext.procMount: Unsupported value: "Odd": supported values: "Default", "Unmasked"'],
+  [bound({ procMount: 'Unmasked' }), 'spec.containers[0].securityContext.procMount: Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`'],
+  [bound({ seccompProfile: { type: 'Localhost' } }), 'spec.containers[0].securityContext.seccompProfile.localhostProfile: Required value: must be set when seccomp type is Localhost'],
+  [bound({ seccompProfile: { type: 'Odd' } }), 'spec.containers[0].securityContext.seccompProfile.type: Unsupported value: "Odd": supported values: "Localhost"'],
+  [bound({ appArmorProfile: { type: 'RuntimeDefault', localhostProfile: 'a' } }), 'spec.containers[0].securityContext.appArmorProfile.localhostProfile: Invalid value: "a": can only be set when AppArmor type is Localhost'],
+  [pod({ securityContext: { supplementalGroups: [-1] } }), 'spec.securityContext.supplementalGroups[0]: Invalid value: -1: must be between 0 and 2147483647, inclusive'],
+  [pod({ securityContext: { fsGroupChangePolicy: 'Odd' } }), 'spec.securityContext.fsGroupChangePolicy: Unsupported value: "Odd": supported values: "Always", "OnRootMismatch"'],
+  [pod({ hostNetwork: true, securityContext: { sysctls: [{ name: 'net.core.somaxconn', value: '1' }] } }), "spec.securityContext.sysctls[0].name: Invalid value: \"net.core.somaxconn\": may not be specified when 'hostNetwork' is true"],
+  [pod({ dnsConfig: { searches: ['a_b!'] } }), 'spec.dnsConfig.searches[0]: Invalid value: "a_b!": a lowercase RFC 1123 subdomain'],
+  [pod({ os: { name: 'odd' } }), 'spec.os: Unsupported value: "odd": supported values: "linux", "windows"'],
+  [pod({ schedulingGates: [{ name: 'a' }, { name: 'a' }] }), 'spec.schedulingGates[1]: Duplicate value: "a"'],
+  [pod({ schedulingGates: [{ name: 'a' }], nodeName: 'n' }), 'spec.nodeName: Forbidden: cannot be set until all schedulingGates have been cleared'],
+  [pod({ affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'a', matchLabelKeys: ['b'] }] } } }), 'spec.affinity.podAffinity.requiredDuringSchedulingIgnoredDuringExecution[0].matchLabelKeys: Forbidden: must not be specified when labelSelector is not set'],
+  [pod({ affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [{ matchFields: [{ key: 'a', operator: 'In', values: ['b'] }] }] } } } }), 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key: Invalid value: "a": not a valid field selector key'],
+  [pod({ topologySpreadConstraints: [{ ...spread, whenUnsatisfiable: 'ScheduleAnyway', minDomains: 2 }] }), 'spec.topologySpreadConstraints[0].minDomains: Invalid value: 2: can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway'],
+  [pod({ topologySpreadConstraints: [spread, spread] }), 'spec.topologySpreadConstraints[1].{topologyKey, whenUnsatisfiable}: Duplicate value: "{a, DoNotSchedule}"'],
+  [mounted({ projected: { sources: [{ serviceAccountToken: { path: 'x', expirationSeconds: 5 } }] } }), 'spec.volumes[0].projected.sources[0].serviceAccountToken.expirationSeconds: Invalid value: 5: may not specify a duration less than 10 minutes'],
+  [mounted({ projected: { sources: [{ configMap: { name: 'a', items: [file] } }, { secret: { name: 'b', items: [file] } }] } }), 'spec.volumes[0].projected: Invalid value: "b": conflicting duplicate paths'],
+  [mounted({ downwardAPI: { items: [{ path: 'a' }] } }), 'spec.volumes[0].downwardAPI.items[0]: Required value: one of fieldRef and resourceFieldRef is required'],
+  [mounted({ downwardAPI: { items: [{ path: 'a', fieldRef: { fieldPath: 'spec.nodeName' } }] } }), 'spec.volumes[0].downwardAPI.items[0].fieldRef.fieldPath: Unsupported value: "spec.nodeName": supported values: "metadata.annotations"'],
+  [mounted({ csi: { driver: '' } }), 'spec.volumes[0].csi.driver: Required value'],
+];
 
 const TABLE: [Kind, object, string][] = [
   [ResourceQuota, { spec: { hard: { 'deployments.apps': '1' } } }, 'spec.hard[deployments.apps]: Invalid value: "deployments.apps": must be a standard resource type or fully qualified'],
@@ -79,7 +117,7 @@ const TABLE: [Kind, object, string][] = [
   [ValidatingAdmissionPolicy, { spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] } }, 'spec.auditAnnotations[1].key: Duplicate value: "a"'],
 ];
 
-for (const [kind, fields, complaint] of TABLE) test(`${kind.kind}: ${complaint.slice(0, 60)}`, () => {
+for (const [kind, fields, complaint] of [...TABLE, ...PODS.map(([fields, complaint]) => [Pod, fields, complaint] as [Kind, object, string])]) test(`${kind.kind}: ${complaint}`, () => {
   const object = { apiVersion: `${kind.group}/${kind.version}`, kind: kind.kind, metadata: { name: 'a', namespace: 'default' }, ...structuredClone(fields) } as KubeObject;
   applyDefaults(kind.schema(), object);
   kind.rules.defaults?.(object);

@@ -1,11 +1,23 @@
 /** What a container must be like, in upstream's words (core/v1 validation). */
-import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHandler, Probe, ResourceRequirements, SecurityContext, Volume, VolumeMount } from '../generated/core-v1.ts';
+import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHandler, Probe, ResourceRequirements, Volume, VolumeMount } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
-import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
-import { compareQuantities, isQuantity } from '../quantity.ts';
-import { containerResourceNameErrors } from './resource-names.ts';
+import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
+import { compareQuantities, formatQuantity, isQuantity, parseQuantity } from '../quantity.ts';
+import { resourceFieldErrors, variableFieldErrors } from './field-references.ts';
+import { localPathErrors } from './local-path.ts';
+import { containerResourceNameErrors, mayOvercommit } from './resource-names.ts';
+import { containerSecurityErrors } from './security-validation.ts';
 
-interface Context { volumes: ReadonlyMap<string, Volume>; hostNetwork: boolean; init: boolean }
+interface Context {
+  volumes: ReadonlyMap<string, Volume>;
+  hostNetwork: boolean;
+  init: boolean;
+  /** As the pod has them; default true. */
+  hostUsers: boolean;
+  /** The pod's; undefined for containers that are added to it. */
+  restartPolicy: string | undefined;
+  graceSeconds: number | undefined;
+}
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
 const RESTART_POLICIES = ['Always', 'Never', 'OnFailure'];
@@ -28,7 +40,8 @@ export function containerErrors(container: Container | EphemeralContainer, path:
   if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
   if (container.restartPolicy !== undefined && !RESTART_POLICIES.includes(container.restartPolicy)) errors.push(notSupported(`${path}.restartPolicy`, container.restartPolicy, RESTART_POLICIES));
   errors.push(...ruleErrors(container, path));
-  errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...securityErrors(container.securityContext, `${path}.securityContext`));
+  errors.push(...resourceErrors(container.resources ?? {}, `${path}.resources`), ...containerSecurityErrors(container.securityContext, `${path}.securityContext`, context));
+  errors.push(...resizeErrors(container, `${path}.resizePolicy`, context), ...deviceErrors(container, `${path}.volumeDevices`, context));
   return errors;
 }
 
@@ -53,7 +66,7 @@ function ruleErrors({ restartPolicy, restartPolicyRules: rules }: Container | Ep
 }
 
 /** Probes and hooks. Init containers have them only when they are sidecars (restartPolicy Always). */
-function lifeErrors(container: Container | EphemeralContainer, path: string, { init }: Context): FieldError[] {
+function lifeErrors(container: Container | EphemeralContainer, path: string, { init, graceSeconds }: Context): FieldError[] {
   const errors: FieldError[] = [];
   const sidecar = container.restartPolicy === 'Always';
   if (init && !sidecar) {
@@ -61,8 +74,8 @@ function lifeErrors(container: Container | EphemeralContainer, path: string, { i
       if (container[field] !== undefined) errors.push(forbidden(`${path}.${field}`, 'may not be set for init containers without restartPolicy=Always'));
     }
   }
-  if (container.lifecycle?.postStart !== undefined) errors.push(...handlerErrors(container.lifecycle.postStart, `${path}.lifecycle.postStart`));
-  if (container.lifecycle?.preStop !== undefined) errors.push(...handlerErrors(container.lifecycle.preStop, `${path}.lifecycle.preStop`));
+  if (container.lifecycle?.postStart !== undefined) errors.push(...handlerErrors(container.lifecycle.postStart, `${path}.lifecycle.postStart`, graceSeconds));
+  if (container.lifecycle?.preStop !== undefined) errors.push(...handlerErrors(container.lifecycle.preStop, `${path}.lifecycle.preStop`, graceSeconds));
   for (const field of ['livenessProbe', 'startupProbe', 'readinessProbe'] as const) {
     const probe = container[field];
     if (probe === undefined) continue;
@@ -85,24 +98,27 @@ function probeErrors(probe: Probe, path: string): FieldError[] {
 type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'> & Pick<LifecycleHandler, 'sleep'>;
 
 /** Exactly one way to act. */
-function handlerErrors(handler: Handler, path: string): FieldError[] {
+function handlerErrors(handler: Handler, path: string, graceSeconds?: number): FieldError[] {
   const errors: FieldError[] = [];
   let count = 0;
   for (const way of ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const) {
     if (handler[way] === undefined) continue;
     if (++count > 1) errors.push(forbidden(`${path}.${way}`, 'may not specify more than 1 handler type'));
-    else errors.push(...oneHandlerErrors(handler, way, path));
+    else errors.push(...oneHandlerErrors(handler, way, path, graceSeconds));
   }
   if (count === 0) errors.push(required(path, 'must specify a handler type'));
   return errors;
 }
 
-function oneHandlerErrors(handler: Handler, way: keyof Handler, path: string): FieldError[] {
+function oneHandlerErrors(handler: Handler, way: keyof Handler, path: string, graceSeconds: number | undefined): FieldError[] {
   const at = `${path}.${way}`;
   if (way === 'exec') return (handler.exec!.command ?? []).length === 0 ? [required(`${at}.command`)] : [];
   if (way === 'tcpSocket') return portReferenceErrors(handler.tcpSocket!.port, `${at}.port`);
   if (way === 'grpc') return portReferenceErrors(handler.grpc!.port, `${at}.port`);
-  if (way === 'sleep') return handler.sleep!.seconds < 0 ? [invalid(at, handler.sleep!.seconds, 'must be non-negative')] : [];
+  if (way === 'sleep') {
+    const { seconds } = handler.sleep!;
+    return seconds < 0 || (graceSeconds !== undefined && seconds > graceSeconds) ? [invalid(at, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds ?? 30})`)] : [];
+  }
   const { path: url, port, scheme, httpHeaders } = handler.httpGet!;
   const errors: FieldError[] = [];
   if (!url) errors.push(required(`${at}.path`));
@@ -149,8 +165,6 @@ export function hostPortErrors(containers: readonly Container[], path: string): 
   }));
 }
 
-const FIELD_PATHS = ['metadata.name', 'metadata.namespace', 'metadata.uid', 'spec.nodeName', 'spec.serviceAccountName', 'status.hostIP', 'status.hostIPs', 'status.podIP', 'status.podIPs'];
-
 function envErrors(variable: EnvVar, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!variable.name) errors.push(required(`${path}.name`));
@@ -162,7 +176,7 @@ function envErrors(variable: EnvVar, path: string): FieldError[] {
   if (ways === 0) errors.push(invalid(at, '', 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'));
   else if (ways > 1) errors.push(invalid(at, '', 'may not have more than one field specified at a time'));
   if (variable.value) errors.push(invalid(at, '', 'may not be specified when `value` is not empty'));
-  if (from.fieldRef !== undefined) errors.push(...fieldRefErrors(from.fieldRef.fieldPath, `${at}.fieldRef`));
+  if (from.fieldRef !== undefined) errors.push(...variableFieldErrors(from.fieldRef.fieldPath, `${at}.fieldRef`));
   for (const kind of ['configMapKeyRef', 'secretKeyRef'] as const) {
     const reference = from[kind];
     if (reference === undefined) continue;
@@ -170,17 +184,8 @@ function envErrors(variable: EnvVar, path: string): FieldError[] {
     if (!reference.key) errors.push(required(`${at}.${kind}.key`));
     else for (const error of configMapKeyErrors(reference.key)) errors.push(invalid(`${at}.${kind}.key`, reference.key, error));
   }
-  if (from.resourceFieldRef !== undefined && !from.resourceFieldRef.resource) errors.push(required(`${at}.resourceFieldRef.resource`));
+  if (from.resourceFieldRef !== undefined) errors.push(...resourceFieldErrors(from.resourceFieldRef, `${at}.resourceFieldRef`, { ofVolume: false }));
   return errors;
-}
-
-function fieldRefErrors(fieldPath: string | undefined, path: string): FieldError[] {
-  if (!fieldPath) return [required(`${path}.fieldPath`)];
-  const subscript = /^metadata\.(labels|annotations)\['([^']+)'\]$/.exec(fieldPath);
-  if (subscript !== null) return labelKeyErrors(subscript[2]!.toLowerCase()).map((error) => invalid(path, fieldPath, error));
-  if (/^metadata\.(labels|annotations)$/.test(fieldPath)) return [notSupported(`${path}.fieldPath`, fieldPath, FIELD_PATHS)];
-  if (!/^[a-zA-Z.[\]'/\-0-9]+$/.test(fieldPath) || !/^(metadata|spec|status)\./.test(fieldPath)) return [invalid(`${path}.fieldPath`, fieldPath, `error converting fieldPath: field label not supported: ${fieldPath}`)];
-  return FIELD_PATHS.includes(fieldPath) ? [] : [notSupported(`${path}.fieldPath`, fieldPath, FIELD_PATHS)];
 }
 
 function envFromErrors(source: EnvFromSource, path: string): FieldError[] {
@@ -216,6 +221,47 @@ function mountErrors(mounts: readonly VolumeMount[], path: string, { volumes }: 
   });
 }
 
+const BLOCK_SOURCES = ['persistentVolumeClaim', 'ephemeral'] as const;
+
+/** Volumes that are devices: at a path of their own, and mounted nowhere. */
+function deviceErrors({ volumeDevices, volumeMounts }: Container | EphemeralContainer, path: string, { volumes }: Context): FieldError[] {
+  const mounted = new Map((volumeMounts ?? []).map((mount) => [mount.mountPath, mount.name]));
+  const seen = { names: new Set<string>(), paths: new Set<string>() };
+  return (volumeDevices ?? []).flatMap(({ name, devicePath }, index) => {
+    const at = `${path}[${index}]`;
+    const errors: FieldError[] = [];
+    const volume = volumes.get(name);
+    if (!name) errors.push(required(`${at}.name`));
+    if (seen.names.has(name)) errors.push(invalid(`${at}.name`, name, 'must be unique'));
+    if (volume !== undefined && BLOCK_SOURCES.every((source) => volume[source] === undefined)) errors.push(invalid(`${at}.name`, name, 'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode'));
+    if (volume === undefined) errors.push(notFoundField(`${at}.name`, name));
+    if (!devicePath) errors.push(required(`${at}.devicePath`));
+    if (seen.paths.has(devicePath)) errors.push(invalid(`${at}.devicePath`, devicePath, 'must be unique'));
+    if (devicePath?.split('/').includes('..')) errors.push(invalid(`${at}.devicePath`, devicePath, "must not contain '..'"));
+    if ([...mounted.values()].includes(name)) errors.push(invalid(`${at}.name`, name, 'must not already exist in volumeMounts'));
+    if (mounted.has(devicePath)) errors.push(invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts'));
+    seen.names.add(name);
+    seen.paths.add(devicePath);
+    return errors;
+  });
+}
+
+const RESIZABLE = ['cpu', 'memory'];
+const RESIZE_POLICIES = ['NotRequired', 'RestartContainer'];
+
+function resizeErrors({ resizePolicy = [] }: Container | EphemeralContainer, path: string, { restartPolicy: ofPod }: Context): FieldError[] {
+  return resizePolicy.flatMap(({ resourceName, restartPolicy }, index) => {
+    const errors: FieldError[] = [];
+    if (resizePolicy.findIndex((each) => each.resourceName === resourceName) < index) errors.push(duplicate(`${path}[${index}]`, resourceName));
+    if (!resourceName) errors.push(required(path));
+    else if (!RESIZABLE.includes(resourceName)) errors.push(notSupported(path, resourceName, RESIZABLE));
+    if (!restartPolicy) errors.push(required(path));
+    else if (!RESIZE_POLICIES.includes(restartPolicy)) errors.push(notSupported(path, restartPolicy, RESIZE_POLICIES));
+    if (ofPod === 'Never' && restartPolicy !== 'NotRequired') errors.push(invalid(path, restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    return errors;
+  });
+}
+
 const PROPAGATIONS = ['None', 'HostToContainer', 'Bidirectional'];
 const RECURSIONS = ['Disabled', 'Enabled', 'IfPossible'];
 
@@ -225,14 +271,6 @@ function recursionErrors({ recursiveReadOnly, readOnly, mountPropagation }: Volu
   const errors: FieldError[] = [];
   if (readOnly !== true) errors.push(forbidden(path, 'may only be specified when readOnly is true'));
   if (mountPropagation !== undefined && mountPropagation !== 'None') errors.push(forbidden(path, 'may only be specified when mountPropagation is None or not specified'));
-  return errors;
-}
-
-/** A path that stays beneath where it begins. */
-export function localPathErrors(text: string, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (text.startsWith('/')) errors.push(invalid(path, text, 'must be a relative path'));
-  if (text.split('/').includes('..')) errors.push(invalid(path, text, "must not contain '..'"));
   return errors;
 }
 
@@ -255,6 +293,8 @@ export function resourceErrors(resources: ResourceRequirements, path: string): F
       else if (order > 0) errors.push(invalid(`${path}.requests`, quantity, `must be less than or equal to ${name} limit of ${limit}`));
     }
   }
+  const names = new Set([...Object.keys(limits), ...Object.keys(requests)]);
+  if ([...names].some(isHugePages) && !names.has('cpu') && !names.has('memory')) errors.push(forbidden(path, 'HugePages require cpu or memory'));
   return errors;
 }
 
@@ -262,19 +302,21 @@ function quantityErrors(name: string, quantity: unknown, path: string): FieldErr
   const errors = containerResourceNameErrors(name, path);
   if (!isQuantity(quantity)) errors.push(invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
   else if (compareQuantities(quantity, 0) < 0) errors.push(invalid(path, quantity, 'must be greater than or equal to 0'));
+  else errors.push(...wholeErrors(name, quantity, path));
   return errors;
 }
 
-function securityErrors(context: SecurityContext | undefined, path: string): FieldError[] {
-  if (context === undefined) return [];
-  const errors: FieldError[] = [];
-  for (const field of ['runAsUser', 'runAsGroup'] as const) {
-    const id = context[field];
-    if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${path}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
-  }
-  if (context.allowPrivilegeEscalation === false) {
-    if (context.privileged === true) errors.push(invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true'));
-    if (context.capabilities?.add?.some((each) => each === 'CAP_SYS_ADMIN')) errors.push(invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN'));
-  }
-  return errors;
+/** Devices are whole, and pages of their size. */
+function wholeErrors(name: string, quantity: string | number, path: string): FieldError[] {
+  const { nano } = parseQuantity(quantity);
+  if (!mayOvercommit(name) && !isHugePages(name) && nano % NANO !== 0n) return [invalid(path, formatQuantity(quantity), 'must be an integer')];
+  const size = isHugePages(name) ? name.slice('hugepages-'.length) : undefined;
+  if (!isQuantity(size) || compareQuantities(size, 0) <= 0 || nano % parseQuantity(size).nano === 0n) return [];
+  return [invalid(path, formatQuantity(quantity), `${formatQuantity(quantity)} is not positive integer multiple of ${name}`)];
+}
+
+const NANO = 1_000_000_000n;
+
+function isHugePages(name: string): boolean {
+  return name.startsWith('hugepages-');
 }

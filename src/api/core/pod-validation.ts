@@ -9,6 +9,7 @@ import { containerErrors, hostPortErrors, resourceErrors } from './container-val
 import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
 import { podUpdateErrors } from './pod-update-validation.ts';
 import { resourceClaimErrors } from './resource-claims-validation.ts';
+import { podSecurityErrors } from './security-validation.ts';
 import { volumeErrors } from './volume-validation.ts';
 
 export { resourceErrors };
@@ -37,11 +38,11 @@ export function podTemplateErrors(template: PodTemplateSpec, path: string): Fiel
 export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   const errors = volumeErrors(spec.volumes ?? [], `${path}.volumes`);
   errors.push(...containersErrors(spec, path), ...policyErrors(spec, path), ...nameFieldErrors(spec, path));
-  errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`), ...securityErrors(spec, path));
+  errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`), ...podSecurityErrors(spec, path));
   (spec.imagePullSecrets ?? []).forEach((secret, index) => { if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`)); });
   errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
   (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
-  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path));
+  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path), ...gateErrors(spec, path));
   (spec.readinessGates ?? []).forEach(({ conditionType = '' }, index) => {
     for (const error of labelKeyErrors(conditionType)) errors.push(invalid(`${path}.readinessGates[${index}].conditionType`, conditionType, error));
   });
@@ -49,7 +50,7 @@ export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
 }
 
 function containersErrors(spec: PodSpec, path: string): FieldError[] {
-  const context = { volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])), hostNetwork: spec.hostNetwork === true };
+  const context = { volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])), hostNetwork: spec.hostNetwork === true, hostUsers: spec.hostUsers !== false, restartPolicy: spec.restartPolicy, graceSeconds: spec.terminationGracePeriodSeconds };
   const containers = spec.containers ?? [];
   const errors: FieldError[] = [];
   if (containers.length === 0) errors.push(required(`${path}.containers`));
@@ -75,7 +76,7 @@ export function ephemeralContainerErrors(containers: readonly EphemeralContainer
   const volumes = new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume]));
   for (const [index, container] of containers.entries()) {
     const at = `${path}[${index}]`;
-    errors.push(...containerErrors(container, at, { volumes, hostNetwork: false, init: false }));
+    errors.push(...containerErrors(container, at, { volumes, hostNetwork: false, init: false, hostUsers: pod.spec?.hostUsers !== false, restartPolicy: undefined, graceSeconds: undefined }));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) errors.push(notFoundField(`${at}.targetContainerName`, container.targetContainerName));
@@ -109,27 +110,6 @@ function nameFieldErrors(spec: PodSpec, path: string): FieldError[] {
     const name = spec[field];
     if (name) for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.${field}`, name, error));
   }
-  return errors;
-}
-
-function securityErrors(spec: PodSpec, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const context = spec.securityContext ?? {};
-  const at = `${path}.securityContext`;
-  for (const field of ['runAsUser', 'runAsGroup', 'fsGroup'] as const) {
-    const id = context[field];
-    if (id !== undefined && (id < 0 || id > 2_147_483_647)) errors.push(invalid(`${at}.${field}`, id, 'must be between 0 and 2147483647, inclusive'));
-  }
-  if (spec.hostUsers !== false) errors.push(...unmaskedErrors(spec, path));
-  if (spec.hostUsers === false) for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) if (spec[field] === true) errors.push(forbidden(`${path}.${field}`, 'when `hostUsers` is false'));
-  if (spec.shareProcessNamespace === true && spec.hostPID === true) errors.push(invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));
-  const names = new Set<string>();
-  (context.sysctls ?? []).forEach(({ name }, index) => {
-    if (!name) errors.push(required(`${at}.sysctls[${index}].name`));
-    else if (!/^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$/.test(name)) errors.push(invalid(`${at}.sysctls[${index}].name`, name, 'must have at most 253 characters and match regex ^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$'));
-    else if (names.has(name)) errors.push(duplicate(`${at}.sysctls[${index}].name`, name));
-    names.add(name);
-  });
   return errors;
 }
 
@@ -172,10 +152,21 @@ function affinityErrors(affinity: Affinity | undefined, path: string): FieldErro
   return errors;
 }
 
-interface PodTerm { labelSelector?: Parameters<typeof validateLabelSelector>[0]; topologyKey?: string }
+interface PodTerm {
+  labelSelector?: Parameters<typeof validateLabelSelector>[0];
+  matchLabelKeys?: string[];
+  mismatchLabelKeys?: string[];
+  topologyKey?: string;
+}
 
 function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
   const errors = validateLabelSelector(term?.labelSelector, `${path}.labelSelector`);
+  for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
+    const keys = term?.[field] ?? [];
+    if (keys.length > 0 && term?.labelSelector === undefined) errors.push(forbidden(`${path}.${field}`, 'must not be specified when labelSelector is not set'));
+    for (const [index, key] of keys.entries()) errors.push(...labelKeyErrors(key).map((error) => invalid(`${path}.${field}[${index}]`, key, error)));
+  }
+  for (const [index, key] of (term?.matchLabelKeys ?? []).entries()) if (term?.mismatchLabelKeys?.includes(key) === true) errors.push(invalid(`${path}.matchLabelKeys[${index}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys'));
   if (!term?.topologyKey) errors.push(required(`${path}.topologyKey`, 'can not be empty'));
   else for (const error of labelKeyErrors(term.topologyKey)) errors.push(invalid(`${path}.topologyKey`, term.topologyKey, error));
   return errors;
@@ -189,14 +180,26 @@ function hostAliasErrors(spec: PodSpec, path: string): FieldError[] {
 }
 
 const UNSATISFIABLE = ['DoNotSchedule', 'ScheduleAnyway'];
+const INCLUSIONS = ['Honor', 'Ignore'];
 
 function spreadErrors(spec: PodSpec, path: string): FieldError[] {
+  const seen = new Set<string>();
   return (spec.topologySpreadConstraints ?? []).flatMap((constraint, index) => {
     const at = `${path}.topologySpreadConstraints[${index}]`;
     const errors = validateLabelSelector(constraint.labelSelector, `${at}.labelSelector`);
     if (constraint.maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, constraint.maxSkew, 'must be greater than zero'));
     if (!constraint.topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     if (!UNSATISFIABLE.includes(constraint.whenUnsatisfiable)) errors.push(notSupported(`${at}.whenUnsatisfiable`, constraint.whenUnsatisfiable, UNSATISFIABLE));
+    const { minDomains, whenUnsatisfiable, topologyKey } = constraint;
+    if (minDomains !== undefined && minDomains <= 0) errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
+    if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') errors.push(invalid(`${at}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
+    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
+    if (seen.has(pair)) errors.push(duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, pair));
+    seen.add(pair);
+    for (const field of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const) {
+      const policy = constraint[field];
+      if (policy !== undefined && !INCLUSIONS.includes(policy)) errors.push(notSupported(`${at}.${field}`, policy, INCLUSIONS));
+    }
     return errors;
   });
 }
@@ -212,9 +215,31 @@ function dnsErrors(spec: PodSpec, path: string): FieldError[] {
   if ((config?.nameservers ?? []).length > 3) errors.push(invalid(`${at}.nameservers`, config!.nameservers, 'must not have more than 3 nameservers'));
   config?.nameservers?.forEach((server, index) => { if (isIP(server) === 0) errors.push(invalid(`${at}.nameservers[${index}]`, server, 'must be valid IP address')); });
   if ((config?.searches ?? []).length > 32) errors.push(invalid(`${at}.searches`, config!.searches, 'must not have more than 32 search paths'));
+  config?.searches?.forEach((search, index) => errors.push(...searchErrors(search, `${at}.searches[${index}]`)));
   config?.options?.forEach(({ name }, index) => { if (!name) errors.push(required(`${at}.options[${index}]`, 'must not be empty')); });
   return errors;
 }
+
+/** Search paths may have underscores, as names of services in the DNS have. */
+function searchErrors(search: string, path: string): FieldError[] {
+  const name = search.replace(/\.$/, '');
+  return name === '' && search === '.' ? [] : dns1123SubdomainErrors(name.replaceAll('_', 'a')).map((error) => invalid(path, name, error));
+}
+
+function gateErrors(spec: PodSpec, path: string): FieldError[] {
+  const gates = (spec.schedulingGates ?? []).map(({ name = '' }) => name);
+  const errors = gates.flatMap((name, index) => [
+    ...labelKeyErrors(name).map((error) => invalid(`${path}.schedulingGates[${index}]`, name, error)),
+    ...(gates.indexOf(name) < index ? [duplicate(`${path}.schedulingGates[${index}]`, name)] : []),
+  ]);
+  if (gates.length > 0 && spec.nodeName) errors.push(forbidden(`${path}.nodeName`, 'cannot be set until all schedulingGates have been cleared'));
+  const { os } = spec;
+  if (os === undefined) return errors;
+  if (!os.name) return [...errors, required(`${path}.os.name`, 'cannot be empty')];
+  return OPERATING_SYSTEMS.includes(os.name) ? errors : [...errors, notSupported(`${path}.os`, os.name, OPERATING_SYSTEMS)];
+}
+
+const OPERATING_SYSTEMS = ['linux', 'windows'];
 
 /** Texts for Warning headers; `path` is where the pod's spec stands. */
 export function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
@@ -229,10 +254,4 @@ export function podSpecWarnings(spec: PodSpec | undefined, path: string): string
   const grace = spec?.terminationGracePeriodSeconds;
   if (grace !== undefined && grace < 0) warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
   return warnings;
-}
-
-/** Only who is nobody on the machine may see all of /proc (core/v1 SecurityContext, procMount). */
-function unmaskedErrors(spec: PodSpec, path: string): FieldError[] {
-  return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) => (spec[list] ?? []).flatMap(({ securityContext }, index) =>
-    (securityContext?.procMount === 'Unmasked' ? [invalid(`${path}.${list}[${index}].securityContext.procMount`, 'Unmasked', '`hostUsers` must be false to use `Unmasked`')] : [])));
 }

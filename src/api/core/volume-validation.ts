@@ -1,11 +1,12 @@
 /** What the volumes of a pod must be like, in upstream's words (core/v1 validation). */
-import type { ClusterTrustBundleProjection, KeyToPath, PodCertificateProjection, Volume } from '../generated/core-v1.ts';
+import type { ClusterTrustBundleProjection, DownwardAPIVolumeFile, KeyToPath, PodCertificateProjection, ProjectedVolumeSource, ServiceAccountTokenProjection, Volume } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { signerNameErrors } from '../certificates/signer-name.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { isQuantity } from '../quantity.ts';
 import { claimSpecErrors } from './persistent-volume-claim.ts';
-import { localPathErrors } from './container-validation.ts';
+import { downwardFileErrors } from './field-references.ts';
+import { localPathErrors } from './local-path.ts';
 
 const KEY_TYPES = ['ECDSAP256', 'ECDSAP384', 'ECDSAP521', 'ED25519', 'RSA3072', 'RSA4096'];
 const [LEAST_CERTIFICATE_SECONDS, MOST_CERTIFICATE_SECONDS] = [3_600, 7_862_400];
@@ -43,8 +44,19 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
     if (!volume.configMap.name) errors.push(required(`${path}.configMap.name`));
     errors.push(...modeErrors(volume.configMap.defaultMode, `${path}.configMap.defaultMode`), ...itemErrors(volume.configMap.items, `${path}.configMap.items`));
   }
-  if (volume.projected !== undefined) errors.push(...modeErrors(volume.projected.defaultMode, `${path}.projected.defaultMode`));
+  if (volume.downwardAPI !== undefined) errors.push(...modeErrors(volume.downwardAPI.defaultMode, `${path}.downwardAPI.defaultMode`), ...downwardErrors(volume.downwardAPI.items, path, 'downwardAPI'));
+  if (volume.csi !== undefined && !volume.csi.driver) errors.push(required(`${path}.csi.driver`));
+  if (volume.gitRepo !== undefined && !volume.gitRepo.repository) errors.push(required(`${path}.gitRepo.repository`));
+  if (volume.projected !== undefined) errors.push(...modeErrors(volume.projected.defaultMode, `${path}.projected.defaultMode`), ...conflictErrors(volume.projected, `${path}.projected`));
   (volume.projected?.sources ?? []).forEach((each, position) => {
+    const source = `${path}.projected.sources[${position}]`;
+    for (const kind of ['secret', 'configMap'] as const) {
+      if (each[kind] === undefined) continue;
+      if (!each[kind].name) errors.push(required(`${source}.${kind}.name`));
+      errors.push(...itemErrors(each[kind].items, `${source}.${kind}.items`));
+    }
+    if (each.downwardAPI !== undefined) errors.push(...downwardErrors(each.downwardAPI.items, source, 'downwardAPI'));
+    if (each.serviceAccountToken !== undefined) errors.push(...tokenErrors(each.serviceAccountToken, `${source}.serviceAccountToken`));
     const kinds = Object.keys(each).filter((key) => each[key as keyof typeof each] !== undefined);
     if (kinds.length > 1) errors.push(forbidden(`${path}.projected.sources[${position}].${kinds[1]}`, 'may not specify more than 1 volume type'));
     if (each.clusterTrustBundle !== undefined) errors.push(...trustProjectionErrors(each.clusterTrustBundle, `${path}.projected.sources[${position}].clusterTrustBundle`));
@@ -58,6 +70,30 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
   if (volume.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.claimName) errors.push(required(`${path}.persistentVolumeClaim.claimName`));
   if (volume.nfs !== undefined) for (const field of ['server', 'path'] as const) if (!volume.nfs[field]) errors.push(required(`${path}.nfs.${field}`));
   return errors;
+}
+
+const LEAST_TOKEN_SECONDS = 600;
+const MOST_TOKEN_SECONDS = 2 ** 32;
+
+function tokenErrors({ path: file, expirationSeconds: seconds }: ServiceAccountTokenProjection, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (seconds !== undefined && seconds < LEAST_TOKEN_SECONDS) errors.push(invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration less than 10 minutes'));
+  if (seconds !== undefined && seconds > MOST_TOKEN_SECONDS) errors.push(invalid(`${path}.expirationSeconds`, seconds, 'may not specify a duration larger than 2^32 seconds'));
+  return [...errors, ...(file ? localPathErrors(file, `${path}.path`) : [required(`${path}.path`)])];
+}
+
+function downwardErrors(items: readonly DownwardAPIVolumeFile[] | undefined, path: string, source: string): FieldError[] {
+  return (items ?? []).flatMap((item, index) => [...downwardFileErrors(item, `${path}.${source}.items[${index}]`), ...modeErrors(item.mode, `${path}.${source}.items[${index}].mode`)]);
+}
+
+/** No two sources may give one file. */
+function conflictErrors({ sources }: ProjectedVolumeSource, path: string): FieldError[] {
+  const taken = new Set<string>();
+  return (sources ?? []).flatMap(({ secret, configMap, downwardAPI, serviceAccountToken }) => {
+    const files = [...(secret?.items ?? []), ...(configMap?.items ?? []), ...(downwardAPI?.items ?? []), ...(serviceAccountToken === undefined ? [] : [serviceAccountToken])].map(({ path: file }) => file);
+    const again = files.filter((file) => file !== '' && taken.size === taken.add(file).size);
+    return again.map((file) => invalid(path, secret?.name ?? configMap?.name ?? file, 'conflicting duplicate paths'));
+  });
 }
 
 /** By name, or by signer and labels. */
