@@ -23,6 +23,7 @@ const dealt = (queues: number, handSize: number): object => level({ limitRespons
 const event = (fields: object): object => ({ eventTime: '2026-01-01T00:00:00.000000Z', regarding: { namespace: 'default' }, reportingController: 'a', reportingInstance: 'b', action: 'c', reason: 'd', type: 'Normal', ...fields });
 const service = (spec: object): object => ({ spec: { ports: [{ port: 80 }], ...spec } });
 const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
+const policy = (spec: object): object => ({ spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, ...spec } });
 const term = { matchLabelExpressions: [{ key: 'a', values: [] }] };
 
 const pod = (spec: object, container: object = {}): object => ({ spec: { containers: [{ name: 'c', image: 'x', ...container }], ...spec } });
@@ -114,7 +115,9 @@ const TABLE: [Kind, object, string][] = [
   [Node, { spec: { podCIDRs: ['10.0.0.0/24', '10.1.0.0/24'] } }, 'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.1.0.0/24"]: may specify no more than one CIDR for each IP family'],
   [HorizontalPodAutoscaler, scaler({ type: 'ContainerResource', containerResource: { name: 'cpu', container: '', target: { type: 'Utilization', averageUtilization: 5 } } }), 'spec.metrics[0].containerResource.container: Required value: must specify a container'],
   [HorizontalPodAutoscaler, scaler({ type: 'Object', object: { metric: { name: 'a' }, describedObject: { kind: '', name: 'b' }, target: { type: 'Value', value: '1' } } }), 'spec.metrics[0].object.describedObject.kind: Required value'],
-  [ValidatingAdmissionPolicy, { spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] } }, 'spec.auditAnnotations[1].key: Duplicate value: "a"'],
+  [ValidatingAdmissionPolicy, policy({ auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] }), 'spec.auditAnnotations[1].key: Duplicate value: "a"'],
+  [ValidatingAdmissionPolicy, policy({ variables: [{ name: 'a', expression: 'variables.b' }, { name: 'b', expression: '1' }], validations: [{ expression: 'variables.a == variables.b' }] }), 'spec.variables[0].expression: Invalid value: "variables.b": compilation failed: ERROR: <input>:1:10: undefined field \'b\''],
+  [ValidatingAdmissionPolicy, policy({ validations: [{ expression: '[1].all(x, x == variables.c)' }] }), 'spec.validations[0].expression: Invalid value: "[1].all(x, x == variables.c)": compilation failed: ERROR: <input>:1:26: undefined field \'c\''],
 ];
 
 for (const [kind, fields, complaint] of [...TABLE, ...PODS.map(([fields, complaint]) => [Pod, fields, complaint] as [Kind, object, string])]) test(`${kind.kind}: ${complaint}`, () => {

@@ -7,6 +7,8 @@ export interface AdmissionVariables {
   params: boolean;
   /** Variables of a policy, and the namespace of the object. */
   variables: boolean;
+  /** Names of the policy's variables that may be read; default any. */
+  known?: ReadonlySet<string>;
   /** Whether what is said there changes objects. */
   mutates?: boolean;
 }

@@ -12,7 +12,7 @@ const PATCH_TYPES = ['ApplyConfiguration', 'JSONPatch'];
 export function mutatingPolicyErrors({ spec }: MutatingAdmissionPolicy): FieldError[] {
   if (spec === undefined) return [required('spec.matchConstraints')];
   const errors: FieldError[] = [];
-  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, mutates: true };
+  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, mutates: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
   if (spec.paramKind !== undefined) {
     if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));

@@ -12,7 +12,7 @@ const MAX_AUDIT_ANNOTATIONS = 20;
 export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): FieldError[] {
   if (spec === undefined) return [required('spec.matchConstraints')];
   const errors: FieldError[] = [];
-  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true };
+  const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
   if (spec.paramKind !== undefined) {
     if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));
@@ -50,7 +50,8 @@ export function variableErrors(variables: readonly Variable[] | undefined, avail
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
     if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is required'));
-    else errors.push(...expressionErrors(expression, `${at}.expression`, available, [], prepare));
+    // A variable sees those before it.
+    else errors.push(...expressionErrors(expression, `${at}.expression`, { ...available, known: new Set((variables ?? []).slice(0, index).map((each) => each.name)) }, [], prepare));
   }
   return errors;
 }

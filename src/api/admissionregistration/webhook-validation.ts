@@ -146,7 +146,9 @@ export function expressionErrors(expression: string, path: string, variables: Ad
   let prepared: string;
   try {
     prepared = prepare(expression);
-    cel().compileExpression(environment, prepared);
+    const program = cel().compileExpression(environment, prepared);
+    const unknown = variables.known && program.unknownField('variables', variables.known);
+    if (unknown !== undefined) return [invalid(path, expression, unknown)];
   } catch (error) {
     return [invalid(path, expression, (error as Error).message)];
   }

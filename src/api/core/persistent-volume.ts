@@ -71,6 +71,8 @@ function volumeErrors({ spec }: PersistentVolume, old: PersistentVolume | undefi
   if (spec.volumeAttributesClassName === '') errors.push(required('spec.volumeAttributesClassName', 'an empty string is disallowed'));
   if (spec.volumeAttributesClassName !== undefined && spec.csi === undefined) errors.push(required('spec.csi', 'has to be specified when using volumeAttributesClassName'));
   if (spec.local !== undefined && spec.nodeAffinity === undefined) errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
+  if (old?.spec?.volumeMode !== undefined && spec.volumeMode !== old.spec.volumeMode) errors.push(invalid('volumeMode', spec.volumeMode ?? null, 'field is immutable'));
+  if (old?.spec?.nodeAffinity !== undefined && !equalJson(spec.nodeAffinity ?? null, old.spec.nodeAffinity)) errors.push(invalid('nodeAffinity', spec.nodeAffinity ?? null, 'field is immutable'));
   if (old?.spec !== undefined && !equalJson(sources, sourcesOf(old.spec))) errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'));
   return errors;
 }

@@ -134,8 +134,9 @@ function externalErrors(spec: ServiceSpec): FieldError[] {
   if (spec.healthCheckNodePort && !(spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local')) errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
   const distribution = spec.trafficDistribution;
   if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) errors.push(notSupported('spec.trafficDistribution', distribution, DISTRIBUTIONS));
-  if (spec.type !== 'LoadBalancer') errors.push(...loadBalancerOnly(spec));
-  else for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) if (!isCidr(range.trim())) errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'));
+  if (spec.type !== 'LoadBalancer') return [...errors, ...loadBalancerOnly(spec)];
+  if (spec.loadBalancerClass !== undefined) errors.push(...labelKeyErrors(spec.loadBalancerClass).map((error) => invalid('spec.loadBalancerClass', spec.loadBalancerClass, error)));
+  for (const [index, range] of (spec.loadBalancerSourceRanges ?? []).entries()) if (!isCidr(range.trim())) errors.push(invalid(`spec.LoadBalancerSourceRanges[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)'));
   return errors;
 }
 
@@ -150,6 +151,8 @@ function loadBalancerOnly(spec: ServiceSpec): FieldError[] {
 
 /** The first cluster IP stays for the life of the service, unless its type leaves or enters ExternalName. */
 function updateErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
-  if (spec.type === 'ExternalName' || old.type === 'ExternalName' || !old.clusterIP) return [];
-  return spec.clusterIP === old.clusterIP ? [] : [invalid('spec.clusterIPs[0]', spec.clusterIP ?? '', 'may not change once set')];
+  const errors: FieldError[] = [];
+  if (spec.type === 'LoadBalancer' && old.type === 'LoadBalancer' && spec.loadBalancerClass !== old.loadBalancerClass) errors.push(invalid('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'));
+  if (spec.type === 'ExternalName' || old.type === 'ExternalName' || !old.clusterIP) return errors;
+  return spec.clusterIP === old.clusterIP ? errors : [...errors, invalid('spec.clusterIPs[0]', spec.clusterIP ?? '', 'may not change once set')];
 }
