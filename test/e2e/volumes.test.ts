@@ -298,6 +298,11 @@ conformance('volumes', [() => {
     const mounts = { volumeMounts: [at('data', '/data')] };
     await outputOf(space, scriptPod('root', 'mkdir -m 700 /data/in && echo x > /data/in/file && chmod 600 /data/in/file', mounts, volumes));
     assert.equal(await outputOf(space, scriptPod('user', 'echo y >> /data/in/file && cat /data/in/file && stat -c %g /data/in/file', mounts, { ...volumes, securityContext: { runAsUser: 1000, fsGroup: 2000 } })), 'x\ny\n2000');
+    // What somebody else put there meanwhile is given to the group with the next pod, unless its policy is content with the folder itself.
+    const late = (policy?: string): Promise<string> => outputOf(space, scriptPod(`late-${policy ?? 'default'}`.toLowerCase(), 'stat -c "%g %a" /data/late /data', mounts, { ...volumes, securityContext: { runAsUser: 1000, fsGroup: 2000, ...(policy === undefined ? {} : { fsGroupChangePolicy: policy }) } }));
+    await outputOf(space, scriptPod('stranger', 'echo z > /data/late && chown 0:0 /data/late && chmod 700 /data/late', mounts, volumes));
+    assert.equal(await late('OnRootMismatch'), '0 700\n2000 2777');
+    assert.equal(await late(), '2000 760\n2000 2777');
     // A volume made by hand of a path of the machine keeps its owners, whatever a pod asks for.
     const path = `${running().state}/by-hand`;
     mkdirSync(`${path}/in`, { recursive: true, mode: 0o750 });

@@ -102,7 +102,7 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
     await driver.call(nodeService('NodePublishVolume'), PublishRequest, { ...common, ...(stages ? { stagingTargetPath: paths.staging } : {}), targetPath: paths.target, readonly: wish.readOnly, secrets: await secretsOf(wish.publishSecret, sources), volumeContext });
     if (!existsSync(paths.target)) throw new Error(`the driver ${wish.driver} published nothing at ${paths.target}: it must mount ${root} with mountPropagation Bidirectional`);
     const grownToBytes = wish.growToBytes !== undefined && driver.can(CAN.expand) ? await grow(driver, wish, { ...common, target: paths.target, staging: stages ? paths.staging : undefined }, sources) : undefined;
-    if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, group);
+    if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, group, before?.isDone === true ? 'OnRootMismatch' : (pod.spec?.securityContext?.fsGroupChangePolicy ?? 'Always'));
     note(state, { ...published, isDone: true });
     return grownToBytes === undefined ? place : { ...place, grownToBytes };
   }

@@ -72,7 +72,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
       namespaces: sandbox === undefined ? {} : { network: namespacePath(sandbox, 'net'), uts: namespacePath(sandbox, 'uts'), ipc: namespacePath(sandbox, 'ipc') },
     }),
   };
-  await refreshVolumes(parts, pod, prepared, { keep: options.running });
+  await refreshVolumes(parts, pod, prepared, { keep: options.running, begins: !options.running });
   return prepared;
 }
 
@@ -98,7 +98,7 @@ async function openUsers(parts: NodeParts, pod: Pod, sandbox: Sandbox, etc: PodP
 }
 
 /** Brings volumes up to date with what they show. */
-export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod, options: { keep?: boolean } = {}): Promise<void> {
+export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod, options: { keep?: boolean; begins?: boolean } = {}): Promise<void> {
   const uid = pod.metadata.uid ?? '';
   const placed = await setUpVolumes(pod, { state: join(parts.paths.pods, uid), run: join(parts.paths.podsRun, uid) }, prepared.sources, prepared.facts, parts.context.clock.nowMs(), { ...options, took: (plugin, seconds, failed) => countMount(parts, plugin, seconds, failed) });
   prepared.volumes = placed.paths;

@@ -39,6 +39,8 @@ interface ClaimOptions {
   name: string;
   readOnly?: boolean;
   isEphemeral?: boolean;
+  /** The pod begins: all that is in the volume is given to its group, unless its policy is content with the folder. */
+  begins?: boolean;
   /** Told before a file is attached as a block device, so that it is detached after the pod. */
   attaching?(file: string): void;
 }
@@ -50,7 +52,7 @@ export async function claimPlace(pod: Pod, claimName: string, sources: ClaimSour
   if (volume.spec?.volumeMode === 'Block') return { ...(await blockPlace(volume, options)), volume };
   const file = madeHere(volume) ? volumeFileOf(volume.spec?.hostPath?.path ?? '') : undefined;
   if (file !== undefined && existsSync(file)) await placeVolumeFile(file, volume.spec?.hostPath?.path ?? '', { mayUnmount: !sources.isShared(claimName), mountOptions: volume.spec?.mountOptions });
-  return { path: await claimFolder(pod, volume), volume };
+  return { path: await claimFolder(pod, volume, options), volume };
 }
 
 const madeHere = ({ metadata, spec }: PersistentVolume): boolean => metadata.annotations?.[PROVISIONED_BY] === PROVISIONER && spec?.hostPath !== undefined;
@@ -78,13 +80,14 @@ async function blockPlace(volume: PersistentVolume, { attaching }: ClaimOptions)
   return { path: checkHostPath({ path, type: 'BlockDevice' }), isBlock: true };
 }
 
-async function claimFolder(pod: Pod, volume: PersistentVolume): Promise<string> {
+async function claimFolder(pod: Pod, volume: PersistentVolume, { readOnly, begins }: ClaimOptions): Promise<string> {
   const { hostPath, local } = volume.spec ?? {};
   const path = hostPath !== undefined ? checkHostPath(hostPath) : local !== undefined ? checkHostPath({ path: local.path, type: 'Directory' }) : undefined;
   if (path === undefined) throw new Error(`the persistent volume ${volume.metadata.name} is neither hostPath nor local nor that of a storage driver, and others are not served by this node`);
   const isOurs = volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER;
   // What hangs on the machine's own tree, by hand, is not ours to give away (upstream: hostPath volumes do not support ownership).
-  if (isOurs || local !== undefined) await ownFolder(path, pod.spec?.securityContext?.fsGroup, isOurs);
+  const { fsGroup, fsGroupChangePolicy = 'Always' } = pod.spec?.securityContext ?? {};
+  if ((isOurs || local !== undefined) && readOnly !== true) await ownFolder(path, fsGroup, { isOurs, policy: begins === true ? fsGroupChangePolicy : 'OnRootMismatch' });
   return path;
 }
 
@@ -101,9 +104,9 @@ async function boundVolume(pod: Pod, claimName: string, sources: ClaimSources, i
   }
 }
 
-/** A new folder is for every user, or for the group of the pod; what is in it already goes to the group too, once. */
-async function ownFolder(path: string, group: number | undefined, isOurs: boolean): Promise<void> {
-  if (group !== undefined) return ownByGroup(path, group);
+/** A new folder is for every user, or for the group of the pod, with what is in it. */
+async function ownFolder(path: string, group: number | undefined, { isOurs, policy }: { isOurs: boolean; policy: 'Always' | 'OnRootMismatch' }): Promise<void> {
+  if (group !== undefined) return ownByGroup(path, group, policy);
   const { gid, mode } = statSync(path);
   if (isOurs && (mode & 0o777) === 0o755 && gid === 0) chmodSync(path, 0o777);
 }

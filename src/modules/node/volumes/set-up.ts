@@ -37,14 +37,14 @@ export interface VolumesInPlace {
 /** How soon, and over what time, payloads are renewed that were left as they are: so that a start of llmos does not renew all at once. */
 const KEPT_MS = 30_000;
 
-/** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
-export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean; took?(plugin: string, seconds: number, failed: boolean): void } = {}): Promise<VolumesInPlace> {
+/** Safe to call again: payloads are renewed, the rest is left as it is; with `keep` payloads that are there are renewed later; `begins` says that the pod has no container yet. Rejects with `MountVolume.SetUp failed for volume "x" : ...`. */
+export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean; begins?: boolean; took?(plugin: string, seconds: number, failed: boolean): void } = {}): Promise<VolumesInPlace> {
   const placed: VolumesInPlace = { paths: new Map(), devices: new Map(), claimed: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
     const fromMs = performance.now();
     let failed = false;
     try {
-      const { path, renewAtMs, isBlock, volume: claimed } = await setUp(pod, volume, folders, sources, facts, nowMs, options.keep === true);
+      const { path, renewAtMs, isBlock, volume: claimed } = await setUp(pod, volume, folders, sources, facts, nowMs, options);
       if (claimed !== undefined) placed.claimed.set(volume.name, claimed);
       if (isBlock === true) {
         placed.devices.set(volume.name, path);
@@ -99,11 +99,11 @@ export async function tearDownVolumes(folders: VolumeFolders, csi: Pick<CsiVolum
   for (const folder of [folders.state, folders.run]) rmSync(folder, { recursive: true, force: true });
 }
 
-async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, keep: boolean): Promise<ClaimPlace & { renewAtMs?: number }> {
+async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, { keep, begins }: { keep?: boolean; begins?: boolean }): Promise<ClaimPlace & { renewAtMs?: number }> {
   if (volume.hostPath !== undefined) return { path: checkHostPath(volume.hostPath) };
   const attaching = (file: string): void => noteAttached(folders, file);
-  if (volume.persistentVolumeClaim !== undefined) return claimPlace(pod, volume.persistentVolumeClaim.claimName, sources, { name: volume.name, readOnly: volume.persistentVolumeClaim.readOnly, attaching });
-  if (volume.ephemeral !== undefined) return claimPlace(pod, `${pod.metadata.name}-${volume.name}`, sources, { name: volume.name, isEphemeral: true, attaching });
+  if (volume.persistentVolumeClaim !== undefined) return claimPlace(pod, volume.persistentVolumeClaim.claimName, sources, { name: volume.name, readOnly: volume.persistentVolumeClaim.readOnly, attaching, begins });
+  if (volume.ephemeral !== undefined) return claimPlace(pod, `${pod.metadata.name}-${volume.name}`, sources, { name: volume.name, isEphemeral: true, attaching, begins });
   if (volume.csi !== undefined) return sources.csi(inlineWish(pod, volume.name, volume.csi));
   const onDisk = join(folders.state, 'volumes', volume.name);
   if (volume.image !== undefined) {
@@ -112,7 +112,7 @@ async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: 
   }
   // Secrets and tokens never touch the disk.
   const payloadFolder = volume.secret !== undefined || volume.projected !== undefined ? join(folders.run, 'volumes', volume.name) : onDisk;
-  if (keep && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
+  if (keep === true && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
   const payload = await volumePayload(pod, volume, sources, facts);
   if (payload !== undefined) {
     writePayload(payloadFolder, payload.files, { group: pod.spec?.securityContext?.fsGroup });
