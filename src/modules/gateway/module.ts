@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
@@ -13,21 +14,27 @@ import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts'
 import { Ingress } from '../../api/networking/ingress.ts';
 import { IngressClass } from '../../api/networking/ingress-class.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import type { Controller } from '../../sdk/controller.ts';
+import { watching, type Controller } from '../../sdk/controller.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
 import { CLASS, CONTROLLER, INGRESS_CONTROLLER } from './observed.ts';
 
+/** Where a user installed upstream's definitions, this one of them tells of which release they are. */
+const DEFINITION = 'gatewayclasses.gateway.networking.k8s.io';
+const BUNDLE_VERSION = 'gateway.networking.k8s.io/bundle-version';
+
 /** Says of the classes that are ours that they are accepted. */
 const classController: Controller<GatewayClass> = {
   name: 'gateway-class', for: GatewayClass,
-  async reconcile(key, object, { client, clock }) {
+  watches: [watching(CustomResourceDefinition, ({ metadata }, caches) => (metadata.name === DEFINITION ? caches.of(GatewayClass).list().map((each) => each.metadata.name ?? '') : []))],
+  async reconcile(key, object, { caches, client, clock }) {
     // As when the definitions of a user, who had installed upstream's, are deleted, with all that was of them.
     if (object === undefined && key === CLASS) await ensureClass(client);
     if (object === undefined || object.spec.controllerName !== CONTROLLER || object.metadata.deletionTimestamp !== undefined) return;
     const { gatewayClassStatus } = await import('./statuses.ts');
-    const status = gatewayClassStatus(object, rfc3339(clock.nowMs()));
+    const definition = caches.of(CustomResourceDefinition).get(DEFINITION);
+    const status = gatewayClassStatus(object, rfc3339(clock.nowMs()), definition === undefined ? 'built in' : definition.metadata.annotations?.[BUNDLE_VERSION]);
     if (!isDeepStrictEqual(status, object.status)) await client.update(GatewayClass, { ...object, status } as GatewayClass, { subresource: 'status' });
   },
 };
@@ -37,7 +44,7 @@ export default defineModule({
   description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
-  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Ingress, IngressClass, LoadBalancingPolicy],
+  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
   writes: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,

@@ -29,9 +29,15 @@ function conditionsOf(before: readonly Condition[] | undefined, said: readonly S
   return conditions;
 }
 
-export function gatewayClassStatus({ metadata, status, spec }: GatewayClass, now: string): GatewayClass['status'] {
+/** Releases whose definitions hold what is built in. */
+const KNOWN_BUNDLE = /^v1\.[0-6]\./;
+
+/** `bundle`: the release of the definitions; `built in` where there are none, undefined where they do not say. */
+export function gatewayClassStatus({ metadata, status, spec }: GatewayClass, now: string, bundle: string | undefined): GatewayClass['status'] {
+  const version: Said = bundle === 'built in' || (bundle !== undefined && KNOWN_BUNDLE.test(bundle)) ? { type: 'SupportedVersion', status: true, reason: 'SupportedVersion', message: bundle === 'built in' ? 'the kinds are built in' : `definitions of ${bundle}` }
+    : { type: 'SupportedVersion', status: false, reason: 'UnsupportedVersion', message: `definitions of ${bundle ?? 'no release that they name'}; those of v1.0 to v1.6 are known, others are served as well as it goes` };
   const said: Said = spec.parametersRef === undefined ? { type: 'Accepted', status: true, reason: 'Accepted', message: 'Gateways of this class are served by llmos' } : { type: 'Accepted', status: false, reason: 'InvalidParameters', message: 'parametersRef: the class takes no parameters' };
-  return { ...status, conditions: conditionsOf(status?.conditions?.filter(({ reason }) => reason !== 'Pending'), [said], metadata.generation, now), supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })) };
+  return { ...status, conditions: conditionsOf(status?.conditions?.filter(({ reason }) => reason !== 'Pending'), [said, version], metadata.generation, now), supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })) };
 }
 
 /** Of a Gateway: said while it says something of TLS that they are about. */

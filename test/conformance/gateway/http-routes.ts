@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { GATEWAY_KINDS } from '../../../src/api/gateway/kinds.ts';
 import { call, get, gone, ok, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, apply, behaviour, exact, expect, expectAll, from, gateway, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
+import { accepted, addressOf, apply, behaviour, condition, exact, expect, expectAll, from, gateway, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 type Row = [Ask, Expected | string | number];
 
@@ -215,6 +215,12 @@ export function definitions(): void {
       await apply(route('defined', ['defined'], [{ matches: [prefix('/x')], backendRefs: [to(V2)] }]));
       await accepted('defined');
       await expect(address, { path: '/x' }, { backend: V2 });
+      // Upstream's GatewayClassSupportedVersionCondition.
+      const [classes, bundle] = [`${crds}/gatewayclasses.gateway.networking.k8s.io`, 'gateway.networking.k8s.io/bundle-version'];
+      for (const [version, reason] of [['v1.4.0', 'SupportedVersion'], [null, 'UnsupportedVersion'], ['v1.6.1', 'SupportedVersion'], ['v0.0.0', 'UnsupportedVersion']] as const) {
+        await patch(classes, { metadata: { annotations: { [bundle]: version } } });
+        await until('/apis/gateway.networking.k8s.io/v1/gatewayclasses/llmos', ({ status }) => isTrue(status, 'Accepted') && condition(status, 'SupportedVersion')?.reason === reason && isTrue(status, 'SupportedVersion') === (reason === 'SupportedVersion'));
+      }
       const wrong = await call('POST', `/apis/gateway.networking.k8s.io/v1/namespaces/${INFRA}/httproutes`, { body: { ...route('twice', ['defined', 'defined'], [{ backendRefs: [to(V1)] }]) } });
       assert.equal(wrong.code, 422, 'its rules hold');
     } finally {
@@ -223,7 +229,7 @@ export function definitions(): void {
     await until('/apis/gateway.networking.k8s.io/v1/httproutes', ({ items }) => items.length === 0);
     for (const kind of ['GatewayClass', 'Gateway']) await remove(definitions.find(({ spec }) => spec.names.kind === kind)!);
     // What is built in is there again, the class with it; the Gateways that others share are made anew.
-    await until('/apis/gateway.networking.k8s.io/v1/gatewayclasses/llmos', ({ status }) => isTrue(status, 'Accepted'));
+    await until('/apis/gateway.networking.k8s.io/v1/gatewayclasses/llmos', ({ status }) => isTrue(status, 'Accepted') && isTrue(status, 'SupportedVersion'));
     await until('/apis/gateway.networking.k8s.io/v1/gateways', ({ items }) => items.length === 0);
     for (const each of definitions) await gone(`${crds}/${each.metadata.name}`);
     await apply(gateway('same-namespace', [http(from('Same'))]));
