@@ -127,6 +127,43 @@ describe('quota', () => {
     assert.deepEqual([await flavors('borrows-2'), await flavors('tries-2')], ['f', 'g']);
   });
 
+  test('an older one has newer ones of the same priority stopped, where the queue says so', async () => {
+    await flavor('f');
+    for (const [name, withinClusterQueue] of [['strict', 'LowerPriority'], ['fair', 'LowerOrNewerEqualPriority']] as const) {
+      await clusterQueue(name, { f: '2' }, { preemption: { withinClusterQueue } });
+      await submit(`${name}-holder`, name);
+      await running(`${name}-holder`);
+      await submit(`${name}-old`, name, { cpu: '2' });
+      await waiting(`${name}-old`);
+      await submit(`${name}-new`, name);
+      await running(`${name}-new`);
+    }
+    for (const name of ['strict-holder', 'fair-holder']) await complete(name);
+    await eventually('the older one runs', async () => {
+      await clearDeleted();
+      return runs('fair-old');
+    });
+    assert.deepEqual([await runs('fair-new'), await runs('strict-old'), await runs('strict-new')], [false, false, true]);
+  });
+
+  test('what was lent comes back from less important ones alone, where the queue says so', async () => {
+    await flavor('f');
+    await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
+    await clusterQueue('owner', { f: '2' }, { cohort: 'all', preemption: { reclaimWithinCohort: 'LowerPriority' } });
+    await clusterQueue('guest', { f: '0' }, { cohort: 'all' });
+    await submit('guest-high', 'guest', { priority: 'high' });
+    await submit('guest-low', 'guest');
+    await running('guest-high', 'guest-low');
+    await submit('owner-low', 'owner');
+    await waiting('owner-low'); // neither of them is less important
+    await submit('owner-high', 'owner', { priority: 'high' });
+    await eventually('the less important one gives way', async () => {
+      await clearDeleted();
+      return runs('owner-high');
+    });
+    assert.deepEqual([await runs('guest-high'), await runs('guest-low'), (await conditionOf('guest-low', 'Preempted'))?.reason], [true, false, 'InCohortReclamation']);
+  });
+
   test('who borrows may stop less important ones of others, up to a priority', async () => {
     await flavor('f');
     await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
