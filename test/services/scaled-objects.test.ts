@@ -120,7 +120,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await eventually(async () => /^False TriggerError .*redis at 127\.0\.0\.1:26379/.test(await condition('Ready')), { what: 'the condition', timeoutMs: 30_000 });
     await new Promise((settled) => setTimeout(settled, 4_000)); // longer than the cooldown
     assert.equal(await replicas(), 4);
-    assert.match(await ok('describe', 'hpa', 'keda-hpa-worker'), /FailedGetExternalMetric/);
+    await eventually(async () => /FailedGetExternalMetric/.test(await ok('describe', 'hpa', 'keda-hpa-worker')), { what: 'the autoscaler says it, too' });
     await redis.start();
     await eventually(async () => (await condition('Ready')).startsWith('True'), { what: 'ready again', timeoutMs: 30_000 });
     assert.equal(await replicas(), 4);
@@ -139,7 +139,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
   it('rests while it is paused', async () => {
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=1');
     await reaches(1);
-    assert.match(await condition('Paused').then(async (text) => (text.startsWith('True') ? text : (await new Promise((settled) => setTimeout(settled, 2_000)), condition('Paused')))), /^True ScaledObjectPaused/);
+    await eventually(async () => (await condition('Paused')).startsWith('True ScaledObjectPaused'), { what: 'it says so' });
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas-');
     await reaches(4);
   });
