@@ -243,7 +243,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
       await llmos.kill();
       await llmos.boot();
     }
-    await eventually(async () => (await llmos.client.list(Pod, { namespace: 'default' })).items.length === 1, { what: 'all but the neighbour are gone', timeoutMs: 60_000 });
+    await eventually(async () => (await llmos.client.list(Pod, { namespace: 'default' })).items.length === 1, { what: 'all but the neighbour are gone', timeoutMs: 120_000 });
     await allIsCalm();
   });
 
