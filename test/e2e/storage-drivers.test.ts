@@ -94,6 +94,14 @@ conformance('storage drivers', [() => {
     await start(space, user('three', claim));
     await eventually(async () => calls(again).some(({ method, range }) => method === 'NodeExpandVolume' && range.required === 3 * 2 ** 30));
     await until(`/api/v1/namespaces/${space}/persistentvolumeclaims/data`, ({ status }) => status.capacity.storage === '3Gi');
+    // What the driver's own resizer says is larger grows on the node while pods have it.
+    await patch(pv, { spec: { capacity: { storage: '5Gi' } } });
+    const inUse = calls().length;
+    const data = `/api/v1/namespaces/${space}/persistentvolumeclaims/data`;
+    const claimed = await get(data);
+    await put(`${data}/status`, { ...claimed, status: { ...claimed.status, conditions: [{ type: 'FileSystemResizePending', status: 'True', message: 'Waiting for user to (re-)start a pod to finish file system resize of volume on node.' }] } });
+    await until(data, ({ status }) => status.capacity.storage === '5Gi' && status.conditions === undefined);
+    assert.deepEqual(calls(inUse).map(({ method, range }) => [method, range?.required]), [['NodeExpandVolume', 5 * 2 ** 30]], 'nothing else is done again');
     const last = calls().length;
     for (const name of ['one', 'two', 'three']) {
       await remove(podPath(space, name));

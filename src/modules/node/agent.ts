@@ -3,12 +3,13 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { KubeObject } from '../../api/meta.ts';
 import type { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
-import type { Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
+import type { PersistentVolumeClaim, Pod, Volume, VolumeProjection } from '../../api/generated/core-v1.ts';
+import { claimUses } from '../../api/storage/claim-matching.ts';
 import type { CacheEvent } from '../../sdk/cache.ts';
 import { onClockJump } from '../../base/clock-jumps.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
-import { ClusterTrustBundleKind, ConfigMapKind, PodKind, SecretKind } from './kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, PersistentVolumeClaimKind, PodKind, SecretKind } from './kinds.ts';
 import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { endStrays } from './lifecycle/strays.ts';
@@ -41,6 +42,7 @@ export function createAgent(parts: NodeParts): Agent {
   let adoptable = new Map<string, ContainerRecord[]>();
   /** Few pods show these: they are followed from the first one on. */
   let leaveTrustBundles: (() => void) | undefined;
+  let leaveClaims: (() => void) | undefined;
 
   function seen(event: CacheEvent<Pod>): void {
     const pod = onNode(event.object);
@@ -58,6 +60,7 @@ export function createAgent(parts: NodeParts): Agent {
     const before = byKey.get(keyOf(pod));
     before?.update(undefined); // the same name, another pod
     if (showsAnyTrustBundle(pod)) leaveTrustBundles ??= context.caches.of(ClusterTrustBundleKind).subscribe(refresh(showsTrustBundle));
+    if (claimUses(pod).length > 0) leaveClaims ??= context.caches.of(PersistentVolumeClaimKind).subscribe(growing);
     const worker = podWorker(parts, pod, adoptable.get(uid) ?? []);
     adoptable.delete(uid);
     workers.set(uid, worker);
@@ -67,6 +70,16 @@ export function createAgent(parts: NodeParts): Agent {
       if (byKey.get(keyOf(pod)) === worker) byKey.delete(keyOf(pod));
     });
     worker.update(pod);
+  }
+
+  /** What a driver gave more room to is made larger on the node while its pods run on. */
+  function growing({ type, object: { metadata, status } }: CacheEvent<PersistentVolumeClaim>): void {
+    if (type === 'deleted' || status?.conditions?.some((each) => each.type === 'FileSystemResizePending' && each.status === 'True') !== true) return;
+    for (const worker of workers.values()) {
+      const pod = worker.pod();
+      const use = pod.metadata.namespace === metadata.namespace ? claimUses(pod).find(({ claimName }) => claimName === metadata.name) : undefined;
+      if (use !== undefined && worker.volumes()?.claimed.get(use.volume)?.spec?.csi !== undefined) worker.refresh();
+    }
   }
 
   /** What appears or goes counts as well, for volumes that may do without it; what was there before is not news. */
@@ -103,7 +116,7 @@ export function createAgent(parts: NodeParts): Agent {
       pods.addIndex('spec.nodeName', (pod) => [pod.spec?.nodeName ?? '']);
       await Promise.race([pods.ready(), aborted(signal)]); // who is told to end before may never hear of a pod
       if (signal.aborted) return;
-      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.()];
+      const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.(), () => leaveClaims?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       stops.push(onClockJump(() => { for (const worker of workers.values()) worker.refresh(); }));

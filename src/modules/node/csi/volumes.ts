@@ -61,6 +61,8 @@ interface Published { driver: string; handle: string; target: string; staging?: 
 /** `root` is the folder that drivers know as /var/lib/kubelet; `nodeName` goes into the names of attachments. */
 export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers: Drivers; nodeName: string }): CsiVolumes {
   const turns = new Map<string, Promise<unknown>>();
+  /** Several pods may hear at once that their volume is to grow: the first one does it. By driver and handle. */
+  const grown = new Map<string, { wantedBytes: number; bytes: number }>();
 
   /** One call a volume at a time. */
   function inTurn<T>(key: string, work: () => Promise<T>): Promise<T> {
@@ -87,10 +89,13 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
     const published: Published = { driver: wish.driver, handle, target: paths.target, ...(stages ? { staging: paths.staging } : {}), isBlock: wish.isBlock };
     const before = publishedIn(state).find(({ target }) => target === paths.target);
     const place: CsiPlace = { path: paths.target, isBlock: wish.isBlock, ...(spec?.requiresRepublish === true ? { renewAtMs: nowMs + REPUBLISH_MS } : {}) };
-    if (before?.isDone === true && spec?.requiresRepublish !== true && wish.growToBytes === undefined && isThere(paths.target, wish.isBlock)) return place;
-    note(state, published);
+    const inPlace = before?.isDone === true && spec?.requiresRepublish !== true && isThere(paths.target, wish.isBlock);
+    const grows = wish.growToBytes !== undefined && !wish.readOnly && driver.can(CAN.expand);
+    if (inPlace && !grows) return place;
     const group = pod.spec?.securityContext?.fsGroup;
     const volumeCapability = capabilityOf(wish, driver, group);
+    if (inPlace) return { ...place, grownToBytes: await growOnce(driver, wish, { volumeId: handle, volumeCapability, target: paths.target, staging: stages ? paths.staging : undefined }, sources) };
+    note(state, published);
     const publishContext = wish.volume === undefined || spec?.attachRequired === false ? {} : await sources.attachment(`csi-${sha256(`${handle}${wish.driver}${nodeName}`)}`);
     const common = { volumeId: handle, publishContext, volumeCapability };
     if (stages) {
@@ -101,10 +106,19 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
     const volumeContext = { ...wish.attributes, ...podContext(pod, wish, spec), ...(await tokensOf(spec, sources)) };
     await driver.call(nodeService('NodePublishVolume'), PublishRequest, { ...common, ...(stages ? { stagingTargetPath: paths.staging } : {}), targetPath: paths.target, readonly: wish.readOnly, secrets: await secretsOf(wish.publishSecret, sources), volumeContext });
     if (!existsSync(paths.target)) throw new Error(`the driver ${wish.driver} published nothing at ${paths.target}: it must mount ${root} with mountPropagation Bidirectional`);
-    const grownToBytes = wish.growToBytes !== undefined && driver.can(CAN.expand) ? await grow(driver, wish, { ...common, target: paths.target, staging: stages ? paths.staging : undefined }, sources) : undefined;
+    const grownToBytes = grows ? await growOnce(driver, wish, { ...common, target: paths.target, staging: stages ? paths.staging : undefined }, sources) : undefined;
     if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, group, before?.isDone === true ? 'OnRootMismatch' : (pod.spec?.securityContext?.fsGroupChangePolicy ?? 'Always'));
     note(state, { ...published, isDone: true });
     return grownToBytes === undefined ? place : { ...place, grownToBytes };
+  }
+
+  async function growOnce(driver: Driver, wish: CsiWish, call: Parameters<typeof grow>[2], sources: CsiSources): Promise<number> {
+    const key = `${driver.name} ${call.volumeId}`;
+    const known = grown.get(key);
+    if (known !== undefined && known.wantedBytes >= wish.growToBytes!) return known.bytes;
+    const bytes = await grow(driver, wish, call, sources);
+    grown.set(key, { wantedBytes: wish.growToBytes!, bytes });
+    return bytes;
   }
 
   async function releaseOne(state: string, published: Published): Promise<void> {
@@ -113,6 +127,7 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
     await driver.call(nodeService('NodeUnpublishVolume'), UnpublishRequest, { volumeId: handle, targetPath: target });
     if (existsSync(target)) removePlace(target);
     const others = namesIn(dirname(state)).filter((uid) => uid !== basename(state)).flatMap((uid) => publishedIn(join(dirname(state), uid)));
+    if (others.every((each) => each.driver !== name || each.handle !== handle)) grown.delete(`${name} ${handle}`);
     if (staging === undefined || others.some((each) => each.driver === name && each.handle === handle)) return;
     await driver.call(nodeService('NodeUnstageVolume'), UnstageRequest, { volumeId: handle, stagingTargetPath: staging });
     if (existsSync(staging)) removePlace(staging);
