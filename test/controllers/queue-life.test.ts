@@ -107,6 +107,18 @@ describe('what queues tell', () => {
     assert.equal((await conditionOf('a', 'Requeued'))?.reason, 'LocalQueueRestarted');
   });
 
+  test('who waits for a queue that lets nobody in is told why', async () => {
+    await clusterQueue('team', { missing: '1' });
+    await submit('a', 'team');
+    const told = async (message: string) => eventually(message, async () => (await conditionOf('a', 'QuotaReserved').catch(() => undefined))?.message === message);
+    await told("ClusterQueue team is inactive: Can't admit new workloads: references missing ResourceFlavor(s): missing.");
+    await client.patch(LocalQueue, 'team', { type: 'merge', body: { spec: { stopPolicy: 'Hold' } } }, NS);
+    await flavor('missing');
+    await told("LocalQueue team is inactive: Can't submit new workloads to clusterQueue; LocalQueue is stopped");
+    await client.patch(LocalQueue, 'team', { type: 'merge', body: { spec: { stopPolicy: 'None' } } }, NS);
+    await running('a');
+  });
+
   test('a namespace that is not selected is told so, and let in when it is', async () => {
     await flavor('f');
     await clusterQueue('team', { f: '1' }, { namespaceSelector: { matchLabels: { team: 'a' } } });

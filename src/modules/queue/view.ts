@@ -36,8 +36,10 @@ export function createView(caches: Caches): View {
       const name = localQueue.spec?.clusterQueue ?? '';
       const queue = known.queueOf(name);
       if (queue === undefined) return { refusal: `ClusterQueue ${name} doesn't exist` };
-      if (!activityOf(queue, known).active) return { refusal: `ClusterQueue ${name} is inactive` };
-      if (!localActivityOf(localQueue, known).active) return { refusal: `LocalQueue ${queueName} is inactive` };
+      const activity = activityOf(queue, known);
+      if (!activity.active) return { refusal: `ClusterQueue ${name} is inactive: ${activity.message}` };
+      const localActivity = localActivityOf(localQueue, known);
+      if (!localActivity.active) return { refusal: `LocalQueue ${queueName} is inactive: ${localActivity.message}` };
       const { namespaceSelector } = queue.spec ?? {};
       if (namespaceSelector === undefined || namespaceSelector === null || !matcherOfSelector(namespaceSelector).matches(caches.of(Namespace).get(namespace)?.metadata.labels)) return { refusal: "Workload namespace doesn't match ClusterQueue selector" };
       if (Date.parse(status?.requeueState?.requeueAt ?? '') > nowMs) return { refusal: `The workload waits until ${status?.requeueState?.requeueAt} before it is queued again` };
