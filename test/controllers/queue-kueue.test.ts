@@ -1,7 +1,7 @@
 /** What people bring from Kueue beside Jobs: default queues, Deployments, StatefulSets, groups of pods, checks by others, defaults of namespaces. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Deployment, Job, LimitRange, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
+import { Deployment, Job, LimitRange, Namespace, Pod, RuntimeClass, StatefulSet } from '../../src/api/kinds.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
 import type { AdmissionCheckState } from '../../src/api/kueue/types.ts';
@@ -65,11 +65,13 @@ describe('who names no queue', () => {
 
 test('where the configuration says so, Jobs without a queue wait until they are given one', async () => {
   await world.stop();
-  world = await startWorld([core, workloads, { ...queue, admissions: queue.admissions!.map((each) => ({ ...each, admit: (request, context) => each.admit?.(request, { ...context, config: { manageJobsWithoutQueueName: true } }) })) }]);
+  world = await startWorld([core, workloads, { ...queue, admissions: queue.admissions!.map((each) => ({ ...each, admit: (request, context) => each.admit?.(request, { ...context, config: { manageJobsWithoutQueueName: true, managedJobsNamespaceSelector: { matchLabels: { batch: 'yes' } } } }) })) }]);
   client = world.client;
   await team('1');
-  const made = await client.create(Job, { metadata: { name: 'a', ...NS }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
-  assert.equal(made.spec?.suspend, true);
+  const made = (name: string): Promise<Job> => client.create(Job, { metadata: { name, ...NS }, spec: { template: { spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
+  assert.equal((await made('free')).spec?.suspend, false, 'its namespace is not selected');
+  await client.patch(Namespace, 'default', { type: 'merge', body: { metadata: { labels: { batch: 'yes' } } } });
+  assert.equal((await made('a')).spec?.suspend, true);
   assert.deepEqual(await all(Workload), []);
   await client.patch(Job, 'a', { type: 'merge', body: { metadata: { labels: QUEUE } } }, NS);
   await until('it runs', async () => (await client.get(Job, 'a', NS)).spec?.suspend === false);

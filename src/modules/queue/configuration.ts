@@ -35,13 +35,14 @@ type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws Error with what is wrong. */
 export function queueConfiguration(config: Fields): QueueConfiguration {
-  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'manageJobsWithoutQueueName', 'enabled']);
+  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'manageJobsWithoutQueueName', 'managedJobsNamespaceSelector', 'enabled']);
   const resources = fieldsOf(config['resources'], 'resources');
   known(resources, 'resources.', ['excludeResourcePrefixes', 'transformations']);
   const wait = config['waitForPodsReady'] === undefined ? undefined : waitOf(fieldsOf(config['waitForPodsReady'], 'waitForPodsReady'));
   const list = (key: string): unknown[] => (resources[key] === undefined ? [] : Array.isArray(resources[key]) ? (resources[key] as unknown[]) : wrong(`resources.${key}`, 'a list', resources[key]));
   const fairSharing = fieldsOf(config['fairSharing'], 'fairSharing');
   known(fairSharing, 'fairSharing.', ['enable']);
+  known(fieldsOf(config['managedJobsNamespaceSelector'], 'managedJobsNamespaceSelector'), 'managedJobsNamespaceSelector.', ['matchLabels', 'matchExpressions']);
   return {
     sharesFairly: config['fairSharing'] !== undefined && fairSharing['enable'] !== false,
     ...(wait !== undefined && { waitForPodsReady: wait }),

@@ -3,13 +3,16 @@ import { createHash } from 'node:crypto';
 import { Deployment } from '../../api/apps/deployment.ts';
 import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Job } from '../../api/batch/job.ts';
+import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { ADMISSION_GATE, DEFAULT_QUEUE, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
 import { invalidObject } from '../../api/field-error.ts';
 import { controllerOf } from '../../api/owner.ts';
-import type { KubeObject } from '../../api/meta.ts';
+import type { KubeObject, LabelSelector } from '../../api/meta.ts';
+import { matcherOfSelector } from '../../api/selector.ts';
+import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { queuedJobErrors } from './job-rules.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
@@ -36,9 +39,14 @@ export const queuedJobs: Admission = {
   },
 };
 
-/** Where the configuration says so, Jobs without a queue wait until they are given one. Source: Kueue, manageJobsWithoutQueueName. */
-function holdWithout(request: AdmissionRequest, job: Job, { config }: Pick<ModuleContext, 'config'>): void {
-  if (config['manageJobsWithoutQueueName'] !== true || request.namespace === 'kube-system' || job.metadata.annotations?.[QUEUE_NAME] !== undefined) return;
+/** Of which namespaces Jobs without a queue are held back, where nothing else is said: all but those of the system. */
+const MANAGED_NAMESPACES: LabelSelector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kueue-system'] }] };
+
+/** Where the configuration says so, Jobs without a queue wait until they are given one. Source: Kueue, manageJobsWithoutQueueName, managedJobsNamespaceSelector. */
+async function holdWithout(request: AdmissionRequest, job: Job, { config, client }: Pick<ModuleContext, 'config' | 'client'>): Promise<void> {
+  if (config['manageJobsWithoutQueueName'] !== true || job.metadata.annotations?.[QUEUE_NAME] !== undefined) return;
+  const namespace = await ifThere(client.get(Namespace, request.namespace ?? job.metadata.namespace ?? ''));
+  if (!matcherOfSelector((config['managedJobsNamespaceSelector'] as LabelSelector | undefined) ?? MANAGED_NAMESPACES).matches(namespace?.metadata.labels)) return;
   job.spec!.suspend = true;
   request.warnings?.push(`it has no label ${QUEUE_NAME}: it is suspended until it is given one`);
 }
