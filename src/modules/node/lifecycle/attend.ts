@@ -23,6 +23,7 @@ export function attend(run: PodRun, slot: Slot, record: ContainerRecord, known?:
   if (known === undefined) postStart(run, slot, record);
   if (record.exit !== undefined || (container.startupProbe ?? container.livenessProbe ?? container.readinessProbe) === undefined) return;
   slot.probes = new AbortController();
+  slot.ending = new AbortController();
   if (slot.hook === undefined) probe(run, slot, record, known);
 }
 
@@ -42,7 +43,7 @@ function probe(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing
       else if (!ok) void stopSlot(run, slot, `Container ${container.name} failed ${sort} probe, will be restarted`, (sort === 'startup' ? container.startupProbe : container.livenessProbe)?.terminationGracePeriodSeconds);
       run.poke();
     },
-  }, { clock: run.parts.context.clock, signal: probes.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
+  }, { clock: run.parts.context.clock, signal: probes.signal, ending: slot.ending?.signal, startedMs: record.startedMs ?? run.parts.context.clock.nowMs(), known });
 }
 
 /** In the words of the kubelet's metrics of probes. */
@@ -98,7 +99,7 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: nu
   if (record === undefined || record.exit !== undefined) return Promise.resolve();
   if (slot.stopping !== undefined) return slot.stopping;
   tell(run, 'Normal', 'Killing', why, slot);
-  slot.probes?.abort();
+  slot.ending?.abort();
   const withPod = run.stop !== undefined;
   const ownDeadlineMs = run.parts.context.clock.nowMs() + (graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
   slot.stopping = runtimeOperation(run.parts.counts, 'stop_container', () => stopContainer(record, {

@@ -31,6 +31,8 @@ export interface Slot {
   toldProgressMs?: number;
   /** Ends the probes of the latest attempt. */
   probes?: AbortController;
+  /** Ends those that ask whether it has started and lives: it is being ended itself. */
+  ending?: AbortController;
   /** Set while its postStart hook runs. */
   hook?: boolean;
   /** Set while it is being ended. */

@@ -40,3 +40,22 @@ test('an adopted container is what it was until its probes say otherwise', async
   assert.deepEqual((await probe({ readinessProbe: p() }, [1], 60_000, { ready: true })).told, ['readiness false at 20']);
   assert.deepEqual((await probe({ startupProbe: p(), livenessProbe: p({ failureThreshold: 1 }) }, [1], 60_000, { started: true })).told, ['liveness false at 0']);
 });
+test('of a container that is being ended only readiness is asked', async () => {
+  let ms = 0;
+  const [abort, ending] = [new AbortController(), new AbortController()];
+  const told: string[] = [];
+  const clock = { nowMs: () => ms, async sleep(delayMs: number) {
+    ms += delayMs;
+    if (ms >= 25_000) ending.abort();
+    if (ms >= 90_000) abort.abort();
+  } };
+  const asked = { ready: 0, live: 0 };
+  await runProbes({ name: 'c', readinessProbe: { exec: { command: ['ready'] }, periodSeconds: 10 }, livenessProbe: { exec: { command: ['live'] }, periodSeconds: 10 } }, {
+    container: { name: 'c' }, podIp: '', exec: async ([what]) => {
+      asked[what as 'ready' | 'live']++;
+      return { code: ending.signal.aborted ? 1 : 0, output: '', timedOut: false };
+    },
+  }, { changed: (sort, ok) => void told.push(`${sort} ${ok}`), failed: () => {}, warned: () => {} }, { clock, signal: abort.signal, ending: ending.signal, startedMs: 0 });
+  assert.deepEqual(told, ['readiness true', 'readiness false']);
+  assert.ok(asked.ready > asked.live, JSON.stringify(asked));
+});

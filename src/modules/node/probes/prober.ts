@@ -22,15 +22,16 @@ const EAGER_MS = 50;
 /** What probes found before, where they go on from there. */
 export interface Standing { started?: boolean; ready?: boolean }
 
-/** Settles when the signal aborted and no probe is running. */
-export async function runProbes(container: Container, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number; known?: Standing }): Promise<void> {
+/** Settles when the signal aborted and no probe is running. When `ending` aborts, the container is being ended: nobody asks any more whether it has started or lives, but whether it is ready goes on counting (upstream: StopLivenessAndStartup). */
+export async function runProbes(container: Container, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; ending?: AbortSignal; startedMs: number; known?: Standing }): Promise<void> {
   const { startupProbe, livenessProbe, readinessProbe } = container;
+  const untilEnding = options.ending === undefined ? options : { ...options, signal: AbortSignal.any([options.signal, options.ending]) };
   if (startupProbe !== undefined && options.known?.started !== true) {
-    const started = await runProbe('startup', startupProbe, target, report, { ...options, once: true });
+    const started = await runProbe('startup', startupProbe, target, report, { ...untilEnding, once: true });
     if (!started) return;
   }
   await Promise.all([
-    livenessProbe === undefined ? undefined : runProbe('liveness', livenessProbe, target, report, options),
+    livenessProbe === undefined ? undefined : runProbe('liveness', livenessProbe, target, report, untilEnding),
     readinessProbe === undefined ? undefined : runProbe('readiness', readinessProbe, target, report, options),
   ]);
 }
