@@ -1,15 +1,17 @@
 /** What the gateway bears: its HAProxy killed, llmos killed, pods that come and go under load, backends that die; and what it tells of requests. */
 import assert from 'node:assert/strict';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { isRunning } from '../../../src/base/sys/is-running.ts';
 import { runAny } from '../../../src/base/sys/run.ts';
+import { askHaproxy } from '../../../src/sdk/haproxy/commands.ts';
 import { eventually } from '../../fixtures/instance.ts';
 import { call, get, patch, running, until, type Body } from '../cluster.ts';
 import { echoPod } from './echo.ts';
+import { authorityMap, CA, policy } from './tls.ts';
 import { accepted, addressOf, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
 
 const H2LOAD = existsSync('/usr/bin/h2load') ? false : "needs h2load (Debian's nghttp2-client)";
@@ -134,6 +136,32 @@ export function faults(): void {
     await apply(route('outlives', ['same-namespace'], [{ matches: [prefix('/outlives')], backendRefs: [to(V2)] }]));
     await expect(address, { path: '/outlives' }, { backend: V2 });
     assert.deepEqual(Object.keys(await stop()), ['200']);
+  });
+
+  const names = { subjectAltNames: [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }] };
+  tried('a drain ends in its time, and backends of several names are reached again, though llmos is killed', () => [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'draining', annotations: { 'llmos.dev/drain': '4s' } }, spec: { selector: { app: V1 }, ports: [{ port: 8080, targetPort: 3000 }] } },
+    route('draining', ['same-namespace'], [{ matches: [prefix('/draining')], backendRefs: [to('draining')] }, { matches: [prefix('/named')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]),
+    authorityMap(), policy('named', { name: 'tls-backend' }, { ...CA, ...names }),
+  ], async () => {
+    await accepted('draining');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/draining' }, { backend: V1 });
+    await expect(address, { path: '/named' }, { backend: 'tls-backend' });
+    const going = connect(80, address, () => void going.write('POST /draining?delay=120000 HTTP/1.1\r\nhost: x\r\ncontent-length: 0\r\n\r\n'));
+    // One that may be sent again would go on at the other endpoint.
+    let told = '';
+    const ended = new Promise<number>((settle) => going.on('error', () => {}).on('close', () => settle(performance.now())).on('data', (chunk: Buffer) => { told += chunk.toString(); going.destroy(); }));
+    await eventually(async () => (await askHaproxy(join(running().run, 'gateway/haproxy/haproxy.sock'), 'show sess')).includes('be=HTTPRoute:gateway-conformance-infra:draining:0:0 '), { what: 'the request' });
+    await patch(`/api/v1/namespaces/${INFRA}/services/draining`, { spec: { selector: { app: V2 } } });
+    await expect(address, { path: '/draining' }, { backend: V2 });
+    const leftAtMs = performance.now();
+    await running().kill('SIGKILL');
+    await running().boot();
+    await expect(address, { path: '/named' }, { backend: 'tls-backend' });
+    const tookMs = (await ended) - leftAtMs;
+    assert.ok(tookMs > 2_500 && tookMs < 50_000, `it ended after ${tookMs} ms, with ${told}`);
+    assert.doesNotMatch(told, / 200 /);
   });
 
   tried('no request fails while routes change and endpoints come and go', () => [route('changing', ['same-namespace'], [{ matches: [prefix('/changing')], backendRefs: [to('both')] }]), echoPod(INFRA, 'infra-backend-v9')], async () => {
