@@ -2,7 +2,7 @@
 import type { AdmissionOptions } from '../../modules/queue/policy/admission.ts';
 import type { Job } from '../../modules/queue/policy/job.ts';
 import { byArrival, byExpectedSeconds } from '../../modules/queue/policy/pending.ts';
-import { POLICIES, SHARE_PREEMPTION } from '../../modules/queue/policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, YIELDING } from '../../modules/queue/policy/policies.ts';
 import { createLastTwoPredictor } from '../../modules/queue/prediction/last-two.ts';
 import { userEstimates, type RunTimePredictor } from '../../modules/queue/prediction/predictor.ts';
 import type { JobTrace, RecordedJob } from './trace.ts';
@@ -10,6 +10,8 @@ import type { JobTrace, RecordedJob } from './trace.ts';
 export interface Contender {
   readonly summary: string;
   options(trace: JobTrace): Omit<AdmissionOptions, 'capacity'>;
+  /** Its jobs are taken to be resumable: stopped ones lose at most what they did in so many seconds. */
+  readonly checkpointSeconds?: number;
   /** It may know true run times. */
   readonly clairvoyant?: boolean;
 }
@@ -38,6 +40,14 @@ const VARIANTS: Readonly<Record<string, Contender>> = {
       return { ...rest, guardsWaits: true };
     },
   },
+  'ShortestJobFirst+resume': {
+    summary: 'ShortestJobFirst, of jobs that make checkpoints and are stopped for much shorter ones; waits are bounded by those of EASY',
+    checkpointSeconds: 600,
+    options: () => {
+      const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
+      return { ...rest, shadowBound: true, yielding: YIELDING };
+    },
+  },
   'FairShare+preemption': { summary: 'FairShare, which stops jobs of those that have more than their share', options: () => ({ ...POLICIES.FairShare(), sharePreemption: SHARE_PREEMPTION }) },
 };
 
@@ -48,7 +58,9 @@ export const CONTENDERS: Readonly<Record<string, Contender>> = {
   ...VARIANTS,
 };
 
-/** The jobs as the contender may see them: a clairvoyant's bounds are true. */
+/** The jobs as the contender may see them: a clairvoyant's bounds are true, and some are resumable. */
 export function asSeenBy(contender: Contender, jobs: readonly RecordedJob[]): readonly RecordedJob[] {
+  const { checkpointSeconds } = contender;
+  if (checkpointSeconds !== undefined) return jobs.map((job): RecordedJob => ({ ...job, checkpointSeconds }));
   return contender.clairvoyant === true ? jobs.map((job): RecordedJob & Job => ({ ...job, estimateSeconds: job.runSeconds })) : jobs;
 }

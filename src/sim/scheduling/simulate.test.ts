@@ -24,8 +24,8 @@ describe('every contender', () => {
       assert.equal(new Set(run.outcomes.map(({ job }) => job.id)).size, trace.jobs.length);
       for (const { job, finishedAt } of run.outcomes) assert.ok(finishedAt >= job.submittedAt + job.runSeconds);
       for (const { utilisation } of run.samples) assert.ok(utilisation >= 0 && utilisation <= 1);
-      const { trials, sharePreemption } = CONTENDERS[name]!.options(trace);
-      assert.ok(measures.mostStops <= (trials?.lengthsSeconds.length ?? 0) + (sharePreemption?.mostPerJob ?? 0));
+      const { trials, sharePreemption, yielding } = CONTENDERS[name]!.options(trace);
+      assert.ok(measures.mostStops <= (trials?.lengthsSeconds.length ?? 0) + (sharePreemption?.mostPerJob ?? 0) + (yielding?.mostPerJob ?? 0));
     });
   }
 });
@@ -66,6 +66,17 @@ describe('a trace', () => {
     ['submit_s,run_s,cpus\n1,-1,1\n', /row 1: run_s is '-1'/],
   ];
   for (const [text, message] of refused) it(`is refused: ${message.source}`, () => assert.throws(() => read(text), message));
+});
+
+it('a resumable job goes on where its last checkpoint was, and what it did since is lost', () => {
+  const trace = { name: 'two', resources: ['cpus'], hasEstimates: false, jobs: [
+    { id: 'long', submittedAt: 0, runSeconds: 10_000, request: [4], tenant: 'a', priority: 0, toldSeconds: 10_000, likeness: [] },
+    { id: 'short', submittedAt: 1_000, runSeconds: 100, request: [4], tenant: 'b', priority: 0, toldSeconds: 100, likeness: [] },
+  ] };
+  const [{ run, measures }] = compare(trace, 4, ['ShortestJobFirst+resume']) as [ReturnType<typeof compare>[0]];
+  assert.deepEqual(run.outcomes.map(({ job, finishedAt, stops }) => [job.id, finishedAt, stops]), [['short', 1_100, 0], ['long', 10_500, 1]]);
+  assert.equal(run.lostWork, 4 * 400);
+  assert.equal(measures.longestWaitSeconds, 500);
 });
 
 it('pods that ask for several resources are simulated by their dominant share', () => {

@@ -1,6 +1,7 @@
 /** Runs a trace of jobs through an admission on a virtual clock. */
 import { createHeap } from '../../base/heap.ts';
 import type { Admission } from '../../modules/queue/policy/admission.ts';
+import { lostSecondsOf } from '../../modules/queue/policy/job.ts';
 import { dominantShare, type Resources } from '../../modules/queue/policy/resources.ts';
 import { FairnessMeter } from './fairness.ts';
 import type { RecordedJob } from './trace.ts';
@@ -58,6 +59,8 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
   const running = new Map<string, RunningJob>();
   const recorded = new Map(jobs.map((job) => [job.id, job]));
   const stops = new Map<string, number>();
+  /** What stopped jobs keep, in seconds. */
+  const kept = new Map<string, number>();
   const outcomes: Outcome[] = [];
   const refused: RecordedJob[] = [];
   const samples: Sample[] = [];
@@ -93,7 +96,7 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
       const job = recorded.get(decision.job.id)!;
       decisions++;
       if (decision.kind === 'start') {
-        const started: RunningJob = { job, startedAt: now, endsAt: now + job.runSeconds, stopped: false };
+        const started: RunningJob = { job, startedAt: now, endsAt: now + job.runSeconds - (kept.get(job.id) ?? 0), stopped: false };
         running.set(job.id, started);
         ends.push(started);
         holds(job, 1);
@@ -104,7 +107,10 @@ export function simulate(jobs: readonly RecordedJob[], admission: Admission, cap
       stopped.stopped = true;
       running.delete(job.id);
       stops.set(job.id, (stops.get(job.id) ?? 0) + 1);
-      lostWork += (now - stopped.startedAt) * widthOf(job, capacity);
+      const ranSeconds = now - stopped.startedAt;
+      const lostSeconds = lostSecondsOf(job, ranSeconds);
+      kept.set(job.id, (kept.get(job.id) ?? 0) + ranSeconds - lostSeconds);
+      lostWork += lostSeconds * widthOf(job, capacity);
       holds(job, -1);
       waits(job, 1);
     }

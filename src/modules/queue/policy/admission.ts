@@ -6,14 +6,16 @@ import { usualEstimates } from '../prediction/last-two.ts';
 import type { RunTimePredictor } from '../prediction/predictor.ts';
 import { EveningOut } from './evening-out.ts';
 import { TenantUse, FairPending, type FairShareOptions } from './fair-share.ts';
-import type { Decision, Entry, Job, Preemption } from './job.ts';
-import { Patience } from './patience.ts';
+import { lostSecondsOf, type Decision, type Entry, type Job, type Preemption } from './job.ts';
+import { Patience, waitedSeconds } from './patience.ts';
 import { byArrival, SortedPending, type Compare, type Pending } from './pending.ts';
 import { add, dominantShare, fits, isExhausted, subtract, type Resources } from './resources.ts';
 import { createRoom, type Placement, type Room } from './room.ts';
+import { ShadowBound } from './shadow-bound.ts';
 import { Running, type Reservation } from './running.ts';
 import type { SharePreemptionOptions } from './share-preemption.ts';
 import { Trials, type TrialOptions } from './trials.ts';
+import { Yielding, type YieldingOptions } from './yielding.ts';
 import { WaitGuard } from './wait-guard.ts';
 
 export interface AdmissionOptions {
@@ -37,11 +39,16 @@ export interface AdmissionOptions {
   readonly passingShare?: number;
   /** Instead of patience: others are passed only as far as waits stay those of the order of arrival with EASY backfilling. */
   readonly guardsWaits?: boolean;
+  /** Resumable jobs are stopped for much shorter ones, and for those that waited for too long. */
+  readonly yielding?: YieldingOptions;
+  /** Instead of patience: waits are bounded by those of the order of arrival with EASY backfilling, as they are so far. */
+  readonly shadowBound?: boolean;
   /** Short runs by which jobs that end at once are told from long ones. A job that is stopped after one has lost what it did. */
   readonly trials?: TrialOptions;
 }
 
 type Begin = (entry: Entry, placement: Placement, trialSeconds?: number) => void;
+type YieldTo = (entry: Entry, why: 'overdue' | 'shorter') => Placement | undefined;
 
 /** No job is overdue before it has waited for so long. */
 const LEAST_PATIENCE_SECONDS = 600;
@@ -60,6 +67,8 @@ export class Admission {
   readonly #patience: Patience | undefined;
   readonly #guard: WaitGuard | undefined;
   readonly #evening: EveningOut | undefined;
+  readonly #yielding: Yielding | undefined;
+  readonly #bound: ShadowBound | undefined;
   readonly #room: Room;
   /** What its running jobs take together. */
   readonly #holds: number[];
@@ -81,6 +90,8 @@ export class Admission {
     this.#trials = new Trials(options.trials, capacity, options.order, pending);
     this.#patience = options.patience === undefined ? undefined : new Patience(options.patience, LEAST_PATIENCE_SECONDS);
     this.#holds = capacity.map(() => 0);
+    this.#yielding = options.yielding === undefined ? undefined : new Yielding(options.yielding, (entry, ranSeconds) => this.#expectTotal(entry, ranSeconds));
+    this.#bound = options.shadowBound === true ? new ShadowBound(this.#createShadow(), (entry) => this.#expectTotal(entry, Math.max(entry.knownSeconds, entry.state === 'running' ? entry.doneSeconds + this.#now - entry.startedAt : 0))) : undefined;
     this.#guard = options.guardsWaits === true ? this.#createGuard() : undefined;
     this.#evening = options.sharePreemption !== undefined && this.#pending instanceof FairPending ? this.#createEvening(options.sharePreemption, this.#pending) : undefined;
   }
@@ -109,6 +120,7 @@ export class Admission {
     this.#advance(now);
     const entry = this.#enter(job);
     this.#guard?.submitted(entry, this.#now);
+    this.#bound?.submitted(entry, this.#now);
     this.#wait(entry);
   }
 
@@ -116,9 +128,10 @@ export class Admission {
   adopt(job: Job, placement: Placement, startedAt: number, now: number): void {
     this.#advance(now);
     const entry = this.#enter(job);
-    entry.knownSeconds = Math.max(0, now - startedAt);
+    entry.knownSeconds = Math.max(0, entry.doneSeconds + now - startedAt);
     this.#estimate(entry);
     this.#guard?.adopted(entry, startedAt, this.#now);
+    this.#bound?.adopted(entry, startedAt, this.#now);
     this.#begin(entry, placement, startedAt);
   }
 
@@ -140,7 +153,8 @@ export class Admission {
   /** The one that is due next, if any waits. */
   head(now: number): Entry | undefined {
     this.#advance(now);
-    for (const entry of this.#patience?.overdue(now) ?? []) return entry;
+    this.#bound?.advance(now);
+    for (const entry of this.#overdue()) return entry;
     this.#guard?.advance(now);
     return this.#guard === undefined ? this.waiting(1)[0] : this.#guard.next(this.#pending);
   }
@@ -173,7 +187,7 @@ export class Admission {
     this.#advance(now);
     this.#release(entry);
     entry.timesPreempted++;
-    entry.knownSeconds = Math.max(entry.knownSeconds, now - entry.startedAt);
+    entry.knownSeconds = Math.max(entry.knownSeconds, entry.doneSeconds + now - entry.startedAt);
     this.#lose(entry);
     this.#estimate(entry);
     this.#wait(entry);
@@ -184,7 +198,7 @@ export class Admission {
     const entry: Entry = {
       placement: undefined,
       job, arrival: this.#arrivals++, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
-      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, expectedWork: 0, passedWork: 0,
+      trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, doneSeconds: job.doneSeconds ?? 0, remainingSeconds: 0, expectedWork: 0, passedWork: 0,
       share: dominantShare(job.request, this.#room.capacity), likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
     };
     this.#estimate(entry);
@@ -201,9 +215,9 @@ export class Admission {
     this.#advance(now);
     this.#entries.delete(id);
     let work = 0;
-    const endedAfter = entry.state === 'running' && how === 'ended' ? now - entry.startedAt : undefined;
+    const endedAfter = entry.state === 'running' && how === 'ended' ? entry.doneSeconds + now - entry.startedAt : undefined;
     if (entry.state === 'running') {
-      const ranSeconds = now - entry.startedAt;
+      const ranSeconds = entry.doneSeconds + now - entry.startedAt;
       work = ranSeconds * this.#shareOf(entry);
       this.#release(entry);
       if (how === 'ended') this.#options.predictor.learn(entry.job, ranSeconds);
@@ -215,11 +229,12 @@ export class Admission {
     if (entry.passedWork > 0) this.#mayPass += entry.passedWork - work;
     this.#patience?.finished(entry, work);
     this.#guard?.finished(entry, endedAfter, now);
+    this.#bound?.finished(entry, endedAfter, now);
   }
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
   get wakeAt(): number {
-    return this.#trials.wakeAt;
+    return Math.min(this.#trials.wakeAt, this.#pending.size === 0 ? Infinity : (this.#yielding?.reviewAt ?? Infinity));
   }
 
   /** What to stop and what to start now, in this order. */
@@ -233,9 +248,11 @@ export class Admission {
       this.#start(entry, placement, trialSeconds, tried.has(entry));
     };
     this.#guard?.advance(now);
-    const overdue = this.#startOverdue(begin);
-    const blocked = overdue ?? (this.#guard === undefined ? this.#startInOrder(begin) : this.#startGuarded(this.#guard, begin));
-    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : this.#patience!.cautionFor(overdue, this.#now), begin);
+    this.#bound?.advance(now);
+    const yieldTo = this.#createYield(decisions, started);
+    const overdue = this.#startOverdue(begin, yieldTo);
+    const blocked = overdue ?? (this.#guard === undefined ? this.#startInOrder(begin, yieldTo) : this.#startGuarded(this.#guard, begin));
+    const reservation = blocked === undefined ? undefined : this.#backfill(blocked, overdue === undefined ? 1 : (this.#bound ?? this.#patience)!.cautionFor(overdue, this.#now), begin);
     this.#startTrials(blocked, reservation, tried, begin);
     this.#evening?.run(now, this.#servedWork, (entry, victims) => {
       for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
@@ -249,11 +266,11 @@ export class Admission {
   }
 
   /** The oldest that waited for too long start first, but for the share of those who pass; the first of them that does not fit is given back. */
-  #startOverdue(begin: Begin): Entry | undefined {
-    for (const entry of this.#patience?.overdue(this.#now) ?? []) {
+  #startOverdue(begin: Begin, yieldTo: YieldTo): Entry | undefined {
+    for (const entry of this.#overdue()) {
       this.#startPassing(begin);
       if (entry.state !== 'pending') continue;
-      const placement = this.#place(entry, this.regular);
+      const placement = this.#place(entry, this.regular) ?? yieldTo(entry, 'overdue');
       if (placement === undefined) return entry;
       begin(entry, placement);
     }
@@ -273,9 +290,9 @@ export class Admission {
   }
 
   /** Starts the first ones until one does not fit, which is given back. */
-  #startInOrder(begin: Begin): Entry | undefined {
+  #startInOrder(begin: Begin, yieldTo: YieldTo): Entry | undefined {
     for (const entry of this.#pending.inOrder()) {
-      const placement = this.#place(entry, this.regular);
+      const placement = this.#place(entry, this.regular) ?? yieldTo(entry, 'shorter');
       if (placement === undefined) return entry;
       begin(entry, placement);
     }
@@ -361,7 +378,7 @@ export class Admission {
     const over = new Set<Entry>();
     for (const entry of this.#trials.over(this.#now)) {
       this.#release(entry);
-      entry.knownSeconds = Math.max(entry.knownSeconds, this.#now - entry.startedAt);
+      entry.knownSeconds = Math.max(entry.knownSeconds, entry.doneSeconds + this.#now - entry.startedAt);
       entry.trialsTaken++;
       this.#estimate(entry);
       this.#wait(entry);
@@ -374,26 +391,57 @@ export class Admission {
     return new EveningOut(options, { pending, use: this.#use, capacity: this.#room.capacity, free: () => this.regular, place: (entry, available) => this.#place(entry, available) });
   }
 
-  #createGuard(): WaitGuard {
-    const { predictor } = this.#options;
-    const shadow = new Admission({ capacity: this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
-    return new WaitGuard({
-      available: () => this.regular, running: () => this.#running, elsewhere: () => this.#room.elsewhere?.() ?? [], expect: (job, ranSeconds) => predictor.expect(job, ranSeconds),
-    }, shadow);
+  #createShadow(): Admission {
+    return new Admission({ capacity: this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
   }
 
-  #isOverdue(entry: Entry): boolean {
-    return this.#patience !== undefined && this.#now - entry.job.submittedAt > this.#patience.limitSeconds;
+  #createGuard(): WaitGuard {
+    const { predictor } = this.#options;
+    return new WaitGuard({
+      available: () => this.regular, running: () => this.#running, elsewhere: () => this.#room.elsewhere?.() ?? [], expect: (job, ranSeconds) => predictor.expect(job, ranSeconds),
+    }, this.#createShadow());
+  }
+
+  #overdue(): Iterable<Entry> {
+    return (this.#bound ?? this.#patience)?.overdue(this.#now) ?? [];
+  }
+
+  #isOverdue(entry: Entry, at = this.#now): boolean {
+    if (this.#bound !== undefined) return this.#bound.isOverdue(entry, at);
+    return this.#patience !== undefined && waitedSeconds(entry, at) > this.#patience.limitSeconds;
   }
 
   #stopTrial(entry: Entry): Decision {
+    // It may have kept some of it, so that less is left to do.
+    this.#leave(entry);
     this.#lose(entry);
+    this.#estimate(entry);
+    this.#wait(entry);
     return { kind: 'stop', job: entry.job, reason: 'TrialOver' };
   }
 
-  /** What it did in its last run is lost. */
+  /** Room for the entry in places of resumable ones that run, which are stopped; undefined where there is none. */
+  #createYield(decisions: Decision[], began: ReadonlySet<Entry>): YieldTo {
+    const now = this.#now;
+    const yielding = this.#yielding;
+    if (yielding === undefined) return () => undefined;
+    return (entry, why) => {
+      if (entry.placement !== undefined) return undefined;
+      yielding.review(now);
+      const victims = yielding.victimsFor(entry, { why, now, began, free: this.regular, place: (available) => this.#place(entry, available) });
+      if (victims === undefined) return undefined;
+      for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
+      // Where there are nodes, what was given up need not be on one of them.
+      return this.#place(entry, this.regular);
+    };
+  }
+
+  /** What it did in its last run is lost, but for what a resumable one keeps. */
   #lose(entry: Entry): void {
-    this.#servedWork -= (this.#now - entry.startedAt) * this.#shareOf(entry);
+    const ranSeconds = this.#now - entry.startedAt;
+    const lostSeconds = lostSecondsOf(entry.job, ranSeconds);
+    entry.doneSeconds += ranSeconds - lostSeconds;
+    this.#servedWork -= lostSeconds * this.#shareOf(entry);
     entry.preemptions++;
     entry.placement = undefined;
   }
@@ -410,11 +458,13 @@ export class Admission {
     this.#pending.add(entry);
     this.#patience?.returned(entry);
     this.#guard?.waits(entry);
+    this.#bound?.waits(entry);
     this.#trials.waits(entry);
   }
 
   #leave(entry: Entry): void {
     this.#pending.remove(entry);
+    this.#bound?.leaves(entry);
     this.#trials.leaves(entry);
   }
 
@@ -434,12 +484,14 @@ export class Admission {
     add(this.#holds, placement.amount);
     this.#use.started(entry, this.#now);
     this.#running.add(entry);
+    this.#yielding?.started(entry, this.#now, this.#isOverdue(entry, startedAt));
     this.#guard?.started(entry);
   }
 
   #release(entry: Entry): void {
     const { amount } = entry.placement!;
     this.#running.remove(entry);
+    this.#yielding?.stopped(entry);
     this.#use.stopped(entry, this.#now);
     this.#room.give(entry.placement!);
     subtract(this.#holds, amount);
@@ -453,11 +505,18 @@ export class Admission {
   }
 
   #estimate(entry: Entry): void {
-    const { estimateSeconds, toldSeconds } = entry.job;
+    const { estimateSeconds } = entry.job;
+    const expected = this.#expectTotal(entry, entry.knownSeconds);
+    entry.expectedSeconds = Math.max(0, expected - entry.doneSeconds);
+    entry.boundSeconds = Math.max(1, (estimateSeconds ?? expected) - entry.doneSeconds);
+  }
+
+  /** The run time to expect of one that is known to run for longer than so many seconds. */
+  #expectTotal({ job }: Entry, knownSeconds: number): number {
+    const { estimateSeconds, toldSeconds } = job;
     // Who has run for longer than was told may run as long again.
-    const expected = toldSeconds === undefined ? this.#options.predictor.expect(entry.job, entry.knownSeconds) : toldSeconds > entry.knownSeconds ? toldSeconds : 2 * entry.knownSeconds;
-    entry.expectedSeconds = Math.min(expected, estimateSeconds ?? Infinity);
-    entry.boundSeconds = Math.max(1, estimateSeconds ?? expected);
+    const expected = toldSeconds === undefined ? this.#options.predictor.expect(job, knownSeconds) : toldSeconds > knownSeconds ? toldSeconds : 2 * knownSeconds;
+    return Math.min(expected, estimateSeconds ?? Infinity);
   }
 
   #shareOf(entry: Entry): number {

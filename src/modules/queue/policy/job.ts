@@ -15,10 +15,20 @@ export interface Job {
   readonly estimateSeconds?: number;
   /** How long it will run by its owner's own word, which is taken before all predictions. */
   readonly toldSeconds?: number;
+  /** It is resumable: when it is stopped it keeps what it did, but for at most what it did since its last checkpoint, of which it makes one every so many seconds. Without it, it begins anew. */
+  readonly checkpointSeconds?: number;
+  /** What it did and kept before it came here, in seconds. */
+  readonly doneSeconds?: number;
   /** How often it was stopped for others before it came here. */
   readonly timesPreempted?: number;
   /** Groups of jobs that run for a like time, from the most general to the most special, such as its user, then its user and image. */
   readonly likeness: readonly string[];
+}
+
+/** What is lost of a run of so many seconds when it is stopped: all, or of a resumable job what it did since its last checkpoint. */
+export function lostSecondsOf({ checkpointSeconds }: Job, ranSeconds: number): number {
+  if (checkpointSeconds === undefined) return ranSeconds;
+  return checkpointSeconds > 0 ? ranSeconds % checkpointSeconds : 0;
 }
 
 export type Decision =
@@ -41,7 +51,7 @@ export interface Entry {
   /** What it takes while it runs, and what it had while a trial that is over is judged. */
   placement: Placement | undefined;
   state: 'pending' | 'running' | 'finished';
-  /** The run time to expect, in seconds. */
+  /** The run time to expect, in seconds; of a resumable one what is left of it. */
   expectedSeconds: number;
   /** What backfilling counts with: the user's bound where there is one, else what is expected. */
   boundSeconds: number;
@@ -53,6 +63,10 @@ export interface Entry {
   /** The length of the trial that it is in, 0 outside of one. */
   trialSeconds: number;
   trialsTaken: number;
+  /** What it did in earlier runs and kept. */
+  doneSeconds: number;
+  /** Of a resumable one that runs: what is expected to be left of its run, as of the last look. */
+  remainingSeconds: number;
   /** How often it was stopped, after trials too. */
   preemptions: number;
   /** How often it was stopped for others. */

@@ -13,6 +13,11 @@ const LATE = 1.6;
 const CAUTION = 4;
 const WARY = 1.2;
 
+/** How long it has waited in all; what a resumable one did and kept is no waiting. */
+export function waitedSeconds({ job, doneSeconds }: Entry, now: number): number {
+  return now - job.submittedAt - doneSeconds;
+}
+
 export class Patience {
   /** The part of the longest wait in the order of arrival after which a job goes before all others. */
   readonly #part: number;
@@ -78,7 +83,7 @@ export class Patience {
     for (let arrival = this.#oldestPending; arrival - this.#firstArrival < this.#entries.length; arrival++) {
       const entry = this.#entries[arrival - this.#firstArrival]!;
       if (entry.job.submittedAt >= limit) return;
-      if (entry.state === 'pending') yield entry;
+      if (entry.state === 'pending' && waitedSeconds(entry, now) > this.limitSeconds) yield entry;
     }
   }
 

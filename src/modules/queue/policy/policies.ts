@@ -2,6 +2,7 @@
 import { createLikenessPredictor } from '../prediction/likeness.ts';
 import type { AdmissionOptions } from './admission.ts';
 import type { TrialOptions } from './trials.ts';
+import type { YieldingOptions } from './yielding.ts';
 import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
 import type { SharePreemptionOptions } from './share-preemption.ts';
 
@@ -11,6 +12,8 @@ export type PolicyName = 'FIFO' | 'BestEffortFIFO' | 'ShortestJobFirst' | 'Prior
 const TRIALS: TrialOptions = { share: 0.02, lengthsSeconds: [60, 600] };
 /** For queues that want shares kept by stopping jobs: each at most three times, and one twenty-fifth of all work lost to it. */
 export const SHARE_PREEMPTION: SharePreemptionOptions = { mostPerJob: 3, lostPart: 0.04 };
+/** For jobs that keep what they did when they are stopped: each yields at most ten times, and to who has a quarter of what it has left. */
+export const YIELDING: YieldingOptions = { mostPerJob: 10, times: 4 };
 /** Most jobs are little work: nine in ten of those recorded are a twentieth to an eighth of it. So much goes to the shortest, whoever waits. */
 const PASSING_SHARE = 0.05;
 const WEEK_SECONDS = 7 * 86_400;

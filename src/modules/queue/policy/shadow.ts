@@ -12,6 +12,7 @@ import { WaitHistogram } from './wait-histogram.ts';
 /** What of an admission is needed: one with the policy EASY and a room of its own. */
 export interface ShadowQueue {
   readonly free: Resources;
+  readonly pendingCount: number;
   readonly running: Iterable<Entry>;
   couldRun(job: Job): boolean;
   submit(job: Job, now: number): void;
@@ -108,6 +109,19 @@ export class Shadow {
     const common = this.#waits.exceededBy(rare);
     for (const each of foreseen) this.#waits.add(each, -1);
     return { longest: foreseen.reduce((most, each) => Math.max(most, each), this.#longestSeconds), common };
+  }
+
+  /** The same without any forecast: those that wait here have waited for as long as they have. */
+  waitsSoFar(now: number, rare: number): { longest: number; common: number } {
+    const ages = this.#queue.waiting().map(({ job }) => now - job.submittedAt);
+    for (const each of ages) this.#waits.add(each);
+    const common = this.#waits.exceededBy(rare);
+    for (const each of ages) this.#waits.add(each, -1);
+    return { longest: ages.reduce((most, each) => Math.max(most, each), this.#longestSeconds), common };
+  }
+
+  get waitingCount(): number {
+    return this.#queue.pendingCount;
   }
 
   #foresee(now: number): number[] {

@@ -81,7 +81,7 @@ function costOf({ startedAt }: Entry, now: number): number {
 }
 
 /** Those whose places the job does not need after all go on. */
-function withoutNeedless(victims: readonly Entry[], available: readonly number[], placement: Placement): { victims: Entry[]; placement: Placement } {
+export function withoutNeedless(victims: readonly Entry[], available: readonly number[], placement: Placement): { victims: Entry[]; placement: Placement } {
   const left = [...available];
   const needed = victims.toReversed().filter((victim) => {
     const rest = left.map((amount, index) => amount - victim.placement!.amount[index]!);

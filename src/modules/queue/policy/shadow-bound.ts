@@ -1,0 +1,108 @@
+/**
+ * Who has waited for too long, by an EASY queue run beside the real one (shadow.ts): its longest wait so far is nobody's to exceed, and its 99th percentile is that of one job in a hundred.
+ * The waits of those that still wait there count as they are now, without any forecast, so nothing is let wait for what only might be.
+ */
+import type { Entry } from './job.ts';
+import { waitedSeconds } from './patience.ts';
+import { SortedPending } from './pending.ts';
+import { Shadow, type ShadowQueue } from './shadow.ts';
+
+/** The part of all jobs that may wait for longer than the others. */
+const RARE = 0.01;
+/** Those that have waited for too long wait for each other, which takes the rest of the shadow's waits. */
+const PART = 0.75;
+/** Who goes past one that has waited for longer than this part must be in time if it runs for so many times what is expected; past one that has waited for the whole, nobody goes by that. */
+const CAUTION = 4;
+/** Nobody's wait is too long before this. */
+const LEAST_SECONDS = 600;
+/** What the waits of the shadow are is looked at again when so much of what waits there has changed. */
+const CHANGED_PART = 1 / 8;
+
+export class ShadowBound {
+  readonly #shadow: Shadow;
+  /** Those that wait, the one that has waited the longest first: all wait alike, so the order stays. */
+  readonly #waiting = new SortedPending((left, right) => waitsSince(left) - waitsSince(right) || left.arrival - right.arrival);
+  readonly #rareOnes = new Set<Entry>();
+  #rareCount = 0;
+  #arrivals = 0;
+  #changes = Infinity;
+  #longestSeconds = LEAST_SECONDS;
+  #commonSeconds = LEAST_SECONDS;
+
+  /** `expectTotal`: how long the real job is expected to run in all, as of now. */
+  constructor(shadow: ShadowQueue, expectTotal: (entry: Entry) => number) {
+    this.#shadow = new Shadow(shadow, expectTotal);
+  }
+
+  submitted(entry: Entry, now: number): void {
+    this.#enter();
+    this.#shadow.submit(entry, now);
+  }
+
+  adopted(entry: Entry, startedAt: number, now: number): void {
+    this.#enter();
+    this.#shadow.adopt(entry, startedAt, now);
+  }
+
+  /** It ended after a run of so many seconds in all; or undefined, when it was taken back. */
+  finished(entry: Entry, ranSeconds: number | undefined, now: number): void {
+    this.#changes++;
+    this.#rareOnes.delete(entry);
+    if (ranSeconds === undefined) this.#shadow.withdraw(entry.job, now);
+    else this.#shadow.finish(entry.job, ranSeconds, now);
+  }
+
+  /** To be called before it is asked about a time. */
+  advance(now: number): void {
+    this.#shadow.advance(now);
+    if (this.#changes >= Math.max(1, this.#shadow.waitingCount * CHANGED_PART)) {
+      this.#changes = 0;
+      const { longest, common } = this.#shadow.waitsSoFar(now, RARE);
+      this.#longestSeconds = Math.max(LEAST_SECONDS, PART * longest);
+      this.#commonSeconds = Math.max(LEAST_SECONDS, PART * common);
+    }
+  }
+
+  /** Whether one that had waited so long at a time has done so for too long. */
+  isOverdue(entry: Entry, at: number): boolean {
+    const waited = waitedSeconds(entry, at);
+    return waited > this.#longestSeconds || (waited > this.#commonSeconds && !this.#rareOnes.has(entry));
+  }
+
+  /** It waits, for the first time or again. */
+  waits(entry: Entry): void {
+    this.#waiting.add(entry);
+  }
+
+  /** It waits no longer. To be called before what it did and kept changes. */
+  leaves(entry: Entry): void {
+    this.#waiting.remove(entry);
+  }
+
+  /** By what the expected run times of those are multiplied that would go past an overdue job. */
+  cautionFor(entry: Entry, now: number): number {
+    const waited = waitedSeconds(entry, now);
+    return waited > this.#longestSeconds / PART ? Infinity : waited > this.#longestSeconds ? CAUTION : 1;
+  }
+
+  /** Those that wait and have done so for too long, the longest first. Of those that come to have waited for longer than is common, as many may wait on as are rare. */
+  *overdue(now: number): Iterable<Entry> {
+    for (const entry of this.#waiting.inOrder()) {
+      if (waitedSeconds(entry, now) <= this.#commonSeconds) return;
+      if (!this.isOverdue(entry, now)) continue;
+      if (waitedSeconds(entry, now) <= this.#longestSeconds && this.#rareCount < RARE * this.#arrivals) {
+        this.#rareOnes.add(entry);
+        this.#rareCount++;
+      } else yield entry;
+    }
+  }
+
+  #enter(): void {
+    this.#changes++;
+    this.#arrivals++;
+  }
+}
+
+function waitsSince({ job, doneSeconds }: Entry): number {
+  return job.submittedAt + doneSeconds;
+}
