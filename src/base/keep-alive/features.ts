@@ -19,10 +19,14 @@ export interface Unit {
   /** The newest last. */
   readonly recent: number[];
   count: number;
+  /** Known for so long, and a little more. */
+  minutes: number;
   /** The minutes of the last day in which it was invoked, a bit each. */
   readonly day: Uint8Array;
   /** Of the last hour: the part of minutes with an invocation. */
   rate: number;
+  /** The same of the last hours, day and week. */
+  readonly slowRates: Float64Array;
 }
 
 /** Histograms of idle times of all units with one trigger: how many reached an age, and were invoked at it. */
@@ -36,15 +40,18 @@ export interface Pool {
   readonly squares: Float64Array;
 }
 
-export const FEATURES = 27;
+export const FEATURES = 31;
 const BOUNDS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30, 32, 40, 50, 60, 61, 75, 90, 120, 180, 240, 360, 480, 720, 1_440, Infinity];
 const PERIODS = [5, 10, 15, 20, 30, 60, 120, 1_440];
 const DAY_MINUTES = 1_440;
 const MOST_GAPS = 256;
 const RATE_SHARE = 0.02;
+/** So that the first invocation is no habit. */
+const FIRST_MINUTES = 20;
+const SLOW_SHARES = [0.004, 0.0007, 0.0001];
 
 export function createUnit(id: string, facts: UnitFacts, minute: number): Unit {
-  const unit: Unit = { id, facts, lastMinute: minute, gaps: new Map(), recent: [], count: 0, day: new Uint8Array(DAY_MINUTES / 8), rate: 0 };
+  const unit: Unit = { id, facts, lastMinute: minute, gaps: new Map(), recent: [], count: 0, minutes: FIRST_MINUTES, day: new Uint8Array(DAY_MINUTES / 8), rate: 0, slowRates: new Float64Array(SLOW_SHARES.length) };
   setBit(unit, minute, true);
   return unit;
 }
@@ -70,10 +77,15 @@ export function readRow(unit: Unit, { minute, pool, groupMinute, row }: { minute
     age > last && last === before && last > 0, group <= 1 && age > 1, group <= 5 && age > group, unit.count < 3,
   ];
   const struck = strikes(pool, minute);
-  const numbers = [1, logit(common), own, Math.log(unit.rate + 0.01), Math.min(age, 60) / 60, unit.count < 5 ? own : 0, Math.min(3, Math.log1p(reached)) / 3, struck, unit.count < 3 ? struck : 0];
+  const numbers = [1, logit(common), own, Math.log(unit.rate + 0.01), Math.min(age, 60) / 60, unit.count < 5 ? own : 0, Math.min(3, Math.log1p(reached)) / 3, struck, unit.count < 3 ? struck : 0, ...slowly(unit), unit.minutes < DAY_MINUTES ? 0 : Math.log(age) / 5];
   let at = 0;
   for (const number of numbers) row[at++] = number;
   for (const truth of truths) row[at++] = truth ? 1 : 0;
+}
+
+/** How often it was invoked over long times, which says little before it is known for so long. */
+function slowly({ slowRates, minutes }: Unit): number[] {
+  return SLOW_SHARES.map((share, index) => 0.5 * Math.min(1, share * minutes) * Math.log(slowRates[index]! + share / 2));
 }
 
 /** After the minute: was it invoked in it? */
@@ -85,6 +97,8 @@ export function pass(unit: Unit, pool: Pool, minute: number, invoked: boolean): 
     pool.ofHour[minute % 60]!++;
   }
   unit.rate += RATE_SHARE * ((invoked ? 1 : 0) - unit.rate);
+  unit.minutes++;
+  for (const [index, share] of SLOW_SHARES.entries()) unit.slowRates[index]! += Math.max(share, 1 / unit.minutes) * ((invoked ? 1 : 0) - unit.slowRates[index]!);
   setBit(unit, minute, invoked);
   if (!invoked) return;
   if (unit.gaps.size >= MOST_GAPS && !unit.gaps.has(age)) halve(unit.gaps);

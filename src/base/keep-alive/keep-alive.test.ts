@@ -24,6 +24,16 @@ function run(policy: KeepAlive, units: Readonly<Record<string, (minute: number) 
 const timers = { 'timer-30': (minute: number): boolean => minute % 30 === 7, 'timer-60': (minute: number): boolean => minute % 60 === 0, 'timer-15': (minute: number): boolean => minute % 15 === 3 };
 
 describe('keeping units warm', () => {
+  it('what is asked for at random but often is kept for longer than what is seldom asked for', () => {
+    let seed = 7;
+    const next = (): number => (seed = (seed * 48_271) % 2_147_483_647) / 2_147_483_647;
+    const often = Object.fromEntries(Array.from({ length: 4 }, (_, index) => [`often-${index}`, (): boolean => next() < 1 / 40]));
+    const seldom = Object.fromEntries(Array.from({ length: 12 }, (_, index) => [`seldom-${index}`, (): boolean => next() < 1 / 1_500]));
+    const tallies = run(new KeepAlive({ price: 0.008 }), { ...often, ...seldom }, 4 * DAY);
+    const of = (prefix: string, key: 'cold' | 'idle'): number => Object.entries(tallies).reduce((sum, [id, each]) => sum + (id.startsWith(prefix) ? each[key] : 0), 0);
+    // One in forty minutes for four units over two days are 288 invocations; twelve seldom ones have 34560 minutes.
+    assert.ok(of('often', 'cold') < 60 && of('seldom', 'idle') < 7_000, JSON.stringify(tallies));
+  });
   it('what comes by the clock is loaded just before, and not kept', () => {
     for (const { cold, idle } of Object.values(run(new KeepAlive({ price: 0.02 }), timers, 2 * DAY))) {
       assert.equal(cold, 0);

@@ -1,11 +1,11 @@
 /**
  * How big the load of a service is at other times: a histogram of it, of which old values fade. Where replicas do all that they can, the load is not seen, only that it is at least so
- * much; how much more is told by the times at which it was that big. Those at which it was not seen count for all that is above, as the others say (Kaplan and Meier). Pure; 600 bytes.
+ * much; how much more is told by the times at which it was that big. Those at which it was not seen count for all that is above, as the others say (Kaplan and Meier). Pure; 400 bytes.
  * Source: Kaplan and Meier, Nonparametric estimation from incomplete observations, Journal of the American Statistical Association 53, 1958.
  */
 const LEAST_LOAD = 0.05;
-const OCTAVE_BINS = 8;
-const BINS = 18 * OCTAVE_BINS;
+const OCTAVE_BINS = 6;
+const BINS = 16 * OCTAVE_BINS;
 
 export class Climate {
   readonly #counts = new Float32Array(BINS);

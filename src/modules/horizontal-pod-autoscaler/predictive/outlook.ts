@@ -11,6 +11,8 @@ import { LoadSeries } from './series.ts';
 const FACTS = 5;
 /** A load that is not seen whole is as big when its time has come, so often. */
 const STAYS = 0.8;
+/** Of one step: there are thousands of outlooks, and none keeps it. */
+const beyond = new Float32Array(LEVELS.length);
 const CLIMATE_HALF_LIFE_MS = 7 * 86_400_000;
 
 export class Outlook {
@@ -30,7 +32,6 @@ export class Outlook {
   /** The newest, or what is believed of it where it was not seen. */
   load = 0;
   readonly #climate: Climate;
-  readonly #beyond = new Float32Array(LEVELS.length);
 
   /** `aheadMs`: how far ahead, at least one step. `learning`: who learns trees, and when. */
   constructor(stepMs: number, aheadMs: number, learning?: Learning) {
@@ -86,13 +87,13 @@ export class Outlook {
   #believe(load: number, capped: boolean): number {
     this.#climate.add(load, { capped });
     if (!capped) return load;
-    this.#climate.beyond(load, { levels: LEVELS, stays: STAYS, into: this.#beyond });
-    return this.#beyond[0]!;
+    this.#climate.beyond(load, { levels: LEVELS, stays: STAYS, into: beyond });
+    return beyond[0]!;
   }
 
   #raise(): void {
     const { quantiles } = this.#made;
-    for (let level = 0; level < LEVELS.length; level++) quantiles[level] = Math.max(quantiles[level]!, this.#beyond[level]!);
+    for (let level = 0; level < LEVELS.length; level++) quantiles[level] = Math.max(quantiles[level]!, beyond[level]!);
   }
 
   #learn(load: number, madeMs: number): void {
