@@ -98,6 +98,7 @@ describe('further nodes', { timeout: 300_000 }, () => {
     assert.equal(await kubectl('logs', on('node1-3').metadata.name), 'began\n');
     assert.match((await instance.kubectl('exec', on('node1-3').metadata.name, '--', 'false')).stderr, /exit code 1/);
     assert.match(await kubectl('get', '--raw', '/api/v1/nodes/node1-2/proxy/stats/summary'), /"nodeName":"node1-2"/);
+    assert.match(await kubectl('get', '--raw', '/api/v1/nodes/node1-2/proxy/metrics'), /^kubelet_node_name\{node="node1-2"\} 1$/m);
   });
 
   describe('of one another and of their pods', { concurrency: true }, () => {
