@@ -122,6 +122,27 @@ test('masters may act as others, others may not', async () => {
   assert.match(refused.json.message, /users "system:admin" is forbidden: User "system:serviceaccount:default:bot" cannot impersonate resource "users"/);
 });
 
+test('reviews that ask nothing, or too much, are refused in the words of Kubernetes', async () => {
+  const attributes = { verb: 'get', resource: 'pods' };
+  const table: [string, object, RegExp][] = [
+    ['subjectaccessreviews', { spec: {} }, /^SubjectAccessReview\.authorization\.k8s\.io "" is invalid: \[spec\.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified, spec\.user: Invalid value: "": at least one of user or group must be specified\]/],
+    ['subjectaccessreviews', { spec: { user: 'a', resourceAttributes: attributes, nonResourceAttributes: { path: '/' } } }, /spec\.nonResourceAttributes: Invalid value: \{"path":"\/"\}: cannot be specified in combination with resourceAttributes/],
+    ['subjectaccessreviews', { metadata: { name: 'a' }, spec: { user: 'a', resourceAttributes: attributes } }, /metadata: Invalid value: \{"name":"a"\}: must be empty/],
+    ['selfsubjectaccessreviews', { spec: { resourceAttributes: { ...attributes, fieldSelector: { rawSelector: 'a=b', requirements: [{ key: 'a', operator: 'Exists' }] } } } }, /spec\.resourceAttributes\.fieldSelector\.rawSelector: Invalid value: "a=b": may not specified at the same time as requirements/],
+    ['selfsubjectaccessreviews', { spec: { resourceAttributes: { ...attributes, labelSelector: { requirements: [{ key: 'a', operator: 'In' }] } } } }, /labelSelector\.requirements\[0\]\.values: Required value: must be specified when `operator` is 'In' or 'NotIn'/],
+    ['namespaces/default/localsubjectaccessreviews', { spec: { user: 'a', resourceAttributes: { ...attributes, namespace: 'other' } } }, /spec\.resourceAttributes\.namespace: Invalid value: "other": must match metadata\.namespace/],
+    ['namespaces/default/localsubjectaccessreviews', { spec: { user: 'a', nonResourceAttributes: { path: '/' } } }, /spec\.nonResourceAttributes: Invalid value: \{"path":"\/"\}: disallowed on this kind of request/],
+  ];
+  for (const [path, body, message] of table) {
+    const answer = await door.call('POST', `/apis/authorization.k8s.io/v1/${path}`, { body });
+    assert.equal(answer.status, 422, answer.text);
+    assert.match(answer.json.message, message);
+  }
+  const rules = await door.call('POST', '/apis/authorization.k8s.io/v1/selfsubjectrulesreviews', { body: { spec: {} } });
+  assert.deepEqual([rules.status, rules.json.message], [400, 'no namespace on request']);
+  assert.equal((await door.call('POST', '/apis/authorization.k8s.io/v1/subjectaccessreviews', { body: { metadata: { creationTimestamp: null }, spec: { groups: ['a'], resourceAttributes: attributes } } })).status, 201);
+});
+
 test('reviews take what their types say, and nothing else', async () => {
   const review = (path: string, spec: object): ReturnType<OpenDoor['call']> => door.call('POST', `/apis/${path}`, { body: { spec } });
   const empty = await review('authorization.k8s.io/v1/selfsubjectaccessreviews', { resourceAttributes: null });

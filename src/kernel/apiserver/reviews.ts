@@ -1,5 +1,4 @@
 /** Reviews: what a client may ask about itself and others (authentication.k8s.io and authorization.k8s.io v1). */
-import { ApiError } from '../../api/errors.ts';
 import { isJsonObject } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { rfc3339, type Clock } from '../../base/clock.ts';
@@ -7,6 +6,7 @@ import type { UserInfo } from '../../sdk/module.ts';
 import type { Authenticator } from './authenticate.ts';
 import type { Authorizer } from './authorize.ts';
 import { badRequest, type Attributes } from './errors.ts';
+import { checkReview } from './review-validation.ts';
 import type { VirtualResource } from './virtual.ts';
 
 interface AccessSpec {
@@ -37,7 +37,10 @@ export function reviewResources(options: { authorizer: Authorizer; authenticator
     },
     {
       ...authorization, kind: 'SelfSubjectAccessReview', plural: 'selfsubjectaccessreviews', namespaced: false,
-      create: (body, { user }) => answer(body, access(user, specOf(body))),
+      create(body, { user }) {
+        checkReview(body, { kind: 'SelfSubjectAccessReview', ofUser: false });
+        return answer(body, access(user, specOf(body)));
+      },
     },
     {
       ...authorization, kind: 'SelfSubjectRulesReview', plural: 'selfsubjectrulesreviews', namespaced: false,
@@ -45,13 +48,16 @@ export function reviewResources(options: { authorizer: Authorizer; authenticator
     },
     {
       ...authorization, kind: 'SubjectAccessReview', plural: 'subjectaccessreviews', namespaced: false,
-      create: (body) => answer(body, access(otherUser(specOf(body)), specOf(body))),
+      create(body) {
+        checkReview(body, { kind: 'SubjectAccessReview', ofUser: true });
+        return answer(body, access(otherUser(specOf(body)), specOf(body)));
+      },
     },
     {
       ...authorization, kind: 'LocalSubjectAccessReview', plural: 'localsubjectaccessreviews', namespaced: true,
       create(body, { namespace }) {
         const spec = specOf<AccessSpec>(body);
-        if (spec.resourceAttributes === undefined || spec.resourceAttributes.namespace !== namespace) throw badRequest('spec.resourceAttributes.namespace must match the namespace of the request');
+        checkReview(body, { kind: 'LocalSubjectAccessReview', ofUser: true, namespace });
         return answer(body, access(otherUser(spec), spec));
       },
     },
@@ -70,8 +76,7 @@ function specOf<T = AccessSpec>(body: KubeObject): T {
 
 function attributesOf(user: UserInfo, spec: AccessSpec): Attributes {
   const { resourceAttributes: resource, nonResourceAttributes: path } = spec;
-  if ((resource === undefined) === (path === undefined)) throw new ApiError('Invalid', 'spec is invalid: exactly one of nonResourceAttributes or resourceAttributes must be specified');
-  if (resource === undefined) return { user, verb: path!.verb ?? '', path: path!.path ?? '' };
+  if (!resource) return { user, verb: path!.verb ?? '', path: path!.path ?? '' };
   const named = { group: resource.group ?? '', plural: resource.resource ?? '', ...optional('subresource', resource.subresource), ...optional('namespace', resource.namespace), ...optional('name', resource.name), ...optional('fieldSelector', fieldSelectorOf(resource.fieldSelector)) };
   return { user, verb: resource.verb ?? '', resource: named };
 }
@@ -92,7 +97,6 @@ function optional(key: string, value: string | undefined): Record<string, string
 function otherUser(spec: AccessSpec): UserInfo {
   const name = typeof spec.user === 'string' ? spec.user : '';
   const groups = Array.isArray(spec.groups) ? spec.groups : [];
-  if (name === '' && groups.length === 0) throw new ApiError('Invalid', 'spec is invalid: at least one of user or group must be specified');
   return { name, groups };
 }
 
@@ -110,7 +114,8 @@ function tokenStatus(spec: { token?: string; audiences?: string[] } | AccessSpec
 }
 
 function rulesStatus(authorizer: Authorizer, user: UserInfo, spec: { namespace?: string }): object {
-  const rules = authorizer.rulesOf(user, spec.namespace ?? '');
+  if (!spec.namespace) throw badRequest('no namespace on request');
+  const rules = authorizer.rulesOf(user, spec.namespace);
   const resourceRules = rules.filter((rule) => rule.resources !== undefined).map(({ verbs, apiGroups, resources, resourceNames }) => ({ verbs, apiGroups, resources, ...(resourceNames === undefined ? {} : { resourceNames }) }));
   const nonResourceRules = rules.filter((rule) => rule.nonResourceURLs !== undefined).map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
   if (authorizer.isEnumerable(user)) return { resourceRules, nonResourceRules, incomplete: false };

@@ -15,7 +15,7 @@ writeFileSync(file, at(1, 'stdout F one') + at(2, 'stderr F two') + at(3, 'stdou
 
 async function read(query: string): Promise<string> {
   let text = '';
-  for await (const piece of readLog(file, logOptions(new URLSearchParams(query), Date.parse('2026-11-21T22:00:05Z')), { signal: new AbortController().signal, alive: () => false })) text += piece;
+  for await (const piece of readLog(file, logOptions(new URLSearchParams(query), { nowMs: Date.parse('2026-11-21T22:00:05Z') }), { signal: new AbortController().signal, alive: () => false })) text += piece;
   return text;
 }
 
@@ -34,16 +34,22 @@ for (const [query, text] of [
 }
 
 test('bad numbers and times are refused', () => {
-  for (const query of ['tailLines=x', 'tailLines=-1', 'limitBytes=0', 'sinceTime=soon', 'sinceTime=2026-11-21T22:00:04Z&sinceSeconds=3']) {
-    assert.throws(() => logOptions(new URLSearchParams(query), 0), { reason: 'BadRequest' }, query);
-  }
+  const judge = (query: string) => (): unknown => logOptions(new URLSearchParams(query), { nowMs: 0, pod: 'web' });
+  for (const query of ['tailLines=x', 'sinceTime=soon']) assert.throws(judge(query), { reason: 'BadRequest' }, query);
+  for (const [query, problem] of [
+    ['tailLines=-1', 'tailLines: Invalid value: -1: must be greater than or equal to 0'],
+    ['limitBytes=0', 'limitBytes: Invalid value: 0: must be greater than 0'],
+    ['sinceSeconds=0', 'sinceSeconds: Invalid value: 0: must be greater than 0'],
+    ['sinceTime=2026-11-21T22:00:04Z&sinceSeconds=3', ': Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'],
+    ['stream=Odd', 'stream: Unsupported value: "Odd": supported values: "All", "Stderr", "Stdout"'],
+  ] as const) assert.throws(judge(query), { reason: 'Invalid', message: `PodLogOptions "web" is invalid: ${problem}` }, query);
 });
 
 test('lines over the edge of a chunk', async () => {
   const long = join(folder, 'long.log');
   writeFileSync(long, Array.from({ length: 5_000 }, (_, index) => at(1, `stdout F line ${index} ${'x'.repeat(index % 90)}`)).join(''));
   let text = '';
-  for await (const piece of readLog(long, logOptions(new URLSearchParams('tailLines=3000'), 0), { signal: new AbortController().signal, alive: () => false })) text += piece;
+  for await (const piece of readLog(long, logOptions(new URLSearchParams('tailLines=3000'), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => false })) text += piece;
   assert.equal(text.split('\n').length - 1, 3_000);
   assert.ok(text.startsWith('line 2000 '));
 });
@@ -53,7 +59,7 @@ test('follows until the container has ended', async () => {
   setTimeout(() => appendFileSync(file, at(5, 'stdout F five')), 50);
   setTimeout(() => { alive = false; appendFileSync(file, at(6, 'stdout F six')); }, 120);
   let text = '';
-  for await (const piece of readLog(file, logOptions(new URLSearchParams('follow=true&tailLines=1'), 0), { signal: new AbortController().signal, alive: () => alive })) text += piece;
+  for await (const piece of readLog(file, logOptions(new URLSearchParams('follow=true&tailLines=1'), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => alive })) text += piece;
   assert.equal(text, 'four\nfive\nsix\n');
 });
 
@@ -68,6 +74,6 @@ test('follows a log that is set aside into the one that takes its place', async 
     setTimeout(() => { appendFileSync(turning, at(4, 'stdout F four')); alive = false; }, 100);
   }, 50);
   let text = '';
-  for await (const piece of readLog(turning, logOptions(new URLSearchParams('follow=true'), 0), { signal: new AbortController().signal, alive: () => alive })) text += piece;
+  for await (const piece of readLog(turning, logOptions(new URLSearchParams('follow=true'), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => alive })) text += piece;
   assert.equal(text, 'one\ntwo\nthree\nfour\n');
 });

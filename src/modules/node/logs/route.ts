@@ -21,7 +21,7 @@ export function logRoute(agent: Agent, logs: string, nowMs: () => number): Route
   return {
     kind: PodKind, subresource: 'log',
     async handle(request) {
-      const options = logOptions(request.url.searchParams, nowMs());
+      const options = logOptions(request.url.searchParams, { nowMs: nowMs(), pod: request.object?.metadata.name ?? '' });
       if (!(request.object as Pod).spec?.nodeName && !asksForWebSocket(request)) return nothingYet(request, options);
       const { file, alive } = logFile(agent, logs, request, options);
       if (asksForWebSocket(request)) return overWebSocket(await acceptWebSocket(request, READER_PROTOCOLS), readLog(file, options, { signal: request.signal, alive }));
