@@ -222,3 +222,19 @@ describe('pods that do not become ready', () => {
     assert.deepEqual(evictions, [['PodsReadyTimeout', '', 1], ['Deactivated', 'RequeuingLimitExceeded', 1]]);
   });
 });
+
+test('who is just being let in counts, though queues change meanwhile', async () => {
+  await world.stop();
+  await openQueues({}, 150);
+  await flavor('f');
+  await clusterQueue('team', { f: '1' }, {}, { 'queue.llmos.dev/policy': 'FIFO' });
+  for (const name of ['a', 'b', 'c']) await submit(name, 'team');
+  // Each change makes all anew, while the first admission is on its way.
+  for (let index = 0; index < 20; index++) {
+    await client.patch(LocalQueue, 'team', { type: 'merge', body: { metadata: { annotations: { index: String(index) } } } }, NS);
+    await new Promise((later) => setTimeout(later, 50));
+  }
+  await eventually('the first one runs', async () => (await runs('a')) || (await runs('b')) || (await runs('c')));
+  const admitted = (await client.list(Workload, NS)).items.filter(({ status }) => status?.admission !== undefined).map(({ metadata }) => metadata.ownerReferences?.[0]?.name);
+  assert.deepEqual(admitted, ['a']);
+});

@@ -17,10 +17,19 @@ import { eventually, startWorld, type World } from './world.ts';
 export let client: Client;
 export let world: World;
 
-/** `config`: modules.queue of the configuration. */
-export async function openQueues(config: Record<string, unknown> = {}): Promise<void> {
-  world = await startWorld([core, workloads, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config }) }]);
+/** `config`: modules.queue of the configuration; `slowMs`: so long the module's own writes take. */
+export async function openQueues(config: Record<string, unknown> = {}, slowMs = 0): Promise<void> {
+  world = await startWorld([core, workloads, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs) }) }]);
   client = world.client;
+}
+
+/** As over a slow wire. */
+function slowed(fast: Client, slowMs: number): Client {
+  if (slowMs === 0) return fast;
+  return { ...fast, async update(...args: Parameters<Client['update']>) {
+    await new Promise((later) => setTimeout(later, slowMs));
+    return fast.update(...args);
+  } } as Client;
 }
 
 export const NS = { namespace: 'default' };

@@ -77,7 +77,12 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     }, GATHER_MS);
   };
 
+  /** What is written, or was a moment ago, is not in the caches yet. */
+  const isWriting = (): boolean => writing.size > 0 || [...outdated].some(([key, version]) => workloads.get(key)?.metadata.resourceVersion === version);
+
   const round = (): void => {
+    // Made anew now, the ledgers would not count who is being let in, and let others in in their place: the end of each write asks again.
+    if (rebuild && isWriting()) return;
     if (rebuild) makeAnew();
     const now = nowSeconds();
     for (const key of dirty) sync(key, now);
