@@ -111,8 +111,10 @@ describe('the resources of the node', () => {
     assert.ok(value('volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="actual_state_of_world"}') >= 1);
     assert.ok(value('storage_operation_duration_seconds_count{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io/empty-dir"}') >= 1);
     assert.match(await metrics('metrics/probes'), /^prober_probe_total\{container="main",namespace="default",pod="keeper",probe_type="Readiness",pod_uid="[^"]+",result="successful"\} \d+$/m);
-    const { pods } = JSON.parse(await metrics('stats/summary')) as { pods: { podRef: { name: string }; volume?: { name: string; usedBytes: number; capacityBytes: number; pvcRef?: object }[] }[] };
-    const volume = pods.find(({ podRef }) => podRef.name === 'keeper')!.volume!.find(({ name }) => name === 'data')!;
+    const volume = await eventually(async () => {
+      const { pods } = JSON.parse(await metrics('stats/summary')) as { pods: { podRef: { name: string }; volume?: { name: string; usedBytes: number; capacityBytes: number; pvcRef?: object }[] }[] };
+      return pods.find(({ podRef }) => podRef.name === 'keeper')?.volume?.find(({ name }) => name === 'data');
+    }, { what: 'the volume in the summary' });
     assert.deepEqual(volume.pvcRef, { name: 'data', namespace: 'default' });
     assert.ok(volume.usedBytes > 8e6 && volume.capacityBytes <= 64 * 2 ** 20);
     const { kubeletconfig } = JSON.parse(await metrics('configz')) as { kubeletconfig: Record<string, unknown> };
