@@ -22,6 +22,7 @@ const RETRY_MS = 1_000;
 /** Fields that others write too. */
 const OWN: readonly (keyof PodStatus)[] = ['phase', 'conditions', 'message', 'reason', 'hostIP', 'hostIPs', 'podIP', 'podIPs', 'startTime', 'initContainerStatuses', 'containerStatuses', 'qosClass', 'observedGeneration', 'ephemeralContainerStatuses', 'resources', 'allocatedResources'];
 
+/** `wrote` is told what is known of the pod after a write, never anything older than `pod()`. */
 export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod) => void): StatusWriter {
   const { client, clock, log } = parts.context;
   let next: PodView | undefined;
@@ -66,14 +67,19 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
     const { managedFields: _, ...own } = now.metadata;
     const metadata = { ...own, uid: apiUid(now) };
     const fromMs = sinceMs ?? performance.now();
-    wrote(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));
+    take(await client.update(PodKind, { apiVersion: 'v1', kind: 'Pod', metadata, spec: now.spec, status }, { subresource: 'status', fieldManager: 'llmos-node' }));
     parts.counts.took('kubelet_pod_status_sync_duration_seconds', (performance.now() - fromMs) / 1_000);
+  }
+
+  /** An answer may come after the news of a later change, such as of the deletion: both may be of one batch of the store. */
+  function take(fresh: Pod): void {
+    if (!(Number(fresh.metadata.resourceVersion) < Number(pod().metadata.resourceVersion))) wrote(fresh);
   }
 
   async function readAgain(): Promise<void> {
     const { name = '', namespace } = pod().metadata;
     const fresh = await ifThere(client.get(PodKind, name, { namespace }));
-    if (fresh !== undefined && onNode(fresh).metadata.uid === pod().metadata.uid) wrote(fresh);
+    if (fresh !== undefined && onNode(fresh).metadata.uid === pod().metadata.uid) take(fresh);
     else if (mirrored(pod()) === undefined) removed = true;
   }
 
