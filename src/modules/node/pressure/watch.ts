@@ -11,7 +11,7 @@ import type { ImageCollector } from '../images/collect.ts';
 import { NodeKind } from '../kinds.ts';
 import type { PodWorker } from '../lifecycle/worker.ts';
 import type { NodeParts } from '../parts.ts';
-import type { Meter } from '../usage/meter.ts';
+import { cgroupUsage } from '../usage/read-usage.ts';
 import { diskUsage } from './disk-usage.ts';
 import { amountIn, CALM, isCrossed, judge, type PressureState } from './judge.ts';
 import { observe } from './observe.ts';
@@ -22,7 +22,7 @@ import { hasStorageLimits, storageExcess } from './storage-limits.ts';
 export interface PressureWatch {
   state(): PressureState;
   /** One after the other; settles after the signal aborted. */
-  run(signal: AbortSignal, by: { agent: Agent; meter: Meter; collector: ImageCollector }): Promise<void>;
+  run(signal: AbortSignal, by: { agent: Agent; collector: ImageCollector }): Promise<void>;
 }
 
 /** What pods get to end that are evicted at once. */
@@ -36,7 +36,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'pat
   let state = CALM;
   let disksNextMs = 0;
 
-  async function round(by: { agent: Agent; meter: Meter; collector: ImageCollector }): Promise<void> {
+  async function round(by: { agent: Agent; collector: ImageCollector }): Promise<void> {
     const before = state.conditions;
     state = judge(settings, look(), state, context.clock.nowMs());
     if ([...before].join() !== [...state.conditions].join()) parts.report.ring();
@@ -51,7 +51,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'pat
       if (!isCrossed(threshold, look(), { reclaim: true })) return;
     }
     const candidates = workers.filter((worker) => !isCritical(worker.pod()));
-    await evict(await consumption(candidates, shortage, by.meter), threshold, candidates);
+    await evict(await consumption(candidates, shortage), threshold, candidates);
   }
 
   /** What it had is waited for, so that the next look does not take another pod for it. */
@@ -100,13 +100,15 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'pat
     return evictions.length > 0;
   }
 
-  async function consumption(workers: readonly PodWorker[], shortage: Shortage, meter: Meter): Promise<Consumption[]> {
+  async function consumption(workers: readonly PodWorker[], shortage: Shortage): Promise<Consumption[]> {
     const disk = shortage === 'memory' || shortage === 'pids' ? undefined : await diskUsage(paths, workers.map((worker) => ({ pod: worker.pod(), records: worker.records() })), { inodes: shortage === 'inodes' });
     return workers.map((worker) => {
       const pod = worker.pod();
-      const usedBy = new Map<string, number>(disk?.get(worker.uid)?.containers ?? (shortage === 'pids'
-        ? worker.records().map((record) => [record.name, processCount({ version: context.machine.cgroupVersion, path: record.cgroup })])
-        : meter.containersOf(worker.uid).map(({ record, rate }) => [record.name, rate.usage.workingSetBytes])));
+      const usedNow = ({ cgroup }: { cgroup: string }): number => {
+        const at = { version: context.machine.cgroupVersion, path: cgroup };
+        return shortage === 'pids' ? processCount(at) : (cgroupUsage(at)?.workingSetBytes ?? 0);
+      };
+      const usedBy = new Map<string, number>(disk?.get(worker.uid)?.containers ?? worker.records().map((record) => [record.name, usedNow(record)]));
       const containers = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].map((each) => ({ name: each.name, used: usedBy.get(each.name) ?? 0, requested: requestOf(each, shortage) }));
       const used = disk?.get(worker.uid)?.total ?? containers.reduce((sum, each) => sum + each.used, 0);
       return { pod, used, requested: podRequest(pod, shortage), containers };
