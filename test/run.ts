@@ -9,8 +9,8 @@
  *   npm run test:guest       some of them in a guest with cgroup v2 (see test/guest/run.ts)
  *   npm test -- FILE ...     only these files
  *
- * With LLMOS_TEST_TRIES=2, which CI sets, up to three files beside the code and as many under test/ may fail once, and are run again when the others are done. What
- * passed only then is named in a line of its own, `flaky: FILE: TEST`: it is a fault to be mended, but not one that holds back what others did.
+ * With LLMOS_TEST_TRIES=2, to look for flaky ones, up to three files beside the code and as many under test/ may fail once, and are run again when the others are done. What
+ * passed only then is named in a line of its own, `flaky: FILE: TEST`: it is a fault to be mended. Without it, as in CI, what fails has failed.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
