@@ -107,6 +107,19 @@ test('heads and bodies that are too big', async () => {
   assert.deepEqual([big.status, big.json.reason], [413, 'RequestEntityTooLarge']);
 });
 
+test('who wants the connection closed gets the answer to a body that is too big, and no reset', async () => {
+  const { socket, ended } = await open();
+  const faults: Error[] = [];
+  socket.on('error', (error) => faults.push(error));
+  const [piece, pieces] = [Buffer.alloc(500_000, 'x'), 16];
+  socket.pause(); // it looks for the answer when it has said all
+  socket.write(`POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${pieces * piece.length}\r\n\r\n`);
+  for (let sent = 0; sent < pieces; sent += 1) await new Promise((resolve) => socket.write(piece, resolve));
+  socket.resume();
+  assert.match(await ended, /^HTTP\/1\.1 413 [\s\S]*"reason":"RequestEntityTooLarge"/);
+  assert.deepEqual(faults, []);
+});
+
 test('an address gets so many connections', async () => {
   door = small;
   const opened = await Promise.allSettled(Array.from({ length: 60 }, open));

@@ -16,6 +16,8 @@ const LAST_PIECE_BYTES = 48 * 1024;
 const OWN_PIECE_BYTES = 32 * 1024;
 /** A client that takes nothing of an answer for so long is let go. */
 const DRAIN_TIMEOUT_MS = 60_000;
+/** So long a client that is refused may go on with its body before the connection that it wants closed is closed. */
+const LINGER_MS = 2_000;
 
 export interface ResponseOptions {
   warnings?: readonly string[];
@@ -105,9 +107,29 @@ export function respondError(http: IncomingMessage, response: ServerResponse, er
   }
   const retryAfter = error.details?.retryAfterSeconds;
   const headers = { ...options.headers, ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }) };
-  respond(http, response, error.code, { contentType: 'application/json', chunks: [Buffer.from(`${JSON.stringify(error.toStatus())}\n`)] }, { ...options, headers });
+  const body = Buffer.from(`${JSON.stringify(error.toStatus())}\n`);
+  const whole = { ...options, headers };
+  if (http.complete || response.shouldKeepAlive !== false) respond(http, response, error.code, { contentType: 'application/json', chunks: [body] }, whole);
+  else {
+    response.writeHead(error.code, headersOf('application/json', body.length, whole));
+    response.write(body);
+    lingering(http, () => response.end());
+  }
   // A body that nobody read would be taken for the next request.
   if (!http.complete) http.resume();
+}
+
+/**
+ * Calls when the body is over, or has taken long enough. The end of an answer closes a connection that is not kept, and who still writes to it then is
+ * reset before it has read the answer (RFC 9112, 9.6).
+ */
+function lingering(http: IncomingMessage, end: () => void): void {
+  const impatient = setTimeout(end, LINGER_MS);
+  http.once('close', () => clearTimeout(impatient));
+  http.once('end', () => {
+    clearTimeout(impatient);
+    end();
+  });
 }
 
 function headersOf(contentType: string, lengthBytes: number, options: ResponseOptions): Record<string, string | number | string[]> {
