@@ -37,8 +37,10 @@ const pressed = async (type: string, status: string): Promise<Node> => eventuall
   return node.status?.conditions?.find((each) => each.type === type)?.status === status && node;
 }, { timeoutMs: 120_000, what: `${type} is ${status}` });
 
-/** More than other programs of the machine take meanwhile. */
+/** More than other programs of the machine take or give back meanwhile. */
 const MARGIN_MIB = 2_000;
+/** Holds twice the margin: two of them, because one read gives 2 GiB at most (read(2)). */
+const HOLD = `dd if=/dev/zero bs=${MARGIN_MIB}M count=1 | sleep 1000`;
 
 describe('a node short of memory', { skip: totalmem() < 8 * 2 ** 30 ? 'needs a machine of 8 GiB' : false }, () => {
   before(async () => {
@@ -50,7 +52,7 @@ describe('a node short of memory', { skip: totalmem() < 8 * 2 ** 30 ? 'needs a m
   it('evicts the pod that is far above its request, and takes no new one that asks for nothing', async () => {
     await create('modest', {}, { resources: { requests: { memory: '200Mi' } } });
     await running('modest');
-    await create('greedy', {}, { command: ['sh', '-c', `dd if=/dev/zero bs=${MARGIN_MIB + 1_000}M count=1 | sleep 1000`], resources: { requests: { memory: '10Mi' } } });
+    await create('greedy', {}, { command: ['sh', '-c', `${HOLD} & ${HOLD}`], resources: { requests: { memory: '10Mi' } } });
     const node = await pressed('MemoryPressure', 'True');
     await create('best-effort', { nodeName: 'node1' }); // while there is pressure, which may soon be over
     const tainted = eventually(async () => (await llmos.client.get(Node, 'node1')).spec?.taints?.some(({ key }) => key === 'node.kubernetes.io/memory-pressure'), { timeoutMs: 60_000, what: 'the taint' });
