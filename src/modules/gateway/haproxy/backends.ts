@@ -1,0 +1,81 @@
+/** The backends of a rule: its filters, its retries, its sessions, its servers. */
+import { createHash } from 'node:crypto';
+import { parseDuration } from '../../../api/times.ts';
+import type { Door } from '../plan.ts';
+import type { Action, Target } from '../rules.ts';
+import { filterLines } from './filters.ts';
+import { doorName, type Line, type Page } from './page.ts';
+import { innerLines, needsStages, outerLines, TRIES_TABLE } from './stages.ts';
+import { serverOptions } from './tls.ts';
+import { argument } from './words.ts';
+
+export const DEFAULT_RETRIES = 3;
+/** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2). */
+const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
+/** For what they are: no byte of an answer was seen. */
+export const RETRY_ON = 'conn-failure empty-response';
+
+/** The backend of a target, written when first asked for. One that redirects, or shows the Gateway's certificate, is of the one door that it does so for. */
+export function backendOf(page: Page, door: Door, action: Action, target: Target, index: number): string {
+  const filters = [...action.filters, ...target.filters];
+  const redirects = filters.some(({ type }) => type === 'RequestRedirect');
+  const showsOwn = target.backend?.tls !== undefined && door.clientCertificate !== undefined;
+  const name = `${action.id}:${index}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
+  if (target.backend === undefined && !redirects) {
+    page.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
+    return name;
+  }
+  const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
+  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to) });
+  const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, ...serverOptions(page, target.backend, door.clientCertificate) };
+  if (servers === undefined || !needsStages(action)) page.section(name, () => lines([...filtered(), ...retryLines(action), ...persistenceLines(action)]), servers);
+  else {
+    const socket = page.socketOf(`tries:${name}`);
+    page.section(name, () => lines([...filtered(), ...outerLines(action, socket)]), undefined);
+    page.section(`${name}:tries`, () => lines([...innerLines(action, socket), ...persistenceLines(action)]), servers, 'listen');
+    page.sections.set('tries', TRIES_TABLE.map((text) => ({ text })));
+  }
+  return name;
+}
+
+/** Copies come by HTTP/1.1 and go on by HTTP/2. */
+function mirrorSocket(page: Page, to: string): string {
+  const socket = page.socketOf(`mirror:${to}`);
+  page.sections.set(`mirror:${to}`, [`listen mirror:${to}`, `  bind unix@${socket} mode 600`, '  no log', `  server s ${to} proto h2`, ''].map((text) => ({ text })));
+  return `unix@${socket}`;
+}
+
+function retryLines({ timeoutMs, requestTimeoutMs, attemptTimeoutMs, retry }: Action): string[] {
+  const lines: string[] = [];
+  if (timeoutMs !== undefined) lines.push(`timeout server ${timeoutMs}ms`, `timeout tunnel ${timeoutMs}ms`);
+  // An endpoint that keeps silent is given up for another, as often as the time of the whole request allows.
+  const onTime = attemptTimeoutMs === undefined ? [] : ['response-timeout'];
+  if (retry !== undefined) return [...lines, `retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...onTime, ...retry.codes].join(' ')}`];
+  if (attemptTimeoutMs !== undefined) lines.push(`retries ${Math.min(DEFAULT_RETRIES, Math.max(0, Math.floor((requestTimeoutMs ?? Infinity) / attemptTimeoutMs) - 1))}`, `retry-on ${[RETRY_ON, ...onTime].join(' ')}`);
+  return [...lines, `http-request disable-l7-retry if !{ method ${IDEMPOTENT} }`];
+}
+
+function persistenceLines({ persistence, id }: Action): string[] {
+  const lines: string[] = [];
+  if (persistence !== undefined) {
+    const { sessionName = 'llmos-session', type = 'Cookie', absoluteTimeout, idleTimeout, cookieConfig } = persistence;
+    const name = argument(sessionName);
+    if (type === 'Header') {
+      lines.push(`http-request set-var(txn.session) req.fhdr(${name})`, 'http-request set-var(txn.session) uuid if !{ var(txn.session) -m found }', `http-response set-header ${name} %[var(txn.session)]`, `stick-table type string len 128 size 100k expire ${idleTimeout ?? absoluteTimeout ?? '1h'}`, 'stick on var(txn.session)');
+    } else {
+      const seconds = (duration: string): number => Math.max(1, Math.round(parseDuration(duration) / 1_000_000_000));
+      const kept = cookieConfig?.lifetimeType === 'Permanent' && absoluteTimeout !== undefined ? ` attr Max-Age=${seconds(absoluteTimeout)}` : '';
+      lines.push(`dynamic-cookie-key ${createHash('sha256').update(id).digest('hex').slice(0, 32)}`, `cookie ${name} insert indirect nocache httponly dynamic${idleTimeout === undefined ? '' : ` maxidle ${seconds(idleTimeout)}s`}${absoluteTimeout === undefined ? '' : ` maxlife ${seconds(absoluteTimeout)}s`}${kept}`);
+    }
+  }
+  return lines;
+}
+
+export function answerLines(status: number, grpcStatus: number): string[] {
+  return [
+    `  http-request return status 200 hdr grpc-status ${grpcStatus} if { req.hdr(content-type) -m beg -- application/grpc }`,
+    // An answer without a body has no type of its own.
+    '  http-after-response set-header content-type application/grpc if { res.hdr(grpc-status) -m found }',
+    `  http-request return status ${status} content-type text/plain string "${status === 404 ? 'no route for this request' : 'the route of this request leads nowhere'}"`,
+  ];
+}

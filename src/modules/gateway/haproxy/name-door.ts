@@ -1,0 +1,43 @@
+/** A door whose connections are told apart by the name of the server that they ask for (TLSRoute). */
+import { compareText } from '../rules.ts';
+import type { Door } from '../plan.ts';
+import { asksFor, rankOf } from './conditions.ts';
+import { doorName, type Page } from './page.ts';
+import { certificateList, tlsOptions } from './tls.ts';
+
+/** Connections by the name of the server that they ask for; those whose TLS is ended here go on to a door behind. */
+export function nameDoor(page: Page, door: Door): void {
+  const name = doorName(door);
+  const ended = door.listeners.filter(({ takes }) => takes === 'ended');
+  const taken = new Map(door.listeners.map((listener) => [listener.name, listener.takes]));
+  page.put(`frontend tls:${name}`, '  mode tcp', ...page.bindsOf(door), '  tcp-request inspect-delay 5s', '  tcp-request content accept if { req.ssl_hello_type 1 }');
+  const ways = [
+    ...door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'passed').map((entry) => ({ hostname: entry.hostname, entry, behind: '' })),
+    ...door.listeners.filter(({ takes }) => takes !== 'passed').map(({ hostname, takes }) => ({ hostname, entry: undefined, behind: takes === 'ended' ? 'ended' : 'behind' })),
+  ].sort((a, b) => rankOf(a.hostname) - rankOf(b.hostname) || b.hostname.length - a.hostname.length || compareText(a.hostname, b.hostname));
+  for (const { hostname, entry, behind } of ways) {
+    if (entry === undefined) page.put(`  use_backend ${behind}:${name}${asksFor('req.ssl_sni', hostname)}`);
+    else chooseTls(page, entry, asksFor('req.ssl_sni', hostname));
+  }
+  page.put('  default_backend refuse', '');
+  for (const behind of new Set(ways.map((way) => way.behind))) if (behind !== '') page.put(`backend ${behind}:${name}`, '  mode tcp', `  server s unix@${page.socketOf(`${behind}:${name}`)} send-proxy-v2`, '');
+  if (ended.length === 0) return;
+  page.put(`frontend ended:${name}`, '  mode tcp', `  bind unix@${page.socketOf(`ended:${name}`)} mode 600 accept-proxy ssl crt-list ${certificateList(page, ended)}`);
+  for (const entry of door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'ended')) chooseTls(page, entry, asksFor('ssl_fc_sni', entry.hostname), door);
+  page.put('  default_backend refuse', '');
+}
+
+/** `endedBy` is the door where TLS is ended, so that what goes on is plain, or TLS of our own. */
+function chooseTls(page: Page, { id, targets }: Door['tlsEntries'][number], condition: string, endedBy?: Door): void {
+  const total = targets.reduce((sum, { weight }) => sum + weight, 0);
+  const and = condition === '' ? ' if' : condition;
+  let left = total;
+  targets.forEach(({ weight, backend }, index) => {
+    const tls = endedBy === undefined ? undefined : backend?.tls;
+    const name = backend === undefined || tls === 'broken' ? 'refuse' : `${id}:${index}${tls === undefined ? '' : `:via:${doorName(endedBy!)}`}`;
+    if (backend !== undefined && tls !== 'broken') page.section(name, () => [{ text: '  mode tcp' }], { backend, ...(tls === undefined ? { options: '' } : tlsOptions(page, tls, undefined, endedBy!.clientCertificate)) });
+    page.put(`  use_backend ${name}${weight === left ? condition : `${and} { rand(${left}) lt ${weight} }`}`);
+    left -= weight;
+  });
+  if (targets.length === 0) page.put(`  use_backend refuse${condition}`);
+}
