@@ -1,7 +1,8 @@
 /** Queues with real containers: who runs when, under each policy; and the same module against another cluster, over HTTP. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { parse, stringify } from 'yaml';
@@ -162,6 +163,57 @@ describe('three tenants', { timeout: 300_000 }, () => {
     await eventually(async () => (await llmos.client.get(Job, 'waits', { namespace: 'bee' })).status?.succeeded === 1);
   });
 
+  it('a long resumable job yields to much shorter ones, goes on where it was each time, and no more often than it may', async () => {
+    const annotations = { 'queue.llmos.dev/policy': 'ShortestJobFirst', 'queue.llmos.dev/yielding': 'true', 'queue.llmos.dev/most-preemptions': '2' };
+    await ok(llmos.kubectlWith(queueManifest('yields', '100m', TENANTS, { annotations }).replace('stopPolicy: Hold', ''), 'apply', '--validate=strict', '-f', '-'));
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-yields-'));
+    const inFolder = (wish: Wish): Job => {
+      const job = jobOf('yields', wish);
+      const { spec } = job.spec!.template;
+      spec!.volumes = [{ name: 'kept', hostPath: { path: folder } }];
+      spec!.containers[0]!.volumeMounts = [{ name: 'kept', mountPath: '/kept' }];
+      return job;
+    };
+    const read = (name: string): number[] => (existsSync(join(folder, name)) ? readFileSync(join(folder, name), 'utf8').trim().split('\n').map(Number) : []);
+    const allow = (name: string): void => writeFileSync(join(folder, name), '');
+    const statusOf = async (name: string, namespace: string) => (await llmos.client.get(Job, name, { namespace })).status ?? {};
+    const stopsOf = async (name: string): Promise<number> => (await llmos.client.list(Workload)).items.find(({ metadata }) => metadata.ownerReferences?.[0]?.name === name)!.status?.schedulingStats?.evictions?.reduce((sum, { count }) => sum + count, 0) ?? 0;
+    const works = (time: number): Promise<unknown> => eventually(async () => read('starts').length === time && read('step')[0]! > read('starts').at(-1)! + 5, { timeoutMs: 60_000, what: `the long one gets on, for the ${time}. time` });
+    try {
+      // Each start is noted with the step that it goes on from.
+      const script = 'step=$(cat /kept/step || echo 0); echo $step >>/kept/starts; until [ -e /kept/end ]; do step=$((step+1)); echo $step >/kept/next; mv /kept/next /kept/step; sleep 0.05; done';
+      const long = inFolder({ tenant: 'ant', name: 'long', seconds: 36_000, script });
+      long.metadata.annotations!['queue.llmos.dev/resumable'] = 'true';
+      await llmos.client.create(Job, long);
+      for (const [index, tenant] of (['bee', 'cat'] as const).entries()) {
+        await works(index + 1);
+        await llmos.client.create(Job, inFolder({ tenant, name: `short-${index}`, seconds: 5, script: `until [ -e /kept/go-${index} ]; do sleep 0.05; done` }));
+        await eventually(async () => (await statusOf(`short-${index}`, tenant)).ready === 1, { timeoutMs: 60_000, what: `short-${index} has its place` });
+        const told = await eventually(async () => {
+          const text = await ok(llmos.llmos('queue', '-n', 'ant', 'explain', 'long'));
+          return /expected to start at/.test(text) && text;
+        }, { timeoutMs: 60_000, what: 'the long one is told when it goes on' });
+        assert.match(told, /ant\/job\/long: pending\n/);
+        assert.match(told, new RegExp(`Preempted: yes \\(InClusterQueue\\) Preempted to accommodate the workload ${tenant}/job-short-${index}-\\w{5} due to prioritization in the ClusterQueue: that one is expected to run for 5s, and of this one \\S+ are left; this one is resumable and goes on where it was, and yields at most 2 times, of which this is number ${index + 1}\n`));
+        assert.match(told, /expected to run for \S+ more, after \S+ that it did before and keeps \(by its annotation\)/);
+        assert.equal((await statusOf('long', 'ant')).active ?? 0, 0);
+        allow(`go-${index}`);
+      }
+      await works(3);
+      await llmos.client.create(Job, inFolder({ tenant: 'bee', name: 'short-2', seconds: 5, script: 'true' }));
+      await eventually(async () => /short-2: pending[^]*place 1/.test(await ok(llmos.llmos('queue', '-n', 'bee', 'explain', 'short-2'))), { timeoutMs: 60_000, what: 'the third one waits' });
+      assert.equal((await statusOf('long', 'ant')).ready, 1);
+      allow('end');
+      await eventually(async () => (await statusOf('short-2', 'bee')).succeeded === 1, { timeoutMs: 60_000, what: 'the third one has run, after the long one' });
+      const [zero, first, second, ...more] = read('starts');
+      assert.ok(zero === 0 && first! > zero && second! > first! && more.length === 0, `it started from steps ${read('starts').join(', ')}`);
+      assert.deepEqual(await Promise.all(['long', 'short-0', 'short-1', 'short-2'].map(stopsOf)), [2, 0, 0, 0]);
+    } finally {
+      await llmos.client.delete(Job, 'long', { namespace: 'ant', propagationPolicy: 'Foreground' }).catch(() => {});
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
   it('a gang that does not come up whole gives back what it held', async () => {
     await ok(llmos.kubectlWith(queueManifest('gang', '200m', ['ant'], { annotations: { 'queue.llmos.dev/pods-ready-timeout': '2s' } }).replace('stopPolicy: Hold', ''), 'apply', '-f', '-'));
     const crew = jobOf('gang', { tenant: 'ant', name: 'crew', script: 'sleep 1000000' });
@@ -178,8 +230,11 @@ describe('three tenants', { timeout: 300_000 }, () => {
     await eventually(async () => (await llmos.client.get(Job, 'other', { namespace: 'ant' })).status?.succeeded === 1, { what: 'another one runs in its place' });
   });
 
-  it('a job without a queue is warned of', async () => {
-    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(jobOf('nowhere', { tenant: 'ant', name: 'lost' })), 'create', '-f', '-');
+  it('a job without a queue is warned of, and what it says of itself that is no span of time', async () => {
+    const lost = jobOf('nowhere', { tenant: 'ant', name: 'lost' });
+    lost.metadata.annotations = { 'queue.llmos.dev/resumable': 'yes' };
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify(lost), 'create', '-f', '-');
+    assert.match(stderr, /Warning: metadata.annotations\[queue.llmos.dev\/resumable\] is 'yes': write true/);
     assert.equal(code, 0);
     assert.match(stderr, /Warning: there is no LocalQueue nowhere in namespace ant: it waits until there is/);
   });

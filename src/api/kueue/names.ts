@@ -48,6 +48,13 @@ export const TENANT = 'queue.llmos.dev/tenant';
 export const WEIGHTS = 'queue.llmos.dev/weights';
 /** On a ClusterQueue under ShortestJobFirst or FairShare: `true` lets it try jobs of unknown length for a minute and begin them anew later. */
 export const TRIALS = 'queue.llmos.dev/trials';
+/** On a ClusterQueue under ShortestJobFirst: `true` lets running jobs that are resumable give their places to much shorter ones, and to those that have waited for too long. */
+export const YIELDING = 'queue.llmos.dev/yielding';
+/**
+ * On a Job or its template: stopped, it goes on where it was, since it keeps its own checkpoints. `true`: it makes one when it is told to end; a span of time such as
+ * `10m`: so often, and what it did since the last one is lost.
+ */
+export const RESUMABLE = 'queue.llmos.dev/resumable';
 /** On a Job, pod or its template: the run time to expect, for instance `90s`, `2h`. */
 export const EXPECTED_RUN_TIME = 'queue.llmos.dev/expected-run-time';
 /** On a Workload: when it was first seen, RFC 3339 in microseconds, which tells apart what was submitted within one second. */

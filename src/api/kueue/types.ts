@@ -131,8 +131,10 @@ export interface WorkloadStatus {
 }
 
 export interface WorkloadPrediction {
-  /** The run time to expect. */
+  /** The run time to expect; of a resumable one that was stopped, what is left of it. */
   runSeconds: number;
+  /** What a resumable one did before it was stopped, and kept. */
+  keptSeconds?: number;
   /** `annotation`, or the predictor that has erred the least so far; `assumed` while nothing has ended that could be learned from. */
   source: string;
   /** The mean factor by which that source was wrong so far, less one, in percent: 100 is twice or half. */

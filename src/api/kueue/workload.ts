@@ -17,7 +17,7 @@ const assignment = struct({ name: setName, flavors: { type: 'object', additional
 const update = struct({ name: text, labels: textMap, annotations: textMap, nodeSelector: textMap, tolerations: { type: 'array', items: core('Toleration'), maxItems: 8 } }, ['name']);
 const check = struct({ name: text, state: oneOf(['Pending', 'Ready', 'Retry', 'Rejected']), lastTransitionTime: time, message: text, retryCount: int32, requeueAfterSeconds: int32, podSetUpdates: { type: 'array', items: update, maxItems: 8 } }, ['name', 'state', 'lastTransitionTime', 'message']);
 const prediction = struct({
-  runSeconds: { type: 'number' }, source: text, errorPercent: { type: 'number' }, startTime: time, endTime: time, position: int32, ahead: texts,
+  runSeconds: { type: 'number' }, keptSeconds: { type: 'number' }, source: text, errorPercent: { type: 'number' }, startTime: time, endTime: time, position: int32, ahead: texts,
   lacks: { type: 'array', items: struct({ flavor: text, resource: text, needed: text, available: text }) },
 });
 

@@ -120,7 +120,7 @@ function predictionLines(workload: WorkloadType, workloads: readonly WorkloadTyp
   const { prediction } = status ?? {};
   if (prediction === undefined) return [];
   const ran = ranMs(workload);
-  const lines = [`${ran === undefined ? '' : `ran for ${humanDuration(ran)}; `}${ran === undefined ? '' : 'was '}expected to run for ${humanDuration(prediction.runSeconds * 1_000)} (${basisOf(prediction)}), priority ${spec.priority ?? 0}`];
+  const lines = [`${ran === undefined ? '' : `ran for ${humanDuration(ran)}; `}${ran === undefined ? '' : 'was '}expected to run for ${humanDuration(prediction.runSeconds * 1_000)}${keptOf(prediction)} (${basisOf(prediction)}), priority ${spec.priority ?? 0}`];
   if (ran !== undefined) return lines;
   if (prediction.position !== undefined) lines.push(`place ${prediction.position}${prediction.ahead === undefined ? '' : `; ahead: ${prediction.ahead.map((each) => nameOf(each, workloads)).join(', ')}`}`);
   for (const { flavor, resource, needed, available } of prediction.lacks ?? []) lines.push(`lacks ${resource} of flavor ${flavor}: needs ${needed}, and ${available} is free`);
@@ -132,9 +132,16 @@ function predictionLines(workload: WorkloadType, workloads: readonly WorkloadTyp
   return lines;
 }
 
+type Prediction = NonNullable<NonNullable<WorkloadType['status']>['prediction']>;
+
 const BASES: Readonly<Record<string, string>> = { annotation: 'by its annotation', assumed: 'assumed: nothing has ended yet that could be learned from' };
 
-function basisOf({ source, errorPercent }: NonNullable<NonNullable<WorkloadType['status']>['prediction']>): string {
+/** Of a resumable one that was stopped. */
+function keptOf({ keptSeconds }: Prediction): string {
+  return keptSeconds === undefined ? '' : ` more, after ${humanDuration(keptSeconds * 1_000)} that it did before and keeps`;
+}
+
+function basisOf({ source, errorPercent }: Prediction): string {
   return BASES[source] ?? `${source}${errorPercent === undefined ? '' : `, wrong by ${errorPercent < 1_000 ? `${errorPercent} %` : `a factor of ${Math.round(errorPercent / 100) + 1}`} so far`}`;
 }
 

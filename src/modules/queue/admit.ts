@@ -1,18 +1,23 @@
 /** The writes by which a Workload gets quota, or is asked to give it back. */
 import { Workload } from '../../api/kueue/workload.ts';
 import type { ClusterQueue, PodSetAssignment, WorkloadPrediction, WorkloadStatus } from '../../api/kueue/types.ts';
+import { humanDuration } from '../../api/age.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { checksOf } from './activity.ts';
 import { evicted, is, sinceSeconds, withStatus } from './conditions.ts';
 import { quantityFor, submittedAt } from './demand.ts';
 import type { LiveQueue } from './build.ts';
+import type { Yielded } from './policy/job.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 
+/** What is expected of a job, and by whom. */
+export type Estimate = Pick<WorkloadPrediction, 'runSeconds' | 'keptSeconds' | 'source' | 'errorPercent'>;
+
 export interface Admitted {
   placement: QuotaPlacement;
-  estimate?: Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'>;
+  estimate?: Estimate;
 }
 
 export async function admitted(workload: Workload, queue: ClusterQueue, { placement, estimate }: Admitted, { client, clock, events }: ModuleContext): Promise<void> {
@@ -30,8 +35,8 @@ export async function admitted(workload: Workload, queue: ClusterQueue, { placem
   if (checks.length === 0) status = withStatus(status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', now);
   else status.admissionChecks = checks.map((each) => ({ name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) }));
   delete status.resourceRequests;
-  const { runSeconds, source, errorPercent } = estimate ?? status.prediction ?? {};
-  if (runSeconds !== undefined && source !== undefined) status.prediction = { runSeconds, source, ...(errorPercent !== undefined && { errorPercent }), endTime: rfc3339(nowMs + runSeconds * 1_000) };
+  const { runSeconds, keptSeconds, source, errorPercent } = estimate ?? status.prediction ?? {};
+  if (runSeconds !== undefined && source !== undefined) status.prediction = { runSeconds, ...(keptSeconds !== undefined && { keptSeconds }), source, ...(errorPercent !== undefined && { errorPercent }), endTime: rfc3339(nowMs + runSeconds * 1_000) };
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });
   const queuedSeconds = Math.max(0, Math.round(nowMs / 1_000 - (is(workload, 'Requeued') ? (sinceSeconds(workload, 'Requeued') ?? 0) : submittedAt(workload))));
   events.event(workload, 'Normal', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}, wait time since queued was ${queuedSeconds}s`);
@@ -47,13 +52,21 @@ const WORDS: Readonly<Record<string, string>> = {
   InCohortReclaimWhileBorrowing: 'reclamation within the cohort while borrowing',
 };
 
+/** Why a resumable one had to yield, how often that may be, and that it goes on. */
+function yieldedText(yielded: Yielded | undefined): string {
+  if (yielded === undefined) return '';
+  const { to, itsSeconds, leftSeconds, times, mostTimes } = yielded;
+  const why = to === 'overdue' ? 'that one has waited for too long' : `that one is expected to run for ${humanDuration(itsSeconds * 1_000)}, and of this one ${humanDuration(leftSeconds * 1_000)} are left`;
+  return `: ${why}; this one is resumable and goes on where it was, and yields at most ${mostTimes} times, of which this is number ${times}`;
+}
+
 /** Stopped for another one, or because a trial of it is over. */
 export async function evictedForOther(workload: Workload, decision: PoolDecision & { kind: 'stop' }, queue: LiveQueue, { client, clock, events }: ModuleContext): Promise<void> {
   const { preemption } = decision;
   const reason = preemption?.reason ?? 'InClusterQueue';
   const message = preemption === undefined
     ? `Its trial in ClusterQueue ${queue.name} is over: it runs for longer than others that wait`
-    : `Preempted to accommodate the workload ${preemption.by.id} due to ${WORDS[reason]}`;
+    : `Preempted to accommodate the workload ${preemption.by.id} due to ${WORDS[reason]}${yieldedText(preemption.yielded)}`;
   const nowMs = clock.nowMs();
   const status = withStatus(evicted(workload, 'Preempted', message, { nowMs }), 'Preempted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });

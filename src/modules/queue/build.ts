@@ -6,7 +6,7 @@ import type { ResourceIndexes } from './policy/cohort-share.ts';
 import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
 import { QuotaNode } from './policy/quota-tree.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
-import { amountOf, demandOf, likenessOf, submittedAt, toldSeconds } from './demand.ts';
+import { amountOf, demandOf, likenessOf, resumptionOf, submittedAt, toldSeconds } from './demand.ts';
 import { conditionOf, sinceSeconds } from './conditions.ts';
 import type { Reckon } from './reckon.ts';
 import type { RunTimePredictor } from './prediction/predictor.ts';
@@ -146,14 +146,14 @@ export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'obj
     id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: queuedAt(workload, byEviction), request: [], demand, priority: workload.spec.priority ?? 0,
     tenant: tenantOf(workload, object, localQueue), likeness: likenessOf(workload),
     timesPreempted: workload.status?.schedulingStats?.evictions?.find(({ reason }) => reason === 'Preempted')?.count ?? 0,
-    ...(told !== undefined && { toldSeconds: told }),
+    ...(told !== undefined && { toldSeconds: told }), ...resumptionOf(workload),
     ...(workload.spec.maximumExecutionTimeSeconds !== undefined && { estimateSeconds: workload.spec.maximumExecutionTimeSeconds }),
   };
   return { ...job, request: (room.place(job, room.capacity) ?? { amount: room.capacity }).amount };
 }
 
 /** Who was stopped by a check, or for pods that did not become ready, has lost its place. Source: Kueue, workload.Ordering.GetQueueOrderTimestamp. */
-function queuedAt(workload: Workload, byEviction: boolean): number {
+export function queuedAt(workload: Workload, byEviction: boolean): number {
   const { status, reason } = conditionOf(workload, 'Evicted') ?? {};
   const isBack = status === 'True' && (reason === 'AdmissionCheck' || (byEviction && reason === 'PodsReadyTimeout'));
   return (isBack ? sinceSeconds(workload, 'Evicted') : undefined) ?? submittedAt(workload);

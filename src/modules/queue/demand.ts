@@ -1,7 +1,7 @@
 /** What a Workload asks for, as the policies see it. */
 import type { ResourceFlavor, Workload } from '../../api/kueue/types.ts';
 import type { PodSpec, PodTemplateSpec } from '../../api/generated/core-v1.ts';
-import { EXPECTED_RUN_TIME, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { EXPECTED_RUN_TIME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
 import { compileTerm } from '../../api/node-selection.ts';
 import { podRequests } from '../../api/pod-requests.ts';
 import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
@@ -70,8 +70,22 @@ function matchesLabels(spec: PodSpec | undefined, labels: Readonly<Record<string
 }
 
 /** The run time that the owner tells, in seconds. */
-export function toldSeconds({ metadata, spec }: Workload): number | undefined {
-  return durationSeconds(metadata.annotations?.[EXPECTED_RUN_TIME] ?? spec.podSets[0]?.template.metadata?.annotations?.[EXPECTED_RUN_TIME]);
+export function toldSeconds(workload: Workload): number | undefined {
+  return durationSeconds(told(workload, EXPECTED_RUN_TIME));
+}
+
+function told({ metadata, spec }: Workload, annotation: string): string | undefined {
+  return metadata.annotations?.[annotation] ?? spec.podSets[0]?.template.metadata?.annotations?.[annotation];
+}
+
+/** Of a resumable one: every so many seconds it makes a checkpoint, or with 0 when it is told to end; and what it did in earlier runs and kept. Of each stop, half of the time between two checkpoints is taken as lost. */
+export function resumptionOf(workload: Workload): { checkpointSeconds: number; doneSeconds: number } | undefined {
+  const text = told(workload, RESUMABLE);
+  const checkpointSeconds = text === 'true' ? 0 : durationSeconds(text);
+  if (checkpointSeconds === undefined) return undefined;
+  const { accumulatedPastExexcutionTimeSeconds: ranSeconds = 0, schedulingStats } = workload.status ?? {};
+  const stops = (schedulingStats?.evictions ?? []).reduce((sum, { count }) => sum + count, 0);
+  return { checkpointSeconds, doneSeconds: Math.max(0, ranSeconds - (stops * checkpointSeconds) / 2) };
 }
 
 /** When it was submitted, in seconds since the epoch. */

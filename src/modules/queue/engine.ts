@@ -17,6 +17,7 @@ import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
 import { submittedAt } from './demand.ts';
 import type { QueueConfiguration } from './configuration.ts';
 import { createExplainer } from './explain.ts';
+import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
@@ -103,30 +104,47 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), sharesFairly: configuration.sharesFairly }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty]) each.clear();
-    const all = workloads.list();
-    const past = all.filter((each) => is(each, 'Finished') && each.status?.admission !== undefined).flatMap((each) => {
-      const [from, to] = [sinceSeconds(each, 'Admitted') ?? sinceSeconds(each, 'QuotaReserved'), sinceSeconds(each, 'Finished')];
-      return from === undefined || to === undefined ? [] : [{ at: from, each, ends: false }, { at: Math.max(from, to), each, ends: true }];
-    });
-    const running = all.filter((each) => !is(each, 'Finished') && isReserved(each)).map((each) => ({ at: sinceSeconds(each, 'QuotaReserved') ?? 0, each, ends: false }));
-    for (const { at, each, ends } of [...past, ...running].sort((left, right) => left.at - right.at || Number(left.ends) - Number(right.ends))) {
-      const key = keyOf(each);
-      if (ends) placed.get(key)?.admission.finish(key, at);
-      else if (is(each, 'Finished')) adopt(each, at, at);
-      else sync(key, at);
-      if (ends) placed.delete(key);
-    }
-    const waiting = all.filter((each) => !is(each, 'Finished') && !isReserved(each)).toSorted((left, right) => submittedAt(left) - submittedAt(right) || keyOf(left).localeCompare(keyOf(right)));
-    for (const each of waiting) sync(keyOf(each), nowSeconds());
+    for (const each of pastOf(workloads.list(), parts)) tellAgain(each);
   };
+
+  const tellAgain = ({ at, workload, what }: Happening): void => {
+    const key = keyOf(workload);
+    const isWaiting = !is(workload, 'Finished') && !isReserved(workload);
+    if (what === 'ends') {
+      placed.get(key)?.admission.finish(key, at);
+      placed.delete(key);
+    } else if (isWaiting) sync(key, at);
+    else if (what === 'comes') comeBefore(key, workload, at);
+    else {
+      startBefore(key, workload, at);
+      if (!is(workload, 'Finished')) sync(key, at);
+    }
+  };
+
+  /** One that has, or had, quota came: those who bound waits count from then on. */
+  const comeBefore = (key: string, workload: Workload, at: number): void => {
+    const queue = queues.get(workload.status!.admission!.clusterQueue);
+    const job = queue && jobOf(workload, queue, partsFor(workload));
+    if (queue === undefined || job === undefined || queue.room.place(job, queue.room.capacity) === undefined) return;
+    placed.set(key, queue);
+    queue.admission.submit(job, at);
+  };
+
+  const startBefore = (key: string, workload: Workload, at: number): void => {
+    const queue = placed.get(key);
+    const entry = queue?.admission.entry(key);
+    if (queue === undefined || entry === undefined) adopt(workload, at, at);
+    else queue.admission.start(entry, placementOf(workload, queue), at);
+  };
+
+  const partsFor = ({ metadata, spec }: Workload) => ({ localQueue: caches.of(LocalQueue).get(`${metadata.namespace}/${spec.queueName}`), ...parts });
 
   const adopt = (workload: Workload, startedAt: number, now: number): void => {
     const queue = queues.get(workload.status!.admission!.clusterQueue);
     if (queue === undefined) return;
     const key = keyOf(workload);
-    const localQueue = caches.of(LocalQueue).get(`${workload.metadata.namespace}/${workload.spec.queueName}`);
     placed.set(key, queue);
-    queue.admission.adopt(jobOf(workload, queue, { localQueue, ...parts }), placementOf(workload, queue), startedAt, now);
+    queue.admission.adopt(jobOf(workload, queue, partsFor(workload)), placementOf(workload, queue), startedAt, now);
   };
 
   /** Tells the policies and the ledgers how it stands with one workload. */

@@ -5,6 +5,7 @@ import { equalJson } from '../../api/json.ts';
 import type { Json } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { isApiError, type ModuleContext } from '../../sdk/index.ts';
+import type { Estimate } from './admit.ts';
 import type { LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, withStatus } from './conditions.ts';
 import { quantityFor } from './demand.ts';
@@ -29,7 +30,7 @@ const NEWS_PERCENT = 5;
 export interface Explainer {
   changed(): void;
   /** What is expected of a job that is let in, and by whom. */
-  estimateOf(entry: Entry): Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'>;
+  estimateOf(entry: Entry): Estimate;
   /** Why a workload cannot wait in any queue; undefined when it can. */
   refused(key: string, why: string | undefined): void;
   /** Why a job could never run in the queue. */
@@ -105,14 +106,14 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
   /** As of now: what ended since it came here counts. */
   const expectRun = (entry: Entry, ranSeconds: number): number => {
     const { toldSeconds, estimateSeconds = Infinity } = entry.job;
-    const known = Math.max(entry.knownSeconds, ranSeconds);
-    if (toldSeconds !== undefined) return toldSeconds > known ? toldSeconds : 2 * known;
-    return Math.max(ranSeconds, Math.min(estimateSeconds, sources.predictor().expect(entry.job, known)));
+    const known = Math.max(entry.knownSeconds, entry.doneSeconds + ranSeconds);
+    const total = toldSeconds === undefined ? Math.min(estimateSeconds, sources.predictor().expect(entry.job, known)) : toldSeconds > known ? toldSeconds : 2 * known;
+    return Math.max(ranSeconds, total - entry.doneSeconds);
   };
 
-  const estimateOf = (entry: Entry): Pick<WorkloadPrediction, 'runSeconds' | 'source' | 'errorPercent'> => {
+  const estimateOf = (entry: Entry): Estimate => {
     const { name, errorPercent } = entry.job.toldSeconds === undefined ? sources.predictor().sourceOf(entry.job) : { name: 'annotation', errorPercent: undefined };
-    return { runSeconds: Math.round(expectRun(entry, 0) * 10) / 10, source: name, ...(errorPercent !== undefined && { errorPercent }) };
+    return { runSeconds: Math.round(expectRun(entry, 0) * 10) / 10, ...(entry.doneSeconds > 0 && { keptSeconds: Math.round(entry.doneSeconds) }), source: name, ...(errorPercent !== undefined && { errorPercent }) };
   };
 
   const explain = (queue: LiveQueue, waiting: readonly Entry[], index: number, at: number): Explanation => {

@@ -7,7 +7,7 @@ import { add, fits, subtract, type Resources } from './policy/resources.ts';
 /** About so many places are looked for: among many that run, several ends at a time are waited for. */
 const MOST_LOOKS = 2_000;
 
-/** The run time to expect of a job, in seconds, given that it ran for so long already. */
+/** How long a run of the job is expected to be, in seconds, given that this run lasts for so long already. */
 export type ExpectRun = (entry: Entry, ranSeconds: number) => number;
 
 /**

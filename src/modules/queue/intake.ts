@@ -7,13 +7,14 @@ import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
-import { ADMISSION_GATE, DEFAULT_QUEUE, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
+import { ADMISSION_GATE, DEFAULT_QUEUE, EXPECTED_RUN_TIME, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
 import { invalidObject } from '../../api/field-error.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject, LabelSelector } from '../../api/meta.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
+import { durationSeconds } from './duration.ts';
 import { queuedJobErrors } from './job-rules.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
@@ -30,6 +31,7 @@ export const queuedJobs: Admission = {
       throw new ApiError('BadRequest', `metadata.annotations[${MIN_PARALLELISM}] is '${least}', and must be a whole number from 1 to spec.parallelism`);
     }
     job.spec.suspend = true;
+    warnOfSpans(request, job);
     warnWithoutQueue(request, job, context);
   },
   validate(request) {
@@ -49,6 +51,13 @@ async function holdWithout(request: AdmissionRequest, job: Job, { config, client
   if (!matcherOfSelector((config['managedJobsNamespaceSelector'] as LabelSelector | undefined) ?? MANAGED_NAMESPACES).matches(namespace?.metadata.labels)) return;
   job.spec!.suspend = true;
   request.warnings?.push(`it has no label ${QUEUE_NAME}: it is suspended until it is given one`);
+}
+
+/** What is no span of time would be passed over in silence. */
+function warnOfSpans(request: AdmissionRequest, { metadata: { annotations = {} } }: KubeObject): void {
+  const [expected, resumable] = [annotations[EXPECTED_RUN_TIME], annotations[RESUMABLE]];
+  if (expected !== undefined && durationSeconds(expected) === undefined) request.warnings?.push(`metadata.annotations[${EXPECTED_RUN_TIME}] is '${expected}': write a span of time such as 90s or 2h; it is as if it were not there`);
+  if (resumable !== undefined && !['true', 'false'].includes(resumable) && durationSeconds(resumable) === undefined) request.warnings?.push(`metadata.annotations[${RESUMABLE}] is '${resumable}': write true, or how often it makes a checkpoint, such as 10m; it is as if it were not there`);
 }
 
 /** Where there is no queue at all nobody is there to tell what waits for one. */

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
-import { EXPECTED_RUN_TIME, MAX_EXEC_TIME, PRIORITY_CLASS, QUEUE_NAME, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { EXPECTED_RUN_TIME, MAX_EXEC_TIME, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
 import type { PodSet, Workload as WorkloadType } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { KubeObject, OwnerReference } from '../../api/meta.ts';
@@ -76,12 +76,12 @@ interface Wanted {
 /** The Workload that stands for an owner. */
 export function workloadFor({ name, owner, references, podSets, submittedAt, labels, annotations }: Wanted, caches: Caches): WorkloadType {
   const { metadata } = owner;
-  const expected = metadata.annotations?.[EXPECTED_RUN_TIME];
+  const told = Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || (key === RESUMABLE && owner.kind !== 'Pod'));
   const most = Number(metadata.labels?.[MAX_EXEC_TIME]);
   return {
     metadata: {
       name, namespace: metadata.namespace, ownerReferences: references, labels: { ...labels, ...tenantLabels(metadata.labels) },
-      annotations: { ...annotations, [SUBMITTED_AT]: submittedAt, ...(expected !== undefined && { [EXPECTED_RUN_TIME]: expected }) },
+      annotations: { ...annotations, ...Object.fromEntries(told), [SUBMITTED_AT]: submittedAt },
     },
     spec: {
       podSets, active: true, queueName: queueNameOf(owner) ?? '', ...priorityOf(owner, podSets, caches),

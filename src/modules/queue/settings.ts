@@ -1,11 +1,11 @@
 /** What a ClusterQueue says of its policy, as options of an admission. */
 import type { ClusterQueue, LocalQueue } from '../../api/kueue/types.ts';
-import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TENANT, TRIALS, WEIGHTS } from '../../api/kueue/names.ts';
+import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TENANT, TRIALS, WEIGHTS, YIELDING as YIELDING_ANNOTATION } from '../../api/kueue/names.ts';
 import { quantityMillis } from '../../api/quantity.ts';
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission.ts';
 import { byPriority } from './policy/pending.ts';
-import { POLICIES, SHARE_PREEMPTION, type PolicyName } from './policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, YIELDING, type PolicyName } from './policy/policies.ts';
 import type { PreemptionRules } from './policy/pool.ts';
 
 const MOST_PREEMPTIONS_DEFAULT = 3;
@@ -19,7 +19,7 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
   const annotations = metadata.annotations ?? {};
   const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
   const base = name === undefined ? ownStrategy(spec) : POLICIES[name]();
-  const { trials, ...rest } = base;
+  const { trials, ...rest } = name === 'ShortestJobFirst' && annotations[YIELDING_ANNOTATION] === 'true' ? yieldingOptions(annotations) : base;
   return {
     ...rest,
     ...(trials !== undefined && annotations[TRIALS] === 'true' && { trials }),
@@ -28,6 +28,12 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
     ...(keepsShares(spec, name) && { sharePreemption: { ...SHARE_PREEMPTION, mostPerJob: mostPreemptions(annotations) } }),
     ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: { ...localWeights(localQueues), ...weightsOf(annotations[WEIGHTS]) } } }),
   };
+}
+
+/** Running jobs that are resumable give their places to others; waits are bounded by those of EASY, for which they are stopped too. */
+function yieldingOptions(annotations: Readonly<Record<string, string>>): Omit<AdmissionOptions, 'capacity'> {
+  const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
+  return { ...rest, shadowBound: true, yielding: { ...YIELDING, mostPerJob: mostPreemptions(annotations, YIELDING.mostPerJob) } };
 }
 
 /** Kueue's own: by priority, then by arrival; where the queue shares by use, before all of that by what each LocalQueue had. */
@@ -71,9 +77,9 @@ function keepsShares(spec: ClusterQueue['spec'], policy: string | undefined): bo
   return policy === 'FairShare' && (spec?.preemption?.withinClusterQueue ?? 'Never') !== 'Never';
 }
 
-function mostPreemptions(annotations: Readonly<Record<string, string>> = {}): number {
-  const most = Number(annotations[MOST_PREEMPTIONS] ?? MOST_PREEMPTIONS_DEFAULT);
-  return Number.isInteger(most) && most >= 0 ? most : MOST_PREEMPTIONS_DEFAULT;
+function mostPreemptions(annotations: Readonly<Record<string, string>> = {}, otherwise = MOST_PREEMPTIONS_DEFAULT): number {
+  const most = Number(annotations[MOST_PREEMPTIONS] ?? otherwise);
+  return Number.isInteger(most) && most >= 0 ? most : otherwise;
 }
 
 function ageingOf(text: string | undefined): number {

@@ -234,7 +234,8 @@ export class Admission {
 
   /** When `decide` must be called though nothing happens; Infinity for never. */
   get wakeAt(): number {
-    return Math.min(this.#trials.wakeAt, this.#pending.size === 0 ? Infinity : (this.#yielding?.reviewAt ?? Infinity));
+    if (this.#yielding === undefined || this.#pending.size === 0) return this.#trials.wakeAt;
+    return Math.min(this.#trials.wakeAt, this.#yielding.reviewAt, this.#bound?.wakeAt ?? Infinity);
   }
 
   /** What to stop and what to start now, in this order. */
@@ -392,7 +393,7 @@ export class Admission {
   }
 
   #createShadow(): Admission {
-    return new Admission({ capacity: this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
+    return new Admission({ capacity: this.#room.own ?? this.#room.capacity, predictor: usualEstimates(), order: byArrival, backfill: 'easy' });
   }
 
   #createGuard(): WaitGuard {
@@ -430,7 +431,10 @@ export class Admission {
       yielding.review(now);
       const victims = yielding.victimsFor(entry, { why, now, began, free: this.regular, place: (available) => this.#place(entry, available) });
       if (victims === undefined) return undefined;
-      for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
+      for (const victim of victims) {
+        const yielded = { to: why, itsSeconds: entry.expectedSeconds, leftSeconds: victim.remainingSeconds, times: victim.timesPreempted + 1, mostTimes: this.#options.yielding!.mostPerJob };
+        decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue', yielded }, now));
+      }
       // Where there are nodes, what was given up need not be on one of them.
       return this.#place(entry, this.regular);
     };

@@ -41,6 +41,19 @@ export type Decision =
 export interface Preemption {
   readonly by: Job;
   readonly reason: 'InClusterQueue' | 'InCohortReclamation' | 'InCohortReclaimWhileBorrowing' | 'InCohortFairSharing';
+  /** It is resumable, and yields to a much shorter one or to one that has waited for too long. */
+  readonly yielded?: Yielded;
+}
+
+/** What was expected when one yielded to another. */
+export interface Yielded {
+  readonly to: 'shorter' | 'overdue';
+  /** What the other one has to do, and what is left of this one, in seconds. */
+  readonly itsSeconds: number;
+  readonly leftSeconds: number;
+  /** The how manyth time it was, of how many at most. */
+  readonly times: number;
+  readonly mostTimes: number;
 }
 
 /** A job as the admission sees it. */

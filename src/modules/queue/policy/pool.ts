@@ -4,7 +4,7 @@
  */
 import type { Admission } from './admission.ts';
 import { fairVictims, sharesLess, type ResourceIndexes } from './cohort-share.ts';
-import type { Decision, Entry, Preemption } from './job.ts';
+import { lostSecondsOf, type Decision, type Entry, type Preemption } from './job.ts';
 import type { QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
 import type { Placement } from './room.ts';
@@ -141,7 +141,7 @@ export class Pool {
       for (const entry of other.admission.running) {
         if (entry.timesPreempted >= member.rules.mostPerJob || !mayStop(member, preemptor, other, entry)) continue;
         if (!other.room.dimensions.some(({ index }, place) => scarce.includes(index) && entry.placement!.amount[place]! > 0)) continue;
-        found.push({ member: other, entry, cost: (this.#now - entry.startedAt) * dominantShare(entry.placement!.amount, other.room.capacity) });
+        found.push({ member: other, entry, cost: lostSecondsOf(entry.job, this.#now - entry.startedAt) * dominantShare(entry.placement!.amount, other.room.capacity) });
       }
     }
     const isOwn = (each: Candidate): number => (each.member === member ? 1 : 0);

@@ -84,6 +84,11 @@ export class QuotaRoom implements Room {
     this.capacity = this.dimensions.map(({ index }) => Math.max(0, options.node.potential(index)));
   }
 
+  /** Its nominal quota; all that it could borrow of what it has none. */
+  get own(): Resources {
+    return this.dimensions.map(({ index }, place) => this.node.nominal[index]! || this.capacity[place]!);
+  }
+
   get free(): Resources {
     return this.dimensions.map(({ index }) => this.node.available(index));
   }

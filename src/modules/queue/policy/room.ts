@@ -10,6 +10,8 @@ export interface Placement {
 export interface Room {
   /** The most that the queue could ever have. Every vector of it is in this order. */
   readonly capacity: Resources;
+  /** What of it is the queue's own, where others share in it. */
+  readonly own?: Resources;
   /** What it may take now; not to be kept, since others may take of it too. */
   readonly free: Resources;
   /** How the job would fit into `available`; undefined when it does not. */

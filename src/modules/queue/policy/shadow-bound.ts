@@ -15,7 +15,7 @@ const PART = 0.75;
 const CAUTION = 4;
 /** Nobody's wait is too long before this. */
 const LEAST_SECONDS = 600;
-/** What the waits of the shadow are is looked at again when so much of what waits there has changed. */
+/** What the waits of the shadow are is looked at again when so much of what waits there has changed, and when the longest may have grown by so much. */
 const CHANGED_PART = 1 / 8;
 
 export class ShadowBound {
@@ -25,6 +25,8 @@ export class ShadowBound {
   readonly #rareOnes = new Set<Entry>();
   #rareCount = 0;
   #arrivals = 0;
+  #now = 0;
+  #staleAt = Infinity;
   #changes = Infinity;
   #longestSeconds = LEAST_SECONDS;
   #commonSeconds = LEAST_SECONDS;
@@ -54,12 +56,14 @@ export class ShadowBound {
 
   /** To be called before it is asked about a time. */
   advance(now: number): void {
+    this.#now = now;
     this.#shadow.advance(now);
-    if (this.#changes >= Math.max(1, this.#shadow.waitingCount * CHANGED_PART)) {
+    if (this.#changes >= Math.max(1, this.#shadow.waitingCount * CHANGED_PART) || now >= this.#staleAt) {
       this.#changes = 0;
       const { longest, common } = this.#shadow.waitsSoFar(now, RARE);
       this.#longestSeconds = Math.max(LEAST_SECONDS, PART * longest);
       this.#commonSeconds = Math.max(LEAST_SECONDS, PART * common);
+      this.#staleAt = now + CHANGED_PART * Math.max(LEAST_SECONDS, longest);
     }
   }
 
@@ -67,6 +71,17 @@ export class ShadowBound {
   isOverdue(entry: Entry, at: number): boolean {
     const waited = waitedSeconds(entry, at);
     return waited > this.#longestSeconds || (waited > this.#commonSeconds && !this.#rareOnes.has(entry));
+  }
+
+  /** When the next one will have waited for the whole of the shadow's waits, if nothing happens before that lets it have its place; Infinity where none waits, and where one that has is in the way of others. */
+  get wakeAt(): number {
+    let soonest = Infinity;
+    for (const entry of this.#waiting.inOrder()) {
+      const isRare = this.#rareOnes.has(entry);
+      soonest = Math.min(soonest, waitsSince(entry) + (isRare ? this.#longestSeconds : this.#commonSeconds) / PART + 1);
+      if (!isRare) break;
+    }
+    return soonest > this.#now ? soonest : Infinity;
   }
 
   /** It waits, for the first time or again. */

@@ -4,7 +4,7 @@
  * Source: Kueue, KEP-1714 Fair Sharing, rule S2-a.
  */
 import type { TenantUse } from './fair-share.ts';
-import type { Entry } from './job.ts';
+import { lostSecondsOf, type Entry } from './job.ts';
 import { add, dominantShare, fits, type Resources } from './resources.ts';
 import type { Placement } from './room.ts';
 
@@ -76,8 +76,8 @@ function helps({ placement }: Entry, { job }: Entry): boolean {
   return placement!.amount.some((amount, index) => amount > 0 && job.request[index]! > 0);
 }
 
-function costOf({ startedAt }: Entry, now: number): number {
-  return now - startedAt;
+function costOf({ job, startedAt }: Entry, now: number): number {
+  return lostSecondsOf(job, now - startedAt);
 }
 
 /** Those whose places the job does not need after all go on. */

@@ -75,3 +75,19 @@ it('who has waited for longer than anybody would under EASY gets the places of t
   }
   assert.ok(startedAt !== undefined && startedAt <= 3 * HOUR, `started at ${startedAt}`);
 });
+
+it('who waits for longer than anybody would under EASY gets its places though nothing else happens', () => {
+  const admission = queue();
+  admission.submit(job('first', 10), 0);
+  admission.decide(0);
+  admission.submit(job('long', 8 * HOUR, { submittedAt: 1 }), 1);
+  admission.submit(job('less', 5 * HOUR, { submittedAt: 2 }), 2);
+  admission.finish('first', 10);
+  assert.deepEqual(said(admission.decide(10)), ['start less']);
+  let now = 10;
+  let decisions: readonly Decision[] = [];
+  while (decisions.length === 0 && now < HOUR) decisions = admission.decide((now = admission.wakeAt));
+  assert.deepEqual(said(decisions), ['stop less', 'start long'], `at ${now}`);
+  const [{ preemption }] = decisions as [Decision & { kind: 'stop' }];
+  assert.deepEqual([preemption?.yielded?.to, preemption?.yielded?.times, preemption?.yielded?.mostTimes], ['overdue', 1, YIELDING.mostPerJob]);
+});
