@@ -8,7 +8,7 @@ import { isRunning } from '../../src/base/sys/is-running.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
-import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const namespace = 'default';
@@ -25,7 +25,7 @@ describe('a dead registry', { timeout: 200_000 * PATIENCE }, () => {
     await create('first'); // storage keeps a mount of its own from the first pull on
     await runs('first');
     await end('first');
-    calm = await settled();
+    calm = await holdingsAtRest(llmos);
   });
   after(async () => {
     await llmos?.destroy();
@@ -56,18 +56,7 @@ describe('a dead registry', { timeout: 200_000 * PATIENCE }, () => {
     }
   }).map(Number);
 
-  async function settled(): Promise<Holdings> {
-    let last = holdingsOf(llmos);
-    return eventually(async () => {
-      const [before, now] = [last, holdingsOf(llmos)];
-      last = now;
-      return differences(before, now).length === 0 && now;
-    }, { everyMs: 500 });
-  }
-  const allIsCalm = (): Promise<boolean> => eventually(async () => {
-    assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
-    return true;
-  }, { timeoutMs: 60_000, everyMs: 250 });
+  const allIsCalm = (): Promise<void> => comesBackTo(calm, llmos);
 
   it('what fails says why, what hangs holds up nobody, and all run when the registry is well', async () => {
     for (const manner of ['hangs', 'fails', 'dies', 'stalls'] as const) {

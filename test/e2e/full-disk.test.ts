@@ -11,7 +11,7 @@ import { isApiError } from '../../src/api/errors.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
-import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const KIB = 1024;
@@ -31,8 +31,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour');
     await ready('neighbour');
-    await sleep(2_000);
-    calm = holdingsOf(llmos);
+    calm = await holdingsAtRest(llmos);
   });
   after(async () => {
     if (filler !== undefined) makeRoom();
@@ -52,10 +51,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
     const { code, stderr } = await llmos.kubectl('delete', 'pod', name, '--timeout=60s');
     assert.equal(code, 0, stderr);
   };
-  const allIsCalm = (): Promise<boolean> => eventually(async () => {
-    assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
-    return true;
-  }, { timeoutMs: 20_000, everyMs: 250 });
+  const allIsCalm = (): Promise<void> => comesBackTo(calm, llmos);
   const untilFull = (step: (index: number) => void): void => {
     for (let index = 0; ; index += 1) try { step(index); } catch (error) { return assert.equal((error as NodeJS.ErrnoException).code, 'ENOSPC'); }
   };

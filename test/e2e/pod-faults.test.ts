@@ -11,7 +11,7 @@ import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { groupsOf } from '../fixtures/cgroups.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
-import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { cpuMs, residentMib } from '../fixtures/processes.ts';
 
@@ -62,7 +62,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour', { command: WAITS });
     await ready('neighbour');
-    calm = await settled();
+    calm = await holdingsAtRest(llmos);
   });
   after(async () => {
     process.env['PATH'] = path;
@@ -86,21 +86,8 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     assert.equal(code, 0, stderr);
   };
 
-  /** What there is when nothing changes any more. */
-  async function settled(): Promise<Holdings> {
-    let last = holdingsOf(llmos);
-    return eventually(async () => {
-      const [before, now] = [last, holdingsOf(llmos)];
-      last = now;
-      return differences(before, now).length === 0 && now;
-    }, { everyMs: 500 });
-  }
-
   async function allIsCalm(): Promise<void> {
-    await eventually(async () => {
-      assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
-      return true;
-    }, { timeoutMs: 20_000, everyMs: 250 });
+    await comesBackTo(calm, llmos);
     const neighbour = await get('neighbour');
     assert.deepEqual(neighbour.status?.containerStatuses?.map(({ restartCount, ready: isReady }) => [restartCount, isReady]), [[0, true]]);
   }

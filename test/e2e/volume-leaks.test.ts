@@ -1,5 +1,4 @@
 /** Pods with volumes of every sort, a SIGKILL of llmos under them, and their end: of mounts, loop devices, control groups, links, rules and files there is as much as before. */
-import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { it } from 'node:test';
 import { PersistentVolume } from '../../src/api/core/persistent-volume.ts';
@@ -8,7 +7,7 @@ import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
-import { differences, holdingsOf } from '../fixtures/leaks.ts';
+import { comesBackTo, holdingsAtRest, holdingsOf } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const namespace = 'default';
@@ -58,18 +57,11 @@ it('nothing is left of pods and of their volumes, over a kill of llmos too', { t
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace })).items.length > 0);
     await comeAndGo(llmos, { kill: false }); // what is made with the first pod, and stays
-    let before = holdingsOf(llmos);
-    await eventually(async () => {
-      const last = before;
-      before = holdingsOf(llmos);
-      return differences(last, before).length === 0 && !Object.keys(before).some((each) => each.includes('/bundles/')); // pods that are gone may still have containers that end
-    }, { timeoutMs: 60_000, everyMs: 1_500, what: 'calm' });
+    await eventually(async () => !Object.keys(holdingsOf(llmos)).some((each) => each.includes('/bundles/')), { timeoutMs: 60_000, what: 'the end of the containers' }); // pods that are gone may still have some
+    const before = await holdingsAtRest(llmos);
     await comeAndGo(llmos, { kill: true });
-    await eventually(async () => {
-      assert.deepEqual(differences(before, holdingsOf(llmos)), []);
-      assert.ok(!execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).includes(llmos.state), 'no loop devices');
-      return true;
-    }, { timeoutMs: 60_000, everyMs: 250 });
+    await comesBackTo(before, llmos);
+    await eventually(async () => !execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).includes(llmos.state), { timeoutMs: 60_000, what: 'the end of the loop devices' });
   } finally {
     await llmos.destroy();
   }

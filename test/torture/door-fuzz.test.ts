@@ -7,6 +7,7 @@ import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
+import { PATIENCE } from '../fixtures/patience.ts';
 import type { Gauge } from './fuzz/door-process.ts';
 import { mutateBytes } from './fuzz/mutate.ts';
 import { anyRequest, type FuzzRequest } from './fuzz/requests.ts';
@@ -14,7 +15,10 @@ import { budget, withSeed, type Random } from './random.ts';
 
 const REQUESTS_MS = Number(process.env['LLMOS_FUZZ_MS'] ?? budget(6_000, 600_000));
 const RAW_ROUNDS = budget(60, 3_000);
+/** Of the processor, in one turn of the loop. */
 const MOST_MS = 1_000;
+/** By the clock, which is no measure on a busy machine: who has not answered by then hangs. */
+const LATE_MS = 180_000 * PATIENCE;
 const MOST_GROWTH_MIB = 48;
 
 let child: ChildProcess;
@@ -49,7 +53,7 @@ function send(each: FuzzRequest): Promise<{ status: number; text: string }> {
       if (/watch/.test(path)) setTimeout(() => response.destroy(), 2_000).unref();
       response.on('close', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') }));
     });
-    http.setTimeout(30_000, () => http.destroy(new Error('no answer for 30 s')));
+    http.setTimeout(LATE_MS, () => http.destroy(new Error(`no answer for ${LATE_MS / 1_000} s`)));
     http.on('error', reject);
     http.end(body);
   });

@@ -18,7 +18,7 @@ import { isApiError } from '../../src/api/errors.ts';
 import { CGROUP_VERSION, groupsOf } from '../fixtures/cgroups.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
-import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { differences, holdingsAtRest, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
 import { budget } from './random.ts';
 
 /** How many of the recorded steps are tried, evenly spread; all of them in the long run. */
@@ -55,8 +55,7 @@ describe('llmos is killed at every step of a pod', { timeout: 3 * 3_600_000 }, (
     await llmos.client.create(ConfigMap, { metadata: { name: 'words', namespace: 'default' }, data: { word: 'one' } } as ConfigMap);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await live(); // what only the first pod makes is there then
-    await sleep(2_000);
-    calm = holdingsOf(llmos);
+    calm = await holdingsAtRest(llmos);
   });
   after(async () => {
     await llmos?.destroy();
