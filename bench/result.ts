@@ -33,7 +33,7 @@ export function figureOf(unit: string, values: readonly number[]): Figure {
   return { unit, median: round(median), p99: at(0.99), min: at(0), max: at(1), n: sorted.length };
 }
 
-export function machineFacts(): BenchResult['machine'] {
+function machineFacts(): BenchResult['machine'] {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,

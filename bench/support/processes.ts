@@ -74,12 +74,6 @@ export function residentMib(pids: readonly number[]): number {
   return pids.reduce((sum, pid) => sum + Number(read(`/proc/${pid}/statm`).split(' ')[1] ?? 0) * PAGE_BYTES, 0) / 2 ** 20;
 }
 
-/** A process and all that descends from it. */
-export function familyOf(pid: number): number[] {
-  const children = read(`/proc/${pid}/task/${pid}/children`).trim();
-  return [pid, ...(children === '' ? [] : children.split(' ').map(Number).flatMap(familyOf))];
-}
-
 /** As {@link cpuMs}, of the children that they have waited for. */
 export function childrenCpuMs(pids: readonly number[]): number {
   return ticksOf(pids, 13) * (1_000 / TICKS_PER_SECOND);

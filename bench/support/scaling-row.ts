@@ -26,7 +26,7 @@ const DRAWN = [OURS, 'hpa-70'];
 const DRAWN_STEPS = 2 * 5_760;
 const MOST_SHAPE_DAYS = 14;
 
-export function scalingRow({ file, shape, mostDays }: RowTask, startSeconds: number): ScalingRow {
+function scalingRow({ file, shape, mostDays }: RowTask, startSeconds: number): ScalingRow {
   const trace = shape !== undefined ? shapedLoad(shape, { half: 1, days: Math.min(MOST_SHAPE_DAYS, mostDays) }) : file === undefined ? sampleLoad() : readLoadTrace(file, { mostDays });
   const from = Math.max(0, trace.load.length - DRAWN_STEPS);
   const drawn: Run[] = [];
@@ -49,7 +49,7 @@ function relativeTo(frontier: readonly Run[], { violated, cost }: Run): number {
   return Math.max(LEAST_SHARE, violated) / Math.max(LEAST_SHARE, violatedAtCost(frontier, cost));
 }
 
-export function keepAliveRow(file: string): KeepAliveRow {
+function keepAliveRow(file: string): KeepAliveRow {
   const trace = readInvocations(file);
   const comparisons = compareKeepAlive(trace, Object.keys(KEEP_ALIVE_POLICIES));
   console.error(`${basename(file)}: ${comparisons.map(({ policy, run }) => `${policy} ${run.coldStarts}`).join(', ')} cold starts`);

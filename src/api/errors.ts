@@ -4,7 +4,7 @@
  */
 
 /** The standard reasons and their HTTP codes (apimachinery, meta/v1 StatusReason). */
-export const STATUS_CODES = {
+const STATUS_CODES = {
   BadRequest: 400,
   Unauthorized: 401,
   Forbidden: 403,

@@ -75,7 +75,7 @@ export function meets(requirement: Requirement, labels: Labels): boolean {
 }
 
 /** Checks and makes a requirement. Throws ApiError BadRequest. */
-export function requirementOf(key: string, operator: Operator, values: readonly string[]): Requirement {
+function requirementOf(key: string, operator: Operator, values: readonly string[]): Requirement {
   const errors = labelKeyErrors(key).length === 0 ? [] : [`key: Invalid value: ${JSON.stringify(key)}: ${labelKeyErrors(key).join('; ')}`];
   const wrong = countError(operator, values.length);
   if (wrong !== undefined) errors.push(`values: Invalid value: ${JSON.stringify(values)}: ${wrong}`);

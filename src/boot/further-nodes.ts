@@ -51,7 +51,7 @@ const END_MS = 20_000;
 const RESTART_MS = 1_000;
 const ENTRY = resolve(import.meta.dirname, 'node-agent.ts');
 
-export function furtherNodeName({ nodeName }: Pick<Config, 'nodeName'>, number: number): string {
+function furtherNodeName({ nodeName }: Pick<Config, 'nodeName'>, number: number): string {
   return `${nodeName}-${number}`;
 }
 

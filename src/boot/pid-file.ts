@@ -2,7 +2,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-export function pidFileOf(runFolder: string): string {
+function pidFileOf(runFolder: string): string {
   return join(runFolder, 'llmos.pid');
 }
 

@@ -11,7 +11,7 @@ export interface Random {
   fork(): Random;
 }
 
-export const IS_LONG = process.env['LLMOS_TORTURE'] === '1';
+const IS_LONG = process.env['LLMOS_TORTURE'] === '1';
 
 /** The budget of this run: a number of rounds, operations or ms. */
 export function budget(quick: number, long: number): number {

@@ -6,7 +6,7 @@ import type { KubeObject } from '../meta.ts';
 import { conditions, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
-export const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'Auto'] as const;
+const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'Auto'] as const;
 export type UpdateMode = (typeof UPDATE_MODES)[number];
 export type Amounts = Record<string, string>;
 

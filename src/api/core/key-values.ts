@@ -4,7 +4,7 @@ import { equalJson } from '../json.ts';
 import { configMapKeyErrors } from '../names.ts';
 
 /** One MiB for all values together. */
-export const MAX_DATA_BYTES = 1024 * 1024;
+const MAX_DATA_BYTES = 1024 * 1024;
 
 type Data = Readonly<Record<string, string>>;
 

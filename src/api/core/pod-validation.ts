@@ -35,7 +35,7 @@ export function podTemplateErrors(template: PodTemplateSpec, path: string): Fiel
   return errors;
 }
 
-export function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
+function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   const errors = volumeErrors(spec.volumes ?? [], `${path}.volumes`);
   errors.push(...containersErrors(spec, path), ...policyErrors(spec, path), ...nameFieldErrors(spec, path));
   errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`), ...podSecurityErrors(spec, path));

@@ -29,7 +29,7 @@ export const Event: Kind<Event> = defineKind<Event>({
 });
 
 /** The same event in the words of core/v1. */
-export function toCoreEvent(event: Event): CoreEvent {
+function toCoreEvent(event: Event): CoreEvent {
   const { note, regarding, reportingController, deprecatedSource, deprecatedFirstTimestamp, deprecatedLastTimestamp, deprecatedCount, ...same } = event;
   return compact({
     ...same, apiVersion: 'v1', kind: 'Event', involvedObject: regarding ?? {}, message: note, reportingComponent: reportingController,
@@ -38,7 +38,7 @@ export function toCoreEvent(event: Event): CoreEvent {
 }
 
 /** The same event in the words of events.k8s.io/v1. */
-export function fromCoreEvent(event: CoreEvent): Event {
+function fromCoreEvent(event: CoreEvent): Event {
   const { message, involvedObject, reportingComponent, source, firstTimestamp, lastTimestamp, count, ...same } = event;
   return compact({
     ...same, apiVersion: 'events.k8s.io/v1', kind: 'Event', regarding: involvedObject, note: message, reportingController: reportingComponent,

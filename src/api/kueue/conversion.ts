@@ -6,7 +6,7 @@ import { GROUP } from './schema.ts';
 type Fields = Record<string, Json | undefined>;
 
 export const V1BETA1 = `${GROUP}/v1beta1`;
-export const V1BETA2 = `${GROUP}/v1beta2`;
+const V1BETA2 = `${GROUP}/v1beta2`;
 
 /** Objects are kept in v1beta1, which every release of Kueue serves that knows either. */
 export const conversion: NonNullable<Kind['conversion']> = {

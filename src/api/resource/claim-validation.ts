@@ -6,7 +6,7 @@ import { equalJson } from '../json.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors, type NameCheck } from '../names.ts';
 import { deviceSelectorFault } from './device-selector.ts';
 
-export const MOST_REQUESTS = 32;
+const MOST_REQUESTS = 32;
 const [MOST_FIRST_AVAILABLE, MOST_SELECTORS, MOST_CONSTRAINTS, MOST_CONFIGS, MOST_RESULTS, MOST_CONSUMERS, MOST_TOLERATIONS] = [8, 32, 32, 32, 32, 256, 16];
 const [MOST_PARAMETER_BYTES, MOST_EXPRESSION_BYTES, MOST_DRIVER_NAME, MOST_POOL_NAME] = [10 * 1_024, 10 * 1_024, 63, 253];
 const MODES = ['All', 'ExactCount'];

@@ -13,7 +13,7 @@ const compiled = new Map<string, DeviceTest>();
 let environment: Environment | undefined;
 
 /** Throws EvaluationFailure where the text is no expression. */
-export function compileDeviceSelector(expression: string): DeviceTest {
+function compileDeviceSelector(expression: string): DeviceTest {
   let test = compiled.get(expression);
   if (test !== undefined) return test;
   environment ??= cel().createEnvironment({ device: 'map<string, dyn>' });

@@ -6,7 +6,7 @@ export function taintsOf({ taints = [] }: Pick<Device, 'taints'>, names: Require
   return [...taints, ...rules.filter((rule) => rulesDevice(rule, names)).map(({ spec }) => spec.taint)];
 }
 
-export function toleratesDeviceTaint({ key, operator = 'Equal', value = '', effect }: DeviceToleration, taint: DeviceTaint): boolean {
+function toleratesDeviceTaint({ key, operator = 'Equal', value = '', effect }: DeviceToleration, taint: DeviceTaint): boolean {
   return (!effect || effect === taint.effect) && (!key || key === taint.key) && (operator === 'Exists' || value === (taint.value ?? ''));
 }
 

@@ -32,7 +32,7 @@ export function isBound({ spec, status }: PersistentVolumeClaim): boolean {
 }
 
 /** Whether a volume that nobody has is what the claim asks for. */
-export function volumeFits({ spec: wanted = {} }: PersistentVolumeClaim, { spec = {}, metadata }: PersistentVolume): boolean {
+function volumeFits({ spec: wanted = {} }: PersistentVolumeClaim, { spec = {}, metadata }: PersistentVolume): boolean {
   if (spec.claimRef !== undefined || metadata.deletionTimestamp !== undefined) return false;
   if ((spec.storageClassName ?? '') !== (wanted.storageClassName ?? '') || (spec.volumeMode ?? 'Filesystem') !== (wanted.volumeMode ?? 'Filesystem')) return false;
   if ((spec.volumeAttributesClassName ?? '') !== (wanted.volumeAttributesClassName ?? '')) return false;
@@ -60,6 +60,6 @@ export function isUsableOn({ spec }: PersistentVolume, node: SelectableNode): bo
   return required === undefined || required.nodeSelectorTerms.some((term) => compileTerm(term)(node));
 }
 
-export function volumeBytes({ spec }: Pick<PersistentVolume, 'spec'>): number {
+function volumeBytes({ spec }: Pick<PersistentVolume, 'spec'>): number {
   return quantityValue(spec?.capacity?.['storage'] ?? '0');
 }

@@ -10,7 +10,7 @@ export interface ImageStorage {
 
 const DRIVER = 'overlay';
 
-export function storageArgs({ imagesRoot, imagesRunRoot }: ImageStorage): string[] {
+function storageArgs({ imagesRoot, imagesRunRoot }: ImageStorage): string[] {
   return ['--root', imagesRoot, '--runroot', imagesRunRoot, '--storage-driver', DRIVER];
 }
 

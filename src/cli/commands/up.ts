@@ -25,7 +25,7 @@ export const up: Command = {
 };
 
 /** The log file of the background process. */
-export function logFileOf(folders: Folders): string {
+function logFileOf(folders: Folders): string {
   return join(folders.state, 'llmos.log');
 }
 

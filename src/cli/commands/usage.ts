@@ -29,7 +29,7 @@ export interface Utilisation {
 }
 
 /** Over the nodes' allocatable resources as they are now. The last line is all together. */
-export function utilisationOf({ statement: { period, lines }, capacity }: Pick<Accounts, 'statement' | 'capacity'>): Utilisation[] {
+function utilisationOf({ statement: { period, lines }, capacity }: Pick<Accounts, 'statement' | 'capacity'>): Utilisation[] {
   const hours = (period.endMs - period.startMs) / HOUR_MS;
   const totals = { cpu: capacity.cpuCores, memory: capacity.memoryBytes / GIB };
   const of = (line: Pick<StatementLine, 'requested' | 'used'>, what: 'cpu' | 'memory'): Utilisation['cpu'] => {

@@ -45,7 +45,7 @@ function modelNames(type: string): string[] {
 
 const COMMENTED = /\/\*\*((?:(?!\*\/)[\s\S])*)\*\/\s*(?:export declare class \w+|'([^']+)'\??:)/g;
 
-export function parseModel(text: string): ReadonlyMap<string, string> {
+function parseModel(text: string): ReadonlyMap<string, string> {
   const texts = new Map<string, string>();
   for (const [, comment = '', field = ''] of text.matchAll(COMMENTED)) {
     const said = comment.split('\n').map((line) => line.replace(/^\s*\* ?/, '').trimEnd()).join('\n').trim().replaceAll('\\"', '"');

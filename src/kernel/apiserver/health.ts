@@ -63,7 +63,7 @@ async function results(entries: readonly Entry[]): Promise<{ name: string; reaso
   }));
 }
 
-export function sendText(response: ServerResponse, code: number, text: string): void {
+function sendText(response: ServerResponse, code: number, text: string): void {
   response.writeHead(code, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-cache, private', 'X-Content-Type-Options': 'nosniff', 'Content-Length': Buffer.byteLength(text) });
   response.end(text);
 }

@@ -6,7 +6,7 @@ import { badRequest, tooLargeBody, tooManyRequests } from './errors.ts';
 import { createFairQueue } from './flow-control/fair-queue.ts';
 import { takeTurn, userOf } from './flow-control/turns.ts';
 
-export const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
+const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BIG_BYTES = 64 * 1024;
 /**
  * Requests with big bodies that are worked on at once, over all and of one user. The others stay with their clients, so that memory is bounded, no user

@@ -146,7 +146,7 @@ export function warningHeader(text: string): string {
   return `299 - "${clean.replace(/[\\"]/g, '\\$&')}"`;
 }
 
-export function takesGzip(http: IncomingMessage): boolean {
+function takesGzip(http: IncomingMessage): boolean {
   const accepted = http.headers['accept-encoding'];
   return typeof accepted === 'string' && /(^|,)\s*gzip\s*(;\s*q=(?!0(\.0*)?\s*(,|$))[\d.]+)?\s*(,|$)/.test(accepted);
 }

@@ -24,7 +24,7 @@ export function typeChecking(kinds: () => ServedKinds | undefined): Controller<V
   };
 }
 
-export function warningsOf(policy: ValidatingAdmissionPolicy, served: ServedKinds): ExpressionWarning[] {
+function warningsOf(policy: ValidatingAdmissionPolicy, served: ServedKinds): ExpressionWarning[] {
   const checkers = matchedKinds(policy, served).map((kind) => ({ shown: `${apiVersionOf(kind.group, kind.version)}, Kind=${kind.kind}`, check: cel().typeChecker(kind.schema()) }));
   const { validations = [] } = policy.spec ?? {};
   return validations.flatMap((validation, index) => (['expression', 'messageExpression'] as const).flatMap((key) => {

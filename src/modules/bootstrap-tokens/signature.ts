@@ -1,7 +1,7 @@
 /** Detached signatures by tokens: JSON Web Signature with HS256, its content left out (RFC 7515, appendix F). */
 import { createHmac } from 'node:crypto';
 
-export const SIGNATURE_PREFIX = 'jws-kubeconfig-';
+const SIGNATURE_PREFIX = 'jws-kubeconfig-';
 
 export function detachedSignature(content: string, id: string, secret: string): string {
   const header = Buffer.from(JSON.stringify({ alg: 'HS256', kid: id })).toString('base64url');

@@ -25,7 +25,7 @@ export const evictionBudget: Admission = {
 };
 
 /** Throws TooManyRequests when the budget does not allow it now, InternalError when the pod has several budgets. */
-export async function chargeBudget(pod: Pod, { dryRun }: { dryRun: boolean }, context: ModuleContext): Promise<void> {
+async function chargeBudget(pod: Pod, { dryRun }: { dryRun: boolean }, context: ModuleContext): Promise<void> {
   // Pods that serve nobody, and those that go already, disrupt nothing.
   if (isPodTerminal(pod) || pod.status?.phase === 'Pending' || pod.metadata.deletionTimestamp !== undefined) return;
   await context.caches.of(PodDisruptionBudget).ready();

@@ -13,7 +13,7 @@ import type { Cache } from '../../sdk/cache.ts';
 import type { Client } from '../../sdk/client.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 
-export const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
+const GATEWAY_NAME_LABEL = 'gateway.networking.k8s.io/gateway-name';
 export const INGRESS_SERVICE = { namespace: 'kube-system', name: 'llmos-ingress' };
 const MANAGED_LABEL = 'llmos.dev/gateway-service';
 const MAX_NAME = 63;

@@ -31,7 +31,7 @@ export function acmeSettings(config: Readonly<Record<string, unknown>>): AcmeSet
 export interface WantedCertificate { namespace: string; secretName: string; names: readonly string[]; owner: KubeObject }
 
 /** The Secrets that are to be made, each with all the names that are asked of it. Wildcards cannot be had by HTTP-01. Pure. */
-export function wantedCertificates(observed: Observed): WantedCertificate[] {
+function wantedCertificates(observed: Observed): WantedCertificate[] {
   const found = new Map<string, { namespace: string; secretName: string; names: Set<string>; owner: KubeObject }>();
   const want = (owner: KubeObject, secretName: string | undefined, names: readonly (string | undefined)[]): void => {
     const { namespace = '' } = owner.metadata;

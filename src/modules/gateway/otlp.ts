@@ -18,7 +18,7 @@ const SERVER = 2;
 const ERROR = 2;
 
 /** A span (opentelemetry-proto trace.v1); undefined for a request that its trace does not sample. Pure. */
-export function spanOf(access: Access, endMs: number): object | undefined {
+function spanOf(access: Access, endMs: number): object | undefined {
   const [, traceId = '', spanId = '', flags = ''] = access.traceparent.split('-');
   if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId) || (Number.parseInt(flags, 16) & 1) === 0) return undefined;
   const attributes: [string, string | number][] = [

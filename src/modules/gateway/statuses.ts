@@ -12,7 +12,7 @@ import { CONTROLLER, type Observed } from './observed.ts';
 import type { Plan, RouteState } from './plan.ts';
 
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
-export const SUPPORTED_FEATURES = [
+const SUPPORTED_FEATURES = [
   'BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'GRPCRouteRequestMirror', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayRouteHostnameIntersectionPrecedence', 'GatewayStaticAddresses',
   'CookieSessionPersistence', 'CookieSessionPersistencePermanentLifetime', 'HTTPRoute', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',

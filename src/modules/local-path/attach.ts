@@ -40,7 +40,7 @@ export const attachVolumes: Controller<PersistentVolume> = {
 };
 
 /** As upstream names it, since attachers and nodes compute it. */
-export function attachmentName(handle: string, driver: string, nodeName: string): string {
+function attachmentName(handle: string, driver: string, nodeName: string): string {
   return `csi-${createHash('sha256').update(`${handle}${driver}${nodeName}`).digest('hex')}`;
 }
 

@@ -45,7 +45,7 @@ function addAmount(amount: MeteredAmount, requested: number, used: number): void
   amount.charged += Math.max(requested, used);
 }
 
-export function emptyRow(pod: Pod): MeteredPod {
+function emptyRow(pod: Pod): MeteredPod {
   const { uid, name = '', labels } = pod.metadata;
   const row: MeteredPod = { name, pods: 1, seconds: 0, cpuCoreSeconds: noAmount(), memoryGiBSeconds: noAmount(), networkBytes: { received: 0, sent: 0 } };
   const owner = workloadOf(pod);

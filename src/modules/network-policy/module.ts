@@ -9,7 +9,7 @@ import type { PolicyTableFacts } from './table.ts';
 
 const SEES_BRIDGED = '/proc/sys/net/bridge';
 
-export function createNetworkPolicyModule(): Module {
+function createNetworkPolicyModule(): Module {
   let syncs: PolicySync[] = [];
   return defineModule({
     name: 'network-policy',

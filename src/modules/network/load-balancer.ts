@@ -57,7 +57,7 @@ function rangesFor(service: Service, ranges: readonly string[]): string[] {
 }
 
 /** The address asked for, else the one that it has, else the lowest free one; undefined when there is none. Pure. */
-export function chooseAddress(range: string, service: Service, taken: ReadonlySet<string>): string | undefined {
+function chooseAddress(range: string, service: Service, taken: ReadonlySet<string>): string | undefined {
   const bounds = rangeValue(range);
   if (bounds === undefined) return undefined;
   const usable = (address: string | undefined): address is string => address !== undefined && isWithin(address, range) && !taken.has(address);

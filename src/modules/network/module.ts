@@ -28,7 +28,7 @@ import { policyStatus } from './proxy/policies.ts';
 import { createProxiedServices } from './proxy/proxied.ts';
 import { ensureWellKnown, wellKnownServices } from './well-known.ts';
 
-export function createNetworkModule(): Module {
+function createNetworkModule(): Module {
   let book: Book | undefined;
   let seesBridged = true;
   let ranges: readonly string[] = [];

@@ -154,7 +154,7 @@ function elementLines(place: string, collection: string, now: Map<string, string
 }
 
 /** The part of the table that does not depend on services. */
-export function baseTable(facts: TableFacts): string {
+function baseTable(facts: TableFacts): string {
   const { family = 'ip', table, bridge, podCidr, serviceCidr, loadBalancerCidr } = facts;
   const address = addressTypeOf(family);
   return `table ${family} ${table} {

@@ -7,7 +7,7 @@ import { rfc3339 } from '../../base/clock.ts';
 /** A node that shows no sign of life for this long is Unknown, unless the configuration says otherwise (upstream: node-monitor-grace-period). */
 export const GRACE_MS = 50_000;
 /** A new node may take longer (upstream: node-startup-grace-period). */
-export const STARTUP_GRACE_MS = 60_000;
+const STARTUP_GRACE_MS = 60_000;
 
 export interface Sign {
   /** What the node last wrote; only whether it changes counts, so that clocks need not agree. */

@@ -164,7 +164,7 @@ function staticPodFolder(config: Readonly<Record<string, unknown>>): string | un
   return given;
 }
 
-export function nodeParts(context: ModuleContext): NodeParts {
+function nodeParts(context: ModuleContext): NodeParts {
   const { machine, clock, log, config } = context;
   const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images });
   makePaths(paths);

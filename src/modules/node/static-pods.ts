@@ -79,7 +79,7 @@ function isOurs({ metadata, spec }: Pod, nodeName: string): boolean {
 interface Folder { wanted: Map<string, Pod>; unread: { file: string; error: Error }[] }
 
 /** Files whose names begin with a dot are passed over. */
-export function readFolder(folder: string, nodeName: string): Folder {
+function readFolder(folder: string, nodeName: string): Folder {
   const found: Folder = { wanted: new Map(), unread: [] };
   for (const name of readdirSync(folder).sort()) {
     const file = join(folder, name);

@@ -54,7 +54,7 @@ async function make<T extends KubeObject>(client: Client, kind: Kind<T>, object:
 const AUTOUPDATE = 'rbac.authorization.kubernetes.io/autoupdate';
 
 /** Undefined when nothing is missing, or whoever owns the role said that it is to be left alone (upstream: rbac reconciliation). */
-export function withMissingRules(live: ClusterRole, wanted: ClusterRole): ClusterRole | undefined {
+function withMissingRules(live: ClusterRole, wanted: ClusterRole): ClusterRole | undefined {
   if (live.metadata.annotations?.[AUTOUPDATE] === 'false' || live.aggregationRule !== undefined) return undefined;
   const missing = (wanted.rules ?? []).filter((rule) => !(live.rules ?? []).some((each) => isDeepStrictEqual(each, rule)));
   return missing.length === 0 ? undefined : { ...live, rules: [...(live.rules ?? []), ...missing] };

@@ -37,7 +37,7 @@ export const priorityClassAdmission: Admission = {
 };
 
 /** A pod may not say what its class says, unless it says the same. */
-export function givePriority(pod: Pod, priority: Priority): void {
+function givePriority(pod: Pod, priority: Priority): void {
   const spec = pod.spec!;
   if (spec.priority !== undefined && spec.priority !== priority.value) {
     throw forbidden(pod, `the integer value of priority (${spec.priority}) must not be provided in pod spec; priority admission controller computed ${priority.value} from the given PriorityClass name`);
@@ -69,7 +69,7 @@ async function defaultPriority({ caches }: ModuleContext): Promise<Priority> {
   return lowestDefault(classes.list());
 }
 
-export function lowestDefault(classes: readonly PriorityClass[]): Priority {
+function lowestDefault(classes: readonly PriorityClass[]): Priority {
   const defaults = classes.filter(({ globalDefault }) => globalDefault === true).sort((left, right) => (left.value ?? 0) - (right.value ?? 0));
   return defaults[0] === undefined ? NONE : asPriority(defaults[0]);
 }

@@ -36,7 +36,7 @@ export function changesFor(pod: Pick<Pod, 'spec'>, { spec, status }: VerticalPod
   });
 }
 
-export function recommendationFor(all: readonly RecommendedContainerResources[] | undefined, name: string): RecommendedContainerResources | undefined {
+function recommendationFor(all: readonly RecommendedContainerResources[] | undefined, name: string): RecommendedContainerResources | undefined {
   return all?.find(({ containerName }) => containerName === name);
 }
 

@@ -65,7 +65,7 @@ export async function deletePods(owner: KubeObject, pods: readonly Pod[], expect
 }
 
 /** Rejects with NotFound and Conflict when the pod is gone or another has its name. */
-export async function deletePod(owner: KubeObject, pod: Pod, { client, events }: ReconcileContext): Promise<void> {
+async function deletePod(owner: KubeObject, pod: Pod, { client, events }: ReconcileContext): Promise<void> {
   const { name = '', namespace, uid } = pod.metadata;
   try {
     await client.delete(Pod, name, { namespace, preconditions: { uid } });

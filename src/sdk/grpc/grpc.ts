@@ -4,7 +4,7 @@ import { connect as connectSocket } from 'node:net';
 
 const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
 const HEAD_BYTES = 5;
-export const UNIMPLEMENTED = 12;
+const UNIMPLEMENTED = 12;
 
 export class GrpcError extends Error {
   override name = 'GrpcError';

@@ -8,7 +8,7 @@ import type { Line } from './line.ts';
 import { haproxyFiles } from './process.ts';
 
 /** All that run the configuration of this folder. */
-export function haproxyPids(folder: string): number[] {
+function haproxyPids(folder: string): number[] {
   const { configuration } = haproxyFiles(folder);
   return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && commandOf(name).includes(configuration)).map(Number);
 }

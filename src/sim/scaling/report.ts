@@ -24,7 +24,7 @@ ${comparisons.filter(({ run }) => run.replicas !== undefined).map(({ contender, 
 const [WIDTH, HEIGHT] = [900, 260];
 
 /** Violations over cost of every policy, as SVG: the line are HorizontalPodAutoscalers, down and left is better. */
-export function renderFrontier(comparisons: readonly Comparison[]): string {
+function renderFrontier(comparisons: readonly Comparison[]): string {
   const shown = comparisons.map(({ contender, run }) => ({ contender, cost: run.cost, violated: Math.max(1e-4, run.violated) }));
   const costs = shown.map(({ cost }) => cost);
   const [least, most] = [Math.min(...costs) - 0.02, Math.max(...costs) + 0.02];

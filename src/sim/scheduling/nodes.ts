@@ -22,7 +22,7 @@ export interface SimulatedNode {
   readonly gpuModel: string;
 }
 
-export const GPU_MODEL_LABEL = 'gpu-model';
+const GPU_MODEL_LABEL = 'gpu-model';
 const NODE_COLUMNS = ['cpu_milli', 'memory_mib', 'gpu'];
 
 /** A table of nodes: `node_id`, `cpu_milli`, `memory_mib`, `gpu` and `gpu_model`. `every`: takes one of so many, evenly. Throws an Error that names what is missing. */

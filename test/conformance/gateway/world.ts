@@ -16,7 +16,7 @@ const authority = makeAuthority('gateway-conformance-ca', Date.now());
 export const AUTHORITY_PEM = authority.certificatePem;
 
 /** Key and certificate for names, signed by the authority of these tests. */
-export function certificateFor(...names: string[]): { keyPem: string; certificatePem: string } {
+function certificateFor(...names: string[]): { keyPem: string; certificatePem: string } {
   return makeLeaf(authority, { commonName: names[0]!, usage: 'server', names, nowMs: Date.now() });
 }
 

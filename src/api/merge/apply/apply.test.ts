@@ -3,9 +3,6 @@ import { test } from 'node:test';
 import { ApiError } from '../../errors.ts';
 import type { Json, KubeObject, ManagedFieldsEntry } from '../../meta.ts';
 import { testSchema as schema } from '../test-schema.ts';
-import type { Fields } from './field-set.ts';
-import { extractFields } from './remove.ts';
-import { shapeOf } from './shape.ts';
 import { applyObject, resetFieldsOf, updateManagedFields, type ApplyInput } from './index.ts';
 
 const reset = resetFieldsOf({ subresources: { status: true } }, '');
@@ -195,12 +192,6 @@ test('kubectl takes over what its client-side apply set', () => {
   const next = apply(made, config({ replicas: 4 }), { manager: 'kubectl' });
   assert.equal(next.spec.replicas, 4);
   assert.deepEqual(JSON.parse(next.metadata.annotations!['kubectl.kubernetes.io/last-applied-configuration']!), config({ replicas: 4 }));
-});
-
-test('extract gives what a manager owns, with the keys of its items', () => {
-  const made = apply(apply(undefined, config({ replicas: 3, template })), config({ template: { spec: { containers: [{ name: 'web', args: ['-v'] }] } } }), { manager: 'two' });
-  const fields = owned(made, 'two') as unknown as Fields;
-  assert.deepEqual(extractFields(made as unknown as Json, fields, shapeOf(schema)), { spec: { template: { spec: { containers: [{ name: 'web', args: ['-v'] }] } } } });
 });
 
 const refusals: [string, Json, RegExp][] = [

@@ -46,7 +46,7 @@ export interface FrontProxy {
 }
 
 /** The name in the certificate of the front proxy. */
-export const FRONT_PROXY_NAME = 'front-proxy-client';
+const FRONT_PROXY_NAME = 'front-proxy-client';
 
 const RENEW_BEFORE_MS = 30 * 86_400_000;
 const LOOK_AGAIN_MS = 3_600_000;

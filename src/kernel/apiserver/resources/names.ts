@@ -9,7 +9,7 @@ export function generateName(prefix: string): string {
   return prefix.slice(0, MAX_PREFIX) + randomSuffix(5);
 }
 
-export function randomSuffix(length: number): string {
+function randomSuffix(length: number): string {
   let text = '';
   while (text.length < length) {
     // 243 = 9 * 27: a byte above would favour the first letters.

@@ -195,7 +195,7 @@ function raiseGeneration(kind: Kind, next: KubeObject, live: KubeObject): void {
 }
 
 /** The last finalizer is gone, and nobody waits for the grace period any more. */
-export function mayVanish(kind: Kind, object: KubeObject): boolean {
+function mayVanish(kind: Kind, object: KubeObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
   return deletionTimestamp !== undefined && (deletionGracePeriodSeconds ?? 0) === 0 && finalizersOf(kind, object).length === 0;
 }

@@ -9,7 +9,7 @@ import type { KubeObject } from '../../../api/meta.ts';
 import { ifThere } from '../../../sdk/if-there.ts';
 import type { ModuleContext } from '../../../sdk/module.ts';
 
-export const TOKEN_SECRET = 'kubernetes.io/service-account-token';
+const TOKEN_SECRET = 'kubernetes.io/service-account-token';
 const NAME = 'kubernetes.io/service-account.name';
 const UID = 'kubernetes.io/service-account.uid';
 const SELECTED = { fieldSelector: `type=${TOKEN_SECRET}` };

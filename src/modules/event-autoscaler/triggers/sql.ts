@@ -34,7 +34,7 @@ function tlsOf(mode: string): false | { rejectUnauthorized: boolean } {
 }
 
 /** A URL, or libpq's words: `host=db port=5432 user=app password='a b' dbname=jobs sslmode=disable`. */
-export function readConnection(text: string): object {
+function readConnection(text: string): object {
   if (/^postgres(ql)?:\/\//.test(text)) return { connectionString: text };
   const words = Object.fromEntries([...text.matchAll(/(\w+)\s*=\s*(?:'((?:[^'\\]|\\.)*)'|(\S+))/g)].map(([, key = '', quoted, plain]) => [key, quoted?.replaceAll(/\\(.)/g, '$1') ?? plain ?? '']));
   return { host: words['host'], port: Number(words['port'] ?? 5432), user: words['user'], password: words['password'], database: words['dbname'], ssl: tlsOf(words['sslmode'] ?? 'prefer') };
@@ -66,7 +66,7 @@ export const mysql: TriggerFactory = (input) => {
 interface MysqlPlace { host: string; port: number; user?: string; password?: string; database?: string }
 
 /** Go's words: `user:password@tcp(host:3306)/database?x=y`. */
-export function readDsn(text: string): MysqlPlace {
+function readDsn(text: string): MysqlPlace {
   const [, user, password, host = 'localhost', port = '3306', database] = /^(?:([^:@]*)(?::(.*))?@)?(?:tcp\()?([^:)/]+)(?::(\d+))?\)?\/([^?]*)/.exec(text) ?? [];
   return { host, port: Number(port), ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }), ...(database === undefined ? {} : { database }) };
 }

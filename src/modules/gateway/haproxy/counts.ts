@@ -88,7 +88,7 @@ export function servedOf(stat: string): { slot: string; address: string; answers
 const ANSWERS = ['hrsp_1xx', 'hrsp_2xx', 'hrsp_3xx', 'hrsp_4xx', 'hrsp_5xx', 'hrsp_other'] as const;
 
 /** By address, what came since `before`, which is brought along. */
-export function newlyServed(now: readonly { slot: string; address: string; answers: number }[], before: Map<string, number>): Map<string, number> {
+function newlyServed(now: readonly { slot: string; address: string; answers: number }[], before: Map<string, number>): Map<string, number> {
   const served = new Map<string, number>();
   for (const { slot, address, answers } of now) {
     const more = answers - (before.get(slot) ?? 0);

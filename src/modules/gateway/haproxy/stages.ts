@@ -6,7 +6,7 @@
 import type { Action } from '../rules.ts';
 
 /** Statuses that `retry-on` has. */
-export const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
+const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
 /** From the inner proxy to the outer one: send it again. The status that it stands for is in the header. */
 const AGAIN = 425;
 const [AGAIN_HEADER, AS_HEADER, TRY_HEADER, UNTIL_HEADER] = ['x-llmos-again', 'x-llmos-as', 'x-llmos-try', 'x-llmos-until'];

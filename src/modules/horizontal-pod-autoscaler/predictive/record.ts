@@ -2,7 +2,7 @@
 import type { ScalingDecision } from '../../../api/autoscaling/predictive-autoscaler.ts';
 
 export interface RecordPoint { load: number; median: number; p80: number; p97: number; replicas: number; reactive: number }
-export const RECORD_FIELDS = ['load', 'median', 'p80', 'p97', 'replicas', 'reactive'] as const satisfies readonly (keyof RecordPoint)[];
+const RECORD_FIELDS = ['load', 'median', 'p80', 'p97', 'replicas', 'reactive'] as const satisfies readonly (keyof RecordPoint)[];
 
 const EVERY_MS = 300_000;
 const POINTS = 288;

@@ -34,7 +34,7 @@ export interface Zone {
 }
 
 /** Seconds that clients may keep an answer, as CoreDNS has it. */
-export const TTL = 5;
+const TTL = 5;
 const VERSION = '1.1.0';
 const MAX_ALIASES = 8;
 

@@ -124,7 +124,7 @@ export function hostnameOf(pod: Pod, nodeName: string): string {
 }
 
 /** What the kernel tells, with setHostnameAsFQDN (DNS for Services and Pods, "Pod's setHostnameAsFQDN field"). Throws when it is longer than a kernel takes. */
-export function fullHostname({ spec, metadata }: Pod, hostname: string, clusterDomain: string): string {
+function fullHostname({ spec, metadata }: Pod, hostname: string, clusterDomain: string): string {
   if (spec?.setHostnameAsFQDN !== true || !spec.subdomain || spec.hostNetwork === true || spec.hostnameOverride) return hostname;
   const full = `${hostname}.${spec.subdomain}.${metadata.namespace}.svc.${clusterDomain}`;
   if (full.length > MOST_FQDN) throw new Error(`failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${MOST_FQDN} characters is the max, ${full.length} characters requested)`);

@@ -62,7 +62,7 @@ export function rememberStatus(slot: Slot, status: ContainerStatus | undefined, 
   slot.restartCount = status.restartCount + (slot.over ? 0 : 1);
 }
 
-export function terminatedState(record: ContainerRecord, exit: ContainerExit): ContainerState {
+function terminatedState(record: ContainerRecord, exit: ContainerExit): ContainerState {
   return { terminated: { exitCode: exit.exitCode, reason: exit.reason, ...(exit.message ? { message: exit.message } : {}), startedAt: rfc3339(record.startedMs ?? 0), finishedAt: rfc3339(exit.finishedMs), containerID: containerId(record) } };
 }
 

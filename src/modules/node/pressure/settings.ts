@@ -5,7 +5,7 @@
 import { isQuantity, quantityValue } from '../../../api/quantity.ts';
 import { parseDuration } from '../../../api/times.ts';
 
-export const SIGNALS = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available', 'imagefs.inodesFree', 'pid.available'] as const;
+const SIGNALS = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available', 'imagefs.inodesFree', 'pid.available'] as const;
 export type Signal = (typeof SIGNALS)[number];
 export type PressureCondition = 'MemoryPressure' | 'DiskPressure' | 'PIDPressure';
 

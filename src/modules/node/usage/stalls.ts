@@ -27,7 +27,7 @@ function stallsIn(file: (name: string) => string): AllStalls {
 }
 
 /** `some avg10=0.00 avg60=0.00 avg300=0.00 total=0` and the same for `full`; the kernel's total is in microseconds. */
-export function parseStalls(text: string): Stalls {
+function parseStalls(text: string): Stalls {
   const line = (sort: string): StallData => {
     const match = new RegExp(`^${sort} avg10=([\\d.]+) avg60=([\\d.]+) avg300=([\\d.]+) total=(\\d+)`, 'm').exec(text);
     return match === null ? NONE : { total: Number(match[4]) * 1_000, avg10: Number(match[1]), avg60: Number(match[2]), avg300: Number(match[3]) };

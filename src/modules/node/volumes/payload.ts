@@ -93,7 +93,7 @@ export function renewalOf(nowMs: number, expiresMs: number): number {
 }
 
 /** As whom all containers run, by the pod's own words: a token is that user's alone (upstream: FsUserFrom). Undefined where they differ, or one leaves it to its image. */
-export function onlyUser({ spec }: Pod): number | undefined {
+function onlyUser({ spec }: Pod): number | undefined {
   const users = new Set([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser));
   return users.size === 1 ? [...users][0] : undefined;
 }

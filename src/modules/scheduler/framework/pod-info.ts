@@ -5,7 +5,7 @@ import { podRequests, type ResourceAmounts } from '../../../api/pod-requests.ts'
 import { matcherOfSelector, type LabelMatcher, type Labels } from '../../../api/selector.ts';
 
 /** Stand-ins for scoring when a container asks for nothing (upstream: DefaultMilliCPURequest, DefaultMemoryRequest). */
-export const UNSET = { cpuMillis: 100, memoryBytes: 200 * 1024 * 1024 };
+const UNSET = { cpuMillis: 100, memoryBytes: 200 * 1024 * 1024 };
 
 export interface HostPort {
   /** `TCP/80`, without the address. */

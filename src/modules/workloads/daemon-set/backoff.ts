@@ -22,7 +22,7 @@ export function failureBackoff({ caches }: Pick<ReconcileContext, 'caches'>): Fa
   return made;
 }
 
-export function createFailureBackoff(): FailureBackoff {
+function createFailureBackoff(): FailureBackoff {
   const failures = new Map<string, { delayMs: number; atMs: number }>();
   return {
     leftMs(key, nowMs) {

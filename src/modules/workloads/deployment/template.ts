@@ -6,7 +6,7 @@ import { controllerReference } from '../../../api/owner.ts';
 import { annotationsOfNew } from './revision.ts';
 import { byCreation } from './replica-counts.ts';
 
-export const TEMPLATE_HASH = 'pod-template-hash';
+const TEMPLATE_HASH = 'pod-template-hash';
 
 /** The replica set whose template is the deployment's; the oldest where several are. */
 export function findNewReplicaSet(deployment: Deployment, replicaSets: readonly ReplicaSet[]): ReplicaSet | undefined {

@@ -27,7 +27,7 @@ async function expire(job: Job | undefined, { client, clock }: ReconcileContext)
 }
 
 /** Ms until the job may go; undefined when it is not finished, has no limit or goes already. */
-export function untilExpiryMs({ spec, status, metadata }: Job, nowMs: number): number | undefined {
+function untilExpiryMs({ spec, status, metadata }: Job, nowMs: number): number | undefined {
   const ended = status?.conditions?.find((each) => (each.type === 'Complete' || each.type === 'Failed') && each.status === 'True');
   if (spec?.ttlSecondsAfterFinished === undefined || ended?.lastTransitionTime === undefined || metadata.deletionTimestamp !== undefined) return undefined;
   return Date.parse(ended.lastTransitionTime) + spec.ttlSecondsAfterFinished * 1000 - nowMs;

@@ -5,7 +5,7 @@ import { controllerReference } from '../../../api/owner.ts';
 import { REVISION_HASH } from '../history.ts';
 
 export const POD_NAME = 'statefulset.kubernetes.io/pod-name';
-export const POD_INDEX = 'apps.kubernetes.io/pod-index';
+const POD_INDEX = 'apps.kubernetes.io/pod-index';
 
 /** The set's name and the ordinal that a pod's name says. */
 export function parentOf({ metadata }: Pod): { name: string; ordinal: number } | undefined {
