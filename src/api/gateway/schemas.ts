@@ -2,7 +2,7 @@
 import { withObjectMeta } from '../custom/custom-schema.ts';
 import type { Schema } from '../schema/schema.ts';
 import {
-  annotationValues, backendRef, commonFields, conditions, controllerName, duration, groupName, GROUP, headerFilter, headerName, hostname, keyed, kindName, labelSelector, list, localReference, mirrorFilter,
+  annotationValues, backendObject, backendRef, commonFields, conditions, controllerName, duration, groupName, GROUP, headerFilter, headerName, hostname, keyed, kindName, labelSelector, list, localReference, mirrorFilter,
   namespaceName, number, objectName, objectReference, once, parentReference, port, preciseHostname, record, routeStatus, rule, ruleName, secretReference, sectionName, sessionPersistence, text, unionRules, words,
 } from './parts.ts';
 
@@ -64,6 +64,20 @@ export function listenerSetSchema(): Schema {
 
 const valueMatch = (name: Schema, maxLength: number): Schema => record({ type: { ...words('Exact', 'RegularExpression'), default: 'Exact' }, name, value: text(1, maxLength) }, ['name', 'value']);
 
+function externalAuth(): Schema {
+  const names = list(text(), 64, { xListType: 'set' });
+  return record({
+    protocol: words('HTTP', 'GRPC'), backendRef: backendObject, grpc: record({ allowedHeaders: names }),
+    http: record({ path: text(0, 1024, { pattern: "^(?:[-A-Za-z0-9/._~!$&'()*+,;=:@]|[%][0-9a-fA-F]{2})+$" }), allowedHeaders: names, allowedResponseHeaders: names }),
+    forwardBody: record({ maxSize: number(0, 65_535) }),
+  }, ['backendRef', 'protocol'], {
+    xValidations: [
+      rule("grpc must be specified when protocol is set to 'GRPC'", "self.protocol == 'GRPC' ? has(self.grpc) : true"), rule("protocol must be 'GRPC' when grpc is set", "has(self.grpc) ? self.protocol == 'GRPC' : true"),
+      rule("http must be specified when protocol is set to 'HTTP'", "self.protocol == 'HTTP' ? has(self.http) : true"), rule("protocol must be 'HTTP' when http is set", "has(self.http) ? self.protocol == 'HTTP' : true"),
+    ],
+  });
+}
+
 function httpFilters(): Schema {
   const path = record({ type: words('ReplaceFullPath', 'ReplacePrefixMatch'), replaceFullPath: text(0, 1024), replacePrefixMatch: text(0, 1024) }, ['type'], {
     xValidations: [
@@ -79,12 +93,12 @@ function httpFilters(): Schema {
     allowHeaders: list(headerName, 64, { xListType: 'set' }), exposeHeaders: list(headerName, 64, { xListType: 'set' }), allowCredentials: { type: 'boolean' }, maxAge: number(1, undefined, { default: 5 }),
   });
   const fields = {
-    requestHeaderModifier: 'RequestHeaderModifier', responseHeaderModifier: 'ResponseHeaderModifier', requestMirror: 'RequestMirror', requestRedirect: 'RequestRedirect', urlRewrite: 'URLRewrite', cors: 'CORS', extensionRef: 'ExtensionRef',
+    requestHeaderModifier: 'RequestHeaderModifier', responseHeaderModifier: 'ResponseHeaderModifier', requestMirror: 'RequestMirror', requestRedirect: 'RequestRedirect', urlRewrite: 'URLRewrite', cors: 'CORS', externalAuth: 'ExternalAuth', extensionRef: 'ExtensionRef',
   };
   const filter = record({
     type: words(...Object.values(fields)), requestHeaderModifier: headerFilter, responseHeaderModifier: headerFilter, requestMirror: mirrorFilter,
     requestRedirect: record({ scheme: words('http', 'https'), hostname: preciseHostname, path, port, statusCode: { type: 'integer', enum: [301, 302, 303, 307, 308], default: 302 } }),
-    urlRewrite: record({ hostname: preciseHostname, path }), cors, extensionRef: localReference,
+    urlRewrite: record({ hostname: preciseHostname, path }), cors, externalAuth: externalAuth(), extensionRef: localReference,
   }, ['type'], { xValidations: unionRules(fields) });
   return list(filter, 16, {
     xValidations: [

@@ -74,6 +74,15 @@ export interface CorsFilter {
   allowCredentials?: boolean; maxAge?: number;
 }
 
+/** Somebody is asked about each request before it goes on (GEP-1494). */
+export interface ExternalAuthFilter {
+  protocol: 'HTTP' | 'GRPC';
+  backendRef: BackendRef;
+  grpc?: { allowedHeaders?: string[] };
+  http?: { path?: string; allowedHeaders?: string[]; allowedResponseHeaders?: string[] };
+  forwardBody?: { maxSize?: number };
+}
+
 /** Filters of HTTP and, as far as they have them, of gRPC routes. */
 export interface RouteFilter {
   type: string;
@@ -83,6 +92,7 @@ export interface RouteFilter {
   requestRedirect?: { scheme?: string; hostname?: string; path?: PathModifier; port?: number; statusCode?: number };
   urlRewrite?: { hostname?: string; path?: PathModifier };
   cors?: CorsFilter;
+  externalAuth?: ExternalAuthFilter;
   extensionRef?: LocalReference;
 }
 

@@ -93,6 +93,8 @@ test('a rule that nothing can say, or that HAProxy refuses, is left out by name'
   const { doors: rest, routes } = planOf(observed, made.unsayable);
   assert.deepEqual([rest[0]!.entries.map(({ key }) => key), routes[0]!.resolved.unsupported?.reason], [['shop/r1'], 'UnsupportedValue']);
   assert.ok(textOf(rest).includes('use_backend HTTPRoute:shop:r1:0:0'));
+  const half = planOf(observedOf([{}], [[{ backendRefs: to }, { backendRefs: to }]]), new Map([['HTTPRoute:shop:r0:1', 'no such thing']]));
+  assert.deepEqual([half.doors[0]!.entries.map(({ action }) => action.id), half.routes[0]!.resolved.unsupported, half.routes[0]!.resolved.partial?.message], [['HTTPRoute:shop:r0:0'], undefined, 'Dropped Rule 1: no such thing']);
   assert.deepEqual([...faultsOf('[WARNING] (1) : config : parsing [/x:3] : harmless\n[ALERT]    (1) : config : parsing [/x:4] : no such thing\n[ALERT] (1) : config : Fatal errors found', '/x', (line) => `owner of ${line}`)], [['owner of 4', 'no such thing']]);
 });
 

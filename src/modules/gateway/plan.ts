@@ -7,6 +7,7 @@ import { clientCertificateOf, type ClientValidation } from './gateway-tls.ts';
 import { setsOf } from './listener-sets.ts';
 import { listenersOf, type ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
+import type { Failure } from './references.ts';
 import { resolveRoute, type Resolved } from './route-rules.ts';
 import { compareMatches, type Entry } from './rules.ts';
 import { ingressDoors } from './ingress.ts';
@@ -45,7 +46,7 @@ export interface RouteState {
   kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute';
   route: HTTPRoute | GRPCRoute | TLSRoute;
   attachments: readonly Attachment[];
-  resolved: Pick<Resolved, 'unresolved' | 'unsupported'>;
+  resolved: Pick<Resolved, 'unresolved' | 'unsupported' | 'partial'>;
 }
 
 export interface Plan {
@@ -76,7 +77,7 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
       const attachments = attachmentsOf(route, kind, byKey, observed);
       if (attachments.length === 0) continue;
       const resolved = resolveRoute(kind, route, observed);
-      for (const { action } of resolved.rules) if (broken.has(action.id)) resolved.unsupported ??= { reason: 'UnsupportedValue', message: broken.get(action.id) ?? '' };
+      drop(resolved, broken);
       requests.push({ kind, route, attachments, resolved });
     }
   }
@@ -95,6 +96,17 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
   }
   const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressDoors(observed, broken)];
   return { gateways, routes, doors };
+}
+
+/** Leaves out the rules that cannot be carried out; a route without others is not accepted. */
+function drop(resolved: Resolved, broken: ReadonlyMap<string, string>): void {
+  const bad = resolved.rules.filter(({ action }) => broken.has(action.id));
+  const [first] = bad;
+  if (first === undefined) return;
+  const why: Failure = { reason: 'UnsupportedValue', message: broken.get(first.action.id) ?? '' };
+  if (bad.length === resolved.rules.length) resolved.unsupported ??= why;
+  else resolved.partial = { ...why, message: `Dropped Rule ${bad.map(({ action }) => action.id.split(':').at(-1)).join(', ')}: ${why.message}` };
+  resolved.rules = resolved.rules.filter((each) => !bad.includes(each));
 }
 
 export const keyOfGateway = ({ metadata }: Gateway): string => `${metadata.namespace}/${metadata.name}`;

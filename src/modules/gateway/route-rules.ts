@@ -1,7 +1,7 @@
 /** From HTTPRoutes and GRPCRoutes to entries: their matches, filters and backends, with what cannot be resolved. Pure. */
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { GRPCRoute, HTTPRoute } from '../../api/gateway/kinds.ts';
-import type { FilteredBackendRef, GrpcMatch, GrpcRule, HttpMatch, HttpRule, RouteFilter } from '../../api/gateway/types.ts';
+import type { BackendRef, FilteredBackendRef, GrpcMatch, GrpcRule, HttpMatch, HttpRule, RouteFilter } from '../../api/gateway/types.ts';
 import { parseDuration } from '../../api/times.ts';
 import type { Observed } from './observed.ts';
 import { tlsOf } from './backend-tls.ts';
@@ -15,6 +15,8 @@ export interface Resolved {
   unresolved?: Failure;
   /** Accepted is false for this. */
   unsupported?: Failure;
+  /** PartiallyInvalid is true for this: rules that cannot do what they are for, beside others that can. */
+  partial?: Failure;
 }
 
 const MATCH_ALL: Match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [] };
@@ -27,10 +29,12 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
   const namespace = route.metadata.namespace ?? '';
   const from: From = { group: GROUP, kind, namespace };
   const rules: readonly (HttpRule | GrpcRule)[] = route.spec?.rules ?? [];
+  const refused: { index: number; why: Failure }[] = [];
   rules.forEach((rule, index) => {
     const matches = kind === 'HTTPRoute' ? ((rule as HttpRule).matches ?? [{}]).map(httpMatch) : ((rule as GrpcRule).matches ?? [{}]).map(grpcMatch);
     const extended = isExtended(rule.filters, resolved);
-    const filters = extended ? [] : mirrorsOf(rule.filters ?? [], observed, from, resolved);
+    const { filters, refuses } = extended ? { filters: [], refuses: undefined } : filtersOf(rule.filters ?? [], observed, from, resolved);
+    if (refuses !== undefined) refused.push({ index, why: refuses });
     const { timeouts, retry } = rule as HttpRule;
     const [requestTimeoutMs, attemptTimeoutMs] = [msOf(timeouts?.request), msOf(timeouts?.backendRequest)];
     const timeoutMs = Math.min(requestTimeoutMs ?? Infinity, attemptTimeoutMs ?? Infinity);
@@ -40,13 +44,15 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
       matches: matches.length === 0 ? [MATCH_ALL] : matches,
       action: {
         id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
-        targets: extended ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
+        targets: extended || refuses !== undefined ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
         ...(timeoutMs === Infinity ? {} : { timeoutMs }), ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }), ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
         ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1, ...(backoffMs === undefined ? {} : { backoffMs }) } }),
         ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
       },
     });
   });
+  const [first] = refused;
+  if (first !== undefined && refused.length < rules.length) resolved.partial = { reason: first.why.reason, message: `the requests of rules ${refused.map(({ index }) => index).join(', ')} are answered with ${INVALID_STATUS}: ${first.why.message}` };
   return resolved;
 }
 
@@ -61,7 +67,8 @@ function targetsOf(refs: readonly FilteredBackendRef[], context: Context): Targe
 function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: Context): Target {
   const weight = ref.weight ?? 1;
   if (isExtended(ref.filters, resolved)) return { ...REFUSED, weight };
-  const filters = mirrorsOf(ref.filters ?? [], observed, from, resolved);
+  const { filters, refuses } = filtersOf(ref.filters ?? [], observed, from, resolved);
+  if (refuses !== undefined) return { ...REFUSED, weight };
   const failed = (failure: Failure): Target => {
     resolved.unresolved ??= failure;
     return { weight, status: INVALID_STATUS, filters: [] };
@@ -75,17 +82,41 @@ function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: C
   return { weight, filters, backend: { serviceKey, portName: port.name ?? '', protocol: h2c ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }) } };
 }
 
-/** The filters that can be carried out: those that mirror to nowhere are left out and told of, as the others with what refers to nothing. */
-function mirrorsOf(filters: readonly RouteFilter[], observed: Observed, from: From, resolved: Resolved): ResolvedFilter[] {
-  return filters.flatMap((filter) => {
-    if (filter.type !== 'RequestMirror' || filter.requestMirror === undefined) return [filter];
-    const found = resolveBackend(observed, filter.requestMirror.backendRef, from);
-    const failure = isFailure(found) ? found : undefined;
-    const address = isFailure(found) ? undefined : observed.service(found.serviceKey)?.spec?.clusterIP;
-    if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address.includes(':') ? `[${address}]` : address}:${found.port.port}`, ...(from.kind === 'GRPCRoute' || found.port.appProtocol === 'kubernetes.io/h2c' ? { mirrorByH2: true } : {}) }];
-    resolved.unresolved ??= failure ?? { reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${filter.requestMirror.backendRef.name}', which has no cluster IP` };
+/**
+ * The filters that can be carried out. Those that mirror to nowhere are left out and told of, as the others with what refers to nothing; where nobody can be
+ * asked whether a request may pass, none may: `refuses` says why.
+ */
+function filtersOf(filters: readonly RouteFilter[], observed: Observed, from: From, resolved: Resolved): { filters: ResolvedFilter[]; refuses?: Failure } {
+  let refuses: Failure | undefined;
+  const found = filters.flatMap((filter): ResolvedFilter[] => {
+    if (filter.requestMirror !== undefined) return mirrorOf(filter, filter.requestMirror.backendRef, { observed, from, resolved });
+    if (filter.externalAuth === undefined) return [filter];
+    const { backendRef, protocol } = filter.externalAuth;
+    const authorizer = authorizerOf(backendRef, protocol, observed, from);
+    if (!isFailure(authorizer)) return [{ ...filter, authorizer }];
+    resolved.unresolved ??= authorizer;
+    refuses ??= authorizer;
     return [];
   });
+  return { filters: found, ...(refuses === undefined ? {} : { refuses }) };
+}
+
+function mirrorOf(filter: RouteFilter, backendRef: BackendRef, { observed, from, resolved }: Pick<Context, 'observed' | 'from' | 'resolved'>): ResolvedFilter[] {
+  const found = resolveBackend(observed, backendRef, from);
+  const failure = isFailure(found) ? found : undefined;
+  const address = isFailure(found) ? undefined : observed.service(found.serviceKey)?.spec?.clusterIP;
+  if (address !== undefined && address !== '' && address !== 'None' && !isFailure(found)) return [{ ...filter, mirrorTo: `${address.includes(':') ? `[${address}]` : address}:${found.port.port}`, ...(from.kind === 'GRPCRoute' || found.port.appProtocol === 'kubernetes.io/h2c' ? { mirrorByH2: true } : {}) }];
+  resolved.unresolved ??= failure ?? { reason: 'UnsupportedProtocol', message: `requests cannot be mirrored to Service '${backendRef.name}', which has no cluster IP` };
+  return [];
+}
+
+function authorizerOf(backendRef: BackendRef, protocol: 'HTTP' | 'GRPC', observed: Observed, from: From): NonNullable<Target['backend']> | Failure {
+  const found = resolveBackend(observed, backendRef, from);
+  if (isFailure(found)) return found;
+  const { port, serviceKey } = found;
+  const tls = tlsOf(observed, serviceKey, port.name);
+  if (tls !== undefined && isFailure(tls)) return tls;
+  return { serviceKey, portName: port.name ?? '', protocol: protocol === 'GRPC' || port.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }) };
 }
 
 /** Whether a filter is an extension: none is known, and a filter must not be passed over, so what it is for is answered with an error (HTTPRouteFilter.extensionRef). */

@@ -7,6 +7,8 @@ export type ResolvedFilter = RouteFilter & {
   mirrorTo?: string;
   /** That speaks HTTP/2 alone, which what sends copies does not. */
   mirrorByH2?: boolean;
+  /** Of ExternalAuth: who is asked. */
+  authorizer?: NonNullable<Target['backend']>;
 };
 
 export interface PathMatch { type: 'Exact' | 'PathPrefix' | 'RegularExpression'; value: string }

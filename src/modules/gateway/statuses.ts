@@ -14,7 +14,7 @@ import type { Plan, RouteState } from './plan.ts';
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
 const SUPPORTED_FEATURES = [
   'BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'GRPCRouteRequestMirror', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayRouteHostnameIntersectionPrecedence', 'GatewayStaticAddresses',
-  'CookieSessionPersistence', 'CookieSessionPersistencePermanentLifetime', 'HTTPRoute', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
+  'CookieSessionPersistence', 'CookieSessionPersistencePermanentLifetime', 'HTTPRoute', 'HTTPRouteExternalAuth', 'HTTPRouteExternalAuthForwardBody', 'HTTPRouteExternalAuthGRPC', 'HTTPRouteExternalAuthHTTP', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',
   'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteRetryConnectionError', 'HTTPRouteSchemeRedirect', 'ListenerSet', 'ReferenceGrant', 'TLSRoute', 'TLSRouteModeMixed', 'TLSRouteModeTerminate',
 ].sort();
@@ -125,18 +125,22 @@ function listenerStatus(state: ListenerState, { metadata, status }: Gateway | Li
 
 const OVERLAPPING = 'OverlappingTLSConfig';
 
+/** Of a route: said while it holds. */
+const PARTIAL = 'PartiallyInvalid';
+
 /** Ours are written, those of others stay. */
 export function routeParents({ route, attachments, resolved }: RouteState, now: string): RouteParentStatus[] {
   const before = route.status?.parents ?? [];
   const own = attachments.map(({ parentRef, failure }): RouteParentStatus => {
     const refused = failure ?? resolved.unsupported;
-    const { unresolved } = resolved;
+    const { unresolved, partial } = resolved;
     const said: Said[] = [
       refused === undefined ? { type: 'Accepted', status: true, reason: 'Accepted' } : { type: 'Accepted', status: false, ...refused },
       unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...unresolved },
+      ...(partial === undefined || refused !== undefined ? [] : [{ type: PARTIAL, status: true, ...partial }]),
     ];
     const old = before.find((each) => each.controllerName === CONTROLLER && sameParent(each.parentRef, parentRef));
-    return { parentRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions, said, route.metadata.generation, now) };
+    return { parentRef, controllerName: CONTROLLER, conditions: conditionsOf(old?.conditions.filter(({ type }) => said.some((each) => each.type === type) || type !== PARTIAL), said, route.metadata.generation, now) };
   });
   return [...before.filter(({ controllerName }) => controllerName !== CONTROLLER), ...own];
 }

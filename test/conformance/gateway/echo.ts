@@ -41,14 +41,65 @@ if (process.env.TLS_CERT) https.createServer({ cert: process.env.TLS_CERT, key: 
 
 const LIBRARIES = ['usr', 'lib', 'lib64'];
 
+/**
+ * Who is asked about requests (ExternalAuth): by HTTP on 9002, by gRPC on 9001. All pass but those whose path has `denied` in it; what was asked is told in
+ * headers: `x-auth-saw` by name in JSON, `x-auth-size` of the body.
+ */
+const AUTHORIZER = `const http = require('node:http'), http2 = require('node:http2');
+const saw = (headers, more) => JSON.stringify({ ...headers, ...more });
+http.createServer((q, r) => {
+  let size = 0;
+  q.on('data', (d) => (size += d.length)).on('end', () => {
+    const told = { 'content-type': 'text/plain', 'x-user-id': '42', 'x-auth-size': String(size), 'x-auth-saw': saw(q.headers, { method: q.method, path: q.url }) };
+    const [, code] = /code=(\\d+)/.exec(q.url) ?? [];
+    if (code) return r.writeHead(Number(code), { location: '/login', 'x-auth-error': 'code' }).end(Number(code) === 204 ? undefined : 'code');
+    if (q.url.includes('denied')) return r.writeHead(403, { ...told, 'x-auth-error': 'no entry' }).end('denied by HTTP');
+    r.writeHead(200, told).end('welcome');
+  });
+}).listen(9002);
+const varint = (n) => { const out = []; do { out.push((n & 127) | (n > 127 ? 128 : 0)); n = n >>> 7; } while (n); return Buffer.from(out); };
+const field = (n, v) => typeof v === 'number' ? Buffer.concat([varint(n << 3), varint(v)]) : Buffer.concat([varint((n << 3) | 2), varint(Buffer.byteLength(v)), Buffer.from(v)]);
+const read = (b) => {
+  const all = {}; let at = 0;
+  const next = () => { let v = 0n, s = 0n; for (;;) { const x = b[at++]; v |= BigInt(x & 127) << s; s += 7n; if (x < 128) return v; } };
+  while (at < b.length) { const key = Number(next()); let v; if ((key & 7) === 0) v = next(); else { const n = Number(next()); v = b.subarray(at, at + n); at += n; } (all[key >> 3] ??= []).push(v); }
+  return all;
+};
+const header = (n, v, append) => Buffer.concat([field(1, Buffer.concat([field(1, n), field(2, v)])), ...(append ? [field(2, field(1, 1))] : [])]);
+http2.createServer().on('stream', (s, h) => {
+  const chunks = [];
+  s.on('error', () => {}).on('data', (d) => chunks.push(d)).on('end', () => {
+    const whole = Buffer.concat(chunks);
+    const attributes = read(read(whole.subarray(5))[1][0]), q = read(read(attributes[4][0])[2][0]), peer = read(read(read(attributes[1][0])[1][0])[1][0]);
+    const text = (n) => q[n] ? String(q[n][0]) : '';
+    const headers = Object.fromEntries((q[3] ?? []).map((each) => { const of = read(each); return [String(of[1][0]), of[2] ? String(of[2][0]) : '']; }));
+    const size = (q[11] ?? q[12] ?? [Buffer.alloc(0)])[0].length;
+    const told = saw(headers, { method: text(2), path: text(4), host: text(5), scheme: text(6), version: text(10), from: String(peer[2][0]), te: h.te, rpc: h[':path'] });
+    const denied = text(4).includes('denied');
+    const list = [header('x-user-id', '42'), header('x-auth-size', String(size)), header('x-auth-saw', told), header('x-list', 'b', true), ...(denied ? [header('x-auth-error', 'no entry')] : [])];
+    const answer = denied ? Buffer.concat([field(1, field(1, 7)), field(2, Buffer.concat([field(1, field(1, 403)), ...list.map((each) => field(2, each)), field(3, 'denied by gRPC')]))])
+      : Buffer.concat([field(1, Buffer.alloc(0)), field(3, Buffer.concat([...list.map((each) => field(2, each)), field(5, 'x-secret'), field(6, header('x-for-client', 'yes'))]))]);
+    const size4 = Buffer.alloc(5); size4.writeUInt32BE(answer.length, 1);
+    s.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    s.on('wantTrailers', () => s.sendTrailers({ 'grpc-status': '0' }));
+    s.end(Buffer.concat([size4, answer]));
+  });
+}).listen(9001);`;
+
+export const authorizerPod = (namespace: string, name: string): Body => nodePod(namespace, name, AUTHORIZER, 9002);
+
 export function echoPod(namespace: string, name: string, env: Record<string, string> = {}): Body {
+  return nodePod(namespace, name, SERVER, 3000, env);
+}
+
+function nodePod(namespace: string, name: string, script: string, port: number, env: Record<string, string> = {}): Body {
   const volumes = [...LIBRARIES.map((each) => ({ name: each, hostPath: { path: `/${each}` } })), { name: 'node', hostPath: { path: dirname(process.execPath) } }];
   const volumeMounts = [...LIBRARIES.map((each) => ({ name: each, mountPath: `/${each}`, readOnly: true })), { name: 'node', mountPath: '/node', readOnly: true }];
   return podOf(name, {
     labels: { app: name, ...(['infra-backend-v1', 'infra-backend-v2'].includes(name) ? { group: 'both' } : {}) }, metadata: { namespace },
     spec: { volumes },
     container: {
-      command: ['/node/node', '--max-semi-space-size=1', '-e', SERVER], volumeMounts, readinessProbe: { tcpSocket: { port: 3000 }, periodSeconds: 1 },
+      command: ['/node/node', '--max-semi-space-size=1', '-e', script], volumeMounts, readinessProbe: { tcpSocket: { port }, periodSeconds: 1 },
       env: [{ name: 'POD_NAME', value: name }, { name: 'NAMESPACE', value: namespace }, ...Object.entries(env).map(([key, value]) => ({ name: key, value }))],
     },
   });

@@ -64,11 +64,13 @@ export function backends(): void {
   behaviour('HTTPRouteThatCannotBeCarriedOut', () => [
     route('broken', SAME, [{ matches: [{ path: { type: 'RegularExpression', value: '/(unclosed' } }], backendRefs: [to(V1)] }]),
     route('odd', SAME, [{ matches: [prefix('/odd')], filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nserver evil 192.0.2.1:80' }] } }], backendRefs: [to(V1)] }]), route('sound', SAME, [{ matches: [prefix('/sound')], backendRefs: [to(V2)] }]),
+    route('half-odd', SAME, [{ matches: [prefix('/half')], backendRefs: [to(V1)] }, { matches: [{ path: { type: 'RegularExpression', value: '/(open' } }], backendRefs: [to(V1)] }]),
   ], async () => {
     await accepted('sound');
     await parents('broken', { Accepted: 'UnsupportedValue' });
     await parents('odd', { Accepted: 'UnsupportedValue' });
-    await expectAll(await addressOf('same-namespace'), [[{ path: '/sound' }, V2], [{ path: '/odd' }, 404]]);
+    await parents('half-odd', { Accepted: 'True', PartiallyInvalid: 'True' });
+    await expectAll(await addressOf('same-namespace'), [[{ path: '/sound' }, V2], [{ path: '/odd' }, 404], [{ path: '/half' }, V1]]);
   });
 
   const extension = (name: string): object => ({ type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Limit', name } });

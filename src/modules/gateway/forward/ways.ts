@@ -24,7 +24,12 @@ export function waysOf(doors: readonly Door[]): Map<string, WayFacts> {
     if (way !== undefined) ways.set(wayName(way), way);
   };
   for (const door of doors) {
-    for (const { action } of door.entries) for (const { backend } of action.targets) add(backend?.tls, backend?.protocol, door);
+    for (const { action } of door.entries) {
+      for (const { backend, filters } of action.targets) {
+        add(backend?.tls, backend?.protocol, door);
+        for (const { authorizer } of [...action.filters, ...filters]) add(authorizer?.tls, authorizer?.protocol, door);
+      }
+    }
     for (const { targets } of door.tlsEntries) for (const { backend } of targets) if (backend?.tls !== 'broken') add(backend?.tls, undefined, door);
   }
   return ways;

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
 import type { Door } from '../plan.ts';
-import type { Action, Target } from '../rules.ts';
+import type { Action, ResolvedFilter, Target } from '../rules.ts';
+import { authorizerLines } from './authorize.ts';
 import { filterLines } from './filters.ts';
 import { doorName, type Line, type Page } from './page.ts';
 import { innerLines, needsStages, outerLines, TRIES_TABLE } from './stages.ts';
 import { serverOptions } from './tls.ts';
-import { argument } from './words.ts';
+import { argument, Unsayable } from './words.ts';
 
 export const DEFAULT_RETRIES = 3;
 /** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2). */
@@ -19,14 +20,14 @@ export const RETRY_ON = 'conn-failure empty-response';
 export function backendOf(page: Page, door: Door, action: Action, target: Target, index: number): string {
   const filters = [...action.filters, ...target.filters];
   const redirects = filters.some(({ type }) => type === 'RequestRedirect');
-  const showsOwn = target.backend?.tls !== undefined && door.clientCertificate !== undefined;
+  const showsOwn = [target.backend, ...filters.map(({ authorizer }) => authorizer)].some((each) => each?.tls !== undefined) && door.clientCertificate !== undefined;
   const name = `${action.id}:${index}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
   if (target.backend === undefined && !redirects) {
     page.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
     return name;
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
-  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to) });
+  const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
   const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, ...serverOptions(page, target.backend, door.clientCertificate) };
   if (servers === undefined || !needsStages(action)) page.section(name, () => lines([...filtered(), ...retryLines(action), ...persistenceLines(action)]), servers);
   else {
@@ -43,6 +44,15 @@ function mirrorSocket(page: Page, to: string): string {
   const socket = page.socketOf(`mirror:${to}`);
   page.sections.set(`mirror:${to}`, [`listen mirror:${to}`, `  bind unix@${socket} mode 600`, '  no log', `  server s ${to} proto h2`, ''].map((text) => ({ text })));
   return `unix@${socket}`;
+}
+
+/** One for all rules that ask the same. */
+function authorizerSocket(page: Page, { authorizer, externalAuth }: ResolvedFilter, door: Door): string {
+  if (authorizer === undefined || externalAuth === undefined) throw new Unsayable('nobody can be asked about its requests');
+  const name = `auth:${authorizer.serviceKey.replace('/', ':')}:${authorizer.portName}:${externalAuth.protocol}${authorizer.tls === undefined ? '' : `:via:${doorName(door)}`}`;
+  const socket = page.socketOf(name);
+  page.section(name, () => authorizerLines(externalAuth.protocol, socket).map((text) => ({ text: `  ${text}` })), { backend: authorizer, ...serverOptions(page, authorizer, door.clientCertificate) }, 'listen');
+  return socket;
 }
 
 function retryLines({ timeoutMs, requestTimeoutMs, attemptTimeoutMs, retry }: Action): string[] {

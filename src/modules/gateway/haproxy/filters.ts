@@ -1,6 +1,7 @@
 /** The filters of a rule as lines of a backend: headers, redirects, rewrites, mirrors, cross-origin answers. Pure. */
 import type { CorsFilter, HeaderFilter, PathModifier, RouteFilter } from '../../../api/gateway/types.ts';
 import type { ResolvedFilter } from '../rules.ts';
+import { authorizeLines } from './authorize.ts';
 import { argument, literal, quoted } from './words.ts';
 
 export interface FilterContext {
@@ -11,18 +12,22 @@ export interface FilterContext {
   secure: boolean;
   /** Of what takes copies for a place that speaks HTTP/2 alone. */
   mirrorSocket(to: string): string;
+  /** Of who is asked about requests. */
+  authorizerSocket(filter: ResolvedFilter): string;
 }
 
 /** In the order in which they work; a redirect is last, since nothing comes after it. */
 export function filterLines(filters: readonly ResolvedFilter[], context: FilterContext): string[] {
   const lines: string[] = [];
   for (const { cors } of filters) if (cors !== undefined) lines.push(...corsLines(cors));
+  for (const filter of filters) if (filter.externalAuth !== undefined) lines.push(...authorizeLines(filter.externalAuth, context.authorizerSocket(filter)));
   for (const { requestHeaderModifier } of filters) if (requestHeaderModifier !== undefined) lines.push(...headerLines('http-request', requestHeaderModifier));
   for (const { urlRewrite } of filters) {
     if (urlRewrite?.path !== undefined) lines.push(...pathLines(urlRewrite.path, context.prefix));
     if (urlRewrite?.hostname !== undefined) lines.push(`http-request set-header Host ${quoted(literal(urlRewrite.hostname))}`);
   }
-  if (filters.some(({ mirrorTo }) => mirrorTo !== undefined)) lines.push('option http-buffer-request');
+  const buffers = 'option http-buffer-request';
+  if (filters.some(({ mirrorTo }) => mirrorTo !== undefined) && !lines.includes(buffers)) lines.push(buffers);
   for (const filter of filters) {
     const { mirrorTo, mirrorByH2 } = filter;
     if (mirrorTo !== undefined) lines.push(`http-request ${mirrorByH2 === true ? `lua.mirror_by ${quoted(mirrorTo)} ${quoted(context.mirrorSocket(mirrorTo))}` : `lua.mirror ${quoted(mirrorTo)}`}${shareOf(filter)}`);
