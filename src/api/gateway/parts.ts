@@ -39,7 +39,7 @@ export const parentReference: Schema = record({
 
 const PORT_RULE = rule('Must have port for Service reference', "(size(self.group) == 0 && self.kind == 'Service') ? has(self.port) : true");
 const backendFields = { group: groupName({ default: '' }), kind: kindName({ default: 'Service' }), name: objectName, namespace: namespaceName, port };
-const backendObject: Schema = record(backendFields, ['name'], { xValidations: [PORT_RULE] });
+export const backendObject: Schema = record(backendFields, ['name'], { xValidations: [PORT_RULE] });
 export function backendRef(more: Record<string, Schema> = {}): Schema {
   return record({ ...backendFields, weight: number(0, 1_000_000, { default: 1 }), ...more }, ['name'], { xValidations: [PORT_RULE] });
 }
