@@ -174,17 +174,28 @@ export interface AdmissionRequest {
   /** The name in managedFields. */
   fieldManager?: string;
   /** Adds to what the audit log tells of the request: a key such as `pod-security.kubernetes.io/audit-violations`. The first word of a key counts. */
-  annotate?(key: string, value: string): void;
+  annotate?: Annotate;
   /** Set in the second round of steps, after a last step changed the object. */
   again?: boolean;
   /** Whether the user of the request may do something else. */
   may?(attributes: AccessAttributes): boolean;
+  /** The same of any user, with the reason. */
+  decide?(user: UserInfo, attributes: AccessAttributes): AccessDecision;
+}
+
+/** `level`: the least level of the audit policy at which it is told; default Metadata. */
+export type Annotate = (key: string, value: string, level?: 'Metadata' | 'Request' | 'RequestResponse') => void;
+
+export interface AccessDecision {
+  allowed: boolean;
+  /** Empty where nobody gave one. */
+  reason: string;
 }
 
 /** What somebody wants to do: with a resource, or with a path. */
 export interface AccessAttributes {
   verb: string;
-  resource?: { group: string; plural: string; subresource?: string; namespace?: string; name?: string };
+  resource?: { group: string; plural: string; subresource?: string; namespace?: string; name?: string; fieldSelector?: string };
   path?: string;
 }
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, test } from 'node:test';
-import { ConfigMap, Namespace, Pod, Secret, ServiceAccount } from '../../src/api/kinds.ts';
+import { ConfigMap, Namespace, Pod, PriorityClass, Secret, ServiceAccount } from '../../src/api/kinds.ts';
 import { isApiError } from '../../src/api/errors.ts';
 import { isExpired } from '../../src/modules/core/expire-events.ts';
 import core from '../../src/modules/core/module.ts';
@@ -20,6 +20,11 @@ afterEach(() => world.stop());
 const pod = (name: string, more: Partial<Pod['spec']> = {}, namespace = 'default'): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }], ...more } });
 const secret = (name: string, namespace: string, finalizers?: string[]): Secret => ({ apiVersion: 'v1', kind: 'Secret', metadata: { name, namespace, ...(finalizers ? { finalizers } : {}) } });
 const gone = (name: string): Promise<boolean> => client.get(Namespace, name).then(() => false, (error: unknown) => isApiError(error, 'NotFound'));
+
+test('the priority classes of every cluster are there', async () => {
+  const classes = (await client.list(PriorityClass)).items.map(({ metadata, value }) => [metadata.name, value]);
+  assert.deepEqual(classes, [['system-cluster-critical', 2_000_000_000], ['system-node-critical', 2_000_001_000]]);
+});
 
 test('the namespaces of every cluster are there, each with its account and authority', async () => {
   for (const name of ['default', 'kube-system', 'kube-public', 'kube-node-lease']) assert.equal((await client.get(Namespace, name)).status?.phase, 'Active');

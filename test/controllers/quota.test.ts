@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Namespace, ResourceQuota, Secret } from '../../src/api/kinds.ts';
+import { LimitRange, Namespace, Pod, ResourceQuota, Secret } from '../../src/api/kinds.ts';
 import core from '../../src/modules/core/module.ts';
 import quota from '../../src/modules/quota/module.ts';
 import { eventually, startWorld } from './world.ts';
@@ -20,6 +20,21 @@ test('what one quota refuses is booked in no other', async () => {
     await client.delete(ResourceQuota, 'b-none', { namespace });
     await client.create(Secret, { metadata: { name: 'yes', namespace } });
     assert.deepEqual(await used(), ['1', '1']);
+  } finally {
+    await world.stop();
+  }
+});
+
+test('a range bounds pods that come after it; those from before can be changed in what it does not bound', async () => {
+  const world = await startWorld([core, quota]);
+  try {
+    const { client } = world;
+    const pod = (name: string): Pod => ({ metadata: { name, namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'x' }] } });
+    const before = await client.create(Pod, pod('before'));
+    await client.create(LimitRange, { metadata: { name: 'bounds', namespace: 'default' }, spec: { limits: [{ type: 'Container', min: { memory: '1Gi' }, max: { cpu: '1' } }] } });
+    await eventually('it is in force', () => client.create(Pod, { ...pod('after'), spec: { containers: [{ name: 'c', image: 'x', resources: { requests: { memory: '1Mi' } } }] } }, { dryRun: true }).then(() => false, (error: Error) => /minimum memory usage per Container is 1Gi, but request is 1Mi/.test(error.message)));
+    const labelled = await client.update(Pod, { ...before, metadata: { ...before.metadata, labels: { a: 'b' } } });
+    assert.deepEqual(labelled.metadata.labels, { a: 'b' });
   } finally {
     await world.stop();
   }

@@ -37,7 +37,7 @@ test('what a last step changed goes through all steps once more', async () => {
 
 test('nothing is awaited where no step concerns a request, and steps may ask for rights', async () => {
   const asked: unknown[] = [];
-  const chain = createAdmissionChain((user, attributes) => asked.push([user.name, attributes.verb]) > 0);
+  const chain = createAdmissionChain((user, attributes) => ({ allowed: asked.push([user.name, attributes.verb]) > 0, reason: '' }));
   assert.equal(chain.admit(request()), undefined);
   const withdraw = chain.add({ name: 'asks', kinds: 'all', operations: ['CREATE'], validate: ({ may }) => assert.equal(may?.({ verb: 'get', path: '/' }), true) }, context);
   await chain.validate(request());

@@ -1,6 +1,6 @@
 /** Admission: the steps that modules add between defaulting and storing. */
 import type { Kind } from '../../api/kind.ts';
-import type { AccessAttributes, Admission, AdmissionRequest, ModuleContext, UserInfo } from '../../sdk/module.ts';
+import type { AccessAttributes, AccessDecision, Admission, AdmissionRequest, ModuleContext, UserInfo } from '../../sdk/module.ts';
 
 export interface AdmissionChain {
   /** Steps of the door itself have no context. */
@@ -16,8 +16,8 @@ interface Step {
   context: ModuleContext | undefined;
 }
 
-/** `may` answers whether a user may do something, for steps that ask. */
-export function createAdmissionChain(may?: (user: UserInfo, attributes: AccessAttributes) => boolean): AdmissionChain {
+/** `decide` answers whether a user may do something, for steps that ask. */
+export function createAdmissionChain(decide?: (user: UserInfo, attributes: AccessAttributes) => AccessDecision): AdmissionChain {
   const steps: Step[] = [];
   const chosen = new Map<string, Step[]>();
   const stepsFor = (request: AdmissionRequest): Step[] => {
@@ -29,7 +29,10 @@ export function createAdmissionChain(may?: (user: UserInfo, attributes: AccessAt
   const run = (request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> | undefined => {
     const some = stepsFor(request);
     if (some.length === 0) return undefined;
-    if (may !== undefined) request.may ??= (attributes) => may(request.user, attributes);
+    if (decide !== undefined) {
+      request.decide ??= decide;
+      request.may ??= (attributes) => decide(request.user, attributes).allowed;
+    }
     return phase === 'admit' ? admitAll(some, request) : validateAll(some, request);
   };
   return {

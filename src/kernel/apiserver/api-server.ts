@@ -92,7 +92,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const kinds = createKindTable(aggregated);
   const routes = createRouteTable();
   const health = createHealth();
-  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes }).allowed), signal: ending.signal };
+  const door: Door = { store, kinds, clock, log, admissions: createAdmissionChain((user, attributes) => authorizer.decide({ user, ...attributes })), signal: ending.signal };
   const authenticator = createAuthenticator({ tokens: identity.tokens, store, clock, audiences });
   const authorizer = createAuthorizer([nodeRules(store), rbacRules(store, ending.signal), ...(options.ruleSources ?? [])]);
   door.admissions.add(nodeRestriction(store), undefined);

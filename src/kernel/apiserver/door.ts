@@ -1,7 +1,7 @@
 /** Door: what every step of the handler chain stands on. */
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
-import type { UserInfo } from '../../sdk/module.ts';
+import type { Annotate, UserInfo } from '../../sdk/module.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Pace } from './flow-control/turns.ts';
 import type { Store, Stored } from '../store/store.ts';
@@ -34,7 +34,7 @@ export interface WriteContext {
   /** Texts for Warning headers are added here. */
   warnings: string[];
   /** Adds to what the audit log tells of the request. */
-  annotate?: (key: string, value: string) => void;
+  annotate?: Annotate;
   /** After that nothing is stored. */
   deadline?: AbortSignal;
   /** Others' turns between the steps of a write, and the length of its body: what is big takes them. */

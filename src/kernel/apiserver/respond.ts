@@ -135,15 +135,32 @@ function lingering(http: IncomingMessage, end: () => void): void {
 function headersOf(contentType: string, lengthBytes: number, options: ResponseOptions): Record<string, string | number | string[]> {
   const headers: Record<string, string | number | string[]> = { 'Cache-Control': 'no-cache, private', 'Content-Type': contentType, 'Content-Length': lengthBytes };
   if (options.headers !== undefined) Object.assign(headers, options.headers);
-  if (options.warnings !== undefined && options.warnings.length > 0) headers['Warning'] = options.warnings.slice(0, 50).map(warningHeader);
+  if (options.warnings !== undefined && options.warnings.length > 0) headers['Warning'] = warningHeaders(options.warnings);
   return headers;
 }
 
-/** RFC 7234, 5.5: code, agent, quoted text. */
-export function warningHeader(text: string): string {
+const MOST_WARNINGS = 50;
+/** As many characters in all as are told whole; beyond that each text is cut to `CUT_TO` (upstream: endpoints/filters/warning.go). */
+const MOST_CHARACTERS = 4_096;
+const CUT_TO = 256;
+
+/** RFC 7234, 5.5: code, agent, quoted text; in UTF-8, as clients read it, whose bytes are the characters of a header here. */
+export function warningHeaders(texts: readonly string[]): string[] {
+  const all = [...new Set(texts)].filter((text) => text !== '').map((text) => [...text]);
+  const cut = all.reduce((sum, { length }) => sum + length, 0) > MOST_CHARACTERS;
+  const headers: string[] = [];
+  for (let [index, characters] = [0, 0]; index < all.length && index < MOST_WARNINGS && characters < MOST_CHARACTERS; index++) {
+    const text = cut ? all[index]!.slice(0, CUT_TO) : all[index]!;
+    characters += text.length;
+    headers.push(warningHeader(text.join('')));
+  }
+  return headers;
+}
+
+function warningHeader(text: string): string {
   // oxlint-disable-next-line no-control-regex
-  const clean = text.slice(0, 2_000).replace(/[\x00-\x1f\x7f]/g, ' ').replace(/[^\x20-\x7e]/g, '?');
-  return `299 - "${clean.replace(/[\\"]/g, '\\$&')}"`;
+  const clean = text.replace(/[\x00-\x1f\x7f-\x9f]/g, ' ');
+  return `299 - "${Buffer.from(clean.replace(/[\\"]/g, '\\$&')).toString('latin1')}"`;
 }
 
 function takesGzip(http: IncomingMessage): boolean {

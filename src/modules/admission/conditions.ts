@@ -1,26 +1,30 @@
 /** Expressions about a request: what they see, and match conditions (upstream: admission/plugin/webhook/matchconditions, plugin/cel). */
 import { admissionEnvironment, type AdmissionVariables } from '../../api/admissionregistration/expressions.ts';
+import type { Ask } from '../../api/cel/library/authorizer.ts';
 import { cel } from '../../api/cel/lazy.ts';
 import type { Budget, Program } from '../../api/cel/program.ts';
 import type { MatchCondition, MutatingAdmissionPolicy, ValidatingAdmissionPolicy } from '../../api/generated/admissionregistration-v1.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import type { AdmissionRequest } from '../../sdk/module.ts';
+import type { AdmissionRequest, UserInfo } from '../../sdk/module.ts';
 import type { Place } from './match.ts';
 import { describeRequest, inVersion } from './review.ts';
 
 export type Bindings = Record<string, unknown>;
 
 /** What expressions see of a request whose object is looked at as `kind`; add params, variables and namespaceObject. */
-export function bindingsOf(request: AdmissionRequest, kind: Kind): Bindings {
+export async function bindingsOf(request: AdmissionRequest, kind: Kind): Promise<Bindings> {
   const { Authorizer, untypedToCel } = cel();
-  const { may, subresource, namespace, name } = request;
+  const { decide, user, subresource, namespace, name } = request;
   const about = { group: kind.group, plural: kind.plural, ...(subresource ? { subresource } : {}), ...(namespace === undefined ? {} : { namespace }), ...(name === undefined ? {} : { name }) };
-  const ask = ({ verb, resource, path, serviceAccount }: { verb: string; resource?: typeof about; path?: string; serviceAccount?: unknown }): boolean =>
-    serviceAccount === undefined && may?.({ verb, resource, path }) === true;
-  const seen = (object: KubeObject | undefined): unknown => (object === undefined ? null : untypedToCel(inVersion(kind, request, object)));
+  const ask: Ask = ({ serviceAccount, ...attributes }) => decide?.(serviceAccount === undefined ? user : accountOf(serviceAccount), attributes) ?? { allowed: false, reason: '' };
+  const seen = async (object: KubeObject | undefined): Promise<unknown> => (object === undefined ? null : untypedToCel(await inVersion(kind, request, object)));
   const { uid: _uid, ...described } = describeRequest(request, kind);
-  return { object: seen(request.object), oldObject: seen(request.oldObject), request: untypedToCel(described), authorizer: new Authorizer(ask as never, about) };
+  return { object: await seen(request.object), oldObject: await seen(request.oldObject), request: untypedToCel(described), authorizer: new Authorizer(ask, about) };
+}
+
+function accountOf({ namespace, name }: { namespace: string; name: string }): UserInfo {
+  return { name: `system:serviceaccount:${namespace}:${name}`, groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`] };
 }
 
 interface Sight {
@@ -37,10 +41,10 @@ interface Sight {
 }
 
 /** What the expressions of a policy see of the object as it is now; its variables are reckoned when they are asked for. */
-export function seenByPolicy({ policy, available, request, kind, place, param, budget, prepare = (expression) => expression }: Sight): Bindings {
+export async function seenByPolicy({ policy, available, request, kind, place, param, budget, prepare = (expression) => expression }: Sight): Promise<Bindings> {
   const { untypedToCel, LazyVariables } = cel();
   const isNamespace = request.kind.group === '' && request.kind.plural === 'namespaces';
-  const seen: Bindings = { ...bindingsOf(request, kind), namespaceObject: place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace) };
+  const seen: Bindings = { ...(await bindingsOf(request, kind)), namespaceObject: place.namespace === undefined || isNamespace ? null : untypedToCel(place.namespace) };
   if (available.params) seen['params'] = param === undefined ? null : untypedToCel(param);
   const makers = new Map((policy.spec?.variables ?? []).map(({ name, expression }) => [name, () => programOf(policy, prepare(expression), available).evaluate(seen, budget)] as const));
   seen['variables'] = new LazyVariables(makers);

@@ -15,7 +15,7 @@ import { conditionsHold, programOf, seenByPolicy, type Bindings } from './condit
 import { matchedKind, type Place } from './match.ts';
 import { formOf, replaceObject } from './patched.ts';
 import { matchingOf, paramsOf, refusal } from './policies.ts';
-import { inVersion } from './review.ts';
+import { backFrom, inVersion } from './review.ts';
 
 interface Invocation {
   policy: MutatingAdmissionPolicy;
@@ -42,7 +42,7 @@ export async function mutateByPolicies(policies: readonly MutatingAdmissionPolic
     for (const binding of bindings.filter(({ spec }) => spec?.policyName === policy.metadata.name).toSorted(byName)) {
       for (const invocation of await invocationsOf(policy, binding, request, place, context)) {
         if (second && !round.again.has(invocation.key)) continue;
-        if (invoke(invocation, request, place)) {
+        if (await invoke(invocation, request, place)) {
           changed = true;
           requireAgain(round);
         }
@@ -85,13 +85,13 @@ function fail({ metadata, spec }: MutatingAdmissionPolicy, binding: MutatingAdmi
 }
 
 /** Gives whether the object is another one now. */
-function invoke({ policy, binding, kind, param }: Invocation, request: AdmissionRequest, place: Place): boolean {
+async function invoke({ policy, binding, kind, param }: Invocation, request: AdmissionRequest, place: Place): Promise<boolean> {
   const available: AdmissionVariables = { params: policy.spec?.paramKind !== undefined, variables: true, mutates: true };
   const budget = new Budget();
   const { matchConditions = [], mutations = [] } = policy.spec ?? {};
-  const seen = (): Bindings => seenByPolicy({ policy, available, request, kind, place, param, budget, prepare: (expression) => prepared(expression, 'any') });
+  const seen = (): Promise<Bindings> => seenByPolicy({ policy, available, request, kind, place, param, budget, prepare: (expression) => prepared(expression, 'any') });
   try {
-    if (!conditionsHold(policy, matchConditions, available, seen(), budget)) return false;
+    if (!conditionsHold(policy, matchConditions, available, await seen(), budget)) return false;
   } catch (error) {
     fail(policy, binding, request, (error as Error).message);
     return false;
@@ -99,8 +99,8 @@ function invoke({ policy, binding, kind, param }: Invocation, request: Admission
   const before = structuredClone(request.object);
   for (const mutation of mutations) {
     try {
-      const next = mutated(policy, mutation, available, seen(), kind, request, budget);
-      if (next !== undefined) replaceObject(request, next);
+      const next = await mutated(policy, mutation, available, await seen(), kind, request, budget);
+      if (next !== undefined) replaceObject(request, await backFrom(kind, request, next));
     } catch (error) {
       if (isApiError(error, 'InternalError')) throw error;
       fail(policy, binding, request, (error as Error).message);
@@ -124,11 +124,11 @@ function prepared(expression: string, outermost: Outermost): string {
 }
 
 /** The object with one mutation on it; undefined when nothing is to be done. */
-function mutated(policy: MutatingAdmissionPolicy, { patchType, applyConfiguration, jsonPatch: patch }: Mutation, available: AdmissionVariables, seen: Bindings, kind: Kind, request: AdmissionRequest, budget: Budget): KubeObject | undefined {
+async function mutated(policy: MutatingAdmissionPolicy, { patchType, applyConfiguration, jsonPatch: patch }: Mutation, available: AdmissionVariables, seen: Bindings, kind: Kind, request: AdmissionRequest, budget: Budget): Promise<KubeObject | undefined> {
   const isApply = patchType === 'ApplyConfiguration';
   const expression = (isApply ? applyConfiguration : patch)?.expression ?? '';
   const value = cel().fromCel(cel().withOptionalFields(programOf(policy, prepared(expression, isApply ? 'Object' : 'JSONPatch'), available).evaluate(seen, budget)) as never);
-  const live = inVersion(kind, request, request.object)!;
+  const live = (await inVersion(kind, request, request.object))!;
   if (isApply) {
     const { apiVersion, kind: name, schema } = formOf(request, live, kind);
     const configuration = { ...(value as object), apiVersion, kind: name, metadata: {}, ...('metadata' in (value as object) ? { metadata: (value as KubeObject).metadata } : {}) } as KubeObject;

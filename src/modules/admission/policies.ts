@@ -85,10 +85,12 @@ async function decisionsOf(policy: ValidatingAdmissionPolicy, binding: Validatin
   }
   const { Budget } = cel();
   const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true };
-  return params.flatMap((param) => {
+  const decisions: Decision[] = [];
+  for (const param of params) {
     const budget = new Budget();
-    return judgeOnce(policy, available, seenByPolicy({ policy, available, request, kind, place, param, budget }), budget, failsOpen, published);
-  });
+    decisions.push(...judgeOnce(policy, available, await seenByPolicy({ policy, available, request, kind, place, param, budget }), budget, failsOpen, published));
+  }
+  return decisions;
 }
 
 /** Audit annotations by their key, each value once. */

@@ -45,10 +45,21 @@ function optionsOf({ operation, fieldManager, dryRun }: AdmissionRequest): Json 
   return options;
 }
 
-/** The object as `kind` says it. */
-export function inVersion(kind: Kind, request: AdmissionRequest, object: KubeObject | undefined): KubeObject | undefined {
+/** The object of a request as `kind` says it. Rejects with InternalError where it cannot be converted. */
+export async function inVersion<T extends KubeObject | undefined>(kind: Kind, request: AdmissionRequest, object: T): Promise<T> {
   if (object === undefined || kind === request.kind || request.operation === 'CONNECT' || request.body !== undefined) return object;
-  return { ...object, apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind };
+  return (await convert(kind, object)) as T;
+}
+
+/** What was made of `kind`'s form, as the request says it. */
+export async function backFrom(kind: Kind, request: AdmissionRequest, object: KubeObject): Promise<KubeObject> {
+  return kind === request.kind || request.body !== undefined ? object : convert(request.kind, object);
+}
+
+async function convert(kind: Kind, object: KubeObject): Promise<KubeObject> {
+  const apiVersion = apiVersionOf(kind.group, kind.version);
+  if (kind.conversion === undefined) return { ...object, apiVersion, kind: kind.kind };
+  return (await kind.conversion.convert([object], apiVersion))[0]!;
 }
 
 export interface Review {
@@ -57,11 +68,11 @@ export interface Review {
   request: ReviewRequest;
 }
 
-export function reviewOf(request: AdmissionRequest, kind: Kind, versions: readonly string[]): Review {
+export async function reviewOf(request: AdmissionRequest, kind: Kind, versions: readonly string[]): Promise<Review> {
   const version = versions.find((each) => each === 'v1' || each === 'v1beta1') ?? 'v1';
   const asked = describeRequest(request, kind);
-  asked.object = (inVersion(kind, request, request.object) ?? null) as unknown as Json;
-  asked.oldObject = (inVersion(kind, request, request.oldObject) ?? null) as unknown as Json;
+  asked.object = ((await inVersion(kind, request, request.object)) ?? null) as unknown as Json;
+  asked.oldObject = ((await inVersion(kind, request, request.oldObject)) ?? null) as unknown as Json;
   return { apiVersion: `admission.k8s.io/${version}`, kind: 'AdmissionReview', request: asked };
 }
 

@@ -12,7 +12,7 @@ import { callWebhook } from '../../sdk/webhook/call.ts';
 import { bindingsOf, conditionsHold } from './conditions.ts';
 import { matchedKind, type Place } from './match.ts';
 import { replaceObject } from './patched.ts';
-import { inVersion, responseOf, reviewOf } from './review.ts';
+import { backFrom, inVersion, responseOf, reviewOf } from './review.ts';
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
 type Configuration = MutatingWebhookConfiguration | ValidatingWebhookConfiguration;
@@ -30,39 +30,60 @@ export function hooksOf<W extends Webhook>(configurations: readonly Configuratio
 }
 
 /** The kind in which the webhook sees the object, when it is to be asked at all. Throws where its conditions cannot be judged and it fails closed. */
-function meant(webhook: Webhook, request: AdmissionRequest, place: Place, context: ModuleContext): Kind | undefined {
+async function meant(webhook: Webhook, request: AdmissionRequest, place: Place, context: ModuleContext): Promise<Kind | undefined> {
   const kind = matchedKind({ ...webhook, rules: webhook.rules ?? [] }, request, place, context.kinds);
   if (kind === undefined || (webhook.matchConditions ?? []).length === 0) return kind;
   try {
-    return conditionsHold(webhook, webhook.matchConditions!, WEBHOOK_VARIABLES, bindingsOf(request, kind), new (cel().Budget)()) ? kind : undefined;
+    return conditionsHold(webhook, webhook.matchConditions!, WEBHOOK_VARIABLES, await bindingsOf(request, kind), new (cel().Budget)()) ? kind : undefined;
   } catch (error) {
     if (webhook.failurePolicy === 'Ignore') return undefined;
-    throw new ApiError('Forbidden', `${request.kind.plural} ${JSON.stringify(request.name ?? '')} is forbidden: ${(error as Error).message}`, { name: request.name, kind: request.kind.plural });
+    const { group, plural } = request.kind;
+    const resource = group === '' ? plural : `${plural}.${group}`;
+    throw new ApiError('Forbidden', `${resource} ${JSON.stringify(request.name ?? '')} is forbidden: ${(error as Error).message}`, { name: request.name, group: group || undefined, kind: plural });
   }
 }
 
 /** What may go wrong with the call itself: failurePolicy decides about it. */
 class CallFailure extends Error {}
 
-async function ask(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, mutating: boolean): Promise<AdmissionResponse> {
+interface Said extends AdmissionResponse {
+  /** What a mutating webhook wants to be changed. */
+  operations: readonly Json[];
+}
+
+async function ask(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, mutating: boolean): Promise<Said> {
   if (request.dryRun && webhook.sideEffects !== 'None' && webhook.sideEffects !== 'NoneOnDryRun') throw new ApiError('BadRequest', `admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
-  const review = reviewOf(request, kind, webhook.admissionReviewVersions);
+  const review = await reviewOf(request, kind, webhook.admissionReviewVersions);
   let answer: unknown;
+  let response: AdmissionResponse;
   try {
     answer = await callWebhook({ client: context.client, target: webhook.clientConfig, body: review, timeoutMs: (webhook.timeoutSeconds ?? 10) * 1000, signal: context.signal });
   } catch (error) {
     throw new CallFailure(`failed to call webhook: ${(error as Error).message}`);
   }
   try {
-    return responseOf(review, answer, mutating);
+    response = responseOf(review, answer, mutating);
   } catch (error) {
     throw new CallFailure(`received invalid webhook response: ${(error as Error).message}`);
   }
+  return { ...response, operations: response.allowed === true && response.patch ? operationsOf(response.patch) : [] };
+}
+
+function operationsOf(patch: string): Json[] {
+  const undecodable = (why: string): CallFailure => new CallFailure(`received undecodable patch in webhook response: ${why}`);
+  let operations: Json;
+  try {
+    operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as Json;
+  } catch (error) {
+    throw undecodable((error as Error).message);
+  }
+  if (!Array.isArray(operations)) throw undecodable('a JSON patch is a list of operations');
+  return operations;
 }
 
 /** What a webhook says; undefined when it could not be asked and that does not matter. Throws ApiError to refuse. */
-async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, how: { mutating: boolean; index: number }): Promise<AdmissionResponse | undefined> {
-  let response: AdmissionResponse;
+async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest, context: ModuleContext, how: { mutating: boolean; index: number }): Promise<Said | undefined> {
+  let response: Said;
   try {
     response = await ask(webhook, kind, request, context, how.mutating);
   } catch (error) {
@@ -84,8 +105,8 @@ async function answerOf(webhook: Webhook, kind: Kind, request: AdmissionRequest,
 function refusal(name: string, status: Partial<Status> = {}): ApiError {
   const by = `admission webhook ${JSON.stringify(name)} denied the request`;
   const why = status.message || status.reason;
-  const code = status.code === undefined || status.code === 0 ? 403 : status.code;
-  return ApiError.fromStatus({ ...status, code, reason: status.reason || (code === 403 ? 'Forbidden' : undefined), message: why ? `${by}: ${why}` : `${by} without explanation` });
+  const code = (status.code ?? 0) < 400 ? 400 : status.code;
+  return ApiError.fromStatus({ ...status, code, message: why ? `${by}: ${why}` : `${by} without explanation` });
 }
 
 interface Rounds { previously: Set<string>; again: Set<string>; output: string }
@@ -101,11 +122,19 @@ export async function mutate(hooks: readonly Hook<MutatingWebhook>[], request: A
   if (second && round.previously.size > 0 && JSON.stringify(request.object) !== round.output) requireAgain(round);
   let changed = false;
   for (const [index, { webhook, id, configuration }] of hooks.entries()) {
-    const kind = meant(webhook, request, place, context);
+    const kind = await meant(webhook, request, place, context);
     if (kind === undefined || (second && !round.again.has(id))) continue;
-    const response = await answerOf(webhook, kind, request, context, { mutating: true, index });
-    const mutated = Boolean(response?.patch) && applyPatch(webhook, kind, request, response!.patch!);
-    if (response !== undefined) request.annotate?.(`mutation.webhook.admission.k8s.io/round_${second ? 1 : 0}_index_${index}`, JSON.stringify({ configuration, webhook: webhook.name, mutated }));
+    const key = `webhook.admission.k8s.io/round_${second ? 1 : 0}_index_${index}`;
+    let mutated = false;
+    try {
+      const { operations = [] } = (await answerOf(webhook, kind, request, context, { mutating: true, index })) ?? {};
+      if (operations.length > 0) {
+        mutated = await applyPatch(webhook, kind, request, operations);
+        request.annotate?.(`patch.${key}`, JSON.stringify({ configuration, webhook: webhook.name, patch: operations, patchType: 'JSONPatch' }), 'Request');
+      }
+    } finally {
+      request.annotate?.(`mutation.${key}`, JSON.stringify({ configuration, webhook: webhook.name, mutated }));
+    }
     if (mutated) {
       changed = true;
       requireAgain(round);
@@ -122,31 +151,28 @@ function requireAgain(round: Rounds): void {
 }
 
 /** Gives whether the object is another one now. */
-function applyPatch(webhook: MutatingWebhook, kind: Kind, request: AdmissionRequest, patch: string): boolean {
+async function applyPatch(webhook: MutatingWebhook, kind: Kind, request: AdmissionRequest, operations: readonly Json[]): Promise<boolean> {
   const internal = (message: string): ApiError => new ApiError('InternalError', `Internal error occurred: ${message}`, { causes: [{ message }] });
-  let operations: Json;
-  try {
-    operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as Json;
-  } catch (error) {
-    throw internal(`failed calling webhook ${JSON.stringify(webhook.name)}: received undecodable patch in webhook response: ${(error as Error).message}`);
-  }
-  if (Array.isArray(operations) && operations.length === 0) return false;
   if (request.object === undefined || request.operation === 'CONNECT') throw internal(`admission webhook ${JSON.stringify(webhook.name)} attempted to modify the object, which is not supported for this operation`);
   const before = JSON.stringify(request.object);
   let next: KubeObject;
   try {
-    next = jsonPatch(inVersion(kind, request, request.object) as unknown as Json, operations) as unknown as KubeObject;
+    next = jsonPatch((await inVersion(kind, request, request.object)) as unknown as Json, operations as Json) as unknown as KubeObject;
   } catch (error) {
     if (isApiError(error)) throw internal(error.message);
     throw error;
   }
-  replaceObject(request, next);
+  replaceObject(request, await backFrom(kind, request, next));
   return JSON.stringify(request.object) !== before;
 }
 
 /** Asks all at once; the first refusal, in their order, is told. */
 export async function validate(hooks: readonly Hook<ValidatingWebhook>[], request: AdmissionRequest, place: Place, context: ModuleContext): Promise<void> {
-  const asked = hooks.map(({ webhook }) => ({ webhook, kind: meant(webhook, request, place, context) })).filter(({ kind }) => kind !== undefined);
-  const results = await Promise.allSettled(asked.map(({ webhook, kind }, index) => answerOf(webhook, kind!, request, context, { mutating: false, index })));
+  const asked: { webhook: ValidatingWebhook; kind: Kind }[] = [];
+  for (const { webhook } of hooks) {
+    const kind = await meant(webhook, request, place, context);
+    if (kind !== undefined) asked.push({ webhook, kind });
+  }
+  const results = await Promise.allSettled(asked.map(({ webhook, kind }, index) => answerOf(webhook, kind, request, context, { mutating: false, index })));
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -19,6 +19,7 @@ import { runController } from '../../sdk/run-controller.ts';
 import { expireEvents } from './expire-events.ts';
 import { createNamespaces, namespaceController } from './namespace/reconcile.ts';
 import { serviceAccountAdmission } from './service-account/admission.ts';
+import { createPriorityClasses } from './priority-classes.ts';
 import { keepTokenSecrets } from './service-account/token-secrets.ts';
 import { namespaceContentController } from './service-account/reconcile.ts';
 
@@ -32,7 +33,7 @@ export default defineModule({
   reads: 'all',
   writes: 'all',
   admissions: [serviceAccountAdmission],
-  start: createNamespaces,
+  start: async (context) => void (await Promise.all([createNamespaces(context), createPriorityClasses(context)])),
   async run(context) {
     await Promise.all([
       runController(namespaceController(context.kinds), context),

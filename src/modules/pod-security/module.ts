@@ -54,13 +54,13 @@ async function judge(request: AdmissionRequest, context: ModuleContext, metadata
   if (MODES.every((mode) => policy[mode].level === 'privileged')) return;
   const violates = (mode: LevelVersion): string => showViolations(violationsOf(mode, spec, metadata.annotations));
   const denied = enforce ? violates(policy.enforce) : '';
-  if (denied !== '') throw forbidden(request, `violates PodSecurity "${showLevel(policy.enforce)}": ${denied}`);
   const audited = violates(policy.audit);
   if (audited !== '') {
     const text = `would violate PodSecurity "${showLevel(policy.audit)}": ${audited}`;
     request.annotate?.(`${AUDIT}audit-violations`, text);
     context.log.info(text, { resource: request.kind.plural, namespace: request.namespace, name: request.name, user: request.user.name });
   }
+  if (denied !== '') throw forbidden(request, `violates PodSecurity "${showLevel(policy.enforce)}": ${denied}`);
   const warned = violates(policy.warn);
   if (warned !== '') warn(request, `would violate PodSecurity "${showLevel(policy.warn)}": ${warned}`);
 }

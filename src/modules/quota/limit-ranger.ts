@@ -17,8 +17,9 @@ export const limitRanger: Admission = {
     if (operation !== 'CREATE' || subresource !== undefined || object === undefined) return;
     for (const range of await rangesOf(namespace, context)) fillIn(object as Pod, range);
   },
-  async validate({ object, namespace, subresource }, context) {
-    if (object === undefined || (subresource !== undefined && subresource !== 'resize')) return;
+  async validate({ operation, object, namespace, subresource }, context) {
+    // What a pod asks for changes by a resize alone: one that was there before a range can still be labelled.
+    if (object === undefined || subresource !== (operation === 'CREATE' ? undefined : 'resize')) return;
     const pod = object as Pod;
     await checkRanges('pods', pod, namespace, context, (item) => faultsOf(pod, item));
   },

@@ -1,5 +1,6 @@
 /** The roles that every cluster has: cluster-admin, admin, edit, view ("Using RBAC Authorization", user-facing roles). */
 import { ClusterRole, ClusterRoleBinding, RBAC, Role } from '../../api/rbac/rbac.ts';
+import { COMPONENT_ROLES, COMPONENT_USERS } from './component-roles.ts';
 
 type Rules = NonNullable<ClusterRole['rules']>;
 
@@ -84,6 +85,7 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   ...['nodeclient', 'selfnodeclient'].map((what) => role(`system:certificates.k8s.io:certificatesigningrequests:${what}`, [{ apiGroups: ['certificates.k8s.io'], resources: [`certificatesigningrequests/${what}`], verbs: ['create'] }])),
   role('system:node-bootstrapper', [{ apiGroups: ['certificates.k8s.io'], resources: ['certificatesigningrequests'], verbs: ['create', 'get', 'list', 'watch'] }]),
   role('system:auth-delegator', [{ apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] }, { apiGroups: ['authorization.k8s.io'], resources: ['subjectaccessreviews'], verbs: ['create'] }]),
+  ...Object.entries(COMPONENT_ROLES).map(([name, rules]) => role(name, rules)),
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
@@ -103,6 +105,7 @@ export const DEFAULT_BINDINGS: readonly ClusterRoleBinding[] = [
   binding('system:public-info-viewer', { kind: 'Group', name: 'system:authenticated' }, { kind: 'Group', name: 'system:unauthenticated' }),
   binding('system:monitoring', { kind: 'Group', name: 'system:monitoring' }),
   binding('system:service-account-issuer-discovery', { kind: 'Group', name: 'system:serviceaccounts' }),
+  ...COMPONENT_USERS.map(([name, user]) => binding(name, { kind: 'User', name: user })),
   binding('system:controller:certificate-controller', { kind: 'User', name: 'system:llmos:certificates' }),
 ];
 

@@ -4,7 +4,7 @@ import type { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import type { AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
-import { priorityAdmission } from './priority-admission.ts';
+import { priorityAdmission, priorityClassAdmission } from './priority-admission.ts';
 
 const CLASSES: PriorityClass[] = [
   { metadata: { name: 'high' }, value: 1000, preemptionPolicy: 'Never' },
@@ -34,6 +34,9 @@ test('pods get the priority of their class', async () => {
 });
 
 test('what is refused', async () => {
+  const deleted = async (name: string): Promise<void> => priorityClassAdmission.validate!({ operation: 'DELETE', name } as AdmissionRequest, contextWith([]));
+  await deleted('high');
+  await assert.rejects(deleted('system-node-critical'), { code: 403, message: 'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted' });
   await assert.rejects(admit({ priorityClassName: 'none' }), { reason: 'Forbidden', message: 'pods "p" is forbidden: no PriorityClass with name none was found' });
   await assert.rejects(admit({ priority: 5 }, []), /the integer value of priority \(5\) must not be provided in pod spec; priority admission controller computed 0 from the given PriorityClass name/);
   await assert.rejects(admit({ priorityClassName: 'high', preemptionPolicy: 'PreemptLowerPriority' }), /computed Never from/);

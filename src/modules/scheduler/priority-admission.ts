@@ -21,18 +21,21 @@ export const priorityAdmission: Admission = {
   },
 };
 
-/** One class at most is the default (upstream: admission plugin Priority, validatePriorityClass). */
+/** One class at most is the default, and those of the system stay (upstream: admission plugin Priority, validatePriorityClass; registry/scheduling). */
 export const priorityClassAdmission: Admission = {
   name: 'PriorityClassDefault',
   kinds: [PriorityClass],
-  operations: ['CREATE', 'UPDATE'],
-  async validate({ object }, { client }) {
+  operations: ['CREATE', 'UPDATE', 'DELETE'],
+  async validate({ operation, name: deleted = '', object }, { client }) {
+    if (operation === 'DELETE') {
+      if (SYSTEM_PRIORITIES[deleted] === undefined) return;
+      throw forbiddenClass(deleted, 'this is a system priority class and cannot be deleted');
+    }
     const { metadata, globalDefault } = object as PriorityClass;
     if (globalDefault !== true) return;
     const other = (await client.list(PriorityClass)).items.find((each) => each.globalDefault === true && each.metadata.name !== metadata.name);
     if (other === undefined) return;
-    const name = metadata.name ?? '';
-    throw new ApiError('Forbidden', `priorityclasses.scheduling.k8s.io "${name}" is forbidden: PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`, { name, group: 'scheduling.k8s.io', kind: 'priorityclasses' });
+    throw forbiddenClass(metadata.name ?? '', `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`);
   },
 };
 
@@ -55,7 +58,7 @@ async function priorityOf(name: string, pod: Pod, { client }: ModuleContext): Pr
     return asPriority(await client.get(PriorityClass, name));
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
-    // Upstream makes these two classes by itself; here they hold without objects.
+    // These two hold where their objects are not there, too.
     const value = SYSTEM_PRIORITIES[name];
     if (value !== undefined) return { ...NONE, value, className: name };
     throw forbidden(pod, `no PriorityClass with name ${name} was found`);
@@ -76,6 +79,10 @@ function lowestDefault(classes: readonly PriorityClass[]): Priority {
 
 function asPriority({ value, preemptionPolicy, metadata }: PriorityClass): Priority {
   return { value: value ?? 0, preemptionPolicy: preemptionPolicy ?? 'PreemptLowerPriority', className: metadata.name ?? '' };
+}
+
+function forbiddenClass(name: string, why: string): ApiError {
+  return new ApiError('Forbidden', `priorityclasses.scheduling.k8s.io "${name}" is forbidden: ${why}`, { name, group: 'scheduling.k8s.io', kind: 'priorityclasses' });
 }
 
 function forbidden(pod: Pod, why: string): ApiError {

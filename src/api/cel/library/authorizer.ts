@@ -5,13 +5,13 @@ import { define, type Value } from './define.ts';
 /** What is asked: a verb on a resource or on a path. */
 export interface AccessQuestion {
   verb: string;
-  resource?: { group: string; plural: string; subresource?: string; namespace?: string; name?: string };
+  resource?: { group: string; plural: string; subresource?: string; namespace?: string; name?: string; fieldSelector?: string; labelSelector?: string };
   path?: string;
   /** Instead of the user of the request. */
   serviceAccount?: { namespace: string; name: string };
 }
 
-export type Ask = (question: AccessQuestion) => boolean;
+export type Ask = (question: AccessQuestion) => { allowed: boolean; reason: string };
 
 /** `authorizer`; its own property `requestResource` is a check of what the request is about. */
 export class Authorizer {
@@ -58,9 +58,11 @@ class ResourceCheck {
 
 class Decision {
   readonly isAllowed: boolean;
+  readonly why: string;
 
-  constructor(isAllowed: boolean) {
-    this.isAllowed = isAllowed;
+  constructor({ allowed, reason }: ReturnType<Ask>) {
+    this.isAllowed = allowed;
+    this.why = reason;
   }
 }
 
@@ -97,9 +99,11 @@ export function registerAdmission(environment: Environment): void {
     [`${at}.ResourceCheck.subresource(string): ${at}.ResourceCheck`]: (check: ResourceCheck, subresource: string) => with_(check, { subresource }),
     [`${at}.ResourceCheck.namespace(string): ${at}.ResourceCheck`]: (check: ResourceCheck, namespace: string) => with_(check, { namespace }),
     [`${at}.ResourceCheck.name(string): ${at}.ResourceCheck`]: (check: ResourceCheck, name: string) => with_(check, { name }),
+    [`${at}.ResourceCheck.fieldSelector(string): ${at}.ResourceCheck`]: (check: ResourceCheck, fieldSelector: string) => with_(check, { fieldSelector }),
+    [`${at}.ResourceCheck.labelSelector(string): ${at}.ResourceCheck`]: (check: ResourceCheck, labelSelector: string) => with_(check, { labelSelector }),
     [`${at}.ResourceCheck.check(string): ${at}.Decision`]: ({ authorizer, resource }: ResourceCheck, verb: string) => new Decision(authorizer.ask({ verb, resource, serviceAccount: authorizer.serviceAccount })),
     [`${at}.Decision.allowed(): bool`]: ({ isAllowed }: Decision) => isAllowed,
-    [`${at}.Decision.reason(): string`]: () => '',
+    [`${at}.Decision.reason(): string`]: ({ why }: Decision) => why,
     [`${at}.Decision.errored(): bool`]: () => false,
     [`${at}.Decision.error(): string`]: () => '',
   });

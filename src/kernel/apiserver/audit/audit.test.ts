@@ -28,7 +28,7 @@ const policy = checkPolicy({
 
 before(async () => {
   door = await openDoor({ audit: createAudit({ policy, clock: realClock, append: (line) => (assert.ok(line.endsWith('}\n')), events.push(JSON.parse(line)) > 0) }) });
-  door.server.admit({ name: 'noting', kinds: 'all', operations: ['CREATE'], admit: (request) => (request.annotate?.('test/first', 'a'), request.annotate?.('test/first', 'b')) }, undefined as never);
+  door.server.admit({ name: 'noting', kinds: 'all', operations: ['CREATE'], admit: (request) => (request.annotate?.('test/first', 'a'), request.annotate?.('test/first', 'b'), request.annotate?.('test/patch', 'p', 'Request')) }, undefined as never);
 });
 after(() => door.close());
 beforeEach(() => {
@@ -56,7 +56,7 @@ test('a request is told with its bodies, its user and its end', async () => {
   assert.deepEqual(event.responseStatus, { metadata: {}, code: 201 });
   assert.deepEqual(event.requestObject, { metadata: { name: 'a' }, data: { k: 'v' } }, 'as it was sent, before defaults');
   assert.deepEqual([event.responseObject.kind, event.responseObject.data, event.responseObject.metadata.managedFields], ['ConfigMap', { k: 'v' }, undefined]);
-  assert.deepEqual(event.annotations, { 'authorization.k8s.io/decision': 'allow', 'authorization.k8s.io/reason': '', 'test/first': 'a' });
+  assert.deepEqual(event.annotations, { 'authorization.k8s.io/decision': 'allow', 'authorization.k8s.io/reason': '', 'test/first': 'a', 'test/patch': 'p' });
   assert.match(event.requestReceivedTimestamp, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/);
   assert.ok(event.stageTimestamp >= event.requestReceivedTimestamp);
 });
@@ -69,6 +69,7 @@ test('secrets and tokens at Metadata leave no trace of what they hold', async ()
   await door.call('GET', '/api/v1/namespaces', { token: json.status.token });
   const text = JSON.stringify(await told(5));
   for (const secret of ['hunter2', Buffer.from('hunter2').toString('base64'), json.status.token]) assert.ok(!text.includes(secret));
+  assert.deepEqual([events[0].annotations['test/first'], events[0].annotations['test/patch']], ['a', undefined], 'some is told from a higher level on');
   assert.deepEqual([events[0].requestObject, events[1].responseObject, events[3].responseObject], [undefined, undefined, undefined]);
 });
 

@@ -5,7 +5,7 @@ import type { Status } from '../../../api/errors.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { rfc3339Micro, type Clock } from '../../../base/clock.ts';
-import type { UserInfo } from '../../../sdk/module.ts';
+import type { Annotate, UserInfo } from '../../../sdk/module.ts';
 import type { Attributes } from '../errors.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { evaluator, type AuditPolicy, type Level, type Stage, type Verdict } from './policy.ts';
@@ -22,7 +22,7 @@ export interface Trail {
   readonly id: string;
   /** `constraint`: the constrained right that allowed it. */
   impersonated(user: UserInfo, constraint?: string): void;
-  annotate(key: string, value: string): void;
+  annotate: Annotate;
   /** The body as it came; it may be changed afterwards. */
   request(body: unknown): void;
   /** What was answered; made only when it is told. */
@@ -118,7 +118,8 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
       event['impersonatedUser'] = userOf(as);
       if (constraint !== undefined) event['authenticationMetadata'] = { impersonationConstraint: constraint };
     },
-    annotate(key, value) {
+    annotate(key, value, from = 'Metadata') {
+      if (RANK[level] < RANK[from]) return;
       annotations ??= {};
       annotations[key] ??= value; // the first word counts
     },

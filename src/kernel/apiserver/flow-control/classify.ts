@@ -19,9 +19,14 @@ export function schemaFor(ordered: readonly FlowSchema[], user: UserInfo, asked:
 export function flowOf({ metadata, spec }: FlowSchema, user: UserInfo, { resource }: Asked): string {
   switch (spec?.distinguisherMethod?.type) {
     case 'ByUser': return `${metadata.name}/${user.name}`;
-    case 'ByNamespace': return `${metadata.name}/${resource?.namespace ?? ''}`;
+    case 'ByNamespace': return `${metadata.name}/${(resource && namespaceOf(resource)) ?? ''}`;
     default: return metadata.name ?? '';
   }
+}
+
+/** A namespace is also the place that it is itself in. */
+function namespaceOf({ namespace, group, plural, name }: NonNullable<Asked['resource']>): string | undefined {
+  return namespace ?? (group === '' && plural === 'namespaces' ? name : undefined);
 }
 
 function isSubject({ kind, user: named, group, serviceAccount }: Subject, user: UserInfo): boolean {
@@ -39,6 +44,7 @@ function speaksOf({ resourceRules = [], nonResourceRules = [] }: PolicyRulesWith
     return nonResourceRules.some((rule) => has(rule.verbs, method.toLowerCase()) && rule.nonResourceURLs.some((url) => url === '*' || url === path || (url.endsWith('/*') && path.startsWith(url.slice(0, -1)))));
   }
   const named = resource.subresource === undefined ? resource.plural : `${resource.plural}/${resource.subresource}`;
+  const namespace = namespaceOf(resource);
   return resourceRules.some((rule) => has(rule.verbs, resource.verb) && has(rule.apiGroups, resource.group) && has(rule.resources, named)
-    && (resource.namespace === undefined ? rule.clusterScope === true : has(rule.namespaces, resource.namespace)));
+    && (namespace === undefined ? rule.clusterScope === true : has(rule.namespaces, namespace)));
 }

@@ -10,7 +10,7 @@ import { startWatch, type RunningWatch, type WatchOutput } from '../resources/wa
 import { checkListOptions } from '../list-options.ts';
 import { createFrames, type Frames } from '../frames.ts';
 import { createOutbox } from '../outbox.ts';
-import { warningHeader } from '../respond.ts';
+import { warningHeaders } from '../respond.ts';
 import { numberOf, selectionOf } from './list.ts';
 
 const BOOKMARK_EVERY_MS = 60_000;
@@ -129,7 +129,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
 
 /** The head goes out at once: clients wait for it before they trust the watch. */
 function open(response: ServerResponse, frames: Frames, warnings: readonly string[]): void {
-  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warnings.map(warningHeader) }) });
+  response.writeHead(200, { 'Content-Type': frames.contentType, 'Cache-Control': 'no-cache, private', ...(response.req.httpVersionMajor === 1 ? { 'Transfer-Encoding': 'chunked' } : {}), ...(warnings.length === 0 ? {} : { Warning: warningHeaders(warnings) }) });
   response.flushHeaders();
   // From here on the chunks are ours: those of Node are made of three pieces, which are copied together again for each watcher before they are encrypted.
   if (response.req.httpVersionMajor === 1) response.chunkedEncoding = false;

@@ -1,0 +1,106 @@
+/** What the answers of webhooks do when they are not what one hopes for, and in which form objects are shown to them. */
+import assert from 'node:assert/strict';
+import { after, afterEach, before, test } from 'node:test';
+import type { MutatingWebhook } from '../../src/api/generated/admissionregistration-v1.ts';
+import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
+import type { Kind } from '../../src/api/kind.ts';
+import { ConfigMap, Deployment, MutatingWebhookConfiguration, Role, RoleBinding, ServiceAccount, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import admission from '../../src/modules/admission/module.ts';
+import core from '../../src/modules/core/module.ts';
+import type { Module } from '../../src/sdk/index.ts';
+import { startWebhookServer, type WebhookServer } from '../fixtures/webhook-server.ts';
+import { eventually, startWorld, type World } from './world.ts';
+
+interface Review { apiVersion: string; request: { uid: string; kind: { version: string }; requestKind: { version: string }; object: KubeObject & { spec: Record<string, unknown> } } }
+
+let world: World;
+let server: WebhookServer;
+let response: object = { allowed: true };
+const served: Module = { name: 'kinds', description: '', kinds: [Deployment, HorizontalPodAutoscaler, HorizontalPodAutoscalerV1] as readonly unknown[] as readonly Kind[] };
+const CONFIGURATIONS = [MutatingWebhookConfiguration, ValidatingWebhookConfiguration, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding] as readonly unknown[] as readonly Kind[];
+
+before(async () => {
+  world = await startWorld([core, served, admission]);
+  server = await startWebhookServer(((_path: string, { apiVersion, request }: Review) => ({ apiVersion, kind: 'AdmissionReview', response: { uid: request.uid, ...response } })) as never);
+});
+after(async () => {
+  await world?.stop();
+  await server?.stop();
+});
+afterEach(async () => {
+  for (const kind of CONFIGURATIONS) await world.client.deleteCollection(kind);
+  server.seen.splice(0);
+});
+
+const RULE = { apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'], operations: ['CREATE' as const] };
+
+/** In force when a request that it concerns is told to it. */
+async function configure(kind: 'Mutating' | 'Validating', more: Partial<MutatingWebhook> = {}): Promise<void> {
+  const webhook = { name: 'hook.example.com', clientConfig: { url: `${server.url}/`, caBundle: server.caBundle }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [RULE], ...more };
+  const configuration = { metadata: { name: 'hook' }, webhooks: [webhook] };
+  await world.client.create((kind === 'Mutating' ? MutatingWebhookConfiguration : ValidatingWebhookConfiguration) as Kind, configuration as KubeObject);
+}
+
+let made = 0;
+const create = (): Promise<ConfigMap> => world.client.create(ConfigMap, { metadata: { name: `c${made++}`, namespace: 'default' } });
+
+interface Refusal { code: number; reason: string; message: string }
+
+async function refusal(): Promise<Refusal> {
+  const refusals: Refusal[] = [];
+  await eventually('it is refused', () => create().then(() => false, (error: Refusal) => refusals.push(error) > 0));
+  return refusals[0]!;
+}
+
+test('a refusal has the code and the reason that the webhook gave, and 400 where it gave none', async () => {
+  response = { allowed: false };
+  await configure('Validating');
+  const plain = await refusal();
+  assert.deepEqual([plain.code, plain.message], [400, 'admission webhook "hook.example.com" denied the request without explanation']);
+  response = { allowed: false, status: { status: 'Success', code: 200, message: 'no' } };
+  assert.deepEqual((({ code, message }) => [code, message])(await refusal()), [400, 'admission webhook "hook.example.com" denied the request: no']);
+  response = { allowed: false, status: { code: 403, reason: 'Forbidden', message: 'no' } };
+  assert.deepEqual((({ code, reason }) => [code, reason])(await refusal()), [403, 'Forbidden']);
+});
+
+test('a patch that cannot be read is a failure of the call; one that does not apply is not', async () => {
+  const patch = (text: string): object => ({ allowed: true, patchType: 'JSONPatch', patch: Buffer.from(text).toString('base64') });
+  response = patch('not json');
+  await configure('Mutating');
+  assert.match((await refusal()).message, /failed calling webhook "hook\.example\.com": received undecodable patch in webhook response/);
+  await world.client.deleteCollection(MutatingWebhookConfiguration);
+  await configure('Mutating', { failurePolicy: 'Ignore' });
+  for (const text of ['not json', '{"op":"add"}']) {
+    response = patch(text);
+    await eventually('it is let pass', () => create().then(() => true, () => false));
+  }
+  response = patch('[{"op":"replace","path":"/nope/x","value":1}]');
+  assert.equal((await refusal()).code, 500);
+});
+
+test('a webhook for another version sees the object as that version says it, and its patch is of that form', async () => {
+  response = { allowed: true, patchType: 'JSONPatch', patch: Buffer.from('[{"op":"replace","path":"/spec/targetCPUUtilizationPercentage","value":42}]').toString('base64') };
+  await configure('Mutating', { rules: [{ ...RULE, apiGroups: ['autoscaling'], resources: ['horizontalpodautoscalers'] }] });
+  const spec = { maxReplicas: 3, scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' }, metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } }] };
+  let autoscaler: HorizontalPodAutoscaler | undefined;
+  await eventually('it was asked', async () => {
+    autoscaler = await world.client.create(HorizontalPodAutoscaler, { metadata: { name: `h${made++}`, namespace: 'default' }, spec } as HorizontalPodAutoscaler);
+    return server.seen.length > 0;
+  });
+  const { request } = server.seen[0]!.body as unknown as Review;
+  assert.deepEqual([request.kind.version, request.requestKind.version, request.object.apiVersion, request.object.spec['targetCPUUtilizationPercentage'], request.object.spec['metrics']], ['v1', 'v2', 'autoscaling/v1', 50, undefined]);
+  assert.equal(autoscaler?.spec?.metrics?.[0]?.resource?.target.averageUtilization, 42);
+});
+
+test('policies ask what service accounts may do, and why', async () => {
+  const { client } = world;
+  await client.create(ServiceAccount, { metadata: { name: 'reader', namespace: 'default' } });
+  await client.create(Role, { metadata: { name: 'reads', namespace: 'default' }, rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list'] }] });
+  await client.create(RoleBinding, { metadata: { name: 'reads', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'reads' }, subjects: [{ kind: 'ServiceAccount', name: 'reader', namespace: 'default' }] });
+  const check = (verb: string): string => `authorizer.serviceAccount('default', 'reader').group('').resource('pods').namespace('default').fieldSelector('spec.nodeName=x').labelSelector('a=b').check('${verb}')`;
+  const validations = [{ expression: `!${check('list')}.allowed() || ${check('delete')}.allowed()`, messageExpression: `${check('list')}.reason()` }];
+  await client.create(ValidatingAdmissionPolicy, { metadata: { name: 'p' }, spec: { matchConstraints: { resourceRules: [RULE] }, validations } });
+  await client.create(ValidatingAdmissionPolicyBinding, { metadata: { name: 'p' }, spec: { policyName: 'p', validationActions: ['Deny'] } });
+  assert.match((await refusal()).message, /denied request: RBAC: allowed by RoleBinding "reads\/default" of Role "reads"$/);
+});
