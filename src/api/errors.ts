@@ -59,6 +59,8 @@ export class ApiError extends Error {
   readonly reason: StatusReason;
   readonly code: number;
   readonly details: StatusDetails | undefined;
+  /** What its Status says instead of `reason`, such as a webhook's own words; empty: it says none. */
+  statusReason?: string;
   /** With reason Expired: a token by which the list goes on, from what there is now. */
   continue?: string;
 
@@ -71,18 +73,20 @@ export class ApiError extends Error {
   }
 
   toStatus(): Status {
-    const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message, reason: this.reason, code: this.code };
+    const status: Status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message, reason: this.statusReason ?? this.reason, code: this.code };
+    if (status.reason === '') delete status.reason;
     if (this.details !== undefined) status.details = this.details;
     if (this.continue !== undefined) status.metadata = { continue: this.continue };
     return status;
   }
 
-  /** From a Status that came over the wire; an unknown reason is taken from its code. */
+  /** From a Status that came over the wire; an unknown reason is taken from its code, and stays in the Status. */
   static fromStatus(status: Partial<Status>): ApiError {
     const code = status.code ?? 500;
     const known = status.reason !== undefined && status.reason in STATUS_CODES;
     const reason = known ? (status.reason as StatusReason) : reasonOfCode(code);
     const error = new ApiError(reason, status.message ?? `the server answered ${code}`, status.details, code);
+    if (!known) error.statusReason = status.reason ?? '';
     if (status.metadata?.continue) error.continue = status.metadata.continue;
     return error;
   }

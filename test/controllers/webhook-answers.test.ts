@@ -45,7 +45,7 @@ async function configure(kind: 'Mutating' | 'Validating', more: Partial<Mutating
 let made = 0;
 const create = (): Promise<ConfigMap> => world.client.create(ConfigMap, { metadata: { name: `c${made++}`, namespace: 'default' } });
 
-interface Refusal { code: number; reason: string; message: string }
+interface Refusal { code: number; reason: string; message: string; toStatus(): { reason?: string } }
 
 async function refusal(): Promise<Refusal> {
   const refusals: Refusal[] = [];
@@ -57,9 +57,11 @@ test('a refusal has the code and the reason that the webhook gave, and 400 where
   response = { allowed: false };
   await configure('Validating');
   const plain = await refusal();
-  assert.deepEqual([plain.code, plain.message], [400, 'admission webhook "hook.example.com" denied the request without explanation']);
+  assert.deepEqual([plain.code, plain.toStatus().reason, plain.message], [400, undefined, 'admission webhook "hook.example.com" denied the request without explanation']);
   response = { allowed: false, status: { status: 'Success', code: 200, message: 'no' } };
   assert.deepEqual((({ code, message }) => [code, message])(await refusal()), [400, 'admission webhook "hook.example.com" denied the request: no']);
+  response = { allowed: false, status: { code: 418, reason: 'not our tea' } };
+  assert.deepEqual(((error) => [error.code, error.toStatus().reason, error.message])(await refusal()), [418, 'not our tea', 'admission webhook "hook.example.com" denied the request: not our tea']);
   response = { allowed: false, status: { code: 403, reason: 'Forbidden', message: 'no' } };
   assert.deepEqual((({ code, reason }) => [code, reason])(await refusal()), [403, 'Forbidden']);
 });

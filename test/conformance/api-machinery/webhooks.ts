@@ -89,14 +89,14 @@ function judging(): void {
     webhook((request) => (isBad(request) ? deny('the configmap contains an unwanted key and value') : { allowed: true }), ['CREATE', 'UPDATE'], MAPS, onlyIn(space)),
   ], async ({ space }) => {
     const pods = `/api/v1/namespaces/${space}/pods`;
-    assert.match((await refused(403, 'POST', pods, { body: podOf('disallowed-pod') })).message, /admission webhook ".*" denied the request: the pod contains an unwanted name/);
+    assert.match((await refused(400, 'POST', pods, { body: podOf('disallowed-pod') })).message, /admission webhook ".*" denied the request: the pod contains an unwanted name/);
     const hanging = await call('POST', pods, { body: podOf('to-be-attached') });
     assert.ok(hanging.code >= 400, JSON.stringify(hanging.body));
     assert.match(hanging.body.message, /failed calling webhook|timeout|deadline/i);
-    await refused(403, 'POST', mapsOf(space), { body: mapNamed('bad', { 'webhook-e2e-test': 'webhook-disallow' }) });
+    await refused(400, 'POST', mapsOf(space), { body: mapNamed('bad', { 'webhook-e2e-test': 'webhook-disallow' }) });
     const good = await create(mapsOf(space), mapNamed('good', { admit: 'this' }));
-    await refused(403, 'PUT', `${mapsOf(space)}/good`, { body: { ...good, data: { 'webhook-e2e-test': 'webhook-disallow' } } });
-    await refused(403, 'PATCH', `${mapsOf(space)}/good`, { body: { data: { 'webhook-e2e-test': 'webhook-disallow' } }, contentType: 'application/merge-patch+json' });
+    await refused(400, 'PUT', `${mapsOf(space)}/good`, { body: { ...good, data: { 'webhook-e2e-test': 'webhook-disallow' } } });
+    await refused(400, 'PATCH', `${mapsOf(space)}/good`, { body: { data: { 'webhook-e2e-test': 'webhook-disallow' } }, contentType: 'application/merge-patch+json' });
     const elsewhere = await namespace();
     await create(mapsOf(elsewhere), mapNamed('bad', { 'webhook-e2e-test': 'webhook-disallow' }));
   }));
@@ -177,7 +177,7 @@ function configured(): void {
   const holds = async (space: string, which: Which): Promise<boolean> => {
     const name = `probe-${(hooks += 1)}`;
     const { code, body } = await call('POST', mapsOf(space), { body: mapNamed(name, { 'webhook-e2e-test': 'webhook-disallow' }) });
-    return which === 'validating' ? code === 403 : body.data['mutation-stage-1'] === 'yes';
+    return which === 'validating' ? code === 400 : body.data['mutation-stage-1'] === 'yes';
   };
 
   for (const which of ['validating', 'mutating'] as const) {
@@ -236,14 +236,14 @@ function custom(): void {
     await registered('validating', (space) => [webhook((request) => (bad(request) ? deny('the custom resource contains unwanted data') : { allowed: true }), ['CREATE', 'UPDATE', 'DELETE'], kindRules(defined), onlyIn(space))], async ({ space, name, which }) => {
       const thing = (called: string, value: string): Body => ({ apiVersion: `${defined.group}/v1`, kind: defined.kind, metadata: { name: called }, data: { 'webhook-e2e-test': value } });
       const path = defined.path(space);
-      assert.match((await refused(403, 'POST', path, { body: thing('one', 'webhook-disallow') })).message, /unwanted data/);
+      assert.match((await refused(400, 'POST', path, { body: thing('one', 'webhook-disallow') })).message, /unwanted data/);
       await create(path, thing('two', 'fine'));
-      await refused(403, 'PATCH', `${path}/two`, { body: { data: { 'webhook-e2e-test': 'webhook-disallow' } }, contentType: 'application/merge-patch+json' });
+      await refused(400, 'PATCH', `${path}/two`, { body: { data: { 'webhook-e2e-test': 'webhook-disallow' } }, contentType: 'application/merge-patch+json' });
       const configuration = await get(`${pathOf(which)}/${name}`);
       configuration.webhooks[0].rules[0].operations = ['DELETE'];
       await put(`${pathOf(which)}/${name}`, configuration);
       await eventually(async () => (await call('PATCH', `${path}/two`, { body: { data: { 'webhook-e2e-test': 'webhook-disallow' } }, contentType: 'application/merge-patch+json' })).code === 200);
-      await refused(403, 'DELETE', `${path}/two`);
+      await refused(400, 'DELETE', `${path}/two`);
       await patch(`${path}/two`, { data: { 'webhook-e2e-test': 'fine' } });
       await remove(`${path}/two`);
     });
@@ -253,7 +253,7 @@ function custom(): void {
     const resources = { apiGroups: ['apiextensions.k8s.io'], apiVersions: ['*'], resources: ['customresourcedefinitions'] };
     return registered('validating', () => [webhook(() => deny('the crd contains unwanted label'), ['CREATE'], resources, { objectSelector: { matchLabels: { disallow: 'true' } } })], async () => {
       const { object } = definitionOf({ labels: { disallow: 'true' } });
-      assert.match((await refused(403, 'POST', DEFINITIONS, { body: object })).message, /denied the request: the crd contains unwanted label/);
+      assert.match((await refused(400, 'POST', DEFINITIONS, { body: object })).message, /denied the request: the crd contains unwanted label/);
     });
   });
 
