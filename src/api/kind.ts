@@ -68,6 +68,8 @@ export interface Rules<T extends KubeObject> {
   prepareForCreate?(object: T): void;
   /** Keeps from `old` what an update may not change. The door itself keeps status and raises generation when the spec changed. */
   prepareForUpdate?(object: T, old: T): void;
+  /** As prepareForUpdate, for writes to the status subresource; the status is the writer's, and may be replaced, not changed. */
+  prepareForStatusUpdate?(object: T, old: T): void;
   /** Beyond the schema. `old` is undefined on create. */
   validate?(object: T, old: T | undefined): FieldError[];
   /** As validate, for writes to the status subresource. */

@@ -180,6 +180,21 @@ describe('the life of pods', () => {
       assert.deepEqual(said.filter((word) => word !== 'first-will-stop').map((word) => (word === 'one' || word === 'two' ? 'app' : word)), ['app', 'app', 'second', 'first']);
     });
 
+    it('a container ends by the signal that it names, one of real time too', async () => {
+      const path = mkdtempSync(join(tmpdir(), 'llmos-test-signal-'));
+      const script = (file: string, signal: string): string => `trap '' TERM; trap 'echo heard > /v/${file}; exit 0' ${signal}; while :; do sleep 0.1; done`;
+      const mount = { volumeMounts: [{ name: 'v', mountPath: '/v' }] };
+      // 37 is SIGRTMIN+3, which systemd is stopped by.
+      await create('signalled', [
+        container(script('real-time', '37'), { ...mount, lifecycle: { stopSignal: 'SIGRTMIN+3' } }), container(script('user', 'USR1'), { ...mount, name: 'other', lifecycle: { stopSignal: 'SIGUSR1' } }),
+      ], { os: { name: 'linux' }, terminationGracePeriodSeconds: 600, volumes: [{ name: 'v', hostPath: { path } }] });
+      const { status } = await running('signalled');
+      assert.deepEqual(status?.containerStatuses?.map(({ stopSignal }) => stopSignal), ['SIGRTMIN+3', 'SIGUSR1']);
+      await llmos.kubectl('delete', 'pod', 'signalled', '--wait=false');
+      await eventually(async () => readdirSync(path).length === 2, { what: 'both heard of their end' });
+      rmSync(path, { recursive: true });
+    });
+
     it('a hook that fails ends its container, and one that is forced to go still hears of it', async () => {
       await create('failing-hook', [container('sleep 1000000', { lifecycle: { postStart: { exec: { command: ['false'] } } } })], { restartPolicy: 'Never', terminationGracePeriodSeconds: 1 });
       await until('failing-hook', ({ status }) => status?.phase === 'Failed');

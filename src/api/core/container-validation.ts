@@ -1,11 +1,12 @@
 /** What a container must be like, in upstream's words (core/v1 validation). */
-import type { Container, EnvFromSource, EnvVar, EphemeralContainer, LifecycleHandler, Probe, ResourceRequirements, Volume, VolumeMount } from '../generated/core-v1.ts';
+import type { Container, EnvFromSource, EnvVar, EphemeralContainer, FileKeySelector, LifecycleHandler, Probe, ResourceRequirements, Volume, VolumeMount } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
 import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
 import { compareQuantities, formatQuantity, isQuantity, parseQuantity } from '../quantity.ts';
 import { resourceFieldErrors, variableFieldErrors } from './field-references.ts';
 import { localPathErrors } from './local-path.ts';
 import { containerResourceNameErrors, mayOvercommit } from './resource-names.ts';
+import { stopSignalErrors } from './pod-os-validation.ts';
 import { containerSecurityErrors } from './security-validation.ts';
 
 interface Context {
@@ -17,6 +18,8 @@ interface Context {
   /** The pod's; undefined for containers that are added to it. */
   restartPolicy: string | undefined;
   graceSeconds: number | undefined;
+  /** The pod's `os.name`. */
+  os: string | undefined;
 }
 
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
@@ -34,7 +37,7 @@ export function containerErrors(container: Container | EphemeralContainer, path:
     errors.push(invalid(`${path}.terminationMessagePolicy`, container.terminationMessagePolicy ?? '', "must be 'File' or 'FallbackToLogsOnError'"));
   }
   errors.push(...portErrors(container, path, context));
-  (container.env ?? []).forEach((variable, index) => errors.push(...envErrors(variable, `${path}.env[${index}]`)));
+  (container.env ?? []).forEach((variable, index) => errors.push(...envErrors(variable, `${path}.env[${index}]`, context)));
   (container.envFrom ?? []).forEach((source, index) => errors.push(...envFromErrors(source, `${path}.envFrom[${index}]`)));
   errors.push(...mountErrors(container.volumeMounts ?? [], `${path}.volumeMounts`, context, container.securityContext?.privileged === true));
   if (!PULL_POLICIES.includes(container.imagePullPolicy ?? '')) errors.push(notSupported(`${path}.imagePullPolicy`, container.imagePullPolicy ?? '', PULL_POLICIES));
@@ -66,7 +69,7 @@ function ruleErrors({ restartPolicy, restartPolicyRules: rules }: Container | Ep
 }
 
 /** Probes and hooks. Init containers have them only when they are sidecars (restartPolicy Always). */
-function lifeErrors(container: Container | EphemeralContainer, path: string, { init, graceSeconds }: Context): FieldError[] {
+function lifeErrors(container: Container | EphemeralContainer, path: string, { init, graceSeconds, os }: Context): FieldError[] {
   const errors: FieldError[] = [];
   const sidecar = container.restartPolicy === 'Always';
   if (init && !sidecar) {
@@ -76,6 +79,7 @@ function lifeErrors(container: Container | EphemeralContainer, path: string, { i
   }
   if (container.lifecycle?.postStart !== undefined) errors.push(...handlerErrors(container.lifecycle.postStart, `${path}.lifecycle.postStart`, graceSeconds));
   if (container.lifecycle?.preStop !== undefined) errors.push(...handlerErrors(container.lifecycle.preStop, `${path}.lifecycle.preStop`, graceSeconds));
+  errors.push(...stopSignalErrors(container.lifecycle?.stopSignal, `${path}.lifecycle.stopSignal`, os));
   for (const field of ['livenessProbe', 'startupProbe', 'readinessProbe'] as const) {
     const probe = container[field];
     if (probe === undefined) continue;
@@ -165,7 +169,7 @@ export function hostPortErrors(containers: readonly Container[], path: string): 
   }));
 }
 
-function envErrors(variable: EnvVar, path: string): FieldError[] {
+function envErrors(variable: EnvVar, path: string, { volumes }: Context): FieldError[] {
   const errors: FieldError[] = [];
   if (!variable.name) errors.push(required(`${path}.name`));
   else for (const error of relaxedEnvVarNameErrors(variable.name)) errors.push(invalid(`${path}.name`, variable.name, error));
@@ -185,7 +189,16 @@ function envErrors(variable: EnvVar, path: string): FieldError[] {
     else for (const error of configMapKeyErrors(reference.key)) errors.push(invalid(`${at}.${kind}.key`, reference.key, error));
   }
   if (from.resourceFieldRef !== undefined) errors.push(...resourceFieldErrors(from.resourceFieldRef, `${at}.resourceFieldRef`, { ofVolume: false }));
-  return errors;
+  return from.fileKeyRef === undefined ? errors : [...errors, ...fileKeyErrors(from.fileKeyRef, `${at}.fileKeyRef`, volumes)];
+}
+
+/** Files of variables lie in an emptyDir that an init container has filled. */
+function fileKeyErrors({ key, path: file, volumeName }: FileKeySelector, path: string, volumes: Context['volumes']): FieldError[] {
+  const errors = key ? relaxedEnvVarNameErrors(key).map((error) => invalid(`${path}.key`, key, error)) : [required(`${path}.key`)];
+  if (!volumeName) errors.push(required(`${path}.volumeName`));
+  else if (!volumes.has(volumeName)) errors.push(notFoundField(`${path}.volumeName`, volumeName));
+  else if (volumes.get(volumeName)!.emptyDir === undefined) errors.push(invalid(`${path}.volumeName`, volumeName, 'referenced volume must be of type emptyDir'));
+  return [...errors, ...(file ? localPathErrors(file, `${path}.path`) : [required(`${path}.path`)])];
 }
 
 function envFromErrors(source: EnvFromSource, path: string): FieldError[] {
@@ -298,12 +311,14 @@ export function resourceErrors(resources: ResourceRequirements, path: string): F
   return errors;
 }
 
-function quantityErrors(name: string, quantity: unknown, path: string): FieldError[] {
-  const errors = containerResourceNameErrors(name, path);
-  if (!isQuantity(quantity)) errors.push(invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
-  else if (compareQuantities(quantity, 0) < 0) errors.push(invalid(path, quantity, 'must be greater than or equal to 0'));
-  else errors.push(...wholeErrors(name, quantity, path));
-  return errors;
+function quantityErrors(name: string, quantity: string | number, path: string): FieldError[] {
+  return [...containerResourceNameErrors(name, path), ...amountErrors(name, quantity, path)];
+}
+
+/** Of how much of a resource there is or may be, whatever its name. */
+export function amountErrors(name: string, quantity: string | number, path: string): FieldError[] {
+  if (!isQuantity(quantity)) return [invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")];
+  return compareQuantities(quantity, 0) < 0 ? [invalid(path, quantity, 'must be greater than or equal to 0')] : wholeErrors(name, quantity, path);
 }
 
 /** Devices are whole, and pages of their size. */

@@ -1,10 +1,11 @@
 /** Node (core/v1). */
 import type { Node as NodeType } from '../generated/core-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
-import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { isCidr } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
+import { amountErrors } from './container-validation.ts';
 import { labelKeyErrors, labelValueErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
@@ -22,7 +23,8 @@ export const Node: Kind<Node> = defineKind<Node>({
       const status = node.status;
       if (status !== undefined && status.allocatable === undefined && status.capacity !== undefined) status.allocatable = { ...status.capacity };
     },
-    validate: (node, old) => [...rangeErrors(node), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
+    validate: (node, old) => [...resourceErrors(node), ...addressErrors(node), ...rangeErrors(node), ...taintErrors(node), ...(old === undefined ? [] : updateErrors(node, old))],
+    validateStatus: (node) => [...resourceErrors(node), ...addressErrors(node)],
   },
   subresources: { status: true },
   columns: [
@@ -60,10 +62,22 @@ function addressOf(node: Node, type: string): string {
   return node.status?.addresses?.find((address) => address.type === type)?.address ?? '<none>';
 }
 
+function resourceErrors({ status }: Node): FieldError[] {
+  return (['capacity', 'allocatable'] as const).flatMap((field) => Object.entries(status?.[field] ?? {}).flatMap(([name, quantity]) => amountErrors(name, quantity, `status.${field}.${name}`)));
+}
+
+function addressErrors({ status }: Node): FieldError[] {
+  const seen = new Set<string>();
+  return (status?.addresses ?? []).flatMap(({ type, address }, index) => {
+    const key = `${type} ${address}`;
+    return seen.size === seen.add(key).size ? [duplicate(`status.addresses[${index}]`, { type, address })] : [];
+  });
+}
+
 const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 function rangeErrors({ spec }: Node): FieldError[] {
-  const ranges = spec?.podCIDRs ?? [];
+  const ranges = spec?.podCIDRs ?? (spec?.podCIDR ? [spec.podCIDR] : []);
   const errors = ranges.flatMap((range, index) => (isCidr(range) ? [] : [invalid(`spec.podCIDRs[${index}]`, range, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')]));
   const families = new Set(ranges.map((range) => range.includes(':')));
   return ranges.length > families.size ? [...errors, invalid('spec.podCIDRs', ranges, 'may specify no more than one CIDR for each IP family')] : errors;

@@ -7,6 +7,7 @@ import { validateAnnotations, validateLabels, validateLabelSelector } from '../m
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
 import { containerErrors, hostPortErrors, resourceErrors } from './container-validation.ts';
 import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
+import { operatingSystemErrors } from './pod-os-validation.ts';
 import { podUpdateErrors } from './pod-update-validation.ts';
 import { resourceClaimErrors } from './resource-claims-validation.ts';
 import { podSecurityErrors } from './security-validation.ts';
@@ -42,7 +43,7 @@ function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   (spec.imagePullSecrets ?? []).forEach((secret, index) => { if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`)); });
   errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
   (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
-  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path), ...gateErrors(spec, path));
+  errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path), ...gateErrors(spec, path), ...operatingSystemErrors(spec, path));
   (spec.readinessGates ?? []).forEach(({ conditionType = '' }, index) => {
     for (const error of labelKeyErrors(conditionType)) errors.push(invalid(`${path}.readinessGates[${index}].conditionType`, conditionType, error));
   });
@@ -50,7 +51,7 @@ function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
 }
 
 function containersErrors(spec: PodSpec, path: string): FieldError[] {
-  const context = { volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])), hostNetwork: spec.hostNetwork === true, hostUsers: spec.hostUsers !== false, restartPolicy: spec.restartPolicy, graceSeconds: spec.terminationGracePeriodSeconds };
+  const context = { volumes: new Map((spec.volumes ?? []).map((volume) => [volume.name, volume])), hostNetwork: spec.hostNetwork === true, hostUsers: spec.hostUsers !== false, restartPolicy: spec.restartPolicy, graceSeconds: spec.terminationGracePeriodSeconds, os: spec.os?.name };
   const containers = spec.containers ?? [];
   const errors: FieldError[] = [];
   if (containers.length === 0) errors.push(required(`${path}.containers`));
@@ -76,7 +77,7 @@ export function ephemeralContainerErrors(containers: readonly EphemeralContainer
   const volumes = new Map((pod.spec?.volumes ?? []).map((volume) => [volume.name, volume]));
   for (const [index, container] of containers.entries()) {
     const at = `${path}[${index}]`;
-    errors.push(...containerErrors(container, at, { volumes, hostNetwork: false, init: false, hostUsers: pod.spec?.hostUsers !== false, restartPolicy: undefined, graceSeconds: undefined }));
+    errors.push(...containerErrors(container, at, { volumes, hostNetwork: false, init: false, hostUsers: pod.spec?.hostUsers !== false, restartPolicy: undefined, graceSeconds: undefined, os: pod.spec?.os?.name }));
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) errors.push(notFoundField(`${at}.targetContainerName`, container.targetContainerName));
@@ -110,6 +111,18 @@ function nameFieldErrors(spec: PodSpec, path: string): FieldError[] {
     const name = spec[field];
     if (name) for (const error of dns1123LabelErrors(name)) errors.push(invalid(`${path}.${field}`, name, error));
   }
+  return [...errors, ...hostnameOverrideErrors(spec, `${path}.hostnameOverride`)];
+}
+
+const MOST_HOSTNAME = 64;
+
+/** A host name that stands alone: no other field may have a say in it. */
+function hostnameOverrideErrors({ hostnameOverride: name, setHostnameAsFQDN, hostNetwork }: PodSpec, path: string): FieldError[] {
+  if (name === undefined) return [];
+  const errors = dns1123SubdomainErrors(name).map((error) => invalid(path, name, error));
+  if (name.length > MOST_HOSTNAME) errors.push(invalid(path, name, `must be no more than ${MOST_HOSTNAME} characters`));
+  if (setHostnameAsFQDN === true) errors.push(forbidden(path, 'may not be specified when `setHostnameAsFQDN` is true'));
+  if (hostNetwork === true) errors.push(forbidden(path, 'may not be specified when `hostNetwork` is true'));
   return errors;
 }
 
@@ -154,13 +167,16 @@ function affinityErrors(affinity: Affinity | undefined, path: string): FieldErro
 
 interface PodTerm {
   labelSelector?: Parameters<typeof validateLabelSelector>[0];
+  namespaceSelector?: Parameters<typeof validateLabelSelector>[0];
+  namespaces?: string[];
   matchLabelKeys?: string[];
   mismatchLabelKeys?: string[];
   topologyKey?: string;
 }
 
 function podTermErrors(term: PodTerm | undefined, path: string): FieldError[] {
-  const errors = validateLabelSelector(term?.labelSelector, `${path}.labelSelector`);
+  const errors = [...validateLabelSelector(term?.labelSelector, `${path}.labelSelector`), ...validateLabelSelector(term?.namespaceSelector, `${path}.namespaceSelector`)];
+  for (const name of term?.namespaces ?? []) errors.push(...dns1123LabelErrors(name).map((error) => invalid(`${path}.namespace`, name, error)));
   for (const field of ['matchLabelKeys', 'mismatchLabelKeys'] as const) {
     const keys = term?.[field] ?? [];
     if (keys.length > 0 && term?.labelSelector === undefined) errors.push(forbidden(`${path}.${field}`, 'must not be specified when labelSelector is not set'));
@@ -190,7 +206,12 @@ function spreadErrors(spec: PodSpec, path: string): FieldError[] {
     if (constraint.maxSkew <= 0) errors.push(invalid(`${at}.maxSkew`, constraint.maxSkew, 'must be greater than zero'));
     if (!constraint.topologyKey) errors.push(required(`${at}.topologyKey`, 'can not be empty'));
     if (!UNSATISFIABLE.includes(constraint.whenUnsatisfiable)) errors.push(notSupported(`${at}.whenUnsatisfiable`, constraint.whenUnsatisfiable, UNSATISFIABLE));
-    const { minDomains, whenUnsatisfiable, topologyKey } = constraint;
+    const { minDomains, whenUnsatisfiable, topologyKey, matchLabelKeys = [], labelSelector } = constraint;
+    if (matchLabelKeys.length > 0 && labelSelector === undefined) errors.push(forbidden(`${at}.matchLabelKeys`, 'must not be specified when labelSelector is not set'));
+    for (const [position, key] of matchLabelKeys.entries()) {
+      errors.push(...labelKeyErrors(key).map((error) => invalid(`${at}.matchLabelKeys[${position}]`, key, error)));
+      if (selectsBy(labelSelector, key)) errors.push(invalid(`${at}.matchLabelKeys[${position}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+    }
     if (minDomains !== undefined && minDomains <= 0) errors.push(invalid(`${at}.minDomains`, minDomains, 'must be greater than zero'));
     if (minDomains !== undefined && whenUnsatisfiable !== 'DoNotSchedule') errors.push(invalid(`${at}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`));
     const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
@@ -202,6 +223,10 @@ function spreadErrors(spec: PodSpec, path: string): FieldError[] {
     }
     return errors;
   });
+}
+
+function selectsBy(selector: Parameters<typeof validateLabelSelector>[0], key: string): boolean {
+  return selector?.matchLabels?.[key] !== undefined || selector?.matchExpressions?.some((each) => each.key === key) === true;
 }
 
 function dnsErrors(spec: PodSpec, path: string): FieldError[] {
@@ -233,13 +258,8 @@ function gateErrors(spec: PodSpec, path: string): FieldError[] {
     ...(gates.indexOf(name) < index ? [duplicate(`${path}.schedulingGates[${index}]`, name)] : []),
   ]);
   if (gates.length > 0 && spec.nodeName) errors.push(forbidden(`${path}.nodeName`, 'cannot be set until all schedulingGates have been cleared'));
-  const { os } = spec;
-  if (os === undefined) return errors;
-  if (!os.name) return [...errors, required(`${path}.os.name`, 'cannot be empty')];
-  return OPERATING_SYSTEMS.includes(os.name) ? errors : [...errors, notSupported(`${path}.os`, os.name, OPERATING_SYSTEMS)];
+  return errors;
 }
-
-const OPERATING_SYSTEMS = ['linux', 'windows'];
 
 /** Texts for Warning headers; `path` is where the pod's spec stands. */
 export function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {

@@ -7,6 +7,7 @@ import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
 import { qosClassOf } from './pod-qos.ts';
+import { keepQualityOfService, podStatusErrors } from './pod-status-validation.ts';
 import { podErrors, podSpecWarnings } from './pod-validation.ts';
 
 export type Pod = PodType;
@@ -26,6 +27,8 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
       }
     },
     validate: podErrors,
+    prepareForStatusUpdate: keepQualityOfService,
+    validateStatus: podStatusErrors,
     warnings: (pod, old) => [...podSpecWarnings(pod.spec, 'spec'), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod, asked) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';

@@ -7,6 +7,7 @@ const PROFILES = ['Localhost', 'RuntimeDefault', 'Unconfined'];
 const PROC_MOUNTS = ['Default', 'Unmasked'];
 const CHANGE_POLICIES = ['Always', 'OnRootMismatch'];
 const GROUP_POLICIES = ['Merge', 'Strict'];
+const LABEL_POLICIES = ['MountOption', 'Recursive'];
 const SYSCTL_NAME = '([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
 /** Those of the kernel's that are each namespace's own. */
 const OF_THE_NETWORK = /^net[./]/;
@@ -33,12 +34,13 @@ export function podSecurityErrors(spec: PodSpec, path: string): FieldError[] {
   const at = `${path}.securityContext`;
   for (const field of ['fsGroup', 'runAsUser', 'runAsGroup'] as const) errors.push(...idErrors(context[field], `${at}.${field}`));
   for (const [index, id] of (context.supplementalGroups ?? []).entries()) errors.push(...idErrors(id, `${at}.supplementalGroups[${index}]`));
-  const oneOf = (field: 'fsGroupChangePolicy' | 'supplementalGroupsPolicy', values: readonly string[]): void => {
+  const oneOf = (field: 'fsGroupChangePolicy' | 'seLinuxChangePolicy' | 'supplementalGroupsPolicy', values: readonly string[]): void => {
     const value = context[field];
     if (value !== undefined && !values.includes(value)) errors.push(notSupported(`${at}.${field}`, value, values));
   };
   oneOf('fsGroupChangePolicy', CHANGE_POLICIES);
   oneOf('supplementalGroupsPolicy', GROUP_POLICIES);
+  oneOf('seLinuxChangePolicy', LABEL_POLICIES);
   errors.push(...seccompErrors(context.seccompProfile, `${at}.seccompProfile`), ...appArmorErrors(context.appArmorProfile, `${at}.appArmorProfile`));
   if (spec.hostUsers === false) for (const field of ['hostNetwork', 'hostPID', 'hostIPC'] as const) if (spec[field] === true) errors.push(forbidden(`${path}.${field}`, 'when `hostUsers` is false'));
   if (spec.shareProcessNamespace === true && spec.hostPID === true) errors.push(invalid(`${path}.shareProcessNamespace`, true, 'ShareProcessNamespace and HostPID cannot both be enabled'));

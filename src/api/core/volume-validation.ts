@@ -63,13 +63,29 @@ function sourceErrors(volume: Volume, path: string): FieldError[] {
     if (each.podCertificate !== undefined) errors.push(...podCertificateErrors(each.podCertificate, `${path}.projected.sources[${position}].podCertificate`));
   });
   if (volume.image !== undefined && !volume.image.reference) errors.push(required(`${path}.image.reference`));
+  if (volume.image?.pullPolicy !== undefined && !PULL_POLICIES.includes(volume.image.pullPolicy)) errors.push(notSupported(`${path}.image.pullPolicy`, volume.image.pullPolicy, PULL_POLICIES));
   if (volume.ephemeral !== undefined) {
     const template = volume.ephemeral.volumeClaimTemplate;
     errors.push(...(template?.spec === undefined ? [required(`${path}.ephemeral.volumeClaimTemplate`)] : claimSpecErrors(template.spec, `${path}.ephemeral.volumeClaimTemplate.spec`)));
   }
   if (volume.persistentVolumeClaim !== undefined && !volume.persistentVolumeClaim.claimName) errors.push(required(`${path}.persistentVolumeClaim.claimName`));
-  if (volume.nfs !== undefined) for (const field of ['server', 'path'] as const) if (!volume.nfs[field]) errors.push(required(`${path}.nfs.${field}`));
-  return errors;
+  if (volume.nfs?.path && !volume.nfs.path.startsWith('/')) errors.push(invalid(`${path}.nfs.path`, volume.nfs.path, 'must be an absolute path'));
+  return [...errors, ...lackErrors(sources, path)];
+}
+
+const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never'];
+/** Fields without which a source says too little; those of the sources above have rules of their own. */
+const NEEDED: Readonly<Record<string, readonly string[]>> = {
+  nfs: ['server', 'path'], iscsi: ['targetPortal', 'iqn'], rbd: ['monitors', 'image'], cephfs: ['monitors'], glusterfs: ['endpoints', 'path'], flexVolume: ['driver'], azureFile: ['secretName', 'shareName'],
+  azureDisk: ['diskName', 'diskURI'], gcePersistentDisk: ['pdName'], awsElasticBlockStore: ['volumeID'], cinder: ['volumeID'], vsphereVolume: ['volumePath'], portworxVolume: ['volumeID'], photonPersistentDisk: ['pdID'],
+  quobyte: ['registry', 'volume'], scaleIO: ['gateway', 'system', 'volumeName'],
+};
+
+function lackErrors(sources: Omit<Volume, 'name'>, path: string): FieldError[] {
+  return Object.entries(NEEDED).flatMap(([source, fields]) => {
+    const given = (sources as Record<string, Record<string, unknown> | undefined>)[source];
+    return given === undefined ? [] : fields.filter((field) => !given[field] || (Array.isArray(given[field]) && given[field].length === 0)).map((field) => required(`${path}.${source}.${field}`));
+  });
 }
 
 const LEAST_TOKEN_SECONDS = 600;

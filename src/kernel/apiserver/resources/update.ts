@@ -93,6 +93,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   keepSystemFields(next, liveObject);
   distinctOwners(next.metadata, context.warnings, { afterAdmission: false });
   if (subresource !== 'status') applyDefaults(kind, next);
+  else kind.rules.prepareForStatusUpdate?.(next, liveObject);
   if (pace !== undefined) await pace();
   // Before admission, as with create.
   if (!step.keepManagedFields) {

@@ -73,7 +73,7 @@ export function containerId(record: ContainerRecord): string {
 /** `spec` tells whether it starts again. */
 export function viewOf(slot: Slot, initializing: boolean, spec?: PodSpec): ContainerView {
   const { record } = slot;
-  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...(isRunning(slot) ? { alive: true } : {}), ...resourcesOf(slot), ...(record?.user === undefined ? {} : { user: record.user }), ...(spec === undefined ? {} : restartsOf(slot, spec)) };
+  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...(isRunning(slot) ? { alive: true } : {}), ...resourcesOf(slot), ...(record?.user === undefined ? {} : { user: record.user }), ...(slot.container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: slot.container.lifecycle.stopSignal }), ...(spec === undefined ? {} : restartsOf(slot, spec)) };
   const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
   if (record !== undefined && record.exit === undefined && record.startedMs !== undefined && slot.hook === undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };

@@ -14,6 +14,7 @@ import { withinHugePages } from '../cgroup/huge-pages.ts';
 import { removeCgroup } from '../cgroup/layout.ts';
 import { hasProcesses, killAll } from '../cgroup/processes.ts';
 import { RuntimeError, type ContainerPlace, type ContainerRuntime, type RootMount } from './runtime.ts';
+import { signalNumber } from './signal.ts';
 
 /** In what runtimes of the same command line differ. */
 export interface RuntimeFlavour {
@@ -104,7 +105,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
     kill(_place, pid, name) {
       try {
-        process.kill(pid, signalOf(name));
+        process.kill(pid, signalNumber(name) ?? 'SIGTERM');
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
       }
@@ -220,9 +221,4 @@ async function openGate(fifo: string, pid: number): Promise<boolean> {
     }
   }
   return false;
-}
-
-function signalOf(name: string): NodeJS.Signals | number {
-  if (/^\d+$/.test(name)) return Number(name);
-  return (name.startsWith('SIG') ? name : `SIG${name}`) as NodeJS.Signals;
 }

@@ -57,6 +57,7 @@ function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   if (volumeMounts.some((each) => each.recursiveReadOnly !== undefined)) status.volumeMounts = volumeMounts.map(mountStatus);
   if (view.user !== undefined) status.user = { linux: view.user };
   if (view.resources !== undefined) status.resources = view.resources;
+  if (view.stopSignal !== undefined) status.stopSignal = view.stopSignal;
   if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
   return status;
 }

@@ -1,5 +1,5 @@
 /** What the status of a pod is made from: one view a container, and the facts of the pod. */
-import type { ContainerState, LinuxContainerUser, ResourceRequirements } from '../../../api/generated/core-v1.ts';
+import type { ContainerState, ContainerStatus, LinuxContainerUser, ResourceRequirements } from '../../../api/generated/core-v1.ts';
 
 export type ContainerRole = 'init' | 'sidecar' | 'app' | 'ephemeral';
 
@@ -20,6 +20,8 @@ export interface ContainerView {
   restarts?: boolean;
   /** Who its first process began as. */
   user?: LinuxContainerUser;
+  /** Where the pod names one. */
+  stopSignal?: ContainerStatus['stopSignal'];
   /** Absent for ephemeral containers. */
   resources?: ResourceRequirements;
   allocatedResources?: Record<string, string>;
