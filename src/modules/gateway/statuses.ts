@@ -13,7 +13,7 @@ import type { Plan, RouteState } from './plan.ts';
 
 /** Features beyond the core (GEP-2162), for GatewayClass.status.supportedFeatures. */
 const SUPPORTED_FEATURES = [
-  'BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'GRPCRouteRequestMirror', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayRouteHostnameIntersectionPrecedence', 'GatewayStaticAddresses',
+  'BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'GRPCRoute', 'GRPCRouteNamedRouteRule', 'GRPCRouteRequestMirror', 'Gateway', 'GatewayAddressEmpty', 'GatewayBackendClientCertificate', 'GatewayFrontendClientCertificateValidation', 'GatewayFrontendClientCertificateValidationInsecureFallback', 'GatewayHTTPListenerIsolation', 'GatewayHTTPSAndTLSPassthroughSamePort', 'GatewayHTTPSListenerDetectMisdirectedRequests', 'GatewayInfrastructurePropagation', 'GatewayPort8080', 'GatewayRouteHostnameIntersectionPrecedence', 'GatewayStaticAddresses',
   'CookieSessionPersistence', 'CookieSessionPersistencePermanentLifetime', 'HTTPRoute', 'HTTPRouteExternalAuth', 'HTTPRouteExternalAuthForwardBody', 'HTTPRouteExternalAuthGRPC', 'HTTPRouteExternalAuthHTTP', 'HTTPRoute303RedirectStatusCode', 'HTTPRoute307RedirectStatusCode', 'HTTPRoute308RedirectStatusCode', 'HTTPRouteBackendProtocolH2C', 'HTTPRouteBackendProtocolWebSocket', 'HTTPRouteBackendRequestHeaderModification', 'HTTPRouteBackendTimeout',
   'HTTPRouteCORS', 'HTTPRouteDestinationPortMatching', 'HTTPRouteHostRewrite', 'HTTPRouteMethodMatching', 'HTTPRouteNamedRouteRule', 'HTTPRouteParentRefPort', 'HTTPRoutePathRedirect', 'HTTPRoutePathRewrite', 'HTTPRoutePortRedirect', 'HTTPRouteQueryParamMatching',
   'HTTPRouteRequestMirror', 'HTTPRouteRequestMultipleMirrors', 'HTTPRouteRequestPercentageMirror', 'HTTPRouteRequestTimeout', 'HTTPRouteResponseHeaderModification', 'HTTPRouteRetry', 'HTTPRouteRetryBackendTimeout', 'HTTPRouteRetryConnectionError', 'HTTPRouteSchemeRedirect', 'ListenerSet', 'ReferenceGrant', 'TLSRoute', 'TLSRouteModeMixed', 'TLSRouteModeTerminate',
@@ -113,9 +113,11 @@ function listenerStatus(state: ListenerState, { metadata, status }: Gateway | Li
   const { listener, kinds, refused, conflict, unresolved, works, overlapping } = state;
   const before = status?.listeners?.find(({ name }) => name === listener.name);
   const attachedRoutes = plan.routes.filter(({ attachments, resolved }) => resolved.unsupported === undefined && attachments.some((each) => each.listeners.some((found) => found.state === state))).length;
+  // Of two listeners of a Gateway neither is used; one of a set is told which of the conflicts it lost.
+  const lost = conflict === undefined ? undefined : { ...conflict, reason: state.set === undefined ? 'Invalid' : conflict.reason };
   const said: Said[] = [
-    refused !== undefined ? { type: 'Accepted', status: false, ...refused } : conflict !== undefined ? { type: 'Accepted', status: false, reason: 'Invalid', message: conflict.message } : { type: 'Accepted', status: true, reason: 'Accepted' },
-    works ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: 'Invalid', message: (refused ?? conflict ?? unresolved)?.message ?? '' },
+    refused !== undefined ? { type: 'Accepted', status: false, ...refused } : lost !== undefined ? { type: 'Accepted', status: false, ...lost } : { type: 'Accepted', status: true, reason: 'Accepted' },
+    works ? { type: 'Programmed', status: true, reason: 'Programmed' } : { type: 'Programmed', status: false, reason: lost?.reason ?? 'Invalid', message: (refused ?? conflict ?? unresolved)?.message ?? '' },
     unresolved === undefined ? { type: 'ResolvedRefs', status: true, reason: 'ResolvedRefs' } : { type: 'ResolvedRefs', status: false, ...unresolved },
     conflict === undefined ? { type: 'Conflicted', status: false, reason: 'NoConflicts' } : { type: 'Conflicted', status: true, ...conflict },
     ...(overlapping === undefined ? [] : [{ type: OVERLAPPING, status: true, reason: 'OverlappingHostnames', message: `listener '${overlapping}' has hostnames of this one; requests that come by the other's connection are answered with 421` }]),

@@ -103,10 +103,23 @@ export function redirects(): void {
     ]);
   });
 
+  tried('HTTPRouteBackendRequestRedirect', () => [{ backendRefs: [to(V1, { filters: [redirect({ scheme: 'https', hostname: 'one.example.org', port: 443 })] }), to(V2, { filters: [redirect({ scheme: 'http', hostname: 'two.example.org', port: 80, statusCode: 301 })] })] }], async (address) => {
+    await eventually(async () => {
+      const all = new Set((await Promise.all(Array.from({ length: 30 }, () => ask(address, { path: '/x' })))).map((told) => `${told.status} ${told.headers.location}`));
+      return JSON.stringify([...all].sort()) === JSON.stringify(['301 http://two.example.org/x', '302 https://one.example.org/x']);
+    }, { what: 'each backend leads elsewhere' });
+  });
+
   const arrives = (question: Ask, path: string, atHost?: string): [Ask, object] => [question, { check: ({ body }: Told) => assert.deepEqual([body.path, body.host], [path, atHost ?? question.host]) }];
   tried('HTTPRouteRewriteHost', () => [at('/one', [rewrite({ hostname: 'one.example.org' })]), at('/two', [rewrite({ hostname: 'two.example.org' }), requestHeaders({ add: [{ name: 'x', value: 'y' }] })], [to(V2)])], (address) => expectAll(address, [
     arrives({ host, path: '/one' }, '/one', 'one.example.org'), arrives({ host, path: '/two' }, '/two', 'two.example.org'),
   ]));
+  tried('HTTPRouteRewritePathBackend', () => [{ matches: [prefix('/before')], backendRefs: [to(V1, { filters: [rewrite({ hostname: 'one.example.org', path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/one' } })] }), to(V2, { filters: [rewrite({ path: { type: 'ReplaceFullPath', replaceFullPath: '/two' } })] })] }], async (address) => {
+    await eventually(async () => {
+      const all = new Set((await Promise.all(Array.from({ length: 30 }, () => ask(address, { host, path: '/before/x' })))).map(({ body }) => `${body.pod} ${body.host} ${body.path}`));
+      return JSON.stringify([...all].sort()) === JSON.stringify([`${V1} one.example.org /one/x`, `${V2} ${host} /two`]);
+    }, { what: 'each backend has its own path' });
+  });
   tried('HTTPRouteRewritePath', () => [
     at('/prefix/one', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/one' } })]), at('/full/one', [rewrite({ path: { type: 'ReplaceFullPath', replaceFullPath: '/one' } })]),
     at('/strip', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/' } })]), at('/strip-empty/', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '' } })]), at('/odd', [rewrite({ path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/a%20b' } })]),
@@ -203,6 +216,14 @@ export function traffic(): void {
     await expect(address, { path: '/retry' }, { backend: V1 });
     const one = async (path: string): Promise<number> => (await ask(address, { path })).status;
     assert.deepEqual([await one('/retry?fail=2&id=a'), await one('/retry?fail=9&id=b'), await one('/retry?fail=1&code=503&id=c'), await one('/no-retry?fail=1&id=d')], [200, 500, 200, 500]);
+  });
+
+  tried('HTTPRouteRetryWithTimeouts', () => [
+    { ...at('/each', []), retry: { codes: [500], attempts: 2 }, timeouts: { backendRequest: '400ms' } }, { ...at('/whole', []), retry: { codes: [500], attempts: 9 }, timeouts: { request: '600ms' } },
+  ], async (address) => {
+    await expectAll(address, [[{ path: '/each' }, V1], [{ path: '/whole' }, V1]]);
+    const one = async (path: string): Promise<number> => (await ask(address, { path })).status;
+    assert.deepEqual([await one('/each?fail=2&slow=2000&id=e'), await one('/each?fail=3&slow=2000&id=f'), await one('/whole?fail=1&id=g'), await one('/whole?fail=8&slow=250&id=h')], [200, 504, 200, 504]);
   });
 
   tried('HTTPRouteRetryBackoff', () => [

@@ -1,7 +1,7 @@
 /** ListenerSets: listeners that others add to a Gateway which lets them (GEP-1713). */
 import assert from 'node:assert/strict';
 import { get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, route, tlsSecret, to, V1, V2, WEB } from './world.ts';
+import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, from, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, tlsSecret, to, V1, V2, WEB } from './world.ts';
 
 const letsIn = (from: string, selector?: object): object => ({ allowedListeners: { namespaces: { from, ...(selector === undefined ? {} : { selector }) } } });
 
@@ -19,7 +19,7 @@ async function setSays(name: string, said: string, more: { namespace?: string; c
     return found?.observedGeneration === metadata.generation && (said === 'True' ? found.status === 'True' : found.status === 'False' && found.reason === said);
   }) && Object.entries(more.conflicts ?? {}).every(([listenerName, reason]) => {
     const own = status.listeners?.find((each: Body) => each.name === listenerName);
-    return condition(own, 'Conflicted')?.reason === reason && ['Accepted', 'Programmed'].every((type) => condition(own, type)?.status === (reason === 'NoConflicts' ? 'True' : 'False'));
+    return condition(own, 'Conflicted')?.reason === reason && ['Accepted', 'Programmed'].every((type) => condition(own, type)?.status === (reason === 'NoConflicts' ? 'True' : 'False') && (reason === 'NoConflicts' || condition(own, type).reason === reason));
   }));
 }
 
@@ -105,5 +105,64 @@ export function listenerSets(): void {
     const { status } = await get(pathOfSet('no-certificate', WEB));
     assert.equal(condition(status.listeners[0], 'ResolvedRefs').reason, 'RefNotPermitted');
     await expect(await addressOf('set-tls'), { host: 'set.example.com', sni: 'set.example.com' }, { backend: 'app-backend-v2' });
+  });
+
+  behaviour('ListenerSetAllowedRoutesNamespaces', () => [
+    gateway('set-allows', [own('own', 'own.example.com')], { spec: letsIn('All') }),
+    listenerSet('allows', 'set-allows', [own('all', 'all.example.com', from('All')), own('same', 'same.example.com', from('Same')), own('some', 'some.example.com', from('Selector', { matchLabels: { 'gateway-conformance': 'backend' } }))]),
+    route('here', [ofSet('allows')], [{ matches: [prefix('/here')], backendRefs: [to(V1)] }]), route('selected', [ofSet('allows')], [{ matches: [prefix('/selected')], backendRefs: [to('app-backend-v1')] }], { namespace: APP }),
+  ], async () => {
+    await setSays('allows', 'True');
+    await until(pathOfSet('allows'), ({ status }) => JSON.stringify(status.listeners.map((each: Body) => [each.name, each.attachedRoutes])) === JSON.stringify([['all', 2], ['same', 1], ['some', 1]]));
+    const host = (name: string): string => `${name}.example.com`;
+    await expectAll(await addressOf('set-allows'), [
+      [{ host: host('all'), path: '/here' }, V1], [{ host: host('all'), path: '/selected' }, 'app-backend-v1'], [{ host: host('same'), path: '/here' }, V1], [{ host: host('same'), path: '/selected' }, 404],
+      [{ host: host('some'), path: '/here' }, 404], [{ host: host('some'), path: '/selected' }, 'app-backend-v1'],
+    ]);
+  });
+
+  behaviour('ListenerSetDualParentRefIndependence', () => [
+    gateway('dual', [own('own', 'own.example.com')], { spec: letsIn('Same') }), listenerSet('dual-set', 'dual', [own('set', 'set.example.com')]),
+    route('by-both', ['dual', ofSet('dual-set')], [{ matches: [prefix('/both')], backendRefs: [to(V1)] }]), route('by-one', [{ name: 'dual', namespace: INFRA, sectionName: 'nowhere' }, ofSet('dual-set')], [{ matches: [prefix('/one')], backendRefs: [to(V2)] }]),
+  ], async () => {
+    await parents('by-both', { Accepted: 'True' }, { count: 2 });
+    const { status } = await until(pathOf(route('by-one', [], [])), (object) => object.status?.parents?.length === 2);
+    assert.deepEqual(status.parents.map((each: Body) => [each.parentRef.kind, condition(each, 'Accepted').reason]).sort(), [['Gateway', 'NoMatchingParent'], ['ListenerSet', 'Accepted']]);
+    await expectAll(await addressOf('dual'), [[{ host: 'own.example.com', path: '/both' }, V1], [{ host: 'set.example.com', path: '/both' }, V1], [{ host: 'own.example.com', path: '/one' }, 404], [{ host: 'set.example.com', path: '/one' }, V2]]);
+  });
+
+  behaviour('ListenerSetParentNotAccepted', () => [
+    gateway('not-taken', [http()], { spec: { ...letsIn('Same'), infrastructure: { parametersRef: { group: 'example.com', kind: 'Nothing', name: 'x' } } } }), listenerSet('of-not-taken', 'not-taken', [http({ port: 8080 })]),
+  ], async () => {
+    await until(pathOfSet('of-not-taken'), ({ status }) => condition(status, 'Accepted')?.reason === 'ParentNotAccepted' && condition(status, 'Programmed')?.status === 'False');
+    await attachedSets('not-taken', 0);
+  });
+
+  behaviour('ListenerSetReferenceGrant', () => [
+    gateway('set-granted', [own('own', 'own.example.com')], { spec: letsIn('All') }), tlsSecret(WEB, 'lent', 'lent.example.com'),
+    ...['lent', 'not-lent'].map((name) => listenerSet(name, 'set-granted', [{ name: 'https', port: 443, protocol: 'HTTPS', hostname: `${name}.example.com`, tls: { certificateRefs: [{ name: 'lent', namespace: WEB }] } }], name === 'lent' ? APP : INFRA)),
+    { apiVersion: 'gateway.networking.k8s.io/v1beta1', kind: 'ReferenceGrant', metadata: { name: 'lends', namespace: WEB }, spec: { from: [{ group: 'gateway.networking.k8s.io', kind: 'ListenerSet', namespace: APP }], to: [{ group: '', kind: 'Secret', name: 'lent' }] } },
+  ], async () => {
+    await setSays('lent', 'True', { namespace: APP });
+    await setSays('not-lent', 'ListenersNotValid');
+    assert.equal(condition((await get(pathOfSet('not-lent'))).status.listeners[0], 'ResolvedRefs').reason, 'RefNotPermitted');
+  });
+
+  behaviour('ListenerSetRouteStatusScopedToParentRef', () => [
+    gateway('scoped', [own('own', 'own.example.com')], { spec: letsIn('Same') }), listenerSet('scoped-set', 'scoped', [own('set', 'set.example.com')]), listenerSet('beside', 'scoped', [own('beside', 'beside.example.com')]),
+    route('gateway-alone', ['scoped'], [{ matches: [prefix('/gateway')], backendRefs: [to(V1)] }]), route('set-alone', [ofSet('scoped-set')], [{ matches: [prefix('/set')], backendRefs: [to(V2)] }]),
+  ], async () => {
+    for (const [name, kind] of [['gateway-alone', 'Gateway'], ['set-alone', 'ListenerSet']] as const) assert.deepEqual((await parents(name, { Accepted: 'True' })).status.parents.map((each: Body) => each.parentRef.kind), [kind]);
+    await expectAll(await addressOf('scoped'), [[{ host: 'own.example.com', path: '/gateway' }, V1], [{ host: 'set.example.com', path: '/gateway' }, 404], [{ host: 'set.example.com', path: '/set' }, V2], [{ host: 'own.example.com', path: '/set' }, 404]]);
+    assert.deepEqual((await get(pathOfSet('scoped-set'))).status.listeners.map((each: Body) => each.attachedRoutes), [1]);
+  });
+
+  behaviour('ListenerSetUpdateListenerHostname', () => [
+    gateway('set-moves', [own('own', 'own.example.com')], { spec: letsIn('Same') }), listenerSet('moves', 'set-moves', [own('set', 'before.example.com')]), route('waits', [ofSet('moves')], [{ backendRefs: [to(V1)] }], { hostnames: ['after.example.com'] }),
+  ], async () => {
+    await parents('waits', { Accepted: 'NoMatchingListenerHostname' });
+    await patch(pathOfSet('moves'), { spec: { listeners: [own('set', 'after.example.com')] } });
+    await parents('waits', { Accepted: 'True' });
+    await expect(await addressOf('set-moves'), { host: 'after.example.com' }, { backend: V1 });
   });
 }

@@ -6,12 +6,12 @@ import { create, get, patch, until, type Body } from '../cluster.ts';
 import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, expectAll, exact, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 const HTTPS = ['same-namespace-with-https-listener'];
-const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
-const tlsRoute = (name: string, parentNames: string[], hostnames: string[] | undefined, backendRefs: object[] = [{ name: 'tls-backend', port: 443 }], more: object = {}): Body => route(name, parentNames, [{ backendRefs }], { kind: 'TLSRoute', ...(hostnames === undefined ? {} : { hostnames }), ...more });
+export const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
+export const tlsRoute = (name: string, parentNames: string[], hostnames: string[] | undefined, backendRefs: object[] = [{ name: 'tls-backend', port: 443 }], more: object = {}): Body => route(name, parentNames, [{ backendRefs }], { kind: 'TLSRoute', ...(hostnames === undefined ? {} : { hostnames }), ...more });
 const told = (name: string, expected: Record<string, string>): Promise<Body> => parents(name, expected, { plural: 'tlsroutes' });
 
 /** The subject alternative names of the certificate that is shown; undefined when the connection is refused. */
-function shown(address: string, servername: string, port = 443): Promise<string | undefined> {
+export function shown(address: string, servername: string, port = 443): Promise<string | undefined> {
   return new Promise((settle) => {
     const socket = connect({ host: address, port, servername, ca: AUTHORITY_PEM, rejectUnauthorized: false, timeout: 5_000 }, () => { settle(socket.getPeerCertificate().subjectaltname); socket.destroy(); });
     socket.on('error', () => settle(undefined)).on('timeout', () => socket.destroy(new Error('time-out'))).on('close', () => settle(undefined));
