@@ -67,7 +67,7 @@ function repositoryDisk(folder: string, command: string): string {
   cpSync(ROOT, staged, { recursive: true, dereference: true, filter: wanted });
   writeFileSync(join(staged, 'guest-command'), command);
   const disk = join(folder, 'repository.ext4');
-  const { status, stderr } = spawnSync('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-d', staged, disk, '512M'], { encoding: 'utf8', env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } });
+  const { status, stderr } = spawnSync('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-i', '4096', '-d', staged, disk, '1G'], { encoding: 'utf8', env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } });
   if (status !== 0) throw new Error(`the disk with the repository could not be made: ${stderr}`);
   rmSync(staged, { recursive: true });
   return disk;
