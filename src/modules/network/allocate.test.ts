@@ -54,6 +54,7 @@ test('a load balancer of local endpoints gets a port for its health check, and k
   assert.ok(port >= 30_000 && port <= 32_767 && port !== each.spec?.ports?.[0]?.nodePort, String(port));
   await book.allocate(each, structuredClone(each), options('shop/lb'));
   assert.equal(each.spec?.healthCheckNodePort, port);
+  await assert.rejects(book.allocate(service('far', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: 100 }), undefined, options('shop/far')), /spec\.healthCheckNodePort: Invalid value: 100: provided port is not in the valid range\. /);
   await assert.rejects(book.allocate(service('other', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', healthCheckNodePort: port }), undefined, options('shop/other')), /spec\.healthCheckNodePort: Invalid value: \d+: provided port is already allocated$/);
   const cluster = service('all', { type: 'LoadBalancer', externalTrafficPolicy: 'Cluster' });
   await book.allocate(cluster, undefined, options('shop/all'));

@@ -64,6 +64,10 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
     return asked;
   }
 
+  function outOfRange(port: number): string | undefined {
+    return port >= ports.first && port <= ports.last ? undefined : `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`;
+  }
+
   async function allocatePorts(service: Service, spec: ServiceSpec, old: Service | undefined, options: AllocateOptions): Promise<void> {
     const wanted = spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
     const possible = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
@@ -73,9 +77,7 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
     for (const [index, port] of (spec.ports ?? []).entries()) {
       if (!possible) break;
       if (port.nodePort && !had.has(port.nodePort) && !byPort.has(port.nodePort)) {
-        const inRange = port.nodePort >= ports.first && port.nodePort <= ports.last;
-        const why = !inRange ? `provided port is not in the valid range. The range of valid ports is ${ports.first}-${ports.last}`
-          : (await nodePorts.take(port.nodePort, options)) ? undefined : 'provided port is already allocated';
+        const why = outOfRange(port.nodePort) ?? ((await nodePorts.take(port.nodePort, options)) ? undefined : 'provided port is already allocated');
         if (why !== undefined) errors.push(invalid(`spec.ports[${index}].nodePort`, port.nodePort, why));
       } else if (!port.nodePort && wanted) {
         // The same port over TCP and UDP is one node port.
@@ -95,7 +97,8 @@ export function createBook(serviceCidr: string, ports: Range = nodePortRange(30_
     const asked = spec.healthCheckNodePort ?? 0;
     if (asked > 0) {
       if (asked === old?.spec?.healthCheckNodePort) return;
-      if (!(await nodePorts.take(asked, options))) throw refusal(service, [invalid('spec.healthCheckNodePort', asked, 'provided port is already allocated')]);
+      const why = outOfRange(asked) ?? ((await nodePorts.take(asked, options)) ? undefined : 'provided port is already allocated');
+      if (why !== undefined) throw refusal(service, [invalid('spec.healthCheckNodePort', asked, why)]);
       return;
     }
     const free = nodePorts.next(options);

@@ -35,6 +35,12 @@ const CASES: { name: string; service: Service; slices: EndpointSlice[]; chains: 
     elements: { services: { '10.2.0.9 . tcp . 80': 'goto svc/shop/web/tcp/80' }, hairpin: HAIRPIN },
   },
   { name: 'without endpoints it rejects', service: service({}), slices: [], chains: {}, elements: { refused: { '10.2.0.9 . tcp . 80': '' } } },
+  {
+    name: 'SCTP, as the others but on 127.0.0.1',
+    service: service({ type: 'LoadBalancer', ports: [{ port: 80, protocol: 'SCTP', nodePort: 30080 }] }, '10.3.0.1'), slices: [{ ...slice(['10.1.0.3', '10.1.0.2']), ports: [{ name: '', port: 8080, protocol: 'SCTP' }] }],
+    chains: { 'svc/shop/web/sctp/80': [ROUND.replace('tcp', 'sctp')] },
+    elements: { services: { '10.2.0.9 . sctp . 80': 'goto svc/shop/web/sctp/80', '10.3.0.1 . sctp . 80': 'goto svc/shop/web/sctp/80' }, nodeports: { 'sctp . 30080': 'goto svc/shop/web/sctp/80' }, hairpin: HAIRPIN },
+  },
   { name: 'headless has no rules', service: service({ clusterIP: 'None' }), slices: [slice(['10.1.0.2'])], chains: {}, elements: {} },
   {
     name: 'not ready is left out',

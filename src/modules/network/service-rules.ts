@@ -30,6 +30,8 @@ export interface Fragment {
   loopback: readonly LoopbackPort[];
 }
 
+type Transport = 'tcp' | 'udp' | 'sctp';
+
 export interface LoopbackPort {
   protocol: 'tcp' | 'udp';
   port: number;
@@ -77,14 +79,12 @@ export function othersOf(nodes: readonly Node[], { nodeName, podCidr }: Pick<Rul
 
 export const LOOPBACK = '127.0.0.1';
 
-/** Empty for headless and ExternalName services, and for protocols other than TCP and UDP. */
+/** Empty for headless and ExternalName services. */
 export function fragmentFor(service: Service, slices: readonly EndpointSlice[], facts: RuleFacts): Fragment {
   const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [] };
   const spec = service.spec;
   if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
-  for (const port of spec.ports ?? []) {
-    if (port.protocol === undefined || port.protocol === 'TCP' || port.protocol === 'UDP') addPort(fragment, service, port, slices, facts);
-  }
+  for (const port of spec.ports ?? []) addPort(fragment, service, port, slices, facts);
   return fragment;
 }
 
@@ -115,7 +115,7 @@ function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined
 }
 
 function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts): void {
-  const protocol = (port.protocol ?? 'TCP').toLowerCase() as 'tcp' | 'udp';
+  const protocol = (port.protocol ?? 'TCP').toLowerCase() as Transport;
   const { family = 'ip' } = facts;
   const suffix = nameOf(service, protocol, port.port);
   const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
@@ -142,7 +142,7 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
 }
 
 /** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
-function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: 'tcp' | 'udp', suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
+function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: Transport, suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
   const ranges = (service.spec?.loadBalancerSourceRanges ?? []).map((each) => each.trim()).filter(isCidr);
   const { family = 'ip' } = facts;
   const own = ranges.filter((each) => isOfFamily(each.split('/')[0], family));
@@ -152,7 +152,7 @@ function addBalanced(fragment: Fragment, service: Service, port: ServicePort, pr
     fragment.chains.set(target, [`${family} saddr { ${withoutInner([...own, ...(family === 'ip' ? ['127.0.0.0/8', `${facts.gatewayIp}/32`] : [`${facts.gatewayIp}/128`])]).join(', ')} } goto ${chain}`, 'drop']);
   }
   for (const address of addresses) lead(fragment, address, protocol, port.port, target);
-  if (target !== undefined && family === 'ip') fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
+  if (target !== undefined && family === 'ip' && protocol !== 'sctp') fragment.loopback = [...fragment.loopback, { protocol, port: port.port, element: `${LOOPBACK} . ${protocol} . ${port.port}`, verdict: `goto ${target}` }];
 }
 
 /** Ranges of one set may not overlap, so those that lie in another are left out. */
@@ -189,7 +189,7 @@ function leadNodePort(fragment: Fragment, protocol: string, port: number, chain:
 interface PortPlace {
   fragment: Fragment;
   service: Service;
-  protocol: 'tcp' | 'udp';
+  protocol: Transport;
   facts: RuleFacts;
 }
 
