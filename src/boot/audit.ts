@@ -16,7 +16,7 @@ export async function openAudit(config: AuditConfig, { clock, log }: { clock: Cl
   const policy = config.policyFile === undefined ? DEFAULT_POLICY : await readPolicy(config.policyFile);
   const { path, maxAgeDays, maxBackups } = config;
   const file = openLogFile({ path, maxSizeBytes: config.maxSizeMiB * 2 ** 20, maxAgeDays, maxBackups, clock, log });
-  return { audit: createAudit({ policy, append: file.append, clock }), close: file.close };
+  return { audit: createAudit({ policy, append: file.append, clock, maxEventBytes: config.maxEventKiB * 1_024 }), close: file.close };
 }
 
 async function readPolicy(file: string): Promise<AuditPolicy> {

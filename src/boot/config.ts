@@ -37,6 +37,8 @@ export interface AuditConfig {
   maxAgeDays: number;
   /** 0 keeps all old files. */
   maxBackups: number;
+  /** An event that is longer is told without its bodies; 0: none is too long. */
+  maxEventKiB: number;
 }
 
 export interface Folders {
@@ -76,7 +78,7 @@ export function checkConfig(document: unknown, folders: Folders): Config {
   const apiServer = section(root['apiServer'], 'apiServer', ['host', 'port', 'maxConnections', 'maxConnectionsPerAddress', 'maxRequestsInFlight', 'maxWatches', 'descriptions']);
   const network = section(root['network'], 'network', ['podCidr', 'serviceCidr', 'loadBalancerCidr', 'clusterDomain', 'ipv6', 'podCidr6', 'serviceCidr6', 'loadBalancerCidr6']);
   const store = section(root['store'], 'store', ['keepSeconds']);
-  const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups']);
+  const audit = section(root['audit'], 'audit', ['enabled', 'path', 'policyFile', 'maxSizeMiB', 'maxAgeDays', 'maxBackups', 'maxEventKiB']);
   const log = section(root['log'], 'log', ['level']);
   const config: Config = {
     instance: matching(root['instance'], 'instance', /^[a-z][a-z0-9]{0,7}$/, 'llmos', '1 to 8 lower-case letters and digits'),
@@ -153,6 +155,7 @@ function auditOf(audit: Record<string, unknown>, folders: Folders): { audit?: Au
     maxSizeMiB: wholeNumber(audit['maxSizeMiB'], 'audit.maxSizeMiB', 100, 1, 10_240),
     maxAgeDays: wholeNumber(audit['maxAgeDays'], 'audit.maxAgeDays', 30, 0, 3_650),
     maxBackups: wholeNumber(audit['maxBackups'], 'audit.maxBackups', 10, 0, 10_000),
+    maxEventKiB: wholeNumber(audit['maxEventKiB'], 'audit.maxEventKiB', 0, 0, 10_240),
     ...(policyFile === undefined ? {} : { policyFile }),
   };
   return enabled ? { audit: config } : {};

@@ -47,7 +47,7 @@ export function createHandler(parts: Parts): Handler {
       });
       timely(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
-        tellOf(incoming, apiError);
+        tellOf(incoming, apiError, error);
         respondError(http, response, apiError, { warnings: incoming.warnings });
       });
     },
@@ -57,7 +57,7 @@ export function createHandler(parts: Parts): Handler {
       socket.on('close', () => ended(incoming, 101));
       serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
-        tellOf(incoming, apiError);
+        tellOf(incoming, apiError, error);
         ended(incoming, apiError.code);
         refuseUpgrade(socket, apiError);
       });
@@ -71,8 +71,9 @@ function ended({ audit, nobody }: Incoming, code: number): void {
   else audit?.complete(code);
 }
 
-function tellOf({ audit, nobody }: Incoming, error: ReturnType<typeof toApiError>): void {
+function tellOf({ audit, nobody }: Incoming, error: ReturnType<typeof toApiError>, thrown: unknown): void {
   if (audit === undefined) return;
+  if (isFault(thrown)) return audit.panicked((thrown as Error).message);
   const status = error.toStatus();
   audit.status(nobody === true ? { ...status, message: 'Authentication failed' } : status);
   audit.response(() => status);
@@ -95,6 +96,11 @@ function count(parts: Parts, { http, info }: Incoming, response: ServerResponse,
 function scopeOf(resource: RequestInfo['resource']): string {
   if (resource === undefined) return '';
   return resource.name !== undefined || resource.verb === 'create' ? 'resource' : resource.namespace === undefined ? 'cluster' : 'namespace';
+}
+
+/** What no code here meant to throw: a mistake of ours, as a panic is of Go. */
+function isFault(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof RangeError || error instanceof ReferenceError;
 }
 
 function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<typeof toApiError> {
@@ -203,9 +209,9 @@ const BODIES = new Set(['POST', 'PUT', 'PATCH']);
 /** Waits for the seat; throws TooManyRequests when too many wait. A client that went away meanwhile gives its turn back. */
 async function takeSeat(turn: Turn, incoming: Incoming): Promise<void> {
   const { response } = incoming;
-  if (turn.entered === undefined) throw tooManyRequests();
   response?.setHeader('X-Kubernetes-PF-FlowSchema-UID', turn.schemaUid);
   response?.setHeader('X-Kubernetes-PF-PriorityLevel-UID', turn.levelUid);
+  if (turn.entered === undefined) throw tooManyRequests();
   if (turn.entered !== true) await turn.entered;
   if (incoming.over === true) turn.leave();
   else incoming.leave.push(turn.leave);

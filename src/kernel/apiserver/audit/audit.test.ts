@@ -27,7 +27,7 @@ const policy = checkPolicy({
 });
 
 before(async () => {
-  door = await openDoor({ audit: createAudit({ policy, clock: realClock, append: (line) => (assert.ok(line.endsWith('}\n')), events.push(JSON.parse(line)) > 0) }) });
+  door = await openDoor({ audit: createAudit({ policy, clock: realClock, maxEventBytes: 4_096, append: (line) => (assert.ok(line.endsWith('}\n')), events.push(JSON.parse(line)) > 0) }) });
   door.server.admit({ name: 'noting', kinds: 'all', operations: ['CREATE'], admit: (request) => (request.annotate?.('test/first', 'a'), request.annotate?.('test/first', 'b'), request.annotate?.('test/patch', 'p', 'Request')) }, undefined as never);
 });
 after(() => door.close());
@@ -119,4 +119,21 @@ test('a deletion is told with its options and its end', async () => {
   await door.call('DELETE', `${MAPS}/a`, { body: { kind: 'DeleteOptions', apiVersion: 'v1', gracePeriodSeconds: 0 } });
   const [event] = await told(1);
   assert.deepEqual([event.requestObject.gracePeriodSeconds, event.responseStatus.status, event.responseStatus.code, event.responseObject.kind], [0, 'Success', 200, 'Status']);
+});
+
+test('an event that is too long is told without its bodies', async () => {
+  await door.call('POST', MAPS, { body: { metadata: { name: 'long' }, data: { k: 'v'.repeat(8_000) } } });
+  const [event] = await told(1);
+  assert.deepEqual([event.requestObject, event.responseObject, event.annotations['audit.k8s.io/truncated'], event.objectRef.name], [undefined, undefined, 'true', 'long']);
+});
+
+test('a fault of the server itself is told as a panic, and ends what is told', async () => {
+  const withdraw = door.server.admit({ name: 'faulty', kinds: 'all', operations: ['CREATE'], admit: () => (undefined as unknown as string[]).push('x') > 0 }, undefined as never);
+  const { status } = await door.call('POST', MAPS, { body: { metadata: { name: 'faulty' } } });
+  const [event] = await told(1);
+  assert.deepEqual([status, event.stage, event.responseStatus.code, event.responseStatus.reason], [500, 'Panic', 500, 'InternalError']);
+  assert.match(event.responseStatus.message, /^APIServer panic'd: /);
+  await realClock.sleep(30);
+  await told(1);
+  withdraw();
 });

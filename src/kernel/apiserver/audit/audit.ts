@@ -32,6 +32,8 @@ export interface Trail {
   /** Headers of a request that stays open were sent. */
   started(code: number): void;
   complete(code: number): void;
+  /** The server itself failed; nothing is told after it. */
+  panicked(why: string): void;
 }
 
 export interface AuditOptions {
@@ -39,19 +41,23 @@ export interface AuditOptions {
   /** Takes a line with its end; false when it was lost. */
   append(line: string): boolean;
   clock: Clock;
+  /** A longer event is told without its bodies (upstream: the truncating backend); default 0, none is too long. */
+  maxEventBytes?: number;
 }
 
 const RANK: Record<Level, number> = { None: 0, Metadata: 1, Request: 2, RequestResponse: 3 };
 const MOST_USER_AGENT = 1_024;
 const ID = /^[\w.:-]{1,64}$/;
 
-export function createAudit({ policy, append, clock }: AuditOptions): Audit {
+export function createAudit({ policy, append, clock, maxEventBytes = 0 }: AuditOptions): Audit {
   const evaluate = evaluator(policy);
   let events = 0;
   let errors = 0;
-  const tell = (line: string): void => {
+  const isLong = (line: string): boolean => maxEventBytes > 0 && Buffer.byteLength(line) > maxEventBytes;
+  const tell: Tell = (line, shorter) => {
     events++;
-    if (!append(line)) errors++;
+    const told = isLong(line) ? shorter() : line;
+    if (isLong(told) || !append(told)) errors++;
   };
   return {
     begin(http, info, user) {
@@ -81,8 +87,13 @@ interface TrailInput {
   user: UserInfo | undefined;
   verdict: Verdict;
   clock: Clock;
-  tell(line: string): void;
+  tell: Tell;
 }
+
+/** `shorter` makes the line without what may be long. */
+type Tell = (line: string, shorter: () => string) => void;
+
+const TRUNCATED = { 'audit.k8s.io/truncated': 'true' };
 
 function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInput): Trail {
   const { level } = verdict;
@@ -106,9 +117,9 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
   const say = (stage: Stage): void => {
     if (verdict.omitStages.has(stage)) return;
     const stageMs = stage === 'RequestReceived' ? receivedMs : clock.nowMs();
-    const head = JSON.stringify({ ...event, stage, objectRef, responseStatus, requestReceivedTimestamp: rfc3339Micro(receivedMs), stageTimestamp: rfc3339Micro(stageMs), annotations });
+    const head = (extra?: Record<string, string>): string => JSON.stringify({ ...event, stage, objectRef, responseStatus, requestReceivedTimestamp: rfc3339Micro(receivedMs), stageTimestamp: rfc3339Micro(stageMs), annotations: extra === undefined ? annotations : { ...annotations, ...extra } });
     const more = Object.entries(bodies).map(([key, text]) => `,"${key}":${text}`).join('');
-    tell(`${head.slice(0, -1)}${more}}\n`);
+    tell(`${head().slice(0, -1)}${more}}\n`, () => `${head(TRUNCATED)}\n`);
   };
   const textOf = (body: unknown): string => JSON.stringify(verdict.omitManagedFields ? withoutManagedFields(body) : body) ?? 'null';
   if (user !== undefined) say('RequestReceived');
@@ -142,6 +153,12 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
       over = true;
       responseStatus = responseStatus === undefined ? { metadata: {}, code } : { ...responseStatus, code: responseStatus['code'] ?? code };
       say('ResponseComplete');
+    },
+    panicked(why) {
+      if (over) return;
+      over = true;
+      responseStatus = { metadata: {}, status: 'Failure', message: `APIServer panic'd: ${why}`, reason: 'InternalError', code: 500 };
+      say('Panic');
     },
   };
 }

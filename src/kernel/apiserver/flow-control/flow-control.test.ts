@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:tls';
 import { test } from 'node:test';
 import type { FlowSchema } from '../../../api/generated/flowcontrol-v1.ts';
 import { parseRequest } from '../request-info.ts';
+import { realClock } from '../../../base/clock.ts';
 import { openDoor, type Call } from '../testing/open-door.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
 import { createFairQueue, createPool } from './fair-queue.ts';
@@ -200,6 +202,20 @@ test('the door keeps to the schemas, says which one it was, and masters wait for
     }
     assert.match((await door.call('GET', '/metrics')).text, /^apiserver_flowcontrol_nominal_limit_seats\{priority_level="x"\} 128$[\s\S]*^apiserver_flowcontrol_rejected_requests_total\{priority_level="x"\} 0$/m);
     for (let n = 0; n < 300; n += 1) assert.equal((await door.call('GET', '/api', asks)).status, 200, 'every seat is given back');
+    await door.call('POST', `${root}/flowschemas`, { body: { ...schema('lost', 5, { subjects: [{ kind: 'User', user: { name: '*' } }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }] }), spec: { ...made.spec, matchingPrecedence: 5, priorityLevelConfiguration: { name: 'nowhere' } } } });
+    assert.equal((await door.call('GET', '/api', asks)).headers['x-kubernetes-pf-flowschema-uid'], made.metadata.uid, 'one whose level is missing concerns nobody');
+    await door.call('PUT', `${root}/prioritylevelconfigurations/x`, { body: { metadata: { name: 'x' }, spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } } } } });
+    // A body that does not come keeps the only seat.
+    const { caPem: ca, admin } = door.identity;
+    const seated = connect({ host: '127.0.0.1', port: door.listener.port, ca, cert: admin.certificatePem, key: admin.keyPem, ALPNProtocols: ['http/1.1'] }).on('error', () => {});
+    seated.write('POST /api HTTP/1.1\r\nHost: x\r\nImpersonate-User: ada\r\nImpersonate-Group: system:authenticated\r\nContent-Length: 9\r\n\r\n');
+    let refused = await door.call('GET', '/api', asks);
+    for (let tries = 0; refused.status !== 429 && tries < 500; tries += 1) {
+      await realClock.sleep(10);
+      refused = await door.call('GET', '/api', asks);
+    }
+    assert.deepEqual([refused.status, refused.headers['retry-after'], refused.headers['x-kubernetes-pf-flowschema-uid']], [429, '1', made.metadata.uid]);
+    seated.destroy();
   } finally {
     await door.close();
   }

@@ -123,8 +123,10 @@ function read(store: Store, { pool, byUid, rejections }: Queues): State {
     rejections.delete(uid);
     queue.close();
   }
-  const schemas = inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema));
   const exempt = new Map(configured.filter(({ spec }) => spec?.type === 'Exempt').map(({ metadata: { name = '', uid = '' } }) => [name, uid]));
+  // One whose level is not there concerns nobody: the next one that fits does.
+  const hasLevel = ({ spec }: FlowSchema): boolean => [levels, exempt].some((each) => each.has(spec?.priorityLevelConfiguration.name ?? ''));
+  const schemas = inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema).filter(hasLevel));
   const forMasters = schemas.find(({ metadata }) => metadata.name === EXEMPT);
   return { schemas, levels, exempt, masters: forMasters === undefined ? undefined : exemptTurn(forMasters, exempt) };
 }
