@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Container, PodSpec } from './generated/core-v1.ts';
-import { podRequests } from './pod-requests.ts';
+import type { Container, Pod, PodSpec } from './generated/core-v1.ts';
+import { grantedRequests, podRequests, reservedRequests } from './pod-requests.ts';
 
 const container = (cpu: string | undefined, memory?: string, more: Partial<Container> = {}): Container =>
   ({ name: 'c', resources: { requests: { ...(cpu ? { cpu } : {}), ...(memory ? { memory } : {}) } }, ...more });
@@ -26,4 +26,23 @@ test('extended resources are counted, and what is unset has a stand-in for scori
   assert.deepEqual(podRequests(pod).others, { 'example.com/gpu': 2 });
   assert.equal(podRequests(pod, { cpuMillis: 100, memoryBytes: 7 }).cpuMillis, 200);
   assert.equal(podRequests(pod, { cpuMillis: 100, memoryBytes: 7 }).memoryBytes, 14);
+});
+
+test('while a pod is resized, the most of what it wants and has is kept for it; what it can never have is not, and what it was not granted it does not use', () => {
+  const resized = (wanted: string, granted: string, actual: string, reason?: string): Pod => ({
+    metadata: {}, spec: { containers: [container(wanted, '1Ki')] },
+    status: {
+      containerStatuses: [{ name: 'c', image: '', imageID: '', ready: true, restartCount: 0, allocatedResources: { cpu: granted, memory: '1Ki' }, resources: { requests: { cpu: actual, memory: '1Ki' } } }],
+      conditions: reason === undefined ? [] : [{ type: 'PodResizePending', status: 'True', reason }],
+    },
+  });
+  const table: [string, Pod, number, number][] = [
+    ['it waits for room', resized('800m', '100m', '100m', 'Deferred'), 800, 100],
+    ['there will never be room', resized('800', '100m', '100m', 'Infeasible'), 100, 100],
+    ['it shrinks, and has not yet', resized('100m', '100m', '300m'), 300, 100],
+    ['it shrinks, and nobody has looked yet', resized('100m', '300m', '300m'), 300, 300],
+    ['it has what it wants', resized('0.1', '100m', '100m'), 100, 100],
+    ['its node has said nothing', { ...resized('200m', '', ''), status: { phase: 'Pending' } }, 200, 200],
+  ];
+  for (const [name, pod, reserved, granted] of table) assert.deepEqual([reservedRequests(pod).cpuMillis, grantedRequests(pod).cpuMillis, reservedRequests(pod).memoryBytes], [reserved, granted, 1024], name);
 });

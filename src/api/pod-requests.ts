@@ -1,5 +1,5 @@
 /** What a pod asks of its node (core/v1: the effective requests of a pod with init containers, sidecars and overhead). Pure. */
-import type { Container, Pod, PodSpec } from './generated/core-v1.ts';
+import type { Container, ContainerStatus, Pod, PodSpec } from './generated/core-v1.ts';
 import { quantityMillis, quantityValue } from './quantity.ts';
 
 /** Whole numbers: cpu in thousandths of a core, the rest in bytes or pieces. */
@@ -48,6 +48,48 @@ export function podRequests(pod: Pod, unset?: { cpuMillis: number; memoryBytes: 
   if (level?.['memory'] !== undefined) running.memoryBytes = quantityValue(level['memory']);
   if (spec.overhead !== undefined) addResources(running, resourceAmounts(spec.overhead));
   return running;
+}
+
+/**
+ * What is to be kept free on its node for a pod that is being resized: the most of what is wanted, granted and in effect; what the node can never give is not waited for
+ * (upstream: PodRequests with UseStatusResources).
+ */
+export function reservedRequests(pod: Pod, unset?: { cpuMillis: number; memoryBytes: number }): ResourceAmounts {
+  const hopeless = pod.status?.conditions?.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible') === true;
+  return podRequests(withRequests(pod, (wanted, { resources, allocatedResources }) => most([...(hopeless ? [] : [wanted]), resources?.requests, allocatedResources])), unset);
+}
+
+/** What its node has granted to a pod, whatever it wants by now. */
+export function grantedRequests(pod: Pod): ResourceAmounts {
+  return podRequests(withRequests(pod, (wanted, { resources, allocatedResources }) => allocatedResources ?? resources?.requests ?? wanted));
+}
+
+type Told = Pick<ContainerStatus, 'resources' | 'allocatedResources'>;
+type Choice = (wanted: Quantities | undefined, told: Told) => Quantities | undefined;
+
+/** The pod itself where its status tells of nothing else than it wants. */
+function withRequests(pod: Pod, choose: Choice): Pod {
+  const { spec, status } = pod;
+  if (spec === undefined || status?.containerStatuses === undefined) return pod;
+  const statuses = [...status.containerStatuses, ...(status.initContainerStatuses ?? [])];
+  const chosen = <T extends Pick<Container, 'resources'>>(part: T, told: Told | undefined): T => {
+    const requests = told?.allocatedResources === undefined && told?.resources?.requests === undefined ? undefined : choose(part.resources?.requests, told);
+    return requests === undefined || sameQuantities(requests, part.resources?.requests) ? part : { ...part, resources: { ...part.resources, requests } };
+  };
+  const all = (containers: readonly Container[]): Container[] => containers.map((each) => chosen(each, statuses.find(({ name }) => name === each.name)));
+  const whole = spec.resources === undefined ? spec : chosen(spec, status);
+  return { ...pod, spec: { ...whole, containers: all(spec.containers), ...(spec.initContainers === undefined ? {} : { initContainers: all(spec.initContainers) }) } };
+}
+
+function most(lists: readonly (Quantities | undefined)[]): Quantities {
+  const largest: Record<string, string> = {};
+  for (const list of lists) for (const name in list) if (largest[name] === undefined || quantityMillis(list[name]!) > quantityMillis(largest[name])) largest[name] = list[name]!;
+  return largest;
+}
+
+function sameQuantities(one: Quantities, other: Quantities = {}): boolean {
+  const names = Object.keys(one);
+  return names.length === Object.keys(other).length && names.every((name) => one[name] === other[name]);
 }
 
 /** Containers run together; init containers one after the other, beside the sidecars (restartPolicy Always) started before them. */

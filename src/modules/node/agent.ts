@@ -14,6 +14,7 @@ import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { endStrays } from './lifecycle/strays.ts';
 import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
+import { isTerminal } from './lifecycle/pod-run.ts';
 import { podWorker, type PodWorker } from './lifecycle/worker.ts';
 import { mirrored, onNode } from './mirror.ts';
 import type { NodeParts } from './parts.ts';
@@ -48,12 +49,19 @@ export function createAgent(parts: NodeParts): Agent {
     const pod = onNode(event.object);
     const uid = pod.metadata.uid ?? '';
     const worker = workers.get(uid);
+    if (worker !== undefined && (event.type === 'deleted' || isTerminal(pod))) retryResizes();
     if (worker !== undefined && keyOf(worker.pod()) !== keyOf(pod)) return; // another claims to be its mirror
     if (keepsStatic && mirrored(pod) !== undefined && (event.type === 'deleted' || pod.metadata.deletionTimestamp !== undefined)) return; // its file decides
     if (event.type === 'deleted') return worker?.update(undefined);
     if (worker !== undefined) return worker.update(pod);
     if (pod.spec?.nodeName !== context.machine.nodeName) return;
     begin(pod, uid);
+  }
+
+  /** Those that matter most first, as what one takes another cannot have. */
+  function retryResizes(): void {
+    const waiting = [...workers.values()].filter((each) => each.waitsForRoom());
+    for (const each of waiting.sort((one, other) => (other.pod().spec?.priority ?? 0) - (one.pod().spec?.priority ?? 0))) each.refresh();
   }
 
   function begin(pod: Pod, uid: string): void {

@@ -30,10 +30,11 @@ import { podPidsLimit } from './cgroup/resources.ts';
 import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, ResourceClaimKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { mostRestartDelayMs } from './lifecycle/restart.ts';
+import { keepRoomForExits } from './lifecycle/exit-folder.ts';
 import { watchExits } from './lifecycle/exits.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
-import { rotateLogs, rotationSettings } from './logs/rotate.ts';
+import { floodBytes, rotateLogs, rotationSettings } from './logs/rotate.ts';
 import { logRoute } from './logs/route.ts';
 import { NodeMetrics, PodMetrics } from '../../api/metrics/metrics.ts';
 import { PodUsage } from '../../api/metrics/pod-usage.ts';
@@ -52,7 +53,7 @@ import { throughAgents } from './streams/forward.ts';
 import { attachRoute } from './streams/attach.ts';
 import { execRoute } from './streams/exec.ts';
 import { portForwardRoute } from './streams/port-forward.ts';
-import { makePaths, nodePaths } from './paths.ts';
+import { EXITS_FOLDER, makePaths, nodePaths } from './paths.ts';
 import { pressureSettings } from './pressure/settings.ts';
 import { pressureWatch } from './pressure/watch.ts';
 import { runtimeHandlers } from './runtime/handlers.ts';
@@ -65,10 +66,6 @@ import { sandboxPool } from './sandbox/pool.ts';
 
 /** Enough for fifty pods at once. */
 const READY_SANDBOXES = 56;
-
-/** A log may grow to so many times its size before it is looked at and set aside; what a container writes beyond is lost. */
-const FLOOD_LOGS = 2;
-const LEAST_LOG_BYTES = 2 ** 20;
 
 export const node = defineModule({
   name: 'node',
@@ -97,6 +94,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const staticPods = staticPodFolder(context.config);
   const port = portSettings(context.config);
   const rotation = rotationSettings(context.config);
+  await keepRoomForExits(join(context.machine.runFolder, EXITS_FOLDER), context.log);
   const parts = nodeParts(context);
   keepReserved(parts);
   const agent: Agent = createAgent(parts);
@@ -183,7 +181,7 @@ function nodeParts(context: ModuleContext): NodeParts {
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
     context, paths, storage, counts: nodeCounts(),
     images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
-    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: Math.max(LEAST_LOG_BYTES, FLOOD_LOGS * rotationSettings(config).mostBytes) }),
+    runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: floodBytes(rotationSettings(config)) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),

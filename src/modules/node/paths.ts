@@ -23,13 +23,16 @@ export interface NodePaths {
   logs: string;
 }
 
+/** Of the run folder: {@link NodePaths.exits}. */
+export const EXITS_FOLDER = 'exits';
+
 /** `images` is containers/storage of the instance (MachineFacts.images). */
 export function nodePaths(options: { stateFolder: string; runFolder: string; images: { root: string; runRoot: string } }): NodePaths {
   const { stateFolder, runFolder, images } = options;
   return {
     images,
     bundles: join(runFolder, 'bundles'),
-    exits: join(runFolder, 'exits'),
+    exits: join(runFolder, EXITS_FOLDER),
     runtimeRoot: join(runFolder, 'runtime'),
     sandboxes: join(runFolder, 'sandboxes'),
     hostPorts: join(runFolder, 'host-ports.json'),

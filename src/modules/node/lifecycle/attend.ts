@@ -34,6 +34,7 @@ function probe(run: PodRun, slot: Slot, record: ContainerRecord, known: Standing
   void runProbes(container, target(run, slot, record), {
     failed: (sort, message) => tell(run, 'Warning', 'Unhealthy', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe failed: ${message}`, slot),
     tried: (sort, result, seconds) => countProbe(run, slot, sort, result, seconds),
+    errored: (sort, message) => tell(run, 'Warning', 'Unhealthy', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe errored and resulted in unknown state: ${message}`, slot),
     warned: (sort, message) => tell(run, 'Warning', 'ProbeWarning', `${sort[0]!.toUpperCase()}${sort.slice(1)} probe warning: ${message}`, slot),
     changed(sort, ok) {
       if (sort === 'startup' && ok) {

@@ -3,7 +3,7 @@
  * allocated (granted by this node, kept in the slot), actual (what the control groups say, kept in the record).
  */
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../../../api/generated/core-v1.ts';
-import { podRequests, resourceAmounts } from '../../../api/pod-requests.ts';
+import { grantedRequests, podRequests, resourceAmounts } from '../../../api/pod-requests.ts';
 import { setCgroupLimits } from '../cgroup/layout.ts';
 import { limitsOf, podLimits, type CgroupLimits } from '../cgroup/resources.ts';
 import { exclusiveOf } from '../cpus/assignment.ts';
@@ -97,7 +97,7 @@ function refusal(run: PodRun): ResizeState['pending'] {
   for (const [name, field] of [['memory', 'memoryBytes'], ['cpu', 'cpuMillis']] as const) {
     if (wanted[field] > allocatable[field]) return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${name}, requested: ${wanted[field]}, capacity: ${allocatable[field]}` };
     if (wanted[field] <= before[field]) continue;
-    const used = others.reduce((sum, pod) => sum + podRequests(pod)[field], 0);
+    const used = others.reduce((sum, pod) => sum + grantedRequests(pod)[field], 0);
     if (used + wanted[field] > allocatable[field]) return { reason: 'Deferred', message: `Node didn't have enough resource: ${name}, requested: ${wanted[field]}, used: ${used}, capacity: ${allocatable[field]}` };
   }
   return undefined;

@@ -1,6 +1,6 @@
 /** The ordered steps from a container of a pod to its process: folders, environment, user, mounts, configuration, create, start. */
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, lstatSync, mkdirSync, readFileSync, rmdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Container, Pod } from '../../../api/generated/core-v1.ts';
 import { ociConfig } from '../bundle/config.ts';
@@ -51,6 +51,9 @@ export interface PodPlace {
   users?: UserNamespace;
 }
 
+/** More than a runtime writes of a container. */
+const LEAST_ROOM_BYTES = 64 * 1024;
+
 /** What is wrong with the pod as written: CreateContainerConfigError. */
 export class ConfigError extends Error {
   override name = 'ConfigError';
@@ -75,7 +78,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     keepRecord(record);
   } catch (error) {
     endStrays(record.id); // of a runtime that hangs, or whose monitor was killed; and what was made and not started
-    if (!(error instanceof RuntimeError)) {
+    if (!(error instanceof RuntimeError) || (record.pid === undefined && foundNoRoom(parts, error))) {
       if (record.pid !== undefined && isAlive(record)) parts.runtime.kill(record, record.pid, 'SIGKILL'); // one that nobody will know of
       await removeContainer(parts, record);
       throw error;
@@ -85,6 +88,12 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     keepRecord(record);
   }
   return record;
+}
+
+/** The runtime's own files found no room, which it tells in many words: not the container's fault, so it has not ended and is tried again. */
+function foundNoRoom({ paths }: NodeParts, { message }: Error): boolean {
+  const { bavail, bsize } = statfsSync(paths.bundles);
+  return /no space left on device/i.test(message) || bavail * bsize < LEAST_ROOM_BYTES;
 }
 
 async function createAndStart(parts: NodeParts, place: PodPlace, container: Container, record: ContainerRecord, { image, signal }: { image: RunnableImage; signal: AbortSignal }): Promise<void> {

@@ -27,6 +27,8 @@ export interface PodWorker {
   volumes(): { paths: ReadonlyMap<string, string>; blockDevices: ReadonlyMap<string, string>; claimed: ReadonlyMap<string, PersistentVolume> } | undefined;
   /** A ConfigMap or Secret changed that it may refer to. */
   refresh(): void;
+  /** Whether a resize waits for room on the node. */
+  waitsForRoom(): boolean;
   /** As last seen. */
   pod(): Pod;
   /** Whether it has not ended and is not about to. */
@@ -252,6 +254,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       refreshWanted = true;
       run.poke();
     },
+    waitsForRoom: () => run.resize?.pending?.reason === 'Deferred',
     pod: () => run.pod,
     volumes: () => (run.prepared === undefined ? undefined : { paths: run.prepared.volumes, blockDevices: run.prepared.blockDevices, claimed: run.prepared.claimed }),
     isActive: () => !run.gone && run.stop === undefined && run.failed === undefined && run.pod.metadata.deletionTimestamp === undefined && !isTerminal(run.pod),

@@ -77,3 +77,24 @@ test('follows a log that is set aside into the one that takes its place', async 
   for await (const piece of readLog(turning, logOptions(new URLSearchParams('follow=true'), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => alive })) text += piece;
   assert.equal(text, 'one\ntwo\nthree\nfour\n');
 });
+
+test('what is written meanwhile is not read without following', async () => {
+  const growing = join(folder, 'growing.log');
+  writeFileSync(growing, at(1, 'stdout F one') + at(2, 'stdout F two'));
+  for (const [query, expected] of [['tailLines=1', 'two\n'], ['', 'one\ntwo\n']] as const) {
+    let text = '';
+    const writes = { alive: () => (appendFileSync(growing, at(3, 'stdout F more')), true), signal: new AbortController().signal };
+    for await (const piece of readLog(growing, logOptions(new URLSearchParams(query), { nowMs: 0 }), writes)) text += piece;
+    assert.equal(text, expected);
+    writeFileSync(growing, at(1, 'stdout F one') + at(2, 'stdout F two'));
+  }
+});
+
+test('bytes are given as they are, whatever else stands in the file', async () => {
+  const odd = join(folder, 'odd.log');
+  const words = Buffer.from([0xff, 0x00, 0x20, 0xc3]);
+  writeFileSync(odd, Buffer.concat([Buffer.from('torn\n\n2026-11-21T22:00:01Z stdout F short time\n'), Buffer.from(at(1, 'stdout P ').slice(0, -1)), words, Buffer.from('\n'), Buffer.from(at(1, 'stdout F ')), Buffer.from('2026-11-21T22:00:01.123456789+00:00 stdout F')]));
+  const pieces: Buffer[] = [];
+  for await (const piece of readLog(odd, logOptions(new URLSearchParams(), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => false })) pieces.push(piece);
+  assert.deepEqual(Buffer.concat(pieces), Buffer.concat([Buffer.from('short time\n'), words, Buffer.from('\n')]));
+});

@@ -1,7 +1,8 @@
 /** Reads a container's log from its end or beginning, and follows it while the container runs. */
 import { watch, type FSWatcher } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
-import { parseLine, type LogLine } from './line.ts';
+import { formatter } from './format.ts';
+import { parseLine } from './line.ts';
 import type { LogOptions } from './options.ts';
 
 const CHUNK_BYTES = 64 * 1024;
@@ -14,18 +15,20 @@ export interface FollowOptions {
   alive: () => boolean;
 }
 
-/** Gives what is to be sent, in pieces. */
+/** Gives what is to be sent, in pieces. Without `follow` that is what there was when it began, however fast more is written. */
 export async function* readLog(file: string, options: LogOptions, follow: FollowOptions): AsyncGenerator<Buffer> {
   let handle = await open(file, 'r');
   let isLast = false;
   try {
     const cut = formatter(options);
-    let position = options.tailLines === undefined ? 0 : await tailOffset(handle, options.tailLines);
+    const { size } = await handle.stat();
+    const untilByte = options.follow ? Infinity : size;
+    let position = options.tailLines === undefined ? 0 : await tailOffset(handle, options.tailLines, size);
     let rest = Buffer.alloc(0);
     for (;;) {
       const wasAlive = follow.alive();
-      const buffer = Buffer.alloc(CHUNK_BYTES);
-      const { bytesRead } = await handle.read(buffer, 0, CHUNK_BYTES, position);
+      const buffer = Buffer.allocUnsafe(CHUNK_BYTES);
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(CHUNK_BYTES, untilByte - position), position);
       if (bytesRead === 0) {
         if (!options.follow || follow.signal.aborted) return;
         const next: FileHandle | undefined = isLast ? await reopened(file, handle) : undefined;
@@ -41,7 +44,7 @@ export async function* readLog(file: string, options: LogOptions, follow: Follow
       const data = Buffer.concat([rest, buffer.subarray(0, bytesRead)]);
       const end = data.lastIndexOf(10) + 1;
       rest = data.subarray(end);
-      const piece = cut.format(data.subarray(0, end).toString('utf8'));
+      const piece = cut.format(data.subarray(0, end));
       if (piece.length > 0) yield piece;
       if (cut.full()) return;
     }
@@ -60,35 +63,8 @@ async function reopened(file: string, handle: FileHandle): Promise<FileHandle | 
   return (await isSetAside(file, handle)) ? open(file, 'r') : undefined;
 }
 
-interface Formatter { format(lines: string): Buffer; full(): boolean }
-
-function formatter(options: LogOptions): Formatter {
-  let left = options.limitBytes ?? Infinity;
-  let fresh = true;
-  const text = (line: LogLine): string => {
-    const stamp = options.timestamps && fresh ? `${line.time.replace(/\+00:00$/, 'Z')} ` : '';
-    fresh = !line.partial;
-    return `${stamp}${line.message}${line.partial ? '' : '\n'}`;
-  };
-  return {
-    format(lines) {
-      let all = '';
-      for (const each of lines.split('\n')) {
-        const line = parseLine(each);
-        if (line === undefined || (options.sinceMs !== undefined && line.timeMs < options.sinceMs) || (options.stream !== undefined && line.stream !== options.stream)) continue;
-        all += text(line);
-      }
-      const bytes = Buffer.from(all).subarray(0, left);
-      left -= bytes.length;
-      return bytes;
-    },
-    full: () => left <= 0,
-  };
-}
-
 /** Where the last `lines` whole lines begin; parts of a line count with their last. */
-async function tailOffset(handle: FileHandle, lines: number): Promise<number> {
-  const { size } = await handle.stat();
+async function tailOffset(handle: FileHandle, lines: number, size: number): Promise<number> {
   if (lines === 0) return size;
   let found = 0;
   let position = size;

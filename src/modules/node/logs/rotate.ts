@@ -17,6 +17,9 @@ export interface RotationSettings {
 }
 
 const LEAST_EVERY_MS = 1_000;
+/** A log may grow to so many times its size before it is looked at and set aside, so that a burst is kept whole; what a container writes beyond is lost. */
+const FLOOD_LOGS = 32;
+const LEAST_FLOOD_BYTES = 2 ** 20;
 /** To the monitor: open your log again. */
 const REOPEN = '2 0 0';
 
@@ -28,6 +31,11 @@ export function rotationSettings(config: Readonly<Record<string, unknown>>): Rot
   const everyMs = durationMs(config['containerLogMonitorInterval'] ?? '10s', 'containerLogMonitorInterval');
   if (everyMs < LEAST_EVERY_MS) throw new Error(`modules.node.containerLogMonitorInterval must be ${LEAST_EVERY_MS / 1_000}s or more`);
   return { mostBytes: quantityValue(size), mostFiles, everyMs };
+}
+
+/** When the monitor begins a log anew by itself, and how much of a container's logs is set aside at most, but for the last. */
+export function floodBytes({ mostBytes }: RotationSettings): number {
+  return Math.max(LEAST_FLOOD_BYTES, FLOOD_LOGS * mostBytes);
 }
 
 /** One timer for all; settles after the signal aborted. */
@@ -47,10 +55,15 @@ export async function rotateLogs(parts: NodeParts, agent: Agent, settings: Rotat
   }
 }
 
-function rotate(record: ContainerRecord, { mostFiles }: RotationSettings, nowMs: number): void {
+function rotate(record: ContainerRecord, settings: RotationSettings, nowMs: number): void {
   const stamp = new Date(nowMs).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   if (!tellMonitor(record.bundle, REOPEN, () => renameSync(record.logPath, `${record.logPath}.${stamp}`))) return;
-  for (const old of setAside(record.logPath).slice(0, -(mostFiles - 1))) rmSync(old, { force: true });
+  for (const old of tooMany(setAside(record.logPath), settings)) rmSync(old, { force: true });
+}
+
+function tooMany(files: readonly string[], settings: RotationSettings): string[] {
+  let bytes = 0;
+  return files.toReversed().filter((file, index) => index >= settings.mostFiles - 1 || ((bytes += sizeOf(file)) > floodBytes(settings) && index > 0));
 }
 
 /** The oldest first. */

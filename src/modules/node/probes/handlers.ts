@@ -9,8 +9,8 @@ export interface HandlerTarget {
   exec(command: readonly string[], timeoutMs: number): Promise<ExecAnswer>;
 }
 
-/** `warning`: it went well, and there is something to tell all the same. */
-export interface HandlerAnswer { ok: boolean; message: string; warning?: boolean }
+/** `warning`: it went well, and there is something to tell all the same. `unknown`: the command could not be run, for no fault of the container. */
+export interface HandlerAnswer { ok: boolean; message: string; warning?: boolean; unknown?: boolean }
 
 /** Of hooks alone: whatever an HTTP server answers is an answer, and there is no tcpSocket (core/v1 LifecycleHandler). */
 export async function runHook(handler: LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
@@ -42,7 +42,13 @@ export function portOf(container: Container, port: number | string): number {
 }
 
 async function runExec(command: readonly string[], target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
-  const { code, output, timedOut } = await target.exec(command, timeoutMs);
+  let answer: ExecAnswer;
+  try {
+    answer = await target.exec(command, timeoutMs);
+  } catch (error) {
+    return { ok: false, unknown: true, message: (error as Error).message };
+  }
+  const { code, output, timedOut } = answer;
   if (timedOut) return { ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1_000}s` };
   return { ok: code === 0, message: output };
 }

@@ -59,3 +59,13 @@ test('of a container that is being ended only readiness is asked', async () => {
   assert.deepEqual(told, ['readiness true', 'readiness false']);
   assert.ok(asked.ready > asked.live, JSON.stringify(asked));
 });
+
+test('a try that could not be made counts for nothing', async () => {
+  const [told, errors, abort] = [[] as string[], [] as string[], new AbortController()];
+  let ms = 0;
+  const clock = { nowMs: () => ms, async sleep(delayMs: number) { ms += delayMs; if (ms >= 100_000) abort.abort(); } };
+  await runProbes({ name: 'c', livenessProbe: p({ failureThreshold: 1 }), readinessProbe: p({ failureThreshold: 1 }) }, { container: { name: 'c' }, podIp: '', exec: async () => { throw new Error('no room'); } }, {
+    changed: (sort, ok) => void told.push(`${sort} ${ok}`), failed: (sort) => void told.push(sort), warned: () => {}, errored: (_sort, message) => void errors.push(message),
+  }, { clock, signal: abort.signal, startedMs: 0, known: { ready: true } });
+  assert.deepEqual([told, new Set(errors)], [[], new Set(['no room'])]);
+});

@@ -14,6 +14,8 @@ export interface ProbeReport {
   tried?(sort: ProbeSort, result: 'successful' | 'failed', seconds: number): void;
   /** A try that went well, and is worth a word. */
   warned(sort: ProbeSort, message: string): void;
+  /** A try that said nothing: it counts for nothing (upstream: prober errors are thrown away). */
+  errored?(sort: ProbeSort, message: string): void;
 }
 
 /** Until the first success readiness is asked more often than the period, from this on, doubling: a pod is ready when it is, not a period later. */
@@ -48,8 +50,13 @@ async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, re
   await clock.sleep(Math.max(0, options.startedMs + (probe.initialDelaySeconds ?? 0) * 1_000 - clock.nowMs()), signal);
   while (!signal.aborted) {
     const fromMs = performance.now();
-    const { ok, message, warning } = await runHandler(probe, target, timeoutMs);
+    const { ok, message, warning, unknown } = await runHandler(probe, target, timeoutMs);
     if (signal.aborted) break;
+    if (unknown === true) {
+      report.errored?.(sort, message);
+      await clock.sleep(periodMs, signal);
+      continue;
+    }
     report.tried?.(sort, ok ? 'successful' : 'failed', (performance.now() - fromMs) / 1_000);
     row = ok === last ? row + 1 : 1;
     last = ok;

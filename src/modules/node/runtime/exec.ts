@@ -23,7 +23,7 @@ export function takeOomScore(pid: number | undefined, { oomScoreAdj }: OciProces
   try { writeFileSync(`/proc/${pid}/oom_score_adj`, String(oomScoreAdj)); } catch { /* ended, or refused */ }
 }
 
-/** Code 124 and `timedOut` after `timeoutMs`; the command is killed then. */
+/** Code 124 and `timedOut` after `timeoutMs`; the command is killed then. Rejects when there was no way to run it, which says nothing of the command. */
 export async function execInContainer(runtime: ContainerRuntime, place: ContainerPlace, args: readonly string[], options: { timeoutMs: number }): Promise<ExecAnswer> {
   const base = join(place.bundle, `exec-${randomBytes(4).toString('hex')}`);
   const processFile = `${base}.json`;
@@ -34,6 +34,7 @@ export async function execInContainer(runtime: ContainerRuntime, place: Containe
     const { file, args: line } = runtime.execCommand(place, { processFile, pidFile });
     const begunMs = performance.now();
     const result = await runAny(file, line, { timeoutMs: options.timeoutMs, maxOutputBytes: MOST_OUTPUT_BYTES, started: (pid) => takeOomScore(pid, wanted) });
+    if (result.code !== 0 && result.stderr.includes(pidFile)) throw new Error(result.stderr.trim()); // the runtime found no room for it
     const timedOut = result.code === 137 && performance.now() - begunMs >= options.timeoutMs;
     if (timedOut) killLeft(pidFile);
     return { code: timedOut ? 124 : result.code, output: `${result.stdout}${result.stderr}`.trim(), timedOut };

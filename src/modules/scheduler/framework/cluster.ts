@@ -227,9 +227,13 @@ function bump(byNode: CountByNode, node: NodeInfo, by: number): void {
 }
 
 /** Whether nothing changed that is counted: most changes of a pod are of its status. */
+/** The generation of a pod as it was made. */
+const FIRST = 1;
+
 function isSameForUs({ pod: before, labels }: PodInfo, after: Pod): boolean {
   const { generation, deletionTimestamp } = before.metadata;
-  return generation === after.metadata.generation && deletionTimestamp === after.metadata.deletionTimestamp && sameLabels(labels, after.metadata.labels);
+  // What is reserved for a pod whose spec was changed follows its status: its node grants what is wanted, or cannot.
+  return generation === after.metadata.generation && (generation ?? FIRST) === FIRST && deletionTimestamp === after.metadata.deletionTimestamp && sameLabels(labels, after.metadata.labels);
 }
 
 function sameLabels(left: Labels, right: Labels = {}): boolean {

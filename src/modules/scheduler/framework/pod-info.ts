@@ -1,7 +1,7 @@
 /** PodInfo: what the scheduler asks of a pod, worked out once. */
 import type { Pod, PodAffinityTerm } from '../../../api/generated/core-v1.ts';
 import { controllerOf } from '../../../api/owner.ts';
-import { podRequests, type ResourceAmounts } from '../../../api/pod-requests.ts';
+import { reservedRequests, type ResourceAmounts } from '../../../api/pod-requests.ts';
 import { matcherOfSelector, type LabelMatcher, type Labels } from '../../../api/selector.ts';
 
 /** Stand-ins for scoring when a container asks for nothing (upstream: DefaultMilliCPURequest, DefaultMemoryRequest). */
@@ -49,11 +49,11 @@ export interface PodInfo {
 }
 
 export function podInfoOf(pod: Pod): PodInfo {
-  const nonZero = podRequests(pod, UNSET);
+  const nonZero = reservedRequests(pod, UNSET);
   const namespace = pod.metadata.namespace ?? '';
   return {
     pod, uid: pod.metadata.uid ?? `${namespace}/${pod.metadata.name}`, name: pod.metadata.name ?? '', namespace, labels: pod.metadata.labels ?? NO_LABELS,
-    priority: pod.spec?.priority ?? 0, controllerUid: controllerOf(pod)?.uid, requests: podRequests(pod),
+    priority: pod.spec?.priority ?? 0, controllerUid: controllerOf(pod)?.uid, requests: reservedRequests(pod),
     nonZeroCpuMillis: nonZero.cpuMillis, nonZeroMemoryBytes: nonZero.memoryBytes, hostPorts: hostPortsOf(pod), affinities: affinitiesOf(pod),
   };
 }
