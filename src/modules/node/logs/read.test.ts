@@ -78,6 +78,16 @@ test('follows a log that is set aside into the one that takes its place', async 
   assert.equal(text, 'one\ntwo\nthree\nfour\n');
 });
 
+test('a line without an end is one, too', async () => {
+  const prompt = join(folder, 'prompt.log');
+  writeFileSync(prompt, at(1, 'stdout F one') + at(2, 'stdout P t') + at(2, 'stdout F wo') + at(3, 'stdout P $ '));
+  for (const [lines, expected] of [[1, '$ '], [2, 'two\n$ '], [3, 'one\ntwo\n$ ']] as const) {
+    let text = '';
+    for await (const piece of readLog(prompt, logOptions(new URLSearchParams(`tailLines=${lines}`), { nowMs: 0 }), { signal: new AbortController().signal, alive: () => false })) text += piece;
+    assert.equal(text, expected);
+  }
+});
+
 test('what is written meanwhile is not read without following', async () => {
   const growing = join(folder, 'growing.log');
   writeFileSync(growing, at(1, 'stdout F one') + at(2, 'stdout F two'));

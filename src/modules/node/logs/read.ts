@@ -63,10 +63,11 @@ async function reopened(file: string, handle: FileHandle): Promise<FileHandle | 
   return (await isSetAside(file, handle)) ? open(file, 'r') : undefined;
 }
 
-/** Where the last `lines` whole lines begin; parts of a line count with their last. */
+/** Where the last `lines` lines begin; parts of a line count with their last, and so does one that has no end yet. */
 async function tailOffset(handle: FileHandle, lines: number, size: number): Promise<number> {
   if (lines === 0) return size;
   let found = 0;
+  let isLast = true;
   let position = size;
   let after = Buffer.alloc(0); // the beginning of what follows, since a line may lie over the edge
   while (position > 0) {
@@ -79,7 +80,8 @@ async function tailOffset(handle: FileHandle, lines: number, size: number): Prom
     for (let at = data.lastIndexOf(10, end - 2); ; at = at <= 0 ? -1 : data.lastIndexOf(10, at - 1)) {
       if (at < 0 && position > 0) break;
       const line = parseLine(data.subarray(at + 1, Math.min(end, at + 1 + 100)).toString('latin1'));
-      if (line !== undefined && !line.partial && ++found > lines) return position + end;
+      if (line !== undefined && (!line.partial || isLast) && ++found > lines) return position + end;
+      if (line !== undefined) isLast = false;
       end = at + 1;
       if (at < 0) return 0;
     }
