@@ -139,12 +139,12 @@ describe('the node', () => {
 
   it('containers of a pod that shares its processes see each other, and one for debugging sees its target', async () => {
     const image = { image: TEST_IMAGE, imagePullPolicy: 'Never' as const };
-    await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shared', namespace: 'default' }, spec: { shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: [{ name: 'a', ...image, command: ['sh', '-c', 'sleep 1001; exit 3'] }, { name: 'b', ...image, command: ['sh', '-c', '(sleep 0.1 &); sleep 1002'] }] } });
+    await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shared', namespace: 'default' }, spec: { shareProcessNamespace: true, terminationGracePeriodSeconds: 0, containers: [{ name: 'a', ...image, command: ['sh', '-c', 'sleep 1003 & sleep 1001; exit 3'] }, { name: 'b', ...image, command: ['sh', '-c', '(sleep 0.1 &); sleep 1002'] }] } });
     await ready('shared');
     assert.equal((await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'cat', '/proc/self/oom_score_adj')).stdout, '1000\n', 'what is executed is no safer than its container');
     const { stdout } = await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'ps');
     assert.match(stdout, /sleep 1001[\s\S]*sleep 1002/);
-    // One that ends takes nobody with it, and who has lost its parent is not left for ever.
+    // One that ends takes nobody with it but what it left behind, and who has lost its parent is not left for ever.
     await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'sh', '-c', `kill $(ps -o pid,args | sed -n 's/^ *\\([0-9]*\\) sleep 1001$/\\1/p')`);
     const { status } = await eventually(async () => {
       const pod = await get('shared');
@@ -152,6 +152,7 @@ describe('the node', () => {
     }, { what: 'the first one runs again' });
     assert.deepEqual(status?.containerStatuses?.map(({ restartCount, lastState }) => [restartCount, lastState?.terminated?.exitCode]), [[1, 3], [0, undefined]]);
     const { stdout: now } = await llmos.kubectl('exec', 'shared', '-c', 'b', '--', 'ps', '-o', 'pid,stat,args');
+    assert.equal(now.match(/\d S +sleep 1003$/gm)?.length, 1, now);
     assert.match(now, /^\s*1 \S+\s+sleep infinity[\s\S]*sleep 1002[\s\S]*sleep 1001/m);
     assert.doesNotMatch(now, / Z/);
     assert.equal((await llmos.kubectl('debug', 'plain', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '-c', 'look', '--target=main', '--', 'ps')).code, 0);

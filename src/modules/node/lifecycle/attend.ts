@@ -1,5 +1,6 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
 import { wasOomKilled } from '../cgroup/layout.ts';
+import { killAll } from '../cgroup/processes.ts';
 import { runHook, type HandlerTarget } from '../probes/handlers.ts';
 import { runProbes, type ProbeSort, type Standing } from '../probes/prober.ts';
 import { execInContainer } from '../runtime/exec.ts';
@@ -79,6 +80,7 @@ function ended(run: PodRun, slot: Slot, record: ContainerRecord, exit: { exitCod
   slot.probes?.abort();
   slot.ready = false;
   slot.started = false;
+  killAll({ version: run.parts.context.machine.cgroupVersion, path: record.cgroup }); // what it left behind in processes that it shares with others
   const oom = exit.exitCode !== 0 && wasOomKilled({ version: run.parts.context.machine.cgroupVersion, path: record.cgroup });
   // No end is before its begin, whatever the clock did in between: what follows is reckoned from it.
   record.exit = { ...exit, finishedMs: Math.max(exit.finishedMs, record.startedMs ?? 0), reason: oom ? 'OOMKilled' : exit.exitCode === 0 ? 'Completed' : 'Error' };
