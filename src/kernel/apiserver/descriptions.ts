@@ -1,6 +1,6 @@
 /**
- * Descriptions of built-in types and fields, for `kubectl explain`: read from the typings of the npm package @kubernetes/client-node (2.x, whose
- * models carry them as comments) where somebody installed it. None are kept here, neither on the disk nor in memory.
+ * Descriptions of built-in types and fields, for `kubectl explain`: our own of the main kinds (descriptions.txt), and those in the typings of the npm
+ * package @kubernetes/client-node (2.x, whose models carry them as comments) where somebody installed it. None are kept in memory.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -12,15 +12,35 @@ const PACKAGE = '@kubernetes/client-node';
 const INSTALLED = resolve(import.meta.dirname, '../../../node_modules', PACKAGE);
 const MODELS = 'dist/gen/models';
 
-/** For the making of one document; undefined where there is no package. `folder` is where it was unpacked; default is where npm installs it. */
-export function openDescriptions(folder: string = INSTALLED): Describe | undefined {
+/** For the making of one document. `folder` is where the package was unpacked; default is where npm installs it. What it does not say, we do. */
+export function openDescriptions(folder: string = INSTALLED): Describe {
+  const own = parseOwn(readFileSync(join(import.meta.dirname, 'descriptions.txt'), 'utf8'));
   const models = join(folder, MODELS);
-  if (!existsSync(models)) return undefined;
+  if (!existsSync(models)) return own;
   const read = new Map<string, ReadonlyMap<string, string>>();
   return (type, field = '') => {
     let texts = read.get(type);
     if (texts === undefined) read.set(type, (texts = textsOf(models, type)));
-    return texts.get(field);
+    return texts.get(field) ?? own(type, field);
+  };
+}
+
+const HEAD = /^\[(.+?)\] ?(.*)$/;
+
+/** Heads and lines, as descriptions.txt itself explains them. */
+export function parseOwn(text: string): Describe {
+  const types = new Map<string, Map<string, string>>();
+  let texts = new Map<string, string>();
+  for (const line of text.split('\n')) {
+    const [, type, about = ''] = HEAD.exec(line) ?? [];
+    const colon = line.indexOf(': ');
+    if (type !== undefined) types.set(type, (texts = new Map(about === '' ? [] : [['', about]])));
+    else if (colon > 0 && !line.startsWith('#')) texts.set(line.slice(0, colon), line.slice(colon + 2));
+  }
+  return (type, field = '') => {
+    if (!type.startsWith('io.k8s.')) return undefined;
+    const name = type.split('.').slice(-3).join('.');
+    return types.get(name)?.get(field) ?? (name.endsWith('Condition') ? types.get('*Condition')?.get(field) : undefined) ?? (field === '' ? undefined : types.get('*')?.get(field));
   };
 }
 

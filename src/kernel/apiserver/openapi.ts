@@ -35,10 +35,7 @@ const KEEP_BODY_MS = 60_000;
  * that has them, where it is not installed.
  */
 export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable, descriptions?: string): OpenApi {
-  const described = async (): Promise<{ describe?: Describe }> => {
-    const describe = (await import('./descriptions.ts')).openDescriptions(descriptions);
-    return describe === undefined ? {} : { describe };
-  };
+  const described = async (): Promise<{ describe: Describe }> => ({ describe: (await import('./descriptions.ts')).openDescriptions(descriptions) });
   const elsewhere = (path: string): AggregatedVersion | undefined => aggregated.list().find(({ group, version }) => path === `apis/${group}/${version}`);
   const changesNow = (): number => kinds.changes + aggregated.changes;
   const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
