@@ -13,7 +13,7 @@ import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.t
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
-import { algorithmOf } from './proxy/algorithm.ts';
+import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
 export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | `${typeof MAP_PREFIX}${string}`;

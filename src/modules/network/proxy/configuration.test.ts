@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Service } from '../../../api/generated/core-v1.ts';
-import { algorithmError, algorithmOf } from './algorithm.ts';
-import { proxySettingsOf, settingsError, weightOf } from './settings.ts';
+import { algorithmError, algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
+import { proxySettingsOf, settingsError, weightOf } from '../../../sdk/load-balancing/settings.ts';
 import { commandsFor, configurationOf, needsReload, slotsFor, type Frontend } from './configuration.ts';
 
 const web = (...last: number[]): Frontend => ({ name: 'default:web:80', listenPort: 26_000, endpoints: last.map((each) => ({ address: `10.0.0.${each}`, port: 80 })) });

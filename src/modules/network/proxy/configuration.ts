@@ -3,8 +3,9 @@
  * endpoints come and go by commands, and only a new port, or many more endpoints, need a reload (which passes the listeners on).
  */
 import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
-import type { Algorithm } from './algorithm.ts';
-import type { HashOn, ProxySettings } from './settings.ts';
+import type { Algorithm } from '../../../sdk/load-balancing/algorithm.ts';
+import type { HashOn, ProxySettings } from '../../../sdk/load-balancing/settings.ts';
+import { balanceLines, checkLines, serverWords } from '../../../sdk/load-balancing/words.ts';
 import { signalLines, signalTable } from './signals.ts';
 
 export interface Endpoint {
@@ -47,8 +48,6 @@ export interface ProxyFacts {
 }
 
 const SPARE = 8;
-/** How long an endpoint may take to answer a health check. */
-const CHECK_MS = 2_000;
 /** How often a request of HTTP is tried again: by chance one may meet several endpoints that are ill. */
 const TRIES = 16;
 /** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2), when the first one broke off without an answer. */
@@ -70,34 +69,16 @@ export function placesOf({ listenPort }: Frontend, { gatewayIp, gatewayIp6 }: Pi
 
 function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpoint | undefined)[]): string[] {
   const { name, stickySeconds, settings = {} } = frontend;
-  const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...balanceLines(frontend)];
+  const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...indented(balanceLines(frontend))];
   if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
   if (isHttp(frontend)) lines.push(...httpLines(frontend));
-  const { check } = settings;
-  if (check !== undefined) lines.push(`  timeout check ${CHECK_MS}ms`);
-  if (check?.path !== undefined) lines.push('  option httpchk', `  http-check send meth GET uri ${check.path} ver HTTP/1.1 hdr Host ${name.replaceAll(':', '.')} hdr Connection close`);
-  const more = serverWords(frontend);
+  lines.push(...indented(checkLines(settings, name.replaceAll(':', '.'))));
+  const more = `${frontend.wire === 'h2c' ? ' proto h2' : ''}${serverWords(settings, isHttp(frontend))}`;
   slots.forEach((endpoint, index) => {
     const weight = weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`;
     lines.push(endpoint === undefined || endpoint.leaving ? `  server s${index} ${facts.gatewayIp}:1 disabled${more}` : `  server s${index} ${keyOf(endpoint)}${weight}${more}`);
   });
   return lines;
-}
-
-function balanceLines({ algorithm = 'least-connection', hashOn }: Frontend): string[] {
-  switch (algorithm) {
-    case 'least-connection': return ['  balance leastconn'];
-    case 'random': return ['  balance random(1)'];
-    case 'random-two-choices': return ['  balance random(2)'];
-    case 'consistent-hash': return [`  balance ${hashWords(hashOn)}`, '  hash-type consistent'];
-    default: return ['  balance roundrobin'];
-  }
-}
-
-function hashWords({ on, name }: HashOn = { on: 'source' }): string {
-  if (on === 'header') return `hdr(${name})`;
-  if (on === 'cookie') return `hash req.cook(${name})`;
-  return on === 'path' ? 'uri' : 'source';
 }
 
 /** A request without an answer is asked of another endpoint, as long as that is safe. */
@@ -110,15 +91,7 @@ function httpLines({ name, settings }: Frontend): string[] {
   ];
 }
 
-/** What is said of every server of a frontend. An ejected one must pass two checks, the second of them after the whole time. */
-function serverWords(frontend: Frontend): string {
-  const { check, slowStartMs, outliers } = frontend.settings ?? {};
-  const words: string[] = [];
-  if (check !== undefined || outliers !== undefined) words.push('check', `inter ${check?.intervalMs ?? outliers?.ejectionMs}ms`, 'fall 2', `rise ${outliers === undefined ? 1 : 2}`);
-  if (outliers !== undefined) words.push(`downinter ${outliers.ejectionMs}ms`, `observe ${isHttp(frontend) ? 'layer7' : 'layer4'}`, `error-limit ${outliers.errors}`, 'on-error mark-down');
-  if (slowStartMs !== undefined) words.push(`slowstart ${slowStartMs}ms`);
-  return words.map((word) => ` ${word}`).join('');
-}
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);
 
 function isHttp({ wire = 'tcp' }: Frontend): boolean {
   return wire !== 'tcp';

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request, type RequestListener, type Server } from 'node:http';
+import * as http2 from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +92,27 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.match(text, /llmos_service_requests_total\{namespace="shop",service="ill",port="80",code="2xx"\} \d+/);
     assert.ok(Number(/llmos_service_retries_total\{[^}]*\} (\d+)/.exec(text)?.[1]) > 0, text);
     assert.ok(Number(/llmos_service_request_duration_seconds_bucket\{[^}]*le="\+Inf"\} (\d+)/.exec(text)?.[1]) >= 40, text);
+  });
+
+  it('speaks HTTP/2 in the clear to those that know nothing else, and checks them by it', async () => {
+    const both = await Promise.all([16, 17].map(async (last) => {
+      const server = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream) => void (stream.respond({ ':status': 200 }), stream.end(String(last))));
+      return new Promise<http2.Http2Server>((resolve) => server.listen(PORT, net(last), () => resolve(server)));
+    }));
+    const port = await carry('ill', { 'load-balancing': 'least-connection', 'health-check': '/healthz', 'health-check-interval': '100ms' }, [net(16), net(17)], 'kubernetes.io/h2c');
+    const session = http2.connect(`http://${net(1)}:${port}`);
+    try {
+      const one = async (): Promise<string> => {
+        const stream = session.request({ ':path': '/' }).setEncoding('utf8');
+        return (await stream.toArray()).join('');
+      };
+      await sleep(500);
+      assert.deepEqual([...new Set(await Promise.all(Array.from({ length: 10 }, one)))].sort(), ['16', '17']);
+      assert.match(await proxies.metrics(), /llmos_service_endpoints_well\{[^}]*service="ill"[^}]*\} 2\n/);
+    } finally {
+      session.destroy();
+      for (const each of both) each.close();
+    }
   });
 
   it('sends what is not idempotent once', async () => {

@@ -3,10 +3,10 @@ import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { nearOf } from '../../../api/discovery/near.ts';
 import { destinationsOf } from '../service-rules.ts';
-import { algorithmOf } from './algorithm.ts';
+import { algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
-import { hashOnOf, isProxied, proxySettingsOf, weightsOf, wireOf } from './settings.ts';
+import { hashOnOf, isProxied, proxySettingsOf, weightsOf, wireOf } from '../../../sdk/load-balancing/settings.ts';
 
 export interface ProxiedServices {
   /** Takes in what a Service is now (undefined: gone). Gives the proxy's port for each of its ports that goes through it, by number; written by {@link flush}. */

@@ -1,7 +1,7 @@
 /** What the annotations of a Service, and of its pods, say beside the algorithm. A LoadBalancingPolicy says the same in fields (policies.ts). */
-import type { Pod, Service, ServicePort } from '../../../api/generated/core-v1.ts';
-import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { parseDuration } from '../../../api/times.ts';
+import type { Pod, Service, ServicePort } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { parseDuration } from '../../api/times.ts';
 import { algorithmOf } from './algorithm.ts';
 
 /** Of a Service: `tcp`, or the path that must answer 200 to 399 (`/healthz`). */

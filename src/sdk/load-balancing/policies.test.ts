@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Service } from '../../../api/generated/core-v1.ts';
-import type { LoadBalancingPolicy } from '../../../api/network/load-balancing-policy.ts';
-import { memoryCache } from '../../../sdk/testing/memory-cache.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
+import { memoryCache } from '../testing/memory-cache.ts';
 import { algorithmOf } from './algorithm.ts';
 import { annotationsOf, indexPolicies, policyFor, withPolicy } from './policies.ts';
 import { hashOnOf, isProxied, proxySettingsOf, settingsError, wireOf } from './settings.ts';

@@ -1,5 +1,5 @@
 /** Which algorithm shares a Service's connections: the annotation `llmos.dev/load-balancing`, or a LoadBalancingPolicy (see policies.ts). */
-import type { Service } from '../../../api/generated/core-v1.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
 
 export const LOAD_BALANCING = 'llmos.dev/load-balancing';
 
