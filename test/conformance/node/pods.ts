@@ -68,7 +68,9 @@ export function pods(): void {
   behaviour('PreStop should call prestop when killing a pod', async () => {
     const space = await namespace();
     const { status } = await start(space, podOf('server', { container: { command: ['sh', '-c', "nc -l -p 8080 -e sh -c 'read line; echo $line > /tmp/said'; cat /tmp/said; sleep 1000"] } }));
-    await start(space, podOf('tester', { spec: { terminationGracePeriodSeconds: 2 }, container: { lifecycle: { preStop: { exec: { command: ['sh', '-c', `echo received | nc -w 2 ${status.podIP} 8080`] } } } } }));
+    // The server runs, which is not to say that it listens.
+    const say = `until echo received | nc -w 2 ${status.podIP} 8080; do sleep 0.1; done`;
+    await start(space, podOf('tester', { spec: { terminationGracePeriodSeconds: 20 }, container: { command: ['sh', '-c', 'trap "exit 0" TERM; sleep 1000000 & wait'], lifecycle: { preStop: { exec: { command: ['sh', '-c', say] } } } } }));
     await remove(pathOf(space, 'tester'));
     await gone(pathOf(space, 'tester'));
     await until(`${pathOf(space, 'server')}/log`, (log) => String(log).includes('received'));
