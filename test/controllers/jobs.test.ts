@@ -145,7 +145,7 @@ test('a pod that was deleted is replaced at once, or only when it has ended', as
       assert.equal((await own()).length, 1, 'the first has not ended');
       await client.update(Pod, { ...(await own())[0]!, status: { phase: 'Failed' } } as Pod, { subresource: 'status' });
       await client.delete(Pod, first?.metadata.name ?? '', { ...NS, gracePeriodSeconds: 0 }).catch(() => {});
-      await eventually('another one', async () => (await own()).some((each) => each.metadata.uid !== first?.metadata.uid), 15_000);
+      await eventually('another one', async () => (await own()).some((each) => each.metadata.uid !== first?.metadata.uid));
     }
   }
 });

@@ -14,7 +14,6 @@ import workloads from '../../src/modules/workloads/module.ts';
 import { eventually, startWorld, type World } from './world.ts';
 
 const NS = { namespace: 'default' };
-const PATIENCE_MS = 30_000;
 let world: World;
 let client: Client;
 
@@ -53,14 +52,14 @@ test('queues that borrow share by their weights, whoever came first', async () =
   await clusterQueue('light', '0', { stopPolicy: 'Hold' });
   await submit('light', 8);
   await submit('heavy', 8);
-  await eventually('all wait', async () => (await client.list(Workload, NS)).items.length === 16, PATIENCE_MS);
+  await eventually('all wait', async () => (await client.list(Workload, NS)).items.length === 16);
   // There is nothing to be had until both are open.
   await client.patch(ClusterQueue, 'lender', { type: 'merge', body: { spec: { resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: '0' }] }] }] } } });
   for (const name of ['heavy', 'light']) await client.patch(ClusterQueue, name, { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
-  await eventually('both are open', async () => (await Promise.all(['heavy', 'light'].map((name) => client.get(ClusterQueue, name)))).every(({ status }) => status?.conditions?.find(({ type }) => type === 'Active')?.status === 'True'), PATIENCE_MS);
+  await eventually('both are open', async () => (await Promise.all(['heavy', 'light'].map((name) => client.get(ClusterQueue, name)))).every(({ status }) => status?.conditions?.find(({ type }) => type === 'Active')?.status === 'True'));
   await client.patch(ClusterQueue, 'lender', { type: 'merge', body: { spec: { resourceGroups: [{ coveredResources: ['cpu'], flavors: [{ name: 'f', resources: [{ name: 'cpu', nominalQuota: '6' }] }] }] } } });
-  await eventually('two for one', async () => (await held('heavy', 'light')).join() === '4,2', PATIENCE_MS);
-  await eventually('their status says so', async () => (await share('heavy')) === 334 && (await share('light')) === 334 && (await share('lender')) === 0, PATIENCE_MS);
+  await eventually('two for one', async () => (await held('heavy', 'light')).join() === '4,2');
+  await eventually('their status says so', async () => (await share('heavy')) === 334 && (await share('light')) === 334 && (await share('lender')) === 0);
 });
 
 test('who has more gives back, as much as is fair, and nobody takes it back', async () => {
@@ -70,16 +69,16 @@ test('who has more gives back, as much as is fair, and nobody takes it back', as
   await clusterQueue('heavy', '0', { fairSharing: { weight: '2' }, preemption });
   await clusterQueue('light', '0', { preemption });
   await submit('heavy', 8);
-  await eventually('it has all', async () => (await held('heavy'))[0] === 6, PATIENCE_MS);
-  await eventually('its status says so', async () => (await share('heavy')) === 500, PATIENCE_MS);
+  await eventually('it has all', async () => (await held('heavy'))[0] === 6);
+  await eventually('its status says so', async () => (await share('heavy')) === 500);
   await submit('light', 8);
-  await eventually('two for one', async () => (await held('heavy', 'light')).join() === '4,2', PATIENCE_MS);
+  await eventually('two for one', async () => (await held('heavy', 'light')).join() === '4,2');
   const reasons = (await client.list(Workload, NS)).items.flatMap(({ status }) => status?.conditions?.filter(({ type }) => type === 'Preempted').map(({ reason }) => reason) ?? []);
   assert.deepEqual([...new Set(reasons)], ['InCohortFairSharing']);
   await submit('lender', 3);
-  await eventually('who lends gets its own', async () => (await held('lender'))[0] === 3, PATIENCE_MS);
-  await eventually('the rest is shared', async () => (await held('heavy', 'light')).join() === '2,1', PATIENCE_MS);
-  await eventually('their cohort borrows nothing', async () => (await client.get(Cohort, 'all')).status?.fairSharing?.weightedShare === 0, PATIENCE_MS);
+  await eventually('who lends gets its own', async () => (await held('lender'))[0] === 3);
+  await eventually('the rest is shared', async () => (await held('heavy', 'light')).join() === '2,1');
+  await eventually('their cohort borrows nothing', async () => (await client.get(Cohort, 'all')).status?.fairSharing?.weightedShare === 0);
 });
 
 test('LocalQueues of a queue that shares by use: who has had less goes first, for its weight', async () => {
@@ -87,7 +86,7 @@ test('LocalQueues of a queue that shares by use: who has had less goes first, fo
   for (const [name, weight] of [['a', '2'], ['b', '1']] as const) await client.create(LocalQueue, { metadata: { name, ...NS }, spec: { clusterQueue: 'shared', fairSharing: { weight } } });
   await submit('b', 4);
   await submit('a', 4);
-  await eventually('all wait', async () => (await client.list(Workload, NS)).items.length === 8, PATIENCE_MS);
+  await eventually('all wait', async () => (await client.list(Workload, NS)).items.length === 8);
   await client.patch(ClusterQueue, 'shared', { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
-  await eventually('two for one', async () => (await held('a', 'b')).join() === '2,1', PATIENCE_MS);
+  await eventually('two for one', async () => (await held('a', 'b')).join() === '2,1');
 });

@@ -30,9 +30,8 @@ beforeEach(async () => {
 afterEach(() => world.stop());
 
 const NS = { namespace: 'default' };
-const PATIENCE_MS = 20_000;
 const QUEUE = { 'kueue.x-k8s.io/queue-name': 'team' };
-const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => eventually(what, async () => holds(), PATIENCE_MS);
+const until = (what: string, holds: () => boolean | Promise<boolean>): Promise<void> => eventually(what, async () => holds());
 
 async function team(cpu: string, more: NonNullable<ClusterQueue['spec']> = {}, name = 'team'): Promise<void> {
   await client.create(ResourceFlavor, { metadata: { name: 'f' }, spec: {} });

@@ -7,12 +7,12 @@ import { realClock } from '../../src/base/clock.ts';
 import { createLog, silentLog } from '../../src/base/log.ts';
 import { createApiServer, openIdentity, type ApiServer } from '../../src/kernel/apiserver/index.ts';
 import { createLoader, type Host } from '../../src/kernel/loader/index.ts';
-import { PATIENCE } from '../fixtures/patience.ts';
 import { openStore } from '../../src/kernel/store/index.ts';
 import { createCaches } from '../../src/sdk/caches.ts';
 import { createEventRecorder } from '../../src/sdk/event-recorder.ts';
 import type { AccessAttributes, UserInfo } from '../../src/sdk/module.ts';
 import type { Admission, AggregatedVersion, Client, Kind, Module, ModuleContext, Route } from '../../src/sdk/index.ts';
+import { eventually as waitFor } from '../../src/sdk/testing/eventually.ts';
 import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../../src/sdk/permit.ts';
 
 export interface World {
@@ -74,11 +74,7 @@ function lastStatusCounts(client: Client): Client {
   };
 }
 
-/** Looks every few ms until the condition holds. Generous: the machine may be busy with others. */
-export async function eventually(what: string, holds: () => boolean | Promise<boolean>, timeoutMs = 30_000): Promise<void> {
-  const endMs = Date.now() + timeoutMs * PATIENCE;
-  while (!(await holds())) {
-    if (Date.now() > endMs) throw new Error(`it did not come about within ${timeoutMs} ms: ${what}`);
-    await realClock.sleep(3);
-  }
+/** Looks every few ms until the condition holds. */
+export async function eventually(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+  await waitFor(async () => holds(), { what, everyMs: 3 });
 }

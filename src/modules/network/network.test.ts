@@ -16,6 +16,8 @@ import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Pod, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { createAsker } from '../../sdk/testing/asker.ts';
+import { eventually, PATIENCE } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { bridgeOf, type NetworkFacts } from './links.ts';
 import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
@@ -33,7 +35,7 @@ if (INSIDE === undefined) {
     const names = [host, `${host}a`, `${host}b`, `${host}c`, `${host}o`];
     try {
       for (const name of names) await run('ip', ['netns', 'add', name]);
-      const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 120_000 });
+      const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env: { ...process.env, LLMOS_TEST_NAMESPACE: host, NODE_TEST_CONTEXT: undefined }, timeoutMs: 300_000 * PATIENCE });
       if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
       assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
     } finally {
@@ -74,6 +76,7 @@ function inside(host: string): void {
   });
   after(async () => {
     for (const pod of pods) pod.server?.kill('SIGKILL');
+    asker.end();
     await endHaproxy(join(folder, 'haproxy'));
     await removePodNetwork(facts);
     await rm(folder, { recursive: true, force: true });
@@ -360,9 +363,7 @@ function inside(host: string): void {
     assert.equal(await ask('10.62.0.24:80'), pods[2]?.name);
     assert.equal((await readFile(pidFile, 'utf8')).trim(), pid, 'an endpoint changed without a reload');
     process.kill(Number(pid), 'SIGKILL');
-    let answer = '';
-    for (let i = 0; i < 100 && answer !== pods[2]?.name; i++) answer = await new Promise((resolve) => setTimeout(() => resolve(ask('10.62.0.24:80')), 100));
-    assert.equal(answer, pods[2]?.name, 'a killed proxy is started again');
+    await eventually(async () => (await ask('10.62.0.24:80')) === pods[2]?.name, { what: 'a killed proxy is started again' });
     services.set(service('least', { clusterIP: '10.62.0.24' }));
     await sync.idle();
     assert.equal(existsSync(pidFile), false);
@@ -374,8 +375,7 @@ function inside(host: string): void {
 
   test('a table that somebody flushed is there again', async () => {
     await run('nft', ['flush', 'ruleset']);
-    await new Promise((resolve) => setTimeout(resolve, 400));
-    assert.ok((await ask('10.62.0.20:80')).startsWith(host));
+    await eventually(async () => (await ask('10.62.0.20:80')).startsWith(host), { what: 'the rules are there again' });
   });
 
   test('pods join a bridge again that somebody deleted', async () => {
@@ -458,12 +458,10 @@ function serve(pod: string, answer = JSON.stringify(pod), port = 80): ChildProce
 /** The body that the address answers with, or the code of the error; asked from a pod, or from the machine itself. */
 async function ask(address: string, from?: string): Promise<string> {
   const [host = '', port = ''] = address.split(':');
-  if (from !== undefined) {
-    const script = `(${String(request)})(${JSON.stringify(host)}, ${port}, require('node:net').connect).then((text) => process.stdout.write(text))`;
-    return run('ip', ['netns', 'exec', from, process.execPath, '-e', script]);
-  }
-  return request(host, Number(port), connect);
+  return from === undefined ? request(host, Number(port), connect) : asker.ask(from, host, Number(port));
 }
+
+const asker = createAsker(request);
 
 function request(host: string, port: number, open: typeof connect): Promise<string> {
   return new Promise((resolve) => {
@@ -482,8 +480,9 @@ function count(answers: readonly string[]): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).sort());
 }
 
-/** All that the network of the machine consists of, as text. */
+/** All that the network of the machine consists of, as text, when its addresses are no longer tentative. */
 async function machine(): Promise<string> {
+  await eventually(async () => !(await run('ip', ['addr', 'show'])).includes(' tentative'), { what: 'addresses that are known to be nobody else\'s' });
   const texts = [await run('nft', ['list', 'ruleset'])];
   for (const what of ['link', 'route', 'addr']) texts.push(await run('ip', [what, 'show']));
   texts.push(await run('ip', ['route', 'show', 'table', 'all']), await readFile('/proc/sys/net/ipv4/ip_forward', 'utf8'));
