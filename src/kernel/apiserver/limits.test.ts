@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { connect, type TLSSocket } from 'node:tls';
 import { Pod } from '../../api/kinds.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
 /** One that is impatient, and one that has few places. */
@@ -36,13 +37,6 @@ async function open(): Promise<Raw> {
   const ended = new Promise<string>((resolve) => socket.on('close', () => resolve(text)).on('error', () => {}));
   await new Promise((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
   return { socket, ended };
-}
-
-async function eventually(holds: () => Promise<boolean>, what: string): Promise<void> {
-  for (const endMs = Date.now() + 60_000; !(await holds());) {
-    assert.ok(Date.now() < endMs, what);
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
 }
 
 test('a head that comes byte by byte, and a connection that says nothing, are ended', async () => {
@@ -127,7 +121,7 @@ test('an address gets so many connections', async () => {
   for (const { socket } of raws) socket.destroy();
   assert.ok(raws.length <= 40 && raws.length >= 20, `${raws.length} of 60`);
   await Promise.all(raws.map(({ ended }) => ended));
-  await eventually(() => open().then(({ socket }) => (socket.destroy(), true), () => false), 'the places are given back');
+  await eventually(() => open().then(({ socket }) => (socket.destroy(), true), () => false), { what: 'the places are given back' });
 });
 
 test('a user gets so many watches, is told to come again, and leaves some to others', async () => {
@@ -142,19 +136,19 @@ test('a user gets so many watches, is told to come again, and leaves some to oth
     const again = await door.watch(`${CONFIG_MAPS}?watch=true`);
     again.close();
     return again.status === 200;
-  }, 'the places are given back');
+  }, { what: 'the places are given back' });
 });
 
 test('a user gets so many requests at once, and others are served meanwhile', async () => {
   const slow = await Promise.all(Array.from({ length: 6 }, open));
   for (const { socket } of slow) socket.write(`POST ${CONFIG_MAPS} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10\r\n\r\n`);
-  await eventually(async () => (await door.call('GET', CONFIG_MAPS)).status === 429, 'one more is refused');
+  await eventually(async () => (await door.call('GET', CONFIG_MAPS)).status === 429, { what: 'one more is refused' });
   const refused = await door.call('GET', CONFIG_MAPS);
   assert.deepEqual([refused.status, refused.headers['retry-after']], [429, '1']);
   assert.equal((await door.call('GET', CONFIG_MAPS, { headers: { 'impersonate-user': 'other', 'impersonate-group': 'system:masters' } })).status, 200);
   for (const { socket } of slow) socket.destroy();
   await Promise.all(slow.map(({ ended }) => ended));
-  await eventually(async () => (await door.call('GET', CONFIG_MAPS)).status === 200, 'the places are given back');
+  await eventually(async () => (await door.call('GET', CONFIG_MAPS)).status === 200, { what: 'the places are given back' });
 });
 
 test('logs that are followed take no place from requests', async () => {

@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
 import { ConfigMap } from '../../api/kinds.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
 
 let door: OpenDoor;
 before(async () => {
@@ -62,8 +63,7 @@ test('connections that break off under a watch harm nobody', async () => {
     setTimeout(() => session.destroy(), round);
     await writes;
   }
-  for (let tries = 0; door.store.stats().watches > before && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(door.store.stats().watches, before);
+  await eventually(async () => door.store.stats().watches === before, { what: 'the end of the watches' });
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
 });
 

@@ -5,6 +5,7 @@ import { connect, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { decodeProtobuf, decodeWatchEvent } from '../../api/protobuf/envelope.ts';
 import { openDoor, type OpenDoor, type WatchLine } from './testing/open-door.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
 
 const PATH = '/api/v1/namespaces/default/configmaps';
 let door: OpenDoor;
@@ -161,8 +162,7 @@ test('watchers that go leave nothing', async () => {
   const before = door.store.stats().watches; // the door's own
   const watches = await Promise.all(Array.from({ length: 20 }, () => door.watch(`${PATH}?watch=true&resourceVersion=0`)));
   for (const watch of watches) watch.close();
-  for (let tries = 0; door.store.stats().watches > before && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
-  assert.equal(door.store.stats().watches, before);
+  await eventually(async () => door.store.stats().watches === before, { what: 'the end of the watches' });
 });
 
 function rawWatch(path: string): Promise<TLSSocket> {

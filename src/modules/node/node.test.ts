@@ -7,6 +7,7 @@ import type { Container, Pod, PodSpec } from '../../api/generated/core-v1.ts';
 import { ConfigMapKind, PodKind } from './kinds.ts';
 import { listRecords } from './lifecycle/record.ts';
 import { inNamespaces, TEST_IMAGE, testNode, type TestNode } from './testing/test-node.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
 
 const pod = (name: string, container: Partial<Container>, spec: Partial<PodSpec> = {}): Pod => ({
   apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' },
@@ -125,7 +126,6 @@ if (await inNamespaces(import.meta.filename)) {
     assert.equal(still.status!.containerStatuses![0]!.restartCount, 0);
     await remove('lasting');
     const left = (): string[] => listRecords(join(node.context.machine.runFolder, 'bundles')).records.map((record) => record.pod.name);
-    for (let tries = 0; tries < 100 && ['leaving', 'orphan', 'lasting'].some((name) => left().includes(name)); tries++) await new Promise((resolve) => setTimeout(resolve, 50));
-    assert.deepEqual(left().filter((name) => ['lasting', 'leaving', 'orphan'].includes(name)), []);
+    await eventually(async () => !['leaving', 'orphan', 'lasting'].some((name) => left().includes(name)), { what: 'the end of their records' });
   });
 } else test('inside namespaces', () => {});

@@ -7,6 +7,7 @@ import { realClock } from '../../../base/clock.ts';
 import { openDoor, type OpenDoor } from '../testing/open-door.ts';
 import { createAudit } from './audit.ts';
 import { checkPolicy } from './policy.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 
 // Events of all shapes.
 // oxlint-disable-next-line typescript/no-explicit-any
@@ -37,7 +38,7 @@ beforeEach(() => {
 
 /** The answer may be there a moment before its end is told. */
 async function told(count: number): Promise<Event[]> {
-  for (let tries = 0; events.length < count && tries < 200; tries++) await realClock.sleep(5);
+  await eventually(async () => events.length >= count, { what: `${count} events`, everyMs: 5 });
   assert.equal(events.length, count, JSON.stringify(events));
   return events;
 }

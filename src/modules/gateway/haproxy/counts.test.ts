@@ -13,6 +13,7 @@ import type { Action } from '../rules.ts';
 import { createSignals } from '../signals.ts';
 import { countsOf, newCounts, type Counted } from './counts.ts';
 import { createProxy, type Proxy } from './proxy.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 
 const TABLE = `# table: counts:shop:edge:80, type: integer, size:102400, used:2
 0x7f1: key=7200 use=0 exp=0 shard=0 bytes_in_cnt=90 bytes_out_cnt=900 gpc0=5 gpc1=1 gpc2=0 gpc3=0 gpc4=0 gpc5=0 gpc6=0 gpc7=0 gpc8=0 gpc9=0 gpc10=0 gpc11=0 gpc12=0 gpc13=1
@@ -77,7 +78,7 @@ describe('counts of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
 
   const told = (code: number): number => Number(new RegExp(`requests_total\\{[^}]*route_name="web"[^}]*code="${code}"\\} (\\d+)`).exec(signals.metrics())?.[1] ?? 0);
 
-  it('every request is counted once, with a line or without, also over a reload', { timeout: 60_000 }, async () => {
+  it('every request is counted once, with a line or without, also over a reload', { timeout: 120_000 }, async () => {
     assert.equal((await proxy.carry([door(5_000)])).size, 0);
     await ask(3_000, '/');
     await ask(500, '/lost');
@@ -88,12 +89,12 @@ describe('counts of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
       await asking;
     }
     await ask(1_000, '/');
-    for (let tries = 0; tries < 100 && told(200) + told(404) < 6_500; tries++) {
+    await eventually(async () => {
       const { recent, inherited } = await proxy.counted();
       assert.deepEqual(inherited, []);
       signals.add(recent, Date.now());
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
+      return told(200) + told(404) >= 6_500;
+    }, { timeoutMs: 30_000, what: 'all counts' });
     assert.deepEqual([told(200), told(404)], [6_000, 500]);
     const served = (await proxy.served()).get(ADDRESS) ?? 0;
     assert.ok(served > 4_500 && served <= 6_500, `${served} of 6500 answers: what the older processes end after their last counts is left out`);

@@ -14,6 +14,7 @@ import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { silentLog } from '../../../base/log.ts';
 import { isRunning } from '../../../base/sys/is-running.ts';
 import { createProxiedServices, type ProxiedServices } from './proxied.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 
 /** Loopback addresses of this test alone. */
 const net = (last: number): string => `127.${60 + (process.pid % 100)}.${(process.pid >> 7) % 250}.${last}`;
@@ -86,8 +87,11 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     const answers = await Promise.all(Array.from({ length: 40 }, () => ask(port)));
     assert.deepEqual(new Set(answers), new Set(['2', '9']), answers.join(' '));
     const ejected = async (): Promise<number> => [...(await proxies.metrics()).matchAll(/endpoint_ejections_total\{[^}]*\} [1-9]\d*\n/g)].length;
-    for (let i = 0; i < 100 && (await ejected()) < 4; i++) await Promise.all(Array.from({ length: 10 }, () => ask(port)));
-    assert.equal(await ejected(), 4, 'all of the ill are spared, though nobody saw their errors');
+    await eventually(async () => {
+      await Promise.all(Array.from({ length: 10 }, () => ask(port)));
+      return (await ejected()) >= 4;
+    }, { what: 'all of the ill are spared, though nobody saw their errors' });
+    assert.equal(await ejected(), 4);
     const text = await proxies.metrics();
     assert.match(text, /llmos_service_requests_total\{namespace="shop",service="ill",port="80",code="2xx"\} \d+/);
     assert.ok(Number(/llmos_service_retries_total\{[^}]*\} (\d+)/.exec(text)?.[1]) > 0, text);
@@ -139,9 +143,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.ok(failures >= 3 && failures <= 12, `${failures} failures: ${answers.join(' ')}`);
     assert.match(await proxies.metrics(), /llmos_service_endpoint_ejections_total\{[^}]*:8080"\} [1-9]\d*\n/);
     failing = false;
-    let back = '';
-    for (let i = 0; i < 400 && back !== '13'; i++) back = await sleep(50).then(() => ask(port));
-    assert.equal(back, '13', 'it comes back');
+    await eventually(async () => (await ask(port)) === '13', { what: 'it comes back' });
   });
 
   it('hashes by header and cookie, and moves only what was of one that left', async () => {
@@ -200,8 +202,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
       assert.match(await say(), /35|37/, 'what is under way goes on');
       const took = (await closed) - leftAt;
       assert.ok(took >= 1_500 && took < 20_000, `it ended after ${took} ms`);
-      for (let tries = 0; tries < 200 && isRunning(first!); tries++) await sleep(50);
-      assert.ok(!isRunning(first!), 'and then the process of before does');
+      await eventually(async () => !isRunning(first!), { what: 'and then the process of before does' });
       await proxies.want(`shop/other-${when}`, undefined, []);
     });
   }
