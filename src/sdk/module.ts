@@ -173,6 +173,8 @@ export interface AdmissionRequest {
   warnings?: string[];
   /** The name in managedFields. */
   fieldManager?: string;
+  /** What else the client said of its options: `fieldValidation`; of a deletion `propagationPolicy`, `gracePeriodSeconds`, `preconditions`. */
+  options?: Readonly<Record<string, unknown>>;
   /** Adds to what the audit log tells of the request: a key such as `pod-security.kubernetes.io/audit-violations`. The first word of a key counts. */
   annotate?: Annotate;
   /** Set in the second round of steps, after a last step changed the object. */

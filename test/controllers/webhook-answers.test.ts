@@ -4,7 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import type { MutatingWebhook } from '../../src/api/generated/admissionregistration-v1.ts';
 import { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import type { Kind } from '../../src/api/kind.ts';
-import { ConfigMap, Deployment, MutatingWebhookConfiguration, Role, RoleBinding, ServiceAccount, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
+import { ConfigMap, Deployment, MutatingWebhookConfiguration, Pod, Role, RoleBinding, ServiceAccount, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, ValidatingWebhookConfiguration } from '../../src/api/kinds.ts';
 import type { KubeObject } from '../../src/api/meta.ts';
 import admission from '../../src/modules/admission/module.ts';
 import core from '../../src/modules/core/module.ts';
@@ -93,6 +93,25 @@ test('a webhook for another version sees the object as that version says it, and
   const { request } = server.seen[0]!.body as unknown as Review;
   assert.deepEqual([request.kind.version, request.requestKind.version, request.object.apiVersion, request.object.spec['targetCPUUtilizationPercentage'], request.object.spec['metrics']], ['v1', 'v2', 'autoscaling/v1', 50, undefined]);
   assert.equal(autoscaler?.spec?.metrics?.[0]?.resource?.target.averageUtilization, 42);
+});
+
+test('webhooks see with what options something is deleted; an eviction is one thing, not two; and what changes nothing is judged too', async () => {
+  response = { allowed: true };
+  await configure('Validating', { rules: [{ ...RULE, resources: ['configmaps', 'pods', 'pods/eviction'], operations: ['*'] }] });
+  await eventually('it is asked', () => create().then(() => server.seen.length > 0));
+  const { client } = world;
+  const told = async (work: () => Promise<unknown>): Promise<unknown[]> => {
+    server.seen.splice(0);
+    await work();
+    return server.seen.map(({ body }) => (({ operation, subResource, options }) => [operation, subResource, options])((body as unknown as { request: { operation: string; subResource?: string; options: Record<string, unknown> } }).request));
+  };
+  const { metadata: { name = '' } } = await client.create(ConfigMap, { metadata: { name: 'same', namespace: 'default' } });
+  const same = await client.get(ConfigMap, name, { namespace: 'default' });
+  assert.deepEqual((await told(() => client.update(ConfigMap, same))).map((each) => (each as unknown[])[0]), ['UPDATE']);
+  assert.deepEqual(await told(() => client.delete(ConfigMap, name, { namespace: 'default', propagationPolicy: 'Orphan', gracePeriodSeconds: 0 })), [['DELETE', undefined, { kind: 'DeleteOptions', apiVersion: 'meta.k8s.io/v1', propagationPolicy: 'Orphan', gracePeriodSeconds: 0 }]]);
+  await client.create(Pod, { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'x' }] } });
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p', namespace: 'default' } } as KubeObject;
+  assert.deepEqual((await told(() => client.createSubresource(Pod, { namespace: 'default', name: 'p' }, 'eviction', eviction))).map((each) => (each as unknown[]).slice(0, 2)), [['CREATE', 'eviction']]);
 });
 
 test('policies ask what service accounts may do, and why', async () => {

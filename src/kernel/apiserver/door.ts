@@ -27,6 +27,8 @@ export interface WriteContext {
   manager: string;
   dryRun: boolean;
   fieldValidation: FieldValidation;
+  /** What the client said of its options beside these, as admission sees it. */
+  options?: { readonly fieldValidation: FieldValidation };
   /** Fields that the text of the body had twice, as findings: `duplicate field "spec"`. */
   duplicates?: readonly string[];
   /** The object comes of a patch, and this is how a refusal of its fields shows it. */

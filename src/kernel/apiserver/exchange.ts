@@ -80,6 +80,7 @@ export function writeContextOf(exchange: Exchange, duplicates?: readonly string[
   const manager = managerName({ fieldManager: query.get('fieldManager') ?? undefined, userAgent: exchange.http.headers['user-agent'] });
   if (manager.length > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
   const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings, pace: paceOf(exchange.http), bodyBytes: Number(exchange.http.headers['content-length'] ?? Infinity) };
+  if (query.get('fieldValidation')) context.options = { fieldValidation: context.fieldValidation };
   if (duplicates !== undefined) context.duplicates = duplicates;
   if (exchange.audit !== undefined) context.annotate = exchange.audit.annotate;
   if (exchange.deadline !== undefined) context.deadline = exchange.deadline;

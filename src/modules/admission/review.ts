@@ -37,9 +37,9 @@ export function namespaceOf({ kind, namespace, name }: AdmissionRequest): string
   return kind.group === '' && kind.plural === 'namespaces' ? name : namespace;
 }
 
-function optionsOf({ operation, fieldManager, dryRun }: AdmissionRequest): Json | undefined {
+function optionsOf({ operation, fieldManager, dryRun, options: said }: AdmissionRequest): Json | undefined {
   if (operation === 'CONNECT') return undefined;
-  const options: Record<string, Json> = { kind: `${operation[0]}${operation.slice(1).toLowerCase()}Options`, apiVersion: 'meta.k8s.io/v1' };
+  const options: Record<string, Json> = { kind: `${operation[0]}${operation.slice(1).toLowerCase()}Options`, apiVersion: 'meta.k8s.io/v1', ...(said as Record<string, Json> | undefined) };
   if (fieldManager && operation !== 'DELETE') options['fieldManager'] = fieldManager;
   if (dryRun) options['dryRun'] = ['All'];
   return options;

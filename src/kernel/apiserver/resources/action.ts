@@ -42,7 +42,7 @@ export async function runAction(door: Door, kind: Kind, input: ActionInput, cont
     const { object } = await updateObject(door, kind, { ...about, change: (live) => (checkPreconditions(kind, input.name, live, options), change(live)) }, wet);
     const version = options.preconditions?.resourceVersion;
     const preconditions = version === undefined || wet.dryRun ? options.preconditions : { ...options.preconditions, resourceVersion: object.metadata.resourceVersion };
-    await deleteObject(door, kind, input, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
+    await deleteObject(door, kind, { namespace: input.namespace, name: input.name, admitted: true }, { ...options, ...(preconditions === undefined ? {} : { preconditions }) }, wet);
     return undefined;
   }
   const outcome = await updateObject(door, kind, { ...about, change }, context);

@@ -20,6 +20,13 @@ export interface DeleteRequest {
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
+export interface DeletedObject {
+  namespace?: string;
+  name: string;
+  /** Admission has seen what deletes it, an eviction, and is not asked again. */
+  admitted?: boolean;
+}
+
 export interface DeleteOutcome extends Outcome {
   /** False when the object stays until its finalizers or its grace period are over. */
   gone: boolean;
@@ -30,11 +37,11 @@ const ORPHAN = 'orphan';
 const TRIES = 30;
 
 /** Rejects with NotFound, Conflict (preconditions), BadRequest. */
-export function deleteObject(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+export function deleteObject(door: Door, kind: Kind, at: DeletedObject, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   return confirmed(door, () => remove(door, kind, at, options, context));
 }
 
-async function remove(door: Door, kind: Kind, at: { namespace?: string; name: string }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+async function remove(door: Door, kind: Kind, at: DeletedObject, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   checkOptions(options);
   checkNamespaceDelete(kind, at.name);
   const key = keyOf(kind, at.namespace, at.name);
@@ -43,7 +50,7 @@ async function remove(door: Door, kind: Kind, at: { namespace?: string; name: st
     if (live === undefined) throw notFound(kind, at.name);
     checkPreconditions(kind, at.name, live.object, options);
     try {
-      return await deleteOnce(door, kind, key, live, options, context);
+      return await deleteOnce(door, kind, { key, live, admitted: at.admitted === true }, options, context);
     } catch (error) {
       if (isStoreError(error, 'missing')) throw notFound(kind, at.name);
       if (!isStoreError(error, 'modified') || tries === TRIES) throw error;
@@ -51,11 +58,9 @@ async function remove(door: Door, kind: Kind, at: { namespace?: string; name: st
   }
 }
 
-async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
+async function deleteOnce(door: Door, kind: Kind, { key, live, admitted }: { key: string; live: Stored; admitted: boolean }, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
   const { object } = live;
-  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace: object.metadata.namespace, name: object.metadata.name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
-  await door.admissions.admit(request);
-  await door.admissions.validate(request);
+  if (!admitted) await askAdmission(door, kind, live, options, context);
   context.deadline?.throwIfAborted();
   const next = marked(kind, object, options, door.clock.nowMs());
   const wanted = next ?? object;
@@ -69,6 +74,13 @@ async function deleteOnce(door: Door, kind: Kind, key: string, live: Stored, opt
   }
   if (context.dryRun) return { object: next, gone: false };
   return withGone(outcomeOf(await convertedOne(kind, await door.store.update(key, next, { revision: live.revision }))), false);
+}
+
+async function askAdmission(door: Door, kind: Kind, live: Stored, options: DeleteRequest, context: WriteContext): Promise<void> {
+  const { namespace, name } = live.object.metadata;
+  const request: AdmissionRequest = { operation: 'DELETE', kind, namespace, name, object: undefined, oldObject: (await convertedOne(kind, live)).object, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, options: { ...options }, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  await door.admissions.admit(request);
+  await door.admissions.validate(request);
 }
 
 function withGone(outcome: Outcome, gone: boolean): DeleteOutcome {

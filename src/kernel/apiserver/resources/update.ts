@@ -100,14 +100,17 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
     const recorded = recordManager(door, kind, next, liveObject, step, rfc3339(door.clock.nowMs()), context.manager);
     if (recorded !== undefined) await recorded;
   }
-  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'UPDATE', kind, namespace: next.metadata.namespace, name: next.metadata.name, object: next, oldObject: liveObject, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (subresource !== '') request.subresource = subresource;
   if (step.body !== undefined) request.body = step.body;
   if (pace !== undefined) await pace();
   await admitted(door, request);
   if (subresource === '') prepare(kind, next, liveObject);
   // What is kept in an old version is written anew, as storage migrations want it.
-  if (sameObject(next, liveObject) && isKeptRight(kind, live)) return unchanged(door, step.shown, context);
+  if (sameObject(next, liveObject) && isKeptRight(kind, live)) {
+    await door.admissions.validate(request);
+    return unchanged(door, step.shown, context);
+  }
   if (kind.subresources.actions?.[subresource]?.keepsGeneration !== true) raiseGeneration(kind, next, liveObject);
   if (pace !== undefined) await pace();
   validateChange(kind, next, liveObject, subresource, context);
