@@ -3,7 +3,7 @@ import type { ClusterQueue, LocalQueue } from '../../api/kueue/types.ts';
 import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TENANT, TRIALS, WEIGHTS, YIELDING as YIELDING_ANNOTATION } from '../../api/kueue/names.ts';
 import { quantityMillis } from '../../api/quantity.ts';
 import { durationSeconds } from './duration.ts';
-import type { AdmissionOptions } from './policy/admission.ts';
+import type { AdmissionOptions } from './policy/admission-options.ts';
 import { byPriority } from './policy/pending.ts';
 import { POLICIES, SHARE_PREEMPTION, YIELDING, type PolicyName } from './policy/policies.ts';
 import type { PreemptionRules } from './policy/pool.ts';

@@ -1,5 +1,5 @@
 /** What a policy is compared with: the usual ways of batch systems, and bounds that only a clairvoyant could reach. */
-import type { AdmissionOptions } from '../../modules/queue/policy/admission.ts';
+import type { AdmissionOptions } from '../../modules/queue/policy/admission-options.ts';
 import type { Job } from '../../modules/queue/policy/job.ts';
 import { byArrival, byExpectedSeconds } from '../../modules/queue/policy/pending.ts';
 import { POLICIES, SHARE_PREEMPTION, YIELDING } from '../../modules/queue/policy/policies.ts';

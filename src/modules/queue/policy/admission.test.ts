@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { userEstimates } from '../prediction/predictor.ts';
-import { Admission, type AdmissionOptions } from './admission.ts';
+import { Admission } from './admission.ts';
+import type { AdmissionOptions } from './admission-options.ts';
 import type { Decision, Job } from './job.ts';
 import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';
 

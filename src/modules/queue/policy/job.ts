@@ -97,3 +97,13 @@ export interface Entry {
   /** By so much later its turn comes. */
   graceSeconds: number;
 }
+
+/** Of a job that has just come. */
+export function entryOf(job: Job, arrival: number, share: number): Entry {
+  return {
+    placement: undefined,
+    job, arrival, state: 'pending', expectedSeconds: 0, boundSeconds: 0, knownSeconds: 0, startedAt: 0, expectedEnd: 0,
+    trialSeconds: 0, trialsTaken: 0, timesPreempted: job.timesPreempted ?? 0, preemptions: 0, doneSeconds: job.doneSeconds ?? 0, remainingSeconds: 0, expectedWork: 0, passedWork: 0,
+    share, likelySeconds: 0, foreseenBefore: -Infinity, graceSeconds: 0,
+  };
+}

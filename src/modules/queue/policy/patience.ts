@@ -6,6 +6,7 @@
  * job's turn comes when the work of all that came before it has been served. The work of finished jobs is known, that of others expected.
  */
 import type { Entry } from './job.ts';
+import type { WaitBound } from './wait-bound.ts';
 
 /** Past a job that has waited for so many times the longest wait in the order of arrival nobody goes by what is only expected, whatever that costs the others. */
 const LATE = 1.6;
@@ -18,7 +19,8 @@ export function waitedSeconds({ job, doneSeconds }: Entry, now: number): number 
   return now - job.submittedAt - doneSeconds;
 }
 
-export class Patience {
+export class Patience implements WaitBound {
+  readonly wakeAt = Infinity;
   /** The part of the longest wait in the order of arrival after which a job goes before all others. */
   readonly #part: number;
   /** Not before so many seconds. */
@@ -39,23 +41,30 @@ export class Patience {
     this.#floorSeconds = floorSeconds;
   }
 
-  arrived(entry: Entry): void {
+  submitted(entry: Entry): void {
     this.#entries.push(entry);
   }
 
-  /** It waits again. */
-  returned(entry: Entry): void {
+  adopted(entry: Entry): void {
+    this.#entries.push(entry);
+  }
+
+  waits(entry: Entry): void {
     this.#oldestPending = Math.min(this.#oldestPending, entry.arrival);
   }
 
-  finished(entry: Entry, work: number): void {
+  leaves(): void {}
+
+  advance(): void {}
+
+  finished(entry: Entry, { work }: { readonly work: number }): void {
     if (entry.arrival < this.#turn) this.#workBeforeTurn += work - entry.expectedWork;
     entry.expectedWork = work;
     this.#forget();
   }
 
-  /** Moves the reference on: `servedWork` is what has been served of all work so far, in dominant share times seconds. */
-  advance(servedWork: number, now: number): void {
+  /** Moves the reference on. */
+  served(servedWork: number, now: number): void {
     for (;;) {
       const next = this.#entries[this.#turn - this.#firstArrival];
       if (next === undefined || this.#workBeforeTurn > servedWork) return;
@@ -70,13 +79,15 @@ export class Patience {
     return Math.max(this.#floorSeconds, this.#part * this.longestSeconds);
   }
 
-  /** By what the expected run times of those are multiplied that would go past an overdue job; Infinity where none may. */
+  isOverdue(entry: Entry, at: number): boolean {
+    return waitedSeconds(entry, at) > this.limitSeconds;
+  }
+
   cautionFor(entry: Entry, now: number): number {
     const waited = (now - entry.job.submittedAt) / Math.max(this.#floorSeconds, this.longestSeconds);
     return waited > LATE ? Infinity : waited > WARY ? CAUTION : 1;
   }
 
-  /** Jobs that have waited for too long, the oldest first. */
   *overdue(now: number): Iterable<Entry> {
     const limit = now - this.limitSeconds;
     while (this.#entries[this.#oldestPending - this.#firstArrival]?.state !== 'pending' && this.#oldestPending - this.#firstArrival < this.#entries.length) this.#oldestPending++;

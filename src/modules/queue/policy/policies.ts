@@ -1,6 +1,6 @@
 /** The queueing policies by name: each is a set of options for an admission. */
 import { createLikenessPredictor } from '../prediction/likeness.ts';
-import type { AdmissionOptions } from './admission.ts';
+import type { AdmissionOptions } from './admission-options.ts';
 import type { TrialOptions } from './trials.ts';
 import type { YieldingOptions } from './yielding.ts';
 import { byArrival, byExpectedSeconds, byPriority } from './pending.ts';

@@ -6,6 +6,7 @@ import type { Entry } from './job.ts';
 import { waitedSeconds } from './patience.ts';
 import { SortedPending } from './pending.ts';
 import { Shadow, type ShadowQueue } from './shadow.ts';
+import type { WaitBound } from './wait-bound.ts';
 
 /** The part of all jobs that may wait for longer than the others. */
 const RARE = 0.01;
@@ -18,7 +19,7 @@ const LEAST_SECONDS = 600;
 /** What the waits of the shadow are is looked at again when so much of what waits there has changed, and when the longest may have grown by so much. */
 const CHANGED_PART = 1 / 8;
 
-export class ShadowBound {
+export class ShadowBound implements WaitBound {
   readonly #shadow: Shadow;
   /** Those that wait, the one that has waited the longest first: all wait alike, so the order stays. */
   readonly #waiting = new SortedPending((left, right) => waitsSince(left) - waitsSince(right) || left.arrival - right.arrival);
@@ -46,15 +47,15 @@ export class ShadowBound {
     this.#shadow.adopt(entry, startedAt, now);
   }
 
-  /** It ended after a run of so many seconds in all; or undefined, when it was taken back. */
-  finished(entry: Entry, ranSeconds: number | undefined, now: number): void {
+  finished(entry: Entry, { ranSeconds, now }: { readonly ranSeconds: number | undefined; readonly now: number }): void {
     this.#changes++;
     this.#rareOnes.delete(entry);
     if (ranSeconds === undefined) this.#shadow.withdraw(entry.job, now);
     else this.#shadow.finish(entry.job, ranSeconds, now);
   }
 
-  /** To be called before it is asked about a time. */
+  served(): void {}
+
   advance(now: number): void {
     this.#now = now;
     this.#shadow.advance(now);
@@ -67,7 +68,6 @@ export class ShadowBound {
     }
   }
 
-  /** Whether one that had waited so long at a time has done so for too long. */
   isOverdue(entry: Entry, at: number): boolean {
     const waited = waitedSeconds(entry, at);
     return waited > this.#longestSeconds || (waited > this.#commonSeconds && !this.#rareOnes.has(entry));
@@ -84,23 +84,20 @@ export class ShadowBound {
     return soonest > this.#now ? soonest : Infinity;
   }
 
-  /** It waits, for the first time or again. */
   waits(entry: Entry): void {
     this.#waiting.add(entry);
   }
 
-  /** It waits no longer. To be called before what it did and kept changes. */
   leaves(entry: Entry): void {
     this.#waiting.remove(entry);
   }
 
-  /** By what the expected run times of those are multiplied that would go past an overdue job. */
   cautionFor(entry: Entry, now: number): number {
     const waited = waitedSeconds(entry, now);
     return waited > this.#longestSeconds / PART ? Infinity : waited > this.#longestSeconds ? CAUTION : 1;
   }
 
-  /** Those that wait and have done so for too long, the longest first. Of those that come to have waited for longer than is common, as many may wait on as are rare. */
+  /** Of those that come to have waited for longer than is common, as many may wait on as are rare. */
   *overdue(now: number): Iterable<Entry> {
     for (const entry of this.#waiting.inOrder()) {
       if (waitedSeconds(entry, now) <= this.#commonSeconds) return;

@@ -3,6 +3,8 @@ import { createHeap, type Heap } from '../../../base/heap.ts';
 import type { Entry } from './job.ts';
 import type { Compare, Pending } from './pending.ts';
 import { add, fits, isExhausted, subtract, type Resources } from './resources.ts';
+import type { Placement } from './room.ts';
+import type { Reservation } from './running.ts';
 
 export interface TrialOptions {
   /** The part of every resource that is kept for trials, 0 to 1, but at least one unit of ten. Trials also use what would be idle otherwise. */
@@ -11,8 +13,23 @@ export interface TrialOptions {
   readonly lengthsSeconds: readonly number[];
 }
 
+/** A delay of less than this part of what a job has waited already is none. */
+const LEAST_DELAY_PART = 0.01;
 /** Where there are fewer units of something none of them is kept for trials. */
 const LEAST_UNITS = 10;
+
+export interface TrialStart {
+  /** Who waits for its places, and what is reserved for it. */
+  readonly blocked: Entry | undefined;
+  readonly reservation: Reservation | undefined;
+  readonly now: number;
+  /** Those whose trials are over just now. */
+  readonly tried: ReadonlySet<Entry>;
+  /** All that is free. */
+  free(): Resources;
+  place(entry: Entry): Placement | undefined;
+  begin(entry: Entry, placement: Placement, seconds: number): void;
+}
 
 export class Trials {
   readonly #lengthsSeconds: readonly number[];
@@ -34,19 +51,19 @@ export class Trials {
     this.#wants = capacity.map(() => 0);
   }
 
-  /** Whether there is anybody to try. */
-  get isEmpty(): boolean {
-    return this.#untried.size === 0;
-  }
-
-  /** Those who may still be tried, in their order. */
-  inOrder(): Iterable<Entry> {
-    return this.#untried.inOrder();
-  }
-
-  /** How long the next trial of a job is. */
-  lengthOf(entry: Entry): number {
-    return this.#lengthsSeconds[entry.trialsTaken]!;
+  /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
+  start({ blocked, reservation, now, tried, free, place, begin }: TrialStart): void {
+    if (this.#untried.size === 0 || isExhausted(free())) return;
+    for (const entry of this.#untried.inOrder()) {
+      if (entry === blocked || tried.has(entry)) continue;
+      const placement = place(entry);
+      if (placement === undefined) continue;
+      const seconds = this.#lengthsSeconds[entry.trialsTaken]!;
+      const delaysNobody = reservation === undefined || now + seconds <= reservation.at || (blocked !== undefined && seconds <= LEAST_DELAY_PART * (now - blocked.job.submittedAt));
+      if (!delaysNobody && !this.#hasRoom(placement.amount)) continue;
+      begin(entry, placement, seconds);
+      if (isExhausted(free())) break;
+    }
   }
 
   /** One waits that may have trials left. */
@@ -87,7 +104,7 @@ export class Trials {
   }
 
   /** Whether what is kept for trials has room for so much more. */
-  hasRoom(amount: Resources): boolean {
+  #hasRoom(amount: Resources): boolean {
     return amount.every((each, index) => this.#holds[index]! + each <= this.#reserve[index]!);
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Admission, type AdmissionOptions } from './admission.ts';
+import { Admission } from './admission.ts';
+import type { AdmissionOptions } from './admission-options.ts';
 import type { Decision, Job } from './job.ts';
 import { POLICIES, YIELDING } from './policies.ts';
 

@@ -1,0 +1,80 @@
+/** Who may start past one that waits for its places: those that leave its reservation as it is. */
+import type { Entry } from './job.ts';
+import type { Pending } from './pending.ts';
+import { fits, isExhausted, subtract, type Resources } from './resources.ts';
+import type { Reservation } from './running.ts';
+import type { Placement } from './room.ts';
+import type { WaitGuard } from './wait-guard.ts';
+
+export interface BackfillInput {
+  readonly pending: Pending;
+  readonly guard: WaitGuard | undefined;
+  /** What is free for others than trials. */
+  available(): Resources;
+  place(entry: Entry, available: Resources): Placement | undefined;
+}
+
+export interface Blocked {
+  readonly blocked: Entry;
+  /** What it has; without one whoever fits goes past it. */
+  readonly reservation: Reservation | undefined;
+  /** Expectations that prove too short put a reservation off again and again, so once the blocked one has waited for too long they are multiplied by this; users' bounds are not. */
+  readonly caution: number;
+  readonly now: number;
+  begin(entry: Entry, placement: Placement): void;
+}
+
+export class Backfilling {
+  readonly #input: BackfillInput;
+  /** None that waits has a shorter bound. */
+  #leastBoundSeconds = 0;
+
+  constructor(input: BackfillInput) {
+    this.#input = input;
+  }
+
+  /** One waits. */
+  waits({ boundSeconds }: Entry): void {
+    this.#leastBoundSeconds = Math.min(this.#leastBoundSeconds, boundSeconds);
+  }
+
+  /** Starts those that may go past the blocked one. */
+  run(past: Blocked): void {
+    const { guard } = this.#input;
+    const { blocked } = past;
+    if (guard === undefined) return this.#fill(past, (entry) => (entry === blocked ? 'no' : 'beside'));
+    this.#fill(past, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'));
+    // What would be idle is no delay for those that are passed; but what is left beside a reservation may be wanted by those behind it.
+    this.#fill(past, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'));
+  }
+
+  /** Starts those that fit: where `may` says `before`, only who ends before the reservation begins; where it says `beside`, who leaves room for it too. */
+  #fill({ reservation, caution, now, begin }: Blocked, may: (entry: Entry) => 'no' | 'before' | 'beside'): void {
+    const { pending, place } = this.#input;
+    let available = this.#input.available();
+    if (isExhausted(available)) return;
+    const at = reservation?.at ?? Infinity;
+    let nothingBeside = reservation !== undefined && isExhausted(reservation.spare);
+    if (nothingBeside && now + this.#leastBoundSeconds > at) return;
+    let [least, isWhole] = [Infinity, true];
+    pending.walk((entry) => {
+      least = Math.min(least, entry.boundSeconds);
+      const times = entry.job.estimateSeconds === undefined ? caution : 1;
+      const isLong = now + times * entry.boundSeconds > at;
+      if (times === Infinity || (isLong && nothingBeside)) return true;
+      const placement = place(entry, available);
+      if (placement === undefined) return true;
+      const how = may(entry);
+      if (how === 'no' || (isLong && (how === 'before' || !fits(placement.amount, reservation!.spare)))) return true;
+      if (isLong) {
+        subtract(reservation!.spare, placement.amount);
+        nothingBeside = isExhausted(reservation!.spare);
+      }
+      begin(entry, placement);
+      available = this.#input.available();
+      isWhole = !isExhausted(available);
+      return isWhole;
+    });
+    if (isWhole) this.#leastBoundSeconds = least;
+  }
+}
