@@ -8,8 +8,10 @@ import { ConfigMap } from '../../api/core/config-map.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import { Node } from '../../api/core/node.ts';
 import { Namespace } from '../../api/core/namespace.ts';
+import { Pod } from '../../api/core/pod.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
+import type { Service as ServiceObject } from '../../api/generated/core-v1.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
 import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
@@ -20,12 +22,13 @@ import { IngressClass } from '../../api/networking/ingress-class.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf } from '../../sdk/cache.ts';
+import { indexPolicies, policyFor, withPolicy } from '../../sdk/load-balancing/policies.ts';
+import { proxySettingsOf, weightOf, weightsOf } from '../../sdk/load-balancing/settings.ts';
 import type { ModuleContext, RouteRequest } from '../../sdk/module.ts';
 import { accessFile, listenForLines } from './access-log.ts';
 import { addressesOf, ensureGatewayService, ensureIngressService, INGRESS_SERVICE, serviceNameOf, type AddressInput } from './addresses.ts';
 import { endpointsFrom, SERVICE_NAME_LABEL } from './endpoints.ts';
 import { createProxy } from './haproxy/proxy.ts';
-import { drainMsOf } from './drain.ts';
 import { isOwnIngress } from './ingress.ts';
 import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
@@ -56,13 +59,19 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
   const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
-  await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
+  await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, Pod as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
 
+  const policies = of(LoadBalancingPolicy);
+  indexPolicies(policies);
+  const serviceOf = (key: string): ServiceObject | undefined => {
+    const service = of(Service).get(key);
+    return service === undefined ? undefined : withPolicy(service, policyFor(policies, key));
+  };
   const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
     classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
-    service: (key) => of(Service).get(key), secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
+    service: serviceOf, secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
   });
   const otlp = otlpSettings(context.config);
@@ -82,8 +91,18 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   };
   const proxy = createProxy({
     program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
-    endpointsOf: ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }),
-    drainMsOf: ({ serviceKey }) => drainMsOf(of(Service).get(serviceKey), of(LoadBalancingPolicy).list(serviceKey.split('/')[0])),
+    endpointsOf: ({ serviceKey, portName }) => {
+      const own = slices.byIndex('gateway-service', serviceKey);
+      const weights = weightsOf(serviceKey.split('/')[0] ?? '', own, (key) => of(Pod).get(key));
+      return endpointsFrom(own, portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }).map((each) => {
+        const weight = weights.get(each.address);
+        return weight === undefined ? each : { ...each, weight };
+      });
+    },
+    drainMsOf: ({ serviceKey }) => {
+      const service = serviceOf(serviceKey);
+      return service === undefined ? undefined : proxySettingsOf(service).drainMs;
+    },
   });
   const lines = await listenForLines(logSocket, takeLine, log);
   const collect = async (): Promise<void> => {
@@ -205,6 +224,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   }));
   stops.push(slices.subscribe(() => schedule('endpoints')));
   stops.push(of(Node).subscribe(({ object, previous }) => { if (zoneOf(object) !== zoneOf(previous)) schedule('endpoints'); }));
+  stops.push(policies.subscribe(() => schedule('plan')), of(Pod).subscribe(({ object, previous }) => { if (weightOf(object) !== weightOf(previous)) schedule('endpoints'); }));
   schedule('plan', 0);
   const stop = (): void => {
     clearTimeout(timer);

@@ -1,6 +1,7 @@
 /** Ingress (networking.k8s.io/v1) on the same engine: all Ingresses of our classes share one pair of ports, 80 and 443. Pure. */
 import type { HTTPIngressPath, Ingress, IngressBackend } from '../../api/generated/networking-v1.ts';
 import { CLASS_ANNOTATION } from '../../api/networking/ingress.ts';
+import { balancingOf } from '../../sdk/load-balancing/balancing.ts';
 import { compareHostnames } from './hostnames.ts';
 import { INGRESS_CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import type { Door, DoorListener } from './plan.ts';
@@ -88,5 +89,6 @@ function targetOf(backend: IngressBackend | undefined, namespace: string, observ
   const serviceKey = `${namespace}/${name}`;
   const found = observed.service(serviceKey)?.spec?.ports?.find((each) => (port?.name ? each.name === port.name : each.port === port?.number));
   if (found === undefined) return { weight: 1, status: 503, filters: [] };
-  return { weight: 1, filters: [], backend: { serviceKey, portName: found.name ?? '', protocol: found.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http' } };
+  const balancing = balancingOf(observed.service(serviceKey));
+  return { weight: 1, filters: [], backend: { serviceKey, portName: found.name ?? '', protocol: found.appProtocol === 'kubernetes.io/h2c' ? 'h2c' : 'http', ...(balancing === undefined ? {} : { balancing }) } };
 }

@@ -6,6 +6,7 @@ import { CustomResourceDefinition } from '../../api/apiextensions/custom-resourc
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
+import { Pod } from '../../api/core/pod.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
@@ -44,7 +45,7 @@ export default defineModule({
   description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
-  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
+  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Pod, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
   writes: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,

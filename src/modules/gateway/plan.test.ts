@@ -43,6 +43,28 @@ test('endpoints are slots', () => {
   assert.equal(slotsFor(new Map([['web', [a!]]]), slots).get('web')!.length, 6);
 });
 
+test('endpoints weigh what they are said to; who had a slot keeps it over a reload', () => {
+  const [a, b, c] = [1, 2, 3].map((n) => ({ address: `10.0.0.${n}`, port: 80 }));
+  const slots = slotsFor(new Map([['web', [a!, b!]]]), new Map());
+  assert.deepEqual(commandsFor(new Map([['web', [{ ...a!, weight: 3 }, b!]]]), slots), ['set server web/s0 weight 3']);
+  assert.deepEqual(commandsFor(new Map([['web', [b!]]]), slots), ['set server web/s0 state maint', 'set server web/s0 weight 1']);
+  assert.deepEqual(commandsFor(new Map([['web', [b!, { ...c!, weight: 0 }]]]), slots), ['set server web/s0 addr 10.0.0.3 port 80', 'set server web/s0 weight 0', 'set server web/s0 state ready']);
+  assert.deepEqual(slotsFor(new Map([['web', [a!, b!, c!]]]), slots).get('web')!.slice(0, 3), [c, b, a]);
+});
+
+test('backends are shared, checked and spared as their Service asks for', () => {
+  const asking = (annotations: Record<string, string>): string => {
+    const annotated = { ...service, metadata: { ...service.metadata, annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`llmos.dev/${key}`, value])) } };
+    return textOf(planOf(observedOf([{}], [[{ backendRefs: to }]], { service: (key) => (key === 'shop/web' ? annotated : undefined) })).doors);
+  };
+  const plain = asking({});
+  assert.equal(asking({ 'load-balancing': 'weighted', drain: '5s' }), plain, 'what it does in any case, and what needs no reload');
+  assert.match(asking({ 'load-balancing': 'consistent-hash', 'hash-on': 'header:x-user' }), /\n {2}balance hdr\(x-user\)\n {2}hash-type consistent\n/);
+  assert.match(asking({ 'load-balancing': 'consistent-hash' }), /\n {2}balance source\n/);
+  assert.match(asking({ 'load-balancing': 'least-connection', 'health-check': '/healthz' }), /\n {2}balance leastconn\n {2}timeout check 2000ms\n {2}option httpchk\n {2}http-check send meth GET uri \/healthz ver HTTP\/1.1 hdr Host web\.shop hdr Connection close\n/);
+  assert.match(asking({ 'response-timeout': '300ms' }), /timeout server 300ms\n.*retries 3\n.*retry-on conn-failure empty-response response-timeout\n/);
+});
+
 test('endpoints are the ready ones that are near; those of IPv6 where there are no others', () => {
   const slice = (addressType: string, ...endpoints: object[]): EndpointSlice => ({ metadata: { name: 's' }, addressType, endpoints, ports: [{ name: 'http', port: 80 }] }) as unknown as EndpointSlice;
   const at = (address: string, more: object = {}): object => ({ addresses: [address], ...more });

@@ -3,6 +3,7 @@ import { GROUP } from '../../api/gateway/parts.ts';
 import type { GRPCRoute, HTTPRoute } from '../../api/gateway/kinds.ts';
 import type { BackendRef, FilteredBackendRef, GrpcMatch, GrpcRule, HttpMatch, HttpRule, RouteFilter } from '../../api/gateway/types.ts';
 import { parseDuration } from '../../api/times.ts';
+import { balancingOf } from '../../sdk/load-balancing/balancing.ts';
 import type { Observed } from './observed.ts';
 import { tlsOf } from './backend-tls.ts';
 import { isFailure, resolveBackend, type Failure, type From } from './references.ts';
@@ -79,7 +80,8 @@ function targetOf(ref: FilteredBackendRef, { observed, from, resolved, grpc }: C
   const tls = tlsOf(observed, serviceKey, port.name);
   if (tls !== undefined && isFailure(tls)) return { weight, status: INVALID_STATUS, filters: [] };
   const h2c = grpc || port.appProtocol === 'kubernetes.io/h2c';
-  return { weight, filters, backend: { serviceKey, portName: port.name ?? '', protocol: h2c ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }) } };
+  const balancing = balancingOf(observed.service(serviceKey));
+  return { weight, filters, backend: { serviceKey, portName: port.name ?? '', protocol: h2c ? 'h2c' : 'http', ...(tls === undefined ? {} : { tls }), ...(balancing === undefined ? {} : { balancing }) } };
 }
 
 /**

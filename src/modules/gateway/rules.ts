@@ -1,5 +1,6 @@
 /** What HTTPRoutes, GRPCRoutes and Ingresses come to: requests that are matched, in their order, and what is done with them. */
 import type { RouteFilter, SessionPersistence, ValueMatch } from '../../api/gateway/types.ts';
+import type { Balancing } from '../../sdk/load-balancing/balancing.ts';
 import type { AlternativeName } from './forward/names.ts';
 
 export type ResolvedFilter = RouteFilter & {
@@ -23,7 +24,7 @@ export interface Match {
 /** Where requests go: to a port of a Service, or to an answer of our own. */
 export interface Target {
   weight: number;
-  backend?: { serviceKey: string; portName: string; protocol: 'http' | 'h2c'; tls?: BackendTls };
+  backend?: { serviceKey: string; portName: string; protocol: 'http' | 'h2c'; tls?: BackendTls; balancing?: Balancing };
   /** The status of the answer where there is no backend. */
   status?: number;
   filters: readonly ResolvedFilter[];

@@ -1,6 +1,7 @@
 /** TLSRoutes: connections led on by the name of the server that they ask for. Pure. */
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { TLSRoute } from '../../api/gateway/kinds.ts';
+import { balancingOf, type Balancing } from '../../sdk/load-balancing/balancing.ts';
 import type { Observed } from './observed.ts';
 import { tlsOf } from './backend-tls.ts';
 import { isFailure, resolveBackend, type Failure } from './references.ts';
@@ -13,6 +14,7 @@ export interface TlsTarget {
     portName: string;
     /** How it is spoken to where TLS is ended here: by TLS of our own (BackendTLSPolicy), or not at all. */
     tls?: BackendTls | 'broken';
+    balancing?: Balancing;
   };
 }
 
@@ -34,7 +36,8 @@ export function tlsTargets(route: TLSRoute, observed: Observed): { targets: TlsT
     const found = resolveBackend(observed, ref, { group: GROUP, kind: 'TLSRoute', namespace: route.metadata.namespace ?? '' });
     if (!isFailure(found)) {
       const tls = tlsOf(observed, found.serviceKey, found.port.name);
-      return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '', ...(tls === undefined ? {} : { tls: isFailure(tls) ? 'broken' : tls }) } };
+      const balancing = balancingOf(observed.service(found.serviceKey));
+      return { weight: ref.weight ?? 1, backend: { serviceKey: found.serviceKey, portName: found.port.name ?? '', ...(tls === undefined ? {} : { tls: isFailure(tls) ? 'broken' : tls }), ...(balancing === undefined ? {} : { balancing }) } };
     }
     unresolved ??= found;
     return { weight: ref.weight ?? 1 };

@@ -116,7 +116,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       return undefined;
     }
     const own = slices.byIndex('service', key);
-    const weights = algorithmOf(service) === 'weighted' ? weightsOf(service, own, (name) => input.pods?.get(name)) : undefined;
+    const weights = algorithmOf(service) === 'weighted' ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
     const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
     const now = [...fragment.chains.keys()];
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));

@@ -99,13 +99,13 @@ export function weightOf(pod: Pod | undefined): number {
   return said !== undefined && /^\d{1,3}$/.test(said) && Number(said) <= 256 ? Number(said) : 1;
 }
 
-/** Weights other than 1, by address. `podOf` takes `namespace/name`. */
-export function weightsOf(service: Service, slices: readonly EndpointSlice[], podOf?: (key: string) => Pod | undefined): Map<string, number> {
+/** Weights other than 1, by address, of endpoints of that namespace. `podOf` takes `namespace/name`. */
+export function weightsOf(namespace: string, slices: readonly EndpointSlice[], podOf?: (key: string) => Pod | undefined): Map<string, number> {
   const weights = new Map<string, number>();
   if (podOf === undefined) return weights;
   for (const { addresses, targetRef } of slices.flatMap(({ endpoints }) => endpoints ?? [])) {
     if (targetRef?.kind !== 'Pod') continue;
-    const weight = weightOf(podOf(`${service.metadata.namespace}/${targetRef.name}`));
+    const weight = weightOf(podOf(`${namespace}/${targetRef.name}`));
     if (weight !== 1) for (const address of addresses) weights.set(address, weight);
   }
   return weights;

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { connect as connectH2 } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
-import { call, get, type Body } from '../cluster.ts';
+import { call, get, patch, type Body } from '../cluster.ts';
 import { accepted, addressOf, apply, ask, behaviour, expect, expectAll, exact, gateway, http, INFRA, prefix, remove, route, to, V1, V2, V3, type Ask, type Told } from './world.ts';
 
 const SAME = ['same-namespace'];
@@ -216,6 +216,31 @@ export function traffic(): void {
     await expect(address, { path: '/retry' }, { backend: V1 });
     const one = async (path: string): Promise<number> => (await ask(address, { path })).status;
     assert.deepEqual([await one('/retry?fail=2&id=a'), await one('/retry?fail=9&id=b'), await one('/retry?fail=1&code=503&id=c'), await one('/no-retry?fail=1&id=d')], [200, 500, 200, 500]);
+  });
+
+  const shared = (name: string, annotations: Record<string, string> = {}): Body => ({ apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name, annotations }, spec: { selector: { group: 'both' }, ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } });
+  const policy = (path: string): Body => ({ apiVersion: 'network.llmos.dev/v1alpha1', kind: 'LoadBalancingPolicy', metadata: { namespace: INFRA, name: 'checks' }, spec: { targetRefs: [{ kind: 'Service', name: 'checked' }], healthCheck: { path, interval: '100ms' } } });
+  behaviour('HTTPRouteLoadBalancing', () => [
+    shared('hashed', { 'llmos.dev/load-balancing': 'consistent-hash', 'llmos.dev/hash-on': 'header:x-user' }), shared('checked'), shared('turns'), policy('/?status=503'),
+    route('shared', SAME, [at('/hashed', [], [to('hashed')]), at('/checked', [], [to('checked')]), at('/turns', [], [to('turns')])]),
+  ], async () => {
+    await accepted('shared');
+    const address = await addressOf('same-namespace');
+    const who = async (question: Ask, times: number): Promise<string> => [...new Set((await Promise.all(Array.from({ length: times }, () => ask(address, question)))).map(({ status, body }) => (status === 200 ? body.pod : String(status))))].sort().join(' ');
+    await eventually(async () => (await who({ path: '/turns' }, 6)) === `${V1} ${V2}`, { what: 'both take turns' });
+    const users = await Promise.all(Array.from({ length: 12 }, (_, index) => who({ path: '/hashed', headers: { 'x-user': `u${index}` } }, 4)));
+    assert.deepEqual([...new Set(users)].sort(), [V1, V2], 'each user has one of them');
+    await expect(address, { path: '/checked' }, { status: 503 });
+    await apply(policy('/?status=204'));
+    await expect(address, { path: '/checked' }, {});
+    const pod = `/api/v1/namespaces/${INFRA}/pods/${V2}`;
+    await patch(pod, { metadata: { annotations: { 'llmos.dev/weight': '0' } } });
+    try {
+      await eventually(async () => (await who({ path: '/turns' }, 6)) === V1, { what: 'one has all' });
+    } finally {
+      await patch(pod, { metadata: { annotations: { 'llmos.dev/weight': null } } });
+    }
+    await eventually(async () => (await who({ path: '/turns' }, 6)) === `${V1} ${V2}`, { what: 'both again' });
   });
 
   tried('HTTPRouteRetryWithTimeouts', () => [

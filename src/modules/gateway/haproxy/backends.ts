@@ -4,6 +4,7 @@ import { parseDuration } from '../../../api/times.ts';
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
 import { authorizerLines } from './authorize.ts';
+import { balanced } from './balanced.ts';
 import { filterLines } from './filters.ts';
 import { doorName, type Line, type Page } from './page.ts';
 import { innerLines, needsStages, outerLines, TRIES_TABLE } from './stages.ts';
@@ -28,8 +29,10 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
   const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
-  const servers = target.backend === undefined || redirects ? undefined : { backend: target.backend, ...serverOptions(page, target.backend, door.clientCertificate) };
-  if (servers === undefined || !needsStages(action)) page.section(name, () => lines([...filtered(), ...retryLines(action), ...persistenceLines(action)]), servers);
+  const staged = needsStages(action);
+  const servers = target.backend === undefined || redirects ? undefined : balanced(target.backend, serverOptions(page, target.backend, door.clientCertificate), { isHttp: true, source: staged ? 'hash req.hdr(x-forwarded-for,-1)' : 'source' });
+  const attemptTimeoutMs = action.attemptTimeoutMs ?? target.backend?.balancing?.settings.responseTimeoutMs;
+  if (servers === undefined || !staged) page.section(name, () => lines([...filtered(), ...retryLines({ ...action, ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }) }), ...persistenceLines(action)]), servers);
   else {
     const socket = page.socketOf(`tries:${name}`);
     page.section(name, () => lines([...filtered(), ...outerLines(action, socket)]), undefined);
@@ -58,6 +61,7 @@ function authorizerSocket(page: Page, { authorizer, externalAuth }: ResolvedFilt
 function retryLines({ timeoutMs, requestTimeoutMs, attemptTimeoutMs, retry }: Action): string[] {
   const lines: string[] = [];
   if (timeoutMs !== undefined) lines.push(`timeout server ${timeoutMs}ms`, `timeout tunnel ${timeoutMs}ms`);
+  else if (attemptTimeoutMs !== undefined) lines.push(`timeout server ${attemptTimeoutMs}ms`);
   // An endpoint that keeps silent is given up for another, as often as the time of the whole request allows.
   const onTime = attemptTimeoutMs === undefined ? [] : ['response-timeout'];
   if (retry !== undefined) return [...lines, `retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...onTime, ...retry.codes].join(' ')}`];

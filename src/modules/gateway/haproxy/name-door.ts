@@ -1,6 +1,7 @@
 /** A door whose connections are told apart by the name of the server that they ask for (TLSRoute). */
 import { compareText } from '../rules.ts';
 import type { Door } from '../plan.ts';
+import { balanced } from './balanced.ts';
 import { asksFor, rankOf } from './conditions.ts';
 import { doorName, type Page } from './page.ts';
 import { certificateList, tlsOptions } from './tls.ts';
@@ -35,7 +36,7 @@ function chooseTls(page: Page, { id, targets }: Door['tlsEntries'][number], cond
   targets.forEach(({ weight, backend }, index) => {
     const tls = endedBy === undefined ? undefined : backend?.tls;
     const name = backend === undefined || tls === 'broken' ? 'refuse' : `${id}:${index}${tls === undefined ? '' : `:via:${doorName(endedBy!)}`}`;
-    if (backend !== undefined && tls !== 'broken') page.section(name, () => [{ text: '  mode tcp' }], { backend, ...(tls === undefined ? { options: '' } : tlsOptions(page, tls, undefined, endedBy!.clientCertificate)) });
+    if (backend !== undefined && tls !== 'broken') page.section(name, () => [{ text: '  mode tcp' }], balanced(backend, tls === undefined ? { options: '' } : tlsOptions(page, tls, undefined, endedBy!.clientCertificate), { isHttp: false, source: 'source' }));
     page.put(`  use_backend ${name}${weight === left ? condition : `${and} { rand(${left}) lt ${weight} }`}`);
     left -= weight;
   });

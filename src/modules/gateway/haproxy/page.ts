@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
 import type { Door } from '../plan.ts';
 import type { Action } from '../rules.ts';
-import { askedFor, keyOf, type Slots } from './slots.ts';
+import { askedFor, keyOf, weightOf, type Slots } from './slots.ts';
 import { Unsayable } from './words.ts';
 
 export interface ProxyFacts {
@@ -46,6 +46,8 @@ export interface Configuration {
 export interface ServerFacts {
   backend: { serviceKey: string; portName: string };
   options: string;
+  /** Before the servers. */
+  lines?: readonly string[];
   /** The way by which they are spoken to, where HAProxy cannot do that itself. */
   through?: string;
 }
@@ -99,6 +101,7 @@ export class Page {
     const made: Line[] = [{ text: `${sort} ${name}` }, ...lines()];
     if (servers !== undefined) {
       this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName, ...(servers.through === undefined ? {} : { through: servers.through }) });
+      for (const text of servers.lines ?? []) made.push({ text: `  ${text}` });
       made.push({ text: '', servers: { backend: name, options: servers.options } });
     }
     this.sections.set(name, [...made, { text: '' }]);
@@ -133,5 +136,5 @@ export class Page {
 }
 
 function serverLines({ backend, options }: NonNullable<Line['servers']>, slots: Slots, gatewayIp: string): Line[] {
-  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${keyOf(askedFor(endpoint))}${options}` }));
+  return (slots.get(backend) ?? []).map((endpoint, index) => ({ text: endpoint === undefined ? `  server s${index} ${gatewayIp}:1 disabled${options}` : `  server s${index} ${keyOf(askedFor(endpoint))}${weightOf(endpoint) === 1 ? '' : ` weight ${weightOf(endpoint)}`}${options}` }));
 }

@@ -56,7 +56,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     if (!isProxied(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
     const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
-    const weights = weightsOf(service, slices, input.podOf);
+    const weights = weightsOf(service.metadata.namespace ?? '', slices, input.podOf);
     const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
       const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? nearOf(destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip'), { nodeName: input.nodeName, zone: input.zone?.() }) : [];
