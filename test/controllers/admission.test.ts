@@ -263,6 +263,7 @@ test('policies that cannot be are refused', async () => {
     [{ validations: [{ expression: 'object.' }] }, /spec\.validations\[0\]\.expression: Invalid value: "object\.": compilation failed: ERROR/],
     [{ validations: [{ expression: 'nobody == 1' }] }, /undeclared reference to 'nobody'/],
     [{ validations: [{ expression: 'params == null' }] }, /undeclared reference to 'params'/],
+    [{ validations: [{ expression: 'request.nope == 1' }] }, /undefined field 'nope'/],
     [{ validations: [{ expression: "'x'" }] }, /must evaluate to bool/],
     [{ validations: [{ expression: 'true', reason: 'Odd' }] }, /Unsupported value: "Odd"/],
     [{}, /validations or auditAnnotations must contain at least one item/],
@@ -272,12 +273,13 @@ test('policies that cannot be are refused', async () => {
 });
 
 test('a policy says in its status what its expressions get wrong about the kinds that they match', async () => {
-  await policy({ matchConstraints: { resourceRules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['CREATE'] }] }, validations: [{ expression: "object.spec.replicas > '1'" }, { expression: 'object.spec.template.spec.containers.all(c, has(c.image) && c.imagee == "")' }, { expression: 'object.spec.replicas > 1 && object.metadata.labels.exists(k, k == "a")' }] });
+  await policy({ paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: { resourceRules: [{ apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'], operations: ['CREATE'] }] }, validations: [{ expression: "object.spec.replicas > '1'" }, { expression: 'object.spec.template.spec.containers.all(c, has(c.image) && c.imagee == "")' }, { expression: 'object.spec.replicas > 1 && object.metadata.labels.exists(k, k == "a")' }, { expression: 'params.data.max == "1" || params.dataa == "1"' }] });
   await eventually('a status', async () => (await world.client.get(ValidatingAdmissionPolicy, 'p.example.com')).status?.observedGeneration === 1);
   const { status } = await world.client.get(ValidatingAdmissionPolicy, 'p.example.com');
   assert.deepEqual(status?.typeChecking?.expressionWarnings?.map(({ fieldRef, warning }) => [fieldRef, warning.split('\n')[0]]), [
     ['spec.validations[0].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:22: found no matching overload for '_>_' applied to '(int, string)'"],
     ['spec.validations[1].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:62: undefined field 'imagee'"],
+    ['spec.validations[3].expression', "apps/v1, Kind=Deployment: ERROR: <input>:1:33: undefined field 'dataa'"],
   ]);
 });
 

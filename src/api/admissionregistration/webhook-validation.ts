@@ -11,6 +11,8 @@ type Webhook = MutatingWebhook | ValidatingWebhook;
 const REVIEW_VERSIONS = ['v1', 'v1beta1'];
 const OPERATIONS = ['*', 'CONNECT', 'CREATE', 'DELETE', 'UPDATE'];
 const MAX_MATCH_CONDITIONS = 64;
+/** What expressions may read of `request` (AdmissionRequest without its objects and its uid). */
+const REQUEST_FIELDS = new Set(['kind', 'resource', 'subResource', 'requestKind', 'requestResource', 'requestSubResource', 'name', 'namespace', 'operation', 'userInfo', 'dryRun', 'options']);
 
 export function webhookErrors(configuration: { webhooks?: readonly Webhook[] }, old: { webhooks?: readonly Webhook[] } | undefined): FieldError[] {
   const errors: FieldError[] = [];
@@ -147,7 +149,7 @@ export function expressionErrors(expression: string, path: string, variables: Ad
   try {
     prepared = prepare(expression);
     const program = cel().compileExpression(environment, prepared);
-    const unknown = variables.known && program.unknownField('variables', variables.known);
+    const unknown = (variables.known && program.unknownField('variables', variables.known)) ?? program.unknownField('request', REQUEST_FIELDS);
     if (unknown !== undefined) return [invalid(path, expression, unknown)];
   } catch (error) {
     return [invalid(path, expression, (error as Error).message)];

@@ -13,11 +13,11 @@ export function isCertain(error: unknown): boolean {
   return code === 'no_such_key' || PRIMITIVE.test(summary);
 }
 
-/** Looks for what is wrong with expressions about objects of a schema (`object`, `oldObject`). */
-export function typeChecker(schema: Schema): (expression: string) => string | undefined {
+/** Looks for what is wrong with expressions about objects of a schema (`object`, `oldObject`) and, where it is known, of that of `params`. */
+export function typeChecker(schema: Schema, params?: Schema): (expression: string) => string | undefined {
   const declared = new Declarations();
   const type = declared.typeOf(schema);
-  const names = { object: type, oldObject: type, request: 'dyn', params: 'dyn', namespaceObject: 'dyn', authorizer: 'kubernetes.authorization.Authorizer', variables: 'kubernetes.Variables' };
+  const names = { object: type, oldObject: type, request: 'dyn', params: params === undefined ? 'dyn' : declared.typeOf(params), namespaceObject: 'dyn', authorizer: 'kubernetes.authorization.Authorizer', variables: 'kubernetes.Variables' };
   const environment = createEnvironment(names, (made) => {
     registerAdmission(made);
     declared.register(made);

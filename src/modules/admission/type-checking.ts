@@ -25,8 +25,9 @@ export function typeChecking(kinds: () => ServedKinds | undefined): Controller<V
 }
 
 function warningsOf(policy: ValidatingAdmissionPolicy, served: ServedKinds): ExpressionWarning[] {
-  const checkers = matchedKinds(policy, served).map((kind) => ({ shown: `${apiVersionOf(kind.group, kind.version)}, Kind=${kind.kind}`, check: cel().typeChecker(kind.schema()) }));
-  const { validations = [] } = policy.spec ?? {};
+  const { validations = [], paramKind } = policy.spec ?? {};
+  const params = paramKind && served.list().find((each) => each.kind === paramKind.kind && apiVersionOf(each.group, each.version) === paramKind.apiVersion)?.schema();
+  const checkers = matchedKinds(policy, served).map((kind) => ({ shown: `${apiVersionOf(kind.group, kind.version)}, Kind=${kind.kind}`, check: cel().typeChecker(kind.schema(), params) }));
   return validations.flatMap((validation, index) => (['expression', 'messageExpression'] as const).flatMap((key) => {
     const text = validation[key];
     const found = text ? checkers.map(({ shown, check }) => [shown, check(text)] as const).filter(([, warning]) => warning !== undefined) : [];

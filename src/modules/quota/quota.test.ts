@@ -62,6 +62,11 @@ test('scopes', () => {
   assert.equal(isInScope(quota('BestEffort'), { group: '', plural: 'services' }, best), false);
   const classes: ResourceQuota = { metadata: {}, spec: { scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In', values: ['high'] }] } } };
   assert.deepEqual(['high', 'low'].map((priorityClassName) => isInScope(classes, PODS, pod({ priorityClassName }))), [true, false]);
+  const claims = { group: '', plural: 'persistentvolumeclaims' };
+  const gold: ResourceQuota = { metadata: {}, spec: { scopeSelector: { matchExpressions: [{ scopeName: 'VolumeAttributesClass', operator: 'In', values: ['gold'] }] } } };
+  const claim = (...[wanted, had]: (string | undefined)[]): never => ({ metadata: {}, spec: { volumeAttributesClassName: wanted }, status: { currentVolumeAttributesClassName: had } }) as never;
+  assert.deepEqual([claim('gold'), claim('silver', 'gold'), claim('silver'), claim()].map((each) => isInScope(gold, claims, each)), [true, true, false, false]);
+  assert.deepEqual([isInScope(quota('BestEffort'), claims, claim('gold')), isInScope(gold, PODS, best)], [false, false]);
 });
 
 test('charging a quota', () => {

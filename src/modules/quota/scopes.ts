@@ -1,13 +1,14 @@
-/** Which pods a quota with scopes takes in (core/v1 ResourceQuotaScope). Pure. */
-import type { Pod, ResourceQuota, ScopedResourceSelectorRequirement } from '../../api/generated/core-v1.ts';
+/** Which pods and claims a quota with scopes takes in (core/v1 ResourceQuotaScope). Pure. */
+import type { PersistentVolumeClaim, Pod, ResourceQuota, ScopedResourceSelectorRequirement } from '../../api/generated/core-v1.ts';
 import type { KindNames } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { qosClassOf } from '../../api/core/pod-qos.ts';
 
-/** Every object when the quota has no scopes, else the pods that all of its scopes take in. */
+/** Every object when the quota has no scopes, else the pods, or the claims, that all of its scopes take in. */
 export function isInScope({ spec }: ResourceQuota, kind: Pick<KindNames, 'group' | 'plural'>, object: KubeObject): boolean {
   const terms: ScopedResourceSelectorRequirement[] = [...(spec?.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' as const })), ...(spec?.scopeSelector?.matchExpressions ?? [])];
   if (terms.length === 0) return true;
+  if (kind.group === '' && kind.plural === 'persistentvolumeclaims') return terms.every((term) => term.scopeName === 'VolumeAttributesClass' && isOfClass(object as PersistentVolumeClaim, term));
   if (kind.group !== '' || kind.plural !== 'pods') return false;
   return terms.every((term) => takesIn(term, object as Pod));
 }
@@ -22,6 +23,12 @@ function takesIn({ scopeName, operator, values = [] }: ScopedResourceSelectorReq
     case 'PriorityClass': return hasClass(pod.spec?.priorityClassName ?? '', operator, values);
     default: return false;
   }
+}
+
+/** By the class that a claim wants, has, or is about to have. */
+function isOfClass({ spec, status }: PersistentVolumeClaim, { operator, values = [] }: ScopedResourceSelectorRequirement): boolean {
+  const names = [spec?.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName].filter((name) => name !== undefined && name !== '') as string[];
+  return (names.length === 0 ? [''] : names).some((name) => hasClass(name, operator, values));
 }
 
 function isBounded({ spec }: Pod): boolean {

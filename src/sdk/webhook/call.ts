@@ -94,6 +94,7 @@ function reasonOf(error: NodeJS.ErrnoException, { host, port }: Address, signal:
     case 'UNABLE_TO_VERIFY_LEAF_SIGNATURE': case 'SELF_SIGNED_CERT_IN_CHAIN': case 'DEPTH_ZERO_SELF_SIGNED_CERT': case 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY': case 'CERT_SIGNATURE_FAILURE':
       return 'tls: failed to verify certificate: x509: certificate signed by unknown authority';
     case 'ERR_TLS_CERT_ALTNAME_INVALID': return `tls: failed to verify certificate: x509: ${error.message}`;
+    case 'ERR_OSSL_PEM_NO_START_LINE': return 'unable to load root certificates: unable to parse bytes as PEM block';
     case 'CERT_HAS_EXPIRED': return 'tls: failed to verify certificate: x509: certificate has expired or is not yet valid';
     default: return error.message;
   }
