@@ -15,7 +15,10 @@ const PATH = /^\/api\/v1\/(?:namespaces\/([^/]+)\/(pods)|(nodes))\/([^/]+)\/([a-
 export async function serveAgent(socketFile: string, options: { client: Client; routes: readonly Route[]; log: Log }): Promise<() => void> {
   rmSync(socketFile, { force: true });
   const server = createServer((http, response) => void answer(options, http, { response }));
-  server.on('upgrade', (http: IncomingMessage, socket: Duplex, head: Buffer) => void answer(options, http, { upgrade: { socket, head } }));
+  server.on('upgrade', (http: IncomingMessage, socket: Duplex, head: Buffer) => {
+    socket.on('error', () => {}); // close follows
+    void answer(options, http, { upgrade: { socket, head } });
+  });
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(socketFile, resolve));
   chmodSync(socketFile, 0o600);
   return () => {

@@ -34,7 +34,7 @@ export async function execInContainer(runtime: ContainerRuntime, place: Containe
     const { file, args: line } = runtime.execCommand(place, { processFile, pidFile });
     const begunMs = performance.now();
     const result = await runAny(file, line, { timeoutMs: options.timeoutMs, maxOutputBytes: MOST_OUTPUT_BYTES, started: (pid) => takeOomScore(pid, wanted) });
-    if (result.code !== 0 && result.stderr.includes(pidFile)) throw new Error(result.stderr.trim()); // the runtime found no room for it
+    if (result.code !== 0 && result.stderr.includes(pidFile)) throw new Error(result.stderr.trim().replaceAll(pidFile, 'its own')); // the runtime found no room for it
     const timedOut = result.code === 137 && performance.now() - begunMs >= options.timeoutMs;
     if (timedOut) killLeft(pidFile);
     return { code: timedOut ? 124 : result.code, output: `${result.stdout}${result.stderr}`.trim(), timedOut };

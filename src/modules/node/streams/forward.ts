@@ -48,7 +48,7 @@ function forwardUpgrade(request: RouteRequest, to: { path: string; headers: Node
   const { socket, head } = request.upgrade!;
   return new Promise((resolve, reject) => {
     const agent = connect(to.socketPath);
-    agent.once('error', (error) => reject(to.lost(error)));
+    agent.on('error', (error) => reject(to.lost(error)));
     agent.once('connect', () => {
       const lines = Object.entries(to.headers).flatMap(([key, value]) => [value].flat().map((each) => `${key}: ${each}`));
       agent.write(`${request.method} ${to.path} HTTP/1.1\r\n${lines.join('\r\n')}\r\nConnection: Upgrade\r\nUpgrade: ${request.http.headers.upgrade ?? 'websocket'}\r\n\r\n`);

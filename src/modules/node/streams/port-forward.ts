@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import type { WebSocket } from 'ws';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
-import { start } from '../../../base/sys/run.ts';
 import type { Route } from '../../../sdk/module.ts';
 import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import type { SandboxPool } from '../sandbox/pool.ts';
+import { connectInside } from './connect-inside.ts';
 import { spdySession, type SpdyStream } from './spdy.ts';
 import { acceptWebSocket, channelsOf } from './web-socket.ts';
 
@@ -51,23 +51,8 @@ async function connectTo(target: { ip: string; namespace: string | undefined; po
     });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED' || target.namespace === undefined) throw error;
-    return inside(target.namespace, target.port);
+    return connectInside(target.namespace, target.port);
   }
-}
-
-async function inside(namespace: string, port: number): Promise<Duplex> {
-  const { Duplex: DuplexStream } = await import('node:stream');
-  const child = start('nsenter', [`--net=${namespace}`, 'busybox', 'nc', '127.0.0.1', String(port)], { stdio: ['pipe', 'pipe', 'pipe'] });
-  const refused = await new Promise<string | undefined>((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', () => resolve(`connect ECONNREFUSED 127.0.0.1:${port}`));
-    setTimeout(() => resolve(undefined), 100);
-    child.stdout!.once('readable', () => resolve(undefined));
-  });
-  if (refused !== undefined && child.stdout!.readableLength === 0) throw new Error(refused);
-  const duplex = DuplexStream.from({ readable: child.stdout!, writable: child.stdin! });
-  duplex.once('close', () => child.kill());
-  return duplex;
 }
 
 /** Channel 2i carries the data of port i, 2i+1 its errors; the first message of each is the port, 2 bytes, low first. */
@@ -201,7 +186,7 @@ async function forward(stream: SpdyStream, errors: SpdyStream | undefined, dial:
       stream.end();
       errors?.end();
     });
-    socket.once('error', (error) => {
+    socket.on('error', (error) => {
       errors?.send(Buffer.from(error.message));
       errors?.end();
       stream.reset();
