@@ -23,6 +23,8 @@ const SOLVE_EVERY = 40;
 const PRIOR_ROWS = 20;
 const HALF_LIFE_MS = 4 * 86_400_000;
 const LEARN_EVERY = 4;
+/** Of one step: there are thousands of bandits, and none keeps it. */
+const answers = new Float64Array(2 * ACTIONS.length);
 /** Another action has to be better by so much, in replicas that are needed on average. */
 const MARGIN = 0.002;
 
@@ -33,7 +35,6 @@ export class Bandit {
   readonly #madeMs: Float64Array;
   readonly #contextSize: number;
   readonly #stepMs: number;
-  readonly #answers = new Float64Array(2 * ACTIONS.length);
   #at = 0;
 
   constructor({ stepMs, aheadMs, contextSize }: { stepMs: number; aheadMs: number; contextSize: number }) {
@@ -56,10 +57,10 @@ export class Bandit {
     if (this.#at % LEARN_EVERY === 0 && Math.abs(nowMs - this.#madeMs[slot]! - this.#madeMs.length * this.#stepMs) < this.#stepMs / 2) {
       for (let action = 0; action < ACTIONS.length; action++) {
         // Against the safe action: what is hard for all says nothing of which to take.
-        this.#answers[2 * action] = were[action]! - were[SAFE]!;
-        this.#answers[2 * action + 1] = violated[action]! - violated[SAFE]!;
+        answers[2 * action] = were[action]! - were[SAFE]!;
+        answers[2 * action + 1] = violated[action]! - violated[SAFE]!;
       }
-      this.#costs.add(before, this.#answers);
+      this.#costs.add(before, answers);
       if (this.#at % (LEARN_EVERY * SOLVE_EVERY) === 0) this.#costs.solve(PRIOR_ROWS);
     }
     this.#madeMs[slot] = nowMs;

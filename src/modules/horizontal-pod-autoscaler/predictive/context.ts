@@ -6,10 +6,11 @@ export const CONTEXT_SIZE = 9;
 const WIDE = 9;
 const MEDIAN = 1;
 const WIDTH_SHARE = 0.002;
+/** Of one step: there are thousands of services, and none keeps it. */
+const row = new Float64Array(CONTEXT_SIZE);
 
 /** How sure the forecast is, how surprising the load was, and where it goes. */
 export class Context {
-  readonly row = new Float64Array(CONTEXT_SIZE);
   #width = 0;
 
   /** `quantiles` of the load to come; `expected`: those that were forecast for now, where they are known. */
@@ -20,7 +21,6 @@ export class Context {
     const now = series.back(0);
     const [minutes, hour] = [series.averages[1]! + 1e-3, series.averages[3]! + 1e-3];
     const chance = expected === undefined ? 0.5 : chanceAbove(expected, now);
-    const { row } = this;
     row[0] = 1;
     row[1] = bounded(Math.log((width + 1e-3) / (this.#width + 1e-3)));
     row[2] = chance < 0.03 ? 1 : 0;

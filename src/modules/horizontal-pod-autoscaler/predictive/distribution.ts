@@ -27,6 +27,10 @@ export interface Made {
   readonly quantiles: Float32Array;
 }
 
+export function emptyMade(forecasters: number): Made {
+  return { level: 1, mean: 1, hour: 0, points: new Float32Array(forecasters), spreads: new Float32Array(forecasters * MEASURES), quantiles: new Float32Array(COUNT) };
+}
+
 export class Distribution {
   readonly #forecasters: number;
   readonly #places: Float32Array;
@@ -45,10 +49,6 @@ export class Distribution {
     for (let index = 0; index < places; index++) this.#places[index] = 1.3 * NORMAL[index % COUNT]!;
     this.#errors.fill(FIRST_ERROR);
     this.#hourly.fill(FIRST_ERROR);
-  }
-
-  empty(): Made {
-    return { level: 1, mean: 1, hour: 0, points: new Float32Array(this.#forecasters), spreads: new Float32Array(this.#forecasters * MEASURES), quantiles: new Float32Array(COUNT) };
   }
 
   /** Fills spreads and quantiles of `made` from its points. */

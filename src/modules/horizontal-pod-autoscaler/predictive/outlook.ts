@@ -1,18 +1,23 @@
 /** The distribution of the load of one service a fixed time ahead, learned as the load comes. Pure; about 25 KB. */
 import { Climate } from './climate.ts';
-import { Distribution, LEVELS, type Made } from './distribution.ts';
+import { Distribution, emptyMade, LEVELS } from './distribution.ts';
 import { emptyFeatures, readFeatures } from './features.ts';
 import type { Forecaster } from './forecasters/forecaster.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
-import { createForecasters } from './forecasters/forecasters.ts';
+import { createForecasters, FORECASTERS } from './forecasters/forecasters.ts';
 import { LoadSeries } from './series.ts';
 
 /** What is kept of a forecast beside its arrays: level, mean, hour, and how yesterday and last week went on. */
 const FACTS = 5;
 /** A load that is not seen whole is as big when its time has come, so often. */
 const STAYS = 0.8;
-/** Of one step: there are thousands of outlooks, and none keeps it. */
+/** Of one step: there are thousands of outlooks, and none keeps them. */
 const beyond = new Float32Array(LEVELS.length);
+const expected = new Float32Array(LEVELS.length);
+const features = emptyFeatures();
+const made = emptyMade(FORECASTERS);
+const PARTS = [features.row, made.points, made.spreads, made.quantiles];
+const WIDTH = FACTS + PARTS.reduce((sum, { length }) => sum + length, 0);
 const CLIMATE_HALF_LIFE_MS = 7 * 86_400_000;
 
 export class Outlook {
@@ -22,13 +27,8 @@ export class Outlook {
   readonly #distribution: Distribution;
   /** Forecasts whose time has not come, by the step in which it will; a row each, since many small arrays take more than what is in them. Three digits do. */
   readonly #rows: Float16Array;
-  readonly #width: number;
   readonly #madeMs: Float64Array;
-  readonly #features = emptyFeatures();
-  readonly #made: Made;
-  /** Of the load that came last, as they were forecast; undefined where they were not. */
-  expected: ArrayLike<number> | undefined;
-  readonly #expected = new Float32Array(LEVELS.length);
+  #isExpected = false;
   /** The newest, or what is believed of it where it was not seen. */
   load = 0;
   readonly #climate: Climate;
@@ -39,11 +39,9 @@ export class Outlook {
     const steps = Math.max(1, Math.round(aheadMs / stepMs));
     this.aheadMs = steps * stepMs;
     this.forecasters = createForecasters(stepMs, this.aheadMs, learning);
-    this.#distribution = new Distribution(this.forecasters.length);
-    this.#made = this.#distribution.empty();
+    this.#distribution = new Distribution(FORECASTERS);
     this.#climate = new Climate(CLIMATE_HALF_LIFE_MS / stepMs);
-    this.#width = FACTS + this.#parts().reduce((sum, { length }) => sum + length, 0);
-    this.#rows = new Float16Array(steps * this.#width);
+    this.#rows = new Float16Array(steps * WIDTH);
     this.#madeMs = new Float64Array(steps).fill(Number.NaN);
   }
 
@@ -55,14 +53,12 @@ export class Outlook {
     const { series } = this;
     series.add(nowMs, (this.load = this.#believe(load, capped)));
     for (const forecaster of this.forecasters) forecaster.observe?.(series);
-    const slot = Math.round(nowMs / series.stepMs) % this.#madeMs.length;
+    const slot = this.#slotOf(nowMs);
     const due = Math.abs(nowMs - this.#madeMs[slot]! - this.aheadMs) < series.stepMs / 2;
-    this.expected = due ? this.#expected : undefined;
-    const made = this.#made;
-    const features = this.#features;
+    this.#isExpected = due;
     if (due) {
       this.#recall(slot);
-      this.#expected.set(made.quantiles);
+      expected.set(made.quantiles);
       if (!(capped && made.quantiles[1]! > load)) this.#learn(load, this.#madeMs[slot]!);
     }
     this.#madeMs[slot] = nowMs;
@@ -77,10 +73,16 @@ export class Outlook {
     return made.quantiles;
   }
 
+  /** Right after a step, and until the next of any outlook: the quantiles of the load that came, as they were forecast; undefined where they were not. */
+  get expected(): ArrayLike<number> | undefined {
+    return this.#isExpected ? expected : undefined;
+  }
+
   /** What each forecaster says, and its weight in the median. */
   explain(): { name: string; load: number; weight: number }[] {
     const weights = this.#distribution.weights(1);
-    return this.forecasters.map(({ name }, index) => ({ name, load: this.#made.points[index]!, weight: weights[index]! }));
+    this.#recall(this.#slotOf(this.series.nowMs));
+    return this.forecasters.map(({ name }, index) => ({ name, load: made.points[index]!, weight: weights[index]! }));
   }
 
   /** The least of what it usually was where it was at least that. */
@@ -92,35 +94,35 @@ export class Outlook {
   }
 
   #raise(): void {
-    const { quantiles } = this.#made;
+    const { quantiles } = made;
     for (let level = 0; level < LEVELS.length; level++) quantiles[level] = Math.max(quantiles[level]!, beyond[level]!);
   }
 
   #learn(load: number, madeMs: number): void {
-    this.#distribution.learn(this.#made, load);
-    for (const forecaster of this.forecasters) forecaster.learn?.(this.#features, load, madeMs);
+    this.#distribution.learn(made, load);
+    for (const forecaster of this.forecasters) forecaster.learn?.(features, load, madeMs);
   }
 
-  #parts(): Float32Array[] {
-    return [this.#features.row, this.#made.points, this.#made.spreads, this.#made.quantiles];
+  #slotOf(nowMs: number): number {
+    return Math.round(nowMs / this.series.stepMs) % this.#madeMs.length;
   }
 
   #keep(slot: number): void {
-    const { level, mean, hour } = this.#made;
-    let at = slot * this.#width;
-    for (const fact of [level, mean, hour, this.#features.dayRatio, this.#features.weekRatio]) this.#rows[at++] = fact;
-    for (const part of this.#parts()) {
+    const { level, mean, hour } = made;
+    let at = slot * WIDTH;
+    for (const fact of [level, mean, hour, features.dayRatio, features.weekRatio]) this.#rows[at++] = fact;
+    for (const part of PARTS) {
       this.#rows.set(part, at);
       at += part.length;
     }
   }
 
   #recall(slot: number): void {
-    let at = slot * this.#width;
-    [this.#made.level, this.#made.mean, this.#made.hour, this.#features.dayRatio, this.#features.weekRatio] = this.#rows.subarray(at, at + FACTS) as unknown as [number, number, number, number, number];
-    this.#features.level = this.#made.level;
+    let at = slot * WIDTH;
+    [made.level, made.mean, made.hour, features.dayRatio, features.weekRatio] = this.#rows.subarray(at, at + FACTS) as unknown as [number, number, number, number, number];
+    features.level = made.level;
     at += FACTS;
-    for (const part of this.#parts()) {
+    for (const part of PARTS) {
       part.set(this.#rows.subarray(at, at + part.length));
       at += part.length;
     }

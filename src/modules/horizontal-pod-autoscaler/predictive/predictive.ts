@@ -77,6 +77,8 @@ const MOST_CHANGES = 0.85;
 const COST_FORCE = 14;
 /** Less cannot be told from none: four seconds a day. */
 const LEAST_SHARE = 5e-5;
+/** Of the bandit's actions in one step: there are thousands of services, and none keeps them. */
+const acted = { replicas: new Float64Array(ACTIONS.length), violated: new Float64Array(ACTIONS.length) };
 
 interface Shadows {
   readonly floor: Shadow;
@@ -99,8 +101,6 @@ export class Predictive implements ScalingPolicy {
   readonly #own: PricedReplicas;
   readonly #bandit: Bandit;
   readonly #context = new Context();
-  readonly #replicas = new Float64Array(ACTIONS.length);
-  readonly #violated = new Float64Array(ACTIONS.length);
   #shadows: Shadows | undefined;
   #choices: Choices | undefined;
   /** Whether an objective was given: it goes before the number of changes. */
@@ -172,11 +172,11 @@ export class Predictive implements ScalingPolicy {
       arm.priced.price = this.#own.price;
       arm.priced.changePrice = this.#own.changePrice;
       arm.priced.stride = this.#own.stride;
-      this.#violated[index] = think(arm, choices, moment, index) ? 1 : 0;
-      this.#replicas[index] = arm.shadow.fleet.total / meanNeed;
+      acted.violated[index] = think(arm, choices, moment, index) ? 1 : 0;
+      acted.replicas[index] = arm.shadow.fleet.total / meanNeed;
     }
     const context = this.#context.read(this.outlook.series, choices.quantiles, this.outlook.expected);
-    this.#bandit.learn(nowMs, context, { replicas: this.#replicas, violated: this.#violated });
+    this.#bandit.learn(nowMs, context, acted);
     const action = this.#bandit.choose(context, this.#worth);
     learned.priced.price = this.#own.price;
     learned.priced.changePrice = this.#own.changePrice;

@@ -6,7 +6,7 @@
 import { chanceAbove, LEVELS } from './distribution.ts';
 
 export interface Choices {
-  /** Candidates: the replicas that hold each quantile, and one less. */
+  /** Candidates: the replicas that hold each quantile, and one less. Of one step, shared by all: there are thousands, and none keeps them. */
   readonly replicas: Int32Array;
   readonly chances: Float64Array;
   readonly quantiles: Float32Array;
@@ -16,8 +16,11 @@ export interface Choices {
   newest: number;
 }
 
+const candidates = { replicas: new Int32Array(2 * LEVELS.length), chances: new Float64Array(2 * LEVELS.length) };
+
+/** Good until choices are made again. */
 export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices): Choices {
-  const choices = into ?? { replicas: new Int32Array(2 * LEVELS.length), chances: new Float64Array(2 * LEVELS.length), quantiles: new Float32Array(LEVELS.length), limit, newest: 0 };
+  const choices = into ?? { ...candidates, quantiles: new Float32Array(LEVELS.length), limit, newest: 0 };
   choices.quantiles.set(quantiles);
   for (let level = 0; level < LEVELS.length; level++) {
     const replicas = Math.max(1, Math.ceil(quantiles[level]! / limit - 1e-6));

@@ -13,6 +13,8 @@ const EVERY_MS = 6 * 3_600_000;
 const LEAST_ROWS = 288;
 const WIDTH = 13;
 const DAY_MS = 86_400_000;
+/** Of one call: there are thousands of services, and none keeps it. */
+const row = new Float32Array(WIDTH);
 
 export interface Learning {
   /** Who learns trees. Default here and at once. */
@@ -23,7 +25,6 @@ export interface Learning {
 
 export function createBoostedTrees(aheadMs: number, { train = trainTrees, phase = 0 }: Learning = {}): Forecaster {
   const aheadSlots = Math.max(1, Math.round(aheadMs / SLOT_MS));
-  const row = new Float32Array(WIDTH);
   let trees: Trees | undefined;
   let learnedMs = Number.NaN;
 
@@ -32,7 +33,7 @@ export function createBoostedTrees(aheadMs: number, { train = trainTrees, phase 
     const features: number[] = [];
     const answers: number[] = [];
     for (let slot = last - 7 * DAY_SLOTS; slot <= last; slot++) {
-      const level = fill(row, (number) => series.slot(number), slot, aheadSlots);
+      const level = fill((number) => series.slot(number), slot, aheadSlots);
       const answer = series.slot(slot + aheadSlots);
       if (level === undefined || Number.isNaN(answer)) continue;
       features.push(...row);
@@ -56,7 +57,7 @@ export function createBoostedTrees(aheadMs: number, { train = trainTrees, phase 
       if (trees === undefined) return series.averages[1]!;
       const now = Math.floor(series.nowMs / SLOT_MS);
       // The slot that runs is not whole: the average of late stands for it.
-      const level = fill(row, (number) => (number === now ? series.averages[0]! : series.slot(number)), now, aheadSlots);
+      const level = fill((number) => (number === now ? series.averages[0]! : series.slot(number)), now, aheadSlots);
       return level === undefined ? series.averages[1]! : Math.max(0, predictTrees(trees, row) * level);
     },
   };
@@ -67,8 +68,8 @@ function packed({ threshold, leaf, ...trees }: Trees): Trees {
   return { ...trees, threshold: Float16Array.from(threshold), leaf: Float16Array.from(leaf) };
 }
 
-/** Gives the level that all are parts of; undefined where too little is known. */
-function fill(row: Float32Array, at: (slot: number) => number, slot: number, ahead: number): number | undefined {
+/** Fills the row and gives the level that all are parts of; undefined where too little is known. */
+function fill(at: (slot: number) => number, slot: number, ahead: number): number | undefined {
   const level = (at(slot) + at(slot - 1) + at(slot - 2)) / 3;
   if (!(level > 0)) return undefined;
   const known = (value: number): number => (Number.isNaN(value) ? 1 : Math.min(10, value / level));

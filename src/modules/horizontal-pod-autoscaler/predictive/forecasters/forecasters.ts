@@ -10,6 +10,8 @@ import { seasonalDay, seasonalWeek } from './seasonal-naive.ts';
 import { trend } from './trend.ts';
 
 const DAY_MS = 86_400_000;
+/** How many there are. */
+export const FORECASTERS = 12;
 
 export function createForecasters(stepMs: number, aheadMs: number, learning?: Learning): Forecaster[] {
   return [

@@ -10,11 +10,13 @@ const HALF_LIFE_MS = 10 * DAY_MS;
 const LEARN_EVERY = 4;
 const SOLVE_EVERY = 80;
 
+/** Of one call: there are thousands of services, and none keeps it. */
+const row = new Float64Array(SIZE);
+
 const PRIOR = Array.from({ length: SIZE }, (_, index) => (index === 0 ? 1 : 0));
 
 export function createHarmonic(stepMs: number): Forecaster {
   const ridge = new Ridge(PRIOR, HALF_LIFE_MS / stepMs / LEARN_EVERY);
-  const row = new Float64Array(SIZE);
   let seen = 0;
   const fill = (average: number, nowMs: number): Float64Array => {
     row[0] = average;
