@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Kind } from './kind.ts';
 import {
   ClusterRole, EndpointSlice, FlowSchema, HorizontalPodAutoscaler, Lease, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, PriorityLevelConfiguration, ReplicaSet, ResourceQuota,
-  RuntimeClass, Service, StorageClass, ValidatingAdmissionPolicy,
+  RuntimeClass, Service, StatefulSet, StorageClass, ValidatingAdmissionPolicy,
 } from './kinds.ts';
 import type { KubeObject } from './meta.ts';
 import { Event } from './events/event.ts';
@@ -132,6 +132,8 @@ const TABLE: [Kind, object, string][] = [
   [StorageClass, { provisioner: 'a', allowedTopologies: [term] }, 'allowedTopologies[0].matchLabelExpressions[0].values: Required value'],
   [Service, service({ type: 'LoadBalancer', loadBalancerSourceRanges: ['1.2.3.4'] }), 'spec.LoadBalancerSourceRanges[0]: Invalid value: "1.2.3.4": must be a valid CIDR value'],
   [Service, service({ trafficDistribution: 'Odd' }), 'spec.trafficDistribution: Unsupported value: "Odd": supported values: "PreferClose", "PreferSameNode", "PreferSameZone"'],
+  [StatefulSet, { spec: { serviceName: 'A_b', selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, ...pod({}) } } }, 'spec.serviceName: Invalid value: "A_b": a lowercase RFC 1123 label'],
+  [StatefulSet, { spec: { volumeClaimTemplates: [{ metadata: { name: 'v' }, spec: {} }], selector: { matchLabels: { a: 'b' } }, template: { metadata: { labels: { a: 'b' } }, ...pod({}) } } }, 'spec.volumeClaimTemplates[0].spec.accessModes: Required value: at least 1 access mode is required'],
   [Node, { status: { capacity: { cpu: '-1' } } }, 'status.capacity.cpu: Invalid value: "-1": must be greater than or equal to 0'],
   [Node, { status: { addresses: [{ type: 'InternalIP', address: '1.2.3.4' }, { type: 'InternalIP', address: '1.2.3.4' }] } }, 'status.addresses[1]: Duplicate value: {"type":"InternalIP","address":"1.2.3.4"}'],
   [Node, { spec: { podCIDR: 'x' } }, 'spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value'],

@@ -2,7 +2,7 @@
 import type { DaemonSet as DaemonSetType, DaemonSetSpec } from '../generated/apps-v1.ts';
 import { AGE, column, containerColumns, NAME, showLabels, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
@@ -30,7 +30,7 @@ export const DaemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
       (set.metadata.annotations ??= {})[TEMPLATE_GENERATION] = String(isNew ? before + 1 : before);
     },
     validate: daemonSetErrors,
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true },
   columns: [

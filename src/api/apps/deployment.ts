@@ -2,7 +2,7 @@
 import type { Deployment as DeploymentType, DeploymentSpec } from '../generated/apps-v1.ts';
 import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -20,7 +20,7 @@ export const Deployment: Kind<Deployment> = defineKind<Deployment>({
       deployment.status = {};
     },
     validate: (deployment, old) => deploymentErrors(deployment, old),
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
   columns: [

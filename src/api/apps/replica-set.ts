@@ -2,7 +2,7 @@
 import type { ReplicaSet as ReplicaSetType } from '../generated/apps-v1.ts';
 import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { required } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -25,7 +25,7 @@ export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
     },
     validate: ({ spec }, old) => (spec === undefined ? [required('spec.selector'), required('spec.template')]
       : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds), ...endlessErrors(spec.template, 'ReplicaSet')]),
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
   columns: [

@@ -1,12 +1,13 @@
 /** StatefulSet (apps/v1). */
 import type { StatefulSet as StatefulSetType, StatefulSetSpec } from '../generated/apps-v1.ts';
 import { AGE, column, containerColumns, NAME } from '../columns.ts';
-import { defaultClaimSpec } from '../core/persistent-volume-claim.ts';
+import { claimSpecErrors, defaultClaimSpec } from '../core/persistent-volume-claim.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { podWarnings } from '../core/pod-warnings.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
+import { dns1123LabelErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { intOrPercentErrors, nonNegative, workloadErrors } from './workload.ts';
 
@@ -22,7 +23,7 @@ export const StatefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
       set.status = { replicas: 0, availableReplicas: 0 };
     },
     validate: statefulSetErrors,
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
   columns: [
@@ -64,8 +65,15 @@ function statefulSetErrors({ spec }: StatefulSet, old: StatefulSet | undefined):
   // What may not change is told in one sentence, the selector included.
   errors.push(...workloadErrors(withClaims(spec), old?.spec && { ...withClaims(old.spec), selector: spec.selector }, { restartPolicies: ['Always'], name: 'statefulset' }));
   if (spec.template?.spec?.activeDeadlineSeconds !== undefined) errors.push(forbidden('spec.template.spec.activeDeadlineSeconds', 'activeDeadlineSeconds in StatefulSet is not Supported'));
+  if (old === undefined) errors.push(...partErrors(spec));
   if (old?.spec !== undefined && !equalJson(fixedPart(spec), fixedPart(old.spec))) errors.push(forbidden('spec', IMMUTABLE));
   return errors;
+}
+
+/** What old sets may have wrong, since nobody looked then. */
+function partErrors({ serviceName, volumeClaimTemplates = [] }: StatefulSetSpec): FieldError[] {
+  const errors = serviceName ? dns1123LabelErrors(serviceName).map((error) => invalid('spec.serviceName', serviceName, error)) : [];
+  return [...errors, ...volumeClaimTemplates.flatMap((claim, index) => claimSpecErrors(claim.spec ?? {}, `spec.volumeClaimTemplates[${index}].spec`))];
 }
 
 /** The claims are volumes of the pods, and take the place of volumes of the same name. */

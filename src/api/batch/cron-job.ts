@@ -4,7 +4,7 @@ import { ageOf } from '../age.ts';
 import { nonNegative } from '../apps/workload.ts';
 import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
@@ -24,7 +24,7 @@ export const CronJob: Kind<CronJob> = defineKind<CronJob>({
       cronJob.status = {};
     },
     validate: cronJobErrors,
-    warnings: ({ spec }) => podSpecWarnings(spec?.jobTemplate?.spec?.template?.spec, 'spec.jobTemplate.spec.template.spec'),
+    warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.jobTemplate?.spec?.template, 'spec.jobTemplate.spec.template')],
   },
   subresources: { status: true },
   columns: [

@@ -3,7 +3,7 @@ import type { Job as JobType } from '../generated/batch-v1.ts';
 import { humanDuration } from '../age.ts';
 import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
-import { podSpecWarnings } from '../core/pod-validation.ts';
+import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { JOB_LABELS } from './job-labels.ts';
@@ -25,7 +25,7 @@ export const Job: Kind<Job> = defineKind<Job>({
     },
     validate: jobErrors,
     validateStatus: jobStatusErrors,
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
     orphansDependents: true,
     deleteWarning: 'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   },

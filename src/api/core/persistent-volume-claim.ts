@@ -8,8 +8,11 @@ import { validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { quantityValue } from '../quantity.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { fractionWarnings } from './pod-warnings.ts';
 
 export type PersistentVolumeClaim = PersistentVolumeClaimType;
+
+const OLD_CLASS = 'volume.beta.kubernetes.io/storage-class';
 
 export const PersistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<PersistentVolumeClaim>({
   group: '', version: 'v1', kind: 'PersistentVolumeClaim', plural: 'persistentvolumeclaims', namespaced: true,
@@ -25,6 +28,7 @@ export const PersistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
       claim.status = { phase: 'Pending' };
     },
     validate: claimErrors,
+    warnings: ({ metadata, spec }) => [...(metadata.annotations?.[OLD_CLASS] === undefined ? [] : [`metadata.annotations[${OLD_CLASS}]: deprecated since v1.8; use "storageClassName" attribute instead`]), ...fractionWarnings(spec?.resources, 'spec.resources', ['storage'])],
   },
   subresources: { status: true },
   columns: [
@@ -33,7 +37,7 @@ export const PersistentVolumeClaim: Kind<PersistentVolumeClaim> = defineKind<Per
     column('Volume', ({ spec }) => spec?.volumeName ?? ''),
     column('Capacity', ({ spec, status }) => (spec?.volumeName ? String(status?.capacity?.['storage'] ?? '') : '')),
     column('Access Modes', ({ spec, status }) => (spec?.volumeName ? showAccessModes(status?.accessModes) : '')),
-    column('StorageClass', (claim) => claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? claim.spec?.storageClassName ?? ''),
+    column('StorageClass', (claim) => claim.metadata.annotations?.[OLD_CLASS] ?? claim.spec?.storageClassName ?? ''),
     column('VolumeAttributesClass', ({ spec }) => spec?.volumeAttributesClassName ?? '<unset>'),
     AGE,
     column('VolumeMode', ({ spec }) => spec?.volumeMode ?? '<unset>', { wide: true }),

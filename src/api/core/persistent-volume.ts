@@ -13,6 +13,11 @@ import { hostPathErrors } from './volume-validation.ts';
 
 export type PersistentVolume = PersistentVolumeType;
 
+const RETIRED_ANNOTATIONS = {
+  'volume.beta.kubernetes.io/storage-class': 'deprecated since v1.8; use "storageClassName" attribute instead',
+  'volume.beta.kubernetes.io/mount-options': 'deprecated since v1.31; use "mountOptions" attribute instead',
+};
+
 export const PersistentVolume: Kind<PersistentVolume> = defineKind<PersistentVolume>({
   group: '', version: 'v1', kind: 'PersistentVolume', plural: 'persistentvolumes', namespaced: false, shortNames: ['pv'],
   schema: () => schemaOf('', 'v1', 'PersistentVolume'),
@@ -28,6 +33,10 @@ export const PersistentVolume: Kind<PersistentVolume> = defineKind<PersistentVol
       volume.status = { phase: 'Pending' };
     },
     validate: volumeErrors,
+    warnings: ({ metadata, spec }) => [
+      ...Object.entries(RETIRED_ANNOTATIONS).flatMap(([key, text]) => (metadata.annotations?.[key] === undefined ? [] : [`metadata.annotations[${key}]: ${text}`])),
+      ...(spec?.persistentVolumeReclaimPolicy === 'Recycle' ? ['spec.persistentVolumeReclaimPolicy: The Recycle reclaim policy is deprecated. Instead, the recommended approach is to use dynamic provisioning.'] : []),
+    ],
   },
   subresources: { status: true },
   columns: [

@@ -4,7 +4,8 @@ import { column, NAME, showLabels } from '../columns.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { defaultPodTemplate } from './pod-defaults.ts';
-import { podSpecWarnings, podTemplateErrors } from './pod-validation.ts';
+import { podTemplateErrors } from './pod-validation.ts';
+import { podWarnings } from './pod-warnings.ts';
 
 export type PodTemplate = PodTemplateType;
 
@@ -16,7 +17,7 @@ export const PodTemplate: Kind<PodTemplate> = defineKind<PodTemplate>({
       if (template !== undefined) defaultPodTemplate(template);
     },
     validate: ({ template }) => podTemplateErrors(template ?? {}, 'template'),
-    warnings: ({ template }) => podSpecWarnings(template?.spec, 'template.spec'),
+    warnings: ({ template }) => podWarnings(template, 'template'),
   },
   columns: [
     NAME,

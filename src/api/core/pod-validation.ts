@@ -40,7 +40,6 @@ function podSpecErrors(spec: PodSpec, path: string): FieldError[] {
   const errors = volumeErrors(spec.volumes ?? [], `${path}.volumes`);
   errors.push(...containersErrors(spec, path), ...policyErrors(spec, path), ...nameFieldErrors(spec, path));
   errors.push(...validateLabels(spec.nodeSelector, `${path}.nodeSelector`), ...podSecurityErrors(spec, path));
-  (spec.imagePullSecrets ?? []).forEach((secret, index) => { if (!secret.name) errors.push(required(`${path}.imagePullSecrets[${index}].name`)); });
   errors.push(...affinityErrors(spec.affinity, `${path}.affinity`));
   (spec.tolerations ?? []).forEach((toleration, index) => errors.push(...tolerationErrors(toleration, `${path}.tolerations[${index}]`)));
   errors.push(...hostAliasErrors(spec, path), ...spreadErrors(spec, path), ...dnsErrors(spec, path), ...resourceClaimErrors(spec, path), ...gateErrors(spec, path), ...operatingSystemErrors(spec, path));
@@ -259,19 +258,4 @@ function gateErrors(spec: PodSpec, path: string): FieldError[] {
   ]);
   if (gates.length > 0 && spec.nodeName) errors.push(forbidden(`${path}.nodeName`, 'cannot be set until all schedulingGates have been cleared'));
   return errors;
-}
-
-/** Texts for Warning headers; `path` is where the pod's spec stands. */
-export function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
-  const warnings: string[] = [];
-  for (const list of ['initContainers', 'containers'] as const) for (const [index, container] of (spec?.[list] ?? []).entries()) {
-    const seen = new Set<string>();
-    for (const [at, { name }] of (container.env ?? []).entries()) {
-      if (seen.has(name)) warnings.push(`${path}.${list}[${index}].env[${at}]: hides previous definition of "${name}", which may be dropped when using apply`);
-      seen.add(name);
-    }
-  }
-  const grace = spec?.terminationGracePeriodSeconds;
-  if (grace !== undefined && grace < 0) warnings.push(`${path}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`);
-  return warnings;
 }

@@ -8,7 +8,8 @@ import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
 import { qosClassOf } from './pod-qos.ts';
 import { keepQualityOfService, podStatusErrors } from './pod-status-validation.ts';
-import { podErrors, podSpecWarnings } from './pod-validation.ts';
+import { podErrors } from './pod-validation.ts';
+import { podNameWarnings, podWarnings } from './pod-warnings.ts';
 
 export type Pod = PodType;
 
@@ -29,7 +30,7 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     validate: podErrors,
     prepareForStatusUpdate: keepQualityOfService,
     validateStatus: podStatusErrors,
-    warnings: (pod, old) => [...podSpecWarnings(pod.spec, 'spec'), ...(old === undefined ? appArmorWarnings(pod) : [])],
+    warnings: (pod, old) => [...podNameWarnings(pod.metadata, old), ...podWarnings(pod, ''), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod, asked) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
       return !pod.spec?.nodeName || ended ? 0 : asked ?? pod.spec.terminationGracePeriodSeconds ?? 30;

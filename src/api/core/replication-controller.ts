@@ -6,7 +6,7 @@ import { required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { defaultPodTemplate } from './pod-defaults.ts';
-import { podSpecWarnings } from './pod-validation.ts';
+import { podWarnings } from './pod-warnings.ts';
 
 export type ReplicationController = ReplicationControllerType;
 
@@ -20,7 +20,7 @@ export const ReplicationController: Kind<ReplicationController> = defineKind<Rep
       controller.status = { replicas: 0 };
     },
     validate: controllerErrors,
-    warnings: ({ spec }) => podSpecWarnings(spec?.template?.spec, 'spec.template.spec'),
+    warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
   columns: [

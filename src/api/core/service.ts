@@ -25,6 +25,7 @@ export const Service: Kind<Service> = defineKind<Service>({
     },
     prepareForUpdate: keepAllocated,
     validate: serviceErrors,
+    warnings: serviceWarnings,
   },
   subresources: { status: true },
   columns: [
@@ -133,4 +134,18 @@ function showExternal(service: Service): string {
 function showPorts(service: Service): string {
   const ports = (service.spec?.ports ?? []).map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`));
   return ports.join(',') || '<none>';
+}
+
+const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';
+
+/** What is written and has no effect (pkg/api/service/warnings.go of upstream). */
+function serviceWarnings({ metadata, spec = {} }: Service): string[] {
+  const warnings = metadata.annotations?.[OLD_HINTS] === undefined ? [] : [`annotation ${OLD_HINTS} is deprecated, please use service.kubernetes.io/topology-mode instead`];
+  const has = { addresses: (spec.externalIPs ?? []).length > 0, affinity: spec.sessionAffinity !== undefined && spec.sessionAffinity !== 'None' };
+  if (spec.type === 'ExternalName') return has.addresses ? [...warnings, 'spec.externalIPs is ignored when spec.type is "ExternalName"'] : warnings;
+  if (spec.clusterIP !== 'None') return warnings;
+  if (spec.loadBalancerIP) warnings.push('spec.loadBalancerIP is ignored when spec.clusterIP is "None"');
+  if (has.addresses) warnings.push('spec.externalIPs is ignored when spec.clusterIP is "None"');
+  if (has.affinity) warnings.push('spec.SessionAffinity is ignored for headless services');
+  return warnings;
 }

@@ -108,6 +108,10 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a bad continue token', 'GET', `${CONFIG_MAPS}?limit=1&continue=zzz`, undefined, 400, /continue key is not valid/],
   ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 422, /^CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
   ['an apply without a name for it', 'PATCH', `${CONFIG_MAPS}/x`, configMap('x'), 422, /^PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch$/, { 'content-type': 'application/apply-patch+yaml' }],
+  ['a bad dryRun of a deletion', 'DELETE', `${CONFIG_MAPS}/x`, { dryRun: ['Some'] }, 422, /^DeleteOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
+  ['a dryRun that is no list', 'DELETE', `${CONFIG_MAPS}/x`, { dryRun: 'All' }, 400, /cannot unmarshal string into Go struct field DeleteOptions.dryRun of type \[\]string$/],
+  ['preconditions that are none', 'DELETE', `${CONFIG_MAPS}/x`, { preconditions: 'uid' }, 400, /DeleteOptions.preconditions of type v1.Preconditions$/],
+  ['a timeout that is a word', 'GET', `${CONFIG_MAPS}?timeoutSeconds=soon`, undefined, 400, /parsing "soon": invalid syntax/],
   ['a bad propagation policy', 'DELETE', `${CONFIG_MAPS}/x?propagationPolicy=Sideways`, undefined, 422, /^DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways"/],
 ];
 

@@ -2,7 +2,8 @@
 import { queryFlag } from '../../../api/query-flag.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import { decodeBody } from '../decode.ts';
-import { badRequest } from '../errors.ts';
+import { notSupported } from '../../../api/field-error.ts';
+import { badRequest, invalidOptions } from '../errors.ts';
 import { encodeList } from '../encode.ts';
 import { checkListOptions } from '../list-options.ts';
 import { paceOf } from '../flow-control/turns.ts';
@@ -53,16 +54,31 @@ async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; 
   if (!isJsonObject(value)) throw badRequest('the body of a delete request must be a DeleteOptions object');
   const { dryRun, kind } = value as { dryRun?: unknown; kind?: unknown };
   if (kind !== undefined && kind !== 'DeleteOptions' && kind !== '') throw badRequest(`the body of a delete request must be a DeleteOptions object, not ${String(kind).slice(0, 100)}`);
-  return { options: fromBody(value), dryRun: Array.isArray(dryRun) && dryRun.includes('All') };
+  checkTypes(value);
+  const values = (dryRun ?? []) as string[];
+  for (const each of values) if (each !== 'All') throw invalidOptions('DeleteOptions', notSupported('dryRun', each.slice(0, 50), ['All']));
+  return { options: fromBody(value), dryRun: values.length > 0 };
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string';
+/** Of the fields of DeleteOptions: what Go would make of them. */
+const TYPES: Readonly<Record<string, readonly [type: string, holds: (value: unknown) => boolean]>> = {
+  gracePeriodSeconds: ['int64', Number.isSafeInteger], propagationPolicy: ['v1.DeletionPropagation', isText], orphanDependents: ['bool', (value) => typeof value === 'boolean'],
+  preconditions: ['v1.Preconditions', isJsonObject], dryRun: ['[]string', (value) => Array.isArray(value) && value.every(isText)],
+};
+
+/** What cannot be understood must not be a deletion that was meant otherwise. */
+function checkTypes(value: Record<string, unknown>): void {
+  for (const [field, [type, holds]] of Object.entries(TYPES)) {
+    const given = value[field] ?? undefined;
+    if (given !== undefined && !holds(given)) throw badRequest(`json: cannot unmarshal ${Array.isArray(given) ? 'array' : typeof given} into Go struct field DeleteOptions.${field} of type ${type}`);
+  }
 }
 
 function fromBody(value: Record<string, unknown>): DeleteRequest {
   const options: DeleteRequest = {};
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = value;
-  if (gracePeriodSeconds !== undefined && gracePeriodSeconds !== null) {
-    if (typeof gracePeriodSeconds !== 'number') throw badRequest('json: cannot unmarshal string into Go struct field DeleteOptions.gracePeriodSeconds of type int64');
-    options.gracePeriodSeconds = gracePeriodSeconds;
-  }
+  if (typeof gracePeriodSeconds === 'number') options.gracePeriodSeconds = gracePeriodSeconds;
   if (typeof propagationPolicy === 'string') options.propagationPolicy = propagationPolicy;
   if (typeof orphanDependents === 'boolean') options.orphanDependents = orphanDependents;
   if (isJsonObject(preconditions)) {

@@ -25,6 +25,7 @@ export async function handleList(exchange: Exchange): Promise<void> {
 
 export function listQueryOf(exchange: Exchange): ListQuery {
   const { query } = exchange.info;
+  numberOf(query, 'timeoutSeconds'); // Of watches only, but never a word.
   const text = (name: string): string | undefined => query.get(name) ?? undefined;
   return {
     ...selectionOf(exchange.kind, { namespace: exchange.resource.namespace, labelSelector: text('labelSelector'), fieldSelector: text('fieldSelector') }),

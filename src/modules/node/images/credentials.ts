@@ -5,7 +5,7 @@ import type { Pod, Secret } from '../../../api/generated/core-v1.ts';
 export async function pullCredentials(pod: Pod, secret: (name: string) => Promise<Secret | undefined>, own?: Secret): Promise<string | undefined> {
   const auths: Record<string, unknown> = { ...parse(own?.data?.['.dockerconfigjson'])?.['auths'] };
   for (const { name } of pod.spec?.imagePullSecrets ?? []) {
-    const data = name === undefined ? undefined : (await secret(name))?.data;
+    const data = !name ? undefined : (await secret(name))?.data;
     Object.assign(auths, parse(data?.['.dockerconfigjson'])?.['auths'], parse(data?.['.dockercfg']));
   }
   return Object.keys(auths).length === 0 ? undefined : JSON.stringify({ auths });
