@@ -22,6 +22,7 @@ import { ServiceCIDR, ServiceCIDRV1Beta1 } from '../../api/networking/service-ci
 import { zoneOf } from '../../api/core/zone.ts';
 import { serviceAddressController } from './service-addresses.ts';
 import { ensureOwnRange, OWN_RANGE, routeFurtherRanges, serviceRangeController } from './service-ranges.ts';
+import { othersOf } from './service-rules.ts';
 import { startSync } from './sync.ts';
 import { endHaproxy } from '../../sdk/haproxy/process.ts';
 import { policyStatus } from './proxy/policies.ts';
@@ -56,7 +57,7 @@ function createNetworkModule(): Module {
       context.route(podProxyRoute);
       context.route(serviceProxyRoute(context));
       const folder = join(machine.runFolder, 'haproxy');
-      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), log: context.log, signal });
+      const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), others: () => othersOf(caches.of(Node).list(), { nodeName: machine.nodeName, podCidr: machine.network.podCidr }), log: context.log, signal });
       context.metrics?.(() => proxies.metrics());
       const shared = { proxies, policies: caches.of(LoadBalancingPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
       const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };

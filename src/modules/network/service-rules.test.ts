@@ -180,3 +180,16 @@ test('pods of further nodes are led to what is meant for them', () => {
   const node = (name: string, ...podCIDRs: string[]): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDRs } }) as Node;
   assert.deepEqual(othersOf([node(FACTS.nodeName, FACTS.podCidr), node('far', '192.168.0.0/24'), node('n1-2', FACTS.podCidr.replace(/\.\d+\/\d+$/, '.128/25'))], FACTS).map(({ nodeName }) => nodeName), ['n1-2']);
 });
+
+test('of a proxy, each node has the port that is for it', () => {
+  const others = [{ nodeName: 'n2', podCidr: '10.1.16.0/20' }, { nodeName: 'n3', podCidr: '10.1.32.0/20' }, { nodeName: 'n4', podCidr: '10.1.48.0/20' }];
+  const proxied = new Map([[80, { all: 26_000, inside: 26_001, outside: 26_002, others: new Map([['n2', 26_001], ['n3', 26_000], ['n4', undefined]]) }]]);
+  const { chains, elements } = fragmentFor(service({ type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] }), [slice(['10.1.0.2'])], { ...FACTS, others, proxied });
+  const to = (port: number): readonly string[] => [`meta l4proto tcp dnat ip to 10.1.0.1:${port}`];
+  assert.deepEqual(Object.fromEntries(chains), {
+    'svc/shop/web/tcp/80': to(26_001), 'svc3/shop/web/tcp/80': to(26_000), 'svc4/shop/web/tcp/80': ['drop'],
+    'from/shop/web/tcp/80': ['ip saddr 10.1.32.0/20 goto svc3/shop/web/tcp/80', 'ip saddr 10.1.48.0/20 goto svc4/shop/web/tcp/80', 'goto svc/shop/web/tcp/80'],
+    'all/shop/web/tcp/80': to(26_000), 'local/shop/web/tcp/80': to(26_002), 'ext/shop/web/tcp/80': ['ip saddr 10.1.0.0/16 goto all/shop/web/tcp/80', 'fib saddr type local goto all/shop/web/tcp/80', 'goto local/shop/web/tcp/80'],
+  });
+  assert.deepEqual([...elements.get('nodeports') ?? []], [['tcp . 30080', 'goto ext/shop/web/tcp/80']]);
+});

@@ -46,8 +46,8 @@ export interface RuleFacts {
   nodeName: string;
   podCidr: string;
   gatewayIp: string;
-  /** Ports of this Service that a proxy carries, with the port of the gateway's address on which it listens. */
-  proxied?: ReadonlyMap<number, number>;
+  /** Ports of this Service that a proxy carries. */
+  proxied?: ReadonlyMap<number, ProxyPorts>;
   /** The zone of the node; absent where it has none. */
   zone?: string | undefined;
   /** Further nodes of the machine, whose pods have ranges of their own in `podCidr`. */
@@ -56,6 +56,17 @@ export interface RuleFacts {
   weights?: ReadonlyMap<string, number>;
   /** Where the endpoints of a chain stand in the maps that Services share; without it each chain has a map of its own. */
   place?(chain: string, count: number): Place;
+}
+
+/** The ports of the gateway's address on which a proxy listens for a port of a Service; undefined for whom it has no endpoint. */
+export interface ProxyPorts {
+  all: number;
+  /** For the pods of the first node, and the machine. */
+  inside: number | undefined;
+  /** For who comes from outside. */
+  outside: number | undefined;
+  /** For the pods of further nodes, by their names. */
+  others: ReadonlyMap<string, number | undefined>;
 }
 
 export interface OtherNode { nodeName: string; zone?: string | undefined; podCidr: string }
@@ -118,28 +129,53 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as Transport;
   const { family = 'ip' } = facts;
   const suffix = nameOf(service, protocol, port.port);
-  const proxyPort = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
-  const all = proxyPort === undefined ? destinationsOf(port, slices, facts.nodeName, facts.family).filter(({ address }) => facts.weights?.get(address) !== 0) : [{ address: facts.gatewayIp, port: proxyPort, local: true }];
-  const local = all.filter((each) => each.local);
-  const near = nearOf(all, facts);
-  const inside = service.spec?.internalTrafficPolicy === 'Local' ? local : near;
-  const outside = service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near;
+  const { all, inside, outside, of } = choicesOf(service, port, slices, protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined, facts);
 
   for (const each of all) {
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (!isWithin(each.address, facts.podCidr) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  // The proxy is one for all nodes.
-  const everywhere = { fragment, service, protocol, facts: proxyPort === undefined ? facts : { ...facts, others: [] } };
-  const clusterChain = inside.length > 0 || all.length > 0 ? insideChain(everywhere, suffix, all, inside) : undefined;
+  const place = { fragment, service, protocol, facts };
+  const clusterChain = inside.length > 0 || all.length > 0 ? insideChain(place, suffix, inside, of) : undefined;
   const externalChain = !isExternal(service) || all.length === 0 ? undefined
-    : outside === inside || (outside.length === all.length && inside.length === all.length) ? clusterChain : outsideChain(everywhere, suffix, all, outside, facts);
+    : sameAs(outside, inside) ? clusterChain : outsideChain(place, suffix, all, outside);
   const ways = waysIn(service, port, family);
   for (const address of ways.cluster) lead(fragment, address, protocol, port.port, clusterChain);
   for (const address of ways.external) lead(fragment, address, protocol, port.port, externalChain);
   if (ways.nodePort !== undefined) leadNodePort(fragment, protocol, ways.nodePort, externalChain);
   if (ways.balanced.length > 0) addBalanced(fragment, service, port, protocol, suffix, externalChain, ways.balanced, facts);
 }
+
+interface Choices {
+  all: readonly Destination[];
+  inside: readonly Destination[];
+  outside: readonly Destination[];
+  /** For the pods of another node. */
+  of(other: OtherNode): readonly Destination[];
+}
+
+/** Who may be chosen by whom (internalTrafficPolicy, externalTrafficPolicy, hints); of a proxy, by which of its ports. */
+function choicesOf(service: Service, port: ServicePort, slices: readonly EndpointSlice[], proxy: ProxyPorts | undefined, facts: RuleFacts): Choices {
+  if (proxy !== undefined) {
+    const known = new Map<number, Destination>();
+    const at = (listenPort: number | undefined): readonly Destination[] => {
+      if (listenPort === undefined) return [];
+      const destination = known.get(listenPort) ?? { address: facts.gatewayIp, port: listenPort, local: true };
+      known.set(listenPort, destination);
+      return [destination];
+    };
+    return { all: at(proxy.all), inside: at(proxy.inside), outside: at(proxy.outside), of: ({ nodeName }) => at(proxy.others.has(nodeName) ? proxy.others.get(nodeName) : proxy.all) };
+  }
+  const all = destinationsOf(port, slices, facts.nodeName, facts.family).filter(({ address }) => facts.weights?.get(address) !== 0);
+  const [local, near] = [all.filter((each) => each.local), nearOf(all, facts)];
+  const isLocal = service.spec?.internalTrafficPolicy === 'Local';
+  return {
+    all, inside: isLocal ? local : near, outside: service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near,
+    of: (other) => (isLocal ? all.filter(({ nodeName }) => nodeName === other.nodeName) : nearOf(all, other)),
+  };
+}
+
+const sameAs = (one: readonly Destination[], other: readonly Destination[]): boolean => one.length === other.length && one.every((each, index) => each === other[index]);
 
 /** Load balancer addresses: behind the source ranges where there are some, and on 127.0.0.1 too. */
 function addBalanced(fragment: Fragment, service: Service, port: ServicePort, protocol: Transport, suffix: string, chain: string | undefined, addresses: readonly string[], facts: RuleFacts): void {
@@ -160,7 +196,7 @@ function withoutInner(ranges: readonly string[]): string[] {
   return [...new Set(ranges)].filter((each, _, all) => !all.some((other) => isStrictSubset(each, other)));
 }
 
-function isExternal(service: Service): boolean {
+export function isExternal(service: Service): boolean {
   return service.spec?.type === 'NodePort' || service.spec?.type === 'LoadBalancer' || (service.spec?.externalIPs ?? []).length > 0;
 }
 
@@ -194,13 +230,12 @@ interface PortPlace {
 }
 
 /** Pods of further nodes may be meant for other endpoints than those of the first one (internalTrafficPolicy Local, hints); they are known by their addresses. */
-function insideChain(place: PortPlace, suffix: string, all: readonly Destination[], inside: readonly Destination[]): string {
-  const { facts, fragment, service } = place;
+function insideChain(place: PortPlace, suffix: string, inside: readonly Destination[], of: Choices['of']): string {
+  const { facts, fragment } = place;
   const first = choose(place, `svc/${suffix}`, inside);
-  const same = (own: readonly Destination[]): boolean => own.length === inside.length && own.every((each, index) => each === inside[index]);
   const rules = (facts.others ?? []).flatMap((other, index) => {
-    const own = service.spec?.internalTrafficPolicy === 'Local' ? all.filter(({ nodeName }) => nodeName === other.nodeName) : nearOf(all, other);
-    return same(own) ? [] : [`${facts.family ?? 'ip'} saddr ${other.podCidr} goto ${choose(place, `svc${index + 2}/${suffix}`, own)}`];
+    const own = of(other);
+    return sameAs(own, inside) ? [] : [`${facts.family ?? 'ip'} saddr ${other.podCidr} goto ${choose(place, `svc${index + 2}/${suffix}`, own)}`];
   });
   if (rules.length === 0) return first;
   fragment.chains.set(`from/${suffix}`, [...rules, `goto ${first}`]);
@@ -208,9 +243,10 @@ function insideChain(place: PortPlace, suffix: string, all: readonly Destination
 }
 
 /** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */
-function outsideChain(place: PortPlace, suffix: string, all: readonly Destination[], outside: readonly Destination[], facts: RuleFacts): string {
+function outsideChain(place: PortPlace, suffix: string, all: readonly Destination[], outside: readonly Destination[]): string {
+  const { facts } = place;
   const whole = choose(place, `all/${suffix}`, all);
-  if (outside.length === all.length) return whole;
+  if (sameAs(outside, all)) return whole;
   const name = `ext/${suffix}`;
   const local = choose(place, `local/${suffix}`, outside);
   place.fragment.chains.set(name, [`${facts.family ?? 'ip'} saddr ${facts.podCidr} goto ${whole}`, `fib saddr type local goto ${whole}`, `goto ${local}`]);

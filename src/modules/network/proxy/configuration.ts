@@ -19,7 +19,7 @@ export interface Endpoint {
 
 /** One port of a Service. */
 export interface Frontend {
-  /** `namespace:name:port`, of DNS labels and digits. */
+  /** `namespace:name:port`, of DNS labels and digits; `namespace:name:port:which` for some clients alone. */
   name: string;
   /** Where HAProxy listens, on the gateway's address. */
   listenPort: number;

@@ -34,7 +34,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
   /** As a new llmos does, which finds nothing but what is in the folder and in HAProxy. */
   function begin(): void {
     stop = new AbortController();
-    proxies = createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', log: process.env['LLMOS_TEST_VERBOSE'] ? { ...silentLog, warn: (text: string, more?: Record<string, unknown>) => process.stderr.write(`${text} ${String(more?.['error'])}\n`) } as typeof silentLog : silentLog, signal: stop.signal });
+    proxies = createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: net(1), nodeName: 'n1', others: () => [{ nodeName: 'n2' }, { nodeName: 'n3' }], log: process.env['LLMOS_TEST_VERBOSE'] ? { ...silentLog, warn: (text: string, more?: Record<string, unknown>) => process.stderr.write(`${text} ${String(more?.['error'])}\n`) } as typeof silentLog : silentLog, signal: stop.signal });
   }
 
   after(async () => {
@@ -62,7 +62,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     const said = Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`llmos.dev/${key}`, value]));
     const service = { metadata: { name, namespace: 'shop', annotations: said }, spec: { clusterIP: '10.2.0.9', ports: [{ port: 80, protocol: 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) }] } } as Service;
     const slice = { metadata: { name: `${name}-1`, namespace: 'shop' }, addressType: 'IPv4', endpoints: addresses.map((address) => ({ addresses: [address] })), ports: [{ name: '', port: PORT, protocol: 'TCP' }] } as unknown as EndpointSlice;
-    const port = (await proxies.want(`shop/${name}`, service, [slice])).get(80)!;
+    const port = (await proxies.want(`shop/${name}`, service, [slice])).get(80)!.all;
     await proxies.flush();
     return port;
   }
@@ -116,6 +116,23 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     } finally {
       session.destroy();
       for (const each of both) each.close();
+    }
+  });
+
+  it('leads pods of further nodes to their own endpoints, where these alone are for them', async () => {
+    const addresses = await Promise.all([18, 19].map(well));
+    const service = { metadata: { name: 'near', namespace: 'shop', annotations: { 'llmos.dev/load-balancing': 'least-connection' } }, spec: { type: 'NodePort', clusterIP: '10.2.0.9', internalTrafficPolicy: 'Local', ports: [{ port: 80, protocol: 'TCP' }] } } as Service;
+    const slice = { metadata: { name: 'near-1', namespace: 'shop' }, addressType: 'IPv4', endpoints: addresses.map((address, index) => ({ addresses: [address], nodeName: `n${index + 1}` })), ports: [{ name: '', port: PORT, protocol: 'TCP' }] } as unknown as EndpointSlice;
+    const { all, inside, outside, others } = (await proxies.want('shop/near', service, [slice])).get(80)!;
+    await proxies.flush();
+    try {
+      const who = async (port: number | undefined): Promise<string> => [...new Set(await Promise.all(Array.from({ length: 6 }, () => ask(port!))))].sort().join();
+      assert.deepEqual([await who(all), await who(inside), outside, await who(others.get('n2')), others.get('n3')], ['18,19', '18', all, '19', undefined]);
+      const text = await proxies.metrics();
+      assert.match(text, /llmos_service_endpoints_well\{namespace="shop",service="near",port="80"\} 2\n/);
+      assert.match(text, /llmos_service_connections_total\{namespace="shop",service="near",port="80"\} 18\n/);
+    } finally {
+      await proxies.want('shop/near', undefined, []);
     }
   });
 

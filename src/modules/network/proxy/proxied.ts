@@ -1,16 +1,17 @@
 /** Which Services go through the proxy, and by which of its ports. */
+import { createHash } from 'node:crypto';
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { nearOf } from '../../../api/discovery/near.ts';
-import { destinationsOf } from '../service-rules.ts';
+import { destinationsOf, isExternal, type Destination, type OtherNode, type ProxyPorts } from '../service-rules.ts';
 import { algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
 import { hashOnOf, isProxied, proxySettingsOf, weightsOf, wireOf } from '../../../sdk/load-balancing/settings.ts';
 
 export interface ProxiedServices {
-  /** Takes in what a Service is now (undefined: gone). Gives the proxy's port for each of its ports that goes through it, by number; written by {@link flush}. */
-  want(key: string, service: Service | undefined, slices: readonly EndpointSlice[]): Promise<ReadonlyMap<number, number>>;
+  /** Takes in what a Service is now (undefined: gone). Gives the proxy's ports for each of its ports that goes through it, by number; written by {@link flush}. */
+  want(key: string, service: Service | undefined, slices: readonly EndpointSlice[]): Promise<ReadonlyMap<number, ProxyPorts>>;
   /** Brings the proxy to what is wanted; call it before the rules lead there. */
   flush(): Promise<void>;
   /** What is counted of them, as lines for /metrics. */
@@ -25,6 +26,8 @@ export interface ProxiedInput extends HaproxyInput {
   podOf?(key: string): Pod | undefined;
   /** Of the node. */
   zone?(): string | undefined;
+  /** Further nodes of the machine. */
+  others?(): readonly Omit<OtherNode, 'podCidr'>[];
 }
 
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
@@ -35,11 +38,11 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     metrics: () => haproxy.metrics(),
     pid: () => haproxy.pid(),
     async want(key, service, slices) {
-      const own = service === undefined ? [] : await frontendsOf(service, slices);
+      const { own, ports } = service === undefined ? { own: [], ports: new Map<number, ProxyPorts>() } : await frontendsOf(service, slices);
       if (own.length > 0 || frontends.has(key)) changed = true;
       if (own.length === 0) frontends.delete(key);
       else frontends.set(key, own);
-      return new Map(own.map(({ name, listenPort }) => [Number(name.split(':').at(-1)), listenPort]));
+      return ports;
     },
     async flush() {
       if (!changed) return;
@@ -51,20 +54,40 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     },
   };
 
-  async function frontendsOf(service: Service, slices: readonly EndpointSlice[]): Promise<Frontend[]> {
+  async function frontendsOf(service: Service, slices: readonly EndpointSlice[]): Promise<{ own: Frontend[]; ports: Map<number, ProxyPorts> }> {
     const spec = service.spec;
-    if (!isProxied(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return [];
+    const own: Frontend[] = [];
+    const ports = new Map<number, ProxyPorts>();
+    if (!isProxied(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return { own, ports };
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
     const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
     const weights = weightsOf(service.metadata.namespace ?? '', slices, input.podOf);
-    const made: Frontend[] = [];
     for (const port of spec.ports ?? []) {
-      const endpoints = (port.protocol ?? 'TCP') === 'TCP' ? nearOf(destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip'), { nodeName: input.nodeName, zone: input.zone?.() }) : [];
+      const all = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
-      if (endpoints.length === 0) continue;
+      if (all.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
-      made.push({ ...shared, name, listenPort: await haproxy.portFor(name), wire: wireOf(service, port), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })) });
+      const made = new Map<string, number>();
+      /** Who is led alike has one frontend. */
+      const led = async (endpoints: readonly Destination[], view: string): Promise<number | undefined> => {
+        if (endpoints.length === 0) return undefined;
+        const same = endpoints.map(({ address, port: number }) => `${address} ${number}`).join();
+        const before = made.get(same);
+        if (before !== undefined) return before;
+        const listenPort = await haproxy.portFor(`${name}${view}`);
+        made.set(same, listenPort);
+        own.push({ ...shared, name: `${name}${view}`, listenPort, wire: wireOf(service, port), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })) });
+        return listenPort;
+      };
+      const [near, local] = [nearOf(all, { nodeName: input.nodeName, zone: input.zone?.() }), all.filter((each) => each.local)];
+      const first = (await led(near, '')) as number;
+      const others = new Map<string, number | undefined>();
+      const [inside, outside] = [await led(spec.internalTrafficPolicy === 'Local' ? local : near, ':local'), await led(spec.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near, ':local')];
+      for (const { nodeName, zone } of input.others?.() ?? []) {
+        others.set(nodeName, await led(spec.internalTrafficPolicy === 'Local' ? all.filter((each) => each.nodeName === nodeName) : nearOf(all, { nodeName, zone }), `:${createHash('sha256').update(nodeName).digest('hex').slice(0, 8)}`));
+      }
+      ports.set(port.port, { all: first, inside, outside, others });
     }
-    return made;
+    return { own, ports };
   }
 }

@@ -12,7 +12,7 @@ const TABLE = 'llmos-signals';
 
 /** The section that holds the durations of all frontends, by their name. */
 export function signalTable(): string[] {
-  return [`backend ${TABLE}`, `  stick-table type string len 140 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
+  return [`backend ${TABLE}`, `  stick-table type string len 160 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
 }
 
 /** The rules by which a frontend of HTTP counts how long its answers took: each answer in one counter, since each takes a lock of HAProxy's. */
@@ -62,6 +62,7 @@ export function countersOf(stat: string, table: string): Counters {
   for (const read of rowsOf(stat)) {
     const labels = labelsOf(read('pxname'));
     if (labels === undefined) continue;
+    const isPart = read('pxname').split(':').length > 3;
     const kind = read('svname');
     const isServer = kind !== 'FRONTEND' && kind !== 'BACKEND';
     // A slot that is free has no endpoint; its count may be of one that left.
@@ -69,7 +70,10 @@ export function countersOf(stat: string, table: string): Counters {
     for (const family of FAMILIES) {
       if (family.row !== (isServer ? 'server' : kind) || read(family.column) === '') continue;
       const all = [labels, ...(isServer ? [`endpoint="${read('addr')}"`] : []), ...(family.labels === undefined ? [] : [family.labels])].join(',');
-      counters.set(`${family.type === 'gauge' ? '~' : ''}${family.name}{${all}}`, Number(read(family.column)));
+      // Endpoints of some are among those of all.
+      if (isPart && family.name === 'llmos_service_endpoints_well') continue;
+      const key = `${family.type === 'gauge' ? '~' : ''}${family.name}{${all}}`;
+      counters.set(key, (counters.get(key) ?? 0) + Number(read(family.column)));
     }
   }
   for (const [, key = '', values = ''] of table.matchAll(/key=(\S+) .*?((?: gpc\d+=\d+)+)/g)) addDurations(counters, key, [...values.matchAll(/=(\d+)/g)].map(([, value]) => Number(value)));
@@ -81,11 +85,12 @@ function addDurations(counters: Counters, key: string, own: readonly number[]): 
   const labels = labelsOf(key);
   if (labels === undefined) return;
   const name = 'llmos_service_request_duration_seconds';
+  const add = (key: string, value: number): void => void counters.set(key, (counters.get(key) ?? 0) + value);
   let count = 0;
-  BUCKETS_MS.forEach((ms, index) => counters.set(`${name}_bucket{${labels},le="${ms / 1_000}"}`, (count += own[index] ?? 0)));
+  BUCKETS_MS.forEach((ms, index) => add(`${name}_bucket{${labels},le="${ms / 1_000}"}`, (count += own[index] ?? 0)));
   count += own[BUCKETS_MS.length] ?? 0;
-  counters.set(`${name}_bucket{${labels},le="+Inf"}`, count);
-  counters.set(`${name}_count{${labels}}`, count);
+  add(`${name}_bucket{${labels},le="+Inf"}`, count);
+  add(`${name}_count{${labels}}`, count);
 }
 
 /** The counters of a process that ended are added to those of the one that came after it; gauges are the newer's. */
@@ -111,8 +116,8 @@ export function signalText(counters: ReadonlyMap<string, number>): string {
   return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
 }
 
-/** Frontends are called `namespace:name:port`; others are not those of Services. */
+/** Frontends are called `namespace:name:port`, and those for some clients alone `namespace:name:port:which`; others are not those of Services. */
 function labelsOf(frontend: string): string | undefined {
-  const [namespace, service, port, more] = frontend.split(':');
-  return port === undefined || more !== undefined ? undefined : `namespace="${namespace}",service="${service}",port="${port}"`;
+  const [namespace, service, port] = frontend.split(':');
+  return port === undefined ? undefined : `namespace="${namespace}",service="${service}",port="${port}"`;
 }
