@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
@@ -157,6 +159,18 @@ describe('the node', () => {
     assert.doesNotMatch(now, / Z/);
     assert.equal((await llmos.kubectl('debug', 'plain', `--image=${TEST_IMAGE}`, '--image-pull-policy=Never', '-c', 'look', '--target=main', '--', 'ps')).code, 0);
     await eventually(async () => /while true/.test((await llmos.kubectl('logs', 'plain', '-c', 'look')).stdout));
+  });
+
+  it('a command whose client is gone ends, deaf as it may be, and leaves nothing', async () => {
+    const plain = await get('plain');
+    const bundles = join(llmos.run, 'node/bundles');
+    const left = (): string[] => readdirSync(bundles).flatMap((id) => readdirSync(join(bundles, id)).filter((name) => name.startsWith('exec-')));
+    for (const afterMs of [150, 300, 450, 600, 1_500]) {
+      const client = spawn('kubectl', ['exec', plain.metadata.name!, '--', 'sh', '-c', 'trap "" HUP TERM; sleep 4321'], { env: { ...llmos.env, KUBECONFIG: llmos.kubeconfig }, stdio: 'ignore' });
+      await new Promise((resolve) => setTimeout(resolve, afterMs));
+      client.kill('SIGKILL');
+    }
+    await eventually(async () => left().length === 0 && !/sleep 4321/.test((await llmos.kubectl('exec', plain.metadata.name!, '--', 'ps')).stdout) && left().length === 0, { what: 'nothing is left' });
   });
 
   it('a copy of a pod and the node itself are debugged; what ends before somebody is attached is told from its log', async () => {

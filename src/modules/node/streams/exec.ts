@@ -31,20 +31,24 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
       const base = join(record.bundle, `exec-${randomBytes(4).toString('hex')}`);
       const files = { processFile: `${base}.json`, pidFile: `${base}.pid` };
       const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
+      let child: ChildProcess | undefined;
       try {
         const wanted = execProcess(record.bundle, command, { terminal: tty });
         writeFileSync(files.processFile, JSON.stringify(wanted));
         const line = runtime.execCommand(record, files);
-        const child = tty ? inTerminal(line.file, line.args) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
-        takeOomScore(child.pid, wanted);
-        await bridge(child, channels, {
-          stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => resizeTerminal(child, files.pidFile, size),
-          status: (code) => exitStatus(code), abandoned: () => abandon(child, files.pidFile),
+        const own = child = tty ? inTerminal(line.file, line.args) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+        takeOomScore(own.pid, wanted);
+        await bridge(own, channels, {
+          stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => resizeTerminal(own, files.pidFile, size),
+          status: (code) => exitStatus(code), abandoned: () => abandon(own, files.pidFile),
         });
       } catch (error) {
         channels.end(failureStatus((error as Error).message));
       } finally {
-        for (const file of Object.values(files)) rmSync(file, { force: true });
+        // Who left may have done so before the runtime wrote the one file, and is followed by the other until the command has ended.
+        const remove = (): void => { for (const file of Object.values(files)) rmSync(file, { force: true }); };
+        if (child === undefined || child.exitCode !== null || child.signalCode !== null) remove();
+        else child.once('exit', remove);
       }
     },
   };
