@@ -48,7 +48,7 @@ export const TENANT = 'queue.llmos.dev/tenant';
 export const WEIGHTS = 'queue.llmos.dev/weights';
 /** On a ClusterQueue under ShortestJobFirst or FairShare: `true` lets it try jobs of unknown length for a minute and begin them anew later. */
 export const TRIALS = 'queue.llmos.dev/trials';
-/** On a ClusterQueue under ShortestJobFirst: `true` lets running jobs that are resumable give their places to much shorter ones, and to those that have waited for too long. */
+/** On a ClusterQueue under ShortestJobFirst: `true` lets running jobs that are resumable give their places to much shorter ones, and to those that have waited for too long; `unbounded`: to shorter ones only. */
 export const YIELDING = 'queue.llmos.dev/yielding';
 /**
  * On a Job or its template: stopped, it goes on where it was, since it keeps its own checkpoints. `true`: it makes one when it is told to end; a span of time such as

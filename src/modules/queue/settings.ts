@@ -5,7 +5,7 @@ import { quantityMillis } from '../../api/quantity.ts';
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission-options.ts';
 import { byPriority } from './policy/pending.ts';
-import { POLICIES, SHARE_PREEMPTION, YIELDING, type PolicyName } from './policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, YIELDING, yieldingPolicy, type PolicyName } from './policy/policies.ts';
 import type { PreemptionRules } from './policy/pool.ts';
 
 const MOST_PREEMPTIONS_DEFAULT = 3;
@@ -19,7 +19,8 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
   const annotations = metadata.annotations ?? {};
   const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
   const base = name === undefined ? ownStrategy(spec) : POLICIES[name]();
-  const { trials, ...rest } = name === 'ShortestJobFirst' && annotations[YIELDING_ANNOTATION] === 'true' ? yieldingOptions(annotations) : base;
+  const yields = name === 'ShortestJobFirst' ? annotations[YIELDING_ANNOTATION] : undefined;
+  const { trials, ...rest } = yields === 'true' || yields === 'unbounded' ? yieldingPolicy({ bounded: yields === 'true', mostPerJob: mostPreemptions(annotations, YIELDING.mostPerJob) }) : base;
   return {
     ...rest,
     ...(trials !== undefined && annotations[TRIALS] === 'true' && { trials }),
@@ -28,12 +29,6 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
     ...(keepsShares(spec, name) && { sharePreemption: { ...SHARE_PREEMPTION, mostPerJob: mostPreemptions(annotations) } }),
     ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: { ...localWeights(localQueues), ...weightsOf(annotations[WEIGHTS]) } } }),
   };
-}
-
-/** Running jobs that are resumable give their places to others; waits are bounded by those of EASY, for which they are stopped too. */
-function yieldingOptions(annotations: Readonly<Record<string, string>>): Omit<AdmissionOptions, 'capacity'> {
-  const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
-  return { ...rest, shadowBound: true, yielding: { ...YIELDING, mostPerJob: mostPreemptions(annotations, YIELDING.mostPerJob) } };
 }
 
 /** Kueue's own: by priority, then by arrival; where the queue shares by use, before all of that by what each LocalQueue had. */

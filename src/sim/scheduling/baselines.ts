@@ -2,7 +2,7 @@
 import type { AdmissionOptions } from '../../modules/queue/policy/admission-options.ts';
 import type { Job } from '../../modules/queue/policy/job.ts';
 import { byArrival, byExpectedSeconds } from '../../modules/queue/policy/pending.ts';
-import { POLICIES, SHARE_PREEMPTION, YIELDING } from '../../modules/queue/policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, yieldingPolicy } from '../../modules/queue/policy/policies.ts';
 import { createLastTwoPredictor } from '../../modules/queue/prediction/last-two.ts';
 import { userEstimates, type RunTimePredictor } from '../../modules/queue/prediction/predictor.ts';
 import type { JobTrace, RecordedJob } from './trace.ts';
@@ -43,11 +43,9 @@ const VARIANTS: Readonly<Record<string, Contender>> = {
   'ShortestJobFirst+resume': {
     summary: 'ShortestJobFirst, of jobs that make checkpoints and are stopped for much shorter ones; waits are bounded by those of EASY',
     checkpointSeconds: 600,
-    options: () => {
-      const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
-      return { ...rest, shadowBound: true, yielding: YIELDING };
-    },
+    options: () => yieldingPolicy({ bounded: true }),
   },
+  'ShortestJobFirst+resume+unbounded': { summary: 'the same for the least mean: no wait is bounded', checkpointSeconds: 600, options: () => yieldingPolicy({ bounded: false }) },
   'FairShare+preemption': { summary: 'FairShare, which stops jobs of those that have more than their share', options: () => ({ ...POLICIES.FairShare(), sharePreemption: SHARE_PREEMPTION }) },
 };
 

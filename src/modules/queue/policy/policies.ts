@@ -33,3 +33,12 @@ export const POLICIES: Readonly<Record<PolicyName, () => Omit<AdmissionOptions, 
     predictor: createLikenessPredictor(), order: byExpectedSeconds, fairShare: { halfLifeSeconds: WEEK_SECONDS, pastPart: 0.5 }, backfill: 'easy', trials: TRIALS,
   }),
 };
+
+/**
+ * ShortestJobFirst whose resumable jobs yield, each at most so often. `bounded`: nobody waits much longer than anybody would under EASY; without it the mean is the
+ * least, and the largest jobs wait until nobody much shorter is left, or until they have been stopped as often as they may.
+ */
+export function yieldingPolicy({ bounded, mostPerJob = YIELDING.mostPerJob }: { readonly bounded: boolean; readonly mostPerJob?: number }): Omit<AdmissionOptions, 'capacity'> {
+  const { patience: _patience, ...rest } = POLICIES.ShortestJobFirst();
+  return { ...rest, ...(bounded && { shadowBound: true }), yielding: { ...YIELDING, mostPerJob } };
+}
