@@ -57,11 +57,11 @@ it('nothing is left of pods and of their volumes, over a kill of llmos too', { t
     importTestImage(llmos);
     await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace })).items.length > 0);
     await comeAndGo(llmos, { kill: false }); // what is made with the first pod, and stays
-    await eventually(async () => !Object.keys(holdingsOf(llmos)).some((each) => each.includes('/bundles/')), { timeoutMs: 60_000, what: 'the end of the containers' }); // pods that are gone may still have some
+    await eventually(async () => !Object.keys(holdingsOf(llmos)).some((each) => each.includes('/bundles/')), { timeoutMs: 180_000, what: 'the end of the containers' }); // pods that are gone may still have some
     const before = await holdingsAtRest(llmos);
     await comeAndGo(llmos, { kill: true });
     await comesBackTo(before, llmos);
-    await eventually(async () => !execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).includes(llmos.state), { timeoutMs: 60_000, what: 'the end of the loop devices' });
+    await eventually(async () => !execFileSync('losetup', ['-nO', 'BACK-FILE'], { encoding: 'utf8' }).includes(llmos.state), { timeoutMs: 180_000, what: 'the end of the loop devices' });
   } finally {
     await llmos.destroy();
   }
