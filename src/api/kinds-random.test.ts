@@ -11,28 +11,17 @@ import { checkFields } from './schema/check-fields.ts';
 import { applyDefaults } from './schema/default.ts';
 import { prune } from './schema/prune.ts';
 import { resolveSchema, type Schema, type SchemaRef } from './schema/schema.ts';
+import { randomOf, type Random } from './testing/random.ts';
 
 const SEED = Number(process.env['SEED'] ?? 1);
 const ROUNDS = Number(process.env['ROUNDS'] ?? 150);
-
-type Random = (below: number) => number;
-
-function randomOf(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
 
 const TEXTS = ['a', 'web', '', 'x-1', 'A_b', 'v1', 'example.com/x', '10.0.0.1', '::1', 'None', 'ClusterIP', 'Always', '80', '25%', '__proto__'];
 
 /** A value of a schema's shape, with most fields left out below a few levels. */
 function valueOf(ref: SchemaRef, random: Random, depth: number): unknown {
   const schema: Schema = resolveSchema(ref);
-  const pick = <T>(list: readonly T[]): T => list[random(list.length)] as T;
+  const { int, pick } = random;
   switch (schema.format) {
     case 'quantity': return pick(['1', '500m', '1Gi', '1.5']);
     case 'int-or-string': return pick([80, '25%', 'http']);
@@ -41,21 +30,21 @@ function valueOf(ref: SchemaRef, random: Random, depth: number): unknown {
     case 'duration': return '1m0s';
   }
   if (schema.xAnyOf !== undefined) return valueOf(pick(schema.xAnyOf), random, depth + 1);
-  if (schema.enum !== undefined) return random(8) === 0 ? 'Other' : pick(schema.enum);
+  if (schema.enum !== undefined) return int(8) === 0 ? 'Other' : pick(schema.enum);
   switch (schema.type) {
     case 'string': return pick(TEXTS);
     case 'integer': return pick([0, 1, 3, 80, -1, 65536]);
     case 'number': return pick([0, 0.5]);
-    case 'boolean': return random(2) === 0;
-    case 'array': return Array.from({ length: random(3) }, () => valueOf(schema.items ?? {}, random, depth + 1));
+    case 'boolean': return int(2) === 0;
+    case 'array': return Array.from({ length: int(3) }, () => valueOf(schema.items ?? {}, random, depth + 1));
     case 'object': {
       const object: Record<string, unknown> = {};
       for (const [key, property] of Object.entries(schema.properties ?? {})) {
-        const wanted = schema.required?.includes(key) === true ? random(12) > 0 : random(depth < 2 ? 2 : 2 + depth * 2) === 0;
+        const wanted = schema.required?.includes(key) === true ? int(12) > 0 : int(depth < 2 ? 2 : 2 + depth * 2) === 0;
         if (wanted && depth < 9) object[key] = valueOf(property, random, depth + 1);
       }
       const rest = schema.additionalProperties;
-      if (rest !== undefined && rest !== true) for (let count = random(3); count > 0; count -= 1) object[`k${count}`] = valueOf(rest, random, depth + 1);
+      if (rest !== undefined && rest !== true) for (let count = int(3); count > 0; count -= 1) object[`k${count}`] = valueOf(rest, random, depth + 1);
       return object;
     }
     default: return pick([1, 'x', { a: 1 }]);

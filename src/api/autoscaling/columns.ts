@@ -28,7 +28,7 @@ function showTargets(specs: readonly MetricSpec[], statuses: readonly MetricStat
 function showTarget(spec: MetricSpec, status: MetricStatus | undefined): string {
   const source = spec.resource ?? spec.containerResource ?? spec.pods ?? spec.object ?? spec.external;
   const current = status?.resource ?? status?.containerResource ?? status?.pods ?? status?.object ?? status?.external;
-  if (source === undefined) return '<unknown>';
+  if (source?.target === undefined) return '<unknown>';
   const name = 'name' in source ? `${source.name}: ` : '';
   return `${name}${valueOf(source.target, current?.current)}/${wantedOf(source.target)}`;
 }

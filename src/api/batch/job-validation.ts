@@ -195,13 +195,16 @@ function updateErrors(spec: JobSpec, old: JobSpec): FieldError[] {
 
 /** What the template must be: as before, but a suspended job may be told anew where and with how much its pods run. */
 function mutableTemplate(spec: JobSpec, old: JobSpec): PodTemplateSpec {
-  if (old.suspend !== true || spec.template === undefined || old.template.spec === undefined) return old.template;
+  if (old.suspend !== true || spec.template === undefined || old.template?.spec === undefined) return old.template;
   const { metadata, spec: pod } = spec.template;
   const { nodeSelector, tolerations, schedulingGates, affinity } = pod ?? {};
   const { podAffinity, podAntiAffinity } = old.template.spec.affinity ?? {};
   const wanted = { podAffinity, podAntiAffinity, ...(affinity?.nodeAffinity === undefined ? {} : { nodeAffinity: affinity.nodeAffinity }) };
   const hasAffinity = affinity !== undefined || Object.values(wanted).some((each) => each !== undefined);
-  const resourcesOf = (list: 'containers' | 'initContainers') => old.template.spec![list]?.map((each, index) => ({ ...each, resources: pod?.[list]?.[index]?.name === each.name ? pod[list]![index]!.resources : each.resources }));
+  const resourcesOf = (list: 'containers' | 'initContainers') => old.template.spec![list]?.map((each, index) => {
+    const now = pod?.[list]?.[index];
+    return { ...each, resources: now?.name === each.name ? now?.resources : each.resources };
+  });
   return {
     ...old.template,
     metadata: { ...old.template.metadata, labels: metadata?.labels, annotations: metadata?.annotations },

@@ -1,20 +1,10 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { randomOf } from '../testing/random.ts';
 import { Budget, compileExpression, createEnvironment, EvaluationFailure, untypedToCel } from './index.ts';
 
 const WORDS = ['self', 'self.a', 'self.l', 'self.m', 'oldSelf', 'x', '1', '-1', '2.5', '9223372036854775807', '"a"', "'%s %d'", 'b"x"', 'true', 'null', '[', ']', '(', ')', '{', '}', ',', ':', '?', '.', '.?', '+', '-', '*', '/', '%', '&&', '||', '!', '==', '!=', '<', '>=', ' in ',
   '.all(x, ', '.exists(x, ', '.map(x, ', '.filter(x, ', 'has(', 'size(', 'string(', 'int(', '.matches(', '.format(', '.split(', '.replace(', 'cel.bind(x, ', 'quantity(', 'ip(', 'cidr(', 'url(', 'duration(', 'timestamp(', 'optional.of(', '.orValue(', '.optMap(x, ', 'sets.contains(', '.sum()', '.flatten()', 'type(', 'dyn(', '\n', '\\', '"', '\u{1f419}', '__proto__', 'constructor'];
-
-/** mulberry32 */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 test('no text makes the evaluator fail in another way than it says, or hang', () => {
   const seed = Number(process.env['SEED'] ?? Date.now() % 1_000_000);
@@ -23,7 +13,7 @@ test('no text makes the evaluator fail in another way than it says, or hang', ()
   const self = untypedToCel({ a: 'text', l: [1, 'two', { three: 3 }], m: { k: 1 } });
   let evaluated = 0;
   for (let round = 0; round < 20_000; round++) {
-    const text = Array.from({ length: 1 + Math.floor(random() * 9) }, () => WORDS[Math.floor(random() * WORDS.length)]).join('');
+    const text = Array.from({ length: 1 + random.int(9) }, () => random.pick(WORDS)).join('');
     const closed = text + ')'.repeat(Math.max(0, text.split('(').length - text.split(')').length));
     const before = process.threadCpuUsage();
     try {

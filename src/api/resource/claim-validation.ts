@@ -76,9 +76,10 @@ function askedErrors(asked: ExactDeviceRequest | DeviceSubRequest, path: string)
 export function selectorErrors(selectors: readonly DeviceSelector[] | undefined, path: string): FieldError[] {
   return listErrors(selectors, MOST_SELECTORS, path, ({ cel }, at) => {
     if (cel === undefined) return [required(`${at}.cel`)];
-    if (cel.expression.length > MOST_EXPRESSION_BYTES) return [tooLong(`${at}.cel.expression`, MOST_EXPRESSION_BYTES)];
-    const fault = deviceSelectorFault(cel.expression);
-    return fault === undefined ? [] : [invalid(`${at}.cel.expression`, cel.expression, fault)];
+    const { expression = '' } = cel;
+    if (expression.length > MOST_EXPRESSION_BYTES) return [tooLong(`${at}.cel.expression`, MOST_EXPRESSION_BYTES)];
+    const fault = deviceSelectorFault(expression);
+    return fault === undefined ? [] : [invalid(`${at}.cel.expression`, expression, fault)];
   });
 }
 

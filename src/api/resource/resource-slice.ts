@@ -48,7 +48,7 @@ function sliceErrors(spec: ResourceSliceSpec, old: ResourceSliceSpec | undefined
 
 function changeErrors(spec: ResourceSliceSpec, old: ResourceSliceSpec): FieldError[] {
   const changed = (field: string, now: unknown, before: unknown): FieldError[] => (equalJson(now as never, before as never) ? [] : [invalid(field, now, 'field is immutable')]);
-  return [...changed('spec.pool.name', spec.pool?.name, old.pool.name), ...changed('spec.driver', spec.driver, old.driver), ...changed('spec.nodeName', spec.nodeName, old.nodeName)];
+  return [...changed('spec.pool.name', spec.pool?.name, old.pool?.name), ...changed('spec.driver', spec.driver, old.driver), ...changed('spec.nodeName', spec.nodeName, old.nodeName)];
 }
 
 type Place = Pick<ResourceSliceSpec, 'nodeName' | 'nodeSelector' | 'allNodes' | 'perDeviceNodeSelection'>;

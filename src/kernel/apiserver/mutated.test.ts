@@ -1,6 +1,7 @@
 /** Valid objects with random damage: whatever is sent, the answer is never an inner error, and the door lives on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { randomOf, type Random } from '../../api/testing/random.ts';
 import { openDoor } from './testing/open-door.ts';
 
 const REQUESTS = 1_500;
@@ -29,20 +30,9 @@ const VALID: readonly [string, object][] = [
   ['/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', { apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4', endpoints: [{ addresses: ['1.2.3.4'], conditions: { ready: true } }], ports: [{ name: 'a', port: 80 }] }],
 ];
 
-/** mulberry32: the same requests in every run. */
-function randomOf(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) % below;
-  };
-}
-
 type Tree = Record<string, unknown>;
 
-function damage(root: Tree, random: (below: number) => number): void {
+function damage(root: Tree, random: Random): void {
   const places: [Tree, string][] = [];
   const walk = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return;
@@ -52,16 +42,16 @@ function damage(root: Tree, random: (below: number) => number): void {
     }
   };
   walk(root);
-  for (let left = random(3) + 1; left > 0 && places.length > 0; left--) {
-    const [holder, key] = places[random(places.length)]!;
+  for (let left = random.int(3) + 1; left > 0 && places.length > 0; left--) {
+    const [holder, key] = random.pick(places);
     const value = holder[key];
-    const how = random(5);
+    const how = random.int(5);
     if (how === 0) delete holder[key];
     else if (how === 1) holder[key] = null;
-    else if (Array.isArray(value)) holder[key] = [[], [...value, ...structuredClone(value)], [null], [{}]][random(4)];
+    else if (Array.isArray(value)) holder[key] = random.pick([[], [...value, ...structuredClone(value)], [null], [{}]]);
     else if (typeof value === 'object') holder[key] = {};
-    else if (typeof value === 'string') holder[key] = STRINGS[random(STRINGS.length)];
-    else holder[key] = typeof value === 'number' ? NUMBERS[random(NUMBERS.length)] : !value;
+    else if (typeof value === 'string') holder[key] = random.pick(STRINGS);
+    else holder[key] = typeof value === 'number' ? random.pick(NUMBERS) : !value;
   }
 }
 
@@ -71,14 +61,14 @@ test(`${REQUESTS} damaged objects`, async () => {
   const codes = new Map<number, number>();
   try {
     for (let count = 0; count < REQUESTS; count++) {
-      const [path, valid] = VALID[random(VALID.length)]!;
+      const [path, valid] = random.pick(VALID);
       const object = structuredClone(valid) as Tree;
       damage(object, random);
-      const name = `f${random(12)}`;
+      const name = `f${random.int(12)}`;
       object['metadata'] = { name };
-      const method = ['POST', 'PUT', 'PATCH', 'PATCH', 'DELETE'][random(5)]!;
-      const [type, query] = method === 'PATCH' ? PATCHES[random(PATCHES.length)]!.split('?') : ['application/json'];
-      const subresource = random(8) === 0 ? '/status' : '';
+      const method = random.pick(['POST', 'PUT', 'PATCH', 'PATCH', 'DELETE']);
+      const [type, query] = method === 'PATCH' ? random.pick(PATCHES).split('?') : ['application/json'];
+      const subresource = random.int(8) === 0 ? '/status' : '';
       const url = method === 'POST' ? path : `${path}/${name}${subresource}${query === undefined ? '' : `?${query}`}`;
       const { status, text } = await door.call(method, url, { body: method === 'DELETE' ? undefined : object, headers: method === 'DELETE' ? {} : { 'content-type': type! } });
       codes.set(status, (codes.get(status) ?? 0) + 1);
