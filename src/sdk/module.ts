@@ -6,12 +6,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Kind } from '../api/kind.ts';
 import type { KubeObject } from '../api/meta.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Log } from '../base/log.ts';
-import type { Caches } from './cache.ts';
 import type { Client } from './client.ts';
-import type { Controller } from './controller.ts';
-import type { EventRecorder } from './events.ts';
+import type { Controller, ReconcileContext } from './controller.ts';
 
 export interface Module {
   name: string;
@@ -50,13 +46,7 @@ export interface Module {
   run?(context: ModuleContext): Promise<void>;
 }
 
-export interface ModuleContext {
-  client: Client;
-  caches: Caches;
-  events: EventRecorder;
-  clock: Clock;
-  log: Log;
-  signal: AbortSignal;
+export interface ModuleContext extends ReconcileContext {
   /** The module's own part of the configuration file, `modules.<name>`; validated by the module. */
   config: Readonly<Record<string, unknown>>;
   machine: MachineFacts;

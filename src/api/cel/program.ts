@@ -23,12 +23,7 @@ export class Budget {
 export function checkTypes(environment: Environment, text: string): ReturnType<Environment['check']> {
   const parsed = environment.parse(withOptionalElements(text));
   prepare(parsed.ast as unknown as Node);
-  const seen = new Set<object>();
-  const walk = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    seen.add(value);
-    if (Array.isArray(value)) return value.forEach(walk);
-    if (!isNode(value)) return Object.values(value).forEach(walk);
+  forEachNode(parsed.ast, (value) => {
     const macro = value.meta.macro as HasMacro | undefined;
     if (value.op === 'call' && (value.args as unknown[])[0] === 'has' && macro !== undefined) {
       const plain = macro.typeCheck;
@@ -38,12 +33,24 @@ export function checkTypes(environment: Environment, text: string): ReturnType<E
         return type;
       };
     }
+  });
+  return parsed.check();
+}
+
+/** Calls back for each node once, one before those beneath it, also in what macros hold. */
+function forEachNode(root: unknown, visit: (node: Node) => void): void {
+  const seen = new Set<object>();
+  const walk = (value: unknown): void => {
+    if (typeof value !== 'object' || value === null || seen.has(value)) return;
+    seen.add(value);
+    if (Array.isArray(value)) return value.forEach(walk);
+    if (!isNode(value)) return Object.values(value).forEach(walk);
+    visit(value);
     walk(value.args);
     walk(value.meta.alternate);
     walk(value.meta.macro);
   };
-  walk(parsed.ast);
-  return parsed.check();
+  walk(root);
 }
 
 interface HasMacro {
@@ -148,12 +155,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[]; reads
   const names = new Set<string>();
   const reads: Read[] = [];
   const operators: Operator[] = [];
-  const seen = new Set<object>();
-  const walk = (value: unknown): void => {
-    if (typeof value !== 'object' || value === null || seen.has(value)) return;
-    seen.add(value);
-    if (Array.isArray(value)) return value.forEach(walk);
-    if (!isNode(value)) return Object.values(value).forEach(walk);
+  forEachNode(root, (value) => {
     if (value.op === 'id') names.add(value.args as string);
     if (value.op === '.' && (value.args as [Node])[0].op === 'id') reads.push({ variable: (value.args as [Node])[0].args as string, field: (value.args as [Node, string])[1], node: value });
     if (value.op === 'rcall') replaceName(value.args as [string, Node, Node[]]);
@@ -163,11 +165,7 @@ function prepare(root: Node): { names: Set<string>; operators: Operator[]; reads
     if (value.op === 'comprehension') metered((value.args as { step: Node }).step);
     if (value.op === '+' || value.op === 'call' || value.op === 'rcall') metered(value);
     for (const step of (value.meta.macro as { steps?: Node[] } | undefined)?.steps ?? []) metered(step);
-    walk(value.args);
-    walk(value.meta.alternate);
-    walk(value.meta.macro);
-  };
-  walk(root);
+  });
   return { names, operators, reads };
 }
 

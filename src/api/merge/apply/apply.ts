@@ -2,38 +2,20 @@
 import { ApiError } from '../../errors.ts';
 import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
-import type { Schema } from '../../schema/schema.ts';
 import { changedFields, fieldSetOf, removedFields } from './compare.ts';
 import { difference, intersection, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
 import { checkTyped } from './check-typed.ts';
 import { decodeManagers, dropUnserved, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { mergeValues } from './merge-values.ts';
-import { conflictError, conflictsOf, differenceFor, differenceOf, emptyObject, takeFromOthers, type Conflict, type InVersion } from './ownership.ts';
+import { conflictError, conflictsOf, differenceFor, differenceOf, emptyObject, takeFromOthers, type Conflict } from './ownership.ts';
 import { removeFields, withNamedFields } from './remove.ts';
 import { shapeOf, type Shape } from './shape.ts';
-import { recordUpdate, setManagedFields } from './update.ts';
+import { recordUpdate, setManagedFields, type WriteInput } from './update.ts';
 
-export interface ApplyInput {
-  schema: Schema;
-  /** The stored object; undefined when apply creates it. Not changed. */
-  live: KubeObject | undefined;
+export interface ApplyInput extends WriteInput {
   /** The applied configuration as the client sent it, parsed. Not changed. */
   applied: Json;
-  /** fieldManager of the request; required for apply. */
-  manager: string;
   force: boolean;
-  /** Of the request, for instance apps/v1. */
-  apiVersion: string;
-  /** '' for the object itself. */
-  subresource?: string;
-  /** Fields that this path cannot write, see resetFieldsOf. */
-  reset?: Fields;
-  /** Whether the kind is served in a version; default yes. Managers of other versions are forgotten. */
-  isServed?: (apiVersion: string) => boolean;
-  /** Where versions differ by more than their name. */
-  inVersion?: InVersion;
-  /** RFC 3339, in seconds. */
-  now: string;
 }
 
 /** Of all annotations together; upstream goes without this one where it would not fit. */

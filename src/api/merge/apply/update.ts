@@ -7,13 +7,12 @@ import { capManagers, decodeManagers, dropUnserved, encodeManagers, managerKey, 
 import { differenceFor, differenceOf, emptyObject, takeFromOthers, type InVersion } from './ownership.ts';
 import { shapeOf } from './shape.ts';
 
-export interface UpdateInput {
+/** What every write says, apply or not. */
+export interface WriteInput {
   schema: Schema;
-  /** The stored object; undefined on create. Not changed. */
+  /** The stored object; undefined when the write creates it. Not changed. */
   live: KubeObject | undefined;
-  /** The object to be stored, with the managedFields that the client sent. Its metadata.managedFields is set. */
-  next: KubeObject;
-  /** fieldManager of the request, see managerName. */
+  /** fieldManager of the request, see managerName; required for apply. */
   manager: string;
   /** Of the request, for instance apps/v1. */
   apiVersion: string;
@@ -27,6 +26,11 @@ export interface UpdateInput {
   inVersion?: InVersion;
   /** RFC 3339, in seconds. */
   now: string;
+}
+
+export interface UpdateInput extends WriteInput {
+  /** The object to be stored, with the managedFields that the client sent. Its metadata.managedFields is set. */
+  next: KubeObject;
 }
 
 /** Sets `next.metadata.managedFields` to who owns what after this write. */
