@@ -66,11 +66,11 @@ test('every kind stands in the reference', () => {
 
 test('every field of a module stands in the contract', () => {
   const text = read('docs/reference/module-contract.md');
-  const source = read('src/sdk/module.ts');
-  for (const name of ['Module', 'ModuleContext']) {
+  for (const [file, name, least] of [['module', 'Module', 10], ['module', 'ModuleContext extends ReconcileContext', 10], ['controller', 'ReconcileContext', 6]] as const) {
+    const source = read(`src/sdk/${file}.ts`);
     const start = source.indexOf(`export interface ${name} {`);
     const fields = [...source.slice(start, source.indexOf('\n}', start)).matchAll(/^  (\w+)\??[:(]/gm)].map(([, field]) => field ?? '');
-    assert.ok(fields.length >= 10, `saw ${fields.join(', ')}`);
+    assert.ok(start >= 0 && fields.length >= least, `saw ${fields.join(', ')}`);
     for (const field of fields) assert.match(text, new RegExp(`\`${field}\\b`), `add ${field} of ${name} to docs/reference/module-contract.md`);
   }
 });
