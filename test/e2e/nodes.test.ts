@@ -126,19 +126,21 @@ describe('further nodes', { timeout: 300_000 }, () => {
     });
 
     it('pods are led to what is meant for their node, or its zone', async () => {
-      const to = (name: string, spec: object): Promise<void> => apply({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec } });
+      const to = (name: string, spec: object, annotations: object = {}): Promise<void> => apply({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }], ...spec } });
+      const byProxy = { 'llmos.dev/load-balancing': 'least-connection' };
       for (const [node, zone] of [['node1', 'east'], ['node1-2', 'west'], ['node1-3', 'west']] as const) await kubectl('label', 'node', node, `topology.kubernetes.io/zone=${zone}`, '--overwrite');
-      await Promise.all([to('same-node', { trafficDistribution: 'PreferSameNode' }), to('same-zone', { trafficDistribution: 'PreferSameZone' }), to('close', { trafficDistribution: 'PreferClose' }), to('own', { internalTrafficPolicy: 'Local' })]);
+      await Promise.all([to('same-node', { trafficDistribution: 'PreferSameNode' }), to('same-zone', { trafficDistribution: 'PreferSameZone' }), to('close', { trafficDistribution: 'PreferClose' }), to('own', { internalTrafficPolicy: 'Local' }),
+        to('same-node-by-proxy', { trafficDistribution: 'PreferSameNode' }, byProxy), to('own-by-proxy', { internalTrafficPolicy: 'Local' }, byProxy)]);
       const pods = await podsOf('web');
       const on = (...nodes: string[]): string => pods.filter((each) => nodes.includes(each.spec.nodeName)).map((each) => each.metadata.name as string).sort().join(' ');
       for (const node of ['node1', 'node1-2', 'node1-3']) {
         const zone = node === 'node1' ? [node] : ['node1-2', 'node1-3'];
         const [client] = pods.filter((each) => each.spec.nodeName === node);
-        for (const [name, expected] of [['same-node', on(node)], ['own', on(node)], ['same-zone', on(...zone)], ['close', on(...zone)]] as const) {
+        for (const [name, expected] of [['same-node', on(node)], ['own', on(node)], ['same-zone', on(...zone)], ['close', on(...zone)], ['same-node-by-proxy', on(node)], ['own-by-proxy', on(node)]] as const) {
           await eventually(async () => (await kubectl('exec', client.metadata.name, '--', 'sh', '-c', `for i in 1 2 3 4 5 6; do wget -qO- http://${name} || echo none; done | sort -u`)).trim().split('\n').join(' ') === expected, { timeoutMs: 60_000, what: `${name} from ${node} to lead to ${expected}` });
         }
       }
-      await kubectl('delete', 'service', 'same-node', 'same-zone', 'close', 'own');
+      await kubectl('delete', 'service', 'same-node', 'same-zone', 'close', 'own', 'same-node-by-proxy', 'own-by-proxy');
     });
 
     it('policies let nodes look after their pods', async () => {
