@@ -206,9 +206,10 @@ test('the door keeps to the schemas, says which one it was, and masters wait for
     assert.equal((await door.call('GET', '/api', asks)).headers['x-kubernetes-pf-flowschema-uid'], made.metadata.uid, 'one whose level is missing concerns nobody');
     await door.call('PUT', `${root}/prioritylevelconfigurations/x`, { body: { metadata: { name: 'x' }, spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } } } } });
     // A body that does not come keeps the only seat.
+    await door.call('POST', `${root}/flowschemas`, { body: schema('writes', 9, { subjects: [{ kind: 'User', user: { name: '*' } }], resourceRules: [{ verbs: ['create'], apiGroups: ['*'], resources: ['*'], clusterScope: true }] }) });
     const { caPem: ca, admin } = door.identity;
     const seated = connect({ host: '127.0.0.1', port: door.listener.port, ca, cert: admin.certificatePem, key: admin.keyPem, ALPNProtocols: ['http/1.1'] }).on('error', () => {});
-    seated.write('POST /api HTTP/1.1\r\nHost: x\r\nImpersonate-User: ada\r\nImpersonate-Group: system:authenticated\r\nContent-Length: 9\r\n\r\n');
+    seated.write('POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nHost: x\r\nImpersonate-User: ada\r\nImpersonate-Group: system:authenticated\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n');
     let refused = await door.call('GET', '/api', asks);
     for (let tries = 0; refused.status !== 429 && tries < 500; tries += 1) {
       await realClock.sleep(10);
