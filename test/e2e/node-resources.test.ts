@@ -5,6 +5,7 @@ import { request, type RequestOptions } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { quantityMillis } from '../../src/api/quantity.ts';
 import { PersistentVolumeClaim } from '../../src/api/core/persistent-volume-claim.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
@@ -181,6 +182,8 @@ describe('the resources of the node', () => {
   const limitsInside = async (name: string): Promise<string> => (await llmos.kubectl('exec', name, '--', 'sh', '-c', 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.cfs_quota_us cpu/cpu.shares 2>/dev/null || cat memory.max cpu.max cpu.weight')).stdout.trim().split('\n').join(' ');
   const conditionOf = (pod: Pod, type: string): string | undefined => pod.status?.conditions?.filter((each) => each.type === type).map(({ reason, message }) => `${reason} ${message}`)[0];
 
+  const capacityMillis = async (): Promise<number> => quantityMillis((await llmos.kubectl('get', 'node', 'node1', '-o', 'jsonpath={.status.allocatable.cpu}')).stdout);
+
   it('change while a container runs', async () => {
     await create('grows', { resources: { requests: { cpu: '100m', memory: '32Mi' }, limits: { cpu: '200m', memory: '64Mi' } } });
     const before = await ready('grows');
@@ -200,6 +203,15 @@ describe('the resources of the node', () => {
     assert.match((await resize('grows', { requests: { cpu: '160m', memory: '40Mi' } })).stderr, /Pod QOS Class may not change as a result of resizing/);
     assert.equal((await resize('grows', { requests: { cpu: '900' }, limits: { cpu: '900' } })).code, 0);
     await eventually(async () => /^Infeasible Node didn't have enough capacity: cpu, requested: 900000, capacity: \d+$/.test(conditionOf(await get('grows'), 'PodResizePending') ?? ''));
+    // Nobody waits for what can never be given; what may be given is when there is room for it.
+    const half = (await capacityMillis()) / 2;
+    const wanted = `${half + 100}m`;
+    await create('beside', { resources: { requests: { cpu: `${half}m` } } });
+    await ready('beside');
+    assert.equal((await resize('grows', { requests: { cpu: wanted }, limits: { cpu: wanted } })).code, 0);
+    await eventually(async () => /^Deferred Node didn't have enough resource: cpu/.test(conditionOf(await get('grows'), 'PodResizePending') ?? ''));
+    await llmos.kubectl('delete', 'pod', 'beside');
+    await eventually(async () => (await get('grows')).status?.containerStatuses?.[0]?.allocatedResources?.['cpu'] === wanted, { what: 'there is room' });
     assert.equal((await resize('grows', { requests: { cpu: '50m' }, limits: { cpu: '100m' } })).code, 0);
     await eventually(async () => /^41943040 10000/.test(await limitsInside('grows')) && conditionOf(await get('grows'), 'PodResizePending') === undefined);
     await eventually(async () => {
