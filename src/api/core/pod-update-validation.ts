@@ -1,5 +1,5 @@
 /** What an update of a pod may change, in upstream's words (core/v1 validation, ValidatePodUpdate). */
-import type { Container, Pod, PodSpec, Toleration } from '../generated/core-v1.ts';
+import type { Affinity, Container, NodeSelectorTerm, Pod, PodSpec, Toleration } from '../generated/core-v1.ts';
 import { forbidden, invalid, required, type FieldError } from '../field-error.ts';
 import { equalJson, isJsonObject } from '../json.ts';
 import type { Json } from '../meta.ts';
@@ -16,6 +16,7 @@ export function podUpdateErrors(pod: Pod, old: Pod): FieldError[] {
   }
   const errors = [...imageErrors(spec.containers ?? [], 'spec.containers'), ...imageErrors(spec.initContainers ?? [], 'spec.initContainers'), ...deadlineErrors(spec, before)];
   errors.push(...tolerationErrors(spec.tolerations ?? [], before.tolerations ?? []), ...gateErrors(spec, before));
+  if ((before.schedulingGates ?? []).length > 0) errors.push(...gatedErrors(spec, before));
   const munged = withAllowedChanges(spec, before);
   if (!equalJson(munged, before)) errors.push(forbidden('spec', `${MAY_CHANGE}\n${showDifference(munged as unknown as Json, before as unknown as Json)}`));
   return errors;
@@ -48,6 +49,33 @@ function gateErrors(spec: PodSpec, before: PodSpec): FieldError[] {
   return added.length === 0 ? [] : [forbidden('spec.schedulingGates', `only deletion is allowed, but found new scheduling gates '${added.join(',')}'`)];
 }
 
+/** A pod that waits at its gates may still be told where to run: more narrowly, never otherwise (ValidatePodUpdate, validateNodeAffinityMutation). */
+function gatedErrors(spec: PodSpec, before: PodSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const kept = Object.entries(before.nodeSelector ?? {}).every(([key, value]) => spec.nodeSelector?.[key] === value);
+  if (!kept) errors.push(invalid('spec.nodeSelector', spec.nodeSelector ?? null, 'only additions to spec.nodeSelector are allowed (no mutations or deletions)'));
+  return [...errors, ...nodeTermErrors(requiredTerms(spec), requiredTerms(before))];
+}
+
+function requiredTerms({ affinity }: PodSpec): NodeSelectorTerm[] {
+  return affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
+}
+
+function nodeTermErrors(now: NodeSelectorTerm[], before: NodeSelectorTerm[]): FieldError[] {
+  const path = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
+  if (before.length === 0) return [];
+  if (now.length !== before.length) return [invalid(path, now, 'no additions/deletions to non-empty NodeSelectorTerms list are allowed')];
+  return before.flatMap((term, index) => (onlyAdds(now[index]!, term) ? [] : [invalid(`${path}[${index}]`, now[index], 'only additions are allowed (no mutations or deletions)')]));
+}
+
+/** A term without requirements selects no node, and stays so. */
+function onlyAdds(now: NodeSelectorTerm, before: NodeSelectorTerm): boolean {
+  const [fields, expressions] = [before.matchFields ?? [], before.matchExpressions ?? []];
+  if (fields.length + expressions.length === 0 && (now.matchFields ?? []).length + (now.matchExpressions ?? []).length > 0) return false;
+  const starts = (list: readonly unknown[] = [], with_: readonly unknown[]): boolean => with_.every((each, index) => equalJson(list[index], each));
+  return starts(now.matchFields, fields) && starts(now.matchExpressions, expressions);
+}
+
 /** `spec` as if what may change had not changed. */
 function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
   const images = (now: Container[] | undefined, old: Container[] | undefined): Container[] | undefined => now?.map((container, index) => ({ ...container, image: old?.[index]?.image }));
@@ -55,16 +83,18 @@ function withAllowedChanges(spec: PodSpec, before: PodSpec): PodSpec {
   if (spec.initContainers !== undefined) munged.initContainers = images(spec.initContainers, before.initContainers);
   if ((before.schedulingGates ?? []).length > 0) {
     munged.schedulingGates = before.schedulingGates;
-    // A pod that waits at its gates may still be told where to run.
-    if (before.nodeSelector === undefined || isSuperset(spec.nodeSelector, before.nodeSelector)) munged.nodeSelector = before.nodeSelector;
-    if (before.affinity === undefined) munged.affinity = before.affinity;
+    munged.nodeSelector = before.nodeSelector;
+    munged.affinity = withNodeAffinityOf(spec.affinity, before.affinity);
   }
   if ((before.terminationGracePeriodSeconds ?? 0) < 0 && spec.terminationGracePeriodSeconds === 1) munged.terminationGracePeriodSeconds = before.terminationGracePeriodSeconds;
   return munged;
 }
 
-function isSuperset(now: Record<string, string> | undefined, old: Record<string, string>): boolean {
-  return Object.entries(old).every(([key, value]) => now?.[key] === value);
+/** What is told of nodes apart is not told again with all the rest. */
+function withNodeAffinityOf(now: Affinity | undefined, before: Affinity | undefined): Affinity | undefined {
+  const { nodeAffinity: _node, ...others } = now ?? {};
+  const left: Affinity = before?.nodeAffinity === undefined ? others : { ...others, nodeAffinity: before.nodeAffinity };
+  return Object.keys(left).length === 0 && (before === undefined || Object.keys(before).length === 0) ? before : left;
 }
 
 /** The paths that differ, with both values, at most ten. */

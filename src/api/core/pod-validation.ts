@@ -3,6 +3,7 @@ import { isIP } from '../ip.ts';
 import type { Affinity, EphemeralContainer, Pod, PodSpec, PodTemplateSpec, Toleration } from '../generated/core-v1.ts';
 import { podResourceErrors } from './pod-level-resources.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, type FieldError } from '../field-error.ts';
+import { equalJson } from '../json.ts';
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
 import { containerErrors, hostPortErrors, resourceErrors } from './container-validation.ts';
@@ -21,10 +22,15 @@ const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 export function podErrors(pod: Pod, old: Pod | undefined): FieldError[] {
   if (pod.spec === undefined) return [required('spec.containers')];
-  if (old !== undefined) return podUpdateErrors(pod, old);
+  if (old !== undefined) return [...podUpdateErrors(pod, old), ...changedTolerationErrors(pod.spec, old.spec)];
   const errors = podSpecErrors(pod.spec, 'spec');
   if ((pod.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   return errors;
+}
+
+/** Tolerations may be added while the pod runs. */
+function changedTolerationErrors({ tolerations = [] }: PodSpec, old: PodSpec | undefined): FieldError[] {
+  return equalJson(tolerations, old?.tolerations ?? []) ? [] : tolerations.flatMap((toleration, index) => tolerationErrors(toleration, `spec.tolerations[${index}]`));
 }
 
 /** A template of pods; `path` is where it stands, for instance `spec.template`. */

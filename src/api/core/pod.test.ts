@@ -162,3 +162,24 @@ test('all of /proc is for who has users of its own', () => {
   assert.deepEqual(errorsOf({}, unmasked), ['spec.containers[0].securityContext.procMount: Invalid value: "Unmasked": `hostUsers` must be false to use `Unmasked`']);
   assert.deepEqual(errorsOf({ hostUsers: false }, unmasked), []);
 });
+
+test('a pod that waits at its gates may be told more narrowly where to run', () => {
+  const terms = (...keys: string[]): object => ({ nodeSelectorTerms: [{ matchExpressions: keys.map((key) => ({ key, operator: 'Exists' })) }] });
+  const near = (required: object): Spec => ({ nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } });
+  const change = (before: Spec, now: Spec): string[] => {
+    const gates = { schedulingGates: [{ name: 'a' }] };
+    return Pod.rules.validate!(defaulted({ ...gates, ...now }), defaulted({ ...gates, ...before })).map(show);
+  };
+  const path = 'spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms';
+  assert.deepEqual(change({}, { nodeSelector: { a: 'b' }, affinity: near(terms('a')) }), []);
+  assert.deepEqual(change({ nodeSelector: { a: 'b' } }, { nodeSelector: { a: 'b', c: 'd' } }), []);
+  assert.deepEqual(change({ nodeSelector: { a: 'b' } }, { nodeSelector: { a: 'c' } }), ['spec.nodeSelector: Invalid value: {"a":"c"}: only additions to spec.nodeSelector are allowed (no mutations or deletions)']);
+  assert.deepEqual(change({ affinity: near(terms('a')) }, { affinity: near(terms('a', 'b')) }), []);
+  assert.match(change({ affinity: near(terms('a')) }, { affinity: near(terms('b')) })[0] ?? '', /nodeSelectorTerms\[0\]: Invalid value: .*: only additions are allowed \(no mutations or deletions\)$/);
+  assert.deepEqual(change({ affinity: near(terms('a')) }, {}), [`${path}: Invalid value: []: no additions/deletions to non-empty NodeSelectorTerms list are allowed`]);
+  assert.match(change({}, { affinity: { podAffinity: {} } })[0] ?? '', /^spec: Forbidden: pod updates may not change fields/);
+});
+
+test('a toleration that is added is judged', () => {
+  assert.match(update((pod) => { pod.spec!.tolerations = [{ key: 'a', operator: 'Odd' as never }]; })[0] ?? '', /^spec\.tolerations\[0\]\.operator: Unsupported value: "Odd"/);
+});
