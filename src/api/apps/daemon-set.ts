@@ -7,6 +7,7 @@ import { forbidden, invalid, notSupported, required, type FieldError } from '../
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { collisionErrors, countErrors } from './status-validation.ts';
 import { intOrPercentErrors, isZero, nonNegative, workloadErrors } from './workload.ts';
 
 export type DaemonSet = DaemonSetType;
@@ -30,6 +31,7 @@ export const DaemonSet: Kind<DaemonSet> = defineKind<DaemonSet>({
       (set.metadata.annotations ??= {})[TEMPLATE_GENERATION] = String(isNew ? before + 1 : before);
     },
     validate: daemonSetErrors,
+    validateStatus: ({ status }, old) => [...countErrors(status, ['currentNumberScheduled', 'numberMisscheduled', 'desiredNumberScheduled', 'numberReady', 'observedGeneration', 'updatedNumberScheduled', 'numberAvailable', 'numberUnavailable', 'collisionCount']), ...collisionErrors(status, old.status)],
     warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true },

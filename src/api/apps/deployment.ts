@@ -6,6 +6,7 @@ import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { collisionErrors, countErrors } from './status-validation.ts';
 import { endlessErrors, intOrPercentErrors, isZero, nonNegative, workloadErrors } from './workload.ts';
 
 export type Deployment = DeploymentType;
@@ -20,6 +21,7 @@ export const Deployment: Kind<Deployment> = defineKind<Deployment>({
       deployment.status = {};
     },
     validate: (deployment, old) => deploymentErrors(deployment, old),
+    validateStatus: ({ status }, old) => [...countErrors(status, ['observedGeneration', 'replicas', 'unavailableReplicas', 'collisionCount'], ['updatedReplicas', 'readyReplicas', 'availableReplicas']), ...collisionErrors(status, old.status)],
     warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },

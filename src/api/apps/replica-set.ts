@@ -6,6 +6,7 @@ import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { required } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { countErrors } from './status-validation.ts';
 import { endlessErrors, nonNegative, workloadErrors } from './workload.ts';
 
 export type ReplicaSet = ReplicaSetType;
@@ -25,6 +26,7 @@ export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
     },
     validate: ({ spec }, old) => (spec === undefined ? [required('spec.selector'), required('spec.template')]
       : [...workloadErrors(spec, old?.spec, { restartPolicies: ['Always'] }), ...nonNegative('spec.minReadySeconds', spec.minReadySeconds), ...endlessErrors(spec.template, 'ReplicaSet')]),
+    validateStatus: ({ status }) => countErrors(status, ['replicas', 'observedGeneration'], ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
     warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },

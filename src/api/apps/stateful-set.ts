@@ -9,6 +9,7 @@ import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { collisionErrors, countErrors } from './status-validation.ts';
 import { intOrPercentErrors, nonNegative, workloadErrors } from './workload.ts';
 
 export type StatefulSet = StatefulSetType;
@@ -23,6 +24,7 @@ export const StatefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
       set.status = { replicas: 0, availableReplicas: 0 };
     },
     validate: statefulSetErrors,
+    validateStatus: ({ status }, old) => [...countErrors(status, ['replicas', 'observedGeneration', 'collisionCount'], ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas']), ...collisionErrors(status, old.status)],
     warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },

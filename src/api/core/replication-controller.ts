@@ -1,5 +1,6 @@
 /** ReplicationController (core/v1): what ReplicaSet was before, with a plain map for a selector. */
 import type { ReplicationController as ReplicationControllerType } from '../generated/core-v1.ts';
+import { countErrors } from '../apps/status-validation.ts';
 import { nonNegative, workloadErrors } from '../apps/workload.ts';
 import { AGE, column, containerColumns, NAME, showLabels } from '../columns.ts';
 import { required, type FieldError } from '../field-error.ts';
@@ -20,6 +21,7 @@ export const ReplicationController: Kind<ReplicationController> = defineKind<Rep
       controller.status = { replicas: 0 };
     },
     validate: controllerErrors,
+    validateStatus: ({ status }) => countErrors(status, ['replicas', 'observedGeneration'], ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
     warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
   subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
