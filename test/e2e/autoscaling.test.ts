@@ -3,9 +3,9 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
 import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 /** The loop is short, and a starting pod counts at once, so that the test need not wait for minutes. */
 const CONFIG = `modules:
@@ -20,9 +20,7 @@ describe('a horizontal pod autoscaler', () => {
   let llmos: Instance;
   const NS = { namespace: 'default' };
   before(async () => {
-    llmos = await bootInstance({ config: CONFIG });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    llmos = await bootForPods({ config: CONFIG });
   });
   after(() => llmos.destroy());
 

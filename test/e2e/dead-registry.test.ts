@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { isRunning } from '../../src/base/sys/is-running.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
@@ -19,9 +19,7 @@ describe('a dead registry', { timeout: 200_000 * PATIENCE }, () => {
   let calm: Holdings;
   before(async () => {
     registry = await startFaultyRegistry();
-    llmos = await bootInstance({ config: `modules: ${JSON.stringify({ node: { readySandboxes: 2, registries: [{ location: registry.host, caFile: registry.caFile }] } })}\n` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: ${JSON.stringify({ node: { readySandboxes: 2, registries: [{ location: registry.host, caFile: registry.caFile }] } })}\n` });
     await create('first'); // storage keeps a mount of its own from the first pull on
     await runs('first');
     await end('first');

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { startDevicePlugin, type DevicePlugin } from '../fixtures/device-plugin.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const LAMP = 'example.com/lamp';
 
@@ -18,9 +18,7 @@ describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs
   let plugin: DevicePlugin;
   const cdi = mkdtempSync(join(tmpdir(), 'llmos-test-cdi-'));
   before(async () => {
-    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
     plugin = await startDevicePlugin({ folder: join(llmos.run, 'node/device-plugins'), resource: LAMP, ids: ['lamp-1', 'lamp-2', 'lamp-3'], preStart: true });
   });
   after(async () => {

@@ -4,9 +4,9 @@ import { availableParallelism } from 'node:os';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { formatCpuList } from '../../src/modules/node/cpus/cpu-list.ts';
 import { readTopology } from '../../src/modules/node/cpus/take-cpus.ts';
 
@@ -17,9 +17,7 @@ describe('exclusive cpus', { skip: availableParallelism() < 2 ? 'needs two cpus'
   const last = cpus.at(-1)!;
   const reserved = cpus.slice(0, -1);
   before(async () => {
-    llmos = await bootInstance({ config: `modules: { node: { cpuManagerPolicy: static, reservedSystemCPUs: "${formatCpuList(reserved)}", readySandboxes: 4 } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { cpuManagerPolicy: static, reservedSystemCPUs: "${formatCpuList(reserved)}", readySandboxes: 4 } }` });
   });
   after(() => llmos.destroy());
 

@@ -6,11 +6,11 @@ import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { isApiError } from '../../src/api/errors.ts';
 import { startFaultyRegistry, type FaultyRegistry } from '../fixtures/faulty-registry.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
@@ -25,10 +25,8 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
   before(async () => {
     registry = await startFaultyRegistry(8 * KIB * KIB);
     // Nobody is evicted: what is tried here comes before, and where there is nobody to evict. Logs are small: those of a fast container would take the room that is made.
-    llmos = await bootInstance({ stateOptions: 'size=48m,nr_inodes=4000', config: `modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n    containerLogMaxSize: 1Mi\n    containerLogMaxFiles: 2\n    containerLogMonitorInterval: 1s\n    registries: [{ location: ${registry.host}, caFile: ${registry.caFile} }]\n` });
-    importTestImage(llmos);
+    llmos = await bootForPods({ stateOptions: 'size=48m,nr_inodes=4000', config: `modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n    containerLogMaxSize: 1Mi\n    containerLogMaxFiles: 2\n    containerLogMonitorInterval: 1s\n    registries: [{ location: ${registry.host}, caFile: ${registry.caFile} }]\n` });
     filler = join(llmos.state, 'filler');
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour');
     await ready('neighbour');
     calm = await holdingsAtRest(llmos);

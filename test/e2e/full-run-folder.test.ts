@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
 import type { Container } from '../../src/api/generated/core-v1.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
@@ -21,10 +21,8 @@ describe('a full run folder', { timeout: 200_000 * PATIENCE }, () => {
   let filler: string;
 
   before(async () => {
-    llmos = await bootInstance({ runOptions: 'size=6m', config: 'modules:\n  node:\n    readySandboxes: 2\n    containerLogMonitorInterval: 1h\n' });
-    importTestImage(llmos);
+    llmos = await bootForPods({ runOptions: 'size=6m', config: 'modules:\n  node:\n    readySandboxes: 2\n    containerLogMonitorInterval: 1h\n' });
     filler = join(llmos.run, 'filler');
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour', { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 }, livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 } });
     await ready('neighbour');
     calm = await eventually(async () => {

@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { get } from 'node:http';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { UsageRecord } from '../../src/api/metering/usage-record.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const NS = { namespace: 'default' };
 const MANIFEST = `
@@ -62,9 +62,7 @@ describe('a service that sleeps', { timeout: 240_000 }, () => {
   const replicas = async (): Promise<number> => (await llmos.client.get(Deployment, 'web', NS)).spec?.replicas ?? 1;
 
   before(async () => {
-    llmos = await bootInstance({ config: 'modules:\n  metering: {everySeconds: 1}\n' });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    llmos = await bootForPods({ config: 'modules:\n  metering: {everySeconds: 1}\n' });
     const { code, stderr } = await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-');
     assert.equal(code, 0, stderr);
     await eventually(async () => (address = (await llmos.kubectl('get', 'gateway', 'edge', '-o', 'jsonpath={.status.addresses[0].value}')).stdout) !== '', { what: 'an address' });

@@ -4,9 +4,9 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const PAGES = '/proc/sys/vm/nr_hugepages';
 const WANTED = 8;
@@ -27,9 +27,7 @@ const pagesBefore = setAside();
 describe('huge pages', { skip: pagesBefore === undefined && 'the machine has none to set aside' }, () => {
   let llmos: Instance;
   before(async () => {
-    llmos = await bootInstance({ config: 'modules: { node: { readySandboxes: 2 } }' });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: 'modules: { node: { readySandboxes: 2 } }' });
   });
   after(async () => {
     await llmos.destroy();

@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
 import { findRunsc } from '../fixtures/runsc.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 type Spec = NonNullable<Pod['spec']>;
 
@@ -18,9 +18,7 @@ describe('the isolation of pods', () => {
   let llmos: Instance;
   const runsc = findRunsc();
   before(async () => {
-    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 6${runsc === undefined ? '' : `, runtimes: { gvisor: ${runsc} }`} } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { readySandboxes: 6${runsc === undefined ? '' : `, runtimes: { gvisor: ${runsc} }`} } }` });
   });
   after(() => llmos.destroy());
 

@@ -4,10 +4,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { CGROUP_VERSION, cpuUsedNs, groupField, groupsOf } from '../fixtures/cgroups.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
@@ -19,9 +19,7 @@ const PIDS = 40;
 describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, () => {
   let llmos: Instance;
   before(async () => {
-    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 4\n    podPidsLimit: ${PIDS}\n` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules:\n  node:\n    readySandboxes: 4\n    podPidsLimit: ${PIDS}\n` });
     await create('neighbour', [{ command: CALM }]);
     await ready('neighbour');
   });

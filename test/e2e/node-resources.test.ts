@@ -8,10 +8,10 @@ import { after, before, describe, it } from 'node:test';
 import { quantityMillis } from '../../src/api/quantity.ts';
 import { PersistentVolumeClaim } from '../../src/api/core/persistent-volume-claim.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
@@ -30,9 +30,7 @@ describe('the resources of the node', () => {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-test-runtimes-'));
   before(async () => {
     writeFileSync(join(folder, 'runsc'), GVISOR_LIKE, { mode: 0o755 });
-    llmos = await bootInstance({ config: `modules: { node: { runtimes: { sandboxed: ${join(folder, 'runsc')} } } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { runtimes: { sandboxed: ${join(folder, 'runsc')} } } }` });
   });
   after(async () => {
     await llmos.destroy();

@@ -7,10 +7,10 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { runAny } from '../../src/base/sys/run.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 type Container = NonNullable<Pod['spec']>['containers'][number];
 const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done'];
@@ -18,9 +18,7 @@ const SERVE = ['sh', '-c', 'trap "exit 0" TERM; while true; do sleep 0.1; done']
 describe('the node', () => {
   let llmos: Instance;
   before(async () => {
-    llmos = await bootInstance();
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods();
   });
   after(() => llmos.destroy());
 

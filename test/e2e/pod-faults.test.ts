@@ -6,11 +6,11 @@ import { delimiter, join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { RuntimeClass } from '../../src/api/node/runtime-class.ts';
 import { groupsOf } from '../fixtures/cgroups.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { cpuMs, residentMib } from '../fixtures/processes.ts';
@@ -56,10 +56,8 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     process.env['PATH'] = `${join(folder, 'bin')}:${path}`;
     writeFileSync(join(folder, 'bin/asked'), `#!/bin/sh\nexec ${join(folder, 'bin/crun')} --cgroup-manager=cgroupfs "$@"\n`);
     chmodSync(join(folder, 'bin/asked'), 0o755);
-    llmos = await bootInstance({ config: `modules:\n  node:\n    readySandboxes: 2\n    runtimes: { asked: ${join(folder, 'bin/asked')}, gone: ${join(folder, 'bin/gone')} }\n    containerLogMonitorInterval: 1s\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
-    importTestImage(llmos);
+    llmos = await bootForPods({ config: `modules:\n  node:\n    readySandboxes: 2\n    runtimes: { asked: ${join(folder, 'bin/asked')}, gone: ${join(folder, 'bin/gone')} }\n    containerLogMonitorInterval: 1s\n    containerLogMaxSize: ${LOG_BYTES}\n    containerLogMaxFiles: ${LOG_FILES}\n` });
     mkdirSync(join(llmos.run, 'node/runtime-asked')); // a runtime keeps the folder that it made with its first container
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
     await create('neighbour', { command: WAITS });
     await ready('neighbour');
     calm = await holdingsAtRest(llmos);

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 type Spec = NonNullable<Pod['spec']>;
 type Container = Spec['containers'][number];
@@ -16,9 +16,7 @@ describe('the life of pods', () => {
   let llmos: Instance;
   const folder = mkdtempSync(join(tmpdir(), 'llmos-test-static-'));
   before(async () => {
-    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 4, staticPodPath: ${folder}, containerLogMaxSize: 100Ki, containerLogMaxFiles: 3, containerLogMonitorInterval: 1s } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { readySandboxes: 4, staticPodPath: ${folder}, containerLogMaxSize: 100Ki, containerLogMaxFiles: 3, containerLogMonitorInterval: 1s } }` });
   });
   after(async () => {
     await llmos.destroy();

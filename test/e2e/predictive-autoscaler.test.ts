@@ -9,10 +9,10 @@ import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
 import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory } from '../../src/api/autoscaling/predictive-autoscaler.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { makeAuthority, makeLeaf } from '../../src/kernel/apiserver/identity/certificates.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const HOST = '192.0.2.20';
 const METRICS = '/apis/external.metrics.k8s.io/v1beta1';
@@ -44,18 +44,12 @@ const deployment = (name: string, command: string): object => ({
 
 const spec = (name: string, metric: object): object => ({ scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name }, minReplicas: 1, maxReplicas: 3, metrics: [metric] });
 const replicasOf = async (llmos: Instance, name: string): Promise<number> => (await llmos.client.get(Deployment, name, NS)).spec?.replicas ?? 1;
-const ready = async (options: { config: string }): Promise<Instance> => {
-  const llmos = await bootInstance(options);
-  importTestImage(llmos);
-  await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
-  return llmos;
-};
 
 describe('a predictive autoscaler', () => {
   const CPU = { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 50 } } };
   let llmos: Instance;
   before(async () => {
-    llmos = await ready({ config: `modules:\n  predictive-autoscaler: {${QUICK}}\n  horizontal-pod-autoscaler: {${QUICK}}\n` });
+    llmos = await bootForPods({ config: `modules:\n  predictive-autoscaler: {${QUICK}}\n  horizontal-pod-autoscaler: {${QUICK}}\n` });
     await applied(llmos, deployment('web', WORK), deployment('shop', WORK), { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'web', ...NS }, spec: spec('web', CPU) },
       { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'shop', ...NS, annotations: { [PREDICTIVE_ANNOTATION]: 'true' } }, spec: spec('shop', CPU) });
   });
@@ -115,7 +109,7 @@ describe('a predictive autoscaler on another cluster, whose source of metrics is
   let log = '';
   const said: Said = { status: 200, value: '10', atMs: () => Date.now() };
   before(async () => {
-    cluster = await ready({ config: `modules:\n  predictive-autoscaler: {enabled: false, ${QUICK}}\n` });
+    cluster = await bootForPods({ config: `modules:\n  predictive-autoscaler: {enabled: false, ${QUICK}}\n` });
     execFileSync('ip', ['address', 'replace', `${HOST}/32`, 'dev', 'lo']);
     server = await serveMetrics(said);
     const { port } = server.address() as AddressInfo;

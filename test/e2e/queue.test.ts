@@ -14,6 +14,7 @@ import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
 import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const LAUNCHER = resolve(import.meta.dirname, '../../llmos');
 const TENANTS = ['ant', 'bee', 'cat'] as const;
@@ -254,9 +255,7 @@ describe('three tenants', { timeout: 300_000 }, () => {
 describe('queues of another cluster', { timeout: 120_000 }, () => {
   let cluster: Instance;
   before(async () => {
-    cluster = await bootInstance({ config: 'modules: { queue: { enabled: false }, node: { readySandboxes: 0 } }\n' });
-    importTestImage(cluster);
-    await eventually(async () => (await cluster.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    cluster = await bootForPods({ config: 'modules: { queue: { enabled: false }, node: { readySandboxes: 0 } }\n' });
     const needed = await Promise.all([['--crds', 'queue'], ['--rules', 'queue']].map((args) => ok(cluster.llmos('attach', ...args))));
     assert.doesNotMatch(needed[1]!, /binding/, 'it never binds');
     const guest = [

@@ -5,11 +5,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ResourceClaim } from '../../src/api/resource/resource-claim.ts';
 import { startClaimDriver, type ClaimDriver } from '../fixtures/claim-driver.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const DRIVER = 'bells.example.com';
 
@@ -54,9 +54,7 @@ describe('devices of claims', () => {
   const cdi = mkdtempSync(join(tmpdir(), 'llmos-test-cdi-'));
   const start = async (): Promise<ClaimDriver> => startClaimDriver({ kubelet: join(llmos.run, 'node/kubelet'), name: DRIVER, cdiFolder: cdi });
   before(async () => {
-    llmos = await bootInstance({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, { namespace: 'default' })).items.length > 0);
+    llmos = await bootForPods({ config: `modules: { node: { readySandboxes: 4, cdiFolders: [${cdi}] } }` });
     const { code, stderr } = await llmos.kubectlWith(CLUSTER, 'apply', '-f', '-');
     assert.equal(code, 0, stderr);
   });

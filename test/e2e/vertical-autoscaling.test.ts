@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { VerticalPodAutoscaler } from '../../src/api/autoscaling/vertical-pod-autoscaler.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { quantityMillis } from '../../src/api/quantity.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 
 const NS = { namespace: 'default' };
 const MANIFEST = `
@@ -40,9 +40,7 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
     return stdout;
   };
   before(async () => {
-    llmos = await bootInstance({ config: 'modules:\n  vertical-pod-autoscaler: {everySeconds: 1}\n' });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    llmos = await bootForPods({ config: 'modules:\n  vertical-pod-autoscaler: {everySeconds: 1}\n' });
     assert.equal((await llmos.kubectlWith(MANIFEST, 'apply', '-f', '-')).code, 0);
   });
   after(() => llmos?.destroy());

@@ -4,10 +4,10 @@ import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
 import { HorizontalPodAutoscaler } from '../../src/api/autoscaling/horizontal-pod-autoscaler.ts';
 import { Job } from '../../src/api/batch/job.ts';
-import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
-import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { TEST_IMAGE } from '../fixtures/image.ts';
+import { eventually, type Instance } from '../fixtures/instance.ts';
+import { bootForPods } from '../fixtures/pods.ts';
 import { lacksService, startService, type Service } from '../fixtures/services.ts';
 
 const CONFIG = `modules:
@@ -87,9 +87,7 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
 
   before(async () => {
     redis = await startService('redis', 26_379);
-    llmos = await bootInstance({ config: CONFIG });
-    importTestImage(llmos);
-    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0);
+    llmos = await bootForPods({ config: CONFIG });
     await apply(MANIFEST);
   });
   after(async () => {
