@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { Namespace, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../src/api/kueue/cluster-queue.ts';
-import { AdmissionCheck, LocalQueue } from '../../src/api/kueue/local-queue.ts';
+import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import { clearDeleted, client, clusterQueue, complete, conditionOf, flavor, NS, openQueues, running, runs, submit, waiting, workload, world } from './queue-world.ts';
 import { eventually } from './world.ts';
@@ -12,6 +12,26 @@ beforeEach(() => openQueues());
 afterEach(() => world.stop());
 
 describe('queues', () => {
+  test('that are deleted stay until nobody uses them, and let nobody in; so do their flavors', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '2' });
+    await submit('a', 'team');
+    await running('a');
+    const isThere = async (kind: typeof ClusterQueue | typeof ResourceFlavor, name: string): Promise<boolean> => (await (client.list as (of: typeof kind) => Promise<{ items: { metadata: { name?: string } }[] }>)(kind)).items.some(({ metadata }) => metadata.name === name);
+    await eventually('both are kept', async () => [await client.get(ClusterQueue, 'team'), await client.get(ResourceFlavor, 'f')].every(({ metadata }) => metadata.finalizers?.includes('kueue.x-k8s.io/resource-in-use') === true));
+    await client.delete(ResourceFlavor, 'f');
+    await client.delete(ClusterQueue, 'team');
+    await eventually('it says so', async () => (await client.get(ClusterQueue, 'team')).status?.conditions?.[0]?.reason === 'Terminating');
+    await submit('b', 'team');
+    await eventually('who comes is told', async () => /terminating/.test((await conditionOf('b', 'QuotaReserved').catch(() => undefined))?.message ?? ''));
+    assert.deepEqual([await runs('a'), await runs('b'), await isThere(ResourceFlavor, 'f')], [true, false, true]);
+    await complete('a');
+    await eventually('both are gone', async () => !(await isThere(ClusterQueue, 'team')) && !(await isThere(ResourceFlavor, 'f')));
+    await flavor('alone');
+    await client.delete(ResourceFlavor, 'alone');
+    await eventually('what nobody uses goes at once', async () => !(await isThere(ResourceFlavor, 'alone')));
+  });
+
   test('that are stopped let nobody in; those that are drained let nobody stay', async () => {
     await flavor('f');
     await clusterQueue('team', { f: '1' });

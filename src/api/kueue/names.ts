@@ -29,6 +29,8 @@ export const CLUSTER_QUEUE_LABEL = 'kueue.x-k8s.io/cluster-queue-name';
 export const LOCAL_QUEUE_LABEL = 'kueue.x-k8s.io/local-queue-name';
 export const POD_SET_LABEL = 'kueue.x-k8s.io/podset';
 export const WORKLOAD_ANNOTATION = 'kueue.x-k8s.io/workload';
+/** A finalizer: of ClusterQueues and ResourceFlavors that are kept until nobody uses them. */
+export const RESOURCE_IN_USE = 'kueue.x-k8s.io/resource-in-use';
 /** The name of the only pod set where there is but one. */
 export const MAIN = 'main';
 

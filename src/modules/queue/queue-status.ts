@@ -11,6 +11,7 @@ import { keyOf, watching, type Caches, type Controller } from '../../sdk/index.t
 import { activityOf, localActivityOf, type Activity } from './activity.ts';
 import { is, isReserved } from './conditions.ts';
 import { amountOf, quantityFor } from './demand.ts';
+import { keepWhileUsed } from './in-use.ts';
 import { createView } from './view.ts';
 
 const BY_QUEUE = 'local-queue';
@@ -46,6 +47,7 @@ export const clusterQueueStatus = (shareOf: ShareOf): Controller<ClusterQueue> =
     if (queue === undefined) return;
     const waiting = caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === name).flatMap((each) => waitingIn(caches, each));
     const reserving = inClusterQueue(caches, name).filter((each) => !is(each, 'Finished') && isReserved(each));
+    if (await keepWhileUsed(ClusterQueue, queue, reserving.length > 0, client)) return;
     const admitted = reserving.filter((each) => is(each, 'Admitted'));
     const weightedShare = shareOf('ClusterQueue', name);
     const status = {

@@ -8,6 +8,7 @@ import type { Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { queueConfiguration } from './configuration.ts';
 import { createEngine } from './engine.ts';
+import { flavorInUse } from './in-use.ts';
 import { jobController } from './jobs.ts';
 import { workloadLife } from './life.ts';
 import { createOrder, queueNameOf } from './owner.ts';
@@ -44,7 +45,7 @@ export async function work(context: ModuleContext): Promise<void> {
   ];
   order.follow();
   const engine = createEngine(context, configuration);
-  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus] as unknown as readonly Controller[];
+  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus, flavorInUse] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
   for (const stop of stops) stop();
