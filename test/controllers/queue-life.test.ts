@@ -70,6 +70,21 @@ describe('queues', () => {
     await running('a');
   });
 
+  test('a check of a controller that is not here says so, and its queue lets nobody in', async () => {
+    await flavor('f');
+    await clusterQueue('team', { f: '1' }, { admissionChecks: ['capacity'] });
+    await client.create(AdmissionCheck, { metadata: { name: 'capacity' }, spec: { controllerName: 'kueue.x-k8s.io/provisioning-request' } });
+    await submit('a', 'team');
+    await eventually('the check says so', async () => /no cluster autoscaler/.test((await client.get(AdmissionCheck, 'capacity')).status?.conditions?.find(({ type }) => type === 'Active')?.message ?? ''));
+    await eventually('who waits is told', async () => /inactive AdmissionCheck\(s\): capacity/.test((await conditionOf('a', 'QuotaReserved').catch(() => undefined))?.message ?? ''));
+    assert.equal(await runs('a'), false);
+    // Whoever answers it speaks for it.
+    const answered = { type: 'Active', status: 'True', reason: 'Active', message: 'answered', lastTransitionTime: `${new Date().toISOString().slice(0, 19)}Z` };
+    await client.patch(AdmissionCheck, 'capacity', { type: 'merge', body: { status: { conditions: [answered] } } }, { subresource: 'status' });
+    await eventually('it has quota', async () => (await conditionOf('a', 'QuotaReserved'))?.status === 'True');
+    assert.equal((await client.get(AdmissionCheck, 'capacity')).status?.conditions?.[0]?.message, 'answered');
+  });
+
   test('both versions of the API say the same', async () => {
     await flavor('f');
     await clusterQueue('team', { f: ['1', '2'] }, { cohort: 'all', admissionChecks: [] });

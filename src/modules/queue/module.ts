@@ -22,7 +22,7 @@ export default defineModule({
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
   reads: [LimitRange, RuntimeClass],
-  writes: [Workload, ClusterQueue, ResourceFlavor, Cohort, LocalQueue, Job, Pod],
+  writes: [Workload, ClusterQueue, ResourceFlavor, AdmissionCheck, Cohort, LocalQueue, Job, Pod],
   // It never binds.
   subresources: ['status'],
   admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],

@@ -6,6 +6,7 @@ import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
+import { admissionCheckStatus } from './check-status.ts';
 import { queueConfiguration } from './configuration.ts';
 import { createEngine } from './engine.ts';
 import { flavorInUse } from './in-use.ts';
@@ -45,7 +46,7 @@ export async function work(context: ModuleContext): Promise<void> {
   ];
   order.follow();
   const engine = createEngine(context, configuration);
-  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus, flavorInUse] as unknown as readonly Controller[];
+  const controllers = [jobController(order), podController(order), workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf), cohortStatus(engine.shareOf), localQueueStatus, admissionCheckStatus, flavorInUse] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
   for (const stop of stops) stop();
