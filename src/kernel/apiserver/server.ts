@@ -147,8 +147,11 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   const info = parseRequest(http.method ?? 'GET', http.url ?? '/');
   incoming.info = info;
   const [root] = info.segments;
-  if (response !== undefined && (root === 'healthz' || root === 'livez' || root === 'readyz')) return parts.health.serve(info, http, response);
-  if (response !== undefined && root === 'version') return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
+  if (response !== undefined && OPEN.has(root ?? '')) {
+    if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, parts.authenticator.ofRequest(http) ?? ANONYMOUS);
+    if (root !== 'version') return parts.health.serve(info, http, response);
+    return respond(http, response, 200, await encodeValue(parts.version, { encoding: 'json', pretty: true }));
+  }
   const asking = parts.authenticator.ofRequest(http);
   if (parts.audit !== undefined) beginAudit(parts.audit, incoming, info, asking);
   if (asking === undefined) {
@@ -183,6 +186,9 @@ async function serve(parts: Parts, incoming: Incoming, under: Under): Promise<vo
   return serveOther(parts, http, response, info);
 }
 
+/** What is answered whoever asks. */
+const OPEN: ReadonlySet<string> = new Set(['healthz', 'livez', 'readyz', 'version']);
+const ANONYMOUS: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 /** As a user is named that is none. */
 const NOBODY = '';
 const LONG_RUNNING = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);

@@ -90,11 +90,18 @@ test('levels, stages and paths', async () => {
   await door.call('GET', MAPS);
   await door.call('GET', '/version');
   await door.call('GET', '/metrics');
-  const [patch, list, received, completed] = await told(4);
+  const [patch, list, , version, received, completed] = await told(6);
   assert.deepEqual([patch.level, patch.requestObject, patch.responseObject], ['Request', { data: { k: 'w' } }, undefined]);
   assert.deepEqual([list.verb, list.objectRef.name, list.responseObject], ['list', undefined, undefined]);
+  assert.deepEqual([version.requestURI, version.stage], ['/version', 'ResponseComplete']);
   assert.deepEqual([received.stage, completed.stage, received.auditID === completed.auditID, completed.objectRef, completed.requestURI, completed.verb], ['RequestReceived', 'ResponseComplete', true, undefined, '/metrics', 'get']);
   assert.match((await door.call('GET', '/metrics')).text, /^apiserver_audit_event_total \d+$/m);
+});
+
+test('what is open to anybody is told, too', async () => {
+  await door.call('GET', '/version', { token: 'nobody' });
+  const [, event] = await told(2);
+  assert.deepEqual([event.stage, event.requestURI, event.user], ['ResponseComplete', '/version', { username: 'system:anonymous', groups: ['system:unauthenticated'] }]);
 });
 
 test('a watch is told when it begins and when it ends, an upgrade too', async () => {
