@@ -1,8 +1,10 @@
 /** HTTPRoute, what is done with requests: headers, redirects, rewrites, mirrors, cross-origin answers, weights, time-outs, retries, sessions, protocols of backends. */
 import assert from 'node:assert/strict';
 import { connect as connectH2 } from 'node:http2';
+import { join } from 'node:path';
+import { askHaproxy } from '../../../src/sdk/haproxy/commands.ts';
 import { eventually } from '../../fixtures/instance.ts';
-import { call, get, patch, type Body } from '../cluster.ts';
+import { call, get, patch, running, type Body } from '../cluster.ts';
 import { accepted, addressOf, apply, ask, behaviour, expect, expectAll, exact, gateway, http, INFRA, prefix, remove, route, to, V1, V2, V3, type Ask, type Told } from './world.ts';
 
 const SAME = ['same-namespace'];
@@ -241,6 +243,27 @@ export function traffic(): void {
       await patch(pod, { metadata: { annotations: { 'llmos.dev/weight': null } } });
     }
     await eventually(async () => (await who({ path: '/turns' }, 6)) === `${V1} ${V2}`, { what: 'both again' });
+  });
+
+  behaviour('HTTPRouteOutlierDetection', () => [
+    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'half', annotations: { 'llmos.dev/outlier-detection': '3', 'llmos.dev/outlier-ejection': '1m' } }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, route('outliers', SAME, [at('/outliers', [], [to('half')])]),
+  ], async () => {
+    const { status } = await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`);
+    const slices = [half('well', 3000), half('ill', 9)].map((slice) => ({ ...slice, endpoints: [{ addresses: [status.podIP] }] }));
+    try {
+      await apply(...slices);
+      await accepted('outliers');
+      const address = await addressOf('same-namespace');
+      await expect(address, { path: '/outliers' }, { backend: V1 });
+      // Nobody sees its errors, since others answer in its place.
+      const states = async (): Promise<string> => [...(await askHaproxy(join(running().run, 'gateway/haproxy/haproxy.sock'), 'show stat')).matchAll(/^HTTPRoute:[^,]*:outliers:0:0,s\d+,.*?,(UP|DOWN)/gm)].map(([, state]) => state).sort().join(' ');
+      await eventually(async () => {
+        assert.equal((await ask(address, { path: '/outliers' })).status, 200);
+        return (await states()) === 'DOWN UP';
+      }, { timeoutMs: 60_000, what: 'the ill one is spared' });
+    } finally {
+      await remove(...slices);
+    }
   });
 
   tried('HTTPRouteRetryWithTimeouts', () => [

@@ -15,7 +15,7 @@ export function balanced(backend: Balanced, { options, ...more }: Pick<ServerFac
   const words = serverWords(said, isHttp);
   const checks = more.through !== undefined ? ' check-via-socks4' : options.includes(' sni ') && tls !== undefined && tls !== 'broken' ? ` check-sni ${tls.hostname}` : '';
   return {
-    backend, ...more, options: `${options}${words}${words.startsWith(' check ') ? checks : ''}`,
+    backend, ...more, ...(isHttp && settings.outliers !== undefined ? { outliers: settings.outliers.errors } : {}), options: `${options}${words}${words.startsWith(' check ') ? checks : ''}`,
     lines: [...balanceLines({ algorithm, hashOn: isHttp ? hashOn : { on: 'source' } }, source), ...checkLines(said, backend.serviceKey.split('/').toReversed().join('.'))],
   };
 }

@@ -38,14 +38,23 @@ export interface Configuration {
   /** Certificates, authorities and lists of them, by name in the folder. */
   files: ReadonlyMap<string, string>;
   /** Which port of which Service a backend's servers are, and the way by which they are spoken to, where HAProxy cannot do that itself: see forward/ways.ts. */
-  backends: ReadonlyMap<string, { serviceKey: string; portName: string; through?: string }>;
+  backends: ReadonlyMap<string, BackendFacts>;
   /** Actions that no configuration can say, with why. */
   unsayable: ReadonlyMap<string, string>;
+}
+
+export interface BackendFacts {
+  serviceKey: string;
+  portName: string;
+  through?: string;
+  /** So many errors in a row spare a server. */
+  outliers?: number;
 }
 
 export interface ServerFacts {
   backend: { serviceKey: string; portName: string };
   options: string;
+  outliers?: number;
   /** Before the servers. */
   lines?: readonly string[];
   /** The way by which they are spoken to, where HAProxy cannot do that itself. */
@@ -69,7 +78,7 @@ export class Page {
   readonly facts: ProxyFacts;
   readonly lines: Line[] = [];
   readonly files = new Map<string, string>();
-  readonly backends = new Map<string, { serviceKey: string; portName: string; through?: string }>();
+  readonly backends = new Map<string, BackendFacts>();
   readonly unsayable = new Map<string, string>();
   /** Sections of backends, each once. */
   readonly sections = new Map<string, Line[]>();
@@ -100,7 +109,7 @@ export class Page {
     if (this.sections.has(name)) return;
     const made: Line[] = [{ text: `${sort} ${name}` }, ...lines()];
     if (servers !== undefined) {
-      this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName, ...(servers.through === undefined ? {} : { through: servers.through }) });
+      this.backends.set(name, { serviceKey: servers.backend.serviceKey, portName: servers.backend.portName, ...(servers.through === undefined ? {} : { through: servers.through }), ...(servers.outliers === undefined ? {} : { outliers: servers.outliers }) });
       for (const text of servers.lines ?? []) made.push({ text: `  ${text}` });
       made.push({ text: '', servers: { backend: name, options: servers.options } });
     }

@@ -17,6 +17,7 @@ import { askedFor, commandsFor, hasRoom, keyOf, slotsFor, type Endpoint, type Sl
 import { askHaproxy, tellHaproxy } from '../../../sdk/haproxy/commands.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
+import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
@@ -92,6 +93,10 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
   let waysWanted: ReadonlyMap<string, WayFacts> = new Map();
   let forwarding: Forwarding | undefined;
 
+  const outliers = createOutlierWatch({
+    folder, signal, enqueue: (step) => keeper.enqueue(step),
+    watched: () => (loaded === undefined ? [] : [...loaded.backends].flatMap(([name, { outliers: errors }]) => (errors === undefined ? [] : [{ name, errors }]))),
+  });
   const drains = createDrains({
     folder,
     lines: () => [...(keeper.line === undefined ? [] : [keeper.line]), ...formers.all().map(({ line }) => line)],
@@ -207,6 +212,8 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     counts = createCounts({ socket: files.socket, ring: RING, take: takeLine });
     slots = nextSlots;
     loaded = next;
+    outliers.forget();
+    outliers.look();
     keeper.attend();
     if (former !== undefined) drains.compare(before, endpoints);
     if (isFirst) drains.resume();

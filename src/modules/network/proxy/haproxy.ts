@@ -9,7 +9,7 @@ import type { Log } from '../../../base/log.ts';
 import { isFreePort } from '../../../base/sys/is-free-port.ts';
 import { run } from '../../../base/sys/run.ts';
 import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, placesOf, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
-import { ejections, outcomesCommand, outcomesOf, watched, type Outcomes } from './outliers.ts';
+import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
 import { createDepartures } from '../../../sdk/haproxy/departures.ts';
@@ -45,8 +45,6 @@ const FIRST_PORT = 26_000;
 const LAST_PORT = 28_999;
 const READY_MS = 5_000;
 const COUNT_MS = 4_000;
-/** How often the errors of endpoints are looked at, where outliers are to be spared. */
-const OUTLIERS_MS = 200;
 
 export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, signal }: HaproxyInput): Haproxy {
   const files = haproxyFiles(folder);
@@ -71,8 +69,10 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const draining = new WeakSet<Endpoint>();
   const departures = createDepartures(folder);
   let hasResumed = false;
-  let outcomes: Outcomes = new Map();
-  let judging: NodeJS.Timeout | undefined;
+  const outliers = createOutlierWatch({
+    folder, signal, enqueue: (step) => keeper.enqueue(step),
+    watched: () => loaded.flatMap(({ name, settings, wire = 'tcp' }) => (settings?.outliers === undefined || wire === 'tcp' ? [] : [{ name, errors: settings.outliers.errors }])),
+  });
   const asked = new Map<string, number>();
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
@@ -84,7 +84,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
-    outcomes = new Map();
+    outliers.forget();
     const pid = haproxyPid(folder);
     // Without a line to it, it is of the time before we came.
     if (pid !== undefined && keeper.line === undefined) migrateWaiting();
@@ -214,25 +214,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       leave(frontends);
     }
     keeper.keep();
-    judge();
-  }
-
-  /** Looks for outliers as long as somebody wants that. */
-  function judge(): void {
-    if (judging !== undefined || signal.aborted || watched(loaded).length === 0) return;
-    judging = setTimeout(() => void keeper.enqueue(eject).catch(() => {}).finally(() => {
-      judging = undefined;
-      judge();
-    }), OUTLIERS_MS);
-    judging.unref();
-  }
-
-  async function eject(): Promise<void> {
-    if (haproxyPid(folder) === undefined) return;
-    for (const frontend of watched(loaded)) {
-      const commands = ejections(frontend, outcomes, outcomesOf(await ask(files.socket, outcomesCommand(frontend))));
-      if (commands.length > 0) await tell(files.socket, commands);
-    }
+    outliers.look();
   }
 
   /** Ports of what is carried no longer are given again when there are no others; who asked a moment ago may be carried next. */
@@ -246,7 +228,6 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   }
 
   signal.addEventListener('abort', () => {
-    clearTimeout(judging);
     formers.close();
     listening.close();
   }, { once: true });
