@@ -1,9 +1,11 @@
 /** Service (core/v1). Addresses and node ports are allocated elsewhere. */
 import type { Service as ServiceType } from '../generated/core-v1.ts';
 import { AGE, column, NAME, showLabels } from '../columns.ts';
+import { forbidden, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1035LabelErrors } from '../names.ts';
+import { loadBalancerErrors } from '../networking/load-balancer-status.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { serviceErrors } from './service-validation.ts';
 
@@ -26,6 +28,7 @@ export const Service: Kind<Service> = defineKind<Service>({
     prepareForUpdate: keepAllocated,
     validate: serviceErrors,
     warnings: serviceWarnings,
+    validateStatus: statusErrors,
   },
   subresources: { status: true },
   columns: [
@@ -134,6 +137,13 @@ function showExternal(service: Service): string {
 function showPorts(service: Service): string {
   const ports = (service.spec?.ports ?? []).map(({ port, nodePort, protocol }) => (nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`));
   return ports.join(',') || '<none>';
+}
+
+/** Only load balancers have addresses of their own; what an old status has may stay. */
+function statusErrors({ spec, status }: Service, old: Service): FieldError[] {
+  const points = status?.loadBalancer?.ingress ?? [];
+  const misplaced = spec?.type !== 'LoadBalancer' && points.length > 0 && !equalJson(points, old.status?.loadBalancer?.ingress);
+  return misplaced ? [forbidden('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"')] : loadBalancerErrors(status);
 }
 
 const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';

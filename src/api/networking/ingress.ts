@@ -6,6 +6,7 @@ import { isIP } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, wrongShape } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { loadBalancerErrors } from './load-balancer-status.ts';
 
 export type Ingress = IngressType;
 
@@ -24,7 +25,7 @@ export const Ingress: Kind<Ingress> = defineKind<Ingress>({
       ingress.status = { loadBalancer: {} };
     },
     validate: ingressErrors,
-    validateStatus: statusErrors,
+    validateStatus: ({ status }) => loadBalancerErrors(status),
     warnings: ({ metadata }, old) => (old !== undefined || metadata.annotations?.[CLASS_ANNOTATION] === undefined ? [] : [`annotation ${JSON.stringify(CLASS_ANNOTATION)} is deprecated, please use 'spec.ingressClassName' instead`]),
     allowCreateOnUpdate: true,
   },
@@ -112,14 +113,4 @@ function backendErrors({ service, resource }: IngressBackend, path: string): Fie
 function tlsErrors({ hosts, secretName }: IngressTLS, path: string): FieldError[] {
   const errors = (hosts ?? []).flatMap((host, index) => hostErrors(host, `${path}.hosts[${index}]`));
   return secretName ? [...errors, ...dns1123SubdomainErrors(secretName).map((error) => invalid(`${path}.secretName`, secretName, error))] : errors;
-}
-
-function statusErrors({ status }: Ingress): FieldError[] {
-  return (status?.loadBalancer?.ingress ?? []).flatMap(({ ip, hostname }, index) => {
-    const path = `status.loadBalancer.ingress[${index}]`;
-    const errors = ip && !isIP(ip) ? [invalid(`${path}.ip`, ip, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)')] : [];
-    if (hostname) for (const error of dns1123SubdomainErrors(hostname)) errors.push(invalid(`${path}.hostname`, hostname, error));
-    if (hostname && isIP(hostname)) errors.push(invalid(`${path}.hostname`, hostname, 'must be a DNS name, not an IP address'));
-    return errors;
-  });
 }
