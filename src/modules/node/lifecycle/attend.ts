@@ -71,7 +71,7 @@ function postStart(run: PodRun, slot: Slot, record: ContainerRecord): void {
     run.poke();
     if (answer === undefined || record.exit !== undefined) return;
     if (answer.ok) return probe(run, slot, record);
-    tell(run, 'Warning', 'FailedPostStartHook', `PostStartHook failed: ${answer.message}`, slot);
+    tell(run, 'Warning', 'FailedPostStartHook', `PostStartHook failed${answer.message === '' ? '' : `: ${answer.message}`}`, slot);
     await stopSlot(run, slot, `FailedPostStartHook`);
   })();
 }
@@ -109,7 +109,7 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: nu
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
     isTurn: () => !withPod || isTurn(run, slot),
     deadlineMs: () => Math.min(run.stop?.deadlineMs ?? Infinity, withPod ? Infinity : ownDeadlineMs), changed: () => run.changed(),
-    hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed: ${message}`, slot),
+    hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed${message === '' ? '' : `: ${message}`}`, slot),
   })).catch((error: Error) => run.parts.context.log.error('a container could not be stopped', { pod: run.label, container: slot.container.name, error }))
     .finally(() => { if (record.exit === undefined) slot.stopping = undefined; });
   return slot.stopping;

@@ -13,11 +13,23 @@ export function containerMounts(container: Container, volumes: ReadonlyMap<strin
   const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
     const base = volumes.get(mount.name);
     if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod that can be mounted: it is missing, or a block volume, which wants volumeDevices`);
-    const subPath = mount.subPathExpr ? expand(mount.subPathExpr, (name) => env.get(name)) : (mount.subPath ?? '');
+    const subPath = mount.subPathExpr ? expanded(mount.subPathExpr, env) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
     return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
   });
   return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
+}
+
+/** Unlike a command a path is never taken as it stands: each of its variables must have a value (upstream: ExpandContainerVolumeMounts). */
+function expanded(subPathExpr: string, env: ReadonlyMap<string, string>): string {
+  const missing = new Set<string>();
+  const path = expand(subPathExpr, (name) => {
+    const value = env.get(name) ?? '';
+    if (value === '') missing.add(name);
+    return value;
+  });
+  if (missing.size > 0) throw new Error(`missing value for ${[...missing].sort().join(', ')}`);
+  return path;
 }
 
 const NONE: VolumeOptions = new Map();
