@@ -195,7 +195,7 @@ describe('three tenants', { timeout: 300_000 }, () => {
           return /expected to start at/.test(text) && text;
         }, { timeoutMs: 60_000, what: 'the long one is told when it goes on' });
         assert.match(told, /ant\/job\/long: pending\n/);
-        assert.match(told, new RegExp(`Preempted: yes \\(InClusterQueue\\) Preempted to accommodate the workload ${tenant}/job-short-${index}-\\w{5} due to prioritization in the ClusterQueue: that one is expected to run for 5s, and of this one \\S+ are left; this one is resumable and goes on where it was, and yields at most 2 times, of which this is number ${index + 1}\n`));
+        assert.match(told, new RegExp(`Preempted: yes \\(InClusterQueue\\)[^\n]* Preempted to accommodate the workload ${tenant}/job-short-${index}-\\w{5} due to prioritization in the ClusterQueue: that one is expected to run for 5s, and of this one \\S+ are left; this one is resumable and goes on where it was, and yields at most 2 times, of which this is number ${index + 1}\n`));
         assert.match(told, /expected to run for \S+ more, after \S+ that it did before and keeps \(by its annotation\)/);
         assert.equal((await statusOf('long', 'ant')).active ?? 0, 0);
         allow(`go-${index}`);

@@ -111,8 +111,10 @@ function explain({ queues, localQueues, workloads }: Seen, namespace: string, na
   return lines.join('\n');
 }
 
+/** What several conditions say is said once. */
 function conditionLines({ status }: WorkloadType): string[] {
-  return (status?.conditions ?? []).filter(({ type, status: value }) => value === 'True' || type === 'QuotaReserved').map(({ type, status: value, reason, message }) => `${type}: ${value === 'True' ? 'yes' : 'no'} (${reason}) ${message}`);
+  const told = (status?.conditions ?? []).filter(({ type, status: value }) => value === 'True' || type === 'QuotaReserved');
+  return [...Map.groupBy(told, ({ message }) => message)].map(([message, of]) => `${of.map(({ type, status: value, reason }) => `${type}: ${value === 'True' ? 'yes' : 'no'} (${reason})`).join(', ')} ${message}`);
 }
 
 function predictionLines(workload: WorkloadType, workloads: readonly WorkloadType[], nowMs: number): string[] {

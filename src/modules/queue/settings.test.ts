@@ -1,0 +1,21 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { YIELDING } from './policy/policies.ts';
+import { optionsOf } from './settings.ts';
+
+const told = (annotations: Record<string, string>) => {
+  const keys = Object.entries({ policy: 'ShortestJobFirst', ...annotations }).map(([key, value]) => [`queue.llmos.dev/${key}`, value]);
+  const { yielding, shadowBound, patience, trials } = optionsOf({ metadata: { name: 'q', annotations: Object.fromEntries(keys) as Record<string, string> }, spec: {} });
+  return { most: yielding?.mostPerJob, shadowBound, isPatient: patience !== undefined, tries: trials !== undefined };
+};
+
+const CASES: readonly [string, Record<string, string>, ReturnType<typeof told>][] = [
+  ['nobody yields where nothing is said', {}, { most: undefined, shadowBound: undefined, isPatient: true, tries: false }],
+  ['who yields, does it for a bounded wait', { yielding: 'true' }, { most: YIELDING.mostPerJob, shadowBound: true, isPatient: false, tries: false }],
+  ['or for the least mean', { yielding: 'unbounded', trials: 'true' }, { most: YIELDING.mostPerJob, shadowBound: undefined, isPatient: false, tries: true }],
+  ['no more often than the queue says', { yielding: 'true', 'most-preemptions': '2' }, { most: 2, shadowBound: true, isPatient: false, tries: false }],
+  ['a number that is none is as if it were not there', { yielding: 'true', 'most-preemptions': '-1' }, { most: YIELDING.mostPerJob, shadowBound: true, isPatient: false, tries: false }],
+  ['another word asks for nothing', { yielding: 'yes' }, { most: undefined, shadowBound: undefined, isPatient: true, tries: false }],
+  ['nor does another policy', { yielding: 'true', policy: 'FIFO' }, { most: undefined, shadowBound: undefined, isPatient: false, tries: false }],
+];
+for (const [what, annotations, expected] of CASES) it(what, () => assert.deepEqual(told(annotations), expected));
