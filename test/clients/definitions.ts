@@ -32,6 +32,16 @@ ${spec.replace(/^#names .*\n/m, '')}`;
 export const of = (apiVersion: string, kind: string, name: string, spec: string): string => `apiVersion: ${apiVersion}\nkind: ${kind}\nmetadata: { name: ${name} }\nspec: ${spec}\n`;
 
 export const AGE = '{ name: Age, type: date, jsonPath: .metadata.creationTimestamp }';
+/** Of a version: that it is stored, and has a status. */
+export const STORED = `    served: true
+    storage: true
+    subresources: { status: {} }`;
+/** The schema of a version, as far as the properties of its objects. */
+export const WITH_SPEC = `    schema:
+      openAPIV3Schema:
+        type: object
+        required: [spec]
+        properties:`;
 export const CONDITIONS = `
             conditions:
               type: array
@@ -56,9 +66,7 @@ export const DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     selectableFields: [{ jsonPath: .spec.issuerRef.name }]
     additionalPrinterColumns:
     - { name: Ready, type: string, jsonPath: '.status.conditions[?(@.type == "Ready")].status' }
@@ -109,9 +117,7 @@ export const DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns: [{ name: Hostnames, type: string, jsonPath: .spec.hostnames }, ${AGE}]
     schema: &schema
       openAPIV3Schema:
@@ -210,18 +216,12 @@ export const DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1alpha1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns:
     - { name: ScaleTargetName, type: string, jsonPath: .spec.scaleTargetRef.name }
     - { name: Min, type: integer, jsonPath: .spec.minReplicaCount }
     - { name: Paused, type: string, jsonPath: '.status.conditions[?(@.type=="Paused")].status' }
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             required: [scaleTargetRef, triggers]
@@ -248,9 +248,7 @@ export const DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns: [{ name: URL, type: string, jsonPath: .status.url }, { name: Ready, type: string, jsonPath: ".status.conditions[?(@.type=='Ready')].status" }]
     schema:
       openAPIV3Schema:
@@ -299,11 +297,7 @@ export const DEFINITIONS: DefinitionCase[] = [
     storage: true
     subresources: { status: {}, scale: { specReplicasPath: .spec.replicas, statusReplicasPath: .status.replicas, labelSelectorPath: .status.selector } }
     additionalPrinterColumns: [{ name: Desired, type: integer, jsonPath: .spec.replicas }, { name: Ready, type: integer, jsonPath: .status.availableReplicas }, { name: Paused, type: boolean, priority: 1, jsonPath: .spec.paused }]
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             properties:

@@ -2,7 +2,7 @@
  * More definitions of the shape that well-known projects give theirs: those whose samples are judged by what was there before, told in words made
  * by an expression, completed by defaults in their status, or left alone where no type is said.
  */
-import { AGE, CONDITIONS, crd, of, type DefinitionCase } from './definitions.ts';
+import { AGE, CONDITIONS, crd, of, STORED, WITH_SPEC, type DefinitionCase } from './definitions.ts';
 
 const indented = (text: string, spaces: number): string => text.replaceAll('\n', `\n${' '.repeat(spaces)}`);
 const WAITING = '{ type: Accepted, status: Unknown, reason: Pending, message: Waiting for controller, lastTransitionTime: "1970-01-01T00:00:00Z" }';
@@ -14,18 +14,12 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Cluster
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns:
     - { name: Ready, type: string, jsonPath: '.status.conditions[?(@.type == "Ready")].status' }
     - { name: Status, type: string, priority: 1, jsonPath: '.status.conditions[?(@.type == "Ready")].message' }
     - ${AGE}
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             properties:
@@ -85,19 +79,13 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Cluster
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns:
     - { name: Controller, type: string, jsonPath: .spec.controllerName }
     - { name: Accepted, type: string, jsonPath: '.status.conditions[?(@.type=="Accepted")].status' }
     - { name: Description, type: string, priority: 1, jsonPath: .spec.description }
     - ${AGE}
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             required: [controllerName]
@@ -132,18 +120,12 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns:
     - { name: Class, type: string, jsonPath: .spec.gatewayClassName }
     - { name: Address, type: string, jsonPath: '.status.addresses[*].value' }
     - { name: Programmed, type: string, jsonPath: '.status.conditions[?(@.type=="Programmed")].status' }
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             required: [gatewayClassName, listeners]
@@ -217,18 +199,12 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1alpha1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns:
     - { name: PodIdentity, type: string, jsonPath: .spec.podIdentity.provider }
     - { name: Secret, type: string, jsonPath: '.spec.secretTargetRef[*].name' }
     - { name: Env, type: string, jsonPath: '.spec.env[*].name' }
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${WITH_SPEC}
           spec:
             type: object
             properties:
@@ -255,9 +231,7 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1beta1
-    served: true
-    storage: true
-    subresources: { status: {} }
+${STORED}
     additionalPrinterColumns: [{ name: URL, type: string, jsonPath: .status.url }, { name: Ready, type: string, jsonPath: ".status.conditions[?(@.type=='Ready')].status" }, { name: Reason, type: string, jsonPath: ".status.conditions[?(@.type=='Ready')].reason" }]
     schema: &shape
       openAPIV3Schema:
@@ -299,14 +273,8 @@ export const FURTHER_DEFINITIONS: DefinitionCase[] = [
   scope: Namespaced
   versions:
   - name: v1
-    served: true
-    storage: true
-    subresources: { status: {} }
-    schema:
-      openAPIV3Schema:
-        type: object
-        required: [spec]
-        properties:
+${STORED}
+${WITH_SPEC}
           spec:
             type: object
             properties:

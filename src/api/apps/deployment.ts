@@ -6,6 +6,7 @@ import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { REPLICAS } from './replicas.ts';
 import { collisionErrors, countErrors } from './status-validation.ts';
 import { endlessErrors, intOrPercentErrors, isZero, nonNegative, workloadErrors } from './workload.ts';
 
@@ -24,7 +25,7 @@ export const Deployment: Kind<Deployment> = defineKind<Deployment>({
     validateStatus: ({ status }, old) => [...countErrors(status, ['observedGeneration', 'replicas', 'unavailableReplicas', 'collisionCount'], ['updatedReplicas', 'readyReplicas', 'availableReplicas']), ...collisionErrors(status, old.status)],
     warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
-  subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
+  subresources: { status: true, scale: REPLICAS },
   columns: [
     NAME,
     column('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`),

@@ -1,11 +1,12 @@
 /** ReplicaSet (apps/v1). */
 import type { ReplicaSet as ReplicaSetType } from '../generated/apps-v1.ts';
-import { AGE, column, containerColumns, NAME, showSelector } from '../columns.ts';
+import { showSelector } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod-defaults.ts';
 import { ownerNameWarnings, podWarnings } from '../core/pod-warnings.ts';
 import { required } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { replicaColumns, REPLICAS } from './replicas.ts';
 import { countErrors } from './status-validation.ts';
 import { endlessErrors, nonNegative, workloadErrors } from './workload.ts';
 
@@ -29,15 +30,7 @@ export const ReplicaSet: Kind<ReplicaSet> = defineKind<ReplicaSet>({
     validateStatus: ({ status }) => countErrors(status, ['replicas', 'observedGeneration'], ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
     warnings: ({ metadata, spec }, old) => [...ownerNameWarnings(metadata, old), ...podWarnings(spec?.template, 'spec.template')],
   },
-  subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
-  columns: [
-    NAME,
-    column('Desired', ({ spec }) => spec?.replicas ?? 0, { type: 'integer' }),
-    column('Current', ({ status }) => status?.replicas ?? 0, { type: 'integer' }),
-    column('Ready', ({ status }) => status?.readyReplicas ?? 0, { type: 'integer' }),
-    AGE,
-    ...containerColumns<ReplicaSet>(({ spec }) => spec?.template),
-    column('Selector', ({ spec }) => showSelector(spec?.selector), { wide: true }),
-  ],
+  subresources: { status: true, scale: REPLICAS },
+  columns: replicaColumns<ReplicaSet>(({ spec }) => showSelector(spec?.selector)),
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });

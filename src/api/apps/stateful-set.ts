@@ -9,6 +9,7 @@ import { equalJson } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1123LabelErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { REPLICAS } from './replicas.ts';
 import { collisionErrors, countErrors } from './status-validation.ts';
 import { intOrPercentErrors, nonNegative, workloadErrors } from './workload.ts';
 
@@ -27,7 +28,7 @@ export const StatefulSet: Kind<StatefulSet> = defineKind<StatefulSet>({
     validateStatus: ({ status }, old) => [...countErrors(status, ['replicas', 'observedGeneration', 'collisionCount'], ['readyReplicas', 'currentReplicas', 'updatedReplicas', 'availableReplicas']), ...collisionErrors(status, old.status)],
     warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
-  subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
+  subresources: { status: true, scale: REPLICAS },
   columns: [
     NAME,
     column('Ready', ({ spec, status }) => `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`),

@@ -1,8 +1,9 @@
 /** ReplicationController (core/v1): what ReplicaSet was before, with a plain map for a selector. */
 import type { ReplicationController as ReplicationControllerType } from '../generated/core-v1.ts';
+import { replicaColumns, REPLICAS } from '../apps/replicas.ts';
 import { countErrors } from '../apps/status-validation.ts';
 import { nonNegative, workloadErrors } from '../apps/workload.ts';
-import { AGE, column, containerColumns, NAME, showLabels } from '../columns.ts';
+import { showLabels } from '../columns.ts';
 import { required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -24,16 +25,8 @@ export const ReplicationController: Kind<ReplicationController> = defineKind<Rep
     validateStatus: ({ status }) => countErrors(status, ['replicas', 'observedGeneration'], ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
     warnings: ({ spec }) => podWarnings(spec?.template, 'spec.template'),
   },
-  subresources: { status: true, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' } },
-  columns: [
-    NAME,
-    column('Desired', ({ spec }) => spec?.replicas ?? 0, { type: 'integer' }),
-    column('Current', ({ status }) => status?.replicas ?? 0, { type: 'integer' }),
-    column('Ready', ({ status }) => status?.readyReplicas ?? 0, { type: 'integer' }),
-    AGE,
-    ...containerColumns<ReplicationController>(({ spec }) => spec?.template),
-    column('Selector', ({ spec }) => showLabels(spec?.selector), { wide: true }),
-  ],
+  subresources: { status: true, scale: REPLICAS },
+  columns: replicaColumns<ReplicationController>(({ spec }) => showLabels(spec?.selector)),
   selectableFields: { 'status.replicas': ({ status }) => String(status?.replicas ?? 0) },
 });
 

@@ -12,22 +12,16 @@ import { eventually } from '../../fixtures/instance.ts';
 import { call, get, patch, running, until, type Body } from '../cluster.ts';
 import { echoPod } from './echo.ts';
 import { authorityMap, CA, policy } from './tls.ts';
-import { accepted, addressOf, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
+import { accepted, addressOf, amid, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
 
 const H2LOAD = existsSync('/usr/bin/h2load') ? false : "needs h2load (Debian's nghttp2-client)";
 
 /** As a behaviour, with a name of our own. */
 function tried(name: string, objects: () => Body[], run: () => Promise<void>, skip: string | false = false): void {
-  it(name, { timeout: 60_000, skip }, async () => {
+  it(name, { timeout: 120_000, skip }, async () => {
     await world();
     podIp = (await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP;
-    const own = objects();
-    try {
-      await apply(...own);
-      await run();
-    } finally {
-      await remove(...own);
-    }
+    await amid(objects(), run);
   });
 }
 
