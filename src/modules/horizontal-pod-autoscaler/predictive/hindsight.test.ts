@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { PricedReplicas } from './price.ts';
 import { Hindsight } from './hindsight.ts';
-import { account, patient, type Moment } from './thought.ts';
+import { account, atLeast, patient, type Moment } from './thought.ts';
 
 describe('who knew the load', () => {
   const means = (needs: readonly number[], startMs: number): number => {
@@ -18,8 +18,21 @@ describe('who knew the load', () => {
   });
 });
 
+const moment = (more: Partial<Moment> = {}): Moment => ({ nowMs: 0, stepMs: 15_000, load: 4, limit: 0.8, meanNeed: 5, reactive: 6, inDoubt: false, isUnlikely: false, reactiveChange: 0, dear: 10, ...more });
+
+describe('no fewer than a HorizontalPodAutoscaler has', () => {
+  const fleet = { ready: 5, total: 5, saturatedMs: 0 };
+  for (const { what, more, least } of [
+    { what: 'not where all is as forecast', more: {}, least: 5 },
+    { what: 'not where too few are ready for a load that was likely: they are the few that the price does not buy', more: { load: 4.4 }, least: 5 },
+    { what: 'where too few are ready for a load that was not likely', more: { load: 4.4, isUnlikely: true }, least: 9 },
+    { what: 'not where it was not likely, but there are enough', more: { load: 3.9, isUnlikely: true }, least: 5 },
+    { what: 'where the load is not seen', more: { load: 5 }, least: 9 },
+    { what: 'where it is above all that was possible', more: { inDoubt: true }, least: 9 },
+  ]) it(what, () => assert.equal(atLeast(3, moment({ reactive: 9, ...more }), fleet), least));
+});
+
 describe('changes', () => {
-  const moment = (more: Partial<Moment> = {}): Moment => ({ nowMs: 0, stepMs: 15_000, load: 4, limit: 0.8, meanNeed: 5, reactive: 6, inDoubt: false, reactiveChange: 0, dear: 10, ...more });
   it('are no more than those of a HorizontalPodAutoscaler: the next one downward waits for its', () => {
     const priced = new PricedReplicas(4, { startSteps: 4 });
     const own = (): { credit: number; mean: number } => ({ credit: priced.credit, mean: 9 });

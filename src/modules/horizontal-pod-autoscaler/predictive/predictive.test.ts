@@ -146,6 +146,22 @@ describe('the policy', () => {
     assert.equal(policy.explain()?.rule, 'Learning');
     assert.equal(policy.explain()?.replicas, policy.explain()?.counterfactual.replicas);
   });
+  it('is no less than an HPA in the first day, until it has had too few less often', () => {
+    const next = random(5);
+    const noisy = (step: number): number => daily(step) * (1 + 0.06 * (next() + next() - 1));
+    const fleet = new Replicas(20, 120_000);
+    const policy = new Predictive({ stepMs: STEP_MS, startMs: 120_000 });
+    let asFloor = 0;
+    for (let step = 0; step < DAY_STEPS - 1; step++) {
+      fleet.advance(START + step * STEP_MS);
+      fleet.set(policy.decide({ nowMs: START + step * STEP_MS, utilisation: Math.min(1, noisy(step) / fleet.ready), ready: fleet.ready, total: fleet.total }), START + step * STEP_MS);
+      const { replicas, counterfactual: { replicas: least, own, reactive }, message } = policy.explain()!;
+      if (own.violated < reactive.violated) continue;
+      assert.ok(replicas >= least, `${step}: ${replicas} of ${least}`);
+      if (message.includes('not had too few less often yet')) asFloor++;
+    }
+    assert.ok(asFloor > 100, `${asFloor}`);
+  });
   it('then saves what an HPA spends, with no more violations', () => {
     const { policy } = run(daily, 4 * DAY_STEPS);
     const { rule, counterfactual: { own, reactive, careful } } = policy.explain()!;

@@ -6,6 +6,7 @@
  */
 import { ACTIONS, Bandit, SAFE } from './bandit.ts';
 import { Context, CONTEXT_SIZE } from './context.ts';
+import { LEVELS } from './distribution.ts';
 import type { Learning } from './forecasters/boosted-trees.ts';
 import { Hindsight } from './hindsight.ts';
 import { Outlook } from './outlook.ts';
@@ -75,10 +76,23 @@ const MOST_OF_HINDSIGHT = 1.14;
 const MOST_CHANGES = 0.85;
 /** How much cheaper it becomes where it has been dearer than it may: at 5 % too much by half. */
 const COST_FORCE = 14;
+/** A load above that was not likely, when its forecast was made. */
+const UNLIKELY = LEVELS.indexOf(0.985);
+/** Of the times in which the floor has too few, and a minute besides: what is more is told from chance. */
+const [NO_MORE, SOME_STEPS] = [1.02, 4];
 /** Less cannot be told from none: four seconds a day. */
 const LEAST_SHARE = 5e-5;
 /** Of the bandit's actions in one step: there are thousands of services, and none keeps them. */
 const acted = { replicas: new Float64Array(ACTIONS.length), violated: new Float64Array(ACTIONS.length) };
+
+interface Last {
+  readonly observation: Observation;
+  readonly load: number;
+  readonly replicas: number;
+  readonly rule: Rule;
+  /** They are those of the HorizontalPodAutoscaler, since the forecasts have to do better first. */
+  readonly isFloor: boolean;
+}
 
 interface Shadows {
   readonly floor: Shadow;
@@ -115,7 +129,7 @@ export class Predictive implements ScalingPolicy {
   /** What a moment of too few is worth by what the prices brought, in replicas that are needed on average: not the price, since chances are said, and these came. */
   #worth = FIRST_PRICE;
   #doubtUntilMs = -Infinity;
-  #last: { observation: Observation; load: number; replicas: number; rule: Rule } | undefined;
+  #last: Last | undefined;
 
   constructor({ stepMs, startMs, target = 0.7, limit = Math.min(1, (target * 8) / 7), objective = {}, floor: { shownAtMost = 1, ...floor } = {}, learning }: PredictiveOptions) {
     this.#options = { stepMs, startMs, target, limit, objective, shownAtMost };
@@ -147,7 +161,7 @@ export class Predictive implements ScalingPolicy {
     react(careful, this.#careful, { nowMs, load, shownAtMost });
     // More than what was held to be possible for the time to come: what is forecast then is little better, until that time has come.
     if (shown > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
-    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, reactiveChange: floor.fleet.total - before, dear: this.#isTold ? 0 : MOST_WAITING_COST * floor.tally.replicas };
+    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, isUnlikely: shown > (this.outlook.expected?.[UNLIKELY] ?? 0), reactiveChange: floor.fleet.total - before, dear: this.#isTold ? 0 : MOST_WAITING_COST * floor.tally.replicas };
     for (const arm of shadows.arms) {
       think(arm, choices, moment);
       pace(arm.priced, arm.shadow.tally, floor.tally);
@@ -155,10 +169,11 @@ export class Predictive implements ScalingPolicy {
     const action = this.#consult(shadows, choices, moment);
     if (this.#steps % 4 === 1) this.#settle();
     const saturatedMs = (this.#saturated - 1) * stepMs;
-    const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), moment, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
+    const isBehind = this.#isBehind(shadows);
+    const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), { ...moment, inDoubt: moment.inDoubt || isBehind }, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
     const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
     const replicas = rule === 'Forecast' || rule === 'Saturated' ? forecast : moment.reactive;
-    this.#last = { observation, load, replicas, rule };
+    this.#last = { observation, load, replicas, rule, isFloor: isBehind && replicas === moment.reactive };
     account(this.#own, replicas !== total, moment);
     own.set(replicas, nowMs);
     pace(this.#own, own.tally, floor.tally);
@@ -187,24 +202,35 @@ export class Predictive implements ScalingPolicy {
     return this.#acts ? action : SAFE;
   }
 
+  /**
+   * Whether the decisions that count have to be no fewer than those of the floor: in the first day as long as they have not had fewer times with too few, and afterwards where they
+   * have had more, and were not dear. Those in thought are not, so that it is known what each price brings.
+   */
+  #isBehind({ own: { tally: own }, floor: { tally: floor } }: Shadows): boolean {
+    if (this.#isTold) return false;
+    if (this.#steps * this.#options.stepMs < DAY_MS && own.violated >= floor.violated) return true;
+    return own.violated > floor.violated * NO_MORE + SOME_STEPS / this.#steps && own.replicas <= MOST_COST * floor.replicas;
+  }
+
   /** The last decision; undefined before the first. */
   explain(): Decision | undefined {
     if (this.#last === undefined || this.#shadows === undefined || this.#choices === undefined) return undefined;
-    const { load, replicas, rule, observation } = this.#last;
+    const { load, replicas, rule } = this.#last;
     const { floor, careful, own } = this.#shadows;
     return {
-      replicas, rule, load, message: this.#message(rule, replicas, observation), quantiles: Array.from(this.#choices.quantiles), aheadMs: this.outlook.aheadMs, price: this.#own.price,
+      replicas, rule, load, message: this.#message(this.#last), quantiles: Array.from(this.#choices.quantiles), aheadMs: this.outlook.aheadMs, price: this.#own.price,
       counterfactual: { replicas: floor.fleet.total, own: { ...own.tally }, reactive: { ...floor.tally }, careful: { ...careful.tally } },
     };
   }
 
-  #message(rule: Rule, replicas: number, { total }: Observation): string {
+  #message({ rule, replicas, isFloor, observation: { total } }: Last): string {
     const ahead = `${Math.round(this.outlook.aheadMs / 1_000)} s`;
     switch (rule) {
       case 'Learning': return `less than ${LEARNING_MS / 3_600_000} h of load is known: the replicas of a HorizontalPodAutoscaler`;
       case 'Reactive': return 'the forecasts would not have been better than a HorizontalPodAutoscaler lately: its replicas';
       case 'Saturated': return 'the replicas are as busy as they can be, so the load is not known: more';
-      case 'Forecast': return replicas === total ? `the replicas that there are do for the load in ${ahead}` : `the cheapest number of replicas for the load in ${ahead}, at a price of ${this.#own.price.toFixed(1)} for having too few`;
+      case 'Forecast': if (isFloor) return 'as many as a HorizontalPodAutoscaler has: the forecasts have not had too few less often yet';
+        return replicas === total ? `the replicas that there are do for the load in ${ahead}` : `the cheapest number of replicas for the load in ${ahead}, at a price of ${this.#own.price.toFixed(1)} for having too few`;
     }
   }
 
@@ -241,7 +267,7 @@ export class Predictive implements ScalingPolicy {
     this.#isDear = own.tally.replicas > mostCost * 1.01;
     if (isDear) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
     const expected = between(tallies, at);
-    this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * 1.02 + Math.max(1e-4, 4 / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
+    this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * NO_MORE + Math.max(1e-4, SOME_STEPS / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
     this.#worth = worthAt(tallies, at, expected) / Math.max(1, this.outlook.series.mean / limit);
     // What the same price brings to the decisions that count may differ a little: they began earlier, and the bandit takes part.
     const amiss = limited ? 1 : Math.max(0.5, Math.min(8, Math.max(own.tally.violated, LEAST_SHARE) / allowed));

@@ -33,8 +33,10 @@ export interface Moment {
   readonly meanNeed: number;
   /** What the HorizontalPodAutoscaler would have. */
   readonly reactive: number;
-  /** The load has just surprised the forecasts. */
+  /** The load has just surprised the forecasts: it is above all that they held to be possible. */
   readonly inDoubt: boolean;
+  /** It is above what they held to be likely for now, so that too few are not the few that are bought. */
+  readonly isUnlikely: boolean;
   /** How many more replicas than a step ago the HorizontalPodAutoscaler has. */
   readonly reactiveChange: number;
   /** Mean replicas: who has more is too dear to wait. */
@@ -42,11 +44,12 @@ export interface Moment {
 }
 
 /**
- * Forecasts look a start ahead: what the load needs until then does not go. Where too few are ready already, or the load has surprised the forecasts, they were wrong: then no
- * fewer than without them. And where replicas do all that they can for a while, the load is not known: as many as make them no busier than the limit.
+ * Forecasts look a start ahead: what the load needs until then does not go. Where the load has surprised the forecasts, or is not seen, or too few are ready for one that was
+ * not likely, they were wrong: then no fewer than without them. Too few for a likely load are what the price is for: it is gone before more are ready. And where replicas do all
+ * that they can for a while, the load is not known: as many as make them no busier than the limit.
  */
-export function atLeast(wanted: number, { load, limit, reactive, inDoubt }: Moment, { ready, total, saturatedMs }: { ready: number; total: number; saturatedMs: number }): number {
-  const without = inDoubt || load > limit * ready ? reactive : 0;
+export function atLeast(wanted: number, { load, limit, reactive, inDoubt, isUnlikely }: Moment, { ready, total, saturatedMs }: { ready: number; total: number; saturatedMs: number }): number {
+  const without = inDoubt || load >= ready || (isUnlikely && load > limit * ready) ? reactive : 0;
   const unknown = saturatedMs >= SATURATED_MS ? Math.ceil(ready / limit) : 0;
   return Math.max(wanted, without, unknown, Math.min(total, Math.ceil(load / limit)));
 }
