@@ -1,4 +1,5 @@
 /** Keep-alive policies on one trace. */
+import { clairvoyant } from './clairvoyant.ts';
 import { fixed, hybridHistogram, learned, type KeepAlivePolicy } from './policies.ts';
 import { simulateKeepAlive, type KeepAliveRun } from './simulate.ts';
 import type { InvocationTrace } from './trace.ts';
@@ -6,9 +7,11 @@ import type { InvocationTrace } from './trace.ts';
 /** What a minute is worth, for the frontier of our own policy. */
 const PRICES = [0.001, 0.002, 0.004, 0.006, 0.01, 0.02, 0.05];
 
-export const KEEP_ALIVE_POLICIES: Readonly<Record<string, () => KeepAlivePolicy>> = {
+export const KEEP_ALIVE_POLICIES: Readonly<Record<string, (trace: InvocationTrace) => KeepAlivePolicy>> = {
   ...Object.fromEntries([5, 10, 20, 30, 60, 120].map((minutes) => [`fixed-${minutes}`, () => fixed(minutes)])),
   'hybrid-histogram': hybridHistogram,
+  'clairvoyant-at-fixed-10': (trace) => clairvoyant(trace, { idleMinutes: simulateKeepAlive(trace, fixed(10)).idleMinutes }),
+  'clairvoyant-rate-75': (trace) => clairvoyant(trace, { rate75: 0.15 }),
   learned: () => learned(),
   ...Object.fromEntries(PRICES.map((price) => [`learned-at-${price}`, () => learned({ price })])),
 };
@@ -23,7 +26,7 @@ export function compareKeepAlive(trace: InvocationTrace, names: readonly string[
   return names.map((name) => {
     const create = KEEP_ALIVE_POLICIES[name];
     if (create === undefined) throw new Error(`there is no policy '${name}'; there are ${Object.keys(KEEP_ALIVE_POLICIES).join(', ')}`);
-    return { policy: name, run: simulateKeepAlive(trace, create()) };
+    return { policy: name, run: simulateKeepAlive(trace, create(trace)) };
   });
 }
 

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
+import { clairvoyant } from './clairvoyant.ts';
 import { compareKeepAlive } from './compare.ts';
 import { fixed, hybridHistogram } from './policies.ts';
 import { simulateKeepAlive } from './simulate.ts';
@@ -20,6 +21,12 @@ describe('the machine of the simulator', () => {
     const { coldStarts, idleMinutes } = simulateKeepAlive(trace(400, every20), hybridHistogram());
     assert.equal(coldStarts, 0);
     assert.ok(idleMinutes < 5 * 19 + 14 * 5 + 20, `${idleMinutes}`);
+  });
+  it('who knows the next invocation keeps the shortest idle times', () => {
+    const { coldStarts, idleMinutes } = simulateKeepAlive(trace(60, [0, 3, 20, 25], [0, 30]), clairvoyant(trace(60, [0, 3, 20, 25], [0, 30]), { idleMinutes: 7 }));
+    assert.deepEqual([coldStarts, idleMinutes], [2, 2 + 4]);
+    const units = [[0, 2, 5, 40], [0, 50], [0, 3], [0, 4]];
+    assert.deepEqual([0.15, 0.5].map((rate75) => simulateKeepAlive(trace(60, ...units), clairvoyant(trace(60, ...units), { rate75 })).idleMinutes), [2 + 3 + 1 + 2 + 34, 2 + 3 + 1 + 2]);
   });
   it('names that are not known are refused', () => assert.throws(() => compareKeepAlive(trace(1, [0]), ['best']), /there is no policy 'best'; there are fixed-5/));
 });

@@ -70,6 +70,8 @@ const LEARNING_MS = 2 * 3_600_000;
 const MOST_COST = 1.03;
 /** Who waits so that there are no more changes may cost a little more. */
 const MOST_WAITING_COST = 1.045;
+/** What costs so much is worse than the floor, whatever it brings. */
+const WORSE_COST = 1.048;
 /** Of the cost of one who knew the load: beyond that, certainty is dear. */
 const MOST_OF_HINDSIGHT = 1.14;
 /** Of the changes that the HorizontalPodAutoscaler makes. */
@@ -172,7 +174,9 @@ export class Predictive implements ScalingPolicy {
     const isBehind = this.#isBehind(shadows);
     const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), { ...moment, inDoubt: moment.inDoubt || isBehind }, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
     const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
-    const replicas = rule === 'Forecast' || rule === 'Saturated' ? forecast : moment.reactive;
+    // What has come to cost too much all the same has no more than the floor.
+    const most = !this.#isTold && this.#steps * stepMs >= DAY_MS && own.tally.replicas > WORSE_COST * floor.tally.replicas ? moment.reactive : Infinity;
+    const replicas = rule === 'Forecast' || rule === 'Saturated' ? Math.min(forecast, most) : moment.reactive;
     this.#last = { observation, load, replicas, rule, isFloor: isBehind && replicas === moment.reactive };
     account(this.#own, replicas !== total, moment);
     own.set(replicas, nowMs);
@@ -203,13 +207,12 @@ export class Predictive implements ScalingPolicy {
   }
 
   /**
-   * Whether the decisions that count have to be no fewer than those of the floor: in the first day as long as they have not had fewer times with too few, and afterwards where they
-   * have had more, and were not dear. Those in thought are not, so that it is known what each price brings.
+   * Whether the decisions that count have to be no fewer than those of the floor: in the first day as long as they have not had too few less often, and afterwards where they have had
+   * it more often; unless they are dear. Those in thought are not, so that it is known what each price brings.
    */
   #isBehind({ own: { tally: own }, floor: { tally: floor } }: Shadows): boolean {
-    if (this.#isTold) return false;
-    if (this.#steps * this.#options.stepMs < DAY_MS && own.violated >= floor.violated) return true;
-    return own.violated > floor.violated * NO_MORE + SOME_STEPS / this.#steps && own.replicas <= MOST_COST * floor.replicas;
+    if (this.#isTold || own.replicas > MOST_COST * floor.replicas) return false;
+    return this.#steps * this.#options.stepMs < DAY_MS ? own.violated >= floor.violated : own.violated > floor.violated * NO_MORE + SOME_STEPS / this.#steps;
   }
 
   /** The last decision; undefined before the first. */
