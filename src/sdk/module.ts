@@ -150,6 +150,8 @@ export interface AdmissionRequest {
   kind: Kind;
   namespace?: string;
   name?: string;
+  /** The name was made from generateName: webhooks and policies that change objects see none yet, and may give one. */
+  generatedName?: boolean;
   subresource?: string;
   /** The new object, unfrozen; undefined for DELETE. For CONNECT the options of the request, for instance a PodAttachOptions. */
   object: KubeObject | undefined;

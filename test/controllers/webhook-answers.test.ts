@@ -118,6 +118,26 @@ test('webhooks see with what options something is deleted; an eviction is one th
   assert.deepEqual((await told(() => client.createSubresource(Pod, { namespace: 'default', name: 'p' }, 'eviction', eviction))).map((each) => (each as unknown[]).slice(0, 2)), [['CREATE', 'eviction']]);
 });
 
+test('a name is generated after webhooks changed the object, unless one gave a name; those that judge see it', async () => {
+  response = { allowed: true };
+  await configure('Mutating');
+  await configure('Validating');
+  await eventually('both are asked', () => create().then(() => server.seen.length > 1 || (server.seen.splice(0), false)));
+  const make = async (): Promise<[string | undefined, unknown[]]> => {
+    server.seen.splice(0);
+    const { metadata } = await world.client.create(ConfigMap, { metadata: { generateName: 'gen-', namespace: 'default' } });
+    return [metadata.name, server.seen.map(({ body }) => (body as unknown as { request: { name?: string; object: KubeObject } }).request).filter(({ object }) => object.metadata.generateName === 'gen-').map(({ name, object }) => [name, object.metadata.name])];
+  };
+  const [name, seen] = await make();
+  assert.match(name ?? '', /^gen-.{5}$/);
+  assert.deepEqual(seen, [[undefined, undefined], [name, name]]);
+  response = { allowed: true, patchType: 'JSONPatch', patch: Buffer.from('[{"op":"add","path":"/metadata/labels","value":{"a":"b"}}]').toString('base64') };
+  assert.match((await make())[0] ?? '', /^gen-.{5}$/);
+  response = { allowed: true, patchType: 'JSONPatch', patch: Buffer.from('[{"op":"add","path":"/metadata/name","value":"chosen"}]').toString('base64') };
+  const [given, told] = await make();
+  assert.deepEqual([given, told.at(-1), (await world.client.get(ConfigMap, 'chosen', { namespace: 'default' })).metadata.name], ['chosen', ['chosen', 'chosen'], 'chosen']);
+});
+
 test('policies ask what service accounts may do, and why', async () => {
   const { client } = world;
   await client.create(ServiceAccount, { metadata: { name: 'reader', namespace: 'default' } });

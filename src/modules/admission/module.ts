@@ -57,12 +57,14 @@ function step(caches: readonly Cache[]): Admission {
       // What an update at a subresource sends, such as a Binding, is judged but not changed: its parent is made of it already.
       if (isExempt(asked.kind) || (asked.body !== undefined && asked.operation !== 'CREATE') || mutating.list().length + mutatingPolicies.list().length === 0) return false;
       const request = asked.body === undefined ? asked : creationOf(asked, asked.body);
-      const place = await placeOf(request, context);
-      // Policies first, as upstream has it: what they make is what webhooks see.
-      const byPolicies = mutatingPolicies.list().length > 0 && (await (await import('./mutating-policies.ts')).mutateByPolicies(mutatingPolicies.list(), mutatingBindings.list(), request, place, context));
-      if (mutating.list().length === 0) return byPolicies;
-      const { hooksOf, mutate } = await import('./webhooks.ts');
-      return (await mutate(hooksOf(mutating.list()), request, place, context)) || byPolicies;
+      if (request.generatedName !== true) return change(request, context);
+      const { name } = request;
+      hideName(request);
+      try {
+        return await change(request, context);
+      } finally {
+        giveName(request, name);
+      }
     },
     async validate(asked, context) {
       if (isExempt(asked.kind)) return;
@@ -74,6 +76,28 @@ function step(caches: readonly Cache[]): Admission {
       await webhooks.validate(webhooks.hooksOf(validating.list()), request, place, context);
     },
   };
+
+  async function change(request: AdmissionRequest, context: ModuleContext): Promise<boolean> {
+    const place = await placeOf(request, context);
+    // Policies first, as upstream has it: what they make is what webhooks see.
+    const byPolicies = mutatingPolicies.list().length > 0 && (await (await import('./mutating-policies.ts')).mutateByPolicies(mutatingPolicies.list(), mutatingBindings.list(), request, place, context));
+    if (mutating.list().length === 0) return byPolicies;
+    const { hooksOf, mutate } = await import('./webhooks.ts');
+    return (await mutate(hooksOf(mutating.list()), request, place, context)) || byPolicies;
+  }
+}
+
+/** Upstream makes the name after these steps. */
+function hideName(request: AdmissionRequest): void {
+  delete request.name;
+  delete request.object!.metadata.name;
+}
+
+function giveName(request: AdmissionRequest, generated: string | undefined): void {
+  const { metadata } = request.object!;
+  if (metadata.name) request.generatedName = false;
+  else metadata.name = generated;
+  request.name = metadata.name;
 }
 
 /** What is sent to a subresource is made there, and is what webhooks and policies look at. */

@@ -44,19 +44,20 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
   if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
   const generated = !metadata.name && Boolean(metadata.generateName);
   for (let tries = 1; ; tries++) {
-    if (generated) metadata.name = generateName(metadata.generateName!);
+    // A step of admission may have put other metadata in the place of what was sent.
+    if (generated) object.metadata.name = generateName(metadata.generateName!);
     try {
       // A further try has the managers of the first, to whom nothing that admission added belongs.
-      return await createOnce(door, kind, object, input.keepManagedFields === true || tries > 1, context);
+      return await createOnce(door, kind, { object, generated, keepManagedFields: input.keepManagedFields === true || tries > 1 }, context);
     } catch (error) {
       if (!isStoreError(error, 'exists')) throw error;
-      if (!generated) throw alreadyExists(kind, metadata.name ?? '');
-      if (tries === GENERATE_TRIES) throw noUniqueName(kind, metadata.name ?? '');
+      if (!generated) throw alreadyExists(kind, object.metadata.name ?? '');
+      if (tries === GENERATE_TRIES) throw noUniqueName(kind, object.metadata.name ?? '');
     }
   }
 }
 
-async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManagedFields: boolean, context: WriteContext): Promise<Outcome> {
+async function createOnce(door: Door, kind: Kind, { object, generated, keepManagedFields }: { object: KubeObject; generated: boolean; keepManagedFields: boolean }, context: WriteContext): Promise<Outcome> {
   const { metadata } = object;
   const pace = betweenSteps(context);
   if (pace !== undefined) await pace();
@@ -67,7 +68,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   if (pace !== undefined) await pace();
   if (!keepManagedFields) recordManager(kind, object, context.manager, now);
   if (pace !== undefined) await pace();
-  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, ...(generated ? { generatedName: true } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
   setSystemFields(kind, object, now);
@@ -75,7 +76,7 @@ async function createOnce(door: Door, kind: Kind, object: KubeObject, keepManage
   validateNew(kind, object, context);
   if (pace !== undefined) await pace();
   await door.admissions.validate(request);
-  const key = keyOf(kind, metadata.namespace, metadata.name!);
+  const key = keyOf(kind, metadata.namespace, object.metadata.name!);
   context.deadline?.throwIfAborted();
   if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
   if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
