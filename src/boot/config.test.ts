@@ -20,6 +20,7 @@ for (const [document, message] of [
   [{ apiServer: { prot: 1 } }, /unknown key 'apiServer.prot'/],
   [{ apiServer: { port: 70_000 } }, /apiServer.port must be a port from 1 to 65535, not 70000/],
   [{ nodes: 2, modules: { node: { cpuManagerPolicy: 'static' } } }, /cpuManagerPolicy static needs a machine that is one node, not 2/],
+  [{ modules: { node: { cpuManagerPolicy: 'static', kubeReserved: { memory: '1Gi' } } } }, /cpuManagerPolicy static needs a cpu for the system: set modules.node.reservedSystemCPUs/],
   [{ nodes: 0 }, /nodes must be a whole number from 1 to 16, not 0/],
   [{ instance: 'Too-Long-Name' }, /instance must be 1 to 8 lower-case letters and digits/],
   [{ network: { podCidr: '10.0.0.0' } }, /network.podCidr must be an IPv4 range/],

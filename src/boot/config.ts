@@ -108,7 +108,15 @@ export function checkConfig(document: unknown, folders: Folders): Config {
   refuseOverlap(config.network);
   if (config.nodes > 1 && config.network.ipv6 !== undefined) throw new Error(`network.ipv6 needs a machine that is one node, not ${config.nodes}: further nodes have IPv4 alone`);
   if (config.nodes > 1 && config.modules['node']?.['cpuManagerPolicy'] === 'static') throw new Error(`modules.node.cpuManagerPolicy static needs a machine that is one node, not ${config.nodes}: each would give away the same cpus`);
+  refuseNoCpuLeft(config.modules['node'] ?? {});
   return config;
+}
+
+/** Else the node would not begin, and llmos be ready without one. */
+function refuseNoCpuLeft(node: Readonly<Record<string, unknown>>): void {
+  const reserves = (key: string): boolean => (node[key] as { cpu?: unknown } | null | undefined)?.cpu !== undefined;
+  if (node['cpuManagerPolicy'] !== 'static' || node['reservedSystemCPUs'] !== undefined || reserves('systemReserved') || reserves('kubeReserved')) return;
+  throw new Error('modules.node.cpuManagerPolicy static needs a cpu for the system: set modules.node.reservedSystemCPUs, such as "0", or cpu of systemReserved or kubeReserved');
 }
 
 function readIfThere(file: string): string | undefined {
