@@ -25,11 +25,12 @@ export const BASELINES: Readonly<Record<string, Contender>> = {
   'linear-regression': { summary: 'predictive HPA: linear regression over its replicas of ten minutes, the greater of both', create: (_, startSeconds) => createTrend({ target: USUAL_TARGET, aheadSeconds: startSeconds }) },
   dsp: { summary: "Crane's way: the spectrum of a week, the greater of it and the HPA", create: (_, startSeconds) => createSpectrum({ target: USUAL_TARGET, aheadSeconds: startSeconds }) },
   foresight: { summary: 'knows the load: what is needed from now to the start time, and kept for five minutes', create: (trace, startSeconds) => foresight(trace, startSeconds) },
+  clairvoyant: { summary: 'knows the load, and lets go at once: nobody has fewer replica-hours and never too few', create: (trace, startSeconds) => foresight(trace, startSeconds, 0) },
 };
 
-/** The most that is needed in the last five minutes and until a replica asked for now would be ready: never too few, and no more changes than an HPA. */
-function foresight({ load, startMs }: LoadTrace, startSeconds: number): ScalingPolicy {
-  const [before, after] = [Math.ceil(STABLE_SECONDS / STEP_SECONDS), Math.ceil(startSeconds / STEP_SECONDS)];
+/** The most that is needed in the last minutes (five: no more changes than an HPA) and until a replica asked for now would be ready: never too few. */
+function foresight({ load, startMs }: LoadTrace, startSeconds: number, stableSeconds = STABLE_SECONDS): ScalingPolicy {
+  const [before, after] = [Math.ceil(stableSeconds / STEP_SECONDS), Math.ceil(startSeconds / STEP_SECONDS)];
   return {
     decide({ nowMs }) {
       const step = Math.round((nowMs - startMs) / (STEP_SECONDS * 1_000));
