@@ -105,6 +105,7 @@ test('what a version names must be there, and lists must say how their items are
   const listOf = (list: object): JSONSchemaProps => ({ type: 'object', properties: { l: { type: 'array', ...list } } });
   const keyed = (items: object, ...keys: string[]): object => ({ 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys, items });
   const table: [(crd: CustomResourceDefinition) => void, string[]][] = [
+    [(crd) => void (version(crd).additionalPrinterColumns = [{ name: 'a', type: 'string', jsonPath: 'spec' }]), ['spec.additionalPrinterColumns[0].JSONPath: Invalid value: "spec": must be a simple json path starting with .']],
     [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.nope' }]), ['spec.selectableFields[0].jsonPath: Invalid value: ".spec.nope": is an invalid path: does not refer to a valid field']],
     [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.free' }]), ['spec.selectableFields[0].jsonPath: Invalid value: ".spec.free": must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.']],
     [(crd) => void (version(crd).selectableFields = [{ jsonPath: '.spec.color' }, { jsonPath: '.spec.color' }, { jsonPath: '' }]), ['spec.selectableFields[1].jsonPath: Duplicate value: ".spec.color"', 'spec.selectableFields[2].jsonPath: Required value']],

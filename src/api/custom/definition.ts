@@ -130,6 +130,7 @@ function versionErrors(spec: CustomResourceDefinitionSpec): FieldError[] {
       else if (!COLUMN_TYPES.includes(column.type)) errors.push(invalid(`${at}.type`, column.type, `must be one of ${COLUMN_TYPES.join(',')}`));
       if (column.format && !COLUMN_FORMATS.includes(column.format)) errors.push(invalid(`${at}.format`, column.format, `must be one of ${COLUMN_FORMATS.join(',')}`));
       if (!column.jsonPath) errors.push(required(`${at}.JSONPath`));
+      else if (!column.jsonPath.startsWith('.')) errors.push(invalid(`${at}.JSONPath`, column.jsonPath, 'must be a simple json path starting with .'));
     }
     errors.push(...versionDetailErrors(version, path, columnsPath));
   }
