@@ -122,7 +122,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     rmSync(join(folder, 'failed'), { force: true });
     fail('create', 'once'); // such a container is deleted by the runtime
     fail('delete', 'always');
-    await create('delete', { command: ['sh', '-c', 'sleep 100000 & sleep 100000'] }, { hostPID: true, terminationGracePeriodSeconds: 1 });
+    await create('delete', { command: ['sh', '-c', 'sleep 100000 & sleep 100000'] }, { hostPID: true, terminationGracePeriodSeconds: 1, runtimeClassName: 'asked' }); // crun need not be asked: what it ran is dead by then
     await ready('delete');
     await end('delete');
     rmSync(join(folder, 'delete.always'));
