@@ -70,6 +70,8 @@ const LEARNING_MS = 2 * 3_600_000;
 const MOST_COST = 1.03;
 /** Who waits so that there are no more changes may cost a little more. */
 const MOST_WAITING_COST = 1.045;
+/** Before that, the price may still bring down what it costs. */
+const COST_TOLD_MS = 4 * DAY_MS;
 /** What costs so much is worse than the floor, whatever it brings. */
 const WORSE_COST = 1.048;
 /** Of the cost of one who knew the load: beyond that, certainty is dear. */
@@ -174,8 +176,8 @@ export class Predictive implements ScalingPolicy {
     const isBehind = this.#isBehind(shadows);
     const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), { ...moment, inDoubt: moment.inDoubt || isBehind }, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
     const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
-    // What has come to cost too much all the same has no more than the floor.
-    const most = !this.#isTold && this.#steps * stepMs >= DAY_MS && own.tally.replicas > WORSE_COST * floor.tally.replicas ? moment.reactive : Infinity;
+    // What has come to cost too much all the same does not go above the floor, but is not brought down to it: that would be changes.
+    const most = !this.#isTold && this.#steps * stepMs >= COST_TOLD_MS && own.tally.replicas > WORSE_COST * floor.tally.replicas ? Math.max(total, moment.reactive) : Infinity;
     const replicas = rule === 'Forecast' || rule === 'Saturated' ? Math.min(forecast, most) : moment.reactive;
     this.#last = { observation, load, replicas, rule, isFloor: isBehind && replicas === moment.reactive };
     account(this.#own, replicas !== total, moment);
