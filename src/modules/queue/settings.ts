@@ -5,7 +5,7 @@ import { quantityMillis } from '../../api/quantity.ts';
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission-options.ts';
 import { byPriority } from './policy/pending.ts';
-import { POLICIES, SHARE_PREEMPTION, YIELDING, yieldingPolicy, type PolicyName } from './policy/policies.ts';
+import { POLICIES, SHARE_PREEMPTION, YIELDING, yieldingPolicy } from './policy/policies.ts';
 import type { PreemptionRules } from './policy/pool.ts';
 
 const MOST_PREEMPTIONS_DEFAULT = 3;
@@ -51,10 +51,6 @@ export function tenantRuleOf({ metadata, spec }: ClusterQueue): string {
 function localWeights(localQueues: readonly LocalQueue[]): Record<string, number> {
   const pairs = localQueues.map(({ metadata, spec }) => [`${metadata.namespace}/${metadata.name}`, quantityMillis(spec?.fairSharing?.weight ?? '1') / 1_000] as const);
   return Object.fromEntries(pairs.filter(([, weight]) => weight > 0));
-}
-
-export function policyNameOf({ metadata, spec }: ClusterQueue): PolicyName | 'StrictFIFO' {
-  return POLICY_NAMES.find((each) => each === metadata.annotations?.[POLICY]) ?? spec?.queueingStrategy ?? 'BestEffortFIFO';
 }
 
 export function rulesOf({ metadata, spec }: ClusterQueue): PreemptionRules {

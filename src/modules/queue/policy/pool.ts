@@ -19,8 +19,6 @@ export interface PreemptionRules {
   readonly mostPerJob: number;
 }
 
-export const NO_PREEMPTION: PreemptionRules = { within: 'Never', reclaim: 'Never', mostPerJob: 0 };
-
 export interface Member {
   readonly name: string;
   readonly admission: Admission;
