@@ -70,7 +70,10 @@ describe('a full run folder', { timeout: 200_000 * PATIENCE }, () => {
     assert.equal(await codeOf('early'), 7);
     await create('fresh', { command: ['true'] }, 'Never');
     await eventually(async () => /no space left on device/i.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=fresh')).stdout), { what: 'an event tells of it' });
-    await eventually(async () => /probe errored and resulted in unknown state/.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=neighbour')).stdout), { what: 'a probe that cannot be made is told of' });
+    await eventually(async () => {
+      fill(); // who ends gives room back
+      return /probe errored and resulted in unknown state/.test((await llmos.kubectl('get', 'events', '--field-selector', 'involvedObject.name=neighbour')).stdout);
+    }, { what: 'a probe that cannot be made is told of' });
     await llmos.kill();
     for (const code of [5, 9]) endNow(code);
     fill();
