@@ -25,7 +25,7 @@ describe('pods on a full disk', { timeout: 170_000 * PATIENCE }, () => {
   before(async () => {
     registry = await startFaultyRegistry(8 * KIB * KIB);
     // Nobody is evicted: what is tried here comes before, and where there is nobody to evict. Logs are small: those of a fast container would take the room that is made.
-    llmos = await bootForPods({ stateOptions: 'size=48m,nr_inodes=4000', config: `modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n    containerLogMaxSize: 1Mi\n    containerLogMaxFiles: 2\n    containerLogMonitorInterval: 1s\n    registries: [{ location: ${registry.host}, caFile: ${registry.caFile} }]\n` });
+    llmos = await bootForPods({ stateOptions: 'size=48m,nr_inodes=4000', config: `modules:\n  node:\n    readySandboxes: 2\n    evictionHard: { memory.available: 1Mi }\n    containerLogMaxSize: 32Ki\n    containerLogMaxFiles: 2\n    containerLogMonitorInterval: 1s\n    registries: [{ location: ${registry.host}, caFile: ${registry.caFile} }]\n` });
     filler = join(llmos.state, 'filler');
     await create('neighbour');
     await ready('neighbour');
