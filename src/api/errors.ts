@@ -3,6 +3,8 @@
  * what to do. The door sends it as it is; the HTTP client turns a Status that it receives into the same class.
  */
 
+import type { StatusCause, StatusDetails } from './generated/meta-v1.ts';
+
 /** The standard reasons and their HTTP codes (apimachinery, meta/v1 StatusReason). */
 const STATUS_CODES = {
   BadRequest: 400,
@@ -27,21 +29,7 @@ const STATUS_CODES = {
 
 export type StatusReason = keyof typeof STATUS_CODES;
 
-/** One entry of `Status.details.causes`. `reason` is for instance FieldValueRequired, FieldValueInvalid, FieldValueNotSupported. */
-export interface StatusCause {
-  reason?: string;
-  message?: string;
-  field?: string;
-}
-
-export interface StatusDetails {
-  name?: string;
-  group?: string;
-  kind?: string;
-  uid?: string;
-  causes?: StatusCause[];
-  retryAfterSeconds?: number;
-}
+export type { StatusCause, StatusDetails };
 
 export interface Status {
   apiVersion: 'v1';

@@ -100,7 +100,7 @@ export function portNumberErrors(port: number): string[] {
   return rangeErrors(port, { min: 1, max: 65535 });
 }
 
-export function rangeErrors(number: number, range: { min: number; max: number }): string[] {
+function rangeErrors(number: number, range: { min: number; max: number }): string[] {
   return number >= range.min && number <= range.max ? [] : [`must be between ${range.min} and ${range.max}, inclusive`];
 }
 

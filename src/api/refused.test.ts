@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import type { Kind } from './kind.ts';
 import {
   ClusterRole, EndpointSlice, FlowSchema, HorizontalPodAutoscaler, Lease, LimitRange, Node, PersistentVolume, PersistentVolumeClaim, Pod, PriorityLevelConfiguration, ReplicaSet, ResourceQuota,
-  RuntimeClass, Service, StatefulSet, StorageClass, ValidatingAdmissionPolicy,
+  RuntimeClass, Service, StatefulSet, StorageClass, ValidatingAdmissionPolicy, ValidatingWebhookConfiguration,
 } from './kinds.ts';
 import type { KubeObject } from './meta.ts';
 import { Event } from './events/event.ts';
@@ -24,6 +24,7 @@ const event = (fields: object): object => ({ eventTime: '2026-01-01T00:00:00.000
 const service = (spec: object): object => ({ spec: { ports: [{ port: 80 }], ...spec } });
 const scaler = (metric: object): object => ({ spec: { scaleTargetRef: { kind: 'Deployment', name: 'x' }, maxReplicas: 2, metrics: [metric] } });
 const policy = (spec: object): object => ({ spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }] }, ...spec } });
+const hook = (...resources: string[]): object => ({ webhooks: [{ name: 'a.b.c', clientConfig: { url: 'https://x' }, sideEffects: 'None', admissionReviewVersions: ['v1'], rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources }] }] });
 const term = { matchLabelExpressions: [{ key: 'a', values: [] }] };
 
 const pod = (spec: object, container: object = {}): object => ({ spec: { containers: [{ name: 'c', image: 'x', ...container }], ...spec } });
@@ -33,6 +34,7 @@ const file = { key: 'a', path: 'x' };
 const spread = { maxSkew: 1, topologyKey: 'a', whenUnsatisfiable: 'DoNotSchedule' };
 
 const PODS: [object, string][] = [
+  [pod({}, { ports: [{ containerPort: 80, hostPort: 80, hostIP: '256.1.1.1' }] }), 'spec.containers[0].ports[0].hostIP: Invalid value: "256.1.1.1": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
   [pod({}, { lifecycle: { stopSignal: 'SIGTERM' } }), 'spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`'],
   [pod({ os: { name: 'linux' } }, { lifecycle: { stopSignal: 'SIGODD' } }), 'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGODD": supported values: "SIGABRT", "SIGALRM"'],
   [pod({ os: { name: 'windows' } }, { lifecycle: { stopSignal: 'SIGHUP' } }), 'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGHUP": supported values: "SIGKILL", "SIGTERM"'],
@@ -107,6 +109,8 @@ const TABLE: [Kind, object, string][] = [
   [EndpointSlice, slice({ addresses: ['169.254.1.1'] }), 'endpoints[0].addresses[0]: Invalid value: "169.254.1.1": may not be in the link-local range (169.254.0.0/16, fe80::/10)'],
   [EndpointSlice, slice({ addresses: ['0.0.0.0'] }), 'endpoints[0].addresses[0]: Invalid value: "0.0.0.0": may not be unspecified (0.0.0.0)'],
   [EndpointSlice, slice({ deprecatedTopology: { 'kubernetes.io/hostname': 'a' } }), 'endpoints[0].deprecatedTopology[kubernetes.io/hostname]: Invalid value: "": may not be set, use the nodeName field instead'],
+  [EndpointSlice, slice({ hints: { forZones: [{ name: 'a' }, { name: 'a' }] } }), 'endpoints[0].hints.forZones[1].name: Duplicate value: "a"'],
+  [EndpointSlice, slice({ hints: { forNodes: [{ name: 'A_' }] } }), 'endpoints[0].hints.forNodes[0].name: Invalid value: "A_"'],
   [EndpointSlice, slice({}, { appProtocol: 'a b' }), 'ports[0].appProtocol: Invalid value: "a b": name part must consist of'],
   [FlowSchema, flow({ resourceRules: [{ ...rule, verbs: ['get', '*'] }] }), 'spec.rules[0].resourceRules[0].verbs: Invalid value: ["get","*"]: if \'*\' is present, must not specify other verbs'],
   [FlowSchema, flow({ resourceRules: [{ ...rule, verbs: ['look'] }] }), 'spec.rules[0].resourceRules[0].verbs: Unsupported value: ["look"]: supported values: "create", "delete"'],
@@ -125,6 +129,7 @@ const TABLE: [Kind, object, string][] = [
   [PersistentVolume, volume({ volumeMode: 'Odd' }), 'spec.volumeMode: Unsupported value: "Odd": supported values: "Block", "Filesystem"'],
   [PersistentVolume, volume({ hostPath: undefined, csi: { driver: 'a' } }), 'spec.csi.volumeHandle: Required value'],
   [PersistentVolume, volume({ nodeAffinity: { required: { nodeSelectorTerms: [] } } }), 'spec.nodeAffinity.required.nodeSelectorTerms: Required value: must have at least one node selector term'],
+  [PersistentVolumeClaim, claim({ volumeAttributesClassName: '-x' }), 'spec.volumeAttributesClassName: Invalid value: "-x"'],
   [PersistentVolumeClaim, claim({ dataSource: { kind: 'Odd', name: 'a' } }), "spec.dataSource: Invalid value: \"Odd\": must be 'PersistentVolumeClaim' when referencing the default apiGroup"],
   [PersistentVolumeClaim, claim({ dataSource: { kind: 'PersistentVolumeClaim', name: 'a' }, dataSourceRef: { kind: 'PersistentVolumeClaim', name: 'b' } }), 'spec: Invalid value: "spec.dataSource": must match dataSourceRef'],
   [StorageClass, { provisioner: 'a b' }, 'provisioner: Invalid value: "a b": name part must consist of'],
@@ -138,6 +143,11 @@ const TABLE: [Kind, object, string][] = [
   [Node, { status: { addresses: [{ type: 'InternalIP', address: '1.2.3.4' }, { type: 'InternalIP', address: '1.2.3.4' }] } }, 'status.addresses[1]: Duplicate value: {"type":"InternalIP","address":"1.2.3.4"}'],
   [Node, { spec: { podCIDR: 'x' } }, 'spec.podCIDRs[0]: Invalid value: "x": must be a valid CIDR value'],
   [Node, { spec: { podCIDRs: ['10.0.0.0/24', '10.1.0.0/24'] } }, 'spec.podCIDRs: Invalid value: ["10.0.0.0/24","10.1.0.0/24"]: may specify no more than one CIDR for each IP family'],
+  [ValidatingWebhookConfiguration, hook('*', 'pods'), 'webhooks[0].rules[0].resources: Invalid value: ["*","pods"]: if \'*\' is present, must not specify other resources without subresources'],
+  [ValidatingWebhookConfiguration, hook('a/*', 'a/x'), 'webhooks[0].rules[0].resources[1]: Invalid value: "a/x": if \'a/*\' is present, must not specify a/x'],
+  [HorizontalPodAutoscaler, scaler({ type: 'Resource', resource: { name: 'cpu', target: { type: 'Value', value: '1' } } }), 'spec.metrics[0].resource.target.averageUtilization: Required value: must set either a target raw value or a target utilization'],
+  [HorizontalPodAutoscaler, scaler({ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 5, averageValue: '1' } } }), 'spec.metrics[0].resource.target.averageValue: Forbidden: may not set both a target raw value and a target utilization'],
+  [HorizontalPodAutoscaler, scaler({ type: 'External', external: { metric: { name: 'a' }, target: { type: 'Value', value: '0' } } }), 'spec.metrics[0].external.target.value: Invalid value: "0": must be positive'],
   [HorizontalPodAutoscaler, scaler({ type: 'ContainerResource', containerResource: { name: 'cpu', container: '', target: { type: 'Utilization', averageUtilization: 5 } } }), 'spec.metrics[0].containerResource.container: Required value: must specify a container'],
   [HorizontalPodAutoscaler, scaler({ type: 'Object', object: { metric: { name: 'a' }, describedObject: { kind: '', name: 'b' }, target: { type: 'Value', value: '1' } } }), 'spec.metrics[0].object.describedObject.kind: Required value'],
   [ValidatingAdmissionPolicy, policy({ auditAnnotations: [{ key: 'a', valueExpression: "''" }, { key: 'a', valueExpression: "''" }] }), 'spec.auditAnnotations[1].key: Duplicate value: "a"'],

@@ -21,9 +21,9 @@ export interface LabelMatcher {
 }
 
 /** Matches every object. */
-export const EVERYTHING: LabelMatcher = matcherOf([]);
+const EVERYTHING: LabelMatcher = matcherOf([]);
 /** Matches no object. */
-export const NOTHING: LabelMatcher = { requirements: [], matches: () => false, toString: () => '' };
+const NOTHING: LabelMatcher = { requirements: [], matches: () => false, toString: () => '' };
 
 /** Reads a selector string; '' matches everything. Throws ApiError BadRequest in upstream's words. */
 export function parseSelector(text: string): LabelMatcher {
@@ -48,7 +48,7 @@ export function formatSelector(selector: LabelSelector | undefined): string {
 }
 
 /** A matcher of requirements that were checked before. */
-export function matcherOf(requirements: readonly Requirement[]): LabelMatcher {
+function matcherOf(requirements: readonly Requirement[]): LabelMatcher {
   const sorted = requirements.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return {
     requirements: sorted,
@@ -58,7 +58,7 @@ export function matcherOf(requirements: readonly Requirement[]): LabelMatcher {
 }
 
 /** Whether `labels` meet one requirement. */
-export function meets(requirement: Requirement, labels: Labels): boolean {
+function meets(requirement: Requirement, labels: Labels): boolean {
   const { key, operator, values } = requirement;
   const label = Object.hasOwn(labels, key) ? labels[key] : undefined;
   switch (operator) {

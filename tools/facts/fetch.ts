@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, readdirSync, writeFileSync, existsSync } from 
 import { join } from 'node:path';
 
 /** The source packages that hold the types, and the folder each lands in below usr/share/gocode/src/k8s.io. */
-export const PACKAGES = [
+const PACKAGES = [
   'golang-k8s-api-dev', 'golang-k8s-apimachinery-dev', 'golang-k8s-client-go-dev', 'golang-k8s-apiextensions-apiserver-dev',
   'golang-k8s-kube-aggregator-dev', 'golang-k8s-metrics-dev',
 ];

@@ -58,7 +58,7 @@ const SPECIALS: Record<string, TypeCode> = {
 };
 
 /** `k8s.io/api/core/v1` is `io.k8s.api.core.v1`. */
-export function moduleOf(path: string): string {
+function moduleOf(path: string): string {
   return path.replace(/^k8s\.io\//, 'io.k8s.').replaceAll('/', '.');
 }
 

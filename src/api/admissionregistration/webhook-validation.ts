@@ -68,7 +68,20 @@ export function ruleErrors(rule: RuleWithOperations & Pick<NamedRuleWithOperatio
     if (values.length > 1 && values.includes(anything)) errors.push(invalid(`${path}.${key}`, values, `if '${anything}' is present, must not specify other ${key === 'apiGroups' ? 'API groups' : key === 'apiVersions' ? 'API versions' : 'resources'}`));
     for (const [index, value] of values.entries()) if (value === '' && key !== 'apiGroups') errors.push(required(`${path}.${key}[${index}]`));
   }
+  errors.push(...wildcardErrors(rule.resources ?? [], `${path}.resources`));
   if (rule.scope !== undefined && !['*', 'Cluster', 'Namespaced'].includes(rule.scope)) errors.push(notSupported(`${path}.scope`, rule.scope, ['*', 'Cluster', 'Namespaced']));
+  return errors;
+}
+
+/** Nothing may stand beside what a wildcard says already. */
+function wildcardErrors(resources: readonly string[], path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const [index, resource] of resources.entries()) {
+    const [name, ...sub] = resource.split('/');
+    if (sub.length === 0) continue;
+    for (const wider of [`${name}/*`, `*/${sub.join('/')}`]) if (resources.indexOf(wider) >= 0 && resources.indexOf(wider) < index) errors.push(invalid(`${path}[${index}]`, resource, `if '${wider}' is present, must not specify ${resource}`));
+  }
+  if (resources.includes('*') && resources.some((each) => each !== '*' && each !== '' && !each.includes('/'))) errors.push(invalid(path, resources, "if '*' is present, must not specify other resources without subresources"));
   return errors;
 }
 

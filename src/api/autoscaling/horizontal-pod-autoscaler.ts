@@ -2,7 +2,7 @@
 import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
 import { AGE } from '../columns.ts';
-import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities } from '../quantity.ts';
@@ -102,9 +102,9 @@ function metricErrors(metric: MetricSpec, path: string): FieldError[] {
   const source = metric[field];
   if (source === undefined) return [required(`${path}.${field}`, 'must populate information for the given metric source')];
   const others = Object.values(SOURCES).filter((each) => each !== field && metric[each] !== undefined);
-  const errors = others.map((each) => invalid(`${path}.${each}`, metric[each], 'must populate the given metric source only'));
+  const errors = others.map((each) => forbidden(`${path}.${each}`, 'must populate the given metric source only'));
   errors.push(...namedErrors(metric, `${path}.${field}`));
-  return [...errors, ...targetErrors(source.target, `${path}.${field}.target`, ALLOWED[metric.type]!)];
+  return [...errors, ...targetErrors(source.target, `${path}.${field}.target`, metric.type)];
 }
 
 /** What the source says that it measures. */
@@ -119,20 +119,29 @@ function namedErrors({ type, resource, containerResource, pods, object, external
   return errors;
 }
 
-/** Which targets a source may have. */
-const ALLOWED: Readonly<Record<string, readonly string[]>> = {
-  Resource: ['Utilization', 'AverageValue'], ContainerResource: ['Utilization', 'AverageValue'], Pods: ['AverageValue'], Object: ['Value', 'AverageValue'], External: ['Value', 'AverageValue'],
+/** What a source needs at least one of; the first is the one that is told to be missing. */
+const NEEDED: Readonly<Record<string, { fields: readonly (keyof MetricTarget)[]; text: string }>> = {
+  Resource: { fields: ['averageUtilization', 'averageValue'], text: 'must set either a target raw value or a target utilization' },
+  ContainerResource: { fields: ['averageUtilization', 'averageValue'], text: 'must set either a target raw value or a target utilization' },
+  Pods: { fields: ['averageValue'], text: 'must specify a positive target averageValue' },
+  Object: { fields: ['averageValue', 'value'], text: 'must set either a target value or averageValue' },
+  External: { fields: ['averageValue', 'value'], text: 'must set either a target value for metric or a per-pod target' },
 };
-const VALUE_FIELDS: Readonly<Record<string, keyof MetricTarget>> = { Utilization: 'averageUtilization', AverageValue: 'averageValue', Value: 'value' };
+const TARGET_TYPES = ['Utilization', 'Value', 'AverageValue'];
 
-function targetErrors(target: MetricTarget | undefined, path: string, allowed: readonly string[]): FieldError[] {
-  if (!target?.type) return [required(`${path}.type`, 'must specify a metric target type')];
-  const field = VALUE_FIELDS[target.type];
-  if (field === undefined) return [notSupported(`${path}.type`, target.type, Object.keys(VALUE_FIELDS))];
-  const value = target[field];
-  if (!allowed.includes(target.type) || value === undefined) return [required(`${path}`, `must set one of ${allowed.map((type) => VALUE_FIELDS[type]).join(', ')}`)];
-  const positive = typeof value === 'number' ? value > 0 : compareQuantities(value, '0') > 0;
-  return positive ? [] : [invalid(`${path}.${field}`, value, 'must be positive')];
+/** As upstream, the type does not have to fit what is set. */
+function targetErrors(target: MetricTarget | undefined, path: string, type: string): FieldError[] {
+  const { averageUtilization, averageValue, value } = target ?? {};
+  const errors: FieldError[] = [];
+  if (!target?.type) errors.push(required(`${path}.type`, 'must specify a metric target type'));
+  else if (!TARGET_TYPES.includes(target.type)) errors.push(invalid(`${path}.type`, target.type, 'must be either Utilization, Value, or AverageValue'));
+  for (const [field, quantity] of Object.entries({ value, averageValue })) if (quantity !== undefined && compareQuantities(quantity, '0') <= 0) errors.push(invalid(`${path}.${field}`, quantity, 'must be positive'));
+  if (averageUtilization !== undefined && averageUtilization < 1) errors.push(invalid(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'));
+  const { fields, text } = NEEDED[type]!;
+  if (fields.every((field) => target?.[field] === undefined)) errors.push(required(`${path}.${fields[0]}`, text));
+  if (fields.includes('averageUtilization') && averageUtilization !== undefined && averageValue !== undefined) errors.push(forbidden(`${path}.averageValue`, 'may not set both a target raw value and a target utilization'));
+  if (type === 'External' && value !== undefined && averageValue !== undefined) errors.push(forbidden(`${path}.value`, 'may not set both a target value for metric and a per-pod target'));
+  return errors;
 }
 
 const LONGEST_WINDOW_SECONDS = 3_600;

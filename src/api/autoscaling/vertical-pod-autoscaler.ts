@@ -1,8 +1,9 @@
 /** VerticalPodAutoscaler and its checkpoints (autoscaling.k8s.io/v1). Source: kubernetes/autoscaler, vertical-pod-autoscaler/pkg/apis. */
 import { AGE, column, NAME } from '../columns.ts';
-import { notSupported, required, type FieldError } from '../field-error.ts';
+import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { compareQuantities, parseQuantity } from '../quantity.ts';
 import { conditions, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
@@ -65,14 +66,39 @@ const schema = objectSchema(() => ({
 
 const first = ({ status }: VerticalPodAutoscaler, resource: string): string => status?.recommendation?.containerRecommendations?.[0]?.target?.[resource] ?? '';
 
+/** What upstream's admission controller refuses (ValidateVPA), and its words. */
+function specErrors(spec: VerticalPodAutoscaler['spec'] | undefined): FieldError[] {
+  if (spec?.targetRef === undefined) return [required('spec.targetRef')];
+  const { updatePolicy, resourcePolicy, recommenders = [] } = spec;
+  const mode = updatePolicy?.updateMode;
+  const errors = (resourcePolicy?.containerPolicies ?? []).flatMap((policy, index) => policyErrors(policy, `spec.resourcePolicy.containerPolicies[${index}]`));
+  if (mode !== undefined && !UPDATE_MODES.includes(mode)) errors.push(notSupported('spec.updatePolicy.updateMode', mode, UPDATE_MODES, 'as-given'));
+  if (updatePolicy?.minReplicas !== undefined && updatePolicy.minReplicas <= 0) errors.push(invalid('spec.updatePolicy.minReplicas', updatePolicy.minReplicas, `MinReplicas has to be positive, got ${updatePolicy.minReplicas}`));
+  if (recommenders.length > 1) errors.push(invalid('spec.recommenders', recommenders.map(({ name }) => name), "the current version of VPA object shouldn't specify more than one recommenders"));
+  return errors;
+}
+
+function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, controlledValues }: ContainerResourcePolicy, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  if (containerName === undefined || containerName === '') errors.push(required(`${path}.containerName`, 'ContainerPolicies.ContainerName is required'));
+  for (const [field, amounts] of [['minAllowed', minAllowed], ['maxAllowed', maxAllowed]] as const) {
+    for (const [resource, amount] of Object.entries(amounts)) {
+      const whole = resource === 'cpu' ? 1_000_000n : 1_000_000_000n;
+      if (parseQuantity(amount).nano % whole !== 0n) errors.push(invalid(`${path}.${field}.${resource}`, amount, `must be a whole number of ${resource === 'cpu' ? 'milli CPUs' : 'bytes'}`));
+    }
+  }
+  for (const [resource, least] of Object.entries(minAllowed)) {
+    const most = maxAllowed[resource];
+    if (most !== undefined && compareQuantities(most, least) < 0) errors.push(invalid(`${path}.maxAllowed.${resource}`, most, `max resource for ${resource} is lower than min`));
+  }
+  if (mode === 'Off' && controlledValues === 'RequestsAndLimits') errors.push(invalid(`${path}.controlledValues`, controlledValues, "ControlledValues shouldn't be specified if container scaling mode is off."));
+  return errors;
+}
+
 export const VerticalPodAutoscaler: Kind<VerticalPodAutoscaler> = defineKind<VerticalPodAutoscaler>({
   group: GROUP, version: 'v1', kind: 'VerticalPodAutoscaler', plural: 'verticalpodautoscalers', namespaced: true, shortNames: ['vpa'], schema, subresources: { status: true },
   rules: {
-    validate({ spec }): FieldError[] {
-      if (spec?.targetRef === undefined) return [required('spec.targetRef')];
-      const mode = spec.updatePolicy?.updateMode;
-      return mode !== undefined && !UPDATE_MODES.includes(mode) ? [notSupported('spec.updatePolicy.updateMode', mode, UPDATE_MODES, 'as-given')] : [];
-    },
+    validate: ({ spec }) => specErrors(spec),
   },
   columns: [
     NAME, column('Mode', ({ spec }) => spec?.updatePolicy?.updateMode ?? 'Auto'), column('CPU', (vpa) => first(vpa, 'cpu')), column('Mem', (vpa) => first(vpa, 'memory')),

@@ -3,7 +3,7 @@ import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { createEnvironment, type Environment } from './environment.ts';
 import { registerAdmission } from './library/authorizer.ts';
 import { checkTypes, compileMessage } from './program.ts';
-import { escapedName } from './value.ts';
+import { escapedName, isSelectable } from './value.ts';
 
 const PRIMITIVE = /^no such overload: (int|string|bool|double|uint|bytes) \S+ (int|string|bool|double|uint|bytes)$/;
 
@@ -62,6 +62,7 @@ export class Declarations {
       if (key === undefined) continue;
       const embedded = (root || schema.xEmbeddedResource === true) && name === 'metadata';
       fields[key] = embedded ? this.#add({ name: 'string', generateName: 'string' }) : this.typeOf(resolveSchema(ref));
+      if (isSelectable(name)) fields[name] = fields[key];
     }
     this.#types[Number(own.slice('Object'.length))]!.fields = fields;
     return own;

@@ -1,6 +1,7 @@
 /** Program: an expression, compiled once, and evaluated within a budget so that no expression takes long. */
 import type { Environment } from './environment.ts';
 import type { Value } from './library/define.ts';
+import { REPLACED as REPLACED_COLLECTIONS } from './library/collections.ts';
 import { withListKinds } from './library/kinds-of-lists.ts';
 import { REPLACED as REPLACED_TIMES } from './library/times.ts';
 import { withOptionalElements } from './optional-elements.ts';
@@ -93,7 +94,7 @@ interface Operator extends Node {
   handle(left: unknown, right: unknown, node: unknown, evaluator: unknown): unknown;
 }
 
-const REPLACED = new Map([['matches/1', 'matchesRe2'], ...REPLACED_TIMES]);
+const REPLACED = new Map([['matches/1', 'matchesRe2'], ...REPLACED_COLLECTIONS, ...REPLACED_TIMES]);
 
 /** A field that is read from a variable. */
 interface Read { variable: string; field: string; node: Node }

@@ -6,11 +6,18 @@ import { asMapList } from './library/kinds-of-lists.ts';
 
 const KEYWORDS = new Set(['true', 'false', 'null', 'in', 'as', 'break', 'const', 'continue', 'else', 'for', 'function', 'if', 'import', 'let', 'loop', 'package', 'namespace', 'return', 'var', 'void', 'while']);
 
+const LITERALS = new Set(['true', 'false', 'null', 'in']);
+
 /** The name by which expressions reach a property: `a-b` is `a__dash__b`; undefined where there is none (apiserver cel escaping). */
 export function escapedName(name: string): string | undefined {
   if (KEYWORDS.has(name)) return `__${name}__`;
   const escaped = name.replaceAll('__', '\0').replaceAll('.', '__dot__').replaceAll('-', '__dash__').replaceAll('/', '__slash__').replaceAll('\0', '__underscores__');
   return /^[A-Za-z_][A-Za-z0-9_]*$/.test(escaped) ? escaped : undefined;
+}
+
+/** Keywords that may stand as they are after a dot: `self.spec.namespace`, beside `self.spec.__namespace__`. */
+export function isSelectable(name: string): boolean {
+  return KEYWORDS.has(name) && !LITERALS.has(name);
 }
 
 /** Numbers without a fraction are integers; objects are maps, so that no key means more than it says. */
@@ -58,8 +65,12 @@ function objectToCel(schema: Schema, object: Record<string, unknown>, root: bool
     const each = Object.hasOwn(object, name) ? object[name] : undefined;
     const key = escapedName(name);
     if (key === undefined || each === undefined || each === null) continue;
-    map.set(key, embedded && name === 'metadata' ? metadataToCel(each as Record<string, unknown>) : toCel(resolveSchema(ref), each));
+    const known = embedded && name === 'metadata' ? metadataToCel(each as Record<string, unknown>) : toCel(resolveSchema(ref), each);
+    map.set(key, known);
+    if (isSelectable(name)) map.set(name, known);
   }
+  // Expressions cannot name what the schema does not, but it makes two objects differ.
+  if (schema.xPreserveUnknownFields === true) for (const [name, each] of Object.entries(object)) if (!Object.hasOwn(properties, name)) map.set(`?${name}`, untypedToCel(each));
   return map;
 }
 

@@ -17,7 +17,7 @@ import { signerNameErrors } from './signer-name.ts';
 
 export type PodCertificateRequest = RequestType;
 
-export const VERDICTS = ['Issued', 'Denied', 'Failed'] as const;
+const VERDICTS = ['Issued', 'Denied', 'Failed'] as const;
 /** Of what signers of Kubernetes itself, and others, may give. */
 const [LEAST_SECONDS, MOST_SECONDS, MOST_OWN_SECONDS] = [3_600, 7_862_400, 86_400];
 const [MOST_UID, MOST_REQUEST_BYTES, MOST_CHAIN_BYTES] = [128, 10 * 1_024, 100 * 1_024];

@@ -1,11 +1,11 @@
 /** What a container must be like, in upstream's words (core/v1 validation). */
-import type { Container, EnvFromSource, EnvVar, EphemeralContainer, FileKeySelector, LifecycleHandler, Probe, ResourceRequirements, Volume, VolumeMount } from '../generated/core-v1.ts';
+import type { Container, EnvFromSource, EnvVar, EphemeralContainer, FileKeySelector, LifecycleHandler, Probe, Volume, VolumeMount } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
+import { isIP } from '../ip.ts';
 import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
-import { compareQuantities, formatQuantity, isQuantity, parseQuantity } from '../quantity.ts';
 import { resourceFieldErrors, variableFieldErrors } from './field-references.ts';
 import { localPathErrors } from './local-path.ts';
-import { containerResourceNameErrors, mayOvercommit } from './resource-names.ts';
+import { resourceErrors } from './resource-validation.ts';
 import { stopSignalErrors } from './pod-os-validation.ts';
 import { containerSecurityErrors } from './security-validation.ts';
 
@@ -150,6 +150,7 @@ function portErrors(container: Container | EphemeralContainer, path: string, { h
     }
     if (!port.containerPort) errors.push(required(`${at}.containerPort`));
     else for (const error of portNumberErrors(port.containerPort)) errors.push(invalid(`${at}.containerPort`, port.containerPort, error));
+    if (port.hostIP && isIP(port.hostIP) === 0) errors.push(invalid(`${at}.hostIP`, port.hostIP, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'));
     if (port.hostPort) for (const error of portNumberErrors(port.hostPort)) errors.push(invalid(`${at}.hostPort`, port.hostPort, error));
     if (hostNetwork && port.hostPort !== port.containerPort) errors.push(invalid(`${at}.containerPort`, port.containerPort, 'must match `hostPort` when `hostNetwork` is true'));
     if (!PROTOCOLS.includes(port.protocol ?? '')) errors.push(notSupported(`${at}.protocol`, port.protocol ?? '', PROTOCOLS));
@@ -285,53 +286,4 @@ function recursionErrors({ recursiveReadOnly, readOnly, mountPropagation }: Volu
   if (readOnly !== true) errors.push(forbidden(path, 'may only be specified when readOnly is true'));
   if (mountPropagation !== undefined && mountPropagation !== 'None') errors.push(forbidden(path, 'may only be specified when mountPropagation is None or not specified'));
   return errors;
-}
-
-const STANDARD = ['cpu', 'memory', 'ephemeral-storage'];
-
-export function resourceErrors(resources: ResourceRequirements, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const { limits = {}, requests = {} } = resources;
-  for (const [name, quantity] of Object.entries(limits)) errors.push(...quantityErrors(name, quantity, `${path}.limits[${name}]`));
-  for (const [name, quantity] of Object.entries(requests)) {
-    const wrong = quantityErrors(name, quantity, `${path}.requests[${name}]`);
-    errors.push(...wrong);
-    const limit = limits[name];
-    const overcommits = STANDARD.includes(name) || (!name.includes('/') && !name.startsWith('hugepages-')) || /(^|\.)kubernetes\.io\//.test(name);
-    if (limit === undefined) {
-      if (!overcommits) errors.push(required(`${path}.limits`, 'Limit must be set for non overcommitable resources'));
-    } else if (wrong.length === 0 && isQuantity(limit)) {
-      const order = compareQuantities(quantity, limit);
-      if (order !== 0 && !overcommits) errors.push(invalid(`${path}.requests`, quantity, `must be equal to ${name} limit of ${limit}`));
-      else if (order > 0) errors.push(invalid(`${path}.requests`, quantity, `must be less than or equal to ${name} limit of ${limit}`));
-    }
-  }
-  const names = new Set([...Object.keys(limits), ...Object.keys(requests)]);
-  if ([...names].some(isHugePages) && !names.has('cpu') && !names.has('memory')) errors.push(forbidden(path, 'HugePages require cpu or memory'));
-  return errors;
-}
-
-function quantityErrors(name: string, quantity: string | number, path: string): FieldError[] {
-  return [...containerResourceNameErrors(name, path), ...amountErrors(name, quantity, path)];
-}
-
-/** Of how much of a resource there is or may be, whatever its name. */
-export function amountErrors(name: string, quantity: string | number, path: string): FieldError[] {
-  if (!isQuantity(quantity)) return [invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")];
-  return compareQuantities(quantity, 0) < 0 ? [invalid(path, quantity, 'must be greater than or equal to 0')] : wholeErrors(name, quantity, path);
-}
-
-/** Devices are whole, and pages of their size. */
-function wholeErrors(name: string, quantity: string | number, path: string): FieldError[] {
-  const { nano } = parseQuantity(quantity);
-  if (!mayOvercommit(name) && !isHugePages(name) && nano % NANO !== 0n) return [invalid(path, formatQuantity(quantity), 'must be an integer')];
-  const size = isHugePages(name) ? name.slice('hugepages-'.length) : undefined;
-  if (!isQuantity(size) || compareQuantities(size, 0) <= 0 || nano % parseQuantity(size).nano === 0n) return [];
-  return [invalid(path, formatQuantity(quantity), `${formatQuantity(quantity)} is not positive integer multiple of ${name}`)];
-}
-
-const NANO = 1_000_000_000n;
-
-function isHugePages(name: string): boolean {
-  return name.startsWith('hugepages-');
 }

@@ -5,7 +5,7 @@ import { duplicate, forbidden, invalid, notSupported, required, type FieldError 
 import { equalJson } from '../json.ts';
 import { isCidr } from '../ip.ts';
 import { defineKind, type Kind } from '../kind.ts';
-import { amountErrors } from './container-validation.ts';
+import { amountErrors } from './resource-validation.ts';
 import { labelKeyErrors, labelValueErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 

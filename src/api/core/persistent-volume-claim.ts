@@ -90,7 +90,7 @@ export function claimSpecErrors(spec: PersistentVolumeClaimSpec, path: string): 
   const storage = spec.resources?.requests?.['storage'];
   if (storage === undefined) errors.push(required(`${path}.resources[storage]`));
   else if (quantityValue(storage) <= 0) errors.push(invalid(`${path}.resources[storage]`, storage, 'must be greater than zero'));
-  if (spec.storageClassName) errors.push(...dns1123SubdomainErrors(spec.storageClassName).map((each) => invalid(`${path}.storageClassName`, spec.storageClassName, each)));
+  for (const field of ['storageClassName', 'volumeAttributesClassName'] as const) if (spec[field]) errors.push(...dns1123SubdomainErrors(spec[field]).map((each) => invalid(`${path}.${field}`, spec[field], each)));
   if (spec.volumeMode !== undefined && !VOLUME_MODES.includes(spec.volumeMode)) errors.push(notSupported(`${path}.volumeMode`, spec.volumeMode, VOLUME_MODES));
   return [...errors, ...sourceErrors(spec, path)];
 }

@@ -35,6 +35,7 @@ function bind(pod: Pod, body: KubeObject, nowMs: number = Date.now()): void {
   if ((spec.schedulingGates?.length ?? 0) > 0) throw conflict(`pod ${name} has non-empty .spec.schedulingGates`);
   spec.nodeName = target.name!;
   for (const [key, value] of Object.entries(metadata?.annotations ?? {})) (pod.metadata.annotations ??= {})[key] = value;
+  for (const [key, value] of Object.entries(metadata?.labels ?? {})) (pod.metadata.labels ??= {})[key] = value;
   // Once it has a node it is nominated for none (upstream: ClearingNominatedNodeNameAfterBinding).
   delete pod.status?.nominatedNodeName;
   markScheduled(pod, nowMs);

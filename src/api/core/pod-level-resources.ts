@@ -3,7 +3,7 @@ import type { PodSpec } from '../generated/core-v1.ts';
 import { forbidden, invalid, type FieldError } from '../field-error.ts';
 import { podRequests } from '../pod-requests.ts';
 import { compareQuantities, isQuantity, quantityOf, quantityOfMilli } from '../quantity.ts';
-import { resourceErrors } from './container-validation.ts';
+import { resourceErrors } from './resource-validation.ts';
 
 const NAMES = ['cpu', 'memory'] as const;
 

@@ -36,7 +36,7 @@ function linuxErrors(spec: PodSpec, path: string): FieldError[] {
 function windowsErrors(spec: PodSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
   // Upstream keeps what is false of these apart from what is unset only where the field is a pointer.
-  for (const field of POD_OF_LINUX) if (spec[field] !== undefined && (spec[field] !== false || field === 'hostUsers' || field === 'shareProcessNamespace')) errors.push(forbidden(`${path}.${at(field)}`, NOT_FOR_WINDOWS));
+  for (const field of POD_OF_LINUX) if (spec[field] !== undefined && (spec[field] !== false || field === 'hostUsers' || field === 'shareProcessNamespace')) errors.push(forbidden(`${path}.${toldAt(field)}`, NOT_FOR_WINDOWS));
   for (const field of POD_SECURITY_OF_LINUX) if (isSet(spec.securityContext?.[field])) errors.push(forbidden(`${path}.securityContext.${field}`, NOT_FOR_WINDOWS));
   for (const { container, at: place } of containersOf(spec, path)) {
     for (const field of CONTAINER_SECURITY_OF_LINUX) if (isSet(container.securityContext?.[field])) errors.push(forbidden(`${place}.securityContext.${field}`, NOT_FOR_WINDOWS));
@@ -45,7 +45,7 @@ function windowsErrors(spec: PodSpec, path: string): FieldError[] {
 }
 
 /** Inside of upstream some of a pod's fields are its security context's, and are told so. */
-function at(field: (typeof POD_OF_LINUX)[number]): string {
+function toldAt(field: (typeof POD_OF_LINUX)[number]): string {
   return field === 'resources' || field === 'hostUsers' ? field : `securityContext.${field}`;
 }
 

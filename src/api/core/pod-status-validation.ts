@@ -22,13 +22,14 @@ export function podStatusErrors(pod: Pod, old: Pod): FieldError[] {
 
 /** A container that has ended for good stays so. */
 function transitionErrors(now: readonly ContainerStatus[], before: readonly ContainerStatus[], spec: PodSpec, path: string): FieldError[] {
-  if (spec.restartPolicy === 'Always' || mayAllRestart(spec)) return [];
   const running = new Set(now.filter(({ state }) => state?.terminated === undefined).map(({ name }) => name));
-  return before.flatMap(({ name, state }, index) => {
-    if (state?.terminated === undefined || !running.has(name)) return [];
-    const own = containersOf(spec).find((each) => each.name === name);
-    return mayRestart(own, state.terminated.exitCode, spec) ? [] : [forbidden(`${path}[${index}].state`, 'may not be transitioned to non-terminated state')];
-  });
+  return before.flatMap((status, index) => (running.has(status.name) && hasEndedForGood(status, spec) ? [forbidden(`${path}[${index}].state`, 'may not be transitioned to non-terminated state')] : []));
+}
+
+/** Whether a container of `spec.containers` or `spec.initContainers` has ended, and may not be said to do anything else from then on. */
+export function hasEndedForGood({ name, state }: ContainerStatus, spec: PodSpec): boolean {
+  if (state?.terminated === undefined || spec.restartPolicy === 'Always' || mayAllRestart(spec)) return false;
+  return !mayRestart(containersOf(spec).find((each) => each.name === name), state.terminated.exitCode, spec);
 }
 
 function mayRestart(container: Container | undefined, exitCode: number, spec: PodSpec): boolean {

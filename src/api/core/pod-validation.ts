@@ -6,11 +6,12 @@ import { duplicate, forbidden, invalid, notFoundField, notSupported, required, t
 import { equalJson } from '../json.ts';
 import { validateAnnotations, validateLabels, validateLabelSelector } from '../metadata-validation.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
-import { containerErrors, hostPortErrors, resourceErrors } from './container-validation.ts';
+import { containerErrors, hostPortErrors } from './container-validation.ts';
 import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
 import { operatingSystemErrors } from './pod-os-validation.ts';
 import { podUpdateErrors } from './pod-update-validation.ts';
 import { resourceClaimErrors } from './resource-claims-validation.ts';
+import { resourceErrors } from './resource-validation.ts';
 import { podSecurityErrors } from './security-validation.ts';
 import { volumeErrors } from './volume-validation.ts';
 

@@ -44,7 +44,7 @@ function annotationWarnings(annotations: Record<string, string> = {}, path: stri
 }
 
 /** `path` is where the pod's spec stands. */
-export function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
+function podSpecWarnings(spec: PodSpec | undefined, path: string): string[] {
   if (spec === undefined) return [];
   const warnings = [...labelWarnings(spec, path), ...nullSelectorWarnings(spec, path), ...repeatedWarnings(spec, path)];
   for (const [index, volume] of (spec.volumes ?? []).entries()) for (const [source, text] of RETIRED_VOLUMES) if (volume[source] !== undefined) warnings.push(`${path}.volumes[${index}].${source}: ${text}`);

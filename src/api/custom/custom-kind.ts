@@ -6,16 +6,40 @@ import { humanDuration } from '../age.ts';
 import { compileJsonPath } from '../json-path.ts';
 import { defineKind, type Column, type Kind, type Subresources } from '../kind.ts';
 import type { Json, KubeObject } from '../meta.ts';
+import { dropNulls } from '../schema/drop-nulls.ts';
+import { prune } from '../schema/prune.ts';
 import type { Schema } from '../schema/schema.ts';
 import { schemaOfCustomResource } from './custom-schema.ts';
 
 /** One Kind for every served version, the storage version first. The schema is made when first asked for. `convert` is given where versions differ by more than their name. */
-export function kindsOfDefinition(definition: CustomResourceDefinition, convert?: NonNullable<Kind['conversion']>['convert']): Kind[] {
+export function kindsOfDefinition(definition: CustomResourceDefinition, convert?: Convert): Kind[] {
   const served = definition.spec.versions.filter((version) => version.served);
-  return served.toSorted((a, b) => Number(b.storage) - Number(a.storage)).map((version) => kindOfVersion(definition, version, convert));
+  const between = convert === undefined ? undefined : bySchemas(definition, convert);
+  return served.toSorted((a, b) => Number(b.storage) - Number(a.storage)).map((version) => kindOfVersion(definition, version, between));
 }
 
-function kindOfVersion(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion, convert?: NonNullable<Kind['conversion']>['convert']): Kind {
+type Convert = NonNullable<Kind['conversion']>['convert'];
+
+/** What is converted has the defaults of its own version, and what comes of it the fields of the other one only (apiextensions-apiserver schemaCoercingConverter). */
+function bySchemas({ spec: { group, versions } }: CustomResourceDefinition, convert: Convert): Convert {
+  const made = new Map<string, Schema>();
+  const schemaOf = (apiVersion: string): Schema | undefined => {
+    const version = versions.find(({ name }) => `${group}/${name}` === apiVersion);
+    if (version !== undefined && !made.has(apiVersion)) made.set(apiVersion, schemaOfCustomResource(version));
+    return made.get(apiVersion);
+  };
+  const withDefaults = (object: KubeObject): KubeObject => {
+    const schema = schemaOf(object.apiVersion ?? '');
+    return schema === undefined ? object : applyDefaults(schema, object);
+  };
+  return async (objects, apiVersion) => {
+    const schema = schemaOf(apiVersion);
+    const converted = await convert(objects.map(withDefaults), apiVersion);
+    return schema === undefined ? converted : converted.map((object) => prune(schema, object));
+  };
+}
+
+function kindOfVersion(definition: CustomResourceDefinition, version: CustomResourceDefinitionVersion, convert?: Convert): Kind {
   const { group, names, scope } = definition.spec;
   const columns = version.additionalPrinterColumns ?? [];
   const status = version.subresources?.status !== undefined && version.subresources.status !== null;
@@ -32,6 +56,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
       statusOnly: true,
       anyFinalizers: true,
       warnings: finalizerWarnings,
+      defaults: (object) => dropNulls(schemaOf(), object as unknown as Json),
       prepareForCreate(object) {
         if (status) delete (object as KubeObject & { status?: Json }).status;
       },

@@ -124,6 +124,8 @@ test('what a version names must be there, and lists must say how their items are
     [keyed({ type: 'object', properties: {} }, 'k'), 'x-kubernetes-list-map-keys: Invalid value: ["k"]: entries must all be names of item properties'],
     [keyed({ type: 'object', required: ['k'], properties: { k: { type: 'array', items: { type: 'string' } } } }, 'k'), 'items.properties[k].type: Invalid value: "object": must be a scalar type if parent array\'s x-kubernetes-list-type is map'],
     [keyed({ type: 'object', required: ['k'], properties: { k: { type: 'string' } } }, 'k', 'k'), 'x-kubernetes-list-map-keys: Invalid value: ["k","k"]: must not contain duplicate entries'],
+    [keyed({ type: 'object', nullable: true, required: ['k'], properties: { k: { type: 'string' } } }, 'k'), 'items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is map'],
+    [keyed({ type: 'object', required: ['k'], properties: { k: { type: 'string', nullable: true } } }, 'k'), 'items.properties[k].nullable: Forbidden: this property is in x-kubernetes-list-map-keys, so it cannot be nullable'],
     [{ 'x-kubernetes-list-type': 'set', items: { type: 'object', properties: {} } }, 'items.x-kubernetes-map-type: Invalid value: null: must be atomic as item of a list with x-kubernetes-list-type=set'],
   ];
   for (const [list, expected] of lists) {
@@ -141,6 +143,7 @@ test('conversions that cannot be are refused', () => {
     [{ strategy: 'Webhook' }, 'spec.conversion.webhookClientConfig: Required value: required when strategy is set to Webhook'],
     [{ strategy: 'Webhook', webhook: { clientConfig: { url: 'http://x' }, conversionReviewVersions: ['v1'] } }, "spec.conversion.webhookClientConfig.url: Invalid value: \"http\": 'https' is the only allowed URL scheme; desired format: https://host[/path]"],
     [{ strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x' }, conversionReviewVersions: ['v9'] } }, 'spec.conversion.conversionReviewVersions: Invalid value: ["v9"]: must include at least one of v1, v1beta1'],
+    [{ strategy: 'Webhook', webhook: { clientConfig: { url: 'https://x' }, conversionReviewVersions: ['v1', 'v1'] } }, 'spec.conversion.conversionReviewVersions[1]: Invalid value: "v1": duplicate version'],
     [{ strategy: 'Webhook', webhook: { clientConfig: { service: { namespace: 'a', name: 'b' } }, conversionReviewVersions: ['v1'] } }, undefined],
   ];
   for (const [conversion, expected] of table) assert.equal(errorsOf((crd) => void (crd.spec.conversion = conversion))[0], expected);

@@ -36,7 +36,7 @@ export function validateDefinition(definition: CustomResourceDefinition, old?: C
   if (spec === undefined) return [required('spec')];
   const errors: FieldError[] = [];
   const name = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
-  if (metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
+  if (old === undefined && metadata.name !== name) errors.push(invalid('metadata.name', metadata.name ?? '', 'must be spec.names.plural+"."+spec.group'));
   errors.push(...groupErrors(spec.group ?? ''), ...scopeErrors(spec.scope ?? ''), ...nameErrors(spec.names ?? ({} as CustomResourceDefinitionNames)), ...versionErrors(spec), ...conversionErrors(spec));
   if (spec.preserveUnknownFields === true && old?.spec.preserveUnknownFields !== true) {
     errors.push(invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead'));
@@ -72,7 +72,11 @@ function conversionErrors({ conversion }: CustomResourceDefinitionSpec): FieldEr
   else if ((clientConfig.url === undefined) === (clientConfig.service === undefined)) errors.push(required(`${path}.webhookClientConfig`, 'exactly one of url or service is required'));
   else errors.push(...(clientConfig.url === undefined ? serviceErrors(clientConfig.service!, `${path}.webhookClientConfig.service`) : urlErrors(clientConfig.url, `${path}.webhookClientConfig.url`)));
   if (conversionReviewVersions.length === 0) errors.push(required(`${path}.conversionReviewVersions`));
-  else if (!conversionReviewVersions.some((version) => version === 'v1' || version === 'v1beta1')) errors.push(invalid(`${path}.conversionReviewVersions`, conversionReviewVersions, 'must include at least one of v1, v1beta1'));
+  for (const [index, version] of conversionReviewVersions.entries()) {
+    const faults = conversionReviewVersions.indexOf(version) < index ? ['duplicate version'] : dns1035LabelErrors(version);
+    for (const fault of faults) errors.push(invalid(`${path}.conversionReviewVersions[${index}]`, version, fault));
+  }
+  if (conversionReviewVersions.length > 0 && !conversionReviewVersions.some((version) => version === 'v1' || version === 'v1beta1')) errors.push(invalid(`${path}.conversionReviewVersions`, conversionReviewVersions, 'must include at least one of v1, v1beta1'));
   return errors;
 }
 

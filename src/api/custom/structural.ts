@@ -91,6 +91,7 @@ function judgeListType(schema: JSONSchemaProps, path: string, errors: FieldError
     errors.push(listType === undefined ? required(`${path}.x-kubernetes-list-type`, text) : invalid(`${path}.x-kubernetes-list-type`, listType, text));
   }
   const items = Array.isArray(schema.items) ? undefined : schema.items;
+  if ((listType === 'set' || listType === 'map') && items?.nullable === true) errors.push(forbidden(`${path}.items.nullable`, `cannot be nullable when x-kubernetes-list-type is ${listType}`));
   if (listType === 'set' && schema.type === 'array' && items !== undefined) judgeSetItems(items, `${path}.items`, errors);
   if (listType !== 'map') return;
   if (keys.length === 0) errors.push(required(`${path}.x-kubernetes-list-map-keys`, 'must not be empty if x-kubernetes-list-type is map'));
@@ -104,7 +105,8 @@ function judgeMapKeys(keys: readonly string[], items: JSONSchemaProps, path: str
     const property = items.properties?.[key];
     if (property === undefined) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties'));
     else if (property.type === 'array' || property.type === 'object') errors.push(invalid(`${path}.items.properties[${key}].type`, items.type, "must be a scalar type if parent array's x-kubernetes-list-type is map"));
-    else if (property.default === undefined && items.required?.includes(key) !== true) errors.push(required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
+    else if (property.nullable === true) errors.push(forbidden(`${path}.items.properties[${key}].nullable`, 'this property is in x-kubernetes-list-map-keys, so it cannot be nullable'));
+    if (property !== undefined && property.type !== 'array' && property.type !== 'object' && property.default === undefined && items.required?.includes(key) !== true) errors.push(required(`${path}.items.properties[${key}].default`, 'this property is in x-kubernetes-list-map-keys, so it must have a default or be a required property'));
     if (keys.indexOf(key) < index) errors.push(invalid(`${path}.x-kubernetes-list-map-keys`, keys, 'must not contain duplicate entries'));
   }
 }
@@ -137,7 +139,7 @@ const NESTED_FORBIDDEN: readonly [keyof JSONSchemaProps, string][] = [
   ['description', 'must be empty to be structural'], ['nullable', 'must be false to be structural'], ['additionalProperties', 'must be undefined to be structural'],
   ['x-kubernetes-preserve-unknown-fields', 'must be false to be structural'], ['x-kubernetes-embedded-resource', 'must be false to be structural'],
   ['x-kubernetes-int-or-string', 'must be false to be structural'], ['x-kubernetes-list-map-keys', 'must be empty to be structural'],
-  ['x-kubernetes-list-type', 'must be undefined to be structural'], ['x-kubernetes-map-type', 'must be undefined to be structural'],
+  ['x-kubernetes-list-type', 'must be undefined to be structural'], ['x-kubernetes-validations', 'must be empty to be structural'], ['x-kubernetes-map-type', 'must be undefined to be structural'],
 ];
 
 /** Below a combination only judgements of values may stand, no shapes. */

@@ -5,7 +5,7 @@ import { AGE, column, NAME, showSome } from '../columns.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { validateLabels } from '../metadata-validation.ts';
-import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNumberErrors } from '../names.ts';
+import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors, portNumberErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type EndpointSlice = EndpointSliceType;
@@ -13,6 +13,7 @@ export type EndpointSlice = EndpointSliceType;
 const MAX_ENDPOINTS = 1000;
 const MAX_PORTS = 20_000;
 const MAX_ADDRESSES = 100;
+const MAX_HINTS = 8;
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6'];
 const HOSTNAME = 'kubernetes.io/hostname';
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
@@ -68,8 +69,18 @@ function endpointErrors(endpoint: Endpoint, addressType: string, path: string): 
   const topology = endpoint.deprecatedTopology ?? {};
   errors.push(...validateLabels(topology, `${path}.deprecatedTopology`));
   if (topology[HOSTNAME] !== undefined) errors.push(invalid(`${path}.deprecatedTopology[${HOSTNAME}]`, '', 'may not be set, use the nodeName field instead'));
+  errors.push(...hintErrors(endpoint.hints?.forZones, `${path}.hints.forZones`, labelValueErrors), ...hintErrors(endpoint.hints?.forNodes, `${path}.hints.forNodes`, dns1123SubdomainErrors));
   if (endpoint.nodeName !== undefined) for (const error of dns1123SubdomainErrors(endpoint.nodeName)) errors.push(invalid(`${path}.nodeName`, endpoint.nodeName, error));
   return errors;
+}
+
+function hintErrors(hints: readonly { name: string }[] = [], path: string, nameErrors: (name: string) => string[]): FieldError[] {
+  if (hints.length > MAX_HINTS) return [tooMany(path, hints.length, MAX_HINTS)];
+  const names = hints.map(({ name }) => name ?? '');
+  return names.flatMap((name, index) => {
+    const at = `${path}[${index}].name`;
+    return [...(names.indexOf(name) < index ? [duplicate(at, name)] : []), ...nameErrors(name).map((error) => invalid(at, name, error))];
+  });
 }
 
 function portErrors(port: EndpointPort, names: Set<string>, path: string): FieldError[] {

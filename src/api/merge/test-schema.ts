@@ -28,6 +28,7 @@ const container: Schema = {
 };
 
 export const testSchema: Schema = {
+  name: 'test.Deployment',
   type: 'object',
   properties: {
     apiVersion: string, kind: string, metadata,

@@ -1,7 +1,7 @@
 /** RuntimeClass (node.k8s.io/v1): by which runtime the containers of a pod run, and what that costs. */
 import type { RuntimeClass as RuntimeClassType } from '../generated/node-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
-import { resourceErrors } from '../core/container-validation.ts';
+import { resourceErrors } from '../core/resource-validation.ts';
 import { tolerationErrors } from '../core/pod-validation.ts';
 import { duplicate, invalid, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';

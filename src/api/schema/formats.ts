@@ -5,7 +5,7 @@ import { RFC3339 } from './check-fields.ts';
 const UUID = /^[0-9a-f]{8}-?[0-9a-f]{4}-?([0-9a-f])[0-9a-f]{3}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i;
 
 const CHECKS: Record<string, (text: string) => boolean> = {
-  'date-time': (text) => RFC3339.test(text.replace(' ', 'T')),
+  'date-time': (text) => RFC3339.test(text),
   date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && !Number.isNaN(Date.parse(text)),
   duration: (text) => /^[+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h)((\d+(\.\d*)?|\.\d+)(ns|us|µs|μs|ms|s|m|h))*$/.test(text) || text === '0' || /^\d+\s*(ns|us|ms|sec|second|s|min|minute|m|hr|hour|h|d|day|w|week|wk)s?$/i.test(text),
   email: (text) => /^[^\s@<>]+@[^\s@<>]+$/.test(text),

@@ -77,7 +77,11 @@ function validateString(schema: Schema, value: string, path: string, errors: Fie
   }
 }
 
+const MOST_INT32 = 2 ** 31 - 1;
+
 function validateNumber(schema: Schema, value: number, path: string, errors: FieldError[]): void {
+  // Upstream tells it without a field.
+  if (schema.goType === undefined && schema.type === 'integer' && schema.format === 'int32' && (value > MOST_INT32 || value < -MOST_INT32 - 1)) errors.push(invalid('<nil>', '', `Checked value must be of type integer with format int32 in ${path}`));
   const say = (text: string): void => void errors.push(invalid(nameOf(path), value, `${path} in body should be ${text}`));
   const { minimum, maximum, multipleOf } = schema;
   if (maximum !== undefined && (schema.exclusiveMaximum === true ? value >= maximum : value > maximum)) say(`less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
@@ -166,7 +170,7 @@ function fewest(results: readonly FieldError[][]): FieldError[] {
 const patterns = new Map<string, RegExp>();
 
 /** Go's syntax, read as JavaScript's; what does not compile matches everything (it was refused when the CRD was made). */
-export function patternOf(pattern: string): RegExp {
+function patternOf(pattern: string): RegExp {
   let made = patterns.get(pattern);
   if (made === undefined) {
     made = compile(pattern) ?? /(?:)/;

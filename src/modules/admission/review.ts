@@ -33,7 +33,7 @@ function groupVersion(apiVersion: string): { group: string; version: string } {
 }
 
 /** A namespace is also the place that it is itself in. */
-export function namespaceOf({ kind, namespace, name }: AdmissionRequest): string | undefined {
+function namespaceOf({ kind, namespace, name }: AdmissionRequest): string | undefined {
   return kind.group === '' && kind.plural === 'namespaces' ? name : namespace;
 }
 

@@ -24,7 +24,7 @@ export function conversionOf(definition: CustomResourceDefinition, client: Clien
   if (webhook?.clientConfig === undefined) return undefined;
   return async (objects, apiVersion) => {
     const failure = (why: string): ApiError => {
-      const message = `conversion webhook for ${objects[0]?.apiVersion ?? group}, Kind=${names.kind} failed: ${why}`;
+      const message = `conversion webhook for ${objects[0]?.apiVersion ?? group}, Kind=${names.kind} ${why.startsWith('returned ') ? '' : 'failed: '}${why}`;
       return new ApiError('InternalError', message, { causes: [{ message }] });
     };
     try {
@@ -53,11 +53,11 @@ async function ask(webhook: WebhookConversion, objects: readonly KubeObject[], a
 /** Of the metadata a webhook may change labels and annotations alone. */
 function checked(original: KubeObject, converted: KubeObject, apiVersion: string): KubeObject {
   if (!isJsonObject(converted) || !isJsonObject(converted.metadata)) throw new Error('returned something that is no object');
-  if (converted.apiVersion !== apiVersion) throw new Error(`returned invalid converted object: invalid groupVersion (expected ${apiVersion}, received ${converted.apiVersion ?? ''})`);
-  if (converted.kind !== original.kind) throw new Error(`returned invalid converted object: invalid kind (expected ${original.kind ?? ''}, received ${converted.kind ?? ''})`);
+  if (converted.apiVersion !== apiVersion) throw new Error(`returned invalid object: invalid groupVersion (expected ${apiVersion}, received ${converted.apiVersion ?? ''})`);
+  if (converted.kind !== original.kind) throw new Error(`returned invalid object: invalid kind (expected ${original.kind ?? ''}, received ${converted.kind ?? ''})`);
   const { name, namespace, uid } = converted.metadata;
   for (const [field, value] of Object.entries({ name, namespace, uid }) as ['name' | 'namespace' | 'uid', string | undefined][]) {
-    if (value !== original.metadata[field]) throw new Error(`returned invalid converted object: changed immutable field metadata.${field}`);
+    if (value !== original.metadata[field]) throw new Error(`returned invalid object: must have the same ${field === 'uid' ? 'UID' : field}: ${original.metadata[field] ?? ''} != ${value ?? ''}`);
   }
   const { labels, annotations } = converted.metadata as KubeObject['metadata'];
   const metadata = cloneJson(original.metadata);

@@ -14,7 +14,7 @@ import { findConflict } from './names.ts';
 import type { ServedDefinitions } from './served.ts';
 import { isEstablished, statusOf, terminatingStatus } from './status.ts';
 
-export const FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
+const FINALIZER = 'customresourcecleanup.apiextensions.k8s.io';
 /** Names may become free, and objects may lose their last finalizer, without an event of the definition. */
 const CONFLICT_AGAIN_MS = 5_000;
 const REMOVING_AGAIN_MS = 100;

@@ -10,6 +10,7 @@ import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/modul
 import { charge, growth, unsaid } from './charge.ts';
 import { recount } from './recount.ts';
 import { isInScope } from './scopes.ts';
+import { underWay } from './under-way.ts';
 import { concerns, usageOf } from './usage.ts';
 
 const TRIES = 10;
@@ -40,7 +41,26 @@ async function book(request: AdmissionRequest, quotas: readonly ResourceQuota[],
   const concerned = quotas.filter((each) => concerns(request.kind, Object.keys(each.spec?.hard ?? {})));
   // All are asked before any is written to: what one refuses must not stay booked in another.
   if (concerned.length > 1) for (const each of concerned) await bookOne({ ...request, dryRun: true }, each, context);
-  for (const each of concerned) await bookOne(request, each, context);
+  try {
+    for (const each of concerned) await inTurn(each, () => bookOne(request, each, context));
+  } catch (error) {
+    if (request.object !== undefined) underWay(context).forget(request.object);
+    throw error;
+  }
+}
+
+/** The last booking of each quota that is under way, by uid. */
+const turns = new Map<string, Promise<void>>();
+
+/** Bookings of a quota wait for each other: all at once they would only get in each other's way. */
+function inTurn({ metadata: { uid = '' } }: ResourceQuota, work: () => Promise<void>): Promise<void> {
+  const turn = (turns.get(uid) ?? Promise.resolve()).then(work, work);
+  turns.set(uid, turn);
+  const end = (): void => {
+    if (turns.get(uid) === turn) turns.delete(uid);
+  };
+  turn.then(end, end);
+  return turn;
 }
 
 /** Tries again with the quota as it is now when another writer booked first. */
@@ -52,19 +72,22 @@ async function bookOne(request: AdmissionRequest, quota: ResourceQuota, context:
       return await bookIn(request, await counted(live, context), context);
     } catch (error) {
       if (isApiError(error, 'NotFound')) return;
+      if (request.object !== undefined && !request.dryRun) underWay(context).forget(request.object); // the next try books it anew
       if (!isApiError(error, 'Conflict') || tries === TRIES) throw error;
     }
   }
 }
 
 /** A quota whose status does not speak of its limits yet is counted first. */
-async function counted(quota: ResourceQuota, { client, kinds, clock }: ModuleContext): Promise<ResourceQuota> {
+async function counted(quota: ResourceQuota, context: ModuleContext): Promise<ResourceQuota> {
+  const { client, kinds, clock } = context;
   if (equalJson(quota.status?.hard ?? {}, quota.spec?.hard ?? {})) return quota;
-  const status = await recount(quota, { client, served: kinds.list(), nowMs: clock.nowMs() });
+  const status = await recount(quota, { client, served: kinds.list(), underWay: underWay(context), nowMs: clock.nowMs() });
   return { ...quota, status };
 }
 
-async function bookIn(request: AdmissionRequest, quota: ResourceQuota, { client, clock }: ModuleContext): Promise<void> {
+async function bookIn(request: AdmissionRequest, quota: ResourceQuota, context: ModuleContext): Promise<void> {
+  const { client, clock } = context;
   const { kind, object, oldObject } = request;
   if (object === undefined || !isInScope(quota, kind, object)) return;
   if (oldObject === undefined) {
@@ -76,7 +99,9 @@ async function bookIn(request: AdmissionRequest, quota: ResourceQuota, { client,
   const charged = charge(quota, growth(quota, usageOf(kind, object, nowMs), before));
   if (charged === undefined) return;
   if ('refused' in charged) throw refusal(request, charged.refused);
-  if (!request.dryRun) await client.update(ResourceQuota, { ...quota, status: { ...quota.status, used: charged.used } }, { subresource: 'status' });
+  if (request.dryRun) return;
+  if (oldObject === undefined) underWay(context).expect(kind, object, nowMs);
+  await client.update(ResourceQuota, { ...quota, status: { ...quota.status, used: charged.used } }, { subresource: 'status' });
 }
 
 function refusal({ kind, object }: AdmissionRequest, why: string): ApiError {

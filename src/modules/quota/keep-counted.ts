@@ -8,6 +8,7 @@ import { keyOf, type CacheEvent } from '../../sdk/cache.ts';
 import type { ModuleContext } from '../../sdk/module.ts';
 import { createWorkQueue } from '../../sdk/work-queue.ts';
 import { countedKinds, recount } from './recount.ts';
+import { underWay } from './under-way.ts';
 
 /** What admission booked is counted again after this long, so that bookings of writes that failed are given back. */
 const SETTLE_MS = 1_000;
@@ -18,6 +19,7 @@ export async function keepCounted(context: ModuleContext): Promise<void> {
   const quotas = caches.of(ResourceQuota);
   const queue = createWorkQueue();
   const followed = new Map<string, () => void>();
+  const expected = underWay(context);
   const recountOf = (namespace: string | undefined, delayMs: number): void => {
     for (const quota of quotas.list(namespace ?? '')) queue.addAfter(keyOf(quota), delayMs);
   };
@@ -25,6 +27,7 @@ export async function keepCounted(context: ModuleContext): Promise<void> {
     const key = `${kind.group}/${kind.plural}`;
     if (followed.has(key) || signal.aborted) return;
     followed.set(key, caches.of(kind).subscribe((event) => {
+      if (event.type === 'deleted') expected.forget(event.object);
       const delayMs = delayOf(event);
       if (delayMs !== undefined) recountOf(event.object.metadata.namespace, delayMs);
     }));
@@ -50,9 +53,10 @@ export async function keepCounted(context: ModuleContext): Promise<void> {
 
   async function settle(known: ResourceQuota): Promise<void> {
     const quota = await client.get(ResourceQuota, known.metadata.name ?? '', { namespace: known.metadata.namespace });
-    const status = await recount(quota, { client, served: kinds.list(), nowMs: clock.nowMs() });
+    const status = await recount(quota, { client, served: kinds.list(), underWay: expected, nowMs: clock.nowMs() });
     if (!equalJson(status, quota.status ?? {})) await client.update(ResourceQuota, { ...quota, status }, { subresource: 'status' });
     queue.forget(keyOf(quota));
+    if (expected.any()) queue.addAfter(keyOf(quota), SETTLE_MS); // a write that failed gives its place back
   }
 }
 

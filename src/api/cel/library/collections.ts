@@ -1,5 +1,6 @@
 /** Lists (apiserver cel/library lists), sets (cel-go ext sets), and the list functions of cel-go ext lists. */
 import type { Environment } from '@marcbachmann/cel-js';
+import { Duration } from '@marcbachmann/cel-js/evaluator';
 import { isDeepStrictEqual } from 'node:util';
 import { define, defineNamespace, type Value } from './define.ts';
 
@@ -7,6 +8,8 @@ export function registerCollections(environment: Environment): void {
   const sets = defineNamespace(environment, 'sets');
   const lists = defineNamespace(environment, 'lists');
   define(environment, {
+    'list.joinItems(): string': (list: Value) => joined([...list], ''),
+    'list.joinItems(string): string': (list: Value, between: string) => joined([...list], between),
     'list.isSorted(): bool': (list: Value) => isSorted([...list]),
     'list.sum(): dyn': (list: Value) => sum([...list]),
     'list.min(): dyn': (list: Value) => extreme([...list], 'min'),
@@ -26,7 +29,17 @@ export function registerCollections(environment: Environment): void {
   });
 }
 
+/** The evaluator's functions that ours take the place of (see program.ts): its own know no sets. */
+export const REPLACED: ReadonlyMap<string, string> = new Map([['join/0', 'joinItems'], ['join/1', 'joinItems']]);
+
+function joined(list: readonly Value[], between: string): string {
+  if (!list.every((each) => typeof each === 'string')) throw new Error('no such overload: join of a list that holds more than strings');
+  return list.join(between);
+}
+
 function equal(a: Value, b: Value): boolean {
+  // What durations differ in is not seen from outside.
+  if (a instanceof Duration && b instanceof Duration) return compare(a, b) === 0;
   // oxlint-disable-next-line eqeqeq
   return a === b || (typeof a !== 'object' && typeof b !== 'object' && typeof a !== 'string' && typeof b !== 'string' ? a == b : isDeepStrictEqual(a, b));
 }

@@ -147,6 +147,24 @@ test('an update that changes nothing keeps entries as they are', () => {
   assert.deepEqual(again.metadata.managedFields, made.metadata.managedFields);
 });
 
+test('the creator of a custom resource owns its spec too: it is a map like any other', () => {
+  const next = { apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 'one' }, spec: { size: 1 }, status: { ready: true } } as unknown as KubeObject;
+  const custom = { type: 'object', properties: { spec: { type: 'object', properties: { size: { type: 'integer' } } }, status: { type: 'object', properties: { ready: { type: 'boolean' } } } } } as const;
+  updateManagedFields({ schema: custom, live: undefined, next, manager: 'me', apiVersion: 'x.io/v1', now: T1 });
+  assert.deepEqual(next.metadata.managedFields![0]!.fieldsV1, { 'f:spec': { '.': {}, 'f:size': {} }, 'f:status': { '.': {}, 'f:ready': {} } });
+});
+
+test('where there is no schema, one value that becomes a map is taken from who owned it', () => {
+  const schema = { type: 'object', properties: { spec: { type: 'object', xPreserveUnknownFields: true } } } as const;
+  const live = { apiVersion: 'x.io/v1', kind: 'Thing', metadata: { name: 'one', uid: 'u' }, spec: { k: 'one', kept: 1 } } as unknown as KubeObject;
+  updateManagedFields({ schema, live: undefined, next: live, manager: 'first', apiVersion: 'x.io/v1', now: T1 });
+  const next = { ...structuredClone(live), spec: { k: { z: 'two' }, kept: 1 } } as unknown as KubeObject;
+  updateManagedFields({ schema, live, next, manager: 'second', apiVersion: 'x.io/v1', now: T2 });
+  assert.deepEqual(next.metadata.managedFields!.map(({ manager, fieldsV1 }) => [manager, fieldsV1]), [
+    ['first', { 'f:spec': { '.': {}, 'f:kept': {} } }], ['second', { 'f:spec': { 'f:k': { '.': {}, 'f:z': {} } } }],
+  ]);
+});
+
 test('an update of a subresource is an entry of its own', () => {
   const made = update(undefined, config({ replicas: 3 }) as unknown as KubeObject);
   const next = update(made, { ...made, status: { replicas: 1 } } as unknown as KubeObject, 'kubectl', { subresource: 'status', now: T2 });
@@ -165,6 +183,9 @@ test('an untracked object stays untracked by updates and gets before-first-apply
   assert.equal(update(bare, { ...bare, spec: { replicas: 4 } } as unknown as KubeObject).metadata.managedFields, undefined);
   assert.throws(() => apply(bare, config({ replicas: 4 })), { message: 'Apply failed with 1 conflict: conflict with "before-first-apply" using apps/v1: .spec.replicas' });
   assert.deepEqual(apply(bare, config({ replicas: 4 }), { force: true }).metadata.managedFields!.map(({ manager }) => manager), ['me', 'before-first-apply']);
+  const working = { ...bare, status: { replicas: 3 } } as unknown as KubeObject;
+  const before = apply(working, config({ paused: true })).metadata.managedFields!.find(({ manager }) => manager === 'before-first-apply');
+  assert.equal('f:status' in (before!.fieldsV1 as object), false, 'the status is not of who writes the object');
 });
 
 test('managedFields are reset by an empty list', () => {
@@ -192,6 +213,8 @@ test('kubectl takes over what its client-side apply set', () => {
   const next = apply(made, config({ replicas: 4 }), { manager: 'kubectl' });
   assert.equal(next.spec.replicas, 4);
   assert.deepEqual(JSON.parse(next.metadata.annotations!['kubectl.kubernetes.io/last-applied-configuration']!), config({ replicas: 4 }));
+  const reversed = Object.fromEntries(Object.entries(config({ replicas: 5 }) as object).reverse());
+  assert.match(apply(next, reversed, { manager: 'kubectl' }).metadata.annotations!['kubectl.kubernetes.io/last-applied-configuration']!, /^\{"apiVersion":.*"kind":.*"metadata":.*"spec":/, 'members stand by their names');
 });
 
 const refusals: [string, Json, RegExp][] = [

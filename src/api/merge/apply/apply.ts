@@ -115,7 +115,7 @@ function liveManagers(input: ApplyInput): Managers {
   if (managers.size > 0 || input.live === undefined) return managers;
   const next = { ...input.live, metadata: { ...input.live.metadata } };
   delete next.metadata.managedFields;
-  recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, now: input.now });
+  recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, now: input.now, ...(input.reset === undefined ? {} : { reset: input.reset }) });
   return managers;
 }
 
@@ -154,13 +154,19 @@ function lastAppliedFields({ input, live, shape }: Context): Fields {
   return difference(fieldSetOf(last, shape), differs);
 }
 
+/** For JSON.stringify: members by their names, as Go writes maps. */
+function byName(_key: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
+}
+
 /** Keeps the annotation of client-side apply true when kubectl applies server-side. */
 function syncLastApplied(object: KubeObject, input: ApplyInput): KubeObject {
   const annotations = object.metadata.annotations;
   if (input.manager !== 'kubectl' || !annotations?.[LAST_APPLIED]) return object;
   const applied = cloneJson(input.applied) as unknown as KubeObject;
   delete applied.metadata.annotations?.[LAST_APPLIED];
-  annotations[LAST_APPLIED] = `${JSON.stringify(applied)}\n`;
+  annotations[LAST_APPLIED] = `${JSON.stringify(applied, byName)}\n`;
   const bytes = Object.entries(annotations).reduce((sum, [key, value]) => sum + key.length + Buffer.byteLength(value), 0);
   if (bytes > ANNOTATIONS_LIMIT_BYTES) delete annotations[LAST_APPLIED];
   return object;

@@ -46,7 +46,8 @@ function mapChanges(left: Json | undefined, right: Json, shape: Shape, want: Wan
     const old = before === undefined || !Object.hasOwn(before, key) ? undefined : before[key];
     if (old === value) continue;
     const change = changes(old, value, shape.field(key), want);
-    if (change !== undefined) (out ??= nodeOf(left))[`f:${key}`] = change;
+    // In what has no schema, what was one value may become a map: then it is another value too.
+    if (change !== undefined) (out ??= nodeOf(want === 'both' && left !== null && before === undefined ? undefined : left))[`f:${key}`] = change;
   }
   return out;
 }

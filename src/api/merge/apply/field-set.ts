@@ -39,16 +39,6 @@ export function parseFields(json: Json | undefined, depth = 0): Fields | undefin
   return json as unknown as Fields;
 }
 
-/** Whether `path` itself is a member. */
-export function has(set: Fields, path: readonly string[]): boolean {
-  let node: Fields | undefined = set;
-  for (const element of path) {
-    node = node[element];
-    if (node === undefined) return false;
-  }
-  return path.length > 0 && isMember(node);
-}
-
 export function union(left: Fields, right: Fields): Fields {
   return left === right || isEmpty(right) ? left : isEmpty(left) ? right : unionNodes(left, right, false);
 }

@@ -20,9 +20,9 @@ export function differenceOf(live: Json, next: Json, shape: Shape, reset: Fields
   return { changed: recursiveDifference(changed, reset), removed: recursiveDifference(removed, reset) };
 }
 
-/** The status struct is always there for upstream, so its first writer owns what is in it and not the struct. */
+/** The status struct of a built-in kind is always there for upstream, so its first writer owns what is in it and not the struct. */
 function withStatus(live: Json, shape: Shape): Json {
-  return isJsonObject(live) && live.status === undefined && shape.declares('status') ? { ...live, status: {} } : live;
+  return isJsonObject(live) && live.status === undefined && isStruct(shape) && shape.declares('status') ? { ...live, status: {} } : live;
 }
 
 /**
@@ -94,12 +94,18 @@ function showManager(manager: Manager): string {
 
 const empties = new WeakMap<Schema, JsonObject>();
 
+/** Built-in kinds have types with a name; custom resources are maps for upstream. */
+function isStruct({ schema }: Shape): boolean {
+  return schema?.name !== undefined;
+}
+
 /**
- * What upstream compares a new object with: one whose structs are there but empty. So a creator does not own `spec` itself, but what is in it.
+ * What upstream compares a new object with: one whose structs are there but empty. So the creator of a built-in kind does not own `spec` itself, but
+ * what is in it.
  */
 export function emptyObject(shape: Shape): KubeObject & JsonObject {
   const schema = shape.schema;
-  if (schema === undefined) return { metadata: {} } as unknown as KubeObject & JsonObject;
+  if (schema === undefined || !isStruct(shape)) return { metadata: {} } as unknown as KubeObject & JsonObject;
   let empty = empties.get(schema);
   if (empty === undefined) {
     empty = { metadata: {}, ...emptyOf(schema, 0) };
