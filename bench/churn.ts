@@ -1,5 +1,6 @@
 /**
- * A hundred changes of endpoints a second while wrk asks as fast as it can: by cluster IP (nftables), by a Service of HTTP that HAProxy carries, and by a Gateway. At any moment three of
+ * A hundred changes of endpoints a second while wrk asks as fast as it can: by cluster IP (nftables), by a Service of HTTP that HAProxy carries, and by a Gateway; and by a Service
+ * of TCP and a TCPRoute, with a connection for each request. At any moment three of
  * four pods are endpoints. What failed, how fast it went, and how many connections still came to a pod a while after it had left for good. Last the same for the Gateway while its HAProxy is
  * killed: what failed are the requests that it had.
  */
@@ -35,10 +36,12 @@ const pod = (name: string): object => ({
   },
 });
 const service = (name: string, annotations: Record<string, string>, more: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { ports: [{ name: 'http', port: 80, targetPort: 8080, ...more }] } });
-const NAMES = ['kernel', 'proxy', 'gateway'] as const;
+const NAMES = ['kernel', 'proxy', 'gateway', 'kernelTcp', 'proxyTcp', 'gatewayTcp'] as const;
+const nameOf = (name: (typeof NAMES)[number]): string => name.replace('Tcp', '-tcp');
 const GATEWAY = [
-  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] } },
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }, { name: 'tcp', port: 9000, protocol: 'TCP' }] } },
   { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: 'web' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: [{ name: 'gateway', port: 80 }] }] } },
+  { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'TCPRoute', metadata: { name: 'web' }, spec: { parentRefs: [{ name: 'edge' }], rules: [{ backendRefs: [{ name: 'gateway-tcp', port: 80 }] }] } },
 ];
 
 export async function run(): Promise<BenchResult> {
@@ -47,13 +50,16 @@ export async function run(): Promise<BenchResult> {
   try {
     importTestImage(llmos);
     const pods = Array.from({ length: PODS }, (_, index) => `web-${index}`);
-    const items = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, ...pods.map(pod), service('kernel', {}, {}), service('proxy', { 'llmos.dev/load-balancing': 'least-connection' }, { appProtocol: 'http' }), service('gateway', {}, {}), ...GATEWAY];
+    const items = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, ...pods.map(pod), service('kernel', {}, {}), service('proxy', { 'llmos.dev/load-balancing': 'least-connection' }, { appProtocol: 'http' }), service('gateway', {}, {}),
+      service('kernel-tcp', {}, {}), service('proxy-tcp', { 'llmos.dev/load-balancing': 'least-connection' }, {}), service('gateway-tcp', {}, {}), ...GATEWAY];
     await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-'));
     await ok(llmos.kubectl('wait', ...pods.map((name) => `pod/${name}`), '--for=condition=Ready', '--timeout=60s'));
     const ips = (await ok(llmos.kubectl('get', ...['pods', ...pods], '-o', 'jsonpath={.items[*].status.podIP}'))).split(' ');
-    for (const name of NAMES) await llmos.client.create(EndpointSlice, sliceOf(name, ips));
+    for (const name of NAMES) await llmos.client.create(EndpointSlice, sliceOf(nameOf(name), ips));
     const field = (what: string, path: string): Promise<string> => ok(llmos.kubectl('get', what, '-o', `jsonpath={${path}}`));
-    const targets = { kernel: await field('service/kernel', '.spec.clusterIP'), proxy: await field('service/proxy', '.spec.clusterIP'), gateway: await field('gateway/edge', '.status.addresses[0].value') };
+    const clusterIp = (name: (typeof NAMES)[number]): Promise<string> => field(`service/${nameOf(name)}`, '.spec.clusterIP');
+    const gateway = await field('gateway/edge', '.status.addresses[0].value');
+    const targets = { kernel: await clusterIp('kernel'), proxy: await clusterIp('proxy'), gateway, kernelTcp: await clusterIp('kernelTcp'), proxyTcp: await clusterIp('proxyTcp'), gatewayTcp: `${gateway}:9000` };
     await sleep(2_000); // the proxies may still be starting
     const figures: Record<string, Figure> = {};
     for (const name of NAMES) Object.assign(figures, await underChanges(llmos, { name, ips, target: targets[name] }));
@@ -70,11 +76,11 @@ const sliceOf = (name: string, ips: readonly string[]): EndpointSlice => ({
   addressType: 'IPv4', endpoints: ips.map((address) => ({ addresses: [address] })), ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
 } as EndpointSlice);
 
-async function underChanges({ client }: Instance, { name, ips, target }: { name: string; ips: readonly string[]; target: string }): Promise<Record<string, Figure>> {
-  const asked = wrk(target);
+async function underChanges({ client }: Instance, { name, ips, target }: { name: (typeof NAMES)[number]; ips: readonly string[]; target: string }): Promise<Record<string, Figure>> {
+  const asked = wrk(target, name.endsWith('Tcp') ? ['-H', 'Connection: close'] : []);
   const began = performance.now();
   let changes = 0;
-  const without = (left: number): Promise<unknown> => client.apply(EndpointSlice, sliceOf(name, ips.filter((_, index) => index !== left)), { force: true });
+  const without = (left: number): Promise<unknown> => client.apply(EndpointSlice, sliceOf(nameOf(name), ips.filter((_, index) => index !== left)), { force: true });
   const writing = new Set<Promise<unknown>>();
   while (performance.now() - began < (SECONDS - 3) * 1_000) {
     const change = without(changes++ % PODS).finally(() => writing.delete(change));
@@ -104,8 +110,8 @@ async function connectionsTo(ip: string): Promise<number> {
 }
 
 /** Connections stay open, as those of clients do: what was begun at a pod that leaves goes on there. */
-async function wrk(target: string): Promise<{ rate: number; failed: number }> {
-  const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, `http://${target}/`]);
+async function wrk(target: string, more: readonly string[] = []): Promise<{ rate: number; failed: number }> {
+  const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, ...more, `http://${target}/`]);
   const [, ...errors] = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(stdout) ?? [];
   const failed = errors.reduce((sum, each) => sum + Number(each), Number(/Non-2xx or 3xx responses: (\d+)/.exec(stdout)?.[1] ?? 0));
   return { rate: Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]), failed };

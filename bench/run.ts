@@ -21,7 +21,7 @@ if (!/^[a-z][a-z-]*$/.test(name) || !existsSync(file) || !known.includes(name)) 
 }
 // Before the isolation, which leaves no network to fetch them by.
 if (!isIsolated()) spawnSync('sh', [join(import.meta.dirname, '../setup/peers'), ...(PEERS[name] ?? [])], { stdio: ['ignore', 2, 2] });
-isolateThisProcess();
+await isolateThisProcess();
 const bench = (await import(file)) as { run(): Promise<BenchResult> };
 console.log(JSON.stringify(await bench.run(), null, 2));
 process.exit(0);

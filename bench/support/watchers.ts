@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { connect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { openConnection, versionIn, type Target } from './load.ts';
+import { onOneCore } from './one-core.ts';
 
 const SEQUENCE = Buffer.from('"sequence":"');
 const END = Buffer.from('}\n\r\n');
@@ -23,6 +24,8 @@ export interface WatchLoad {
 export interface WatchFigures {
   /** The time from the write of an update to the arrival of each event at the steady pace, in ms. */
   latencies: number[];
+  /** The same with the client kept to one core. */
+  apartLatencies: number[];
   /** Events a second over all watchers in the burst, by tenths of it. */
   perSecond: number[];
 }
@@ -31,13 +34,14 @@ export interface WatchFigures {
 export async function measureWatches(target: Target, load: WatchLoad): Promise<WatchFigures> {
   const sentMs = new Map<string, number>();
   const latencies: number[] = [];
+  const apartLatencies: number[] = [];
   const arrivals: number[] = [];
-  let bursting = false;
+  let into: number[] | undefined = latencies; // none: a burst
   const onEvent = (sequence: string): void => {
     const fromMs = sentMs.get(sequence);
     if (fromMs === undefined) return;
-    if (bursting) arrivals.push(performance.now());
-    else latencies.push(performance.now() - fromMs);
+    if (into === undefined) arrivals.push(performance.now());
+    else into.push(performance.now() - fromMs);
   };
   const sockets: TLSSocket[] = [];
   for (let n = 0; n < load.watchers; n += 1) sockets.push(await openWatch(target, load, onEvent));
@@ -52,15 +56,20 @@ export async function measureWatches(target: Target, load: WatchLoad): Promise<W
     version = versionIn((await writer.send('PUT', path, load.body(sequence, version))).text);
   };
   const updates = Math.round((load.durationMs / 1_000) * load.updatesPerSecond);
-  for (let n = 0; n < updates; n += 1) await Promise.all([update(), sleep(1_000 / load.updatesPerSecond)]);
-  await arrived(latencies, updates * load.watchers);
-  bursting = true;
+  const pace = async (times: number[]): Promise<void> => {
+    into = times;
+    for (let n = 0; n < updates; n += 1) await Promise.all([update(), sleep(1_000 / load.updatesPerSecond)]);
+    await arrived(times, updates * load.watchers);
+  };
+  await pace(latencies);
+  await onOneCore(() => pace(apartLatencies));
+  into = undefined;
   const fromMs = performance.now();
   for (let n = 0; n < load.burst; n += 1) await update();
   await arrived(arrivals, load.burst * load.watchers);
   for (const socket of sockets) socket.destroy();
   writer.close();
-  return { latencies, perSecond: ratesOf(arrivals, fromMs) };
+  return { latencies, apartLatencies, perSecond: ratesOf(arrivals, fromMs) };
 }
 
 async function arrived(events: readonly number[], wanted: number): Promise<void> {

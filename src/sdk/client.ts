@@ -29,6 +29,8 @@ export interface ListOptions extends InNamespace {
   labelSelector?: string;
   /** For instance `spec.nodeName=n1`. */
   fieldSelector?: string;
+  /** Of custom.metrics.k8s.io alone: by the labels of the metric, beside those of what it describes. */
+  metricLabelSelector?: string;
   limit?: number;
   continue?: string;
   resourceVersion?: string;

@@ -18,14 +18,27 @@ export interface Deadline {
 
 /** undefined where the client sets none. Throws BadRequest. */
 export function deadlineOf({ query, resource }: RequestInfo): Deadline | undefined {
-  const text = query.get('timeout') ?? '';
-  if (text === '' || resource?.verb === 'watch') return undefined;
-  const timeoutMs = millisOf(text);
-  if (timeoutMs < 0) throw badRequest(`invalid timeout specified in the request URL - timeout must be a positive duration: ${text.slice(0, 50)}`);
-  if (timeoutMs === 0) return undefined;
+  const timeoutMs = resource?.verb === 'watch' ? undefined : timeoutOf(query);
+  if (timeoutMs === undefined) return undefined;
   const ending = new AbortController();
-  const timer = setTimeout(() => ending.abort(new ApiError('Timeout', 'Timeout: request did not complete within requested timeout - context deadline exceeded')), Math.min(timeoutMs, MOST_MS));
+  const timer = setTimeout(() => ending.abort(new ApiError('Timeout', 'Timeout: request did not complete within requested timeout - context deadline exceeded')), timeoutMs);
   return { signal: ending.signal, clear: () => clearTimeout(timer) };
+}
+
+/** In ms; undefined where the client sets none. Throws BadRequest. */
+function timeoutOf(query: URLSearchParams): number | undefined {
+  const text = query.get('timeout') ?? '';
+  const timeoutMs = text === '' ? 0 : millisOf(text);
+  if (timeoutMs < 0) throw badRequest(`invalid timeout specified in the request URL - timeout must be a positive duration: ${text.slice(0, 50)}`);
+  return timeoutMs === 0 ? undefined : Math.min(timeoutMs, MOST_MS);
+}
+
+/** How long a request may wait for its seat: a quarter of the time that it has in all, ms (upstream: server/filters/priority-and-fairness.go). */
+export function seatWaitMs({ query, resource }: RequestInfo): number {
+  const text = query.get('timeout') ?? '';
+  // A watch has no such time, and what is behind a proxy may mean something else by it.
+  const timeoutMs = resource?.verb === 'watch' || !DURATION.test(text) ? 0 : parseDuration(text) / 1e6;
+  return (timeoutMs > 0 ? Math.min(timeoutMs, MOST_MS) : MOST_MS) / 4;
 }
 
 function millisOf(text: string): number {

@@ -30,8 +30,30 @@ const HEADS: Record<ChangeType, Buffer> = {
 let newest: StoreEvent | undefined;
 const made = new Map<string, Buffer>();
 
-export function createFrames(door: Door, kind: Kind, form: Form, include: IncludeObject): Frames {
+/** All but those of tables are the same for every watcher: a thousand of them look at one value, which stays at hand in the cache of the processor. */
+const shared = new WeakMap<Door, WeakMap<Kind, Map<string, Frames>>>();
+
+export function framesOf(door: Door, kind: Kind, form: Form, include: IncludeObject): Frames {
   if (form.encoding === 'yaml') throw notAcceptable(['application/json']);
+  if (form.as === 'Table') return createFrames(door, kind, form, include);
+  const byKind = getOrMake(shared, door, () => new WeakMap<Kind, Map<string, Frames>>());
+  const byForm = getOrMake(byKind, kind, () => new Map<string, Frames>());
+  return getOrMake(byForm, nameOf(form), () => createFrames(door, kind, form, include));
+}
+
+function getOrMake<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): unknown }, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}
+
+function nameOf({ encoding, as, version }: Form): string {
+  return as === undefined ? encoding : `${encoding} ${as} ${version}`;
+}
+
+function createFrames(door: Door, kind: Kind, form: Form, include: IncludeObject): Frames {
   let first = true;
   const viewOf = (object: KubeObject): unknown => {
     if (form.as === 'Table') {
@@ -44,7 +66,7 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
   };
   const json = form.encoding === 'json';
   const plain = form.as === undefined && json;
-  const keyOf = (type: ChangeType): string => `${type} ${form.encoding} ${apiVersionOfKind(kind)}`;
+  const keyOf = (type: ChangeType): string => `${type} ${nameOf(form)} ${apiVersionOfKind(kind)}`;
   const keys: Record<ChangeType, string> = { ADDED: keyOf('ADDED'), MODIFIED: keyOf('MODIFIED'), DELETED: keyOf('DELETED') };
   const make = (type: ChangeType, change: { stored: Stored; object?: KubeObject }): Buffer => {
     if (plain && change.object === undefined) return Buffer.concat([HEADS[type], bytesAs(door, kind, change.stored), NEWLINE]);
@@ -54,7 +76,7 @@ export function createFrames(door: Door, kind: Kind, form: Form, include: Includ
   return {
     contentType: json ? 'application/json' : `${PROTOBUF_MEDIA_TYPE};stream=watch`,
     change(type, change) {
-      if (form.as !== undefined || change.event === undefined || change.object !== undefined) return make(type, change);
+      if (form.as === 'Table' || change.event === undefined || change.object !== undefined) return make(type, change);
       if (newest !== change.event) made.clear();
       newest = change.event;
       const key = keys[type];

@@ -1,6 +1,7 @@
 /** What happens to objects over HTTP: create, read, change, delete, list, and what is refused. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { decodeProtobuf } from '../../api/protobuf/envelope.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
@@ -298,6 +299,10 @@ test('lists: chunks of one snapshot, selectors, the forms', async () => {
   assert.match(yaml.text, /^kind: ConfigMap$/m);
   const protobuf = await door.call('GET', `${path}/a`, { headers: { accept: 'application/vnd.kubernetes.protobuf,application/json' } });
   assert.equal(protobuf.bytes.subarray(0, 4).toString('latin1'), 'k8s\0');
+  const missed = await door.call('GET', `${path}/nope`, { headers: { accept: 'application/vnd.kubernetes.protobuf,application/json' } });
+  const told = decodeProtobuf(missed.bytes) as unknown as { reason: string; details: { name: string }; code: number };
+  assert.deepEqual([missed.status, missed.headers['content-type'], told.reason, told.details.name, told.code], [404, 'application/vnd.kubernetes.protobuf', 'NotFound', 'nope', 404]);
+  assert.equal((await door.call('GET', `${path}/nope`, { headers: { accept: 'application/json,application/vnd.kubernetes.protobuf' } })).json.reason, 'NotFound');
   const posted = await door.call('POST', path, { body: Buffer.from(protobuf.bytes), headers: { 'content-type': 'application/vnd.kubernetes.protobuf' } });
   assert.match(posted.json.message, /resourceVersion should not be set on objects to be created/);
   assert.equal((await door.call('DELETE', `${path}?labelSelector=odd%3Dtrue`)).status, 200);

@@ -2,8 +2,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
+import { encodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope.ts';
 import type { Encoded } from './encode.ts';
 import { paceOf, type Pace } from './flow-control/turns.ts';
+import { clausesOf } from './negotiate.ts';
 
 const GZIP_FROM_BYTES = 128 * 1024;
 const PIECE_BYTES = 128 * 1024;
@@ -107,16 +109,24 @@ export function respondError(http: IncomingMessage, response: ServerResponse, er
   }
   const retryAfter = error.details?.retryAfterSeconds;
   const headers = { ...options.headers, ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }) };
-  const body = Buffer.from(`${JSON.stringify(error.toStatus())}\n`);
+  const { contentType, body } = statusFor(http, error);
   const whole = { ...options, headers };
-  if (http.complete || response.shouldKeepAlive !== false) respond(http, response, error.code, { contentType: 'application/json', chunks: [body] }, whole);
+  if (http.complete || response.shouldKeepAlive !== false) respond(http, response, error.code, { contentType, chunks: [body] }, whole);
   else {
-    response.writeHead(error.code, headersOf('application/json', body.length, whole));
+    response.writeHead(error.code, headersOf(contentType, body.length, whole));
     response.write(body);
     lingering(http, () => response.end());
   }
   // A body that nobody read would be taken for the next request.
   if (!http.complete) http.resume();
+}
+
+/** In protobuf for who would rather have that, else in JSON: an error is told whatever a client accepts. */
+function statusFor(http: IncomingMessage, error: ApiError): { contentType: string; body: Buffer } {
+  const status = error.toStatus();
+  const wants = http.headers.accept?.includes(PROTOBUF_MEDIA_TYPE) === true ? clausesOf(http.headers.accept)[0] : undefined;
+  const protobuf = wants?.type === PROTOBUF_MEDIA_TYPE && wants.parameters['as'] === undefined ? encodeProtobuf(status) : undefined;
+  return protobuf === undefined ? { contentType: 'application/json', body: Buffer.from(`${JSON.stringify(status)}\n`) } : { contentType: PROTOBUF_MEDIA_TYPE, body: protobuf };
 }
 
 /**

@@ -329,7 +329,7 @@ export function collect(store: Store, prefix: string, options: Partial<WatchOpti
   return Object.assign(got, { watch });
 }
 
-export async function until(done: () => boolean, timeoutMs = 5_000): Promise<void> {
+async function until(done: () => boolean, timeoutMs = 5_000): Promise<void> {
   const endMs = Date.now() + timeoutMs;
   while (!done()) {
     assert.ok(Date.now() < endMs, 'it did not happen in time');

@@ -66,8 +66,8 @@ export function clientOver(transport: Transport, options: HttpClientOptions & { 
   });
 
   async function list<T extends KubeObject>(kind: Kind<T>, how: ListOptions = {}): Promise<KubeList<T>> {
-    const { labelSelector, fieldSelector, limit, resourceVersion, resourceVersionMatch } = how;
-    const query = { labelSelector, fieldSelector, limit, continue: how.continue, resourceVersion, resourceVersionMatch };
+    const { labelSelector, fieldSelector, metricLabelSelector, limit, resourceVersion, resourceVersionMatch } = how;
+    const query = { labelSelector, fieldSelector, metricLabelSelector, limit, continue: how.continue, resourceVersion, resourceVersionMatch };
     const found = parseAnswer<KubeList<T>>(await call({ method: 'GET', path: pathOf(kind, { namespace: how.namespace }, query), signal: how.signal }), server);
     // Servers leave the kind of the items to the list.
     found.items = (found.items ?? []).map((item) => ({ apiVersion: apiVersionOf(kind.group, kind.version), kind: kind.kind, ...item }));

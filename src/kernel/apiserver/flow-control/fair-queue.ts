@@ -19,8 +19,11 @@ export interface QueueLimits {
 export interface FairQueue {
   /** May be changed at any time. */
   limits: QueueLimits;
-  /** true: go. A promise: go when it settles. undefined: too many wait already. Whoever goes must leave. */
-  enter(flow: string): true | Promise<void> | undefined;
+  /**
+   * true: go. A promise: go when it is fulfilled. undefined: too many wait already. Whoever goes must leave. Who waited in vain until `giveUp`
+   * aborts is let go by a rejection with its reason.
+   */
+  enter(flow: string, giveUp?: AbortSignal): true | Promise<void> | undefined;
   leave(flow: string): void;
   readonly running: number;
   readonly waiting: number;
@@ -95,7 +98,7 @@ export function createPool(): Pool {
         get waiting() {
           return waiting;
         },
-        enter(flow) {
+        enter(flow, giveUp) {
           if (fits(flow) && (mayOwn(member) || mayBorrow(member))) {
             seat(flow);
             return true;
@@ -104,7 +107,22 @@ export function createPool(): Pool {
           if (waiters.length >= member.limits.waiting) return undefined;
           if (waiters.length === 0) flows.set(flow, waiters);
           waiting += 1;
-          return new Promise((go) => waiters.push(go));
+          return new Promise((resolve, reject) => {
+            const go = (): void => {
+              giveUp?.removeEventListener('abort', leaveLine);
+              resolve();
+            };
+            const leaveLine = (): void => {
+              const line = flows.get(flow);
+              if (line === undefined || !line.includes(go)) return;
+              line.splice(line.indexOf(go), 1);
+              if (line.length === 0) flows.delete(flow);
+              waiting -= 1;
+              reject(giveUp!.reason as Error);
+            };
+            giveUp?.addEventListener('abort', leaveLine, { once: true });
+            waiters.push(go);
+          });
         },
         leave(flow) {
           member.running -= 1;

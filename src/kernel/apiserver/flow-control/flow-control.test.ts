@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:tls';
 import { test } from 'node:test';
 import type { FlowSchema } from '../../../api/generated/flowcontrol-v1.ts';
+import { seatWaitMs } from '../deadline.ts';
 import { parseRequest } from '../request-info.ts';
-import { realClock } from '../../../base/clock.ts';
 import { openDoor, type Call } from '../testing/open-door.ts';
+import { eventually } from '../../../sdk/testing/eventually.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
 import { createFairQueue, createPool } from './fair-queue.ts';
 import { limitsOf } from './flow-control.ts';
@@ -30,6 +31,26 @@ test('a flow may fill its own places only', () => {
   assert.deepEqual([queue.enter('a'), queue.enter('a'), queue.enter('a')].map((each) => each === undefined), [false, false, true]);
   assert.notEqual(queue.enter('b'), undefined);
   assert.equal(createFairQueue({ seats: 0, waiting: 0 }).enter('a'), undefined);
+});
+
+test('who gives up waits no longer, and keeps no place', async () => {
+  const queue = createFairQueue({ seats: 1, waiting: 1 });
+  assert.equal(queue.enter('a'), true);
+  const bored = new AbortController();
+  const waits = queue.enter('a', bored.signal) as Promise<void>;
+  assert.equal(queue.enter('a'), undefined);
+  bored.abort(new Error('too long'));
+  await assert.rejects(waits, /too long/);
+  const next = queue.enter('a', bored.signal);
+  assert.equal(queue.waiting, 1);
+  queue.leave('a');
+  await next;
+  assert.deepEqual([queue.running, queue.waiting], [1, 0]);
+});
+
+test('requests wait for a seat for a quarter of their time', () => {
+  const table: [string, number][] = [['/api/v1/pods', 15_000], ['/api/v1/pods?timeout=8s', 2_000], ['/api/v1/pods?timeout=10m', 15_000], ['/api/v1/pods?timeout=x', 15_000], ['/api/v1/pods?watch=true&timeout=8s', 15_000]];
+  for (const [url, expected] of table) assert.equal(seatWaitMs(parseRequest('GET', url)), expected, url);
 });
 
 test('a flow has so many seats at once and no more', async () => {
@@ -210,12 +231,19 @@ test('the door keeps to the schemas, says which one it was, and masters wait for
     const { caPem: ca, admin } = door.identity;
     const seated = connect({ host: '127.0.0.1', port: door.listener.port, ca, cert: admin.certificatePem, key: admin.keyPem, ALPNProtocols: ['http/1.1'] }).on('error', () => {});
     seated.write('POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nHost: x\r\nImpersonate-User: ada\r\nImpersonate-Group: system:authenticated\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n');
-    let refused = await door.call('GET', '/api', asks);
-    for (let tries = 0; refused.status !== 429 && tries < 500; tries += 1) {
-      await realClock.sleep(10);
-      refused = await door.call('GET', '/api', asks);
-    }
+    const refused = await eventually(async () => {
+      const answer = await door.call('GET', '/api', asks);
+      return answer.status === 429 && answer;
+    }, { everyMs: 10, what: 'no seat' });
     assert.deepEqual([refused.status, refused.headers['retry-after'], refused.headers['x-kubernetes-pf-flowschema-uid']], [429, '1', made.metadata.uid]);
+    // One that may wait does so for a quarter of the time that it has in all.
+    await door.call('PUT', `${root}/prioritylevelconfigurations/x`, { body: { metadata: { name: 'x' }, spec: { type: 'Limited', limited: { nominalConcurrencyShares: 0, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: limited.limitResponse } } } });
+    const waits = async (): Promise<number | undefined> => {
+      const fromMs = performance.now();
+      return (await door.call('GET', '/api?timeout=800ms', asks)).status === 429 ? performance.now() - fromMs : undefined;
+    };
+    assert.ok((await waits() ?? 0) >= 195, 'it waited for its quarter, and was sent away');
+    assert.ok((await waits() ?? 0) >= 195, 'who gave up keeps no place in the line of one');
     seated.destroy();
   } finally {
     await door.close();

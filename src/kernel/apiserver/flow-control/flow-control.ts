@@ -6,6 +6,8 @@
 import type { FlowSchema, PriorityLevelConfiguration } from '../../../api/generated/flowcontrol-v1.ts';
 import type { UserInfo } from '../../../sdk/module.ts';
 import type { Store } from '../../store/store.ts';
+import { seatWaitMs } from '../deadline.ts';
+import { tooManyRequests } from '../errors.ts';
 import type { RequestInfo } from '../request-info.ts';
 import { flowOf, inOrder, schemaFor } from './classify.ts';
 import { createPool, type FairQueue, type Pool, type QueueLimits } from './fair-queue.ts';
@@ -66,12 +68,23 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
       if (schema === undefined) return undefined;
       if (level === undefined) return exemptTurn(schema, exempt);
       const flow = flowOf(schema, user, asked);
-      const entered = level.queue.enter(flow);
-      if (entered === undefined) level.rejected.count += 1;
-      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered, leave: () => level.queue.leave(flow) };
+      return { schemaUid: schema.metadata.uid ?? '', levelUid: level.uid, entered: enterBounded(level, flow, seatWaitMs(asked)), leave: () => level.queue.leave(flow) };
     },
     metrics: () => metricsOf([...current().levels]),
   };
+}
+
+/** Who waits too long is sent away like who would wait behind too many. */
+function enterBounded(level: Level, flow: string, waitMs: number): Turn['entered'] {
+  const giveUp = new AbortController();
+  const entered = level.queue.enter(flow, giveUp.signal);
+  if (entered === undefined) level.rejected.count += 1;
+  if (typeof entered !== 'object') return entered;
+  const timer = setTimeout(() => {
+    level.rejected.count += 1;
+    giveUp.abort(tooManyRequests());
+  }, waitMs);
+  return entered.finally(() => clearTimeout(timer));
 }
 
 function nothing(): void {}

@@ -8,7 +8,7 @@ import { paceOf } from '../flow-control/turns.ts';
 import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { checkListOptions } from '../list-options.ts';
-import { createFrames, type Frames } from '../frames.ts';
+import { framesOf, type Frames } from '../frames.ts';
 import { createOutbox } from '../outbox.ts';
 import { warningHeaders } from '../respond.ts';
 import { numberOf, selectionOf } from './list.ts';
@@ -23,7 +23,7 @@ export async function handleWatch(exchange: Exchange): Promise<void> {
   checkListOptions(query, { watch: true });
   const selection = selectionOf(kind, { namespace: resource.namespace, labelSelector: query.get('labelSelector') ?? undefined, fieldSelector: query.get('fieldSelector') ?? undefined });
   if (resource.name !== undefined) selection.name = resource.name;
-  const frames = createFrames(door, kind, formOf(exchange), includeOf(exchange));
+  const frames = framesOf(door, kind, formOf(exchange), includeOf(exchange));
   const allowBookmarks = queryFlag(query, 'allowWatchBookmarks');
   const sendInitialEvents = query.has('sendInitialEvents') ? queryFlag(query, 'sendInitialEvents') : undefined;
   const timeoutSeconds = numberOf(query, 'timeoutSeconds') || MIN_TIMEOUT_SECONDS * (1 + Math.random());

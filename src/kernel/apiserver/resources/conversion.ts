@@ -2,10 +2,8 @@
 import { deepFreeze } from '../../../api/json.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
-import { applyDefaults } from '../../../api/schema/default.ts';
-import { prune } from '../../../api/schema/prune.ts';
 import type { Stored } from '../../store/store.ts';
-import { apiVersionOfKind, schemaOfKind } from '../kind-table.ts';
+import { apiVersionOfKind } from '../kind-table.ts';
 import { asStored } from './convert.ts';
 
 /** What is stored, as the kind says it. Items that say it so already, and all items of kinds without a conversion, are given back as they are. */
@@ -13,21 +11,24 @@ export async function converted(kind: Kind, items: readonly Stored[]): Promise<S
   const { conversion } = kind;
   const apiVersion = apiVersionOfKind(kind);
   const others = conversion === undefined ? [] : items.filter(({ object }) => object.apiVersion !== apiVersion);
-  if (conversion === undefined || others.length === 0) return items as Stored[];
-  const objects = await conversion.convert(others.map(({ object }) => object), apiVersion);
-  const made = new Map(others.map((stored, index) => [stored, shown(kind, stored, objects[index]!)]));
-  return items.map((stored) => made.get(stored) ?? stored);
+  if (conversion === undefined || (others.length === 0 && kind.completes === undefined)) return items as Stored[];
+  const objects = others.length === 0 ? [] : await conversion.convert(others.map(({ object }) => object), apiVersion);
+  const made = new Map(others.map((stored, index) => [stored, shown(stored, deepFreeze(objects[index]!))]));
+  return items.map((stored) => made.get(stored) ?? completed(kind, stored));
 }
 
 export async function convertedOne(kind: Kind, stored: Stored): Promise<Stored> {
   return kind.conversion === undefined ? stored : (await converted(kind, [stored]))[0]!;
 }
 
-/** Another version has fields and defaults of its own. */
-function shown(kind: Kind, { key, revision, createRevision }: Stored, object: KubeObject): Stored {
-  const schema = schemaOfKind(kind);
-  const whole = deepFreeze(applyDefaults(schema, prune(schema, object)));
-  return { key, revision, createRevision, object: whole, bytes: Buffer.from(JSON.stringify(whole)) };
+/** Only what is kept in the version that is asked for gets the defaults of that version. */
+function completed(kind: Kind, stored: Stored): Stored {
+  const whole = kind.completes?.(stored.object) ?? stored.object;
+  return whole === stored.object ? stored : shown(stored, whole);
+}
+
+function shown({ key, revision, createRevision }: Stored, object: KubeObject): Stored {
+  return { key, revision, createRevision, object, bytes: Buffer.from(JSON.stringify(object)) };
 }
 
 /** The object as the store keeps it: in the version in which the resource is stored. */

@@ -8,7 +8,8 @@ import { apiVersionOfKind } from '../kind-table.ts';
 /** The object as `kind` says it; the stored one itself when it says it so already. */
 export function asKind(kind: Kind, object: KubeObject): KubeObject {
   const said = inVersion(kind, object);
-  return kind.completes === undefined ? said : kind.completes(said);
+  // What is converted is complete already, see conversion.ts.
+  return kind.completes === undefined || kind.conversion !== undefined ? said : kind.completes(said);
 }
 
 function inVersion(kind: Kind, object: KubeObject): KubeObject {

@@ -45,13 +45,15 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
   const generated = !metadata.name && Boolean(metadata.generateName);
   for (let tries = 1; ; tries++) {
     // A step of admission may have put other metadata in the place of what was sent.
-    if (generated) object.metadata.name = generateName(metadata.generateName!);
+    const made = generated ? generateName(metadata.generateName!) : undefined;
+    if (made !== undefined) object.metadata.name = made;
     try {
       // A further try has the managers of the first, to whom nothing that admission added belongs.
       return await createOnce(door, kind, { object, generated, keepManagedFields: input.keepManagedFields === true || tries > 1 }, context);
     } catch (error) {
       if (!isStoreError(error, 'exists')) throw error;
-      if (!generated) throw alreadyExists(kind, object.metadata.name ?? '');
+      // A name that a webhook gave is the one that was asked for.
+      if (object.metadata.name !== made) throw alreadyExists(kind, object.metadata.name ?? '');
       if (tries === GENERATE_TRIES) throw noUniqueName(kind, object.metadata.name ?? '');
     }
   }
@@ -79,6 +81,7 @@ async function createOnce(door: Door, kind: Kind, { object, generated, keepManag
   const key = keyOf(kind, metadata.namespace, object.metadata.name!);
   context.deadline?.throwIfAborted();
   if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
+  if (kind.conversion !== undefined) await toStored(kind, object); // what could not be kept is told of
   if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
   return { object };
 }

@@ -107,10 +107,10 @@ async function listAll(door: Door, prefix: string, query: ListQuery, at: Start):
   const fits = fitting(query);
   if (fits === undefined) return { items, revision };
   const found: Stored[] = [];
-  for (let at = 0; at < items.length; at += 1) {
-    const turn = at % PIECE_ITEMS === 0 ? query.pace?.() : undefined;
+  for (let index = 0; index < items.length; index += 1) {
+    const turn = index % PIECE_ITEMS === 0 ? query.pace?.() : undefined;
     if (turn !== undefined) await turn;
-    const stored = items[at] as Stored;
+    const stored = items[index] as Stored;
     if (fits(stored)) found.push(stored);
   }
   return { items: found, revision };

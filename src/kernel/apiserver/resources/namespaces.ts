@@ -12,7 +12,7 @@ interface Namespace extends KubeObject {
 
 const IMMORTAL = new Set(['default', 'kube-system', 'kube-public']);
 
-export function isNamespace(kind: Kind): boolean {
+function isNamespace(kind: Kind): boolean {
   return kind.group === '' && kind.plural === 'namespaces';
 }
 

@@ -117,7 +117,10 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (pace !== undefined) await pace();
   await door.admissions.validate(request);
   context.deadline?.throwIfAborted();
-  if (context.dryRun) return { object: next };
+  if (context.dryRun) {
+    if (kind.conversion !== undefined) await toStored(kind, next); // what could not be kept is told of
+    return { object: next };
+  }
   if (mayVanish(kind, next)) return outcomeOf(await convertedOne(kind, await door.store.delete(step.key, { revision: live.revision, object: await toStored(kind, next) })));
   return outcomeOf(await convertedOne(kind, await door.store.update(step.key, await toStored(kind, next), { revision: live.revision })));
 }

@@ -37,11 +37,13 @@ export interface RunningWatch {
 }
 
 export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: WatchOutput): RunningWatch {
+  const keyEnd = query.name === undefined ? '' : `/${query.name}`;
+  const mayPass = ({ key }: StoreEvent): boolean => key.endsWith(keyEnd);
   let inner: Watch | undefined;
   let wake: (() => void) | undefined;
   const follow = (fromRevision: number): void => {
     if (query.signal.aborted) return;
-    const pass = kind.conversion === undefined ? (event: StoreEvent): boolean => passOn(event, query, output) : inOrder();
+    const pass = kind.conversion === undefined ? (event: StoreEvent): boolean => !mayPass(event) || passOn(event, query, output) : inOrder();
     const sink = { event: pass, error: (error: StoreError) => output.error(watchError(error, fromRevision, door.store)) };
     try {
       inner = door.store.watch(watchPrefix(kind, query), { fromRevision, signal: query.signal }, sink);
@@ -59,6 +61,7 @@ export function startWatch(door: Door, kind: Kind, query: WatchQuery, output: Wa
   const inOrder = (): ((event: StoreEvent) => boolean) => {
     let last = Promise.resolve();
     return (event) => {
+      if (!mayPass(event)) return true;
       pending += 1;
       last = last.then(async () => {
         if (query.signal.aborted) return;
@@ -127,7 +130,6 @@ function judge(event: StoreEvent, matches: NonNullable<Selection['matches']>): J
 
 /** An object that a change takes into or out of the selection is added or deleted for this watcher. */
 function passOn(event: StoreEvent, query: WatchQuery, output: WatchOutput): boolean {
-  if (query.name !== undefined && !event.key.endsWith(`/${query.name}`)) return true;
   const { matches } = query;
   if (matches === undefined) return output.change(TYPES[event.type], { stored: event.stored, event });
   const { is, was } = judge(event, matches);

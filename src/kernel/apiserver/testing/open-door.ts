@@ -13,7 +13,7 @@ import { openStore, type Store } from '../../store/index.ts';
 import { createApiServer, openIdentity, type ApiServer, type Audit, type Identity, type Listener } from '../index.ts';
 import type { Limits } from '../limits.ts';
 
-export const ADMIN = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
+const ADMIN = { name: 'kubernetes-admin', groups: ['system:masters', 'system:authenticated'] };
 
 export interface Answer {
   status: number;
