@@ -29,10 +29,16 @@ export interface Unit {
   readonly slowRates: Float64Array;
 }
 
-/** Histograms of idle times of all units with one trigger: how many reached an age, and were invoked at it. */
-export interface Pool {
-  readonly ended: Float64Array;
-  readonly reached: Float64Array;
+/** By age: how many reached it, and were invoked at it. */
+interface Histogram { readonly ended: Float64Array; readonly reached: Float64Array }
+
+/** Histograms of idle times of all units with one trigger. */
+export interface Pool extends Histogram {
+  /** The same of those alike alone: by the last idle time, by how often they are invoked, and by both. */
+  readonly alike: readonly Histogram[];
+  /** Known for so long. */
+  minutes: number;
+  lastMinute: number;
   /** Invocations by the minute of the hour: clocks strike for many at once. */
   readonly ofHour: Float64Array;
   /** What is learned of these units alone, beside what is of all. */
@@ -40,7 +46,7 @@ export interface Pool {
   readonly squares: Float64Array;
 }
 
-export const FEATURES = 31;
+export const FEATURES = 34;
 const BOUNDS = [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 15, 16, 20, 24, 30, 32, 40, 50, 60, 61, 75, 90, 120, 180, 240, 360, 480, 720, 1_440, Infinity];
 const PERIODS = [5, 10, 15, 20, 30, 60, 120, 1_440];
 const DAY_MINUTES = 1_440;
@@ -49,6 +55,10 @@ const RATE_SHARE = 0.02;
 /** So that the first invocation is no habit. */
 const FIRST_MINUTES = 20;
 const SLOW_SHARES = [0.004, 0.0007, 0.0001];
+const CLASSES = 8;
+/** So many units of all stand in where few are alike. */
+const FEW = 50;
+const LEAST_CHANCE = 1e-5;
 
 export function createUnit(id: string, facts: UnitFacts, minute: number): Unit {
   const unit: Unit = { id, facts, lastMinute: minute, gaps: new Map(), recent: [], count: 0, minutes: FIRST_MINUTES, day: new Uint8Array(DAY_MINUTES / 8), rate: 0, slowRates: new Float64Array(SLOW_SHARES.length) };
@@ -57,7 +67,11 @@ export function createUnit(id: string, facts: UnitFacts, minute: number): Unit {
 }
 
 export function createPool(): Pool {
-  return { ended: new Float64Array(BOUNDS.length).fill(0.02), reached: new Float64Array(BOUNDS.length).fill(1), ofHour: new Float64Array(60), weights: new Float64Array(FEATURES), squares: new Float64Array(FEATURES).fill(1) };
+  return { ...createHistogram(1), alike: [CLASSES, CLASSES, CLASSES ** 2].map(createHistogram), minutes: 0, lastMinute: -1, ofHour: new Float64Array(60), weights: new Float64Array(FEATURES), squares: new Float64Array(FEATURES).fill(1) };
+}
+
+function createHistogram(classes: number): Histogram {
+  return { ended: new Float64Array(classes * BOUNDS.length).fill(0.02), reached: new Float64Array(classes * BOUNDS.length).fill(1) };
 }
 
 /** Fills `row` for the minute that begins, with what was known before it. */
@@ -77,7 +91,7 @@ export function readRow(unit: Unit, { minute, pool, groupMinute, row }: { minute
     age > last && last === before && last > 0, group <= 1 && age > 1, group <= 5 && age > group, unit.count < 3,
   ];
   const struck = strikes(pool, minute);
-  const numbers = [1, logit(common), own, Math.log(unit.rate + 0.01), Math.min(age, 60) / 60, unit.count < 5 ? own : 0, Math.min(3, Math.log1p(reached)) / 3, struck, unit.count < 3 ? struck : 0, ...slowly(unit), unit.minutes < DAY_MINUTES ? 0 : Math.log(age) / 5];
+  const numbers = [1, logit(common), own, Math.log(unit.rate + 0.01), Math.min(age, 60) / 60, unit.count < 5 ? own : 0, Math.min(3, Math.log1p(reached)) / 3, struck, unit.count < 3 ? struck : 0, ...slowly(unit), unit.minutes < DAY_MINUTES ? 0 : Math.log(age) / 5, ...ofAlike(unit, pool, { age, common })];
   let at = 0;
   for (const number of numbers) row[at++] = number;
   for (const truth of truths) row[at++] = truth ? 1 : 0;
@@ -91,6 +105,15 @@ function slowly({ slowRates, minutes }: Unit): number[] {
 /** After the minute: was it invoked in it? */
 export function pass(unit: Unit, pool: Pool, minute: number, invoked: boolean): void {
   const age = minute - unit.lastMinute;
+  if (minute > pool.lastMinute) {
+    pool.minutes++;
+    pool.lastMinute = minute;
+  }
+  for (const [index, place] of classesOf(unit).entries()) {
+    const at = place * BOUNDS.length + binOf(age);
+    pool.alike[index]!.reached[at]!++;
+    if (invoked) pool.alike[index]!.ended[at]!++;
+  }
   pool.reached[binOf(age)]!++;
   if (invoked) {
     pool.ended[binOf(age)]!++;
@@ -116,6 +139,27 @@ function halve(gaps: Map<number, number>): void {
     else gaps.set(minutes, count / 2);
   }
   if (gaps.size >= MOST_GAPS) gaps.clear();
+}
+
+/** The chance at this age of those alike: what follows on a short idle time is another matter than what follows on a long one. Few of them say no more than all do, and of the first day none. */
+function ofAlike(unit: Unit, { alike, minutes }: Pool, { age, common }: { age: number; common: number }): number[] {
+  if (minutes < DAY_MINUTES) return [0, 0, 0];
+  return classesOf(unit).map((place, index) => {
+    const at = place * BOUNDS.length + binOf(age);
+    const { ended, reached } = alike[index]!;
+    return logit(Math.max(LEAST_CHANCE, Math.min(0.9, (ended[at]! + FEW * common) / (reached[at]! + FEW))));
+  });
+}
+
+/** Of each of the pool's histograms of those alike: which of its classes the unit is of. Idle times and rates are in equal steps of their logarithms, up to a day and to one in four minutes. */
+function classesOf({ recent, count, minutes }: Unit): [number, number, number] {
+  const idle = classOf(Math.log2(recent.at(-1) ?? Infinity) / 1.5);
+  const often = classOf(Math.log2((2_000 * count) / minutes) / 1.2);
+  return [idle, often, idle * CLASSES + often];
+}
+
+function classOf(value: number): number {
+  return Math.max(0, Math.min(CLASSES - 1, Math.floor(value)));
 }
 
 /** How much more than usual is invoked in this minute of an hour: a logarithm. */

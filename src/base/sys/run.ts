@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Kills the process (SIGKILL) after this long; default none. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** After its end, how long what it has left behind may hold its output open; default for ever, and not at all when it was killed. */
+  drainMs?: number;
   /** Most bytes kept of each output stream; default 16 MiB. More is cut. */
   maxOutputBytes?: number;
   /** Called when the process is there. */
@@ -25,6 +27,8 @@ export interface RunResult {
   code: number;
   stdout: string;
   stderr: string;
+  /** Its time was over, or its signal aborted. */
+  killed: boolean;
 }
 
 /** A command that ended with another code than 0; the message carries the command and the end of its standard error. */
@@ -56,8 +60,14 @@ export function runAny(file: string, args: readonly string[], options: RunOption
     const stderr = collect(child, 'stderr', most, options.onOutput);
     child.once('error', (error) => reject(explain(error, file)));
     if (child.pid !== undefined) options.started?.(child.pid);
+    child.once('exit', () => {
+      const drainMs = child.killed ? 0 : options.drainMs;
+      if (drainMs === undefined) return;
+      const timer = setTimeout(() => [child.stdout, child.stderr].forEach((stream) => stream?.destroy()), drainMs);
+      child.once('close', () => clearTimeout(timer));
+    });
     child.once('close', (code, signal) => {
-      resolve({ code: code ?? 128 + signalNumber(signal), stdout: stdout(), stderr: stderr() });
+      resolve({ code: code ?? 128 + signalNumber(signal), stdout: stdout(), stderr: stderr(), killed: child.killed });
     });
     if (options.input !== undefined) {
       child.stdin?.on('error', () => {}); // the command may end without reading: its code tells

@@ -75,7 +75,7 @@ export async function command(file: string, args: readonly string[], options: Co
     });
     child.once('close', (code) => {
       end();
-      resolve({ code: code ?? 137, stdout: stdout(), stderr: stderr() });
+      resolve({ code: code ?? 137, stdout: stdout(), killed: false, stderr: stderr() });
     });
   });
   options.signal?.throwIfAborted();

@@ -49,7 +49,7 @@ async function chargeBudget(pod: Pod, { dryRun }: { dryRun: boolean }, context: 
 }
 
 /** The budget with one disruption less; undefined when the pod costs none. Pure. */
-export function charge(budget: PodDisruptionBudget, pod: Pod, nowMs: number): PodDisruptionBudget | undefined {
+function charge(budget: PodDisruptionBudget, pod: Pod, nowMs: number): PodDisruptionBudget | undefined {
   const name = budget.metadata.name ?? '';
   const status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...budget.status };
   const podName = pod.metadata.name ?? '';

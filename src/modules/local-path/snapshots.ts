@@ -16,6 +16,9 @@ import { contentOf } from './make.ts';
 import { PROVISIONED_BY, PROVISIONER } from './plan.ts';
 
 const KEEPS_COPY = 'snapshot.storage.kubernetes.io/volumesnapshot-bound-protection';
+/** A content does not go while a snapshot has it. */
+const KEEPS_CONTENT = 'snapshot.storage.kubernetes.io/volumesnapshotcontent-bound-protection';
+const HANDLE = /^snapshot-[0-9a-f-]+$/;
 
 /** `folderOf` is where copies lie: a folder each, by the handle. */
 export function snapshotController(folderOf: (context: ReconcileContext) => string): Controller<VolumeSnapshot> {
@@ -52,9 +55,7 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
   if (driver !== PROVISIONER) return; // another driver's
   const claimName = snapshot.spec.source.persistentVolumeClaimName ?? '';
   const volume = volumeOfClaim(namespace, claimName, caches);
-  if (!snapshot.metadata.finalizers?.includes(KEEPS_COPY)) {
-    snapshot = await client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: [...(snapshot.metadata.finalizers ?? []), KEEPS_COPY] } });
-  }
+  snapshot = await keep(snapshot, client);
   const handle = `snapshot-${uid}`;
   const contentName = `snapcontent-${uid}`;
   const beganMs = clock.nowMs();
@@ -63,7 +64,7 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
   await copyVolume(files, join(folder, handle));
   const restoreSize = volume.spec?.capacity?.['storage'] ?? '0';
   const content: VolumeSnapshotContent = {
-    metadata: { name: contentName }, spec: {
+    metadata: { name: contentName, finalizers: [KEEPS_CONTENT] }, spec: {
       deletionPolicy, driver, source: { volumeHandle: volume.metadata.name }, volumeSnapshotClassName: className,
       volumeSnapshotRef: { apiVersion: 'snapshot.storage.k8s.io/v1', kind: 'VolumeSnapshot', namespace, name, uid },
     },
@@ -85,8 +86,11 @@ async function takeOver(snapshot: VolumeSnapshot, folder: string, { client }: Re
   const handle = content.spec.source.snapshotHandle ?? content.status?.snapshotHandle ?? '';
   const { namespace, name } = content.spec.volumeSnapshotRef;
   if (namespace !== snapshot.metadata.namespace || name !== snapshot.metadata.name) throw new Error(`the content ${contentName} is for the snapshot ${namespace}/${name}`);
-  if (!/^snapshot-[0-9a-f-]+$/.test(handle) || !existsSync(join(folder, handle))) throw new Error(`there is no copy '${handle}' for the content ${contentName}`);
-  await client.update(VolumeSnapshotContent, { ...content, status: { ...content.status, snapshotHandle: handle, readyToUse: true } }, { subresource: 'status' });
+  if (!HANDLE.test(handle) || !existsSync(join(folder, handle))) throw new Error(`there is no copy '${handle}' for the content ${contentName}`);
+  snapshot = await keep(snapshot, client);
+  const finalizers = [...new Set([...(content.metadata.finalizers ?? []), KEEPS_CONTENT])];
+  const bound = await client.update(VolumeSnapshotContent, { ...content, metadata: { ...content.metadata, finalizers }, spec: { ...content.spec, volumeSnapshotRef: { ...content.spec.volumeSnapshotRef, uid: snapshot.metadata.uid } } });
+  await client.update(VolumeSnapshotContent, { ...bound, status: { ...bound.status, snapshotHandle: handle, readyToUse: true } }, { subresource: 'status' });
   const size = content.status?.restoreSize;
   await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(size === undefined ? {} : { restoreSize: String(size) }) }, client);
 }
@@ -110,16 +114,29 @@ function volumeOfClaim(namespace: string | undefined, name: string, caches: Cach
   return volume;
 }
 
+async function keep(snapshot: VolumeSnapshot, client: Client): Promise<VolumeSnapshot> {
+  const { finalizers = [] } = snapshot.metadata;
+  return finalizers.includes(KEEPS_COPY) ? snapshot : client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: [...finalizers, KEEPS_COPY] } });
+}
+
 async function letGo(snapshot: VolumeSnapshot, folder: string, { client }: ReconcileContext): Promise<void> {
   const { finalizers = [], uid } = snapshot.metadata;
   if (!finalizers.includes(KEEPS_COPY)) return;
   const contentName = snapshot.status?.boundVolumeSnapshotContentName ?? `snapcontent-${uid}`;
   const content = await ifThere(client.get(VolumeSnapshotContent, contentName));
   if (content?.spec.deletionPolicy !== 'Retain') {
-    rmSync(join(folder, `snapshot-${uid}`), { recursive: true, force: true });
-    if (content !== undefined) await client.delete(VolumeSnapshotContent, contentName);
+    const handle = content?.status?.snapshotHandle ?? `snapshot-${uid}`;
+    if (HANDLE.test(handle)) rmSync(join(folder, handle), { recursive: true, force: true });
+    if (content !== undefined) await ifThere(client.delete(VolumeSnapshotContent, contentName));
   }
+  await releaseContent(contentName, client);
   await ifThere(client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: finalizers.filter((each) => each !== KEEPS_COPY) } }));
+}
+
+async function releaseContent(name: string, client: Client): Promise<void> {
+  const content = await ifThere(client.get(VolumeSnapshotContent, name));
+  if (!content?.metadata.finalizers?.includes(KEEPS_CONTENT)) return;
+  await ifThere(client.update(VolumeSnapshotContent, { ...content, metadata: { ...content.metadata, finalizers: content.metadata.finalizers.filter((each) => each !== KEEPS_CONTENT) } }));
 }
 
 async function write(snapshot: VolumeSnapshot, status: VolumeSnapshot['status'], client: Client): Promise<void> {

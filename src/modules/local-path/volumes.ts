@@ -21,10 +21,16 @@ export function volumeController(folderOf: (context: ReconcileContext) => string
     async reconcile(_key, volume, context) {
       if (volume === undefined) return;
       const phase = await phaseOf(volume, context);
-      if (volume.metadata.deletionTimestamp !== undefined) return phase === 'Bound' ? undefined : letGo(volume, context);
       const policy = volume.spec?.persistentVolumeReclaimPolicy;
+      const isOurs = policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER;
+      if (volume.metadata.deletionTimestamp !== undefined) {
+        if (phase === 'Bound') return;
+        // The policy holds in whichever order claim and volume are deleted (upstream: HonorPVReclaimPolicy).
+        if (phase === 'Released' && isOurs) await removeContent(volume, folderOf(context), context);
+        return letGo(volume, context);
+      }
       if (phase !== 'Released' || policy === 'Retain') return writePhase(volume, phase, context);
-      if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER) return reclaim(volume, folderOf(context), context);
+      if (isOurs) return reclaim(volume, folderOf(context), context);
       if (policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] !== undefined) return writePhase(volume, phase, context); // its provisioner deletes it
       if (policy === 'Recycle' && volume.spec?.hostPath !== undefined) return recycle(volume, volume.spec.hostPath.path, context);
       await fail(volume, policy === 'Recycle' ? 'VolumeFailedRecycle' : 'VolumeFailedDelete', context);
@@ -62,18 +68,26 @@ async function claimExists({ name = '', namespace, uid }: ObjectReference, { cac
   }
 }
 
-async function reclaim(volume: PersistentVolume, folder: string, { client, events }: ReconcileContext): Promise<void> {
-  const path = resolve(volume.spec?.hostPath?.path ?? '');
-  // Only what lies in our own folder is ours to delete, whatever an object says.
-  if (!path.startsWith(`${resolve(folder)}${sep}`)) return events.event(volume, 'Warning', 'VolumeFailedDelete', `${path} is not a folder of this provisioner: delete it by hand, and the volume after it`);
-  await removeVolumeFile(volumeFileOf(path), path);
-  rmSync(path, { recursive: true, force: true });
+async function reclaim(volume: PersistentVolume, folder: string, context: ReconcileContext): Promise<void> {
+  if (!(await removeContent(volume, folder, context))) return;
   const { name = '', uid } = volume.metadata;
   try {
-    await client.delete(PersistentVolume, name, { preconditions: { uid } });
+    await context.client.delete(PersistentVolume, name, { preconditions: { uid } });
   } catch (error) {
     if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
   }
+}
+
+/** Safe to do again. False when it is not ours to delete: only what lies in our own folder is, whatever an object says. */
+async function removeContent(volume: PersistentVolume, folder: string, { events }: ReconcileContext): Promise<boolean> {
+  const path = resolve(volume.spec?.hostPath?.path ?? '');
+  if (!path.startsWith(`${resolve(folder)}${sep}`)) {
+    events.event(volume, 'Warning', 'VolumeFailedDelete', `${path} is not a folder of this provisioner: delete it by hand, and the volume after it`);
+    return false;
+  }
+  await removeVolumeFile(volumeFileOf(path), path);
+  rmSync(path, { recursive: true, force: true });
+  return true;
 }
 
 /** All that is in the folder goes, and the volume is free for the next claim (deprecated upstream in favour of provisioning, and served for hostPath as there). */

@@ -61,13 +61,23 @@ test('when pods leave', () => {
 });
 
 test('which pods nobody will end', () => {
-  const pod = (name: string, nodeName: string | undefined, more: Partial<Pod['metadata']> = {}): Pod => ({ metadata: { name, ...more }, spec: { containers: [], nodeName } });
-  const pods = [pod('fine', 'n'), pod('lost', 'gone'), pod('waiting', undefined), pod('dropped', undefined, { deletionTimestamp: rfc3339(NOW_MS) })];
+  const deleted = { deletionTimestamp: rfc3339(NOW_MS) };
+  const of = (name: string, change: Partial<Node['spec'] & object> = {}, status = 'True'): Node => ({ metadata: { name }, spec: change, status: { conditions: [ready(status)] } });
+  const off = [{ key: 'node.kubernetes.io/out-of-service', value: 'nodeshutdown', effect: 'NoExecute' as const }];
+  const pod = (name: string, nodeName: string | undefined, more: Partial<Pod['metadata']> = {}, status: Pod['status'] = {}): Pod => ({ metadata: { name, ...more }, spec: { containers: [], nodeName }, status });
+  const pods = [
+    pod('fine', 'n'), pod('ends', 'n', deleted), pod('lost', 'gone'), pod('waiting', undefined), pod('dropped', undefined, deleted),
+    pod('given up', 'off', deleted), pod('not deleted', 'off'), pod('on its way', 'silent', deleted), pod('back again', 'on', deleted),
+  ];
+  const nodes = [of('n'), of('off', { taints: off }, 'Unknown'), of('silent', {}, 'Unknown'), of('on', { taints: off })];
   const absentSince = new Map<string, number>();
-  const names = (nowMs: number, nodes: string[] = ['n']): string[] => collectable(pods, new Set(nodes), absentSince, nowMs).map((each) => each.pod.metadata.name ?? '');
-  assert.deepEqual(names(NOW_MS), ['dropped']);
-  assert.deepEqual(names(NOW_MS + 41_000), ['lost', 'dropped']);
-  assert.deepEqual(names(NOW_MS + 42_000, ['n', 'gone']), ['dropped'], 'the node came back');
+  const names = (nowMs: number, more: Node[] = []): string[] => collectable(pods, [...nodes, ...more], absentSince, nowMs).map((each) => each.pod.metadata.name ?? '');
+  assert.deepEqual(names(NOW_MS), ['dropped', 'given up']);
+  assert.deepEqual(names(NOW_MS + 41_000), ['lost', 'dropped', 'given up']);
+  assert.deepEqual(names(NOW_MS + 42_000, [of('gone')]), ['dropped', 'given up'], 'the node came back');
+  const at = (name: string, second: number, status: Pod['status']): Pod => pod(name, 'n', { creationTimestamp: rfc3339(NOW_MS + second * 1_000) }, status);
+  const ended = [at('newest', 3, { phase: 'Failed' }), at('old', 1, { phase: 'Succeeded' }), at('evicted', 2, { phase: 'Failed', reason: 'Evicted' }), at('runs', 0, { phase: 'Running' })];
+  assert.deepEqual(collectable(ended, nodes, absentSince, NOW_MS, 1).map((each) => each.pod.metadata.name), ['evicted', 'old'], 'evicted ones go first');
 });
 
 test('how long a node may be silent is configured as upstream has it', () => {

@@ -1,4 +1,4 @@
-/** Node lifecycle: nodes that fall silent are marked, pods leave them in time, and pods without a node are removed. */
+/** Node lifecycle: nodes that fall silent are marked, pods leave them in time, and pods without a node are removed. Pods learn the zone of their node. */
 import { Lease } from '../../api/coordination/lease.ts';
 import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
@@ -7,6 +7,7 @@ import { defineModule, type Caches } from '../../sdk/index.ts';
 import { collectPods } from './collect-pods.ts';
 import { nodeHealthController, taintEvictionController, type HealthSettings } from './controllers.ts';
 import { GRACE_MS } from './health.ts';
+import { podTopologyLabels } from './topology-labels.ts';
 
 const DEFAULTS: HealthSettings = { graceMs: GRACE_MS, periodMs: 5_000 };
 /** Of each running instance of the module, which controllers are not told. */
@@ -19,6 +20,7 @@ export default defineModule({
   reads: [Node],
   writes: [Pod],
   controllers: [nodeHealthController((caches) => settings.get(caches) ?? DEFAULTS), taintEvictionController()],
+  admissions: [podTopologyLabels],
   async start({ caches, config }) {
     settings.set(caches, settingsOf(config));
   },

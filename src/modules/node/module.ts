@@ -1,4 +1,5 @@
 /** The node agent as a module: this machine as a Node, its pods as processes. */
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { registriesOf, writeRegistries } from '../../base/sys/registries.ts';
 import { defineModule, type ModuleContext } from '../../sdk/module.ts';
@@ -66,6 +67,7 @@ import { sandboxPool } from './sandbox/pool.ts';
 
 /** Enough for fifty pods at once. */
 const READY_SANDBOXES = 56;
+const FAVOR_AFTER_MS = 1_000;
 
 export const node = defineModule({
   name: 'node',
@@ -94,6 +96,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
   const staticPods = staticPodFolder(context.config);
   const port = portSettings(context.config);
   const rotation = rotationSettings(context.config);
+  const favors = favorsMoves(context);
   await keepRoomForExits(join(context.machine.runFolder, EXITS_FOLDER), context.log);
   const parts = nodeParts(context);
   keepReserved(parts);
@@ -115,7 +118,7 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.serve(NodeUsageHistory, nodeHistorySource(parts, ring)), context.serve(PodUsageHistory, podHistorySource(parts, ring)),
   ];
   try {
-    const work = [serveKubeletPort(parts, kubelet, port, life.signal, (number) => { parts.kubeletPort = number; parts.report.ring(); }), parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.registry.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, collector })];
+    const work = [serveKubeletPort(parts, kubelet, port, life.signal, (number) => { parts.kubeletPort = number; parts.report.ring(); }), parts.pool.run(life.signal), heartbeat(parts, life.signal), agent.run(life.signal), usage.run(life.signal), keepHistory(parts, usage, ring, life.signal), ...(context.machine.further === undefined ? [collector.run(life.signal)] : []), parts.plugins.run(life.signal), parts.registry.run(life.signal), rotateLogs(parts, agent, rotation, life.signal), ...(staticPods === undefined ? [] : [import('./static-pods.ts').then(({ runStaticPods }) => runStaticPods(parts, agent, staticPods, life.signal))]), parts.pressure.run(life.signal, { agent, collector }), ...(favors ? [favorMovesSoon(parts, life.signal)] : [])];
     await Promise.all(work).catch(async (error: Error) => {
       life.abort(error);
       await Promise.allSettled(work);
@@ -127,6 +130,22 @@ export async function runNode(context: ModuleContext): Promise<void> {
     context.signal.removeEventListener('abort', stop);
     parts.exits.close();
   }
+}
+
+/** Of the machine's first node, unless it is configured not to. */
+function favorsMoves({ config, machine }: ModuleContext): boolean {
+  const given = config['favorDynmods'] ?? true;
+  if (typeof given !== 'boolean') throw new Error(`modules.node.favorDynmods must be true or false, not ${JSON.stringify(given)}`);
+  return given && machine.further === undefined;
+}
+
+/** Not while llmos boots. */
+async function favorMovesSoon({ context: { clock, log, machine } }: NodeParts, signal: AbortSignal): Promise<void> {
+  const mark = join(machine.runFolder, 'favordynmods');
+  writeFileSync(mark, '', { mode: 0o600, flag: 'a' });
+  await clock.sleep(FAVOR_AFTER_MS, signal);
+  const { favorMoves } = await import('./cgroup/favor-moves.ts');
+  await favorMoves({ mark, log, signal });
 }
 
 /** Undefined where no credential providers are configured; they are read with the first pull. */

@@ -77,6 +77,9 @@ if (await inNamespaces(import.meta.filename)) {
     assert.equal(status.lastState!.terminated!.exitCode, 3);
     assert.equal(status.lastState!.terminated!.message, 'out of luck\n');
     assert.match(status.state!.waiting!.message!, /^back-off 10s restarting failed container=main pod=crash_default/);
+    node.cluster.put(PodKind, { ...looping, spec: { ...looping.spec!, containers: [{ ...looping.spec!.containers[0]!, image: 'localhost/test' }] } });
+    const mended = await node.cluster.until(PodKind, 'default/crash', (each) => each?.status?.containerStatuses?.[0]?.restartCount === 2 && waiting('CrashLoopBackOff')(each)) as Pod;
+    assert.match(mended.status!.containerStatuses![0]!.state!.waiting!.message!, /^back-off 10s/, 'another image starts at once, and backs off from the beginning');
     await remove('crash');
   });
 
@@ -110,6 +113,13 @@ if (await inNamespaces(import.meta.filename)) {
     const closed = await run(pod('closed', { command: SERVE, livenessProbe: { tcpSocket: { port: 81 }, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 1 } }), (each) => (each?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
     assert.ok(closed);
     for (const name of ['probed', 'closed']) await remove(name, 0);
+  });
+
+  test('a probe that hangs has failed when its time is over, and a hook may leave a process behind', async () => {
+    const probe = { exec: { command: ['/bin/sh', '-c', 'sleep 1000; true'] }, periodSeconds: 1, failureThreshold: 1 };
+    await run(pod('hanging', { command: SERVE, livenessProbe: probe }), (each) => (each?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0);
+    await run(pod('daemon', { command: SERVE, lifecycle: { postStart: { exec: { command: ['/bin/sh', '-c', 'sleep 1000 &'] } } } }), ready); // it holds the output of the hook
+    for (const name of ['hanging', 'daemon']) await remove(name);
   });
 
   test('containers outlive llmos and are adopted', async () => {

@@ -57,7 +57,7 @@ async function claimedRevisions(owner: Historic, kind: Kind, { caches, client }:
 }
 
 /** A patch that puts the template in the place of any other. */
-export function restoring(template: PodTemplateSpec): ControllerRevision['data'] {
+function restoring(template: PodTemplateSpec): ControllerRevision['data'] {
   return { spec: { template: { ...template, $patch: 'replace' } } } as unknown as ControllerRevision['data'];
 }
 

@@ -105,7 +105,7 @@ export function ociConfig(input: BundleInput): OciConfig {
 }
 
 /** command replaces the entry point and with it the image's own arguments; args replace only those. */
-export function command(container: Container, image: ImageConfig, lookup: (name: string) => string | undefined): string[] {
+function command(container: Container, image: ImageConfig, lookup: (name: string) => string | undefined): string[] {
   const given = (container.command ?? []).map((each) => expand(each, lookup));
   const args = (container.args ?? []).map((each) => expand(each, lookup));
   const entry = given.length > 0 ? given : (image.Entrypoint ?? []);

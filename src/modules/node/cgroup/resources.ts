@@ -22,7 +22,7 @@ export function cpuShares(milli: number): number {
   return Math.min(262_144, Math.max(2, Math.floor((milli * 1_024) / 1_000)));
 }
 
-export function cpuQuotaUs(milli: number | undefined): number | undefined {
+function cpuQuotaUs(milli: number | undefined): number | undefined {
   return milli === undefined || milli === 0 ? undefined : Math.max(LEAST_QUOTA_US, Math.floor((milli * CPU_PERIOD_US) / 1_000));
 }
 

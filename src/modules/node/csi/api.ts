@@ -8,7 +8,6 @@ const int = (number: number): Field => ({ number, type: 'int' });
 const map = (number: number): Field => ({ number, type: 'map' });
 const one = (number: number, type: MessageType): Field => ({ number, type });
 
-export const identity = (method: string): string => `/csi.v1.Identity/${method}`;
 export const nodeService = (method: string): string => `/csi.v1.Node/${method}`;
 
 export const NodeInfo: MessageType = { nodeId: text(1), maxVolumes: int(2), topology: one(3, { segments: map(1) }) };

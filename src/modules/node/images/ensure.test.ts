@@ -39,6 +39,9 @@ test('a failed pull is told, then backed off, then tried again', async () => {
   clock.ms = 10_001;
   await settle(images.ensure('p', 'web:1', undefined));
   assert.equal(pulled.length, 2);
+  assert.equal((images.ensure('p', 'web:1', undefined) as { retryAtMs: number }).retryAtMs, 30_001);
+  await settle(images.ensure('p', 'web:2', undefined));
+  assert.equal((images.ensure('p', 'web:2', undefined) as { retryAtMs: number }).retryAtMs, 20_001, 'another image is tried at once, and backs off from the beginning');
 });
 test('names and policies that cannot be met', () => {
   const { images } = world();

@@ -51,6 +51,7 @@ export function images(options: ImageOptions): Images {
   }
 
   function start(key: string, image: string, full: string, credentials: Credentials): Promise<void> {
+    if (attempts.get(key)?.image !== image) backoff.forget(key);
     const attempt: Attempt = { image, pulling: true, retryAtMs: 0 };
     attempts.set(key, attempt);
     const beginMs = clock.nowMs();

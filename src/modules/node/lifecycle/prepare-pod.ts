@@ -64,7 +64,7 @@ export async function preparePod(parts: NodeParts, pod: Pod, options: { running:
   shareBetweenClasses({ version: context.machine.cgroupVersion, instance: context.machine.instance }, parts.admissions.pods());
   const users = wantsOwnUsers(pod) && sandbox !== undefined ? await openUsers(parts, pod, sandbox, etc) : undefined;
   const shmPath = shared(pod) ? makeShm(runFolder) : undefined;
-  const sources = sourcesFor(parts, pod);
+  const sources = sourcesOf(parts, pod, users);
   const prepared: PreparedPod = {
     ips, cgroup, facts, sources, volumes: new Map(), blockDevices: new Map(), claimed: new Map(),
     place: (now) => ({
@@ -97,6 +97,13 @@ async function openUsers(parts: NodeParts, pod: Pod, sandbox: Sandbox, etc: PodP
   return users;
 }
 
+/** Images as volumes, too, have the owners that the users of the pod see. */
+function sourcesOf(parts: NodeParts, pod: Pod, users: UserNamespace | undefined): PreparedPod['sources'] {
+  const sources = sourcesFor(parts, pod);
+  if (users === undefined) return sources;
+  return { ...sources, image: async (name, source) => ({ ...(await sources.image(name, source)), overlayFolder: users.imageFolder }) };
+}
+
 /** Brings volumes up to date with what they show. */
 export async function refreshVolumes(parts: NodeParts, pod: Pod, prepared: PreparedPod, options: { keep?: boolean; begins?: boolean } = {}): Promise<void> {
   const uid = pod.metadata.uid ?? '';
@@ -118,7 +125,7 @@ function allocatableOf({ capacity }: NodeParts): { cpuMillis: number; memoryByte
   return { cpuMillis, memoryBytes };
 }
 
-export function hostnameOf(pod: Pod, nodeName: string): string {
+function hostnameOf(pod: Pod, nodeName: string): string {
   if (pod.spec?.hostNetwork === true) return nodeName;
   return (pod.spec?.hostnameOverride || pod.spec?.hostname || pod.metadata.name || '').slice(0, MOST_HOSTNAME).replace(/[-.]+$/, '');
 }

@@ -27,7 +27,7 @@ export interface ResizeState {
 const LOOK_AGAIN_MS = 10_000;
 
 /** What was granted before is what the status says, by an earlier llmos perhaps. */
-export function wholeOf(run: PodRun, which: 'allocated' | 'actual'): Pick<PodSpec, 'resources'> {
+function wholeOf(run: PodRun, which: 'allocated' | 'actual'): Pick<PodSpec, 'resources'> {
   const { spec, status } = run.pod;
   if (spec?.resources === undefined) return {};
   const first = status?.resources ?? spec.resources;

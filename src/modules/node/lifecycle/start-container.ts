@@ -192,7 +192,7 @@ function giftMount({ containerPath, hostPath, readOnly }: DeviceGift['mounts'][n
   return { destination: containerPath, type: 'bind', source: hostPath, options: ['rbind', 'rprivate', readOnly ? 'ro' : 'rw'] };
 }
 
-/** Volumes as the users of the pod see them. Changes `mounts`. Images are read-only, and overlays cannot be shown with other owners: they stay as they are. */
+/** Volumes as the users of the pod see them. Changes `mounts`. Images are mounted as they see them; an overlay could not be shown with other owners. */
 async function shiftOwners(mounts: readonly OciMount[], { pod, volumes }: PodPlace, users: UserNamespace): Promise<void> {
   const images = (pod.spec?.volumes ?? []).flatMap(({ name, image }) => (image === undefined ? [] : (volumes.get(name) ?? [])));
   const shown = await users.show(mounts.flatMap(({ source }) => (source === undefined || images.some((image) => source.startsWith(image)) ? [] : [source])));

@@ -36,8 +36,16 @@ async function look(run: PodRun, slot: Slot): Promise<void> {
     return;
   }
   if (record?.exit !== undefined && slot.waiting === undefined && !mayRestart(run, slot, record)) return;
+  if (slot.waiting?.reason === 'CrashLoopBackOff' && record !== undefined && record.wantedImage !== wantedContainer(run, slot).image) forgive(run, slot);
   if (slot.notBeforeMs !== undefined && isAhead(slot.notBeforeMs, run.parts.context.clock.nowMs())) return run.wakeAt(slot.notBeforeMs);
   await startSlot(run, slot);
+}
+
+/** Another image is another container to the kubelet: it starts at once, and backs off from the beginning when it fails, too. */
+function forgive(run: PodRun, slot: Slot): void {
+  slot.waiting = { reason: 'ContainerCreating' };
+  slot.notBeforeMs = undefined;
+  slot.backoffMs = restartDelay(0, 0, run.parts.mostRestartDelayMs).nextMs;
 }
 
 function mayRestart(run: PodRun, slot: Slot, record: ContainerRecord): boolean {

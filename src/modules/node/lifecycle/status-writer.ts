@@ -1,6 +1,7 @@
 /** Writes the status of one pod: one write a change, the newest wins, never two at once. */
 import { isApiError } from '../../../api/errors.ts';
-import type { Pod, PodStatus } from '../../../api/generated/core-v1.ts';
+import { hasEndedForGood } from '../../../api/core/pod-status-validation.ts';
+import type { ContainerStatus, Pod, PodSpec, PodStatus } from '../../../api/generated/core-v1.ts';
 import { PodKind } from '../kinds.ts';
 import { apiUid, mirrored, onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
@@ -58,8 +59,8 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
 
   async function writeOnce(view: PodView): Promise<void> {
     const now = pod();
-    const made = podStatus(now, view);
     const before = now.status ?? {};
+    const made = keepingEnds(podStatus(now, view), before, now.spec!);
     const over = before.phase === 'Succeeded' || before.phase === 'Failed'; // never taken back
     const status: PodStatus = over ? { ...before, ...made, phase: before.phase, reason: before.reason, message: before.message } : { ...before, ...made };
     for (const field of OWN) if (made[field] === undefined && !over) delete status[field];
@@ -115,4 +116,15 @@ export function statusWriter(parts: NodeParts, pod: () => Pod, wrote: (pod: Pod)
       }
     },
   };
+}
+
+/** Some that have ended for good run again all the same, such as init containers after a reboot: the cluster is not told of that. */
+function keepingEnds(made: PodStatus, before: PodStatus, spec: PodSpec): PodStatus {
+  const kept = { ...made };
+  for (const list of ['initContainerStatuses', 'containerStatuses', 'ephemeralContainerStatuses'] as const) {
+    const isOver = (status: ContainerStatus): boolean => (list === 'ephemeralContainerStatuses' ? status.state?.terminated !== undefined : hasEndedForGood(status, spec));
+    const ends = (before[list] ?? []).filter(isOver);
+    if (ends.length > 0) kept[list] = made[list]?.map((each) => (each.state?.terminated === undefined ? (ends.find(({ name }) => name === each.name) ?? each) : each));
+  }
+  return kept;
 }

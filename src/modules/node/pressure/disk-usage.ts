@@ -30,7 +30,7 @@ function foldersOf(paths: NodePaths, record: ContainerRecord): string[] {
   return [join(paths.containers, record.id, 'upper'), join(record.logPath, '..')];
 }
 
-export function emptyDirs(paths: NodePaths, pod: Pod): { name: string; folder: string }[] {
+function emptyDirs(paths: NodePaths, pod: Pod): { name: string; folder: string }[] {
   return (pod.spec?.volumes ?? []).filter(({ emptyDir }) => emptyDir !== undefined && emptyDir.medium !== 'Memory' && !emptyDir.medium?.startsWith('HugePages')).map(({ name }) => ({ name, folder: join(paths.pods, pod.metadata.uid ?? '', 'volumes', name) }));
 }
 

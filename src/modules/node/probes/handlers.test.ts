@@ -54,3 +54,14 @@ describe('an HTTP probe', () => {
     assert.match((await runHook({ tcpSocket: { port } }, target, 2_000)).message, /no handler of a hook/);
   });
 });
+
+describe('a handler that cannot be tried', () => {
+  for (const [why, handler] of [
+    ['no port of that name', { httpGet: { port: 'web' } }], ['the same over TCP', { tcpSocket: { port: 'web' } }], ['nothing to do', {}], ['no such command', { exec: { command: ['/none'] } }],
+  ] as const) {
+    it(`says nothing of the container: ${why}`, async () => {
+      const { ok, unknown } = await runHandler(handler as object, { ...target, exec: () => Promise.reject(new Error('not found')) }, 1_000);
+      assert.deepEqual([ok, unknown], [false, true]);
+    });
+  }
+});

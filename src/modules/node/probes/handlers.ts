@@ -9,7 +9,7 @@ export interface HandlerTarget {
   exec(command: readonly string[], timeoutMs: number): Promise<ExecAnswer>;
 }
 
-/** `warning`: it went well, and there is something to tell all the same. `unknown`: the command could not be run, for no fault of the container. */
+/** `warning`: it went well, and there is something to tell all the same. `unknown`: it could not be tried, as with a command that does not exist: of probes this counts for nothing (pod lifecycle, "Probe outcome"). */
 export interface HandlerAnswer { ok: boolean; message: string; warning?: boolean; unknown?: boolean }
 
 /** Of hooks alone: whatever an HTTP server answers is an answer, and there is no tcpSocket (core/v1 LifecycleHandler). */
@@ -26,14 +26,14 @@ export async function runHandler(handler: ProbeHandler & LifecycleHandler, targe
     if (handler.tcpSocket !== undefined) return await runTcp(handler.tcpSocket.host || target.podIp, portOf(target.container, handler.tcpSocket.port), timeoutMs);
     if (handler.grpc !== undefined) return await (await import('./grpc.ts')).runGrpc({ host: target.podIp, port: handler.grpc.port, service: handler.grpc.service ?? '' }, timeoutMs);
     if (handler.sleep !== undefined) return await new Promise((resolve) => setTimeout(() => resolve({ ok: true, message: '' }), Math.min(handler.sleep!.seconds * 1_000, timeoutMs)));
-    return { ok: false, message: 'missing probe handler' };
+    return { ok: false, unknown: true, message: 'missing probe handler' };
   } catch (error) {
-    return { ok: false, message: (error as Error).message };
+    return { ok: false, unknown: true, message: (error as Error).message };
   }
 }
 
 /** A number, or the name of one of the container's ports. Throws when there is none of that name. */
-export function portOf(container: Container, port: number | string): number {
+function portOf(container: Container, port: number | string): number {
   if (typeof port === 'number') return port;
   if (/^\d+$/.test(port)) return Number(port);
   const named = container.ports?.find((each) => each.name === port);
@@ -42,13 +42,7 @@ export function portOf(container: Container, port: number | string): number {
 }
 
 async function runExec(command: readonly string[], target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer> {
-  let answer: ExecAnswer;
-  try {
-    answer = await target.exec(command, timeoutMs);
-  } catch (error) {
-    return { ok: false, unknown: true, message: (error as Error).message };
-  }
-  const { code, output, timedOut } = answer;
+  const { code, output, timedOut } = await target.exec(command, timeoutMs);
   if (timedOut) return { ok: false, message: `command timed out: "${command.join(' ')}" timed out after ${timeoutMs / 1_000}s` };
   return { ok: code === 0, message: output };
 }

@@ -1,13 +1,14 @@
 /**
  * conmon and an OCI runtime with crun's command line. conmon holds the log and the exit code, outlives llmos, and costs about 1 MiB.
- * A start is one process of ours: a shell that mounts the root and becomes conmon.
+ * A start takes no process of ours: a shell that starts programs for llmos mounts the root and becomes conmon.
  */
 import { closeSync, constants, existsSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { isRunning } from '../../../base/sys/is-running.ts';
-import { runAny, start } from '../../../base/sys/run.ts';
+import { programLauncher, quoted } from '../../../base/sys/launcher.ts';
+import { runAny } from '../../../base/sys/run.ts';
 import { takeTurns } from '../../../base/turns.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import { withinHugePages } from '../cgroup/huge-pages.ts';
@@ -54,8 +55,8 @@ export interface ConmonOptions {
   createTimeoutMs?: number;
 }
 
-/** `$1` options, `$2` root, the rest is conmon's command line. fd 3 carries conmon's answer and must not be kept by mount. */
-const MOUNT_AND_MONITOR = 'options=$1 root=$2; shift 2; mount -t overlay overlay -o "$options" "$root" 3>&- || { echo "mounting the root file system of the image failed" >&2; exit 70; }; exec "$@"';
+/** Of all runtimes. fd 3 carries conmon's answer. */
+const launcher = programLauncher(() => ({ PATH: process.env['PATH'], LC_ALL: 'C', _OCI_SYNCPIPE: '3' }));
 
 export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
   const turns = takeTurns(MOST_AT_ONCE);
@@ -156,36 +157,24 @@ function forgetEnded(version: 'v1' | 'v2', cgroup: string, kept: string): boolea
 /** conmon's answer on the pipe of _OCI_SYNCPIPE: `{"pid": 12}`, or -1 with the runtime's message. */
 function launch(args: string[], root: RootMount, { timeoutMs, signal }: { timeoutMs: number; signal?: AbortSignal }): Promise<number> {
   const mountOptions = `lowerdir=${root.lower.join(':')},upperdir=${root.upper},workdir=${root.work}`;
-  const child = start('/bin/sh', ['-c', MOUNT_AND_MONITOR, 'sh', mountOptions, root.path, ...args], {
-    cwd: root.folder, stdio: ['ignore', 'ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], LC_ALL: 'C', _OCI_SYNCPIPE: '3' },
-  });
+  const mount = ['mount', '-t', 'overlay', 'overlay', '-o', mountOptions, root.path].map(quoted).join(' ');
+  const text = `cd ${quoted(root.folder)} && ${mount} 3>&- || { echo 'mounting the root file system of the image failed' >&2; exit; }; exec ${args.map(quoted).join(' ')}`;
   return new Promise((resolve, reject) => {
-    let answer = '';
     let errors = '';
-    const sync = child.stdio[3] as NodeJS.ReadableStream & { destroy(): void };
     const timer = setTimeout(() => finish(new RuntimeError(`the container was not made within ${timeoutMs / 1_000} s`)), timeoutMs);
     const stop = (): void => finish(new RuntimeError(GIVEN_UP));
     signal?.addEventListener('abort', stop, { once: true });
-    let ended = false;
     function finish(result: number | Error): void {
-      if (ended) return;
-      ended = true;
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
-      sync.destroy();
-      child.stderr?.destroy();
-      child.unref();
       if (typeof result === 'number') resolve(result);
       else reject(result);
     }
-    child.stderr?.on('data', (chunk: Buffer) => void (errors = (errors + chunk).slice(-4_000)));
-    sync.on('data', (chunk: Buffer) => {
-      answer = (answer + chunk).slice(0, 65_536);
-      const line = answer.indexOf('\n');
-      if (line >= 0) finish(readAnswer(answer.slice(0, line)));
+    launcher.launch(text, (line) => {
+      if (line === undefined) finish(new Error(errors.trim() || 'the container monitor ended without an answer'));
+      else if (line.startsWith('{')) finish(readAnswer(line));
+      else errors = `${errors}${line}\n`.slice(-4_000);
     });
-    sync.on('end', () => setImmediate(() => finish(new Error(errors.trim() || 'the container monitor ended without an answer'))));
-    child.once('error', (error) => finish(new Error(`cannot start the container monitor: ${error.message}`)));
   });
 }
 

@@ -8,8 +8,8 @@ export interface CniAnswer { ips: readonly string[] }
 export interface Cni {
   /** Whether the configuration has appeared. */
   ready(): boolean;
-  /** Attaches the network namespace to the pod network; addresses without prefix. */
-  add(id: string, netns: string): Promise<CniAnswer>;
+  /** Attaches the network namespace to the pod network; addresses without prefix. `first` is a command that makes the namespace. */
+  add(id: string, netns: string, first: readonly string[]): Promise<CniAnswer>;
   /** Gives the addresses back; safe to call twice, and with an empty `netns` when the namespace is gone. The namespace is to go next. `ips` are those that `add` gave, if known. */
   remove(id: string, netns: string, ips?: readonly string[]): Promise<void>;
 }
@@ -19,6 +19,9 @@ interface CniResult { ips?: { address: string }[]; [key: string]: unknown }
 
 const INTERFACE = 'eth0';
 const TIMEOUT_MS = 60_000;
+const FIRST_FAILED = 70;
+/** `$0` the plugin, the rest a command before it. Together they are one process to start, which takes the longer the more memory llmos has. */
+const AFTER = `"$@" < /dev/null > /dev/null || exit ${FIRST_FAILED}; exec "$0"`;
 
 /** `network` is the namespace in which the plugins run; default that of llmos. */
 export function cni(options: { confFolder: string; binFolders: readonly string[]; network?: string }): Cni {
@@ -38,13 +41,15 @@ export function cni(options: { confFolder: string; binFolders: readonly string[]
     return loaded?.list;
   }
 
-  async function call(command: 'ADD' | 'DEL', id: string, netns: string, list: ConfList, plugin: ConfList['plugins'][number], prevResult?: CniResult): Promise<string> {
+  async function call(command: 'ADD' | 'DEL', id: string, netns: string, list: ConfList, plugin: ConfList['plugins'][number], { prevResult, first }: { prevResult?: CniResult; first?: readonly string[] } = {}): Promise<string> {
     const file = pluginFile(plugin.type);
     const input = JSON.stringify({ ...plugin, name: list.name, cniVersion: list.cniVersion, ...(prevResult === undefined ? {} : { prevResult }) });
     // One thread of Go is enough for a plugin and leaves the cores to containers.
     const env = { PATH: process.env['PATH'], GOMAXPROCS: '1', CNI_COMMAND: command, CNI_CONTAINERID: id, CNI_NETNS: netns, CNI_IFNAME: INTERFACE, CNI_PATH: options.binFolders.join(':') };
-    const [program, ...args] = options.network === undefined ? [file] : ['nsenter', `--net=${options.network}`, file];
+    const words = first === undefined ? [file] : ['/bin/sh', '-c', AFTER, file, ...first];
+    const [program, ...args] = options.network === undefined ? words : ['nsenter', `--net=${options.network}`, ...words];
     const result = await runAny(program ?? file, args, { input, env, timeoutMs: TIMEOUT_MS });
+    if (result.code === FIRST_FAILED) throw new Error(result.stderr.trim());
     if (result.code !== 0) throw new Error(`CNI plugin ${plugin.type} ${command} failed: ${reason(result.stdout) ?? (result.stderr.trim() || `code ${result.code}`)}`);
     return result.stdout;
   }
@@ -57,11 +62,11 @@ export function cni(options: { confFolder: string; binFolders: readonly string[]
 
   return {
     ready: () => load() !== undefined,
-    async add(id, netns) {
+    async add(id, netns, first) {
       const list = load();
       if (list === undefined) throw new Error(`no CNI configuration in ${options.confFolder} yet`);
       let result: CniResult = {};
-      for (const [index, plugin] of list.plugins.entries()) result = JSON.parse(await call('ADD', id, netns, list, plugin, index === 0 ? undefined : result)) as CniResult;
+      for (const [index, plugin] of list.plugins.entries()) result = JSON.parse(await call('ADD', id, netns, list, plugin, index === 0 ? { first } : { prevResult: result })) as CniResult;
       return { ips: (result.ips ?? []).map((each) => each.address.split('/')[0]!) };
     },
     async remove(id, netns, ips = []) {

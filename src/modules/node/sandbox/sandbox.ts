@@ -1,7 +1,6 @@
 /** A sandbox: the namespaces that the containers of a pod share, kept by bind mounts, without a process. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { run } from '../../../base/sys/run.ts';
 import { unmountLazily } from '../../../base/sys/unmount.ts';
 import type { Cni } from './cni.ts';
 
@@ -27,8 +26,8 @@ export async function makeSandbox(options: { root: string; id: string; cni: Cni 
   const sandbox: Sandbox = { id: options.id, folder, ips: [] };
   try {
     for (const kind of KINDS) writeFileSync(join(folder, kind), '');
-    await run('unshare', [...KINDS.map((kind) => `--${kind}=${join(folder, kind)}`), 'ip', 'link', 'set', 'lo', 'up'], { timeoutMs: 30_000 });
-    sandbox.ips = (await options.cni.add(options.id, namespacePath(sandbox, 'net'))).ips;
+    const unshare = ['unshare', ...KINDS.map((kind) => `--${kind}=${join(folder, kind)}`), 'ip', 'link', 'set', 'lo', 'up'];
+    sandbox.ips = (await options.cni.add(options.id, namespacePath(sandbox, 'net'), unshare)).ips;
     keepSandbox(sandbox);
     return sandbox;
   } catch (error) {

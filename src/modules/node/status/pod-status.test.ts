@@ -81,3 +81,14 @@ test('termination messages have their share of 12 KiB', () => {
   assert.deepEqual(podStatus(pod('Never'), view(...views)).containerStatuses!.map(({ state }) => state?.terminated?.message?.length), Array.from({ length: 6 }, () => 2_048));
   assert.equal(podStatus(pod('Never'), view(views[0]!)).containerStatuses![0]!.state!.terminated!.message!.length, 4_096);
 });
+
+test('what waits to be made waits for the pod to be initialized, where there are init containers', () => {
+  const view: PodView = { containers: [container({ name: 'i', role: 'init' }), container({})], sandboxReady: true, podIps: [], hostIp: '1.2.3.4', startTimeMs: 0, nowMs: 0 };
+  const reasons = (spec: Pod['spec']): (string | undefined)[] => {
+    const { initContainerStatuses = [], containerStatuses = [] } = podStatus({ metadata: { name: 'p' }, spec }, view);
+    return [...initContainerStatuses, ...containerStatuses].map(({ state }) => state?.waiting?.reason);
+  };
+  const each = { name: 'a', image: 'i' };
+  assert.deepEqual(reasons({ containers: [each], initContainers: [{ ...each, name: 'i' }] }), ['PodInitializing', 'PodInitializing']);
+  assert.deepEqual(reasons({ containers: [each] }), ['ContainerCreating', 'ContainerCreating']);
+});

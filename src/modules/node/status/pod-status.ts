@@ -48,7 +48,7 @@ function boundMessages(statuses: readonly ContainerStatus[]): void {
 
 function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   const status: ContainerStatus = {
-    name: view.name, state: view.state, lastState: view.lastState ?? {}, ready: view.ready, restartCount: view.restartCount,
+    name: view.name, state: stateOf(view, spec), lastState: view.lastState ?? {}, ready: view.ready, restartCount: view.restartCount,
     image: view.image, imageID: view.imageId, started: view.started,
   };
   if (view.containerId !== undefined) status.containerID = view.containerId;
@@ -60,6 +60,12 @@ function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   if (view.stopSignal !== undefined) status.stopSignal = view.stopSignal;
   if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
   return status;
+}
+
+/** Where there are init containers, whatever waits to be made is part of them (upstream: convertToAPIContainerStatuses); kubectl counts those that are done then. */
+function stateOf({ state }: ContainerView, spec: Pod['spec']): ContainerStatus['state'] {
+  const isMade = state.waiting?.reason !== 'ContainerCreating' || (spec?.initContainers ?? []).length === 0;
+  return isMade ? state : { waiting: { ...state.waiting, reason: 'PodInitializing' } };
 }
 
 function mountStatus({ name, mountPath, readOnly, recursiveReadOnly = 'Disabled' }: VolumeMount): VolumeMountStatus {

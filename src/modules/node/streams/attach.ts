@@ -6,8 +6,9 @@ import type { Agent } from '../agent.ts';
 import { PodKind } from '../kinds.ts';
 import { tellMonitor } from '../runtime/tell-monitor.ts';
 import { bridge } from './bridge.ts';
+import { acceptCommand } from './command-channels.ts';
 import { runningContainer } from './target.ts';
-import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, failureStatus } from './web-socket.ts';
+import { failureStatus } from './web-socket.ts';
 
 /**
  * The monitor's socket keeps message boundaries (SOCK_SEQPACKET), which Node cannot open; the machine's perl can.
@@ -39,7 +40,7 @@ export function attachRoute(agent: Agent): Route {
       const record = runningContainer(agent, request);
       const query = request.url.searchParams;
       const flag = (name: string): boolean => queryFlag(query, name);
-      const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
+      const channels = await acceptCommand(request, { stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr'), tty: record.tty });
       const child = start('perl', ['-e', SEQPACKET_BRIDGE, record.bundle], { stdio: ['pipe', 'pipe', 'pipe'] });
       await bridge(child, channels, {
         stdin: flag('stdin') && record.stdin, keepStdin: true, stdout: flag('stdout'), stderr: flag('stderr') && !record.tty,

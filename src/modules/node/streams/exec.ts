@@ -13,8 +13,9 @@ import { PodKind } from '../kinds.ts';
 import { execProcess, takeOomScore } from '../runtime/exec.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import { bridge, type TerminalSize } from './bridge.ts';
+import { acceptCommand } from './command-channels.ts';
 import { runningContainer } from './target.ts';
-import { acceptWebSocket, channelsOf, COMMAND_PROTOCOLS, exitStatus, failureStatus } from './web-socket.ts';
+import { exitStatus, failureStatus } from './web-socket.ts';
 
 const LINGER_MS = 2_000;
 
@@ -30,7 +31,7 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
       const tty = flag('tty');
       const base = join(record.bundle, `exec-${randomBytes(4).toString('hex')}`);
       const files = { processFile: `${base}.json`, pidFile: `${base}.pid` };
-      const channels = channelsOf(await acceptWebSocket(request, COMMAND_PROTOCOLS));
+      const channels = await acceptCommand(request, { stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr'), tty });
       let child: ChildProcess | undefined;
       try {
         const wanted = execProcess(record.bundle, command, { terminal: tty });

@@ -1,4 +1,4 @@
-/** `pods/NAME/portforward`: over WebSocket channels (a pair a port), and as kubectl speaks it, SPDY tunnelled in a WebSocket. */
+/** `pods/NAME/portforward`: over WebSocket channels (a pair a port), over SPDY, and as kubectl speaks it, SPDY tunnelled in a WebSocket. */
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -12,6 +12,7 @@ import type { SandboxPool } from '../sandbox/pool.ts';
 import { connectInside } from './connect-inside.ts';
 import { spdySession, type SpdyStream } from './spdy.ts';
 import { acceptWebSocket, channelsOf } from './web-socket.ts';
+import { acceptSpdy, asksForSpdy, webSocketWire, type Wire } from './wire.ts';
 
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io';
 const PLAIN = ['v4.channel.k8s.io', 'portforward.k8s.io', 'v4.base64.channel.k8s.io', 'base64.v4.channel.k8s.io'];
@@ -25,7 +26,7 @@ export function portForwardRoute(agent: Agent, pool: SandboxPool): Route {
       if (worker === undefined || pod.status?.phase !== 'Running') throw new ApiError('BadRequest', `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? 'Pending'}`);
       const sandbox = pool.owned(worker.uid);
       const dial: Dial = (port) => connectTo({ ip: pod.status?.podIP ?? '127.0.0.1', namespace: sandbox === undefined ? undefined : join(sandbox.folder, 'net'), port });
-      if (String(request.http.headers.upgrade).toLowerCase() === 'spdy/3.1' && request.upgrade !== undefined) return tunnel(rawWire(request.upgrade.socket, request.upgrade.head), dial);
+      if (asksForSpdy(request)) return tunnel(acceptSpdy(request, ['portforward.k8s.io']).wire, dial);
       const webSocket = await acceptWebSocket(request, [TUNNEL, ...PLAIN]);
       await (webSocket.protocol === TUNNEL ? tunnel(webSocketWire(webSocket), dial) : plain(webSocket, portsOf(request.url.searchParams), dial));
     },
@@ -93,43 +94,6 @@ async function plain(webSocket: WebSocket, ports: readonly number[], dial: Dial)
   }));
   await closed;
   for (const socket of sockets) socket?.destroy();
-}
-
-/** What carries SPDY: messages of a WebSocket, or the connection itself after an upgrade to SPDY. */
-interface Wire {
-  send(data: Buffer): void;
-  readonly bufferedBytes: number;
-  readonly open: boolean;
-  onData(callback: (data: Buffer) => void): void;
-  onClose(callback: () => void): void;
-  drop(): void;
-}
-
-function webSocketWire(webSocket: WebSocket): Wire {
-  return {
-    send: (data) => { if (webSocket.readyState === webSocket.OPEN) webSocket.send(data, { binary: true }); },
-    get bufferedBytes() { return webSocket.bufferedAmount; },
-    get open() { return webSocket.readyState === webSocket.OPEN; },
-    onData: (callback) => void webSocket.on('message', callback),
-    onClose: (callback) => void webSocket.on('close', callback),
-    drop: () => webSocket.terminate(),
-  };
-}
-
-function rawWire(socket: Duplex, head: Buffer): Wire {
-  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: portforward.k8s.io\r\n\r\n');
-  socket.on('error', () => {}); // close follows
-  return {
-    send: (data) => { if (!socket.destroyed) socket.write(data); },
-    get bufferedBytes() { return socket.writableLength; },
-    get open() { return !socket.destroyed; },
-    onData(callback) {
-      if (head.length > 0) callback(head);
-      socket.on('data', callback);
-    },
-    onClose: (callback) => void socket.on('close', callback),
-    drop: () => void socket.destroy(),
-  };
 }
 
 /** Each connection of the user is a pair of streams with one requestID: an error stream, then a data stream. */

@@ -1,5 +1,5 @@
 /**
- * The server's end of SPDY/3.1, as much as port-forward needs (SPDY draft 3.1, section 2): the client opens streams with headers, both
+ * The server's end of SPDY/3.1, as much as port-forward and commands need (SPDY draft 3.1, section 2): the client opens streams with headers, both
  * send data, each ends its own direction. Client-go's library knows no flow control, so neither does this.
  */
 import { createInflate } from 'node:zlib';

@@ -7,6 +7,7 @@ import { createLog, silentLog } from '../../../base/log.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import { createCaches } from '../../../sdk/caches.ts';
 import type { MachineFacts, ModuleContext } from '../../../sdk/module.ts';
+import { whenToldToEnd } from '../../../sdk/testing/told-to-end.ts';
 import { runNode } from '../module.ts';
 import { importTestImage } from './test-image.ts';
 import { memoryCluster, type MemoryCluster } from './memory-cluster.ts';
@@ -31,7 +32,14 @@ export async function inNamespaces(file: string): Promise<boolean> {
   if (process.env['LLMOS_TEST_INSIDE'] === '1') return true;
   const { NODE_TEST_CONTEXT: _, ...env } = process.env;
   const script = 'umount /sys/fs/cgroup/unified 2>/dev/null; mount -t tmpfs tmpfs /run; ip link set lo up; exec "$@"';
-  const result = await runAny('unshare', ['--mount', '--net', 'sh', '-c', script, 'sh', process.execPath, '--disable-warning=ExperimentalWarning', file], { env: { ...env, LLMOS_TEST_INSIDE: '1' }, timeoutMs: 120_000 });
+  let inside: number | undefined;
+  const running = runAny('unshare', ['--mount', '--net', 'sh', '-c', script, 'sh', process.execPath, '--disable-warning=ExperimentalWarning', file], { env: { ...env, LLMOS_TEST_INSIDE: '1' }, timeoutMs: 120_000, started: (pid) => void (inside = pid) });
+  const forget = whenToldToEnd(() => {
+    if (inside !== undefined) process.kill(inside, 'SIGTERM');
+    return running;
+  });
+  const result = await running;
+  forget();
   if (result.code !== 0) throw new Error(`inside the namespaces:\n${result.stdout.slice(-8_000)}\n${result.stderr.slice(-4_000)}`);
   if (process.env['LLMOS_TEST_SHOW'] === '1') console.log(result.stdout, result.stderr);
   return false;
@@ -86,7 +94,9 @@ export async function testNode(options: { readySandboxes?: number; quiet?: boole
       for (const each of [folder, run_]) rmSync(each, { recursive: true, force: true });
       const { removeCgroup } = await import('../cgroup/layout.ts');
       removeCgroup({ version: cgroupVersion, path: `/${instance}` });
+      forget();
     },
   };
+  const forget = whenToldToEnd(node.remove);
   return node;
 }

@@ -89,7 +89,7 @@ function networkOf(pid: number): PodUsage['network'] | undefined {
 }
 
 /** Pure. */
-export function eth0(text: string): PodUsage['network'] | undefined {
+function eth0(text: string): PodUsage['network'] | undefined {
   const numbers = /^\s*eth0:\s*(.*)$/m.exec(text)?.[1]?.trim().split(/\s+/).map(Number);
   return numbers === undefined ? undefined : { receivedBytes: numbers[0] ?? 0, sentBytes: numbers[8] ?? 0 };
 }

@@ -35,7 +35,7 @@ export interface UserNamespaces {
   owners(): readonly string[];
 }
 
-export const IDS = 65_536;
+const IDS = 65_536;
 /** Ids below are the machine's own, and those of /etc/subuid as tools hand them out. */
 const FIRST_SLOT = 64;
 const LAST_SLOT = 32_767;

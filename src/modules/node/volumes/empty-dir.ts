@@ -18,13 +18,13 @@ export async function setUpEmptyDir(pod: Pod, source: EmptyDirVolumeSource, fold
 }
 
 /** The least of what the volume says, what the pod may use, and what the machine has. */
-export function memoryBytes(pod: Pod, { sizeLimit }: EmptyDirVolumeSource, machineBytes: number): number {
+function memoryBytes(pod: Pod, { sizeLimit }: EmptyDirVolumeSource, machineBytes: number): number {
   const said = sizeLimit === undefined ? 0 : quantityValue(sizeLimit);
   return Math.min(machineBytes, podLimits(pod.spec!).memoryBytes ?? Infinity, said > 0 ? said : Infinity);
 }
 
 /** `HugePages-2Mi` says its size; `HugePages` is that of the only huge pages that the pod asks for. */
-export function pageBytes({ spec }: Pod, medium: string): number {
+function pageBytes({ spec }: Pod, medium: string): number {
   const asked = new Set([...(spec?.containers ?? []), ...(spec?.initContainers ?? [])].flatMap(({ resources }) => Object.keys({ ...resources?.limits, ...resources?.requests })).filter((each) => each.startsWith('hugepages-')).map((each) => each.slice('hugepages-'.length)));
   const [size] = medium === 'HugePages' ? asked : [medium.slice('HugePages-'.length)];
   if (size === undefined || (medium === 'HugePages' && asked.size > 1)) throw new Error('the medium HugePages needs containers that ask for huge pages of one size; say the size: HugePages-2Mi');

@@ -7,7 +7,7 @@ import { isPodFailed, replacesOnlyFailed } from './failure-policy.ts';
 import { completionIndex, completionsOf, hasBackoffLimitPerIndex, isIndexed, type JobView } from './view.ts';
 
 /** At most so many pods are made or deleted in one round (upstream: MaxPodCreateDeletePerSync). */
-export const BURST = 500;
+const BURST = 500;
 
 export interface JobPlan {
   /** One entry a pod: its completion index, or undefined. */
@@ -72,7 +72,7 @@ function surplus({ job, active, nowMs }: JobView, atLeast: number): Pod[] {
       }
     }
   }
-  if (remove.length < atLeast) remove.push(...podsToDelete(left, [], { count: atLeast - remove.length, nowMs }));
+  if (remove.length < atLeast) remove.push(...podsToDelete(left, undefined, { count: atLeast - remove.length, nowMs }));
   return remove;
 }
 

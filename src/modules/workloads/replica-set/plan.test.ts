@@ -15,15 +15,16 @@ function replicaSet(replicas = 2, more: Partial<ReplicaSet['spec']> = {}): Repli
   return { metadata: { name: 'web', namespace: 'default', uid: 'r1', generation: 4 }, spec: { replicas, selector: { matchLabels: { app: 'web' } }, template: { metadata: { labels: { app: 'web', x: 'y' } } }, ...more } };
 }
 
-function pod(name: string, more: { owner?: string; labels?: Record<string, string>; phase?: 'Running' | 'Pending' | 'Failed'; node?: string; readyForS?: number; createdAgoS?: number; cost?: string; restarts?: number; deleting?: boolean } = {}): Pod {
+function pod(name: string, more: { owner?: string; labels?: Record<string, string>; phase?: 'Running' | 'Pending' | 'Failed'; node?: string; readyForS?: number; createdAgoS?: number; cost?: string; restarts?: number; sidecarRestarts?: number; deleting?: boolean } = {}): Pod {
   return {
     metadata: {
       name, uid: name, labels: more.labels ?? { app: 'web' }, creationTimestamp: rfc3339(NOW_MS - (more.createdAgoS ?? 100) * 1000),
       ...(more.owner ? { ownerReferences: owner(more.owner) } : {}), ...(more.deleting ? { deletionTimestamp: rfc3339(NOW_MS) } : {}),
       ...(more.cost ? { annotations: { [DELETION_COST]: more.cost } } : {}),
     },
-    spec: { containers: [], nodeName: more.node },
+    spec: { containers: [], initContainers: [{ name: 's', restartPolicy: 'Always' }], nodeName: more.node },
     status: {
+      initContainerStatuses: [{ name: 's', image: 'i', imageID: '', ready: true, restartCount: more.sidecarRestarts ?? 0 }],
       phase: more.phase ?? 'Running',
       conditions: more.readyForS === undefined ? [] : [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(NOW_MS - more.readyForS * 1000) }],
       containerStatuses: [{ name: 'c', image: 'i', imageID: '', ready: true, restartCount: more.restarts ?? 0 }],
@@ -69,12 +70,19 @@ test('the pods that are missed least go first', () => {
     ['crowded node', pod('first', { node: 'crowded', readyForS: 5 }), pod('second', { node: 'n', readyForS: 5 })],
     ['ready for a shorter time', pod('first', { node: 'n', readyForS: 5 }), pod('second', { node: 'n', readyForS: 500 })],
     ['restarted', pod('first', { node: 'n', readyForS: 5, restarts: 3 }), pod('second', { node: 'n', readyForS: 5 })],
+    ['its sidecar restarted', pod('first', { node: 'n', readyForS: 5, sidecarRestarts: 3 }), pod('second', { node: 'n', readyForS: 5 })],
     ['younger', pod('first', { node: 'n', readyForS: 5, createdAgoS: 10 }), pod('second', { node: 'n', readyForS: 5, createdAgoS: 1000 })],
   ];
   for (const [why, first, second] of table) {
     const crowd = [pod('x', { node: 'crowded' }), pod('y', { node: 'crowded' })];
     assert.equal(podsToDelete([second, first], [first, second, ...crowd], { count: 1, nowMs: NOW_MS })[0]?.metadata.name, 'first', why);
   }
+});
+
+test('of a Job the younger ones go first, to the second, whatever they cost', () => {
+  const pods = [pod('old', { node: 'n', readyForS: 101 }), pod('young', { node: 'n', readyForS: 100, cost: '9' })];
+  assert.equal(podsToDelete(pods, undefined, { count: 1, nowMs: NOW_MS })[0]?.metadata.name, 'young');
+  assert.equal(podsToDelete(pods, pods, { count: 1, nowMs: NOW_MS })[0]?.metadata.name, 'old');
 });
 
 test('the status counts, and leaves zeros out as Go does', () => {

@@ -4,7 +4,7 @@ import type { PersistentVolumeClaim, Pod, PodTemplateSpec } from '../../../api/g
 import { controllerReference } from '../../../api/owner.ts';
 import { REVISION_HASH } from '../history.ts';
 
-export const POD_NAME = 'statefulset.kubernetes.io/pod-name';
+const POD_NAME = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX = 'apps.kubernetes.io/pod-index';
 
 /** The set's name and the ordinal that a pod's name says. */

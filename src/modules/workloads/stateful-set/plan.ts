@@ -78,21 +78,17 @@ function condemn(observed: Observed, pod: Pod, { isOrdered, isFirstUnhealthy }: 
   return false;
 }
 
-/** Pods of another version, from the highest ordinal down to the partition; no more of them than may be unavailable. */
+/** Pods of another version, from the highest ordinal down to the partition; no more of them than may be unavailable. Of a Parallel set those that serve nobody cost nothing (upstream: updateStatefulSetAfterInvariantEstablished). */
 function outdated(observed: Observed, slots: readonly Slot[], plan: StatefulPlan): Pod[] {
   const { set, update } = observed;
-  const { partition = 0, maxUnavailable } = set.spec?.updateStrategy?.rollingUpdate ?? {};
-  const due = slots.slice(partition).toReversed();
-  const isOld = ({ pod }: Slot): boolean => pod !== undefined && revisionOf(pod) !== update.revision && pod.metadata.deletionTimestamp === undefined && !plan.remove.includes(pod);
-  if (maxUnavailable === undefined) {
-    for (const slot of due) {
-      if (isOld(slot)) return [slot.pod!];
-      if (slot.pod === undefined || !isHealthy(slot.pod)) return [];
-    }
-    return [];
-  }
-  const missing = slots.filter(({ pod }) => pod === undefined || !isHealthy(pod)).length;
-  return due.filter(isOld).slice(0, Math.max(0, scaled(maxUnavailable, slots.length) - missing)).map(({ pod }) => pod!);
+  const { partition = 0, maxUnavailable = 1 } = set.spec?.updateStrategy?.rollingUpdate ?? {};
+  const serves = (pod: Pod): boolean => isHealthy(pod) && isAvailable(pod, observed);
+  const isOld = (pod: Pod): boolean => revisionOf(pod) !== update.revision && pod.metadata.deletionTimestamp === undefined && !plan.remove.includes(pod);
+  const due = slots.slice(partition).toReversed().flatMap(({ pod }) => (pod !== undefined && isOld(pod) ? [pod] : []));
+  const missing = slots.filter(({ pod }) => pod === undefined || !serves(pod)).length;
+  const left = Math.max(0, scaled(maxUnavailable, slots.length) - missing);
+  if (set.spec?.podManagementPolicy !== 'Parallel') return due.slice(0, left);
+  return [...due.filter((pod) => !serves(pod)), ...due.filter(serves).slice(0, left)];
 }
 
 /** Rounded down, but never below one. */
