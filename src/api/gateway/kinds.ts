@@ -5,7 +5,7 @@ import { defineKind, type Column, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import type { Schema } from '../schema/schema.ts';
 import { GROUP } from './parts.ts';
-import { backendTlsPolicySchema, gatewayClassSchema, gatewaySchema, grpcRouteSchema, httpRouteSchema, listenerSetSchema, referenceGrantSchema, tlsRouteSchema } from './schemas.ts';
+import { backendTlsPolicySchema, gatewayClassSchema, gatewaySchema, grpcRouteSchema, httpRouteSchema, listenerSetSchema, referenceGrantSchema, streamRouteSchema, tlsRouteSchema } from './schemas.ts';
 import type * as types from './types.ts';
 
 export type GatewayClass = types.GatewayClass;
@@ -14,6 +14,8 @@ export type ListenerSet = types.ListenerSet;
 export type HTTPRoute = types.HTTPRoute;
 export type GRPCRoute = types.GRPCRoute;
 export type TLSRoute = types.TLSRoute;
+export type TCPRoute = types.StreamRoute;
+export type UDPRoute = types.StreamRoute;
 export type ReferenceGrant = types.ReferenceGrant;
 export type BackendTLSPolicy = types.BackendTLSPolicy;
 
@@ -22,7 +24,7 @@ interface Shape<T extends KubeObject> {
   plural: string;
   /** The first is the one in which objects are kept. */
   versions: readonly string[];
-  schema(): Schema;
+  schema(version: string): Schema;
   columns: readonly Column<T>[];
   namespaced?: boolean;
   shortNames?: readonly string[];
@@ -32,7 +34,7 @@ interface Shape<T extends KubeObject> {
 
 function versionsOf<T extends KubeObject>({ kind, plural, versions, schema, columns, namespaced = true, shortNames = [], status = true, validate }: Shape<T>): [Kind<T>, ...Kind<T>[]] {
   return versions.map((version) => defineKind<T>({
-    group: GROUP, version, kind, plural, namespaced, schema, columns: [NAME as Column<T>, ...columns, AGE as Column<T>], shortNames, categories: ['gateway-api'],
+    group: GROUP, version, kind, plural, namespaced, schema: () => schema(version), columns: [NAME as Column<T>, ...columns, AGE as Column<T>], shortNames, categories: ['gateway-api'],
     ...(versions.length > 1 ? { storageVersion: versions[0] } : {}),
     rules: { statusOnly: true, anyFinalizers: true, ...(validate === undefined ? {} : { validate }), ...(status ? { prepareForCreate: (object: T) => { delete (object as { status?: unknown }).status; } } : {}) },
     subresources: status ? { status: true } : {},
@@ -62,6 +64,8 @@ const listenerSets = versionsOf<ListenerSet>({
 const httpRoutes = versionsOf<HTTPRoute>({ kind: 'HTTPRoute', plural: 'httproutes', versions: ['v1', 'v1beta1'], schema: httpRouteSchema, columns: [hostnames] });
 const grpcRoutes = versionsOf<GRPCRoute>({ kind: 'GRPCRoute', plural: 'grpcroutes', versions: ['v1'], schema: grpcRouteSchema, columns: [hostnames] });
 const tlsRoutes = versionsOf<TLSRoute>({ kind: 'TLSRoute', plural: 'tlsroutes', versions: ['v1', 'v1alpha3', 'v1alpha2'], schema: tlsRouteSchema, columns: [hostnames as unknown as Column<TLSRoute>] });
+const tcpRoutes = versionsOf<TCPRoute>({ kind: 'TCPRoute', plural: 'tcproutes', versions: ['v1', 'v1alpha2'], schema: streamRouteSchema, columns: [] });
+const udpRoutes = versionsOf<UDPRoute>({ kind: 'UDPRoute', plural: 'udproutes', versions: ['v1', 'v1alpha2'], schema: streamRouteSchema, columns: [] });
 const referenceGrants = versionsOf<ReferenceGrant>({ kind: 'ReferenceGrant', plural: 'referencegrants', versions: ['v1', 'v1beta1'], schema: referenceGrantSchema, columns: [], shortNames: ['refgrant'], status: false });
 const backendTlsPolicies = versionsOf<BackendTLSPolicy>({ kind: 'BackendTLSPolicy', plural: 'backendtlspolicies', versions: ['v1', 'v1alpha3'], schema: backendTlsPolicySchema, columns: [], shortNames: ['btlspolicy'] });
 
@@ -71,8 +75,10 @@ export const [ListenerSet] = listenerSets;
 export const [HTTPRoute] = httpRoutes;
 export const [GRPCRoute] = grpcRoutes;
 export const [TLSRoute] = tlsRoutes;
+export const [TCPRoute] = tcpRoutes;
+export const [UDPRoute] = udpRoutes;
 export const [ReferenceGrant] = referenceGrants;
 export const [BackendTLSPolicy] = backendTlsPolicies;
 
 /** All of them, each version a Kind. */
-export const GATEWAY_KINDS: readonly Kind[] = ([...gatewayClasses, ...gateways, ...listenerSets, ...httpRoutes, ...grpcRoutes, ...tlsRoutes, ...referenceGrants, ...backendTlsPolicies] as readonly unknown[]) as readonly Kind[];
+export const GATEWAY_KINDS: readonly Kind[] = ([...gatewayClasses, ...gateways, ...listenerSets, ...httpRoutes, ...grpcRoutes, ...tlsRoutes, ...tcpRoutes, ...udpRoutes, ...referenceGrants, ...backendTlsPolicies] as readonly unknown[]) as readonly Kind[];

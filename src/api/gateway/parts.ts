@@ -44,7 +44,7 @@ export function backendRef(more: Record<string, Schema> = {}): Schema {
   return record({ ...backendFields, weight: number(0, 1_000_000, { default: 1 }), ...more }, ['name'], { xValidations: [PORT_RULE] });
 }
 
-export const condition: Schema = record({
+const condition: Schema = record({
   type: text(1, 316, { pattern: `^(${SUBDOMAIN}/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$` }), status: words('True', 'False', 'Unknown'),
   observedGeneration: { type: 'integer', format: 'int64', minimum: 0 }, lastTransitionTime: { type: 'string', format: 'date-time' },
   reason: text(1, 1024, { pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$' }), message: text(0, 32_768),
@@ -61,8 +61,8 @@ const DISTINCT_PARENTS = [
   rule('sectionName or port must be unique when parentRefs includes 2 or more references to the same parent', `self.all(p1, self.exists_one(p2, ${[['group', "''"], ['kind', "''"], ['name', "''"], ['__namespace__', "''"], ['sectionName', "''"], ['port', '0']].map(([field, none]) => `(has(p1.${field}) ? p1.${field} : ${none}) == (has(p2.${field}) ? p2.${field} : ${none})`).join(' && ')}))`),
 ];
 /** `parentRefs` and, where the kind has them, `hostnames`. */
-export function commonFields(how: { hostnames: Schema }): Record<string, Schema> {
-  return { parentRefs: list(parentReference, 32, { xValidations: DISTINCT_PARENTS }), hostnames: how.hostnames };
+export function commonFields(how: { hostnames?: Schema }): Record<string, Schema> {
+  return { parentRefs: list(parentReference, 32, { xValidations: DISTINCT_PARENTS }), ...how };
 }
 
 export const ruleName: Schema = sectionName;

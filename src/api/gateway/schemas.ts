@@ -162,6 +162,12 @@ export function tlsRouteSchema(): Schema {
   return whole(record({ ...commonFields({ hostnames: list(hostname, 16) }), rules }, ['rules']), routeStatus, ['spec']);
 }
 
+/** Of TCPRoutes and UDPRoutes. In v1 they have one rule; in v1alpha2 up to 16, of which the first has all that comes. */
+export function streamRouteSchema(version: string): Schema {
+  const rules = list(record({ name: ruleName, backendRefs: list(backendRef(), 16, { minItems: 1 }) }, ['backendRefs']), version === 'v1' ? 1 : 16, { minItems: 1 });
+  return whole(record({ ...commonFields({}), rules }, ['rules']), routeStatus, ['spec']);
+}
+
 export function referenceGrantSchema(): Schema {
   const from = list(record({ group: groupName(), kind: kindName(), namespace: namespaceName }, ['group', 'kind', 'namespace']), 16, { minItems: 1 });
   const to = list(record({ group: groupName(), kind: kindName(), name: objectName }, ['group', 'kind']), 16, { minItems: 1 });

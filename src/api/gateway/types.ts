@@ -138,6 +138,11 @@ export interface TLSRoute extends Route {
   spec: { parentRefs?: ParentReference[]; hostnames?: string[]; rules: { name?: string; backendRefs?: BackendRef[] }[] };
 }
 
+/** TCPRoute and UDPRoute: all that comes to a port. */
+export interface StreamRoute extends Route {
+  spec: { parentRefs?: ParentReference[]; rules: { name?: string; backendRefs?: BackendRef[] }[] };
+}
+
 export interface ReferenceGrant extends KubeObject {
   spec?: { from: { group: string; kind: string; namespace: string }[]; to: { group: string; kind: string; name?: string }[] };
 }

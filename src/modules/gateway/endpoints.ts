@@ -7,14 +7,16 @@ export const SERVICE_NAME_LABEL = 'kubernetes.io/service-name';
 
 type Hinted = Endpoint & { hints?: SliceEndpoint['hints'] };
 
-/** Those of IPv4, where the Service has that family; else those of IPv6. */
-export function endpointsFrom(slices: readonly EndpointSlice[], portName: string, place: { nodeName: string; zone?: string | undefined } = { nodeName: '' }): Endpoint[] {
-  const family = slices.some(({ addressType }) => (addressType as string) === 'IPv4') ? 'IPv4' : 'IPv6';
+interface Place { nodeName: string; zone?: string | undefined }
+
+/** Of `family`; without one those of IPv4, where the Service has that family, else those of IPv6. */
+export function endpointsFrom(slices: readonly EndpointSlice[], portName: string, place: Place = { nodeName: '' }, how: { protocol?: 'TCP' | 'UDP'; family?: 'IPv4' | 'IPv6' } = {}): Endpoint[] {
+  const { protocol = 'TCP', family = slices.some(({ addressType }) => (addressType as string) === 'IPv4') ? 'IPv4' : 'IPv6' } = how;
   const ready = new Map<string, Hinted>();
   const draining = new Map<string, Hinted>();
   for (const slice of slices) {
     if ((slice.addressType as string) !== family) continue;
-    const port = slice.ports?.find((each) => (each.name ?? '') === portName && (each.protocol ?? 'TCP') === 'TCP')?.port;
+    const port = slice.ports?.find((each) => (each.name ?? '') === portName && (each.protocol ?? 'TCP') === protocol)?.port;
     if (port === undefined || port === null) continue;
     for (const { addresses, conditions = {}, hints } of slice.endpoints ?? []) {
       const { ready: isReady = true, serving = isReady, terminating = false } = conditions;

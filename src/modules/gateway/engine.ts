@@ -14,7 +14,7 @@ import { Service } from '../../api/core/service.ts';
 import type { Service as ServiceObject } from '../../api/generated/core-v1.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import { isApiError } from '../../api/errors.ts';
-import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute } from '../../api/gateway/kinds.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { Ingress } from '../../api/networking/ingress.ts';
@@ -33,7 +33,7 @@ import { isOwnIngress } from './ingress.ts';
 import { acmeSettings, createIssuer } from './issuer.ts';
 import { localCertificates } from './local-certificates.ts';
 import type { Observed } from './observed.ts';
-import { keyOfGateway, planOf, type Plan } from './plan.ts';
+import { keyOfGateway, planOf, type Plan, type RouteState } from './plan.ts';
 import { createSpanExporter, otlpSettings } from './otlp.ts';
 import { createSignals, parseAccess } from './signals.ts';
 import { gatewayStatus, listenerSetStatuses, policyAncestors, routeParents, type Standing } from './statuses.ts';
@@ -58,7 +58,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
-  const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
+  const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
   await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, Pod as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
 
   const policies = of(LoadBalancingPolicy);
@@ -69,7 +69,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   };
   const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
   const observe = (): Observed => ({
-    classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
+    classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), tcpRoutes: of(TCPRoute).list(), udpRoutes: of(UDPRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
     service: serviceOf, secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
@@ -89,12 +89,13 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     file?.write(access, nowMs);
     spans?.take(access, nowMs);
   };
+  const place = (): { nodeName: string; zone?: string | undefined } => ({ nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) });
   const proxy = createProxy({
     program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => {
       const own = slices.byIndex('gateway-service', serviceKey);
       const weights = weightsOf(serviceKey.split('/')[0] ?? '', own, (key) => of(Pod).get(key));
-      return endpointsFrom(own, portName, { nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) }).map((each) => {
+      return endpointsFrom(own, portName, place()).map((each) => {
         const weight = weights.get(each.address);
         return weight === undefined ? each : { ...each, weight };
       });
@@ -121,7 +122,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     context.route({ path: '/gateway/routes', handle: (request) => tryCollect().then(async () => answer(request, { items: signals.routes(clock.nowMs()), endpoints: await served() })) }),
     context.route({ path: '/gateway/requests', handle: (request) => answer(request, { items: signals.requests() }) }),
   ];
-  const addressing: AddressInput = { client, services: of(Service), slices, gatewayIps: [machine.network.gatewayIp, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])] };
+  const addressing: AddressInput = { client, services: of(Service), slices, place, gatewayIps: [machine.network.gatewayIp, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])] };
 
   let timer: NodeJS.Timeout | undefined;
   let wanted: 'endpoints' | 'plan' | undefined;
@@ -135,7 +136,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
       timer = undefined;
       const next = wanted;
       wanted = undefined;
-      working = working.then(() => (next === 'plan' ? round() : proxy.refresh())).catch((error: unknown) => {
+      working = working.then(() => (next === 'plan' ? round() : refresh())).catch((error: unknown) => {
         if (signal.aborted) return;
         if (!isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound')) log.error('gateways are not as they should be, trying again', { error });
         schedule('plan', isApiError(error, 'Conflict', 'AlreadyExists', 'NotFound') ? GATHER_MS : RETRY_MS);
@@ -143,10 +144,23 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     }, delayMs);
   };
 
+  /** Of whom the last round spoke. */
+  let carried: Plan | undefined;
+
+  async function refresh(): Promise<void> {
+    await proxy.refresh();
+    if (carried !== undefined) await ensureServices(carried.gateways.filter(({ gateway }) => carried?.datagramPorts.some(({ owner }) => owner === keyOfGateway(gateway))), carried);
+  }
+
+  async function ensureServices(states: Plan['gateways'], plan: Plan): Promise<void> {
+    for (const { gateway } of states) await ensureGatewayService(addressing, gateway, portsOf(plan, keyOfGateway(gateway)), plan.datagramPorts.filter(({ owner }) => owner === keyOfGateway(gateway)));
+  }
+
   async function round(): Promise<void> {
     const observed = observe();
     const plan = await carry(observed);
-    for (const { gateway } of plan.gateways) await ensureGatewayService(addressing, gateway, portsOf(plan, keyOfGateway(gateway)));
+    carried = plan;
+    await ensureServices(plan.gateways, plan);
     await ensureIngressService(addressing, portsOf(plan, ''));
     issuer?.look(observed);
     await writeStatuses(plan, observed);
@@ -182,7 +196,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
       await write(kindOf(state.kind), state.route, { ...state.route.status, parents: routeParents(state, now) });
     }
     // Routes that left us: what we said of them is taken back.
-    for (const [name, routes] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes], ['TLSRoute', observed.tlsRoutes]] as const) {
+    for (const [name, routes] of [['HTTPRoute', observed.httpRoutes], ['GRPCRoute', observed.grpcRoutes], ['TLSRoute', observed.tlsRoutes], ['TCPRoute', observed.tcpRoutes], ['UDPRoute', observed.udpRoutes]] as const) {
       for (const route of routes) {
         if (told.has(`${name} ${keyOf(route)}`) || route.status?.parents === undefined) continue;
         await write(kindOf(name), route, { ...route.status, parents: routeParents({ kind: name, route, attachments: [], resolved: {} }, now) });
@@ -254,8 +268,8 @@ export function proxyFolder(machine: { runFolder: string }): string {
   return join(machine.runFolder, 'haproxy');
 }
 
-function kindOf(name: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute'): Kind<KubeObject & { status?: unknown }> {
-  return { HTTPRoute, GRPCRoute, TLSRoute }[name] as unknown as Kind<KubeObject & { status?: unknown }>;
+function kindOf(name: RouteState['kind']): Kind<KubeObject & { status?: unknown }> {
+  return { HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute }[name] as unknown as Kind<KubeObject & { status?: unknown }>;
 }
 
 /** Whether a change may change the plan: our own writes of statuses do not. */

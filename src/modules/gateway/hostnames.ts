@@ -1,7 +1,7 @@
 /** Hostnames of listeners and routes: precise (`a.example.com`), wildcard (`*.example.com`, any labels in its place) or none (all). Pure. */
 
 /** Whether a name, precise itself, falls under the pattern. */
-export function covers(pattern: string | undefined, name: string): boolean {
+function covers(pattern: string | undefined, name: string): boolean {
   if (pattern === undefined || pattern === '') return true;
   return pattern.startsWith('*.') ? name.endsWith(pattern.slice(1)) && name.length > pattern.length - 1 : name === pattern;
 }

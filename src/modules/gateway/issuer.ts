@@ -12,7 +12,7 @@ import type { Observed } from './observed.ts';
 import { ownGateways } from './plan.ts';
 
 /** Of a Gateway or an Ingress: `acme` has its Secrets made. */
-export const ISSUER = 'llmos.dev/issuer';
+const ISSUER = 'llmos.dev/issuer';
 const RENEW_MS = 30 * 24 * 3_600_000;
 const LOOK_MS = 3_600_000;
 
@@ -52,7 +52,7 @@ function wantedCertificates(observed: Observed): WantedCertificate[] {
 }
 
 /** Whether the Secret is to be made (anew): it is not there, or it is ours and ends soon or is for other names. What a user put there stays. Pure. */
-export function isDue(secret: Secret | undefined, names: readonly string[], nowMs: number): boolean {
+function isDue(secret: Secret | undefined, names: readonly string[], nowMs: number): boolean {
   if (secret === undefined) return true;
   if (secret.metadata.annotations?.[ISSUER] !== 'acme') return false;
   try {
@@ -98,7 +98,7 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
         notBefore.set(key, clock.nowMs() + delayMs);
         log.warn('a certificate could not be had', { secret: key, error });
         events.event(wanted.owner, 'Warning', 'CertificateNotIssued', `Secret ${wanted.secretName}: ${(error as Error).message}`);
-        setTimeout(() => look(observe()), delayMs).unref();
+        setTimeout(() => signal.aborted || look(observe()), delayMs).unref();
       }).finally(() => under.delete(key));
     }
   }

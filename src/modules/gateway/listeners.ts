@@ -29,7 +29,11 @@ export interface ListenerState {
   works: boolean;
 }
 
-const KINDS: Readonly<Record<string, readonly string[]>> = { HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'] };
+const KINDS: Readonly<Record<string, readonly string[]>> = { HTTP: ['HTTPRoute', 'GRPCRoute'], HTTPS: ['HTTPRoute', 'GRPCRoute'], TLS: ['TLSRoute'], TCP: ['TCPRoute'], UDP: ['UDPRoute'] };
+const ENDED_KINDS = ['TLSRoute', 'TCPRoute'];
+
+/** Those of one group share a port: of TLS by name of the server, of HTTP by host; one of TCP or UDP has it alone. Ports of UDP are others than all these. */
+const GROUPS: Readonly<Record<string, string>> = { HTTP: 'HTTP', HTTPS: 'TLS', TLS: 'TLS', TCP: 'TCP', UDP: 'UDP' };
 
 /** Those of the Gateway, and of `sets` in their order: what comes first has the port and the hostname. */
 export function listenersOf(gateway: Gateway, sets: readonly ListenerSet[], observed: Observed): ListenerState[] {
@@ -56,11 +60,11 @@ function lacksCertificate({ listener, certificates }: ListenerState): boolean {
 
 function stateOf(listener: Listener, gateway: Gateway, observed: Observed, set?: ListenerSet): ListenerState {
   const from = { id: set === undefined ? listener.name : `${set.metadata.namespace}/${set.metadata.name}/${listener.name}`, listener, ...(set === undefined ? {} : { set }) };
-  const supported = KINDS[listener.protocol];
-  if (supported === undefined) return { ...from, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS` }, works: false };
+  const supported = listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough' ? ENDED_KINDS : KINDS[listener.protocol];
+  if (supported === undefined) return { ...from, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS, TCP, UDP` }, works: false };
   const { kinds, wrong } = kindsOf(listener, supported);
   const state: ListenerState = { ...from, kinds, certificates: [], works: false, ...(wrong === undefined ? {} : { unresolved: wrong }) };
-  if (listener.protocol === 'HTTP' || listener.tls?.mode === 'Passthrough') return state;
+  if (GROUPS[listener.protocol] !== 'TLS' || listener.tls?.mode === 'Passthrough') return state;
   const found = (listener.tls?.certificateRefs ?? []).map((ref) => resolveCertificate(observed, ref, (set ?? gateway).metadata.namespace ?? '', set === undefined ? 'Gateway' : 'ListenerSet'));
   state.certificates = found.filter((each): each is TlsPair => !isFailure(each));
   state.unresolved ??= found.find(isFailure);
@@ -90,16 +94,18 @@ function kindsOf(listener: Listener, supported: readonly string[]): { kinds: rea
   return wrong === undefined ? { kinds } : { kinds, wrong: { reason: 'InvalidRouteKinds', message: `${wrong.kind} cannot be attached to a listener of protocol ${listener.protocol}` } };
 }
 
-/** On a port HTTP stands alone, HTTPS and TLS share it by name of the server; of two with the same hostname neither is used. */
+/** Of two of different groups on a port, or with the same hostname, neither is used. A set takes no names by another protocol from a listener that has them all. */
 function conflictOf(state: ListenerState, all: readonly ListenerState[]): Failure | undefined {
   const { listener } = state;
   if (state.refused !== undefined) return undefined;
   for (const other of all) {
     if (other === state || other.refused !== undefined || other.listener.port !== listener.port) continue;
-    const [plain, otherPlain] = [listener.protocol === 'HTTP', other.listener.protocol === 'HTTP'];
-    if (plain !== otherPlain) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
-    if ((listener.hostname ?? '') !== (other.listener.hostname ?? '')) continue;
-    return listener.protocol !== other.listener.protocol ? { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} for the same hostname on port ${listener.port}` } : { reason: 'HostnameConflict', message: `listener '${other.listener.name}' has the same hostname on port ${listener.port}` };
+    const [group, otherGroup] = [listener, other.listener].map(({ protocol }) => GROUPS[protocol]);
+    if (group !== otherGroup && [group, otherGroup].includes('UDP')) continue;
+    if (group !== otherGroup) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
+    const taken = state.set !== undefined && listener.protocol !== other.listener.protocol && (other.listener.hostname ?? '') === '';
+    if (!taken && (listener.hostname ?? '') !== (other.listener.hostname ?? '')) continue;
+    return listener.protocol !== other.listener.protocol ? { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} for hostnames of this one on port ${listener.port}` } : { reason: 'HostnameConflict', message: `listener '${other.listener.name}' has the same hostname on port ${listener.port}` };
   }
   return undefined;
 }

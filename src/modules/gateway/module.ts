@@ -10,7 +10,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { Secret } from '../../api/core/secret.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
-import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute } from '../../api/gateway/kinds.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import { Ingress } from '../../api/networking/ingress.ts';
 import { IngressClass } from '../../api/networking/ingress-class.ts';
@@ -45,8 +45,8 @@ export default defineModule({
   description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
-  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Pod, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
-  writes: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
+  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Pod, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
+  writes: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,
   controllers: [classController],

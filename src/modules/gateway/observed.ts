@@ -1,5 +1,5 @@
 /** What a plan is made from: the objects as the caches have them now. Nothing here is changed. */
-import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from '../../api/gateway/kinds.ts';
+import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute } from '../../api/gateway/kinds.ts';
 import type { ConfigMap, Namespace, Secret, Service } from '../../api/generated/core-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/networking-v1.ts';
 
@@ -10,6 +10,8 @@ export interface Observed {
   httpRoutes: readonly HTTPRoute[];
   grpcRoutes: readonly GRPCRoute[];
   tlsRoutes: readonly TLSRoute[];
+  tcpRoutes: readonly TCPRoute[];
+  udpRoutes: readonly UDPRoute[];
   grants: readonly ReferenceGrant[];
   policies: readonly BackendTLSPolicy[];
   ingresses: readonly Ingress[];

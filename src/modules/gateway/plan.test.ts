@@ -4,6 +4,7 @@ import type { Gateway, HTTPRoute } from '../../api/gateway/kinds.ts';
 import type { HttpRule, Listener } from '../../api/gateway/types.ts';
 import type { Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { datagramSlices } from './datagrams.ts';
 import { endpointsFrom } from './endpoints.ts';
 import { configurationOf } from './haproxy/configuration.ts';
 import { doorName } from './haproxy/page.ts';
@@ -41,6 +42,20 @@ test('endpoints are slots', () => {
   assert.deepEqual(commandsFor(new Map([['web', [b!, c!]]]), slots), []);
   assert.ok(!hasRoom(new Map([['web', Array(7).fill(a)]]), slots));
   assert.equal(slotsFor(new Map([['web', [a!]]]), slots).get('web')!.length, 6);
+});
+
+test('a port for datagrams: endpoints of its backends with their shares, and a refusal for those that are not there', () => {
+  const endpoints: Record<string, readonly string[]> = { a: ['10.0.0.1', '10.0.0.2'], b: ['10.0.0.3'], c: ['10.0.0.3', '10.0.0.4', '10.0.0.5'], none: [] };
+  const table: [Record<string, number>, Record<string, number>][] = [
+    [{ a: 1 }, { '10.0.0.1:53': 1, '10.0.0.2:53': 1 }], [{ a: 1, b: 1 }, { '10.0.0.1:53': 1, '10.0.0.2:53': 1, '10.0.0.3:53': 2 }], [{ a: 9, none: 1 }, { '10.0.0.1:53': 9, '10.0.0.2:53': 9, '10.1.1.1:1': 2 }], [{ none: 1, nowhere: 3 }, {}],
+    [{ b: 1, c: 3 }, { '10.0.0.3:53': 2, '10.0.0.4:53': 1, '10.0.0.5:53': 1 }], [{ a: 2_000_000, b: 1 }, { '10.0.0.1:53': 256, '10.0.0.2:53': 256, '10.0.0.3:53': 1 }],
+  ];
+  for (const [weights, expected] of table) {
+    const targets = Object.entries(weights).map(([name, weight]) => (name === 'nowhere' ? { weight } : { weight, backend: { serviceKey: name, portName: 'dns' } }));
+    const slices = datagramSlices({ owner: 'x/edge', port: 53, targets }, '10.1.1.1', ({ serviceKey }) => endpoints[serviceKey]!.map((address) => ({ address, port: 53 })));
+    assert.deepEqual(Object.fromEntries(slices.flatMap(({ addresses, port, weight }) => addresses.map((each) => [`${each}:${port}`, weight])).sort()), expected, JSON.stringify(weights));
+    assert.equal(new Set(slices.map(({ suffix }) => suffix)).size, slices.length);
+  }
 });
 
 test('endpoints weigh what they are said to; who had a slot keeps it over a reload', () => {
@@ -88,7 +103,7 @@ function observedOf(listeners: Partial<Listener>[], rules: HttpRule[][], more: P
   const gateway = { metadata: { namespace: 'shop', name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: listeners.map((each, index) => ({ name: `l${index}`, port: 80, protocol: 'HTTP', ...each })) } } as Gateway;
   const routes = rules.map((each, index): HTTPRoute => ({ metadata: { namespace: 'shop', name: `r${index}`, creationTimestamp: `2026-01-0${9 - index}T00:00:00Z` }, spec: { parentRefs: [{ name: 'edge' }], rules: each } }));
   return {
-    classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], listenerSets: [], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
+    classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], listenerSets: [], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], tcpRoutes: [], udpRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
     service: (key) => (key === 'shop/web' ? service : undefined), secret: () => undefined, configMap: () => undefined, namespace: () => undefined, ...more,
   };
 }

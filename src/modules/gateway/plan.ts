@@ -1,5 +1,6 @@
 /** From the objects to what is to be: which ports take in which requests, and what the objects' statuses say. A pure function. */
 import type { Gateway } from '../../api/gateway/kinds.ts';
+import type { Listener } from '../../api/gateway/types.ts';
 import { attachmentsOf, type Attachment, type GatewayState } from './attach.ts';
 import { yieldHostnames } from './conflicts.ts';
 import { compareHostnames } from './hostnames.ts';
@@ -9,18 +10,18 @@ import { listenersOf, type ListenerState } from './listeners.ts';
 import { CONTROLLER, type Observed, type TlsPair } from './observed.ts';
 import type { Failure } from './references.ts';
 import { resolveRoute, type Resolved } from './route-rules.ts';
-import { compareMatches, type Entry } from './rules.ts';
+import { compareMatches, compareText, type Entry } from './rules.ts';
 import { ingressDoors } from './ingress.ts';
-import { tlsTargets, type TlsEntry } from './tls-rules.ts';
-import type { GRPCRoute, HTTPRoute, TLSRoute } from '../../api/gateway/kinds.ts';
+import { streamTargets, type StreamTarget, type TlsEntry } from './tls-rules.ts';
+import type { GRPCRoute, HTTPRoute, TCPRoute, TLSRoute, UDPRoute } from '../../api/gateway/kinds.ts';
 
 export interface DoorListener {
   name: string;
   /** '' for all. */
   hostname: string;
   certificates: readonly TlsPair[];
-  /** What it takes in: requests, or connections, whose TLS is ended here or passed through. */
-  takes: 'requests' | 'ended' | 'passed';
+  /** What it takes in: requests, or connections: whose TLS is ended here or passed through, or whatever they carry. */
+  takes: 'requests' | 'ended' | 'passed' | 'connections';
   /** What clients must show of themselves. */
   clients?: ClientValidation;
 }
@@ -36,15 +37,23 @@ export interface Door {
   secure: boolean;
   /** In the order in which they are tried. */
   entries: readonly Entry[];
-  /** By name of the server, without a look inside. */
+  /** Of connections, by name of the server or without a look at anything. */
   tlsEntries: readonly TlsEntry[];
   /** What the Gateway shows to backends that it speaks to by TLS. */
   clientCertificate?: TlsPair;
 }
 
+/** A port of a Gateway for datagrams, which the kernel shares. */
+export interface DatagramPort {
+  /** `namespace/name` of the Gateway. */
+  owner: string;
+  port: number;
+  targets: readonly StreamTarget[];
+}
+
 export interface RouteState {
-  kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute';
-  route: HTTPRoute | GRPCRoute | TLSRoute;
+  kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute' | 'UDPRoute';
+  route: HTTPRoute | GRPCRoute | TLSRoute | TCPRoute | UDPRoute;
   attachments: readonly Attachment[];
   resolved: Pick<Resolved, 'unresolved' | 'unsupported' | 'partial'>;
 }
@@ -53,6 +62,7 @@ export interface Plan {
   gateways: readonly GatewayState[];
   routes: readonly RouteState[];
   doors: readonly Door[];
+  datagramPorts: readonly DatagramPort[];
 }
 
 /** The Gateways of classes whose controller we are. */
@@ -87,15 +97,18 @@ export function planOf(observed: Observed, broken: ReadonlyMap<string, string> =
     for (const { gateway, listeners } of attachments) for (const { state, said } of listeners) nested(entries, gateway).push(...entriesOf(route, resolved, state, said));
   }
   routes.push(...requests);
-  for (const route of observed.tlsRoutes) {
-    const attachments = attachmentsOf(route, 'TLSRoute', byKey, observed);
-    if (attachments.length === 0) continue;
-    const { targets, unresolved } = tlsTargets(route, observed);
-    routes.push({ kind: 'TLSRoute', route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
-    for (const { gateway, listeners } of attachments) for (const { state, said: names } of listeners) nested(tlsEntries, gateway).push(...[...names].map(([hostname, said]): TlsEntry => ({ listener: state.id, hostname, said, id: `TLSRoute:${route.metadata.namespace}:${route.metadata.name}:0`, targets, age: route.metadata.creationTimestamp ?? '', key: `${route.metadata.namespace}/${route.metadata.name}` })));
+  for (const [kind, all] of [['TLSRoute', observed.tlsRoutes], ['TCPRoute', observed.tcpRoutes], ['UDPRoute', observed.udpRoutes]] as const) {
+    for (const route of all) {
+      const attachments = attachmentsOf(route, kind, byKey, observed);
+      if (attachments.length === 0) continue;
+      const { targets, unresolved } = streamTargets(kind, route, observed);
+      routes.push({ kind, route, attachments, resolved: unresolved === undefined ? {} : { unresolved } });
+      const key = `${route.metadata.namespace}/${route.metadata.name}`;
+      for (const { gateway, listeners } of attachments) for (const { state, said: names } of listeners) nested(tlsEntries, gateway).push(...[...names].map(([hostname, said]): TlsEntry => ({ listener: state.id, hostname, said, id: `${kind}:${key.replace('/', ':')}:0`, targets, age: route.metadata.creationTimestamp ?? '', key })));
+    }
   }
   const doors = [...gateways.flatMap((state) => doorsOf(state, entries.get(state) ?? [], tlsEntries.get(state) ?? [])), ...ingressDoors(observed, broken)];
-  return { gateways, routes, doors };
+  return { gateways, routes, doors, datagramPorts: gateways.flatMap((state) => datagramPortsOf(state, tlsEntries.get(state) ?? [])) };
 }
 
 /** Leaves out the rules that cannot be carried out; a route without others is not accepted. */
@@ -118,7 +131,7 @@ function entriesOf(route: HTTPRoute | GRPCRoute, { rules }: Resolved, { id }: Li
 }
 
 function doorsOf({ gateway, listeners, clientCertificate }: GatewayState, entries: readonly Entry[], tlsEntries: readonly TlsEntry[]): Door[] {
-  const working = listeners.filter(({ works }) => works);
+  const working = listeners.filter(({ works, listener }) => works && listener.protocol !== 'UDP');
   const ports = [...new Set(working.map(({ listener }) => listener.port))].sort((a, b) => a - b);
   return ports.map((port) => {
     const own = working.filter(({ listener }) => listener.port === port).sort((a, b) => compareHostnames(a.listener.hostname ?? '', b.listener.hostname ?? ''));
@@ -126,11 +139,26 @@ function doorsOf({ gateway, listeners, clientCertificate }: GatewayState, entrie
     return {
       owner: keyOfGateway(gateway), port, secure: own.some(({ listener }) => listener.protocol !== 'HTTP'),
       ...(clientCertificate === undefined ? {} : { clientCertificate }),
-      listeners: own.map(({ id, listener, certificates, clients }) => ({ name: id, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: listener.protocol !== 'TLS' ? 'requests' : listener.tls?.mode === 'Passthrough' ? 'passed' : 'ended' })),
+      listeners: own.map(({ id, listener, certificates, clients }) => ({ name: id, hostname: listener.hostname ?? '', certificates, ...(clients === undefined ? {} : { clients }), takes: takenBy(listener) })),
       entries: sortEntries(entries.filter(({ listener }) => names.has(listener))),
-      tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort((a, b) => compareHostnames(a.hostname, b.hostname) || compareHostnames(a.said, b.said) || (a.age < b.age ? -1 : a.age > b.age ? 1 : a.key < b.key ? -1 : 1)),
+      tlsEntries: tlsEntries.filter(({ listener }) => names.has(listener)).sort(compareTlsEntries),
     };
   });
+}
+
+function takenBy({ protocol, tls }: Listener): DoorListener['takes'] {
+  if (protocol === 'TCP') return 'connections';
+  return protocol !== 'TLS' ? 'requests' : tls?.mode === 'Passthrough' ? 'passed' : 'ended';
+}
+
+/** Of several routes the oldest has all datagrams. */
+function datagramPortsOf({ gateway, listeners }: GatewayState, entries: readonly TlsEntry[]): DatagramPort[] {
+  return listeners.filter(({ works, listener }) => works && listener.protocol === 'UDP')
+    .map(({ id, listener }) => ({ owner: keyOfGateway(gateway), port: listener.port, targets: entries.filter((each) => each.listener === id).sort(compareTlsEntries)[0]?.targets ?? [] }));
+}
+
+function compareTlsEntries(a: TlsEntry, b: TlsEntry): number {
+  return compareHostnames(a.hostname, b.hostname) || compareHostnames(a.said, b.said) || compareText(a.age, b.age) || compareText(a.key, b.key);
 }
 
 export function sortEntries(entries: readonly Entry[]): Entry[] {

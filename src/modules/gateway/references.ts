@@ -19,14 +19,14 @@ export function isPermitted({ grants }: Pick<Observed, 'grants'>, from: From, to
 export interface ResolvedBackend { serviceKey: string; port: ServicePort }
 
 /** The Service and its port, or why a request for it is answered with an error. */
-export function resolveBackend(observed: Observed, ref: BackendRef, from: From): ResolvedBackend | Failure {
+export function resolveBackend(observed: Observed, ref: BackendRef, from: From, protocol: 'TCP' | 'UDP' = 'TCP'): ResolvedBackend | Failure {
   const { group = '', kind = 'Service', name, namespace = from.namespace } = ref;
   if (group !== '' || kind !== 'Service') return { reason: 'InvalidKind', message: `backendRef ${group === '' ? 'core' : group}/${kind} '${name}': only Services can be backends` };
   if (!isPermitted(observed, from, { group, kind, namespace, name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant in namespace '${namespace}' permits a ${from.kind} of '${from.namespace}' to refer to Service '${name}'` };
   const service = observed.service(`${namespace}/${name}`);
   if (service === undefined) return { reason: 'BackendNotFound', message: `Service '${namespace}/${name}' not found` };
-  const port = service.spec?.ports?.find((each) => each.port === ref.port);
-  if (port === undefined) return { reason: 'BackendNotFound', message: `Service '${namespace}/${name}' has no port ${ref.port}` };
+  const port = service.spec?.ports?.find((each) => each.port === ref.port && (each.protocol ?? 'TCP') === protocol);
+  if (port === undefined) return { reason: 'BackendNotFound', message: `Service '${namespace}/${name}' has no port ${ref.port} of ${protocol}` };
   return { serviceKey: `${namespace}/${name}`, port };
 }
 

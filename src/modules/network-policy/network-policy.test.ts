@@ -15,6 +15,7 @@ import { run, runAny } from '../../base/sys/run.ts';
 import { createAsker } from '../../sdk/testing/asker.ts';
 import { eventually, PATIENCE } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
+import { inNetworkNamespaces } from '../../sdk/testing/network-namespaces.ts';
 import { removeTables, startPolicySync, type PolicySync } from './sync.ts';
 
 const INSIDE = process.env.LLMOS_TEST_NAMESPACE;
@@ -30,15 +31,12 @@ if (INSIDE === undefined || MODE === undefined) {
     test(`policies in namespaces, bridged packets ${mode}`, { skip: why }, async () => {
       const host = `llp${process.pid}${mode[0]}`;
       const names = [host, ...LETTERS.map((letter) => `${host}${letter}`), `${host}o`];
-      try {
-        for (const name of names) await run('ip', ['netns', 'add', name]);
+      await inNetworkNamespaces(names, async () => {
         const env = { ...process.env, LLMOS_TEST_NAMESPACE: host, LLMOS_TEST_MODE: mode, NODE_TEST_CONTEXT: undefined };
         const result = await runAny('ip', ['netns', 'exec', host, process.execPath, '--test', '--test-reporter=spec', import.meta.filename], { env, timeoutMs: 300_000 * PATIENCE });
         if (process.env.LLMOS_TEST_VERBOSE) process.stderr.write(result.stdout);
         assert.equal(result.code, 0, `${result.stdout}\n${result.stderr}`);
-      } finally {
-        for (const name of names) await runAny('ip', ['netns', 'del', name]);
-      }
+      });
     });
   } });
 } else inside(INSIDE, MODE);
@@ -137,6 +135,16 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     assert.equal(await whoReaches(address.b, 80, ['a']), '');
   });
 
+  test('datagrams are others than connections of the same port', async () => {
+    const podSelector = { matchLabels: { pod: 'b' } };
+    assert.deepEqual(await Promise.all(['a', 'd', 'o'].map((each) => askByUdp(`${host}${each}`, address.b))), ['up', 'up', 'up']);
+    await hold({ podSelector, ingress: [{ from: [{ podSelector: { matchLabels: { pod: 'a' } } }], ports: [{ protocol: 'UDP', port: 80 }] }] });
+    assert.deepEqual(await Promise.all(['a', 'd', 'o', 'b'].map((each) => askByUdp(`${host}${each}`, address.b))), ['up', 'timeout', 'timeout', 'up']);
+    assert.equal(await whoReaches(address.b, 80), 'bm');
+    await hold({ podSelector: { matchLabels: { pod: 'a' } }, policyTypes: ['Egress'], egress: [{ to: [{ podSelector }], ports: [{ protocol: 'UDP', port: 80, endPort: 81 }] }] });
+    assert.deepEqual(await Promise.all([askByUdp(`${host}a`, address.b), askByUdp(`${host}a`, address.c), whoReaches(address.b, 80, ['a', 'c'])]), ['up', 'timeout', 'c']);
+  });
+
   test('egress: nothing but the machine, then pods, then outside; and both ends are asked', async () => {
     const podSelector = { matchLabels: { pod: 'a' } };
     await hold({ podSelector, policyTypes: ['Egress'] });
@@ -221,8 +229,14 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
 
 /** Says `up` to who connects, and on port 82 what it is told. */
 function serve(pod: string, ports: readonly number[]): ChildProcess {
-  const script = `for (const p of ${JSON.stringify(ports)}) require('node:net').createServer((s) => { s.on('error', () => {}); if (p === 82) s.on('data', (d) => s.write(String(d) === 'who' ? 'up' : d)); else s.end('up'); }).listen(p); console.log('up'); process.stdin.resume().on('end', () => process.exit())`;
+  const script = `for (const p of ${JSON.stringify(ports)}) require('node:net').createServer((s) => { s.on('error', () => {}); if (p === 82) s.on('data', (d) => s.write(String(d) === 'who' ? 'up' : d)); else s.end('up'); }).listen(p); const u = require('node:dgram').createSocket('udp4'); u.on('message', (_, from) => u.send('up', from.port, from.address)).bind(80, () => console.log('up')); process.stdin.resume().on('end', () => process.exit())`;
   return spawn('ip', ['netns', 'exec', pod, process.execPath, '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+}
+
+/** What port 80 of the address says to a datagram from a pod, or `timeout`; one that is lost is sent again. */
+async function askByUdp(from: string, host: string): Promise<string> {
+  const script = `const s = require('node:dgram').createSocket('udp4'); let n = 0; const send = () => (n++ === 10 ? say('timeout') : s.send('who', 80, '${host}')); const say = (text) => { console.log(text); process.exit(); }; s.on('message', (text) => say(String(text))).on('error', () => {}); s.bind(0, () => { send(); setInterval(send, 80); });`;
+  return (await run('ip', ['netns', 'exec', from, process.execPath, '-e', script])).trim();
 }
 
 /** What the address says, or the code of the error, or `timeout` after 500 ms; asked from a pod, or from the machine itself. */

@@ -78,5 +78,5 @@ test('the difference is only what differs', () => {
 });
 
 test('tables are removed by their whole name', () => {
-  assert.equal(removalOf('x0-policy', 'table ip x0\ntable ip x0-policy\ntable ip6 x0-policy\ntable ip yx0-policy\n'), 'delete table ip x0-policy\ndelete table ip6 x0-policy\n');
+  assert.equal(removalOf('x0-policy', 'table ip x0\ntable ip x0-policy\ntable ip6 x0-policy\ntable ip yx0-policy\n'), 'add table ip x0-policy\ndelete table ip x0-policy\nadd table ip6 x0-policy\ndelete table ip6 x0-policy\n');
 });

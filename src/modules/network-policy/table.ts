@@ -61,9 +61,9 @@ function bridgeTableOf({ family = 'ip', table }: Pick<PolicyTableFacts, 'family'
   return family === 'ip' ? table : `${table}6`;
 }
 
-/** Lines that remove those tables of the name that `nft list tables` shows; '' for none. */
+/** Lines that remove those tables of the name that `nft list tables` shows, though somebody else does so too; '' for none. */
 export function removalOf(table: string, listed: string): string {
-  return listed.split('\n').map((line) => line.trim().split(' ')).filter(([word, , name]) => word === 'table' && (name === table || name === bridgeTableOf({ family: 'ip6', table }))).map(([, family, name]) => `delete table ${family} ${name}\n`).join('');
+  return listed.split('\n').map((line) => line.trim().split(' ')).filter(([word, , name]) => word === 'table' && (name === table || name === bridgeTableOf({ family: 'ip6', table }))).map(([, family, name]) => `add table ${family} ${name}\ndelete table ${family} ${name}\n`).join('');
 }
 
 /**

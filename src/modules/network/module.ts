@@ -10,6 +10,7 @@ import { defineModule, type Module, type ModuleContext } from '../../sdk/module.
 import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
 import { startDns } from './dns/start.ts';
+import { lookForFirewalls } from './firewalls.ts';
 import { startHealthChecks } from './health-checks.ts';
 import { loadBalancerController } from './load-balancer.ts';
 import { bridgeOf } from './links.ts';
@@ -68,7 +69,7 @@ function createNetworkModule(): Module {
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
-      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), routeFurtherRanges(context), aborted(signal)]);
+      await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));
       if (signal.reason === 'down') await endHaproxy(folder);

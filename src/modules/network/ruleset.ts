@@ -153,6 +153,9 @@ function elementLines(place: string, collection: string, now: Map<string, string
   return lines;
 }
 
+/** The kernel leads nothing from ::1 elsewhere, so node ports are refused there at once, and who asks `localhost` goes on to 127.0.0.1. */
+const NOT_LOOPBACK = 'ip6 daddr != ::1 ';
+
 /** The part of the table that does not depend on services. */
 function baseTable(facts: TableFacts): string {
   const { family = 'ip', table, bridge, podCidr, serviceCidr, loadBalancerCidr } = facts;
@@ -167,7 +170,7 @@ function baseTable(facts: TableFacts): string {
 
 ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : patience(family, facts.gatewayIp)}  chain dispatch {
     ${family} daddr . meta l4proto . th dport vmap @services
-    fib daddr type local meta l4proto . th dport vmap @nodeports
+    ${family === 'ip' ? '' : NOT_LOOPBACK}fib daddr type local meta l4proto . th dport vmap @nodeports
   }
   chain prerouting {
     type nat hook prerouting priority dstnat; policy accept;
@@ -182,6 +185,12 @@ ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : pa
     oifname "${bridge}" ${family} saddr . ${family} daddr @hairpin masquerade
 ${family === 'ip' ? `    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade\n` : ''}${facts.seesBridged ? '' : `    iifname "${bridge}" oifname "${bridge}" ct status dnat masquerade\n`}    oifname != "${bridge}" ${family} saddr ${podCidr} ${family} daddr != ${podCidr} masquerade
     oifname != "${bridge}" ct status dnat ${family} daddr @elsewhere masquerade
+  }
+  # What belongs to no connection is not translated: its sender's own address would reach the client, who would reset the connection.
+  chain strays {
+    type filter hook forward priority filter; policy accept;
+    ct state invalid iifname "${bridge}" drop
+    ct state invalid oifname "${bridge}" drop
   }
   # Whatever still bears a service's address here has no endpoint. It is refused before it is routed, since a redirect of the routing
   # would use up the sender's allowance of ICMP messages.

@@ -103,6 +103,14 @@ test('the last owner of an element takes it away', () => {
   assert.deepEqual(ruleset.size(), { chains: 0, elements: 0 });
 });
 
+test('a Service that somebody else serves, or nobody is to, is left alone', () => {
+  for (const label of ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless']) {
+    const other = service({ type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }] });
+    const { chains, elements } = fragmentFor({ ...other, metadata: { ...other.metadata, labels: { [label]: 'x' } } }, [slice(['10.1.0.2'])], FACTS);
+    assert.deepEqual([chains.size, elements.size], [0, 0], label);
+  }
+});
+
 test('weights are turns, spread over the round', () => {
   const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address, port: 1, local: true })) as [never, never, never];
   const turns = (weights: Record<string, number>): string => byWeight([a, b, c], new Map(Object.entries(weights))).map(({ address }) => address).join('');
@@ -110,6 +118,9 @@ test('weights are turns, spread over the round', () => {
   assert.equal(turns({ a: 5, c: 1 }), 'aabacaa');
   assert.equal(turns({ a: 100, b: 200, c: 100 }), turns({ a: 1, b: 2, c: 1 }));
   assert.equal(turns({ a: 2, b: 2, c: 2 }), 'abc');
+  const weighs = (name: string, address: string, weight: string): object => ({ ...slice([address]), metadata: { name, namespace: 'shop', annotations: { 'llmos.dev/weight': weight } } });
+  const said = plain(fragmentFor(service({}), [weighs('one', '10.1.0.2', '2'), weighs('other', '10.1.0.3', '0'), slice(['10.1.0.4'])] as never, FACTS)) as { chains: Record<string, string[]> };
+  assert.match(said.chains['svc/shop/web/tcp/80']![0]!, /mod 3 map \{ 0 : 10\.1\.0\.2 \. 8080, 1 : 10\.1\.0\.4 \. 8080, 2 : 10\.1\.0\.2 \. 8080 \}/, 'shares that slices say');
   const service200 = { ...service({}), metadata: { name: 'web', namespace: 'shop', annotations: { 'llmos.dev/load-balancing': 'weighted' } } };
   const { chains, elements } = plain(fragmentFor(service200, [slice(['10.1.0.2', '10.1.0.3'])], { ...FACTS, weights: new Map([['10.1.0.2', 2]]) })) as { chains: Record<string, string[]>; elements: object };
   assert.match(chains['svc/shop/web/tcp/80']![0]!, /mod 3 map \{ 0 : 10\.1\.0\.2 \. 8080, 1 : 10\.1\.0\.3 \. 8080, 2 : 10\.1\.0\.2 \. 8080 \}/);

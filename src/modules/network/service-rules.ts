@@ -14,6 +14,7 @@ import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
 import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
+import { weightOf } from '../../sdk/load-balancing/settings.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
 export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | `${typeof MAP_PREFIX}${string}`;
@@ -78,6 +79,8 @@ export interface Destination {
   nodeName?: string | undefined;
   /** For whom it is meant first. */
   hints?: Endpoint['hints'];
+  /** Its share, where its slice says one; default 1. */
+  weight?: number;
 }
 
 /** Of all Nodes, those of this machine beside the first: their ranges lie in that of the pods. */
@@ -90,11 +93,16 @@ export function othersOf(nodes: readonly Node[], { nodeName, podCidr }: Pick<Rul
 
 export const LOOPBACK = '127.0.0.1';
 
-/** Empty for headless and ExternalName services. */
+/** Who else serves a Service, or that nobody is to: then it is left alone, as by upstream's proxy. */
+const LEFT_ALONE = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
+
+export const isLeftAlone = ({ metadata }: Service): boolean => LEFT_ALONE.some((label) => metadata.labels?.[label] !== undefined);
+
+/** Empty for headless and ExternalName services, and those that are left alone. */
 export function fragmentFor(service: Service, slices: readonly EndpointSlice[], facts: RuleFacts): Fragment {
   const fragment: Fragment = { chains: new Map(), sets: new Map(), elements: new Map(), loopback: [] };
   const spec = service.spec;
-  if (spec === undefined || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
+  if (spec === undefined || isLeftAlone(service) || spec.type === 'ExternalName' || spec.clusterIP === 'None' || !spec.clusterIP) return fragment;
   for (const port of spec.ports ?? []) addPort(fragment, service, port, slices, facts);
   return fragment;
 }
@@ -107,12 +115,13 @@ export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice
     if ((slice.addressType as string) !== kubernetesNameOf(family)) continue;
     const number = portNumber(port, slice);
     if (number === undefined) continue;
+    const weight = weightOf(slice);
     for (const endpoint of slice.endpoints ?? []) {
       const { ready: isReady = true, serving = isReady, terminating = false } = endpoint.conditions ?? {};
       const into = isReady ? ready : serving && terminating ? draining : undefined;
       if (into === undefined) continue;
       for (const address of endpoint.addresses.slice(0, 1)) {
-        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, nodeName: endpoint.nodeName, ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
+        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, nodeName: endpoint.nodeName, ...(weight === 1 ? {} : { weight }), ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
       }
     }
   }
@@ -166,7 +175,7 @@ function choicesOf(service: Service, port: ServicePort, slices: readonly Endpoin
     };
     return { all: at(proxy.all), inside: at(proxy.inside), outside: at(proxy.outside), of: ({ nodeName }) => at(proxy.others.has(nodeName) ? proxy.others.get(nodeName) : proxy.all) };
   }
-  const all = destinationsOf(port, slices, facts.nodeName, facts.family).filter(({ address }) => facts.weights?.get(address) !== 0);
+  const all = destinationsOf(port, slices, facts.nodeName, facts.family).filter((each) => shareOf(each, facts.weights) !== 0);
   const [local, near] = [all.filter((each) => each.local), nearOf(all, facts)];
   const isLocal = service.spec?.internalTrafficPolicy === 'Local';
   return {
@@ -269,8 +278,8 @@ const MOST_TURNS = 1_024;
  * Weights are reduced to their smallest integers, and where the turn would be too long, rounded.
  */
 export function byWeight(destinations: readonly Destination[], weights: ReadonlyMap<string, number> | undefined): readonly Destination[] {
-  if (weights === undefined || weights.size === 0 || destinations.length < 2) return destinations;
-  const said = destinations.map(({ address }) => weights.get(address) ?? 1);
+  const said = destinations.map((each) => shareOf(each, weights));
+  if (destinations.length < 2 || said.every((each) => each === 1)) return destinations;
   const divisor = Math.max(said.reduce(greatestCommonDivisor), said.reduce((sum, each) => sum + each, 0) / MOST_TURNS);
   const shares = said.map((each) => Math.max(1, Math.round(each / divisor)));
   const total = shares.reduce((sum, each) => sum + each, 0);
@@ -282,6 +291,8 @@ export function byWeight(destinations: readonly Destination[], weights: Readonly
     return destinations[next]!;
   });
 }
+
+const shareOf = ({ address, weight = 1 }: Destination, weights: ReadonlyMap<string, number> | undefined): number => weights?.get(address) ?? weight;
 
 function greatestCommonDivisor(a: number, b: number): number {
   return b === 0 ? a : greatestCommonDivisor(b, a % b);

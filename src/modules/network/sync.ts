@@ -71,6 +71,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const told = new Map<string, string>();
   const toldAlgorithm = new Map<string, string>();
   const dirty = new Set<string>();
+  const again = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
   let whole = true;
@@ -83,6 +84,15 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const mark = (key: string, delayMs = GATHER_MS): void => {
     dirty.add(key);
     schedule(delayMs);
+  };
+  /** Once, however often it is asked for meanwhile. */
+  const lookAgain = (key: string, delayMs: number): void => {
+    if (again.has(key)) return;
+    again.add(key);
+    setTimeout(() => {
+      again.delete(key);
+      if (!signal.aborted) mark(key);
+    }, delayMs).unref();
   };
   const schedule = (delayMs: number): void => {
     timer ??= setTimeout(() => {
@@ -110,6 +120,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     const proxied = how.byProxy ? await input.proxies?.want(key, service, slices.byIndex('service', key)) : undefined;
     if (service === undefined) {
       told.delete(key);
+      toldAlgorithm.delete(key);
       await ports.want(key, []);
       blocks.release(chains.get(key) ?? []);
       chains.delete(key);
@@ -135,7 +146,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     if (message === '') told.delete(key);
     else {
       told.set(key, message);
-      setTimeout(() => { if (!signal.aborted) mark(key); }, RETRY_PORT_MS).unref();
+      lookAgain(key, RETRY_PORT_MS);
     }
   }
 
@@ -155,7 +166,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     } catch (error) {
       log.error('HAProxy cannot be had: services of least connection are shared round robin for now', { error });
       for (const key of keys) found.set(key, await fragmentOf(key, { byProxy: false }));
-      setTimeout(() => { if (!signal.aborted) for (const key of keys) mark(key); }, RETRY_PROXY_MS).unref();
+      for (const key of keys) lookAgain(key, RETRY_PROXY_MS);
     }
     return found;
   }
@@ -166,15 +177,18 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   }
 
   const written = new Map<string, Fragment>();
+  /** Changes that the kernel has not taken yet. */
+  const untaken = new Map<string, Fragment | undefined>();
 
   /** After the rules: a flow that is forgotten before them would be led to the old endpoint again. */
-  async function forgetGone(changes: ReadonlyMap<string, Fragment | undefined>): Promise<void> {
+  async function forgetGone(): Promise<void> {
     const gone: string[] = [];
-    for (const [key, fragment] of changes) {
+    for (const [key, fragment] of untaken) {
       gone.push(...udpTargetsGone(written.get(key), fragment));
-      if (fragment === undefined) written.delete(key);
-      else if (services.get(key)?.spec?.ports?.some((port) => port.protocol === 'UDP')) written.set(key, fragment);
+      if (fragment !== undefined && services.get(key)?.spec?.ports?.some((port) => port.protocol === 'UDP') === true) written.set(key, fragment);
+      else written.delete(key);
     }
+    untaken.clear();
     await forgetFlows([...new Set(gone)], { conntrack: input.conntrack }).catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
   }
 
@@ -182,14 +196,18 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
     for (const key of keys) dirty.delete(key);
     if (dirty.size > 0) schedule(0);
-    const changes = await fragmentsOf(keys);
+    const changes = await fragmentsOf(keys).catch((error: unknown) => {
+      for (const key of keys) lookAgain(key, RETRY_FAILURE_MS);
+      throw error;
+    });
     const changed = ruleset.change(changes);
     if (changed === '' && !whole) return;
+    for (const [key, fragment] of changes) untaken.set(key, fragment);
     try {
       const script = whole ? ruleset.whole() + (await clientsOf(ruleset)) : changed;
       await run(input.nft, ['-f', '-'], { input: script });
       whole = false;
-      await forgetGone(changes);
+      await forgetGone();
     } catch (error) {
       failure = error;
       log.error('the rules could not be written; all of them are written again', { error });

@@ -20,7 +20,7 @@ export const DRAIN = 'llmos.dev/drain';
 export const RESPONSE_TIMEOUT = 'llmos.dev/response-timeout';
 /** Of a Service of consistent hash: `source` (the default), `header:NAME`, `cookie:NAME` or `path`; all but the first make its ports HTTP. */
 export const HASH_ON = 'llmos.dev/hash-on';
-/** Of a Pod: its share among the others, 0 (nothing new) to 256; default 1. */
+/** Of a Pod, or of an EndpointSlice for each of its endpoints: the share among the others, 0 (nothing new) to 256; default 1. */
 export const WEIGHT = 'llmos.dev/weight';
 
 export interface HashOn {
@@ -94,19 +94,20 @@ export function settingsError(service: Service): string | undefined {
 }
 
 /** 1 where nothing, or nothing that can be read, is said. */
-export function weightOf(pod: Pod | undefined): number {
-  const said = pod?.metadata.annotations?.[WEIGHT];
+export function weightOf(object: Pod | EndpointSlice | undefined): number {
+  const said = object?.metadata.annotations?.[WEIGHT];
   return said !== undefined && /^\d{1,3}$/.test(said) && Number(said) <= 256 ? Number(said) : 1;
 }
 
 /** Weights other than 1, by address, of endpoints of that namespace. `podOf` takes `namespace/name`. */
 export function weightsOf(namespace: string, slices: readonly EndpointSlice[], podOf?: (key: string) => Pod | undefined): Map<string, number> {
   const weights = new Map<string, number>();
-  if (podOf === undefined) return weights;
-  for (const { addresses, targetRef } of slices.flatMap(({ endpoints }) => endpoints ?? [])) {
-    if (targetRef?.kind !== 'Pod') continue;
-    const weight = weightOf(podOf(`${namespace}/${targetRef.name}`));
-    if (weight !== 1) for (const address of addresses) weights.set(address, weight);
+  for (const slice of slices) {
+    for (const { addresses, targetRef } of slice.endpoints ?? []) {
+      const pod = targetRef?.kind === 'Pod' ? podOf?.(`${namespace}/${targetRef.name}`) : undefined;
+      const weight = pod?.metadata.annotations?.[WEIGHT] === undefined ? weightOf(slice) : weightOf(pod);
+      if (weight !== 1) for (const address of addresses) weights.set(address, weight);
+    }
   }
   return weights;
 }

@@ -5,8 +5,11 @@
 import type { ExternalAuthFilter } from '../../../api/gateway/types.ts';
 import { argument, quoted } from './words.ts';
 
-/** What the buffer of a request surely holds beside its headers; larger bodies cannot be shown, and are refused. */
-const MOST_BODY_BYTES = 8_192;
+/** What a buffer of HAProxy's own size surely holds beside the headers of a request. */
+const USUAL_BODY_BYTES = 8_192;
+/** The most that a filter may ask for: larger bodies are refused. */
+const MOST_BODY_BYTES = 65_535;
+const LARGE_BUFFER_BYTES = 98_304;
 const METHOD_HEADER = 'x-llmos-method';
 const ANSWER_MS = 10_000;
 
@@ -21,6 +24,11 @@ export function authorizeLines({ protocol, forwardBody, http, grpc }: ExternalAu
     // An action that fails lets requests go on.
     'http-request return status 503 content-type text/plain string "who is asked about this request does not answer" if !{ var(txn.permitted) -m bool }', 'http-response lua.authorized if { var(txn.authorized) -m bool }',
   ];
+}
+
+/** The buffers that are needed to show bodies of so many bytes, for all requests; '' for HAProxy's own. */
+export function bufferLine(mostBodyBytes: number): string {
+  return mostBodyBytes > USUAL_BODY_BYTES ? `  tune.bufsize ${LARGE_BUFFER_BYTES}` : '';
 }
 
 /** The section between the action and the servers that are asked. */

@@ -52,6 +52,7 @@ function mirrorSocket(page: Page, to: string): string {
 /** One for all rules that ask the same. */
 function authorizerSocket(page: Page, { authorizer, externalAuth }: ResolvedFilter, door: Door): string {
   if (authorizer === undefined || externalAuth === undefined) throw new Unsayable('nobody can be asked about its requests');
+  page.mostBodyBytes = Math.max(page.mostBodyBytes, externalAuth.forwardBody?.maxSize ?? 0);
   const name = `auth:${authorizer.serviceKey.replace('/', ':')}:${authorizer.portName}:${externalAuth.protocol}${authorizer.tls === undefined ? '' : `:via:${doorName(door)}`}`;
   const socket = page.socketOf(name);
   page.section(name, () => authorizerLines(externalAuth.protocol, socket).map((text) => ({ text: `  ${text}` })), { backend: authorizer, ...serverOptions(page, authorizer, door.clientCertificate) }, 'listen');

@@ -1,10 +1,10 @@
 /** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
 import type { Door } from '../plan.ts';
 import { MIRROR } from './actions.ts';
-import { AUTHORIZE } from './authorize.ts';
+import { AUTHORIZE, bufferLine } from './authorize.ts';
 import { answerLines, DEFAULT_RETRIES, RETRY_ON } from './backends.ts';
 import { httpDoor } from './http-door.ts';
-import { nameDoor } from './name-door.ts';
+import { connectionDoor, nameDoor } from './name-door.ts';
 import { Page, type Configuration, type ProxyFacts } from './page.ts';
 import { PAUSE } from './stages.ts';
 
@@ -15,6 +15,8 @@ export function configurationOf(doors: readonly Door[], facts: ProxyFacts): Conf
   const page = new Page(facts);
   head(page);
   for (const door of doors) putDoor(page, door);
+  const buffers = bufferLine(page.mostBodyBytes);
+  if (buffers !== '') page.lines.splice(1, 0, { text: buffers });
   return page.finish();
 }
 
@@ -30,6 +32,7 @@ function head(page: Page): void {
 }
 
 function putDoor(page: Page, door: Door): void {
+  if (door.listeners.some(({ takes }) => takes === 'connections')) return connectionDoor(page, door);
   const byName = door.tlsEntries.length > 0 || door.listeners.some(({ takes }) => takes !== 'requests');
   if (byName) nameDoor(page, door);
   if (!byName || door.listeners.some(({ takes }) => takes === 'requests')) httpDoor(page, door, byName);

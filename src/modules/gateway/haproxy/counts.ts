@@ -77,7 +77,7 @@ export function newCounts(now: readonly Counted[], before: Map<string, Counted>)
 }
 
 /** Answers by backend and slot, as `show stat` gives them of servers, each with the address that it has now. Sums since the process began. */
-export function servedOf(stat: string): { slot: string; address: string; answers: number }[] {
+function servedOf(stat: string): { slot: string; address: string; answers: number }[] {
   return rowsOf(stat).flatMap((read) => {
     const answers = ANSWERS.reduce((sum, column) => sum + (Number(read(column)) || 0), 0);
     const address = read('addr').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');

@@ -78,7 +78,7 @@ export function createDrains({ folder, lines, drainMsOf, has, log, signal }: Dra
 }
 
 /** Of the answer to `show sess all`: those of a backend that are at an endpoint, whatever its slot is now. */
-export function sessionsAt(backend: string, { address, port }: Endpoint, answer: string): string[] {
+function sessionsAt(backend: string, { address, port }: Endpoint, answer: string): string[] {
   const name = new Set([backend, `${backend}:tries`]);
   return answer.split(/^(?=0x[0-9a-f]+: )/m).flatMap((text) => {
     const at = /^ {2}server=\S+ \(id=\d+\) addr=(\S+):(\d+)/m.exec(text);

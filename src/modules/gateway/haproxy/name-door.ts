@@ -1,4 +1,4 @@
-/** A door whose connections are told apart by the name of the server that they ask for (TLSRoute). */
+/** Doors of connections: told apart by the name of the server that they ask for (TLSRoute), or by nothing (TCPRoute). */
 import { compareText } from '../rules.ts';
 import type { Door } from '../plan.ts';
 import { balanced } from './balanced.ts';
@@ -25,6 +25,14 @@ export function nameDoor(page: Page, door: Door): void {
   if (ended.length === 0) return;
   page.put(`frontend ended:${name}`, '  mode tcp', `  bind unix@${page.socketOf(`ended:${name}`)} mode 600 accept-proxy ssl crt-list ${certificateList(page, ended)}`);
   for (const entry of door.tlsEntries.filter(({ listener }) => taken.get(listener) === 'ended')) chooseTls(page, entry, asksFor('ssl_fc_sni', entry.hostname), door);
+  page.put('  default_backend refuse', '');
+}
+
+/** All connections go to the oldest route. */
+export function connectionDoor(page: Page, door: Door): void {
+  page.put(`frontend tcp:${doorName(door)}`, '  mode tcp', ...page.bindsOf(door));
+  const [entry] = door.tlsEntries;
+  if (entry !== undefined) chooseTls(page, entry, '');
   page.put('  default_backend refuse', '');
 }
 

@@ -82,6 +82,8 @@ export class Page {
   readonly unsayable = new Map<string, string>();
   /** Sections of backends, each once. */
   readonly sections = new Map<string, Line[]>();
+  /** The largest bodies that somebody is shown. */
+  mostBodyBytes = 0;
 
   constructor(facts: ProxyFacts) {
     this.facts = facts;

@@ -31,6 +31,7 @@ put('web', { clusterIP: '10.2.0.9' });
 put('db', { clusterIP: 'None' }, [
   { addresses: ['10.1.0.2'], hostname: 'db-0', conditions: { ready: true } }, { addresses: ['10.1.0.3'], conditions: { ready: true } }, { addresses: ['10.1.0.4'], hostname: 'db-2', conditions: { ready: false } },
 ]);
+put('set', { clusterIP: '10.2.0.12' }, [{ addresses: ['10.1.0.20'], hostname: 'set-0', conditions: { ready: true } }, { addresses: ['10.1.0.21'], conditions: { ready: true } }]);
 put('dual', { clusterIP: '10.2.0.11', clusterIPs: ['10.2.0.11', 'fd00:2::b'] });
 put('six', { clusterIP: 'None' }, [{ addresses: ['fd00:1::5'], conditions: { ready: true } }]);
 put('empty', { clusterIP: 'None' });
@@ -56,6 +57,10 @@ const CASES: [string, string, string, string[]][] = [
   ['10-1-0-3.db.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.3']],
   ['db-2.db.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['_http._tcp.db.shop.svc.cluster.local', 'SRV', 'NOERROR', ['SRV 8080 10-1-0-3.db.shop.svc.cluster.local', 'SRV 8080 db-0.db.shop.svc.cluster.local']],
+  ['set.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.12']],
+  ['set-0.set.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.20']],
+  ['10-1-0-21.set.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.1.0.21']],
+  ['21.0.1.10.in-addr.arpa', 'PTR', 'NOERROR', ['PTR 10-1-0-21.set.shop.svc.cluster.local']],
   ['empty.shop.svc.cluster.local', 'A', 'NXDOMAIN', []],
   ['near.shop.svc.cluster.local', 'A', 'NOERROR', ['A 10.2.0.9', 'CNAME web.shop.svc.cluster.local']],
   ['far.shop.svc.cluster.local', 'CNAME', 'NOERROR', ['CNAME www.example.com']],
@@ -164,6 +169,44 @@ test('an unreachable server is SERVFAIL, soon', async () => {
   const started = performance.now();
   for (let i = 0; i < 5; i++) assert.equal(dnsPacket.decode((await lonely.resolve(bytes, false)) as Buffer).rcode, 'SERVFAIL');
   assert.ok(performance.now() - started < 9_000);
+});
+
+test('a slow name, or a packet that is lost, is no fault of the others', async () => {
+  const lost = new Set<string>();
+  const far = createSocket('udp4');
+  far.on('message', (message, from) => {
+    const { id, questions: [question] = [] } = dnsPacket.decode(message);
+    const name = question?.name ?? '';
+    if (name === 'slow.example.com' || (name === 'lost.example.com' && !lost.has(name))) return void lost.add(name);
+    far.send(dnsPacket.encode({ type: 'response', id, questions: question === undefined ? [] : [question], answers: [{ name, type: 'A', ttl: 0, data: '192.0.2.7' }] }), from.port, from.address);
+  });
+  await new Promise<void>((resolve) => far.bind(0, '127.0.0.1', () => resolve()));
+  const resolver = createResolver(zone, createUpstream({ exclude: [], servers: [`127.0.0.1:${far.address().port}`], timeoutMs: 300 }));
+  const rcodeOf = async (name: string): Promise<string | undefined> => dnsPacket.decode((await resolver.resolve(query({ questions: [{ name, type: 'A' }] }), false)) as Buffer).rcode;
+  try {
+    assert.equal(await rcodeOf('lost.example.com'), 'NOERROR');
+    for (let i = 0; i < 2; i++) {
+      assert.equal(await rcodeOf('slow.example.com'), 'SERVFAIL');
+      assert.equal(await rcodeOf(`quick-${i}.example.com`), 'NOERROR');
+    }
+  } finally {
+    far.close();
+  }
+});
+
+test('a server that is silent comes after one that answers', async () => {
+  const silent = createSocket('udp4');
+  let asked = 0;
+  silent.on('message', () => asked++);
+  await new Promise<void>((resolve) => silent.bind(0, '127.0.0.1', () => resolve()));
+  const upstream = createUpstream({ exclude: [], servers: [`127.0.0.1:${silent.address().port}`, `127.0.0.1:${outside.address().port}`], timeoutMs: 300 });
+  const resolver = createResolver(zone, upstream);
+  try {
+    for (let i = 0; i < 5; i++) assert.equal(dnsPacket.decode((await resolver.resolve(query({ questions: [{ name: `n${i}.example.com`, type: 'A' }] }), false)) as Buffer).rcode, 'NOERROR');
+    assert.equal(asked, 2);
+  } finally {
+    silent.close();
+  }
 });
 
 test('garbage is refused or dropped, never thrown', async () => {

@@ -1,6 +1,7 @@
 /**
  * Names outside the cluster: asked of the machine's own name servers, kept as long as their answers allow, at most 30 s and 2,000 of them.
- * An unreachable server is left alone for a few seconds, so that a machine without a network fails at once and not after a timeout.
+ * A server that cannot be reached is left alone for a few seconds, so that a machine without a network fails at once. One that is silent is asked once more, since
+ * packets are lost; where it answers nobody it comes after the others, with less patience: it may be the name that is slow, and not the server.
  */
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
@@ -27,12 +28,19 @@ export interface UpstreamOptions {
 interface Server {
   address: string;
   port: number;
+  /** It cannot be reached. */
   downUntilMs: number;
+  /** When it answered last. */
+  answeredMs: number;
+  /** Questions in a row during which it answered nobody. */
+  silences: number;
 }
 
 const MAX_KEPT = 2_000;
 const MAX_KEPT_MS = 30_000;
 const DOWN_MS = 5_000;
+const MOST_SILENCES = 2;
+const SHORT_MS = 500;
 const REREAD_MS = 10_000;
 const MAX_WAITING = 500;
 
@@ -62,6 +70,21 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     kept.set(key, { answer, sinceMs: nowMs, untilMs: nowMs + Math.min(leastSeconds * 1000, MAX_KEPT_MS) });
   }
 
+  async function askOne(server: Server, query: Buffer, overTcp: boolean): Promise<Buffer | undefined> {
+    const startMs = performance.now();
+    if (server.downUntilMs > startMs) return undefined;
+    try {
+      const answer = await (overTcp ? askTcp : askUdp)(server, query, isSilent(server) ? Math.min(SHORT_MS, timeoutMs) : timeoutMs);
+      server.answeredMs = performance.now();
+      server.silences = 0;
+      return answer;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== undefined) server.downUntilMs = performance.now() + DOWN_MS;
+      else if (server.answeredMs < startMs) server.silences++;
+      return undefined;
+    }
+  }
+
   return {
     async ask(query, overTcp) {
       const nowMs = performance.now();
@@ -71,13 +94,9 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (waiting >= MAX_WAITING) return undefined;
       waiting++;
       try {
-        for (const server of await current(nowMs)) {
-          if (server.downUntilMs > performance.now()) continue;
-          const answer = await (overTcp ? askTcp : askUdp)(server, query, timeoutMs).catch(() => undefined);
-          if (answer === undefined) {
-            server.downUntilMs = performance.now() + DOWN_MS;
-            continue;
-          }
+        for (const server of inOrder(await current(nowMs))) {
+          const answer = await askOne(server, query, overTcp);
+          if (answer === undefined) continue;
           keep(key, answer, performance.now());
           return answer;
         }
@@ -87,6 +106,14 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       }
     },
   };
+}
+
+const isSilent = ({ silences }: Server): boolean => silences >= MOST_SILENCES;
+
+/** One that is alone is asked twice. */
+function inOrder(servers: readonly Server[]): Server[] {
+  const well = servers.filter((each) => !isSilent(each));
+  return [...well, ...(servers.length === 1 ? well : []), ...servers.filter(isSilent)];
 }
 
 /** How long the absence of a name, or of records of that type, may be kept: what the SOA says beside its own time (RFC 2308, section 5). */
@@ -102,7 +129,7 @@ function negativeSeconds(answer: Buffer): number {
 
 function parseServer(text: string): Server {
   const [address = '', port] = text.split(':').length === 2 ? text.split(':') : [text];
-  return { address, port: Number(port ?? 53), downUntilMs: 0 };
+  return { address, port: Number(port ?? 53), downUntilMs: 0, answeredMs: -Infinity, silences: 0 };
 }
 
 /** A kept answer, with this query's id and what is left of its times. */

@@ -1,6 +1,6 @@
 /** The few places of a DNS message (RFC 1035, section 4) that are read or written without decoding it. */
 
-export const HEADER_BYTES = 12;
+const HEADER_BYTES = 12;
 
 /** Everything that a query asks, as a key: all but its id. */
 export function question(query: Buffer): string {

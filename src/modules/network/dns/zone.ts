@@ -96,7 +96,8 @@ function serviceAnswer(zone: Zone, name: string, rest: readonly string[], type: 
   }
   if (first.startsWith('_')) return portAnswer(name, own, service, members, [first, second], type);
   if (second !== undefined) return NOTHING;
-  const named = (members ?? []).filter((each) => each.hostname.toLowerCase() === first);
+  // Pods behind a cluster IP have names too, as CoreDNS gives them: a StatefulSet may stand behind such a Service.
+  const named = (members ?? membersOf(zone.view.slices(namespace, serviceName))).filter((each) => each.hostname.toLowerCase() === first);
   if (named.length === 0) return NOTHING;
   return found(addressRecords(name, named.map((each) => each.address), type));
 }
@@ -143,7 +144,7 @@ function pointers(zone: Zone, name: string, address: string, type: string): Zone
   for (const slice of zone.view.slicesByAddress(address)) {
     const serviceName = slice.metadata.labels?.['kubernetes.io/service-name'];
     const service = serviceName === undefined ? undefined : zone.view.service(slice.metadata.namespace ?? '', serviceName);
-    if (service === undefined || !isHeadless(service)) continue;
+    if (service === undefined) continue;
     for (const each of membersOf([slice])) if (each.address === address) names.push(`${each.hostname}.${serviceName}.${slice.metadata.namespace}.svc.${zone.domain}`);
   }
   if (names.length === 0) return NOTHING;

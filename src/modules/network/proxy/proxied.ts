@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { nearOf } from '../../../api/discovery/near.ts';
-import { destinationsOf, isExternal, type Destination, type OtherNode, type ProxyPorts } from '../service-rules.ts';
+import { destinationsOf, isExternal, isLeftAlone, type Destination, type OtherNode, type ProxyPorts } from '../service-rules.ts';
 import { algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
@@ -58,7 +58,7 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     const spec = service.spec;
     const own: Frontend[] = [];
     const ports = new Map<number, ProxyPorts>();
-    if (!isProxied(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return { own, ports };
+    if (!isProxied(service) || isLeftAlone(service) || !spec?.clusterIP || spec.clusterIP === 'None' || spec.type === 'ExternalName') return { own, ports };
     const stickySeconds = spec.sessionAffinity === 'ClientIP' ? (spec.sessionAffinityConfig?.clientIP?.timeoutSeconds ?? 10_800) : undefined;
     const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
     const weights = weightsOf(service.metadata.namespace ?? '', slices, input.podOf);

@@ -85,7 +85,7 @@ function addDurations(counters: Counters, key: string, own: readonly number[]): 
   const labels = labelsOf(key);
   if (labels === undefined) return;
   const name = 'llmos_service_request_duration_seconds';
-  const add = (key: string, value: number): void => void counters.set(key, (counters.get(key) ?? 0) + value);
+  const add = (counter: string, value: number): void => void counters.set(counter, (counters.get(counter) ?? 0) + value);
   let count = 0;
   BUCKETS_MS.forEach((ms, index) => add(`${name}_bucket{${labels},le="${ms / 1_000}"}`, (count += own[index] ?? 0)));
   count += own[BUCKETS_MS.length] ?? 0;

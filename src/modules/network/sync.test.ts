@@ -1,0 +1,74 @@
+/** Rules that the kernel does not take at first. `nft` and `conntrack` are played by scripts. */
+import assert from 'node:assert/strict';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLog } from '../../base/log.ts';
+import type { Service } from '../../api/generated/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import { eventually } from '../../sdk/testing/eventually.ts';
+import { memoryCache } from '../../sdk/testing/memory-cache.ts';
+import { startSync } from './sync.ts';
+import { service, slice } from './testing/machine.ts';
+
+const ADDRESSES = { podCidr: '10.61.0.0/16', serviceCidr: '10.62.0.0/16', gatewayIp: '10.61.0.1', dnsServiceIp: '10.62.0.10', apiServiceIp: '10.62.0.1', loadBalancerCidr: '10.63.0.0/24', clusterDomain: 'cluster.local' };
+
+test('flows of UDP to an endpoint that went are forgotten, though its rules were refused at first', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'llmos-sync-'));
+  const stop = new AbortController();
+  try {
+    const [nft, conntrack, refuses, forgotten] = ['nft', 'conntrack', 'refuses', 'forgotten'].map((name) => join(folder, name)) as [string, string, string, string];
+    await writeFile(nft, `#!/bin/sh\ncat > /dev/null\nif [ -e ${refuses} ]; then rm ${refuses}; exit 1; fi\n`);
+    await writeFile(conntrack, `#!/bin/sh\necho "$@" >> ${forgotten}\n`);
+    for (const program of [nft, conntrack]) await chmod(program, 0o755);
+    const services = memoryCache<Service>();
+    const slices = memoryCache<EndpointSlice>();
+    services.set(service('names', { clusterIP: '10.62.0.53', ports: [{ port: 53, protocol: 'UDP' }] }));
+    const endpoints = (...addresses: string[]): EndpointSlice => ({ ...slice('names', addresses), ports: [{ name: '', port: 53, protocol: 'UDP' }] });
+    slices.set(endpoints('10.61.0.2', '10.61.0.3'));
+    const sync = await startSync({ services, slices, nft, conntrack, log: silentLog, signal: stop.signal, events: { event() {} }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
+    await writeFile(refuses, '');
+    slices.set(endpoints('10.61.0.3'));
+    const told = await eventually(async () => (await readFile(forgotten, 'utf8').catch(() => '')) || undefined, { timeoutMs: 10_000, what: 'its flows are forgotten' });
+    assert.match(told, /--reply-src 10\.61\.0\.2 --reply-port-src 53/);
+    stop.abort();
+    await sync.settled();
+  } finally {
+    stop.abort();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
+test('what a Service wants is found out again, where that failed', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'llmos-sync-'));
+  const stop = new AbortController();
+  try {
+    const [nft, rules] = ['nft', 'rules'].map((name) => join(folder, name)) as [string, string];
+    await writeFile(nft, `#!/bin/sh\ncat >> ${rules}\n`);
+    await chmod(nft, 0o755);
+    const services = memoryCache<Service>();
+    const slices = memoryCache<EndpointSlice>();
+    let fails = false;
+    const proxies = {
+      want: async () => {
+        if (!fails) return new Map();
+        fails = false;
+        throw new Error('no more files may be opened');
+      },
+      flush: async () => {},
+      metrics: async () => '',
+      pid: () => undefined,
+    };
+    const sync = await startSync({ services, slices, proxies, nft, conntrack: '/bin/true', log: silentLog, signal: stop.signal, events: { event() {} }, facts: { nodeName: 'n1', ...ADDRESSES, table: 'llt0', bridge: 'llt0', seesBridged: true } });
+    fails = true;
+    services.set(service('late', { clusterIP: '10.62.0.54', ports: [{ port: 80 }] }));
+    await eventually(async () => (await readFile(rules, 'utf8').catch(() => '')).includes('10.62.0.54'), { timeoutMs: 20_000, what: 'its rules are written' });
+    assert.equal(fails, false, 'it had failed before');
+    stop.abort();
+    await sync.settled();
+  } finally {
+    stop.abort();
+    await rm(folder, { recursive: true, force: true });
+  }
+});
