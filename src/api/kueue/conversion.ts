@@ -25,6 +25,7 @@ export function convertKueue(object: KubeObject, apiVersion: string): KubeObject
     if (fields !== undefined) rename(fields, ...(newer ? ([older, recent] as const) : ([recent, older] as const)));
   }
   if (copy.kind === 'Workload' && copy.spec !== undefined) convertPriorityClass(copy.spec, newer);
+  if (copy.kind === 'Workload' && copy.status !== undefined) convertTopologies(copy.status, newer);
   if (copy.kind === 'LocalQueue' && newer) delete copy.status?.['flavors'];
   if (copy.kind === 'ClusterQueue' && copy.spec !== undefined) convertQueueSpec(copy.spec, newer);
   return copy;
@@ -74,4 +75,43 @@ function convertPriorityClass(spec: Fields, newer: boolean): void {
   if (ref?.name === undefined) return;
   spec['priorityClassName'] = ref.name;
   spec['priorityClassSource'] = ref.kind === WORKLOAD_CLASS.kind ? WORKLOAD_PRIORITY_SOURCE : POD_PRIORITY_SOURCE;
+}
+
+interface Domains { levels: string[]; domains?: { values: string[]; count: number }[]; slices?: Slice[] }
+interface Slice {
+  domainCount: number;
+  valuesPerLevel: { universal?: string; individual?: { prefix?: string; suffix?: string; roots: string[] } }[];
+  podCounts: { universal?: number; individual?: number[] };
+}
+
+/** v1beta1 lists domain by domain, v1beta2 level by level in slices of which one is enough. */
+function convertTopologies(status: Fields, newer: boolean): void {
+  const { podSetAssignments = [] } = (status['admission'] ?? {}) as unknown as { podSetAssignments?: { topologyAssignment?: Domains }[] };
+  for (const { topologyAssignment: each } of podSetAssignments) {
+    if (each === undefined) continue;
+    if (newer) {
+      each.slices = slicesOf(each);
+      delete each.domains;
+    } else {
+      each.domains = (each.slices ?? []).flatMap(domainsOf);
+      delete each.slices;
+    }
+  }
+}
+
+function slicesOf({ levels, domains = [] }: Domains): Slice[] {
+  if (domains.length === 0) return [];
+  const valuesPerLevel = levels.map((_, level) => {
+    const roots = domains.map(({ values }) => values[level]!);
+    return roots.every((each) => each === roots[0]) ? { universal: roots[0]! } : { individual: { roots } };
+  });
+  const counts = domains.map(({ count }) => count);
+  return [{ domainCount: domains.length, valuesPerLevel, podCounts: counts.every((each) => each === counts[0]) ? { universal: counts[0]! } : { individual: counts } }];
+}
+
+function domainsOf({ domainCount, valuesPerLevel, podCounts }: Slice): NonNullable<Domains['domains']> {
+  return Array.from({ length: domainCount }, (_, index) => ({
+    values: valuesPerLevel.map(({ universal, individual }) => universal ?? `${individual?.prefix ?? ''}${individual?.roots[index] ?? ''}${individual?.suffix ?? ''}`),
+    count: podCounts.universal ?? podCounts.individual?.[index] ?? 0,
+  }));
 }

@@ -24,6 +24,16 @@ export const IS_GROUP_WORKLOAD = 'kueue.x-k8s.io/is-group-workload';
 export const DEFAULT_QUEUE = 'default';
 /** Of pod templates: the level of a topology within which all pods must be. */
 export const REQUIRED_TOPOLOGY = 'kueue.x-k8s.io/podset-required-topology';
+/** The level from which on, upwards, they are to be as near as can be. */
+export const PREFERRED_TOPOLOGY = 'kueue.x-k8s.io/podset-preferred-topology';
+/** `true`: they may be anywhere that has room. */
+export const UNCONSTRAINED_TOPOLOGY = 'kueue.x-k8s.io/podset-unconstrained-topology';
+/** Slices of a set of pods, each within a domain of its own. */
+export const SLICE_TOPOLOGY = 'kueue.x-k8s.io/podset-slice-required-topology';
+/** A gate: until it is known to which domain of the topology the pod goes. */
+export const TOPOLOGY_GATE = 'kueue.x-k8s.io/topology';
+/** A label of pods that go to domains of a topology, so that they are not counted twice. */
+export const TOPOLOGY_LABEL = 'kueue.x-k8s.io/tas';
 /** On pods that were let go: the queues that did it, the set of pods that they are of, and (an annotation) their Workload. */
 export const CLUSTER_QUEUE_LABEL = 'kueue.x-k8s.io/cluster-queue-name';
 export const LOCAL_QUEUE_LABEL = 'kueue.x-k8s.io/local-queue-name';

@@ -24,6 +24,10 @@ export interface ResourceFlavor extends KubeObject {
   spec?: { nodeLabels?: Record<string, string>; nodeTaints?: Taint[]; tolerations?: Toleration[]; topologyName?: string };
 }
 
+export interface Topology extends KubeObject {
+  spec?: { levels: { nodeLabel: string }[] };
+}
+
 export interface Cohort extends KubeObject {
   spec?: { parent?: string; resourceGroups?: ResourceGroup[]; fairSharing?: FairSharing };
   status?: { fairSharing?: { weightedShare: number } };
@@ -67,7 +71,7 @@ export interface LocalQueue extends KubeObject {
   spec?: { clusterQueue?: string; stopPolicy?: StopPolicy; fairSharing?: FairSharing };
   status?: {
     conditions?: Condition[]; pendingWorkloads?: number; reservingWorkloads?: number; admittedWorkloads?: number;
-    flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[]; flavors?: { name: string; resources?: string[]; nodeLabels?: Record<string, string>; nodeTaints?: Taint[] }[];
+    flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[]; flavors?: { name: string; resources?: string[]; nodeLabels?: Record<string, string>; nodeTaints?: Taint[]; topology?: { name: string; levels: string[] } }[];
   };
 }
 
@@ -84,6 +88,22 @@ export interface PodSet {
   /** As few will do (partial admission). */
   minCount?: number;
   template: PodTemplateSpec;
+  topologyRequest?: TopologyRequest;
+}
+
+/** Within one domain of a level, as near as can be from a level on, or anywhere that has room. */
+export interface TopologyRequest {
+  required?: string;
+  preferred?: string;
+  unconstrained?: boolean;
+  /** The label by which pods are told apart, where they have numbers. */
+  podIndexLabel?: string;
+}
+
+/** How many pods go to each domain; of levels that end with the node's name that one alone is told. */
+export interface TopologyAssignment {
+  levels: string[];
+  domains: { values: string[]; count: number }[];
 }
 
 export interface PodSetAssignment {
@@ -92,6 +112,7 @@ export interface PodSetAssignment {
   flavors?: Record<string, string>;
   resourceUsage?: Record<string, string | number>;
   count?: number;
+  topologyAssignment?: TopologyAssignment;
 }
 
 export interface AdmissionCheckState {

@@ -3,6 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { invalid, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
+import type { Schema } from '../schema/schema.ts';
 import { defineKueueKind } from './define.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from './conversion.ts';
 import { conditions, core, count, flag, int32, listByKey, objectSchema, oneOf, quantities, reference, struct, text, textMap, texts, time } from './schema.ts';
@@ -13,7 +14,15 @@ export type Workload = WorkloadType;
 const setName = { type: 'string' as const, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$', default: 'main' };
 const topologyRequest = struct({ required: text, preferred: text, unconstrained: flag, podIndexLabel: text, subGroupIndexLabel: text, subGroupCount: int32, podSetGroupName: text, podSetSliceRequiredTopology: text, podSetSliceSize: int32 });
 const podSet = struct({ name: setName, template: core('PodTemplateSpec'), count: { ...count(), default: 1 }, minCount: count(1), topologyRequest }, ['count', 'template']);
-const assignment = struct({ name: setName, flavors: { type: 'object', additionalProperties: reference }, resourceUsage: quantities, count: count(), topologyAssignment: { type: 'object', xPreserveUnknownFields: true }, delayedTopologyRequest: text }, ['name']);
+const levels = { ...texts, minItems: 1, maxItems: 16, xListType: 'atomic' as const };
+const topologyAssignment = struct({ levels, domains: { type: 'array', items: struct({ values: levels, count: count(1) }, ['values', 'count']), maxItems: 100_000, xListType: 'atomic' } }, ['levels', 'domains']);
+const individual = struct({ prefix: text, suffix: text, roots: texts }, ['roots']);
+const slice = struct({
+  domainCount: count(1), valuesPerLevel: { type: 'array', items: struct({ universal: text, individual }), minItems: 1, maxItems: 16, xListType: 'atomic' },
+  podCounts: struct({ universal: count(1), individual: { type: 'array', items: int32, xListType: 'atomic' } }),
+}, ['domainCount', 'valuesPerLevel', 'podCounts']);
+const newTopologyAssignment = struct({ levels, slices: { type: 'array', items: slice, maxItems: 1_000, xListType: 'atomic' } }, ['levels', 'slices']);
+const assignment = (topology: Schema) => struct({ name: setName, flavors: { type: 'object', additionalProperties: reference }, resourceUsage: quantities, count: count(), topologyAssignment: topology, delayedTopologyRequest: text }, ['name']);
 const update = struct({ name: text, labels: textMap, annotations: textMap, nodeSelector: textMap, tolerations: { type: 'array', items: core('Toleration'), maxItems: 8 } }, ['name']);
 const check = struct({ name: text, state: oneOf(['Pending', 'Ready', 'Retry', 'Rejected']), lastTransitionTime: time, message: text, retryCount: int32, requeueAfterSeconds: int32, podSetUpdates: { type: 'array', items: update, maxItems: 8 } }, ['name', 'state', 'lastTransitionTime', 'message']);
 const prediction = struct({
@@ -22,8 +31,8 @@ const prediction = struct({
 });
 
 const spec = { podSets: listByKey(podSet, 'name', { minItems: 1, maxItems: 8 }), queueName: reference, priority: int32, active: { ...flag, default: true }, maximumExecutionTimeSeconds: count(1) };
-const status = (executionTime: string) => struct({
-  conditions, admission: struct({ clusterQueue: reference, podSetAssignments: listByKey(assignment, 'name', { maxItems: 8 }) }, ['clusterQueue', 'podSetAssignments']),
+const status = (executionTime: string, topology: Schema) => struct({
+  conditions, admission: struct({ clusterQueue: reference, podSetAssignments: listByKey(assignment(topology), 'name', { maxItems: 8 }) }, ['clusterQueue', 'podSetAssignments']),
   requeueState: struct({ count: count(), requeueAt: time }), reclaimablePods: listByKey(struct({ name: text, count: count() }, ['name', 'count']), 'name', { maxItems: 8 }),
   admissionChecks: listByKey(check, 'name', { maxItems: 8 }), resourceRequests: listByKey(struct({ name: setName, resources: quantities }, ['name']), 'name', { maxItems: 8 }),
   [executionTime]: int32, schedulingStats: struct({ evictions: { type: 'array', items: struct({ reason: text, underlyingCause: text, count: count() }, ['reason', 'underlyingCause', 'count']) } }),
@@ -33,10 +42,10 @@ const status = (executionTime: string) => struct({
 export const [Workload, WorkloadV1beta2]: readonly [Kind<Workload>, Kind<Workload>] = defineKueueKind<Workload>({
   kind: 'Workload', plural: 'workloads', namespaced: true, shortNames: ['wl'],
   schema: objectSchema(() => ({
-    spec: struct({ ...spec, priorityClassName: reference, priorityClassSource: oneOf([WORKLOAD_PRIORITY_SOURCE, POD_PRIORITY_SOURCE, ''], '') }, ['podSets']), status: status('accumulatedPastExexcutionTimeSeconds'),
+    spec: struct({ ...spec, priorityClassName: reference, priorityClassSource: oneOf([WORKLOAD_PRIORITY_SOURCE, POD_PRIORITY_SOURCE, ''], '') }, ['podSets']), status: status('accumulatedPastExexcutionTimeSeconds', topologyAssignment),
   })),
   newSchema: objectSchema(() => ({
-    spec: struct({ ...spec, priorityClassRef: struct({ group: text, kind: text, name: reference }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds'),
+    spec: struct({ ...spec, priorityClassRef: struct({ group: text, kind: text, name: reference }, ['group', 'kind', 'name']) }, ['podSets']), status: status('accumulatedPastExecutionTimeSeconds', newTopologyAssignment),
   })),
   subresources: { status: true },
   rules: { validate: workloadErrors },
@@ -57,7 +66,7 @@ function statusOf({ status: now }: Workload, type: string): string {
 }
 
 /** True of a condition that is there and says True. */
-export function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
+function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
   return statusOf(workload as Workload, type) === 'True';
 }
 

@@ -39,19 +39,21 @@ export interface AllocationQuery {
   /** Its cost is put on all others in proportion to theirs, instead of standing by itself. */
   sharesIdle?: boolean;
   filter?: Filter;
+  /** Its name; default `cluster`. */
+  cluster?: string;
 }
 
 interface Sums { cpu: MeteredPod['cpuCoreSeconds']; memory: MeteredPod['memoryGiBSeconds']; gpuSeconds: number; sent: number; received: number; gibSeconds: number; costs: Record<'cpu' | 'memory' | 'gpu' | 'network' | 'storage', number>; fromMs: number; toMs: number; properties: Record<string, unknown> }
 
 export function allocationSets(records: readonly UsageRecord[], sheets: readonly PriceSheet[], query: AllocationQuery): Record<string, Allocation>[] {
-  const groupings = groupingsOf(query.aggregate);
+  const by = { groupings: groupingsOf(query.aggregate, query.cluster), cluster: query.cluster };
   return (query.parts ?? stepsOf(query.period, query.stepMs ?? Infinity)).map((step) => {
     const sums = new Map<string, Sums>();
     const slices = slicesIn(records, step);
     const { filter } = query;
     const shown = new Map<string, Sums>();
-    for (const slice of slices) addSlice(sums, slice, sheets, groupings);
-    if (filter !== undefined) for (const slice of slices) addSlice(shown, filtered(slice, filter), sheets, groupings);
+    for (const slice of slices) addSlice(sums, slice, sheets, by);
+    if (filter !== undefined) for (const slice of slices) addSlice(shown, filtered(slice, filter), sheets, by);
     const set = Object.fromEntries([...(filter === undefined ? sums : shown)].map(([name, sum]) => [name, allocationOf(name, sum, step)]));
     const metered = { startMs: Math.min(...slices.map(({ startMs }) => startMs)), endMs: Math.max(...slices.map(({ endMs }) => endMs)) };
     if (query.capacity !== undefined && slices.length > 0) {
@@ -75,7 +77,7 @@ function shareIdle(allocations: readonly Allocation[], idle: Allocation, whole: 
   }
 }
 
-function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceSheet[], groupings: readonly Grouping[]): void {
+function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceSheet[], { groupings, cluster }: { groupings: readonly Grouping[]; cluster: string | undefined }): void {
   const { prices } = tariffFor(sheets, slice.namespace, slice.startMs);
   const sumOf = (key: string, properties: Record<string, unknown>): Sums => {
     const sum = sums.get(key) ?? emptySum(slice, properties);
@@ -85,7 +87,7 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
     return sum;
   };
   for (const pod of slice.pods) {
-    const { key, properties } = keyOf(groupings, slice.namespace, pod);
+    const { key, properties } = keyOf(groupings, slice.namespace, pod, cluster);
     const sum = sumOf(key, properties);
     addAmount(sum.cpu, pod.cpuCoreSeconds);
     addAmount(sum.memory, pod.memoryGiBSeconds);
@@ -95,11 +97,11 @@ function addSlice(sums: Map<string, Sums>, slice: Slice, sheets: readonly PriceS
     for (const { meter, cost } of chargesOfPod(pod, prices)) sum.costs[meter === 'cpu' || meter === 'memory' ? meter : meter.startsWith('network-') || meter === 'requests' ? 'network' : 'gpu'] += cost;
   }
   for (const route of slice.routes) {
-    const { key, properties } = keyOf(groupings, slice.namespace, undefined);
+    const { key, properties } = keyOf(groupings, slice.namespace, undefined, cluster);
     sumOf(key, properties).costs.network += chargeOfRoute(route, prices).cost;
   }
   for (const claim of slice.claims) {
-    const { key, properties } = keyOf(groupings, slice.namespace, undefined);
+    const { key, properties } = keyOf(groupings, slice.namespace, undefined, cluster);
     const sum = sumOf(key, properties);
     sum.gibSeconds += claim.gibSeconds;
     sum.costs.storage += chargeOfClaim(claim, prices).cost;

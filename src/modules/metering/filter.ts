@@ -3,6 +3,7 @@
  * keep parts together; `:` equals, `~:` contains, `<~:` begins with, `~>:` ends with, each with `!` before it for the contrary. Pure.
  */
 import type { MeteredPod } from '../../api/metering/usage-record.ts';
+import { CLUSTER } from './grouping.ts';
 import type { Slice } from './slices.ts';
 
 /** `pod` is undefined for claims and routes. */
@@ -11,7 +12,7 @@ export type Filter = (namespace: string, pod: MeteredPod | undefined) => boolean
 const MOST_CHARACTERS = 4_000;
 
 const FIELDS: Readonly<Record<string, (namespace: string, pod: MeteredPod | undefined) => string | undefined>> = {
-  cluster: () => 'cluster', namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, controllerName: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1),
+  namespace: (namespace) => namespace, node: (_, pod) => pod?.node, pod: (_, pod) => pod?.name, controllerName: (_, pod) => pod?.owner?.slice(pod.owner.indexOf('/') + 1),
   controllerKind: (_, pod) => pod?.owner?.slice(0, pod.owner.indexOf('/')).toLowerCase(),
 };
 const COMPARISONS: Readonly<Record<string, (value: string, wanted: string) => boolean>> = {
@@ -19,7 +20,8 @@ const COMPARISONS: Readonly<Record<string, (value: string, wanted: string) => bo
 };
 
 /** Throws RangeError with what can be written. */
-export function parseFilter(text: string): Filter {
+export function parseFilter(text: string, cluster = CLUSTER): Filter {
+  const fields: typeof FIELDS = { cluster: () => cluster, ...FIELDS };
   if (text.length > MOST_CHARACTERS) throw new RangeError(`a filter has at most ${MOST_CHARACTERS} characters`);
   let rest = text.trim();
   const take = (pattern: RegExp): RegExpExecArray | undefined => {
@@ -28,7 +30,7 @@ export function parseFilter(text: string): Filter {
     return found;
   };
   const wrong = (): never => {
-    throw new RangeError(`the filter cannot be read at ${JSON.stringify(rest.slice(0, 40))}: write for instance namespace:"a","b"+label[app]!:"web", with ${Object.keys(FIELDS).join(', ')} or label[NAME]`);
+    throw new RangeError(`the filter cannot be read at ${JSON.stringify(rest.slice(0, 40))}: write for instance namespace:"a","b"+label[app]!:"web", with ${Object.keys(fields).join(', ')} or label[NAME]`);
   };
   const whole = parts(0);
   return rest === '' ? whole : wrong();
@@ -46,7 +48,7 @@ export function parseFilter(text: string): Filter {
       return take(/^\)/) === undefined ? wrong() : inner;
     }
     const [, label, name = '', no, comparison = ''] = take(/^(?:label\[([^\]"]+)\]|(\w+))\s*(!?)(:|~:|<~:|~>:)/) ?? wrong();
-    const read = label === undefined ? (Object.hasOwn(FIELDS, name) ? FIELDS[name] : undefined) : (_: string, pod: MeteredPod | undefined) => pod?.labels?.[label];
+    const read = label === undefined ? (Object.hasOwn(fields, name) ? fields[name] : undefined) : (_: string, pod: MeteredPod | undefined) => pod?.labels?.[label];
     const values: string[] = [];
     do values.push((take(/^"([^"]*)"/) ?? take(/^([^\s"'+|(),]+)/) ?? wrong())[1] ?? '');
     while (take(/^,/) !== undefined);

@@ -55,6 +55,8 @@ test('an allocation in the shape of OpenCost, idle included', () => {
   assert.deepEqual([team!.ramBytes, team!.ramByteHours, team!.ramEfficiency, team!.gpuHours, team!.gpuCost, team!.pvBytes, team!.pvCost], [2 ** 31, 2 ** 31, 0.5, 1, 100, 10 * 2 ** 30, 5]);
   assert.deepEqual([idle!.cpuCoreHours, idle!.ramByteHours, idle!.totalCost], [3, 6 * 2 ** 30, 12]);
   assert.deepEqual(allocationSets([record('team', [row('a')])], sheets, { period: HOUR, stepMs: 900_000, aggregate: 'cluster' }).map(({ cluster }) => cluster!.totalCost), [27.25, 27.25, 27.25, 27.25]);
+  const [named] = allocationSets([record('team', [row('a')])], sheets, { period: HOUR, aggregate: 'cluster', cluster: 'home' });
+  assert.deepEqual([Object.keys(named!), named!['home']!.properties], [['home'], { cluster: 'home' }]);
 });
 
 test('a summary of allocations', () => {

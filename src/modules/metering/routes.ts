@@ -26,12 +26,13 @@ export function meteringRoutes(context: ModuleContext, cluster: string): Record<
         const parts = partsOf(searchParams, period);
         const [aggregate, filter] = [searchParams.get('aggregate') || 'namespace,pod', searchParams.get('filter')];
         if (searchParams.has('resolution')) parseDuration(searchParams.get('resolution') ?? ''); // what is kept is exact to the minute, whatever is asked
+        refuseOthers(searchParams);
         if (queryFlag(searchParams, 'idleByNode')) throw new ApiError('BadRequest', 'idleByNode: what is idle is told of the whole cluster only');
         const [records, sheets] = await inputs();
         const sharesIdle = queryFlag(searchParams, 'shareIdle');
         const wantsIdle = sharesIdle || queryFlag(searchParams, 'includeIdle');
         const data = allocationSets(records, sheets.items, {
-          period, parts, aggregate, ...(filter === null || filter === '' ? {} : { filter: parseFilter(filter) }), sharesIdle, ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
+          period, parts, aggregate, ...(filter === null || filter === '' ? {} : { filter: parseFilter(filter, cluster) }), sharesIdle, cluster, ...(wantsIdle ? { capacity: capacityOf((await context.client.list(Node)).items) } : {}),
         });
         return { type: JSON_TYPE, body: JSON.stringify({ code: 200, data: rest === 'summary' ? summaryOf(data, parts, period) : data }) };
       }),
@@ -46,6 +47,12 @@ export function meteringRoutes(context: ModuleContext, cluster: string): Record<
       }),
     },
   };
+}
+
+/** What else would change the sums must not be passed over: `filterNamespaces`, `shareNamespaces` and the like, of other releases. Load balancers cost nothing. */
+function refuseOthers(query: URLSearchParams): void {
+  const other = [...query.keys()].find((each) => /^(filter|share)./.test(each) && !['shareIdle', 'shareLoadBalancer'].includes(each));
+  if (other !== undefined) throw new ApiError('BadRequest', `${other} is not known: ${other.startsWith('filter') ? 'write filter, for instance filter=namespace:"a","b"' : 'of what is shared there is shareIdle alone'}`);
 }
 
 interface Answer { type: string; body: string }

@@ -1,5 +1,5 @@
 /** Whether queues let workloads in, and why not, in Kueue's words. */
-import type { AdmissionCheck, ClusterQueue, LocalQueue, ResourceFlavor } from '../../api/kueue/types.ts';
+import type { AdmissionCheck, ClusterQueue, LocalQueue, ResourceFlavor, Topology } from '../../api/kueue/types.ts';
 
 export interface Activity {
   active: boolean;
@@ -9,6 +9,7 @@ export interface Activity {
 
 export interface Known {
   flavorOf(name: string): ResourceFlavor | undefined;
+  topologyOf(name: string): Topology | undefined;
   checkOf(name: string): AdmissionCheck | undefined;
   queueOf(name: string): ClusterQueue | undefined;
 }
@@ -21,7 +22,7 @@ export function checksOf({ spec }: ClusterQueue, flavors?: ReadonlySet<string>):
 }
 
 /** Source: Kueue, ClusterQueue condition Active (cache.inactiveReason). */
-export function activityOf(queue: ClusterQueue, known: Pick<Known, 'flavorOf' | 'checkOf'>): Activity {
+export function activityOf(queue: ClusterQueue, known: Pick<Known, 'flavorOf' | 'checkOf' | 'topologyOf'>): Activity {
   const reasons: [string, string][] = [];
   const { spec, metadata } = queue;
   if (metadata.deletionTimestamp !== undefined) return { active: false, reason: 'Terminating', message: "Can't admit new workloads; clusterQueue is terminating" };
@@ -29,8 +30,7 @@ export function activityOf(queue: ClusterQueue, known: Pick<Known, 'flavorOf' | 
   const flavors = (spec?.resourceGroups ?? []).flatMap((group) => group.flavors.map(({ name }) => name));
   const missing = flavors.filter((name) => known.flavorOf(name) === undefined);
   if (missing.length > 0) reasons.push(['FlavorNotFound', `references missing ResourceFlavor(s): ${missing.join(',')}`]);
-  // Flavors that want pods placed by topology cannot be had: better no admission than one elsewhere.
-  const topological = flavors.map((name) => known.flavorOf(name)).find((each) => each?.spec?.topologyName !== undefined);
+  const topological = flavors.map((name) => known.flavorOf(name)).find((each) => each?.spec?.topologyName !== undefined && known.topologyOf(each.spec.topologyName) === undefined);
   if (topological !== undefined) reasons.push(['TopologyNotFound', `there is no Topology "${topological.spec?.topologyName}" for TAS flavor "${topological.metadata.name}"`]);
   const checks = checksOf(queue);
   const unknown = checks.filter((name) => known.checkOf(name) === undefined);

@@ -43,8 +43,9 @@ export async function admitted(workload: Workload, queue: ClusterQueue, { placem
   if (checks.length === 0) events.event(workload, 'Normal', 'Admitted', `Admitted by ClusterQueue ${name}, wait time since reservation was 0s`);
 }
 
-function assignmentOf({ name, count, flavors, usage }: QuotaPlacement['sets'][number]): PodSetAssignment {
-  return { name, count, flavors: Object.fromEntries(flavors), resourceUsage: Object.fromEntries([...usage].map(([resource, amount]) => [resource, quantityFor(resource, amount)])) };
+function assignmentOf({ name, count, flavors, usage, topology }: QuotaPlacement['sets'][number]): PodSetAssignment {
+  const topologyAssignment = topology === undefined ? undefined : { levels: [...topology.levels], domains: topology.domains.map(({ values, count: pods }) => ({ values: [...values], count: pods })) };
+  return { name, count, ...(topologyAssignment !== undefined && { topologyAssignment }), flavors: Object.fromEntries(flavors), resourceUsage: Object.fromEntries([...usage].map(([resource, amount]) => [resource, quantityFor(resource, amount)])) };
 }
 
 const WORDS: Readonly<Record<string, string>> = {

@@ -1,10 +1,12 @@
 /** The pools of quota as the ClusterQueues, Cohorts and ResourceFlavors of the moment say. */
-import type { ClusterQueue, Cohort, FairSharing, LocalQueue, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
+import type { ClusterQueue, Cohort, FairSharing, LocalQueue, PodSetAssignment, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
 import { quantityMillis } from '../../api/quantity.ts';
 import { Admission } from './policy/admission.ts';
 import type { ResourceIndexes } from './policy/cohort-share.ts';
 import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
 import { QuotaNode } from './policy/quota-tree.ts';
+import { TopologyUse, type TopologyPlacement } from './policy/topology-use.ts';
+import type { Topologies } from './topologies.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
 import { amountOf, demandOf, likenessOf, resumptionOf, submittedAt, toldSeconds } from './demand.ts';
 import { conditionOf, sinceSeconds } from './conditions.ts';
@@ -18,6 +20,7 @@ export interface Configuration {
   localQueues: readonly LocalQueue[];
   /** Fair sharing among the queues of a cohort. */
   sharesFairly: boolean;
+  topologies: Topologies;
 }
 
 /** A ClusterQueue at work. */
@@ -38,15 +41,17 @@ export interface LivePool {
 }
 
 /** One pool for each tree of cohorts, and for each queue without one. Cohorts that are their own ancestors are left out, with their queues. */
-export function buildPools({ queues, cohorts, localQueues, sharesFairly }: Configuration, predictor: RunTimePredictor): LivePool[] {
+export function buildPools({ queues, cohorts, localQueues, sharesFairly, topologies }: Configuration, predictor: RunTimePredictor): LivePool[] {
   const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
+  // Flavors, and so their nodes, may be those of many queues.
+  const [decided, held] = [new TopologyUse(topologies.of), new TopologyUse(topologies.of)];
   const roots = new Map<string, ClusterQueue[]>();
   for (const queue of queues) {
     const cohort = queue.spec?.cohort || undefined;
     const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
     if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
   }
-  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, sharesFairly }));
+  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, sharesFairly, isTopological: (flavor) => topologies.levelsOf(flavor) !== undefined, decided, held }));
 }
 
 function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
@@ -58,9 +63,17 @@ function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | un
   }
 }
 
-interface Parts { localQueues: readonly LocalQueue[]; predictor: RunTimePredictor; sharesFairly: boolean }
+interface Parts {
+  localQueues: readonly LocalQueue[];
+  predictor: RunTimePredictor;
+  sharesFairly: boolean;
+  isTopological(flavor: string): boolean;
+  /** What is taken in domains of topologies, as the policies have it and as it is. */
+  decided: TopologyUse;
+  held: TopologyUse;
+}
 
-function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, sharesFairly }: Parts): LivePool {
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, sharesFairly, isTopological, decided, held }: Parts): LivePool {
   const indexes = new Map<string, number>();
   const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
   for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
@@ -71,7 +84,8 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
   const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes, cohortNodes))];
   const byResource = [...Map.groupBy(indexes, ([key]) => key.slice(key.indexOf('/') + 1)).values()].map((flavors) => flavors.map(([, index]) => index));
   const live = queues.map((object, index): LiveQueue => {
-    const [room, ledger] = [roomOf(object, nodes[index]!, indexes), roomOf(object, ledgers[index]!, indexes)];
+    const has = flavorsOf(object).some(isTopological);
+    const [room, ledger] = [roomOf(object, nodes[index]!, indexes, has ? decided : undefined), roomOf(object, ledgers[index]!, indexes, has ? held : undefined)];
     const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name));
     return {
       name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1, skips: options.backfill === 'skip',
@@ -118,7 +132,11 @@ function quotaOf(groups: readonly ResourceGroup[], indexes: ReadonlyMap<string, 
   return quota;
 }
 
-function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<string, number>): QuotaRoom {
+export function flavorsOf({ spec }: ClusterQueue): string[] {
+  return (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors.map(({ name }) => name));
+}
+
+function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<string, number>, topologies: TopologyUse | undefined): QuotaRoom {
   const prefixes = spec?.excludeResourcePrefixes ?? [];
   return new QuotaRoom({
     node,
@@ -126,6 +144,7 @@ function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<st
     indexOf: (flavor, resource) => indexes.get(`${flavor}/${resource}`)!,
     stopsWherePreemptable: spec?.flavorFungibility?.whenCanPreempt === 'MayStopSearch' && [spec.preemption?.withinClusterQueue, spec.preemption?.reclaimWithinCohort].some((each) => (each ?? 'Never') !== 'Never'),
     triesNextBeforeBorrowing: spec?.flavorFungibility?.whenCanBorrow === 'TryNextFlavor',
+    ...(topologies !== undefined && { topologies }),
     excluded: (resource) => prefixes.some((prefix) => resource === prefix || resource.startsWith(prefix.endsWith('-') ? prefix : `${prefix}/`)),
   });
 }
@@ -136,11 +155,12 @@ export interface JobParts {
   reckon: Reckon;
   /** Whether one whose pods did not become ready stands where its eviction places it. */
   byEviction: boolean;
+  levelsOf(flavor: string): readonly string[] | undefined;
 }
 
 /** The Workload as a job of the queue. */
-export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf, reckon, byEviction }: JobParts): QuotaJob {
-  const demand = demandOf(workload, { flavorOf, reckon });
+export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf, reckon, byEviction, levelsOf }: JobParts): QuotaJob {
+  const demand = demandOf(workload, { flavorOf, reckon, levelsOf, onlyTopologies: flavorsOf(object).every((each) => levelsOf(each) !== undefined) });
   const told = toldSeconds(workload);
   const job: QuotaJob = {
     id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: queuedAt(workload, byEviction), request: [], demand, priority: workload.spec.priority ?? 0,
@@ -180,7 +200,15 @@ export function placementOf({ status, spec }: Workload, { room }: Pick<LiveQueue
       usage.set(resource, much);
       if (place >= 0) amount[place]! += much;
     }
-    return { name: assignment.name, count, flavors: new Map(Object.entries(assignment.flavors ?? {})), usage };
+    const topology = topologyOf(assignment, count);
+    return { name: assignment.name, count, flavors: new Map(Object.entries(assignment.flavors ?? {})), usage, ...(topology !== undefined && { topology }) };
   });
   return { amount, sets, borrows: false };
+}
+
+/** Of a Workload that has quota: each pod holds its part of what all of them use. */
+function topologyOf({ topologyAssignment, flavors = {}, resourceUsage = {} }: PodSetAssignment, count: number): TopologyPlacement | undefined {
+  if (topologyAssignment === undefined) return undefined;
+  const perPod = new Map(Object.entries(resourceUsage).map(([resource, quantity]) => [resource, amountOf(resource, quantity) / Math.max(1, count)] as const));
+  return { flavor: Object.values(flavors)[0] ?? '', levels: topologyAssignment.levels, domains: topologyAssignment.domains, perPod: new Map([...perPod, ['pods', 1]]) };
 }

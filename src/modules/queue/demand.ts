@@ -1,14 +1,15 @@
 /** What a Workload asks for, as the policies see it. */
-import type { ResourceFlavor, Workload } from '../../api/kueue/types.ts';
-import type { PodSpec, PodTemplateSpec } from '../../api/generated/core-v1.ts';
+import type { ResourceFlavor, TopologyRequest, Workload } from '../../api/kueue/types.ts';
+import type { PodSpec, PodTemplateSpec, Taint } from '../../api/generated/core-v1.ts';
 import { EXPECTED_RUN_TIME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
-import { compileTerm } from '../../api/node-selection.ts';
+import { compileTerm, requiredNodes } from '../../api/node-selection.ts';
 import { podRequests } from '../../api/pod-requests.ts';
 import { formatQuantity, quantityMillis, quantityOf, quantityOfMilli, quantityValue } from '../../api/quantity.ts';
 import { untolerated } from '../../api/tolerations.ts';
 import { durationSeconds } from './duration.ts';
 import type { Reckon } from './reckon.ts';
 import type { SetDemand } from './policy/quota-room.ts';
+import type { LeafNode } from './policy/topology-use.ts';
 
 /** cpu counts in thousandths, all else in whole bytes or pieces. */
 export function amountOf(resource: string, quantity: string | number): number {
@@ -42,14 +43,43 @@ function isAsked({ containers }: PodSpec, resource: string): boolean {
 }
 
 /** Sets of pods; those whose resources are not needed any more (reclaimable) do not count. */
-export function demandOf({ metadata, spec, status }: Workload, { flavorOf, reckon }: { flavorOf: (name: string) => ResourceFlavor | undefined; reckon: Reckon }): SetDemand[] {
-  return spec.podSets.map(({ name, count, minCount, template }) => ({
+export interface DemandParts {
+  flavorOf(name: string): ResourceFlavor | undefined;
+  reckon: Reckon;
+  /** Of flavors with a topology. */
+  levelsOf(flavor: string): readonly string[] | undefined;
+  /** All flavors of the queue have a topology, so that whoever asks for none may be anywhere. */
+  onlyTopologies: boolean;
+}
+
+export function demandOf({ metadata, spec, status }: Workload, { flavorOf, reckon, levelsOf, onlyTopologies }: DemandParts): SetDemand[] {
+  return spec.podSets.map(({ name, count, minCount, template, topologyRequest }) => ({
     name,
     count: Math.max(0, count - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)),
     ...(minCount !== undefined && { least: minCount }),
     perPod: reckon(template, metadata.namespace ?? ''),
-    refuses: (flavor) => refusal(template.spec, flavor, flavorOf(flavor)),
+    refuses: (flavor) => refusal(template.spec, flavor, flavorOf(flavor)) ?? topologyRefusal(flavor, levelsOf(flavor), topologyRequest, onlyTopologies),
+    ...(topologyRequest !== undefined && { topology: topologyOf(topologyRequest) }),
+    mayUse: ({ labels, taints }) => nodeSuits(template.spec, { labels, taints }),
   }));
+}
+
+function topologyOf({ required, preferred }: TopologyRequest): NonNullable<SetDemand['topology']> {
+  if (required !== undefined) return { mode: 'required', level: required };
+  return preferred !== undefined ? { mode: 'preferred', level: preferred } : { mode: 'unconstrained' };
+}
+
+/** Source: Kueue, flavorassigner checkPodSetAndFlavorMatchForTAS. */
+function topologyRefusal(flavor: string, levels: readonly string[] | undefined, request: TopologyRequest | undefined, onlyTopologies: boolean): string | undefined {
+  if (levels === undefined) return request === undefined ? undefined : `Flavor "${flavor}" does not support TopologyAwareScheduling`;
+  if (request === undefined) return onlyTopologies ? undefined : `Flavor "${flavor}" supports only TopologyAwareScheduling`;
+  const level = request.required ?? request.preferred;
+  return level === undefined || levels.includes(level) ? undefined : `Flavor "${flavor}" does not contain the requested level`;
+}
+
+/** Flavors' tolerations and labels are known of all of its nodes. */
+function nodeSuits(spec: PodSpec | undefined, { labels, taints }: LeafNode): boolean {
+  return untolerated(taints as Taint[], spec?.tolerations) === undefined && requiredNodes(spec)?.({ name: labels['kubernetes.io/hostname'] ?? '', labels }) !== false;
 }
 
 /** Why pods may not be of the flavor. Only labels that the flavor has count. Source: Kueue, flavorassigner checkFlavorForPodSets. */
@@ -90,10 +120,10 @@ export function resumptionOf(workload: Workload): { checkpointSeconds: number; d
 
 /** When it was submitted, in seconds since the epoch. */
 export function submittedAt({ metadata }: Workload): number {
-  const told = metadata.annotations?.[SUBMITTED_AT] ?? '';
-  const exactMs = Date.parse(told);
+  const text = metadata.annotations?.[SUBMITTED_AT] ?? '';
+  const exactMs = Date.parse(text);
   if (Number.isNaN(exactMs)) return (Date.parse(metadata.creationTimestamp ?? '') || 0) / 1_000;
-  const micros = Number(/\.\d{3}(\d{3})Z$/.exec(told)?.[1] ?? 0); // a Date has milliseconds only
+  const micros = Number(/\.\d{3}(\d{3})Z$/.exec(text)?.[1] ?? 0); // a Date has milliseconds only
   return exactMs / 1_000 + micros / 1_000_000;
 }
 

@@ -6,6 +6,7 @@ import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Workload } from '../../api/kueue/workload.ts';
+import { Topology } from '../../api/kueue/topology.ts';
 import type { RuntimeClass } from '../../api/node/runtime-class.ts';
 import type { Kind } from '../../api/kind.ts';
 import { equalJson } from '../../api/json.ts';
@@ -22,6 +23,7 @@ import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
 import { createReckon, servedOf } from './reckon.ts';
+import { createTopologies } from './topologies.ts';
 import { createView, type View } from './view.ts';
 import type { PendingIn } from './visibility.ts';
 
@@ -44,7 +46,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const { caches, clock, signal, log } = context;
   const view: View = createView(caches);
   const workloads = caches.of(Workload);
-  const parts = { flavorOf: view.flavorOf, reckon: createReckon(context, configuration), byEviction: configuration.waitForPodsReady?.byEviction === true };
+  const topologies = createTopologies(caches, { list: () => caches.of(ResourceFlavor).list(), get: view.flavorOf });
+  const parts = { levelsOf: topologies.levelsOf, flavorOf: view.flavorOf, reckon: createReckon(context, configuration), byEviction: configuration.waitForPodsReady?.byEviction === true };
   let pools: readonly LivePool[] = [];
   let queues = new Map<string, LiveQueue>();
   let predictor: ChoosingPredictor = createChoosingPredictor();
@@ -99,9 +102,10 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** The policies are told all that happened, as far as Workloads tell of it, in the order of time. */
   const makeAnew = (): void => {
     rebuild = false;
+    topologies.forget();
     predictor = createChoosingPredictor();
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
-    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), sharesFairly: configuration.sharesFairly }, predictor);
+    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), sharesFairly: configuration.sharesFairly, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty]) each.clear();
     for (const each of pastOf(workloads.list(), parts)) tellAgain(each);
@@ -240,7 +244,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     for (const [key, { queue, placement }] of starts) {
       if (writing.size >= MOST_WRITES || isBlocked()) return;
       const workload = workloads.get(key);
-      if (workload === undefined || writing.has(key) || outdated.get(key) === workload.metadata.resourceVersion || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true })) continue;
+      if (workload === undefined || writing.has(key) || outdated.get(key) === workload.metadata.resourceVersion || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true }) || !queue.ledger.hasDomains(placement)) continue;
       starts.delete(key);
       queue.ledger.take(placement);
       held.set(key, { queue, placement });
@@ -313,8 +317,22 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
         follow(caches.of(AdmissionCheck), (object) => [wishOf(object), (object.status?.conditions ?? []).map(({ type, status }) => [type, status])] as Json),
         follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}), 
       ];
-      // These may come to be served later.
       const followed = new Set<Kind>();
+      const followNodes = (): void => {
+        for (const kind of topologies.follows()) {
+          if (followed.has(kind)) continue;
+          followed.add(kind);
+          stops.push(caches.of(kind).subscribe(() => {
+            topologies.forget();
+            // Which flavors have one decides who may be of them.
+            if (kind === (Topology as Kind)) rebuild = true;
+            kick();
+          }));
+        }
+      };
+      stops.push(caches.of(ResourceFlavor).subscribe(followNodes));
+      followNodes();
+      // These may come to be served later.
       const followServed = (): void => {
         for (const kind of servedOf(context.kinds)) {
           if (followed.has(kind)) continue;

@@ -1,7 +1,8 @@
-/** A queue or a flavor that is deleted stays, and lets nobody in any more, until nobody uses it. Source: Kueue, the finalizer resource-in-use. */
+/** A queue, a flavor or a topology that is deleted stays, and lets nobody in any more, until nobody uses it. Source: Kueue, the finalizer resource-in-use. */
 import { ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import { RESOURCE_IN_USE } from '../../api/kueue/names.ts';
+import { Topology } from '../../api/kueue/topology.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { ifThere } from '../../sdk/if-there.ts';
@@ -27,5 +28,15 @@ export const flavorInUse: Controller<ResourceFlavor> = {
     if (flavor === undefined) return;
     const isUsed = caches.of(ClusterQueue).list().some(({ spec }) => spec?.resourceGroups?.some(({ flavors }) => flavors.some((each) => each.name === name)) === true);
     await keepWhileUsed(ResourceFlavor, flavor, isUsed, client);
+  },
+};
+
+export const topologyInUse: Controller<Topology> = {
+  name: 'topology-in-use',
+  for: Topology,
+  watches: [watching(ResourceFlavor, (_flavor, caches) => caches.of(Topology).list().filter(({ metadata }) => metadata.deletionTimestamp !== undefined).map(keyOf))],
+  async reconcile(name, topology, { caches, client }) {
+    if (topology === undefined) return;
+    await keepWhileUsed(Topology, topology, caches.of(ResourceFlavor).list().some(({ spec }) => spec?.topologyName === name), client);
   },
 };

@@ -23,8 +23,7 @@ export const queuedJobs: Admission = {
   admit(request, context) {
     const job = request.object as Job | undefined;
     if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
-    const hasDefault = context.caches.of(LocalQueue).get(`${request.namespace ?? job.metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined;
-    if (hasDefault && (job.metadata.labels?.[QUEUE_NAME] ?? job.metadata.annotations?.[QUEUE_NAME]) === undefined) job.metadata.labels = { ...job.metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
+    defaultQueue(request, job, context);
     if (job.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, job, context);
     const least = job.metadata.annotations?.[MIN_PARALLELISM];
     if (least !== undefined && !(Number.isInteger(Number(least)) && Number(least) > 0 && Number(least) <= (job.spec.parallelism ?? 1))) {
@@ -40,6 +39,13 @@ export const queuedJobs: Admission = {
     if (errors.length > 0) throw invalidObject(Job, job?.metadata.name ?? '', errors);
   },
 };
+
+/** Who names no queue is in the one called default, where its namespace has it. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
+function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
+  const isNamed = (metadata.labels?.[QUEUE_NAME] ?? metadata.annotations?.[QUEUE_NAME]) !== undefined;
+  if (operation !== 'CREATE' || isNamed) return;
+  if (caches.of(LocalQueue).get(`${namespace ?? metadata.namespace}/${DEFAULT_QUEUE}`) !== undefined) metadata.labels = { ...metadata.labels, [QUEUE_NAME]: DEFAULT_QUEUE };
+}
 
 /** Of which namespaces Jobs without a queue are held back, where nothing else is said: all but those of the system. */
 const MANAGED_NAMESPACES: LabelSelector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kueue-system'] }] };
@@ -71,7 +77,9 @@ export const queuedDeployments: Admission = {
   name: 'queued-deployments', kinds: [Deployment], operations: ['CREATE', 'UPDATE'],
   admit(request, context) {
     const deployment = request.object as Deployment | undefined;
-    if (deployment?.spec === undefined || (request.subresource ?? '') !== '' || deployment.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    if (deployment?.spec === undefined || (request.subresource ?? '') !== '') return;
+    defaultQueue(request, deployment, context);
+    if (deployment.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const before = request.oldObject as Deployment | undefined;
     const queueChanged = before !== undefined && before.metadata.labels?.[QUEUE_NAME] !== deployment.metadata.labels[QUEUE_NAME];
     if (queueChanged && (before.status?.readyReplicas ?? 0) > 0) throw new ApiError('Forbidden', `metadata.labels[${QUEUE_NAME}] cannot be changed while pods of it are ready: scale it to 0 first`);
@@ -85,7 +93,9 @@ export const queuedStatefulSets: Admission = {
   name: 'queued-stateful-sets', kinds: [StatefulSet], operations: ['CREATE', 'UPDATE'],
   admit(request, context) {
     const set = request.object as StatefulSet | undefined;
-    if (set?.spec === undefined || (request.subresource ?? '') !== '' && request.subresource !== 'scale' || set.metadata.labels?.[QUEUE_NAME] === undefined) return;
+    if (set?.spec === undefined || (request.subresource ?? '') !== '' && request.subresource !== 'scale') return;
+    defaultQueue(request, set, context);
+    if (set.metadata.labels?.[QUEUE_NAME] === undefined) return;
     const before = request.oldObject as StatefulSet | undefined;
     const [was, is] = [before?.spec?.replicas ?? 0, set.spec.replicas ?? 1];
     if (before?.metadata.labels?.[QUEUE_NAME] !== undefined && was !== is && was > 0 && is > 0) throw new ApiError('Forbidden', `spec.replicas of a StatefulSet in a queue cannot be changed but to and from 0, since its pods are admitted as one: scale it to 0 first`);
@@ -109,12 +119,17 @@ function markTemplate(template: PodTemplateSpec, { labels, annotations }: { labe
   template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels }, annotations: { ...template.metadata?.annotations, ...annotations } };
 }
 
+/** Of pods that a node made itself. */
+const MIRROR = 'kubernetes.io/config.mirror';
+
 export const queuedPods: Admission = {
   name: 'queued-pods', kinds: [Pod], operations: ['CREATE'],
   admit(request, context) {
     const pod = request.object as Pod | undefined;
-    const { labels } = pod?.metadata ?? {};
-    if (pod?.spec === undefined || (request.subresource ?? '') !== '' || labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job') return;
+    if (pod?.spec === undefined || (request.subresource ?? '') !== '') return;
+    if (pod.metadata.annotations?.[MIRROR] === undefined && !pod.spec.nodeName && controllerOf(pod) === undefined) defaultQueue(request, pod, context);
+    const { labels } = pod.metadata;
+    if (labels?.[QUEUE_NAME] === undefined || controllerOf(pod)?.kind === 'Job') return;
     const total = pod.metadata.annotations?.[POD_GROUP_TOTAL];
     if ((labels[POD_GROUP] === undefined) !== (total === undefined)) throw new ApiError('BadRequest', `the label ${POD_GROUP} and the annotation ${POD_GROUP_TOTAL} must be set both or not at all`);
     if (total !== undefined && !(Number.isInteger(Number(total)) && Number(total) > 0)) throw new ApiError('BadRequest', `metadata.annotations[${POD_GROUP_TOTAL}] is '${total}', and must be a whole number above 0`);

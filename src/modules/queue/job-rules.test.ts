@@ -21,3 +21,9 @@ test('what of the queue of a Job may be written', () => {
   ];
   for (const [name, now, old, wrong] of table) assert.deepEqual(queuedJobErrors(now, old).map(({ field }) => field), wrong.map((key) => `metadata.labels[kueue.x-k8s.io/${key}]`), name);
 });
+
+test('how wide a Job may be whose pods were let in in part', () => {
+  const wide = (parallelism: number, suspend: boolean): Job => ({ metadata: { name: 'a', annotations: { 'kueue.x-k8s.io/job-min-parallelism': '1' } }, spec: { parallelism, suspend } }) as unknown as Job;
+  const fields = (now: Job, old: Job): string[] => queuedJobErrors(now, old).map(({ field }) => field);
+  assert.deepEqual([fields(wide(3, false), wide(2, false)), fields(wide(3, true), wide(2, false)), fields(wide(3, false), wide(2, true)), fields(wide(2, true), wide(2, false))], [['spec.parallelism'], ['spec.parallelism'], [], []]);
+});

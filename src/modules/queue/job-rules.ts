@@ -1,9 +1,10 @@
 /** What of a Job's queue may be written, and when. Pure. Source: Kueue, jobframework/validation.go. */
 import type { Job } from '../../api/batch/job.ts';
-import { invalid, type FieldError } from '../../api/field-error.ts';
-import { MAX_EXEC_TIME, PREBUILT, QUEUE_NAME } from '../../api/kueue/names.ts';
+import { forbidden, invalid, type FieldError } from '../../api/field-error.ts';
+import { MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors } from '../../api/names.ts';
 
+const TOPOLOGY_ANNOTATIONS = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY];
 const labelPath = (key: string): string => `metadata.labels[${key}]`;
 
 /** `old`: what it was before an update. */
@@ -13,9 +14,13 @@ export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
   const errors = [QUEUE_NAME, PREBUILT].filter(isNew).flatMap((key) => dns1123SubdomainErrors(labels[key]!).map((each) => invalid(labelPath(key), labels[key], each)));
   const most = labels[MAX_EXEC_TIME];
   if (isNew(MAX_EXEC_TIME) && !(Number.isInteger(Number(most)) && Number(most) > 0)) errors.push(invalid(labelPath(MAX_EXEC_TIME), most, 'should be greater than 0'));
+  const asked = TOPOLOGY_ANNOTATIONS.filter((key) => job.spec?.template?.metadata?.annotations?.[key] !== undefined);
+  if (asked.length > 1) errors.push(invalid('spec.template.metadata.annotations', 'field value', `must not contain more than one topology annotation: [${asked.join(', ')}]`));
   if (old === undefined) return errors;
   const changed = (key: string): FieldError[] => (old.metadata.labels?.[key] === labels[key] ? [] : [invalid(labelPath(key), labels[key] ?? '', 'field is immutable')]);
   const [runs, ran] = [job.spec?.suspend !== true, old.spec?.suspend !== true];
+  const isPartial = old.metadata.annotations?.[MIN_PARALLELISM] !== undefined && ran;
+  if (isPartial && (old.spec?.parallelism ?? 1) !== (job.spec?.parallelism ?? 1)) errors.push(forbidden('spec.parallelism', 'cannot change when partial admission is enabled and the job is not suspended'));
   // Who runs stays in its queue; who waits may go to another one.
   return [...errors, ...(runs ? changed(QUEUE_NAME) : []), ...changed(PREBUILT), ...(runs || ran ? changed(MAX_EXEC_TIME) : [])];
 }

@@ -3,7 +3,7 @@ import { Job } from '../../api/batch/job.ts';
 import { isJobCondition, isJobFinished } from '../../api/batch/job-status-validation.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
 import { equalJson } from '../../api/json.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, JOB_UID, MAIN, MIN_PARALLELISM } from '../../api/kueue/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, JOB_UID, MAIN, MIN_PARALLELISM, TOPOLOGY_GATE } from '../../api/kueue/names.ts';
 import type { PodSet } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Json } from '../../api/meta.ts';
@@ -15,6 +15,8 @@ import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf } from './start-info.ts';
+import { topologyRequestOf } from './pod-sets.ts';
+import { COMPLETION_INDEX } from './topology-pods.ts';
 import { createView } from './view.ts';
 
 /** Labels that the Job's controller adds to its template. */
@@ -50,6 +52,7 @@ async function reconcile(job: Job, order: Order, context: ReconcileContext): Pro
     return finish(workload, failed ? 'Failed' : 'Succeeded', message || (failed ? 'Job failed' : 'Job finished successfully'), job, context);
   }
   if (is(workload, 'Evicted') && isReserved(workload)) return evict(job, workload, context);
+  if (!isPrebuilt && isReserved(workload) && isResized(job, workload)) return replace(job, workload, context);
   if (is(workload, 'Admitted') && isReserved(workload)) {
     if (job.spec?.suspend === true) return start(job, workload, context);
     return watchOver(job, workload, context);
@@ -67,6 +70,20 @@ async function create(job: Job, submittedAt: string, { client, caches, events }:
   events.event(job, 'Normal', 'CreatedWorkload', `Created Workload: ${job.metadata.namespace}/${name}`);
 }
 
+/** Whether it would take more or less than its Workload has: its parallelism was changed since. */
+function isResized(job: Job, { spec, status }: Workload): boolean {
+  const had = job.spec?.suspend === true ? spec.podSets[0]?.count : status?.admission?.podSetAssignments[0]?.count;
+  return had !== undefined && had !== podsCount(job);
+}
+
+/** It stops and waits anew, with a Workload of its new size and in its old place. Source: Kueue, jobframework ensureOneWorkload (NoMatchingWorkload). */
+async function replace(job: Job, workload: Workload, context: ReconcileContext): Promise<void> {
+  const now = job.spec?.suspend === true ? job : await suspend(job, 'No matching Workload; its parallelism was changed', context);
+  if ((now.status?.active ?? 0) > 0) return;
+  await restore(now, workload, context);
+  await ifThere(context.client.delete(Workload, workload.metadata.name ?? '', { namespace: workload.metadata.namespace, preconditions: { uid: workload.metadata.uid } }));
+}
+
 /** A suspended job may be changed, or go to another queue. */
 async function update(job: Job, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
   const podSets = podSetsOf(job);
@@ -77,18 +94,19 @@ async function update(job: Job, workload: Workload, { client, caches }: Reconcil
 
 /** What of the pod sets makes a difference to a queue; the rest is as the door left it. */
 function shapeOf(podSets: readonly PodSet[]): Json {
-  return podSets.map(({ name, count, minCount, template: { spec } }) => ({
-    name, count, minCount: minCount ?? null, nodeSelector: spec?.nodeSelector ?? {}, tolerations: (spec?.tolerations ?? []) as unknown as Json, affinity: (spec?.affinity ?? null) as unknown as Json,
+  return podSets.map(({ name, count, minCount, topologyRequest, template: { spec } }) => ({
+    name, count, minCount: minCount ?? null, topology: (topologyRequest ?? null) as unknown as Json, nodeSelector: spec?.nodeSelector ?? {}, tolerations: (spec?.tolerations ?? []) as unknown as Json, affinity: (spec?.affinity ?? null) as unknown as Json,
     containers: (spec?.containers ?? []).map(({ name: container, resources, image }) => ({ container, image: image ?? '', resources: (resources ?? {}) as unknown as Json })),
   }));
 }
 
-export function podSetsOf(job: Job): PodSet[] {
+function podSetsOf(job: Job): PodSet[] {
   const template = structuredClone(job.spec!.template);
   for (const label of MANAGED_LABELS) delete template.metadata?.labels?.[label];
   const least = Number(job.metadata.annotations?.[MIN_PARALLELISM]);
   const count = podsCount(job);
-  return [{ name: MAIN, template, count, ...(Number.isInteger(least) && least > 0 && least <= count && { minCount: least }) }];
+  const topologyRequest = topologyRequestOf(template.metadata?.annotations, job.spec?.completionMode === 'Indexed' ? { podIndexLabel: COMPLETION_INDEX } : {});
+  return [{ name: MAIN, template, count, ...(topologyRequest !== undefined && { topologyRequest }), ...(Number.isInteger(least) && least > 0 && least <= count && { minCount: least }) }];
 }
 
 function podsCount({ spec }: Job): number {
@@ -112,8 +130,9 @@ function widen(job: Job, count: number): void {
   if (job.metadata.annotations?.[COMPLETIONS_EQUAL_PARALLELISM] === 'true') job.spec!.completions = count;
 }
 
-function merge(template: PodTemplateSpec, { nodeSelector, tolerations, labels, annotations }: ReturnType<typeof startInfoOf>): void {
+function merge(template: PodTemplateSpec, { nodeSelector, tolerations, labels, annotations, topology }: ReturnType<typeof startInfoOf>): void {
   const spec = template.spec!;
+  if (topology !== undefined) spec.schedulingGates = [...(spec.schedulingGates ?? []).filter(({ name }) => name !== TOPOLOGY_GATE), { name: TOPOLOGY_GATE }];
   if (Object.keys(nodeSelector).length > 0) spec.nodeSelector = { ...spec.nodeSelector, ...nodeSelector };
   if (tolerations.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...tolerations];
   if (Object.keys(labels).length > 0) template.metadata = { ...template.metadata, labels: { ...template.metadata?.labels, ...labels } };
@@ -158,8 +177,8 @@ async function restore(job: Job, workload: Workload, { client }: ReconcileContex
     if (value !== undefined) ((before.metadata ??= {}).labels ??= {})[label] = value;
   }
   const next = structuredClone(job);
-  const { nodeSelector, tolerations } = before.spec ?? {};
-  next.spec!.template.spec = withOrWithout(next.spec!.template.spec!, { nodeSelector, tolerations });
+  const { nodeSelector, tolerations, schedulingGates } = before.spec ?? {};
+  next.spec!.template.spec = withOrWithout(next.spec!.template.spec!, { nodeSelector, tolerations, schedulingGates });
   if (set.minCount !== undefined) widen(next, set.count);
   next.spec!.template.metadata = withOrWithout({ ...next.spec!.template.metadata }, { labels: before.metadata?.labels, annotations: before.metadata?.annotations });
   if (equalJson(next.spec as unknown as Json, job.spec as unknown as Json)) return job;

@@ -2,11 +2,13 @@
 import { Job } from '../../api/batch/job.ts';
 import { LimitRange } from '../../api/core/limit-range.ts';
 import { Namespace } from '../../api/core/namespace.ts';
+import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { RuntimeClass } from '../../api/node/runtime-class.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, AdmissionCheckV1beta2, LocalQueue, LocalQueueV1beta2, ResourceFlavor, ResourceFlavorV1beta2, WorkloadPriorityClass, WorkloadPriorityClassV1beta2 } from '../../api/kueue/local-queue.ts';
+import { Topology, TopologyV1alpha1, TopologyV1beta2 } from '../../api/kueue/topology.ts';
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule } from '../../sdk/index.ts';
@@ -19,10 +21,11 @@ export default defineModule({
   kinds: [
     ClusterQueue, LocalQueue, ResourceFlavor, Workload, Cohort, WorkloadPriorityClass, AdmissionCheck,
     ClusterQueueV1beta2, LocalQueueV1beta2, ResourceFlavorV1beta2, WorkloadV1beta2, CohortV1beta2, CohortV1alpha1, WorkloadPriorityClassV1beta2, AdmissionCheckV1beta2,
+    Topology, TopologyV1beta2, TopologyV1alpha1,
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
-  reads: [LimitRange, RuntimeClass],
-  writes: [Workload, ClusterQueue, ResourceFlavor, AdmissionCheck, Cohort, LocalQueue, Job, Pod],
+  reads: [LimitRange, RuntimeClass, Node],
+  writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, Pod],
   // It never binds.
   subresources: ['status'],
   admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],

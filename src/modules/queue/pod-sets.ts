@@ -1,8 +1,8 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
 import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
-import { MAIN } from '../../api/kueue/names.ts';
-import type { PodSet, Workload } from '../../api/kueue/types.ts';
+import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 
 /** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
 export function podSetsOf(pods: readonly Pod[], total: number): PodSet[] {
@@ -11,7 +11,8 @@ export function podSetsOf(pods: readonly Pod[], total: number): PodSet[] {
   return [...roles].map(([role, [first, ...others]]) => {
     const { nodeName: _nodeName, schedulingGates: _gates, hostname: _hostname, ...spec } = structuredClone(first!.spec!);
     const { labels, annotations } = first!.metadata;
-    return { name: roles.size === 1 ? MAIN : role, count: roles.size === 1 ? total : 1 + others.length, template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
+    const topologyRequest = topologyRequestOf(annotations);
+    return { name: roles.size === 1 ? MAIN : role, count: roles.size === 1 ? total : 1 + others.length, ...(topologyRequest !== undefined && { topologyRequest }), template: { metadata: { ...(labels && { labels: { ...labels } }), ...(annotations && { annotations: { ...annotations } }) }, spec } };
   });
 }
 
@@ -33,4 +34,12 @@ export function setOf({ spec }: Pod, { spec: { podSets } }: Workload): PodSet | 
   const containers = JSON.stringify([containersOf(spec?.initContainers), containersOf(spec?.containers)]);
   const alike = podSets.filter(({ template }) => JSON.stringify([containersOf(template.spec?.initContainers), containersOf(template.spec?.containers)]) === containers);
   return alike.find(({ template }) => Object.entries(template.spec?.nodeSelector ?? {}).every(([key, value]) => spec?.nodeSelector?.[key] === value)) ?? alike[0];
+}
+
+/** What annotations of a template ask of a topology; undefined where they ask nothing. Source: Kueue, jobframework podSetTopologyRequestBuilder. */
+export function topologyRequestOf(annotations: Readonly<Record<string, string>> = {}, more: Pick<TopologyRequest, 'podIndexLabel'> = {}): TopologyRequest | undefined {
+  const [required, preferred] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY]];
+  if (required !== undefined) return { required, ...more };
+  if (preferred !== undefined) return { preferred, ...more };
+  return annotations[UNCONSTRAINED_TOPOLOGY] === 'true' ? { unconstrained: true, ...more } : undefined;
 }

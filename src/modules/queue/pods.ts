@@ -13,16 +13,19 @@ import { finish, release, setPodsReady } from './owned.ts';
 import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
 import { podSetsOf, setOf } from './pod-sets.ts';
 import { startInfoOf } from './start-info.ts';
+import { domainsFor, withoutGate, type DomainLabels } from './topology-pods.ts';
 import { createView } from './view.ts';
 
 const BY_WORKLOAD = 'queue-workload';
+/** Of pods of a StatefulSet. */
+const POD_INDEX = 'apps.kubernetes.io/pod-index';
 
 export function isManaged({ metadata }: Pod): boolean {
   return metadata.labels?.[MANAGED] === 'true' && queueNameOf({ metadata }) !== undefined;
 }
 
 /** `namespace/name` of the Workload that stands for the pod. */
-export function workloadKeyOf({ metadata }: Pod): string {
+function workloadKeyOf({ metadata }: Pod): string {
   return `${metadata.namespace}/${metadata.labels?.[PREBUILT] ?? metadata.labels?.[POD_GROUP] ?? workloadName('pod', metadata)}`;
 }
 
@@ -68,7 +71,7 @@ async function reconcile(key: string, workload: Workload | undefined, pods: read
   const owned = await own(workload, living, context);
   if (!is(owned, 'Admitted') || !isReserved(owned)) return;
   const [within, excess] = [living.slice(0, roomFor(pods, total)), living.slice(roomFor(pods, total)).filter(isGated)];
-  for (const pod of within) if (isGated(pod)) await open(pod, owned, context);
+  for (const { pod, set, domain } of placesOf(owned, within)) await open(pod, owned, { set, domain, context });
   await remove(excess, 'Excess pod: its group has as many as it says', context);
   await watchOver(owned, pods, total, context);
 }
@@ -131,17 +134,26 @@ async function create(key: string, pods: readonly Pod[], { total, order, context
   context.events.event(first!, 'Normal', 'CreatedWorkload', `Created Workload: ${namespace}/${name}`);
 }
 
+interface Place { readonly pod: Pod; readonly set: string; readonly domain?: DomainLabels | undefined }
+
+/** Pods at the gate that may go, each with its set and, in a flavor with a topology, its domain. */
+function placesOf(workload: Workload, pods: readonly Pod[]): Place[] {
+  const sets = Map.groupBy(pods, (pod) => setOf(pod, workload)?.name);
+  return [...sets].flatMap(([set, own]): Place[] => {
+    const waiting = own.filter(isGated);
+    if (set === undefined) return [];
+    const topology = workload.status?.admission?.podSetAssignments.find(({ name }) => name === set)?.topologyAssignment;
+    if (topology === undefined) return waiting.map((pod) => ({ pod, set }));
+    const domains = domainsFor(topology, waiting, own.filter((each) => !isGated(each) && !isOver(each)), POD_INDEX);
+    return waiting.map((pod, index) => ({ pod, set, domain: domains[index] })).filter(({ domain }) => domain !== undefined);
+  });
+}
+
 /** Takes the gate away. What flavors add goes in at once, since later it may not change. */
-async function open(pod: Pod, workload: Workload, { client, caches, events }: ReconcileContext): Promise<void> {
-  const set = setOf(pod, workload)?.name;
-  if (set === undefined) return;
+async function open(pod: Pod, workload: Workload, { set, domain, context: { client, caches, events } }: Omit<Place, 'pod'> & { context: ReconcileContext }): Promise<void> {
   const { nodeSelector, tolerations, labels, annotations } = startInfoOf(workload, set, createView(caches));
-  const next = structuredClone(pod);
+  const next = withoutGate(pod, ADMISSION_GATE, { ...nodeSelector, ...domain });
   const spec = next.spec!;
-  const gates = spec.schedulingGates?.filter(({ name }) => name !== ADMISSION_GATE) ?? [];
-  if (gates.length > 0) spec.schedulingGates = gates;
-  else delete spec.schedulingGates;
-  if (Object.keys(nodeSelector).length > 0) spec.nodeSelector = { ...spec.nodeSelector, ...nodeSelector };
   if (tolerations.length > 0) spec.tolerations = [...(spec.tolerations ?? []), ...tolerations];
   if (Object.keys(labels).length > 0) next.metadata.labels = { ...next.metadata.labels, ...labels };
   if (Object.keys(annotations).length > 0) next.metadata.annotations = { ...next.metadata.annotations, ...annotations };

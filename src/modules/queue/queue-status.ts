@@ -4,6 +4,7 @@ import { equalJson } from '../../api/json.ts';
 import { ClusterQueue, Cohort } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
 import type { Condition, FlavorUsage } from '../../api/kueue/types.ts';
+import { Topology } from '../../api/kueue/topology.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { Json } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
@@ -34,7 +35,8 @@ export const cohortStatus = (shareOf: ShareOf): Controller<Cohort> => ({
   },
 });
 
-export const clusterQueueStatus = (shareOf: ShareOf): Controller<ClusterQueue> => ({
+/** `hasTopologies`: whether the cluster serves them; a definition of Kueue before 0.9 has none. */
+export const clusterQueueStatus = (shareOf: ShareOf, { hasTopologies }: { hasTopologies: boolean }): Controller<ClusterQueue> => ({
   name: 'cluster-queue-status',
   for: ClusterQueue,
   watches: [
@@ -42,6 +44,7 @@ export const clusterQueueStatus = (shareOf: ShareOf): Controller<ClusterQueue> =
     watching(LocalQueue, ({ spec }) => (spec?.clusterQueue === undefined ? [] : [spec.clusterQueue])),
     watching(ResourceFlavor, (_flavor, caches) => caches.of(ClusterQueue).list().map(keyOf)),
     watching(AdmissionCheck, (_check, caches) => caches.of(ClusterQueue).list().map(keyOf)),
+    ...(hasTopologies ? [watching(Topology, (_topology, caches) => caches.of(ClusterQueue).list().map(keyOf))] : []),
   ],
   async reconcile(name, queue, { caches, client, clock }) {
     if (queue === undefined) return;
@@ -92,8 +95,9 @@ function waitingIn(caches: Caches, queue: LocalQueue): readonly Workload[] {
 /** What who may use only the LocalQueue can know of the flavors behind it. */
 function flavorsOf({ spec }: ClusterQueue, caches: Caches): NonNullable<NonNullable<LocalQueue['status']>['flavors']> {
   return (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors).slice(0, MOST_FLAVORS).map(({ name, resources }) => {
-    const { nodeLabels, nodeTaints } = caches.of(ResourceFlavor).get(name)?.spec ?? {};
-    return { name, resources: resources.map((each) => each.name), ...(nodeLabels !== undefined && { nodeLabels }), ...(nodeTaints !== undefined && { nodeTaints }) };
+    const { nodeLabels, nodeTaints, topologyName } = caches.of(ResourceFlavor).get(name)?.spec ?? {};
+    const levels = topologyName === undefined ? undefined : caches.of(Topology).get(topologyName)?.spec?.levels.map(({ nodeLabel }) => nodeLabel);
+    return { name, resources: resources.map((each) => each.name), ...(nodeLabels !== undefined && { nodeLabels }), ...(nodeTaints !== undefined && { nodeTaints }), ...(levels !== undefined && { topology: { name: topologyName!, levels } }) };
   });
 }
 

@@ -10,7 +10,7 @@ import { perPod } from './demand.ts';
 export type Reckon = (template: PodTemplateSpec, namespace: string) => ReadonlyMap<string, number>;
 
 /** Kinds that a pod's requests may depend on, where the cluster serves them. */
-export const DEFAULTING = [LimitRange, RuntimeClass] as readonly Kind[];
+const DEFAULTING = [LimitRange, RuntimeClass] as readonly Kind[];
 
 export function servedOf(kinds: ServedKinds): readonly Kind[] {
   return DEFAULTING.filter(({ group, kind }) => kinds.find(group, kind) !== undefined);

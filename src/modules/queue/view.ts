@@ -2,12 +2,13 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Cohort, ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
-import { REQUIRED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { SLICE_TOPOLOGY } from '../../api/kueue/names.ts';
+import { Topology } from '../../api/kueue/topology.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
 import type { Caches } from '../../sdk/index.ts';
 import { activityOf, localActivityOf, type Known } from './activity.ts';
-import { is } from './conditions.ts';
+import { conditionOf, is } from './conditions.ts';
 
 export type QueueOf =
   | { readonly queue: ClusterQueue; readonly localQueue: LocalQueue }
@@ -24,6 +25,7 @@ export function createView(caches: Caches): View {
   const known: Known = {
     flavorOf: (name) => caches.of(ResourceFlavor).get(name),
     checkOf: (name) => caches.of(AdmissionCheck).get(name),
+    topologyOf: (name) => caches.of(Topology).get(name),
     queueOf: (name) => caches.of(ClusterQueue).get(name),
   };
   return {
@@ -43,8 +45,10 @@ export function createView(caches: Caches): View {
       const { namespaceSelector } = queue.spec ?? {};
       if (namespaceSelector === undefined || namespaceSelector === null || !matcherOfSelector(namespaceSelector).matches(caches.of(Namespace).get(namespace)?.metadata.labels)) return { refusal: "Workload namespace doesn't match ClusterQueue selector" };
       if (Date.parse(status?.requeueState?.requeueAt ?? '') > nowMs) return { refusal: `The workload waits until ${status?.requeueState?.requeueAt} before it is queued again` };
-      const topology = workload.spec.podSets.map(({ template }) => template.metadata?.annotations?.[REQUIRED_TOPOLOGY]).find((each) => each !== undefined);
-      if (topology !== undefined) return { refusal: `topology-aware scheduling is not there, so that its pods cannot be kept within one ${topology}: ask for that by a podAffinity, and leave out the annotation ${REQUIRED_TOPOLOGY}` };
+      // Who was set back says first that it is back (life.ts), and is let in then.
+      if (conditionOf(workload, 'Requeued')?.status === 'False') return { refusal: 'The workload is about to be queued again' };
+      const topology = workload.spec.podSets.map(({ template }) => template.metadata?.annotations?.[SLICE_TOPOLOGY]).find((each) => each !== undefined);
+      if (topology !== undefined) return { refusal: `slices of pods are not placed by topology here: leave out the annotation ${SLICE_TOPOLOGY}, so that all of its pods are placed as one` };
       if (is(workload, 'Finished')) return { refusal: 'The workload is finished' };
       return { queue, localQueue };
     },

@@ -33,26 +33,35 @@ export async function explain(tools: Tools, info: PodInfo, decision: Decision): 
   }
 }
 
+/** It is nominated to its node no longer. */
+export async function takeNomination({ client, log }: Tools, { name, namespace }: PodInfo): Promise<void> {
+  try {
+    await client.patch(Pod, name, { type: 'strategic', body: { status: { nominatedNodeName: null } } }, { subresource: 'status', namespace });
+  } catch (error) {
+    if (!isApiError(error, 'NotFound')) log.warn('a nomination could not be taken back', { pod: `${namespace}/${name}`, error });
+  }
+}
+
 interface WaitingStatus {
-  [field: string]: string | { [field: string]: string }[];
+  [field: string]: string | null | { [field: string]: string }[];
 }
 
 /** Undefined when the pod says so already. */
-function waitingStatus({ clock }: Tools, { pod }: PodInfo, { message, nominated }: Decision): WaitingStatus | undefined {
+function waitingStatus({ clock }: Tools, { pod }: PodInfo, { message, nominated, losesNomination }: Decision): WaitingStatus | undefined {
   const current = podCondition(pod, 'PodScheduled');
   const isSaid = current?.status === 'False' && current.reason === 'Unschedulable' && current.message === message;
-  const nominee = nominated?.node.name ?? pod.status?.nominatedNodeName;
+  const nominee = nominated?.node.name ?? (losesNomination ? undefined : pod.status?.nominatedNodeName);
   if (isSaid && nominee === pod.status?.nominatedNodeName) return undefined;
   const lastTransitionTime = (current?.status === 'False' ? current.lastTransitionTime : undefined) ?? rfc3339(clock.nowMs());
   const status: WaitingStatus = { conditions: [{ type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastTransitionTime }] };
-  if (nominee !== undefined) status['nominatedNodeName'] = nominee;
+  if (nominee !== pod.status?.nominatedNodeName) status['nominatedNodeName'] = nominee ?? null;
   return status;
 }
 
 async function preempt({ client, events, clock, log }: Tools, info: PodInfo, { node, victims }: NonNullable<Decision['nominated']>): Promise<void> {
   for (const victim of victims) {
     const { name, namespace } = victim;
-    const target = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: 'default-scheduler: preempting to accommodate a higher priority pod', lastTransitionTime: rfc3339(clock.nowMs()) };
+    const target = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message: `${info.pod.spec?.schedulerName ?? 'default-scheduler'}: preempting to accommodate a higher priority pod`, lastTransitionTime: rfc3339(clock.nowMs()) };
     try {
       await client.patch(Pod, name, { type: 'strategic', body: { status: { conditions: [target] } } }, { subresource: 'status', namespace });
       await client.delete(Pod, name, { namespace, preconditions: { uid: victim.pod.metadata.uid } });

@@ -4,11 +4,12 @@ import { Node } from '../../api/core/node.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { bind, explain } from './bind.ts';
+import { bind, explain, takeNomination } from './bind.ts';
 import { Cluster } from './framework/cluster.ts';
 import { createCycle, type Cycle } from './framework/cycle.ts';
 import type { NodeInfo } from './framework/node-info.ts';
 import type { Profile } from './framework/plugin.ts';
+import type { PodInfo } from './framework/pod-info.ts';
 import { createQueue, type QueuedPod, type QueueOptions, type SchedulingQueue } from './framework/queue.ts';
 import { observe } from './observe.ts';
 import type { ClaimOf, ClusterEvent } from './framework/cluster-event.ts';
@@ -103,10 +104,21 @@ function scheduleOne(scheduler: Scheduler, queued: QueuedPod): void {
   const profile = scheduler.profileOf(queued);
   const decision = scheduler.cycles.get(profile.schedulerName)!.schedule(queued.info);
   const work = decision.node === undefined ? explain(context, queued.info, decision) : place(scheduler, profile, queued, decision.node);
-  if (decision.nominated !== undefined) scheduler.cluster.nominate(queued.info, decision.nominated.node.name);
+  if (decision.nominated !== undefined) nominate(scheduler, queued.info, decision.nominated.node.name);
+  else if (decision.losesNomination) scheduler.cluster.withdrawNomination(queued.info.uid);
   if (decision.node === undefined) queue.putBack(queued, decision.rejectedBy.size === 0 ? NO_NODES : decision.rejectedBy);
   const tracked = work.finally(() => pending.delete(tracked));
   pending.add(tracked);
+}
+
+/** Keeps the room for it that its victims leave. Less important ones that hoped for the same node may not fit there any more. Source: upstream, prepareCandidate. */
+function nominate({ cluster, context, pending }: Scheduler, info: PodInfo, nodeName: string): void {
+  for (const other of cluster.nominatedBelow(nodeName, info.priority)) {
+    cluster.withdrawNomination(other.uid);
+    const work = takeNomination(context, other).finally(() => pending.delete(work));
+    pending.add(work);
+  }
+  cluster.nominate(info, nodeName);
 }
 
 /** Without nodes every plugin waits for the first one. */

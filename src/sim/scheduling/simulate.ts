@@ -43,7 +43,7 @@ interface RunningJob {
 }
 
 /** How much of all a job takes: units of the one resource there is, or its dominant share where there are several. */
-export function widthOf({ request }: RecordedJob, capacity: Resources): number {
+function widthOf({ request }: RecordedJob, capacity: Resources): number {
   return capacity.length === 1 ? request[0]! : dominantShare(request, capacity);
 }
 

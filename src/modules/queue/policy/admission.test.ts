@@ -226,3 +226,35 @@ it('a long job is passed only as far as nobody waits for longer than in the orde
   assert.ok(long <= 2_000, `the long one waited for ${long} s`);
   assert.ok(shorts >= 5, `${shorts} passed it`);
 });
+
+describe('the reservation of one that has waited for too long', () => {
+  const sjf = { order: byExpectedSeconds, patience: 0.9 };
+  const besides: readonly [string, number, Partial<Job>, string][] = [
+    ['others use what it leaves as long as it has not', 700, { estimateSeconds: 9_000 }, 'start narrow'],
+    ['then only those whose users say that they end before', 730, { estimateSeconds: 9_000 }, ''],
+    ['such as this one', 730, { estimateSeconds: 4_000 }, 'start narrow'],
+  ];
+  for (const [what, now, more, expected] of besides) {
+    it(what, () => {
+      const queue = admission(sjf);
+      queue.submit(job('first', 6, { estimateSeconds: 5_000 }), 0);
+      for (const at of [0, 1]) queue.decide(at);
+      queue.submit(job('wide', 9), 1);
+      queue.submit(job('narrow', 1, { submittedAt: now, ...more }), now);
+      assert.equal(told(queue.decide(now)), expected);
+    });
+  }
+
+  for (const [what, bound, expected] of [['is put off by trials where its user gave no bound', undefined, 'start untried for 60'], ['and not where there is one', 100, '']] as const) {
+    it(what, () => {
+      // Of nine units none is kept for trials.
+      const queue = admission({ ...sjf, capacity: [9], trials: { share: 0.02, lengthsSeconds: [60] } });
+      queue.submit(job('first', 6, { estimateSeconds: 20_000 }), 0);
+      for (const at of [0, 1]) queue.decide(at);
+      const { estimateSeconds: _bound, ...wide } = job('wide', 9, { toldSeconds: 100 });
+      queue.submit({ ...wide, ...(bound !== undefined && { estimateSeconds: bound }) }, 0);
+      queue.submit(job('untried', 1, { submittedAt: 19_990 }), 19_990);
+      assert.equal(told(queue.decide(19_990)), expected);
+    });
+  }
+});

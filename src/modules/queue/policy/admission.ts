@@ -216,7 +216,8 @@ export class Admission {
     const yieldTo = this.#createYield(decisions, started);
     const { blocked, caution } = this.#turns.run({ now, begin, yieldTo });
     const reservation = blocked === undefined ? undefined : this.#backfill(blocked, caution, begin);
-    this.#trials.start({ blocked, reservation, now, tried, free: () => this.#room.free, place: (entry) => this.#place(entry, this.#room.free), begin });
+    const isKept = blocked?.job.estimateSeconds !== undefined && this.#isOverdue(blocked);
+    this.#trials.start({ blocked, reservation, isKept, now, tried, free: () => this.#room.free, place: (entry) => this.#place(entry, this.#room.free), begin });
     this.#evening?.run(now, this.#servedWork, (entry, victims) => {
       for (const victim of victims) decisions.push(this.preempt(victim, { by: entry.job, reason: 'InClusterQueue' }, now));
       // Where there are nodes, what was given up need not be on one of them.

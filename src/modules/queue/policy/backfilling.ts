@@ -18,7 +18,10 @@ export interface Blocked {
   readonly blocked: Entry;
   /** What it has; without one whoever fits goes past it. */
   readonly reservation: Reservation | undefined;
-  /** Expectations that prove too short put a reservation off again and again, so once the blocked one has waited for too long they are multiplied by this; users' bounds are not. */
+  /**
+   * Expectations that prove too short put a reservation off again and again, so once the blocked one has waited for too long (above 1) they are multiplied by this. Users' bounds are not, but who
+   * has one must then end before the reservation begins, since what is left beside it is wanted by others that have waited for too long.
+   */
   readonly caution: number;
   readonly now: number;
   begin(entry: Entry, placement: Placement): void;
@@ -42,7 +45,7 @@ export class Backfilling {
   run(past: Blocked): void {
     const { guard } = this.#input;
     const { blocked } = past;
-    if (guard === undefined) return this.#fill(past, (entry) => (entry === blocked ? 'no' : 'beside'));
+    if (guard === undefined) return this.#fill(past, (entry) => (entry === blocked ? 'no' : past.caution > 1 && entry.job.estimateSeconds !== undefined ? 'before' : 'beside'));
     this.#fill(past, (entry) => (entry !== blocked && guard.mayPass(entry) ? 'beside' : 'no'));
     // What would be idle is no delay for those that are passed; but what is left beside a reservation may be wanted by those behind it.
     this.#fill(past, (entry) => (entry === blocked ? 'no' : guard.isLate ? 'before' : 'beside'));

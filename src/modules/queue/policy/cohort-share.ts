@@ -10,7 +10,7 @@ import type { QuotaNode } from './quota-tree.ts';
 export type ResourceIndexes = readonly (readonly number[])[];
 
 /** The shares of two nodes of one tree, each that of its ancestor, or itself, below the node that both are under. */
-export function sharesBelow(left: QuotaNode, right: QuotaNode, indexes: ResourceIndexes): readonly [number, number] {
+function sharesBelow(left: QuotaNode, right: QuotaNode, indexes: ResourceIndexes): readonly [number, number] {
   const [leftWay, rightWay] = [wayTo(left), wayTo(right)];
   let depth = 0;
   while (depth < leftWay.length - 1 && depth < rightWay.length - 1 && leftWay[depth] === rightWay[depth]) depth++;

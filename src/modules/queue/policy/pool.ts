@@ -5,7 +5,7 @@
 import type { Admission } from './admission.ts';
 import { fairVictims, sharesLess, type ResourceIndexes } from './cohort-share.ts';
 import { lostSecondsOf, type Decision, type Entry, type Preemption } from './job.ts';
-import type { QuotaPlacement, QuotaRoom } from './quota-room.ts';
+import type { PlaceOptions, QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
 import type { Placement } from './room.ts';
 
@@ -94,41 +94,46 @@ export class Pool {
         continue;
       }
       for (const { member: { admission: from, name: queue }, entry: victim, reason } of found.targets) decisions.push({ ...from.preempt(victim, { by: entry.job, reason }, this.#now), queue });
-      decisions.push({ ...admission.start(entry, found.placement, this.#now), queue: name });
+      // Where pods go in a topology is known only now; who has no room there after all stays first in line for what was given up.
+      const placement = member.room.isTopological ? member.room.place(entry.job, member.room.free, found.options) : found.placement;
+      if (placement !== undefined) decisions.push({ ...admission.start(entry, placement, this.#now), queue: name });
     }
   }
 
   /** The flavors are tried one after the other, with as many pods as the job would like. */
-  #targetsFor(member: Member, entry: Entry): { targets: readonly Target[]; placement: QuotaPlacement } | undefined {
+  #targetsFor(member: Member, entry: Entry): { targets: readonly Target[]; placement: QuotaPlacement; options: PlaceOptions } | undefined {
     for (let fromFlavor = 0; fromFlavor < member.room.mostFlavors; fromFlavor++) {
-      const placement = member.room.place(entry.job, member.room.capacity, { fromFlavor, fullOnly: true });
+      const options = { fromFlavor, fullOnly: true };
+      const placement = member.room.place(entry.job, member.room.capacity, options);
       if (placement === undefined) return undefined;
-      const targets = this.#select(member, entry, placement);
-      if (targets !== undefined) return { targets, placement };
+      const hasDomains = (): boolean => !member.room.isTopological || member.room.place(entry.job, member.room.free, options) !== undefined;
+      const targets = this.#select(member, entry, placement, hasDomains);
+      if (targets !== undefined) return { targets, placement, options };
     }
     return undefined;
   }
 
   /** Source: Kueue, the choice of targets of classical preemption. */
-  #select(member: Member, entry: Entry, placement: QuotaPlacement): readonly Target[] | undefined {
+  #select(member: Member, entry: Entry, placement: QuotaPlacement, hasDomains: () => boolean): readonly Target[] | undefined {
     const { room, rules } = member;
-    const scarce = room.scarce(placement);
-    if (scarce.length === 0) return undefined; // it is the order that keeps it waiting
+    const lacking = room.scarce(placement);
+    if (lacking.length === 0 && hasDomains()) return undefined; // it is the order that keeps it waiting
+    const scarce = lacking.length > 0 ? lacking : room.wanted(placement);
     const candidates = this.#candidates(member, entry, scarce);
     const own = candidates.filter((each) => each.member === member);
-    if (this.#shares !== undefined) {
+    if (this.#shares !== undefined && lacking.length > 0) {
       const victims = fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#shares, scarce);
       return victims?.map((each) => ({ ...each, reason: each.member === member ? 'InClusterQueue' : room.node.isBorrowing(scarce[0]!, 1) ? 'InCohortFairSharing' : 'InCohortReclamation' }));
     }
-    if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce });
+    if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
     if (rules.borrowUpTo !== undefined) {
       const below = Math.min(entry.job.priority, rules.borrowUpTo + 1);
       const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
       const allowed = isUnder ? candidates : candidates.filter((each) => each.member === member || each.entry.job.priority < below);
-      return fewest(room, placement, allowed, { borrowing: true, scarce, below });
+      return fewest(room, placement, allowed, { borrowing: true, scarce, hasDomains, below });
     }
     const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
-    return (isUnder ? fewest(room, placement, candidates, { borrowing: false, scarce }) : undefined) ?? fewest(room, placement, own, { borrowing: true, scarce });
+    return (isUnder ? fewest(room, placement, candidates, { borrowing: false, scarce, hasDomains }) : undefined) ?? fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
   }
 
   /** Jobs of other queues first, then those of the lowest priority, then those whose loss is the least. */
@@ -176,7 +181,7 @@ function mayStop({ rules, ...member }: Member, preemptor: Entry, other: Member, 
  * As few as will do: one after the other is taken out until the job fits, and then, the last one first, put back where it fits all the same.
  * `below`: to stop a job of another queue that has at least this priority forbids borrowing.
  */
-function fewest(room: QuotaRoom, placement: Placement, candidates: readonly Candidate[], options: { borrowing: boolean; scarce: readonly number[]; below?: number }): readonly Target[] | undefined {
+function fewest(room: QuotaRoom, placement: Placement, candidates: readonly Candidate[], options: { borrowing: boolean; scarce: readonly number[]; below?: number; hasDomains(): boolean }): readonly Target[] | undefined {
   let { borrowing } = options;
   const targets: Target[] = [];
   const move = ({ member, entry }: Candidate, way: 'take' | 'give'): void => member.room[way](entry.placement!);
@@ -188,13 +193,13 @@ function fewest(room: QuotaRoom, placement: Placement, candidates: readonly Cand
     if (isHigh) borrowing = false;
     move(candidate, 'give');
     targets.push({ ...candidate, reason: isOther ? (options.below === undefined || isHigh ? 'InCohortReclamation' : 'InCohortReclaimWhileBorrowing') : 'InClusterQueue' });
-    fits = room.has(placement, { borrowing });
+    fits = room.has(placement, { borrowing }) && options.hasDomains();
     if (fits) break;
   }
   if (fits) {
     for (let index = targets.length - 2; index >= 0; index--) {
       move(targets[index]!, 'take');
-      if (room.has(placement, { borrowing })) targets.splice(index, 1);
+      if (room.has(placement, { borrowing }) && options.hasDomains()) targets.splice(index, 1);
       else move(targets[index]!, 'give');
     }
   }

@@ -2,10 +2,12 @@
  * The room of a queue whose quota is by flavor and resource: each set of pods of a job gets, for each group of resources, the first flavor that will do.
  * Source: Kueue, ClusterQueue resourceGroups and flavorFungibility.
  */
+import type { TopologyRequest } from './domains.ts';
 import type { Job } from './job.ts';
 import type { QuotaNode } from './quota-tree.ts';
 import type { Resources } from './resources.ts';
 import type { Placement, Room } from './room.ts';
+import type { LeafNode, TopologyPlacement, TopologyUse } from './topology-use.ts';
 
 /** Pods that are alike. Amounts are whole numbers: cpu in thousandths, the rest in bytes or pieces. */
 export interface SetDemand {
@@ -16,6 +18,10 @@ export interface SetDemand {
   readonly perPod: ReadonlyMap<string, number>;
   /** Why pods of this set cannot be of the flavor. */
   refuses?(flavor: string): string | undefined;
+  /** How near each other its pods are to be, in flavors with a topology; default anywhere. */
+  readonly topology?: TopologyRequest;
+  /** Whether its pods may go to a node at all. */
+  mayUse?(node: LeafNode): boolean;
 }
 
 export interface QuotaJob extends Job {
@@ -27,6 +33,8 @@ export interface SetPlacement {
   readonly count: number;
   readonly flavors: ReadonlyMap<string, string>;
   readonly usage: ReadonlyMap<string, number>;
+  /** In a flavor with a topology: where its pods go. */
+  readonly topology?: TopologyPlacement;
 }
 
 export interface QuotaPlacement extends Placement {
@@ -51,6 +59,8 @@ export interface QuotaRoomOptions {
   readonly stopsWherePreemptable?: boolean;
   /** Resources that do not count. */
   readonly excluded?: (resource: string) => boolean;
+  /** The room of flavors with a topology, which is only looked at as it is now: not for what could ever be, nor for a time to come. */
+  readonly topologies?: TopologyUse;
 }
 
 /** A thing that is lacking: how much of it would have to be free. */
@@ -65,6 +75,9 @@ export interface Lack {
 
 /** The first of several flavors that it may look at; for preemption, which tries them one after the other. */
 export interface PlaceOptions { readonly fromFlavor?: number; readonly fullOnly?: boolean; readonly everyFlavor?: boolean }
+
+interface Search extends PlaceOptions { readonly topologies: TopologyUse | undefined }
+interface Chosen { readonly flavor: string; readonly borrows: boolean; readonly topology?: TopologyPlacement }
 
 export class QuotaRoom implements Room {
   readonly node: QuotaNode;
@@ -100,23 +113,41 @@ export class QuotaRoom implements Room {
 
   place(job: Job, available: Resources, options: PlaceOptions = {}): QuotaPlacement | undefined {
     const { demand } = job as QuotaJob;
-    const whole = this.#assign(demand, demand.map(({ count }) => count), available, options);
+    const search: Search = { ...options, topologies: this.#isNow(available) ? this.#options.topologies : undefined };
+    const whole = this.#assign(demand, demand.map(({ count }) => count), available, search);
     const partial = demand.findIndex(({ least, count }) => least !== undefined && least < count);
     if (whole !== undefined || partial < 0 || options.fullOnly === true) return whole;
-    return this.#assignFewer(demand, partial, available, options);
+    return this.#assignFewer(demand, partial, available, search);
   }
 
-  take({ amount }: Placement): void {
-    this.#move(amount, 1);
+  take(placement: Placement): void {
+    this.#move(placement.amount, 1);
+    this.#options.topologies?.take((placement as QuotaPlacement).sets);
   }
 
-  give({ amount }: Placement): void {
-    this.#move(amount, -1);
+  give(placement: Placement): void {
+    this.#move(placement.amount, -1);
+    this.#options.topologies?.give((placement as QuotaPlacement).sets);
+  }
+
+  /** Whether the pods still have room in the domains that they were to go to. */
+  hasDomains(placement: QuotaPlacement): boolean {
+    return this.#options.topologies?.has(placement.sets) !== false;
   }
 
   /** Whether the amount can be had now, with or without borrowing. */
   has({ amount }: Placement, { borrowing }: { borrowing: boolean }): boolean {
     return this.dimensions.every(({ index }, place) => amount[place] === 0 || (amount[place]! <= this.node.available(index) && (borrowing || !this.node.isBorrowing(index, amount[place]!))));
+  }
+
+  /** Whether quota alone does not say where there is room. */
+  get isTopological(): boolean {
+    return this.#options.topologies !== undefined;
+  }
+
+  /** Dimensions that the amount is of. */
+  wanted({ amount }: Placement): number[] {
+    return this.dimensions.flatMap(({ index }, place) => (amount[place]! > 0 ? [index] : []));
   }
 
   /** Dimensions of which the amount cannot be had now. */
@@ -128,7 +159,8 @@ export class QuotaRoom implements Room {
   explain(job: QuotaJob): { reasons: string[]; lacks: Lack[] } {
     const [reasons, lacks]: [string[], Lack[]] = [[], []];
     const free = this.free;
-    for (const { name, count, least, perPod, refuses } of job.demand) {
+    for (const set of job.demand) {
+      const { name, count, least, perPod, refuses } = set;
       for (const [resource, each] of this.#wanted(perPod)) {
         const group = this.#options.groups.find(({ resources }) => resources.includes(resource));
         if (group === undefined) reasons.push(`couldn't assign flavors to pod set ${name}: resource ${resource} unavailable in ClusterQueue`);
@@ -138,10 +170,18 @@ export class QuotaRoom implements Room {
           const needed = each * (least ?? count);
           if (refusal !== undefined) reasons.push(`couldn't assign flavors to pod set ${name}: ${refusal}`);
           else if (needed > free[place]!) lacks.push({ flavor, resource, needed, available: Math.max(0, free[place]!), most: this.capacity[place]! });
+          else {
+            const domains = this.#options.topologies?.assign(flavor, set, least ?? count, []);
+            if (typeof domains === 'string') reasons.push(`couldn't assign flavors to pod set ${name}: ${domains}`);
+          }
         }
       }
     }
     return { reasons: [...new Set(reasons)], lacks };
+  }
+
+  #isNow(available: Resources): boolean {
+    return this.#options.topologies !== undefined && available !== this.capacity && this.dimensions.every(({ index }, place) => available[place]! <= this.node.available(index));
   }
 
   #move(amount: Resources, sign: 1 | -1): void {
@@ -149,7 +189,7 @@ export class QuotaRoom implements Room {
   }
 
   /** The greatest count of the one set that may be smaller with which all fit. */
-  #assignFewer(demand: readonly SetDemand[], which: number, available: Resources, options: PlaceOptions): QuotaPlacement | undefined {
+  #assignFewer(demand: readonly SetDemand[], which: number, available: Resources, options: Search): QuotaPlacement | undefined {
     let [low, high] = [demand[which]!.least!, demand[which]!.count - 1];
     let best: QuotaPlacement | undefined;
     while (low <= high) {
@@ -161,19 +201,21 @@ export class QuotaRoom implements Room {
     return best;
   }
 
-  #assign(demand: readonly SetDemand[], counts: readonly number[], available: Resources, options: PlaceOptions): QuotaPlacement | undefined {
+  #assign(demand: readonly SetDemand[], counts: readonly number[], available: Resources, options: Search): QuotaPlacement | undefined {
     const amount = this.capacity.map(() => 0);
     const sets: SetPlacement[] = [];
     let borrows = false;
     for (const [which, set] of demand.entries()) {
       const wanted = this.#wanted(set.perPod);
       const [flavors, usage] = [new Map<string, string>(), new Map<string, number>()];
+      let topology: TopologyPlacement | undefined;
       for (const group of this.#options.groups) {
         const own = wanted.filter(([resource]) => group.resources.includes(resource)).map(([resource, each]) => [resource, each * counts[which]!] as const);
         if (own.length === 0) continue;
-        const chosen = this.#flavorFor(set, group, own, { available, amount }, options);
+        const chosen = this.#flavorFor({ ...set, count: counts[which]! }, group, own, { available, amount, sets }, options);
         if (chosen === undefined) return undefined;
         borrows ||= chosen.borrows;
+        topology ??= chosen.topology;
         for (const [resource, much] of own) {
           flavors.set(resource, chosen.flavor);
           usage.set(resource, much);
@@ -181,13 +223,13 @@ export class QuotaRoom implements Room {
         }
       }
       if (flavors.size < wanted.length) return undefined; // a resource that no group covers
-      sets.push({ name: set.name, count: counts[which]!, flavors, usage });
+      sets.push({ name: set.name, count: counts[which]!, flavors, usage, ...(topology !== undefined && { topology }) });
     }
     return { amount, sets, borrows };
   }
 
-  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount }: { available: Resources; amount: Resources }, { fromFlavor = 0, everyFlavor = false }: PlaceOptions): { flavor: string; borrows: boolean } | undefined {
-    let borrowed: { flavor: string; borrows: boolean } | undefined;
+  #flavorFor(set: SetDemand, group: FlavorGroup, own: readonly (readonly [string, number])[], { available, amount, sets }: { available: Resources; amount: Resources; sets: readonly SetPlacement[] }, { fromFlavor = 0, everyFlavor = false, topologies }: Search): Chosen | undefined {
+    let borrowed: Chosen | undefined;
     for (const flavor of group.flavors.slice(Math.min(fromFlavor, group.flavors.length - 1))) {
       if (set.refuses?.(flavor) !== undefined) continue;
       const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
@@ -196,9 +238,12 @@ export class QuotaRoom implements Room {
         if (isItsOwn && this.#options.stopsWherePreemptable === true && !everyFlavor) break;
         continue;
       }
+      const topology = topologies?.assign(flavor, set, set.count, sets);
+      if (typeof topology === 'string') continue;
       const borrows = places.some(({ place, much }) => much > 0 && this.node.isBorrowing(this.dimensions[place]!.index, amount[place]! + much));
-      if (!borrows || !this.#options.triesNextBeforeBorrowing) return { flavor, borrows };
-      borrowed ??= { flavor, borrows };
+      const chosen: Chosen = { flavor, borrows, ...(topology !== undefined && { topology }) };
+      if (!borrows || !this.#options.triesNextBeforeBorrowing) return chosen;
+      borrowed ??= chosen;
     }
     return borrowed;
   }

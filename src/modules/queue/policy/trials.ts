@@ -22,6 +22,8 @@ export interface TrialStart {
   /** Who waits for its places, and what is reserved for it. */
   readonly blocked: Entry | undefined;
   readonly reservation: Reservation | undefined;
+  /** Whether it is kept to the second, since the blocked one has waited for too long and users' bounds say when it begins. */
+  readonly isKept: boolean;
   readonly now: number;
   /** Those whose trials are over just now. */
   readonly tried: ReadonlySet<Entry>;
@@ -52,14 +54,14 @@ export class Trials {
   }
 
   /** Tries jobs for a short while: within what is kept for that, and where nobody is delayed by it. */
-  start({ blocked, reservation, now, tried, free, place, begin }: TrialStart): void {
+  start({ blocked, reservation, isKept, now, tried, free, place, begin }: TrialStart): void {
     if (this.#untried.size === 0 || isExhausted(free())) return;
     for (const entry of this.#untried.inOrder()) {
       if (entry === blocked || tried.has(entry)) continue;
       const placement = place(entry);
       if (placement === undefined) continue;
       const seconds = this.#lengthsSeconds[entry.trialsTaken]!;
-      const delaysNobody = reservation === undefined || now + seconds <= reservation.at || (blocked !== undefined && seconds <= LEAST_DELAY_PART * (now - blocked.job.submittedAt));
+      const delaysNobody = reservation === undefined || now + seconds <= reservation.at || (blocked !== undefined && !isKept && seconds <= LEAST_DELAY_PART * (now - blocked.job.submittedAt));
       if (!delaysNobody && !this.#hasRoom(placement.amount)) continue;
       begin(entry, placement, seconds);
       if (isExhausted(free())) break;

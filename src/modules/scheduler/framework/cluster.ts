@@ -119,8 +119,8 @@ export class Cluster {
 
   /** Runs `work` as if the nominated pods that `pod` must give way to were there already. */
   withNominated<R>(pod: PodInfo, work: () => R): R {
-    if (this.#nominated.size === 0) return work();
-    const rivals = [...this.#nominated.values()].filter(({ info }) => info.uid !== pod.uid && info.priority >= pod.priority);
+    const rivals = this.#rivalsOf(pod);
+    if (rivals.length === 0) return work();
     for (const { info, nodeName } of rivals) this.place(info, nodeName);
     try {
       return work();
@@ -130,6 +130,21 @@ export class Cluster {
         this.#nominated.set(info.uid, { info, nodeName });
       }
     }
+  }
+
+  /** Whether it has to give way to nominated pods. */
+  hasRivals(pod: PodInfo): boolean {
+    return this.#nominated.size > 0 && this.#rivalsOf(pod).length > 0;
+  }
+
+  /** Pods with a lower priority that are nominated to the node: they must look for another place. */
+  nominatedBelow(nodeName: string, priority: number): PodInfo[] {
+    return [...this.#nominated.values()].filter((each) => each.nodeName === nodeName && each.info.priority < priority).map(({ info }) => info);
+  }
+
+  #rivalsOf(pod: PodInfo): { info: PodInfo; nodeName: string }[] {
+    if (this.#nominated.size === 0) return NO_RIVALS;
+    return [...this.#nominated.values()].filter(({ info }) => info.uid !== pod.uid && info.priority >= pod.priority);
   }
 
   pods(): Iterable<{ info: PodInfo; node: NodeInfo }> {
@@ -219,6 +234,7 @@ export class Cluster {
 }
 
 const NOWHERE: CountByNode = new Map();
+const NO_RIVALS: { info: PodInfo; nodeName: string }[] = [];
 
 function bump(byNode: CountByNode, node: NodeInfo, by: number): void {
   const count = (byNode.get(node) ?? 0) + by;
@@ -226,10 +242,10 @@ function bump(byNode: CountByNode, node: NodeInfo, by: number): void {
   else byNode.set(node, count);
 }
 
-/** Whether nothing changed that is counted: most changes of a pod are of its status. */
 /** The generation of a pod as it was made. */
 const FIRST = 1;
 
+/** Whether nothing changed that is counted: most changes of a pod are of its status. */
 function isSameForUs({ pod: before, labels }: PodInfo, after: Pod): boolean {
   const { generation, deletionTimestamp } = before.metadata;
   // What is reserved for a pod whose spec was changed follows its status: its node grants what is wanted, or cannot.

@@ -3,8 +3,11 @@ import { test } from 'node:test';
 import type { Node, Pod } from '../../../api/generated/core-v1.ts';
 import type { PodDisruptionBudget } from '../../../api/generated/policy-v1.ts';
 import { createProfile, type ProfileOptions } from '../profile.ts';
-import { enoughNodes } from './cycle.ts';
+import { podTopologySpread } from '../plugins/pod-topology-spread.ts';
+import { Cluster } from './cluster.ts';
+import { createCycle, enoughNodes } from './cycle.ts';
 import { decide, node, pod } from './fixtures.ts';
+import { podInfoOf } from './pod-info.ts';
 
 const zone = (name: string): Record<string, string> => ({ 'topology.kubernetes.io/zone': name });
 const preemption = (rest: string): string => ` preemption: ${rest}`;
@@ -35,6 +38,10 @@ test('where a pod goes', () => {
   const spread = (whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway') => ({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable, labelSelector: { matchLabels: { app: 'web' } } }] });
   const soft = node('soft', { spec: { taints: [{ key: 'k', effect: 'PreferNoSchedule' }] } });
   const hard = node('hard', { spec: { taints: [{ key: 'k', value: 'v', effect: 'NoSchedule' }] } });
+  const ofJob = (name: string, on?: string): Pod => {
+    const made = pod(name, { owner: 'j', ...(on !== undefined && { node: on }) });
+    return { ...made, metadata: { ...made.metadata, ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'j', controller: true }] } };
+  };
   const table: [string, Node[], Pod[], Pod, string | undefined, ProfileOptions?][] = [
     ['the emptier node', [node('a'), node('b')], [pod('x', { cpu: '2', memory: '4Gi', node: 'a' })], pod('p', { cpu: '1', memory: '1Gi' }), 'b'],
     ['the fuller node, when packing', [node('a'), node('b')], [pod('x', { cpu: '2', memory: '4Gi', node: 'b' })], pod('p', { cpu: '1', memory: '1Gi' }), 'b', { scoring: { type: 'MostAllocated' } }],
@@ -57,6 +64,7 @@ test('where a pod goes', () => {
     ['spread by force, full', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), pods: '0' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: spread('DoNotSchedule') }), undefined],
     ['spread if possible', [node('a', { labels: zone('1') }), node('b', { labels: zone('2'), pods: '0' })], [pod('x', { node: 'a', ...app })], pod('p', { ...app, spec: spread('ScheduleAnyway') }), 'a'],
     ['replicas spread over nodes by default', [node('a', { cpu: '64', memory: '64Gi' }), node('b', { cpu: '32', memory: '32Gi' })], [pod('x', { node: 'a', owner: 'r' })], pod('p', { owner: 'r' }), 'b'],
+    ['and pods of a Job do not', [node('a', { cpu: '64', memory: '64Gi' }), node('b', { cpu: '32', memory: '32Gi' })], [ofJob('x', 'a')], ofJob('p'), 'a'],
     ['where the image is', [node('a'), node('b', { images: [{ names: ['web:latest'], sizeBytes: 900 * 2 ** 20 }] })], [], pod('p'), 'b'],
   ];
   for (const [name, nodes, placed, wanted, expected, options] of table) {
@@ -129,4 +137,52 @@ test('large clusters are sampled', () => {
 test('a profile refuses plugins that it does not know', () => {
   assert.throws(() => createProfile({ disabled: ['NodeFit'] }), /there is no scheduler plugin 'NodeFit'/);
   assert.equal(decide([node('n', { spec: { unschedulable: true } })], [], pod('p'), createProfile({ disabled: ['NodeUnschedulable'] })).node?.name, 'n');
+});
+
+test('pods that are nominated to nodes, and pods that are about to leave', () => {
+  const zoned = (name: string, cpu: string): Node => node(name, { cpu, labels: zone(name) });
+  const wants = (name: string, priority: number, more: { labels?: Record<string, string>; nominatedNodeName?: string; spec?: Partial<NonNullable<Pod['spec']>> } = {}): Pod => ({
+    ...pod(name, { labels: more.labels ?? {}, spec: { containers: [{ name: 'c', resources: { requests: { cpu: '2' } } }], priority, ...more.spec } }),
+    status: more.nominatedNodeName === undefined ? {} : { nominatedNodeName: more.nominatedNodeName },
+  });
+  const scheduled = (nodes: readonly Node[], placed: readonly Pod[], nominated: readonly Pod[], wanted: Pod) => {
+    const cluster = new Cluster();
+    for (const each of nodes) cluster.setNode(each);
+    for (const each of placed) cluster.setPod(each);
+    for (const each of nominated) cluster.nominate(podInfoOf(each), each.status?.nominatedNodeName ?? '');
+    const { node: chosen, nominated: made, losesNomination } = createCycle(cluster, createProfile(), () => 0.999).schedule(podInfoOf(wanted));
+    return { node: chosen?.name, made: made?.node.name, losesNomination };
+  };
+  const leaving = (reason: string): Pod => ({
+    ...pod('victim', { cpu: '2', node: 'a' }), metadata: { name: 'victim', namespace: 'default', uid: 'victim', deletionTimestamp: '2026-01-01T00:00:00Z' },
+    status: { conditions: [{ type: 'DisruptionTarget', status: 'True', reason }] },
+  });
+  const near = { affinity: { podAffinity: { requiredDuringSchedulingIgnoredDuringExecution: [{ topologyKey: 'kubernetes.io/hostname', labelSelector: { matchLabels: { app: 'web' } } }] } } };
+  const web = { labels: { app: 'web' } };
+  const [a, b] = [zoned('a', '2'), zoned('b', '64')];
+  const none = { node: undefined, made: undefined, losesNomination: false };
+  assert.deepEqual(scheduled([a, b], [], [], wants('p', 5, { nominatedNodeName: 'a' })), { ...none, node: 'a' }, 'where it made room is where it goes, though another node is emptier');
+  assert.deepEqual(scheduled([a, b], [pod('x', { cpu: '1', node: 'a' })], [], wants('p', 0, { nominatedNodeName: 'a' })), { ...none, node: 'b' }, 'unless it does not fit there now');
+  assert.deepEqual(scheduled([b], [], [wants('friend', 9, { ...web, nominatedNodeName: 'b' })], wants('p', 5, { spec: near })), { ...none, losesNomination: true }, 'a friend that is only nominated is no friend yet');
+  assert.deepEqual(scheduled([a], [], [wants('rival', 9, { nominatedNodeName: 'a' })], wants('p', 5)), { ...none, losesNomination: true }, 'who is nominated keeps its room before the less important');
+  assert.deepEqual(scheduled([a], [], [wants('less', 1, { nominatedNodeName: 'a' })], wants('p', 5)), { ...none, node: 'a' }, 'and not before the more important');
+  assert.deepEqual(scheduled([a], [leaving('PreemptionByScheduler')], [], wants('p', 5, { nominatedNodeName: 'a' })), none, 'its victim is leaving: no more of them');
+  assert.deepEqual(scheduled([a], [leaving('EvictionByEvictionAPI')], [], wants('p', 5, { nominatedNodeName: 'a' })), { ...none, made: 'a' }, 'who leaves for another reason made no room for it');
+  const cordoned = node('a', { cpu: '2', spec: { unschedulable: true } });
+  const full = pod('low', { cpu: '63', node: 'b' });
+  assert.deepEqual(scheduled([cordoned, b], [leaving('PreemptionByScheduler'), full], [], wants('p', 5, { nominatedNodeName: 'a' })), { ...none, made: 'b' }, 'the node will not do any more, whoever leaves');
+});
+
+test('nodes without a topology of a spread weigh nothing in its scores', () => {
+  const spread = ['zone', 'kubernetes.io/hostname'].map((topologyKey) => ({ maxSkew: 1, topologyKey, whenUnsatisfiable: 'ScheduleAnyway' as const, labelSelector: { matchLabels: { app: 'web' } } }));
+  const there = (name: string, on: string): Pod => pod(name, { node: on, labels: { app: 'web' } });
+  const nodes = [node('a', { labels: { zone: '1' } }), node('b', { labels: { zone: '2' } }), ...Array.from({ length: 8 }, (_, index) => node(`bare-${index}`))];
+  const wanted = pod('p', { labels: { app: 'web' }, spec: { topologySpreadConstraints: spread } });
+  const cluster = new Cluster();
+  for (const each of nodes) cluster.setNode(each);
+  for (const each of [there('x', 'a'), there('y', 'a'), there('z', 'b')]) cluster.setPod(each);
+  const scorer = podTopologySpread().score!(podInfoOf(wanted), cluster, cluster.nodes)!;
+  const scores = Float64Array.from(cluster.nodes, (each) => scorer.score(each));
+  // Two zones and two nodes that count: (pods of the zone + pods of the node) * ln(2 + 2).
+  assert.deepEqual([...scores.slice(0, 3)], [Math.round(4 * Math.log(4)), Math.round(2 * Math.log(4)), -1]);
 });

@@ -13,6 +13,8 @@ export interface Decision {
   /** The plugins that stood against it: only what they react to can help. */
   rejectedBy: ReadonlySet<string>;
   nominated: PostFilterResult['nominated'];
+  /** The node that it was nominated to is kept for it no longer. */
+  losesNomination: boolean;
 }
 
 export interface Cycle {
@@ -68,13 +70,37 @@ export function createCycle(cluster: Cluster, profile: Profile, random: () => nu
       if (early?.rejection !== undefined) return refused(fitMessage(cluster.nodes.length, early.rejection), new Set([plugin.name]));
       if (early?.nodeNames !== undefined) only = only === undefined ? early.nodeNames : new Set([...only].filter((name) => early.nodeNames?.has(name)));
     }
-    findFeasible(prepare(profile, pod, cluster), only, rejections);
+    const refusal = cluster.withNominated(pod, () => {
+      const tests = prepare(profile, pod, cluster);
+      const own = ownNominee(pod, cluster, only);
+      if (own !== undefined && reject(tests, own) === undefined) feasible.splice(0, Infinity, own);
+      else findFeasible(tests, only, rejections);
+      return feasible.length === 0 ? afterFilter(profile, pod, cluster, rejections) : undefined;
+    });
+    if (refusal !== undefined) return refusal;
+    // Who is nominated may not come: a pod must fit without them, too, as when it wants to be near one of them.
+    if (cluster.hasRivals(pod)) dropInfeasible(prepare(profile, pod, cluster), feasible, rejections);
     const node = best(pod);
-    if (node !== undefined) return { node, message: '', rejectedBy: NOBODY, nominated: undefined };
-    return afterFilter(profile, pod, cluster, rejections);
+    if (node !== undefined) return { node, message: '', rejectedBy: NOBODY, nominated: undefined, losesNomination: false };
+    return cluster.withNominated(pod, () => afterFilter(profile, pod, cluster, rejections));
   };
 
-  return { schedule: (pod) => cluster.withNominated(pod, () => scheduleHere(pod)) };
+  return { schedule: scheduleHere };
+}
+
+/** The node on which a pod made room for itself is enough, where it fits there now. Source: upstream, evaluateNominatedNode. */
+function ownNominee({ pod }: PodInfo, cluster: Cluster, only: ReadonlySet<string> | undefined): NodeInfo | undefined {
+  const name = pod.status?.nominatedNodeName;
+  return name === undefined || only?.has(name) === false ? undefined : cluster.node(name);
+}
+
+function dropInfeasible(tests: readonly NodeTest[], feasible: NodeInfo[], rejections: Map<NodeInfo, Rejection>): void {
+  const kept = feasible.filter((node) => {
+    const why = reject(tests, node);
+    if (why !== undefined) rejections.set(node, why);
+    return why === undefined;
+  });
+  feasible.splice(0, Infinity, ...kept);
 }
 
 const NOBODY: ReadonlySet<string> = new Set();
@@ -87,11 +113,11 @@ function afterFilter(profile: Profile, pod: PodInfo, cluster: Cluster, rejection
   for (const plugin of profile.plugins) {
     help ??= plugin.postFilter?.({ pod, cluster, rejections, prepare: () => joined(prepare(profile, pod, cluster)) });
   }
-  return { ...refused(fitMessage(cluster.nodes.length, rejections, help?.message), rejectedBy), nominated: help?.nominated };
+  return { ...refused(fitMessage(cluster.nodes.length, rejections, help?.message), rejectedBy), nominated: help?.nominated, losesNomination: help?.isHopeless === true };
 }
 
 function refused(message: string, rejectedBy: ReadonlySet<string>): Decision {
-  return { node: undefined, message, rejectedBy, nominated: undefined };
+  return { node: undefined, message, rejectedBy, nominated: undefined, losesNomination: false };
 }
 
 function prepare(profile: Profile, pod: PodInfo, cluster: Cluster): NodeTest[] {

@@ -40,6 +40,8 @@ export interface PostFilterResult {
   message: string;
   /** Make room there by deleting these pods. */
   nominated?: { node: NodeInfo; victims: readonly PodInfo[] };
+  /** No node can be made room on: the pod keeps none for itself any longer. */
+  isHopeless?: boolean;
 }
 
 export interface FilterFailure {

@@ -39,6 +39,7 @@ export interface PodInfo {
   namespace: string;
   labels: Labels;
   priority: number;
+  /** Of pods that are one of several replicas. */
   controllerUid: string | undefined;
   requests: ResourceAmounts;
   /** Requests with stand-ins for what is unset. */
@@ -53,9 +54,17 @@ export function podInfoOf(pod: Pod): PodInfo {
   const namespace = pod.metadata.namespace ?? '';
   return {
     pod, uid: pod.metadata.uid ?? `${namespace}/${pod.metadata.name}`, name: pod.metadata.name ?? '', namespace, labels: pod.metadata.labels ?? NO_LABELS,
-    priority: pod.spec?.priority ?? 0, controllerUid: controllerOf(pod)?.uid, requests: reservedRequests(pod),
+    priority: pod.spec?.priority ?? 0, controllerUid: replicasUid(pod), requests: reservedRequests(pod),
     nonZeroCpuMillis: nonZero.cpuMillis, nonZeroMemoryBytes: nonZero.memoryBytes, hostPorts: hostPortsOf(pod), affinities: affinitiesOf(pod),
   };
+}
+
+/** Whose pods spread by default: not those of Jobs and DaemonSets. Source: upstream, helper.DefaultSelector. */
+const REPLICATING: readonly string[] = ['ReplicaSet', 'StatefulSet', 'ReplicationController'];
+
+function replicasUid(pod: Pod): string | undefined {
+  const controller = controllerOf(pod);
+  return controller !== undefined && REPLICATING.includes(controller.kind) ? controller.uid : undefined;
 }
 
 const NO_LABELS: Labels = {};

@@ -25,6 +25,15 @@ test('higher priority first, then first come', () => {
   assert.deepEqual(names(queue), ['b', 'd', 'a']);
 });
 
+test('who was tried lately goes behind its equals', () => {
+  const { queue, time } = queueAt(1000);
+  for (const name of ['a', 'b', 'c']) queue.set(podInfoOf(pod(name)));
+  queue.putBack(queue.pop()!, new Set());
+  time.nowMs = 10_000;
+  queue.flush();
+  assert.deepEqual(names(queue), ['b', 'c', 'a']);
+});
+
 test('a rejected pod waits for an event that helps, and backs off', () => {
   const { queue, time } = queueAt(1000);
   queue.set(podInfoOf(pod('p', { cpu: '2' })));

@@ -102,6 +102,9 @@ export function createQueue({ nowMs, profileOf, initialBackoffMs = 1000, maxBack
       if (pods.get(queued.info.uid) !== queued) return; // it was deleted meanwhile
       queued.attempts++;
       queued.failedMs = nowMs();
+      // Among equals those that have not been tried lately are first. Source: upstream, TestRecentlyTriedPodsGoBack.
+      queued.addedMs = queued.failedMs;
+      queued.sequence = sequence++;
       queued.readyMs = queued.failedMs + Math.min(maxBackoffMs, initialBackoffMs * 2 ** Math.min(queued.attempts - 1, 20));
       queued.rejectedBy = rejectedBy;
       enter(queued, rejectedBy.size === 0 ? 'backoff' : 'waiting');

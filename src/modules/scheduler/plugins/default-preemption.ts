@@ -3,7 +3,6 @@
  * It only proposes; the caller deletes the victims.
  */
 import { fitMessage } from '../framework/fit-message.ts';
-import type { Cluster } from '../framework/cluster.ts';
 import type { NodeInfo } from '../framework/node-info.ts';
 import { rejection, type FilterFailure, type Plugin, type Rejection } from '../framework/plugin.ts';
 import type { PodInfo } from '../framework/pod-info.ts';
@@ -32,27 +31,32 @@ export const defaultPreemption = (budgetsOf: BudgetsOf = () => [], { minCandidat
   postFilter(failure) {
     const { pod, rejections, cluster } = failure;
     if (pod.pod.spec?.preemptionPolicy === 'Never') return { message: 'preemption: not eligible due to preemptionPolicy=Never.' };
-    if (isMakingRoom(pod, cluster)) return { message: 'preemption: not eligible due to a terminating pod on the nominated node.' };
+    if (isMakingRoom(failure)) return { message: 'preemption: not eligible due to a terminating pod on the nominated node.' };
     const why = new Map<NodeInfo, Rejection>();
     const candidates: Candidate[] = [];
     const most = Math.max(minCandidateNodesAbsolute, Math.floor((cluster.nodes.length * minCandidateNodesPercentage) / 100), 1);
     for (const [node, { unresolvable }] of rejections) {
-      const candidate = unresolvable || candidates.length >= most ? undefined : candidateOn(node, failure, budgetsOf);
+      const candidate = unresolvable || (candidates.length >= most && candidates.some(({ violations }) => violations === 0)) ? undefined : candidateOn(node, failure, budgetsOf);
       if (candidate === undefined) why.set(node, unresolvable ? NO_HELP : NO_VICTIMS);
       else candidates.push(candidate);
     }
     const best = candidates.sort(compare)[0];
-    if (best === undefined) return { message: `preemption: ${fitMessage(cluster.nodes.length, why)}` };
+    if (best === undefined) return { message: `preemption: ${fitMessage(cluster.nodes.length, why)}`, isHopeless: true };
     return { message: '', nominated: { node: best.node, victims: best.victims } };
   },
 });
 
-/** Victims of an earlier try are still leaving: no more of them. */
-function isMakingRoom(pod: PodInfo, cluster: Cluster): boolean {
+/** Victims of an earlier try are still leaving: no more of them, unless the node will not do any more whoever leaves. Source: upstream, PodEligibleToPreemptOthers. */
+function isMakingRoom({ pod, cluster, rejections }: FilterFailure): boolean {
   const nominated = cluster.node(pod.pod.status?.nominatedNodeName ?? '');
-  if (nominated === undefined) return false;
-  for (const each of nominated.pods.values()) if (each.priority < pod.priority && each.pod.metadata.deletionTimestamp !== undefined) return true;
-  return false;
+  if (nominated === undefined || rejections.get(nominated)?.unresolvable === true) return false;
+  return [...nominated.pods.values()].some((each) => each.priority < pod.priority && isLeavingForPreemption(each));
+}
+
+/** Who leaves for another reason, such as a rollout, may take long, and was not to make room. */
+function isLeavingForPreemption({ pod: { metadata, status } }: PodInfo): boolean {
+  const target = metadata.deletionTimestamp === undefined ? undefined : status?.conditions?.find(({ type }) => type === 'DisruptionTarget');
+  return target?.status === 'True' && target.reason === 'PreemptionByScheduler';
 }
 
 /** Takes all lower pods off for a moment, and puts back those that may stay: first those whose budgets forbid their end, each time the most important first. */

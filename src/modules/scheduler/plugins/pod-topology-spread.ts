@@ -101,8 +101,9 @@ function countDomains(spread: Spread, all: readonly Spread[], cluster: Cluster):
 
 /** Fewer pods in the node's domains are better; scarce domains weigh less (the logarithm is upstream's). */
 function scorerOf(spreads: readonly Spread[], feasible: readonly NodeInfo[], { requireAll }: { requireAll: boolean }): Scorer {
-  const judged = spreads.map((spread) => ({ spread, ...weigh(spread, feasible) }));
   const lacks = (node: NodeInfo): boolean => requireAll && spreads.some((each) => node.labels[each.topologyKey] === undefined);
+  const counted = requireAll ? feasible.filter((node) => !lacks(node)) : feasible;
+  const judged = spreads.map((spread) => ({ spread, ...weigh(spread, counted, lacks) }));
   return {
     score(node) {
       if (lacks(node)) return IGNORED;
@@ -122,17 +123,17 @@ function scorerOf(spreads: readonly Spread[], feasible: readonly NodeInfo[], { r
 /** Nodes without the topology get the worst score. */
 const IGNORED = -1;
 
-function weigh(spread: Spread, feasible: readonly NodeInfo[]): { weight: number; counts: Map<string, number> | undefined } {
-  if (spread.topologyKey === HOSTNAME) return { weight: Math.log(feasible.length + 2), counts: undefined };
+function weigh(spread: Spread, counted: readonly NodeInfo[], lacks: (node: NodeInfo) => boolean): { weight: number; counts: Map<string, number> | undefined } {
+  if (spread.topologyKey === HOSTNAME) return { weight: Math.log(counted.length + 2), counts: undefined };
   const values = new Set<string>();
-  for (const node of feasible) {
+  for (const node of counted) {
     const value = node.labels[spread.topologyKey];
     if (value !== undefined) values.add(value);
   }
   const counts = new Map<string, number>();
   for (const [node, count] of spread.byNode) {
     const value = node.labels[spread.topologyKey];
-    if (value !== undefined && values.has(value) && spread.isEligible(node)) counts.set(value, (counts.get(value) ?? 0) + count);
+    if (value !== undefined && values.has(value) && !lacks(node) && spread.isEligible(node)) counts.set(value, (counts.get(value) ?? 0) + count);
   }
   return { weight: Math.log(values.size + 2), counts };
 }

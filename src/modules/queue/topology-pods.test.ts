@@ -1,0 +1,18 @@
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import type { Pod } from '../../api/generated/core-v1.ts';
+import { domainsFor } from './topology-pods.ts';
+
+const ASSIGNMENT = { levels: ['rack'], domains: [{ values: ['r1'], count: 2 }, { values: ['r2'], count: 1 }] };
+const INDEX = 'batch.kubernetes.io/job-completion-index';
+const pod = (index?: number, rack?: string): Pod => ({ metadata: { labels: index === undefined ? {} : { [INDEX]: String(index) } }, spec: { containers: [], ...(rack !== undefined && { nodeSelector: { rack, pool: 'a' } }) } });
+
+const CASES: readonly [string, Pod[], Pod[], (string | undefined)[]][] = [
+  ['each in turn', [pod(), pod(), pod()], [], ['r1', 'r1', 'r2']],
+  ['what others have is not given again', [pod(), pod()], [pod(undefined, 'r1')], ['r1', 'r2']],
+  ['one too many has none', [pod(), pod()], [pod(undefined, 'r1'), pod(undefined, 'r2')], ['r1', undefined]],
+  ['by their numbers', [pod(2), pod(0)], [pod(1, 'r1')], ['r2', 'r1']],
+  ['numbers do not count where others do not stand where theirs says', [pod(2), pod(0)], [pod(1, 'r2')], ['r1', 'r1']],
+  ['nor those that are too large', [pod(3), pod(0)], [], ['r1', 'r1']],
+];
+for (const [what, waiting, placed, expected] of CASES) it(what, () => assert.deepEqual(domainsFor(ASSIGNMENT, waiting, placed).map((each) => each?.['rack']), expected));
