@@ -40,7 +40,7 @@ import { Service } from './core/service.ts';
 import { ServiceAccount } from './core/service-account.ts';
 import { EndpointSlice } from './discovery/endpoint-slice.ts';
 import { Event as EventsEvent } from './events/event.ts';
-import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute } from './gateway/kinds.ts';
+import { BackendTLSPolicy, Gateway, GATEWAY_KINDS, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute } from './gateway/kinds.ts';
 import type { Kind } from './kind.ts';
 import { IngressClass } from './networking/ingress-class.ts';
 import { Ingress } from './networking/ingress.ts';
@@ -68,7 +68,7 @@ export { HorizontalPodAutoscaler, HorizontalPodAutoscalerV1 };
 
 export { Ingress, IngressClass };
 
-export { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TLSRoute };
+export { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute };
 
 export { DeviceClass, ResourceClaim, ResourceClaimTemplate, ResourceSlice };
 

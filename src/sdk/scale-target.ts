@@ -12,6 +12,8 @@ export interface Scale extends KubeObject {
 
 export interface ScaleTarget {
   replicas: number;
+  /** How many there are, which need not be how many there should be. */
+  statusReplicas: number;
   /** A label selector as text; '' when the scale has none. */
   selector: string;
   set(replicas: number): Promise<void>;
@@ -26,6 +28,7 @@ export async function scaleTargetOf(reference: CrossVersionObjectReference, name
   const scale = await client.get(kind, reference.name, { namespace, subresource: 'scale' });
   return {
     replicas: scale.spec?.replicas ?? 0,
+    statusReplicas: scale.status?.replicas ?? 0,
     selector: scale.status?.selector ?? '',
     async set(replicas) {
       await client.patch(kind, reference.name, { type: 'merge', body: { spec: { replicas } } }, { namespace, subresource: 'scale' });

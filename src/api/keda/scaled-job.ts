@@ -5,7 +5,7 @@ import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOfType } from '../schema/facts.ts';
 import { int32, objectSchema, struct, text, texts, time } from '../schema/build.ts';
-import { conditionStatus, GROUP, kedaConditions, replicas, triggers, VERSION, type KedaCondition, type TriggerSpec } from './triggers.ts';
+import { conditionStatus, GROUP, kedaConditions, replicas, triggerErrors, triggers, VERSION, type KedaCondition, type TriggerSpec } from './triggers.ts';
 
 export interface ScaledJobSpec {
   jobTargetRef: JobSpec;
@@ -50,6 +50,7 @@ const each = (spec: ScaledJobSpec | undefined, read: (trigger: TriggerSpec) => s
 
 export const ScaledJob: Kind<ScaledJob> = defineKind<ScaledJob>({
   group: GROUP, version: VERSION, kind: 'ScaledJob', plural: 'scaledjobs', namespaced: true, shortNames: ['sj'], schema, subresources: { status: true },
+  rules: { validate: ({ spec }) => triggerErrors(spec?.triggers ?? []) },
   columns: [
     NAME, column('Min', ({ spec }) => spec?.minReplicaCount ?? null, { type: 'integer' }), column('Max', ({ spec }) => spec?.maxReplicaCount ?? null, { type: 'integer' }),
     column('Triggers', ({ spec }) => each(spec, ({ type }) => type)), column('Authentication', ({ spec }) => each(spec, ({ authenticationRef }) => authenticationRef?.name)),

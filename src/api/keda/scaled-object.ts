@@ -6,7 +6,7 @@ import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOfType } from '../schema/facts.ts';
 import { flag, int32, objectSchema, oneOf, struct, text, texts, time } from '../schema/build.ts';
-import { conditionStatus, GROUP, kedaConditions, replicas, triggers, VERSION, type KedaCondition, type TriggerSpec } from './triggers.ts';
+import { conditionStatus, GROUP, kedaConditions, replicas, triggerErrors, triggers, VERSION, type KedaCondition, type TriggerSpec } from './triggers.ts';
 
 export interface ScaledObjectSpec {
   scaleTargetRef: { name: string; apiVersion?: string; kind?: string; envSourceContainerName?: string };
@@ -95,17 +95,17 @@ export const ScaledObject: Kind<ScaledObject> = defineKind<ScaledObject>({
 });
 
 /** The words are upstream's (CheckReplicaCountBoundsAreValid, CheckFallbackValid). */
-function validateBounds({ minReplicaCount = 0, maxReplicaCount = 100, idleReplicaCount, fallback, triggers: all = [], advanced: { scalingModifiers = {} } = {} }: ScaledObjectSpec): FieldError[] {
+function validateBounds({ minReplicaCount: least, maxReplicaCount = 100, idleReplicaCount, fallback, triggers: all = [] }: ScaledObjectSpec): FieldError[] {
   const errors: FieldError[] = [];
+  const minReplicaCount = least ?? 0;
   if (minReplicaCount > maxReplicaCount) errors.push(invalid('spec.minReplicaCount', minReplicaCount, `MinReplicaCount=${minReplicaCount} must be less than MaxReplicaCount=${maxReplicaCount}`));
   if (idleReplicaCount !== undefined && idleReplicaCount >= minReplicaCount) errors.push(invalid('spec.idleReplicaCount', idleReplicaCount, `IdleReplicaCount=${idleReplicaCount} must be less than MinReplicaCount=${minReplicaCount}`));
   if (fallback !== undefined) {
     if (fallback.failureThreshold < 0 || fallback.replicas < 0) errors.push(invalid('spec.fallback', fallback, `FailureThreshold=${fallback.failureThreshold} & Replicas=${fallback.replicas} must both be greater than or equal to 0`));
-    const isComposite = scalingModifiers.formula !== undefined && scalingModifiers.formula !== '';
-    if (isComposite && scalingModifiers.metricType === 'Value') errors.push(invalid('spec.advanced.scalingModifiers.metricType', 'Value', 'when using ScalingModifiers, ScaledObject.Spec.Advanced.ScalingModifiers.MetricType must be AverageValue to have fallback enabled'));
-    if (!isComposite && !all.some(({ type, metricType }) => type !== 'cpu' && type !== 'memory' && (metricType ?? 'AverageValue') === 'AverageValue')) errors.push(invalid('spec.fallback', fallback, 'at least one trigger (that is not cpu or memory) has to have the `AverageValue` type for the fallback to be enabled'));
+    if (all.every(({ type }) => isResource(type))) errors.push(invalid('spec.fallback', fallback, 'at least one trigger (that is not cpu or memory) has to have the `AverageValue` or `Value` type for the fallback to be enabled'));
   }
-  const names = all.map(({ name }) => name).filter((name) => name !== undefined && name !== '');
-  if (new Set(names).size < names.length) errors.push(invalid('spec.triggers', names, 'names of triggers must be unique'));
-  return errors;
+  if (least === 0 && all.length > 0 && all.every(({ type }) => isResource(type))) errors.push(invalid('spec.minReplicaCount', 0, "scaledobject has only cpu/memory triggers AND minReplica is 0 (scale to zero doesn't work in this case)"));
+  return [...errors, ...triggerErrors(all)];
 }
+
+const isResource = (type: string): boolean => type === 'cpu' || type === 'memory';

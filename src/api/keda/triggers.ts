@@ -1,4 +1,5 @@
 /** What ScaledObject and ScaledJob share: triggers and conditions (keda.sh/v1alpha1). Source: kedacore/keda, apis/keda/v1alpha1. */
+import { invalid, type FieldError } from '../field-error.ts';
 import { flag, int32, listByKey, oneOf, struct, text, textMap, time } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 
@@ -31,6 +32,14 @@ export const triggers: Schema = {
 
 export const kedaConditions: Schema = listByKey(struct({ type: text, status: text, reason: text, message: text, lastTransitionTime: time }, ['status', 'type']), 'type');
 export const replicas: Schema = { ...int32, minimum: 0 };
+
+/** The words are upstream's (ValidateTriggers). */
+export function triggerErrors(all: readonly TriggerSpec[]): FieldError[] {
+  return all.flatMap(({ type, name, useCachedMetrics }, index) => [
+    ...(useCachedMetrics === true && ['cpu', 'memory', 'cron'].includes(type) ? [invalid(`spec.triggers[${index}].useCachedMetrics`, true, `property "useCachedMetrics" is not supported for ${JSON.stringify(type)} scaler`)] : []),
+    ...(name !== undefined && name !== '' && all.slice(0, index).some((each) => each.name === name) ? [invalid(`spec.triggers[${index}].name`, name, `triggerName ${JSON.stringify(name)} is defined multiple times in the ScaledObject, but it must be unique`)] : []),
+  ]);
+}
 
 /** The status of a condition, for a column. */
 export function conditionStatus(conditions: readonly KedaCondition[] | undefined, type: string): string {

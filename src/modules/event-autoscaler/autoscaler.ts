@@ -3,14 +3,15 @@ import type { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-p
 import { EXCLUDED_LABELS, NAME_LABEL, PAUSED_SCALE_IN, PAUSED_SCALE_OUT, ScaledObject, type ScaledObject as ScaledObjectType } from '../../api/keda/scaled-object.ts';
 import { isMarked, type TriggerSpec } from '../../api/keda/triggers.ts';
 import { controllerReference } from '../../api/owner.ts';
-import { quantityOfMilli } from '../../api/quantity.ts';
+import { isQuantity, quantityOfMilli } from '../../api/quantity.ts';
 import type { HorizontalPodAutoscalerBehavior, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
+import { TriggerError } from './triggers/trigger.ts';
 
 export function autoscalerName({ metadata, spec }: ScaledObjectType): string {
   return spec.advanced?.horizontalPodAutoscalerConfig?.name ?? `keda-hpa-${metadata.name}`;
 }
 
-export function metricLabels(name: string): Record<string, string> {
+function metricLabels(name: string): Record<string, string> {
   return { [NAME_LABEL]: name };
 }
 
@@ -53,10 +54,13 @@ function external(metric: string, scaledObject: string, target: number, type: 'A
   return { type: 'External', external: { metric: { name: metric, selector: { matchLabels: metricLabels(scaledObject) } }, target: type === 'Value' ? { type, value: amount } : { type, averageValue: amount } } };
 }
 
-/** `metadata.type` is the old place of `metricType`. */
+/** `metadata.type` is the old place of `metricType`. Throws TriggerError. */
 function resource({ type, metricType = 'Utilization', metadata }: TriggerSpec): MetricSpec {
   const sort = (metadata['type'] as typeof metricType | undefined) ?? metricType;
-  const target = sort === 'Utilization' ? { type: sort, averageUtilization: Number(metadata['value']) } : { type: 'AverageValue' as const, averageValue: metadata['value'] ?? '0' };
+  const { value = '' } = metadata;
+  if (sort !== 'Utilization' && sort !== 'AverageValue') throw new TriggerError(`the trigger ${type}: unsupported metric type, allowed values are 'Utilization' or 'AverageValue'`);
+  if (sort === 'Utilization' ? !/^[1-9]\d*$/.test(value) : !isQuantity(value)) throw new TriggerError(`the trigger ${type}: value must be ${sort === 'Utilization' ? 'a whole number of percent' : 'a quantity'}, not ${JSON.stringify(value)}`);
+  const target = sort === 'Utilization' ? { type: sort, averageUtilization: Number(value) } : { type: sort, averageValue: value };
   const container = metadata['containerName'];
   return container === undefined || container === '' ? { type: 'Resource', resource: { name: type, target } } : { type: 'ContainerResource', containerResource: { name: type, container, target } };
 }

@@ -71,7 +71,7 @@ test('a formula makes one metric of all triggers', () => {
   assert.deepEqual(composite([source('one', 7), source('two', 4)]), { name: 'composite-metric', spec: { type: 'composite-metric', metadata: {} }, target: 2, type: 'AverageValue', readAtMs: 4, failures: 0, reading: { value: 7, active: true } });
   assert.deepEqual(composite([source('one', 6), source('two', 6)]).reading, { value: 6, active: false });
   assert.deepEqual([composite([source('one', 7), source('two', 4, 3)])].map(({ failures, error, reading }) => [failures, error, reading]), [[3, 'gone', undefined]]);
-  assert.equal(valueOf(composite([source('one', 7), source('two', 4, 3)]), { failureThreshold: 2, replicas: 4 }, 1), 8);
+  assert.equal(valueOf(composite([source('one', 7), source('two', 4, 3)]), { failureThreshold: 2, replicas: 4 }, { replicas: 1, ready: 1 }), 8);
   assert.match(of({ formula: 'one / (two - two)', target: '2' })!([source('one', 7), source('two', 4)]).error ?? '', /the formula cannot be evaluated: the result of the formula is no number/);
   assert.equal(of({}), undefined);
   assert.throws(() => of({ formula: 'one' }), /target must be a number above 0/);
@@ -82,7 +82,9 @@ test('a formula makes one metric of all triggers', () => {
 test('a fallback stands in after so many failures, never for what was read', () => {
   const source = (failures: number, type: 'AverageValue' | 'Value' = 'AverageValue') => ({ name: 's0', spec: { type: 'redis', metadata: {} }, target: 5, type, reading: { value: 12, active: true }, readAtMs: 0, failures });
   const fallback = { failureThreshold: 3, replicas: 4 };
-  assert.deepEqual([valueOf(source(0), fallback, 2), valueOf(source(3), fallback, 2), valueOf(source(4), fallback, 2), valueOf(source(4), undefined, 2), valueOf(source(4, 'Value'), fallback, 2)], [12, undefined, 20, undefined, undefined]);
+  const there = { replicas: 2, ready: 2 };
+  assert.deepEqual([valueOf(source(0), fallback, there), valueOf(source(3), fallback, there), valueOf(source(4), fallback, there), valueOf(source(4), undefined, there)], [12, undefined, 20, undefined]);
+  assert.deepEqual([valueOf(source(4, 'Value'), fallback, there), valueOf(source(4, 'Value'), fallback, { replicas: 2, ready: 0 })], [10, undefined]); // 2 ready times 10 over 5
   assert.deepEqual((['static', 'currentReplicas', 'currentReplicasIfHigher', 'currentReplicasIfLower'] as const).map((behavior) => fallbackReplicas({ ...fallback, behavior }, 9)), [4, 9, 9, 4]);
 });
 
@@ -98,6 +100,8 @@ const jobs: [what: string, spec: Partial<ScaledJobSpec>, sources: [value: number
   ['accurate: what is pending has not', { scalingStrategy: { strategy: 'accurate' } }, [[5, 1]], 3, 2, 3],
   ['eager: all at once', { maxReplicaCount: 10, scalingStrategy: { strategy: 'eager' } }, [[5, 1]], 3, 0, 5],
   ['custom', { scalingStrategy: { strategy: 'custom', customScalingQueueLengthDeduction: 1, customScalingRunningJobPercentage: '0.5' } }, [[10, 1]], 4, 0, 7],
+  ['custom, with a percentage that is none, is the default', { scalingStrategy: { strategy: 'custom', customScalingQueueLengthDeduction: 1, customScalingRunningJobPercentage: 'half' } }, [[10, 1]], 4, 0, 6],
+  ['a strategy that nobody knows is the default', { scalingStrategy: { strategy: 'lazy' } }, [[10, 1]], 4, 0, 6],
   ['several: the greatest', {}, [[5, 1], [8, 1]], 0, 0, 8],
   ['several: the sum', { scalingStrategy: { multipleScalersCalculation: 'sum' } }, [[5, 1], [8, 1]], 0, 0, 13],
 ];
@@ -140,7 +144,7 @@ test('calendar: an event has what is expected, or what it needed the last time',
   assert.throws(() => calendar(input({ ...sale, end: sale.start }, NOW)), TriggerError);
 });
 
-test('names of metrics', () => assert.equal(metricName('s0-redis', 'Jobs/High prio!'), 's0-redis-jobs-high-prio'));
+test('names of metrics', () => assert.equal(metricName('s0-redis', 'Jobs_1/High:prio!'), 's0-redis-Jobs_1-High-prio-'));
 
 test('http: the requests of a route, by what the gateway counts', async () => {
   const items = [{ kind: 'HTTPRoute', namespace: 'default', name: 'web', requestsPerSecond: 12 }, { kind: 'HTTPRoute', namespace: 'other', name: 'web', requestsPerSecond: 99 }, { kind: 'Ingress', namespace: 'default', name: 'web', requestsPerSecond: 3 }];

@@ -2,16 +2,21 @@
 import type { ScaledObjectSpec } from '../../api/keda/scaled-object.ts';
 import type { Source } from './sources.ts';
 
+/** Of the target: how many there should be, and how many are ready. */
+export interface Replicas { replicas: number; ready: number }
+
 /** The value; undefined when it is not known and there is no fallback for it: the autoscaler then holds what there is. */
-export function valueOf({ reading, failures, target, type }: Source, fallback: ScaledObjectSpec['fallback'], replicas: number): number | undefined {
+export function valueOf({ reading, failures, target, type }: Source, fallback: ScaledObjectSpec['fallback'], { replicas, ready }: Replicas): number | undefined {
   if (failures === 0) return reading?.value;
   if (fallback === undefined || failures <= fallback.failureThreshold) return undefined;
-  if (type !== 'AverageValue') return undefined;
-  return fallbackReplicas(fallback, replicas) * target;
+  const wanted = fallbackReplicas(fallback, replicas) * target;
+  if (type === 'AverageValue') return wanted;
+  // An autoscaler multiplies those that are ready by how far the value is from its target.
+  return ready > 0 ? wanted / ready : undefined;
 }
 
-export function inFallback({ failures, type }: Source, fallback: ScaledObjectSpec['fallback']): boolean {
-  return fallback !== undefined && failures > fallback.failureThreshold && type === 'AverageValue';
+export function inFallback({ failures }: Source, fallback: ScaledObjectSpec['fallback']): boolean {
+  return fallback !== undefined && failures > fallback.failureThreshold;
 }
 
 export function fallbackReplicas({ replicas: given, behavior = 'static' }: NonNullable<ScaledObjectSpec['fallback']>, current: number): number {

@@ -19,7 +19,7 @@ export function jobsToStart({ minReplicaCount = 0, maxReplicaCount = DEFAULT_MOS
   const active = sources.filter((each) => each.active);
   const waits = combine(active.map(({ value }) => value), scalingStrategy.multipleScalersCalculation);
   const asked = Math.ceil(combine(active.map(({ value, target }) => Math.min(most, target > 0 ? value / target : 0)), scalingStrategy.multipleScalersCalculation));
-  const beyondLeast = Math.max(0, Math.min(Math.ceil(waits), strategies[scalingStrategy.strategy ?? 'default']?.({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy) ?? asked - running));
+  const beyondLeast = Math.max(0, Math.min(Math.ceil(waits), strategyOf(scalingStrategy)({ asked, running: Math.max(0, running - least), pending, most }, scalingStrategy)));
   const toLeast = Math.max(0, least - running);
   return Math.max(0, Math.min(toLeast + beyondLeast, maxReplicaCount - running));
 }
@@ -41,6 +41,12 @@ const strategies: Readonly<Record<string, (counts: Counts, strategy: NonNullable
   /** As many as may be, at once. */
   eager: ({ asked, running, pending, most }) => Math.min(most - running - pending, asked),
 };
+
+/** What none knows is the default, and so is a custom one without a percentage that is a number. */
+function strategyOf({ strategy = 'default', customScalingRunningJobPercentage: percentage = '' }: NonNullable<ScaledJobSpec['scalingStrategy']>): (typeof strategies)[string] {
+  const lacking = strategy === 'custom' && (percentage.trim() === '' || !Number.isFinite(Number(percentage)));
+  return (lacking ? undefined : strategies[strategy]) ?? strategies['default']!;
+}
 
 function combine(values: readonly number[], how = 'max'): number {
   if (values.length === 0) return 0;

@@ -15,7 +15,11 @@ import { openSources, sameTriggers, type Sources } from './sources.ts';
 
 const NAME_LABEL = 'scaledjob.keda.sh/name';
 /** Of the spec that a Job was made by. */
-const GENERATION = 'llmos.dev/scaledjob-generation';
+const GENERATION = 'scaledjob.keda.sh/generation';
+/** How earlier releases of llmos called it: their Jobs run on. */
+const FORMER_GENERATION = 'llmos.dev/scaledjob-generation';
+/** Labels of the ScaledJob that its Jobs do not get, with commas. */
+const EXCLUDED_LABELS = 'scaledjob.keda.sh/job-excluded-labels';
 const DEFAULT_HISTORY = 100;
 
 export interface JobWorker {
@@ -51,7 +55,7 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
   /** Those of an earlier spec end with it, unless the roll-out is gradual. */
   async function dropOld(object: ScaledJob, running: readonly Job[]): Promise<Job[]> {
     if ((object.spec.rollout?.strategy ?? object.spec.rolloutStrategy) === 'gradual') return [...running];
-    const old = running.filter(({ metadata }) => metadata.annotations?.[GENERATION] !== String(object.metadata.generation));
+    const old = running.filter(({ metadata: { annotations = {} } }) => (annotations[GENERATION] ?? annotations[FORMER_GENERATION]) !== String(object.metadata.generation));
     await Promise.all(old.map(({ metadata }) => drop(metadata.namespace, metadata.name ?? '', object.spec.rollout?.propagationPolicy === 'foreground' ? 'Foreground' : 'Background')));
     return running.filter((job) => !old.includes(job));
   }
@@ -66,12 +70,15 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
     const { name = '', namespace, labels, annotations } = object.metadata;
     const { template, ...spec } = structuredClone(object.spec.jobTargetRef);
     const { 'kubectl.kubernetes.io/last-applied-configuration': _, ...kept } = annotations ?? {};
+    const excluded = new Set((annotations?.[EXCLUDED_LABELS] ?? '').split(',').map((each) => each.trim()));
+    const own = Object.fromEntries(Object.entries(labels ?? {}).filter(([label]) => !excluded.has(label)));
     const made = await client.create(Job, {
       metadata: {
-        generateName: `${name}-`, namespace, labels: { ...labels, [NAME_LABEL]: name, 'app.kubernetes.io/managed-by': 'keda-operator', 'app.kubernetes.io/part-of': name }, annotations: { ...kept, [GENERATION]: String(object.metadata.generation) },
+        generateName: `${name}-`, namespace, labels: { 'app.kubernetes.io/name': name, 'app.kubernetes.io/managed-by': 'keda-operator', 'app.kubernetes.io/part-of': name, ...own, [NAME_LABEL]: name }, annotations: { ...kept, [GENERATION]: String(object.metadata.generation) },
         ownerReferences: [controllerReference(ScaledJob, object)],
       },
-      spec: { ...spec, template: { ...template, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [NAME_LABEL]: name } } } },
+      // A Job may not have the policy that pods have by default.
+      spec: { ...spec, template: { ...template, spec: template.spec && { ...template.spec, restartPolicy: template.spec.restartPolicy ?? 'OnFailure' }, metadata: { ...template.metadata, labels: { ...template.metadata?.labels, [NAME_LABEL]: name } } } },
     } as Job);
     started.add(made.metadata.uid ?? '');
   }

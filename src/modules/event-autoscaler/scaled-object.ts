@@ -5,7 +5,7 @@ import { isApiError } from '../../api/errors.ts';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { parseApiVersion } from '../../api/meta.ts';
-import { FORCED, OWNERSHIP_CHECK, PAUSED, PAUSED_REPLICAS, ScaledObject, TRANSFER, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
+import { FORCED, PAUSED, PAUSED_REPLICAS, ScaledObject, TRANSFER, type ScaledObjectStatus } from '../../api/keda/scaled-object.ts';
 import { isMarked, type KedaCondition } from '../../api/keda/triggers.ts';
 import { withCondition } from '../../api/conditions.ts';
 import { isControlledBy } from '../../api/owner.ts';
@@ -13,10 +13,11 @@ import { rfc3339 } from '../../base/clock.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { autoscalerName, desiredAutoscaler, isResource } from './autoscaler.ts';
-import { fallbackReplicas, inFallback } from './fallback.ts';
+import { fallbackReplicas, inFallback, type Replicas } from './fallback.ts';
 import { learn } from './learn.ts';
 import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
 import { decideScale } from './scale.ts';
+import { isTransferred, rivalOf } from './rivals.ts';
 import { openSources, sameTriggers, type Source, type Sources } from './sources.ts';
 import { LEARNED } from './triggers/calendar.ts';
 
@@ -27,19 +28,20 @@ export interface ScaledWorker {
   /** By which its autoscaler is asked. */
   metrics(): readonly Source[];
   /** Of the target, as last seen. */
-  replicas(): number;
+  replicas(): Replicas;
   close(): void;
 }
 
 const FINALIZER = 'llmos.dev/restore-replicas';
 
-interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } } }
+interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } }; status?: { readyReplicas?: number } }
 
 export function scaledWorker(context: ModuleContext, clusterNamespace: string): ScaledWorker {
   const { caches, client, clock, events, kinds, signal } = context;
   let opened: { made: ScaledObject; sources: Sources } | undefined;
   let composite: Composite | undefined;
   let replicas = 0;
+  let ready = 0;
   /** What the autoscaler is asked by: each trigger, or what the formula makes of them. */
   const metricsOf = ({ all }: Sources): readonly Source[] => (composite === undefined ? all : [composite(all)]);
 
@@ -52,7 +54,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     const { namespace = '', name = '' } = object.metadata;
     const before = new Map(sources?.all.map((each) => [each.name, each]));
     const next = await openSources({
-      triggers: object.spec.triggers, namespace, owner: name, clusterNamespace, podSpec: await podSpecOf(object), container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
+      triggers: object.spec.triggers, namespace, owner: name, clusterNamespace, podSpec: (await targetObject(object))?.spec?.template?.spec, container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
     });
     // A source that fails goes on failing until it is read: its count is not begun anew.
     for (const source of next.all) Object.assign(source, fresh ? { failures: before.get(source.name)?.failures ?? 0, reading: before.get(source.name)?.reading } : {});
@@ -61,22 +63,16 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     return next;
   }
 
-  async function podSpecOf({ metadata, spec: { scaleTargetRef } }: ScaledObject): Promise<PodSpec | undefined> {
+  async function targetObject({ metadata, spec: { scaleTargetRef } }: ScaledObject): Promise<WithPods | undefined> {
     const kind = kinds.find(parseApiVersion(scaleTargetRef.apiVersion ?? 'apps/v1').group, scaleTargetRef.kind ?? 'Deployment');
-    if (kind === undefined) return undefined;
-    return ((await client.get(kind, scaleTargetRef.name, { namespace: metadata.namespace })) as WithPods).spec?.template?.spec;
+    return kind === undefined ? undefined : ((await client.get(kind, scaleTargetRef.name, { namespace: metadata.namespace })) as WithPods);
   }
 
-  /** Two that scale one workload undo each other. Throws Error in upstream's words (verifyScaledObjects, verifyHpas); the older one stays at work. */
+  /** The older one stays at work. Throws Error. */
   function refuseRivals(object: ScaledObject): void {
-    const { metadata, spec: { scaleTargetRef } } = object;
-    const place = placeOf(scaleTargetRef);
-    const workload = `the workload '${scaleTargetRef.name}' of type '${place.slice(0, place.lastIndexOf('/'))}' is already managed by`;
-    const older = caches.of(ScaledObject).list(metadata.namespace).find((other) => other.metadata.uid !== metadata.uid && isOlder(other, object) && placeOf(other.spec.scaleTargetRef) === place);
-    if (older !== undefined) throw new Error(`${workload} the ScaledObject '${older.metadata.name}'`);
-    const rival = caches.of(HorizontalPodAutoscaler).list(metadata.namespace).find((other) => other.spec !== undefined && placeOf(other.spec.scaleTargetRef) === place
-      && other.metadata.annotations?.[OWNERSHIP_CHECK] !== 'false' && other.metadata.ownerReferences?.every(({ kind }) => kind !== ScaledObject.kind) !== false && !isTransferred(object, other));
-    if (rival !== undefined) throw new Error(`${workload} the hpa '${rival.metadata.name}'`);
+    const { uid, namespace } = object.metadata;
+    const rival = rivalOf(object, caches.of(ScaledObject).list(namespace).filter((other) => other.metadata.uid !== uid && isOlder(other, object)), caches.of(HorizontalPodAutoscaler).list(namespace));
+    if (rival !== undefined) throw new Error(rival);
   }
 
   async function keepAutoscaler(object: ScaledObject, sources: Sources): Promise<void> {
@@ -88,7 +84,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
       if (!isApiError(error, 'NotFound')) throw error;
       return undefined;
     });
-    if (there !== undefined && !isControlledBy(there, object) && !isTransferred(object, there)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, name another in advanced.horizontalPodAutoscalerConfig, or annotate this object with ${TRANSFER}=true and name it there`);
+    if (there !== undefined && !isControlledBy(there, object) && !isTransferred(object, name)) throw new Error(`the HorizontalPodAutoscaler ${name} is there already and is not this object's: remove it, name another in advanced.horizontalPodAutoscalerConfig, or annotate this object with ${TRANSFER}=true and name it there`);
     await client.apply(HorizontalPodAutoscaler, wanted, { force: true });
   }
 
@@ -111,6 +107,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     if (paused) await dropAutoscaler(object, autoscalerName(object));
     else {
       await sources.read(signal);
+      if (metricsOf(sources).some((source) => source.type === 'Value' && inFallback(source, spec.fallback))) ready = (await targetObject(object))?.status?.readyReplicas ?? 0;
       await keepAutoscaler(object, sources);
     }
     const resourceOnly = spec.triggers.every(({ type }) => isResource(type));
@@ -186,7 +183,7 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
   return {
     sources: () => opened?.sources,
     metrics: () => (opened === undefined ? [] : metricsOf(opened.sources)),
-    replicas: () => replicas,
+    replicas: () => ({ replicas, ready }),
     close: () => opened?.sources.close(),
     async turn(object) {
       const { finalizers = [], deletionTimestamp } = object.metadata;
@@ -215,20 +212,10 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
   };
 }
 
-/** Its kind and name: `apps/v1.Deployment/web`. */
-function placeOf({ apiVersion = 'apps/v1', kind = 'Deployment', name }: { apiVersion?: string; kind?: string; name: string }): string {
-  return `${apiVersion}.${kind}/${name}`;
-}
-
 /** Whoever has an autoscaler goes first; times are of whole seconds. */
 function isOlder(one: ScaledObject, other: ScaledObject): boolean {
   const [left, right] = [one, other].map(({ metadata, status }) => `${status?.hpaName === undefined ? 1 : 0} ${metadata.creationTimestamp} ${metadata.name}`) as [string, string];
   return left < right;
-}
-
-/** One that is there already is taken over where that is asked for, by its name. */
-function isTransferred({ metadata, spec }: ScaledObject, autoscaler: HorizontalPodAutoscaler): boolean {
-  return metadata.annotations?.[TRANSFER] === 'true' && spec.advanced?.horizontalPodAutoscalerConfig?.name === autoscaler.metadata.name;
 }
 
 /** What falls back is as active as the replicas that were agreed on. */

@@ -4,6 +4,7 @@ import type { Kind } from '../../api/kind.ts';
 import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
+import { scaledObjects } from './admit.ts';
 import { externalMetricsRoute } from './external-metrics.ts';
 import { jobWorker } from './scaled-job.ts';
 import { scaledWorker, type ScaledWorker } from './scaled-object.ts';
@@ -19,14 +20,14 @@ interface Worker<T> {
 export async function work(context: ModuleContext): Promise<void> {
   const clusterNamespace = settingOf(context.config);
   const objects = new Map<string, ScaledWorker>();
-  const withdraw = context.route(externalMetricsRoute(context, objects));
+  const withdraw = [context.route(externalMetricsRoute(context, objects)), ...(context.may === undefined ? [] : [context.admit(scaledObjects)])];
   try {
     await Promise.all([
       keepAll(context, ScaledObject, objects, () => scaledWorker(context, clusterNamespace)),
       keepAll(context, ScaledJob, new Map<string, Worker<ScaledJob>>(), () => jobWorker(context, clusterNamespace)),
     ]);
   } finally {
-    withdraw();
+    for (const each of withdraw) each();
   }
 }
 

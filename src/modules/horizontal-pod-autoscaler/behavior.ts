@@ -18,17 +18,25 @@ export interface Limits {
   down: HPAScalingRules;
   /** Where the rules for down name none. */
   downWindowSeconds: number;
+  /** The greatest of what was asked for within the window for down is had again where there are fewer by now, as an autoscaler without a behaviour does. Default false. */
+  restores?: boolean;
   /** How long the history is kept. Default an hour, since windows may be changed to that. */
   memoryMs?: number;
 }
 
 export interface Limited {
   replicas: number;
-  /** Of the condition ScalingLimited; undefined when what is asked for is done. */
-  limitedBy?: { reason: 'TooFewReplicas' | 'TooManyReplicas' | 'ScaleUpLimit' | 'ScaleDownLimit' | 'ScaleUpStabilized' | 'ScaleDownStabilized'; message: string };
+  /** Of the condition AbleToScale; undefined when what is asked for now counts. */
+  stabilizedBy?: { reason: 'ScaleUpStabilized' | 'ScaleDownStabilized'; message: string };
+  /** Of the condition ScalingLimited; undefined when what counts is done. */
+  limitedBy?: { reason: 'TooFewReplicas' | 'TooManyReplicas' | 'ScaleUpLimit' | 'ScaleDownLimit'; message: string };
 }
 
 const LONGEST_MEMORY_MS = 3_600_000;
+const TOO_MANY = { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' } as const;
+const TOO_FEW = { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' } as const;
+const TOO_FAST_UP = { reason: 'ScaleUpLimit', message: 'the desired replica count is increasing faster than the maximum scale rate' } as const;
+const TOO_FAST_DOWN = { reason: 'ScaleDownLimit', message: 'the desired replica count is decreasing faster than the maximum scale rate' } as const;
 
 /** Remembers what is asked for now in `history` and gives what to set. */
 export function limit(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
@@ -38,32 +46,31 @@ export function limit(current: number, asked: number, { history, limits, nowMs }
   const newest = history.recommended.at(-1);
   if (newest?.replicas === asked) newest.atMs = nowMs;
   else history.recommended.push({ atMs: nowMs, replicas: asked });
-  const pace = stable.replicas > current ? upTo(current, limits.up, history, nowMs) : stable.replicas < current ? downTo(current, limits.down, history, nowMs) : stable.replicas;
-  if (stable.replicas > current && stable.replicas > Math.min(pace, limits.most)) {
-    return pace < limits.most
-      ? { replicas: Math.max(pace, current), limitedBy: { reason: 'ScaleUpLimit', message: 'the desired replica count is increasing faster than the maximum scale rate' } }
-      : { replicas: limits.most, limitedBy: { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' } };
+  return { ...stable, ...pace(current, stable.replicas, { history, limits, nowMs }) };
+}
+
+function pace(current: number, wanted: number, { history, limits: { least, most, up, down }, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
+  if (wanted > current) {
+    const fastest = Math.max(current, upTo(current, up, history, nowMs));
+    if (wanted > Math.min(fastest, most)) return fastest < most ? { replicas: fastest, limitedBy: TOO_FAST_UP } : { replicas: most, limitedBy: TOO_MANY };
   }
-  if (stable.replicas < current && stable.replicas < Math.max(pace, limits.least)) {
-    return pace > limits.least
-      ? { replicas: Math.min(pace, current), limitedBy: { reason: 'ScaleDownLimit', message: 'the desired replica count is decreasing faster than the maximum scale rate' } }
-      : { replicas: limits.least, limitedBy: { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' } };
+  if (wanted < current) {
+    const fastest = Math.min(current, downTo(current, down, history, nowMs));
+    if (wanted < Math.max(fastest, least)) return fastest > least ? { replicas: fastest, limitedBy: TOO_FAST_DOWN } : { replicas: least, limitedBy: TOO_FEW };
   }
-  const bounded = Math.min(limits.most, Math.max(limits.least, stable.replicas));
-  if (bounded < stable.replicas) return { replicas: bounded, limitedBy: { reason: 'TooManyReplicas', message: 'the desired replica count is more than the maximum replica count' } };
-  if (bounded > stable.replicas) return { replicas: bounded, limitedBy: { reason: 'TooFewReplicas', message: 'the desired replica count is less than the minimum replica count' } };
-  return stable;
+  if (wanted > most) return { replicas: most, limitedBy: TOO_MANY };
+  return wanted < least ? { replicas: least, limitedBy: TOO_FEW } : { replicas: wanted };
 }
 
 /** Up no further than the least, and down no further than the greatest, of what was asked for within the window. */
-function stabilise(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Limited {
+function stabilise(current: number, asked: number, { history, limits, nowMs }: { history: History; limits: Limits; nowMs: number }): Pick<Limited, 'replicas' | 'stabilizedBy'> {
   const up = extreme(asked, history.recommended, { pick: Math.min, sinceMs: nowMs - (limits.up.stabilizationWindowSeconds ?? 0) * 1_000 });
   const down = extreme(asked, history.recommended, { pick: Math.max, sinceMs: nowMs - (limits.down.stabilizationWindowSeconds ?? limits.downWindowSeconds) * 1_000 });
-  const replicas = up > current ? up : down < current ? down : current;
-  if (replicas === asked || (asked === current && replicas === current)) return { replicas: asked };
+  const replicas = limits.restores === true ? down : up > current ? up : down < current ? down : current;
+  if (replicas === asked) return { replicas };
   return asked > replicas
-    ? { replicas, limitedBy: { reason: 'ScaleUpStabilized', message: 'recent recommendations were lower than current one, applying the lowest recent recommendation' } }
-    : { replicas, limitedBy: { reason: 'ScaleDownStabilized', message: 'recent recommendations were higher than current one, applying the highest recent recommendation' } };
+    ? { replicas, stabilizedBy: { reason: 'ScaleUpStabilized', message: 'recent recommendations were lower than current one, applying the lowest recent recommendation' } }
+    : { replicas, stabilizedBy: { reason: 'ScaleDownStabilized', message: 'recent recommendations were higher than current one, applying the highest recent recommendation' } };
 }
 
 /** Of what was asked for since, and is asked for now. The newest are last, so that the search ends with the window. */

@@ -41,7 +41,7 @@ it('replicas by the average value of pods', () => {
 });
 
 describe('replicas by one value', () => {
-  const value = (current: number, ready: number, now: number, wanted: number): number => askedByValue(current, ready, { value: now, wanted, tolerance }).replicas;
+  const value = (current: number, ready: number, now: number, wanted: number): number => askedByValue(current, () => ready, { value: now, wanted, tolerance }).replicas;
   it('of the whole', () => assert.deepEqual([value(3, 3, 20, 15), value(5, 5, 15, 20), value(3, 3, 16, 15), value(3, 2, 30, 15)], [4, 4, 3, 4]));
   it('from and to zero', () => assert.deepEqual([value(0, 0, 30, 15), value(0, 0, 0, 15), value(2, 2, 0, 15)], [2, 0, 0]));
   const share = (current: number, now: number, wanted: number): number => askedByShare(current, { value: now, wanted, tolerance }).replicas;

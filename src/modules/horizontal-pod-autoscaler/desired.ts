@@ -38,7 +38,7 @@ export function groupPods(pods: readonly Pod[], measured: ReadonlyMap<string, Me
   const groups: Groups = { ready: new Map(), unready: new Set(), missing: new Set() };
   for (const pod of pods) {
     const name = pod.metadata.name ?? '';
-    if (pod.metadata.deletionTimestamp !== undefined || pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') continue;
+    if (pod.metadata.deletionTimestamp !== undefined || pod.status?.phase === 'Failed') continue;
     const metric = measured.get(name);
     if (pod.status?.phase === 'Pending') groups.unready.add(name);
     else if (metric === undefined) groups.missing.add(name);
@@ -62,6 +62,8 @@ export interface AverageTarget {
   wanted: number;
   requests?: ReadonlyMap<string, number>;
   tolerance: Tolerance;
+  /** Averages count in whole percents of requests or whole thousandths, as upstream's do: what is over is cut off. Default false. */
+  wholeNumbers?: boolean;
 }
 
 export interface Asked {
@@ -70,52 +72,62 @@ export interface Asked {
   ratio: number;
 }
 
+/** As many as upstream can count to. */
+const MOST_REPLICAS = 2 ** 31 - 1;
+
 /**
  * The number of replicas at which the pods would have the wanted value on average. Pods without a value are taken to be at what is wanted before
  * scaling down (at least all of their request) and at nothing before scaling up; those that start count nothing before scaling up. Where that turns the direction, nothing changes.
  * Undefined when no pod is measured.
  */
-export function askedByAverage(current: number, groups: Groups, target: AverageTarget): Asked | undefined {
+export function askedByAverage(current: number, groups: Groups, target: AverageTarget): (Asked & { average: number }) | undefined {
   if (groups.ready.size === 0) return undefined;
-  const ratio = ratioOf(groups.ready, target);
+  const average = averageOf(groups.ready, target);
+  const said = { average, ratio: average / target.wanted };
+  const ratio = ratioOf(average, target);
   const scaleUpWithUnready = groups.unready.size > 0 && ratio > 1;
   if (!scaleUpWithUnready && groups.missing.size === 0) {
-    return { ratio, replicas: isWithin(ratio, target.tolerance) ? current : roundUp(ratio * groups.ready.size) };
+    return { ...said, replicas: isWithin(ratio, target.tolerance) ? current : roundUp(ratio * groups.ready.size) };
   }
   const values = new Map(groups.ready);
   for (const name of groups.missing) {
-    if (ratio < 1) values.set(name, target.requests === undefined ? target.wanted : (Math.max(100, target.wanted) * (target.requests.get(name) ?? 0)) / 100);
-    else values.set(name, 0);
+    if (ratio < 1) values.set(name, target.requests === undefined ? target.wanted : Math.trunc((Math.max(100, target.wanted) * (target.requests.get(name) ?? 0)) / 100));
+    else if (ratio > 1) values.set(name, 0);
   }
   if (scaleUpWithUnready) for (const name of groups.unready) values.set(name, 0);
-  const careful = ratioOf(values, target);
-  if (isWithin(careful, target.tolerance) || ratio < 1 !== careful < 1) return { ratio, replicas: current };
+  const careful = ratioOf(averageOf(values, target), target);
+  if (isWithin(careful, target.tolerance) || (ratio < 1 && careful > 1) || (ratio > 1 && careful < 1)) return { ...said, replicas: current };
   const replicas = roundUp(careful * values.size);
-  if ((careful < 1 && replicas > current) || (careful > 1 && replicas < current)) return { ratio, replicas: current };
-  return { ratio, replicas };
+  if ((careful < 1 && replicas > current) || (careful > 1 && replicas < current)) return { ...said, replicas: current };
+  return { ...said, replicas };
 }
 
-/** What a value of one object or of something outside asks for, when the target is of the whole. `ready` is how many pods serve. */
-export function askedByValue(current: number, ready: number, { value, wanted, tolerance }: { value: number; wanted: number; tolerance: Tolerance }): Asked {
+/** What a value of one object or of something outside asks for, when the target is of the whole. `ready` is how many pods serve, and is asked for only where it counts. */
+export function askedByValue(current: number, ready: () => number, { value, wanted, tolerance }: { value: number; wanted: number; tolerance: Tolerance }): Asked {
   const ratio = value / wanted;
   if (current === 0) return { ratio, replicas: roundUp(ratio) };
-  return { ratio, replicas: isWithin(ratio, tolerance) ? current : roundUp(ratio * ready) };
+  return { ratio, replicas: isWithin(ratio, tolerance) ? current : roundUp(ratio * ready()) };
 }
 
-/** The same when the target is for each pod. */
-export function askedByShare(current: number, { value, wanted, tolerance }: { value: number; wanted: number; tolerance: Tolerance }): Asked {
-  const ratio = current === 0 ? Infinity : value / (wanted * current);
-  return { ratio, replicas: current > 0 && isWithin(ratio, tolerance) ? current : roundUp(value / wanted) };
+/** The same when the target is for each pod. `there` is how many there are. */
+export function askedByShare(there: number, { value, wanted, tolerance }: { value: number; wanted: number; tolerance: Tolerance }): Asked {
+  const ratio = there === 0 ? Infinity : value / (wanted * there);
+  return { ratio, replicas: there > 0 && isWithin(ratio, tolerance) ? there : roundUp(value / wanted) };
 }
 
-function ratioOf(values: ReadonlyMap<string, number>, { wanted, requests }: AverageTarget): number {
+/** Percent of requests where there are some. */
+function averageOf(values: ReadonlyMap<string, number>, { requests }: AverageTarget): number {
   let sum = 0;
   let whole = 0;
   for (const [name, value] of values) {
     sum += value;
     whole += requests?.get(name) ?? 1;
   }
-  return requests === undefined ? sum / values.size / wanted : (100 * sum) / whole / wanted;
+  return requests === undefined ? sum / values.size : (100 * sum) / whole;
+}
+
+function ratioOf(average: number, { wanted, wholeNumbers = false }: AverageTarget): number {
+  return (wholeNumbers ? Math.trunc(average) : average) / wanted;
 }
 
 function isWithin(ratio: number, { up, down }: Tolerance): boolean {
@@ -124,5 +136,5 @@ function isWithin(ratio: number, { up, down }: Tolerance): boolean {
 
 /** Not for what is a rounding error of the division above a whole number. */
 function roundUp(replicas: number): number {
-  return Math.max(0, Math.ceil(replicas - 1e-9));
+  return Math.min(MOST_REPLICAS, Math.max(0, Math.ceil(replicas - 1e-9)));
 }

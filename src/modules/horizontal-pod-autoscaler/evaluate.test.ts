@@ -39,7 +39,7 @@ describe('a metric that is no pod\'s', () => {
   it('scales from zero and to zero', async () => assert.deepEqual([await replicas(outside(value('10')), observed(0, []), said('25')), await replicas(outside(average('10')), observed(0, []), said('25')), await replicas(outside(average('10')), observed(3, three), said('0'))], [3, 3, 0]));
   it('cannot be without pods or values', async () => {
     await assert.rejects(replicas(outside(value('10')), observed(3, []), said('20')), /no pods returned by selector/);
-    await assert.rejects(replicas(outside(value('10')), observed(3, three), []), /no metrics returned from external metrics API for waiting/);
+    await assert.rejects(replicas(outside(value('10')), observed(3, three), []), /external metric default\/waiting\/nil: no metrics returned from external metrics API$/);
   });
 });
 
@@ -55,7 +55,7 @@ describe('a metric of pods', () => {
   it('that is not there, of one of them', async () => {
     const target: MetricTarget = { type: 'Utilization', averageUtilization: 50 };
     assert.equal(await replicas({ type: 'Resource', resource: { name: 'cpu', target } }, observed(3, three), usage.slice(1)), 3); // taken for wholly used: not fewer
-    await assert.rejects(replicas({ type: 'Resource', resource: { name: 'memory', target } }, observed(3, three), usage), /no metrics returned from resource metrics API for memory/);
+    await assert.rejects(replicas({ type: 'Resource', resource: { name: 'memory', target } }, observed(3, three), usage), /failed to get memory utilization: did not receive metrics for targeted pods/);
     const bare = { ...pod('a'), spec: { containers: [{ name: 'main' }] } } as Pod;
     await assert.rejects(replicas({ type: 'Resource', resource: { name: 'cpu', target } }, observed(1, [bare]), usage), /missing request for cpu in container main of Pod a/);
   });

@@ -3,8 +3,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { HorizontalPodAutoscaler, SCALE_DOWN, SCALE_UP } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
-import type { HorizontalPodAutoscalerStatus, MetricSpec } from '../../api/generated/autoscaling-v2.ts';
-import { parseSelector } from '../../api/selector.ts';
+import type { HorizontalPodAutoscalerStatus, MetricSpec, MetricStatus } from '../../api/generated/autoscaling-v2.ts';
+import { parseSelector, type LabelMatcher } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { limit, type History, type Limits } from './behavior.ts';
@@ -18,8 +18,8 @@ export interface Autoscaling {
   settings: Settings;
   /** By the key of the autoscaler. A restart begins anew, with what is then as the first recommendation. */
   histories: Map<string, History>;
-  /** What each of them selected last, with its namespace, by the same key. */
-  selectors: Map<string, string>;
+  /** What each of them selected last, by the same key. */
+  selectors: Map<string, LabelMatcher>;
 }
 
 export async function reconcile(autoscaler: HorizontalPodAutoscaler, autoscaling: Autoscaling): Promise<void> {
@@ -52,84 +52,114 @@ async function decide(autoscaler: HorizontalPodAutoscaler, conditions: Condition
   conditions.set('AbleToScale', 'True', 'SucceededGetScale', "the HPA controller was able to get the target's current scale");
   const { replicas: current } = target;
   const bounds = { least: spec!.minReplicas ?? 1, most: spec!.maxReplicas };
-  const base = { ...old, currentReplicas: current };
+  const { currentMetrics: _, ...kept } = old;
+  const base = { ...kept, currentReplicas: current };
   if (current === 0 && bounds.least !== 0) {
     conditions.set('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
     return { ...base, desiredReplicas: 0 };
   }
   const history = historyOf(histories, keyOf(autoscaler), current, context.clock.nowMs());
-  const measured = await measure(autoscaler, target, conditions, autoscaling);
-  if (measured === undefined && current >= bounds.least && current <= bounds.most) return { ...base, desiredReplicas: current };
-  const asked = measured === undefined ? current : measured.winner.replicas;
-  const { replicas: desired, limitedBy } = limit(current, asked, { history, limits: limitsOf(autoscaler, bounds, autoscaling.settings), nowMs: context.clock.nowMs() });
+  const rescale = async (desired: number, reason: string, currentMetrics?: MetricStatus[]): Promise<HorizontalPodAutoscalerStatus> => {
+    const status = { ...base, ...(currentMetrics !== undefined && { currentMetrics }) };
+    try {
+      await target.set(desired);
+    } catch (error) {
+      const { message } = error as Error;
+      say('Warning', 'FailedRescale', `New size: ${desired}; reason: ${reason}; error: ${message}`);
+      conditions.set('AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
+      return status;
+    }
+    history.changes.push({ atMs: context.clock.nowMs(), by: desired - current });
+    say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${reason}`);
+    conditions.set('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`);
+    return { ...status, desiredReplicas: desired, lastScaleTime: rfc3339(context.clock.nowMs()) };
+  };
+  // What is out of bounds comes back into them, whatever the metrics say and however fast.
+  if (current > bounds.most) return rescale(bounds.most, 'Current number of replicas above Spec.MaxReplicas');
+  if (current < bounds.least) return rescale(bounds.least, 'Current number of replicas below Spec.MinReplicas');
+  const { statuses, winner } = await measure(autoscaler, target, conditions, autoscaling);
+  if (winner === undefined) return { ...base, ...(statuses.length > 0 && { currentMetrics: statuses }) };
+  const { replicas: desired, stabilizedBy, limitedBy } = limit(current, winner.replicas, { history, limits: limitsOf(autoscaler, { ...bounds, current }, autoscaling.settings), nowMs: context.clock.nowMs() });
+  if (stabilizedBy === undefined) conditions.set('AbleToScale', 'True', 'ReadyForNewScale', 'recommended size matches current size');
+  else conditions.set('AbleToScale', 'True', stabilizedBy.reason, stabilizedBy.message);
   if (limitedBy === undefined) conditions.set('ScalingLimited', 'False', 'DesiredWithinRange', 'the desired count is within the acceptable range');
-  else if (limitedBy.reason.endsWith('Stabilized')) conditions.set('AbleToScale', 'True', limitedBy.reason, limitedBy.message);
   else conditions.set('ScalingLimited', 'True', limitedBy.reason, limitedBy.message);
-  const next = { ...base, desiredReplicas: desired, ...(measured !== undefined && { currentMetrics: measured.all.map(({ status }) => status) }) };
-  if (desired === current) return next;
-  const beyond = current > bounds.most ? 'above Spec.MaxReplicas' : current < bounds.least ? 'below Spec.MinReplicas' : undefined;
-  const why = beyond !== undefined ? `Current number of replicas ${beyond}` : `${measured?.winner.name} ${desired > current ? 'above' : 'below'} target`;
-  try {
-    await target.set(desired);
-  } catch (error) {
-    const message = (error as Error).message;
-    say('Warning', 'FailedRescale', `New size: ${desired}; reason: ${why}; error: ${message}`);
-    conditions.set('AbleToScale', 'False', 'FailedUpdateScale', `the HPA controller was unable to update the target scale: ${message}`);
-    return { ...next, desiredReplicas: current };
-  }
-  history.changes.push({ atMs: context.clock.nowMs(), by: desired - current });
-  say('Normal', 'SuccessfulRescale', `New size: ${desired}; reason: ${desired > current || beyond !== undefined ? why : 'All metrics below target'}`);
-  conditions.set('AbleToScale', 'True', 'SucceededRescale', `the HPA controller was able to update the target scale to ${desired}`);
-  return { ...next, lastScaleTime: rfc3339(context.clock.nowMs()) };
+  if (desired === current) return { ...base, desiredReplicas: current, currentMetrics: statuses };
+  const reason = winner.replicas > current ? `${winner.name} above target` : winner.replicas < current ? 'All metrics below target' : '';
+  return rescale(desired, reason, statuses);
 }
 
-/**
- * All metrics that could be had, and the one that asks for the most. Where one cannot be had, the others may still hold or raise the number, and never lower it.
- * Undefined when nothing may be decided.
- */
-async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget, conditions: Conditions, { context, settings, selectors }: Autoscaling): Promise<{ all: Evaluation[]; winner: Evaluation } | undefined> {
+/** Of every metric what the status shows (one that could not be had has no type, so that the others keep their places), and the one that asks for the most, if that may be done. */
+interface Measurement { statuses: MetricStatus[]; winner?: Evaluation }
+
+/** Where a metric cannot be had, the others may still hold or raise the number, and never lower it. */
+async function measure(autoscaler: HorizontalPodAutoscaler, target: ScaleTarget, conditions: Conditions, { context, settings, selectors }: Autoscaling): Promise<Measurement> {
   const namespace = autoscaler.metadata.namespace ?? '';
-  const fail = (reason: string, message: string): undefined => {
-    context.events.event(autoscaler, 'Warning', reason, message);
+  const warn = (reason: string, message: string): void => context.events.event(autoscaler, 'Warning', reason, message);
+  const refuse = (event: string, said: string, { reason, message }: { reason: string; message: string }): Measurement => {
+    warn(event, said);
     conditions.set('ScalingActive', 'False', reason, message);
-    return undefined;
+    warn('FailedComputeMetricsReplicas', said);
+    return { statuses: [] };
   };
-  if (target.selector === '') return fail('InvalidSelector', "the HPA target's scale is missing a selector");
-  const rivals = rivalsOf(autoscaler, target.selector, selectors);
-  if (rivals.length > 1) return fail('AmbiguousSelector', `pods by selector ${target.selector} are controlled by multiple HPAs: ${rivals.join(', ')}`);
-  const matcher = parseSelector(target.selector);
+  if (target.selector === '') return refuse('SelectorRequired', 'selector is required', { reason: 'InvalidSelector', message: "the HPA target's scale is missing a selector" });
+  let matcher: LabelMatcher;
+  try {
+    matcher = parseSelector(target.selector);
+  } catch (error) {
+    const message = `couldn't convert selector into a corresponding internal selector object: ${(error as Error).message}`;
+    return refuse('InvalidSelector', message, { reason: 'InvalidSelector', message });
+  }
   const pods = context.caches.of(Pod).list(namespace).filter(({ metadata }) => matcher.matches(metadata.labels));
+  selectors.set(keyOf(autoscaler), matcher);
+  const rivals = selectingAny(pods, namespace, selectors);
+  if (rivals.length > 1) {
+    const message = `pods by selector ${target.selector} are controlled by multiple HPAs: [${rivals.join(' ')}]`;
+    return refuse('AmbiguousSelector', message, { reason: 'AmbiguousSelector', message });
+  }
   const { behavior, metrics = [] } = autoscaler.spec!;
   const observed: Observed = {
-    namespace, current: target.replicas, selector: target.selector, pods, nowMs: context.clock.nowMs(), readiness: settings,
+    namespace, current: target.replicas, statusReplicas: target.statusReplicas, selector: target.selector, pods, nowMs: context.clock.nowMs(), readiness: settings,
     tolerance: toleranceOf(behavior, settings),
   };
   const results = await Promise.allSettled(metrics.map((metric) => evaluate(metric, observed, context)));
   const all = results.flatMap((each) => (each.status === 'fulfilled' ? [each.value] : []));
-  const failed = results.findIndex((each) => each.status === 'rejected');
+  const statuses = results.map((each): MetricStatus => (each.status === 'fulfilled' ? each.value.status : { type: '' }));
+  const failed = results.flatMap((each, index) => (each.status === 'rejected' ? [failureOf(metrics[index]!, (each.reason as Error).message)] : []));
+  for (const { reason, message } of failed) warn(reason, message);
   const winner = all.reduce<Evaluation | undefined>((most, each) => (most === undefined || each.replicas > most.replicas ? each : most), undefined);
-  if (failed !== -1 && (winner === undefined || winner.replicas < target.replicas)) {
-    const { reason } = results[failed] as PromiseRejectedResult;
-    return fail(FAILURES[(metrics[failed] as MetricSpec).type] ?? 'InvalidMetricSourceType', `the HPA was unable to compute the replica count: ${(reason as Error).message}`);
+  const [first] = failed;
+  if (winner === undefined || (first !== undefined && winner.replicas < target.replicas)) {
+    if (first === undefined) return { statuses };
+    conditions.set('ScalingActive', 'False', first.reason, `the HPA was unable to compute the replica count: ${first.message}`);
+    warn('FailedComputeMetricsReplicas', `invalid metrics (${failed.length} invalid out of ${metrics.length}), first error is: ${first.what}: ${first.message}`);
+    return { statuses };
   }
-  if (winner === undefined) return undefined;
   conditions.set('ScalingActive', 'True', 'ValidMetricFound', `the HPA was able to successfully calculate a replica count from ${winner.name}`);
-  return { all, winner };
+  return { statuses, winner };
 }
 
-/** All that select the same pods, this one with them: none of two may decide for the other. */
-function rivalsOf({ metadata }: HorizontalPodAutoscaler, selector: string, selectors: Map<string, string>): string[] {
-  const [key, mine] = [keyOf({ metadata }), `${metadata.namespace}/${selector}`];
-  selectors.set(key, mine);
-  return [...selectors].flatMap(([each, selected]) => (selected === mine ? [each] : []));
+/** All that select one of the pods: none of two may decide for the other. */
+function selectingAny(pods: readonly Pod[], namespace: string, selectors: ReadonlyMap<string, LabelMatcher>): string[] {
+  const near = [...selectors].filter(([key]) => key.startsWith(`${namespace}/`));
+  return near.length === 1 ? [near[0]![0]] : near.filter(([, matcher]) => pods.some(({ metadata }) => matcher.matches(metadata.labels))).map(([key]) => key).toSorted();
+}
+
+/** What failed, in upstream's words: the reason of the condition, and of which metric it was. */
+function failureOf({ type, resource, containerResource, external }: MetricSpec, message: string): { reason: string; what: string; message: string } {
+  const metric = { Resource: `${resource?.name} resource metric`, ContainerResource: `${containerResource?.container} container metric`, Pods: 'pods metric', Object: 'object metric', External: `${external?.metric.name} external metric` }[type];
+  return { reason: FAILURES[type] ?? 'InvalidMetricSourceType', what: `failed to get ${metric} value`, message };
 }
 
 const FAILURES: Readonly<Record<string, string>> = {
   Resource: 'FailedGetResourceMetric', ContainerResource: 'FailedGetContainerResourceMetric', Pods: 'FailedGetPodsMetric', Object: 'FailedGetObjectMetric', External: 'FailedGetExternalMetric',
 };
 
-function limitsOf({ spec }: HorizontalPodAutoscaler, bounds: { least: number; most: number }, { downscaleStabilizationSeconds }: Settings): Limits {
-  return { ...bounds, up: spec?.behavior?.scaleUp ?? SCALE_UP, down: spec?.behavior?.scaleDown ?? SCALE_DOWN, downWindowSeconds: downscaleStabilizationSeconds };
+/** Without a behaviour upstream doubles, or goes to four, at every look; with one its rules hold, and what they do not say is as they are by default. */
+function limitsOf({ spec }: HorizontalPodAutoscaler, { current, ...bounds }: { least: number; most: number; current: number }, { downscaleStabilizationSeconds }: Settings): Limits {
+  const behavior = spec?.behavior;
+  const doubling = { ...SCALE_UP, policies: [{ type: 'Pods', value: Math.max(current, 4 - current), periodSeconds: 0 }] };
+  return { ...bounds, up: behavior === undefined ? doubling : (behavior.scaleUp ?? SCALE_UP), down: behavior?.scaleDown ?? SCALE_DOWN, downWindowSeconds: downscaleStabilizationSeconds, restores: behavior === undefined };
 }
 
 function historyOf(histories: Map<string, History>, key: string, current: number, nowMs: number): History {

@@ -42,7 +42,7 @@ function recommendationFor(all: readonly RecommendedContainerResources[] | undef
 
 /** Why the pod should be changed now; undefined when it is right as it is. */
 export function whyChange(pod: Pod, vpa: VerticalPodAutoscaler, nowMs: number): string | undefined {
-  const requirements = vpa.spec.updatePolicy?.evictionRequirements ?? [];
+  if (!meetsRequirements(pod, vpa)) return undefined;
   let distance = 0;
   for (const container of pod.spec?.containers ?? []) {
     const found = recommendationFor(vpa.status?.recommendation?.containerRecommendations, container.name);
@@ -54,7 +54,6 @@ export function whyChange(pod: Pod, vpa: VerticalPodAutoscaler, nowMs: number): 
     for (const [resource, target] of Object.entries(found.target)) {
       const request = container.resources?.requests?.[resource];
       const [has, wanted] = [request === undefined ? 0 : numberOf(resource, request), numberOf(resource, target)];
-      if (requirements.some((each) => each.resources.includes(resource) && (each.changeRequirement === 'TargetHigherThanRequests' ? wanted <= has : wanted >= has))) return undefined;
       if (request === undefined) return `${container.name} asks for no ${resource}`;
       if (has < numberOf(resource, found.lowerBound[resource] ?? '0')) return `${container.name} asks for ${request} ${resource}, less than ${found.lowerBound[resource]}`;
       if (has > numberOf(resource, found.upperBound[resource] ?? target)) return `${container.name} asks for ${request} ${resource}, more than ${found.upperBound[resource]}`;
@@ -62,4 +61,17 @@ export function whyChange(pod: Pod, vpa: VerticalPodAutoscaler, nowMs: number): 
     }
   }
   return distance >= FAR && nowMs - Date.parse(pod.status?.startTime ?? '') > LONG_MS ? 'its requests are far from the target' : undefined;
+}
+
+/** One of its containers meets all requirements, each by one of the resources that it names (upstream: updater/priority, scaling direction). */
+function meetsRequirements({ spec }: Pick<Pod, 'spec'>, vpa: VerticalPodAutoscaler): boolean {
+  const requirements = vpa.spec.updatePolicy?.evictionRequirements ?? [];
+  const meets = ({ resources }: Container, target: Amounts): boolean => requirements.every(({ resources: named, changeRequirement }) => named.some((resource) => {
+    const [has, wanted] = [numberOf(resource, resources?.requests?.[resource] ?? '0'), numberOf(resource, target[resource] ?? '0')];
+    return changeRequirement === 'TargetHigherThanRequests' ? wanted > has : wanted < has;
+  }));
+  return requirements.length === 0 || (spec?.containers ?? []).some((container) => {
+    const found = recommendationFor(vpa.status?.recommendation?.containerRecommendations, container.name);
+    return found !== undefined && meets(container, found.target);
+  });
 }

@@ -42,21 +42,22 @@ export function containerModel(status: Status = {}): ContainerModel {
   let firstMs = Date.parse(status.firstSampleStart ?? '') || 0;
   let lastMs = Date.parse(status.lastSampleStart ?? '') || 0;
   let count = status.totalSamplesCount ?? 0;
-  /** Of each pod: the greatest of the day that is under way. */
-  const peaks = new Map<string, { endMs: number; bytes: number }>();
+  /** Of each pod: the greatest of the day that is under way, as it counts, and as it was used. Days follow on the pod's first. */
+  const peaks = new Map<string, { endMs: number; bytes: number; usedBytes: number }>();
 
-  function raisePeak(pod: string, bytes: number, atMs: number): void {
+  function raisePeak(pod: string, { bytes, usedBytes, atMs }: { bytes: number; usedBytes: number; atMs: number }): void {
     const peak = peaks.get(pod);
     if (peak !== undefined && atMs < peak.endMs) {
+      peak.usedBytes = Math.max(peak.usedBytes, usedBytes);
       if (bytes <= peak.bytes) return;
       memory.subtract(peak.bytes, 1, peak.endMs);
       memory.add(bytes, 1, peak.endMs);
       peak.bytes = bytes;
       return;
     }
-    for (const [name, { endMs }] of peaks) if (endMs < atMs - DAY_MS) peaks.delete(name);
-    const endMs = atMs + DAY_MS;
-    peaks.set(pod, { endMs, bytes });
+    for (const [name, { endMs }] of peaks) if (endMs < atMs - DAY_MS && name !== pod) peaks.delete(name);
+    const endMs = peak === undefined ? atMs + DAY_MS : peak.endMs + (Math.floor((atMs - peak.endMs) / DAY_MS) + 1) * DAY_MS;
+    peaks.set(pod, { endMs, bytes, usedBytes });
     memory.add(bytes, 1, endMs);
   }
 
@@ -65,14 +66,17 @@ export function containerModel(status: Status = {}): ContainerModel {
     add(pod, { atMs, cpuCores, memoryBytes, requestedCores = 0 }) {
       if (!(Number.isFinite(cpuCores) && cpuCores >= 0 && Number.isFinite(memoryBytes) && memoryBytes >= 0)) return;
       cpu.add(cpuCores, Math.max(requestedCores, LEAST_CPU_WEIGHT), atMs);
-      raisePeak(pod, memoryBytes, atMs);
+      raisePeak(pod, { bytes: memoryBytes, usedBytes: memoryBytes, atMs });
       firstMs = firstMs === 0 ? atMs : Math.min(firstMs, atMs);
       lastMs = Math.max(lastMs, atMs);
       count += 1;
     },
     ranOutOfMemory(pod, memoryBytes, atMs) {
-      const had = Math.max(memoryBytes, peaks.get(pod)?.bytes ?? 0);
-      raisePeak(pod, Math.max(had * OOM_RATIO, had + OOM_LEAST_BYTES), atMs);
+      const peak = peaks.get(pod);
+      if (peak !== undefined && atMs < peak.endMs - DAY_MS) return; // of a day that is over
+      // What an earlier end made of it is not what it used: else every end would ask for a fifth more.
+      const had = Math.max(memoryBytes, peak?.usedBytes ?? 0);
+      raisePeak(pod, { bytes: Math.max(had * OOM_RATIO, had + OOM_LEAST_BYTES), usedBytes: 0, atMs });
     },
     confidenceDays: () => Math.min((lastMs - firstMs) / DAY_MS, count / (60 * 24)),
     samples: () => count,

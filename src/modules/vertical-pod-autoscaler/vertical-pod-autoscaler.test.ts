@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
+import { VerticalPodAutoscaler as VerticalPodAutoscalerKind, type VerticalPodAutoscaler } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { quantityMillis, quantityValue } from '../../api/quantity.ts';
 import { changesFor, resourcesFor, whyChange } from './apply.ts';
@@ -72,6 +72,34 @@ test('a container that ran out of memory gets more; NaN is no sample', () => {
   near(quantityValue(recommend(model, { name: 'main', containers: 1, policies: [] })!.target['memory']!), 1.2e9 * 1.15, 0.1);
 });
 
+test('memory that ran out, as upstream reckons it', () => {
+  const MIB = 2 ** 20;
+  /** What one pod's memory counts as after all of that: `oom` with what it had, `used` with what it used, so many hours after the first. */
+  const counts = (...steps: [hour: number, what: 'oom' | 'used', mib: number][]): number => {
+    const model = containerModel();
+    for (const [hour, what, mib] of steps) {
+      const atMs = T0 + hour * 3_600_000;
+      if (what === 'oom') model.ranOutOfMemory('p', mib * MIB, atMs);
+      else model.add('p', { atMs, cpuCores: 0, memoryBytes: mib * MIB });
+    }
+    return model.memory.quantile(1) / MIB;
+  };
+  near(counts([0, 'oom', 1_000]), 1_200);
+  near(counts([0, 'oom', 1]), 101, 0.1);
+  near(counts([0, 'oom', 1_000], [0, 'oom', 999], [0, 'oom', 999]), 1_200); // no fifth more each time
+  near(counts([0, 'oom', 1_000], [0, 'oom', 2_000]), 2_400);
+  near(counts([0, 'used', 3_000], [0, 'oom', 1_000]), 3_600); // it had used more than it asked for
+  near(counts([0, 'used', 1_000], [-30, 'oom', 2_000]), 1_000); // of a day that is over
+  near(counts([0, 'used', 2_000], [48, 'oom', 1_000]), 1_200 * (2_000 / 1_200), 0.3);
+});
+
+test('a peak is of a day that follows on the first of the pod', () => {
+  const model = containerModel();
+  for (const [hour, memoryBytes] of [[0, 5e8], [12, 1e9], [24, 2e8], [47, 3e8], [49, 4e8]] as const) model.add('p', { atMs: T0 + hour * 3_600_000, cpuCores: 0, memoryBytes });
+  const { bucketWeights = {} } = model.checkpoint(T0).memoryHistogram ?? {};
+  assert.deepEqual(Object.values(bucketWeights), [5_000, 10_000, 2_500].toSorted((one, other) => Object.values(bucketWeights).indexOf(one) - Object.values(bucketWeights).indexOf(other))); // half as much a day earlier
+});
+
 test('policies bound, leave out, and switch off', () => {
   const model = fed(60, () => 1, () => 1e9);
   const of = (...policies: Parameters<typeof recommend>[1]['policies']) => recommend(model, { name: 'main', containers: 1, policies });
@@ -101,7 +129,21 @@ test('which pods are changed, and why', () => {
   assert.equal(why({ cpu: '150m', memory: '300Mi' }), undefined);
   assert.equal(why({ cpu: '150m', memory: '300Mi' }, 13 * 3_600_000), 'its requests are far from the target');
   assert.equal(why({ cpu: '200m', memory: '1Gi' }, 0, { updatePolicy: { evictionRequirements: [{ resources: ['memory'], changeRequirement: 'TargetHigherThanRequests' }] } }), undefined);
+  const wanting = (resources: string[], changeRequirement: string) => ({ updatePolicy: { evictionRequirements: [{ resources, changeRequirement }] } });
+  assert.match(why({ cpu: '50m', memory: '1Gi' }, 0, wanting(['cpu', 'memory'], 'TargetHigherThanRequests'))!, /less than 100m/); // one of the resources will do
+  assert.equal(why({ cpu: '50m', memory: '300Mi' }, 0, wanting(['cpu'], 'TargetLowerThanRequests')), undefined);
   assert.deepEqual(changesFor(pod({ cpu: '50m' }), vpa()).map(({ name, resources }) => [name, resources.requests]), [['main', { cpu: '200m', memory: '300Mi' }]]);
 });
 
 test('what another recommender says is not written over', () => assert.deepEqual([{}, { recommenders: [] }, { recommenders: [{ name: 'default' }] }, { recommenders: [{ name: 'other' }] }].map((spec) => isRecommendedElsewhere(spec)), [false, false, false, true]));
+
+test('what makes no sense is refused', () => {
+  const errors = (spec: object): string[] => VerticalPodAutoscalerKind.rules.validate!({ metadata: { name: 'v' }, spec: { targetRef: { kind: 'Deployment', name: 'web' }, ...spec } } as never, undefined as never).map(({ message }) => message);
+  const policy = (more: object): object => ({ resourcePolicy: { containerPolicies: [{ containerName: '*', ...more }] } });
+  assert.deepEqual(errors({}), []);
+  for (const [spec, words] of [
+    [{ updatePolicy: { updateMode: 'Never' } }, /supported values|Unsupported/i], [{ updatePolicy: { minReplicas: 0 } }, /MinReplicas has to be positive, got 0/], [{ resourcePolicy: { containerPolicies: [{ mode: 'Off' }] } }, /ContainerName is required/],
+    [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/],
+    [policy({ mode: 'Off', controlledValues: 'RequestsAndLimits' }), /ControlledValues shouldn't be specified/], [{ recommenders: [{ name: 'a' }, { name: 'b' }] }, /more than one recommenders/],
+  ] as const) assert.match(errors(spec).join(), words);
+});

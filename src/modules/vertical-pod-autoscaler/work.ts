@@ -82,7 +82,7 @@ export async function work(context: ModuleContext): Promise<void> {
     try {
       matcher = await selectorOf(vpa, context);
     } catch (error) {
-      return write(vpa, vpa.status?.recommendation?.containerRecommendations ?? [], (error as Error).message);
+      return write(vpa, vpa.status?.recommendation?.containerRecommendations ?? [], { type: 'ConfigUnsupported', message: `Cannot read targetRef. Reason: ${(error as Error).message}` });
     }
     const foreign = isRecommendedElsewhere(vpa.spec);
     const state = knownOf(keyOf(vpa));
@@ -94,7 +94,7 @@ export async function work(context: ModuleContext): Promise<void> {
       const model = state.models.get(name);
       return model === undefined ? [] : (recommend(model, { name, containers: Math.max(1, names.length), policies }) ?? []);
     });
-    if (!foreign) await write(vpa, shown, pods.length === 0 && shown.length === 0 ? 'No pods match this VPA object' : undefined);
+    if (!foreign) await write(vpa, shown, pods.length === 0 && shown.length === 0 ? { type: 'NoPodsMatched', message: 'No pods match this VPA object' } : undefined);
     const now = { ...vpa, status: { ...vpa.status, recommendation: { containerRecommendations: shown } } };
     if ((vpa.spec.updatePolicy?.updateMode ?? 'Auto') !== 'Off' && shown.length > 0) initial.push({ namespace: vpa.metadata.namespace ?? '', matcher, vpa: now });
     await updatePods(now, pods, state.asked, context);
@@ -122,14 +122,15 @@ export async function work(context: ModuleContext): Promise<void> {
     }
   }
 
-  async function write(vpa: VerticalPodAutoscaler, containerRecommendations: RecommendedContainerResources[], trouble: string | undefined): Promise<void> {
+  async function write(vpa: VerticalPodAutoscaler, containerRecommendations: RecommendedContainerResources[], trouble: { type: 'NoPodsMatched' | 'ConfigUnsupported'; message: string } | undefined): Promise<void> {
     const provided = containerRecommendations.length > 0;
     const said = [
       { type: 'RecommendationProvided', status: provided ? 'True' : 'False', reason: provided ? 'Recommended' : 'NoRecommendation', message: provided ? 'what the containers used has been measured' : 'nothing has been measured yet' },
-      trouble === undefined ? { type: 'NoPodsMatched', status: 'False', reason: 'PodsMatched', message: '' } : { type: 'NoPodsMatched', status: 'True', reason: 'NoPodsMatched', message: trouble },
+      ...(trouble === undefined ? [] : [{ type: trouble.type, status: 'True', reason: trouble.type, message: trouble.message }]),
     ];
+    const past = (vpa.status?.conditions ?? []).filter(({ type }) => said.some((each) => each.type === type));
     const now = rfc3339(clock.nowMs());
-    const conditions = said.reduce((all, each) => withCondition(all, each, now), vpa.status?.conditions ?? []);
+    const conditions = said.reduce((all, each) => withCondition(all, each, now), past);
     const status = { ...(provided ? { recommendation: { containerRecommendations } } : {}), conditions };
     if (isDeepStrictEqual(status, vpa.status)) return;
     await client.update(VerticalPodAutoscaler, { ...vpa, status }, { subresource: 'status' }).catch((error: unknown) => {

@@ -25,7 +25,7 @@ test('a scaler of its own is asked for its metric, and what it is', async () => 
   try {
     const metadata = { scalerAddress: `127.0.0.1:${(server.address() as AddressInfo).port}`, longitude: '1' };
     const trigger = await external({ metadata, auth: {}, env: {}, namespace: 'default', owner: 'web', context: {} as never });
-    assert.deepEqual([trigger.name, trigger.target], ['earth-quakes', 2.5]);
+    assert.deepEqual([trigger.name, trigger.target], ['Earth-Quakes', 2.5]);
     await assert.rejects(trigger.read(AbortSignal.timeout(5_000)), /the scaler at 127\.0\.0\.1:\d+: asleep/);
     isActive = true;
     assert.deepEqual(await trigger.read(AbortSignal.timeout(5_000)), { value: 7, active: true });

@@ -16,11 +16,11 @@ interface MetricValue { metricName: string; metricValue: number; metricValueFloa
 export async function external(input: TriggerInput): Promise<Trigger> {
   const parameters = parametersOf(input);
   const address = parameters.needed('scalerAddress');
-  const [, host, port] = /^(?:dns:\/\/\/)?(.+):(\d+)$/.exec(address) ?? [];
+  const [, host, port = '443'] = /^(?:dns:\/\/\/)?(\[[^\]]+\]|[^:/]+)(?::(\d+))?$/.exec(address) ?? [];
   if (host === undefined) throw new TriggerError(`scalerAddress ${JSON.stringify(address)}: write host:port`);
   const certificates = { ca: parameters.text('caCert'), cert: parameters.text('tlsClientCert'), key: parameters.text('tlsClientKey') };
   const secure = parameters.flag('enableTLS') || certificates.ca !== undefined;
-  const client = grpcClient({ host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') } } : {}) });
+  const client = grpcClient({ host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') && !parameters.flag('insecureSkipVerify') } } : {}) });
   const whose = { name: input.owner, namespace: input.namespace, scalerMetadata: { ...input.metadata } };
   const call = async (method: string, sent: Buffer, answer: MessageType): Promise<Message> => {
     try {

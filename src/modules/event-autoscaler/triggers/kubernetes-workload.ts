@@ -5,14 +5,15 @@ import { metricName, parametersOf, TriggerError, type TriggerFactory } from './t
 
 export const kubernetesWorkload: TriggerFactory = (input) => {
   const parameters = parametersOf(input);
-  const { namespace, context } = input;
+  const { context } = input;
+  const namespace = parameters.text('namespace') ?? input.namespace;
   const selector = parseSelector(parameters.needed('podSelector'));
   const target = parameters.number('value');
   if (target <= 0) throw new TriggerError('value must be above 0');
   const activation = parameters.number('activationValue', 0);
   const pods = context.caches.of(Pod);
   return {
-    name: metricName('workload', namespace), target,
+    name: metricName('workload', input.namespace), target,
     async read() {
       await pods.ready();
       const value = pods.list(namespace).filter(({ metadata, status }) => selector.matches(metadata.labels) && status?.phase !== 'Succeeded' && status?.phase !== 'Failed').length;

@@ -1,9 +1,11 @@
 /** rabbitmq: messages that are ready in a queue, or published a second, by AMQP or by the management's HTTP (KEDA: RabbitMQ Queue). */
-import { finite, metricName, parametersOf, timeoutOf, TriggerError, type Parameters, type TriggerFactory } from './trigger.ts';
+import { finite, metricName, parametersOf, READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters, type Reading, type TriggerFactory } from './trigger.ts';
 import { fetchText, parseJson, type WebOptions } from './web.ts';
 
-interface QueueFacts { name?: string; messages?: number; messages_unacknowledged?: number; message_stats?: { publish_details?: { rate?: number } } }
-type Measure = (signal: AbortSignal) => Promise<number>;
+interface QueueFacts { name?: string; messages?: number; messages_ready?: number; messages_unacknowledged?: number; message_stats?: { publish_details?: { rate?: number }; deliver_get_details?: { rate?: number } } }
+/** What is known of a queue; the rates are messages a second, and the management's alone. */
+interface Queue { messages: number; publishRate: number; deliverRate: number }
+type Measure = (signal: AbortSignal) => Promise<Queue>;
 
 const OPERATIONS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   sum: (values) => values.reduce((sum, each) => sum + each, 0),
@@ -11,38 +13,62 @@ const OPERATIONS: Readonly<Record<string, (values: readonly number[]) => number>
   max: (values) => Math.max(0, ...values),
 };
 const MOST_PAGE = 500;
+const DEFAULT_LENGTH = 20;
+
+/** What each mode reads, and whether that is reason enough for a replica (KEDA's words and rules, what nobody takes away included). */
+const MODES: Readonly<Record<string, (queue: Queue, activation: number) => Reading>> = {
+  QueueLength: ({ messages }, activation) => ({ value: messages, active: messages > activation }),
+  MessageRate: ({ messages, publishRate }, activation) => ({ value: publishRate, active: publishRate > activation || messages > activation }),
+  DeliverGetRate: ({ deliverRate }, activation) => ({ value: deliverRate, active: deliverRate > activation }),
+  PublishedToDeliveredRatio({ publishRate, deliverRate }, activation) {
+    const stuck = publishRate > 0 && deliverRate === 0;
+    const ratio = stuck ? activation : deliverRate > 0 ? publishRate / deliverRate : 0;
+    return { value: ratio, active: ratio > activation || stuck };
+  },
+  ExpectedQueueConsumptionTime({ messages, publishRate, deliverRate }, activation) {
+    if (messages === 0) return { value: 0, active: false };
+    const seconds = deliverRate === 0 ? activation : (publishRate - deliverRate + messages) / deliverRate;
+    return { value: seconds, active: seconds > activation || deliverRate === 0 };
+  },
+};
 
 export const rabbitmq: TriggerFactory = (input) => {
   const parameters = parametersOf(input);
-  const host = URL.parse(parameters.needed('host'));
-  if (host === null) throw new TriggerError('host: write amqp://user:password@host:5672/vhost, or http://user:password@host:15672/vhost');
   const queue = parameters.needed('queueName');
-  const mode = parameters.text('mode') ?? 'QueueLength';
+  const host = URL.parse(parameters.needed('host'));
   const protocol = parameters.text('protocol') ?? 'auto';
   if (!['auto', 'http', 'amqp'].includes(protocol)) throw new TriggerError(`protocol ${JSON.stringify(protocol)}: write auto, http or amqp`);
+  if (host === null || (protocol === 'auto' && !/^(amqps?|https?):$/.test(host.protocol))) throw new TriggerError('host: write amqp://user:password@host:5672/vhost, or http://user:password@host:15672/vhost');
   const overHttp = protocol === 'http' || (protocol === 'auto' && host.protocol.startsWith('http'));
-  if (mode !== 'QueueLength' && mode !== 'MessageRate') throw new TriggerError(`mode ${JSON.stringify(mode)}: write QueueLength or MessageRate`);
-  if (mode === 'MessageRate' && !overHttp) throw new TriggerError('mode MessageRate needs protocol http: the rate is known to the management only');
-  const target = parameters.number('value', parameters.number('queueLength', 20));
-  const activation = parameters.number('activationValue', 0);
   for (const name of ['excludeUnacknowledged', 'useRegex']) if (parameters.flag(name) && !overHttp) throw new TriggerError(`${name} needs protocol http`);
-  for (const [name, value] of [['username', parameters.text('username')], ['password', parameters.text('password')]] as const) if (value !== undefined) host[name] = encodeURIComponent(value);
-  const measure = overHttp ? overManagement(host, { queue, mode, parameters }) : overAmqp(host, { queue, parameters });
-  return {
-    name: metricName('rabbitmq', queue), target,
-    async read(signal) {
-      const value = await measure(signal);
-      return { value, active: value > activation };
-    },
-  };
+  const { mode, target } = wanted(parameters);
+  if (mode !== 'QueueLength' && !overHttp) throw new TriggerError(`mode ${mode} needs protocol http: rates are known to the management only`);
+  if (!overHttp && parameters.text('timeout') !== undefined) throw new TriggerError('timeout needs protocol http');
+  const activation = parameters.number('activationValue', 0);
+  const [username, password] = [parameters.text('username'), parameters.text('password')];
+  if ((username === undefined) !== (password === undefined)) throw new TriggerError('username and password go together: one of them is missing');
+  if (username !== undefined && password !== undefined) [host.username, host.password] = [encodeURIComponent(username), encodeURIComponent(password)];
+  const measure = overHttp ? overManagement(host, { queue, parameters }) : overAmqp(host, { queue, parameters });
+  return { name: metricName('rabbitmq', encodeURIComponent(queue)), target, read: async (signal) => MODES[mode]!(await measure(signal), activation) };
 };
+
+/** `mode` and `value` go together; `queueLength` alone is their older word, and nothing at all is a length of 20. */
+function wanted(parameters: Parameters): { mode: string; target: number } {
+  const [mode, value, length] = [parameters.text('mode'), parameters.number('value', 0), parameters.number('queueLength', 0)];
+  if (length !== 0 && (mode !== undefined || value !== 0)) throw new TriggerError('queueLength is the older word for mode and value: leave it out');
+  if (mode === undefined && value === 0) return { mode: 'QueueLength', target: length === 0 ? DEFAULT_LENGTH : length };
+  if (mode === undefined) throw new TriggerError(`mode is missing: write ${Object.keys(MODES).join(', ')}`);
+  if (!Object.hasOwn(MODES, mode)) throw new TriggerError(`mode ${JSON.stringify(mode)}: write ${Object.keys(MODES).join(', ')}`);
+  if (value === 0) throw new TriggerError('value is missing: it says how much one replica is for');
+  return { mode, target: value };
+}
 
 /** A passive declaration tells how many are ready. */
 function overAmqp(host: URL, { queue, parameters }: { queue: string; parameters: Parameters }): Measure {
   const url = new URL(host);
   const vhost = parameters.text('vhostName');
   if (vhost !== undefined) url.pathname = `/${encodeURIComponent(vhost === '/' ? vhost : vhost.replace(/^\//, ''))}`;
-  const options = { timeout: timeoutOf(parameters), ...tlsOf(parameters), rejectUnauthorized: parameters.flag('unsafeSsl') === false };
+  const options = { timeout: READ_TIMEOUT_MS, ...tlsOf(parameters), rejectUnauthorized: parameters.flag('unsafeSsl') === false };
   return async () => {
     const { connect } = await import('amqplib');
     const connection = await connect(url.href, options);
@@ -50,7 +76,7 @@ function overAmqp(host: URL, { queue, parameters }: { queue: string; parameters:
     try {
       const channel = await connection.createChannel();
       channel.on('error', () => {});
-      return (await channel.checkQueue(queue)).messageCount;
+      return { messages: (await channel.checkQueue(queue)).messageCount, publishRate: 0, deliverRate: 0 };
     } finally {
       await connection.close().catch(() => {});
     }
@@ -58,11 +84,14 @@ function overAmqp(host: URL, { queue, parameters }: { queue: string; parameters:
 }
 
 function tlsOf(parameters: Parameters): Pick<WebOptions, 'ca' | 'cert' | 'key'> {
+  const tls = parameters.text('tls') ?? 'disable';
+  if (tls !== 'enable' && tls !== 'disable') throw new TriggerError(`tls ${JSON.stringify(tls)}: write enable or disable`);
+  if ((parameters.text('cert') === undefined) !== (parameters.text('key') === undefined)) throw new TriggerError('cert and key go together: one of them is missing');
   return Object.fromEntries((['ca', 'cert', 'key'] as const).flatMap((name) => (parameters.text(name) === undefined ? [] : [[name, parameters.text(name)!]])));
 }
 
 /** One queue by its name, or those of the vhost whose name a pattern finds, page by page. */
-function overManagement(host: URL, { queue, mode, parameters }: { queue: string; mode: string; parameters: Parameters }): Measure {
+function overManagement(host: URL, { queue, parameters }: { queue: string; parameters: Parameters }): Measure {
   // The last part of the path is the vhost, what is before it the management's own place.
   const parts = host.pathname.split('/').slice(1);
   const vhost = parameters.text('vhostName') ?? decodeURIComponent(parts.at(-1) ?? '');
@@ -74,13 +103,16 @@ function overManagement(host: URL, { queue, mode, parameters }: { queue: string;
     timeoutMs: timeoutOf(parameters), unsafeSsl: parameters.flag('unsafeSsl'), ...tlsOf(parameters),
   };
   const excludes = parameters.flag('excludeUnacknowledged');
-  const valueOf = (facts: QueueFacts): number => (mode === 'MessageRate' ? finite(facts.message_stats?.publish_details?.rate ?? 0, 'the rate') : finite((facts.messages ?? 0) - (excludes ? (facts.messages_unacknowledged ?? 0) : 0), 'the length of the queue'));
+  const read = ({ messages = 0, messages_unacknowledged: taken = 0, messages_ready: ready = messages - taken, message_stats: rates = {} }: QueueFacts): Queue => ({
+    messages: finite(excludes ? ready : messages, 'the length of the queue'), publishRate: finite(rates.publish_details?.rate ?? 0, 'the rate'), deliverRate: finite(rates.deliver_get_details?.rate ?? 0, 'the rate'),
+  });
   const ask = async (url: string, signal: AbortSignal): Promise<unknown> => parseJson(await fetchText(url, options, signal), host.host);
-  if (!parameters.flag('useRegex')) return async (signal) => valueOf((await ask(`${place}/${encodeURIComponent(queue)}`, signal)) as QueueFacts);
+  if (!parameters.flag('useRegex')) return async (signal) => read((await ask(`${place}/${encodeURIComponent(queue)}`, signal)) as QueueFacts);
   const operation = parameters.text('operation') ?? 'sum';
   const combine = OPERATIONS[operation];
   if (combine === undefined) throw new TriggerError(`operation ${JSON.stringify(operation)}: write ${Object.keys(OPERATIONS).join(', ')}`);
-  const pageSize = Math.max(1, Math.min(MOST_PAGE, parameters.number('pageSize', 100)));
+  const pageSize = Math.min(MOST_PAGE, parameters.number('pageSize', 100));
+  if (!Number.isInteger(pageSize) || pageSize < 1) throw new TriggerError('pageSize must be a whole number, 1 or more');
   return async (signal) => {
     const found: QueueFacts[] = [];
     for (let [page, pages] = [1, 1]; page <= pages; page++) {
@@ -89,6 +121,8 @@ function overManagement(host: URL, { queue, mode, parameters }: { queue: string;
       found.push(...(answer.items ?? []));
       pages = answer.page_count ?? 1;
     }
-    return combine(found.map(valueOf));
+    const all = found.map(read);
+    const of = (pick: (queue: Queue) => number): number => combine(all.map(pick));
+    return { messages: of(({ messages }) => messages), publishRate: of(({ publishRate }) => publishRate), deliverRate: of(({ deliverRate }) => deliverRate) };
   };
 }

@@ -36,8 +36,10 @@ export function redisStreams(topology: Topology): TriggerFactory {
     const stream = parameters.needed('stream');
     const group = parameters.text('consumerGroup');
     const name = metricName('redis-streams', stream);
-    const target = ['lagCount', 'pendingEntriesCount', 'streamLength'].find((each) => parameters.text(each) !== undefined);
-    if (group === undefined || (target === 'streamLength')) return reading(parameters, topology, { name, target: parameters.number('streamLength', 5), measure: (client) => client.xlen(stream) }, 0);
+    for (const each of ['lagCount', 'activationLagCount', 'pendingEntriesCount', 'streamLength']) parameters.number(each, 0);
+    // With a group it is the group's, whatever else is said.
+    const target = ['lagCount', 'pendingEntriesCount'].find((each) => parameters.text(each) !== undefined);
+    if (group === undefined) return reading(parameters, topology, { name, target: parameters.number('streamLength', 5), measure: (client) => client.xlen(stream) }, 0);
     const field = target === 'lagCount' ? 'lag' : 'pending';
     if (target === 'lagCount' && parameters.text('activationLagCount') === undefined) throw new TriggerError('activationLagCount is missing: lagCount needs it');
     return reading(parameters, topology, {
@@ -128,7 +130,7 @@ function addressesOf(parameters: Parameters, topology: Topology): Address[] {
 }
 
 function addressOf(address: string): Address {
-  const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? [];
+  const [, host, port] = /^(.*):(\d+)$/.exec(address) ?? [];
   if (host === undefined) throw new TriggerError(`address ${JSON.stringify(address)}: write host:port`);
-  return { host: host.replaceAll(/[[\]]/g, ''), port: Number(port) };
+  return { host: host === '' ? 'localhost' : host.replaceAll(/[[\]]/g, ''), port: Number(port) };
 }

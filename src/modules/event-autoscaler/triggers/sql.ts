@@ -1,5 +1,5 @@
 /** postgresql and mysql: the number in the first column of the first row of a query (KEDA: PostgreSQL, MySQL). A connection a reading: none is held in between. */
-import { finite, metricName, parametersOf, READ_TIMEOUT_MS, type TriggerFactory } from './trigger.ts';
+import { finite, metricName, parametersOf, READ_TIMEOUT_MS, TriggerError, type Parameters, type TriggerFactory } from './trigger.ts';
 
 export const postgresql: TriggerFactory = (input) => {
   const parameters = parametersOf(input);
@@ -10,7 +10,7 @@ export const postgresql: TriggerFactory = (input) => {
     ? { host: parameters.needed('host'), port: parameters.number('port'), user: parameters.needed('userName'), password: parameters.text('password'), database: parameters.needed('dbName'), ssl: tlsOf(parameters.text('sslmode') ?? 'prefer') }
     : readConnection(whole);
   return {
-    name: metricName('postgresql', parameters.text('dbName') ?? ''), target: parameters.number('targetQueryValue'),
+    name: 'postgresql', target: parameters.number('targetQueryValue'),
     async read() {
       const { default: pg } = await import('pg');
       const client = new pg.Client({ ...where, connectionTimeoutMillis: READ_TIMEOUT_MS, query_timeout: READ_TIMEOUT_MS, statement_timeout: READ_TIMEOUT_MS });
@@ -45,7 +45,7 @@ export const mysql: TriggerFactory = (input) => {
   const query = parameters.needed('query');
   const activation = parameters.number('activationQueryValue', 0);
   const whole = parameters.text('connectionString');
-  const where = whole === undefined ? { host: parameters.needed('host'), port: parameters.number('port', 3306), user: parameters.needed('username'), password: parameters.text('password'), database: parameters.needed('dbName') } : readDsn(whole);
+  const where = whole === undefined ? { host: parameters.needed('host'), port: parameters.number('port', 3306), user: parameters.needed('username'), password: parameters.text('password'), database: parameters.needed('dbName'), ...mysqlTls(parameters) } : readDsn(whole);
   return {
     name: metricName('mysql', where.database ?? ''), target: parameters.number('queryValue'),
     async read() {
@@ -63,10 +63,23 @@ export const mysql: TriggerFactory = (input) => {
   };
 };
 
-interface MysqlPlace { host: string; port: number; user?: string; password?: string; database?: string }
+interface MysqlTls { ssl?: { ca?: string; cert?: string; key?: string; passphrase?: string; rejectUnauthorized?: boolean } }
+interface MysqlPlace extends MysqlTls { host: string; port: number; user?: string; password?: string; database?: string }
+
+/** `tls: enable`, with the authority and the certificate of an authentication. */
+function mysqlTls(parameters: Parameters): MysqlTls {
+  const tls = parameters.text('tls') ?? 'disable';
+  if (tls !== 'enable' && tls !== 'disable') throw new TriggerError(`tls ${JSON.stringify(tls)}: write enable or disable`);
+  const pair = [parameters.text('cert'), parameters.text('key')];
+  if (pair.filter((each) => each !== undefined).length === 1) throw new TriggerError('cert and key go together: one of them is missing');
+  if (tls === 'disable') return {};
+  return { ssl: { ca: parameters.text('ca'), cert: pair[0], key: pair[1], passphrase: parameters.text('keyPassword'), rejectUnauthorized: !parameters.flag('unsafeSsl') } };
+}
 
 /** Go's words: `user:password@tcp(host:3306)/database?x=y`. */
 function readDsn(text: string): MysqlPlace {
-  const [, user, password, host = 'localhost', port = '3306', database] = /^(?:([^:@]*)(?::(.*))?@)?(?:tcp\()?([^:)/]+)(?::(\d+))?\)?\/([^?]*)/.exec(text) ?? [];
-  return { host, port: Number(port), ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }), ...(database === undefined ? {} : { database }) };
+  const [whole, user, password, host = 'localhost', port = '3306', database, query] = /^(?:([^:@]*)(?::(.*))?@)?(?:tcp\()?(?:https?:\/\/)?([^:)/]+)(?::(\d+))?\)?\/([^?]*)(?:\?(.*))?/.exec(text) ?? [];
+  if (whole === undefined) throw new TriggerError('connectionString: write user:password@tcp(host:3306)/database');
+  const tls = new URLSearchParams(query).get('tls');
+  return { host, port: Number(port), ...(tls === 'true' || tls === 'skip-verify' ? { ssl: { rejectUnauthorized: tls === 'true' } } : {}), ...(user === undefined ? {} : { user }), ...(password === undefined ? {} : { password }), ...(database === undefined ? {} : { database }) };
 }

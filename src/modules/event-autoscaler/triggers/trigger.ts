@@ -44,7 +44,9 @@ const MOST_TIMEOUT_MS = 5_000;
 
 /** In milliseconds, as `timeout` says for the trigger alone. */
 export function timeoutOf(parameters: Parameters): number {
-  return Math.max(1, Math.min(MOST_TIMEOUT_MS, parameters.number('timeout', READ_TIMEOUT_MS)));
+  const timeoutMs = parameters.number('timeout', READ_TIMEOUT_MS);
+  if (timeoutMs <= 0) throw new TriggerError(`timeout must be above 0, not ${timeoutMs}`);
+  return Math.max(1, Math.min(MOST_TIMEOUT_MS, timeoutMs));
 }
 
 export interface Parameters {
@@ -56,6 +58,10 @@ export interface Parameters {
   /** Words between commas; none where it is missing. */
   list(name: string): string[];
 }
+
+/** As Go reads them (strconv.ParseBool). */
+const YES: ReadonlySet<string> = new Set(['1', 't', 'T', 'true', 'TRUE', 'True']);
+const NO: ReadonlySet<string> = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False']);
 
 export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metadata' | 'auth' | 'env'>): Parameters {
   const text = (name: string): string | undefined => {
@@ -83,8 +89,9 @@ export function parametersOf({ metadata, auth, env }: Pick<TriggerInput, 'metada
     flag(name, fallback = false) {
       const value = text(name);
       if (value === undefined) return fallback;
-      if (value !== 'true' && value !== 'false') throw new TriggerError(`${name} must be true or false, not ${JSON.stringify(value)}`);
-      return value === 'true';
+      if (YES.has(value)) return true;
+      if (!NO.has(value)) throw new TriggerError(`${name} must be true or false, not ${JSON.stringify(value)}`);
+      return false;
     },
     list: (name) => (text(name) ?? '').split(',').map((each) => each.trim()).filter((each) => each !== ''),
   };
@@ -97,7 +104,7 @@ export function finite(value: unknown, what: string): number {
   return number;
 }
 
-/** Lower-case letters, digits and dashes: metrics are named by paths. */
+/** As KEDA names metrics (NormalizeString), which people ask for by name; what no path can have is a dash, too. */
 export function metricName(...parts: readonly string[]): string {
-  return parts.join('-').toLowerCase().replaceAll(/[^a-z0-9-]+/g, '-').slice(0, 200).replaceAll(/^-+|-+$/g, '');
+  return parts.join('-').replaceAll(/[^\w=,-]/g, '-').slice(0, 200);
 }

@@ -61,7 +61,7 @@ export function webAuthentication(parameters: Parameters): WebOptions {
     if (mode === 'bearer') headers['authorization'] = `Bearer ${(parameters.text('token') ?? parameters.needed('bearerToken')).trim()}`;
     else if (mode === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${parameters.needed('username')}:${parameters.text('password') ?? ''}`).toString('base64')}`;
     else if (mode === 'tls') Object.assign(options, { cert: parameters.needed('cert'), key: parameters.needed('key') });
-    else if (mode === 'custom') headers[parameters.needed('customAuthHeader').toLowerCase()] = parameters.needed('customAuthValue');
+    else if (mode === 'custom') headers[parameters.needed('customAuthHeader').trim().toLowerCase()] = parameters.needed('customAuthValue').trim();
     else if (mode === 'apiKey' && (parameters.text('method') ?? 'header') === 'header') headers[(parameters.text('keyParamName') ?? 'X-API-KEY').toLowerCase()] = parameters.needed('apiKey');
     else if (mode !== 'apiKey') throw new TriggerError(`authMode ${JSON.stringify(mode)}: write bearer, basic, tls, custom or apiKey`);
   }

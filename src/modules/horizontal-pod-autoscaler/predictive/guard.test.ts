@@ -28,7 +28,8 @@ describe('a source that may not be believed', () => {
     ['jumps, and is believed when it says so again', [{}, { load: 500 }, { load: 500 }, { load: 500 }], ['ok', 'Jumped', 'recovering', 'recovering']],
     ['is what machines used: a crowd need not be confirmed', [{}, { load: 500, most: undefined }], ['ok', 'ok']],
     ['jumps for a moment', [{}, { load: 500 }, {}], ['ok', 'Jumped', 'recovering']],
-    ['suddenly sees nothing', [{}, ...new Array<Partial<Sample>>(9).fill({ load: 0 })], ['ok', ...new Array<string>(8).fill('Jumped'), 'recovering']],
+    ['suddenly sees nothing', [{}, ...new Array<Partial<Sample>>(9).fill({ load: 0 })], ['ok', ...new Array<string>(8).fill('Vanished'), 'recovering']],
+    ['has nothing where there was next to nothing', [{ load: 0.2 }, { load: 0 }, { load: 0.2 }], ['ok', 'ok', 'ok']],
   ];
   for (const [name, samples, expected] of cases) it(name, () => assert.deepEqual(said(samples), expected));
 

@@ -10,7 +10,7 @@ export interface Sample {
   readonly most?: number;
 }
 
-export type Fault = 'Failed' | 'NotANumber' | 'Frozen' | 'Backwards' | 'Jumped';
+export type Fault = 'Failed' | 'NotANumber' | 'Frozen' | 'Backwards' | 'Jumped' | 'Vanished';
 
 export interface Verdict {
   readonly fault?: Fault;
@@ -28,6 +28,8 @@ const RECOVERY_MS = 300_000;
 const JUMP = 3;
 const CONFIRMATIONS = 1;
 const NOTHING_CONFIRMATIONS = 8;
+/** What had so little to do, in replicas that are wholly busy, may well have nothing. */
+const LITTLE = 0.5;
 const RECOVERY_KEEPS = 0.9;
 const OK: Verdict = { message: '', keep: 0 };
 
@@ -54,8 +56,8 @@ export class Guard {
     if (!Number.isFinite(load) || load < 0) return 'NotANumber';
     if (measuredMs !== undefined && measuredMs < this.#measuredMs) return 'Backwards';
     if (this.#stands(nowMs, sample)) return 'Frozen';
-    const jumped = load > JUMP * Math.max(most, 1, Number.isNaN(this.#load) ? 0 : this.#load) ? CONFIRMATIONS : load === 0 && this.#load > 0 ? NOTHING_CONFIRMATIONS : 0;
-    if (jumped > 0 && ++this.#strange <= jumped) return 'Jumped';
+    const strange: { fault: Fault; rounds: number } | undefined = load > JUMP * Math.max(most, 1, Number.isNaN(this.#load) ? 0 : this.#load) ? { fault: 'Jumped', rounds: CONFIRMATIONS } : load === 0 && this.#load > LITTLE ? { fault: 'Vanished', rounds: NOTHING_CONFIRMATIONS } : undefined;
+    if (strange !== undefined && ++this.#strange <= strange.rounds) return strange.fault;
     this.#strange = 0;
     this.#load = load;
     return undefined;
@@ -76,4 +78,5 @@ const MESSAGES: Readonly<Record<Exclude<Fault, 'Failed'>, string>> = {
   Frozen: `the metric has not been measured anew for ${FROZEN_MS / 1_000} s`,
   Backwards: 'the metric is older than the one before',
   Jumped: 'the metric jumped beyond all that was possible, and has not been confirmed yet',
+  Vanished: 'the metric fell to nothing at once, and has not been confirmed yet',
 };

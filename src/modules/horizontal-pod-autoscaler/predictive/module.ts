@@ -70,7 +70,7 @@ function serveHistory({ context, kept }: Predicting): () => void {
     if (autoscaler === undefined) return [];
     const target = engines[0]?.options.target ?? 70;
     return [{
-      apiVersion: 'llmos.dev/v1alpha1', kind: 'ScalingHistory', metadata: { name: `${kind}.${name}`, namespace }, scaleTargetRef: autoscaler.spec!.scaleTargetRef, ...record.columns(), startSeconds,
+      apiVersion: 'llmos.dev/v1alpha1', kind: 'ScalingHistory', metadata: { name: `${kind}.${name}`, namespace, creationTimestamp: autoscaler.metadata.creationTimestamp! }, scaleTargetRef: autoscaler.spec!.scaleTargetRef, ...record.columns(), startSeconds,
       limit: (engines[0]?.options.limit ?? (target * 8) / 7) / 100, decisions: [...record.decisions], forecasters: (engines[0]?.outlook.explain() ?? []).map((each) => ({ ...each, load: Number(each.load.toFixed(3)), weight: Number(each.weight.toFixed(4)) })),
     }];
   });

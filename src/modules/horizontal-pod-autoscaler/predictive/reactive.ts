@@ -37,7 +37,7 @@ export function createReactive({ target, by = 'Value', tolerance = { up: 0.1, do
 type Wanted = { wanted: number; tolerance: Tolerance };
 
 function byValue({ utilisation, ready, total }: Observation, { wanted, tolerance }: Wanted): number {
-  return askedByValue(total, ready, { value: utilisation, wanted, tolerance }).replicas;
+  return askedByValue(total, () => ready, { value: utilisation, wanted, tolerance }).replicas;
 }
 
 function byShare({ utilisation, ready, total }: Observation, { wanted, tolerance }: Wanted): number {

@@ -99,11 +99,12 @@ async function decide(autoscaler: Autoscaler, { mine, conditions, predicting }: 
   const matcher = parseSelector(target.selector);
   const pods = target.selector === '' ? [] : context.caches.of(Pod).list(namespace).filter((pod) => matcher.matches(pod.metadata.labels));
   measureStart(mine, startSecondsOf(pods));
-  const observed: Observed = { namespace, current, selector: target.selector, pods, nowMs, readiness: settings, tolerance: toleranceOf(behavior, settings) };
+  const observed: Observed = { namespace, current, statusReplicas: target.statusReplicas, selector: target.selector, pods, nowMs, readiness: settings, tolerance: toleranceOf(behavior, settings) };
   const all = await answerAll(autoscaler, observed, { mine, conditions, predicting });
   const { replicas: asked, rule, message, answer } = winnerOf(all, current, minReplicas);
   const limits = { least: minReplicas, most: maxReplicas, up: behavior?.scaleUp ?? SCALE_UP, down: behavior?.scaleDown ?? SCALE_DOWN, downWindowSeconds: asked === 0 ? DEFAULT_DOWN_WINDOW_SECONDS : 0, memoryMs: behavior === undefined ? DEFAULT_DOWN_WINDOW_SECONDS * 1_000 : undefined };
-  const { replicas: desired, limitedBy } = limit(current, asked, { history: mine.history, limits, nowMs });
+  const { replicas: desired, stabilizedBy, limitedBy } = limit(current, asked, { history: mine.history, limits, nowMs });
+  if (stabilizedBy !== undefined) conditions.set('AbleToScale', 'True', stabilizedBy.reason, stabilizedBy.message);
   if (limitedBy === undefined) conditions.set('ScalingLimited', 'False', 'DesiredWithinRange', 'the desired count is within the acceptable range');
   else conditions.set('ScalingLimited', 'True', limitedBy.reason, limitedBy.message);
   const decision = decisionOf({ nowMs, from: current, to: desired, rule, message }, answer);
