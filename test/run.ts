@@ -12,6 +12,8 @@
  *
  * With LLMOS_TEST_TRIES=2, to look for flaky ones, up to three files beside the code and as many under test/ may fail once, and are run again when the others are done. What
  * passed only then is named in a line of its own, `flaky: FILE: TEST`: it is a fault to be mended. Without it, as in CI, what fails has failed.
+ *
+ * SIGINT and SIGTERM end it within a minute: files under way are failed, and their instances, containers and namespaces taken back.
  */
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
@@ -20,6 +22,7 @@ import { join, relative, resolve } from 'node:path';
 import { isIsolated } from './fixtures/isolation.ts';
 import { PATIENCE } from './fixtures/patience.ts';
 import { addCount, linesOf, newCount } from './runner/count.ts';
+import { endedBy, ending, endWhenTold } from './runner/ending.ts';
 import { runCounted, runFiles, runIsolated, runUnit } from './runner/files.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -43,6 +46,7 @@ const [all, torture] = [words.length === 0, words.includes('torture') && named.l
 const unit = named.length > 0 ? named.filter((file) => !bootsInstances(file)) : all || words.includes('unit') ? testFiles('src', 'bench', 'tools', 'test').filter((file) => !bootsInstances(file)) : [];
 const booting = named.length > 0 ? named.filter(bootsInstances) : all || words.includes('e2e') ? testFiles('test').filter(bootsInstances) : torture ? testFiles('test/torture') : [];
 const count = newCount();
+endWhenTold();
 
 if (isIsolated()) for (const each of (await runFiles(named, 1)).values()) addCount(count, each);
 else {
@@ -53,8 +57,8 @@ else {
   addCount(count, await runIsolated(booting.filter((file) => !ALONE.includes(file)), FILES_AT_ONCE));
   addCount(count, await runIsolated(booting.filter((file) => ALONE.includes(file)), 1));
 }
-if (torture) addCount(count, await runCounted({ file: process.execPath, args: ['--disable-warning=ExperimentalWarning', join(ROOT, 'test/guest/run.ts')], env: process.env }, { name: 'test/guest' }));
+if (torture && !ending.aborted) addCount(count, await runCounted({ file: process.execPath, args: ['--disable-warning=ExperimentalWarning', join(ROOT, 'test/guest/run.ts')], env: process.env }, { name: 'test/guest' }));
 
 await new Promise((settled) => setTimeout(settled, 50)); // the reporter writes its last lines
 for (const line of linesOf(count)) console.log(line);
-process.exit(count.failed > 0 || count.passed === 0 ? 1 : 0);
+process.exit((await endedBy()) ?? (count.failed > 0 || count.passed === 0 ? 1 : 0));

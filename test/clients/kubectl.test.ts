@@ -266,6 +266,30 @@ describe('releases of kubectl', { timeout: 300_000 }, () => {
     });
   });
 
+  it('one of 1.20 has streams by SPDY: exec, attach, copies, ports', { skip: lacks('oldKubectl') }, async () => {
+    const old = (args: readonly string[], input?: string): Promise<CommandResult> => run(clients.oldKubectl()!, args, { input });
+    const page = 'mkdir -p /www; echo page > /www/index.html; exec httpd -f -p 8080 -h /www';
+    await old(['run', 'streams', `--image=${TEST_IMAGE}`, '--restart=Never', '--overrides={"spec":{"terminationGracePeriodSeconds":0}}', '--', 'sh', '-c', page]);
+    await eventually(async () => (await old(['wait', '--for=condition=Ready', 'pod/streams', '--timeout=20s'])).code === 0);
+    const ended = await old(['exec', '-i', 'streams', '--', 'sh', '-c', 'cat; echo err >&2; exit 3'], 'in');
+    assert.deepEqual([ended.code, ended.stdout, ended.stderr.split('\n')[0]], [3, 'in', 'err']);
+    const large = 'x'.repeat(3_000_000);
+    assert.equal((await old(['exec', '-i', 'streams', '--', 'cat'], large)).stdout, large);
+    assert.match((await old(['run', 'attached', '--rm', '-i', `--image=${TEST_IMAGE}`, '--restart=Never', '--', 'cat'], 'piped in\n')).stdout, /^piped in$/m);
+    writeFileSync(join(folder, 'note'), 'a note');
+    assert.equal((await old(['cp', join(folder, 'note'), 'streams:/tmp/note'])).code, 0);
+    assert.equal((await old(['exec', 'streams', '--', 'cat', '/tmp/note'])).stdout, 'a note');
+    const forward = spawn(clients.oldKubectl()!, ['port-forward', 'streams', ':8080'], { env: { ...process.env, KUBECONFIG: llmos.kubeconfig } });
+    try {
+      let said = '';
+      forward.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()));
+      const port = await eventually(async () => /127\.0\.0\.1:(\d+)/.exec(said)?.[1]);
+      assert.equal(await (await fetch(`http://127.0.0.1:${port}/`)).text(), 'page\n');
+    } finally {
+      forward.kill();
+    }
+  });
+
   it('kubectx, kubens and kubecolor', { skip: lacks('kubectx') || lacks('kubecolor') }, async () => {
     copyFileSync(llmos.kubeconfig, join(folder, 'config'));
     const env = { KUBECONFIG: join(folder, 'config'), KUBECOLOR_FORCE_COLORS: '1', PATH: `${dirname(clients.kubectl()!)}${delimiter}${process.env['PATH']}` };

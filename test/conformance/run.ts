@@ -6,6 +6,7 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { run } from 'node:test';
 import { isolateThisProcess } from '../fixtures/isolation.ts';
+import { endedBy, ending, endWhenTold } from '../runner/ending.ts';
 import { kubernetesRelease } from '../../src/api/facts/fact-type.ts';
 import { AREAS, BEHAVIOURS, type Behaviour } from './behaviours.ts';
 
@@ -20,8 +21,10 @@ interface Verdict extends Behaviour {
   why: string;
 }
 
-isolateThisProcess();
+await isolateThisProcess();
+endWhenTold();
 const { passed, failed } = await tryAll();
+if (ending.aborted) process.exit(await endedBy());
 const verdicts = BEHAVIOURS.map((each) => judge(each));
 mkdirSync(dirname(REPORT), { recursive: true });
 writeFileSync(REPORT, report(verdicts));
@@ -31,7 +34,7 @@ process.exit(failed.size > 0 ? 1 : 0);
 
 async function tryAll(): Promise<{ passed: Set<string>; failed: Map<string, string> }> {
   const found = { passed: new Set<string>(), failed: new Map<string, string>() };
-  const stream = run({ files: FILES, concurrency: 1, isolation: 'process' });
+  const stream = run({ files: FILES, concurrency: 1, isolation: 'process', signal: ending });
   stream.on('test:pass', ({ name, skip }) => void (skip === undefined && found.passed.add(name)));
   stream.on('test:fail', ({ name, details }) => void found.failed.set(name, (details.error?.cause as Error | undefined)?.message ?? details.error?.message ?? 'failed'));
   stream.resume();

@@ -24,7 +24,8 @@ function convert(_path: string, { apiVersion, request }: Review): unknown {
     const { hostPort = ':', host = '', port = '' } = object.spec ?? {};
     const [left, right] = hostPort.split(':');
     const spec = request.desiredAPIVersion.endsWith('v2') ? { host: left, port: right } : { hostPort: `${host}:${port}` };
-    return { ...object, apiVersion: request.desiredAPIVersion, spec };
+    // Both sides lose what the other version has no field for: the door takes care of it.
+    return { ...object, apiVersion: request.desiredAPIVersion, spec: { ...object.spec, ...spec } };
   });
   const result = broken ? { status: 'Failure', message: 'no idea' } : { status: 'Success' };
   return { apiVersion, kind: 'ConversionReview', response: { uid: request.uid, result, convertedObjects: broken ? [] : convertedObjects } };
@@ -39,7 +40,7 @@ function definition(plural: string, kind: string, conversion: Definition['spec']
       group: 'example.com', scope: 'Namespaced', names: { plural, kind } as Definition['spec']['names'], conversion,
       versions: [
         { name: 'v1', served: true, storage: true, schema: properties('hostPort', 'same') },
-        { name: 'v2', served: true, storage: false, schema: properties('host', 'port', 'same'), selectableFields: [{ jsonPath: '.spec.host' }] },
+        { name: 'v2', served: true, storage: false, schema: properties('host', 'port', 'same', 'more'), selectableFields: [{ jsonPath: '.spec.host' }] },
       ],
     },
   } as Definition;
@@ -130,9 +131,23 @@ test('who owns what is judged in the version in which each manager said it', asy
   assert.deepEqual(managers(updated), [['three', 'example.com/v1', 'f:hostPort'], ['two', 'example.com/v2', 'f:host']]);
 });
 
+test('what is converted has the fields of its version, and the defaults of the version it was kept in', async () => {
+  const definition = structuredClone(await world.client.get(CustomResourceDefinition, 'hosts.example.com'));
+  const fields = definition.spec.versions[1]!.schema!.openAPIV3Schema!.properties!['spec']!.properties!;
+  fields['more']!.default = 'of v2';
+  await world.client.update(CustomResourceDefinition, definition);
+  const v2 = host('v2', 'whole', { host: 'h', port: '1' });
+  await eventually('the default is there', async () => (await world.client.create(kindOf('Host', 'v2'), v2, { dryRun: true }).catch(() => undefined))?.spec !== undefined
+    && 'more' in ((await world.client.create(kindOf('Host', 'v2'), v2, { dryRun: true })).spec ?? {}));
+  await world.client.create(kindOf('Host', 'v2'), v2);
+  assert.deepEqual((await world.client.get(kindOf('Host', 'v1'), 'whole', at)).spec, { hostPort: 'h:1' });
+  assert.deepEqual((await world.client.get(kindOf('Host', 'v2'), 'whole', at)).spec, { host: 'h', port: '1' }, 'v1 does not keep what it has no field for');
+});
+
 test('a conversion that fails is told, and the stored version stays readable', async () => {
   broken = true;
   await assert.rejects(world.client.get(kindOf('Host', 'v2'), 'a', at), /conversion webhook for example\.com\/v1, Kind=Host failed: no idea/);
+  await assert.rejects(world.client.create(kindOf('Host', 'v2'), host('v2', 'tried', { host: 'h', port: '1' }), { dryRun: true }), /Kind=Host failed: no idea/);
   assert.deepEqual((await world.client.get(kindOf('Host', 'v1'), 'a', at)).spec, { hostPort: 'a.example.com:90' });
   broken = false;
 });

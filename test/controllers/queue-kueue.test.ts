@@ -59,6 +59,13 @@ describe('who names no queue', () => {
       return made?.spec?.suspend === true && made.metadata.labels?.['kueue.x-k8s.io/queue-name'] === 'default';
     });
     await until('it runs when it is its turn', async () => (await client.get(Job, 'kept', NS)).spec?.suspend === false);
+    for (const [kind, name] of [[Deployment, 'd'], [StatefulSet, 's']] as const) {
+      const { metadata, spec } = app(name, 1) as { metadata: object; spec: object };
+      const made = await client.create(kind as Kind<Deployment>, { metadata: { ...metadata, labels: {} }, spec } as Deployment);
+      assert.deepEqual([made.metadata.labels?.['kueue.x-k8s.io/queue-name'], made.spec?.template.metadata?.labels?.['kueue.x-k8s.io/queue-name']], ['default', 'default']);
+    }
+    const pod = (name: string, nodeName?: string): Promise<Pod> => client.create(Pod, { metadata: { name, ...NS }, spec: { containers: containers('1'), ...(nodeName !== undefined && { nodeName }) } } as Pod);
+    assert.deepEqual([isGated(await pod('plain')), isGated(await pod('placed', 'n1'))], [true, false]);
   });
 });
 
@@ -197,12 +204,4 @@ test('a pod counts with the defaults of its namespace and the overhead of its ru
   await team('10');
   await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { spec: { restartPolicy: 'Never', runtimeClassName: 'heavy', containers: containers() } } } } as Job);
   await until('it is let in for what it will ask', async () => (await workloadOf('a'))?.status?.admission?.podSetAssignments[0]?.resourceUsage?.['cpu'] === '750m');
-});
-
-test('what asks for a topology is told that there is none', async () => {
-  await team('10');
-  await client.create(Job, { metadata: { name: 'a', ...NS, labels: QUEUE }, spec: { template: { metadata: { annotations: { 'kueue.x-k8s.io/podset-required-topology': 'rack' } }, spec: { restartPolicy: 'Never', containers: containers('1') } } } } as Job);
-  await until('it is told', async () => (condition(await workloadOf('a'), 'QuotaReserved')?.message ?? '').startsWith('topology-aware scheduling is not there'));
-  await client.patch(ResourceFlavor, 'f', { type: 'merge', body: { spec: { topologyName: 'racks', nodeLabels: { pool: 'a' } } } });
-  await until('its queue lets nobody in', async () => (await client.get(ClusterQueue, 'team')).status?.conditions?.find(({ type }) => type === 'Active')?.reason === 'TopologyNotFound');
 });

@@ -1,7 +1,7 @@
 /** What happens to queues and Workloads beside their turn: stops, checks, times, versions of the API. */
 import assert from 'node:assert/strict';
 import { afterEach, beforeEach, describe, test } from 'node:test';
-import { Namespace, Pod } from '../../src/api/kinds.ts';
+import { Job, Namespace, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue, ClusterQueueV1beta2, Cohort, CohortV1alpha1, CohortV1beta2 } from '../../src/api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
@@ -272,4 +272,22 @@ test('who is just being let in counts, though queues change meanwhile', async ()
   await eventually('the first one runs', async () => (await runs('a')) || (await runs('b')) || (await runs('c')));
   const admitted = (await client.list(Workload, NS)).items.filter(({ status }) => status?.admission !== undefined).map(({ metadata }) => metadata.ownerReferences?.[0]?.name);
   assert.deepEqual(admitted, ['a']);
+});
+
+test('a running job that is made wider waits anew for what it asks now, and holds no more than it was given', async () => {
+  await flavor('f');
+  await clusterQueue('team', { f: '3' });
+  await submit('wide', 'team', { parallelism: 1, completions: 100 });
+  await running('wide');
+  await eventually('its pod is there', async () => (await client.list(Pod, NS)).items.length === 1);
+  const { metadata: { uid } } = await workload('wide');
+  await client.patch(Job, 'wide', { type: 'merge', body: { spec: { parallelism: 50 } } }, NS);
+  await eventually('it waits, and says that it never fits', async () => {
+    await clearDeleted();
+    const now = await workload('wide').catch(() => undefined);
+    return now !== undefined && now.metadata.uid !== uid && now.status?.conditions?.some(({ type, message }) => type === 'QuotaReserved' && message.includes('request > maximum capacity')) === true && !(await runs('wide'));
+  });
+  await client.patch(Job, 'wide', { type: 'merge', body: { spec: { parallelism: 3 } } }, NS);
+  await running('wide');
+  assert.deepEqual((await workload('wide')).status?.admission?.podSetAssignments.map(({ count, resourceUsage }) => [count, resourceUsage?.['cpu']]), [[3, '3']]);
 });

@@ -39,3 +39,26 @@ test('a range bounds pods that come after it; those from before can be changed i
     await world.stop();
   }
 });
+
+test('a quota that is counted anew while objects are on their way lets in no more than it says', async () => {
+  const world = await startWorld([core, quota]);
+  try {
+    const { client } = world;
+    const namespace = 'default';
+    const make = (name: string): Promise<Pod> => client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'web' }] } } as Pod);
+    await client.create(ResourceQuota, { metadata: { name: 'few', namespace }, spec: { hard: { pods: '20' } } });
+    await make('first');
+    // Each change of a phase has the quota counted.
+    const turn = async (phase: 'Pending' | 'Running'): Promise<unknown> => client.patch(Pod, 'first', { type: 'merge', body: { status: { phase } } }, { namespace, subresource: 'status' });
+    const turning = (async () => { for (let turns = 0; turns < 60; turns++) await turn(turns % 2 === 0 ? 'Running' : 'Pending'); })();
+    const made = await Promise.allSettled(Array.from({ length: 60 }, (_, index) => make(`p-${index}`)));
+    await turning;
+    assert.equal((await client.list(Pod, { namespace })).items.length, 20);
+    assert.equal(made.filter(({ status }) => status === 'fulfilled').length, 19);
+    // What goes frees its place.
+    await client.delete(Pod, 'p-0', { namespace, gracePeriodSeconds: 0 }).catch(() => client.delete(Pod, 'first', { namespace, gracePeriodSeconds: 0 }));
+    await eventually('there is room for one more', () => make('late').then(() => true, () => false));
+  } finally {
+    await world.stop();
+  }
+});

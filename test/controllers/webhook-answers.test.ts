@@ -136,6 +136,9 @@ test('a name is generated after webhooks changed the object, unless one gave a n
   response = { allowed: true, patchType: 'JSONPatch', patch: Buffer.from('[{"op":"add","path":"/metadata/name","value":"chosen"}]').toString('base64') };
   const [given, told] = await make();
   assert.deepEqual([given, told.at(-1), (await world.client.get(ConfigMap, 'chosen', { namespace: 'default' })).metadata.name], ['chosen', ['chosen', 'chosen'], 'chosen']);
+  server.seen.splice(0);
+  await assert.rejects(world.client.create(ConfigMap, { metadata: { generateName: 'gen-', namespace: 'default' } }), { message: 'configmaps "chosen" already exists' });
+  assert.equal(server.seen.filter(({ body }) => (body as unknown as { request: { object: KubeObject } }).request.object.metadata.generateName === 'gen-').length, 2, 'each is asked once');
 });
 
 test('policies ask what service accounts may do, and why', async () => {

@@ -90,6 +90,8 @@ describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/ne
     }
     const [nodePort] = await field('service dual', '.spec.ports[0].nodePort');
     assert.match(await who('fd00:10:244::1', Number(nodePort)), /^[ab]$/);
+    assert.match(await who('127.0.0.1', Number(nodePort)), /^[ab]$/);
+    assert.equal(await who('::1', Number(nodePort)), 'ECONNREFUSED', 'localhost is 127.0.0.1 then');
     assert.equal(await who('fd00:10:96::ffee'), 'ECONNREFUSED', 'who has no endpoint refuses');
   });
 

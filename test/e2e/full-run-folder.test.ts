@@ -8,7 +8,7 @@ import type { Container } from '../../src/api/generated/core-v1.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { bootForPods } from '../fixtures/pods.ts';
-import { differences, holdingsOf, type Holdings } from '../fixtures/leaks.ts';
+import { comesBackTo, holdingsAtRest, type Holdings } from '../fixtures/leaks.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const BURST_LINES = 700_000;
@@ -25,11 +25,7 @@ describe('a full run folder', { timeout: 200_000 * PATIENCE }, () => {
     filler = join(llmos.run, 'filler');
     await create('neighbour', { readinessProbe: { exec: { command: ['true'] }, periodSeconds: 1 }, livenessProbe: { exec: { command: ['true'] }, periodSeconds: 1, failureThreshold: 1 } });
     await ready('neighbour');
-    calm = await eventually(async () => {
-      const now = holdingsOf(llmos);
-      await new Promise((later) => { setTimeout(later, 500); });
-      return differences(now, holdingsOf(llmos)).length === 0 && now;
-    });
+    calm = await holdingsAtRest(llmos);
   });
   after(async () => {
     if (filler !== undefined) rmSync(filler, { force: true });
@@ -88,10 +84,7 @@ describe('a full run folder', { timeout: 200_000 * PATIENCE }, () => {
     const { status } = await ready('neighbour');
     assert.equal(status?.containerStatuses?.[0]?.restartCount, 0);
     for (const name of ['early', 'again', 'later', 'fresh']) assert.equal((await llmos.kubectl('delete', 'pod', name, '--timeout=60s')).code, 0);
-    await eventually(async () => {
-      assert.deepEqual(differences(calm, holdingsOf(llmos)), []);
-      return true;
-    }, { timeoutMs: 20_000, everyMs: 250 });
+    await comesBackTo(calm, llmos);
   });
 
   it('a burst of lines is kept whole', async () => {

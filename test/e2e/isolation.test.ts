@@ -46,7 +46,7 @@ describe('the isolation of pods', () => {
       assert.match(await sh('own-users', 'id -u; cat /proc/self/uid_map'), /^0\n\s+0\s+\d{7,}\s+65536$/);
       const base = Number(/0\s+(\d{7,})\s+65536/.exec(await sh('own-users', 'cat /proc/self/uid_map'))?.[1]);
       assert.equal(await sh('own-users', 'hostname; cat /host/secret /conf/colour; echo; touch /host/new /empty/a /memory/b /in-root && stat -c %u /host/new /empty/a /in-root /bin/busybox /etc/hosts'), 'mapped\nof rootblue\n0\n0\n0\n0\n0');
-      assert.equal(await sh('own-users', 'cat /image/etc/group | head -1'), 'root:x:0:');
+      assert.equal(await sh('own-users', 'cat /image/etc/group | head -1; stat -c %u /image/etc'), 'root:x:0:\n0');
       assert.equal(statSync(join(folder, 'new')).uid, 0, 'on the disk it is what it is within');
       // Those that were executed in it may still be at their end.
       const pids = (): string[] => readdirSync('/proc').filter((name) => /^\d+$/.test(name) && read(`/proc/${name}/status`).includes(`Uid:\t${base}\t`) && read(`/proc/${name}/cgroup`).includes(llmos.name));

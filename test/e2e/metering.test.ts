@@ -99,6 +99,7 @@ describe('metering', { timeout: 240_000 }, () => {
     assert.ok(Math.abs(allocation.data[0]!['red']!.totalCost - cost) < 0.001 * cost + 0.01);
     assert.ok(allocation.data[0]!['__idle__']!.totalCost > 0);
     assert.match(await ok(llmos.kubectl('get', '--raw', '/focus?window=1h&format=csv')), /,Namespace,/);
+    assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=7d&filterNamespaces=red')).stderr, /filterNamespaces is not known: write filter/);
     assert.match((await llmos.kubectl('get', '--raw', '/allocation?window=soon')).stderr, /no duration: write for instance/);
     assert.match((await llmos.llmos('bill', '--by', 'colour')).stderr, /nothing to group by/);
     assert.match(await ok(llmos.llmos('usage', '--window', '1h')), /NAMESPACE .*SLACK[\s\S]*^default [\s\S]*^total /m);

@@ -46,6 +46,20 @@ conformance('storage', [() => {
     await remove(`${sets}/db`, { propagationPolicy: 'Background' });
     await gone(`/api/v1/namespaces/${ns}/persistentvolumeclaims/data-db-0`);
   });
+
+  it('the reclaim policy holds when a volume is deleted before its claim', async () => {
+    const ns = await namespace();
+    await create(`/api/v1/namespaces/${ns}/persistentvolumeclaims`, claim('data'));
+    await create(`/api/v1/namespaces/${ns}/pods`, userOf('writer', 'echo kept > /data/file'));
+    const { spec: { volumeName } } = await until(`/api/v1/namespaces/${ns}/persistentvolumeclaims/data`, ({ status }) => status.phase === 'Bound');
+    await until(`/api/v1/namespaces/${ns}/pods/writer`, (pod) => pod.status.phase === 'Succeeded');
+    await remove(`/api/v1/persistentvolumes/${volumeName}`);
+    const { spec } = await get(`/api/v1/persistentvolumes/${volumeName}`);
+    assert.ok(existsSync(spec.hostPath.path), 'a claim has it');
+    await remove(`/api/v1/namespaces/${ns}/persistentvolumeclaims/data`);
+    await gone(`/api/v1/persistentvolumes/${volumeName}`);
+    assert.equal(existsSync(spec.hostPath.path), false);
+  });
 }], { concurrency: 2, alone: [() => {
   it('a claim waits for its first pod, keeps what it writes, and goes with its folder', async () => {
     const ns = await namespace();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createPublicKey, X509Certificate } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
 import { it } from 'node:test';
 import { pemBlock } from '../../src/api/certificates/pem.ts';
 import { readCertificationRequest } from '../../src/api/certificates/pkcs10.ts';
@@ -341,6 +341,41 @@ conformance('volumes', [() => {
     await create(claimsOf(space), { metadata: { name: 'late' }, spec: claimSpec({ dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'before' } }) });
     await create(`/api/v1/namespaces/${space}/pods`, user('fifth', 'late', 'true'));
     await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && /"before" not found/.test(each.message)), { what: 'an event that says what is missing' });
+  });
+
+  it('a copy lasts as long as its policy says, whoever is deleted first', async () => {
+    const space = await namespace();
+    const [snapshots, contents, classes] = [`/apis/snapshot.storage.k8s.io/v1/namespaces/${space}/volumesnapshots`, '/apis/snapshot.storage.k8s.io/v1/volumesnapshotcontents', '/apis/snapshot.storage.k8s.io/v1/volumesnapshotclasses'];
+    const driver = 'llmos.dev/local-path';
+    const take = async (name: string, spec: object): Promise<Body> => {
+      await create(snapshots, { metadata: { name }, spec });
+      const { status } = await until(`${snapshots}/${name}`, (each) => each.status?.readyToUse === true);
+      return get(`${contents}/${status.boundVolumeSnapshotContentName}`);
+    };
+    const copyOf = ({ status }: Body): string => `${running().state}/local-path/snapshots/${status.snapshotHandle}`;
+    await create(claimsOf(space), { metadata: { name: 'data' }, spec: claimSpec() });
+    await outputOf(space, scriptPod('first', 'echo one > /data/file', { volumeMounts: [at('data', '/data')] }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'data' } }] }));
+    const content = await take('snap', { source: { persistentVolumeClaimName: 'data' } });
+    await remove(`${contents}/${content.metadata.name}`);
+    assert.notEqual((await get(`${contents}/${content.metadata.name}`)).metadata.deletionTimestamp, undefined, 'a snapshot has it');
+    assert.ok(existsSync(copyOf(content)));
+    await remove(`${snapshots}/snap`);
+    await gone(`${contents}/${content.metadata.name}`);
+    assert.equal(existsSync(copyOf(content)), false);
+    // Kept, taken over by a content of another name, and deleted with its snapshot.
+    await create(classes, { metadata: { name: `keep-${space}` }, driver, deletionPolicy: 'Retain' });
+    const kept = await take('kept', { volumeSnapshotClassName: `keep-${space}`, source: { persistentVolumeClaimName: 'data' } });
+    await remove(`${snapshots}/kept`);
+    await gone(`${snapshots}/kept`);
+    await remove(`${contents}/${kept.metadata.name}`);
+    await gone(`${contents}/${kept.metadata.name}`);
+    assert.ok(existsSync(copyOf(kept)));
+    await create(contents, { metadata: { name: `again-${space}` }, spec: { deletionPolicy: 'Delete', driver, source: { snapshotHandle: kept.status.snapshotHandle }, volumeSnapshotRef: { namespace: space, name: 'again' } } });
+    await take('again', { source: { volumeSnapshotContentName: `again-${space}` } });
+    await remove(`${snapshots}/again`);
+    await gone(`${contents}/again-${space}`);
+    assert.equal(existsSync(copyOf(kept)), false);
+    await remove(`${classes}/keep-${space}`);
   });
 
   it('a path of the machine is what its type says, or the pod waits and says so', async () => {

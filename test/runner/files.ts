@@ -6,6 +6,7 @@ import { spec } from 'node:test/reporters';
 import { isolatedCommand } from '../fixtures/isolation.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { addCount, countOf, isOfCount, newCount, type Count } from './count.ts';
+import { ending } from './ending.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const TRIES = Number(process.env['LLMOS_TEST_TRIES'] ?? 1);
@@ -23,7 +24,7 @@ export async function runFiles(files: readonly string[], concurrency: number): P
   if (files.length === 0) return counts;
   const of = (file = ELSEWHERE): Count => counts.get(file) ?? elsewhere;
   const timeout = (process.env['LLMOS_TORTURE'] === '1' ? 120 : 10) * 60_000 * PATIENCE;
-  const stream = run({ files: [...files], concurrency, timeout });
+  const stream = run({ files: [...files], concurrency, timeout, signal: ending });
   stream.on('test:pass', ({ skip, todo, details, file }) => {
     if (details.type === 'suite') return;
     if (skip !== undefined || todo !== undefined) of(file).skipped += 1;
@@ -55,7 +56,7 @@ export async function runIsolated(files: readonly string[], concurrency: number)
   const tried = new Map<string, Count>();
   const waiting = [...files];
   const next = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) tried.set(file, await runOne(file));
+    for (let file = waiting.shift(); file !== undefined && !ending.aborted; file = waiting.shift()) tried.set(file, await runOne(file));
   };
   await Promise.all(Array.from({ length: concurrency }, next));
   return countTried(tried, runOne);
@@ -66,7 +67,7 @@ async function countTried(tried: ReadonlyMap<string, Count>, runOne: (file: stri
   const into = newCount();
   const failed = [...tried.values()].filter((one) => one.failed > 0).length;
   for (const [file, one] of tried) {
-    const last = one.failed > 0 && file !== ELSEWHERE && TRIES > 1 && failed <= MOST_FLAKY_FILES ? await runOne(file) : one;
+    const last = one.failed > 0 && file !== ELSEWHERE && TRIES > 1 && !ending.aborted && failed <= MOST_FLAKY_FILES ? await runOne(file) : one;
     if (last.failed === 0) into.flaky.push(...one.failures);
     addCount(into, last);
   }

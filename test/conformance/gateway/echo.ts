@@ -1,4 +1,4 @@
-/** Backends that tell what they were asked, in JSON: HTTP on 3000, HTTP/2 in the clear on 3001, TLS on 8443, gRPC (in its simplest words) on 3002, by TLS on 8444; WebSockets echo. */
+/** Backends that tell what they were asked, in JSON: HTTP on 3000, HTTP/2 in the clear on 3001, TLS on 8443, gRPC (in its simplest words) on 3002, by TLS on 8444; WebSockets echo. On 3003 they say their names, to connections before these say anything, and to datagrams. */
 import { dirname } from 'node:path';
 import { podOf, type Body } from '../cluster.ts';
 
@@ -36,6 +36,9 @@ const grpc = (s, h) => {
   });
 };
 http2.createServer().on('stream', grpc).listen(3002);
+require('node:net').createServer((s) => { s.on('error', () => {}); s.write(namespace + '/' + pod + ' '); s.on('data', (d) => s.end(d)); }).listen(3003);
+const datagrams = require('node:dgram').createSocket('udp4');
+datagrams.on('message', (text, { address, port }) => datagrams.send(namespace + '/' + pod + ' ' + text, port, address)).bind(3003);
 if (process.env.TLS_CERT) http2.createSecureServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY }).on('stream', grpc).listen(8444);
 if (process.env.TLS_CERT) https.createServer({ cert: process.env.TLS_CERT, key: process.env.TLS_KEY, requestCert: true, rejectUnauthorized: false }, (q, r) => answer(q, r, true)).listen(8443);`;
 

@@ -1,4 +1,4 @@
-/** The conformance tests of the Gateway API by their short names, for the profiles HTTP, GRPC and TLS (kubernetes-sigs/gateway-api, conformance/tests), and behaviours of Ingress. */
+/** The conformance tests of the Gateway API by their short names, for the profiles HTTP, GRPC, TLS, TCP and UDP (kubernetes-sigs/gateway-api, conformance/tests), and behaviours of Ingress. */
 import type { Behaviour } from '../behaviours.ts';
 
 type Named = string | [string, Omit<Behaviour, 'name' | 'area'>];
@@ -24,7 +24,10 @@ export const GATEWAY_BEHAVIOURS: Readonly<Record<string, readonly Named[]>> = {
     'ListenerSetHostnameConflict', 'ListenerSetProtocolConflict', 'ListenerSetAllowedNamespaces', 'ListenerSetRoutes', 'ListenerSetCertificates', 'ListenerSetAllowedRoutesNamespaces', 'ListenerSetDualParentRefIndependence', 'ListenerSetParentNotAccepted', 'ListenerSetReferenceGrant', 'ListenerSetRouteStatusScopedToParentRef', 'ListenerSetUpdateListenerHostname',
     'HTTPRouteMultipleRoutesAttachmentSameHostnameIntersection', 'TLSRouteMultipleRoutesAttachmentSameHostnameIntersection', 'GRPCRouteMultipleGateways', 'HTTPRoutePreserveForeignStatus', 'BackendTLSPolicyPreserveForeignStatus', 'GatewayUpdateListenerHostname',
     'GatewayClassSupportedVersionCondition', 'TLSRouteListenerPassthroughSupportedKinds', 'HTTPRouteRetryWithTimeouts', 'HTTPRouteBackendRequestRedirect', 'HTTPRouteRewritePathBackend',
+    ...['TCP', 'UDP'].flatMap((protocol) => ['ParentRefPortAndSectionName', 'WeightedRouting', 'MultipleRoutesAttachment', 'InvalidBackendRefNonexistent', 'InvalidCrossNamespaceBackendRef', 'ReferenceGrant', `InvalidNon${protocol}Listener`].map((each) => `${protocol}Route${each}`)),
+    'TCPRouteSimpleSameNamespace', 'UDPRoute', 'TCPRouteParentRefAttachAll', 'UDPRouteParentRefAttachAllListeners', 'UDPRouteValidInvalidListeners', 'UDPTCPListenerMerge', 'TCPRouteOnTLSTerminate', 'TLSRouteListenerTerminateSupportedKinds', 'TLSRouteInvalidNoMatchingListenerHostname', 'ListenerSetAllowedRoutesSupportedKinds', 'ListenerSetProtocolAndRouteKindConflicts',
     // Of our own, beyond upstream's list.
+    'TCPRouteEndpoints', 'UDPRouteEndpoints', 'ListenerSetMixedProtocolsOnOnePort',
     'HTTPRouteLoadBalancing', 'HTTPRouteOutlierDetection', 'HTTPRouteRegexMatching', 'HTTPRouteHTTP2', 'HTTPRouteTraceContext', 'HTTPRouteUnderDefinitionOfTheUser', 'GatewayUnderDefinitionsOfUpstream', 'HTTPRouteThatCannotBeCarriedOut', 'GatewayOfAnyName', 'HTTPListenerLocalCertificate', 'GRPCRouteServiceMatching', 'GRPCRouteInvalidBackendRef', 'GRPCRouteHostnameOfHTTPRoute', 'HTTPRouteExtensionRef', 'HTTPRouteRetryBackoff', 'TLSRouteSeveralRules', 'GRPCRouteMultipleRoutesAttachmentSameHostnameIntersectionWildcard', 'GRPCRouteMultipleRoutesAttachmentSameHostnameIntersectionNone', 'GatewayBackendClientCertificate',
   ],
   ingress: ['IngressPathTypes', 'IngressHosts', 'IngressTLS', 'IngressDefaultBackend', 'IngressBackendThatIsNotThere', 'IngressOfAnotherClass', 'IngressThatIsGone'],

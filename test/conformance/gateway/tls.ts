@@ -7,7 +7,7 @@ import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, clientCertificate, 
 
 const HTTPS = ['same-namespace-with-https-listener'];
 export const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
-export const tlsRoute = (name: string, parentNames: string[], hostnames: string[] | undefined, backendRefs: object[] = [{ name: 'tls-backend', port: 443 }], more: object = {}): Body => route(name, parentNames, [{ backendRefs }], { kind: 'TLSRoute', ...(hostnames === undefined ? {} : { hostnames }), ...more });
+export const tlsRoute = (name: string, parentNames: (string | object)[], hostnames: string[] | undefined, backendRefs: object[] = [{ name: 'tls-backend', port: 443 }], more: object = {}): Body => route(name, parentNames, [{ backendRefs }], { kind: 'TLSRoute', ...(hostnames === undefined ? {} : { hostnames }), ...more });
 const told = (name: string, expected: Record<string, string>): Promise<Body> => parents(name, expected, { plural: 'tlsroutes' });
 
 /** The subject alternative names of the certificate that is shown; undefined when the connection is refused. */
@@ -120,7 +120,7 @@ export function passthroughs(): void {
   ], async () => {
     await told('mixed-ended', { Accepted: 'True', ResolvedRefs: 'True' });
     await told('mixed-passed', { Accepted: 'True', ResolvedRefs: 'True' });
-    for (const name of ['ended', 'passed']) await listener('mixed', name, { Accepted: 'True', Programmed: 'True' }, { attachedRoutes: 1, kinds: ['TLSRoute'] });
+    for (const [name, kinds] of [['ended', ['TLSRoute', 'TCPRoute']], ['passed', ['TLSRoute']]] as const) await listener('mixed', name, { Accepted: 'True', Programmed: 'True' }, { attachedRoutes: 1, kinds: [...kinds] });
     await expectAll(await addressOf('mixed'), [[{ sni: 'ended.example.com', host: 'ended.example.com' }, V1], [{ sni: 'abc.example.com', host: 'abc.example.com' }, 'tls-backend']]);
   });
 
@@ -136,8 +136,8 @@ export function passthroughs(): void {
   });
 
   behaviour('GatewayHTTPSAndTLSPassthroughSamePort', () => [
-    tlsSecret(INFRA, 'same-port', 'terminated.example.com'),
-    gateway('same-port', [passthrough({ hostname: 'abc.example.com' }), { name: 'https', port: 443, protocol: 'HTTPS', hostname: 'terminated.example.com', tls: { certificateRefs: [{ name: 'same-port' }] } }]),
+    tlsSecret(INFRA, 'same-port', '*.example.com'),
+    gateway('same-port', [passthrough({ hostname: 'abc.example.com' }), { name: 'https', port: 443, protocol: 'HTTPS', hostname: '*.example.com', tls: { certificateRefs: [{ name: 'same-port' }] } }]),
     tlsRoute('same-port', ['same-port'], ['abc.example.com']), route('same-port', ['same-port'], [{ backendRefs: [to(V2)] }], { hostnames: ['terminated.example.com'] }),
   ], async () => {
     await told('same-port', { Accepted: 'True' });
