@@ -143,7 +143,7 @@ test('what makes no sense is refused', () => {
   assert.deepEqual(errors({}), []);
   for (const [spec, words] of [
     [{ updatePolicy: { updateMode: 'Never' } }, /supported values|Unsupported/i], [{ updatePolicy: { minReplicas: 0 } }, /MinReplicas has to be positive, got 0/], [{ resourcePolicy: { containerPolicies: [{ mode: 'Off' }] } }, /ContainerName is required/],
-    [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/],
+    [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/], [policy({ minAllowed: { cpu: 'much' }, maxAllowed: { cpu: '1' } }), /Invalid value: "much": quantities must match/],
     [policy({ mode: 'Off', controlledValues: 'RequestsAndLimits' }), /ControlledValues shouldn't be specified/], [{ recommenders: [{ name: 'a' }, { name: 'b' }] }, /more than one recommenders/],
   ] as const) assert.match(errors(spec).join(), words);
 });

@@ -1,4 +1,5 @@
 /** rabbitmq: messages that are ready in a queue, or published a second, by AMQP or by the management's HTTP (KEDA: RabbitMQ Queue). */
+import { ownValue } from '../../../api/json.ts';
 import { finite, metricName, parametersOf, READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters, type Reading, type TriggerFactory } from './trigger.ts';
 import { fetchText, parseJson, type WebOptions } from './web.ts';
 
@@ -109,7 +110,7 @@ function overManagement(host: URL, { queue, parameters }: { queue: string; param
   const ask = async (url: string, signal: AbortSignal): Promise<unknown> => parseJson(await fetchText(url, options, signal), host.host);
   if (!parameters.flag('useRegex')) return async (signal) => read((await ask(`${place}/${encodeURIComponent(queue)}`, signal)) as QueueFacts);
   const operation = parameters.text('operation') ?? 'sum';
-  const combine = OPERATIONS[operation];
+  const combine = ownValue(OPERATIONS, operation);
   if (combine === undefined) throw new TriggerError(`operation ${JSON.stringify(operation)}: write ${Object.keys(OPERATIONS).join(', ')}`);
   const pageSize = Math.min(MOST_PAGE, parameters.number('pageSize', 100));
   if (!Number.isInteger(pageSize) || pageSize < 1) throw new TriggerError('pageSize must be a whole number, 1 or more');
