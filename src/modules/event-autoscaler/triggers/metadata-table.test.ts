@@ -122,9 +122,11 @@ table('prometheus', [
   { metadata: { ...prom, authModes: 'tls' }, auth: { ca: 'a', cert: 'b', key: 'c' } }, { metadata: { ...prom, authModes: 'tls' }, auth: { cert: 'b', key: 'c' } }, { metadata: { ...prom, authModes: 'bearer' }, auth: { bearerToken: 't' } },
   { metadata: { ...prom, authModes: 'basic' }, auth: { username: 'u', password: 'p' } }, { metadata: { ...prom, authModes: 'tls, basic' }, auth: { cert: 'b', key: 'c', username: 'u', password: 'p' } },
   { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthHeader: 'header\n', customAuthValue: 'value\n' } },
+  { metadata: { ...prom, authModes: 'tls,oauth' }, auth: { cert: 'b', key: 'c', oauthTokenURI: 'http://a/token', clientID: 'i', clientSecret: 's', scopes: 'a,b', endpointParams: 'audience=x' } },
 ], [
   { metadata: {} }, { metadata: { ...prom, serverAddress: '' } }, { metadata: but(prom, ['threshold']) }, { metadata: { ...prom, threshold: 'one' } }, { metadata: { ...prom, activationThreshold: 'one' } }, { metadata: { ...prom, query: '' } },
   { metadata: { ...prom, ignoreNullValues: 'xxxx' } }, { metadata: { ...prom, customHeaders: 'key1=value1,key2' } }, { metadata: { ...prom, queryParameters: 'key1=value1,key2' } }, { metadata: { ...prom, timeout: '-1' } }, { metadata: { ...prom, timeout: 'a' } },
+  { metadata: { ...prom, authModes: 'oauth' }, auth: { clientID: 'i', clientSecret: 's' } }, { metadata: { ...prom, authModes: 'oauth' }, auth: { oauthTokenURI: 'http://a/token', clientID: 'i' } }, { metadata: { ...prom, authModes: 'basic,bearer' }, auth: { username: 'u', bearerToken: 't' } },
   { metadata: { ...prom, authModes: 'tls' }, auth: { cert: 'b' } }, { metadata: { ...prom, authModes: 'tls' }, auth: { key: 'c' } }, { metadata: { ...prom, authModes: 'bearer' } }, { metadata: { ...prom, authModes: 'basic' } },
   { metadata: { ...prom, authModes: 'tls,basic' }, auth: { username: 'u', password: 'p' } }, { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthValue: 'v' } }, { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthHeader: 'h' } },
 ]);

@@ -3,7 +3,8 @@ import { EndpointSlice } from '../../../api/discovery/endpoint-slice.ts';
 import { ownValue } from '../../../api/json.ts';
 import { FORMATS, numberIn, type Format } from './formats.ts';
 import { metricName, parametersOf, TriggerError, type TriggerFactory, type TriggerInput } from './trigger.ts';
-import { fetchText, webAuthentication } from './web.ts';
+import { fetchText } from './web.ts';
+import { webAuthentication } from './web-authentication.ts';
 
 const AGGREGATIONS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   average: (values) => values.reduce((sum, each) => sum + each, 0) / values.length,
