@@ -169,6 +169,15 @@ const pods = { value: '1', podSelector: 'app=demo' };
 table('kubernetes-workload', [{ metadata: pods }, { metadata: { ...pods, podSelector: 'app in (demo1, demo2),deploy in (deploy1, deploy2)' } }, { metadata: { ...pods, namespace: 'default' } }],
   [{ metadata: but(pods, ['value']) }, { metadata: but(pods, ['podSelector']) }, { metadata: { ...pods, value: 'a' } }, { metadata: { ...pods, value: '0' } }, { metadata: { ...pods, activationValue: 'aa' } }]);
 
+it('kubernetes-workload counts in its namespace, in another, or in all', async () => {
+  const all = ['test', 'test', 'other', 'third'].map((namespace) => ({ metadata: { namespace, labels: { app: 'demo' } } }));
+  const counting = { caches: { of: () => ({ ready: async () => {}, list: (namespace?: string) => all.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace) }) } } as never;
+  for (const [namespace, name, value] of [[undefined, 'workload-test', 2], ['other', 'workload-other', 1], ['*', 'workload-', 4]] as const) {
+    const trigger = await TRIGGERS['kubernetes-workload']!({ metadata: { ...pods, ...(namespace !== undefined && { namespace }) }, auth: {}, env: {}, namespace: 'test', owner: 'web', context: counting });
+    assert.deepEqual([trigger.name, await trigger.read(AbortSignal.abort())], [name, { value, active: true }]);
+  }
+});
+
 it('names of metrics are those that KEDA gives', async () => {
   const named = async (type: string, metadata: Words, index = 0): Promise<string> => {
     const trigger = await open(type, { metadata });
