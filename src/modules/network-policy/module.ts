@@ -14,8 +14,7 @@ function createNetworkPolicyModule(): Module {
   return defineModule({
     name: 'network-policy',
     description: 'NetworkPolicy: which pods may speak with which, in nftables',
-    kinds: [NetworkPolicy],
-    needs: [Pod, Namespace],
+    needs: [Pod, Namespace, NetworkPolicy],
     reads: [NetworkPolicy, Pod, Namespace],
     // Before the node agent starts, so that no pod runs ahead of its policies.
     async start({ caches, machine, log, signal }) {

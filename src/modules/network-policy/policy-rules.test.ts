@@ -29,7 +29,7 @@ test('an isolated pod has a chain that ends in a drop', () => {
   const { chains, ingress, egress } = contentsFor([policy({ podSelector: { matchLabels: { app: 'x' } }, policyTypes: ['Ingress', 'Egress'] })], WORLD);
   assert.deepEqual(Object.fromEntries(chains), {
     'policy/a/p/ingress': [], 'policy/a/p/egress': [],
-    'ingress/10.0.0.2': ['jump policy/a/p/ingress', 'drop'], 'egress/10.0.0.2': ['jump policy/a/p/egress', 'drop'],
+    'ingress/10.0.0.2': ['jump policy/a/p/ingress', 'drop'], 'egress/10.0.0.2': ['jump policy/a/p/egress', 'drop'], 'door/10.0.0.2': ['drop'],
   });
   assert.deepEqual([[...ingress], [...egress]], [[['10.0.0.2', 'goto ingress/10.0.0.2']], [['10.0.0.2', 'goto egress/10.0.0.2']]]);
 });
@@ -56,6 +56,24 @@ for (const [what, spec, rules, sets] of RULES) {
     for (const [name, elements] of Object.entries(sets)) assert.deepEqual([...(contents.sets.get(`policy/a/p/ingress/0/${name}`)?.elements ?? [])], elements);
   });
 }
+
+test('at a gateway a pod is judged by where it meant to go: addresses and everybody, never pods', () => {
+  const rules: [NetworkPolicySpec, string[] | undefined][] = [
+    [{ policyTypes: ['Egress'] }, undefined],
+    [{ egress: [{}] }, ['accept']],
+    [{ egress: [{ to: [{ namespaceSelector: {} }] }] }, undefined],
+    [{ egress: [{ to: [{ ipBlock: { cidr: '10.0.0.0/8', except: ['10.1.0.0/16'] } }, { podSelector: {} }], ports: [{ port: 80 }, { port: 8000, endPort: 8080 }, { protocol: 'UDP', port: 53 }] }] },
+      ['ct original ip daddr 10.0.0.0/8 ct original ip daddr != { 10.1.0.0/16 } meta l4proto tcp ct original proto-dst 80 accept', 'ct original ip daddr 10.0.0.0/8 ct original ip daddr != { 10.1.0.0/16 } meta l4proto tcp ct original proto-dst 8000-8080 accept']],
+    [{ egress: [{ ports: [{ protocol: 'TCP' }] }] }, ['accept']],
+    [{ egress: [{ ports: [{ protocol: 'UDP' }, { port: 'web' }] }] }, undefined],
+  ];
+  for (const [spec, wanted] of rules) {
+    const { chains, door } = contentsFor([policy({ ...spec, podSelector: { matchLabels: { app: 'x' } } })], WORLD);
+    assert.deepEqual(chains.get('policy/a/p/door'), wanted, JSON.stringify(spec));
+    assert.deepEqual(chains.get('door/10.0.0.2'), wanted === undefined ? ['drop'] : ['jump policy/a/p/door', 'drop']);
+    assert.deepEqual([...door], [['10.0.0.2', 'goto door/10.0.0.2']]);
+  }
+});
 
 test('what may leave still has to arrive', () => {
   const { chains } = contentsFor([policy({ podSelector: {}, egress: [{ to: [{ podSelector: {} }], ports: [{ port: 53, protocol: 'UDP' }] }], policyTypes: ['Egress'] })], WORLD);

@@ -5,19 +5,24 @@
  * and ends in a drop. A policy is one chain a direction, the same for all its pods. The pods that its rules name are sets of addresses,
  * so that a pod that comes or goes changes elements and no rule. A packet that may leave its pod goes on to `arriving`, which asks the
  * policies of the other end.
+ *
+ * What goes through a proxy of the machine is no packet from pod to pod. Who carries Services may not connect to pods of `isolated/ingress`, nor be
+ * connected to by those of `isolated/egress`: the kernel leads these past it. At a gateway a pod is judged by where it meant to go (`door`).
  */
 import { createHash } from 'node:crypto';
 import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/generated/networking-v1.ts';
 import { isIP, isStrictSubset } from '../../api/ip.ts';
+import { directionsOf, type Direction } from '../../api/networking/isolation.ts';
 import { podsOfPeer, selected, type Family, type PolicyPod, type World } from './world.ts';
 
 export interface Contents {
   /** Rules by chain. */
   chains: Map<string, readonly string[]>;
   sets: Map<string, PolicySet>;
-  /** Verdicts by address, of the two maps of the table. */
+  /** Verdicts by address, of the maps of the table. */
   ingress: Map<string, string>;
   egress: Map<string, string>;
+  door: Map<string, string>;
 }
 
 export interface PolicySet {
@@ -25,14 +30,13 @@ export interface PolicySet {
   elements: Set<string>;
 }
 
-type Direction = 'ingress' | 'egress';
-
 const addressesOf = (family: Family): string => (family === 'ip' ? 'ipv4_addr' : 'ipv6_addr');
 
 /** All pods with an address of their own: the set `pods`. A pod's way to itself: the set `self`. */
 export function contentsFor(policies: readonly NetworkPolicy[], world: World, family: Family = 'ip'): Contents {
   const contents = emptyContents(family);
   const isolating = { ingress: new Map<string, string[]>(), egress: new Map<string, string[]>() };
+  const doors = new Map<string, string[]>();
   for (const pod of world.pods()) {
     contents.sets.get('pods')?.elements.add(pod.address);
     contents.sets.get('self')?.elements.add(`${pod.address} . ${pod.address}`);
@@ -43,27 +47,32 @@ export function contentsFor(policies: readonly NetworkPolicy[], world: World, fa
     for (const direction of directionsOf(policy)) {
       const chain = addPolicy(contents, policy, { direction, pods, world, family });
       for (const { address } of pods) isolating[direction].set(address, [...(isolating[direction].get(address) ?? []), chain]);
+      const door = direction === 'egress' ? addDoor(contents, policy, family) : undefined;
+      if (door !== undefined) for (const { address } of pods) doors.set(address, [...(doors.get(address) ?? []), door]);
     }
   }
   for (const direction of ['ingress', 'egress'] as const) {
     for (const [address, chains] of isolating[direction]) {
-      const name = `${direction}/${address.replaceAll(':', '-')}`;
-      contents.chains.set(name, [...chains.sort().map((chain) => `jump ${chain}`), 'drop']);
-      contents[direction].set(address, `goto ${name}`);
+      lead(contents, direction, address, chains);
+      contents.sets.get(`isolated/${direction}`)?.elements.add(address);
     }
   }
+  for (const address of isolating.egress.keys()) lead(contents, 'door', address, doors.get(address) ?? []);
   return contents;
+}
+
+/** The chain of a pod: what its policies let pass, and nothing else. */
+function lead(contents: Contents, map: Direction | 'door', address: string, chains: readonly string[]): void {
+  const name = `${map}/${address.replaceAll(':', '-')}`;
+  contents.chains.set(name, [...chains.toSorted().map((chain) => `jump ${chain}`), 'drop']);
+  contents[map].set(address, `goto ${name}`);
 }
 
 export function emptyContents(family: Family = 'ip'): Contents {
   const type = addressesOf(family);
-  const sets = new Map([['pods', { type, elements: new Set<string>() }], ['self', { type: `${type} . ${type}`, elements: new Set<string>() }]]);
-  return { chains: new Map(), sets, ingress: new Map(), egress: new Map() };
-}
-
-function directionsOf({ spec }: NetworkPolicy): Direction[] {
-  const types = (spec?.policyTypes ?? []).length > 0 ? (spec?.policyTypes ?? []) : ['Ingress', ...((spec?.egress ?? []).length > 0 ? ['Egress'] : [])];
-  return [...new Set(types.map((type) => (type === 'Egress' ? 'egress' : 'ingress') as Direction))];
+  const sets = new Map(['pods', 'isolated/ingress', 'isolated/egress'].map((name) => [name, { type, elements: new Set<string>() }]));
+  sets.set('self', { type: `${type} . ${type}`, elements: new Set<string>() });
+  return { chains: new Map(), sets, ingress: new Map(), egress: new Map(), door: new Map() };
 }
 
 /** Adds the chain of a policy in one direction, and its sets; gives its name. */
@@ -83,6 +92,25 @@ function addPolicy(contents: Contents, policy: NetworkPolicy, { direction, pods,
     return peerMatches.flatMap((peer) => portMatches.map((port) => [peer, port, verdict].filter((part) => part !== '').join(' ')));
   });
   contents.chains.set(name, lines);
+  return name;
+}
+
+/**
+ * What of a policy lets its pods through to a gateway: rules for addresses and for everybody, since a gateway is no pod. Undefined when nothing does.
+ * The gateway's HAProxy listens elsewhere than the pod was told, so it is judged by where the pod meant to go.
+ */
+function addDoor(contents: Contents, policy: NetworkPolicy, family: Family): string | undefined {
+  const lines = (policy.spec?.egress ?? []).flatMap(({ ports = [], to = [] }) => {
+    const peers = to.length === 0 ? [''] : to.flatMap(({ ipBlock }) => (ipBlock === undefined ? [] : matchBlock(`ct original ${family} daddr`, ipBlock, family)));
+    const numbers = ports.flatMap(({ protocol = 'TCP', port, endPort }) => {
+      if (protocol !== 'TCP' || typeof port === 'string') return [];
+      return [port === undefined ? '' : `meta l4proto tcp ct original proto-dst ${endPort === undefined || endPort === port ? port : `${port}-${endPort}`}`];
+    });
+    return peers.flatMap((peer) => (ports.length === 0 ? [''] : numbers).map((port) => [peer, port, 'accept'].filter((part) => part !== '').join(' ')));
+  });
+  if (lines.length === 0) return undefined;
+  const name = nameOf(policy.metadata.namespace ?? '', policy.metadata.name ?? '', 'door');
+  contents.chains.set(name, [...new Set(lines)]);
   return name;
 }
 
@@ -131,7 +159,7 @@ function matchPorts(contents: Contents, set: string, ports: readonly NetworkPoli
 const LONGEST_NAME = 100;
 
 /** Names of policies may be longer than the kernel lets names be. */
-function nameOf(namespace: string, policy: string, direction: Direction): string {
-  const name = `policy/${namespace}/${policy}/${direction}`;
-  return name.length <= LONGEST_NAME ? name : `policy/${createHash('sha256').update(name).digest('hex').slice(0, 32)}/${direction}`;
+function nameOf(namespace: string, policy: string, which: Direction | 'door'): string {
+  const name = `policy/${namespace}/${policy}/${which}`;
+  return name.length <= LONGEST_NAME ? name : `policy/${createHash('sha256').update(name).digest('hex').slice(0, 32)}/${which}`;
 }

@@ -1,4 +1,5 @@
 /** The table of policies: what it holds, as text for nft, and the difference of two contents as one transaction. Pure. */
+import { GATEWAY_PORTS, SERVICE_PORTS, SERVICE_PROXY_GROUP, wordsOf } from '../../sdk/haproxy/ports.ts';
 import type { Contents } from './policy-rules.ts';
 import type { Family } from './world.ts';
 
@@ -40,7 +41,7 @@ export function difference(place: string, now: Contents, wanted: Contents): stri
     for (const rule of chain) rules.push(`add rule ${place} ${name} ${rule}`);
   }
   lines.push(...goneChains.map((name) => `flush chain ${place} ${name}`), ...rules);
-  for (const map of ['ingress', 'egress'] as const) {
+  for (const map of ['ingress', 'egress', 'door'] as const) {
     const gone = [...now[map].keys()].filter((key) => wanted[map].get(key) !== now[map].get(key));
     const come = [...wanted[map]].filter(([key, verdict]) => now[map].get(key) !== verdict);
     if (gone.length > 0) lines.push(`delete element ${place} ${map} { ${gone.join(', ')} }`);
@@ -69,9 +70,10 @@ export function removalOf(table: string, listed: string): string {
 /**
  * The tables with all but the policies themselves. Only what is forwarded is judged: a pod's own machine always reaches it, and is
  * reached by it. An address of the bridge that is no known pod's is not let through, so a pod is held back until its policies are known.
+ * A proxy of the machine is no way round: see policy-rules.ts.
  */
 export function baseTables(facts: PolicyTableFacts): string {
-  const { family = 'ip', table, bridge, podCidr, seesBridged, nodeAddresses = [] } = facts;
+  const { family = 'ip', table, bridge, podCidr, gatewayIp, seesBridged, nodeAddresses = [] } = facts;
   const address = family === 'ip' ? 'ipv4_addr' : 'ipv6_addr';
   const nodes = nodeAddresses.length === 0 ? undefined : `{ ${nodeAddresses.join(', ')} }`;
   return `table ${family} ${table} {
@@ -79,6 +81,9 @@ export function baseTables(facts: PolicyTableFacts): string {
   set self { type ${address} . ${address}; }
   map ingress { type ${address} : verdict; }
   map egress { type ${address} : verdict; }
+  map door { type ${address} : verdict; }
+  set isolated/ingress { type ${address}; }
+  set isolated/egress { type ${address}; }
   chain arriving {
     ${family} daddr vmap @ingress
 ${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname "${bridge}" ${family} daddr ${podCidr} ${family} daddr != @pods drop
@@ -92,11 +97,27 @@ ${nodes === undefined ? '' : `    ${family} saddr ${nodes} accept\n`}    ${famil
     iifname "${bridge}" ${family} saddr != @pods drop
     goto arriving
   }
-${seesBridged ? '' : `  chain output {
-    type filter hook output priority filter; policy accept;
-    oifname "${bridge}" ${family === 'ip' ? 'icmp type redirect' : 'icmpv6 type nd-redirect'} drop
+  chain input {
+    type filter hook input priority filter; policy accept;
+    ct state established,related accept
+    iifname "${bridge}" ${family} daddr ${gatewayIp} tcp dport ${wordsOf({ first: GATEWAY_PORTS.first, last: SERVICE_PORTS.last })} goto proxies
   }
-`}}
+  chain proxies {
+${nodes === undefined ? '' : `    ${family} saddr ${nodes} accept\n`}    ${family} saddr != @pods drop
+    tcp dport ${wordsOf(SERVICE_PORTS)} ${family} saddr @isolated/egress drop
+    ${family} saddr vmap @door
+  }
+  chain output {
+    type filter hook output priority filter; policy accept;
+${seesBridged ? '' : `    oifname "${bridge}" ${family === 'ip' ? 'icmp type redirect' : 'icmpv6 type nd-redirect'} drop\n`}    ct state established,related accept
+    meta skgid ${SERVICE_PROXY_GROUP} meta l4proto tcp goto carried
+  }
+  # Refused, not dropped: the proxy asks another endpoint at once.
+  chain carried {
+    ${family} daddr @isolated/ingress reject with tcp reset
+${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname "${bridge}" ${family} daddr ${podCidr} ${family} daddr != @pods reject with tcp reset
+  }
+}
 ${seesBridged ? (facts.dual ? '' : withoutIpv6(facts)) : routed(facts)}`;
 }
 

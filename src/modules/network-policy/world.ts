@@ -2,6 +2,7 @@
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicyPeer } from '../../api/generated/networking-v1.ts';
 import { isIP } from '../../api/ip.ts';
+import { judgedAddresses } from '../../api/networking/isolation.ts';
 import type { LabelSelector } from '../../api/meta.ts';
 import { matcherOfSelector, type Labels } from '../../api/selector.ts';
 
@@ -31,10 +32,10 @@ export function worldOf(pods: readonly Pod[], namespaces: readonly Namespace[], 
 }
 
 /** Undefined for pods to which no policy applies: without an address of their own, or ended. */
-export function policyPod({ metadata, spec, status }: Pod, family: Family = 'ip'): PolicyPod | undefined {
-  const all = [...(status?.podIPs ?? []).map(({ ip }) => ip), status?.podIP];
-  const address = all.find((each) => isIP(each) === (family === 'ip' ? 4 : 6));
-  if (spec?.hostNetwork === true || address === undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed') return undefined;
+export function policyPod(pod: Pod, family: Family = 'ip'): PolicyPod | undefined {
+  const { metadata, spec } = pod;
+  const address = judgedAddresses(pod).find((each) => isIP(each) === (family === 'ip' ? 4 : 6));
+  if (address === undefined) return undefined;
   const running = [...(spec?.containers ?? []), ...(spec?.initContainers ?? []).filter((each) => each.restartPolicy === 'Always')];
   const ports = running.flatMap((each) => each.ports ?? []).flatMap(({ name, protocol, containerPort }) =>
     (name ? [{ name, protocol: (protocol ?? 'TCP').toLowerCase(), port: containerPort }] : []));

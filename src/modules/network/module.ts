@@ -18,6 +18,7 @@ import { isRouted, removePodNetwork, setUpPodNetwork } from './pod-network.ts';
 import { podProxyRoute } from './reach/pods.ts';
 import { serviceProxyRoute } from './reach/services.ts';
 import { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
+import { NetworkPolicy } from '../../api/networking/network-policy.ts';
 import { IPAddress, IPAddressV1Beta1 } from '../../api/networking/ip-address.ts';
 import { ServiceCIDR, ServiceCIDRV1Beta1 } from '../../api/networking/service-cidr.ts';
 import { zoneOf } from '../../api/core/zone.ts';
@@ -39,9 +40,9 @@ function createNetworkModule(): Module {
   return defineModule({
     name: 'network',
     description: 'Pod network, Services in nftables, cluster DNS',
-    kinds: [LoadBalancingPolicy, ServiceCIDR, ServiceCIDRV1Beta1, IPAddress, IPAddressV1Beta1] as never,
+    kinds: [NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, ServiceCIDRV1Beta1, IPAddress, IPAddressV1Beta1] as never,
     needs: [Service, EndpointSlice, Endpoints],
-    reads: [Service, EndpointSlice, Endpoints, Node, Pod, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
+    reads: [Service, EndpointSlice, Endpoints, Node, Pod, NetworkPolicy, LoadBalancingPolicy, ServiceCIDR, IPAddress] as never,
     writes: [Service, EndpointSlice, Endpoints, ServiceCIDR] as never,
     admissions: [serviceAllocator(() => book)],
     controllers: [loadBalancerController(() => ranges), policyStatus, serviceRangeController(() => otherRanges), serviceAddressController],
@@ -60,7 +61,7 @@ function createNetworkModule(): Module {
       const folder = join(machine.runFolder, 'haproxy');
       const proxies = createProxiedServices({ program: machine.programs.haproxy ?? 'haproxy', folder, gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, nodeName: machine.nodeName, podOf: (key) => caches.of(Pod).get(key), zone: () => zoneOf(caches.of(Node).get(machine.nodeName)), others: () => othersOf(caches.of(Node).list(), { nodeName: machine.nodeName, podCidr: machine.network.podCidr }), log: context.log, signal });
       context.metrics?.(() => proxies.metrics());
-      const shared = { proxies, policies: caches.of(LoadBalancingPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
+      const shared = { proxies, policies: caches.of(LoadBalancingPolicy), networkPolicies: caches.of(NetworkPolicy), pods: caches.of(Pod), nodes: caches.of(Node), services: caches.of(Service), slices: caches.of(EndpointSlice), nft: machine.programs.nft ?? 'nft', conntrack: machine.programs.conntrack, log: context.log, signal };
       const place = { nodeName: machine.nodeName, table: bridgeOf(machine), bridge: bridgeOf(machine), seesBridged };
       const { ipv6 } = machine.network;
       const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -16,6 +16,7 @@ import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import { eventually, PATIENCE } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
 import { inNetworkNamespaces } from '../../sdk/testing/network-namespaces.ts';
@@ -49,6 +50,7 @@ function inside(host: string): void {
   const services = memoryCache<Service>();
   const slices = memoryCache<EndpointSlice>();
   const podObjects = memoryCache<Pod>();
+  const networkPolicies = memoryCache<NetworkPolicy>();
   const events: string[] = [];
   const stop = new AbortController();
   const network = { podCidr: '10.61.0.0/16', serviceCidr: '10.62.0.0/16', gatewayIp: '10.61.0.1', dnsServiceIp: '10.62.0.10', apiServiceIp: '10.62.0.1', loadBalancerCidr: '10.63.0.0/24', clusterDomain: 'cluster.local' };
@@ -59,6 +61,7 @@ function inside(host: string): void {
 
   before(async () => {
     await run('ip', ['link', 'set', 'lo', 'up']);
+    writeFileSync('/proc/sys/net/ipv4/ip_forward', '0'); // a new namespace has it from the machine, on which somebody may forward
     folder = await mkdtemp(join(tmpdir(), 'llmos-network-'));
     facts = { instance: 'llt', runFolder: folder, network, cni: { confFolder: join(folder, 'net.d'), binFolders: [PLUGINS as string] }, programs: {} };
     emptyMachine = await machine();
@@ -69,7 +72,7 @@ function inside(host: string): void {
     }
     await Promise.all(pods.map((pod) => once(pod.server?.stdout as NodeJS.ReadableStream, 'data')));
     sync = await startSync({
-      services, slices, pods: podObjects, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
+      services, slices, pods: podObjects, networkPolicies, nft: 'nft', log: silentLog, signal: stop.signal, checkMs: 100, events: { event: (_about, _type, reason, message) => void events.push(`${reason}: ${message}`) },
       proxies: createProxiedServices({ program: 'haproxy', folder: join(folder, 'haproxy'), gatewayIp: network.gatewayIp, nodeName: 'n1', log: silentLog, signal: stop.signal }),
       facts: { nodeName: 'n1', ...network, table: bridgeOf(facts), bridge: bridgeOf(facts), seesBridged },
     });
@@ -375,6 +378,51 @@ function inside(host: string): void {
     services.remove('default/least');
     slices.remove('default/least-1');
     await sync.idle();
+  });
+
+  test('what policies have to judge goes past the proxy, and no request fails when it changes', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, async () => {
+    const configuration = haproxyFiles(join(folder, 'haproxy')).configuration;
+    const isCarried = async (name: string): Promise<boolean> => existsSync(configuration) && (await readFile(configuration, 'utf8')).includes(`listen default:${name}:80\n`);
+    const near = serve(String(pods[0]?.name), 'q.socket.remoteAddress', 81);
+    await once(near.stdout as NodeJS.ReadableStream, 'data');
+    const least = (name: string, clusterIP: string): Service => ({ ...service(name, { clusterIP }), metadata: { name, namespace: 'default', annotations: { 'llmos.dev/load-balancing': 'least-connection' } } });
+    const isolate = (index: number, type: 'Ingress' | 'Egress'): void => networkPolicies.set({ metadata: { name: type, namespace: 'default' }, spec: { podSelector: { matchLabels: { pod: String(index) } }, policyTypes: [type] } });
+    const client = async (index: number): Promise<string> => (await ask('10.62.0.33:80', pods[index]?.name)).replace('::ffff:', '');
+    pods.forEach(({ address }, index) => podObjects.set({ metadata: { name: `p${index}`, namespace: 'default', labels: { pod: String(index) } }, status: { podIP: address } } as Pod));
+    services.set(least('seen', '10.62.0.33'));
+    services.set(least('other', '10.62.0.34'));
+    slices.set(slice('seen', [String(pods[0]?.address)], 81));
+    slices.set(slice('other', [String(pods[1]?.address)]));
+    await sync.idle();
+    assert.deepEqual([await client(1), await client(2)], [network.gatewayIp, network.gatewayIp], 'by the proxy');
+    isolate(1, 'Egress');
+    await sync.idle();
+    assert.deepEqual([await client(1), await client(2)], [pods[1]?.address, network.gatewayIp], 'who is isolated for egress goes past it');
+    let going = true;
+    const answers: string[] = [];
+    const asking = (async () => { while (going) answers.push(await client(2)); })();
+    for (let times = 0; times < 4; times += 1) {
+      isolate(0, 'Ingress');
+      await sync.idle();
+      assert.deepEqual([await client(2), await isCarried('seen'), await isCarried('other')], [pods[2]?.address, false, true], 'all go past it, where an endpoint is isolated for ingress');
+      networkPolicies.remove('default/Ingress');
+      await sync.idle();
+      assert.deepEqual([await client(2), await isCarried('seen')], [network.gatewayIp, true]);
+    }
+    going = false;
+    await asking;
+    assert.deepEqual(answers.filter((each) => each !== network.gatewayIp && each !== pods[2]?.address), []);
+    assert.ok(events.some((each) => each.startsWith('SharedByKernel')) && events.some((each) => each.startsWith('SharedByProxy')), events.join());
+    networkPolicies.remove('default/Egress');
+    for (const name of ['seen', 'other']) {
+      services.remove(`default/${name}`);
+      slices.remove(`default/${name}-1`);
+    }
+    await sync.idle();
+    assert.equal(existsSync(configuration), false);
+    assert.doesNotMatch(await run('nft', ['list', 'set', 'ip', 'llt0', 'confined']), /elements/);
+    near.kill('SIGKILL');
+    pods.forEach((_, index) => podObjects.remove(`default/p${index}`));
   });
 
   test('a table that somebody flushed is there again', async () => {

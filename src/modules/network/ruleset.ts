@@ -3,6 +3,7 @@
  *
  * Each script is one transaction of the kernel, so a packet sees the rules before or after a change, never between.
  */
+import { GATEWAY_PORTS, SERVICE_PORTS, wordsOf } from '../../sdk/haproxy/ports.ts';
 import { MAP_PREFIX } from './blocks.ts';
 import { addressTypeOf, type Family } from './family.ts';
 import type { Collection, Fragment } from './service-rules.ts';
@@ -167,6 +168,7 @@ function baseTable(facts: TableFacts): string {
   set refusedports { type inet_proto . inet_service; }
   set hairpin { type ${address} . ${address}; }
   set elsewhere { type ${address}; }
+  set confined { type ${address}; }
 
 ${family === 'ip' ? guard(bridge) : ''}${facts.gatewayIp === undefined ? '' : patience(family, facts.gatewayIp)}  chain dispatch {
     ${family} daddr . meta l4proto . th dport vmap @services
@@ -211,8 +213,8 @@ ${family === 'ip' ? `    oifname "${bridge}" ip saddr 127.0.0.0/8 masquerade\n` 
 }`;
 }
 
-/** The ports of HAProxy, of Services and of gateways. */
-const PROXY_PORTS = '23000-28999';
+/** Of Services and of gateways. */
+const PROXY_PORTS = wordsOf({ first: GATEWAY_PORTS.first, last: SERVICE_PORTS.last });
 
 /**
  * A connection to an HAProxy that was killed is not refused: the answer to a SYN on a closed port, the one reset whose sequence number is 0, is not

@@ -5,7 +5,8 @@ import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.t
 import { createBlocks } from './blocks.ts';
 import { createRuleset } from './ruleset.ts';
 import { nearOf } from '../../api/discovery/near.ts';
-import { byWeight, fragmentFor, othersOf } from './service-rules.ts';
+import { fragmentFor, othersOf } from './service-rules.ts';
+import { byWeight } from './weights.ts';
 
 const FACTS = { nodeName: 'n1', podCidr: '10.1.0.0/16', gatewayIp: '10.1.0.1' };
 const TABLE = { table: 't', bridge: 'b', podCidr: '10.1.0.0/16', serviceCidr: '10.2.0.0/16', loadBalancerCidr: '10.3.0.0/24', seesBridged: true };
@@ -190,6 +191,19 @@ test('pods of further nodes are led to what is meant for them', () => {
   assert.deepEqual(Object.keys(chainsOf({}, [on('10.1.0.2', FACTS.nodeName), on('10.1.254.2', 'n1-2')])), [`svc/${suffix}`], 'without a wish there is one chain');
   const node = (name: string, ...podCIDRs: string[]): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDRs } }) as Node;
   assert.deepEqual(othersOf([node(FACTS.nodeName, FACTS.podCidr), node('far', '192.168.0.0/24'), node('n1-2', FACTS.podCidr.replace(/\.\d+\/\d+$/, '.128/25'))], FACTS).map(({ nodeName }) => nodeName), ['n1-2']);
+});
+
+test('confined clients go past a proxy, by every way in', () => {
+  const proxied = new Map([[80, { all: 26_000, inside: 26_000, outside: 26_000, others: new Map<string, number>() }]]);
+  const { chains, elements } = fragmentFor(service({ type: 'NodePort', ports: [{ port: 80, protocol: 'TCP', nodePort: 30080 }] }), [slice(['10.1.0.2', '10.1.0.3'])], { ...FACTS, proxied, confined: true, weights: new Map([['10.1.0.3', 0]]) });
+  assert.deepEqual(Object.fromEntries(chains), {
+    'svc/shop/web/tcp/80': ['meta l4proto tcp dnat ip to 10.1.0.1:26000'], 'svc/shop/web/tcp/80/past': ['meta l4proto tcp dnat ip to 10.1.0.2:8080'],
+    'cluster/shop/web/tcp/80': ['ip saddr @confined goto svc/shop/web/tcp/80/past', 'goto svc/shop/web/tcp/80'],
+    'external/shop/web/tcp/80': ['ip saddr @confined goto svc/shop/web/tcp/80/past', 'goto svc/shop/web/tcp/80'],
+  });
+  assert.deepEqual([[...elements.get('services')!.values()], [...elements.get('nodeports')!.values()], [...elements.get('hairpin')!.keys()]], [['goto cluster/shop/web/tcp/80'], ['goto external/shop/web/tcp/80'], ['10.1.0.1 . 10.1.0.1', '10.1.0.2 . 10.1.0.2']]);
+  const other = fragmentFor(service({}), [], { ...FACTS, proxied, confined: true });
+  assert.deepEqual(other.chains.get('cluster/shop/web/tcp/80'), ['ip saddr @confined drop', 'goto svc/shop/web/tcp/80'], 'no endpoint of its own that they could go to');
 });
 
 test('of a proxy, each node has the port that is for it', () => {

@@ -13,11 +13,12 @@ import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.t
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
 import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
+import { byWeight, shareOf } from './weights.ts';
 import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
 import { weightOf } from '../../sdk/load-balancing/settings.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
-export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | `${typeof MAP_PREFIX}${string}`;
+export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | 'confined' | `${typeof MAP_PREFIX}${string}`;
 
 /** What one Service asks of the table. */
 export interface Fragment {
@@ -49,6 +50,8 @@ export interface RuleFacts {
   gatewayIp: string;
   /** Ports of this Service that a proxy carries. */
   proxied?: ReadonlyMap<number, ProxyPorts>;
+  /** Whether there are clients of whom no proxy may carry anything: those of the set `confined`. */
+  confined?: boolean;
   /** The zone of the node; absent where it has none. */
   zone?: string | undefined;
   /** Further nodes of the machine, whose pods have ranges of their own in `podCidr`. */
@@ -138,21 +141,43 @@ function addPort(fragment: Fragment, service: Service, port: ServicePort, slices
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as Transport;
   const { family = 'ip' } = facts;
   const suffix = nameOf(service, protocol, port.port);
-  const { all, inside, outside, of } = choicesOf(service, port, slices, protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined, facts);
+  const proxy = protocol === 'tcp' ? facts.proxied?.get(port.port) : undefined;
+  const place = { fragment, service, protocol, facts };
+  const asked = chainsFor(place, suffix, choicesOf(service, port, slices, proxy, facts));
+  const { cluster, external } = proxy === undefined || facts.confined !== true ? asked : past(place, suffix, asked, chainsFor(place, `${suffix}/past`, choicesOf(service, port, slices, undefined, facts)));
+  const ways = waysIn(service, port, family);
+  for (const address of ways.cluster) lead(fragment, address, protocol, port.port, cluster);
+  for (const address of ways.external) lead(fragment, address, protocol, port.port, external);
+  if (ways.nodePort !== undefined) leadNodePort(fragment, protocol, ways.nodePort, external);
+  if (ways.balanced.length > 0) addBalanced(fragment, service, port, protocol, suffix, external, ways.balanced, facts);
+}
 
+/** By the addresses within the cluster, and by those that may be had from outside; undefined where the port has no endpoint. */
+interface Chains {
+  cluster: string | undefined;
+  external: string | undefined;
+}
+
+function chainsFor(place: PortPlace, suffix: string, { all, inside, outside, of }: Choices): Chains {
+  const { fragment, service, facts } = place;
   for (const each of all) {
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (!isWithin(each.address, facts.podCidr) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  const place = { fragment, service, protocol, facts };
-  const clusterChain = inside.length > 0 || all.length > 0 ? insideChain(place, suffix, inside, of) : undefined;
-  const externalChain = !isExternal(service) || all.length === 0 ? undefined
-    : sameAs(outside, inside) ? clusterChain : outsideChain(place, suffix, all, outside);
-  const ways = waysIn(service, port, family);
-  for (const address of ways.cluster) lead(fragment, address, protocol, port.port, clusterChain);
-  for (const address of ways.external) lead(fragment, address, protocol, port.port, externalChain);
-  if (ways.nodePort !== undefined) leadNodePort(fragment, protocol, ways.nodePort, externalChain);
-  if (ways.balanced.length > 0) addBalanced(fragment, service, port, protocol, suffix, externalChain, ways.balanced, facts);
+  const cluster = inside.length > 0 || all.length > 0 ? insideChain(place, suffix, inside, of) : undefined;
+  const external = !isExternal(service) || all.length === 0 ? undefined : sameAs(outside, inside) ? cluster : outsideChain(place, suffix, all, outside);
+  return { cluster, external };
+}
+
+/** Confined clients go past the proxy, to where their policies judge them. */
+function past({ fragment, facts }: PortPlace, suffix: string, proxied: Chains, direct: Chains): Chains {
+  const split = (which: keyof Chains): string | undefined => {
+    if (proxied[which] === undefined) return undefined;
+    const name = `${which}/${suffix}`;
+    fragment.chains.set(name, [`${facts.family ?? 'ip'} saddr @confined ${direct[which] === undefined ? 'drop' : `goto ${direct[which]}`}`, `goto ${proxied[which]}`]);
+    return name;
+  };
+  return { cluster: split('cluster'), external: split('external') };
 }
 
 interface Choices {
@@ -269,33 +294,6 @@ function choose(place: PortPlace, chain: string, destinations: readonly Destinat
   else if (service.spec?.sessionAffinity === 'ClientIP') fragment.chains.set(chain, stick(place, chain, destinations));
   else fragment.chains.set(chain, [shared(place, chain, byWeight(destinations, place.facts.weights))]);
   return chain;
-}
-
-const MOST_TURNS = 1_024;
-
-/**
- * Each destination as often as it weighs, spread over the turn: the one that is furthest behind its share is next (smooth weighted round robin).
- * Weights are reduced to their smallest integers, and where the turn would be too long, rounded.
- */
-export function byWeight(destinations: readonly Destination[], weights: ReadonlyMap<string, number> | undefined): readonly Destination[] {
-  const said = destinations.map((each) => shareOf(each, weights));
-  if (destinations.length < 2 || said.every((each) => each === 1)) return destinations;
-  const divisor = Math.max(said.reduce(greatestCommonDivisor), said.reduce((sum, each) => sum + each, 0) / MOST_TURNS);
-  const shares = said.map((each) => Math.max(1, Math.round(each / divisor)));
-  const total = shares.reduce((sum, each) => sum + each, 0);
-  const credit = shares.map(() => 0);
-  return Array.from({ length: total }, () => {
-    shares.forEach((share, index) => (credit[index]! += share));
-    const next = credit.indexOf(Math.max(...credit));
-    credit[next]! -= total;
-    return destinations[next]!;
-  });
-}
-
-const shareOf = ({ address, weight = 1 }: Destination, weights: ReadonlyMap<string, number> | undefined): number => weights?.get(address) ?? weight;
-
-function greatestCommonDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestCommonDivisor(b, a % b);
 }
 
 /** `inc`: in turn, by a counter; `random`: by chance. Flows of UDP are looked for in the rules when endpoints go (stale-flows.ts), so theirs name them. */

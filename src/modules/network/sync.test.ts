@@ -57,6 +57,7 @@ test('what a Service wants is found out again, where that failed', async () => {
         throw new Error('no more files may be opened');
       },
       flush: async () => {},
+      settle: async () => {},
       metrics: async () => '',
       pid: () => undefined,
     };

@@ -5,21 +5,25 @@
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
+import { NOBODY } from '../../api/networking/isolation.ts';
 import type { LoadBalancingPolicy } from '../../api/network/load-balancing-policy.ts';
 import type { Log } from '../../base/log.ts';
 import { keyOf, type Cache } from '../../sdk/cache.ts';
 import type { EventRecorder } from '../../sdk/events.ts';
 import { rememberedClients } from './affinity.ts';
 import { createBlocks } from './blocks.ts';
+import { confinedClients, followIsolation, isolatedEndpoints } from './isolation.ts';
 import { createLoopbackPorts } from './loopback-ports.ts';
-import { algorithmError, algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
+import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
 import { indexPolicies, policyFor, targetsOf, withPolicy } from '../../sdk/load-balancing/policies.ts';
 import type { ProxiedServices } from './proxy/proxied.ts';
-import { settingsError, weightOf, weightsOf } from '../../sdk/load-balancing/settings.ts';
+import { isProxied, weightOf, weightsOf } from '../../sdk/load-balancing/settings.ts';
 import { createRuleset, type Ruleset, type TableFacts } from './ruleset.ts';
 import { indexSlices, serviceKeyOf } from './service-index.ts';
 import { forgetFlows, udpTargetsGone } from './stale-flows.ts';
 import { zoneOf } from '../../api/core/zone.ts';
+import { createTellings } from './tellings.ts';
 import { fragmentFor, othersOf, type Fragment, type RuleFacts } from './service-rules.ts';
 
 export interface SyncInput {
@@ -28,6 +32,8 @@ export interface SyncInput {
   /** For the weights of endpoints. */
   pods?: Cache<Pod>;
   policies?: Cache<LoadBalancingPolicy>;
+  /** With the pods: whom the proxies may not carry to, and not for. */
+  networkPolicies?: Cache<NetworkPolicy>;
   /** For the zone of the node. */
   nodes?: Cache<Node>;
   facts: RuleFacts & TableFacts;
@@ -43,6 +49,8 @@ export interface SyncInput {
   checkMs?: number;
 }
 
+/** Whose elements those of {@link confinedClients} are; no Service is called so. */
+const CONFINED = ' confined';
 /** How long changes are gathered before they are written. */
 const GATHER_MS = 3;
 /** Services in one transaction, so that the newest change does not wait for all of them. */
@@ -68,8 +76,11 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const ports = createLoopbackPorts();
   const blocks = createBlocks();
   const chains = new Map<string, readonly string[]>();
-  const told = new Map<string, string>();
-  const toldAlgorithm = new Map<string, string>();
+  const tellings = createTellings(input.events);
+  /** Services that ask for a proxy. */
+  const asking = new Set<string>();
+  const { family = 'ip' } = input.facts;
+  let judged = NOBODY;
   const dirty = new Set<string>();
   const again = new Set<string>();
   let timer: NodeJS.Timeout | undefined;
@@ -79,7 +90,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
 
   indexSlices(slices);
   if (input.policies !== undefined) indexPolicies(input.policies);
-  await Promise.all([services.ready(), slices.ready(), input.pods?.ready(), input.policies?.ready(), input.nodes?.ready()]);
+  await Promise.all([services.ready(), slices.ready(), input.pods?.ready(), input.policies?.ready(), input.networkPolicies?.ready(), input.nodes?.ready()]);
 
   const mark = (key: string, delayMs = GATHER_MS): void => {
     dirty.add(key);
@@ -101,6 +112,10 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }, delayMs);
   };
 
+  const isolation = followIsolation(input, () => {
+    if (asking.size > 0) schedule(GATHER_MS);
+  });
+
   /** One after the other; a step that throws is told of and does not hold up the next. */
   const enqueue = (step: () => Promise<void>): Promise<void> => {
     working = working.then(step).catch((error: unknown) => {
@@ -117,44 +132,30 @@ export async function startSync(input: SyncInput): Promise<Sync> {
 
   async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
     const service = serviceOf(key);
-    const proxied = how.byProxy ? await input.proxies?.want(key, service, slices.byIndex('service', key)) : undefined;
+    const own = slices.byIndex('service', key);
+    if (service === undefined || input.proxies === undefined || !isProxied(service)) asking.delete(key);
+    else asking.add(key);
+    const isolated = asking.has(key) ? isolatedEndpoints(own, isolation.now()) : [];
+    const proxied = how.byProxy ? await input.proxies?.want(key, isolated.length > 0 ? undefined : service, own, family) : undefined;
     if (service === undefined) {
-      told.delete(key);
-      toldAlgorithm.delete(key);
+      tellings.forget(key);
       await ports.want(key, []);
       blocks.release(chains.get(key) ?? []);
       chains.delete(key);
       return undefined;
     }
-    const own = slices.byIndex('service', key);
-    const weights = algorithmOf(service) === 'weighted' ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
-    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied }), ...(weights === undefined ? {} : { weights }) });
+    const weights = algorithmOf(service) === 'weighted' || isProxied(service) ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
+    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied, confined: isolation.now().egress.size > 0 }), ...(weights === undefined ? {} : { weights }) });
     const now = [...fragment.chains.keys()];
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, now);
     const { granted, refused } = await ports.want(key, fragment.loopback);
     const elements = fragment.elements.get('services');
     for (const each of granted) elements?.set(each.element, each.verdict);
-    tell(service, key, refused);
-    tellAlgorithm(service, key);
+    if (tellings.ports(service, key, refused)) lookAgain(key, RETRY_PORT_MS);
+    tellings.annotations(service, key);
+    tellings.isolated(service, key, isolated);
     return fragment;
-  }
-
-  function tell(service: Service, key: string, refused: readonly { port: { protocol: string; port: number }; why: string }[]): void {
-    const message = refused.map(({ port, why }) => `127.0.0.1:${port.port}/${port.protocol} is not used for this service: ${why}`).join('; ');
-    if (message !== '' && told.get(key) !== message) input.events.event(service, 'Warning', 'PortInUse', `${message}; it answers on its other addresses`);
-    if (message === '') told.delete(key);
-    else {
-      told.set(key, message);
-      lookAgain(key, RETRY_PORT_MS);
-    }
-  }
-
-  function tellAlgorithm(service: Service, key: string): void {
-    const wrong = algorithmError(service) ?? settingsError(service);
-    if (wrong !== undefined && toldAlgorithm.get(key) !== wrong) input.events.event(service, 'Warning', algorithmError(service) === undefined ? 'InvalidAnnotation' : 'UnknownAlgorithm', wrong);
-    if (wrong === undefined) toldAlgorithm.delete(key);
-    else toldAlgorithm.set(key, wrong);
   }
 
   /** What the Services want. Where the proxy cannot be had, the kernel shares in its place, until it can. */
@@ -192,7 +193,14 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     await forgetFlows([...new Set(gone)], { conntrack: input.conntrack }).catch((error: unknown) => log.warn('clients of UDP may still send to endpoints that are gone', { error }));
   }
 
+  /** No rule leads there any more, so that it may wait. */
+  async function settleProxies(): Promise<void> {
+    await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
+  }
+
   async function write(): Promise<void> {
+    const before = judged;
+    if (asking.size > 0 && (judged = isolation.now()) !== before) for (const key of asking) dirty.add(key);
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
     for (const key of keys) dirty.delete(key);
     if (dirty.size > 0) schedule(0);
@@ -200,13 +208,14 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       for (const key of keys) lookAgain(key, RETRY_FAILURE_MS);
       throw error;
     });
-    const changed = ruleset.change(changes);
-    if (changed === '' && !whole) return;
+    const changed = ruleset.change(new Map([...changes, [CONFINED, asking.size === 0 ? undefined : confinedClients(isolation.now(), family)]]));
+    if (changed === '' && !whole) return settleProxies();
     for (const [key, fragment] of changes) untaken.set(key, fragment);
     try {
       const script = whole ? ruleset.whole() + (await clientsOf(ruleset)) : changed;
       await run(input.nft, ['-f', '-'], { input: script });
       whole = false;
+      await settleProxies();
       await forgetGone();
     } catch (error) {
       failure = error;
@@ -224,6 +233,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     }
   };
   const stops = [
+    () => isolation.stop(),
     ...(input.pods === undefined ? [] : [input.pods.subscribe(weighed)]),
     ...(input.policies === undefined ? [] : [input.policies.subscribe(({ object, previous }) => {
       for (const each of [object, previous]) if (each !== undefined) for (const key of targetsOf(each)) mark(key);

@@ -19,6 +19,7 @@ import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
+import { GATEWAY_PORTS } from '../../../sdk/haproxy/ports.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 import { createDrains } from './drains.ts';
@@ -64,8 +65,7 @@ export interface Proxy {
   settled(): Promise<void>;
 }
 
-const FIRST_PORT = 23_000;
-const LAST_PORT = 25_999;
+const { first: FIRST_PORT, last: LAST_PORT } = GATEWAY_PORTS;
 const MOST_KEPT_PORTS = 1_000;
 const MOST_SERVED = 10_000;
 const READY_MS = 10_000;

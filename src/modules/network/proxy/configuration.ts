@@ -3,6 +3,7 @@
  * endpoints come and go by commands, and only a new port, or many more endpoints, need a reload (which passes the listeners on).
  */
 import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
+import { SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
 import type { Algorithm } from '../../../sdk/load-balancing/algorithm.ts';
 import type { HashOn, ProxySettings } from '../../../sdk/load-balancing/settings.ts';
 import { balanceLines, checkLines, serverWords } from '../../../sdk/load-balancing/words.ts';
@@ -55,7 +56,7 @@ const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 
 export function configurationOf(frontends: readonly Frontend[], facts: ProxyFacts, slots: Slots): string {
   const head = [
-    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '',
+    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', `  gid ${SERVICE_PROXY_GROUP}`, '',
     'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  retries 3', '  option redispatch 1', '',
     ...(frontends.some(isHttp) ? signalTable() : []),
   ];

@@ -40,6 +40,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
   after(async () => {
     for (const name of ['ill', 'hash', 'drain', 'busy']) await proxies.want(`shop/${name}`, undefined, []);
     await proxies.flush();
+    await proxies.settle();
     stop.abort('down');
     for (const each of servers) {
       each.closeAllConnections();

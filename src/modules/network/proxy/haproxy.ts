@@ -17,6 +17,7 @@ import { endConnections, leftovers } from '../../../sdk/haproxy/leftover.ts';
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
+import { SERVICE_PORTS } from '../../../sdk/haproxy/ports.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 
@@ -41,8 +42,7 @@ export interface Haproxy {
   metrics(): Promise<string>;
 }
 
-const FIRST_PORT = 26_000;
-const LAST_PORT = 28_999;
+const { first: FIRST_PORT, last: LAST_PORT } = SERVICE_PORTS;
 const READY_MS = 5_000;
 const COUNT_MS = 4_000;
 

@@ -10,10 +10,15 @@ import { createHaproxy, type HaproxyInput } from './haproxy.ts';
 import { hashOnOf, isProxied, proxySettingsOf, weightsOf, wireOf } from '../../../sdk/load-balancing/settings.ts';
 
 export interface ProxiedServices {
-  /** Takes in what a Service is now (undefined: gone). Gives the proxy's ports for each of its ports that goes through it, by number; written by {@link flush}. */
-  want(key: string, service: Service | undefined, slices: readonly EndpointSlice[]): Promise<ReadonlyMap<number, ProxyPorts>>;
-  /** Brings the proxy to what is wanted; call it before the rules lead there. */
+  /**
+   * Takes in what a Service is now (undefined: gone, or not carried any more). Gives the proxy's ports for each of its ports that goes through it, by
+   * number; written by {@link flush}. Each table of rules that leads there is a `user`.
+   */
+  want(key: string, service: Service | undefined, slices: readonly EndpointSlice[], user?: string): Promise<ReadonlyMap<number, ProxyPorts>>;
+  /** Brings the proxy to what is wanted; call it before the rules lead there. What is wanted no longer stays. */
   flush(): Promise<void>;
+  /** Lets go of what the user wants no longer; call it when no rule of his leads there, else who connects meanwhile would wait for a port that is closed. */
+  settle(user?: string): Promise<void>;
   /** What is counted of them, as lines for /metrics. */
   metrics(): Promise<string>;
   /** Of HAProxy, while it runs. */
@@ -33,24 +38,39 @@ export interface ProxiedInput extends HaproxyInput {
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
   const haproxy = createHaproxy(input);
   const frontends = new Map<string, Frontend[]>();
+  /** Wanted no longer, by user and name. */
+  const going = new Map<string, Map<string, Frontend>>();
   let changed = false;
+  const carry = async (): Promise<void> => {
+    if (!changed) return;
+    changed = false;
+    const all = [...[...going.values()].flatMap((each) => [...each.values()]), ...[...frontends.values()].flat()];
+    // Of one name the latest.
+    await haproxy.carry([...new Map(all.map((each) => [each.name, each])).values()]).catch((error: unknown) => {
+      changed = true;
+      throw error;
+    });
+  };
   return {
     metrics: () => haproxy.metrics(),
     pid: () => haproxy.pid(),
-    async want(key, service, slices) {
+    async want(named, service, slices, user = '') {
+      const key = `${user} ${named}`;
       const { own, ports } = service === undefined ? { own: [], ports: new Map<number, ProxyPorts>() } : await frontendsOf(service, slices);
-      if (own.length > 0 || frontends.has(key)) changed = true;
-      if (own.length === 0) frontends.delete(key);
-      else frontends.set(key, own);
+      const before = frontends.get(key) ?? [];
+      if (own.length > 0 || before.length > 0) changed = true;
+      const leaving = before.filter(({ name }) => !own.some((each) => each.name === name));
+      if (leaving.length > 0) going.set(user, new Map([...(going.get(user) ?? []), ...leaving.map((each) => [each.name, each] as const)]));
+      for (const { name } of own) going.get(user)?.delete(name);
+      frontends.delete(key);
+      if (own.length > 0) frontends.set(key, own);
       return ports;
     },
-    async flush() {
-      if (!changed) return;
-      changed = false;
-      await haproxy.carry([...frontends.values()].flat()).catch((error: unknown) => {
-        changed = true;
-        throw error;
-      });
+    flush: carry,
+    async settle(user = '') {
+      if (!going.delete(user)) return;
+      changed = true;
+      await carry();
     },
   };
 
