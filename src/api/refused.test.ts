@@ -37,6 +37,7 @@ const PODS: [object, string][] = [
   [pod({}, { ports: [{ containerPort: 80, hostPort: 80, hostIP: '256.1.1.1' }] }), 'spec.containers[0].ports[0].hostIP: Invalid value: "256.1.1.1": must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'],
   [pod({}, { lifecycle: { stopSignal: 'SIGTERM' } }), 'spec.containers[0].lifecycle.stopSignal: Forbidden: may not be set for containers with empty `spec.os.name`'],
   [pod({ os: { name: 'linux' } }, { lifecycle: { stopSignal: 'SIGODD' } }), 'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGODD": supported values: "SIGABRT", "SIGALRM"'],
+  [pod({ os: { name: 'constructor' } }, { lifecycle: { stopSignal: 'SIGODD' } }), 'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGODD": supported values: "SIGABRT", "SIGALRM"'],
   [pod({ os: { name: 'windows' } }, { lifecycle: { stopSignal: 'SIGHUP' } }), 'spec.containers[0].lifecycle.stopSignal: Unsupported value: "SIGHUP": supported values: "SIGKILL", "SIGTERM"'],
   [pod({ os: { name: 'windows' }, securityContext: { runAsUser: 1 } }), 'spec.securityContext.runAsUser: Forbidden: cannot be set for a windows pod'],
   [pod({ os: { name: 'windows' }, hostPID: true }), 'spec.securityContext.hostPID: Forbidden: cannot be set for a windows pod'],

@@ -9,7 +9,7 @@ import type { HttpClient } from '../sdk/client/http.ts';
 import { createEventRecorder } from '../sdk/event-recorder.ts';
 import type { EventRecorder } from '../sdk/events.ts';
 import type { CertificateAuthority, MachineFacts, Module, ModuleContext } from '../sdk/module.ts';
-import { permitOfController, permitOfModule, restrictClient, rulesOf } from '../sdk/permit.ts';
+import { permitOfController, permitOfModule, restrictClient, rulesOf, TOKEN_RULE } from '../sdk/permit.ts';
 import { readerOf, withElsewhere } from './elsewhere.ts';
 
 export interface DoorHostOptions {
@@ -34,7 +34,7 @@ function openModule({ door, clock, log, authority, frontProxy, remote, factsOf, 
   const name = `system:llmos:${module.name}`;
   const ownLog = log.child(module.name);
   const machine = factsOf(module.name);
-  const whole = door.client({ name, groups: ['system:llmos'] }, { fieldManager: `llmos-${module.name}`, rules: rulesOf(module) });
+  const whole = door.client({ name, groups: ['system:llmos'] }, { fieldManager: `llmos-${module.name}`, rules: [...rulesOf(module), ...(module.tokens === true ? [TOKEN_RULE] : [])] });
   const caches = createCaches({ client: whole, log: ownLog, signal, clock });
   const recorder = (component: string): EventRecorder => createEventRecorder({ client: whole, kind: Event, component, host: machine.nodeName, clock, log: ownLog, signal });
   const events = recorder(module.eventSource ?? module.name);

@@ -1,6 +1,7 @@
 /** The `llmos` command: finds the subcommand, parses its flags, runs it. Subcommands are loaded when called, so that each starts fast. */
 import '../base/resolve-sources.ts';
 import { parseArgs } from 'node:util';
+import { ownValue } from '../api/json.ts';
 import { foldersOf } from '../boot/config.ts';
 import { UsageError, type Command, type CommandContext } from './command.ts';
 import { COMMANDS } from './commands.ts';
@@ -14,7 +15,7 @@ async function main(argv: readonly string[]): Promise<number> {
     console.log(renderHelp(COMMANDS));
     return 0;
   }
-  const entry = COMMANDS[name];
+  const entry = ownValue(COMMANDS, name);
   if (entry === undefined) throw new UsageError(`there is no command '${name}'; 'llmos help' lists them`);
   const command = await entry.load();
   const context = parse(command, argv.slice(1));

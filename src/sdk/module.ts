@@ -26,6 +26,8 @@ export interface Module {
   subresources?: readonly string[];
   /** Whether it sets the scale of whatever has one. */
   scales?: boolean;
+  /** Whether it asks for tokens of service accounts; on another cluster a role has to allow it to whoever it is there. */
+  tokens?: boolean;
   /** Paths of the cluster that are no objects and that it reads, such as `/gateway/routes`. */
   paths?: readonly string[];
   // A controller of any kind: the kind is checked inside each.

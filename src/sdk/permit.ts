@@ -22,6 +22,8 @@ export interface Permit {
   writes: ReadonlyMap<string, Kind> | 'all';
   /** The scale subresource of any kind. */
   scales?: boolean;
+  /** The token subresource of service accounts. */
+  tokens?: boolean;
 }
 
 export function permitOfController(controller: Controller): Permit {
@@ -34,7 +36,7 @@ export function permitOfController(controller: Controller): Permit {
 export function permitOfModule(module: Module): Permit {
   const reads = module.reads === 'all' ? 'all' : [...(module.reads ?? []), ...(module.kinds ?? []), ...(module.needs ?? [])];
   const own = permit(reads === 'all' ? [] : reads, module.writes === 'all' ? [] : (module.writes ?? []));
-  return { reads: reads === 'all' || module.writes === 'all' ? 'all' : own.reads, writes: module.writes === 'all' ? 'all' : own.writes, scales: module.scales };
+  return { reads: reads === 'all' || module.writes === 'all' ? 'all' : own.reads, writes: module.writes === 'all' ? 'all' : own.writes, scales: module.scales, tokens: module.tokens };
 }
 
 /** The rules of a whole module with its controllers, for the door and for a ClusterRole. */
@@ -49,6 +51,10 @@ export function rulesOf(module: Module): PolicyRule[] {
   return [...rules, ...[...reads].filter(([key]) => !writes.has(key)).map(([, kind]) => rule(kind, READ_VERBS))];
 }
 
+/** What a module that says `tokens` may besides at our own door. It is no part of a ClusterRole for another cluster: who may have whose token is said there, account by account. */
+export const TOKEN_RULE: PolicyRule = { apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create'] };
+const SERVICE_ACCOUNTS = '/serviceaccounts';
+
 /** The same client, which refuses kinds that were not declared, with a message that names the declaration to add. */
 export function restrictClient(client: Client, permit: Permit, who: string): Client {
   const may = (kind: Kind, use: 'reads' | 'writes'): void => {
@@ -57,7 +63,7 @@ export function restrictClient(client: Client, permit: Permit, who: string): Cli
   };
   const guard = <A extends unknown[], R>(use: 'reads' | 'writes', call: (kind: never, ...rest: A) => R) =>
     (kind: Kind, ...rest: A): R => {
-      if (!(permit.scales === true && isScale(rest.at(-1)))) may(kind, use);
+      if (!(permit.scales === true && isScale(rest.at(-1))) && !(permit.tokens === true && resourceKey(kind) === SERVICE_ACCOUNTS && rest[1] === 'token')) may(kind, use);
       return call(kind as never, ...rest);
     };
   return {
@@ -96,6 +102,6 @@ function rule(kind: Kind, verbs: string[], only?: readonly string[]): PolicyRule
 
 /** Subresources that are no part of a Kind: the door or a route answers them. */
 const CONNECTS: Readonly<Record<string, readonly string[]>> = {
-  '/serviceaccounts': ['token'],
+  [SERVICE_ACCOUNTS]: ['token'],
   '/pods': ['log', 'exec', 'attach', 'portforward'],
 };

@@ -84,6 +84,15 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     assert.equal(code, 0, stderr);
   };
 
+  /** Control groups of the pod's containers that run. */
+  const runningGroups = (uid: string): string[] => groupsOf(llmos.name, uid, 'pids').filter((group) => {
+    try {
+      return readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '';
+    } catch {
+      return false; // it has gone meanwhile
+    }
+  });
+
   async function allIsCalm(): Promise<void> {
     await comesBackTo(calm, llmos);
     const neighbour = await get('neighbour');
@@ -138,7 +147,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
     await llmos.boot();
     const pod = await ready('slow');
     await sleep(1_200); // the runtime of before would be done by now
-    const procs = groupsOf(llmos.name, pod.metadata.uid!, 'pids').filter((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '');
+    const procs = runningGroups(pod.metadata.uid!);
     assert.equal(procs.length, 1, `one container runs: ${procs.join(' ')}`);
     await end('slow');
     await allIsCalm();
@@ -195,7 +204,7 @@ describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
       process.kill(Number(readFileSync(join(bundle, 'conmon.pid'), 'utf8')), 'SIGKILL');
       await ready(name);
       await sleep(1_200); // the runtime of before would be done by now
-      const procs = groupsOf(llmos.name, uid!, 'pids').filter((group) => readFileSync(join(group, 'cgroup.procs'), 'utf8').trim() !== '');
+      const procs = runningGroups(uid!);
       assert.equal(procs.length, 1, `one container runs: ${procs.join(' ')}`);
       await end(name);
     }

@@ -68,4 +68,17 @@ describe('a vertical pod autoscaler', { timeout: 180_000 }, () => {
     assert.ok(quantityMillis(cpuOf(made) ?? '0') >= 60, JSON.stringify(made?.spec?.containers[0]?.resources));
     assert.match(made?.metadata.annotations?.['vpaUpdates'] ?? '', /Pod resources updated by busy: container main/);
   });
+
+  it('keeps to the LimitRange of the namespace, which would refuse the pod', async () => {
+    const range = { apiVersion: 'v1', kind: 'LimitRange', metadata: { name: 'small' }, spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } };
+    assert.equal((await llmos.kubectlWith(JSON.stringify(range), 'apply', '-f', '-')).code, 0);
+    // Limits follow, twenty times the request: 50m is all that a limit of 1 leaves.
+    await ok('patch', 'vpa', 'busy', '--type=merge', '-p', '{"spec":{"updatePolicy":{"updateMode":"Initial"},"resourcePolicy":{"containerPolicies":[{"containerName":"*","controlledResources":["cpu"],"controlledValues":"RequestsAndLimits"}]}}}');
+    await eventually(async () => {
+      await ok('delete', 'pods', '-l', 'app=busy', '--grace-period=0', '--force');
+      const [made] = (await llmos.client.list(Pod, { ...NS, labelSelector: 'app=busy' })).items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+      const { requests, limits } = made?.spec?.containers[0]?.resources ?? {};
+      return quantityMillis(requests?.['cpu'] ?? '0') === 50 && quantityMillis(limits?.['cpu'] ?? '0') === 1_000;
+    }, { what: 'a pod within the range', timeoutMs: 60_000 }).catch(async (error: unknown) => assert.fail(`${String(error)}\n${(await llmos.kubectl('describe', 'vpa,rs,pods')).stdout}`));
+  });
 });

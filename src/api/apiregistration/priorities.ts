@@ -1,4 +1,6 @@
 /** The order of groups and versions in discovery (upstream: the API priorities of the control plane, and those of custom resources). */
+import { ownValue } from '../json.ts';
+
 export interface Priority {
   /** Groups with more come first. */
   group: number;
@@ -21,7 +23,7 @@ export const CUSTOM_PRIORITY: Priority = { group: 1_000, version: 100 };
 
 /** Of a group of Kubernetes itself; undefined for others. */
 export function builtInPriority(group: string, version: string): Priority | undefined {
-  const ofGroup = GROUPS[group];
+  const ofGroup = ownValue(GROUPS, group);
   if (ofGroup === undefined) return undefined;
   return { group: ofGroup, version: VERSIONS[`${group}/${version}`] ?? (version.includes('alpha') ? 1 : version.includes('beta') ? 9 : 15) };
 }

@@ -3,6 +3,7 @@ import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscali
 import type { HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
 import { AGE } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { ownValue } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities } from '../quantity.ts';
@@ -97,7 +98,7 @@ const SOURCES: Readonly<Record<string, 'resource' | 'containerResource' | 'pods'
 };
 
 function metricErrors(metric: MetricSpec, path: string): FieldError[] {
-  const field = SOURCES[metric.type];
+  const field = ownValue(SOURCES, metric.type);
   if (field === undefined) return [notSupported(`${path}.type`, metric.type, Object.keys(SOURCES))];
   const source = metric[field];
   if (source === undefined) return [required(`${path}.${field}`, 'must populate information for the given metric source')];

@@ -3,7 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
-import { compareQuantities, parseQuantity } from '../quantity.ts';
+import { compareQuantities, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
 import { conditions, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
@@ -84,12 +84,13 @@ function policyErrors({ containerName, mode, minAllowed = {}, maxAllowed = {}, c
   for (const [field, amounts] of [['minAllowed', minAllowed], ['maxAllowed', maxAllowed]] as const) {
     for (const [resource, amount] of Object.entries(amounts)) {
       const whole = resource === 'cpu' ? 1_000_000n : 1_000_000_000n;
-      if (parseQuantity(amount).nano % whole !== 0n) errors.push(invalid(`${path}.${field}.${resource}`, amount, `must be a whole number of ${resource === 'cpu' ? 'milli CPUs' : 'bytes'}`));
+      if (!isQuantity(amount)) errors.push(invalid(`${path}.${field}.${resource}`, amount, WRONG_FORMAT));
+      else if (parseQuantity(amount).nano % whole !== 0n) errors.push(invalid(`${path}.${field}.${resource}`, amount, `must be a whole number of ${resource === 'cpu' ? 'milli CPUs' : 'bytes'}`));
     }
   }
   for (const [resource, least] of Object.entries(minAllowed)) {
     const most = maxAllowed[resource];
-    if (most !== undefined && compareQuantities(most, least) < 0) errors.push(invalid(`${path}.maxAllowed.${resource}`, most, `max resource for ${resource} is lower than min`));
+    if (isQuantity(most) && isQuantity(least) && compareQuantities(most, least) < 0) errors.push(invalid(`${path}.maxAllowed.${resource}`, most, `max resource for ${resource} is lower than min`));
   }
   if (mode === 'Off' && controlledValues === 'RequestsAndLimits') errors.push(invalid(`${path}.controlledValues`, controlledValues, "ControlledValues shouldn't be specified if container scaling mode is off."));
   return errors;

@@ -3,6 +3,7 @@
  * the limits of apiextensions validation). Sizes come from maxItems, maxProperties and maxLength, or from the largest request. Functions
  * whose result has no known size count as small, so that a rule is refused here only where upstream refuses it too.
  */
+import { ownValue } from '../json.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import type { Environment } from './environment.ts';
 import { withOptionalElements } from './optional-elements.ts';
@@ -94,7 +95,7 @@ function operatorOf(operator: string, [left, right]: [Bound, Bound]): Bound {
 
 function callOf(name: string, receiver: Node | undefined, args: readonly Node[], names: Names): Bound {
   if (name === 'has') return { cost: 0 };
-  if (receiver !== undefined && TURN_COST[name] !== undefined) return macroOf(name, costOf(receiver, names), args, names);
+  if (receiver !== undefined && ownValue(TURN_COST, name) !== undefined) return macroOf(name, costOf(receiver, names), args, names);
   const target = receiver === undefined ? undefined : costOf(receiver, names);
   if (name === 'bind' && args.length === 3) {
     const value = costOf(args[1]!, names);
@@ -160,7 +161,8 @@ function mostElements(schema: Schema): number | undefined {
       return values === undefined ? undefined : schema.maxProperties ?? Math.floor((MAX_REQUEST_BYTES - 2) / (leastBytes(values) + 6));
     }
     case 'string': {
-      if (FORMAT_SIZE[schema.format ?? ''] !== undefined) return FORMAT_SIZE[schema.format ?? ''];
+      const ofFormat = ownValue(FORMAT_SIZE, schema.format ?? '');
+      if (ofFormat !== undefined) return ofFormat;
       if (schema.maxLength !== undefined) return schema.maxLength * (schema.format === 'byte' ? 1 : 4);
       const longest = schema.enum?.reduce<number>((most, each) => (typeof each === 'string' ? Math.max(most, Buffer.byteLength(each)) : most), 0);
       return longest ?? MAX_REQUEST_BYTES - 2;

@@ -1,6 +1,7 @@
 /** What pods of one operating system may ask for, in upstream's words (core/v1 validation, validateLinux and validateWindows). */
 import type { Container, EphemeralContainer, PodSpec, WindowsSecurityContextOptions } from '../generated/core-v1.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { ownValue } from '../json.ts';
 import { dns1123SubdomainErrors } from '../names.ts';
 
 const OPERATING_SYSTEMS = ['linux', 'windows'];
@@ -111,6 +112,6 @@ const SIGNALS: Readonly<Record<string, readonly string[]>> = {
 export function stopSignalErrors(signal: string | undefined, path: string, os: string | undefined): FieldError[] {
   if (signal === undefined) return [];
   if (!os) return [forbidden(path, 'may not be set for containers with empty `spec.os.name`')];
-  const known = SIGNALS[os] ?? SIGNALS['linux']!;
+  const known = ownValue(SIGNALS, os) ?? SIGNALS['linux']!;
   return known.includes(signal) ? [] : [notSupported(path, signal, known)];
 }

@@ -1,7 +1,7 @@
 /** How much containers, pods and nodes may ask for or have of resources, in upstream's words (core/v1 validation, ValidateResourceRequirements). */
 import type { ResourceRequirements } from '../generated/core-v1.ts';
 import { forbidden, invalid, required, type FieldError } from '../field-error.ts';
-import { compareQuantities, formatQuantity, isQuantity, parseQuantity } from '../quantity.ts';
+import { compareQuantities, formatQuantity, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
 import { containerResourceNameErrors, mayOvercommit } from './resource-names.ts';
 
 const NANO = 1_000_000_000n;
@@ -34,7 +34,7 @@ function quantityErrors(name: string, quantity: string | number, path: string): 
 
 /** Of how much of a resource there is or may be, whatever its name. */
 export function amountErrors(name: string, quantity: string | number, path: string): FieldError[] {
-  if (!isQuantity(quantity)) return [invalid(path, quantity, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")];
+  if (!isQuantity(quantity)) return [invalid(path, quantity, WRONG_FORMAT)];
   return compareQuantities(quantity, 0) < 0 ? [invalid(path, quantity, 'must be greater than or equal to 0')] : wholeErrors(name, quantity, path);
 }
 

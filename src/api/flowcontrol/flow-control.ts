@@ -2,6 +2,7 @@
 import type { FlowSchema as FlowSchemaType, LimitResponse, NonResourcePolicyRule, PolicyRulesWithSubjects, PriorityLevelConfiguration as LevelType, ResourcePolicyRule, Subject } from '../generated/flowcontrol-v1.ts';
 import { AGE, column, NAME } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import { ownValue } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
@@ -57,7 +58,7 @@ function ruleErrors({ subjects = [], resourceRules = [], nonResourceRules = [] }
 const SUBJECTS: Readonly<Record<string, 'group' | 'serviceAccount' | 'user'>> = { Group: 'group', ServiceAccount: 'serviceAccount', User: 'user' };
 
 function subjectErrors(subject: Subject, at: string): FieldError[] {
-  const own = SUBJECTS[subject.kind];
+  const own = ownValue(SUBJECTS, subject.kind);
   if (own === undefined) return [notSupported(`${at}.kind`, subject.kind, Object.keys(SUBJECTS))];
   const errors: FieldError[] = [];
   if (subject[own] === undefined) errors.push(required(`${at}.${own}`, `${own} is required when subject kind is '${subject.kind}'`));

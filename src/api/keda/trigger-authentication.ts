@@ -1,11 +1,11 @@
 /**
- * TriggerAuthentication and ClusterTriggerAuthentication (keda.sh/v1alpha1): where the credentials of triggers lie. Secrets, config maps and the environment of
- * the target are read; providers of clouds and vaults are kept and refused when they are used.
+ * TriggerAuthentication and ClusterTriggerAuthentication (keda.sh/v1alpha1): where the credentials of triggers lie. Secrets, config maps, the environment
+ * of the target, tokens of service accounts, files and OAuth 2 clients are known; providers of clouds and vaults are kept and refused when they are used.
  */
 import { column, NAME } from '../columns.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
-import { objectSchema, struct, text } from '../schema/build.ts';
+import { objectSchema, oneOf, struct, text, textMap, texts } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 import { GROUP, VERSION } from './triggers.ts';
 
@@ -15,6 +15,17 @@ export interface TriggerAuthenticationSpec {
   secretTargetRef?: KeyReference[];
   configMapTargetRef?: KeyReference[];
   env?: { parameter: string; name: string; containerName?: string }[];
+  boundServiceAccountToken?: { parameter: string; serviceAccountName: string }[];
+  /** Below a folder that the configuration names; of ClusterTriggerAuthentications only. */
+  filePath?: string;
+  oauth2?: {
+    type: 'clientCredentials';
+    clientId: string;
+    clientSecret: { valueFrom: { secretKeyRef: { name: string; key: string } } };
+    tokenUrl: string;
+    scopes?: string[];
+    tokenUrlParams?: Record<string, string>;
+  };
   /** Providers that llmos does not have. */
   [provider: string]: unknown;
 }
@@ -24,13 +35,17 @@ export type ClusterTriggerAuthentication = TriggerAuthentication;
 
 const unknown: Schema = { type: 'object', xPreserveUnknownFields: true };
 const references: Schema = { type: 'array', items: struct({ parameter: text, name: text, key: text }, ['key', 'name', 'parameter']) };
+const clientSecret = struct({ valueFrom: struct({ secretKeyRef: struct({ name: text, key: text }, ['name', 'key']) }, ['secretKeyRef']) }, ['valueFrom']);
 /** Kept as they are. */
-export const FOREIGN_PROVIDERS = ['podIdentity', 'hashiCorpVault', 'azureKeyVault', 'gcpSecretManager', 'awsSecretManager', 'boundServiceAccountToken', 'filePath'] as const;
+export const FOREIGN_PROVIDERS = ['podIdentity', 'hashiCorpVault', 'azureKeyVault', 'gcpSecretManager', 'awsSecretManager'] as const;
 
 const schema = objectSchema(() => ({
   spec: struct({
     secretTargetRef: references, configMapTargetRef: references, env: { type: 'array', items: struct({ parameter: text, name: text, containerName: text }, ['name', 'parameter']) },
-    ...Object.fromEntries(FOREIGN_PROVIDERS.map((name) => [name, name === 'boundServiceAccountToken' ? { type: 'array' as const, items: unknown } : name === 'filePath' ? text : unknown])),
+    boundServiceAccountToken: { type: 'array', items: struct({ parameter: text, serviceAccountName: text }, ['parameter', 'serviceAccountName']) },
+    filePath: text,
+    oauth2: struct({ type: oneOf(['clientCredentials']), clientId: text, clientSecret, tokenUrl: text, scopes: texts, tokenUrlParams: textMap }, ['type', 'clientId', 'clientSecret', 'tokenUrl']),
+    ...Object.fromEntries(FOREIGN_PROVIDERS.map((name) => [name, unknown])),
   }),
   status: struct({ scaledobjects: text, scaledjobs: text }),
 }));

@@ -2,7 +2,7 @@
 import { AGE, column, NAME } from '../columns.ts';
 import { invalid, notSupported, type FieldError } from '../field-error.ts';
 import type { Kind } from '../kind.ts';
-import { compareQuantities, isQuantity } from '../quantity.ts';
+import { compareQuantities, isQuantity, WRONG_FORMAT } from '../quantity.ts';
 import { defineKueueKind } from './define.ts';
 import { POLICY, POLICY_NAMES } from './names.ts';
 import { conditions, count, fairSharing, fairSharingStatus, flavorUsage, int32, labelSelector, objectSchema, oneOf, quantity, reference, resourceGroups, stopPolicy, struct, text, texts, time } from './schema.ts';
@@ -76,16 +76,17 @@ function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): Fiel
   return errors;
 }
 
+/** Who lacks what the schema requires is told so by the schema. */
 function groupErrors(groups: readonly ResourceGroup[], hasParent: boolean, parent: string): FieldError[] {
   const errors: FieldError[] = [];
   const [resources, flavors] = [new Set<string>(), new Set<string>()];
   for (const [index, group] of groups.entries()) {
     const path = `spec.resourceGroups[${index}]`;
-    for (const [at, name] of group.coveredResources.entries()) {
+    for (const [at, name] of (group.coveredResources ?? []).entries()) {
       if (resources.has(name)) errors.push({ type: 'FieldValueDuplicate', field: `${path}.coveredResources[${at}]`, message: `Duplicate value: "${name}"` });
       resources.add(name);
     }
-    for (const [at, flavor] of group.flavors.entries()) {
+    for (const [at, flavor] of (group.flavors ?? []).entries()) {
       if (flavors.has(flavor.name)) errors.push({ type: 'FieldValueDuplicate', field: `${path}.flavors[${at}].name`, message: `Duplicate value: "${flavor.name}"` });
       flavors.add(flavor.name);
       errors.push(...flavorErrors(group, flavor, `${path}.flavors[${at}]`, { hasParent, parent }));
@@ -95,6 +96,7 @@ function groupErrors(groups: readonly ResourceGroup[], hasParent: boolean, paren
 }
 
 function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][number], path: string, { hasParent, parent }: { hasParent: boolean; parent: string }): FieldError[] {
+  if (flavor.resources === undefined || group.coveredResources === undefined) return [];
   if (flavor.resources.length !== group.coveredResources.length) return [invalid(`${path}.resources`, flavor.resources.length, 'flavors must have the same number of resources as the coveredResources')];
   const errors: FieldError[] = [];
   for (const [index, resource] of flavor.resources.entries()) {
@@ -102,7 +104,7 @@ function flavorErrors(group: ResourceGroup, flavor: ResourceGroup['flavors'][num
     if (resource.name !== group.coveredResources[index]) errors.push(invalid(`${at}.name`, resource.name, 'must match the name in coveredResources'));
     for (const field of ['nominalQuota', 'borrowingLimit', 'lendingLimit'] as const) {
       const value = resource[field];
-      if (value !== undefined && !isQuantity(value)) errors.push(invalid(`${at}.${field}`, value, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"));
+      if (value !== undefined && !isQuantity(value)) errors.push(invalid(`${at}.${field}`, value, WRONG_FORMAT));
       else if (value !== undefined && compareQuantities(value, '0') < 0) errors.push(invalid(`${at}.${field}`, value, 'must be greater than or equal to 0'));
     }
     if (!hasParent && resource.borrowingLimit !== undefined) errors.push(invalid(`${at}.borrowingLimit`, resource.borrowingLimit, `must be nil when ${parent} is empty`));

@@ -18,6 +18,9 @@ const cases: [string, Json, Json, Json][] = [
   ['keeps the order given', pod({ containers: [a, b] }), pod({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [{ name: 'a', image: 'a:2' }] }), pod({ containers: [b, { name: 'a', image: 'a:2' }] })],
   ['puts a new element in front, as upstream does', pod({ containers: [a] }), pod({ containers: [b] }), pod({ containers: [b, a] })],
   ['server-only elements stay in place', pod({ containers: [a, b, c] }), pod({ '$setElementOrder/containers': [{ name: 'c' }, { name: 'a' }] }), pod({ containers: [b, c, a] })],
+  ['puts a new element where a deleted one made room', pod({ containers: [a, b, c] }), pod({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'd' }], containers: [{ name: 'd', image: 'd:1' }, { name: 'a', $patch: 'delete' }] }), pod({ containers: [b, c, { name: 'd', image: 'd:1' }] })],
+  ['orders what it does not change', pod({ containers: [a, b, c] }), pod({ '$setElementOrder/containers': [{ name: 'c' }, { name: 'b' }, { name: 'a' }] }), pod({ containers: [c, b, a] })],
+  ['replaces a list and keeps its own order', pod({ containers: [a, b] }), pod({ '$setElementOrder/containers': [{ name: 'c' }, { name: 'a' }], containers: [{ $patch: 'replace' }, c, a] }), pod({ containers: [c, a] })],
   ['deletes by key', pod({ containers: [a, b] }), pod({ containers: [{ name: 'a', $patch: 'delete' }] }), pod({ containers: [b] })],
   ['replaces a list', pod({ containers: [a, b] }), pod({ containers: [c, { $patch: 'replace' }] }), pod({ containers: [c] })],
   ['replaces a map', { spec: { replicas: 1, paused: true } }, { spec: { $patch: 'replace', replicas: 2 } }, { spec: { replicas: 2 } }],
@@ -44,6 +47,8 @@ for (const [name, original, patch, expected] of cases) {
 const refusals: [string, Json, RegExp][] = [
   ['an element without its key', pod({ containers: [{ image: 'x' }] }), /does not contain declared merge key: name/],
   ['an unknown directive', { spec: { $patch: 'explode' } }, /unknown patch type: explode/],
+  ['a directive that is documented and nowhere taken', { spec: { $patch: 'merge', replicas: 2 } }, /unknown patch type: merge/],
+  ['an order of no list', pod({ '$setElementOrder/containers': [{ name: 'a' }], containers: null }), /invalid patch format of setElementOrder list/],
   ['retained keys that leave out what it sets', { spec: { strategy: { $retainKeys: ['type'], rollingUpdate: {} } } }, /invalid patch format of retainKeys/],
   ['an order that the list does not follow', pod({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [a, b] }), /doesn't match \$setElementOrder/],
 ];

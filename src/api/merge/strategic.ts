@@ -26,10 +26,11 @@ export function strategicMergePatch(original: Json, patch: Json, schema: Schema)
 function mergeMap(original: JsonObject, patch: JsonObject, schema: Schema | undefined): JsonObject {
   const directive = patch[DIRECTIVE];
   if (directive !== undefined) {
+    // `merge` is documented, but no server takes it.
     if (directive === 'delete') return {};
-    if (directive !== 'replace' && directive !== 'merge') throw badDirective(directive, patch);
+    if (directive !== 'replace') throw badDirective(directive, patch);
     delete patch[DIRECTIVE];
-    if (directive === 'replace') return patch;
+    return patch;
   }
   retainKeys(original, patch);
   mergeOrderedLists(original, patch, schema);
@@ -74,28 +75,44 @@ function mergeOrderedLists(original: JsonObject, patch: JsonObject, schema: Sche
     const order = patch[directive]!;
     const key = keyAfter(directive, ELEMENT_ORDER);
     delete patch[directive];
-    const before = ownValue(original, key) ?? undefined;
-    const change = ownValue(patch, key) ?? undefined;
+    const before = ownValue(original, key);
+    const change = ownValue(patch, key);
     if (!Array.isArray(order) || (before !== undefined && !Array.isArray(before)) || (change !== undefined && !Array.isArray(change))) throw badFormat('setElementOrder list');
     if (before === undefined && change === undefined) continue;
     const field = lookUp(schema, key);
     if (change !== undefined) checkOrder(change, order, field.mergeKey);
     const merged = before === undefined ? withoutDirectives(change!) as Json[] : change === undefined ? before : field.strategy === 'merge' ? mergeList([...before], change, field) : change;
-    setKey(original, key, orderElements(merged, order, before ?? [], field.mergeKey));
+    setKey(original, key, orderElements(merged, order, serverOrder(before ?? [], change ?? [], field), field.mergeKey));
     delete patch[key];
   }
 }
 
+/** New elements take the places of deleted ones: upstream writes them into the very list whose order counts. */
+function serverOrder(before: readonly Json[], change: readonly Json[], { mergeKey, strategy }: Field): readonly Json[] {
+  if (strategy !== 'merge' || mergeKey === '' || !change.some((item) => isDirective(item, 'delete'))) return before;
+  const keyOf = (item: Json): string => keyText(isJsonObject(item) ? item[mergeKey] : undefined);
+  const gone = new Set(change.filter((item) => isDirective(item, 'delete')).map(keyOf));
+  const kept = before.filter((item) => !gone.has(keyOf(item)));
+  const known = new Set(kept.map(keyOf));
+  const added = change.filter((item) => isJsonObject(item) && item[DIRECTIVE] === undefined && !known.has(keyOf(item)));
+  return [...kept, ...added.slice(0, before.length - kept.length)];
+}
+
 /** The elements of a patch list must come in the order of its $setElementOrder list. */
 function checkOrder(change: readonly Json[], order: readonly Json[], mergeKey: string): void {
+  if (change.length === 0 || order.length === 0) return;
+  const kept = change.filter((item) => !isDirective(item, 'delete'));
   let at = 0;
-  for (const item of change) {
-    if (isJsonObject(item) && item[DIRECTIVE] !== undefined) continue;
-    while (at < order.length && !sameElement(item, order[at]!, mergeKey)) at++;
-    if (at++ >= order.length && order.length > 0) {
-      throw new ApiError('BadRequest', `The order in patch list:\n${JSON.stringify(change)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
-    }
+  for (let place = 0; at < kept.length && place < order.length; at++) {
+    if (isJsonObject(kept[at]!) && DIRECTIVE in (kept[at] as JsonObject)) continue;
+    while (place < order.length && !sameElement(kept[at]!, order[place]!, mergeKey)) place++;
+    if (place++ >= order.length) break;
   }
+  if (at < kept.length) throw new ApiError('BadRequest', `The order in patch list:\n${JSON.stringify(change)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
+}
+
+function isDirective(item: Json, directive: string): boolean {
+  return isJsonObject(item) && item[DIRECTIVE] === directive;
 }
 
 function mergeList(original: Json[], patch: Json[], field: Field): Json[] {

@@ -1,4 +1,5 @@
 /** `llmos simulate`: the policies of the queue, of scaling and of keeping functions warm, on recorded workloads and a virtual clock. */
+import { ownValue } from '../../api/json.ts';
 import { UsageError, type Command } from '../command.ts';
 
 const KINDS: Readonly<Record<string, () => Promise<(flags: Parameters<Command['run']>[0]['flags']) => void>>> = {
@@ -14,7 +15,7 @@ export const simulate: Command = {
     start: { type: 'string' }, days: { type: 'string' }, 'under-provisioned': { type: 'string' }, price: { type: 'string' },
   },
   async run({ positionals, flags }) {
-    const kind = positionals.length === 1 ? KINDS[positionals[0]!] : undefined;
+    const kind = positionals.length === 1 ? ownValue(KINDS, positionals[0]!) : undefined;
     if (kind === undefined) throw new UsageError(`usage: llmos simulate ${simulate.usage}`);
     (await kind())(flags);
     return 0;

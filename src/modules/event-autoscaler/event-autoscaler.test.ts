@@ -102,6 +102,7 @@ const jobs: [what: string, spec: Partial<ScaledJobSpec>, sources: [value: number
   ['custom', { scalingStrategy: { strategy: 'custom', customScalingQueueLengthDeduction: 1, customScalingRunningJobPercentage: '0.5' } }, [[10, 1]], 4, 0, 7],
   ['custom, with a percentage that is none, is the default', { scalingStrategy: { strategy: 'custom', customScalingQueueLengthDeduction: 1, customScalingRunningJobPercentage: 'half' } }, [[10, 1]], 4, 0, 6],
   ['a strategy that nobody knows is the default', { scalingStrategy: { strategy: 'lazy' } }, [[10, 1]], 4, 0, 6],
+  ['a strategy that only objects know is, too', { scalingStrategy: { strategy: 'constructor' } }, [[10, 1]], 4, 0, 6],
   ['several: the greatest', {}, [[5, 1], [8, 1]], 0, 0, 8],
   ['several: the sum', { scalingStrategy: { multipleScalersCalculation: 'sum' } }, [[5, 1], [8, 1]], 0, 0, 13],
 ];

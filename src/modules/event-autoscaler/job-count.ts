@@ -1,5 +1,6 @@
 /** How many Jobs a ScaledJob starts now, by its strategy (KEDA: scalingStrategy). Pure. */
 import type { Pod } from '../../api/generated/core-v1.ts';
+import { ownValue } from '../../api/json.ts';
 import type { ScaledJobSpec } from '../../api/keda/scaled-job.ts';
 import { podCondition } from '../../api/pod-readiness.ts';
 
@@ -45,7 +46,7 @@ const strategies: Readonly<Record<string, (counts: Counts, strategy: NonNullable
 /** What none knows is the default, and so is a custom one without a percentage that is a number. */
 function strategyOf({ strategy = 'default', customScalingRunningJobPercentage: percentage = '' }: NonNullable<ScaledJobSpec['scalingStrategy']>): (typeof strategies)[string] {
   const lacking = strategy === 'custom' && (percentage.trim() === '' || !Number.isFinite(Number(percentage)));
-  return (lacking ? undefined : strategies[strategy]) ?? strategies['default']!;
+  return (lacking ? undefined : ownValue(strategies, strategy)) ?? strategies['default']!;
 }
 
 function combine(values: readonly number[], how = 'max'): number {

@@ -17,6 +17,7 @@ export default defineModule({
   reads: 'all', // whatever has a scale, and what triggers refer to
   writes: [ScaledObject, ScaledJob, HorizontalPodAutoscaler, Job],
   scales: true,
+  tokens: true,
   portable: true,
   paths: ['/gateway/routes'],
   async run(context) {

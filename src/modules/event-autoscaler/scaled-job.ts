@@ -11,6 +11,7 @@ import { controllerReference, isControlledBy } from '../../api/owner.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { isPending, jobsToStart } from './job-count.ts';
+import type { Settings } from './settings.ts';
 import { openSources, sameTriggers, type Sources } from './sources.ts';
 
 const NAME_LABEL = 'scaledjob.keda.sh/name';
@@ -27,7 +28,8 @@ export interface JobWorker {
   close(): void;
 }
 
-export function jobWorker(context: ModuleContext, clusterNamespace: string): JobWorker {
+/** `wake` is called when a trigger has news, so that a turn comes before its time. */
+export function jobWorker(context: ModuleContext, settings: Settings, wake: () => void): JobWorker {
   const { client, caches, clock, events, signal } = context;
   const jobs = caches.of(Job);
   const pods = caches.of(Pod);
@@ -38,9 +40,9 @@ export function jobWorker(context: ModuleContext, clusterNamespace: string): Job
 
   async function sourcesOf(object: ScaledJob): Promise<Sources> {
     const failed = opened?.sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0) === true;
-    if (opened !== undefined && !failed && sameTriggers(opened.made.spec.triggers, object.spec.triggers)) return opened.sources;
+    if (opened !== undefined && !failed && clock.nowMs() < opened.sources.staleMs && sameTriggers(opened.made.spec.triggers, object.spec.triggers)) return opened.sources;
     const { namespace = '', name = '' } = object.metadata;
-    const sources = await openSources({ triggers: object.spec.triggers, namespace, owner: name, clusterNamespace, podSpec: object.spec.jobTargetRef.template.spec, container: object.spec.envSourceContainerName, context });
+    const sources = await openSources({ triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: object.spec.jobTargetRef.template.spec, container: object.spec.envSourceContainerName, context });
     opened?.sources.close();
     opened = { made: object, sources };
     return sources;

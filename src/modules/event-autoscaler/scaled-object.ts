@@ -18,6 +18,7 @@ import { learn } from './learn.ts';
 import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
 import { decideScale } from './scale.ts';
 import { isTransferred, rivalOf } from './rivals.ts';
+import type { Settings } from './settings.ts';
 import { openSources, sameTriggers, type Source, type Sources } from './sources.ts';
 import { LEARNED } from './triggers/calendar.ts';
 
@@ -36,7 +37,8 @@ const FINALIZER = 'llmos.dev/restore-replicas';
 
 interface WithPods extends KubeObject { spec?: { template?: { spec?: PodSpec } }; status?: { readyReplicas?: number } }
 
-export function scaledWorker(context: ModuleContext, clusterNamespace: string): ScaledWorker {
+/** `wake` is called when a trigger has news, so that a turn comes before its time. */
+export function scaledWorker(context: ModuleContext, settings: Settings, wake: () => void): ScaledWorker {
   const { caches, client, clock, events, kinds, signal } = context;
   let opened: { made: ScaledObject; sources: Sources } | undefined;
   let composite: Composite | undefined;
@@ -50,11 +52,11 @@ export function scaledWorker(context: ModuleContext, clusterNamespace: string): 
     const { made, sources } = opened ?? {};
     const learned = object.metadata.annotations?.[LEARNED];
     const fresh = made !== undefined && sources !== undefined && sameTriggers(made.spec.triggers, object.spec.triggers) && isDeepStrictEqual(made.spec.scaleTargetRef, object.spec.scaleTargetRef) && made.metadata.annotations?.[LEARNED] === learned;
-    if (fresh && !sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0)) return sources;
+    if (fresh && clock.nowMs() < sources.staleMs && !sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0)) return sources;
     const { namespace = '', name = '' } = object.metadata;
     const before = new Map(sources?.all.map((each) => [each.name, each]));
     const next = await openSources({
-      triggers: object.spec.triggers, namespace, owner: name, clusterNamespace, podSpec: (await targetObject(object))?.spec?.template?.spec, container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
+      triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: (await targetObject(object))?.spec?.template?.spec, container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
     });
     // A source that fails goes on failing until it is read: its count is not begun anew.
     for (const source of next.all) Object.assign(source, fresh ? { failures: before.get(source.name)?.failures ?? 0, reading: before.get(source.name)?.reading } : {});

@@ -3,8 +3,10 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PodSpec } from '../../api/generated/core-v1.ts';
 import type { TriggerSpec } from '../../api/keda/triggers.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
-import { environmentOf, resolveAuthentication } from './authentication.ts';
+import { resolveAuthentication } from './authentication.ts';
 import { isResource } from './autoscaler.ts';
+import { environmentOf } from './environment.ts';
+import type { Settings } from './settings.ts';
 import { metricName, READ_TIMEOUT_MS, TriggerError, type Reading, type Trigger } from './triggers/trigger.ts';
 
 export interface Source {
@@ -23,6 +25,8 @@ export interface Source {
 
 export interface Sources {
   all: readonly Source[];
+  /** When they have to be made anew, in ms since the epoch, since what authenticates them ends; Infinity where nothing does. */
+  staleMs: number;
   /** Reads all of them anew, at the same time. Never rejects. */
   read(signal: AbortSignal): Promise<void>;
   readOne(source: Source, signal: AbortSignal): Promise<void>;
@@ -33,22 +37,29 @@ export interface SourcesInput {
   triggers: readonly TriggerSpec[];
   namespace: string;
   owner: string;
-  clusterNamespace: string;
+  settings: Settings;
   /** Of the target's pods. */
   podSpec: PodSpec | undefined;
   container: string | undefined;
   /** More metadata for triggers of a type. */
   more?: Readonly<Record<string, Readonly<Record<string, string>>>>;
-  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath'>;
+  context: Pick<ModuleContext, 'client' | 'caches' | 'clock' | 'log' | 'readPath' | 'may'>;
+  /** Called when a trigger has news. */
+  wake(): void;
 }
+
+/** Of the time that a token is good for. */
+const RENEWED = 0.8;
 
 /** Rejects with TriggerError, ApiError or Error that names the trigger. */
 export async function openSources(input: SourcesInput): Promise<Sources> {
-  const { namespace, owner, context, clusterNamespace, more = {} } = input;
+  const { namespace, owner, context, settings, more = {} } = input;
   const { TRIGGERS } = await import('./triggers/index.ts');
   const envOf = (container = input.container): Promise<Record<string, string>> => environmentOf(input.podSpec, container, { client: context.client, namespace });
   const env = await envOf();
   const opened: { source: Source; trigger: Trigger }[] = [];
+  const beganMs = context.clock.nowMs();
+  let staleMs = Infinity;
   const close = (): void => opened.forEach(({ trigger }) => trigger.close?.());
   for (const [index, spec] of input.triggers.entries()) {
     if (isResource(spec.type)) continue;
@@ -56,7 +67,8 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       const make = Object.hasOwn(TRIGGERS, spec.type) ? TRIGGERS[spec.type]! : undefined;
       if (make === undefined) throw new TriggerError(`there is no such type; these are: cpu, memory, ${Object.keys(TRIGGERS).join(', ')}`);
       if (spec.metricType === 'Utilization') throw new TriggerError('metricType Utilization is for cpu and memory only');
-      const auth = await resolveAuthentication(spec.authenticationRef, { client: context.client, namespace, clusterNamespace, envOf: (container) => (container === undefined || container === '' ? Promise.resolve(env) : envOf(container)) });
+      const { parameters: auth, expiresMs } = await resolveAuthentication(spec.authenticationRef, { context, namespace, settings, envOf: (container) => (container === undefined || container === '' ? Promise.resolve(env) : envOf(container)) });
+      staleMs = Math.min(staleMs, beganMs + RENEWED * (expiresMs - beganMs));
       const trigger = await make({ metadata: { ...spec.metadata, ...more[spec.type] }, auth, env, namespace, owner, context });
       opened.push({ trigger, source: { name: metricName(`s${index}`, trigger.name), spec, target: trigger.target, type: spec.metricType ?? 'AverageValue', readAtMs: 0, failures: 0 } });
     } catch (error) {
@@ -64,6 +76,8 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
       throw new TriggerError(`trigger ${index} (${spec.type}): ${(error as Error).message}`, { cause: error });
     }
   }
+
+  for (const { trigger } of opened) trigger.watch?.(input.wake);
 
   async function readOne(source: Source, signal: AbortSignal): Promise<void> {
     const { trigger } = opened.find((each) => each.source === source)!;
@@ -77,7 +91,7 @@ export async function openSources(input: SourcesInput): Promise<Sources> {
     }
     source.readAtMs = context.clock.nowMs();
   }
-  return { all: opened.map(({ source }) => source), readOne, read: async (signal) => void (await Promise.all(opened.map(({ source }) => readOne(source, signal)))), close };
+  return { all: opened.map(({ source }) => source), staleMs, readOne, read: async (signal) => void (await Promise.all(opened.map(({ source }) => readOne(source, signal)))), close };
 }
 
 /** A trigger that hangs in spite of its own limits. */

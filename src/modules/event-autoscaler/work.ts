@@ -8,6 +8,7 @@ import { scaledObjects } from './admit.ts';
 import { externalMetricsRoute } from './external-metrics.ts';
 import { jobWorker } from './scaled-job.ts';
 import { scaledWorker, type ScaledWorker } from './scaled-object.ts';
+import { settingsOf } from './settings.ts';
 
 const DEFAULT_POLLING_SECONDS = 30;
 const LEAST_POLLING_MS = 250;
@@ -18,13 +19,13 @@ interface Worker<T> {
 }
 
 export async function work(context: ModuleContext): Promise<void> {
-  const clusterNamespace = settingOf(context.config);
+  const settings = settingsOf(context.config);
   const objects = new Map<string, ScaledWorker>();
   const withdraw = [context.route(externalMetricsRoute(context, objects)), ...(context.may === undefined ? [] : [context.admit(scaledObjects)])];
   try {
     await Promise.all([
-      keepAll(context, ScaledObject, objects, () => scaledWorker(context, clusterNamespace)),
-      keepAll(context, ScaledJob, new Map<string, Worker<ScaledJob>>(), () => jobWorker(context, clusterNamespace)),
+      keepAll(context, ScaledObject, objects, (wake) => scaledWorker(context, settings, wake)),
+      keepAll(context, ScaledJob, new Map<string, Worker<ScaledJob>>(), (wake) => jobWorker(context, settings, wake)),
     ]);
   } finally {
     for (const each of withdraw) each();
@@ -37,27 +38,35 @@ interface Kept {
   mark?: string;
   /** Ends the pause between two turns. */
   pause?: AbortController;
+  /** A trigger has said since the last turn began that there is news. */
+  isWoken: boolean;
 }
 
 /** Settles after the signal aborted and no turn is under way. */
-async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number } }, W extends Worker<T>>({ caches, clock, log, signal }: ModuleContext, kind: Kind<T>, workers: Map<string, W>, make: () => W): Promise<void> {
+async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number } }, W extends Worker<T>>({ caches, clock, log, signal }: ModuleContext, kind: Kind<T>, workers: Map<string, W>, make: (wake: () => void) => W): Promise<void> {
   const cache = caches.of(kind);
   const kept = new Map<string, Kept>();
   const lives = new Set<Promise<void>>();
 
   async function live(key: string, own: Kept): Promise<void> {
     const gone = AbortSignal.any([signal, own.gone.signal]);
-    const worker = make();
+    const worker = make(() => {
+      own.isWoken = true;
+      own.pause?.abort();
+    });
     workers.set(key, worker);
     for (let object = cache.get(key); object !== undefined && !gone.aborted; object = cache.get(key)) {
       own.mark = markOf(object);
+      own.isWoken = false;
       await worker.turn(object).catch((error: Error) => {
         if (!gone.aborted) log.warn('what is to be scaled could not be looked at', { [kind.kind]: key, error: error.message });
       });
       own.pause = new AbortController();
       const now = cache.get(key);
       if (now === undefined || markOf(now) !== own.mark) continue;
-      await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
+      // However often a trigger has news, there is a pause.
+      if (own.isWoken) await clock.sleep(LEAST_POLLING_MS, gone);
+      else await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
     }
     worker.close();
     workers.delete(key);
@@ -69,7 +78,7 @@ async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number
       own?.gone.abort();
       kept.delete(key);
     } else if (own === undefined) {
-      const fresh: Kept = { gone: new AbortController() };
+      const fresh: Kept = { gone: new AbortController(), isWoken: false };
       kept.set(key, fresh);
       const life = live(key, fresh).finally(() => lives.delete(life));
       lives.add(life);
@@ -84,11 +93,3 @@ async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number
 function markOf({ metadata }: KubeObject): string {
   return `${metadata.uid} ${metadata.generation} ${JSON.stringify(metadata.annotations ?? {})} ${metadata.deletionTimestamp ?? ''} ${metadata.finalizers?.join(' ') ?? ''}`;
 }
-
-/** `modules.event-autoscaler.clusterObjectNamespace`. */
-function settingOf(config: Readonly<Record<string, unknown>>): string {
-  const given = config['clusterObjectNamespace'] ?? 'keda';
-  if (typeof given !== 'string' || given === '') throw new Error(`modules.event-autoscaler.clusterObjectNamespace must be the name of a namespace, not ${JSON.stringify(given)}`);
-  return given;
-}
-

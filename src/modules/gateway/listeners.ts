@@ -2,6 +2,7 @@
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { Gateway, ListenerSet } from '../../api/gateway/kinds.ts';
 import type { Listener, RouteGroupKind } from '../../api/gateway/types.ts';
+import { ownValue } from '../../api/json.ts';
 import { intersection } from './hostnames.ts';
 import type { Observed, TlsPair } from './observed.ts';
 import { isFailure, resolveCertificate, type Failure } from './references.ts';
@@ -60,7 +61,7 @@ function lacksCertificate({ listener, certificates }: ListenerState): boolean {
 
 function stateOf(listener: Listener, gateway: Gateway, observed: Observed, set?: ListenerSet): ListenerState {
   const from = { id: set === undefined ? listener.name : `${set.metadata.namespace}/${set.metadata.name}/${listener.name}`, listener, ...(set === undefined ? {} : { set }) };
-  const supported = listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough' ? ENDED_KINDS : KINDS[listener.protocol];
+  const supported = listener.protocol === 'TLS' && listener.tls?.mode !== 'Passthrough' ? ENDED_KINDS : ownValue(KINDS, listener.protocol);
   if (supported === undefined) return { ...from, kinds: [], certificates: [], refused: { reason: 'UnsupportedProtocol', message: `protocol ${listener.protocol} is none of HTTP, HTTPS, TLS, TCP, UDP` }, works: false };
   const { kinds, wrong } = kindsOf(listener, supported);
   const state: ListenerState = { ...from, kinds, certificates: [], works: false, ...(wrong === undefined ? {} : { unresolved: wrong }) };
@@ -100,7 +101,7 @@ function conflictOf(state: ListenerState, all: readonly ListenerState[]): Failur
   if (state.refused !== undefined) return undefined;
   for (const other of all) {
     if (other === state || other.refused !== undefined || other.listener.port !== listener.port) continue;
-    const [group, otherGroup] = [listener, other.listener].map(({ protocol }) => GROUPS[protocol]);
+    const [group, otherGroup] = [listener, other.listener].map(({ protocol }) => ownValue(GROUPS, protocol));
     if (group !== otherGroup && [group, otherGroup].includes('UDP')) continue;
     if (group !== otherGroup) return { reason: 'ProtocolConflict', message: `listener '${other.listener.name}' has protocol ${other.listener.protocol} on port ${listener.port}` };
     const taken = state.set !== undefined && listener.protocol !== other.listener.protocol && (other.listener.hostname ?? '') === '';

@@ -135,6 +135,14 @@ test('a rule that nothing can say, or that HAProxy refuses, is left out by name'
   assert.deepEqual([...faultsOf('[WARNING] (1) : config : parsing [/x:3] : harmless\n[ALERT]    (1) : config : parsing [/x:4] : no such thing\n[ALERT] (1) : config : Fatal errors found', '/x', (line) => `owner of ${line}`)], [['owner of 4', 'no such thing']]);
 });
 
+test('a protocol that nobody knows is refused, and stands in nobody\'s way, whatever its name', () => {
+  for (const protocol of ['example.com/odd', 'constructor', 'toString']) {
+    const plan = planOf(observedOf([{ protocol, port: 81 }, { protocol, port: 82 }, {}], [[{ backendRefs: to }]]));
+    assert.deepEqual(plan.doors.map(({ port }) => port), [80], protocol);
+    assert.deepEqual(plan.gateways[0]!.listeners.map(({ refused, works }) => [refused?.reason, works]), [['UnsupportedProtocol', false], ['UnsupportedProtocol', false], [undefined, true]]);
+  }
+});
+
 test('listeners that are in each other\'s way are not used; weights share requests', () => {
   const conflicting = planOf(observedOf([{}, { protocol: 'TLS', tls: { mode: 'Passthrough' } }, { port: 81 }], [[{ backendRefs: to }]]));
   assert.deepEqual(conflicting.doors.map(({ port }) => port), [81]);

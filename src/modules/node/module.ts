@@ -142,7 +142,12 @@ function favorsMoves({ config, machine }: ModuleContext): boolean {
 /** Not while llmos boots. */
 async function favorMovesSoon({ context: { clock, log, machine } }: NodeParts, signal: AbortSignal): Promise<void> {
   const mark = join(machine.runFolder, 'favordynmods');
-  writeFileSync(mark, '', { mode: 0o600, flag: 'a' });
+  try {
+    writeFileSync(mark, '', { mode: 0o600, flag: 'a' });
+  } catch (error) {
+    // Without the mark nobody would know by whom the option is; it is worth less than the node.
+    return log.warn('containers start as the kernel has it: there is no room to mark that the option favordynmods is by llmos', { error });
+  }
   await clock.sleep(FAVOR_AFTER_MS, signal);
   const { favorMoves } = await import('./cgroup/favor-moves.ts');
   await favorMoves({ mark, log, signal });

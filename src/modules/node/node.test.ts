@@ -1,6 +1,6 @@
 /** The node from a Pod object to its process and back, with the machine's own crun and conmon. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Container, Pod, PodSpec } from '../../api/generated/core-v1.ts';
@@ -137,5 +137,18 @@ if (await inNamespaces(import.meta.filename)) {
     await remove('lasting');
     const left = (): string[] => listRecords(join(node.context.machine.runFolder, 'bundles')).records.map((record) => record.pod.name);
     await eventually(async () => !['leaving', 'orphan', 'lasting'].some((name) => left().includes(name)), { what: 'the end of their records' });
+  });
+
+  test('a node that cannot mark what it sets on the machine leaves it, and runs pods all the same', async () => {
+    await node.stop();
+    const mark = join(node.context.machine.runFolder, 'favordynmods');
+    rmSync(mark, { force: true });
+    mkdirSync(mark);
+    node.start();
+    await run(pod('unmarked', { command: SERVE }), ready);
+    await remove('unmarked');
+    await node.stop();
+    rmdirSync(mark);
+    node.start();
   });
 } else test('inside namespaces', () => {});

@@ -1,6 +1,7 @@
 /** Admission of pods: the priority that their class has (upstream: admission plugin Priority). */
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError, isApiError } from '../../api/errors.ts';
+import { ownValue } from '../../api/json.ts';
 import { PriorityClass, SYSTEM_PRIORITIES } from '../../api/scheduling/priority-class.ts';
 import type { Admission, ModuleContext } from '../../sdk/index.ts';
 
@@ -28,7 +29,7 @@ export const priorityClassAdmission: Admission = {
   operations: ['CREATE', 'UPDATE', 'DELETE'],
   async validate({ operation, name: deleted = '', object }, { client }) {
     if (operation === 'DELETE') {
-      if (SYSTEM_PRIORITIES[deleted] === undefined) return;
+      if (ownValue(SYSTEM_PRIORITIES, deleted) === undefined) return;
       throw forbiddenClass(deleted, 'this is a system priority class and cannot be deleted');
     }
     const { metadata, globalDefault } = object as PriorityClass;
@@ -59,7 +60,7 @@ async function priorityOf(name: string, pod: Pod, { client }: ModuleContext): Pr
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
     // These two hold where their objects are not there, too.
-    const value = SYSTEM_PRIORITIES[name];
+    const value = ownValue(SYSTEM_PRIORITIES, name);
     if (value !== undefined) return { ...NONE, value, className: name };
     throw forbidden(pod, `no PriorityClass with name ${name} was found`);
   }

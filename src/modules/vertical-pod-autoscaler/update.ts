@@ -8,13 +8,14 @@ import { controllerOf } from '../../api/owner.ts';
 import { isPodReady } from '../../api/pod-readiness.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { changesFor, whyChange } from './apply.ts';
+import type { LimitBounds } from './limit-range.ts';
 
 /** A node that has not answered to a resize by then is taken to be unable. */
 const RESIZE_PATIENCE_MS = 60_000;
 const DEFAULT_LEAST_REPLICAS = 2;
 
 /** `asked` keeps, by uid, since when a resize is waited for. */
-export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], asked: Map<string, number>, { client, clock, events }: Pick<ModuleContext, 'client' | 'clock' | 'events'>): Promise<void> {
+export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[], { asked, bounds }: { asked: Map<string, number>; bounds: LimitBounds }, { client, clock, events }: Pick<ModuleContext, 'client' | 'clock' | 'events'>): Promise<void> {
   const mode = vpa.spec.updatePolicy?.updateMode ?? 'Auto';
   if (mode === 'Off' || mode === 'Initial') return;
   const nowMs = clock.nowMs();
@@ -23,7 +24,7 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
   // While one is on its way the others stay as they are.
   if (mode === 'Recreate' && alive.some((pod) => !isPodReady(pod))) return;
   for (const pod of alive) {
-    const why = whyChange(pod, vpa, nowMs);
+    const why = whyChange(pod, vpa, nowMs, bounds);
     if (why === undefined) {
       asked.delete(pod.metadata.uid ?? '');
       continue;
@@ -40,7 +41,7 @@ export async function updatePods(vpa: VerticalPodAutoscaler, pods: readonly Pod[
     const since = asked.get(uid);
     if (since !== undefined) return nowMs - since < RESIZE_PATIENCE_MS && !pod.status?.conditions?.some(({ type, reason }) => type === 'PodResizePending' && reason === 'Infeasible');
     try {
-      const body = { spec: { containers: changesFor(pod, vpa) } } as unknown as Json;
+      const body = { spec: { containers: changesFor(pod, vpa, bounds) } } as unknown as Json;
       await client.patch(PodKind, pod.metadata.name ?? '', { type: 'strategic', body }, { namespace: pod.metadata.namespace, subresource: 'resize' });
     } catch (error) {
       // Such as a pod that asked for nothing: its quality of service may not change while it runs.

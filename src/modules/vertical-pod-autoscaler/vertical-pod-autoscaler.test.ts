@@ -4,6 +4,7 @@ import { VerticalPodAutoscaler as VerticalPodAutoscalerKind, type VerticalPodAut
 import type { Pod } from '../../api/generated/core-v1.ts';
 import { quantityMillis, quantityValue } from '../../api/quantity.ts';
 import { changesFor, resourcesFor, whyChange } from './apply.ts';
+import { boundsOf, withinRanges } from './limit-range.ts';
 import { histogram } from './histogram.ts';
 import { containerModel } from './model.ts';
 import { isRecommendedElsewhere, recommend } from './recommend.ts';
@@ -135,6 +136,38 @@ test('which pods are changed, and why', () => {
   assert.deepEqual(changesFor(pod({ cpu: '50m' }), vpa()).map(({ name, resources }) => [name, resources.requests]), [['main', { cpu: '200m', memory: '300Mi' }]]);
 });
 
+test('what is recommended keeps to LimitRanges, in proportion to limits', () => {
+  const ranges = (...limits: object[]) => boundsOf([{ metadata: { name: 'r' }, spec: { limits } } as never]);
+  const container = (name: string, requests: object, limits?: object) => ({ name, resources: { requests, ...(limits !== undefined && { limits }) } });
+  const recommended = (containerName: string, cpu: string, memory: string) => ({ containerName, target: { cpu, memory }, lowerBound: { cpu, memory }, upperBound: { cpu, memory }, uncappedTarget: {} });
+  const targets = (bounds: ReturnType<typeof ranges>, recommendations: object[], ...containers: object[]) => withinRanges(recommendations as never, containers as never, bounds).map(({ target }) => [target['cpu'], quantityValue(target['memory']!) / 2 ** 20]);
+  const one = recommended('main', '2', '1Gi');
+  // Twice the request: a request of half of what a limit may be.
+  assert.deepEqual(targets(ranges({ type: 'Container', max: { cpu: '3' } }), [one], container('main', { cpu: '1' }, { cpu: '2' })), [['1500m', 1024]]);
+  // Where there is no limit there is no bound above; the least is of requests too.
+  assert.deepEqual(targets(ranges({ type: 'Container', max: { cpu: '1' }, min: { memory: '2Gi' } }), [one], container('main', { cpu: '1' })), [['2', 2048]]);
+  assert.deepEqual(targets(ranges({ type: 'Container', max: { cpu: '1' }, default: { cpu: '500m' } }), [one], container('main', { cpu: '500m' })), [['1', 1024]]);
+  // Of two ranges the tighter.
+  assert.deepEqual(targets(ranges({ type: 'Container', max: { cpu: '3' } }, { type: 'Container', max: { cpu: '1', memory: '512Mi' } }), [one], container('main', {}, { cpu: '1', memory: '1Gi' })), [['1', 512]]);
+  // All containers of a pod by the same factor.
+  const pair = [recommended('main', '2', '1Gi'), recommended('side', '1', '1Gi')];
+  assert.deepEqual(targets(ranges({ type: 'Pod', max: { cpu: '1500m' } }), pair, container('main', { cpu: '1' }, { cpu: '1' }), container('side', { cpu: '1' }, { cpu: '1' })), [['1', 1024], ['500m', 1024]]);
+  assert.deepEqual(targets(ranges({ type: 'Pod', min: { memory: '4Gi' } }), pair, container('main', {}), container('side', {})), [['2', 2048], ['1', 2048]]);
+  assert.deepEqual(targets(ranges(), [one], container('other', {})), []);
+  // The limit that follows is within the range, whatever is rounded.
+  const [odd] = changesFor({ spec: { containers: [container('main', { memory: '300Mi' }, { memory: '700Mi' })] } } as never, vpa(), ranges({ type: 'Container', max: { memory: '600Mi' } }));
+  assert.ok(quantityValue(odd!.resources.limits!['memory']!) <= 600 * 2 ** 20, JSON.stringify(odd));
+});
+
+test('a request that may not be more than its limit is not asked for again and again', () => {
+  const stays = vpa({ resourcePolicy: { containerPolicies: [{ containerName: '*', controlledValues: 'RequestsOnly' }] } });
+  const limited = { ...pod({ cpu: '50m', memory: '300Mi' }), spec: { containers: [{ name: 'main', resources: { requests: { cpu: '50m', memory: '300Mi' }, limits: { cpu: '50m' } } }] } } as Pod;
+  assert.equal(whyChange(limited, stays, T0), undefined);
+  assert.match(whyChange(limited, vpa(), T0)!, /asks for 50m cpu, less than 100m/);
+  const bounds = boundsOf([{ metadata: { name: 'r' }, spec: { limits: [{ type: 'Container', max: { cpu: '50m' } }] } } as never]);
+  assert.equal(whyChange(limited, vpa(), T0, bounds), undefined);
+});
+
 test('what another recommender says is not written over', () => assert.deepEqual([{}, { recommenders: [] }, { recommenders: [{ name: 'default' }] }, { recommenders: [{ name: 'other' }] }].map((spec) => isRecommendedElsewhere(spec)), [false, false, false, true]));
 
 test('what makes no sense is refused', () => {
@@ -143,7 +176,7 @@ test('what makes no sense is refused', () => {
   assert.deepEqual(errors({}), []);
   for (const [spec, words] of [
     [{ updatePolicy: { updateMode: 'Never' } }, /supported values|Unsupported/i], [{ updatePolicy: { minReplicas: 0 } }, /MinReplicas has to be positive, got 0/], [{ resourcePolicy: { containerPolicies: [{ mode: 'Off' }] } }, /ContainerName is required/],
-    [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/],
+    [policy({ minAllowed: { cpu: '2' }, maxAllowed: { cpu: '1' } }), /max resource for cpu is lower than min/], [policy({ minAllowed: { cpu: '0.0001' } }), /whole number of milli CPUs/], [policy({ maxAllowed: { memory: '100m' } }), /whole number of bytes/], [policy({ minAllowed: { cpu: 'much' }, maxAllowed: { cpu: '1' } }), /Invalid value: "much": quantities must match/],
     [policy({ mode: 'Off', controlledValues: 'RequestsAndLimits' }), /ControlledValues shouldn't be specified/], [{ recommenders: [{ name: 'a' }, { name: 'b' }] }, /more than one recommenders/],
   ] as const) assert.match(errors(spec).join(), words);
 });

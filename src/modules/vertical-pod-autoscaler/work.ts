@@ -2,9 +2,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { VerticalPodAutoscaler, VerticalPodAutoscalerCheckpoint, type RecommendedContainerResources } from '../../api/autoscaling/vertical-pod-autoscaler.ts';
 import { withCondition } from '../../api/conditions.ts';
+import { LimitRange } from '../../api/core/limit-range.ts';
 import { Pod as PodKind } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
 import type { Pod } from '../../api/generated/core-v1.ts';
+import type { Kind } from '../../api/kind.ts';
 import { PodMetrics } from '../../api/metrics/metrics.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { parseQuantity, quantityMillis, quantityValue } from '../../api/quantity.ts';
@@ -12,6 +14,7 @@ import type { LabelMatcher } from '../../api/selector.ts';
 import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, type ModuleContext } from '../../sdk/index.ts';
 import { initialResources, type Initial } from './admit.ts';
+import { boundsOf, type LimitBounds } from './limit-range.ts';
 import { containerModel, type ContainerModel } from './model.ts';
 import { isRecommendedElsewhere, recommend } from './recommend.ts';
 import { settingsOf } from './settings.ts';
@@ -35,8 +38,9 @@ export async function work(context: ModuleContext): Promise<void> {
   const { everySeconds } = settingsOf(context.config);
   const known = new Map<string, Known>();
   const initial: Initial[] = [];
-  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources(initial));
-  await Promise.all([caches.of(VerticalPodAutoscaler).ready(), caches.of(PodKind).ready()]);
+  const boundsIn = (namespace: string): LimitBounds => boundsOf(caches.of(LimitRange).list(namespace));
+  const withdraw = context.may === undefined ? () => {} : context.admit(initialResources(initial, boundsIn));
+  await Promise.all([VerticalPodAutoscaler, PodKind, LimitRange].map((kind) => caches.of(kind as Kind).ready()));
   await loadCheckpoints();
   try {
     while (!signal.aborted) {
@@ -97,7 +101,7 @@ export async function work(context: ModuleContext): Promise<void> {
     if (!foreign) await write(vpa, shown, pods.length === 0 && shown.length === 0 ? { type: 'NoPodsMatched', message: 'No pods match this VPA object' } : undefined);
     const now = { ...vpa, status: { ...vpa.status, recommendation: { containerRecommendations: shown } } };
     if ((vpa.spec.updatePolicy?.updateMode ?? 'Auto') !== 'Off' && shown.length > 0) initial.push({ namespace: vpa.metadata.namespace ?? '', matcher, vpa: now });
-    await updatePods(now, pods, state.asked, context);
+    await updatePods(now, pods, { asked: state.asked, bounds: boundsIn(vpa.metadata.namespace ?? '') }, context);
     if (!foreign && (clock.nowMs() - state.savedMs >= CHECKPOINT_MS || state.savedMs === 0)) await save(vpa, state);
   }
 

@@ -223,7 +223,7 @@ const refusals: [string, Json, RegExp][] = [
   ['an unknown field', config({ replica: 3 }), /^failed to create typed patch object \(default\/web; apps\/v1, Kind=Deployment\): \.spec\.replica: field not declared in schema$/],
   ['a wrong type', config({ replicas: 'three' }), /\.spec\.replicas: expected numeric \(int or float\), got string/],
   ['two items of one key', config({ template: { spec: { containers: [{ name: 'a' }, { name: 'a' }] } } }), /\.spec\.template\.spec\.containers: duplicate entries for key \[name="a"\]/],
-  ['an item without its key', config({ template: { spec: { containers: [{ image: 'a' }] } } }), /element 0: associative list with keys has an element that omits key field "name"/],
+  ['an item without its key', config({ template: { spec: { containers: [{ image: 'a' }] } } }), /element 0: associative list with keys has an element that omits all key fields \["name"\]/],
 ];
 
 for (const [name, applied, message] of refusals) test(`apply refuses ${name}`, () => assert.throws(() => apply(undefined, applied), { message }));

@@ -3,12 +3,13 @@ import { ApiError } from '../../errors.ts';
 import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
 import { changedFields, fieldSetOf, removedFields } from './compare.ts';
-import { difference, intersection, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
+import { difference, isEmpty, NO_FIELDS, recursiveDifference, union, type Fields } from './field-set.ts';
 import { checkTyped } from './check-typed.ts';
 import { decodeManagers, dropUnserved, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { mergeValues } from './merge-values.ts';
 import { conflictError, conflictsOf, differenceFor, differenceOf, emptyObject, takeFromOthers, type Conflict } from './ownership.ts';
-import { removeFields, withNamedFields } from './remove.ts';
+import { prune } from './prune.ts';
+import { reconcileManagers } from './reconcile.ts';
 import { shapeOf, type Shape } from './shape.ts';
 import { recordUpdate, setManagedFields, type WriteInput } from './update.ts';
 
@@ -70,7 +71,7 @@ function emptyWith(shape: Shape, applied: KubeObject): KubeObject {
 
 function attempt({ input, applied, shape, live }: Context, force: boolean): KubeObject {
   const reset = input.reset ?? NO_FIELDS;
-  const managers = liveManagers(input);
+  const managers = reconcileManagers(liveManagers(input), input, shape);
   const self: Manager = {
     name: input.manager, operation: 'Apply', apiVersion: input.apiVersion, subresource: input.subresource ?? '', time: undefined,
     fields: recursiveDifference(fieldSetOf(applied as unknown as Json, shape), reset),
@@ -79,10 +80,9 @@ function attempt({ input, applied, shape, live }: Context, force: boolean): Kube
   const last = managers.get(key);
   managers.set(key, self);
   const base: Json = input.live === undefined ? ({ apiVersion: live.apiVersion, kind: live.kind, metadata: {} } as JsonObject) : (live as unknown as Json);
-  const merged = mergeValues(base, applied as unknown as Json, shape)!;
-  const dropped = droppedFields(merged, managers, last?.fields ?? NO_FIELDS, shape);
-  const next = (removeFields(merged, dropped, shape) ?? {}) as unknown as KubeObject;
-  const delta = differenceOf(live as unknown as Json, removeFields(merged, dropped, shape, { shells: true }) ?? {}, shape, reset);
+  const merged = mergeValues(base, applied as unknown as Json, shape) as unknown as KubeObject;
+  const { next, compared } = prune({ merged, shape, apiVersion: input.apiVersion, last, managers, inVersion: input.inVersion });
+  const delta = differenceOf(live as unknown as Json, compared, shape, reset);
   const differences = differenceFor({ live, next, apiVersion: input.apiVersion, reset, inVersion: input.inVersion }, delta);
   const conflicts = conflictsOf(managers, key, differences);
   if (conflicts.length > 0 && !force) throw new Conflicts(conflicts);
@@ -117,18 +117,6 @@ function liveManagers(input: ApplyInput): Managers {
   delete next.metadata.managedFields;
   recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, now: input.now, ...(input.reset === undefined ? {} : { reset: input.reset }) });
   return managers;
-}
-
-/** What the manager applied before and does not now, unless another manager owns it or it holds what others own. */
-function droppedFields(merged: Json, managers: Managers, last: Fields, shape: Shape): Fields {
-  if (isEmpty(last)) return NO_FIELDS;
-  const lastNamed = withNamedFields(last, shape);
-  const mergedNamed = withNamedFields(fieldSetOf(merged, shape), shape);
-  let owned: Fields = NO_FIELDS;
-  for (const manager of managers.values()) owned = union(owned, manager.fields);
-  const left = (set: Fields): Fields => withNamedFields(fieldSetOf(removeFields(merged, set, shape, { shells: true }) ?? {}, shape), shape);
-  const stays = union(left(lastNamed), withNamedFields(owned, shape));
-  return intersection(difference(mergedNamed, left(difference(mergedNamed, stays))), lastNamed);
 }
 
 /**

@@ -62,8 +62,7 @@ function checkList(value: Json, shape: Shape, path: string[], errors: string[]):
 function whyNoElement(item: Json, shape: Shape): string {
   if (shape.form === 'set') return item === null ? 'associative list without keys has an element that\'s an explicit null' : 'associative list without keys has an element that\'s a map type';
   if (!isJsonObject(item)) return item === null ? 'associative list with keys may not have a null element' : 'associative list with keys may not have non-map elements';
-  const missing = shape.keys.find((key, index) => item[key] === undefined && shape.keyDefaults[index] === undefined);
-  return `associative list with keys has an element that omits key field "${missing}" (and doesn't have default value)`;
+  return `associative list with keys has an element that omits all key fields [${shape.schema?.xListMapKeys?.map((key) => JSON.stringify(key)).join(' ')}] (and doesn't have default values for any key fields)`;
 }
 
 function checkLeaf(value: Json, shape: Shape, path: string[], errors: string[]): void {

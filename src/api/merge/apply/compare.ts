@@ -57,16 +57,17 @@ function listChanges(left: Json | undefined, right: Json, shape: Shape, want: Wa
   let out: OpenFields | undefined;
   for (const [element, item] of indexList(right, shape)) {
     const old = before.get(element);
-    const change = item.again !== undefined || old?.again !== undefined ? duplicateChange(old, item, want) : changes(old?.value, item.value, shape.item, want);
+    const change = item.again !== undefined || old?.again !== undefined ? duplicateChange(old, item, shape.item, want) : changes(old?.value, item.value, shape.item, want);
     if (change !== undefined) (out ??= nodeOf(left))[element] = change;
   }
   return out;
 }
 
-/** Elements that stand twice are owned as one. */
-function duplicateChange(old: Indexed | undefined, item: Indexed, want: Want): Fields | undefined {
-  if (old === undefined) return leaf();
-  return want === 'both' && !equalJson([old.value, old.again ?? null], [item.value, item.again ?? null]) ? leaf() : undefined;
+/** Elements that stand twice are owned as one; what stands once is another thing. */
+function duplicateChange(old: Indexed | undefined, item: Indexed, shape: Shape, want: Want): Fields | undefined {
+  if (item.again === undefined) return changes(undefined, item.value, shape, want);
+  if (old?.again === undefined) return leaf();
+  return want === 'both' && !equalJson([old.value, old.again], [item.value, item.again]) ? leaf() : undefined;
 }
 
 export interface Indexed { value: Json; again?: Json[] }

@@ -8,11 +8,16 @@ import { elementOf, walkOf, type Shape } from './shape.ts';
 
 /** The merged value; it shares nothing with its arguments. */
 export function mergeValues(live: Json | undefined, applied: Json | undefined, shape: Shape): Json | undefined {
-  if (applied === undefined) return cloneJson(live);
+  if (applied === undefined || (applied === null && holdsParts(live, shape))) return cloneJson(live);
   const walk = walkOf(shape, applied);
   if (walk === 'leaf' || live === undefined || live === null || applied === null) return cloneJson(applied);
   if (walk === 'map') return isJsonObject(live) && isJsonObject(applied) ? mergeMaps(live, applied, shape) : cloneJson(applied);
   return Array.isArray(live) && Array.isArray(applied) ? mergeLists(live, applied, shape) : cloneJson(applied);
+}
+
+/** Null says nothing of the parts of what is not one value. */
+function holdsParts(live: Json | undefined, shape: Shape): boolean {
+  return live !== undefined && live !== null && walkOf(shape, live) !== 'leaf' && Object.keys(live).length > 0;
 }
 
 function mergeMaps(live: JsonObject, applied: JsonObject, shape: Shape): JsonObject {

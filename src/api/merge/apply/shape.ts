@@ -66,7 +66,8 @@ function listShape(schema: Schema): Shape {
 }
 
 /**
- * The path element of a list's item, or undefined when it has none (a missing key, a wrong type), for instance `k:{"name":"web"}`.
+ * The path element of a list's item, or undefined when it has none (none of its keys, a wrong type), for instance `k:{"name":"web"}`. An item
+ * that leaves a key out is another one than any that has it.
  */
 export function elementOf(shape: Shape, item: Json): string | undefined {
   if (shape.form === 'set') return item === null || typeof item === 'object' ? undefined : `v:${JSON.stringify(item)}`;
@@ -74,11 +75,10 @@ export function elementOf(shape: Shape, item: Json): string | undefined {
   let text = '';
   for (let index = 0; index < shape.keys.length; index++) {
     const key = shape.keys[index]!;
-    const value = item[key] ?? shape.keyDefaults[index];
-    if (value === undefined) return undefined;
-    text += `${index === 0 ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(value)}`;
+    const value = item[key] === undefined ? shape.keyDefaults[index] : item[key];
+    if (value !== undefined) text += `${text === '' ? '' : ','}${JSON.stringify(key)}:${JSON.stringify(value)}`;
   }
-  return `k:{${text}}`;
+  return text === '' ? undefined : `k:{${text}}`;
 }
 
 /** How a value is walked: as a map, as a list by elements, or as one. A free shape follows the value. */

@@ -5,6 +5,7 @@ import type { Schema } from '../../schema/schema.ts';
 import { equalFields, isEmpty, NO_FIELDS, union, type Fields } from './field-set.ts';
 import { capManagers, decodeManagers, dropUnserved, encodeManagers, managerKey, stripMeta, type Manager, type Managers } from './managers.ts';
 import { differenceFor, differenceOf, emptyObject, takeFromOthers, type InVersion } from './ownership.ts';
+import { reconcileManagers } from './reconcile.ts';
 import { shapeOf } from './shape.ts';
 
 /** What every write says, apply or not. */
@@ -41,6 +42,7 @@ export function updateManagedFields(input: UpdateInput): void {
   const managers = dropUnserved(startingManagers(live, sent, input.subresource ?? ''), input.isServed);
   // Upstream tracks an object from its creation or from its first apply on, never from an update of an untracked one.
   if (managers.size === 0 && live?.metadata.uid !== undefined) return;
+  reconcileManagers(managers, input, shapeOf(input.schema));
   const before = live?.metadata.managedFields;
   recordUpdate(managers, input);
   setManagedFields(next, managers, before);

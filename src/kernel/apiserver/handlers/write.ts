@@ -1,6 +1,6 @@
 /** POST, PUT and PATCH. */
 import { forbidden } from '../../../api/field-error.ts';
-import { isJsonObject } from '../../../api/json.ts';
+import { isJsonObject, ownValue } from '../../../api/json.ts';
 import type { KubeObject, ObjectMeta } from '../../../api/meta.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeJson, mediaTypeOf, type Decoded, type DuplicateOptions } from '../decode.ts';
@@ -50,7 +50,7 @@ const PATCH_TYPES: Record<string, PatchKind> = {
 export async function handlePatch(exchange: Exchange): Promise<void> {
   const { door, kind, resource, info } = exchange;
   const mediaType = mediaTypeOf(exchange.http.headers['content-type']);
-  const type = PATCH_TYPES[mediaType];
+  const type = ownValue(PATCH_TYPES, mediaType);
   if (type === undefined || (type === 'strategic' && !takesStrategic(exchange))) throw unsupportedMediaType(Object.keys(PATCH_TYPES).filter((each) => takesStrategic(exchange) || !each.includes('strategic')));
   const bytes = await readBody(exchange.http);
   const finding = duplicateOptionsOf(exchange);

@@ -1,5 +1,5 @@
 /** external: a scaler of the user's own that speaks gRPC (KEDA: External Scalers, externalscaler.proto). It says its metric and target itself. */
-import { grpcClient } from '../../../sdk/grpc/grpc.ts';
+import { grpcClient, type GrpcClient } from '../../../sdk/grpc/grpc.ts';
 import { decode, encode, type Field, type Message, type MessageType } from '../../../sdk/grpc/message.ts';
 import { finite, metricName, parametersOf, READ_TIMEOUT_MS, TriggerError, type Trigger, type TriggerInput } from './trigger.ts';
 
@@ -13,15 +13,30 @@ export const GetMetricsResponse: MessageType = { metricValues: { number: 1, repe
 interface MetricSpec { metricName: string; targetSize: number; targetSizeFloat: number }
 interface MetricValue { metricName: string; metricValue: number; metricValueFloat: number }
 
-export async function external(input: TriggerInput): Promise<Trigger> {
+/** Where the scaler is, and of whom it is asked. */
+export interface Scaler {
+  address: string;
+  /** A ScaledObjectRef. */
+  whose: Buffer;
+  connect(): GrpcClient;
+}
+
+/** Throws TriggerError. What `...FromEnv` names is told under that key, as upstream does. */
+export function scalerOf(input: TriggerInput): Scaler {
   const parameters = parametersOf(input);
   const address = parameters.needed('scalerAddress');
   const [, host, port = '443'] = /^(?:dns:\/\/\/)?(\[[^\]]+\]|[^:/]+)(?::(\d+))?$/.exec(address) ?? [];
   if (host === undefined) throw new TriggerError(`scalerAddress ${JSON.stringify(address)}: write host:port`);
   const certificates = { ca: parameters.text('caCert'), cert: parameters.text('tlsClientCert'), key: parameters.text('tlsClientKey') };
   const secure = parameters.flag('enableTLS') || certificates.ca !== undefined;
-  const client = grpcClient({ host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') && !parameters.flag('insecureSkipVerify') } } : {}) });
-  const whose = { name: input.owner, namespace: input.namespace, scalerMetadata: { ...input.metadata } };
+  const where = { host: host.replaceAll(/[[\]]/g, ''), port: Number(port), ...(secure ? { tls: { ...certificates, rejectUnauthorized: !parameters.flag('unsafeSsl') && !parameters.flag('insecureSkipVerify') } } : {}) };
+  const told = Object.entries(input.metadata).map(([key, value]) => [key, key.endsWith('FromEnv') ? (input.env[value] ?? '') : value] as const).filter(([key, value]) => value !== '' || !key.endsWith('FromEnv'));
+  return { address, whose: encode(ScaledObjectRef, { name: input.owner, namespace: input.namespace, scalerMetadata: Object.fromEntries(told) }), connect: () => grpcClient(where) };
+}
+
+export async function external(input: TriggerInput): Promise<Trigger> {
+  const { address, whose, connect } = scalerOf(input);
+  const client = connect();
   const call = async (method: string, sent: Buffer, answer: MessageType): Promise<Message> => {
     try {
       return decode(answer, await client.call(`/externalscaler.ExternalScaler/${method}`, sent, READ_TIMEOUT_MS));
@@ -31,7 +46,7 @@ export async function external(input: TriggerInput): Promise<Trigger> {
   };
   let spec: MetricSpec | undefined;
   try {
-    [spec] = (await call('GetMetricSpec', encode(ScaledObjectRef, whose), GetMetricSpecResponse))['metricSpecs'] as MetricSpec[];
+    [spec] = (await call('GetMetricSpec', whose, GetMetricSpecResponse))['metricSpecs'] as MetricSpec[];
     if (spec === undefined) throw new Error(`the scaler at ${address} has no metric`);
   } catch (error) {
     client.close();
@@ -41,7 +56,7 @@ export async function external(input: TriggerInput): Promise<Trigger> {
   return {
     name: metricName(metric), target: targetSizeFloat > 0 ? targetSizeFloat : targetSize, close: () => client.close(),
     async read() {
-      const [{ result }, { metricValues }] = await Promise.all([call('IsActive', encode(ScaledObjectRef, whose), IsActiveResponse), call('GetMetrics', encode(GetMetricsRequest, { scaledObjectRef: whose, metricName: metric }), GetMetricsResponse)]);
+      const [{ result }, { metricValues }] = await Promise.all([call('IsActive', whose, IsActiveResponse), call('GetMetrics', encode(GetMetricsRequest, { scaledObjectRef: decode(ScaledObjectRef, whose), metricName: metric }), GetMetricsResponse)]);
       const value = (metricValues as MetricValue[])[0];
       if (value === undefined) throw new Error(`the scaler at ${address} gave no value for ${metric}`);
       return { value: finite(value.metricValueFloat !== 0 ? value.metricValueFloat : value.metricValue, metric), active: result === true };

@@ -2,6 +2,7 @@
 import { calendar } from './calendar.ts';
 import { cron } from './cron.ts';
 import { external } from './external.ts';
+import { externalPush } from './external-push.ts';
 import { http } from './http.ts';
 import { kubernetesWorkload } from './kubernetes-workload.ts';
 import { metricsApi } from './metrics-api.ts';
@@ -14,6 +15,6 @@ import { mysql, postgresql } from './sql.ts';
 import type { TriggerFactory } from './trigger.ts';
 
 export const TRIGGERS: Readonly<Record<string, TriggerFactory>> = {
-  calendar, cron, external, 'external-push': external, http, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis: redisLists('single'), 'redis-streams': redisStreams('single'),
+  calendar, cron, external, 'external-push': externalPush, http, 'kubernetes-workload': kubernetesWorkload, 'metrics-api': metricsApi, mqtt, mysql, 'nats-jetstream': natsJetstream, postgresql, prometheus, rabbitmq, redis: redisLists('single'), 'redis-streams': redisStreams('single'),
   'redis-cluster': redisLists('cluster'), 'redis-cluster-streams': redisStreams('cluster'), 'redis-sentinel': redisLists('sentinel'), 'redis-sentinel-streams': redisStreams('sentinel'),
 };

@@ -122,9 +122,11 @@ table('prometheus', [
   { metadata: { ...prom, authModes: 'tls' }, auth: { ca: 'a', cert: 'b', key: 'c' } }, { metadata: { ...prom, authModes: 'tls' }, auth: { cert: 'b', key: 'c' } }, { metadata: { ...prom, authModes: 'bearer' }, auth: { bearerToken: 't' } },
   { metadata: { ...prom, authModes: 'basic' }, auth: { username: 'u', password: 'p' } }, { metadata: { ...prom, authModes: 'tls, basic' }, auth: { cert: 'b', key: 'c', username: 'u', password: 'p' } },
   { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthHeader: 'header\n', customAuthValue: 'value\n' } },
+  { metadata: { ...prom, authModes: 'tls,oauth' }, auth: { cert: 'b', key: 'c', oauthTokenURI: 'http://a/token', clientID: 'i', clientSecret: 's', scopes: 'a,b', endpointParams: 'audience=x' } },
 ], [
   { metadata: {} }, { metadata: { ...prom, serverAddress: '' } }, { metadata: but(prom, ['threshold']) }, { metadata: { ...prom, threshold: 'one' } }, { metadata: { ...prom, activationThreshold: 'one' } }, { metadata: { ...prom, query: '' } },
   { metadata: { ...prom, ignoreNullValues: 'xxxx' } }, { metadata: { ...prom, customHeaders: 'key1=value1,key2' } }, { metadata: { ...prom, queryParameters: 'key1=value1,key2' } }, { metadata: { ...prom, timeout: '-1' } }, { metadata: { ...prom, timeout: 'a' } },
+  { metadata: { ...prom, authModes: 'oauth' }, auth: { clientID: 'i', clientSecret: 's' } }, { metadata: { ...prom, authModes: 'oauth' }, auth: { oauthTokenURI: 'http://a/token', clientID: 'i' } }, { metadata: { ...prom, authModes: 'basic,bearer' }, auth: { username: 'u', bearerToken: 't' } },
   { metadata: { ...prom, authModes: 'tls' }, auth: { cert: 'b' } }, { metadata: { ...prom, authModes: 'tls' }, auth: { key: 'c' } }, { metadata: { ...prom, authModes: 'bearer' } }, { metadata: { ...prom, authModes: 'basic' } },
   { metadata: { ...prom, authModes: 'tls,basic' }, auth: { username: 'u', password: 'p' } }, { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthValue: 'v' } }, { metadata: { ...prom, authModes: 'custom' }, auth: { customAuthHeader: 'h' } },
 ]);
@@ -166,6 +168,15 @@ table('nats-jetstream', [
 const pods = { value: '1', podSelector: 'app=demo' };
 table('kubernetes-workload', [{ metadata: pods }, { metadata: { ...pods, podSelector: 'app in (demo1, demo2),deploy in (deploy1, deploy2)' } }, { metadata: { ...pods, namespace: 'default' } }],
   [{ metadata: but(pods, ['value']) }, { metadata: but(pods, ['podSelector']) }, { metadata: { ...pods, value: 'a' } }, { metadata: { ...pods, value: '0' } }, { metadata: { ...pods, activationValue: 'aa' } }]);
+
+it('kubernetes-workload counts in its namespace, in another, or in all', async () => {
+  const all = ['test', 'test', 'other', 'third'].map((namespace) => ({ metadata: { namespace, labels: { app: 'demo' } } }));
+  const counting = { caches: { of: () => ({ ready: async () => {}, list: (namespace?: string) => all.filter(({ metadata }) => namespace === undefined || metadata.namespace === namespace) }) } } as never;
+  for (const [namespace, name, value] of [[undefined, 'workload-test', 2], ['other', 'workload-other', 1], ['*', 'workload-', 4]] as const) {
+    const trigger = await TRIGGERS['kubernetes-workload']!({ metadata: { ...pods, ...(namespace !== undefined && { namespace }) }, auth: {}, env: {}, namespace: 'test', owner: 'web', context: counting });
+    assert.deepEqual([trigger.name, await trigger.read(AbortSignal.abort())], [name, { value, active: true }]);
+  }
+});
 
 it('names of metrics are those that KEDA gives', async () => {
   const named = async (type: string, metadata: Words, index = 0): Promise<string> => {

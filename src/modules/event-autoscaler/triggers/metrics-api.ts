@@ -1,8 +1,10 @@
 /** metrics-api: a number at a place in the answer of a server, or of all pods behind a Service (KEDA: Metrics API). */
 import { EndpointSlice } from '../../../api/discovery/endpoint-slice.ts';
+import { ownValue } from '../../../api/json.ts';
 import { FORMATS, numberIn, type Format } from './formats.ts';
 import { metricName, parametersOf, TriggerError, type TriggerFactory, type TriggerInput } from './trigger.ts';
-import { fetchText, webAuthentication } from './web.ts';
+import { fetchText } from './web.ts';
+import { webAuthentication } from './web-authentication.ts';
 
 const AGGREGATIONS: Readonly<Record<string, (values: readonly number[]) => number>> = {
   average: (values) => values.reduce((sum, each) => sum + each, 0) / values.length,
@@ -25,7 +27,7 @@ export const metricsApi: TriggerFactory = (input) => {
   if (target <= 0) throw new TriggerError('targetValue must be above 0');
   const activation = parameters.number('activationTargetValue', 0);
   const aggregation = parameters.text('aggregationType') ?? 'average';
-  const aggregate = AGGREGATIONS[aggregation];
+  const aggregate = ownValue(AGGREGATIONS, aggregation);
   if (aggregate === undefined) throw new TriggerError(`aggregationType ${JSON.stringify(aggregation)}: write ${Object.keys(AGGREGATIONS).join(', ')}`);
   const ofAll = parameters.flag('aggregateFromKubeServiceEndpoints');
   const read = async (from: URL, signal: AbortSignal): Promise<number> => numberIn(await fetchText(from.href, options, signal), { format, location, whose: from.host });

@@ -1,6 +1,7 @@
 /** prometheus: the value of a query that gives one number (KEDA: Prometheus; API: /api/v1/query). */
 import { finite, metricName, parametersOf, TriggerError, type Parameters, type TriggerFactory } from './trigger.ts';
-import { fetchText, parseJson, webAuthentication } from './web.ts';
+import { fetchText, parseJson } from './web.ts';
+import { webAuthentication } from './web-authentication.ts';
 
 interface QueryAnswer { status?: string; error?: string; data?: { resultType?: string; result?: unknown } }
 

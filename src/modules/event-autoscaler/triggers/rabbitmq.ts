@@ -1,4 +1,6 @@
 /** rabbitmq: messages that are ready in a queue, or published a second, by AMQP or by the management's HTTP (KEDA: RabbitMQ Queue). */
+import { ownValue } from '../../../api/json.ts';
+import { accessToken } from './access-token.ts';
 import { finite, metricName, parametersOf, READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters, type Reading, type TriggerFactory } from './trigger.ts';
 import { fetchText, parseJson, type WebOptions } from './web.ts';
 
@@ -102,6 +104,10 @@ function overManagement(host: URL, { queue, parameters }: { queue: string; param
     headers: user === '' ? {} : { authorization: `Basic ${Buffer.from(`${user}:${decodeURIComponent(host.password)}`).toString('base64')}` },
     timeoutMs: timeoutOf(parameters), unsafeSsl: parameters.flag('unsafeSsl'), ...tlsOf(parameters),
   };
+  if (parameters.text('oauthTokenURI') !== undefined) {
+    if (user !== '') throw new TriggerError('a user and OAuth 2 cannot be together: leave one of them out');
+    options.token = accessToken(parameters, options);
+  }
   const excludes = parameters.flag('excludeUnacknowledged');
   const read = ({ messages = 0, messages_unacknowledged: taken = 0, messages_ready: ready = messages - taken, message_stats: rates = {} }: QueueFacts): Queue => ({
     messages: finite(excludes ? ready : messages, 'the length of the queue'), publishRate: finite(rates.publish_details?.rate ?? 0, 'the rate'), deliverRate: finite(rates.deliver_get_details?.rate ?? 0, 'the rate'),
@@ -109,7 +115,7 @@ function overManagement(host: URL, { queue, parameters }: { queue: string; param
   const ask = async (url: string, signal: AbortSignal): Promise<unknown> => parseJson(await fetchText(url, options, signal), host.host);
   if (!parameters.flag('useRegex')) return async (signal) => read((await ask(`${place}/${encodeURIComponent(queue)}`, signal)) as QueueFacts);
   const operation = parameters.text('operation') ?? 'sum';
-  const combine = OPERATIONS[operation];
+  const combine = ownValue(OPERATIONS, operation);
   if (combine === undefined) throw new TriggerError(`operation ${JSON.stringify(operation)}: write ${Object.keys(OPERATIONS).join(', ')}`);
   const pageSize = Math.min(MOST_PAGE, parameters.number('pageSize', 100));
   if (!Number.isInteger(pageSize) || pageSize < 1) throw new TriggerError('pageSize must be a whole number, 1 or more');

@@ -15,6 +15,8 @@ export interface Trigger {
   target: number;
   /** Rejects with Error when it cannot be known now; keep no more than `timeoutMs` to itself. */
   read(signal: AbortSignal): Promise<Reading>;
+  /** Calls back when there is something to read before its time; until `close`. */
+  watch?(news: () => void): void;
   /** Gives back connections. */
   close?(): void;
 }

@@ -1,13 +1,24 @@
-/** Answers of HTTP servers, bounded in size and time, with the ways of authentication that triggers have. */
+/** Answers of HTTP servers, bounded in size and time. */
 import { request as requestHttps } from 'node:https';
 import { request as requestHttp } from '../../../base/http.ts';
-import { READ_TIMEOUT_MS, timeoutOf, TriggerError, type Parameters } from './trigger.ts';
+import { READ_TIMEOUT_MS, TriggerError } from './trigger.ts';
 
 const MOST_BYTES = 4 * 1024 * 1024;
+
+/** A token that is asked for when it is needed. */
+export interface AccessToken {
+  /** For the header Authorization. Rejects with Error that names the host, never what authenticates. */
+  header(signal: AbortSignal): Promise<string>;
+  /** It was refused: the next is a new one. */
+  forget(): void;
+}
 
 export interface WebOptions {
   headers?: Readonly<Record<string, string>>;
   method?: 'GET' | 'POST';
+  body?: string;
+  /** Whose header Authorization it has. */
+  token?: AccessToken;
   ca?: string;
   cert?: string;
   key?: string;
@@ -18,10 +29,21 @@ export interface WebOptions {
 }
 
 /** The body of a 2xx; rejects with Error that names the host, never what authenticates. */
-export function fetchText(url: string, options: WebOptions, signal: AbortSignal): Promise<string> {
+export async function fetchText(url: string, options: WebOptions, signal: AbortSignal): Promise<string> {
   const parsed = URL.parse(url);
-  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) return Promise.reject(new TriggerError(`${JSON.stringify(url.replace(/\/\/[^@/]*@/, '//'))} is no http or https address`));
-  const { method = 'GET', headers, ca, cert, key, unsafeSsl, timeoutMs = READ_TIMEOUT_MS } = options;
+  if (parsed === null || (parsed.protocol !== 'http:' && parsed.protocol !== 'https:')) throw new TriggerError(`${JSON.stringify(url.replace(/\/\/[^@/]*@/, '//'))} is no http or https address`);
+  const { token, ...rest } = options;
+  if (token === undefined) return fetchFrom(parsed, options, signal);
+  try {
+    return await fetchFrom(parsed, { ...rest, headers: { ...options.headers, authorization: await token.header(signal) } }, signal);
+  } catch (error) {
+    token.forget();
+    throw error;
+  }
+}
+
+function fetchFrom(parsed: URL, options: WebOptions, signal: AbortSignal): Promise<string> {
+  const { method = 'GET', body, headers, ca, cert, key, unsafeSsl, timeoutMs = READ_TIMEOUT_MS } = options;
   return new Promise((resolve, reject) => {
     const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     const call = (parsed.protocol === 'https:' ? requestHttps : requestHttp)(parsed, { method, headers, ca, cert, key, rejectUnauthorized: unsafeSsl !== true, signal: limit, agent: false }, (response) => {
@@ -40,7 +62,7 @@ export function fetchText(url: string, options: WebOptions, signal: AbortSignal)
       });
     });
     call.once('error', (error) => reject(limit.aborted && !signal.aborted ? new Error(`${parsed.host} did not answer within ${timeoutMs / 1_000} s`) : error));
-    call.end();
+    call.end(body);
   });
 }
 
@@ -50,20 +72,4 @@ export function parseJson(text: string, whose: string): unknown {
   } catch {
     throw new Error(`${whose} did not answer in JSON`);
   }
-}
-
-/** `authModes` (Prometheus) or `authMode` (metrics-api): bearer, basic, tls, apiKey, custom; several with commas. */
-export function webAuthentication(parameters: Parameters): WebOptions {
-  const modes = [...parameters.list('authModes'), ...parameters.list('authMode')];
-  const headers: Record<string, string> = {};
-  const options: WebOptions = { headers, unsafeSsl: parameters.flag('unsafeSsl'), ca: parameters.text('ca'), timeoutMs: timeoutOf(parameters) };
-  for (const mode of modes) {
-    if (mode === 'bearer') headers['authorization'] = `Bearer ${(parameters.text('token') ?? parameters.needed('bearerToken')).trim()}`;
-    else if (mode === 'basic') headers['authorization'] = `Basic ${Buffer.from(`${parameters.needed('username')}:${parameters.text('password') ?? ''}`).toString('base64')}`;
-    else if (mode === 'tls') Object.assign(options, { cert: parameters.needed('cert'), key: parameters.needed('key') });
-    else if (mode === 'custom') headers[parameters.needed('customAuthHeader').trim().toLowerCase()] = parameters.needed('customAuthValue').trim();
-    else if (mode === 'apiKey' && (parameters.text('method') ?? 'header') === 'header') headers[(parameters.text('keyParamName') ?? 'X-API-KEY').toLowerCase()] = parameters.needed('apiKey');
-    else if (mode !== 'apiKey') throw new TriggerError(`authMode ${JSON.stringify(mode)}: write bearer, basic, tls, custom or apiKey`);
-  }
-  return options;
 }

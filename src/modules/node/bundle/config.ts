@@ -5,7 +5,7 @@ import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import { ociResources, oomScoreAdj } from '../cgroup/resources.ts';
 import { rootPropagation } from '../volumes/container-mounts.ts';
 import { containerCapabilities } from './capabilities.ts';
-import { expand } from './expand.ts';
+import { expand } from '../../../api/core/expand.ts';
 import type { OciConfig, OciHooks, OciMount } from './oci.ts';
 import { seccompFile } from './seccomp-file.ts';
 import { runtimeDefaultSeccomp } from './seccomp.ts';

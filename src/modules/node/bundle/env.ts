@@ -2,7 +2,7 @@
 import type { ConfigMap, Container, EnvVar, FileKeySelector, Pod, Secret, Service } from '../../../api/generated/core-v1.ts';
 import { envFileValue } from './env-file.ts';
 import { fieldValue, resourceValue, type PodFacts } from './downward.ts';
-import { expand } from './expand.ts';
+import { expand } from '../../../api/core/expand.ts';
 
 /** What the environment is made from. A missing ConfigMap or Secret is undefined. */
 export interface EnvSources {

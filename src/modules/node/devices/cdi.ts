@@ -2,6 +2,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
+import { ownValue } from '../../../api/json.ts';
 import type { OciHooks, OciMount } from '../bundle/oci.ts';
 import { nodesAt, type GivenDevice } from '../bundle/devices.ts';
 import { namesIn } from '../read-files.ts';
@@ -66,7 +67,7 @@ function apply(gift: CdiGift, edits: Edits = {}): void {
   for (const node of edits.deviceNodes ?? []) gift.devices.push(...deviceOf(node));
   for (const { hostPath, containerPath, options, type } of edits.mounts ?? []) gift.mounts.push({ destination: containerPath, type: type ?? 'bind', source: hostPath, options: options ?? ['rbind', 'rprivate', 'ro', 'nosuid', 'nodev'] });
   for (const { hookName, path, args, env, timeout } of edits.hooks ?? []) {
-    const when = HOOKS[hookName];
+    const when = ownValue(HOOKS, hookName);
     if (when === undefined) throw new Error(`a CDI specification has a hook of the unknown name ${hookName}`);
     (gift.hooks[when] ??= []).push({ path, ...(args === undefined ? {} : { args }), ...(env === undefined ? {} : { env }), ...(timeout === undefined ? {} : { timeout }) });
   }

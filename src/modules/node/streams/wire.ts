@@ -3,13 +3,16 @@ import type { WebSocket } from 'ws';
 import { ApiError } from '../../../api/errors.ts';
 import type { RouteRequest } from '../../../sdk/module.ts';
 
+/** That of the library for WebSockets, too. */
+const CLOSE_MS = 30_000;
+
 export interface Wire {
   send(data: Buffer): void;
   readonly bufferedBytes: number;
   readonly open: boolean;
   onData(callback: (data: Buffer) => void): void;
   onClose(callback: () => void): void;
-  /** Ends it when all that was sent is out. */
+  /** Ends it when all that was sent is out; a client that does not end its part, too, is dropped after 30 s. */
   close(): void;
   drop(): void;
 }
@@ -59,7 +62,11 @@ function rawWire({ socket, head }: NonNullable<RouteRequest['upgrade']>, protoco
       socket.on('close', callback);
       socket.on('end', () => socket.end());
     },
-    close: () => void socket.end(),
+    close() {
+      socket.end();
+      const timer = setTimeout(() => socket.destroy(), CLOSE_MS).unref();
+      socket.once('close', () => clearTimeout(timer));
+    },
     drop: () => void socket.destroy(),
   };
 }

@@ -2,7 +2,7 @@
 import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Container, VolumeMount } from '../../../api/generated/core-v1.ts';
-import { expand } from '../bundle/expand.ts';
+import { expand } from '../../../api/core/expand.ts';
 import type { OciMount } from '../bundle/oci.ts';
 
 /** By volume name. */

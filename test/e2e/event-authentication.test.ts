@@ -1,0 +1,176 @@
+/** What triggers authenticate with: tokens of service accounts, files, OAuth 2 clients; and a scaler of the user's own that pushes. Against servers that check it. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createGrpcServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import type { AddressInfo, Server } from 'node:net';
+import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { Deployment } from '../../src/api/apps/deployment.ts';
+import { ServiceAccount } from '../../src/api/core/service-account.ts';
+import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
+import { decode, encode } from '../../src/sdk/grpc/message.ts';
+import { GetMetricSpecResponse, GetMetricsResponse, IsActiveResponse, ScaledObjectRef } from '../../src/modules/event-autoscaler/triggers/external.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+
+const NS = { namespace: 'default' };
+/** Pods that nobody runs: it is replicas that are looked at. */
+const deployment = (name: string): object => ({
+  apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name, ...NS },
+  spec: { replicas: 0, selector: { matchLabels: { app: name } }, template: { metadata: { labels: { app: name } }, spec: { nodeSelector: { nowhere: 'true' }, containers: [{ name: 'main', image: 'none', env: [{ name: 'HOST', value: '127.0.0.1' }, { name: 'PLACE', value: '$(HOST)/$(UNKNOWN)' }] }] } } },
+});
+const scaled = (name: string, trigger: object, pollingInterval = 1): object => ({
+  apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledObject', metadata: { name, ...NS }, spec: { scaleTargetRef: { name }, pollingInterval, cooldownPeriod: 1, maxReplicaCount: 6, triggers: [trigger] },
+});
+const metricsApi = (port: number, path: string, metadata: object, authenticationRef: object): object => ({ type: 'metrics-api', metadata: { url: `http://127.0.0.1:${port}${path}`, valueLocation: 'waiting', targetValue: '2', ...metadata }, authenticationRef });
+
+async function textOf(request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString();
+}
+
+describe('what triggers authenticate with', { timeout: 180_000 }, () => {
+  let llmos: Instance;
+  let folder: string;
+  let web: Server;
+  let push: Http2Server;
+  let stream: ServerHttp2Stream | undefined;
+  /** The metadata that the scaler that pushes was given. */
+  let told: unknown;
+  const asked: string[] = [];
+  const portOf = (server: Server | Http2Server): number => (server.address() as AddressInfo).port;
+  const apply = async (...items: object[]): Promise<void> => {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  };
+  const ready = async (name: string): Promise<string> => (await llmos.client.get(ScaledObject, name, NS)).status?.conditions?.filter(({ type }) => type === 'Ready').map(({ status, message }) => `${status}: ${message}`).join() ?? '';
+  const replicas = async (name: string): Promise<number | undefined> => (await llmos.client.get(Deployment, name, NS)).spec?.replicas;
+  const wakes = (name: string): Promise<unknown> => eventually(async () => (await replicas(name))! > 0, { timeoutMs: 60_000, what: `${name} wakes` }).catch(async (error: unknown) => assert.fail(`${String(error)}\n${await ready(name)}\n${asked.join('\n')}`));
+
+  /** Who asks with which token, as the cluster itself says. */
+  async function reviewed(token: string): Promise<string> {
+    const { stdout } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token } }), 'create', '-f', '-', '-o', 'jsonpath={.status.user.username}');
+    return stdout;
+  }
+
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'llmos-test-'));
+    await writeFile(join(folder, 'login.json'), JSON.stringify({ username: 'scaler', password: 'from a file' }));
+    web = createHttpServer((request, response) => {
+      void (async () => {
+        const { authorization = '' } = request.headers;
+        const body = await textOf(request);
+        asked.push(`${request.method} ${request.url} ${authorization.slice(0, 20)} ${body}`);
+        const answer = (status: number, value: object): void => void response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(value));
+        const basic = (user: string, password: string): boolean => authorization === `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
+        if (request.url === '/token') {
+          // Its secret in the form, as some servers want it.
+          const form = new URLSearchParams(body);
+          const known = form.get('client_id') === 'llmos' && form.get('client_secret') === 'of the client' && form.get('grant_type') === 'client_credentials' && form.get('scope') === 'read all' && form.get('audience') === 'metrics';
+          return known ? answer(200, { access_token: 'granted', token_type: 'bearer', expires_in: 3_600 }) : answer(401, { error: 'invalid_client' });
+        }
+        const may = request.url === '/account' ? (await reviewed(authorization.replace('Bearer ', ''))) === 'system:serviceaccount:default:metrics-reader' : request.url === '/file' ? basic('scaler', 'from a file') : authorization === 'Bearer granted';
+        return may ? answer(200, { waiting: 3 }) : answer(401, {});
+      })();
+    }).listen(0, '127.0.0.1');
+    push = createGrpcServer().listen(0, '127.0.0.1');
+    push.on('stream', (each, headers) => {
+      each.on('error', () => {});
+      const method = String(headers[':path']).replace('/externalscaler.ExternalScaler/', '');
+      asked.push(method);
+      if (method === 'StreamIsActive') {
+        stream = each;
+        each.once('data', (chunk: Buffer) => void (told = decode(ScaledObjectRef, chunk.subarray(5))['scalerMetadata']));
+        each.respond({ ':status': 200, 'content-type': 'application/grpc' });
+        return;
+      }
+      const message = { IsActive: encode(IsActiveResponse, { result: false }), GetMetricSpec: encode(GetMetricSpecResponse, { metricSpecs: [{ metricName: 'pushed', targetSize: 5 }] }), GetMetrics: encode(GetMetricsResponse, { metricValues: [{ metricName: 'pushed', metricValue: 1 }] }) }[method]!;
+      each.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+      each.on('wantTrailers', () => each.sendTrailers({ 'grpc-status': '0' }));
+      each.end(framed(message));
+    });
+    await Promise.all([once(web, 'listening'), once(push, 'listening')]);
+    llmos = await bootInstance({ config: `modules:\n  event-autoscaler: {filePathAuthRootPath: ${folder}}\n` });
+    await eventually(async () => (await llmos.client.list(ServiceAccount, NS)).items.length > 0, { what: 'the namespace' });
+  });
+  after(async () => {
+    await llmos?.destroy();
+    web?.close();
+    stream?.close();
+    push?.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  it('a service account: its token, where a role lets the operator have it', async () => {
+    await apply(
+      { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'metrics-reader', ...NS } },
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'TriggerAuthentication', metadata: { name: 'account', ...NS }, spec: { boundServiceAccountToken: [{ parameter: 'token', serviceAccountName: 'metrics-reader' }] } },
+      deployment('account'), scaled('account', metricsApi(portOf(web), '/account', { authMode: 'bearer' }, { name: 'account' })),
+    );
+    await eventually(async () => /may not create tokens of default\/metrics-reader: bind a Role/.test(await ready('account')), { what: 'it is refused' });
+    assert.equal(await replicas('account'), 0);
+    await apply(
+      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'Role', metadata: { name: 'token-creator', ...NS }, rules: [{ apiGroups: [''], resources: ['serviceaccounts/token'], verbs: ['create', 'get'], resourceNames: ['metrics-reader'] }] },
+      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: 'token-creator', ...NS }, subjects: [{ kind: 'ServiceAccount', name: 'keda-operator', namespace: 'keda' }], roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'token-creator' } },
+    );
+    await wakes('account');
+    await eventually(async () => /^True/.test(await ready('account')), { what: 'it says so' });
+  });
+
+  it('a file of the machine, for the whole cluster only', async () => {
+    await apply(
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'ClusterTriggerAuthentication', metadata: { name: 'file' }, spec: { filePath: 'login.json' } },
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'ClusterTriggerAuthentication', metadata: { name: 'elsewhere' }, spec: { filePath: '../login.json' } },
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'TriggerAuthentication', metadata: { name: 'file', ...NS }, spec: { filePath: 'login.json' } },
+      ...['file', 'own', 'elsewhere'].map(deployment),
+      scaled('file', metricsApi(portOf(web), '/file', { authMode: 'basic' }, { name: 'file', kind: 'ClusterTriggerAuthentication' })),
+      scaled('own', metricsApi(portOf(web), '/file', { authMode: 'basic' }, { name: 'file' })),
+      scaled('elsewhere', metricsApi(portOf(web), '/file', { authMode: 'basic' }, { name: 'elsewhere', kind: 'ClusterTriggerAuthentication' })),
+    );
+    await wakes('file');
+    await eventually(async () => /filePath is for a ClusterTriggerAuthentication only/.test(await ready('own')), { what: 'a file is not for a namespace' });
+    await eventually(async () => /filePath must be relative/.test(await ready('elsewhere')), { what: 'no file outside of the folder' });
+  });
+
+  it('a client of OAuth 2: one token for many readings', async () => {
+    const wrong = { apiVersion: 'keda.sh/v1alpha1', kind: 'TriggerAuthentication', metadata: { name: 'wrong', ...NS }, spec: { oauth2: { type: 'password', clientId: 'llmos' } } };
+    const refused = await llmos.kubectlWith(JSON.stringify(wrong), 'apply', '-f', '-');
+    assert.match(refused.stderr, /spec\.oauth2/);
+    await apply(
+      { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'oauth', ...NS }, stringData: { secret: 'of the client' } },
+      { apiVersion: 'keda.sh/v1alpha1', kind: 'TriggerAuthentication', metadata: { name: 'oauth', ...NS }, spec: { oauth2: { type: 'clientCredentials', clientId: 'llmos', clientSecret: { valueFrom: { secretKeyRef: { name: 'oauth', key: 'secret' } } }, tokenUrl: `http://127.0.0.1:${portOf(web)}/token`, scopes: ['read', 'all'], tokenUrlParams: { audience: 'metrics' } } } },
+      deployment('oauth'), scaled('oauth', metricsApi(portOf(web), '/oauth', { authMode: 'oauth' }, { name: 'oauth' })),
+    );
+    await wakes('oauth');
+    await eventually(async () => asked.filter((each) => each.startsWith('GET /oauth')).length >= 3, { what: 'it is read again' });
+    // The first way was refused, the second taken, and what it gave is kept.
+    assert.equal(asked.filter((each) => each.startsWith('POST /token')).length, 2, asked.join('\n'));
+  });
+
+  it('a scaler that pushes wakes its target at once, and again after its stream broke', async () => {
+    await apply(deployment('pushed'), scaled('pushed', { type: 'external-push', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}`, placeFromEnv: 'PLACE' } }, 3_600));
+    await eventually(async () => stream !== undefined, { what: 'the stream' });
+    assert.equal(await replicas('pushed'), 0);
+    await eventually(async () => told !== undefined, { what: 'whose stream it is' });
+    assert.deepEqual(told, { scalerAddress: `127.0.0.1:${portOf(push)}`, placeFromEnv: '127.0.0.1/$(UNKNOWN)' });
+    stream!.write(framed(encode(IsActiveResponse, { result: true })));
+    await wakes('pushed');
+    const first = stream!;
+    stream = undefined;
+    first.close();
+    await eventually(async () => stream !== undefined, { what: 'another stream', timeoutMs: 30_000 });
+    await llmos.kubectl('scale', 'deployment', 'pushed', '--replicas=0');
+    stream!.write(framed(encode(IsActiveResponse, { result: true })));
+    await wakes('pushed');
+  });
+});
+
+/** A message as gRPC frames it. */
+function framed(message: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
