@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -74,4 +74,21 @@ test('a block volume is a device of its size, attached once', { skip }, () => in
     await detachVolumeFile(file);
   }
   assert.equal(loops(file), '');
+}));
+
+test('a volume for which the disk has no room leaves nothing, nor does one whose making was broken off', { skip }, () => inFolder(async (folder) => {
+  const disk = join(folder, 'disk');
+  mkdirSync(disk);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', disk]);
+  try {
+    const file = join(disk, 'a.img');
+    writeFileSync(join(disk, 'filler'), Buffer.alloc(MIB - 8_192));
+    await assert.rejects(makeVolumeFile(file, 200 * MIB, { filesystem: true }));
+    assert.deepEqual(readdirSync(disk), ['filler']);
+    writeFileSync(`${file}.partial`, '');
+    await removeVolumeFile(file, join(disk, 'a'));
+    assert.deepEqual(readdirSync(disk), ['filler']);
+  } finally {
+    execFileSync('umount', [disk]);
+  }
 }));

@@ -33,18 +33,25 @@ export function leastFilesystemBytes(): number {
 export async function makeVolumeFile(file: string, sizeBytes: number, options: { filesystem: boolean }): Promise<void> {
   if (existsSync(file)) return;
   const wantedBytes = Math.max(rounded(sizeBytes), options.filesystem ? leastFilesystemBytes() : 0);
-  const partial = `${file}.partial`;
+  const partial = partialOf(file);
   rmSync(partial, { force: true });
   mkdirSync(dirname(file), { recursive: true, mode: 0o711 });
-  const made = openSync(partial, 'wx', 0o600);
   try {
-    ftruncateSync(made, wantedBytes);
-  } finally {
-    closeSync(made);
+    const made = openSync(partial, 'wx', 0o600);
+    try {
+      ftruncateSync(made, wantedBytes);
+    } finally {
+      closeSync(made);
+    }
+    if (options.filesystem) await makeFilesystem(partial, wantedBytes);
+    renameSync(partial, file);
+  } catch (error) {
+    rmSync(partial, { force: true }); // on a full disk it holds what others wait for
+    throw error;
   }
-  if (options.filesystem) await makeFilesystem(partial, wantedBytes);
-  renameSync(partial, file);
 }
+
+const partialOf = (file: string): string => `${file}.partial`;
 
 /** A new file reads as zeros, so tables of inodes need not be written. The log of XFS takes 64 MiB of the disk at once, 3.4 MiB where it is small. */
 async function makeFilesystem(file: string, sizeBytes: number): Promise<void> {
@@ -89,8 +96,9 @@ export async function detachVolumeFile(file: string): Promise<void> {
   if (existsSync(file)) await lockedOrThrow(file, 'for device in $(losetup -nO NAME -j "$1"); do losetup -d "$device"; done', [file]);
 }
 
-/** Unmounts, detaches and deletes. */
+/** Unmounts, detaches and deletes, with what a making that was broken off has left. */
 export async function removeVolumeFile(file: string, folder: string): Promise<void> {
+  rmSync(partialOf(file), { force: true });
   if (existsSync(file)) await lockedOrThrow(file, 'while mountpoint -q "$2"; do umount -l "$2"; done; for device in $(losetup -nO NAME -j "$1"); do losetup -d "$device"; done; rm -f "$1"', [file, folder]);
 }
 

@@ -2,9 +2,11 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../base/log.ts';
 import type { RevisionLog } from './revision-log.ts';
+import { isStoreError } from './store.ts';
 import type { Writer } from './writer.ts';
 
 const FIRST_STEP_REVISIONS = 100;
+const SMALLEST_STEP_REVISIONS = 5;
 const STEP_TARGET_MS = 1;
 const LOOK_EVERY_MS = 30_000;
 
@@ -12,12 +14,23 @@ const LOOK_EVERY_MS = 30_000;
 export async function compactTo(target: number, parts: { revisions: RevisionLog; writer: Writer; signal: AbortSignal }): Promise<void> {
   const { revisions, writer, signal } = parts;
   let step = FIRST_STEP_REVISIONS;
+  /** To forget is to write too: a disk without room may have some for a smaller step. */
+  const forget = (upTo: number): boolean => {
+    try {
+      revisions.forget(upTo);
+      return true;
+    } catch (error) {
+      if (!isStoreError(error, 'full') || step <= SMALLEST_STEP_REVISIONS) throw error;
+      step = SMALLEST_STEP_REVISIONS;
+      return false;
+    }
+  };
   while (revisions.compactedRevision < target && !signal.aborted) {
     await writer.between(() => {
       const beforeMs = performance.now();
       // A second compaction may have been faster.
       if (revisions.compactedRevision >= target) return;
-      revisions.forget(Math.min(target, revisions.compactedRevision + step));
+      if (!forget(Math.min(target, revisions.compactedRevision + step))) return;
       const tookMs = performance.now() - beforeMs;
       step = Math.max(20, Math.min(5_000, Math.round((step * STEP_TARGET_MS) / Math.max(tookMs, STEP_TARGET_MS / 2))));
     });

@@ -142,6 +142,55 @@ describe('store: faults', () => {
     }
   }));
 
+  it('deletes on a disk that others fill to the last byte again and again, refuses what grows, and has its reserve back when there is room', { skip: process.getuid?.() === 0 ? false : 'mounting needs root' }, inFolder(async (folder) => {
+    const disk = join(folder, 'disk');
+    mkdirSync(disk);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', disk]);
+    const filler = openSync(join(disk, 'filler'), 'a');
+    writeSync(filler, Buffer.alloc(4_000_000, 1));
+    try {
+      const takeAll = (): void => {
+        for (const bytes of [65_536, 4_096, 1]) for (let full = false; !full;) try { writeSync(filler, Buffer.alloc(bytes, 1)); } catch { full = true; }
+      };
+      const reserved = (): number => statSync(join(disk, 'state', 'store.reserve')).size;
+      const store = open(join(disk, 'state'));
+      const whole = reserved();
+      const acknowledged = await fill(store);
+      takeAll();
+      const [updated = '', deleting = '', ...others] = acknowledged;
+      const going = others.splice(0, Math.floor(others.length / 2));
+      for (const name of going) {
+        await store.delete(key(name));
+        takeAll();
+        await rejects(store.create(key('more'), big('more')), 'full');
+      }
+      let { revision } = store.get(key(updated)) as { revision: number };
+      ({ revision } = await store.update(key(updated), big(updated), { revision }));
+      await rejects(store.update(key(updated), configMap(updated, { text: 'x'.repeat(20_000) }), { revision }), 'full');
+      const marked = { ...big(deleting), metadata: { ...big(deleting).metadata, deletionTimestamp: '2026-01-01T00:00:00Z', finalizers: ['a.b/c'] } };
+      await store.update(key(deleting), marked, { revision: (store.get(key(deleting)) as { revision: number }).revision });
+      takeAll();
+      await store.delete(key(deleting), { object: marked });
+      const left = store.list('/').items.map((each) => each.bytes.toString());
+      assert.deepEqual(left.length, others.length + 1);
+      await store.close();
+      // It is opened on the full disk as well.
+      const again = open(join(disk, 'state'));
+      assert.deepEqual(again.list('/').items.map((each) => each.bytes.toString()), left);
+      takeAll();
+      await again.delete(key(updated));
+      await rejects(again.create(key('more'), big('more')), 'full');
+      truncateSync(join(disk, 'filler'), 0);
+      await again.create(key('more'), big('more'));
+      assert.equal(reserved(), whole);
+      await again.close();
+    } finally {
+      closeSync(filler);
+      for (const each of opened) await each.close();
+      execFileSync('umount', [disk]);
+    }
+  }));
+
   it('says what to do with a file that is no database, or another one', inFolder(async (folder) => {
     writeFileSync(join(folder, 'store.db'), 'this is not a database, and it is long enough to look at'.repeat(100));
     assert.throws(() => open(folder), (error) => isStoreError(error, 'damaged') && /llmos restore --force/.test(error.message));

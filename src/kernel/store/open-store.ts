@@ -7,6 +7,7 @@ import { eventWindow } from './event-window.ts';
 import { resourceOfPrefix } from './keys.ts';
 import { createPast } from './list-past.ts';
 import { liveObjects, type LiveObjects } from './live-objects.ts';
+import { openReserve } from './reserve.ts';
 import { ADDED, DELETED, openRevisionLog, type Row } from './revision-log.ts';
 import { copyWhole, createSnapshots } from './snapshots.ts';
 import { StoreError, type ListOptions, type Store, type Stored, type StoredList, type StoreEvent, type StoreOptions } from './store.ts';
@@ -26,6 +27,7 @@ export function openStore(options: StoreOptions): Store {
   const parsedObjects = new ParsedObjects(options.parsedBytes ?? DEFAULT_PARSED_BYTES);
   const stored = (row: Row): StoredObject => new StoredObject(parsedObjects, row.key, row.revision, row.createRevision, row.bytes);
   const live = loadLive(revisions, stored);
+  const reserve = openReserve(join(folder, 'store.reserve'), log);
   const window = eventWindow({ startRevision: revisions.lastRevision });
   const closing = new AbortController();
   let revision = revisions.lastRevision;
@@ -38,7 +40,7 @@ export function openStore(options: StoreOptions): Store {
   };
   const watches = createWatches(source);
   const listPast = createPast(source);
-  const writer = createWriter({ revisions, log, get: live.get, publish, full: () => void compact().catch(() => {}) });
+  const writer = createWriter({ revisions, reserve, log, get: live.get, publish, full: () => void compact().catch(() => {}) });
   const changing = { writer, parsedObjects, maxObjectBytes: options.maxObjectBytes ?? DEFAULT_MAX_OBJECT_BYTES };
 
   function publish({ type, stored: state, previous }: Write): void {
@@ -99,6 +101,7 @@ export function openStore(options: StoreOptions): Store {
     await compacting;
     watches.closeAll(new StoreError('closed', 'the store was closed'));
     revisions.close();
+    reserve.close();
   }
 
   const compacting = compactByAge({

@@ -12,6 +12,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { damaged, databaseError } from './database-error.ts';
+import { fileRoom } from './file-room.ts';
 import { StoreError } from './store.ts';
 import { findWalDamage } from './wal-damage.ts';
 
@@ -51,9 +52,10 @@ export interface RevisionLog {
   /** Adds rows in one transaction; throws `full`, `failed`. They are safe after `sync()`. */
   append(rows: readonly Row[]): void;
   sync(): Promise<void>;
-  /** Whether the write-ahead log has grown enough for a checkpoint. */
-  readonly checkpointDue: boolean;
-  checkpoint(): Promise<void>;
+  /** About how much of the write-ahead log waits for a checkpoint. */
+  readonly unwrittenBytes: number;
+  /** `around` may run the step that needs room more than once. */
+  checkpoint(around?: (fold: () => void) => void): Promise<void>;
   /** All live rows, in the order of revisions; throws `damaged`. */
   live(): Generator<Row>;
   rowAt(revision: number): Row | undefined;
@@ -68,8 +70,6 @@ export interface RevisionLog {
 const FORMAT = 1;
 /** "llms": tells file(1) and us whose database it is. */
 const APPLICATION_ID = 0x6c6c6d73;
-/** About 2 MiB: a checkpoint then takes about a millisecond of the loop. */
-const CHECKPOINT_BYTES = 2 * 1_024 * 1_024;
 
 const SCHEMA = `
   CREATE TABLE revisions (
@@ -145,6 +145,7 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
   fsyncSync(walFile);
   fsyncSync(folder);
   closeSync(folder);
+  const room = fileRoom({ db, path, walFile, databaseFile });
   const insert = db.prepare('INSERT INTO revisions VALUES (?, ?, ?, ?, ?, ?, ?)');
   const byRevision = arrays(db.prepare(`SELECT ${ROW} FROM revisions WHERE revision = ?`));
   const inSpan = arrays(db.prepare(`SELECT ${ROW} FROM revisions WHERE revision > ? AND revision <= ? AND key >= ? AND key < ? ORDER BY revision LIMIT ?`));
@@ -160,6 +161,7 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
   }
 
   function append(rows: readonly Row[]): void {
+    room.forRows(rows);
     transaction(db, path, () => {
       for (const row of rows) {
         insert.run(row.revision, row.type, row.previous, row.createRevision, crc32(row.bytes), row.key, row.bytes);
@@ -179,13 +181,22 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
     compacted = upTo;
   }
 
-  async function checkpoint(): Promise<void> {
+  function fold(): void {
+    try {
+      db.exec('PRAGMA synchronous=OFF; PRAGMA wal_checkpoint(PASSIVE)');
+    } catch (error) {
+      throw databaseError(error, path);
+    }
+  }
+
+  async function checkpoint(around = (work: () => void): void => work()): Promise<void> {
     try {
       // Everything in the write-ahead log is on the disk: sync() comes first. So only the database file is to be waited for.
       await fdatasyncOf(walFile);
-      db.exec('PRAGMA synchronous=OFF; PRAGMA wal_checkpoint(PASSIVE)');
+      around(fold);
       await fdatasyncOf(databaseFile);
       unwrittenBytes = 0;
+      room.folded();
     } catch (error) {
       unwrittenBytes /= 2;
       throw databaseError(error, path);
@@ -216,7 +227,7 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
     db, path, append, sync, checkpoint, live, forget,
     lastRevision: last,
     get compactedRevision() { return compacted; },
-    get checkpointDue() { return unwrittenBytes > CHECKPOINT_BYTES; },
+    get unwrittenBytes() { return unwrittenBytes; },
     rowAt(revision) {
       const row = byRevision.get(revision);
       return row === undefined ? undefined : decode(row);
@@ -225,7 +236,9 @@ function logOver(db: DatabaseSync, path: string): RevisionLog {
     changes: (span) => changesInSpan.all(span.after, span.upTo, span.from ?? '', span.to ?? '\u{10ffff}') as unknown as Change[],
     diskBytes: () => fstatSync(databaseFile).size + fstatSync(walFile).size,
     close() {
+      const pages = room.pages();
       db.close();
+      room.giveBack(pages);
       closeSync(walFile);
       closeSync(databaseFile);
     },

@@ -3,10 +3,14 @@
  *
  * One group is under way at a time; what arrives meanwhile is the next one. A write gets its revision, and is checked against the newest
  * state, when it arrives, so two updates of one object in one group cannot both win. When a group fails, so do all writes that wait:
- * they may stand on it. Compaction and checkpoints take their turns between groups.
+ * they may stand on it; on a full disk those that free room are told from the others, and get there with the help of the reserve. Compaction
+ * and checkpoints take their turns between groups.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Log } from '../../base/log.ts';
+import { databaseError } from './database-error.ts';
+import { KEPT_PARTS, keptFrom, withReserve } from './full-disk.ts';
+import type { Reserve } from './reserve.ts';
 import type { ChangeType, RevisionLog } from './revision-log.ts';
 import { DELETED } from './revision-log.ts';
 import { isStoreError, StoreError } from './store.ts';
@@ -31,7 +35,7 @@ export interface Writer {
   check(): void;
   /** Takes writes that belong together: all of them are in one group. Settles when they are on the disk. */
   submit(writes: readonly Write[]): Promise<void>;
-  /** Runs a short synchronous change of the database between two groups. */
+  /** Runs a short synchronous change of the database between two groups; it is run again while it finds no room and the reserve has some. */
   between(work: () => void): Promise<void>;
   settled(): Promise<void>;
   /** As `settled`, but rejects when a write that was under way failed. */
@@ -51,9 +55,13 @@ interface Unit {
 /** A bigger group would hold the event loop for more than about a millisecond. */
 const MAX_GROUP_WRITES = 256;
 const MAX_GROUP_BYTES = 2 * 1_024 * 1_024;
+/** Of the write-ahead log. A checkpoint of 2 MiB takes about a millisecond of the loop. While the disk has no room the log is kept from growing. */
+const CHECKPOINT_BYTES = 2 * 1_024 * 1_024;
+const SHORT_CHECKPOINT_BYTES = 128 * 1_024;
 
-export function createWriter(options: { revisions: RevisionLog; get(key: string): StoredObject | undefined; publish(write: Write): void; full(): void; log: Log }): Writer {
-  const { revisions, log } = options;
+/** `full` is called whenever the disk had no room, also where the reserve helped. */
+export function createWriter(options: { revisions: RevisionLog; reserve: Reserve; get(key: string): StoredObject | undefined; publish(write: Write): void; full(): void; log: Log }): Writer {
+  const { revisions, reserve, log } = options;
   const newest = new Map<string, Write>();
   const figures = { writes: 0, groups: 0, syncMs: 0 };
   let units: Unit[] = [];
@@ -68,6 +76,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
   }
 
   function submit(writes: readonly Write[]): Promise<void> {
+    if (reserve.short && keptFrom(writes) === undefined && !reserve.refill()) return Promise.reject(databaseError({ code: 'ENOSPC' }, revisions.path));
     for (const write of writes) newest.set(write.stored.key, write);
     pending += writes.length;
     return new Promise((resolve, reject) => {
@@ -88,7 +97,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     await nextTurn();
     while (units.length + chores.length > 0) {
       if (units.length > 0) await commit();
-      if (revisions.checkpointDue) await checkpoint();
+      if (revisions.unwrittenBytes > (reserve.short ? SHORT_CHECKPOINT_BYTES : CHECKPOINT_BYTES)) await checkpoint();
       await chore();
       if (chores.length > 0 && units.length === 0) await nextTurn();
     }
@@ -103,10 +112,15 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
   }
 
   async function commit(): Promise<void> {
-    const group = takeGroup();
-    const writes = group.length === 1 ? (group[0] as Unit).writes : group.flatMap((unit) => unit.writes);
+    let group = takeGroup();
+    let writes = writesOf(group);
     try {
-      if (writes.length > 0) revisions.append(writes.map(rowOf));
+      try {
+        append(writes);
+      } catch (error) {
+        group = appendFromReserve(group, error as StoreError);
+        writes = writesOf(group);
+      }
       const beforeMs = performance.now();
       await revisions.sync();
       figures.syncMs += performance.now() - beforeMs;
@@ -119,6 +133,48 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     pending -= writes.length;
     for (const write of writes) publish(write);
     for (const unit of group) unit.resolve();
+  }
+
+  function append(writes: readonly Write[]): void {
+    if (writes.length > 0) revisions.append(writes.map(rowOf));
+  }
+
+  /** After a group found no room: brings those of its writes to the log that the reserve is for, and gives them; the others have failed. */
+  function appendFromReserve(group: readonly Unit[], error: StoreError): Unit[] {
+    if (!isStoreError(error, 'full')) throw error;
+    reserve.found();
+    options.full();
+    for (const kept of KEPT_PARTS) {
+      const left = failAllBut(group, kept, error);
+      try {
+        withReserve(reserve, kept, () => append(writesOf(left)));
+        return left;
+      } catch (again) {
+        if (!isStoreError(again, 'full')) throw again;
+        group = left;
+      }
+    }
+    throw error;
+  }
+
+  /** Fails what may not take the reserve down to `kept`, in the group and behind it, with what stands on it: later writes of the same keys, and who asked whether all went well. */
+  function failAllBut(group: readonly Unit[], kept: number, error: StoreError): Unit[] {
+    const lost = new Set<string>();
+    const stays = ({ writes, reject }: Unit): boolean => {
+      const keeps = keptFrom(writes);
+      if (writes.length === 0 ? lost.size === 0 : keeps !== undefined && keeps <= kept && !writes.some(({ stored }) => lost.has(stored.key))) return true;
+      for (const { stored } of writes) lost.add(stored.key);
+      reject(error);
+      return false;
+    };
+    const left = group.filter(stays);
+    units = units.filter(stays);
+    newest.clear();
+    const under = writesOf([...left, ...units]);
+    for (const write of under) newest.set(write.stored.key, write);
+    pending = under.length;
+    if (lost.size > 0) log.error('writes found no room on the disk', { writes: lost.size });
+    return left;
   }
 
   function publish(write: Write): void {
@@ -141,8 +197,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
 
   function fail(group: readonly Unit[], error: StoreError): void {
     log.error('a group of writes failed', { writes: pending, reason: error.code, error });
-    if (isStoreError(error, 'full')) options.full();
-    else stopped = error;
+    if (!isStoreError(error, 'full')) stopped = error;
     const failed = [...group, ...units];
     units = [];
     pending = 0;
@@ -152,7 +207,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
 
   async function checkpoint(): Promise<void> {
     try {
-      await revisions.checkpoint();
+      await revisions.checkpoint((fold) => withReserve(reserve, 0, fold));
     } catch (error) {
       log.error('the write-ahead log could not be folded into the database', { error: error as Error });
       if (!isStoreError(error, 'full')) fail([], error as StoreError);
@@ -164,7 +219,7 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     return new Promise((resolve, reject) => {
       chores.push(() => {
         try {
-          work();
+          withReserve(reserve, 0, work);
           resolve();
         } catch (error) {
           reject(error as Error);
@@ -197,6 +252,8 @@ export function createWriter(options: { revisions: RevisionLog; get(key: string)
     },
   };
 }
+
+const writesOf = (units: readonly Unit[]): readonly Write[] => (units.length === 1 ? (units[0] as Unit).writes : units.flatMap((unit) => unit.writes));
 
 const NOTHING = Buffer.alloc(0);
 
