@@ -371,7 +371,12 @@ conformance('volumes', [() => {
     await gone(`${contents}/${kept.metadata.name}`);
     assert.ok(existsSync(copyOf(kept)));
     await create(contents, { metadata: { name: `again-${space}` }, spec: { deletionPolicy: 'Delete', driver, source: { snapshotHandle: kept.status.snapshotHandle }, volumeSnapshotRef: { namespace: space, name: 'again' } } });
-    await take('again', { source: { volumeSnapshotContentName: `again-${space}` } });
+    const again = await take('again', { source: { volumeSnapshotContentName: `again-${space}` } });
+    assert.deepEqual([again.status.restoreSize, again.status.creationTime], [kept.status.restoreSize, kept.status.creationTime]);
+    assert.equal((await get(`${snapshots}/again`)).status.restoreSize, String(2 ** 30));
+    await create(claimsOf(space), { metadata: { name: 'small' }, spec: claimSpec({ resources: { requests: { storage: '20Mi' } }, dataSource: { apiGroup: 'snapshot.storage.k8s.io', kind: 'VolumeSnapshot', name: 'again' } }) });
+    await create(`/api/v1/namespaces/${space}/pods`, scriptPod('small', 'true', { volumeMounts: [at('data', '/data')] }, { volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'small' } }] }));
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'ProvisioningFailed' && /asks for less than the snapshot "again" needs/.test(each.message)), { what: 'a claim that is too small is told so' });
     await remove(`${snapshots}/again`);
     await gone(`${contents}/again-${space}`);
     assert.equal(existsSync(copyOf(kept)), false);

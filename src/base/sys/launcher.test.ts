@@ -38,6 +38,17 @@ test('many at once, each with its own answer, even of one that lives on; none is
   await eventually(() => shells().every((pid) => childrenOf(pid).every((child) => !/^\d+ \(.*\) Z/.test(stateOf(child)))));
 });
 
+test('one that hangs is listened to no longer when nobody waits for it, and is not told of', async () => {
+  const told: (string | undefined)[] = [];
+  const stop = launcher.launch('echo begun >&2; exec sleep 1', (line) => void told.push(line));
+  await eventually(() => told.length > 0);
+  assert.equal(launcher.waiting, 1);
+  stop();
+  assert.equal(launcher.waiting, 0);
+  assert.deepEqual(await heard('echo other >&3'), ['other']);
+  assert.deepEqual(told, ['begun']);
+});
+
 test('when its shell is killed it says so, and another takes its place', async () => {
   const waits = heard('exec sleep 5');
   await eventually(() => shells().length > 0);

@@ -8,9 +8,12 @@ import { createInterface } from 'node:readline';
 export interface Launcher {
   /**
    * Runs a text of the shell whose words are {@link quoted}. Calls back with each line that it writes to descriptor 3 or to standard error, cut to 3,500 bytes, until one
-   * begins with `{`, which is an answer; at last with undefined. When the shell is killed that is at once.
+   * begins with `{`, which is an answer; at last with undefined. When the shell is killed that is at once. Gives what ends the listening, for one
+   * who waits no longer: what was started may hang for good.
    */
-  launch(text: string, heard: (line: string | undefined) => void): void;
+  launch(text: string, heard: (line: string | undefined) => void): () => void;
+  /** How many are listened to. */
+  readonly waiting: number;
 }
 
 const PART = 3_500; // with its number a line is written at once (PIPE_BUF)
@@ -62,7 +65,9 @@ export function programLauncher(env: () => NodeJS.ProcessEnv): Launcher {
       shell ??= begin();
       // What is launched may keep its descriptors as long as it lives: who reads them ends before.
       shell.stdin?.write(`${REAP}{ ${text}\n} 3>&1 2>&1 > /dev/null < /dev/null | { while IFS= read -r line; do printf '${number} %.${PART}s\\n' "$line"; case $line in "{"*) break;; esac; done; echo ${number}; } &\n`);
+      return () => void waiting.delete(number);
     },
+    get waiting() { return waiting.size; },
   };
 }
 

@@ -1,6 +1,6 @@
 /** Snapshots of claims whose volumes were made here, and what a new claim is filled with (upstream: snapshot-controller and csi-snapshotter). */
 import { isDeepStrictEqual } from 'node:util';
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
@@ -61,8 +61,9 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
   const beganMs = clock.nowMs();
   const files = await contentOf(volume);
   if (!existsSync(files)) throw new Error(`the volume of the claim ${claimName} holds nothing yet: no pod has used it`);
-  await copyVolume(files, join(folder, handle));
   const restoreSize = volume.spec?.capacity?.['storage'] ?? '0';
+  writeFacts(folder, handle, { restoreSize: quantityValue(restoreSize), creationTime: beganMs * 1_000_000 });
+  await copyVolume(files, join(folder, handle));
   const content: VolumeSnapshotContent = {
     metadata: { name: contentName, finalizers: [KEEPS_CONTENT] }, spec: {
       deletionPolicy, driver, source: { volumeHandle: volume.metadata.name }, volumeSnapshotClassName: className,
@@ -90,9 +91,34 @@ async function takeOver(snapshot: VolumeSnapshot, folder: string, { client }: Re
   snapshot = await keep(snapshot, client);
   const finalizers = [...new Set([...(content.metadata.finalizers ?? []), KEEPS_CONTENT])];
   const bound = await client.update(VolumeSnapshotContent, { ...content, metadata: { ...content.metadata, finalizers }, spec: { ...content.spec, volumeSnapshotRef: { ...content.spec.volumeSnapshotRef, uid: snapshot.metadata.uid } } });
-  await client.update(VolumeSnapshotContent, { ...bound, status: { ...bound.status, snapshotHandle: handle, readyToUse: true } }, { subresource: 'status' });
-  const size = content.status?.restoreSize;
-  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(size === undefined ? {} : { restoreSize: String(size) }) }, client);
+  const { restoreSize, creationTime } = { ...factsOf(folder, handle), ...bound.status };
+  await client.update(VolumeSnapshotContent, { ...bound, status: { ...bound.status, snapshotHandle: handle, readyToUse: true, ...(restoreSize === undefined ? {} : { restoreSize }), ...(creationTime === undefined ? {} : { creationTime }) } }, { subresource: 'status' });
+  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(creationTime === undefined ? {} : { creationTime: rfc3339(creationTime / 1_000_000) }), ...(restoreSize === undefined ? {} : { restoreSize: String(restoreSize) }) }, client);
+}
+
+/** What is known of a copy as long as it is there, whatever objects tell of it: a driver is asked for it when a content is made by hand (CSI ListSnapshots). */
+interface Facts {
+  /** Bytes. */
+  restoreSize: number;
+  /** Nanoseconds since the epoch, as in a content's status. */
+  creationTime: number;
+}
+
+const factsFileOf = (folder: string, handle: string): string => join(folder, `${handle}.json`);
+
+function writeFacts(folder: string, handle: string, facts: Facts): void {
+  mkdirSync(folder, { recursive: true, mode: 0o777 });
+  writeFileSync(factsFileOf(folder, handle), JSON.stringify(facts), { mode: 0o600 });
+}
+
+/** Of an older copy the size of its file is known, where it has one. */
+function factsOf(folder: string, handle: string): Partial<Facts> {
+  try {
+    return JSON.parse(readFileSync(factsFileOf(folder, handle), 'utf8')) as Facts;
+  } catch {
+    const copy = statSync(join(folder, handle), { throwIfNoEntry: false });
+    return copy?.isFile() === true ? { restoreSize: copy.size } : {};
+  }
 }
 
 interface ClassChoice { name: string; driver: string; deletionPolicy: VolumeSnapshotClass['deletionPolicy'] }
@@ -122,14 +148,16 @@ async function keep(snapshot: VolumeSnapshot, client: Client): Promise<VolumeSna
 async function letGo(snapshot: VolumeSnapshot, folder: string, { client }: ReconcileContext): Promise<void> {
   const { finalizers = [], uid } = snapshot.metadata;
   if (!finalizers.includes(KEEPS_COPY)) return;
-  const contentName = snapshot.status?.boundVolumeSnapshotContentName ?? `snapcontent-${uid}`;
+  const contentName = snapshot.status?.boundVolumeSnapshotContentName ?? snapshot.spec.source.volumeSnapshotContentName ?? `snapcontent-${uid}`;
   const content = await ifThere(client.get(VolumeSnapshotContent, contentName));
-  if (content?.spec.deletionPolicy !== 'Retain') {
-    const handle = content?.status?.snapshotHandle ?? `snapshot-${uid}`;
-    if (HANDLE.test(handle)) rmSync(join(folder, handle), { recursive: true, force: true });
+  // One that was never bound to this very snapshot is left alone, also when it was meant to be.
+  const isOurs = content === undefined ? snapshot.spec.source.volumeSnapshotContentName === undefined : content.spec.volumeSnapshotRef.uid === uid;
+  if (isOurs && content?.spec.deletionPolicy !== 'Retain') {
+    const handle = content?.status?.snapshotHandle ?? content?.spec.source.snapshotHandle ?? `snapshot-${uid}`;
+    if (HANDLE.test(handle)) for (const each of [join(folder, handle), factsFileOf(folder, handle)]) rmSync(each, { recursive: true, force: true });
     if (content !== undefined) await ifThere(client.delete(VolumeSnapshotContent, contentName));
   }
-  await releaseContent(contentName, client);
+  if (isOurs) await releaseContent(contentName, client);
   await ifThere(client.update(VolumeSnapshot, { ...snapshot, metadata: { ...snapshot.metadata, finalizers: finalizers.filter((each) => each !== KEEPS_COPY) } }));
 }
 

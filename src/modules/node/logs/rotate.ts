@@ -76,9 +76,15 @@ function setAsideLarger({ context: { clock, log } }: NodeParts, agent: Agent, se
   }
 }
 
+/** A folder that somebody removed is made again with the next pod, and until then has no logs that could grow. */
 function roomIn(folder: string): number {
-  const { bavail, bsize } = statfsSync(folder);
-  return bavail * bsize;
+  try {
+    const { bavail, bsize } = statfsSync(folder);
+    return bavail * bsize;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    return 0;
+  }
 }
 
 /** The time with milliseconds, since a flood fills several files a second. */

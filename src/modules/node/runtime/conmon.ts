@@ -165,12 +165,13 @@ function launch(args: string[], root: RootMount, { timeoutMs, signal }: { timeou
     const stop = (): void => finish(new RuntimeError(GIVEN_UP));
     signal?.addEventListener('abort', stop, { once: true });
     function finish(result: number | Error): void {
+      stopListening();
       clearTimeout(timer);
       signal?.removeEventListener('abort', stop);
       if (typeof result === 'number') resolve(result);
       else reject(result);
     }
-    launcher.launch(text, (line) => {
+    const stopListening = launcher.launch(text, (line) => {
       if (line === undefined) finish(new Error(errors.trim() || 'the container monitor ended without an answer'));
       else if (line.startsWith('{')) finish(readAnswer(line));
       else errors = `${errors}${line}\n`.slice(-4_000);
