@@ -4,6 +4,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { run, runAny } from '../../src/base/sys/run.ts';
+import { inNetworkNamespaces } from '../../src/sdk/testing/network-namespaces.ts';
 import { importTestImage } from '../fixtures/image.ts';
 import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -47,8 +49,11 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
     }
     const machine = (await field('node node1', '.status.addresses[?(@.type=="InternalIP")].address'))[0]!;
     ways.set('node port', { protocol: 'TCP', port: Number((await field('service least', '.spec.ports[0].nodePort'))[0]), host: machine });
-    const address = await eventually(async () => (await field('gateway edge', '.status.addresses[*].value'))[0], { what: 'an address of the gateway' });
-    ways.set('gateway', { protocol: 'TCP', port: 8088, host: address });
+    const addresses = await eventually(async () => {
+      const found = await field('gateway edge', '.status.addresses[*].value');
+      return found.length === families.length && found;
+    }, { what: 'the addresses of the gateway' });
+    for (const [index, family] of families.entries()) ways.set(`gateway${family}`, { protocol: 'TCP', port: 8088, host: addresses[index]! });
     await eventually(async () => (await reached('stranger', ...ways.keys())).length === ways.size, { timeoutMs: 60_000 * PATIENCE, what: 'all ways lead' });
     ways.set('port of HAProxy', { protocol: 'TCP', ...listening('least:80') });
     assert.deepEqual(await reached('stranger', 'port of HAProxy'), ['port of HAProxy'], 'HAProxy carries it');
@@ -74,7 +79,8 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
   }
 
   const all = (): string[] => [...ways.keys()].filter((name) => !name.startsWith('checked'));
-  const services = (): string[] => all().filter((name) => !['gateway', 'port of HAProxy'].includes(name));
+  const gateways = (): string[] => all().filter((name) => name.startsWith('gateway'));
+  const services = (): string[] => all().filter((name) => !name.startsWith('gateway') && name !== 'port of HAProxy');
   const only = (from: string, ...wanted: string[]): Promise<unknown> => eventually(async () => { assert.deepEqual(await reached(from, ...all()), wanted); return true; }, { timeoutMs: 20_000 * PATIENCE, what: `${from} reaches by ${wanted.join(', ')}` });
 
   /** From the moment on in which the pod itself cannot be reached, it cannot be by any other way either: one transaction closes them. */
@@ -87,7 +93,7 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
     assert.ok(isCarried('least'));
     await apply(policy('friends', 'web', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }], ports: [{ port: 80 }] }] }));
     await closesAtOnce('stranger', services());
-    await only('friend', ...services(), 'gateway');
+    await only('friend', ...services(), ...gateways());
     assert.equal(isCarried('least'), false, 'the kernel shares it');
     assert.ok(isCarried('checked'), 'HAProxy carries what is not isolated');
     assert.equal(await fromMachine(ways.get('least')!), 'web', 'its machine always reaches it');
@@ -101,7 +107,7 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
     const looking = (async () => { while (going) seen.push(await reached('stranger', ...services())); })();
     await llmos.kill('SIGKILL');
     await llmos.boot();
-    await only('friend', ...services(), 'gateway');
+    await only('friend', ...services(), ...gateways());
     going = false;
     await looking;
     assert.deepEqual(seen.filter((each) => each.length > 0), []);
@@ -133,11 +139,31 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
     await apply(policy('mute', 'stranger', { policyTypes: ['Egress'], egress: [block(8088)] }));
     await only('stranger', 'gateway');
     await apply(policy('mute', 'stranger', { policyTypes: ['Egress'], egress: [{ ports: [{ port: 8088 }] }] }));
-    await only('stranger', 'gateway');
+    await only('stranger', ...gateways());
     await apply(policy('mute', 'stranger', { policyTypes: ['Egress'], egress: [{ to: [{ namespaceSelector: {} }] }] }));
     await only('stranger', ...services());
     await forget();
     await only('stranger', ...all());
+  });
+
+  it('who comes from outside is judged by his own address', async () => {
+    const outside = `${llmos.name}o`;
+    await inNetworkNamespaces([outside], async () => {
+      await run('ip', ['-batch', '-'], { input: `link add ${outside} type veth peer name eth0 netns ${outside}\naddr add 192.0.2.1/24 dev ${outside}\nlink set ${outside} up\n` });
+      await run('ip', ['-n', outside, '-batch', '-'], { input: 'addr add 192.0.2.2/24 dev eth0\nlink set eth0 up\nlink set lo up\nroute add default via 192.0.2.1\n' });
+      const reaches = async (name: string): Promise<boolean> => {
+        const { host, port } = ways.get(name)!;
+        return (await runAny('ip', ['netns', 'exec', outside, 'curl', '-s', '-m', '2', `http://${host}:${port}/`])).stdout === 'web';
+      };
+      const wanted = (...expected: boolean[]): Promise<unknown> => eventually(async () => { assert.deepEqual(await Promise.all(['address', 'least', 'node port', 'gateway'].map(reaches)), expected); return true; }, { timeoutMs: 20_000 * PATIENCE, what: `from outside: ${expected.join()}` });
+      await wanted(true, true, true, true);
+      await apply(policy('shut', 'web', { policyTypes: ['Ingress'] }));
+      await wanted(false, false, false, true);
+      await apply(policy('shut', 'web', { ingress: [{ from: [{ ipBlock: { cidr: '192.0.2.2/32' } }] }] }));
+      await wanted(true, true, true, true);
+      await run('ip', ['link', 'del', outside]);
+    });
+    await forget();
   });
 
   function fromMachine({ host, port }: Target): Promise<string> {

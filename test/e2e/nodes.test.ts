@@ -144,12 +144,19 @@ describe('further nodes', { timeout: 300_000 }, () => {
     });
 
     it('policies let nodes look after their pods', async () => {
-      await apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'none' }, spec: { podSelector: { matchLabels: { app: 'shut' } }, policyTypes: ['Ingress'] } });
+      await apply({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name: 'none' }, spec: { podSelector: { matchExpressions: [{ key: 'app', operator: 'In', values: ['shut', 'shut-port'] }] }, policyTypes: ['Ingress'] } });
       await apply(deployment('shut', 3));
+      await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'shut-port', labels: { app: 'shut-port' } }, spec: { nodeName: 'node1-2', terminationGracePeriodSeconds: 0, containers: [{ ...deployment('port', 1).spec.template.spec.containers[0], ports: [{ containerPort: 8080, hostPort: 9091 }] }] } });
+      assert.deepEqual(await places('shut-port', 1), ['node1-2']);
       assert.deepEqual(await places('shut', 3), ['node1', 'node1-2', 'node1-3']);
       const [shut] = await podsOf('shut');
       const client = (await podsOf('web')).find((each) => each.spec.nodeName === 'node1-3');
       assert.notEqual((await instance.kubectl('exec', client.metadata.name, '--', 'timeout', '3', 'wget', '-qO-', `http://${shut.status.podIP}:8080`)).code, 0, 'other pods are kept out');
+      const byPort = async (): Promise<string> => (await instance.kubectl('exec', client.metadata.name, '--', 'timeout', '3', 'wget', '-qO-', 'http://10.244.255.1:9091')).stdout.trim();
+      assert.equal(await byPort(), '', 'by a port of a node, too');
+      await kubectl('patch', 'networkpolicy', 'none', '--type=merge', '-p', '{"spec":{"ingress":[{"ports":[{"port":8080}]}]}}');
+      await eventually(async () => (await byPort()) === 'shut-port', { what: 'its policies let it be reached' });
+      await kubectl('delete', 'pod', 'shut-port');
       await kubectl('delete', 'deployment', 'shut');
       await kubectl('delete', 'networkpolicy', 'none');
     });

@@ -1,5 +1,6 @@
 /** The table of policies: what it holds, as text for nft, and the difference of two contents as one transaction. Pure. */
 import { GATEWAY_PORTS, SERVICE_PORTS, SERVICE_PROXY_GROUP, wordsOf } from '../../sdk/haproxy/ports.ts';
+import { FORWARDED_PORTS } from '../../sdk/forwarded-ports.ts';
 import type { Contents } from './policy-rules.ts';
 import type { Family } from './world.ts';
 
@@ -17,7 +18,7 @@ export interface PolicyTableFacts {
   gatewayIp: string;
   /** Whether bridged packets pass the rules for IP (br_netfilter); otherwise they are routed while there are policies. */
   seesBridged: boolean;
-  /** Of nodes in the pod network: what comes from one is let in everywhere, as from the machine itself. */
+  /** Of nodes in the pod network: what comes from one is let in everywhere, as from the machine itself, but what it forwards for others. */
   nodeAddresses?: readonly string[];
 }
 
@@ -93,7 +94,7 @@ ${nodes === undefined ? '' : `    ${family} daddr ${nodes} accept\n`}    oifname
     type filter hook forward priority filter; policy accept;
     ct state established,related accept
 ${family === 'ip' ? '' : '    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept\n'}    ${family} saddr . ${family} daddr @self accept
-${nodes === undefined ? '' : `    ${family} saddr ${nodes} accept\n`}    ${family} saddr vmap @egress
+${nodes === undefined ? '' : `    ${family} saddr ${nodes} meta l4proto { tcp, udp, sctp } th sport ${FORWARDED_PORTS} goto arriving\n    ${family} saddr ${nodes} accept\n`}    ${family} saddr vmap @egress
     iifname "${bridge}" ${family} saddr != @pods drop
     goto arriving
   }

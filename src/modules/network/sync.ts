@@ -133,9 +133,9 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   async function fragmentOf(key: string, how: { byProxy: boolean }): Promise<Fragment | undefined> {
     const service = serviceOf(key);
     const own = slices.byIndex('service', key);
-    if (service === undefined || input.proxies === undefined || !isProxied(service)) asking.delete(key);
-    else asking.add(key);
-    const isolated = asking.has(key) ? isolatedEndpoints(own, isolation.now()) : [];
+    if (asksForProxy(service)) asking.add(key);
+    else asking.delete(key);
+    const isolated = asking.has(key) ? isolatedEndpoints(own, judged) : [];
     const proxied = how.byProxy ? await input.proxies?.want(key, isolated.length > 0 ? undefined : service, own, family) : undefined;
     if (service === undefined) {
       tellings.forget(key);
@@ -145,7 +145,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       return undefined;
     }
     const weights = algorithmOf(service) === 'weighted' || isProxied(service) ? weightsOf(service.metadata.namespace ?? '', own, (name) => input.pods?.get(name)) : undefined;
-    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied, confined: isolation.now().egress.size > 0 }), ...(weights === undefined ? {} : { weights }) });
+    const fragment = fragmentFor(service, own, { ...input.facts, zone: zoneOf(input.nodes?.get(input.facts.nodeName)), others: othersOf(input.nodes?.list() ?? [], input.facts), place: blocks.place, ...(proxied === undefined ? {} : { proxied, confined: judged.egress.size > 0 }), ...(weights === undefined ? {} : { weights }) });
     const now = [...fragment.chains.keys()];
     blocks.release((chains.get(key) ?? []).filter((each) => !fragment.chains.has(each)));
     chains.set(key, now);
@@ -198,9 +198,19 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     await input.proxies?.settle(family).catch((error: unknown) => log.warn('HAProxy still carries services that are not led there any more', { error }));
   }
 
-  async function write(): Promise<void> {
+  const asksForProxy = (service: Service | undefined): boolean => service !== undefined && input.proxies !== undefined && isProxied(service);
+
+  /** Who is isolated, for the whole of a write; Services for which that makes a difference are looked at again. */
+  function judge(): void {
+    if (asking.size === 0 && ![...dirty].some((key) => asksForProxy(serviceOf(key)))) return;
     const before = judged;
-    if (asking.size > 0 && (judged = isolation.now()) !== before) for (const key of asking) dirty.add(key);
+    judged = isolation.now();
+    const isOther = (own: readonly EndpointSlice[]): boolean => isolatedEndpoints(own, before).length > 0 !== isolatedEndpoints(own, judged).length > 0;
+    if (judged !== before) for (const key of asking) if (before.egress.size > 0 !== judged.egress.size > 0 || isOther(slices.byIndex('service', key))) dirty.add(key);
+  }
+
+  async function write(): Promise<void> {
+    judge();
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
     for (const key of keys) dirty.delete(key);
     if (dirty.size > 0) schedule(0);
@@ -208,7 +218,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       for (const key of keys) lookAgain(key, RETRY_FAILURE_MS);
       throw error;
     });
-    const changed = ruleset.change(new Map([...changes, [CONFINED, asking.size === 0 ? undefined : confinedClients(isolation.now(), family)]]));
+    const changed = ruleset.change(new Map([...changes, [CONFINED, asking.size === 0 ? undefined : confinedClients(judged, family)]]));
     if (changed === '' && !whole) return settleProxies();
     for (const [key, fragment] of changes) untaken.set(key, fragment);
     try {

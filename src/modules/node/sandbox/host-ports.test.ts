@@ -22,6 +22,6 @@ test('one port leads to the first that asked', () => {
 
 test('on a further node answers come back through it', () => {
   const held = [{ ip: '10.0.0.1', mappings: [{ protocol: 'tcp', hostPort: 80, hostIp: '', containerPort: 8080 } as const] }];
-  assert.match(hostPortScript('t', held, { isFurther: true }), /ct status dnat masquerade/);
+  assert.match(hostPortScript('t', held, { isFurther: true }), /ct status dnat fib saddr type != local meta l4proto \{ tcp, udp, sctp \} masquerade to :61000-65535\n +ct status dnat masquerade\n/);
   assert.doesNotMatch(hostPortScript('t', held), /ct status/);
 });

@@ -4,6 +4,7 @@
  */
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Pod } from '../../../api/generated/core-v1.ts';
+import { FORWARDED_PORTS } from '../../../sdk/forwarded-ports.ts';
 import { run } from '../../../base/sys/run.ts';
 
 export interface PortMapping {
@@ -79,7 +80,7 @@ export function hostPorts(options: { instance: string; file: string; nft: string
   };
 }
 
-/** On a further node answers must come back through it, since pods reach everybody else without it. The whole table anew in one transaction; taken away when there is nothing to lead anywhere. Of two pods with one port, the first has it. */
+/** On a further node answers must come back through it, since pods reach everybody else without it; what it forwards is known by its port, as the pods' policies do not take it for the node. The whole table anew in one transaction; taken away when there is nothing to lead anywhere. Of two pods with one port, the first has it. */
 export function hostPortScript(table: string, held: readonly Held[], { isFurther }: { isFurther?: boolean } = {}): string {
   const begin = `add table ip ${table}\ndelete table ip ${table}\n`;
   if (held.length === 0) return begin;
@@ -111,7 +112,7 @@ export function hostPortScript(table: string, held: readonly Held[], { isFurther
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip saddr . ip daddr @hairpin masquerade
-${isFurther === true ? '    ct status dnat masquerade\n' : ''}  }
+${isFurther === true ? `    ct status dnat fib saddr type != local meta l4proto { tcp, udp, sctp } masquerade to :${FORWARDED_PORTS}\n    ct status dnat masquerade\n` : ''}  }
 }
 `;
 }
