@@ -4,6 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { Job, Pod } from '../../src/api/kinds.ts';
 import { ClusterQueue, Cohort } from '../../src/api/kueue/cluster-queue.ts';
 import { LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
+import { quantityMillis } from '../../src/api/quantity.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Client } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
@@ -18,7 +19,7 @@ let world: World;
 let client: Client;
 
 beforeEach(async () => {
-  world = await startWorld([core, workloads, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config: { fairSharing: {} } }) }]);
+  world = await startWorld([core, workloads, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config: { fairSharing: {}, admissionFairSharing: { usageHalfLifeTime: '1s', usageSamplingInterval: '1s' } } }) }]);
   client = world.client;
   await client.create(ResourceFlavor, { metadata: { name: 'f' }, spec: {} });
 });
@@ -89,4 +90,14 @@ test('LocalQueues of a queue that shares by use: who has had less goes first, fo
   await eventually('all wait', async () => (await client.list(Workload, NS)).items.length === 8);
   await client.patch(ClusterQueue, 'shared', { type: 'merge', body: { spec: { stopPolicy: 'None' } } });
   await eventually('two for one', async () => (await held('a', 'b')).join() === '2,1');
+  const told = async (name: string): Promise<{ weightedShare: number; cpu: number } | undefined> => {
+    const { fairSharing } = (await client.get(LocalQueue, name, NS)).status ?? {};
+    const { cpu } = fairSharing?.admissionFairSharingStatus?.consumedResources ?? {};
+    return cpu === undefined ? undefined : { weightedShare: fairSharing!.weightedShare, cpu: quantityMillis(cpu) };
+  };
+  // What is used for long is what was consumed, but for what a half-life of a second has left of the time before.
+  await eventually('what they used is told', async () => ((await told('a'))?.cpu ?? 0) > 1_500 && ((await told('b'))?.cpu ?? 0) > 750);
+  assert.ok((await told('a'))!.cpu <= 2_000 && (await told('b'))!.cpu <= 1_000);
+  assert.equal((await told('a'))!.weightedShare, 0);
+  assert.deepEqual(await told('shared'), { weightedShare: 0, cpu: 0 });
 });

@@ -71,6 +71,7 @@ export interface LocalQueue extends KubeObject {
   spec?: { clusterQueue?: string; stopPolicy?: StopPolicy; fairSharing?: FairSharing };
   status?: {
     conditions?: Condition[]; pendingWorkloads?: number; reservingWorkloads?: number; admittedWorkloads?: number;
+    fairSharing?: { weightedShare: number; admissionFairSharingStatus?: { consumedResources?: Record<string, string>; lastUpdate: string } };
     flavorsReservation?: FlavorUsage[]; flavorUsage?: FlavorUsage[]; flavors?: { name: string; resources?: string[]; nodeLabels?: Record<string, string>; nodeTaints?: Taint[]; topology?: { name: string; levels: string[] } }[];
   };
 }

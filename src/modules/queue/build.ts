@@ -2,7 +2,7 @@
 import type { ClusterQueue, Cohort, FairSharing, LocalQueue, PodSetAssignment, ResourceFlavor, ResourceGroup, Workload } from '../../api/kueue/types.ts';
 import { quantityMillis } from '../../api/quantity.ts';
 import { Admission } from './policy/admission.ts';
-import type { ResourceIndexes } from './policy/cohort-share.ts';
+import type { FairRule, ResourceIndexes } from './policy/cohort-share.ts';
 import { Pool, SOME_PREEMPTORS, type Member } from './policy/pool.ts';
 import { QuotaNode } from './policy/quota-tree.ts';
 import { TopologyUse, type TopologyPlacement } from './policy/topology-use.ts';
@@ -10,6 +10,7 @@ import type { Topologies } from './topologies.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
 import { amountOf, demandOf, likenessOf, resumptionOf, submittedAt, toldSeconds } from './demand.ts';
 import { conditionOf, sinceSeconds } from './conditions.ts';
+import type { UseSharing } from './configuration.ts';
 import type { Reckon } from './reckon.ts';
 import type { RunTimePredictor } from './prediction/predictor.ts';
 import { optionsOf, rulesOf, tenantRuleOf } from './settings.ts';
@@ -18,8 +19,9 @@ export interface Configuration {
   queues: readonly ClusterQueue[];
   cohorts: readonly Cohort[];
   localQueues: readonly LocalQueue[];
-  /** Fair sharing among the queues of a cohort. */
-  sharesFairly: boolean;
+  /** Fair sharing among the queues of a cohort; undefined without it. */
+  fairRules: readonly FairRule[] | undefined;
+  useSharing: UseSharing;
   topologies: Topologies;
 }
 
@@ -41,7 +43,7 @@ export interface LivePool {
 }
 
 /** One pool for each tree of cohorts, and for each queue without one. Cohorts that are their own ancestors are left out, with their queues. */
-export function buildPools({ queues, cohorts, localQueues, sharesFairly, topologies }: Configuration, predictor: RunTimePredictor): LivePool[] {
+export function buildPools({ queues, cohorts, localQueues, fairRules, useSharing, topologies }: Configuration, predictor: RunTimePredictor): LivePool[] {
   const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
   // Flavors, and so their nodes, may be those of many queues.
   const [decided, held] = [new TopologyUse(topologies.of), new TopologyUse(topologies.of)];
@@ -51,7 +53,7 @@ export function buildPools({ queues, cohorts, localQueues, sharesFairly, topolog
     const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
     if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
   }
-  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, sharesFairly, isTopological: (flavor) => topologies.levelsOf(flavor) !== undefined, decided, held }));
+  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, fairRules, useSharing, isTopological: (flavor) => topologies.levelsOf(flavor) !== undefined, decided, held }));
 }
 
 function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
@@ -66,14 +68,15 @@ function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | un
 interface Parts {
   localQueues: readonly LocalQueue[];
   predictor: RunTimePredictor;
-  sharesFairly: boolean;
+  fairRules: readonly FairRule[] | undefined;
+  useSharing: UseSharing;
   isTopological(flavor: string): boolean;
   /** What is taken in domains of topologies, as the policies have it and as it is. */
   decided: TopologyUse;
   held: TopologyUse;
 }
 
-function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, sharesFairly, isTopological, decided, held }: Parts): LivePool {
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, fairRules, useSharing, isTopological, decided, held }: Parts): LivePool {
   const indexes = new Map<string, number>();
   const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
   for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
@@ -86,13 +89,13 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
   const live = queues.map((object, index): LiveQueue => {
     const has = flavorsOf(object).some(isTopological);
     const [room, ledger] = [roomOf(object, nodes[index]!, indexes, has ? decided : undefined), roomOf(object, ledgers[index]!, indexes, has ? held : undefined)];
-    const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name));
+    const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name), { useSharing, resources: room.dimensions.map(({ resource }) => resource) });
     return {
       name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1, skips: options.backfill === 'skip',
       admission: new Admission({ ...options, predictor, room }),
     };
   });
-  return { pool: new Pool(live, sharesFairly ? { shares: byResource } : {}), queues: live, cohorts: cohortNodes, indexes: byResource };
+  return { pool: new Pool(live, fairRules === undefined ? {} : { sharing: { indexes: byResource, rules: fairRules } }), queues: live, cohorts: cohortNodes, indexes: byResource };
 }
 
 /** A cohort and those that it is in. */

@@ -27,12 +27,24 @@ test('how long pods may take to be ready', () => {
   assert.deepEqual(queueConfiguration({ waitForPodsReady: { blockAdmission: true, timeout: '10m', recoveryTimeout: '90s', requeuingStrategy: strategy } }).waitForPodsReady, { timeoutSeconds: 600, recoverySeconds: 90, byEviction: false, blocks: true, backoffBaseSeconds: 1, backoffMostSeconds: 8, backoffLimit: 3 });
 });
 
+test('how queues share', () => {
+  const { fairRules, useSharing } = queueConfiguration({});
+  assert.deepEqual([fairRules, useSharing], [['final', 'initial'], { halfLifeSeconds: 604_800, samplingSeconds: 300, resourceWeights: new Map() }]);
+  const given = queueConfiguration({
+    fairSharing: { enable: true, preemptionStrategies: ['LessThanInitialShare'] }, admissionFairSharing: { usageHalfLifeTime: '0s', usageSamplingInterval: '10s', resourceWeights: { cpu: 2, memory: 0 } },
+  });
+  assert.deepEqual([given.fairRules, given.useSharing], [['initial'], { halfLifeSeconds: 0, samplingSeconds: 10, resourceWeights: new Map([['cpu', 2], ['memory', 0]]) }]);
+});
+
 test('what is not known is said', () => {
   for (const [config, message] of [
-    [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, resources, manageJobsWithoutQueueName, /],
+    [{ waitForPodReady: {} }, /modules\.queue\.waitForPodReady is not known; there are waitForPodsReady, fairSharing, admissionFairSharing, resources, manageJobsWithoutQueueName, /],
     [{ waitForPodsReady: { timeout: 'soon' } }, /modules\.queue\.waitForPodsReady\.timeout must be a time such as 5m, not "soon"/],
     [{ waitForPodsReady: { blockAdmission: 'yes' } }, /blockAdmission must be true or false/],
     [{ resources: { transformations: [{ input: 'a', strategy: 'Keep' }] } }, /resources\.transformations\[0\]\.strategy must be Retain or Replace, not "Keep"/],
+    [{ fairSharing: { preemptionStrategies: ['LessThanInitialShare', 'LessThanOrEqualToFinalShare'] } }, /fairSharing\.preemptionStrategies must be a list of LessThanOrEqualToFinalShare, then LessThanInitialShare, or of one of them/],
+    [{ admissionFairSharing: { usageHalfLifeTime: 'long' } }, /admissionFairSharing\.usageHalfLifeTime must be a time such as 168h/],
+    [{ admissionFairSharing: { resourceWeights: { cpu: -1 } } }, /resourceWeights\.cpu must be a number of at least 0/],
     [{ resources: { transformations: {} } }, /resources\.transformations must be a list/],
   ] as [object, RegExp][]) assert.throws(() => queueConfiguration(config as Record<string, unknown>), message);
 });

@@ -1,6 +1,7 @@
 /** `modules.queue` of the configuration: the parts of Kueue's own (config.kueue.x-k8s.io Configuration) that hold for all queues. */
 import { amountOf } from './demand.ts';
 import { durationSeconds } from './duration.ts';
+import type { FairRule } from './policy/cohort-share.ts';
 
 /** Source: Kueue, waitForPodsReady. */
 export interface WaitForPodsReady {
@@ -20,35 +21,71 @@ export interface WaitForPodsReady {
 /** One amount of the input counts as so much of each output; with `multiplyBy`, times what the pod asks of that. */
 export interface Transformation { readonly strategy: 'Retain' | 'Replace'; readonly outputs: ReadonlyMap<string, number>; readonly multiplyBy?: string }
 
+/** Among the LocalQueues of queues whose admissionScope asks for it. Source: Kueue, admissionFairSharing. */
+export interface UseSharing {
+  /** After so long past use counts half; 0: it does not count. */
+  readonly halfLifeSeconds: number;
+  /** How often what was used is told in the status of LocalQueues. */
+  readonly samplingSeconds: number;
+  /** What the use of a resource is multiplied by; default 1. */
+  readonly resourceWeights: ReadonlyMap<string, number>;
+}
+
 export interface QueueConfiguration {
   /** Undefined: only queues that say so by annotation wait. */
   readonly waitForPodsReady?: WaitForPodsReady;
   /** Among the queues of a cohort. */
   readonly sharesFairly: boolean;
+  /** By which of them jobs of others are stopped there, in this order. */
+  readonly fairRules: readonly FairRule[];
+  readonly useSharing: UseSharing;
   readonly excludedPrefixes: readonly string[];
   readonly transformations: ReadonlyMap<string, Transformation>;
 }
 
 export const BACKOFF: Omit<WaitForPodsReady, 'timeoutSeconds' | 'recoverySeconds'> = { backoffBaseSeconds: 60, backoffMostSeconds: 3_600, backoffLimit: Infinity, byEviction: true, blocks: false };
 
+export const USE_SHARING: UseSharing = { halfLifeSeconds: 7 * 86_400, samplingSeconds: 300, resourceWeights: new Map() };
+/** Source: Kueue, fairSharing.preemptionStrategies; these are all that it takes. */
+const STRATEGIES: ReadonlyMap<string, FairRule> = new Map([['LessThanOrEqualToFinalShare', 'final'], ['LessThanInitialShare', 'initial']]);
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Throws Error with what is wrong. */
 export function queueConfiguration(config: Fields): QueueConfiguration {
-  known(config, '', ['waitForPodsReady', 'fairSharing', 'resources', 'manageJobsWithoutQueueName', 'managedJobsNamespaceSelector', 'enabled']);
+  known(config, '', ['waitForPodsReady', 'fairSharing', 'admissionFairSharing', 'resources', 'manageJobsWithoutQueueName', 'managedJobsNamespaceSelector', 'enabled']);
   const resources = fieldsOf(config['resources'], 'resources');
   known(resources, 'resources.', ['excludeResourcePrefixes', 'transformations']);
   const wait = config['waitForPodsReady'] === undefined ? undefined : waitOf(fieldsOf(config['waitForPodsReady'], 'waitForPodsReady'));
   const list = (key: string): unknown[] => (resources[key] === undefined ? [] : Array.isArray(resources[key]) ? (resources[key] as unknown[]) : wrong(`resources.${key}`, 'a list', resources[key]));
   const fairSharing = fieldsOf(config['fairSharing'], 'fairSharing');
-  known(fairSharing, 'fairSharing.', ['enable']);
+  known(fairSharing, 'fairSharing.', ['enable', 'preemptionStrategies']);
   known(fieldsOf(config['managedJobsNamespaceSelector'], 'managedJobsNamespaceSelector'), 'managedJobsNamespaceSelector.', ['matchLabels', 'matchExpressions']);
   return {
     sharesFairly: config['fairSharing'] !== undefined && fairSharing['enable'] !== false,
+    fairRules: fairRulesOf(fairSharing['preemptionStrategies']),
+    useSharing: useSharingOf(fieldsOf(config['admissionFairSharing'], 'admissionFairSharing')),
     ...(wait !== undefined && { waitForPodsReady: wait }),
     excludedPrefixes: list('excludeResourcePrefixes').map(String),
     transformations: new Map(list('transformations').map((each, index) => transformationOf(fieldsOf(each, `resources.transformations[${index}]`), `resources.transformations[${index}]`))),
   };
+}
+
+function fairRulesOf(strategies: unknown): FairRule[] {
+  if (strategies === undefined) return [...STRATEGIES.values()];
+  const rules = Array.isArray(strategies) ? strategies.map((each) => STRATEGIES.get(String(each))) : [];
+  const isKnown = (rules.length === 1 && rules[0] !== undefined) || (rules.length === 2 && rules[0] === 'final' && rules[1] === 'initial');
+  return isKnown ? (rules as FairRule[]) : wrong('fairSharing.preemptionStrategies', `a list of ${[...STRATEGIES.keys()].join(', then ')}, or of one of them`, strategies);
+}
+
+function useSharingOf(fields: Fields): UseSharing {
+  known(fields, 'admissionFairSharing.', ['usageHalfLifeTime', 'usageSamplingInterval', 'resourceWeights']);
+  const seconds = (key: string, otherwise: number): number => (fields[key] === undefined ? otherwise : (durationSeconds(String(fields[key])) ?? wrong(`admissionFairSharing.${key}`, 'a time such as 168h', fields[key])));
+  const isNone = /^0(?:\.0+)?[a-z]*$/.test(String(fields['usageHalfLifeTime']));
+  const weights = Object.entries(fieldsOf(fields['resourceWeights'], 'admissionFairSharing.resourceWeights')).map(([name, weight]) => {
+    return [name, typeof weight === 'number' && weight >= 0 ? weight : wrong(`admissionFairSharing.resourceWeights.${name}`, 'a number of at least 0', weight)] as const;
+  });
+  return { halfLifeSeconds: isNone ? 0 : seconds('usageHalfLifeTime', USE_SHARING.halfLifeSeconds), samplingSeconds: seconds('usageSamplingInterval', USE_SHARING.samplingSeconds), resourceWeights: new Map(weights) };
 }
 
 function waitOf(fields: Fields): WaitForPodsReady | undefined {

@@ -105,7 +105,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     topologies.forget();
     predictor = createChoosingPredictor();
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
-    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), sharesFairly: configuration.sharesFairly, topologies }, predictor);
+    pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), fairRules: configuration.sharesFairly ? configuration.fairRules : undefined, useSharing: configuration.useSharing, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty]) each.clear();
     for (const each of pastOf(workloads.list(), parts)) tellAgain(each);

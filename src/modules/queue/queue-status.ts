@@ -11,8 +11,11 @@ import { rfc3339 } from '../../base/clock.ts';
 import { keyOf, watching, type Caches, type Controller } from '../../sdk/index.ts';
 import { activityOf, localActivityOf, type Activity } from './activity.ts';
 import { is, isReserved } from './conditions.ts';
+import { createConsumption } from './consumption.ts';
+import type { UseSharing } from './configuration.ts';
 import { amountOf, quantityFor } from './demand.ts';
 import { keepWhileUsed } from './in-use.ts';
+import { sharesByUse } from './settings.ts';
 import { createView } from './view.ts';
 
 const BY_QUEUE = 'local-queue';
@@ -62,29 +65,36 @@ export const clusterQueueStatus = (shareOf: ShareOf, { hasTopologies }: { hasTop
   },
 });
 
-export const localQueueStatus: Controller<LocalQueue> = {
-  name: 'local-queue-status',
-  for: LocalQueue,
-  watches: [
-    watching(Workload, ({ metadata, spec }) => [`${metadata.namespace}/${spec.queueName}`]),
-    watching(ClusterQueue, (queue, caches) => caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === queue.metadata.name).map(keyOf)),
-    watching(ResourceFlavor, (flavor, caches) => caches.of(LocalQueue).list().filter(({ status }) => status?.flavors?.some(({ name }) => name === flavor.metadata.name) === true).map(keyOf)),
-  ],
-  async reconcile(key, localQueue, { caches, client, clock }) {
-    if (localQueue === undefined) return;
-    const all = inLocalQueue(caches, key);
-    const queue = caches.of(ClusterQueue).get(localQueue.spec?.clusterQueue ?? '');
-    const reserving = all.filter(isReserved);
-    const admitted = reserving.filter((each) => is(each, 'Admitted'));
-    const usage = (workloads: readonly Workload[]): FlavorUsage[] => (queue === undefined ? [] : usageOf(queue, workloads, { borrowed: false }));
-    const status = {
-      ...localQueue.status, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
-      flavorsReservation: usage(reserving), flavorUsage: usage(admitted), pendingWorkloads: waitingIn(caches, localQueue).length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
-      ...(queue !== undefined && { flavors: flavorsOf(queue, caches) }),
-    };
-    if (!equalJson(status as unknown as Json, (localQueue.status ?? null) as unknown as Json)) await client.update(LocalQueue, { ...localQueue, status }, { subresource: 'status' });
-  },
-};
+export function localQueueStatus(useSharing: UseSharing): Controller<LocalQueue> {
+  const consumption = createConsumption(useSharing);
+  return {
+    name: 'local-queue-status',
+    for: LocalQueue,
+    watches: [
+      watching(Workload, ({ metadata, spec }) => [`${metadata.namespace}/${spec.queueName}`]),
+      watching(ClusterQueue, (queue, caches) => caches.of(LocalQueue).list().filter(({ spec }) => spec?.clusterQueue === queue.metadata.name).map(keyOf)),
+      watching(ResourceFlavor, (flavor, caches) => caches.of(LocalQueue).list().filter(({ status }) => status?.flavors?.some(({ name }) => name === flavor.metadata.name) === true).map(keyOf)),
+    ],
+    async reconcile(key, localQueue, { caches, client, clock }) {
+      if (localQueue === undefined) return consumption.forget(key);
+      const all = inLocalQueue(caches, key);
+      const queue = caches.of(ClusterQueue).get(localQueue.spec?.clusterQueue ?? '');
+      const reserving = all.filter(isReserved);
+      const admitted = reserving.filter((each) => is(each, 'Admitted'));
+      const usage = (workloads: readonly Workload[]): FlavorUsage[] => (queue === undefined ? [] : usageOf(queue, workloads, { borrowed: false }));
+      const flavorUsage = usage(admitted);
+      const use = sharesByUse(queue?.spec) ? consumption.of(localQueue, flavorUsage, clock.nowMs()) : undefined;
+      const status = {
+        ...localQueue.status, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
+        flavorsReservation: usage(reserving), flavorUsage, pendingWorkloads: waitingIn(caches, localQueue).length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
+        ...(queue !== undefined && { flavors: flavorsOf(queue, caches) }),
+        ...(use !== undefined && { fairSharing: use.shown }),
+      };
+      if (!equalJson(status as unknown as Json, (localQueue.status ?? null) as unknown as Json)) await client.update(LocalQueue, { ...localQueue, status }, { subresource: 'status' });
+      return use && { requeueAfterMs: use.againAfterMs };
+    },
+  };
+}
 
 /** A stopped LocalQueue queues nobody, and who is deactivated waits for nothing. */
 function waitingIn(caches: Caches, queue: LocalQueue): readonly Workload[] {

@@ -2,6 +2,7 @@
 import type { ClusterQueue, LocalQueue } from '../../api/kueue/types.ts';
 import { AGEING, BACKFILL, MOST_PREEMPTIONS, POLICY, POLICY_NAMES, TENANT, TRIALS, WEIGHTS, YIELDING as YIELDING_ANNOTATION } from '../../api/kueue/names.ts';
 import { quantityMillis } from '../../api/quantity.ts';
+import { USE_SHARING, type UseSharing } from './configuration.ts';
 import { durationSeconds } from './duration.ts';
 import type { AdmissionOptions } from './policy/admission-options.ts';
 import { byPriority } from './policy/pending.ts';
@@ -9,16 +10,19 @@ import { POLICIES, SHARE_PREEMPTION, YIELDING, yieldingPolicy } from './policy/p
 import type { PreemptionRules } from './policy/pool.ts';
 
 const MOST_PREEMPTIONS_DEFAULT = 3;
+/** What of the configuration holds for a queue that shares by use, and the resources of its vectors. */
+interface Use { readonly useSharing: UseSharing; readonly resources: readonly string[] }
+
 const BACKFILLS: Readonly<Record<string, AdmissionOptions['backfill']>> = { EASY: 'easy', None: 'none', BestEffort: 'skip' };
 
 /**
  * The annotation names the policy; else it is Kueue's own strategy, which goes by priority and then by arrival. A policy whose trials begin jobs twice has
  * them only where the queue asks for it: jobs of others may not bear it.
  */
-export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonly LocalQueue[] = []): Omit<AdmissionOptions, 'capacity'> {
+export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonly LocalQueue[] = [], use: Use = { useSharing: USE_SHARING, resources: [] }): Omit<AdmissionOptions, 'capacity'> {
   const annotations = metadata.annotations ?? {};
   const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
-  const base = name === undefined ? ownStrategy(spec) : POLICIES[name]();
+  const base = name === undefined ? ownStrategy(spec, use) : POLICIES[name]();
   const yields = name === 'ShortestJobFirst' ? annotations[YIELDING_ANNOTATION] : undefined;
   const { trials, ...rest } = yields === 'true' || yields === 'unbounded' ? yieldingPolicy({ bounded: yields === 'true', mostPerJob: mostPreemptions(annotations, YIELDING.mostPerJob) }) : base;
   return {
@@ -32,13 +36,15 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
 }
 
 /** Kueue's own: by priority, then by arrival; where the queue shares by use, before all of that by what each LocalQueue had. */
-function ownStrategy(spec: ClusterQueue['spec']): Omit<AdmissionOptions, 'capacity'> {
-  const { fairShare } = sharesByUse(spec) ? POLICIES.FairShare() : {};
+function ownStrategy(spec: ClusterQueue['spec'], { useSharing: { halfLifeSeconds, resourceWeights }, resources }: Use): Omit<AdmissionOptions, 'capacity'> {
+  const { fairShare: usual } = sharesByUse(spec) ? POLICIES.FairShare() : {};
+  const past = halfLifeSeconds === 0 ? { pastPart: 0 } : { halfLifeSeconds };
+  const fairShare = usual && { ...usual, ...past, resourceWeights: resources.map((each) => resourceWeights.get(each) ?? 1) };
   return { ...POLICIES.FIFO(), order: byPriority(Infinity), backfill: spec?.queueingStrategy === 'StrictFIFO' ? 'none' : 'skip', ...(fairShare !== undefined && { fairShare }) };
 }
 
 /** Source: Kueue, admission fair sharing. */
-function sharesByUse(spec: ClusterQueue['spec']): boolean {
+export function sharesByUse(spec: ClusterQueue['spec']): boolean {
   return spec?.admissionScope?.admissionMode?.startsWith('UsageBased') === true;
 }
 

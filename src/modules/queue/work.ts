@@ -49,7 +49,7 @@ export async function work(context: ModuleContext): Promise<void> {
   order.follow();
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
-  const controllers = [jobController(order), podController(order), topologyPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus, admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
+  const controllers = [jobController(order), podController(order), topologyPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
   for (const stop of stops) stop();

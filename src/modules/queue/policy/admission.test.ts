@@ -68,6 +68,18 @@ it('an hour of waiting makes up for a point of priority', () => {
   }
 });
 
+it('a resource that counts for nothing makes no share, and one that counts twice the double', () => {
+  const firstOf = (resourceWeights: readonly number[]): string => {
+    const queue = admission({ capacity: [10, 10], fairShare: { halfLifeSeconds: 1_000, pastPart: 0, resourceWeights } });
+    // One tenant has much of the first, the other one of the second.
+    for (const [tenant, request] of [['a', [4, 1]], ['b', [1, 3]]] as const) queue.submit({ ...job(`${tenant}-holds`, 1, { tenant }), request }, 0);
+    queue.decide(0);
+    for (const tenant of ['a', 'b']) queue.submit({ ...job(tenant, 1, { tenant }), request: [5, 1] }, 1);
+    return told(queue.decide(1));
+  };
+  assert.deepEqual([firstOf([1, 1]), firstOf([0, 1]), firstOf([1, 2])], ['start b', 'start a', 'start a']);
+});
+
 it('the tenant with the least is next, whatever the other asks for', () => {
   const queue = admission({ fairShare: { halfLifeSeconds: 1_000, pastPart: 0 } });
   for (let index = 0; index < 20; index++) queue.submit(job(`a${index}`, 1, { tenant: 'a' }), 0);

@@ -22,6 +22,12 @@ function wayTo(node: QuotaNode): QuotaNode[] {
   return node.parent === undefined ? [] : node.parent.parent === undefined ? [node] : [...wayTo(node.parent), node];
 }
 
+/** Stopped may be jobs of a queue that has at least as much as the other one will have when they are gone (`final`), or that has more now (`initial`). */
+export type FairRule = 'final' | 'initial';
+
+/** How queues share: what counts as one resource, and whose jobs may be stopped, by the rules in their order. */
+export interface FairSharing { readonly indexes: ResourceIndexes; readonly rules: readonly FairRule[] }
+
 interface Head { readonly entry: Entry; readonly placement: QuotaPlacement; readonly room: QuotaRoom }
 
 /** Whether the left one goes first: whose queue would have the smaller share with it; of equals the more important one, then the older. */
@@ -41,15 +47,14 @@ export function sharesLess(left: Head, right: Head, indexes: ResourceIndexes): b
 interface Victim { readonly room: QuotaRoom; readonly entry: Entry }
 
 /**
- * Whom a job has stopped: jobs of the queue with the greatest share first, each only if its queue has still at least as much as the job's own will have; and, where that does not
- * do, if it had more before. Jobs of its own queue are asked for last. As few as will do; undefined where it does not fit all the same. Rooms are as before.
+ * Whom a job has stopped: jobs of the queue with the greatest share first, each only if the first rule allows it, and, where that does not do, the next one. Jobs of its own queue are asked for last. As few as will do; undefined where it does not fit all the same. Rooms are as before.
  */
-export function fairVictims<T extends Victim>(room: QuotaRoom, placement: QuotaPlacement, candidates: readonly T[], indexes: ResourceIndexes, scarce: readonly number[]): T[] | undefined {
+export function fairVictims<T extends Victim>(room: QuotaRoom, placement: QuotaPlacement, candidates: readonly T[], { indexes, rules }: FairSharing, scarce: readonly number[]): T[] | undefined {
   const chosen: T[] = [];
   const fits = (): boolean => room.has(placement, { borrowing: true });
   const others = new Map<QuotaRoom, T[]>();
   for (const each of candidates) if (each.room !== room) others.set(each.room, [...(others.get(each.room) ?? []), each]);
-  for (const rule of ['final', 'initial'] as const) {
+  for (const rule of rules) {
     const left = new Map([...others].map(([other, list]) => [other, list.filter((each) => !chosen.includes(each))]));
     while (!fits()) {
       const other = [...left].filter(([, list]) => list.length > 0).map(([each]) => each).sort((one, two) => shareOf(two, one) - shareOf(one, two))[0];
@@ -82,7 +87,7 @@ export function fairVictims<T extends Victim>(room: QuotaRoom, placement: QuotaP
   }
 
   /** Takes it out, if the rule allows. */
-  function mayTake({ room: its, entry }: T, rule: 'final' | 'initial'): boolean {
+  function mayTake({ room: its, entry }: T, rule: FairRule): boolean {
     const before = shareOf(its, room);
     its.give(entry.placement!);
     const after = shareOf(its, room);

@@ -12,6 +12,8 @@ export interface FairShareOptions {
   readonly halfLifeSeconds: number;
   /** How much past use counts beside the present share; 0 is plain dominant resource fairness. */
   readonly pastPart: number;
+  /** What a part of each resource counts, in the order of the capacity; default 1. */
+  readonly resourceWeights?: readonly number[];
   /** Of each tenant, 1 by default. */
   readonly weights?: Readonly<Record<string, number>>;
 }
@@ -29,10 +31,13 @@ interface Tenant {
 /** Who holds and who held how much. */
 export class TenantUse {
   readonly #options: FairShareOptions;
+  /** Of each resource, so much is the whole by its weight. */
+  readonly #whole: Resources;
   readonly #tenants = new Map<string, Tenant>();
 
   constructor(options: FairShareOptions) {
     this.#options = options;
+    this.#whole = options.capacity.map((amount, index) => amount / (options.resourceWeights?.[index] ?? 1));
   }
 
   started(entry: Entry, now: number): void {
@@ -50,7 +55,7 @@ export class TenantUse {
   /** What the tenant has for its weight; the least comes first. */
   score(name: string, now: number): number {
     const tenant = this.#settled(name, now);
-    return (dominantShare(tenant.holds, this.#options.capacity) + this.#options.pastPart * tenant.past) / tenant.weight;
+    return (dominantShare(tenant.holds, this.#whole) + this.#options.pastPart * tenant.past) / tenant.weight;
   }
 
   /** What the tenant has now for its weight, were it less by so much. */
@@ -58,7 +63,7 @@ export class TenantUse {
     const tenant = this.#tenants.get(name);
     if (tenant === undefined) return 0;
     const holds = less === undefined ? tenant.holds : tenant.holds.map((amount, index) => amount - less[index]!);
-    return dominantShare(holds, this.#options.capacity) / tenant.weight;
+    return dominantShare(holds, this.#whole) / tenant.weight;
   }
 
   weightOf(name: string): number {
@@ -80,7 +85,7 @@ export class TenantUse {
     }
     if (now > tenant.pastAt) {
       const keep = 2 ** ((tenant.pastAt - now) / this.#options.halfLifeSeconds);
-      tenant.past = tenant.past * keep + dominantShare(tenant.holds, this.#options.capacity) * (1 - keep);
+      tenant.past = tenant.past * keep + dominantShare(tenant.holds, this.#whole) * (1 - keep);
       tenant.pastAt = now;
     }
     return tenant;

@@ -3,7 +3,7 @@
  * does not fit may have others stopped, as far as the rules of its queue allow.
  */
 import type { Admission } from './admission.ts';
-import { fairVictims, sharesLess, type ResourceIndexes } from './cohort-share.ts';
+import { fairVictims, sharesLess, type FairSharing } from './cohort-share.ts';
 import { lostSecondsOf, type Decision, type Entry, type Preemption } from './job.ts';
 import type { PlaceOptions, QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
@@ -39,13 +39,12 @@ export const SOME_PREEMPTORS = 16;
 
 export class Pool {
   readonly members: readonly Member[];
-  /** With fair sharing: of each resource, its flavors in the vectors of the tree. */
-  readonly #shares: ResourceIndexes | undefined;
+  readonly #sharing: FairSharing | undefined;
   #now = 0;
 
-  constructor(members: readonly Member[], { shares }: { shares?: ResourceIndexes } = {}) {
+  constructor(members: readonly Member[], { sharing }: { sharing?: FairSharing } = {}) {
     this.members = members;
-    this.#shares = shares;
+    this.#sharing = sharing;
     for (const member of members) member.room.elsewhere = () => this.#elsewhere(member);
   }
 
@@ -79,7 +78,7 @@ export class Pool {
 
   #comesBefore(left: Start, right: Start): boolean {
     const head = ({ member: { room }, entry, placement }: Start) => ({ room, entry, placement });
-    return this.#shares === undefined ? comesBefore(left, right) : sharesLess(head(left), head(right), this.#shares);
+    return this.#sharing === undefined ? comesBefore(left, right) : sharesLess(head(left), head(right), this.#sharing.indexes);
   }
 
   #preemptFor(member: Member, decisions: PoolDecision[]): void {
@@ -121,8 +120,8 @@ export class Pool {
     const scarce = lacking.length > 0 ? lacking : room.wanted(placement);
     const candidates = this.#candidates(member, entry, scarce);
     const own = candidates.filter((each) => each.member === member);
-    if (this.#shares !== undefined && lacking.length > 0) {
-      const victims = fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#shares, scarce);
+    if (this.#sharing !== undefined && lacking.length > 0) {
+      const victims = fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#sharing, scarce);
       return victims?.map((each) => ({ ...each, reason: each.member === member ? 'InClusterQueue' : room.node.isBorrowing(scarce[0]!, 1) ? 'InCohortFairSharing' : 'InCohortReclamation' }));
     }
     if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
