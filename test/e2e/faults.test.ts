@@ -86,8 +86,10 @@ describe('faults', { timeout: 300_000 * PATIENCE }, () => {
     const abort = new AbortController();
     const reasons: string[] = [];
     const messages: string[] = [];
+    // From before the pod, whenever the watch begins: what follows on the other stands for a short while only.
+    const { resourceVersion } = (await llmos.client.list(Pod, { namespace: 'default' })).metadata;
     const watching = (async () => {
-      for await (const { type, object } of llmos.client.watch(Pod, { namespace: 'default', fieldSelector: 'metadata.name=no-image', signal: abort.signal })) {
+      for await (const { type, object } of llmos.client.watch(Pod, { namespace: 'default', fieldSelector: 'metadata.name=no-image', resourceVersion, signal: abort.signal })) {
         const waiting = type === 'BOOKMARK' ? undefined : (object as Pod).status?.containerStatuses?.[0]?.state?.waiting;
         if (waiting?.reason === undefined || reasons.at(-1) === waiting.reason) continue;
         reasons.push(waiting.reason);

@@ -11,7 +11,7 @@ import { startAcmeServer, type AcmeServer } from '../fixtures/acme-server.ts';
 import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
-describe('certificates, traces and the log of the gateway', { timeout: 90_000 * PATIENCE }, () => {
+describe('certificates, traces and the log of the gateway', { timeout: 180_000 * PATIENCE }, () => {
   let llmos: Instance;
   let acme: AcmeServer;
   let folder = '';

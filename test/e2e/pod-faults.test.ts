@@ -41,7 +41,7 @@ const FLOOD = 2;
 /** In one look at several files, one of which is being set aside or begun anew. */
 const SLACK_BYTES = 2 * LOG_BYTES;
 
-describe('pods among faults', { timeout: 300_000 * PATIENCE }, () => {
+describe('pods among faults', { timeout: 480_000 * PATIENCE }, () => {
   let llmos: Instance;
   let folder: string;
   let calm: Holdings;

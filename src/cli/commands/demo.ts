@@ -32,8 +32,8 @@ export const demo: Command = {
       ...buildPlace(folders),
       contextFolder: EXAMPLE,
       tag: 'web:latest',
-      onProgress: (progress) => {
-        if (progress.type !== 'line' || process.stdout.isTTY) show(buildLine(progress)); // all of apt's chatter is for live eyes only
+      onProgress: (built) => {
+        if (built.type !== 'line' || process.stdout.isTTY) show(buildLine(built)); // all of apt's chatter is for live eyes only
       },
     }));
     await progress.step('apply examples/web/web.yaml', async () => {

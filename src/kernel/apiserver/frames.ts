@@ -44,9 +44,9 @@ export function framesOf(door: Door, kind: Kind, form: Form, include: IncludeObj
 function getOrMake<K, V>(map: { get(key: K): V | undefined; set(key: K, value: V): unknown }, key: K, make: () => V): V {
   const known = map.get(key);
   if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
+  const first = make();
+  map.set(key, first);
+  return first;
 }
 
 function nameOf({ encoding, as, version }: Form): string {

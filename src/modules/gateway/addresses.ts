@@ -106,8 +106,8 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
     const kept = new Set(ports.length === 0 ? [] : gatewayIps.map((address) => sliceNameOf(name, address)));
     for (const gatewayIp of gatewayIps) {
       const family = gatewayIp.includes(':') ? 'IPv6' : 'IPv4';
-      const wanted = datagramPorts.flatMap((port) => datagramSlices(port, gatewayIp, ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, place(), { protocol: 'UDP', family })));
-      for (const each of wanted) {
+      const wantedSlices = datagramPorts.flatMap((port) => datagramSlices(port, gatewayIp, ({ serviceKey, portName }) => endpointsFrom(slices.byIndex('gateway-service', serviceKey), portName, place(), { protocol: 'UDP', family })));
+      for (const each of wantedSlices) {
         const own = `${name}-${each.suffix}${family === 'IPv6' ? '-6' : ''}`;
         kept.add(own);
         await ensureDatagramSlice(own, family, each);

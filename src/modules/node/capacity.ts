@@ -52,8 +52,8 @@ export function nodeCapacity(options: { machine: MachineFacts; folder: string; c
       const huge = hugePages(machine.cgroupVersion);
       const memoryBytes = machine.memoryBytes - huge.reduce((all, each) => all + each.bytes, 0);
       const given = [...options.devices()];
-      const amounts = (cpuMillis: number, memory: number, disk: number): Record<string, string> => ({
-        cpu: quantityOfMilli(share(cpuMillis)), memory: `${Math.floor(share(memory) / 1_024)}Ki`, 'ephemeral-storage': `${Math.floor(share(disk) / 1_024)}Ki`, pods: String(mostPods),
+      const amounts = (cpuMillis: number, ofMemory: number, ofDisk: number): Record<string, string> => ({
+        cpu: quantityOfMilli(share(cpuMillis)), memory: `${Math.floor(share(ofMemory) / 1_024)}Ki`, 'ephemeral-storage': `${Math.floor(share(ofDisk) / 1_024)}Ki`, pods: String(mostPods),
       });
       const whole = amounts(machine.cpuMillis, machine.memoryBytes, diskBytes);
       const left = amounts(machine.cpuMillis - reserved.cpuMillis, Math.max(0, memoryBytes - reserved.memoryBytes - hard('memory.available', machine.memoryBytes)), Math.max(0, diskBytes - reserved.diskBytes - hard('nodefs.available', diskBytes)));

@@ -80,8 +80,8 @@ export function openIdentity(options: IdentityOptions): Identity {
     tokens: createTokenSigner({ keyPem: tokenKey(options.folder), issuer }),
     frontProxy() {
       // Asked for with each request that goes on to another server.
-      const nowMs = options.clock.nowMs();
-      if (frontProxy === undefined || nowMs - frontProxyMs > LOOK_AGAIN_MS) [frontProxy, frontProxyMs] = [frontProxyOf(options), nowMs];
+      const askedMs = options.clock.nowMs();
+      if (frontProxy === undefined || askedMs - frontProxyMs > LOOK_AGAIN_MS) [frontProxy, frontProxyMs] = [frontProxyOf(options), askedMs];
       return frontProxy;
     },
     sign: (request) => signRequest(authority, request, options.clock.nowMs()),

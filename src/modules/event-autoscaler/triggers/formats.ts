@@ -83,7 +83,7 @@ export function sampleIn(text: string, selector: string): string | undefined {
     if (!line.startsWith(name)) continue;
     const [, metric, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)/.exec(line) ?? [];
     if (metric !== name) continue;
-    const own = new Map([...labels.matchAll(/([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label, text = '']) => [label, unquote(text)]));
+    const own = new Map([...labels.matchAll(/([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label, quotedText = '']) => [label, unquote(quotedText)]));
     if (matchers.every(({ label, matches }) => matches(own.get(label) ?? ''))) return value;
   }
   return undefined;

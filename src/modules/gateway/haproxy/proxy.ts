@@ -2,10 +2,9 @@
  * The HAProxy of the gateways: started with the first door and ended with the last. It outlives llmos; the next one finds it by its pid file, whose
  * process must run our configuration. A configuration is checked before it takes the place of the one that runs; a killed process is started again.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
-import { isFreePort } from '../../../base/sys/is-free-port.ts';
 import { run, runAny } from '../../../base/sys/run.ts';
 import type { Way } from '../forward/forwarder.ts';
 import type { Forwarding } from '../forward/start.ts';
@@ -19,9 +18,9 @@ import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
-import { GATEWAY_PORTS } from '../../../sdk/haproxy/ports.ts';
 import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
+import { createDoorPorts } from './door-ports.ts';
 import { createDrains } from './drains.ts';
 import { createCounts, type Counted, type Counts } from './counts.ts';
 
@@ -65,14 +64,13 @@ export interface Proxy {
   settled(): Promise<void>;
 }
 
-const { first: FIRST_PORT, last: LAST_PORT } = GATEWAY_PORTS;
-const MOST_KEPT_PORTS = 1_000;
 const MOST_SERVED = 10_000;
 const READY_MS = 10_000;
 
 export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
-  const ports = readPorts(files.ports);
+  const doorPorts = createDoorPorts({ file: files.ports, gatewayIp });
+  const ports = doorPorts.all;
   const listening = createListening();
   let loaded: Configuration | undefined;
   let slots: Slots = new Map();
@@ -122,10 +120,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     }
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const ways = waysOf(wanted);
-    const names = new Set([...wanted.map(doorName), ...ways.keys()]);
-    // A door that is gone gives its port back when there are many of them: until then it finds its old one when it comes again.
-    if (ports.size > MOST_KEPT_PORTS) for (const name of ports.keys()) if (!names.has(name)) ports.delete(name);
-    for (const name of names) await portFor(name);
+    await doorPorts.ensure(new Set([...wanted.map(doorName), ...ways.keys()]));
     const inheritance = listening.take(wanted.flatMap((door) => placesOf(door, { gatewayIp, gatewayIp6, ports })));
     const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
     if (next.unsayable.size > 0) return next.unsayable;
@@ -248,18 +243,6 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     for (const address of served.keys()) if (served.size > MOST_SERVED) served.delete(address);
   }
 
-  async function portFor(name: string): Promise<void> {
-    if (ports.has(name)) return;
-    const taken = new Set(ports.values());
-    for (let port = FIRST_PORT; port <= LAST_PORT; port++) {
-      if (taken.has(port) || !(await isFreePort(gatewayIp, port)) || (name.startsWith('forward:') && !(await isFreePort('127.0.0.1', port)))) continue;
-      ports.set(name, port);
-      writeFileSync(files.ports, JSON.stringify(Object.fromEntries(ports)), { mode: 0o600 });
-      return;
-    }
-    throw new Error(`no port of ${gatewayIp} between ${FIRST_PORT} and ${LAST_PORT} is free for a gateway`);
-  }
-
   signal.addEventListener('abort', () => {
     formers.close();
     listening.close();
@@ -290,14 +273,6 @@ function withStandIn(address: string): Pick<Endpoint, 'standIn'> {
 
 function filesIn(folder: string): ReturnType<typeof haproxyFiles> & { ports: string } {
   return { ...haproxyFiles(folder), ports: join(folder, 'ports.json') };
-}
-
-function readPorts(file: string): Map<string, number> {
-  try {
-    return new Map(Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, number>));
-  } catch {
-    return new Map();
-  }
 }
 
 /** `[ALERT] (1) : config : parsing [FILE:12] : what is wrong`, for lines that were written for an action. */
