@@ -4,6 +4,7 @@ import { constants, gzip } from 'node:zlib';
 import type { ApiError } from '../../api/errors.ts';
 import { encodeProtobuf, PROTOBUF_MEDIA_TYPE } from '../../api/protobuf/envelope.ts';
 import type { Encoded } from './encode.ts';
+import { isGone } from './gone.ts';
 import { paceOf, type Pace } from './flow-control/turns.ts';
 import { clausesOf } from './negotiate.ts';
 
@@ -50,7 +51,7 @@ async function writeInPieces(http: IncomingMessage, response: ServerResponse, ch
     if (held !== undefined) await write(response, held, pace);
     held = piece;
   }
-  if (held === undefined || response.destroyed) return;
+  if (held === undefined || isGone(response)) return;
   if (held.length > LAST_PIECE_BYTES) await write(response, held.subarray(0, -LAST_PIECE_BYTES), pace);
   response.end(held.subarray(-LAST_PIECE_BYTES));
 }
@@ -59,7 +60,7 @@ async function writeInPieces(http: IncomingMessage, response: ServerResponse, ch
 async function write(response: ServerResponse, piece: Buffer, pace: Pace): Promise<void> {
   const turn = pace();
   if (turn !== undefined) await turn;
-  if (response.destroyed) throw new Error('the client went away');
+  if (isGone(response)) throw new Error('the client went away');
   await written(response, piece);
 }
 
@@ -103,7 +104,7 @@ function written(response: ServerResponse, piece: Buffer): Promise<void> {
 }
 
 export function respondError(http: IncomingMessage, response: ServerResponse, error: ApiError, options: ResponseOptions = {}): void {
-  if (response.headersSent || response.destroyed) {
+  if (response.headersSent || isGone(response)) {
     response.destroy();
     return;
   }

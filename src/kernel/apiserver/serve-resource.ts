@@ -1,5 +1,6 @@
 /** What is asked about resources: which kind it is, may they, and which handler answers. */
 import type { Kind } from '../../api/kind.ts';
+import { isGone } from './gone.ts';
 import { apiVersionOf, type KubeObject } from '../../api/meta.ts';
 import { isJsonObject } from '../../api/json.ts';
 import { queryFlag } from '../../api/query-flag.ts';
@@ -131,6 +132,7 @@ export async function serveRoute(parts: Parts, incoming: Incoming, info: Request
   const end = (): void => ending.abort();
   const stream = incoming.response ?? incoming.upgrade!.socket;
   stream.on('close', end);
+  if (isGone(stream)) end();
   parts.door.signal.addEventListener('abort', end, { once: true });
   try {
     await route.handle({ method: info.method, url: new URL(incoming.http.url ?? '/', 'https://door'), user, ...about, http: incoming.http, response: incoming.response, upgrade: incoming.upgrade, signal: ending.signal });

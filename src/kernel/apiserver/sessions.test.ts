@@ -1,6 +1,7 @@
 /** Connections that resume, break off, or ask too much. */
 import assert from 'node:assert/strict';
-import { connect as connectH2 } from 'node:http2';
+import { once } from 'node:events';
+import { connect as connectH2, constants } from 'node:http2';
 import { connect, type TLSSocket } from 'node:tls';
 import { after, before, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
@@ -48,6 +49,24 @@ test('garbage on the wire harms nobody', async () => {
     socket.destroy();
   }
   assert.equal((await door.call('GET', '/readyz')).text, 'ok');
+});
+
+test('watches that are given up before their turn has come leave nothing behind', async () => {
+  const { caPem, admin } = door.identity;
+  const before = door.store.stats().watches;
+  const session = connectH2(`https://127.0.0.1:${door.listener.port}`, { ca: caPem, cert: admin.certificatePem, key: admin.keyPem });
+  session.on('error', () => {});
+  await once(session, 'connect');
+  // Long work, behind which the watches wait.
+  const documents = Array.from({ length: 4 }, () => session.request({ ':path': '/openapi/v2' }));
+  const watches = Array.from({ length: 500 }, () => session.request({ ':path': '/api/v1/configmaps?watch=1&resourceVersion=0' }));
+  for (const stream of [...documents, ...watches]) stream.on('error', () => {}).resume();
+  setImmediate(() => watches.forEach((watch) => watch.close(constants.NGHTTP2_CANCEL)));
+  await Promise.all(documents.map((each) => once(each, 'close')));
+  const last = await door.call('GET', '/api/v1/namespaces');
+  assert.equal(last.status, 200);
+  await eventually(async () => door.store.stats().watches === before, { what: 'the end of the watches' });
+  session.destroy();
 });
 
 test('connections that break off under a watch harm nobody', async () => {

@@ -188,6 +188,12 @@ test('an untracked object stays untracked by updates and gets before-first-apply
   assert.equal('f:status' in (before!.fieldsV1 as object), false, 'the status is not of who writes the object');
 });
 
+test('what was there before the first apply of a status belongs to who wrote that', () => {
+  const bare = { ...config({ replicas: 3 }, { uid: 'u1' }) as object, status: { replicas: 3 } } as unknown as KubeObject;
+  const next = apply(bare, { ...config({}) as object, status: { replicas: 3 } } as unknown as Json, { subresource: 'status', reset: resetFieldsOf({ subresources: {} }, 'status') });
+  assert.deepEqual(next.metadata.managedFields!.map(({ manager, subresource, fieldsV1 }) => [manager, subresource, fieldsV1]), [['me', 'status', { 'f:status': { 'f:replicas': {} } }], ['before-first-apply', 'status', { 'f:status': { 'f:replicas': {} } }]]);
+});
+
 test('managedFields are reset by an empty list', () => {
   const made = update(undefined, config({ replicas: 3 }) as unknown as KubeObject);
   const next = update(made, { ...made, metadata: { ...made.metadata, managedFields: [] } });
@@ -221,6 +227,8 @@ const refusals: [string, Json, RegExp][] = [
   ['another version', { apiVersion: 'apps/v2', kind: 'Deployment', metadata: {} }, /Specified patch version: apps\/v2, expected: apps\/v1/],
   ['managedFields', config({}, { managedFields: [] }), /metadata.managedFields must be nil/],
   ['an unknown field', config({ replica: 3 }), /^failed to create typed patch object \(default\/web; apps\/v1, Kind=Deployment\): \.spec\.replica: field not declared in schema$/],
+  ['an unknown field in a list that is one value', config({ template: { spec: { tolerations: [{ key: 'a' }, { keys: 'b' }] } } }), /\.spec\.template\.spec\.tolerations\[1\]\.keys: field not declared in schema$/],
+  ['a wrong type in a map that is one value', config({ selector: { matchLabels: { a: 1 } } }), /\.spec\.selector\.matchLabels\.a: expected string/],
   ['a wrong type', config({ replicas: 'three' }), /\.spec\.replicas: expected numeric \(int or float\), got string/],
   ['two items of one key', config({ template: { spec: { containers: [{ name: 'a' }, { name: 'a' }] } } }), /\.spec\.template\.spec\.containers: duplicate entries for key \[name="a"\]/],
   ['an item without its key', config({ template: { spec: { containers: [{ image: 'a' }] } } }), /element 0: associative list with keys has an element that omits all key fields \["name"\]/],

@@ -115,7 +115,7 @@ function liveManagers(input: ApplyInput): Managers {
   if (managers.size > 0 || input.live === undefined) return managers;
   const next = { ...input.live, metadata: { ...input.live.metadata } };
   delete next.metadata.managedFields;
-  recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, now: input.now, ...(input.reset === undefined ? {} : { reset: input.reset }) });
+  recordUpdate(managers, { schema: input.schema, live: undefined, next, manager: 'before-first-apply', apiVersion: input.apiVersion, subresource: input.subresource ?? '', now: input.now, ...(input.reset === undefined ? {} : { reset: input.reset }) });
   return managers;
 }
 

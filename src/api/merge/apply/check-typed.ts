@@ -3,7 +3,8 @@ import { ApiError } from '../../errors.ts';
 import { isJsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
 import { showPath } from './field-set.ts';
-import { elementOf, type Shape } from './shape.ts';
+import { resolveSchema, type Schema } from '../../schema/schema.ts';
+import { elementOf, granularShape, shapeOf, type Shape } from './shape.ts';
 
 /** Throws when a field is not declared, has the wrong type, or a list has two items of one key; in upstream's words. */
 export function checkTyped(applied: KubeObject, shape: Shape): void {
@@ -59,6 +60,16 @@ function checkList(value: Json, shape: Shape, path: string[], errors: string[]):
   });
 }
 
+/** One value, whose parts must fit all the same. */
+function checkAtomicList(value: Json, schema: Schema, path: string[], errors: string[]): void {
+  if (!Array.isArray(value)) {
+    errors.push(`${showPath(path)}: expected list, got ${JSON.stringify(value)}`);
+    return;
+  }
+  const item = shapeOf(schema.items === undefined ? undefined : resolveSchema(schema.items));
+  value.forEach((each, index) => check(each, item, [...path, `i:${index}`], errors));
+}
+
 function whyNoElement(item: Json, shape: Shape): string {
   if (shape.form === 'set') return item === null ? 'associative list without keys has an element that\'s an explicit null' : 'associative list without keys has an element that\'s a map type';
   if (!isJsonObject(item)) return item === null ? 'associative list with keys may not have a null element' : 'associative list with keys may not have non-map elements';
@@ -72,5 +83,6 @@ function checkLeaf(value: Json, shape: Shape, path: string[], errors: string[]):
   if ((schema.type === 'integer' || schema.type === 'number') && typeof value !== 'number') errors.push(`${at}: expected numeric (int or float), got ${typeof value}`);
   else if (schema.type === 'string' && typeof value !== 'string') errors.push(`${at}: expected string, got &value.valueUnstructured{Value:${JSON.stringify(value)}}`);
   else if (schema.type === 'boolean' && typeof value !== 'boolean') errors.push(`${at}: expected boolean, got ${JSON.stringify(value)}`);
-  else if (schema.type === 'array' && !Array.isArray(value)) errors.push(`${at}: expected list, got ${JSON.stringify(value)}`);
+  else if (schema.type === 'array' || schema.items !== undefined) checkAtomicList(value, schema, path, errors);
+  else if (schema.properties !== undefined || schema.additionalProperties !== undefined) checkMap(value, granularShape(schema), path, errors);
 }

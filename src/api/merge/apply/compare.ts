@@ -24,7 +24,12 @@ function changes(left: Json | undefined, right: Json | undefined, shape: Shape, 
   const walk = walkOf(shape, right ?? left);
   if (walk === 'leaf' || (isHollow(left) && isHollow(right))) return leafChange(left, right, want);
   const children = walk === 'map' ? mapChanges(left, right, shape, want) : listChanges(left, right, shape, want);
-  return left === undefined ? children ?? leaf() : children;
+  return left === undefined || (want === 'both' && becomesMap(left, right)) ? children ?? leaf() : children;
+}
+
+/** In what has no schema, one value may become a map: then it is another value, even where the map is empty. */
+function becomesMap(left: Json, right: Json): boolean {
+  return left !== null && isJsonObject(right) && !isJsonObject(left);
 }
 
 /** A node for children; what was not there before is a member itself. Made so from the start: maps can have many keys. */
@@ -46,8 +51,7 @@ function mapChanges(left: Json | undefined, right: Json, shape: Shape, want: Wan
     const old = before === undefined || !Object.hasOwn(before, key) ? undefined : before[key];
     if (old === value) continue;
     const change = changes(old, value, shape.field(key), want);
-    // In what has no schema, what was one value may become a map: then it is another value too.
-    if (change !== undefined) (out ??= nodeOf(want === 'both' && left !== null && before === undefined ? undefined : left))[`f:${key}`] = change;
+    if (change !== undefined) (out ??= nodeOf(want === 'both' && left !== undefined && becomesMap(left, right) ? undefined : left))[`f:${key}`] = change;
   }
   return out;
 }

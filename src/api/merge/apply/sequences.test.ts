@@ -106,6 +106,9 @@ const table: [string, Step[], Expected][] = [
   ['where there is no schema too', [
     { by: 'controller', spec: { free: { k: { x: 1 }, one: 1 } } }, { by: 'one', apply: 'force', spec: { free: { k: null, one: null } } },
   ], { spec: { free: { k: { x: 1 }, one: null } }, owned: { controller: ['.free', '.free.k', '.free.k.x'], one: ['.free.k', '.free.one'] } }],
+  ['a list that becomes an empty map is another value', [
+    { by: 'one', apply: true, spec: { free: { k: [1] } } }, { by: 'two', spec: { free: { k: {} } } },
+  ], { spec: { free: { k: {} } }, owned: { two: ['.free.k'] } }],
   ['an element that leaves a key out is another than those that have it', [
     { by: 'one', apply: true, spec: { ports: [{ port: 1 }, { note: 'any' }, { port: 1, protocol: 'UDP' }] } }, { by: 'two', apply: true, spec: { ports: [{ note: 'any', protocol: 'TCP' }] } },
   ], { spec: { ports: [{ port: 1 }, { note: 'any', protocol: 'TCP' }, { port: 1, protocol: 'UDP' }] }, owned: {

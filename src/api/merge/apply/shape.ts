@@ -40,6 +40,15 @@ function makeShape(schema: Schema): Shape {
   return { ...LEAF_SHAPE, schema };
 }
 
+const granular = new WeakMap<Schema, Shape>();
+
+/** The parts of a map, also where it is one value. */
+export function granularShape(schema: Schema): Shape {
+  let shape = granular.get(schema);
+  if (shape === undefined) granular.set(schema, (shape = mapShape(schema)));
+  return shape;
+}
+
 function mapShape(schema: Schema): Shape {
   const fields = new Map<string, Shape>();
   const field = (key: string): Shape => {

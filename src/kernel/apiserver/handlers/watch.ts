@@ -9,6 +9,7 @@ import { formOf, includeOf, type Exchange } from '../exchange.ts';
 import { startWatch, type RunningWatch, type WatchOutput } from '../resources/watch.ts';
 import { checkListOptions } from '../list-options.ts';
 import { framesOf, type Frames } from '../frames.ts';
+import { isGone } from '../gone.ts';
 import { createOutbox } from '../outbox.ts';
 import { warningHeaders } from '../respond.ts';
 import { numberOf, selectionOf } from './list.ts';
@@ -46,7 +47,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
   let impatient: NodeJS.Timeout | undefined;
   /** Until the client reads on; also when the watch is over, and waits for nothing but to say so. */
   const expectProgress = (): void => {
-    if (!response.destroyed) impatient ??= setTimeout(() => response.destroy(), stalledMs).unref();
+    if (!isGone(response)) impatient ??= setTimeout(() => response.destroy(), stalledMs).unref();
   };
   const drained = (): void => {
     clearTimeout(impatient);
@@ -121,6 +122,7 @@ function openStream(door: Door, kind: Kind, response: ServerResponse, frames: Fr
       });
       door.signal.addEventListener('abort', closed, { once: true });
       ending.signal.addEventListener('abort', () => door.signal.removeEventListener('abort', closed), { once: true });
+      if (isGone(response)) ending.abort();
       if (ending.signal.aborted) end();
       else ending.signal.addEventListener('abort', end, { once: true });
     }),
