@@ -148,11 +148,24 @@ describe('images', { timeout: 300_000, skip: existsSync('/usr/bin/docker-registr
       const events = await eventsOf('guest');
       return events.some((each) => each.reason === 'Pulling') && events.some((each) => /^Successfully pulled image .* in \d+ms\. Image size: \d+ bytes\.$/.test(each.message));
     }, { what: 'events that tell of the pull' });
-    // Always asks the registry again, and so needs the secret again; a present image is enough for the other policies.
+    // An image that is there is for those who may have it: with no secret the registry is asked, and refuses, and nobody is asked where nothing may be pulled.
     await runPod('always', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Always' });
     await waits('always', /^(ErrImagePull|ImagePullBackOff)$/);
-    await runPod('present', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Never' });
-    await runs('present');
+    await runPod('if-not-present', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'IfNotPresent' });
+    assert.match((await waits('if-not-present', /^(ErrImagePull|ImagePullBackOff)$/)).message, /authentication required|unauthorized/);
+    await runPod('unknown', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Never' });
+    await waits('unknown', /^ErrImageNeverPull$/);
+    for (const [name, policy] of [['known', 'Never'], ['known-too', 'IfNotPresent']] as const) {
+      await runPod(name, `${registry.host}/private/app:1`, { imagePullSecrets: [{ name: 'pull' }] }, { imagePullPolicy: policy });
+      await runs(name);
+      await eventually(async () => (await eventsOf(name)).some((each) => /already present on machine$/.test(each.message)), { what: 'an event that tells that it is there' });
+      assert.equal((await eventsOf(name)).some((each) => each.reason === 'Pulling'), false);
+    }
+    // Also those that llmos knew before it was killed.
+    await instance.kill();
+    await instance.boot();
+    await runPod('later', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Never' });
+    await waits('later', /^ErrImageNeverPull$/);
     await kubectl('patch', 'serviceaccount', 'default', '-p', '{"imagePullSecrets":[{"name":"pull"}]}');
     await runPod('served', `${registry.host}/private/app:1`, {}, { imagePullPolicy: 'Always' });
     await runs('served');

@@ -27,6 +27,8 @@ import type { Auths, CredentialProviders } from './images/credential-providers.t
 import { images } from './images/ensure.ts';
 import { skopeoPuller } from './images/pull.ts';
 import { imageStorage } from './images/storage.ts';
+import { pullRecords } from './images/pull-records.ts';
+import { verificationSettings } from './images/verification.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
 import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, ResourceClaimKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
@@ -191,6 +193,7 @@ function nodeParts(context: ModuleContext): NodeParts {
   const paths = nodePaths({ stateFolder: machine.stateFolder, runFolder: machine.runFolder, images: machine.images });
   makePaths(paths);
   const storage = imageStorage(paths.images);
+  const pulled = pullRecords({ storage, owner: machine.instance });
   const program = (name: string): string => machine.programs[name] ?? name;
   const size = config['readySandboxes'];
   const pressed = pressureSettings(config);
@@ -203,8 +206,8 @@ function nodeParts(context: ModuleContext): NodeParts {
   const claims = podClaims({ file: join(machine.stateFolder, 'claims.json'), drivers: devicesOfClaims, claim: (namespace, name) => ifThere(context.client.get(ResourceClaimKind, name, { namespace })), log: log.child('claims'), signal: context.signal });
   const capacity = nodeCapacity({ machine, folder: paths.pods, config, pressure: pressed, devices: () => countDevices(plugins) });
   const parts: Omit<NodeParts, 'pressure' | 'admissions'> = {
-    context, paths, storage, counts: nodeCounts(),
-    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context) }),
+    context, paths, storage, pulled, counts: nodeCounts(),
+    images: images({ storage, puller: skopeoPuller({ skopeo: program('skopeo'), storage, owner: machine.instance, mostAtOnce: mostPulls(config), network: machine.further?.machineNetwork, registries: writeRegistries(join(machine.runFolder, 'registries'), registriesOf(config['registries'])) }), clock, signal: context.signal, ownAuths: authsOfProviders(context), records: pulled, verification: verificationSettings(config) }),
     runtime: runtimeHandlers({ conmon: program('conmon'), programs: machine.programs, configured: config['runtimes'], runtimeRoot: paths.runtimeRoot, exitFolder: paths.exits, cgroupVersion: machine.cgroupVersion, mostLogBytes: floodBytes(rotationSettings(config)) }),
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),

@@ -12,6 +12,7 @@ import type { PluginRegistry } from './plugins/registry.ts';
 import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
 import type { Images } from './images/ensure.ts';
+import type { PullRecords } from './images/pull-records.ts';
 import type { ImageStorage } from './images/storage.ts';
 import type { NodePaths } from './paths.ts';
 import type { PressureWatch } from './pressure/watch.ts';
@@ -27,6 +28,8 @@ export interface NodeParts {
   paths: NodePaths;
   storage: ImageStorage;
   images: Images;
+  /** Which images were pulled, and with whose credentials. */
+  pulled: PullRecords;
   runtime: Handlers;
   pool: SandboxPool;
   hostPorts: HostPorts;

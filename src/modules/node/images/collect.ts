@@ -1,12 +1,13 @@
 /**
  * Takes away images that no pod needs when the disk is nearly full (upstream: kubelet's image garbage collection): from
- * imageGCHighThresholdPercent on, the ones longest unused first, down to imageGCLowThresholdPercent. Images built here are kept, since
- * no registry has them; only `llmos image prune -a` removes those.
+ * imageGCHighThresholdPercent on, the ones longest unused first, down to imageGCLowThresholdPercent; and those that nobody has used for longer than
+ * imageMaximumGCAge, however much room there is. Images built here are kept, since no registry has them; only `llmos image prune -a` removes those.
  */
 import { existsSync, statfsSync } from 'node:fs';
 import { runAny } from '../../../base/sys/run.ts';
 import { NodeKind, PodKind } from '../kinds.ts';
 import type { NodeParts } from '../parts.ts';
+import { durationMs } from '../pressure/settings.ts';
 import type { Agent } from '../agent.ts';
 import { candidateNames, parseImageName } from './name.ts';
 import type { StoredImage } from './storage.ts';
@@ -16,6 +17,8 @@ export interface CollectSettings {
   lowPercent: number;
   /** An image is kept so long after it came. */
   minAgeMs: number;
+  /** An image is removed when nobody has used it for longer; 0: never for that. */
+  maxAgeMs: number;
 }
 
 export interface ImageCollector {
@@ -40,11 +43,21 @@ export function collectSettings(config: Readonly<Record<string, unknown>>): Coll
   if (lowPercent >= highPercent && highPercent < 100) throw new Error('modules.node.imageGCLowThresholdPercent must be below imageGCHighThresholdPercent');
   const seconds = config['imageMinimumGCAgeSeconds'] ?? 120;
   if (typeof seconds !== 'number' || seconds < 0) throw new Error(`modules.node.imageMinimumGCAgeSeconds must be a number of seconds, not ${JSON.stringify(seconds)}`);
-  return { highPercent, lowPercent, minAgeMs: seconds * 1_000 };
+  const [minAgeMs, maxAgeMs] = [seconds * 1_000, durationMs(config['imageMaximumGCAge'] ?? '0s', 'imageMaximumGCAge')];
+  if (maxAgeMs > 0 && maxAgeMs <= minAgeMs) throw new Error('modules.node.imageMaximumGCAge must be longer than imageMinimumGCAgeSeconds, or 0s for none');
+  return { highPercent, lowPercent, minAgeMs, maxAgeMs };
+}
+
+interface Candidates { images: readonly StoredImage[]; used: ReadonlySet<string>; seen: ReadonlyMap<string, Seen>; nowMs: number }
+
+/** Those that nobody has used for longer than so, nor were they brought since; what was before llmos began counts from there. */
+export function agedImages({ images, used, seen, nowMs, maxAgeMs }: Candidates & { maxAgeMs: number }): StoredImage[] {
+  const sinceMs = ({ id }: StoredImage): number => Math.max(seen.get(id)?.firstMs ?? nowMs, seen.get(id)?.usedMs ?? 0);
+  return maxAgeMs === 0 ? [] : images.filter((image) => !used.has(image.id) && !builtHere(image) && nowMs - sinceMs(image) > maxAgeMs);
 }
 
 /** Which to remove, in order, until `wantedBytes` are free. Sizes count whole images; layers that others share free less. */
-export function unusedImages(options: { images: readonly StoredImage[]; used: ReadonlySet<string>; seen: ReadonlyMap<string, Seen>; wantedBytes: number; nowMs: number; minAgeMs: number }): StoredImage[] {
+export function unusedImages(options: Candidates & { wantedBytes: number; minAgeMs: number }): StoredImage[] {
   const at = (image: StoredImage): Seen => options.seen.get(image.id) ?? { firstMs: options.nowMs, usedMs: 0 };
   const free = options.images
     .filter((image) => !options.used.has(image.id) && !builtHere(image) && options.nowMs - at(image).firstMs >= options.minAgeMs)
@@ -105,6 +118,9 @@ export function imageCollector(parts: NodeParts, agent: Agent): ImageCollector {
     const nowMs = context.clock.nowMs();
     const ids = look(nowMs);
     if (!existsSync(storage.root)) return; // there was no image yet
+    parts.pulled.keepOnly(new Set(storage.list().map(({ id }) => id)));
+    const old = await remove(agedImages({ images: storage.list(), used: ids, seen, nowMs, maxAgeMs: settings.maxAgeMs }));
+    if (old.length > 0) context.log.info('images that nobody has used for long were removed', { images: old });
     const { blocks, bavail, bsize } = statfsSync(storage.root);
     const capacity = blocks * bsize;
     const free = bavail * bsize;

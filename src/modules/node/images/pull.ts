@@ -1,4 +1,4 @@
-/** Pulls an image into the store with skopeo. One pull a name at a time, a second caller waits for the first; and a few at a time, others wait their turn. */
+/** Pulls an image into the store with skopeo. One pull a name at a time, a second caller with the same credentials waits for the first; and a few at a time, others wait their turn. */
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -71,10 +71,11 @@ export function skopeoPuller(options: PullerOptions): Puller {
   return {
     progress: (name) => progress.get(name),
     pull(name, call = {}) {
-      const already = running.get(name);
+      const key = `${name} ${call.auth ?? ''}`;
+      const already = running.get(key);
       if (already !== undefined) return already;
-      const pulling = turns(() => pull(name, call)).finally(() => running.delete(name));
-      running.set(name, pulling);
+      const pulling = turns(() => pull(name, call)).finally(() => running.delete(key));
+      running.set(key, pulling);
       return pulling;
     },
   };

@@ -77,6 +77,7 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   const { container } = slot;
   const key = `${run.uid}/${container.name}`;
   const answer = run.parts.images.ensure(key, container.image ?? '', container.imagePullPolicy, () => pullCredentials(run.pod, run.prepared!.sources.secret, machineSecret(run.parts.context.caches)));
+  if (answer.state === 'checking') return void answer.done.then(() => run.poke());
   if (answer.state === 'pulling') {
     if (slot.waiting?.reason !== 'ErrImagePull' && slot.waiting?.reason !== 'ImagePullBackOff') slot.waiting = { reason: slot.waiting?.reason === 'CrashLoopBackOff' ? 'CrashLoopBackOff' : 'ContainerCreating' };
     if (slot.pulling !== true) {

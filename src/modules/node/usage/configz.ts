@@ -3,6 +3,7 @@
  * the kubelet that llmos has nothing for are left out.
  */
 import { collectSettings } from '../images/collect.ts';
+import { verificationSettings } from '../images/verification.ts';
 import { rotationSettings } from '../logs/rotate.ts';
 import type { NodeParts } from '../parts.ts';
 import { pressureSettings, type Amount, type PressureSettings, type Threshold } from '../pressure/settings.ts';
@@ -12,15 +13,16 @@ export function configz({ context, capacity, cpus, podPidsLimit, mostRestartDela
   const pressure = pressureSettings(config);
   const rotation = rotationSettings(config);
   const images = collectSettings(config);
+  const verification = verificationSettings(config);
   const leaseSeconds = Number(config['nodeLeaseDurationSeconds'] ?? 40);
   const given = (name: string): object => (config[name] === undefined ? {} : { [name]: config[name] });
   return {
     kubeletconfig: {
       ...given('staticPodPath'), enableServer: true, authentication: { x509: { clientCAFile: '' }, webhook: { enabled: true }, anonymous: { enabled: false } }, authorization: { mode: 'Webhook' }, clusterDomain: machine.network.clusterDomain, clusterDNS: [machine.network.dnsServiceIp],
       nodeStatusUpdateFrequency: duration((leaseSeconds * 1_000) / 4), nodeStatusReportFrequency: '5m0s', nodeLeaseDurationSeconds: leaseSeconds,
-      imageMinimumGCAge: duration(images.minAgeMs), imageGCHighThresholdPercent: images.highPercent, imageGCLowThresholdPercent: images.lowPercent,
+      imageMinimumGCAge: duration(images.minAgeMs), imageMaximumGCAge: duration(images.maxAgeMs), imageGCHighThresholdPercent: images.highPercent, imageGCLowThresholdPercent: images.lowPercent,
       cgroupsPerQOS: true, cgroupDriver: 'cgroupfs', cpuManagerPolicy: cpus.isStatic ? 'static' : 'none', cpuCFSQuota: true, cpuCFSQuotaPeriod: '100ms', ...given('reservedSystemCPUs'),
-      maxPods: capacity.mostPods, podPidsLimit: podPidsLimit ?? -1, resolvConf: '/etc/resolv.conf', serializeImagePulls: false, maxParallelImagePulls: Number(config['maxParallelImagePulls'] ?? 4),
+      maxPods: capacity.mostPods, podPidsLimit: podPidsLimit ?? -1, resolvConf: '/etc/resolv.conf', imagePullCredentialsVerificationPolicy: verification.policy, ...(verification.allowlist.length === 0 ? {} : { preloadedImagesVerificationAllowlist: verification.allowlist }), serializeImagePulls: false, maxParallelImagePulls: Number(config['maxParallelImagePulls'] ?? 4),
       ...evictions(pressure), ...given('systemReserved'), ...given('kubeReserved'), enforceNodeAllocatable: ['pods'], ...given('allowedUnsafeSysctls'),
       containerLogMaxSize: String(config['containerLogMaxSize'] ?? '10Mi'), containerLogMaxFiles: rotation.mostFiles, containerLogMonitorInterval: duration(rotation.everyMs),
       crashLoopBackOff: { maxContainerRestartPeriod: duration(mostRestartDelayMs) }, seccompDefault: true, failSwapOn: false,
