@@ -13,6 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { silentLog } from '../../base/log.ts';
+import { isRunning } from '../../base/sys/is-running.ts';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
@@ -411,13 +412,26 @@ function inside(host: string): void {
     }
     going = false;
     await asking;
+    services.remove('default/other');
+    slices.remove('default/other-1');
+    await sync.idle();
+    const open = connect({ host: '10.62.0.33', port: 80 });
+    await once(open, 'connect');
+    await eventually(async () => rowsOf(await askHaproxy(haproxyFiles(join(folder, 'haproxy')).socket, 'show stat')).some((read) => read('svname') === 's0' && Number(read('scur')) === 1), { what: 'the proxy has led it on' });
+    const pid = Number(await readFile(haproxyFiles(join(folder, 'haproxy')).pid, 'utf8'));
+    isolate(0, 'Ingress');
+    await sync.idle();
+    assert.deepEqual([await client(2), existsSync(configuration)], [pods[2]?.address, false]);
+    open.write('GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+    assert.match(String((await once(open, 'data'))[0]), new RegExp(`${network.gatewayIp}\\b`), 'what is open goes on, though nothing else is carried');
+    await once(open, 'close');
+    await eventually(async () => !isRunning(pid), { what: 'the proxy ends with it' });
+    networkPolicies.remove('default/Ingress');
     assert.deepEqual(answers.filter((each) => each !== network.gatewayIp && each !== pods[2]?.address), []);
     assert.ok(events.some((each) => each.startsWith('SharedByKernel')) && events.some((each) => each.startsWith('SharedByProxy')), events.join());
     networkPolicies.remove('default/Egress');
-    for (const name of ['seen', 'other']) {
-      services.remove(`default/${name}`);
-      slices.remove(`default/${name}-1`);
-    }
+    services.remove('default/seen');
+    slices.remove('default/seen-1');
     await sync.idle();
     assert.equal(existsSync(configuration), false);
     assert.doesNotMatch(await run('nft', ['list', 'set', 'ip', 'llt0', 'confined']), /elements/);

@@ -5,21 +5,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { runAny } from '../../base/sys/run.ts';
 import type { Line } from './line.ts';
-import { haproxyFiles } from './process.ts';
-
-/** All that run the configuration of this folder. */
-function haproxyPids(folder: string): number[] {
-  const { configuration } = haproxyFiles(folder);
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && commandOf(name).includes(configuration)).map(Number);
-}
-
-function commandOf(pid: string): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
-  } catch {
-    return [];
-  }
-}
+import { haproxyPids } from './process.ts';
 
 /** Those to which there is no line. */
 export async function leftovers(folder: string, lines: readonly Line[]): Promise<number[]> {

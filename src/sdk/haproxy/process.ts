@@ -1,5 +1,5 @@
 /** The process of an HAProxy that a module runs: its files, in a folder of its own, and the way to find and end it. It outlives llmos, so the files are all that is known of it. */
-import { readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const END_TRIES = 100;
@@ -20,13 +20,39 @@ export function haproxyPid(folder: string): number | undefined {
   }
 }
 
-/** Ends it, by force after 2 s, and removes its folder; safe when there is none. */
-export async function endHaproxy(folder: string): Promise<void> {
+/** All that run the configuration of this folder, in this network: with those that were told to end and still have connections. */
+export function haproxyPids(folder: string): number[] {
+  const { configuration } = haproxyFiles(folder);
+  const network = readlinkSync('/proc/self/ns/net');
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).filter((name) => {
+    try {
+      // A container of the machine may have the same folder, and an editor the file.
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0').includes(configuration) && readFileSync(`/proc/${name}/comm`, 'utf8') === 'haproxy\n' && readlinkSync(`/proc/${name}/ns/net`) === network;
+    } catch {
+      return false;
+    }
+  }).map(Number);
+}
+
+/** Tells it to end with the connections that it has, in an hour at the latest, and removes its folder: from then on it is none. Safe when there is none. */
+export function retireHaproxy(folder: string): void {
   const pid = haproxyPid(folder);
-  if (pid !== undefined) {
-    process.kill(pid, 'SIGTERM');
-    for (let tries = 0; tries < END_TRIES && haproxyPid(folder) !== undefined; tries += 1) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
-    if (haproxyPid(folder) !== undefined) process.kill(pid, 'SIGKILL');
-  }
+  if (pid !== undefined) process.kill(pid, 'SIGUSR1');
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** Ends it and those that were told to end before, by force after 2 s, and removes its folder; safe when there is none. */
+export async function endHaproxy(folder: string): Promise<void> {
+  kill(haproxyPids(folder), 'SIGTERM');
+  for (let tries = 0; tries < END_TRIES && haproxyPids(folder).length > 0; tries += 1) await new Promise((resolve) => setTimeout(resolve, END_PAUSE_MS));
+  kill(haproxyPids(folder), 'SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+}
+
+function kill(pids: readonly number[], signal: NodeJS.Signals): void {
+  for (const pid of pids) {
+    try {
+      process.kill(pid, signal);
+    } catch {} // it has ended meanwhile
+  }
 }

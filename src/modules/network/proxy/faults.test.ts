@@ -1,10 +1,11 @@
 /** A real HAProxy before servers that are ill: on loopback, so without a network of its own. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { Agent, createServer, request, type RequestListener, type Server } from 'node:http';
 import * as http2 from 'node:http2';
-import { connect } from 'node:net';
+import { connect, createServer as createTcpServer, type Server as TcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -14,6 +15,7 @@ import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { silentLog } from '../../../base/log.ts';
 import { isRunning } from '../../../base/sys/is-running.ts';
 import { createProxiedServices, type ProxiedServices } from './proxied.ts';
+import { endHaproxy } from '../../../sdk/haproxy/process.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
 
 /** Loopback addresses of this test alone. */
@@ -23,6 +25,7 @@ const PORT = 8080;
 describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ? false : 'needs haproxy' }, () => {
   let stop: AbortController;
   const servers: Server[] = [];
+  const echoes: TcpServer[] = [];
   let folder: string;
   let proxies: ProxiedServices;
 
@@ -42,6 +45,7 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     await proxies.flush();
     await proxies.settle();
     stop.abort('down');
+    for (const each of echoes) each.close();
     for (const each of servers) {
       each.closeAllConnections();
       each.close();
@@ -314,4 +318,37 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.ok(answered > 20, `${answered} answers`);
     if (process.env['LLMOS_TEST_VERBOSE']) process.stderr.write(`${changes} changes, ${answered} answers, down ${Math.round(down)} ms, longest answer ${Math.round(longestMs)} ms\n`);
   });
+
+  it('ends with the connections that it has when there is nothing to carry, or on the way down', async () => {
+    const held = await new Promise<string>((resolve) => {
+      const server = createTcpServer((socket) => void socket.on('error', () => {}).pipe(socket)).listen(PORT, net(46), () => resolve(net(46)));
+      echoes.push(server);
+    });
+    for (const name of ['ill', 'hash', 'drain', 'busy']) await proxies.want(`shop/${name}`, undefined, []);
+    const open = async (): Promise<{ socket: Socket; pid: number }> => {
+      const socket = connect(await carry('held', { 'load-balancing': 'least-connection' }, [held]), net(1));
+      await proxies.settle();
+      assert.equal(await echo(socket, 'one'), 'one');
+      const pid = proxies.pid()!;
+      await proxies.want('shop/held', undefined, []);
+      await proxies.flush();
+      await proxies.settle();
+      assert.equal(proxies.pid(), undefined, 'it is none any more');
+      assert.equal(await echo(socket, 'two'), 'two', 'and goes on with what it has');
+      return { socket, pid };
+    };
+    const first = await open();
+    first.socket.destroy();
+    await eventually(async () => !isRunning(first.pid), { what: 'it ends with its last connection' });
+    const second = await open();
+    const closed = once(second.socket, 'close');
+    await endHaproxy(join(folder, 'haproxy'));
+    await closed;
+    assert.ok(!isRunning(second.pid), 'who takes everything down ends it, too');
+  });
 });
+
+async function echo(socket: Socket, text: string): Promise<string> {
+  socket.write(text);
+  return String((await once(socket, 'data'))[0]);
+}

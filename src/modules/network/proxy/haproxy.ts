@@ -1,5 +1,5 @@
 /**
- * One HAProxy an instance, started when a Service first asks for it and ended when none does. It outlives llmos, as the rules do: the next
+ * One HAProxy an instance, started when a Service first asks for it and told to end, with its connections, when none does. It outlives llmos, as the rules do: the next
  * one finds it by its pid file, whose process must run our configuration file. Watched by a connection to it that stays open, so that its
  * end is known at once; a killed one is started again, with back-off.
  */
@@ -18,7 +18,7 @@ import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/li
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
 import { SERVICE_PORTS } from '../../../sdk/haproxy/ports.ts';
-import { endHaproxy, haproxyFiles, haproxyPid } from '../../../sdk/haproxy/process.ts';
+import { haproxyFiles, haproxyPid, retireHaproxy } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 
 export interface HaproxyInput {
@@ -200,7 +200,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
       keeper.leave();
       formers.close();
       counted = recent = new Map();
-      await endHaproxy(folder);
+      retireHaproxy(folder);
       return listening.close();
     }
     if (haproxyPid(folder) === undefined || needsReload(loaded, frontends, slots)) await load(frontends);
