@@ -143,6 +143,8 @@ export interface Admission {
    * A last step gives true when the object changed such that the other steps must see it: all run once more, with `request.again`.
    */
   admit?(request: AdmissionRequest, context: ModuleContext): void | boolean | Promise<void | boolean>;
+  /** Gives `request.object`, which has its name now, what no other may have; throws ApiError to refuse. With dryRun it must not keep anything (upstream: registry Store BeginCreate, BeginUpdate). */
+  allocate?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
   /** After all changes; throws ApiError to refuse. */
   validate?(request: AdmissionRequest, context: ModuleContext): void | Promise<void>;
 }
@@ -151,9 +153,8 @@ export interface AdmissionRequest {
   operation: 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT';
   kind: Kind;
   namespace?: string;
+  /** Of what is created with a generateName it is there when all steps have changed the object: they may give one, too. */
   name?: string;
-  /** The name was made from generateName: webhooks and policies that change objects see none yet, and may give one. */
-  generatedName?: boolean;
   subresource?: string;
   /** The new object, unfrozen; undefined for DELETE. For CONNECT the options of the request, for instance a PodAttachOptions. */
   object: KubeObject | undefined;

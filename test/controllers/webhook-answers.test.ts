@@ -137,7 +137,7 @@ test('a name is generated after webhooks changed the object, unless one gave a n
   const [given, told] = await make();
   assert.deepEqual([given, told.at(-1), (await world.client.get(ConfigMap, 'chosen', { namespace: 'default' })).metadata.name], ['chosen', ['chosen', 'chosen'], 'chosen']);
   server.seen.splice(0);
-  await assert.rejects(world.client.create(ConfigMap, { metadata: { generateName: 'gen-', namespace: 'default' } }), { message: 'configmaps "chosen" already exists' });
+  await assert.rejects(world.client.create(ConfigMap, { metadata: { generateName: 'gen-', namespace: 'default' } }), { message: 'configmaps "chosen" already exists, the server was not able to generate a unique name for the object' });
   assert.equal(server.seen.filter(({ body }) => (body as unknown as { request: { object: KubeObject } }).request.object.metadata.generateName === 'gen-').length, 2, 'each is asked once');
 });
 

@@ -7,6 +7,8 @@ export interface AdmissionChain {
   add(admission: Admission, context: ModuleContext | undefined): () => void;
   /** The steps that change the object. Rejects with the ApiError of the first refusal. */
   admit(request: AdmissionRequest): Promise<void> | undefined;
+  /** The steps that give the object what no other may have, when it has its name and nothing but the server changes it any more. */
+  allocate(request: AdmissionRequest): Promise<void> | undefined;
   /** The steps that only judge. */
   validate(request: AdmissionRequest): Promise<void> | undefined;
 }
@@ -26,14 +28,14 @@ export function createAdmissionChain(decide?: (user: UserInfo, attributes: Acces
     if (some === undefined) chosen.set(key, (some = inOrder(steps.filter((step) => concerns(step.admission, request)))));
     return some;
   };
-  const run = (request: AdmissionRequest, phase: 'admit' | 'validate'): Promise<void> | undefined => {
+  const run = (request: AdmissionRequest, phase: 'admit' | 'allocate' | 'validate'): Promise<void> | undefined => {
     const some = stepsFor(request);
     if (some.length === 0) return undefined;
     if (decide !== undefined) {
       request.decide ??= decide;
       request.may ??= (attributes) => decide(request.user, attributes).allowed;
     }
-    return phase === 'admit' ? admitAll(some, request) : validateAll(some, request);
+    return phase === 'admit' ? admitAll(some, request) : phase === 'validate' ? validateAll(some, request) : allocateAll(some, request);
   };
   return {
     add(admission, context) {
@@ -47,6 +49,7 @@ export function createAdmissionChain(decide?: (user: UserInfo, attributes: Acces
       };
     },
     admit: (request) => run(request, 'admit'),
+    allocate: (request) => run(request, 'allocate'),
     validate: (request) => run(request, 'validate'),
   };
 }
@@ -62,6 +65,16 @@ async function admitAll(steps: readonly Step[], request: AdmissionRequest): Prom
   if (!changed || request.again === true) return;
   request.again = true;
   await admitAll(steps, request);
+}
+
+/** Nearly every kind has nothing of the sort, and nothing is awaited then. */
+function allocateAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> | undefined {
+  const some = steps.filter(({ admission }) => admission.allocate !== undefined);
+  return some.length === 0 ? undefined : inTurn(some, request);
+}
+
+async function inTurn(steps: readonly Step[], request: AdmissionRequest): Promise<void> {
+  for (const { admission, context } of steps) await admission.allocate?.(request, context as ModuleContext);
 }
 
 async function validateAll(steps: readonly Step[], request: AdmissionRequest): Promise<void> {

@@ -1,7 +1,10 @@
 /** What happens to objects over HTTP: create, read, change, delete, list, and what is refused. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { ConfigMap } from '../../api/core/config-map.ts';
+import type { Kind } from '../../api/kind.ts';
 import { decodeProtobuf } from '../../api/protobuf/envelope.ts';
+import type { AdmissionRequest } from '../../sdk/module.ts';
 import { openDoor, type OpenDoor } from './testing/open-door.ts';
 
 const CONFIG_MAPS = '/api/v1/namespaces/default/configmaps';
@@ -56,7 +59,17 @@ test('a generated name that is taken is another one, eight times', async () => {
     };
   };
   const make = (query = ''): ReturnType<OpenDoor['call']> => door.call('POST', `${CONFIG_MAPS}${query}`, { body: configMap('', {}, { name: undefined, generateName: 'taken-' }) });
+  const seen: string[] = [];
+  const see = (phase: string) => ({ name, object }: AdmissionRequest): void => void seen.push(`${phase} ${name === undefined ? 'no name' : 'a name'}, ${Object.keys((object as ConfigMap).data ?? {}).length}`);
+  const withdraw = door.server.admit({
+    name: 'watcher', kinds: [ConfigMap as unknown as Kind], operations: ['CREATE'], admit: see('admit'), validate: see('validate'),
+    allocate: (request) => (see('allocate')(request), void ((request.object as ConfigMap).data = { [request.name!]: 'mine' })),
+  }, undefined as never);
   try {
+    collide(1);
+    assert.equal((await make()).status, 201);
+    assert.deepEqual(seen, ['admit no name, 0', 'allocate a name, 0', 'validate a name, 1', 'allocate a name, 0', 'validate a name, 1'], 'who changes the object does so once, the rest is done anew');
+    withdraw();
     collide(7);
     const made = await make();
     assert.deepEqual([made.status, taken], [201, 8]);

@@ -57,14 +57,7 @@ function step(caches: readonly Cache[]): Admission {
       // What an update at a subresource sends, such as a Binding, is judged but not changed: its parent is made of it already.
       if (isExempt(asked.kind) || (asked.body !== undefined && asked.operation !== 'CREATE') || mutating.list().length + mutatingPolicies.list().length === 0) return false;
       const request = asked.body === undefined ? asked : creationOf(asked, asked.body);
-      if (request.generatedName !== true) return change(request, context);
-      const { name } = request;
-      hideName(request);
-      try {
-        return await change(request, context);
-      } finally {
-        giveName(request, name);
-      }
+      return change(request, context);
     },
     async validate(asked, context) {
       if (isExempt(asked.kind)) return;
@@ -85,19 +78,6 @@ function step(caches: readonly Cache[]): Admission {
     const { hooksOf, mutate } = await import('./webhooks.ts');
     return (await mutate(hooksOf(mutating.list()), request, place, context)) || byPolicies;
   }
-}
-
-/** Upstream makes the name after these steps. */
-function hideName(request: AdmissionRequest): void {
-  delete request.name;
-  delete request.object!.metadata.name;
-}
-
-function giveName(request: AdmissionRequest, generated: string | undefined): void {
-  const { metadata } = request.object!;
-  if (metadata.name) request.generatedName = false;
-  else metadata.name = generated;
-  request.name = metadata.name;
 }
 
 /** What is sent to a subresource is made there, and is what webhooks and policies look at. */

@@ -13,7 +13,7 @@ import { furtherRanges } from './service-ranges.ts';
 export function serviceAllocator(book: () => Book | undefined): Admission {
   return {
     name: 'service-allocator', kinds: [Service], operations: ['CREATE', 'UPDATE'],
-    async admit(request, context) {
+    async allocate(request, context) {
       const current = book();
       if (current === undefined || request.object === undefined || (request.subresource !== undefined && request.subresource !== '')) return;
       await Promise.all([context.caches.of(Service).ready(), context.caches.of(ServiceCIDR).ready(), context.caches.of(IPAddress).ready()]);

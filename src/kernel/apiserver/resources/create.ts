@@ -1,6 +1,7 @@
 /** create: identify, default, admit, prepare, validate, store (upstream: registry/generic/registry Store.Create). */
 import { randomUUID } from 'node:crypto';
-import { alreadyExists, ApiError } from '../../../api/errors.ts';
+import { alreadyExists, ApiError, isApiError } from '../../../api/errors.ts';
+import { cloneJson } from '../../../api/json.ts';
 import type { Kind } from '../../../api/kind.ts';
 import type { KubeObject } from '../../../api/meta.ts';
 import { resetFieldsOf, updateManagedFields } from '../../../api/merge/apply/index.ts';
@@ -42,53 +43,64 @@ async function create(door: Door, kind: Kind, input: CreateInput, context: Write
   const { metadata } = object;
   if (kind.namespaced && !metadata.namespace) throw badRequest('an empty namespace may not be set during creation');
   if (metadata.resourceVersion) throw badRequest('resourceVersion should not be set on objects to be created');
-  const generated = !metadata.name && Boolean(metadata.generateName);
-  for (let tries = 1; ; tries++) {
-    // A step of admission may have put other metadata in the place of what was sent.
-    const made = generated ? generateName(metadata.generateName!) : undefined;
-    if (made !== undefined) object.metadata.name = made;
-    try {
-      // A further try has the managers of the first, to whom nothing that admission added belongs.
-      return await createOnce(door, kind, { object, generated, keepManagedFields: input.keepManagedFields === true || tries > 1 }, context);
-    } catch (error) {
-      if (!isStoreError(error, 'exists')) throw error;
-      // A name that a webhook gave is the one that was asked for.
-      if (object.metadata.name !== made) throw alreadyExists(kind, object.metadata.name ?? '');
-      if (tries === GENERATE_TRIES) throw noUniqueName(kind, object.metadata.name ?? '');
-    }
-  }
-}
-
-async function createOnce(door: Door, kind: Kind, { object, generated, keepManagedFields }: { object: KubeObject; generated: boolean; keepManagedFields: boolean }, context: WriteContext): Promise<Outcome> {
-  const { metadata } = object;
-  const pace = betweenSteps(context);
-  if (pace !== undefined) await pace();
   applyDefaults(kind, object);
   const now = rfc3339(door.clock.nowMs());
   distinctOwners(metadata, context.warnings, { afterAdmission: false });
   // Before admission: what the steps add belongs to nobody, and so is nobody's conflict (upstream: endpoints/handlers/create.go).
   if (pace !== undefined) await pace();
-  if (!keepManagedFields) recordManager(kind, object, context.manager, now);
+  if (input.keepManagedFields !== true) recordManager(kind, object, context.manager, now);
   if (pace !== undefined) await pace();
-  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, name: metadata.name, ...(generated ? { generatedName: true } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
+  const request: AdmissionRequest = { operation: 'CREATE', kind, namespace: metadata.namespace, ...(metadata.name ? { name: metadata.name } : {}), object, oldObject: undefined, user: context.user, dryRun: context.dryRun, warnings: context.warnings, fieldManager: context.manager, ...(context.options === undefined ? {} : { options: context.options }), ...(context.annotate === undefined ? {} : { annotate: context.annotate }) };
   if (kind.namespaced) checkNamespace(door, kind, metadata.namespace!, metadata.name);
   await admitted(door, request);
+  return object.metadata.name || !object.metadata.generateName ? storeNamed(door, { ...request, object }, now, context) : storeGenerated(door, { ...request, object }, now, context);
+}
+
+interface Creation extends AdmissionRequest { object: KubeObject }
+
+/** The name is made when all have changed what they change, once for each try (upstream: Store.createWithGenerateNameRetry). */
+async function storeGenerated(door: Door, request: Creation, now: string, context: WriteContext): Promise<Outcome> {
+  for (let tries = 1; ; tries++) {
+    const object = cloneJson(request.object);
+    object.metadata.name = generateName(object.metadata.generateName!);
+    try {
+      return await storeNamed(door, { ...request, object }, now, context);
+    } catch (error) {
+      if (tries === GENERATE_TRIES || !isApiError(error, 'AlreadyExists')) throw error;
+    }
+  }
+}
+
+async function storeNamed(door: Door, request: Creation, now: string, context: WriteContext): Promise<Outcome> {
+  const { kind, object } = request;
+  const { namespace, name = '' } = object.metadata;
+  const pace = betweenSteps(context);
+  if (name !== '') request.name = name;
+  await door.admissions.allocate(request);
   setSystemFields(kind, object, now);
   kind.rules.prepareForCreate?.(object);
   validateNew(kind, object, context);
   if (pace !== undefined) await pace();
   await door.admissions.validate(request);
-  const key = keyOf(kind, metadata.namespace, object.metadata.name!);
+  const key = keyOf(kind, namespace, name);
   context.deadline?.throwIfAborted();
-  if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
-  if (kind.conversion !== undefined) await toStored(kind, object); // what could not be kept is told of
-  if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
-  return { object };
+  try {
+    if (!context.dryRun) return outcomeOf(await convertedOne(kind, await door.store.create(key, await toStored(kind, object))));
+    if (kind.conversion !== undefined) await toStored(kind, object); // what could not be kept is told of
+    if (door.store.newest(key) !== undefined) throw new StoreError('exists', `${key} is there already`);
+    return { object };
+  } catch (error) {
+    if (!isStoreError(error, 'exists')) throw error;
+    throw existing(kind, object, door.store.newest(key)?.object);
+  }
 }
 
-function noUniqueName(kind: Kind, name: string): ApiError {
-  const { message, details } = alreadyExists(kind, name);
-  return new ApiError('AlreadyExists', `${message}, the server was not able to generate a unique name for the object`, { ...details, retryAfterSeconds: 1 });
+/** Upstream says so of every object that has a generateName, whoever gave it its name. */
+function existing(kind: Kind, { metadata: { name = '', generateName: prefix } }: KubeObject, there: KubeObject | undefined): ApiError {
+  const plain = alreadyExists(kind, name);
+  const deleting = there?.metadata.deletionTimestamp === undefined ? '' : 'object is being deleted: ';
+  if (!prefix) return new ApiError('AlreadyExists', `${deleting}${plain.message}`, plain.details);
+  return new ApiError('AlreadyExists', `${deleting}${plain.message}, the server was not able to generate a unique name for the object`, { ...plain.details, retryAfterSeconds: 1 });
 }
 
 function setSystemFields(kind: Kind, object: KubeObject, now: string): void {

@@ -105,6 +105,7 @@ async function updateOnce(door: Door, kind: Kind, step: Step, context: WriteCont
   if (step.body !== undefined) request.body = step.body;
   if (pace !== undefined) await pace();
   await admitted(door, request);
+  await door.admissions.allocate(request);
   if (subresource === '') prepare(kind, next, liveObject);
   // What is kept in an old version is written anew, as storage migrations want it.
   if (sameObject(next, liveObject) && isKeptRight(kind, live)) {

@@ -44,7 +44,7 @@ export function giveRuntimeClass(pod: Pod, runtimeClass: RuntimeClass | undefine
 }
 
 function rejected(pod: Pod, why: string): ApiError {
-  const name = pod.metadata.name ?? '';
+  const name = pod.metadata.name ?? pod.metadata.generateName ?? '';
   return new ApiError('Forbidden', `pods "${name}" is forbidden: pod rejected: ${why}`, { name, kind: 'pods' });
 }
 
