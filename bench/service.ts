@@ -1,6 +1,7 @@
 /**
  * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the address of a load balancer of least
- * connection, of TCP and of HTTP, and by a Gateway with ten routes; beside them HAProxy configured by hand. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ * connection, of TCP and of HTTP, and by a Gateway with ten routes; beside them HAProxy configured by hand: as barely as it goes, and as somebody would who wants the routes and that
+ * requests are tried again, which HAProxy pays with a copy of each. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
  */
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -24,14 +25,31 @@ const service = (name: string, annotations: Record<string, string> = {}, port = 
 });
 const LEAST = { 'llmos.dev/load-balancing': 'least-connection' };
 
+const ROUTES = [...Array.from({ length: 9 }, (_, index) => `/${index}`), '/'];
+
 /** A Gateway with a route among others. */
 const GATEWAY = [
   { apiVersion: 'gateway.networking.k8s.io/v1', kind: 'Gateway', metadata: { name: 'edge' }, spec: { gatewayClassName: 'llmos', listeners: [{ name: 'http', port: 80, protocol: 'HTTP' }] } },
-  ...Array.from({ length: 10 }, (_, index) => ({
+  ...ROUTES.map((path, index) => ({
     apiVersion: 'gateway.networking.k8s.io/v1', kind: 'HTTPRoute', metadata: { name: `route-${index}` },
-    spec: { parentRefs: [{ name: 'edge' }], rules: [{ matches: [{ path: { type: 'PathPrefix', value: index === 9 ? '/' : `/${index}` } }], backendRefs: [{ name: 'kernel', port: 80 }] }] },
+    spec: { parentRefs: [{ name: 'edge' }], rules: [{ matches: [{ path: { type: 'PathPrefix', value: path } }], backendRefs: [{ name: 'kernel', port: 80 }] }] },
   })),
 ];
+
+const routeName = (path: string): string => `route-${path === '/' ? 'rest' : path.slice(1)}`;
+
+/** What somebody would write who knows HAProxy: two that do the least, and two that try again what another endpoint may answer, one of them with the routes of the Gateway. */
+function byHandText(address: string, folder: string): string {
+  const careful = ['  retries 3', '  option redispatch 1', '  retry-on conn-failure empty-response', '  http-request disable-l7-retry if !{ method GET HEAD OPTIONS PUT DELETE }'];
+  return [
+    'global', '  maxconn 8192', 'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h',
+    'listen tcp', '  bind 127.0.0.1:8099', '  balance leastconn', `  server s ${address}:8080`,
+    'listen http', '  mode http', '  option forwardfor', '  bind 127.0.0.1:8098', '  balance leastconn', `  server s ${address}:8080`,
+    'listen careful', '  mode http', '  option forwardfor', '  bind 127.0.0.1:8097', '  balance leastconn', ...careful, `  server s ${address}:8080`,
+    'frontend routes', '  mode http', '  option forwardfor', '  bind 127.0.0.1:8096', '  http-request set-header X-Forwarded-Proto http', `  use_backend %[path,concat(/),map_beg(${folder}/routes.txt,${routeName('/')})]`,
+    ...ROUTES.flatMap((path) => [`backend ${routeName(path)}`, '  mode http', ...careful, `  server s ${address}:8080`]), '',
+  ].join('\n');
+}
 
 /** The machine's own haproxy with its libraries, in a pod. */
 const pod = {
@@ -58,18 +76,19 @@ export async function run(): Promise<BenchResult> {
     await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-'));
     await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
     const address = await field(llmos, 'pod/web', '.status.podIP');
-    writeFileSync(join(folder, 'haproxy.cfg'), `global\n  maxconn 8192\ndefaults\n  mode tcp\n  timeout connect 2s\n  timeout client 1h\n  timeout server 1h\nlisten l\n  bind 127.0.0.1:8099\n  balance leastconn\n  server s ${address}:8080\nlisten h\n  mode http\n  option forwardfor\n  bind 127.0.0.1:8098\n  balance leastconn\n  server s ${address}:8080\n`);
+    writeFileSync(join(folder, 'routes.txt'), ROUTES.slice(0, -1).map((path) => `${path}/ ${routeName(path)}\n`).join(''));
+    writeFileSync(join(folder, 'haproxy.cfg'), byHandText(address, folder));
     byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
     const targets = {
       direct: `${address}:8080`, clusterIp: `${await field(llmos, 'service/kernel', '.spec.clusterIP')}:80`,
       leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
-      http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098', gateway: `${await field(llmos, 'gateway/edge', '.status.addresses[0].value')}:80`,
+      http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098', byHandCareful: '127.0.0.1:8097', byHandRoutes: '127.0.0.1:8096', gateway: `${await field(llmos, 'gateway/edge', '.status.addresses[0].value')}:80`,
     };
     await sleep(1_000); // the proxy of the last service may still be starting
     const figures = await measure(targets);
     const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
     return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection'), ...of('http', 'http'), ...of('gateway', 'gateway') },
-      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') } });
+      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') }, 'haproxy by hand that tries again': { ...of('byHandCareful', 'http'), ...of('byHandRoutes', 'gateway') } });
   } finally {
     byHand?.kill('SIGKILL');
     await llmos.destroy();

@@ -3,13 +3,15 @@ import { test } from 'node:test';
 import { frameReader } from './access-log.ts';
 import { createSignals, LOG_FORMAT, parseAccess } from './signals.ts';
 
-const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
+const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
 
 test('a line tells of a request, and what clients choose shifts nothing', () => {
   assert.equal(LOG_FORMAT.split('\t').length, LINE.split('\t').length - 1);
   const access = parseAccess(LINE)!;
   assert.deepEqual([access.kind, access.namespace, access.name, access.gateway, access.status, access.durationMs, access.path], ['HTTPRoute', 'shop', 'web', 'shop/edge:443', 200, 12, '/a\tb']);
   assert.deepEqual([parseAccess(LINE.replace('HTTPRoute:shop:web:0:0', 'none'))!.kind, parseAccess(LINE.replace('shop:edge:443~', 'ingress:80'))!.gateway], ['', 'ingress:80']);
+  const staged = LINE.replace('10.244.0.5:80\t-', 'unix:0\t10.244.0.6:80');
+  assert.deepEqual([access.endpoint, parseAccess(staged)!.endpoint], ['10.244.0.5:80', '10.244.0.6:80']);
   assert.equal(parseAccess('-:- [22/Nov/2026] <HTTPCLIENT>'), undefined);
 });
 

@@ -32,7 +32,7 @@ export interface Access {
   path: string;
 }
 
-const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(proc.tells)]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
+const FIELDS = ['%b', '%f', '%ST', '%Ta', '%Tr', '%B', '%U', '%HM', '%tsc', '%ci', '%si:%sp', '%[var(txn.endpoint)]', '%[var(proc.tells)]', '%[var(txn.trace)]', '%[var(txn.parent)]', '%[var(txn.host)]', '%HP'];
 /** The line, as `log-format` wants it. What clients choose comes last, so that it cannot shift what comes before. */
 export const LOG_FORMAT = FIELDS.join('\t');
 
@@ -44,10 +44,10 @@ const HOLD = FIELDS.indexOf('%[var(proc.tells)]');
 export function parseAccess(line: string): Access | undefined {
   const words = line.split('\t');
   if (words.length < FIELDS.length) return undefined;
-  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', endpoint = '', _hold, traceparent = '', parent = '', host = '', ...path] = words;
+  const [backend = '', frontend = '', status = '', duration = '', response = '', bytesOut = '', bytesIn = '', method = '', ended = '', client = '', asked = '', endpoint = '-', _hold, traceparent = '', parent = '', host = '', ...path] = words;
   return {
     ...ownerOf(backend), gateway: gatewayOf(frontend), status: Number(status), durationMs: Number(duration), responseMs: Number(response), bytesOut: Number(bytesOut), bytesIn: Number(bytesIn),
-    method, ended, client, endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),
+    method, ended, client, endpoint: endpoint === '-' ? asked : endpoint, traceparent: traceparent === '-' ? '' : traceparent, parentSpanId: parent === '-' ? '' : parent, host: host === '-' ? '' : host, path: path.join('\t'),
   };
 }
 

@@ -49,18 +49,20 @@ export function grpc(): void {
     await eventually(async () => (await seenBy(V2)).some((each) => each === `gRPC /${SERVICE}/Echo ${mark}`), { what: 'the copy' });
   });
 
-  behaviour('GRPCRouteSessionPersistenceCookie', () => [
-    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'grpc-both' }, spec: { selector: { group: 'both' }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } },
-    grpcRoute('session', [{ backendRefs: [{ name: 'grpc-both', port: 8080 }], sessionPersistence: { sessionName: 'grpc-session' } }]),
-  ], async () => {
-    await parents('session', { Accepted: 'True', ResolvedRefs: 'True' }, { plural: 'grpcroutes' });
-    const address = await addressOf('same-namespace');
-    const first = await eventually(async () => { const told = await invoke(address, `/${SERVICE}/Echo`); return told.grpcStatus === '0' && told; });
-    const [cookie = ''] = first.headers['set-cookie'] ?? [];
-    assert.match(cookie, /^grpc-session=[^;]+/);
-    assert.doesNotMatch(cookie, /expires|max-age/i);
-    for (let times = 0; times < 6; times++) assert.equal((await invoke(address, `/${SERVICE}/Echo`, { cookie: cookie.split(';')[0]! })).pod, first.pod);
-  });
+  for (const [more, persistence, lasts] of [['', {}, false], ['PermanentLifetime', { cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' }, true]] as const) {
+    behaviour(`GRPCRouteSessionPersistenceCookie${more}`, () => [
+      { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'grpc-both' }, spec: { selector: { group: 'both' }, ports: [{ name: 'grpc', port: 8080, targetPort: 3002, appProtocol: 'kubernetes.io/h2c' }] } },
+      grpcRoute('session', [{ backendRefs: [{ name: 'grpc-both', port: 8080 }], sessionPersistence: { sessionName: 'grpc-session', ...persistence } }]),
+    ], async () => {
+      await parents('session', { Accepted: 'True', ResolvedRefs: 'True' }, { plural: 'grpcroutes' });
+      const address = await addressOf('same-namespace');
+      const first = await eventually(async () => { const told = await invoke(address, `/${SERVICE}/Echo`); return told.grpcStatus === '0' && told; });
+      const [cookie = ''] = first.headers['set-cookie'] ?? [];
+      assert.match(cookie, /^grpc-session=[^;]+/);
+      assert.equal(/expires|max-age=3600/i.test(cookie), lasts, cookie);
+      for (let times = 0; times < 6; times++) assert.equal((await invoke(address, `/${SERVICE}/Echo`, { cookie: cookie.split(';')[0]! })).pod, first.pod);
+    });
+  }
 
   // The age of an object is told in whole seconds.
   for (const [narrow, wide, hostname] of [['abc.example.com', '*.example.com', 'abc.example.com'], ['*.example.com', '*.com', '*.example.com'], ['abc.example.com', undefined, 'abc.example.com']] as const) {

@@ -24,6 +24,8 @@ function tried(name: string, rules: () => object[], run: (address: string) => Pr
   });
 }
 
+const sharedByBoth = (address: string, path: string): Promise<unknown> => eventually(async () => new Set((await Promise.all(Array.from({ length: 12 }, () => ask(address, { path })))).map(({ body }) => body.pod)).size === 2, { what: 'both backends are reached' });
+
 export function headers(): void {
   const seen = (path: string, sent: Record<string, string>, expected: Record<string, string | undefined>): [Ask, { check: (told: Told) => void }] => [{ path, headers: sent }, { check: ({ body }) => {
     for (const [name, value] of Object.entries(expected)) assert.equal(body.headers[name.toLowerCase()], value, name);
@@ -301,16 +303,29 @@ export function traffic(): void {
     }
     const { headers, body } = await ask(address, { path: '/backoff' });
     assert.deepEqual([...Object.keys(headers), ...Object.keys(body.headers)].filter((name) => name.startsWith('x-llmos')), []);
+    const told = await eventually(async () => (await get('/gateway/requests')).items.find((each: Body) => each.path === '/backoff' && each.status === 200), { what: 'what is told of it' });
+    assert.match(told.endpoint, /^[\d.]+:3000$/, 'who answered, though it went through two proxies');
   });
 
-  tried('HTTPRouteSessionPersistenceCookie', () => [
-    { ...at('/session', [], [to('both')]), sessionPersistence: { sessionName: 'mine', cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' } }, { ...at('/header', [], [to('both')]), sessionPersistence: { sessionName: 'x-session', type: 'Header' } },
-  ], async (address) => {
-    await eventually(async () => new Set((await Promise.all(Array.from({ length: 12 }, () => ask(address, { path: '/session' })))).map(({ body }) => body.pod)).size === 2, { what: 'both backends are reached' });
+  tried('HTTPRouteSessionPersistenceCookie', () => [{ ...at('/session', [], [to('both')]), sessionPersistence: { sessionName: 'mine' } }], async (address) => {
+    await sharedByBoth(address, '/session');
     const first = await ask(address, { path: '/session' });
     const [cookie = ''] = first.headers['set-cookie'] ?? [];
-    assert.match(cookie, /^mine=[^;]+;.*HttpOnly.*Max-Age=3600/i);
+    assert.match(cookie, /^mine=[^;]+;.*HttpOnly/i);
+    assert.doesNotMatch(cookie, /expires|max-age/i);
     for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/session', headers: { cookie: cookie.split(';')[0]! } })).body.pod, first.body.pod);
+  });
+
+  tried('HTTPRouteSessionPersistenceCookiePermanentLifetime', () => [{ ...at('/permanent', [], [to('both')]), sessionPersistence: { sessionName: 'mine', cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' } }], async (address) => {
+    await sharedByBoth(address, '/permanent');
+    const first = await ask(address, { path: '/permanent' });
+    const [cookie = ''] = first.headers['set-cookie'] ?? [];
+    assert.match(cookie, /^mine=[^;]+;.*HttpOnly.*Max-Age=3600/i);
+    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/permanent', headers: { cookie: cookie.split(';')[0]! } })).body.pod, first.body.pod);
+  });
+
+  tried('HTTPRouteSessionPersistenceHeader', () => [{ ...at('/header', [], [to('both')]), sessionPersistence: { sessionName: 'x-session', type: 'Header' } }], async (address) => {
+    await sharedByBoth(address, '/header');
     const begun = await ask(address, { path: '/header' });
     const id = begun.headers['x-session'] as string;
     assert.ok(id);

@@ -188,6 +188,12 @@ export function gateways(): void {
     assert.ok(isTrue((await get(path)).status, 'example.com/Foreign'));
   });
 
+  const longest = `g${'a'.repeat(252)}`;
+  behaviour('GatewayMaxLengthName', () => [gateway(longest, [http({ port: 8080 })]), route('longest', [longest], [{ backendRefs: [to(V2)] }])], async () => {
+    await accepted('longest');
+    await expect(await addressOf(longest), { port: 8080 }, { backend: V2 });
+  });
+
   behaviour('GatewayOfAnyName', () => [gateway(`0.${'long-name.'.repeat(20)}x`, [http()]), route('long', [`0.${'long-name.'.repeat(20)}x`], [{ backendRefs: [to(V3)] }])], async () => {
     await accepted('long');
     await expect(await addressOf(`0.${'long-name.'.repeat(20)}x`), {}, { backend: V3 });

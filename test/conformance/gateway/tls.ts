@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:tls';
 import { eventually } from '../../fixtures/instance.ts';
 import { create, get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, expectAll, exact, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
+import { accepted, addressOf, amid, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, expectAll, exact, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 const HTTPS = ['same-namespace-with-https-listener'];
 export const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
@@ -249,6 +249,37 @@ export function clientCertificates(): void {
     await patch(pathOf(gateway('known', [])), { spec: { tls: { frontend: { perPort: null } } } });
     await eventually(async () => (await gatewaySays('known', 'InsecureFrontendValidationMode')) === undefined, { what: 'the end of the warning' });
     await eventually(async () => ask(address, { ...question, port: 8443 }).then(() => false, () => true), { what: 'a port that wants certificates too' });
+  });
+
+  behaviour('GatewayFrontendClientCertificateValidationInsecureFallback', () => [
+    clientAuthority('client-ca'), tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('anybody', ['anybody'], [{ backendRefs: [to(V1)] }]),
+    knownBy('anybody', { frontend: { default: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } }, perPort: [{ port: 8443, tls: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } } }] } }, [ownHttps(), ownHttps(8443)]),
+  ], async () => {
+    await accepted('anybody');
+    assert.deepEqual([(await gatewaySays('anybody', 'InsecureFrontendValidationMode')).status, (await gatewaySays('anybody', 'InsecureFrontendValidationMode')).reason], ['True', 'ConfigurationChanged']);
+    const address = await addressOf('anybody');
+    for (const port of [443, 8443]) for (const shown of [clientCertificate('visitor'), clientCertificate('visitor', strangers), {}]) await expect(address, { ...question, ...shown, port }, { backend: V1 });
+  });
+
+  behaviour('GatewayInvalidFrontendClientCertificateValidation', () => [
+    clientAuthority('client-ca'), { ...clientAuthority('foreign-client-ca'), metadata: { namespace: WEB, name: 'foreign-client-ca' } }, tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('by-port', ['by-port'], [{ backendRefs: [to(V1)] }]),
+    knownBy('by-port', { frontend: { default: { validation: caRefs('client-ca') }, perPort: [
+      { port: 7443, tls: { validation: caRefs('nonexistent') } }, { port: 8443, tls: { validation: { caCertificateRefs: [{ group: '', kind: 'Service', name: V2 }] } } },
+      { port: 6443, tls: { validation: { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'foreign-client-ca', namespace: WEB }] } } },
+    ] } }, [ownHttps(), ownHttps(7443), ownHttps(8443), ownHttps(6443)]),
+  ], async () => {
+    await listener('by-port', 'https-443', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
+    for (const [port, reason] of [[7443, 'InvalidCACertificateRef'], [8443, 'InvalidCACertificateKind'], [6443, 'RefNotPermitted']] as const) {
+      await listener('by-port', `https-${port}`, { ResolvedRefs: reason, Accepted: 'NoValidCACertificate', Programmed: 'False' });
+    }
+    const address = await addressOf('by-port');
+    await expect(address, { ...question, ...clientCertificate('visitor') }, { backend: V1 });
+    for (const port of [7443, 8443, 6443]) await assert.rejects(ask(address, { ...question, ...clientCertificate('visitor'), port }), `port ${port} lets nobody in`);
+    const grant = { apiVersion: GROUP.replace('v1', 'v1beta1'), kind: 'ReferenceGrant', metadata: { namespace: WEB, name: 'client-ca' }, spec: { from: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: INFRA }], to: [{ group: '', kind: 'ConfigMap' }] } };
+    await amid([grant], async () => {
+      await listener('by-port', 'https-6443', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
+      await expect(address, { ...question, ...clientCertificate('visitor'), port: 6443 }, { backend: V1 });
+    });
   });
 
   behaviour('GatewayFrontendInvalidDefaultClientCertificateValidation', () => [

@@ -15,18 +15,20 @@ import { countsOf, newCounts, type Counted } from './counts.ts';
 import { createProxy, type Proxy } from './proxy.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
 
-const TABLE = `# table: counts:shop:edge:80, type: integer, size:102400, used:2
-0x7f1: key=7200 use=0 exp=0 shard=0 bytes_in_cnt=90 bytes_out_cnt=900 gpc0=5 gpc1=1 gpc2=0 gpc3=0 gpc4=0 gpc5=0 gpc6=0 gpc7=0 gpc8=0 gpc9=0 gpc10=0 gpc11=0 gpc12=0 gpc13=1
-0x7f2: key=9404 use=0 exp=0 shard=0 bytes_in_cnt=1 bytes_out_cnt=2 gpc0=1 gpc1=0
+const TABLE = `# table: counts:shop:edge:80, type: integer, size:102400, used:4
+0x7f1: key=98200 use=0 exp=0 shard=0 http_req_cnt=5 bytes_in_cnt=80 bytes_out_cnt=800
+0x7f2: key=99200 use=0 exp=0 shard=0 http_req_cnt=1 bytes_in_cnt=5 bytes_out_cnt=50
+0x7f3: key=111200 use=0 exp=0 shard=0 http_req_cnt=1 bytes_in_cnt=5 bytes_out_cnt=50
+0x7f4: key=126404 use=0 exp=0 shard=0 http_req_cnt=1 bytes_in_cnt=1 bytes_out_cnt=2
 `;
 
 test('a table tells of backends, statuses and durations; only what is new is taken', () => {
   const before = new Map<string, Counted>();
   const counted = countsOf(TABLE, new Map([[7, 'HTTPRoute:shop:web:0:0']]));
-  assert.deepEqual(counted.map(({ backend, frontend, status, buckets, bytesOut }) => [backend, frontend, status, buckets[0], buckets[13], bytesOut]), [['HTTPRoute:shop:web:0:0', 'shop:edge:80', '200', 5, 1, 900]]);
+  assert.deepEqual(counted.map(({ backend, frontend, status, buckets, bytesOut }) => [backend, frontend, status, buckets[0], buckets[1], buckets[13], bytesOut]), [['HTTPRoute:shop:web:0:0', 'shop:edge:80', '200', 5, 1, 1, 900]]);
   assert.equal(newCounts(counted, before).length, 1);
   assert.deepEqual(newCounts(counted, before), []);
-  const grown = countsOf(TABLE.replace('gpc0=5', 'gpc0=8').replace('bytes_in_cnt=90', 'bytes_in_cnt=100'), new Map([[7, 'HTTPRoute:shop:web:0:0']]));
+  const grown = countsOf(TABLE.replace('http_req_cnt=5', 'http_req_cnt=8').replace('bytes_in_cnt=80', 'bytes_in_cnt=90'), new Map([[7, 'HTTPRoute:shop:web:0:0']]));
   assert.deepEqual(newCounts(grown, before).map(({ buckets, bytesIn }) => [buckets[0], buckets[13], bytesIn]), [[3, 0, 10]]);
 });
 

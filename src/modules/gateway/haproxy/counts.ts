@@ -1,7 +1,8 @@
 /**
  * Requests that HAProxy counts by itself. A line for each request costs more than the request where there are tens of thousands a second; so on a busy
- * door an answer that is whole when it begins is counted in a table instead (by backend and status, its duration in one of some counters) and its
- * line is left out, but for one of many, which keeps "the last requests" alive. Every request is counted once: in the table or by its line. Parts that read and write text are pure.
+ * door an answer that is whole when it begins is counted in a table instead (by backend, status and duration) and its
+ * line is left out, but for one of many, which keeps "the last requests" alive. Every request is counted once: in the table or by its line. A row of the table is a backend, a
+ * status and a range of durations, so that an answer is one look into it: rules that choose among counters cost as much as all the rest. Parts that read and write text are pure.
  */
 import { randomInt } from 'node:crypto';
 import { followRing, rowsOf } from '../../../sdk/haproxy/commands.ts';
@@ -25,20 +26,21 @@ const LINGER_MS = 500;
 
 /** The section that holds the counters of a door. */
 export function countsTable(door: string): string[] {
-  return [`backend ${PREFIX}${door}`, `  stick-table type integer size 100k store gpc(${COUNTERS}),bytes_in_cnt,bytes_out_cnt`, ''];
+  return [`backend ${PREFIX}${door}`, '  stick-table type integer size 100k store http_req_cnt,bytes_in_cnt,bytes_out_cnt', ''];
 }
+
+/** Lines of a map: microseconds to the number of the range that they are in. */
+export const RANGES = BUCKETS.map((seconds, index) => `${index === 0 ? '' : Math.round((BUCKETS[index - 1] ?? 0) * 1_000_000) + 1}:${Math.round(seconds * 1_000_000)} ${index}\n`).join('');
 
 /** Of a door, before its other rules for requests: microseconds since the epoch. */
 export const BEGIN = '  http-request set-var(txn.began) date(0,us)';
 
-/** Rules for answers, the last of a door since they end them. */
-export function countsRules(door: string): string[] {
-  const most = (seconds: number): string => `{ var(txn.took) -m int le ${seconds * 1_000_000} }`;
+/** Rules for answers, the last of a door since they end them; `ranges` is the file of {@link RANGES}. Numbers are asked for as truths where that will do: patterns have a lock that threads share. */
+export function countsRules(door: string, ranges: string): string[] {
   return [
-    `allow if !{ internal.htx.has_eom } or { fe_req_rate lt ${BUSY} } or { rand(${ONE_OF}) eq 0 } or { var(proc.tells) -m bool }`,
-    'set-var(txn.code) status', `track-sc2 be_id,mul(${STATUSES}),add(txn.code) table ${PREFIX}${door}`,
-    'set-log-level silent if { sc2_tracked }', 'set-var(txn.took) date(0,us),sub(txn.began)',
-    ...BUCKETS.flatMap((seconds, index) => [`sc-inc-gpc(${index},2) if ${most(seconds)}`, `allow if ${most(seconds)}`]), `sc-inc-gpc(${BUCKETS.length},2)`,
+    `allow if !{ internal.htx.has_eom } or !{ fe_req_rate,div(${BUSY}) -m bool } or !{ rand(${ONE_OF}) -m bool } or { var(proc.tells) -m bool }`,
+    'set-var(txn.code) status', `set-var(txn.took) date(0,us),sub(txn.began),map_int_int(${ranges},${BUCKETS.length})`,
+    `track-sc2 be_id,mul(${COUNTERS}),add(txn.took),mul(${STATUSES}),add(txn.code) table ${PREFIX}${door}`, 'set-log-level silent if { sc2_tracked }',
   ].map((rule) => `  http-response ${rule}`);
 }
 
@@ -56,12 +58,20 @@ export interface Counted {
 /** One table, as `show table` gives it; `names` are the backends by their number. Sums since the process began. */
 export function countsOf(table: string, names: ReadonlyMap<number, string>): Counted[] {
   const frontend = /^# table: counts:([^,]+),/m.exec(table)?.[1] ?? '';
-  return [...table.matchAll(/^\S+: key=(\d+) (.*)$/gm)].flatMap(([, key, text = '']) => {
+  const counted = new Map<string, { backend: string; frontend: string; status: string; buckets: number[]; bytesIn: number; bytesOut: number }>();
+  for (const [, key, text = ''] of table.matchAll(/^\S+: key=(\d+) (.*)$/gm)) {
     const values = new Map([...text.matchAll(/(\w+)=(\d+)/g)].map(([, name = '', value]) => [name, Number(value)]));
-    const backend = names.get(Math.floor(Number(key) / STATUSES));
-    if (backend === undefined) return [];
-    return [{ backend, frontend, status: String(Number(key) % STATUSES), buckets: Array.from({ length: COUNTERS }, (_, index) => values.get(`gpc${index}`) ?? 0), bytesIn: values.get('bytes_in_cnt') ?? 0, bytesOut: values.get('bytes_out_cnt') ?? 0 }];
-  });
+    const status = String(Number(key) % STATUSES);
+    const place = Math.floor(Number(key) / STATUSES);
+    const backend = names.get(Math.floor(place / COUNTERS));
+    if (backend === undefined) continue;
+    const row = counted.get(`${backend} ${status}`) ?? { backend, frontend, status, buckets: Array<number>(COUNTERS).fill(0), bytesIn: 0, bytesOut: 0 };
+    counted.set(`${backend} ${status}`, row);
+    row.buckets[place % COUNTERS] = values.get('http_req_cnt') ?? 0;
+    row.bytesIn += values.get('bytes_in_cnt') ?? 0;
+    row.bytesOut += values.get('bytes_out_cnt') ?? 0;
+  }
+  return [...counted.values()];
 }
 
 /** What came since `before`, which is brought along. Counters of one process only grow. */

@@ -4,7 +4,7 @@ import type { Action, Entry } from '../rules.ts';
 import { LOG_FORMAT } from '../signals.ts';
 import { backendOf } from './backends.ts';
 import { Conditions, conditionsOf, listenerConditions } from './conditions.ts';
-import { BEGIN, countsRules, countsTable } from './counts.ts';
+import { BEGIN, countsRules, countsTable, RANGES } from './counts.ts';
 import { doorName, type Page } from './page.ts';
 import { certificateList } from './tls.ts';
 import { TRACE_CHILD, TRACE_KEPT, TRACE_NEW } from './trace.ts';
@@ -20,7 +20,7 @@ export function httpDoor(page: Page, door: Door, behind: boolean): void {
   const tls = door.secure ? ` ssl crt-list ${certificateList(page, door.listeners.filter(({ takes }) => takes === 'requests'))} alpn h2,http/1.1` : '';
   const binds = behind ? [`  bind unix@${page.socketOf(`behind:${name}`)} mode 600 accept-proxy${tls}`] : page.bindsOf(door, tls);
   page.put(`frontend ${name}`, ...binds, '  option forwardfor', `  log-format ${quoted(LOG_FORMAT)}`);
-  page.put(BEGIN, ...(counts ? countsRules(name) : []));
+  page.put(BEGIN, ...(counts ? countsRules(name, `${page.facts.folder}/${page.file('map', RANGES)}`) : []));
   page.put(`  http-request set-header X-Forwarded-Proto ${door.secure ? 'https' : 'http'}`, `  http-request set-var(txn.host) req.hdr(host),host_only,lower`, ...(page.facts.sendsSpans === true ? TRACE_CHILD : TRACE_NEW), TRACE_KEPT);
   const { acmeThumbprint } = page.facts;
   if (acmeThumbprint !== undefined && !door.secure) page.put(`  http-request return status 200 content-type text/plain lf-string '%[path,bytes(${CHALLENGE.length})].${acmeThumbprint}' if { path -m reg -- ^/[.]well-known/acme-challenge/[A-Za-z0-9_-]+$ }`);

@@ -9,7 +9,7 @@ import type { Action } from '../rules.ts';
 const RETRY_CODES: ReadonlySet<number> = new Set([401, 403, 404, 408, 425, 500, 501, 502, 503, 504]);
 /** From the inner proxy to the outer one: send it again. The status that it stands for is in the header. */
 const AGAIN = 425;
-const [AGAIN_HEADER, AS_HEADER, TRY_HEADER, UNTIL_HEADER] = ['x-llmos-again', 'x-llmos-as', 'x-llmos-try', 'x-llmos-until'];
+const [AGAIN_HEADER, AS_HEADER, TRY_HEADER, UNTIL_HEADER, ENDPOINT_HEADER] = ['x-llmos-again', 'x-llmos-as', 'x-llmos-try', 'x-llmos-until', 'x-llmos-endpoint'];
 /** Answers of HAProxy itself: the connection failed, or the answer did not come. */
 const OWN_CODES = [408, 500, 502, 503, 504];
 const LONGEST_MS = 3_600_000;
@@ -38,7 +38,9 @@ export function outerLines({ retry, requestTimeoutMs }: Action, socket: string):
     `timeout server ${(requestTimeoutMs ?? LONGEST_MS) + 1_000}ms`, `retries ${Math.max(0, retry?.attempts ?? 0)}`, `retry-on conn-failure empty-response ${AGAIN}`,
     `http-request set-header ${TRY_HEADER} %[uuid]`, ...(requestTimeoutMs === undefined ? [] : [`http-request set-header ${UNTIL_HEADER} %[date(${requestTimeoutMs},ms)]`]),
     ...[...codes].map((code) => `http-response set-status ${code} if { res.hdr(${AGAIN_HEADER}) -m str ${code} }`), `http-response set-status ${AGAIN} if { res.hdr(${AS_HEADER}) -m found }`,
-    `http-response del-header ${AGAIN_HEADER}`, `http-response del-header ${AS_HEADER}`,
+    // For the line about the request: who answered it, which to the outer proxy is the inner one.
+    `http-response set-var(txn.endpoint) res.hdr(${ENDPOINT_HEADER})`,
+    `http-response del-header ${AGAIN_HEADER}`, `http-response del-header ${AS_HEADER}`, `http-response del-header ${ENDPOINT_HEADER}`,
     `server s unix@${socket}`,
   ];
 }
@@ -53,7 +55,7 @@ export function innerLines({ retry, requestTimeoutMs, attemptTimeoutMs }: Action
     ...(retry?.backoffMs === undefined ? [] : [`http-request track-sc0 req.hdr(${TRY_HEADER}) table tries`, `http-request lua.pause ${retry.backoffMs} if { sc0_http_req_cnt gt 1 }`]),
     ...(requestTimeoutMs === undefined ? [] : [...left, 'http-request return status 504 if { var(txn.left) -m int le 0 }', `http-request set-timeout server var(txn.left)${attemptTimeoutMs === undefined ? '' : ` if { var(txn.left) -m int lt ${attemptTimeoutMs} }`}`]),
     `http-request del-header ${TRY_HEADER}`, `http-request del-header ${UNTIL_HEADER}`,
-    'http-response set-var(txn.answered) bool(true)', `http-response del-header ${AGAIN_HEADER}`, `http-response del-header ${AS_HEADER}`,
+    'http-response set-var(txn.answered) bool(true)', `http-response set-header ${ENDPOINT_HEADER} %si:%sp`, `http-response del-header ${AGAIN_HEADER}`, `http-response del-header ${AS_HEADER}`,
     ...(retry === undefined || retry.codes.length === 0 ? [] : [`http-response set-header ${AGAIN_HEADER} %[status] if { status ${retry.codes.join(' ')} }`, `http-response set-status ${AGAIN} if { res.hdr(${AGAIN_HEADER}) -m found }`]),
     // A backend's own answer of that status is passed on under another.
     ...(retry?.codes.includes(AGAIN) === true ? [] : [`http-response set-header ${AS_HEADER} ${AGAIN} if { status ${AGAIN} } !{ res.hdr(${AGAIN_HEADER}) -m found }`, `http-response set-status 200 if { res.hdr(${AS_HEADER}) -m found }`]),

@@ -15,15 +15,15 @@ export function signalTable(): string[] {
   return [`backend ${TABLE}`, `  stick-table type string len 160 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
 }
 
-/** The rules by which a frontend of HTTP counts how long its answers took: each answer in one counter, since each takes a lock of HAProxy's. */
+/** The rules by which a frontend of HTTP counts how long its answers took: each answer in one counter, since each takes a lock of HAProxy's. The last of the frontend: the first that fits ends them. */
 export function signalLines(name: string): string[] {
   return [
-    '  http-request set-var(txn.began) date(0,us)', `  http-request track-sc0 str(${name}) table ${TABLE}`, '  http-response set-var(txn.took) date(0,us),sub(txn.began)',
-    ...[...BUCKETS_MS, undefined].map((ms, index) => {
-      const above = index === 0 ? 0 : (BUCKETS_MS[index - 1] ?? 0) * 1_000 + 1;
-      return `  http-response sc-inc-gpc(${index},0) if { var(txn.took) -m int ${above}:${ms === undefined ? '' : ms * 1_000} }`;
-    }),
-  ];
+    'http-request set-var(txn.began) date(0,us)', `http-request track-sc0 str(${name}) table ${TABLE}`, 'http-response set-var(txn.took) date(0,us),sub(txn.began)',
+    ...BUCKETS_MS.flatMap((ms, index) => {
+      const fits = `if { var(txn.took) -m int le ${ms * 1_000} }`;
+      return [`http-response sc-inc-gpc(${index},0) ${fits}`, `http-response allow ${fits}`];
+    }), `http-response sc-inc-gpc(${BUCKETS_MS.length},0)`,
+  ].map((rule) => `  ${rule}`);
 }
 
 /** The commands whose answers {@link signalText} reads, in this order. */
