@@ -12,6 +12,7 @@ import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy, NetworkPolicySpec } from '../../api/generated/networking-v1.ts';
 import { silentLog } from '../../base/log.ts';
 import { run, runAny } from '../../base/sys/run.ts';
+import { GATEWAY_PORTS, SERVICE_PORTS, SERVICE_PROXY_GROUP } from '../../sdk/haproxy/ports.ts';
 import { createAsker } from '../../sdk/testing/asker.ts';
 import { eventually, PATIENCE } from '../../sdk/testing/eventually.ts';
 import { memoryCache } from '../../sdk/testing/memory-cache.ts';
@@ -64,7 +65,7 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     }
     await run('ip', ['-batch', '-'], { input: `link add out0 type veth peer name eth0 netns ${host}o\naddr add 192.0.2.1/24 dev out0\nlink set out0 up\n` });
     await run('ip', ['-n', `${host}o`, '-batch', '-'], { input: 'addr add 192.0.2.2/24 dev eth0\naddr add 192.0.2.130/24 dev eth0\nlink set eth0 up\nlink set lo up\nroute add default via 192.0.2.1\n' });
-    servers.push(serve(`${host}o`, [80]), serve(host, [80]));
+    servers.push(serve(`${host}o`, [80]), serve(host, [80, GATEWAY_PORTS.first, SERVICE_PORTS.first]));
     await Promise.all(servers.map((server) => once(server.stdout as NodeJS.ReadableStream, 'data')));
     for (const name of ['own', 'other']) namespaces.set({ metadata: { name, labels: { team: name } } });
     sync = await startPolicySync({
@@ -170,6 +171,44 @@ function inside(host: string, mode: 'seen' | 'routed'): void {
     assert.equal(await whoReaches(address.b, 80, ['a']), 'a');
     pods.set(podObject('b', { team: 'own' }));
     namespaces.set({ metadata: { name: 'other', labels: { team: 'other' } } });
+    await sync.idle();
+  });
+
+  test('a proxy of the machine is no way out for who may not speak; a gateway is as policies name what was asked', async () => {
+    const podSelector = { matchLabels: { pod: 'a' } };
+    const proxies = (from = ['a', 'c', 'm']): Promise<string[]> => Promise.all([GATEWAY_PORTS.first, SERVICE_PORTS.first].map((port) => whoReaches('10.61.0.1', port, from)));
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, policyTypes: ['Ingress', 'Egress'] });
+    assert.deepEqual(await proxies(), ['acm', 'acm']);
+    await hold({ podSelector, policyTypes: ['Egress'] });
+    assert.deepEqual(await proxies(), ['cm', 'cm']);
+    assert.equal(await whoReaches('10.61.0.1', 80, ['a']), 'a', 'what else the machine serves');
+    await hold({ podSelector, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '10.61.0.1/32' } }], ports: [{ port: GATEWAY_PORTS.first }] }] });
+    assert.deepEqual(await proxies(), ['acm', 'cm']);
+    // By the address of its Service.
+    await run('nft', ['-f', '-'], { input: `table ip service {\n chain prerouting {\n type nat hook prerouting priority dstnat; policy accept;\n ip daddr 10.62.0.9 tcp dport 80 dnat ip to 10.61.0.1:${GATEWAY_PORTS.first}\n }\n}\n` });
+    assert.equal(await whoReaches('10.62.0.9', 80, ['a', 'c']), 'c');
+    await hold({ podSelector, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '10.62.0.9/32' } }], ports: [{ port: 80 }] }] });
+    assert.equal(await whoReaches('10.62.0.9', 80, ['a', 'c']), 'ac');
+    assert.deepEqual(await proxies(), ['cm', 'cm']);
+    await run('nft', ['delete', 'table', 'ip', 'service']);
+    pods.remove('own/a');
+    await sync.idle();
+    assert.deepEqual(await proxies(), ['cm', 'cm'], 'a pod that is not known yet');
+    pods.set(podObject('a', { team: 'own' }));
+    await sync.idle();
+  });
+
+  test('a proxy of Services does not lead to who may not be reached, the machine and its gateways do', async () => {
+    const script = `require('node:net').connect({ host: process.argv[1], port: 80, timeout: 2000 }).on('data', (text) => console.log(String(text))).on('error', (error) => console.log(error.code))`;
+    const asProxy = async (target: string): Promise<string> => (await run('setpriv', ['--regid', String(SERVICE_PROXY_GROUP), '--clear-groups', process.execPath, '-e', script, target])).trim();
+    await hold({ podSelector: { matchLabels: { pod: 'c' } }, policyTypes: ['Egress'] });
+    assert.deepEqual(await Promise.all([asProxy(address.b), asProxy(address.c)]), ['up', 'up']);
+    await hold({ podSelector: { matchLabels: { pod: 'b' } }, ingress: [{ from: [{ podSelector: {} }] }] });
+    assert.deepEqual(await Promise.all([asProxy(address.b), asProxy(address.c), asProxy('10.61.0.1'), whoReaches(address.b, 80, ['a', 'm'])]), ['ECONNREFUSED', 'up', 'up', 'am']);
+    pods.remove('own/c');
+    await sync.idle();
+    assert.equal(await asProxy(address.c), 'ECONNREFUSED', 'a pod that is not known yet');
+    pods.set(podObject('c', { team: 'own' }));
     await sync.idle();
   });
 
