@@ -150,6 +150,21 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     assert.equal(asked.filter((each) => each.startsWith('POST /token')).length, 2, asked.join('\n'));
   });
 
+  it('a person is told what each trigger says, and what follows', async () => {
+    const explained = async (subject: string): Promise<string> => {
+      const { code, stdout, stderr } = await llmos.llmos('scale', 'explain', subject);
+      assert.equal(code, 0, stderr);
+      return stdout;
+    };
+    const text = await explained('so/oauth');
+    for (const part of [/Deployment\/oauth is scaled by ScaledObject oauth, by events; from one replica on by HorizontalPodAutoscaler keda-hpa-oauth/, /Ready: True/, /Active: True, ScalerActive/, /s0-metric-api-waiting\s+3\s+2\s+0/]) assert.match(text, part);
+    assert.match(await explained('deploy/oauth'), /is scaled by ScaledObject oauth/);
+    assert.match(await explained('hpa/keda-hpa-oauth'), /is scaled by ScaledObject oauth/);
+    // Where nothing is scaled yet, it is said why.
+    assert.match(await explained('deploy/own'), /Ready: False, ScaledObjectCheckFailed: trigger 0 \(metrics-api\): .*filePath is for a ClusterTriggerAuthentication only/);
+    assert.match((await llmos.llmos('scale', 'explain', 'deploy/nowhere')).stderr, /nothing scales deploy\/nowhere/);
+  });
+
   it('a scaler that pushes wakes its target at once, and again after its stream broke', async () => {
     await apply(deployment('pushed'), scaled('pushed', { type: 'external-push', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}`, placeFromEnv: 'PLACE' } }, 3_600));
     await eventually(async () => stream !== undefined, { what: 'the stream' });

@@ -81,6 +81,16 @@ describe('a predictive autoscaler', () => {
     assert.match((await llmos.llmos('scale', 'explain', 'deploy/nowhere')).stderr, /nothing scales deploy\/nowhere/);
   });
 
+  it('does not pull at what another autoscaler has', async () => {
+    await applied(llmos, deployment('shared', REST), { apiVersion: 'autoscaling/v2', kind: 'HorizontalPodAutoscaler', metadata: { name: 'shared', ...NS }, spec: spec('shared', CPU) },
+      { apiVersion: 'llmos.dev/v1alpha1', kind: 'PredictiveAutoscaler', metadata: { name: 'shared', ...NS }, spec: spec('shared', CPU) });
+    const active = async (): Promise<string> => (await llmos.client.get(PredictiveAutoscaler, 'shared', NS)).status?.conditions?.filter(({ type }) => type === 'ScalingActive').map(({ status, reason, message }) => `${status} ${reason}: ${message}`).join() ?? '';
+    await eventually(async () => /^False AmbiguousSelector: the target is controlled by others too: \[HorizontalPodAutoscaler default\/shared\]/.test(await active()), { timeoutMs: 60_000, what: 'it says so' }).catch(async (error: unknown) => assert.fail(`${String(error)}: ${await active()}`));
+    await llmos.kubectl('delete', 'hpa', 'shared');
+    await eventually(async () => !/AmbiguousSelector/.test(await active()), { timeoutMs: 60_000, what: 'it goes on alone' });
+    await llmos.kubectl('delete', 'pa/shared', 'deploy/shared');
+  });
+
   it('a HorizontalPodAutoscaler asks for it by an annotation', async () => {
     await eventually(async () => (await replicasOf(llmos, 'shop')) === 3, { timeoutMs: 90_000, everyMs: 500, what: 'three replicas' });
     await eventually(async () => (await llmos.client.get(ScalingHistory, 'horizontalpodautoscaler.shop', NS)).decisions.some(({ rule }) => /^(Saturated|Learning)$/.test(rule ?? '')), { what: 'why' });

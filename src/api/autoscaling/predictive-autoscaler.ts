@@ -86,12 +86,22 @@ function schema(): Schema {
         ...spec, name: undefined, goType: undefined,
         properties: {
           ...spec.properties,
-          objective: { type: 'object', properties: { underProvisioned: { ...number, maximum: 1 }, price: number, asSafeAsUtilization: { ...integer, minimum: 1, maximum: 1_000 } } },
-          limitUtilization: { ...integer, minimum: 1, maximum: 1_000 },
-          history: { type: 'object', properties: { prometheus: { type: 'object', required: ['serverAddress', 'query'], properties: { serverAddress: { ...text, pattern: '^https?://' }, query: { ...text, minLength: 1, maxLength: 4_096 } } } } },
+          objective: {
+            type: 'object', description: 'What replicas are to achieve, one of these. Without one: as often too few as an HorizontalPodAutoscaler with 6/7 of the target, but cheaper.',
+            properties: {
+              underProvisioned: { ...number, maximum: 1, description: 'The part of time, above 0 and up to 1, in which replicas may be too few.' },
+              price: { ...number, description: 'What a moment with too few costs, in replicas that are needed on average.' },
+              asSafeAsUtilization: { ...integer, minimum: 1, maximum: 1_000, description: 'As often too few as an HorizontalPodAutoscaler with this target would be, in percent.' },
+            },
+          },
+          limitUtilization: { ...integer, minimum: 1, maximum: 1_000, description: 'A replica that is busier than that, in percent, has too much to do. Default 8/7 of the target.' },
+          history: {
+            type: 'object', description: 'Where the load of the past week is, so that forecasts need not begin with nothing; beside the day of usage that llmos keeps.',
+            properties: { prometheus: { type: 'object', required: ['serverAddress', 'query'], properties: { serverAddress: { ...text, pattern: '^https?://', description: 'Of the server, such as http://prometheus.monitoring.svc:9090.' }, query: { ...text, minLength: 1, maxLength: 4_096, description: 'Gives the load of all replicas together: one series, in the unit of the metric.' } } } },
+          },
         },
       },
-      status: { ...status, name: undefined, goType: undefined, required: [], properties: { ...status.properties, startSeconds: number, decision, comparison: { type: 'object', properties: { own: fared, reactive: fared, careful: fared } } } },
+      status: { ...status, name: undefined, goType: undefined, required: [], properties: { ...status.properties, startSeconds: { ...number, description: 'From the wish for a replica until it is ready, as measured.' }, decision: { ...decision, description: 'The last look: what was measured and forecast, the rule that won, and what an HorizontalPodAutoscaler would have.' }, comparison: { type: 'object', properties: { own: fared, reactive: fared, careful: fared } } } },
     },
   });
 }

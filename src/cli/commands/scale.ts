@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory, type PredictiveAutoscalerStatus } from '../../api/autoscaling/predictive-autoscaler.ts';
 import { isApiError } from '../../api/errors.ts';
+import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Client } from '../../sdk/client.ts';
@@ -11,7 +12,10 @@ import { findCluster } from '../../sdk/client/kubeconfig.ts';
 import { UsageError, type Command } from '../command.ts';
 import { kubeconfigFile } from '../control.ts';
 import { renderTable } from '../table.ts';
+import { explainEvents, readMetrics } from './scale-events.ts';
 import { renderScaling } from './scale-plot.ts';
+
+const NO_HISTORY = 'no history is kept of it here: that is for predictive autoscalers on llmos itself';
 
 export const scale: Command = {
   usage: 'explain|plot KIND/NAME [-n NAMESPACE] [--output FILE.svg|FILE.html] [--kubeconfig FILE] [--context NAME]',
@@ -23,8 +27,12 @@ export const scale: Command = {
     const text = (flag: string): string | undefined => flags[flag] as string | undefined;
     const client = createHttpClient(findCluster({ path: text('kubeconfig') ?? kubeconfigFile(folders), context: text('context') }), { name: 'llmos-scale' });
     try {
-      const found = await find(client, text('namespace') ?? 'default', { kind, name });
-      if (verb === 'explain') console.log(explain(found));
+      const wanted = { kind: SHORT[kind.toLowerCase()] ?? kind.toLowerCase().replace(/s$/, ''), name, namespace: text('namespace') ?? 'default' };
+      const found = await find(client, wanted);
+      const scaled = found?.predictive === true ? undefined : await findScaledObject(client, wanted, found);
+      if (verb === 'explain' && scaled !== undefined) console.log(explainEvents(scaled, await autoscalerOf(client, scaled), await readMetrics(scaled, client)).join('\n'));
+      else if (found === undefined) throw new Error(scaled === undefined ? `nothing scales ${subject} in namespace ${wanted.namespace}: no PredictiveAutoscaler, no HorizontalPodAutoscaler and no ScaledObject has it as its target` : NO_HISTORY);
+      else if (verb === 'explain') console.log(explain(found));
       else plot(found, text('output') ?? `${name}.svg`);
       return 0;
     } finally {
@@ -34,21 +42,34 @@ export const scale: Command = {
 };
 
 interface Scaled { autoscaler: KubeObject & { spec?: { scaleTargetRef: { kind: string; name: string } }; status?: PredictiveAutoscalerStatus }; predictive: boolean; history?: ScalingHistory }
+interface Wanted { kind: string; name: string; namespace: string }
 
 /** What kubectl calls a kind, or begins to. */
-const SHORT: Readonly<Record<string, string>> = { deploy: 'deployment', rs: 'replicaset', sts: 'statefulset', pa: 'predictiveautoscaler', hpa: 'horizontalpodautoscaler', rc: 'replicationcontroller' };
+const SHORT: Readonly<Record<string, string>> = { deploy: 'deployment', rs: 'replicaset', sts: 'statefulset', pa: 'predictiveautoscaler', hpa: 'horizontalpodautoscaler', rc: 'replicationcontroller', so: 'scaledobject' };
 
-async function find(client: Client, namespace: string, wanted: { kind: string; name: string }): Promise<Scaled> {
-  const kind = SHORT[wanted.kind.toLowerCase()] ?? wanted.kind.toLowerCase().replace(/s$/, '');
+async function find(client: Client, { kind, name, namespace }: Wanted): Promise<Scaled | undefined> {
   for (const each of [PredictiveAutoscaler, HorizontalPodAutoscaler] as unknown as readonly Kind<Scaled['autoscaler']>[]) {
     const { items } = await client.list(each, { namespace }).catch(nothingServed);
-    const autoscaler = items.find(({ metadata, spec }) => (kind === each.kind.toLowerCase() ? metadata.name === wanted.name : spec?.scaleTargetRef.kind.toLowerCase() === kind && spec.scaleTargetRef.name === wanted.name));
+    const autoscaler = items.find(({ metadata, spec }) => (kind === each.kind.toLowerCase() ? metadata.name === name : spec?.scaleTargetRef.kind.toLowerCase() === kind && spec.scaleTargetRef.name === name));
     if (autoscaler === undefined) continue;
     const predictive = each.kind === 'PredictiveAutoscaler' || autoscaler.metadata.annotations?.[PREDICTIVE_ANNOTATION] === 'true';
     const history = predictive ? await client.get(ScalingHistory, `${each.kind.toLowerCase()}.${autoscaler.metadata.name}`, { namespace }).catch(notThere) : undefined;
     return { autoscaler: { ...autoscaler, kind: each.kind }, predictive, history };
   }
-  throw new Error(`nothing scales ${wanted.kind}/${wanted.name} in namespace ${namespace}: no PredictiveAutoscaler and no HorizontalPodAutoscaler has it as its target`);
+  return undefined;
+}
+
+/** By its own name, its target, or the autoscaler that it has. */
+async function findScaledObject(client: Client, { kind, name, namespace }: Wanted, found: Scaled | undefined): Promise<ScaledObject | undefined> {
+  const { items } = await client.list(ScaledObject, { namespace }).catch(nothingServed);
+  const owner = found?.autoscaler.metadata.ownerReferences?.find((each) => each.kind === 'ScaledObject')?.name;
+  if (found !== undefined) return items.find(({ metadata }) => metadata.name === owner);
+  return items.find(({ metadata, spec: { scaleTargetRef } }) => (kind === 'scaledobject' ? metadata.name === name : (scaleTargetRef.kind ?? 'Deployment').toLowerCase() === kind && scaleTargetRef.name === name));
+}
+
+/** Undefined while the object is paused. */
+async function autoscalerOf(client: Client, { metadata, status }: ScaledObject): Promise<HorizontalPodAutoscaler | undefined> {
+  return status?.hpaName === undefined ? undefined : client.get(HorizontalPodAutoscaler, status.hpaName, { namespace: metadata.namespace }).catch(notThere);
 }
 
 function nothingServed(error: unknown): { items: never[] } {
@@ -88,8 +109,8 @@ export function explain({ autoscaler, predictive, history }: Scaled): string {
     lines.push('', renderTable(['', 'TOO FEW', 'MEAN REPLICAS'], rows.map(([who, { underProvisionedPercent, replicas }]) => [who, `${underProvisionedPercent.toFixed(2)} %`, replicas.toFixed(2)])));
   }
   if (history !== undefined) {
-    const forecasters = history.forecasters.toSorted((one, other) => other.weight - one.weight);
-    lines.push('', renderTable(['FORECASTER', 'SAYS', 'WEIGHT'], forecasters.map(({ name, load, weight }) => [name, load.toFixed(2), weight.toFixed(3)])));
+    const forecasters = latest?.forecast === undefined ? [] : history.forecasters.toSorted((one, other) => other.weight - one.weight);
+    if (forecasters.length > 0) lines.push('', renderTable(['FORECASTER', 'SAYS', 'WEIGHT'], forecasters.map(({ name, load, weight }) => [name, load.toFixed(2), weight.toFixed(3)])));
     if (history.decisions.length > 0) lines.push('', renderTable(['CHANGED', 'FROM', 'TO', 'RULE', 'WHY'], history.decisions.map(({ time, from, to, rule, message }) => [time, String(from), String(to), rule, message])));
   }
   return lines.join('\n');
@@ -97,7 +118,7 @@ export function explain({ autoscaler, predictive, history }: Scaled): string {
 
 function plot({ autoscaler, history }: Scaled, file: string): void {
   if (!/\.(svg|html)$/.test(file)) throw new UsageError(`--output is '${file}', and must end in .svg or .html`);
-  if (history === undefined) throw new Error(`of ${autoscaler.kind} ${autoscaler.metadata.name} no history is kept here: it is for predictive autoscalers on llmos itself`);
+  if (history === undefined) throw new Error(`${autoscaler.kind} ${autoscaler.metadata.name}: ${NO_HISTORY}`);
   if (history.times.length === 0) throw new Error('nothing has been seen yet: wait for the first rounds');
   const svg = renderScaling(history);
   const title = `${history.scaleTargetRef.kind}/${history.scaleTargetRef.name}`.replaceAll(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);

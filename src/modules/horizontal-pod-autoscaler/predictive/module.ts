@@ -6,6 +6,7 @@ import { defineModule, type ModuleContext } from '../../../sdk/index.ts';
 import { settingsOf } from '../settings.ts';
 import type { Trainer } from './forecasters/boosted-trees.ts';
 import type { Autoscaler, Predicting } from './reconcile.ts';
+import { rivalsOf } from './rivals.ts';
 
 export default defineModule({
   name: 'predictive-autoscaler',
@@ -29,6 +30,8 @@ async function predict(context: ModuleContext): Promise<void> {
   const predictive = caches.of(PredictiveAutoscaler);
   // The autoscalers of another cluster are its own: two would set the same scale.
   const reactive = context.may === undefined || context.kinds.find('autoscaling', 'HorizontalPodAutoscaler') === undefined ? undefined : caches.of(HorizontalPodAutoscaler);
+  // But with one of them on the same target nobody would have what he wants.
+  const elsewhere = context.kinds.find('autoscaling', 'HorizontalPodAutoscaler') === undefined ? undefined : caches.of(HorizontalPodAutoscaler);
   caches.of(Pod);
   try {
     while (!signal.aborted) {
@@ -36,7 +39,8 @@ async function predict(context: ModuleContext): Promise<void> {
         ...predictive.list().map((each) => ({ ...each, kind: 'PredictiveAutoscaler' })),
         ...(reactive?.list() ?? []).filter(({ metadata }) => metadata.annotations?.[PREDICTIVE_ANNOTATION] === 'true').map((each) => ({ ...each, kind: 'HorizontalPodAutoscaler' })),
       ];
-      if (all.length > 0 || predicting.kept.size > 0) await round(all, predicting);
+      const others = (elsewhere?.list() ?? []).map((each) => ({ ...each, kind: 'HorizontalPodAutoscaler' }));
+      if (all.length > 0 || predicting.kept.size > 0) await round(all, others, predicting);
       await clock.sleep(predicting.settings.syncPeriodSeconds * 1_000, signal);
     }
   } finally {
@@ -44,14 +48,15 @@ async function predict(context: ModuleContext): Promise<void> {
   }
 
   /** What learns is loaded with the first that asks for it. */
-  async function round(all: readonly Autoscaler[], own: Predicting): Promise<void> {
+  async function round(all: readonly Autoscaler[], others: readonly Autoscaler[], own: Predicting): Promise<void> {
     const { keptKey, reconcilePredictive } = await import('./reconcile.ts');
     const keys = new Set(all.map(keptKey));
     for (const key of own.kept.keys()) if (!keys.has(key)) own.kept.delete(key);
+    const rivals = rivalsOf([...all, ...others]);
     for (const autoscaler of all) {
       if (signal.aborted) return;
       try {
-        await reconcilePredictive(autoscaler, own);
+        await reconcilePredictive(autoscaler, own, rivals(autoscaler));
       } catch (error) {
         log.warn('a predictive autoscaler could not be looked at', { autoscaler: keptKey(autoscaler), error: (error as Error).message });
       }

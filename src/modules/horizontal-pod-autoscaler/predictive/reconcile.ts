@@ -60,7 +60,8 @@ export function keptKey(autoscaler: Autoscaler): string {
   return `${autoscaler.kind === 'HorizontalPodAutoscaler' ? 'horizontalpodautoscaler' : 'predictiveautoscaler'} ${keyOf(autoscaler)}`;
 }
 
-export async function reconcilePredictive(autoscaler: Autoscaler, predicting: Predicting): Promise<void> {
+/** `rivals`: others that have the same target, as `Kind namespace/name`. */
+export async function reconcilePredictive(autoscaler: Autoscaler, predicting: Predicting, rivals: readonly string[] = []): Promise<void> {
   const { context, kept } = predicting;
   const key = keptKey(autoscaler);
   const mine = kept.get(key) ?? { history: { recommended: [], changes: [] }, engines: [], wanted: [], record: new ScalingRecord(), startSeconds: FIRST_START_SECONDS, writtenMs: 0 };
@@ -68,13 +69,13 @@ export async function reconcilePredictive(autoscaler: Autoscaler, predicting: Pr
   const conditions = createConditions(autoscaler.status?.conditions ?? [], context.clock.nowMs());
   const spec = structuredClone(autoscaler.spec!);
   fillInSpec(spec);
-  const status = await decide({ ...autoscaler, spec }, { mine, conditions, predicting });
+  const status = await decide({ ...autoscaler, spec }, { mine, conditions, predicting, rivals });
   await write(autoscaler, { ...status, observedGeneration: autoscaler.metadata.generation, conditions: conditions.list() }, mine, context);
 }
 
-interface Round { mine: Kept; conditions: Conditions; predicting: Predicting }
+interface Round { mine: Kept; conditions: Conditions; predicting: Predicting; rivals: readonly string[] }
 
-async function decide(autoscaler: Autoscaler, { mine, conditions, predicting }: Round): Promise<PredictiveAutoscalerStatus> {
+async function decide(autoscaler: Autoscaler, { mine, conditions, predicting, rivals }: Round): Promise<PredictiveAutoscalerStatus> {
   const { context, settings } = predicting;
   const { spec, metadata, status: old = { desiredReplicas: 0 } } = autoscaler;
   const { scaleTargetRef, minReplicas = 1, maxReplicas, behavior } = spec!;
@@ -92,6 +93,13 @@ async function decide(autoscaler: Autoscaler, { mine, conditions, predicting }: 
   conditions.set('AbleToScale', 'True', 'SucceededGetScale', "the target's current scale was read");
   const current = target.replicas;
   const base = { ...old, currentReplicas: current };
+  // Two would pull it to and fro: none does, as upstream's autoscalers of the same pods.
+  if (rivals.length > 0) {
+    const message = `the target is controlled by others too: [${rivals.join(' ')}]; leave one of them`;
+    context.events.event(autoscaler, 'Warning', 'AmbiguousSelector', message);
+    conditions.set('ScalingActive', 'False', 'AmbiguousSelector', message);
+    return { ...base, desiredReplicas: current };
+  }
   if (current === 0 && minReplicas > 0) {
     conditions.set('ScalingActive', 'False', 'ScalingDisabled', 'scaling is disabled since the replica count of the target is zero');
     return { ...base, desiredReplicas: 0 };
@@ -130,7 +138,7 @@ async function decide(autoscaler: Autoscaler, { mine, conditions, predicting }: 
 
 interface Answered { evaluation?: Evaluation; answer: Answer }
 
-async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, conditions, predicting }: Round): Promise<Answered[]> {
+async function answerAll(autoscaler: Autoscaler, observed: Observed, { mine, conditions, predicting }: Omit<Round, 'rivals'>): Promise<Answered[]> {
   const { context, settings } = predicting;
   const { metrics = [], objective, limitUtilization } = autoscaler.spec!;
   const results = await Promise.allSettled(metrics.map((metric) => evaluate(metric, observed, context)));
