@@ -64,7 +64,11 @@ function objectToCel(schema: Schema, object: Record<string, unknown>, root: bool
   for (const [name, ref] of Object.entries(properties)) {
     const each = Object.hasOwn(object, name) ? object[name] : undefined;
     const key = escapedName(name);
-    if (key === undefined || each === undefined || each === null) continue;
+    if (each === undefined || each === null) continue;
+    if (key === undefined) {
+      map.set(`?${name}`, toCel(resolveSchema(ref), each)); // no expression can name it, but it makes two objects differ
+      continue;
+    }
     const known = embedded && name === 'metadata' ? metadataToCel(each as Record<string, unknown>) : toCel(resolveSchema(ref), each);
     map.set(key, known);
     if (isSelectable(name)) map.set(name, known);

@@ -37,7 +37,7 @@ function joined(list: readonly Value[], between: string): string {
   return list.join(between);
 }
 
-function equal(a: Value, b: Value): boolean {
+export function equal(a: Value, b: Value): boolean {
   // What durations differ in is not seen from outside.
   if (a instanceof Duration && b instanceof Duration) return compare(a, b) === 0;
   // oxlint-disable-next-line eqeqeq

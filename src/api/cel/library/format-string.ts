@@ -18,7 +18,7 @@ function formatValue(clause: string, value: Value, precision: number | undefined
     case 's': return show(value);
     case 'd': return whole(value, 'decimal clause').toString();
     case 'f': return real(value).toFixed(precision ?? 6);
-    case 'e': return real(value).toExponential(precision ?? 6).replace(/e([+-])(\d)$/, 'e$10$2');
+    case 'e': return scientific(real(value), precision ?? 6);
     case 'b': return typeof value === 'boolean' ? (value ? '1' : '0') : whole(value, 'binary clause').toString(2);
     case 'o': return whole(value, 'octal clause').toString(8);
     case 'x': return hex(value);
@@ -39,6 +39,16 @@ export function show(value: Value): string {
     return `{${entries.toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([key, each]) => `${key}: ${show(each)}`).join(', ')}}`;
   }
   return String(value);
+}
+
+const RAISED = '⁰¹²³⁴⁵⁶⁷⁸⁹';
+
+/** `3.140000×10⁰⁰`: two digits at least, as Go's text package has it. */
+function scientific(value: number, precision: number): string {
+  const [digits = '', exponent] = value.toExponential(precision).split('e');
+  if (exponent === undefined) return digits;
+  const raised = exponent.replace(/^[+-]/, '').padStart(2, '0').replace(/\d/g, (digit) => RAISED[Number(digit)]!);
+  return `${digits}×10${exponent.startsWith('-') ? '⁻' : ''}${raised}`;
 }
 
 function whole(value: Value, clause: string): bigint {

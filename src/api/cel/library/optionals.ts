@@ -1,5 +1,7 @@
 /** What the evaluator's optional values lack: ofNonZeroValue, optMap, optFlatMap (cel-go OptionalTypes). */
 import { Environment } from '@marcbachmann/cel-js';
+import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { compare, equal } from './collections.ts';
 import { define, type Value } from './define.ts';
 
 /** Makes an optional through the evaluator itself, which does not give its class away. */
@@ -16,6 +18,7 @@ export function optionals(): Optionals {
 
 export function registerOptionals(environment: Environment): void {
   environment.registerType('__absent__', Absent);
+  environment.registerOperator('optional<dyn> == optional<dyn>', equalOptionals);
   define(environment, {
     'OptionalNamespace.ofNonZeroValue(dyn): optional<dyn>': (_: unknown, value: Value) => (isZero(value) ? optionals().none() : optionals().of(value)),
     'OptionalNamespace.unwrap(list): list<dyn>': (_: unknown, list: Value) => unwrapped(list),
@@ -29,6 +32,15 @@ export function registerOptionals(environment: Environment): void {
     'optional.optMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => optionals().of(value)),
     'optional.optFlatMap(ast, ast): optional<dyn>': (call: Value) => mapMacro(call, (value) => value),
   });
+}
+
+const ZERO = new Duration(0n, 0);
+/** Where Go's times begin. */
+const YEAR_ONE_MS = Date.parse('0001-01-01T00:00:00Z');
+
+/** Two that hold nothing, or the same. */
+function equalOptionals(left: Value, right: Value): boolean {
+  return left.hasValue() === right.hasValue() && (!left.hasValue() || equal(left.value(), right.value()));
 }
 
 /** Stands for an optional element that is not there, until its list or map is whole. */
@@ -47,6 +59,9 @@ function isZero(value: Value): boolean {
   if (value === null || value === false || value === '' || value === 0 || value === 0n) return true;
   if (value instanceof Map || value instanceof Set) return value.size === 0;
   if (Array.isArray(value) || value instanceof Uint8Array) return value.length === 0;
+  if (value instanceof Duration) return compare(value, ZERO) === 0;
+  if (value instanceof Date) return value.getTime() === YEAR_ONE_MS;
+  if (value.constructor !== Object && value.valueOf() === 0n) return true; // an unsigned integer
   return typeof value === 'object' && value.constructor === Object && Object.keys(value).length === 0;
 }
 

@@ -2,17 +2,21 @@
 import type { Environment } from '@marcbachmann/cel-js';
 import { define } from './define.ts';
 
+const SCHEME = /^[a-zA-Z][a-zA-Z0-9+.-]*:/;
+
 class CelUrl {
   readonly text: string;
   readonly url: URL;
   readonly absolute: boolean;
+  readonly opaque: boolean;
 
   constructor(text: string) {
     this.text = text;
     this.absolute = !text.startsWith('/');
-    // Go's url.ParseRequestURI takes no fragment apart and no host beside a scheme.
-    this.url = new URL(text.replaceAll('#', '%23'), this.absolute ? undefined : 'http://none');
-    if (this.absolute && !/^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(text)) throw new Error('invalid');
+    if (this.absolute && !SCHEME.test(text)) throw new Error('invalid');
+    // Go takes what has no slash after its scheme for a name that it does not look into.
+    this.opaque = this.absolute && !text.replace(SCHEME, '').startsWith('/');
+    this.url = this.opaque ? new URL(`${text.slice(0, text.indexOf(':'))}://none/${/\?[^#]*/.exec(text)?.[0] ?? ''}`) : new URL(text, this.absolute ? undefined : 'http://none');
   }
 
   valueOf(): string {
@@ -27,9 +31,9 @@ export function registerUrl(environment: Environment): void {
     'isURL(string): bool': canParse,
     'kubernetes.URL.getScheme(): string': ({ url, absolute }: CelUrl) => (absolute ? url.protocol.slice(0, -1) : ''),
     'kubernetes.URL.getHost(): string': (parsed: CelUrl) => hostOf(parsed),
-    'kubernetes.URL.getHostname(): string': (parsed: CelUrl) => (parsed.absolute ? parsed.url.hostname.replace(/^\[(.*)\]$/, '$1') : ''),
+    'kubernetes.URL.getHostname(): string': (parsed: CelUrl) => (parsed.absolute && !parsed.opaque ? parsed.url.hostname.replace(/^\[(.*)\]$/, '$1') : ''),
     'kubernetes.URL.getPort(): string': (parsed: CelUrl) => /:(\d+)$/.exec(hostOf(parsed))?.[1] ?? '',
-    'kubernetes.URL.getEscapedPath(): string': ({ url, text, absolute }: CelUrl) => (absolute && /^[^:]+:\/\/[^/]*$/.test(text.split('?')[0]!) ? '' : url.pathname),
+    'kubernetes.URL.getEscapedPath(): string': ({ url, text, absolute, opaque }: CelUrl) => (opaque || (absolute && /^[^:]+:\/\/[^/]*$/.test(text.split(/[?#]/)[0]!)) ? '' : url.pathname),
     'kubernetes.URL.getQuery(): map<string, list<string>>': ({ url }: CelUrl) => queryOf(url),
   });
   environment.registerOperator('kubernetes.URL == kubernetes.URL', (a: CelUrl, b: CelUrl) => a.text === b.text);
@@ -54,7 +58,7 @@ function canParse(text: string): boolean {
 
 /** As written, with the port that a scheme would imply. */
 function hostOf({ text, absolute }: CelUrl): string {
-  return absolute ? (/^[^:]+:\/\/(?:[^/@?]*@)?([^/?]*)/.exec(text)?.[1] ?? '') : '';
+  return absolute ? (/^[^:]+:\/\/(?:[^/@?#]*@)?([^/?#]*)/.exec(text)?.[1] ?? '') : '';
 }
 
 function queryOf(url: URL): Map<string, string[]> {
