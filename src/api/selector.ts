@@ -47,12 +47,17 @@ export function formatSelector(selector: LabelSelector | undefined): string {
   return matcherOfSelector(selector).toString();
 }
 
+const NONE: Labels = {};
+
 /** A matcher of requirements that were checked before. */
 function matcherOf(requirements: readonly Requirement[]): LabelMatcher {
   const sorted = requirements.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
   return {
     requirements: sorted,
-    matches: (labels) => sorted.every((requirement) => meets(requirement, labels ?? {})),
+    matches(labels) {
+      for (const requirement of sorted) if (!meets(requirement, labels ?? NONE)) return false;
+      return true;
+    },
     toString: () => sorted.map(show).join(','),
   };
 }

@@ -39,7 +39,8 @@ export function createAuthenticator(options: { tokens: TokenSigner; store: Store
     const bootstrap = parseBootstrapToken(token);
     // Not bound to an audience: it is for this server.
     if (bootstrap !== undefined) return audiences.some((each) => options.audiences.includes(each)) ? userOfBootstrapToken(options.store, bootstrap, nowMs) : undefined;
-    const key = `${audiences.join(' ')} ${token}`;
+    // No token has a space in it.
+    const key = audiences === options.audiences ? token : `${audiences.join(' ')} ${token}`;
     const known = byToken.get(key);
     if (known !== undefined && known.untilMs > nowMs && stillBound(options.store, known.claims)) return known.user;
     byToken.delete(key);

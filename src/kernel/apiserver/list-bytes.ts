@@ -37,7 +37,7 @@ export function createListBytes({ keepBytes = 8 * 2 ** 20, keepMs = 10_000 }: Li
 
   function of(items: readonly Stored[]): Buffer[] | undefined {
     let lengthBytes = 0;
-    for (const { bytes } of items) lengthBytes += bytes.length;
+    for (let at = 0; at < items.length; at += 1) lengthBytes += (items[at] as Stored).bytes.length;
     if (lengthBytes < LEAST_BYTES || lengthBytes + items.length > keepBytes) return undefined;
     return runsOf(items).map((run, index) => kept(run, index === 0));
   }

@@ -53,7 +53,7 @@ export function createMetrics(store: Store): Metrics {
       }
       one.count++;
       one.seconds += seconds;
-      for (const [at, bound] of BUCKETS.entries()) if (seconds <= bound) one.buckets[at]!++;
+      for (let at = BUCKETS.length - 1; at >= 0 && seconds <= BUCKETS[at]!; at--) one.buckets[at]!++;
       one.codes.set(code, (one.codes.get(code) ?? 0) + 1);
     },
     add(text) {

@@ -1,5 +1,5 @@
 /** Rules from the Role, RoleBinding, ClusterRole and ClusterRoleBinding objects of the store (upstream: plugin/pkg/auth/authorizer/rbac). */
-import type { ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding } from '../../api/generated/rbac-v1.ts';
+import type { ClusterRole, ClusterRoleBinding, PolicyRule, RoleBinding, Subject } from '../../api/generated/rbac-v1.ts';
 import { allows, isSubject, type RequestAttributes } from '../../api/rbac/allows.ts';
 import type { UserInfo } from '../../sdk/module.ts';
 import type { Store } from '../store/store.ts';
@@ -9,33 +9,44 @@ import type { Attributes } from './errors.ts';
 const GROUP = '/rbac.authorization.k8s.io';
 
 interface Grant {
-  binding: RoleBinding | ClusterRoleBinding;
+  subjects: readonly Subject[];
   /** Absent for the whole cluster. */
   namespace?: string;
   rules: readonly PolicyRule[];
+  reason: string;
 }
 
 /** Reads the objects when somebody asks and they changed; the signal ends the watches. */
 export function rbacRules(store: Store, signal: AbortSignal): RuleSource {
   let grants: readonly Grant[] | undefined;
+  /** Those of who asks again: a user is one value for as long as a connection or a token is known. */
+  let own = new WeakMap<UserInfo, readonly Grant[]>();
   let following = false;
-  const current = (): readonly Grant[] => {
-    if (!following) following = follow(store, signal, () => (grants = undefined), () => {
-      following = false;
-      grants = undefined;
-    });
-    return (grants ??= readGrants(store));
+  const forget = (): void => {
+    grants = undefined;
+    own = new WeakMap();
   };
-  const grantsOf = (user: UserInfo, namespace: string | undefined): Grant[] => current().filter((grant) =>
-    (grant.namespace === undefined || grant.namespace === namespace) && (grant.binding.subjects ?? []).some((subject) => isSubject(subject, user, grant.namespace ?? '')));
+  const grantsOf = (user: UserInfo): readonly Grant[] => {
+    if (!following) following = follow(store, signal, forget, () => {
+      following = false;
+      forget();
+    });
+    let found = own.get(user);
+    if (found === undefined) own.set(user, (found = (grants ??= readGrants(store)).filter(({ subjects, namespace }) => subjects.some((subject) => isSubject(subject, user, namespace ?? '')))));
+    return found;
+  };
   return {
     allows(attributes) {
       const request = requestOf(attributes);
-      const found = grantsOf(attributes.user, attributes.resource?.namespace).find((grant) => allows(grant.rules, request));
-      return found === undefined ? undefined : { allowed: true, reason: reasonOf(found) };
+      for (const grant of grantsOf(attributes.user)) if (holdsIn(grant, attributes.resource?.namespace) && allows(grant.rules, request)) return { allowed: true, reason: grant.reason };
+      return undefined;
     },
-    rulesOf: (user, namespace) => grantsOf(user, namespace).flatMap((grant) => grant.rules),
+    rulesOf: (user, namespace) => grantsOf(user).filter((grant) => holdsIn(grant, namespace)).flatMap((grant) => grant.rules),
   };
+}
+
+function holdsIn(grant: Grant, namespace: string | undefined): boolean {
+  return grant.namespace === undefined || grant.namespace === namespace;
 }
 
 /** Calls back on every change; `lost` when the watches ended and must be begun again. */
@@ -55,12 +66,11 @@ function follow(store: Store, signal: AbortSignal, changed: () => void, lost: ()
 }
 
 function readGrants(store: Store): Grant[] {
-  const cluster = store.list(`${GROUP}/clusterrolebindings/`).items.map(({ object }): Grant => ({ binding: object as ClusterRoleBinding, rules: rulesOfRole(store, object as ClusterRoleBinding, undefined) }));
-  const local = store.list(`${GROUP}/rolebindings/`).items.map(({ object }): Grant => {
-    const { namespace } = object.metadata;
-    return { binding: object as RoleBinding, namespace, rules: rulesOfRole(store, object as RoleBinding, namespace) };
-  });
-  return [...cluster, ...local];
+  return ['clusterrolebindings', 'rolebindings'].flatMap((plural) => store.list(`${GROUP}/${plural}/`).items.map(({ object }): Grant => {
+    const binding = object as RoleBinding | ClusterRoleBinding;
+    const { namespace } = binding.metadata;
+    return { subjects: binding.subjects ?? [], namespace, rules: rulesOfRole(store, binding, namespace), reason: reasonOf(binding) };
+  }));
 }
 
 function rulesOfRole(store: Store, { roleRef }: RoleBinding | ClusterRoleBinding, namespace: string | undefined): readonly PolicyRule[] {
@@ -73,9 +83,8 @@ function requestOf({ verb, resource, path }: Attributes): RequestAttributes {
   return { verb, group: resource.group, resource: resource.plural, subresource: resource.subresource, name: resource.name };
 }
 
-function reasonOf({ binding }: Grant): string {
-  const { name, namespace } = binding.metadata;
+function reasonOf({ metadata: { name, namespace }, roleRef }: RoleBinding | ClusterRoleBinding): string {
   const kind = namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding';
   const where = namespace === undefined ? name : `${name}/${namespace}`;
-  return `RBAC: allowed by ${kind} ${JSON.stringify(where)} of ${binding.roleRef.kind} ${JSON.stringify(binding.roleRef.name)}`;
+  return `RBAC: allowed by ${kind} ${JSON.stringify(where)} of ${roleRef.kind} ${JSON.stringify(roleRef.name)}`;
 }

@@ -2,9 +2,11 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import type { Readable } from 'node:stream';
+import { collectYoung } from '../../base/collect-young.ts';
 import { badRequest, tooLargeBody, tooManyRequests } from './errors.ts';
 import { createFairQueue } from './flow-control/fair-queue.ts';
 import { takeTurn, userOf } from './flow-control/turns.ts';
+import { isGone } from './gone.ts';
 
 const BODY_LIMIT_BYTES = 3 * 1024 * 1024;
 const BIG_BYTES = 64 * 1024;
@@ -17,23 +19,41 @@ const BIG_BODIES = createFairQueue({ seats: 16, perFlow: 2, waiting: 400 });
 const HOLD_MOST_MS = 500;
 const held = new WeakMap<IncomingMessage, () => void>();
 
-/** Rejects with 413 as soon as the limit is passed; what comes after is thrown away so that the client can read the answer. */
-export async function readBody(http: IncomingMessage, limitBytes: number = BODY_LIMIT_BYTES): Promise<Buffer> {
-  const declared = http.headers['content-length'];
-  if (declared !== undefined && Number(declared) > limitBytes) {
-    http.resume();
-    throw tooLargeBody(limitBytes);
-  }
-  const none = declared === undefined && http.httpVersionMajor === 1 && http.headers['transfer-encoding'] === undefined;
-  if (none || Number(declared) <= BIG_BYTES) return collect(http, limitBytes);
+/**
+ * Waits until a big body may be read; undefined where nothing has to be waited for. To be asked before anything else is made for the request: what has
+ * waited is old, and what an old frame or promise gets hold of later is taken for old as well.
+ */
+export function mayReadBody(http: IncomingMessage): Promise<void> | undefined {
+  const { 'content-length': declared, 'transfer-encoding': coding } = http.headers;
+  const none = declared === undefined && http.httpVersionMajor === 1 && coding === undefined;
+  // What is refused for its length is not read.
+  if (none || Number(declared) <= BIG_BYTES || Number(declared) > BODY_LIMIT_BYTES || held.has(http)) return undefined;
   const user = userOf(http);
   const entered = BIG_BODIES.enter(user);
   if (entered === undefined) throw tooManyRequests();
-  if (entered !== true) await entered;
-  held.set(http, () => {
-    held.delete(http);
-    BIG_BODIES.leave(user);
-  });
+  const hold = (): void => {
+    // Nobody would be told that it is done.
+    if (isGone(http)) return BIG_BODIES.leave(user);
+    held.set(http, () => {
+      held.delete(http);
+      BIG_BODIES.leave(user);
+      tidySoon();
+    });
+  };
+  if (entered !== true) return entered.then(hold);
+  hold();
+  return undefined;
+}
+
+/** Rejects with 413 as soon as the limit is passed; what comes after is thrown away so that the client can read the answer. */
+export async function readBody(http: IncomingMessage, limitBytes: number = BODY_LIMIT_BYTES): Promise<Buffer> {
+  if (Number(http.headers['content-length'] ?? 0) > limitBytes) {
+    http.resume();
+    throw tooLargeBody(limitBytes);
+  }
+  const wait = mayReadBody(http);
+  if (wait !== undefined) await wait;
+  if (!held.has(http)) return collect(http, limitBytes);
   try {
     const body = await collect(http, limitBytes);
     setTimeout(() => bodyDone(http), HOLD_MOST_MS).unref();
@@ -49,13 +69,27 @@ export function bodyDone(http: IncomingMessage): void {
   held.get(http)?.();
 }
 
+let tidies = false;
+
+/**
+ * What was made of a big body is garbage when its answer is out, and cheap to collect then. Left to itself, the collector comes in the midst of the next
+ * one, takes its buffers for old, and every ten bodies or so looks through the whole heap for them.
+ */
+function tidySoon(): void {
+  if (tidies) return;
+  tidies = true;
+  setImmediate(() => {
+    tidies = false;
+    collectYoung();
+  });
+}
+
 function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {
   const source: Readable = http.headers['content-encoding'] === 'gzip' ? http.pipe(createGunzip()) : http;
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
-    if (http.destroyed && !http.complete) reject(badRequest('the body ended early'));
-    source.on('data', (chunk: Buffer) => {
+    const take = (chunk: Buffer): void => {
       size += chunk.length;
       if (size <= limitBytes) chunks.push(chunk);
       else {
@@ -63,14 +97,22 @@ function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {
         if (source !== http) source.destroy();
         http.resume();
       }
-    });
-    source.on('end', () => {
+    };
+    const fail = (error: Error): void => reject(badRequest(`the body could not be read: ${error.message}`));
+    const abort = (): void => reject(badRequest('the body ended early'));
+    const end = (): void => {
+      // The request may be old when its body comes, and lives on for its answer: what it listens with would keep the body as long.
+      source.off('data', take).off('end', end).off('error', fail).on('error', ignore);
+      http.off('aborted', abort);
       const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
       const turn = takeTurn(http, { answers: false });
       if (turn === undefined) resolve(body);
       else void turn.then(() => resolve(body));
-    });
-    source.on('error', (error) => reject(badRequest(`the body could not be read: ${error.message}`)));
-    http.on('aborted', () => reject(badRequest('the body ended early')));
+    };
+    if (http.destroyed && !http.complete) abort();
+    source.on('data', take).on('end', end).on('error', fail);
+    http.on('aborted', abort);
   });
 }
+
+function ignore(): void {}

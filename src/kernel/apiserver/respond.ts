@@ -45,23 +45,40 @@ function end(http: IncomingMessage, response: ServerResponse, chunks: readonly B
 
 /** So that the others have their turn in between, and a client that does not read costs a piece of memory and not the whole. */
 async function writeInPieces(http: IncomingMessage, response: ServerResponse, chunks: readonly Buffer[]): Promise<void> {
-  const pace = paceOf(http);
+  const write = writerOf(response, paceOf(http));
   let held: Buffer | undefined;
   for (const piece of piecesOf(chunks)) {
-    if (held !== undefined) await write(response, held, pace);
+    if (held !== undefined) await write(held);
     held = piece;
   }
   if (held === undefined || isGone(response)) return;
-  if (held.length > LAST_PIECE_BYTES) await write(response, held.subarray(0, -LAST_PIECE_BYTES), pace);
+  if (held.length > LAST_PIECE_BYTES) await write(held.subarray(0, -LAST_PIECE_BYTES));
   response.end(held.subarray(-LAST_PIECE_BYTES));
 }
 
-/** Settles when the kernel has it, which is as fast as the client reads. */
-async function write(response: ServerResponse, piece: Buffer, pace: Pace): Promise<void> {
-  const turn = pace();
-  if (turn !== undefined) await turn;
-  if (isGone(response)) throw new Error('the client went away');
-  await written(response, piece);
+/**
+ * Writes pieces, one after another: each settles when the kernel has it, which is as fast as the client reads. Rejects when the client went away, or does
+ * not read for too long.
+ */
+function writerOf(response: ServerResponse, pace: Pace): (piece: Buffer) => Promise<void> {
+  let settle: ((error?: Error | null) => void) | undefined;
+  let impatient: NodeJS.Timeout | undefined;
+  response.on('close', () => {
+    clearTimeout(impatient);
+    settle?.(new Error('the client went away'));
+  });
+  return async (piece) => {
+    const turn = pace();
+    if (turn !== undefined) await turn;
+    if (isGone(response)) throw new Error('the client went away');
+    impatient = impatient?.refresh() ?? setTimeout(() => settle?.(new Error('the client does not read')), DRAIN_TIMEOUT_MS);
+    await new Promise<void>((resolve, reject) => {
+      settle = (error) => (error === undefined || error === null ? resolve() : reject(error));
+      response.write(piece, settle);
+    });
+    // The answer may be old, and would keep the piece.
+    settle = undefined;
+  };
 }
 
 /** The same bytes in pieces of about PIECE_BYTES. */
@@ -85,22 +102,6 @@ function* piecesOf(chunks: readonly Buffer[]): Generator<Buffer> {
     }
   }
   if (bytes > 0) yield Buffer.concat(some, bytes);
-}
-
-/** Rejects when the client went away, or does not read for too long. */
-function written(response: ServerResponse, piece: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const impatient = setTimeout(() => settle(new Error('the client does not read')), DRAIN_TIMEOUT_MS);
-    const onClose = (): void => settle(new Error('the client went away'));
-    const settle = (error?: Error | null): void => {
-      clearTimeout(impatient);
-      response.off('close', onClose);
-      if (error === undefined || error === null) resolve();
-      else reject(error);
-    };
-    response.on('close', onClose);
-    response.write(piece, settle);
-  });
 }
 
 export function respondError(http: IncomingMessage, response: ServerResponse, error: ApiError, options: ResponseOptions = {}): void {

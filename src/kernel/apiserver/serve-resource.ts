@@ -14,6 +14,7 @@ import { handleGet } from './handlers/read.ts';
 import { handleWatch } from './handlers/watch.ts';
 import { handleCreate, handlePatch, handleUpdate } from './handlers/write.ts';
 import type { Incoming, Parts } from './parts.ts';
+import { mayReadBody } from './read-body.ts';
 import type { RequestInfo, ResourceRequest } from './request-info.ts';
 import { getStored } from './resources/read.ts';
 import { checkFields } from './resources/schema-steps.ts';
@@ -48,6 +49,8 @@ async function dispatch(exchange: Exchange): Promise<void> {
   const { kind, resource } = exchange;
   const { verb, subresource, name } = resource;
   if (verb === 'unknown' || (subresource === undefined && !kind.verbs.includes(verb))) throw methodNotAllowed();
+  const wait = verb === 'create' || verb === 'update' || verb === 'patch' ? mayReadBody(exchange.http) : undefined;
+  if (wait !== undefined) await wait;
   switch (verb) {
     case 'get': return handleGet(exchange);
     case 'list': return handleList(exchange);

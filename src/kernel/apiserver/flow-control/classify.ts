@@ -11,8 +11,14 @@ export function inOrder(schemas: readonly FlowSchema[]): FlowSchema[] {
   return schemas.toSorted((a, b) => precedence(a) - precedence(b) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1));
 }
 
+/** Whether any request of the user can fall under it. */
+export function mayConcern({ spec }: FlowSchema, user: UserInfo): boolean {
+  return (spec?.rules ?? []).some((rule) => hasSubject(rule, user));
+}
+
 export function schemaFor(ordered: readonly FlowSchema[], user: UserInfo, asked: Asked): FlowSchema | undefined {
-  return ordered.find(({ spec }) => (spec?.rules ?? []).some((rule) => rule.subjects.some((each) => isSubject(each, user)) && speaksOf(rule, asked)));
+  for (const schema of ordered) for (const rule of schema.spec?.rules ?? []) if (hasSubject(rule, user) && speaksOf(rule, asked)) return schema;
+  return undefined;
 }
 
 /** Requests of one flow wait for each other, not for those of another. */
@@ -29,6 +35,11 @@ function namespaceOf({ namespace, group, plural, name }: NonNullable<Asked['reso
   return namespace ?? (group === '' && plural === 'namespaces' ? name : undefined);
 }
 
+function hasSubject({ subjects }: PolicyRulesWithSubjects, user: UserInfo): boolean {
+  for (const subject of subjects) if (isSubject(subject, user)) return true;
+  return false;
+}
+
 function isSubject({ kind, user: named, group, serviceAccount }: Subject, user: UserInfo): boolean {
   switch (kind) {
     case 'User': return named?.name === '*' || named?.name === user.name;
@@ -38,8 +49,11 @@ function isSubject({ kind, user: named, group, serviceAccount }: Subject, user: 
   }
 }
 
+function has(list: readonly string[] | undefined, value: string): boolean {
+  return list !== undefined && (list.includes('*') || list.includes(value));
+}
+
 function speaksOf({ resourceRules = [], nonResourceRules = [] }: PolicyRulesWithSubjects, { method, path, resource }: Asked): boolean {
-  const has = (list: readonly string[] | undefined, value: string): boolean => list?.some((each) => each === '*' || each === value) === true;
   if (resource === undefined) {
     return nonResourceRules.some((rule) => has(rule.verbs, method.toLowerCase()) && rule.nonResourceURLs.some((url) => url === '*' || url === path || (url.endsWith('/*') && path.startsWith(url.slice(0, -1)))));
   }

@@ -24,6 +24,8 @@ export interface FairQueue {
    * aborts is let go by a rejection with its reason.
    */
   enter(flow: string, giveUp?: AbortSignal): true | Promise<void> | undefined;
+  /** Enters where that needs no waiting; false otherwise. */
+  tryEnter(flow: string): boolean;
   leave(flow: string): void;
   readonly running: number;
   readonly waiting: number;
@@ -84,6 +86,11 @@ export function createPool(): Pool {
         },
       };
       members.push(member);
+      const tryEnter = (flow: string): boolean => {
+        const free = fits(flow) && (mayOwn(member) || mayBorrow(member));
+        if (free) seat(flow);
+        return free;
+      };
       return {
         get limits() {
           return member.limits;
@@ -98,11 +105,9 @@ export function createPool(): Pool {
         get waiting() {
           return waiting;
         },
+        tryEnter,
         enter(flow, giveUp) {
-          if (fits(flow) && (mayOwn(member) || mayBorrow(member))) {
-            seat(flow);
-            return true;
-          }
+          if (tryEnter(flow)) return true;
           const waiters = flows.get(flow) ?? [];
           if (waiters.length >= member.limits.waiting) return undefined;
           if (waiters.length === 0) flows.set(flow, waiters);

@@ -6,7 +6,7 @@ import { seatWaitMs } from '../deadline.ts';
 import { parseRequest } from '../request-info.ts';
 import { openDoor, type Call } from '../testing/open-door.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
-import { flowOf, inOrder, schemaFor } from './classify.ts';
+import { flowOf, inOrder, mayConcern, schemaFor } from './classify.ts';
 import { createFairQueue, createPool } from './fair-queue.ts';
 import { limitsOf } from './flow-control.ts';
 import { createTurns } from './turns.ts';
@@ -31,6 +31,10 @@ test('a flow may fill its own places only', () => {
   assert.deepEqual([queue.enter('a'), queue.enter('a'), queue.enter('a')].map((each) => each === undefined), [false, false, true]);
   assert.notEqual(queue.enter('b'), undefined);
   assert.equal(createFairQueue({ seats: 0, waiting: 0 }).enter('a'), undefined);
+  queue.leave('a');
+  assert.equal(queue.tryEnter('c'), false, 'who waits has come first');
+  const free = createFairQueue({ seats: 1, waiting: 0 });
+  assert.deepEqual([free.tryEnter('a'), free.tryEnter('a'), free.running], [true, false, 1]);
 });
 
 test('who gives up waits no longer, and keeps no place', async () => {
@@ -202,6 +206,7 @@ test('requests are sorted by the first schema that speaks of them', () => {
     assert.equal(found && flowOf(found, user, asked).replace('/', ' '), expected, url);
   }
   assert.equal(schemaFor(ordered, { name: 'eve', groups: [] }, parseRequest('GET', '/metrics')), undefined);
+  assert.deepEqual([user, { name: 'eve', groups: [] }].map((each) => ordered.filter((one) => mayConcern(one, each)).length), [3, 0]);
 });
 
 test('the door keeps to the schemas, says which one it was, and masters wait for nobody', async () => {

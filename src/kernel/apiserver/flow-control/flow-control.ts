@@ -9,7 +9,7 @@ import type { Store } from '../../store/store.ts';
 import { seatWaitMs } from '../deadline.ts';
 import { tooManyRequests } from '../errors.ts';
 import type { RequestInfo } from '../request-info.ts';
-import { flowOf, inOrder, schemaFor } from './classify.ts';
+import { flowOf, inOrder, mayConcern, schemaFor } from './classify.ts';
 import { createPool, type FairQueue, type Pool, type QueueLimits } from './fair-queue.ts';
 
 /** Requests under way at once over all limited levels: more would not be faster, since one thread works on all. */
@@ -43,6 +43,8 @@ interface Level {
 
 interface State {
   schemas: FlowSchema[];
+  /** Those of who asks again: a user is one value for as long as a connection or a token is known. */
+  own: WeakMap<UserInfo, readonly FlowSchema[]>;
   levels: Map<string, Level>;
   /** The uids of levels that nobody waits for, by name. */
   exempt: Map<string, string>;
@@ -59,11 +61,17 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
     if (!following) following = follow(store, signal, { changed: () => (state = undefined), lost: () => (following = false) });
     return (state ??= read(store, queues));
   };
+  const ownSchemas = (user: UserInfo): readonly FlowSchema[] => {
+    const { schemas, own } = current();
+    let found = own.get(user);
+    if (found === undefined) own.set(user, (found = schemas.filter((each) => mayConcern(each, user))));
+    return found;
+  };
   return {
     turnOf(user, asked) {
-      const { schemas, levels, exempt, masters } = current();
+      const { levels, exempt, masters } = current();
       if (user.groups.includes(MASTERS)) return masters;
-      const schema = schemas.length === 0 ? undefined : schemaFor(schemas, user, asked);
+      const schema = schemaFor(ownSchemas(user), user, asked);
       const level = levels.get(schema?.spec?.priorityLevelConfiguration.name ?? '');
       if (schema === undefined) return undefined;
       if (level === undefined) return exemptTurn(schema, exempt);
@@ -76,6 +84,7 @@ export function createFlowControl(store: Store, signal: AbortSignal): FlowContro
 
 /** Who waits too long is sent away like who would wait behind too many. */
 function enterBounded(level: Level, flow: string, waitMs: number): Turn['entered'] {
+  if (level.queue.tryEnter(flow)) return true;
   const giveUp = new AbortController();
   const entered = level.queue.enter(flow, giveUp.signal);
   if (entered === undefined) level.rejected.count += 1;
@@ -141,7 +150,7 @@ function read(store: Store, { pool, byUid, rejections }: Queues): State {
   const hasLevel = ({ spec }: FlowSchema): boolean => [levels, exempt].some((each) => each.has(spec?.priorityLevelConfiguration.name ?? ''));
   const schemas = inOrder(store.list(`${ROOT}/flowschemas/`).items.map(({ object }) => object as FlowSchema).filter(hasLevel));
   const forMasters = schemas.find(({ metadata }) => metadata.name === EXEMPT);
-  return { schemas, levels, exempt, masters: forMasters === undefined ? undefined : exemptTurn(forMasters, exempt) };
+  return { schemas, own: new WeakMap(), levels, exempt, masters: forMasters === undefined ? undefined : exemptTurn(forMasters, exempt) };
 }
 
 function sharesOf({ spec }: PriorityLevelConfiguration): number {

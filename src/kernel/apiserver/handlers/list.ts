@@ -78,7 +78,8 @@ function select(kind: Kind, from: { labelSelector?: string; fieldSelector?: stri
   }
   if (tests.length > 0) selection.matches = (object) => {
     const said = asKind(kind, object);
-    return tests.every((test) => test(said));
+    for (const test of tests) if (!test(said)) return false;
+    return true;
   };
   return selection;
 }

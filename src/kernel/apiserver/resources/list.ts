@@ -119,7 +119,10 @@ async function listAll(door: Door, prefix: string, query: ListQuery, at: Start):
 function fitting({ matches, texts = [] }: ListQuery): ((stored: Stored) => boolean) | undefined {
   if (matches === undefined) return undefined;
   const needles = texts.map((text) => Buffer.from(text));
-  return (stored) => needles.every((needle) => stored.bytes.includes(needle)) && matches(stored.object);
+  return (stored) => {
+    for (const needle of needles) if (!stored.bytes.includes(needle)) return false;
+    return matches(stored.object);
+  };
 }
 
 async function listChunk(door: Door, prefix: string, query: ListQuery, limit: number, at: Start): Promise<ListOutcome> {
