@@ -11,6 +11,8 @@ const list = (items: Props, more: Props = {}): Props => ({ type: 'array', items,
 const map = (additionalProperties: Props, more: Props = {}): Props => ({ type: 'object', additionalProperties, ...more });
 const number: Props = { type: 'number' };
 
+const texts = (more: Props = {}): Props => ({ type: 'object', properties: Object.fromEntries(['str', 'before', 'after', 'separator'].map((name) => [name, { ...text, ...more }])) });
+
 test('expressions cost what upstream expects of them', () => {
   const table: [Props, string, number][] = [
     [list(number), 'self.all(x, true)', 4_718_591], [list(number, { maxItems: 10 }), 'self.all(x, true)', 32],
@@ -21,6 +23,9 @@ test('expressions cost what upstream expects of them', () => {
     [map(text), 'self.all(x, x.contains(self[x]))', 2_752_507], [map(number), 'has(self.x)', 0],
     [text, "self.contains('test')", 314_574], [{ ...text, maxLength: 10 }, "self.contains('test')", 5], [text, "self.startsWith('test')", 2], [text, 'size(self + "hello") > size("hello")', 314_578],
     [text, 'self.matches("x")', 314_574], [{ ...text, maxLength: 50 }, 'self.matches("x")', 22], [text, 'self.matches("")', 1], [text, "self.find('[0-9]+') == ''", 629_147],
+    [list(text), "self.join(' ') == 'aa bb'", 329_853_068_905], [texts(), "self.str.replace(self.before, self.after) == 'does not matter'", 629_154],
+    [texts({ maxLength: 10 }), "self.str.replace(self.before, self.after) == 'does not matter'", 16], [texts(), 'self.str.split(self.separator) == []', 629_160],
+    [{ 'x-kubernetes-int-or-string': true }, 'isQuantity(self)', 314_574],
     [list(number), 'self[1] == 0.0', 2], [list(text), 'self[1] == self[1]', 314_577], [list(list(number)), 'self[0][0] == -1.0', 3], [list({ 'x-kubernetes-int-or-string': true }), 'self[0] == 5', 3],
   ];
   for (const [props, rule, expected] of table) {

@@ -106,8 +106,14 @@ function callOf(name: string, receiver: Node | undefined, args: readonly Node[],
   const cost = (target?.cost ?? 0) + sum(bounds.map((each) => each.cost));
   const [size, argument] = [target?.size ?? 0, bounds[0]?.size ?? 0];
   if (target !== undefined && KEEPS_SIZE.has(name)) return { cost: cost + Math.ceil(size * TRAVERSAL), size };
-  if (target !== undefined && WALKS_LIST.has(name)) return { cost: cost + size };
+  if (target !== undefined && WALKS_LIST.has(name)) return { cost: cost + walkOf(target) };
+  if (target !== undefined && ownValue(MADE_TEXTS, name) !== undefined) {
+    const made = MADE_TEXTS[name]!(target, args, bounds);
+    return { cost: cost + Math.ceil((name === 'join' ? made : size * 2) * TRAVERSAL), size: made };
+  }
   switch (name) {
+    case 'quantity': case 'isQuantity': case 'semver': case 'isSemver': return { cost: cost + Math.ceil(argument * TRAVERSAL) };
+    case 'url': return { cost: cost + Math.ceil(argument * TRAVERSAL), size: argument };
     case 'contains': return { cost: cost + Math.ceil(size * TRAVERSAL) * Math.ceil(argument * TRAVERSAL) };
     case 'startsWith': case 'endsWith': return { cost: cost + Math.ceil(argument * TRAVERSAL) };
     case 'matches': case 'find': case 'findAll': {
@@ -117,6 +123,28 @@ function callOf(name: string, receiver: Node | undefined, args: readonly Node[],
     default: return { cost: cost + 1 };
   }
 }
+
+/** A comparison for each item, and of texts a walk through each; a text itself is walked through. */
+function walkOf({ schema, size = 0 }: Bound): number {
+  if (schema?.type === 'string') return Math.ceil(size * TRAVERSAL);
+  return size * (1 + Math.ceil(textSize(below(schema)) * TRAVERSAL));
+}
+
+function textSize(schema: Schema | undefined): number {
+  return schema?.type === 'string' ? mostElements(schema) ?? 0 : 0;
+}
+
+/** The largest size of what these make of texts. */
+const MADE_TEXTS: Readonly<Record<string, (of: Bound, args: readonly Node[], bounds: readonly Bound[]) => number>> = {
+  join: ({ schema, size = 0 }, _args, [separator]) => size * textSize(below(schema)) + Math.max(0, size - 1) * (separator?.size ?? 0),
+  split: ({ size = 0 }) => size,
+  replace({ size = 0 }, [what], [, by]) {
+    const least = what?.op === 'value' && typeof what.args === 'string' ? (what.args as string).length : 0;
+    const most = by?.size ?? 0;
+    if (least === 0) return (size + 1) * most + size;
+    return most <= least ? size : Math.ceil(size / least) * most;
+  },
+};
 
 function macroOf(name: string, range: Bound, args: readonly Node[], names: Names): Bound {
   const twoVariables = name.startsWith('transform') || (args.length === 3 && name !== 'map');
