@@ -163,6 +163,9 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     // Where nothing is scaled yet, it is said why.
     assert.match(await explained('deploy/own'), /Ready: False, ScaledObjectCheckFailed: trigger 0 \(metrics-api\): .*filePath is for a ClusterTriggerAuthentication only/);
     assert.match((await llmos.llmos('scale', 'explain', 'deploy/nowhere')).stderr, /nothing scales deploy\/nowhere/);
+    await apply({ apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledJob', metadata: { name: 'batch', ...NS }, spec: { pollingInterval: 1, maxReplicaCount: 2, jobTargetRef: { template: { spec: { nodeSelector: { nowhere: 'true' }, restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } } }, triggers: [metricsApi(portOf(web), '/oauth', { authMode: 'oauth' }, { name: 'oauth' })] } });
+    await eventually(async () => /ScaledJob batch starts Jobs by events: metrics-api\njobs: 2 under way, 0 ended; at most 2 at once\nReady: True/.test(await explained('sj/batch')), { what: 'two jobs' });
+    assert.match((await llmos.llmos('scale', 'explain', 'sj/nowhere')).stderr, /scaledjobs.keda.sh "nowhere" not found/);
   });
 
   it('a scaler that pushes wakes its target at once, and again after its stream broke', async () => {

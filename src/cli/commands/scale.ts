@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { HorizontalPodAutoscaler } from '../../api/autoscaling/horizontal-pod-autoscaler.ts';
 import { PREDICTIVE_ANNOTATION, PredictiveAutoscaler, ScalingHistory, type PredictiveAutoscalerStatus } from '../../api/autoscaling/predictive-autoscaler.ts';
 import { isApiError } from '../../api/errors.ts';
+import { ScaledJob } from '../../api/keda/scaled-job.ts';
 import { ScaledObject } from '../../api/keda/scaled-object.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
@@ -12,7 +13,7 @@ import { findCluster } from '../../sdk/client/kubeconfig.ts';
 import { UsageError, type Command } from '../command.ts';
 import { kubeconfigFile } from '../control.ts';
 import { renderTable } from '../table.ts';
-import { explainEvents, readMetrics } from './scale-events.ts';
+import { explainEvents, explainJobs, readMetrics } from './scale-events.ts';
 import { renderScaling } from './scale-plot.ts';
 
 const NO_HISTORY = 'no history is kept of it here: that is for predictive autoscalers on llmos itself';
@@ -28,6 +29,10 @@ export const scale: Command = {
     const client = createHttpClient(findCluster({ path: text('kubeconfig') ?? kubeconfigFile(folders), context: text('context') }), { name: 'llmos-scale' });
     try {
       const wanted = { kind: SHORT[kind.toLowerCase()] ?? kind.toLowerCase().replace(/s$/, ''), name, namespace: text('namespace') ?? 'default' };
+      if (wanted.kind === 'scaledjob' && verb === 'explain') {
+        console.log((await explainJobs(await client.get(ScaledJob, name, { namespace: wanted.namespace }), client)).join('\n'));
+        return 0;
+      }
       const found = await find(client, wanted);
       const scaled = found?.predictive === true ? undefined : await findScaledObject(client, wanted, found);
       if (verb === 'explain' && scaled !== undefined) console.log(explainEvents(scaled, await autoscalerOf(client, scaled), await readMetrics(scaled, client)).join('\n'));
@@ -45,7 +50,7 @@ interface Scaled { autoscaler: KubeObject & { spec?: { scaleTargetRef: { kind: s
 interface Wanted { kind: string; name: string; namespace: string }
 
 /** What kubectl calls a kind, or begins to. */
-const SHORT: Readonly<Record<string, string>> = { deploy: 'deployment', rs: 'replicaset', sts: 'statefulset', pa: 'predictiveautoscaler', hpa: 'horizontalpodautoscaler', rc: 'replicationcontroller', so: 'scaledobject' };
+const SHORT: Readonly<Record<string, string>> = { deploy: 'deployment', rs: 'replicaset', sts: 'statefulset', pa: 'predictiveautoscaler', hpa: 'horizontalpodautoscaler', rc: 'replicationcontroller', so: 'scaledobject', sj: 'scaledjob' };
 
 async function find(client: Client, { kind, name, namespace }: Wanted): Promise<Scaled | undefined> {
   for (const each of [PredictiveAutoscaler, HorizontalPodAutoscaler] as unknown as readonly Kind<Scaled['autoscaler']>[]) {
