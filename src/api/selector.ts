@@ -55,7 +55,8 @@ function matcherOf(requirements: readonly Requirement[]): LabelMatcher {
   return {
     requirements: sorted,
     matches(labels) {
-      for (const requirement of sorted) if (!meets(requirement, labels ?? NONE)) return false;
+      // By index: asked of thousands of objects at a time, an iterator for each is as much garbage as all else of a list.
+      for (let at = 0; at < sorted.length; at += 1) if (!meets(sorted[at]!, labels ?? NONE)) return false;
       return true;
     },
     toString: () => sorted.map(show).join(','),

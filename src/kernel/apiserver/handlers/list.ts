@@ -78,7 +78,7 @@ function select(kind: Kind, from: { labelSelector?: string; fieldSelector?: stri
   }
   if (tests.length > 0) selection.matches = (object) => {
     const said = asKind(kind, object);
-    for (const test of tests) if (!test(said)) return false;
+    for (let at = 0; at < tests.length; at += 1) if (!tests[at]!(said)) return false;
     return true;
   };
   return selection;

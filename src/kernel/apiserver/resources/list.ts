@@ -120,7 +120,7 @@ function fitting({ matches, texts = [] }: ListQuery): ((stored: Stored) => boole
   if (matches === undefined) return undefined;
   const needles = texts.map((text) => Buffer.from(text));
   return (stored) => {
-    for (const needle of needles) if (!stored.bytes.includes(needle)) return false;
+    for (let at = 0; at < needles.length; at += 1) if (!stored.bytes.includes(needles[at]!)) return false;
     return matches(stored.object);
   };
 }
