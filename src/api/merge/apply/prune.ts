@@ -36,12 +36,14 @@ export function prune(input: PruneInput): Pruned {
     return { object: said, shape: shapeOf(schema) };
   };
   const before = viewIn(merged, last.apiVersion);
-  const named = (set: Fields): Fields => withNamedFields(set, before.shape);
-  const lastNamed = named(last.fields);
+  const lastNamed = withNamedFields(last.fields, before.shape);
+  const all = setOf(before);
   let left = without(before, lastNamed);
-  for (const [version, owned] of ownedByVersion(input)) left = withOwned(viewIn(merged, version), viewIn(left, version).object, owned);
-  const kept = named(fieldSetOf(viewIn(left, last.apiVersion).object as unknown as Json, before.shape));
-  const dropped = intersection(difference(named(fieldSetOf(before.object as unknown as Json, before.shape)), kept), lastNamed);
+  for (const [version, owned] of ownedByVersion(input)) {
+    const whole = viewIn(merged, version);
+    left = withOwned(whole, whole.object === before.object ? all : setOf(whole), viewIn(left, version).object, owned);
+  }
+  const dropped = intersection(difference(all, setOf({ ...before, object: viewIn(left, last.apiVersion).object })), lastNamed);
   const remains = (how?: { shells: boolean }): KubeObject => (removeFields(before.object as unknown as Json, dropped, before.shape, how) ?? {}) as unknown as KubeObject;
   // Built-in kinds know no null; of custom resources their schema says which nulls stay.
   const next = viewIn(remains({ shells: shape.schema?.name === undefined }), apiVersion).object;
@@ -64,9 +66,11 @@ function ownedByVersion({ managers, last, inVersion }: PruneInput): Map<string, 
   return owned;
 }
 
-/** Of `merged` all that is in `left`, or owned. */
-function withOwned(merged: View, left: KubeObject, owned: Fields): KubeObject {
-  const named = (set: Fields): Fields => withNamedFields(set, merged.shape);
-  const setOf = (object: KubeObject): Fields => named(fieldSetOf(object as unknown as Json, merged.shape));
-  return without(merged, difference(setOf(merged.object), union(setOf(left), named(owned))));
+/** Of `whole`, whose fields are `all`, what is in `left`, or owned. */
+function withOwned(whole: View, all: Fields, left: KubeObject, owned: Fields): KubeObject {
+  return without(whole, difference(all, union(setOf({ ...whole, object: left }), withNamedFields(owned, whole.shape))));
+}
+
+function setOf({ object, shape }: View): Fields {
+  return withNamedFields(fieldSetOf(object as unknown as Json, shape), shape);
 }
