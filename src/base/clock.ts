@@ -1,9 +1,12 @@
 /** The clock: real time by default, virtual time in the simulator and in tests. All times are ms since the epoch. */
 export interface Clock {
   nowMs(): number;
-  /** Settles after `delayMs`, or at once when the signal aborts (it never rejects). */
+  /** Settles after `delayMs`, some 24 days at most, or at once when the signal aborts (it never rejects). */
   sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** A timer of more would fire at once. */
+const MOST_MS = 2 ** 31 - 1;
 
 export const realClock: Clock = {
   nowMs: () => Date.now(),
@@ -15,7 +18,7 @@ export const realClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, delayMs);
+      const timer = setTimeout(done, Math.min(delayMs, MOST_MS));
       signal?.addEventListener('abort', done, { once: true });
     });
   },

@@ -31,6 +31,7 @@ import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { HttpClient } from '../sdk/client/http.ts';
 import { snapshotControls } from './snapshot-view.ts';
+import { tellUnheard } from './unheard.ts';
 import { VERSION } from './version.ts';
 
 /** 'stop' leaves containers running, 'down' takes everything down. */
@@ -81,6 +82,7 @@ async function boot(machine: Machine, folders: Folders, stop: (reason: StopReaso
 async function load(machine: Machine, folders: Folders): Promise<string> {
   machine.config = await loadConfig(folders);
   machine.log = createLog({ level: machine.config.logLevel });
+  tellUnheard(machine.log);
   rotateLog(machine.log);
   makeFolders(folders);
   machine.store = openStore({ folder: join(folders.state, 'store'), keepMs: machine.config.store.keepSeconds * 1_000, clock: realClock, log: machine.log.child('store') });

@@ -25,6 +25,7 @@ import { sliceOf } from './node-slice.ts';
 import { probeMachine } from './probe.ts';
 import { nodeConfig } from './registries.ts';
 import { settleMemory } from './settle-memory.ts';
+import { tellUnheard } from './unheard.ts';
 
 /** Fewer than on the first node: more nodes are there to try things, not for speed. */
 const READY_SANDBOXES = 4;
@@ -38,6 +39,7 @@ process.exit(0);
 
 async function runAgent(whole: Config, nodeName: string, which: number): Promise<void> {
   const log = createLog({ level: whole.logLevel }).child(nodeName);
+  tellUnheard(log);
   const ending = endOfInput();
   const access = findCluster({ path: join(whole.folders.state, 'pki', 'admin.kubeconfig') });
   const server = `https://${networkFactsOf(whole).gatewayIp}:${whole.apiServer.port}`;

@@ -46,7 +46,7 @@ export interface VerticalPodAutoscaler extends KubeObject {
 export interface HistogramCheckpoint { referenceTimestamp?: string; bucketWeights?: Record<string, number>; totalWeight?: number }
 
 export interface VerticalPodAutoscalerCheckpoint extends KubeObject {
-  spec: { vpaObjectName?: string; containerName?: string };
+  spec?: { vpaObjectName?: string; containerName?: string };
   status?: { lastUpdateTime?: string; version?: string; cpuHistogram?: HistogramCheckpoint; memoryHistogram?: HistogramCheckpoint; firstSampleStart?: string; lastSampleStart?: string; totalSamplesCount?: number };
 }
 

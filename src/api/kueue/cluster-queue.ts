@@ -4,6 +4,7 @@ import { invalid, notSupported, type FieldError } from '../field-error.ts';
 import type { Kind } from '../kind.ts';
 import { compareQuantities, isQuantity, WRONG_FORMAT } from '../quantity.ts';
 import { defineKueueKind } from './define.ts';
+import { fairSharingErrors } from './fair-sharing.ts';
 import { POLICY, POLICY_NAMES } from './names.ts';
 import { conditions, count, fairSharing, fairSharingStatus, flavorUsage, int32, labelSelector, objectSchema, oneOf, quantity, reference, resourceGroups, stopPolicy, struct, text, texts, time } from './schema.ts';
 import type { ClusterQueue as ClusterQueueType, Cohort as CohortType, ResourceGroup } from './types.ts';
@@ -60,14 +61,14 @@ export const [Cohort, CohortV1beta2, CohortV1alpha1]: readonly [Kind<Cohort>, Ki
   subresources: { status: true },
   rules: {
     validate: (cohort) => [
-      ...groupErrors(cohort.spec?.resourceGroups ?? [], cohort.spec?.parent !== undefined, 'parent'),
+      ...groupErrors(cohort.spec?.resourceGroups ?? [], cohort.spec?.parent !== undefined, 'parent'), ...fairSharingErrors(cohort.spec?.fairSharing),
       ...(cohort.spec?.parent === cohort.metadata.name && cohort.spec?.parent !== undefined ? [invalid('spec.parent', cohort.spec.parent, 'a cohort cannot be its own parent')] : []),
     ],
   },
 });
 
 function clusterQueueErrors({ metadata, spec: wanted = {} }: ClusterQueue): FieldError[] {
-  const errors = groupErrors(wanted.resourceGroups ?? [], wanted.cohort !== undefined && wanted.cohort !== '', 'cohort');
+  const errors = [...groupErrors(wanted.resourceGroups ?? [], wanted.cohort !== undefined && wanted.cohort !== '', 'cohort'), ...fairSharingErrors(wanted.fairSharing)];
   const { reclaimWithinCohort = 'Never', borrowWithinCohort } = wanted.preemption ?? {};
   if (reclaimWithinCohort === 'Never' && (borrowWithinCohort?.policy ?? 'Never') !== 'Never') errors.push(invalid('spec.preemption', wanted.preemption, 'reclaimWithinCohort=Never and borrowWithinCohort.Policy!=Never'));
   if ((wanted.admissionChecks?.length ?? 0) > 0 && (wanted.admissionChecksStrategy?.admissionChecks?.length ?? 0) > 0) errors.push(invalid('spec', {}, 'Either AdmissionChecks or AdmissionCheckStrategy can be set, but not both'));

@@ -3,6 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { invalid, type FieldError } from '../field-error.ts';
 import type { Kind } from '../kind.ts';
 import { defineKueueKind } from './define.ts';
+import { fairSharingErrors } from './fair-sharing.ts';
 import { conditions, core, count, fairSharing, fairSharingStatus, flavorUsage, int32, int64, listByKey, objectSchema, quantity, reference, stopPolicy, struct, text, textMap, texts } from './schema.ts';
 import type { AdmissionCheck as AdmissionCheckType, LocalQueue as LocalQueueType, ResourceFlavor as ResourceFlavorType, WorkloadPriorityClass as WorkloadPriorityClassType } from './types.ts';
 
@@ -25,7 +26,7 @@ export const [LocalQueue, LocalQueueV1beta2]: readonly [Kind<LocalQueue>, Kind<L
   newSchema: objectSchema(() => ({ spec: queueSpec, status: struct({ ...counts, flavorsUsage: usage }) })),
   subresources: { status: true },
   rules: {
-    validate: ({ spec }, old): FieldError[] => (old !== undefined && old.spec?.clusterQueue !== spec?.clusterQueue ? [invalid('spec.clusterQueue', spec?.clusterQueue, 'field is immutable')] : []),
+    validate: ({ spec }, old): FieldError[] => [...(old !== undefined && old.spec?.clusterQueue !== spec?.clusterQueue ? [invalid('spec.clusterQueue', spec?.clusterQueue, 'field is immutable')] : []), ...fairSharingErrors(spec?.fairSharing)],
   },
   columns: [
     NAME,

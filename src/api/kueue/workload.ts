@@ -1,6 +1,6 @@
 /** Workload (kueue.x-k8s.io): what waits for quota as one, and what came of it. */
 import { AGE, column, NAME } from '../columns.ts';
-import { invalid, type FieldError } from '../field-error.ts';
+import { invalid, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -71,8 +71,9 @@ function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
 }
 
 function workloadErrors({ spec: wanted }: Workload, old: Workload | undefined): FieldError[] {
+  if (wanted === undefined) return [required('spec')];
   const errors: FieldError[] = [];
-  const sets = wanted?.podSets ?? [];
+  const sets = wanted.podSets ?? [];
   for (const [index, { count: pods, minCount }] of sets.entries()) {
     if (minCount !== undefined && minCount > pods) errors.push(invalid(`spec.podSets[${index}].minCount`, minCount, 'minCount should be positive and less or equal to count'));
   }

@@ -43,7 +43,7 @@ interface Kept {
 }
 
 /** Settles after the signal aborted and no turn is under way. */
-async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number } }, W extends Worker<T>>({ caches, clock, log, signal }: ModuleContext, kind: Kind<T>, workers: Map<string, W>, make: (wake: () => void) => W): Promise<void> {
+async function keepAll<T extends KubeObject & { spec?: { pollingInterval?: number } }, W extends Worker<T>>({ caches, clock, log, signal }: ModuleContext, kind: Kind<T>, workers: Map<string, W>, make: (wake: () => void) => W): Promise<void> {
   const cache = caches.of(kind);
   const kept = new Map<string, Kept>();
   const lives = new Set<Promise<void>>();
@@ -66,7 +66,7 @@ async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number
       if (now === undefined || markOf(now) !== own.mark) continue;
       // However often a trigger has news, there is a pause.
       if (own.isWoken) await clock.sleep(LEAST_POLLING_MS, gone);
-      else await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
+      else await clock.sleep(Math.max(LEAST_POLLING_MS, (object.spec?.pollingInterval ?? DEFAULT_POLLING_SECONDS) * 1_000), AbortSignal.any([gone, own.pause.signal]));
     }
     worker.close();
     workers.delete(key);
@@ -80,7 +80,7 @@ async function keepAll<T extends KubeObject & { spec: { pollingInterval?: number
     } else if (own === undefined) {
       const fresh: Kept = { gone: new AbortController(), isWoken: false };
       kept.set(key, fresh);
-      const life = live(key, fresh).finally(() => lives.delete(life));
+      const life = live(key, fresh).catch((error: unknown) => log.error('what is to be scaled is looked at no more', { [kind.kind]: key, error })).finally(() => lives.delete(life));
       lives.add(life);
     } else if (own.mark !== markOf(object)) own.pause?.abort();
   });

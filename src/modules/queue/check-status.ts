@@ -1,5 +1,6 @@
 /** Admission checks of Kueue's own controllers that are not here say so: nobody else may, and their queues let nobody in. Source: Kueue, admissionchecks/provisioning and multikueue. */
 import { withCondition } from '../../api/conditions.ts';
+import { ownValue } from '../../api/json.ts';
 import { AdmissionCheck } from '../../api/kueue/local-queue.ts';
 import type { Condition } from '../../api/kueue/types.ts';
 import { rfc3339 } from '../../base/clock.ts';
@@ -14,7 +15,7 @@ export const admissionCheckStatus: Controller<AdmissionCheck> = {
   name: 'admission-check-status',
   for: AdmissionCheck,
   async reconcile(_key, check, { client, clock }) {
-    const why = ABSENT[check?.spec?.controllerName ?? ''];
+    const why = ownValue(ABSENT, check?.spec?.controllerName ?? '');
     // Whoever answers it speaks for it.
     if (check === undefined || why === undefined || check.status?.conditions?.some(({ type }) => type === 'Active') === true) return;
     const active = { type: 'Active', status: 'False' as const, reason: 'NoController', message: why, ...(check.metadata.generation !== undefined && { observedGeneration: check.metadata.generation }) };

@@ -63,7 +63,13 @@ export async function work(context: ModuleContext): Promise<void> {
 
   async function loadCheckpoints(): Promise<void> {
     for (const { metadata, spec, status } of (await client.list(VerticalPodAutoscalerCheckpoint)).items) {
-      if (spec.vpaObjectName !== undefined && spec.containerName !== undefined) knownOf(`${metadata.namespace}/${spec.vpaObjectName}`).models.set(spec.containerName, containerModel(status));
+      const { vpaObjectName, containerName } = spec ?? {};
+      if (vpaObjectName === undefined || containerName === undefined) continue;
+      try {
+        knownOf(`${metadata.namespace}/${vpaObjectName}`).models.set(containerName, containerModel(status));
+      } catch (error) {
+        log.warn('a checkpoint makes no sense, and is left out', { checkpoint: keyOf({ metadata }), error });
+      }
     }
   }
 
