@@ -41,19 +41,26 @@ export async function favorMoves({ mark, log, signal }: Favoring): Promise<void>
   if (signal.reason === 'down') await takeBack(mark).catch(tell);
 }
 
+/** Marked before it is done: who is killed in between finds his mark, and takes back what may be there. */
 async function set(mark: string): Promise<void> {
-  if (await mountTree({ favoring: true })) writeFileSync(mark, OURS, { mode: 0o600 });
+  const options = optionsNow({ favoring: true });
+  if (options === undefined) return;
+  writeFileSync(mark, OURS, { mode: 0o600 });
+  if (!(await mountTree(options))) writeFileSync(mark, '', { mode: 0o600 });
 }
 
 async function takeBack(mark: string): Promise<void> {
-  if (textOf(mark) === OURS) await mountTree({ favoring: false });
+  const options = textOf(mark) === OURS ? optionsNow({ favoring: false }) : undefined;
+  if (options !== undefined) await mountTree(options);
   rmSync(mark, { force: true });
 }
 
-/** In a namespace that ends with the command. Gives whether something was changed. */
-async function mountTree(how: { favoring: boolean }): Promise<boolean> {
-  const options = treeOptions(textOf('/proc/1/mounts') || textOf('/proc/self/mounts'), how);
-  if (options === undefined) return false;
+function optionsNow(how: { favoring: boolean }): string | undefined {
+  return treeOptions(textOf('/proc/1/mounts') || textOf('/proc/self/mounts'), how);
+}
+
+/** In a namespace that ends with the command. Gives whether the kernel took them. */
+async function mountTree(options: string): Promise<boolean> {
   const { code } = await runAny('unshare', ['--mount', '--propagation', 'private', 'mount', '-t', 'cgroup2', '-o', options, 'none', '/sys/fs/cgroup'], { timeoutMs: 30_000 });
   return code === 0;
 }

@@ -67,7 +67,7 @@ async function runHttp(action: HTTPGetAction, target: HandlerTarget, timeoutMs: 
       return { ok: status >= 200 && status < 300, status, message: `HTTP probe failed with statuscode: ${status}` };
     }
   } catch (error) {
-    return { ok: false, message: `Get "${first}": ${(error as Error).message}` };
+    return { ok: false, message: `Get "${first}": ${wordsOf(error as NodeJS.ErrnoException, url.host)}` };
   }
 }
 
@@ -115,6 +115,14 @@ async function fetchOnce({ protocol, hostname, port }: URL, path: string, header
   });
 }
 
+/** What people look for in events: the words of the kubelet. */
+const CONNECT_WORDS: Readonly<Record<string, string>> = { ECONNREFUSED: 'connection refused', EHOSTUNREACH: 'no route to host', ENETUNREACH: 'network is unreachable', ETIMEDOUT: 'connection timed out' };
+
+function wordsOf({ code = '', message }: NodeJS.ErrnoException, address: string): string {
+  if (CONNECT_WORDS[code] !== undefined) return `dial tcp ${address}: connect: ${CONNECT_WORDS[code]}`;
+  return code === 'ECONNRESET' ? 'read tcp: connection reset by peer' : message;
+}
+
 function runTcp(host: string, port: number, timeoutMs: number): Promise<HandlerAnswer> {
   return new Promise((resolve) => {
     const socket = connect({ host, port });
@@ -124,6 +132,6 @@ function runTcp(host: string, port: number, timeoutMs: number): Promise<HandlerA
     };
     socket.setTimeout(timeoutMs, () => finish(false, `dial tcp ${host}:${port}: i/o timeout`));
     socket.once('connect', () => finish(true, ''));
-    socket.once('error', (error) => finish(false, `dial tcp ${host}:${port}: ${error.message}`));
+    socket.once('error', (error) => finish(false, wordsOf(error, `${host.includes(':') ? `[${host}]` : host}:${port}`)));
   });
 }
