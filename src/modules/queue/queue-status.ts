@@ -84,8 +84,10 @@ export function localQueueStatus(useSharing: UseSharing): Controller<LocalQueue>
       const usage = (workloads: readonly Workload[]): FlavorUsage[] => (queue === undefined ? [] : usageOf(queue, workloads, { borrowed: false }));
       const flavorUsage = usage(admitted);
       const use = sharesByUse(queue?.spec) ? consumption.of(localQueue, flavorUsage, clock.nowMs()) : undefined;
+      // What it used is told for as long as its queue shares by use.
+      const { fairSharing: _before, ...before } = localQueue.status ?? {};
       const status = {
-        ...localQueue.status, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
+        ...before, conditions: withActive(localQueue.status?.conditions, localActivityOf(localQueue, createView(caches)), clock.nowMs(), localQueue.metadata.generation),
         flavorsReservation: usage(reserving), flavorUsage, pendingWorkloads: waitingIn(caches, localQueue).length, reservingWorkloads: reserving.length, admittedWorkloads: admitted.length,
         ...(queue !== undefined && { flavors: flavorsOf(queue, caches) }),
         ...(use !== undefined && { fairSharing: use.shown }),

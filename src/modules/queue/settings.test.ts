@@ -18,4 +18,16 @@ const CASES: readonly [string, Record<string, string>, ReturnType<typeof told>][
   ['another word asks for nothing', { yielding: 'yes' }, { most: undefined, shadowBound: undefined, isPatient: true, tries: false }],
   ['nor does another policy', { yielding: 'true', policy: 'FIFO' }, { most: undefined, shadowBound: undefined, isPatient: false, tries: false }],
 ];
+it('LocalQueues share by use with their weights, and the configuration says what use is', () => {
+  const localQueue = (name: string, weight?: string) => ({ metadata: { name, namespace: 'team' }, spec: { clusterQueue: 'q', ...(weight !== undefined && { fairSharing: { weight } }) } });
+  const queue = { metadata: { name: 'q' }, spec: { admissionScope: { admissionMode: 'UsageBasedAdmissionFairSharing' } } };
+  const locals = [localQueue('a'), localQueue('b', '500m'), localQueue('none', '0')];
+  const useSharing = { halfLifeSeconds: 3_600, samplingSeconds: 60, resourceWeights: new Map([['memory', 0.5]]) };
+  const { fairShare } = optionsOf(queue, locals, { useSharing, resources: ['cpu', 'memory', 'cpu'] });
+  assert.deepEqual([fairShare?.weights?.['team/a'], fairShare?.weights?.['team/b'], fairShare?.halfLifeSeconds, fairShare?.resourceWeights], [1, 0.5, 3_600, [1, 0.5, 1]]);
+  const least = fairShare?.weights?.['team/none'] ?? 1;
+  assert.ok(least > 0 && least < 1e-9, `a queue of no weight has ${least}`);
+  assert.equal(optionsOf(queue, locals, { useSharing: { ...useSharing, halfLifeSeconds: 0 }, resources: ['cpu'] }).fairShare?.pastPart, 0);
+  assert.equal(optionsOf({ metadata: { name: 'q' }, spec: {} }, locals).fairShare, undefined);
+});
 for (const [what, annotations, expected] of CASES) it(what, () => assert.deepEqual(told(annotations), expected));

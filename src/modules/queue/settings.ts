@@ -53,10 +53,10 @@ export function tenantRuleOf({ metadata, spec }: ClusterQueue): string {
   return metadata.annotations?.[TENANT] ?? (sharesByUse(spec) && metadata.annotations?.[POLICY] === undefined ? 'localqueue' : 'namespace');
 }
 
-/** Of tenants that are LocalQueues; those that no number above zero is said of have 1. */
+/** Of tenants that are LocalQueues, 1 by default. Who has none counts as having used more than all others, once it has used anything. */
 function localWeights(localQueues: readonly LocalQueue[]): Record<string, number> {
   const pairs = localQueues.map(({ metadata, spec }) => [`${metadata.namespace}/${metadata.name}`, quantityMillis(spec?.fairSharing?.weight ?? '1') / 1_000] as const);
-  return Object.fromEntries(pairs.filter(([, weight]) => weight > 0));
+  return Object.fromEntries(pairs.map(([name, weight]) => [name, weight > 0 ? weight : Number.EPSILON] as const));
 }
 
 export function rulesOf({ metadata, spec }: ClusterQueue): PreemptionRules {
