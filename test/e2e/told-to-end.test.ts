@@ -5,8 +5,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { eventually } from '../fixtures/instance.ts';
+import { bootInstance, eventually } from '../fixtures/instance.ts';
 import { differences, holdingsOf } from '../fixtures/leaks.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 /** What is there without an instance. */
@@ -38,4 +39,15 @@ describe('a run that is told to end', { concurrency: true }, () => {
       runner.kill('SIGKILL');
     }
   });
+});
+
+it('an instance that is taken down while it boots leaves no process, and boots no more', { timeout: 120_000 * PATIENCE }, async () => {
+  const llmos = await bootInstance();
+  await llmos.kill();
+  const booting = llmos.boot().then(() => 'up', () => 'not up');
+  const { pid } = llmos;
+  await llmos.destroy();
+  await booting;
+  assert.throws(() => process.kill(pid, 0), /ESRCH/);
+  await assert.rejects(llmos.boot(), /has been taken down/);
 });
