@@ -2,7 +2,6 @@
 import type { IncomingMessage } from 'node:http';
 import { createGunzip } from 'node:zlib';
 import type { Readable } from 'node:stream';
-import { collectYoung } from '../../base/collect-young.ts';
 import { badRequest, tooLargeBody, tooManyRequests } from './errors.ts';
 import { createFairQueue } from './flow-control/fair-queue.ts';
 import { takeTurn, userOf } from './flow-control/turns.ts';
@@ -37,7 +36,6 @@ export function mayReadBody(http: IncomingMessage): Promise<void> | undefined {
     held.set(http, () => {
       held.delete(http);
       BIG_BODIES.leave(user);
-      tidySoon();
     });
   };
   if (entered !== true) return entered.then(hold);
@@ -67,21 +65,6 @@ export async function readBody(http: IncomingMessage, limitBytes: number = BODY_
 /** Says that nothing needs the body of the request any more. */
 export function bodyDone(http: IncomingMessage): void {
   held.get(http)?.();
-}
-
-let tidies = false;
-
-/**
- * What was made of a big body is garbage when its answer is out, and cheap to collect then. Left to itself, the collector comes in the midst of the next
- * one, takes its buffers for old, and every ten bodies or so looks through the whole heap for them.
- */
-function tidySoon(): void {
-  if (tidies) return;
-  tidies = true;
-  setImmediate(() => {
-    tidies = false;
-    collectYoung();
-  });
 }
 
 function collect(http: IncomingMessage, limitBytes: number): Promise<Buffer> {
