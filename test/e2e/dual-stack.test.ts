@@ -7,7 +7,8 @@ import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { serverOf } from '../conformance/network/servers.ts';
 import { importTestImage } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, fieldOf, ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 
 const SIX = /^fd00:10:/;
@@ -15,13 +16,8 @@ const SIX = /^fd00:10:/;
 describe('dual stack', { timeout: 180_000 * PATIENCE, skip: existsSync('/proc/net/if_inet6') ? false : 'this machine has no IPv6' }, () => {
   let llmos: Instance;
   let before6: string;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
-  const apply = (...objects: object[]): Promise<string> => ok(llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-'));
-  const field = async (what: string, path: string): Promise<string[]> => (await ok(llmos.kubectl('get', ...what.split(' '), '-o', `jsonpath={${path}}`))).split(' ').filter((each) => each !== '');
+  const apply = (...objects: object[]): Promise<string> => applyTo(llmos, ...objects);
+  const field = (what: string, path: string): Promise<string[]> => fieldOf(llmos, what, path);
   const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: 'web' }, ports: [{ name: 'http', port: 80 }], ...spec } });
 
   before(async () => {

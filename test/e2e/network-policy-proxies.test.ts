@@ -7,7 +7,8 @@ import { after, before, describe, it } from 'node:test';
 import { run, runAny } from '../../src/base/sys/run.ts';
 import { inNetworkNamespaces } from '../../src/sdk/testing/network-namespaces.ts';
 import { importTestImage } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { applyTo, fieldOf, ok } from '../fixtures/kubectl-words.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
 import { probe, probingPod, type Target } from '../fixtures/probing-pods.ts';
 
@@ -19,13 +20,8 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
   const pods = new Map<string, string[]>();
   /** Ways to `web`, by what they are. */
   const ways = new Map<string, Target>();
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
-  const apply = (...objects: object[]): Promise<string> => ok(llmos.kubectlWith(objects.map((each) => JSON.stringify(each)).join('\n'), 'apply', '-f', '-'));
-  const field = async (what: string, path: string): Promise<string[]> => (await ok(llmos.kubectl('get', ...what.split(' '), '-o', `jsonpath={${path}}`))).split(' ').filter((each) => each !== '');
+  const apply = (...objects: object[]): Promise<string> => applyTo(llmos, ...objects);
+  const field = (what: string, path: string): Promise<string[]> => fieldOf(llmos, what, path);
   const service = (name: string, annotations: object, app = 'web'): object => ({
     apiVersion: 'v1', kind: 'Service', metadata: { name, annotations },
     spec: { type: 'NodePort', selector: { app }, ports: [{ port: 80 }], ...(IPV6 ? { ipFamilyPolicy: 'RequireDualStack' } : {}) },
