@@ -56,14 +56,14 @@ export const TOKEN_RULE: PolicyRule = { apiGroups: [''], resources: ['serviceacc
 const SERVICE_ACCOUNTS = '/serviceaccounts';
 
 /** The same client, which refuses kinds that were not declared, with a message that names the declaration to add. */
-export function restrictClient(client: Client, permit: Permit, who: string): Client {
+export function restrictClient(client: Client, allowed: Permit, who: string): Client {
   const may = (kind: Kind, use: 'reads' | 'writes'): void => {
-    if (permit[use] === 'all' || permit[use].has(resourceKey(kind))) return;
+    if (allowed[use] === 'all' || allowed[use].has(resourceKey(kind))) return;
     throw new ApiError('Forbidden', `${who} does not declare that it ${use} ${kind.plural}: add the kind to its '${use}'`);
   };
   const guard = <A extends unknown[], R>(use: 'reads' | 'writes', call: (kind: never, ...rest: A) => R) =>
     (kind: Kind, ...rest: A): R => {
-      if (!(permit.scales === true && isScale(rest.at(-1))) && !(permit.tokens === true && resourceKey(kind) === SERVICE_ACCOUNTS && rest[1] === 'token')) may(kind, use);
+      if (!(allowed.scales === true && isScale(rest.at(-1))) && !(allowed.tokens === true && resourceKey(kind) === SERVICE_ACCOUNTS && rest[1] === 'token')) may(kind, use);
       return call(kind as never, ...rest);
     };
   return {

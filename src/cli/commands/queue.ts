@@ -102,10 +102,10 @@ function explain({ queues, localQueues, workloads }: Seen, namespace: string, na
   const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true || isOfStatefulSet(each, bare));
   if (found === undefined) return undefined;
   const queueName = clusterQueueOf(found, localQueues);
-  const queue = queues.find(({ metadata }) => metadata.name === queueName);
+  const its = queues.find(({ metadata }) => metadata.name === queueName);
   const lines = [
     `${namespace}/${ownerOf(found)}: ${stateOf(found)}`,
-    `queue: ${found.spec.queueName ?? '-'}, of ClusterQueue ${queueName ?? '-'}${queue === undefined ? '' : ` (${queue.metadata.annotations?.[POLICY] ?? queue.spec?.queueingStrategy}; ${usageOf(queue)})`}`,
+    `queue: ${found.spec.queueName ?? '-'}, of ClusterQueue ${queueName ?? '-'}${its === undefined ? '' : ` (${its.metadata.annotations?.[POLICY] ?? its.spec?.queueingStrategy}; ${usageOf(its)})`}`,
     ...conditionLines(found), ...predictionLines(found, workloads, nowMs),
   ];
   return lines.join('\n');

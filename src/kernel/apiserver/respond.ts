@@ -135,12 +135,12 @@ function statusFor(http: IncomingMessage, error: ApiError): { contentType: strin
  * Calls when the body is over, or has taken long enough. The end of an answer closes a connection that is not kept, and who still writes to it then is
  * reset before it has read the answer (RFC 9112, 9.6).
  */
-function lingering(http: IncomingMessage, end: () => void): void {
-  const impatient = setTimeout(end, LINGER_MS);
+function lingering(http: IncomingMessage, answer: () => void): void {
+  const impatient = setTimeout(answer, LINGER_MS);
   http.once('close', () => clearTimeout(impatient));
   http.once('end', () => {
     clearTimeout(impatient);
-    end();
+    answer();
   });
 }
 

@@ -147,7 +147,7 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
       active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
       spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
       paused ? { type: 'Paused', status: 'True', reason: 'ScaledObjectPaused', message: 'ScaledObject is paused' } : { type: 'Paused', status: 'False', reason: 'ScaledObjectUnpaused', message: 'pause annotation removed for ScaledObject' },
-    ] as KedaCondition[]).reduce<KedaCondition[]>((all, condition) => withCondition(all, condition, now), status?.conditions ?? []);
+    ] as KedaCondition[]).reduce<KedaCondition[]>((others, condition) => withCondition(others, condition, now), status?.conditions ?? []);
   }
 
   /** Who asks for it gets back the replicas from before, when the ScaledObject goes. */

@@ -113,8 +113,8 @@ async function ensure({ client, services, slices, gatewayIps, place }: AddressIn
         await ensureDatagramSlice(own, family, each);
       }
     }
-    const stale = slices.byIndex('gateway-service', `${namespace}/${name}`).filter(({ metadata }) => metadata.labels?.['endpointslice.kubernetes.io/managed-by'] === MANAGED_BY && !kept.has(metadata.name ?? ''));
-    for (const { metadata } of stale) await ifThere(client.delete(EndpointSlice, metadata.name ?? '', { namespace }));
+    const stale = slices.byIndex('gateway-service', `${namespace}/${name}`).filter((each) => each.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] === MANAGED_BY && !kept.has(each.metadata.name ?? ''));
+    for (const each of stale) await ifThere(client.delete(EndpointSlice, each.metadata.name ?? '', { namespace }));
   }
 
   async function ensureDatagramSlice(own: string, family: string, { portName, port, weight, addresses }: DatagramSlice): Promise<void> {

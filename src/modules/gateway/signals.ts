@@ -199,8 +199,8 @@ function addTo(one: Series, { status, buckets, bytesIn, bytesOut }: Counted, isB
     all += times;
     one.buckets[bucket]! += times;
     if (!isBefore) one.now.buckets[bucket]! += times;
-    const { count, seconds } = one.told[bucket]!;
-    one.seconds += times * (count > 0 ? seconds / count : ((BUCKETS[bucket - 1] ?? 0) + (BUCKETS[bucket] ?? BUCKETS.at(-1)!)) / 2);
+    const told = one.told[bucket]!;
+    one.seconds += times * (told.count > 0 ? told.seconds / told.count : ((BUCKETS[bucket - 1] ?? 0) + (BUCKETS[bucket] ?? BUCKETS.at(-1)!)) / 2);
   }
   one.count += all;
   one.bytesIn += bytesIn;
@@ -217,11 +217,11 @@ function newSeries({ kind, namespace, name, gateway }: Owner): Series {
   return { kind, namespace, name, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), told: Array.from({ length: BUCKETS.length + 1 }, () => ({ count: 0, seconds: 0 })), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
 }
 
-function viewOf({ kind, namespace, name, gateway, now, before, count }: Series, seconds: number): RouteView {
+function viewOf({ kind, namespace, name, gateway, now, before, count: requests }: Series, seconds: number): RouteView {
   const total = now.count + before.count;
   const buckets = now.buckets.map((each, index) => each + before.buckets[index]!);
   return {
-    kind, namespace, name, gateway, requests: count, requestsPerSecond: total / seconds, errorRatio: total === 0 ? 0 : (now.errors + before.errors) / total,
+    kind, namespace, name, gateway, requests, requestsPerSecond: total / seconds, errorRatio: total === 0 ? 0 : (now.errors + before.errors) / total,
     ...(total === 0 ? {} : { p50Ms: quantile(buckets, total, 0.5), p99Ms: quantile(buckets, total, 0.99) }),
   };
 }
@@ -229,14 +229,14 @@ function viewOf({ kind, namespace, name, gateway, now, before, count }: Series, 
 /** Within its bucket by proportion, as Prometheus does; above the last bound that bound. ms. */
 function quantile(buckets: readonly number[], total: number, share: number): number {
   let below = 0;
-  for (const [index, count] of buckets.entries()) {
-    if (below + count < share * total) {
-      below += count;
+  for (const [index, within] of buckets.entries()) {
+    if (below + within < share * total) {
+      below += within;
       continue;
     }
     const from = index === 0 ? 0 : BUCKETS[index - 1]!;
     const to = BUCKETS[index] ?? from;
-    return 1_000 * (from + (count === 0 ? 0 : ((share * total - below) / count) * (to - from)));
+    return 1_000 * (from + (within === 0 ? 0 : ((share * total - below) / within) * (to - from)));
   }
   return 1_000 * BUCKETS.at(-1)!;
 }
@@ -245,7 +245,7 @@ function metricsText(all: readonly Series[]): string {
   if (all.length === 0) return '';
   const labels = ({ kind, namespace, name, gateway }: Series): string => `route_kind="${kind}",route_namespace="${namespace}",route_name="${name}",gateway="${gateway}"`;
   const lines = ['# HELP llmos_route_requests_total Requests by route and status of the answer.', '# TYPE llmos_route_requests_total counter'];
-  for (const each of all) for (const [code, count] of each.codes) lines.push(`llmos_route_requests_total{${labels(each)},code="${code}"} ${count}`);
+  for (const each of all) for (const [code, times] of each.codes) lines.push(`llmos_route_requests_total{${labels(each)},code="${code}"} ${times}`);
   lines.push('# HELP llmos_route_request_duration_seconds From the first byte of a request to the last one of its answer.', '# TYPE llmos_route_request_duration_seconds histogram');
   for (const each of all) {
     let upTo = 0;

@@ -108,7 +108,7 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     for (const part of inHours({ startMs, endMs: since.endMs })) addClaim(hour(metadata.namespace ?? '', part.startMs).claims, claim, (part.endMs - part.startMs) / 1_000);
   }
 
-  function meterRoute({ kind, namespace, name, gateway, requests }: CountedRoute, nowMs: number): void {
+  function meterRoute({ kind, namespace, name, gateway, requests }: CountedRoute, atMs: number): void {
     const stood = routeCounters.get(namespace) ?? new Map<string, number[]>();
     routeCounters.set(namespace, stood);
     const key = `${ROUTE}${kind}/${name}/${gateway}`;
@@ -117,7 +117,7 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     // Less than before: the proxy began anew.
     const more = requests < before ? requests : requests - before;
     if (more === 0) return;
-    const { routes } = hour(namespace, nowMs - 1);
+    const { routes } = hour(namespace, atMs - 1);
     const row = routes.get(`${kind}/${name}`) ?? { kind, name, requests: 0 };
     routes.set(`${kind}/${name}`, row);
     row.requests += more;
@@ -140,9 +140,9 @@ export function createMeter(newest: readonly UsageRecord[], nowMs: number): Mete
     },
   };
 
-  function recordNow({ namespace, period, from, pods, claims, routes }: Open, nowMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
+  function recordNow({ namespace, period, from, pods, claims, routes }: Open, throughMs: number, alive: ReadonlyMap<string, string>): UsageRecord {
     const kept = [...[...counters].filter(([uid]) => alive.get(uid) === namespace), ...(routeCounters.get(namespace) ?? [])].map(([key, values]) => [key, [...values]]);
-    return recordOf(namespace, period, { ...(from !== undefined && { from }), through: rfc3339(nowMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
+    return recordOf(namespace, period, { ...(from !== undefined && { from }), through: rfc3339(throughMs), pods: structuredClone([...pods.values()]), claims: structuredClone([...claims.values()]), ...(routes.size > 0 && { routes: structuredClone([...routes.values()]) }), counters: Object.fromEntries(kept) as Record<string, number[]> });
   }
 }
 

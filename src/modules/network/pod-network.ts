@@ -220,8 +220,8 @@ function addressFolder(facts: NetworkFacts): string {
 
 function writeCniConfiguration(facts: NetworkFacts, bridge: string): void {
   const { podCidr, gatewayIp, ipv6 } = facts.network;
-  const ranges = [[{ subnet: podCidr, gateway: gatewayIp, ...endOfFirst(facts) }], ...(ipv6 === undefined ? [] : [[{ subnet: ipv6.podCidr, gateway: ipv6.gatewayIp }]])];
-  const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges, routes: [{ dst: '0.0.0.0/0' }, ...(ipv6 === undefined ? [] : [{ dst: '::/0' }])] };
+  const subnets = [[{ subnet: podCidr, gateway: gatewayIp, ...endOfFirst(facts) }], ...(ipv6 === undefined ? [] : [[{ subnet: ipv6.podCidr, gateway: ipv6.gatewayIp }]])];
+  const ipam = { type: 'host-local', dataDir: addressFolder(facts), ranges: subnets, routes: [{ dst: '0.0.0.0/0' }, ...(ipv6 === undefined ? [] : [{ dst: '::/0' }])] };
   const configuration = { cniVersion: '1.0.0', name: facts.instance, plugins: [{ type: 'bridge', bridge, isGateway: true, ipMasq: false, hairpinMode: true, ipam }] };
   const text = `${JSON.stringify(configuration, null, 2)}\n`;
   const file = conflistOf(facts);

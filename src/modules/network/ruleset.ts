@@ -75,11 +75,11 @@ export function createRuleset(facts: TableFacts): Ruleset {
   function release(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
     for (const [collection, elements] of fragment?.elements ?? []) {
       for (const key of elements.keys()) {
-        const place = `${collection}|${key}`;
-        const owners = holders.get(place);
+        const where = `${collection}|${key}`;
+        const owners = holders.get(where);
         owners?.delete(owner);
-        if (owners?.size === 0) holders.delete(place);
-        touched.add(place);
+        if (owners?.size === 0) holders.delete(where);
+        touched.add(where);
       }
     }
   }
@@ -87,9 +87,9 @@ export function createRuleset(facts: TableFacts): Ruleset {
   function hold(owner: string, fragment: Fragment | undefined, touched: Set<string>): void {
     for (const [collection, elements] of fragment?.elements ?? []) {
       for (const [key, value] of elements) {
-        const place = `${collection}|${key}`;
-        nested(holders, place).set(owner, value);
-        touched.add(place);
+        const where = `${collection}|${key}`;
+        nested(holders, where).set(owner, value);
+        touched.add(where);
       }
     }
   }

@@ -139,12 +139,12 @@ interface Place { readonly pod: Pod; readonly set: string; readonly domain?: Dom
 /** Pods at the gate that may go, each with its set and, in a flavor with a topology, its domain. */
 function placesOf(workload: Workload, pods: readonly Pod[]): Place[] {
   const sets = Map.groupBy(pods, (pod) => setOf(pod, workload)?.name);
-  return [...sets].flatMap(([set, own]): Place[] => {
-    const waiting = own.filter(isGated);
+  return [...sets].flatMap(([set, members]): Place[] => {
+    const waiting = members.filter(isGated);
     if (set === undefined) return [];
     const topology = workload.status?.admission?.podSetAssignments.find(({ name }) => name === set)?.topologyAssignment;
     if (topology === undefined) return waiting.map((pod) => ({ pod, set }));
-    const domains = domainsFor(topology, waiting, own.filter((each) => !isGated(each) && !isOver(each)), POD_INDEX);
+    const domains = domainsFor(topology, waiting, members.filter((each) => !isGated(each) && !isOver(each)), POD_INDEX);
     return waiting.map((pod, index) => ({ pod, set, domain: domains[index] })).filter(({ domain }) => domain !== undefined);
   });
 }

@@ -88,9 +88,9 @@ export function openStorage({ caches, client, kinds, signal }: ModuleContext): S
         else reject(error);
       };
       const look = (): void => {
-        const open = left();
-        if (open.length === 0) return end();
-        const gone = open.find(({ claim }) => storage.claim(claim.metadata.namespace ?? '', claim.metadata.name ?? '')?.metadata.uid !== claim.metadata.uid);
+        const unbound = left();
+        if (unbound.length === 0) return end();
+        const gone = unbound.find(({ claim }) => storage.claim(claim.metadata.namespace ?? '', claim.metadata.name ?? '')?.metadata.uid !== claim.metadata.uid);
         if (gone !== undefined) end(new Error(`persistentvolumeclaim "${gone.claim.metadata.name}" is gone`));
       };
       const abort = (): void => end(new Error('the scheduler stops'));

@@ -111,8 +111,8 @@ export class Distribution {
   #measure(one: number, made: Made, load: number): void {
     const miss = Math.abs(load - made.points[one]!);
     const error = Math.min(6, miss / unitOf(made, one));
-    const follow = (errors: Float32Array, index: number, error: number, share: number): void => {
-      errors[index]! += share * (error - errors[index]!);
+    const follow = (errors: Float32Array, index: number, missed: number, share: number): void => {
+      errors[index]! += share * (missed - errors[index]!);
     };
     follow(this.#errors, one * 2, error, Math.max(0.012, 1 / (this.#learned + 1)));
     follow(this.#errors, one * 2 + 1, Math.min(6, miss / rootUnitOf(made, one)), Math.max(0.000_7, 1 / (this.#learned + 1)));

@@ -133,11 +133,11 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
 
   /** What is known of the processes of before is brought along: they take no connections any more, and no commands about servers. */
   function leave(frontends: readonly Frontend[]): void {
-    for (const { known } of formers.all()) {
+    for (const { known: theirs } of formers.all()) {
       commandsFor(frontends.map((each) => {
-        const own = new Set((known.get(each.name) ?? []).flatMap((endpoint) => (endpoint === undefined ? [] : [keyOf(endpoint)])));
+        const own = new Set((theirs.get(each.name) ?? []).flatMap((endpoint) => (endpoint === undefined ? [] : [keyOf(endpoint)])));
         return { ...each, endpoints: each.endpoints.filter((endpoint) => own.has(keyOf(endpoint))) };
-      }), known);
+      }), theirs);
     }
     drain(frontends);
   }
@@ -158,7 +158,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     for (const { name, settings, endpoints } of frontends) {
       for (const each of endpoints) departures.end(name, each);
       if (settings?.drainMs === undefined) continue;
-      for (const held of [slots, ...formers.all().map(({ known }) => known)]) {
+      for (const held of [slots, ...formers.all().map((each) => each.known)]) {
         for (const endpoint of held.get(name) ?? []) {
           if (endpoint?.leaving !== true || draining.has(endpoint)) continue;
           draining.add(endpoint);
@@ -175,9 +175,9 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     try {
       const commands = commandsAfterDrain(name, endpoint, slots);
       if (commands.length > 0) await tell(files.socket, commands);
-      for (const { line, known } of formers.all()) {
-        const index = (known.get(name) ?? []).indexOf(endpoint);
-        if (commandsAfterDrain(name, endpoint, known).length === 0) continue;
+      for (const { line, known: theirs } of formers.all()) {
+        const index = (theirs.get(name) ?? []).indexOf(endpoint);
+        if (commandsAfterDrain(name, endpoint, theirs).length === 0) continue;
         for (const session of sessionsAt(name, index, await line.ask('show sess'))) await line.ask(`shutdown session ${session}`);
       }
       await over(name, endpoint);

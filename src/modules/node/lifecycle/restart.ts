@@ -50,8 +50,8 @@ export function isAhead(timeMs: number, nowMs: number): boolean {
 }
 
 /** `1m20s`, as Go writes durations. */
-export function goDuration(durationMs: number): string {
-  const seconds = Math.round(durationMs / 1_000);
+export function goDuration(ms: number): string {
+  const seconds = Math.round(ms / 1_000);
   const minutes = Math.floor(seconds / 60);
   return minutes > 0 ? `${minutes}m${seconds % 60}s` : `${seconds}s`;
 }

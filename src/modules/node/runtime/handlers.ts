@@ -34,7 +34,7 @@ export function runtimeHandlers(options: Omit<ConmonOptions, 'runtime' | 'flavou
     },
     names: () => [...made.keys()],
     create: (place, io) => of(place).create(place, io),
-    start: (place, pid, options) => of(place).start(place, pid, options),
+    start: (place, pid, how) => of(place).start(place, pid, how),
     kill: (place, pid, name) => of(place).kill(place, pid, name),
     async delete(place, what) {
       // What is broken does not say whose it was.

@@ -148,15 +148,15 @@ export function resourceText({ machine, pods, details }: SummaryInput): string {
     const rate = total(pod.containers.map((each) => each.rate));
     return { labels: { namespace: pod.namespace, pod: pod.name }, value: value(rate), timeMs: rate.timeMs };
   });
-  const ofMachine = (value: (rate: Rate) => number): Sample[] => (machine === undefined ? [] : [{ labels: {}, value: value(machine), timeMs: machine.timeMs }]);
+  const ofNode = (value: (rate: Rate) => number): Sample[] => (machine === undefined ? [] : [{ labels: {}, value: value(machine), timeMs: machine.timeMs }]);
   return [
     family('container_cpu_usage_seconds_total', 'counter', ofContainers(({ rate }) => seconds(rate))),
     family('container_memory_working_set_bytes', 'gauge', ofContainers(({ rate }) => rate.usage.workingSetBytes)),
     family('container_start_time_seconds', 'gauge', ofContainers(({ startedMs }) => startedMs / 1_000)),
     family('container_swap_limit_bytes', 'gauge', swapOfContainers(({ swapBytes, swapAvailableBytes }) => (swapAvailableBytes === undefined ? undefined : swapAvailableBytes + swapBytes))),
     family('container_swap_usage_bytes', 'gauge', swapOfContainers(({ swapBytes }) => swapBytes)),
-    family('node_cpu_usage_seconds_total', 'counter', ofMachine(seconds)),
-    family('node_memory_working_set_bytes', 'gauge', ofMachine((rate) => rate.usage.workingSetBytes)),
+    family('node_cpu_usage_seconds_total', 'counter', ofNode(seconds)),
+    family('node_memory_working_set_bytes', 'gauge', ofNode((rate) => rate.usage.workingSetBytes)),
     family('node_swap_usage_bytes', 'gauge', details === undefined ? [] : [{ labels: {}, value: details.swapBytes, timeMs: machine?.timeMs ?? Date.now() }]),
     family('pod_cpu_usage_seconds_total', 'counter', ofPods(seconds)),
     family('pod_memory_working_set_bytes', 'gauge', ofPods((rate) => rate.usage.workingSetBytes)),

@@ -52,16 +52,16 @@ async function projected(pod: Pod, name: string, projections: readonly VolumePro
     const strange = Object.keys(projection).find((key) => !SERVED.includes(key) && projection[key as keyof VolumeProjection] !== undefined);
     if (strange !== undefined) throw new Error(`projected sources of type ${strange} are not served by this node`);
     if (projection.configMap !== undefined) {
-      const { name = '', items, optional } = projection.configMap;
-      const map = await sources.configMap(name);
-      if (map === undefined && optional !== true) throw new Error(`configmap "${name}" not found`);
+      const { name: mapName = '', items, optional } = projection.configMap;
+      const map = await sources.configMap(mapName);
+      if (map === undefined && optional !== true) throw new Error(`configmap "${mapName}" not found`);
       const data = new Map([...Object.entries(map?.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value))] as const), ...Object.entries(map?.binaryData ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64')] as const)]);
       addKeys(files, data, { items, mode, optional, what: `configmap references non-existent config key` });
     }
     if (projection.secret !== undefined) {
-      const { name = '', items, optional } = projection.secret;
-      const secret = await sources.secret(name);
-      if (secret === undefined && optional !== true) throw new Error(`secret "${name}" not found`);
+      const { name: secretName = '', items, optional } = projection.secret;
+      const secret = await sources.secret(secretName);
+      if (secret === undefined && optional !== true) throw new Error(`secret "${secretName}" not found`);
       addKeys(files, new Map(Object.entries(secret?.data ?? {}).map(([key, value]) => [key, Buffer.from(String(value), 'base64')])), { items, mode, optional, what: `references non-existent secret key` });
     }
     if (projection.clusterTrustBundle !== undefined) {
