@@ -4,7 +4,7 @@ import { connect as connectSocket } from 'node:net';
 
 const MOST_MESSAGE_BYTES = 16 * 1024 * 1024;
 const HEAD_BYTES = 5;
-const UNIMPLEMENTED = 12;
+const [DEADLINE_EXCEEDED, UNIMPLEMENTED] = [4, 12];
 
 export class GrpcError extends Error {
   override name = 'GrpcError';
@@ -16,40 +16,40 @@ export class GrpcError extends Error {
 }
 
 export interface GrpcClient {
-  /** Rejects with {@link GrpcError}, or when the connection fails or the time is over. */
+  /** Rejects with {@link GrpcError}, of code 4 when there is no answer in time, or as the connection fails. */
   call(path: string, message: Buffer, timeoutMs: number): Promise<Buffer>;
   /** Settles at the end of the stream; rejects as `call` does. */
   stream(path: string, message: Buffer, received: (message: Buffer) => void): Promise<void>;
   close(): void;
 }
 
-/** A path of a socket, or an address; with `tls` what makes up the connection. */
-export function grpcClient(where: string | { host: string; port: number; tls?: SecureClientSessionOptions }): GrpcClient {
+/** A path of a socket, or an address; with `tls` what makes up the connection. `userAgent` is who asks; default `llmos`. */
+export function grpcClient(where: string | { host: string; port: number; tls?: SecureClientSessionOptions }, { userAgent = 'llmos' }: { userAgent?: string } = {}): GrpcClient {
   const session = typeof where === 'string' ? connect('http://localhost', { createConnection: () => connectSocket(where) }) : connect(`${where.tls === undefined ? 'http' : 'https'}://${where.host.includes(':') ? `[${where.host}]` : where.host}:${where.port}`, where.tls);
   session.on('error', () => {}); // each call says it
   return {
     async call(path, message, timeoutMs) {
       let answer: Buffer | undefined;
-      await request(session, { path, message, timeoutMs, received: (each) => { answer ??= each; } });
+      await request(session, { path, message, userAgent, timeoutMs, received: (each) => { answer ??= each; } });
       if (answer === undefined) throw new GrpcError(13, `${path} gave no answer`);
       return answer;
     },
-    stream: (path, message, received) => request(session, { path, message, received }),
+    stream: (path, message, received) => request(session, { path, message, userAgent, received }),
     close: () => session.destroy(),
   };
 }
 
-function request(session: ClientHttp2Session, { path, message, timeoutMs, received }: { path: string; message: Buffer; timeoutMs?: number; received: (message: Buffer) => void }): Promise<void> {
+function request(session: ClientHttp2Session, { path, message, userAgent, timeoutMs, received }: { path: string; message: Buffer; userAgent: string; timeoutMs?: number; received: (message: Buffer) => void }): Promise<void> {
   return new Promise((resolve, reject) => {
     if (session.closed || session.destroyed) return reject(new Error('the connection is closed'));
-    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'llmos' });
+    const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers', 'user-agent': userAgent });
     let status: string | undefined;
     let words = '';
     const note = (headers: Record<string, unknown>): void => {
       if (headers['grpc-status'] !== undefined) status = String(headers['grpc-status']);
       if (headers['grpc-message'] !== undefined) words = decodeURIComponent(String(headers['grpc-message']));
     };
-    const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(new Error(`${path} did not answer within ${timeoutMs / 1_000} s`)), timeoutMs);
+    const timer = timeoutMs === undefined ? undefined : setTimeout(() => fail(session.connecting ? new Error(`there was no connection within ${timeoutMs / 1_000} s`) : new GrpcError(DEADLINE_EXCEEDED, `${path} did not answer within ${timeoutMs / 1_000} s`)), timeoutMs);
     const broken = (error: Error): void => fail(error);
     const finish = (): void => {
       clearTimeout(timer);
@@ -64,7 +64,7 @@ function request(session: ClientHttp2Session, { path, message, timeoutMs, receiv
     stream.on('response', note);
     stream.on('trailers', note);
     stream.on('data', framesTo(received, fail));
-    stream.once('error', fail);
+    stream.once('error', (error) => fail(error.cause instanceof Error ? error.cause : error)); // why the stream was given up
     stream.once('close', () => {
       finish();
       if (status === '0') resolve();

@@ -1,38 +1,31 @@
-/** grpc.health.v1.Health/Check over plain HTTP/2, as kubelet's grpc probe: the request and answer are a few bytes, written by hand. */
-import { connect } from 'node:http2';
+/** grpc.health.v1.Health/Check, as kubelet's grpc probe asks it (gRPC: "Health Checking Protocol"). */
+import { grpcClient, GrpcError } from '../../../sdk/grpc/grpc.ts';
+import { decode, encode, type MessageType } from '../../../sdk/grpc/message.ts';
 import type { HandlerAnswer } from './handlers.ts';
 
-const SERVING = 1;
+const REQUEST = { service: { number: 1, type: 'string' } } as const satisfies MessageType;
+const RESPONSE = { status: { number: 1, type: 'int' } } as const satisfies MessageType;
+const STATUSES = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
+const [DEADLINE_EXCEEDED, UNIMPLEMENTED] = [4, 12];
 
-export function runGrpc(target: { host: string; port: number; service: string }, timeoutMs: number): Promise<HandlerAnswer> {
-  return new Promise((resolve) => {
-    const session = connect(`http://${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`);
-    const finish = (ok: boolean, message: string): void => {
-      clearTimeout(timer);
-      session.destroy();
-      resolve({ ok, message });
-    };
-    const timer = setTimeout(() => finish(false, `timeout: failed to connect service "${target.host}:${target.port}" within ${timeoutMs / 1_000}s`), timeoutMs);
-    session.once('error', (error) => finish(false, `failed to connect service at "${target.host}:${target.port}": ${error.message}`));
-    const stream = session.request({ ':method': 'POST', ':path': '/grpc.health.v1.Health/Check', 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'kube-probe' });
-    let body = Buffer.alloc(0);
-    let status = '';
-    stream.on('response', (headers) => { if (headers['grpc-status'] !== undefined) status = String(headers['grpc-status']); });
-    stream.on('trailers', (headers) => { status = String(headers['grpc-status'] ?? status); });
-    stream.on('data', (chunk: Buffer) => { if (body.length < 1_024) body = Buffer.concat([body, chunk]); });
-    stream.once('error', (error) => finish(false, error.message));
-    stream.once('end', () => {
-      const serving = body[5] === 0x08 ? body[6] : 0; // field 1 of HealthCheckResponse
-      finish(status === '0' && serving === SERVING, status === '0' ? `service unhealthy (responded with ${serving})` : `rpc failed with status ${status || 'unknown'}`);
-    });
-    stream.end(request(target.service));
-  });
+/** Whatever goes wrong is a failure of the probe. */
+export async function runGrpc({ host, port, service }: { host: string; port: number; service: string }, timeoutMs: number): Promise<HandlerAnswer> {
+  const client = grpcClient({ host, port }, { userAgent: 'kube-probe/1.36' });
+  try {
+    const { status } = decode(RESPONSE, await client.call('/grpc.health.v1.Health/Check', encode(REQUEST, { service }), timeoutMs));
+    const word = STATUSES[Number(status)] ?? String(status);
+    return word === 'SERVING' ? { ok: true, message: 'service healthy' } : { ok: false, message: `service unhealthy (responded with "${word}")` };
+  } catch (error) {
+    return { ok: false, message: wordsOf(error as Error, { address: `${host.includes(':') ? `[${host}]` : host}:${port}`, timeoutMs }) };
+  } finally {
+    client.close();
+  }
 }
 
-function request(service: string): Buffer {
-  const name = Buffer.from(service);
-  const message = name.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.from([0x0a, name.length]), name]);
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
+/** In the kubelet's words (upstream: pkg/probe/grpc). */
+function wordsOf(error: Error, { address, timeoutMs }: { address: string; timeoutMs: number }): string {
+  if (!(error instanceof GrpcError)) return `error: failed to connect service at "${address}": ${error.message}`;
+  if (error.code === DEADLINE_EXCEEDED) return `timeout: health rpc did not complete within ${timeoutMs / 1_000}s`;
+  if (error.code === UNIMPLEMENTED) return `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${error.message}`;
+  return `error: health rpc probe failed: ${error.message}`;
 }

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { createServer as createSilence, type AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
+import { grpcServer } from '../../../sdk/grpc/grpc.ts';
+import { decode, encode } from '../../../sdk/grpc/message.ts';
 import { runHandler, runHook, type HandlerTarget } from './handlers.ts';
 
 const target: HandlerTarget = { container: { name: 'c' }, podIp: '127.0.0.1', exec: async () => ({ code: 0, output: '', timedOut: false }) };
@@ -64,4 +66,33 @@ describe('a handler that cannot be tried', () => {
       assert.deepEqual([ok, unknown], [false, true]);
     });
   }
+});
+
+describe('a gRPC probe', () => {
+  const [SERVING, NOT_SERVING] = [1, 2];
+  // Beyond 127 bytes a length takes two of them, beyond 16,383 three.
+  const long = ['a', 'b'.repeat(127), 'c'.repeat(128), 'd'.repeat(253), 'é'.repeat(10_000)];
+  const server = grpcServer({
+    '/grpc.health.v1.Health/Check': async (message) => {
+      const { service } = decode({ service: { number: 1, type: 'string' } }, message);
+      return encode({ status: { number: 1, type: 'int' } }, { status: service === '' || long.includes(service as string) ? SERVING : NOT_SERVING });
+    },
+  });
+  const [bare, silent] = [grpcServer({}), createSilence()];
+  before(async () => {
+    for (const each of [server, bare, silent]) await new Promise<void>((listening) => each.listen(0, '127.0.0.1', listening));
+  });
+  after(() => [server, bare, silent].forEach((each) => each.close()));
+  const ask = (at: { address(): unknown }, service?: string) => runHandler({ grpc: { port: (at.address() as AddressInfo).port, ...(service === undefined ? {} : { service }) } }, target, 500);
+
+  for (const service of [undefined, '', ...long]) {
+    it(`names the service that it asks for, of ${Buffer.byteLength(service ?? '')} bytes`, async () => assert.deepEqual(await ask(server, service), { ok: true, message: 'service healthy' }));
+  }
+
+  it('fails when it is told so, by a server without the protocol, by one that says nothing and by none', async () => {
+    assert.deepEqual(await ask(server, 'other'), { ok: false, message: 'service unhealthy (responded with "NOT_SERVING")' });
+    assert.match((await ask(bare)).message, /^error: this server does not implement the grpc health protocol/);
+    assert.match((await ask(silent)).message, /^timeout: health rpc did not complete within 0.5s$/);
+    assert.match((await runHandler({ grpc: { port: 1 } }, target, 500)).message, /^error: failed to connect service at "127.0.0.1:1": connect ECONNREFUSED/);
+  });
 });

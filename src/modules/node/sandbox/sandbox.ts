@@ -41,18 +41,23 @@ export function keepSandbox(sandbox: Sandbox): void {
   writeFileSync(join(sandbox.folder, 'sandbox.json'), JSON.stringify({ ips: sandbox.ips, podUid: sandbox.podUid }));
 }
 
-/** Gives the addresses back and lets the namespaces go. */
+/** Gives the addresses back and lets the namespaces go, some of which may never have come to be. */
 export async function removeSandbox(sandbox: Sandbox, cni: Cni): Promise<void> {
-  const alive = isAlive(sandbox);
-  await cni.remove(sandbox.id, alive ? namespacePath(sandbox, 'net') : '', sandbox.ips);
-  if (alive) await unmountLazily(KINDS.map((kind) => join(sandbox.folder, kind)));
+  const kept = keptKinds(sandbox);
+  await cni.remove(sandbox.id, kept.includes('net') ? namespacePath(sandbox, 'net') : '', sandbox.ips);
+  if (kept.length > 0) await unmountLazily(kept.map((kind) => namespacePath(sandbox, kind)));
   rmSync(sandbox.folder, { recursive: true, force: true });
 }
 
 /** Whether the namespaces are still mounted here: not so after a reboot, or when the mounts of an earlier llmos are gone. */
 export function isAlive(sandbox: Sandbox): boolean {
+  return keptKinds(sandbox).length === KINDS.length;
+}
+
+/** Who makes the namespaces keeps one after the other. */
+function keptKinds(sandbox: Sandbox): (typeof KINDS)[number][] {
   const nsfs = statSync('/proc/self/ns/net').dev;
-  return KINDS.every((kind) => statSync(join(sandbox.folder, kind), { throwIfNoEntry: false })?.dev === nsfs);
+  return KINDS.filter((kind) => statSync(namespacePath(sandbox, kind), { throwIfNoEntry: false })?.dev === nsfs);
 }
 
 /** What an earlier llmos left, alive or not. */
