@@ -85,12 +85,31 @@ test('suspended, resumed and at last expired', async () => {
   await eventually('it says that it goes on', async () => (await job()).status?.conditions?.[0]?.reason === 'JobResumed');
   await client.patch(Job, 'work', { type: 'merge', body: { spec: { suspend: true } } }, NS);
   await eventually('its pod goes and is no failure', async () => (await pods()).length === 0 && isJobCondition(await job(), 'Suspended'));
-  assert.equal((await job()).status?.failed, undefined);
+  const { status } = await job();
+  assert.deepEqual([status?.failed, status?.startTime], [undefined, undefined]);
   await client.patch(Job, 'work', { type: 'merge', body: { spec: { suspend: false } } }, NS);
   await eventually('it is gone with its pods', async () => {
     await playNode(() => 0);
     return (await client.list(Job, NS)).items.length === 0 && (await pods()).length === 0;
   });
+});
+
+test('a suspended job of which nothing is asked is complete', async () => {
+  await client.create(Job, work({ suspend: true, completions: 0 }));
+  await eventually('complete', async () => isJobCondition(await job(), 'Complete'));
+  assert.equal((await job()).status?.startTime, undefined);
+});
+
+test('the template of a suspended job changes once its pods are gone', async () => {
+  await client.create(Job, work({ parallelism: 1, completions: 1 }));
+  await eventually('it runs', async () => (await job()).status?.active === 1);
+  const move = (body: object): Promise<Job> => client.patch(Job, 'work', { type: 'merge', body: { spec: { template: { spec: body } } } as never }, NS);
+  await assert.rejects(move({ nodeSelector: { zone: 'a' } }), /spec.template: Invalid value.*field is immutable/s);
+  await client.patch(Job, 'work', { type: 'merge', body: { spec: { suspend: true } } }, NS);
+  await eventually('suspended', async () => isJobCondition(await job(), 'Suspended'));
+  const now = await move({ nodeSelector: { zone: 'a' }, containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '2' } } }] });
+  assert.deepEqual([now.spec?.template.spec?.nodeSelector, now.spec?.template.spec?.containers[0]?.resources?.requests], [{ zone: 'a' }, { cpu: '2' }]);
+  await assert.rejects(move({ containers: [{ name: 'c', image: 'i:2' }] }), /spec.template: Invalid value.*field is immutable/s);
 });
 
 test('a deleted job lets go of its pods, or takes them along', async () => {

@@ -1,5 +1,5 @@
 /** What a Job must be like, in upstream's words (batch/v1 validation). */
-import type { Job, JobSpec, PodFailurePolicyRule, SuccessPolicyRule } from '../generated/batch-v1.ts';
+import type { Job, JobSpec, JobStatus, PodFailurePolicyRule, SuccessPolicyRule } from '../generated/batch-v1.ts';
 import type { PodTemplateSpec } from '../generated/core-v1.ts';
 import { nonNegative } from '../apps/workload.ts';
 import { podTemplateErrors } from '../core/pod-validation.ts';
@@ -10,6 +10,7 @@ import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors } from '../n
 import { matcherOfSelector } from '../selector.ts';
 import { checkIndexes } from './indexes.ts';
 import { JOB_LABELS } from './job-labels.ts';
+import { isJobCondition } from './job-status-validation.ts';
 
 const ACTIONS = ['Count', 'FailIndex', 'FailJob', 'Ignore'];
 const STATUSES = ['False', 'True', 'Unknown'];
@@ -22,7 +23,7 @@ export function jobErrors(job: Job, old: Job | undefined): FieldError[] {
   const { spec } = job;
   if (spec === undefined) return [required('spec.template')];
   const errors = [...generatedSelectorErrors(job), ...jobSpecErrors(spec, 'spec', { judgeTemplate: !equalJson(old?.spec?.template, spec.template) }), ...selectorErrors(spec)];
-  if (old?.spec !== undefined) return [...errors, ...updateErrors(spec, old.spec)];
+  if (old?.spec !== undefined) return [...errors, ...updateErrors(spec, old)];
   if (spec.completionMode === 'Indexed' && (spec.completions ?? 0) > 0) {
     const hostname = `${job.metadata.name}-${spec.completions! - 1}`;
     if (dns1123LabelErrors(hostname).length > 0) errors.push(invalid('metadata.name', job.metadata.name, `will not able to create pod with invalid DNS label: ${hostname}`));
@@ -182,20 +183,23 @@ function successRuleErrors({ succeededCount, succeededIndexes }: SuccessPolicyRu
 
 const IMMUTABLE = ['selector', 'completionMode', 'podFailurePolicy', 'backoffLimitPerIndex', 'managedBy', 'successPolicy'] as const;
 
-function updateErrors(spec: JobSpec, old: JobSpec): FieldError[] {
+function updateErrors(spec: JobSpec, { spec: old, status }: Job): FieldError[] {
   const errors: FieldError[] = [];
+  if (old === undefined) return errors;
   if (!equalJson(spec.completions, old.completions)) {
     if (spec.completionMode !== 'Indexed') errors.push(invalid('spec.completions', spec.completions ?? null, 'field is immutable'));
     else if (spec.completions !== undefined && spec.completions !== spec.parallelism) errors.push(invalid('spec.completions', spec.completions, 'can only be modified in tandem with spec.parallelism'));
   }
-  if (!equalJson(spec.template, mutableTemplate(spec, old))) errors.push(invalid('spec.template', spec.template, 'field is immutable'));
+  if (!equalJson(spec.template, mutableTemplate(spec, old, status))) errors.push(invalid('spec.template', spec.template, 'field is immutable'));
   for (const field of IMMUTABLE) if (!equalJson(spec[field], old[field])) errors.push(invalid(`spec.${field}`, spec[field] ?? null, 'field is immutable'));
   return errors;
 }
 
-/** What the template must be: as before, but a suspended job may be told anew where and with how much its pods run. */
-function mutableTemplate(spec: JobSpec, old: JobSpec): PodTemplateSpec {
-  if (old.suspend !== true || spec.template === undefined || old.template?.spec === undefined) return old.template;
+/** What the template must be: as before, but a suspended job that runs no pods, or never started, may be told anew where and with how much its pods run. */
+function mutableTemplate(spec: JobSpec, old: JobSpec, status: JobStatus = {}): PodTemplateSpec {
+  const isIdle = (status.active ?? 0) === 0;
+  const mayMove = !status.startTime || (isIdle && isJobCondition({ status }, 'Suspended'));
+  if (old.suspend !== true || !mayMove || spec.template === undefined || old.template?.spec === undefined) return old.template;
   const { metadata, spec: pod } = spec.template;
   const { nodeSelector, tolerations, schedulingGates, affinity } = pod ?? {};
   const { podAffinity, podAntiAffinity } = old.template.spec.affinity ?? {};
@@ -203,7 +207,7 @@ function mutableTemplate(spec: JobSpec, old: JobSpec): PodTemplateSpec {
   const hasAffinity = affinity !== undefined || Object.values(wanted).some((each) => each !== undefined);
   const resourcesOf = (list: 'containers' | 'initContainers') => old.template.spec![list]?.map((each, index) => {
     const now = pod?.[list]?.[index];
-    return { ...each, resources: now?.name === each.name ? now?.resources : each.resources };
+    return { ...each, resources: isIdle && now?.name === each.name ? now?.resources : each.resources };
   });
   return {
     ...old.template,

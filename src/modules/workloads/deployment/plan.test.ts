@@ -4,6 +4,7 @@ import type { Deployment, DeploymentSpec, ReplicaSet } from '../../../api/genera
 import { rfc3339 } from '../../../base/clock.ts';
 import { conditionOf } from './conditions.ts';
 import { planDeployment, type DeploymentPlan } from './plan.ts';
+import { totalTerminating } from './replica-counts.ts';
 import { REVISION, REVISION_HISTORY } from './revision.ts';
 
 const NOW_MS = Date.parse('2026-11-21T22:00:00Z');
@@ -196,4 +197,16 @@ test('labels and names of replica sets bear collisions', () => {
   const first = planDeployment({ deployment: deployment(), replicaSets: [], hasRunningPods: () => false, nowMs: NOW_MS }).create;
   const second = planDeployment({ deployment: { ...deployment(), status: { collisionCount: 1 } }, replicaSets: [], hasRunningPods: () => false, nowMs: NOW_MS }).create;
   assert.notEqual(first?.metadata.name, second?.metadata.name);
+});
+
+test('pods on their way out are counted, and none is said as 0', () => {
+  const set = (status: ReplicaSet['status']): ReplicaSet => ({ metadata: { name: 'web-1' }, spec: { selector: {} }, ...(status === undefined ? {} : { status }) });
+  const table: [string, ReplicaSet[], number | undefined][] = [
+    ['no replica set', [], 0],
+    ['one', [set({ replicas: 3, terminatingReplicas: 0, observedGeneration: 1 })], 0],
+    ['several', [set({ replicas: 3, terminatingReplicas: 1, observedGeneration: 1 }), set({ replicas: 0, terminatingReplicas: 2, observedGeneration: 1 })], 3],
+    ['one that was not worked on yet', [set({ replicas: 3, terminatingReplicas: 1, observedGeneration: 1 }), set(undefined)], 1],
+    ['one that does not tell', [set({ replicas: 3, terminatingReplicas: 1, observedGeneration: 1 }), set({ replicas: 1, observedGeneration: 1 })], undefined],
+  ];
+  for (const [why, sets, count] of table) assert.equal(totalTerminating(sets), count, why);
 });

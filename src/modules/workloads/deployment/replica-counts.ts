@@ -11,8 +11,18 @@ export function totalReplicas(replicaSets: readonly ReplicaSet[]): number {
   return replicaSets.reduce((sum, each) => sum + replicasOf(each), 0);
 }
 
-export function totalStatus(replicaSets: readonly ReplicaSet[], field: 'replicas' | 'readyReplicas' | 'availableReplicas' | 'terminatingReplicas'): number {
+export function totalStatus(replicaSets: readonly ReplicaSet[], field: 'replicas' | 'readyReplicas' | 'availableReplicas'): number {
   return replicaSets.reduce((sum, each) => sum + (each.status?.[field] ?? 0), 0);
+}
+
+/** Pods that are on their way out; undefined when a replica set that was worked on does not tell. */
+export function totalTerminating(replicaSets: readonly ReplicaSet[]): number | undefined {
+  let sum = 0;
+  for (const { status } of replicaSets) {
+    if (status?.terminatingReplicas === undefined && status?.observedGeneration) return undefined;
+    sum += status?.terminatingReplicas ?? 0;
+  }
+  return sum;
 }
 
 export function isRollingUpdate(deployment: Deployment): boolean {

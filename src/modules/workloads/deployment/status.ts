@@ -1,7 +1,7 @@
 /** The status of a Deployment as its replica sets make it, with the progress of the rollout (upstream: progress.go). Pure. */
 import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../../api/generated/apps-v1.ts';
 import { condition, conditionOf, withCondition, withoutCondition } from './conditions.ts';
-import { INT32_MAX, maxUnavailable, replicasOf, totalReplicas, totalStatus } from './replica-counts.ts';
+import { INT32_MAX, maxUnavailable, replicasOf, totalReplicas, totalStatus, totalTerminating } from './replica-counts.ts';
 
 export interface StatusInput {
   deployment: Deployment;
@@ -26,10 +26,11 @@ export function baseStatus({ deployment, conditions, all, newest, nowMs }: Statu
     : condition('Available', 'False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.', nowMs);
   const counts = {
     replicas: totalStatus(all, 'replicas'), updatedReplicas: newest?.status?.replicas ?? 0, readyReplicas: totalStatus(all, 'readyReplicas'),
-    availableReplicas: available, unavailableReplicas: Math.max(0, totalReplicas(all) - available), terminatingReplicas: totalStatus(all, 'terminatingReplicas'),
+    availableReplicas: available, unavailableReplicas: Math.max(0, totalReplicas(all) - available),
     collisionCount: deployment.status?.collisionCount,
   };
-  const status: DeploymentStatus = { observedGeneration: deployment.metadata.generation };
+  const terminatingReplicas = totalTerminating(all);
+  const status: DeploymentStatus = { observedGeneration: deployment.metadata.generation, ...(terminatingReplicas === undefined ? {} : { terminatingReplicas }) };
   for (const [name, count] of Object.entries(counts)) if (count) Object.assign(status, { [name]: count });
   status.conditions = withCondition(conditions, availability);
   return status;

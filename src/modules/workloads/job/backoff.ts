@@ -18,12 +18,16 @@ export function jobBackoffMs(failed: readonly Pod[], succeeded: readonly Pod[], 
   return backoffMs(times.length, Math.max(-Infinity, ...times), nowMs);
 }
 
-/** When a pod ended: its last container, else when it was deleted, else when it was made. */
-export function finishedMs({ status, metadata }: Pod, nowMs: number): number {
-  const ends = (status?.containerStatuses ?? []).map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
+/** When a pod ended: its last container or sidecar, else when it ceased to be ready, else when it was deleted, else when it was made. */
+export function finishedMs({ status, metadata, spec }: Pod, nowMs: number): number {
+  const isSidecar = (name: string): boolean => spec?.initContainers?.some((each) => each.name === name && each.restartPolicy === 'Always') === true;
+  const statuses = [...(status?.containerStatuses ?? []), ...(status?.initContainerStatuses ?? []).filter(({ name }) => isSidecar(name))];
+  const ends = statuses.map(({ state }) => Date.parse(state?.terminated?.finishedAt ?? ''));
   if (ends.length > 0 && !ends.some(Number.isNaN)) return Math.max(...ends);
+  const unready = status?.conditions?.find((each) => each.type === 'Ready' && each.status === 'False')?.lastTransitionTime;
+  if (unready) return Date.parse(unready);
   if (metadata.deletionTimestamp !== undefined) return Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000;
-  return Date.parse(status?.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? metadata.creationTimestamp ?? '') || nowMs;
+  return Date.parse(metadata.creationTimestamp ?? '') || nowMs;
 }
 
 export function indexFailures(pod: Pod): { counted: number; ignored: number } {

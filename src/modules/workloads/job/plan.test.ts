@@ -5,7 +5,7 @@ import type { Job, JobSpec, JobStatus } from '../../../api/generated/batch-v1.ts
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { accountEnded, finishedStatus, settleUncounted } from './account.ts';
-import { backoffMs } from './backoff.ts';
+import { backoffMs, finishedMs } from './backoff.ts';
 import { judgeFailure } from './failure-policy.ts';
 import { planJob } from './plan.ts';
 import { podOfJob } from './pod.ts';
@@ -64,6 +64,21 @@ test('the back-off doubles up to ten minutes, and begins with the last failure',
   assert.equal(after.create.length, 2, 'a success ends the row');
 });
 
+test('a pod ended with its last container, or when it was last ready, or when it was deleted', () => {
+  const ended = pod('a', { phase: 'Failed', endedAgoS: 5 });
+  const sidecar = { name: 's', image: 'i', imageID: '', ready: false, restartCount: 0, state: { terminated: { exitCode: 0, finishedAt: rfc3339(NOW_MS - 2_000) } } };
+  const withSidecar = { ...ended, spec: { containers: [], initContainers: [{ name: 's', restartPolicy: 'Always' }] }, status: { ...ended.status, initContainerStatuses: [sidecar] } } as Pod;
+  const lost: Pod = { ...pod('b', { deleting: true }), status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: rfc3339(NOW_MS - 9_000) }] } };
+  const table: [string, Pod, number][] = [
+    ['its container', ended, 5_000],
+    ['its sidecar', withSidecar, 2_000],
+    ['of a lost node', lost, 9_000],
+    ['ready to the end', { ...lost, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: rfc3339(NOW_MS - 9_000) }] } }, 0],
+    ['never ran', { metadata: { creationTimestamp: rfc3339(NOW_MS - 100_000) }, spec: { containers: [] } }, 100_000],
+  ];
+  for (const [why, of, agoMs] of table) assert.equal(NOW_MS - finishedMs(of, NOW_MS), agoMs, why);
+});
+
 test('indexed pods are made for the lowest indexes that lack one', () => {
   const indexed = job(INDEXED, { completedIndexes: '0' });
   assert.deepEqual(planJob(view(indexed, [pod('b', { index: 2 })])).create, [1, 3]);
@@ -99,6 +114,10 @@ test('a job ends for the reasons that it may', () => {
     ['counted by policy', job(onExit('Count')), failed(1), 'BackoffLimitExceeded'],
     ['success policy by count', job({ ...INDEXED, successPolicy: { rules: [{ succeededCount: 2 }] } }, { completedIndexes: '0,3' }), [], 'SuccessPolicy'],
     ['success policy by indexes', job({ ...INDEXED, successPolicy: { rules: [{ succeededIndexes: '1-2' }, { succeededIndexes: '0,3', succeededCount: 1 }] } }, { completedIndexes: '0,1' }), [], 'SuccessPolicy'],
+    ['no index asked for', job({ ...INDEXED, successPolicy: { rules: [{ succeededIndexes: '' }] } }, { completedIndexes: '0' }), [], undefined],
+    ['nothing has succeeded', job({ ...INDEXED, successPolicy: { rules: [{ succeededCount: 0 }] } }), [], undefined],
+    ['indexes beyond what is left of the job', job({ ...INDEXED, completions: 2, successPolicy: { rules: [{ succeededIndexes: '3' }] } }, { completedIndexes: '0' }), [], undefined],
+    ['some of the indexes', job({ ...INDEXED, successPolicy: { rules: [{ succeededIndexes: '0-2', succeededCount: 2 }] } }, { completedIndexes: '1-2' }), [], 'SuccessPolicy'],
     ['not met', job({ ...INDEXED, successPolicy: { rules: [{ succeededIndexes: '1-2' }] } }, { completedIndexes: '0,1' }), [], undefined],
   ];
   for (const [why, of, pods, reason] of table) assert.equal(jobVerdict(view(of, pods))?.reason, reason, why);

@@ -56,7 +56,7 @@ interface Round {
   terminating: number;
   verdict?: Verdict;
   conditions: JobStatus['conditions'];
-  startTime?: string;
+  startTime?: string | undefined;
   waitMs?: number;
   error?: unknown;
 }
@@ -100,27 +100,36 @@ async function manage(view: JobView, plan: JobPlan, context: ReconcileContext): 
 
 function suspension(job: Job, { conditions = [] }: Round, nowMs: number, { events }: ReconcileContext): Partial<Round> {
   const isSuspended = job.spec?.suspend === true;
+  // A suspended job has not started: its time runs anew when it is resumed.
+  const started = isSuspended ? { startTime: undefined } : {};
   const next = withJobCondition(conditions, isSuspended ? jobCondition('Suspended', 'True', 'JobSuspended', 'Job suspended', nowMs) : jobCondition('Suspended', 'False', 'JobResumed', 'Job resumed', nowMs));
-  if (isDeepStrictEqual(next, conditions)) return {};
+  if (isDeepStrictEqual(next, conditions)) return started;
   events.event(job, 'Normal', isSuspended ? 'Suspended' : 'Resumed', isSuspended ? 'Job suspended' : 'Job resumed');
-  return isSuspended ? { conditions: next } : { conditions: next, startTime: rfc3339(nowMs) };
+  return isSuspended ? { conditions: next, ...started } : { conditions: next, startTime: rfc3339(nowMs) };
 }
 
 /** `stored` is the job as it was read, `view.job` with its start. */
 async function writeProgress(stored: Job, view: JobView, round: Round, context: ReconcileContext): Promise<void> {
-  const { active, ready, terminating, conditions, startTime, verdict } = round;
-  const base: JobStatus = { ...stored.status, active, ready, terminating, conditions, ...(startTime === undefined ? {} : { startTime }) };
+  const { active, ready, terminating, conditions, verdict } = round;
+  const { startTime: _before, ...status } = stored.status ?? {};
+  const startTime = round.startTime ?? startAtEnd(stored, round, view.nowMs);
+  const base: JobStatus = { ...status, active, ready, terminating, conditions, ...(startTime === undefined ? {} : { startTime }) };
   const account = accountEnded(view, base, verdict);
   let latest = await writeStatus(stored, account.status, context);
   if (latest === undefined) return;
   const { done, error } = await untrack(account.untrack, context);
   const still = new Set(view.tracked.map(({ metadata }) => metadata.uid ?? '').filter((each) => !done.has(each)));
-  let status = settleUncounted(latest.status ?? {}, (uid) => still.has(uid));
-  const finished = verdict === undefined || account.partial || error !== undefined ? undefined : finishedStatus(status, verdict, view.nowMs);
-  if (finished !== undefined) status = finished;
-  latest = await writeStatus(latest, status, context);
+  let settled = settleUncounted(latest.status ?? {}, (uid) => still.has(uid));
+  const finished = verdict === undefined || account.partial || error !== undefined ? undefined : finishedStatus(settled, verdict, view.nowMs);
+  if (finished !== undefined) settled = finished;
+  latest = await writeStatus(latest, settled, context);
   if (finished !== undefined && latest !== undefined && verdict !== undefined) tellEnd(latest, verdict, context);
   if (error !== undefined) throw error;
+}
+
+/** A job that ends while it is suspended has started then at the latest, unless nothing was asked of it. */
+function startAtEnd({ spec }: Job, { verdict }: Round, nowMs: number): string | undefined {
+  return verdict === undefined || spec?.completions === 0 ? undefined : rfc3339(nowMs);
 }
 
 /** Writes nothing that is so already; undefined when the job is gone. A job that changed meanwhile is refused: the next round sees it. */

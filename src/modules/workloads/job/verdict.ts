@@ -1,5 +1,5 @@
 /** Whether a job has failed or met its success policy, and its conditions (upstream: syncJob). Pure. */
-import { countCommon, countIndexes, parseIndexes } from '../../../api/batch/indexes.ts';
+import { countCommon, countIndexes, parseIndexes, type Indexes } from '../../../api/batch/indexes.ts';
 import type { Job, JobCondition } from '../../../api/generated/batch-v1.ts';
 import { rfc3339 } from '../../../base/clock.ts';
 import { isPodFailed, judgeFailure } from './failure-policy.ts';
@@ -63,12 +63,20 @@ function indexVerdict({ job, indexes, nowMs }: JobView): Verdict | undefined {
   const most = job.spec?.maxFailedIndexes;
   if (most !== undefined && failed > most) return verdict('FailureTarget', 'MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes', nowMs);
   if (failed > 0 && failed + countIndexes(indexes.succeeded) >= completions) return verdict('FailureTarget', 'FailedIndexes', 'Job has failed indexes', nowMs);
-  for (const [index, rule] of (job.spec?.successPolicy?.rules ?? []).entries()) {
-    const wanted = rule.succeededIndexes === undefined ? undefined : parseIndexes(rule.succeededIndexes, completions);
-    const have = wanted === undefined ? countIndexes(indexes.succeeded) : countCommon(indexes.succeeded, wanted);
-    if (have >= (rule.succeededCount ?? countIndexes(wanted ?? []))) return verdict('SuccessCriteriaMet', 'SuccessPolicy', `Matched rules at index ${index}`, nowMs);
-  }
-  return undefined;
+  const met = metRule(job, indexes.succeeded);
+  return met === undefined ? undefined : verdict('SuccessCriteriaMet', 'SuccessPolicy', `Matched rules at index ${met}`, nowMs);
+}
+
+/** The first rule of the success policy that is met. None is before anything has succeeded, and a rule that names no index below `completions` never is. */
+function metRule(job: Job, succeeded: Indexes): number | undefined {
+  if (succeeded.length === 0) return undefined;
+  const met = job.spec?.successPolicy?.rules?.findIndex(({ succeededIndexes, succeededCount }) => {
+    if (succeededIndexes === undefined) return succeededCount !== undefined && countIndexes(succeeded) >= succeededCount;
+    const wanted = parseIndexes(succeededIndexes, completionsOf(job));
+    const have = countCommon(succeeded, wanted);
+    return wanted.length > 0 && (have === countIndexes(wanted) || (succeededCount !== undefined && have >= succeededCount));
+  });
+  return met === undefined || met < 0 ? undefined : met;
 }
 
 /** All completions are there and no pod is active: the job is done. */

@@ -88,7 +88,7 @@ test('of a Job the younger ones go first, to the second, whatever they cost', ()
 test('the status counts, and leaves zeros out as Go does', () => {
   const set = replicaSet(2, { minReadySeconds: 30 });
   const pods = [pod('a', { labels: { app: 'web', x: 'y' }, readyForS: 40 }), pod('b', { readyForS: 10 }), pod('c')];
-  assert.deepEqual(replicaSetStatus(set, pods, { terminating: 0, nowMs: NOW_MS }), { replicas: 3, fullyLabeledReplicas: 1, readyReplicas: 2, availableReplicas: 1, observedGeneration: 4 });
+  assert.deepEqual(replicaSetStatus(set, pods, { terminating: 0, nowMs: NOW_MS }), { replicas: 3, fullyLabeledReplicas: 1, readyReplicas: 2, availableReplicas: 1, terminatingReplicas: 0, observedGeneration: 4 });
   assert.equal(untilAvailableMs(set, pods, NOW_MS), 20_000);
   assert.equal(untilAvailableMs(set, [], NOW_MS), undefined);
   assert.deepEqual(replicaSetStatus(set, [], { terminating: 1, nowMs: NOW_MS }), { replicas: 0, terminatingReplicas: 1, observedGeneration: 4 });

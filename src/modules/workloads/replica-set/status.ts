@@ -45,9 +45,9 @@ function conditionsAfter(conditions: readonly ReplicaSetCondition[], { failure, 
   return [...conditions, { type: 'ReplicaFailure', status: 'True', lastTransitionTime: rfc3339(nowMs), reason: failure.reason, message: failure.message }];
 }
 
-/** Go leaves zero counts out of the JSON (all but `replicas`), and so do we, or every comparison with what was read would differ. */
+/** Go leaves zero counts out of the JSON (all but `replicas`, and `terminatingReplicas`, which is a pointer), and so do we, or every comparison with what was read would differ. */
 function withoutZeros(status: ReplicaSetStatus): ReplicaSetStatus {
   const counts = status as unknown as Record<string, unknown>;
-  for (const name of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'terminatingReplicas', 'observedGeneration']) if (counts[name] === 0) delete counts[name];
+  for (const name of ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration']) if (counts[name] === 0) delete counts[name];
   return status;
 }
