@@ -14,6 +14,7 @@ import garbageCollector from '../modules/garbage-collector/module.ts';
 import horizontalPodAutoscaler from '../modules/horizontal-pod-autoscaler/module.ts';
 import predictiveAutoscaler from '../modules/horizontal-pod-autoscaler/predictive/module.ts';
 import ingress from '../modules/ingress/module.ts';
+import jobSet from '../modules/job-set/module.ts';
 import localPath from '../modules/local-path/module.ts';
 import metering from '../modules/metering/module.ts';
 import eventAutoscaler from '../modules/event-autoscaler/module.ts';
@@ -32,7 +33,7 @@ import verticalPodAutoscaler from '../modules/vertical-pod-autoscaler/module.ts'
 import workloads from '../modules/workloads/module.ts';
 import type { Module } from '../sdk/module.ts';
 
-export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, disruption, horizontalPodAutoscaler, eventAutoscaler, verticalPodAutoscaler, predictiveAutoscaler, localPath, dynamicResources, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
+export const builtins: readonly Module[] = [core, rbac, flowControl, certificates, bootstrapTokens, quota, gateway, customResources, admission, podSecurity, workloads, jobSet, disruption, horizontalPodAutoscaler, eventAutoscaler, verticalPodAutoscaler, predictiveAutoscaler, localPath, dynamicResources, garbageCollector, scheduler, endpointslice, queue, network, networkPolicy, ingress, node, nodeLifecycle, storageMigration, aggregation, metering, registry];
 
 /** These start only with `modules.NAME.enabled: true`. */
 export const offByDefault: ReadonlySet<string> = new Set([registry.name]);
