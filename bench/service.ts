@@ -2,26 +2,31 @@
  * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the address of a load balancer of least
  * connection, of TCP and of HTTP, and by a Gateway with ten routes; beside them HAProxy configured by hand: as barely as it goes, and as somebody would who wants the routes and that
  * requests are tried again, which HAProxy pays with a copy of each. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ *
+ * What the kernel's path adds is less than what chance does to a second of wrk: on which cpu the kernel puts it, and who else wants it. So that path is
+ * measured by itself, with client and server each on a cpu of its own, in many short rounds of three in changing order: by cluster IP and twice straight. Each round
+ * is compared with itself. The second straight one tells how far two measurements of the same thing are apart.
  */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
 import { bootInstance, type Instance } from '../test/fixtures/instance.ts';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
+import { comparePaths, wrk } from './support/wrk.ts';
 
-const exec = promisify(execFile);
 const ROUNDS = 5;
-const SECONDS = 2;
-const CONNECTIONS = 16;
+const LOAD = { seconds: 2, connections: 16 };
+const PAIRED = { ...LOAD, seconds: 1, rounds: 24 };
+const [CLIENT_CPU, SERVER_CPU] = [0, availableParallelism() > 1 ? 1 : 0];
 
-const RESPONDER = 'global\n  maxconn 4096\ndefaults\n  mode http\n  timeout client 1m\n  timeout server 1m\n  timeout connect 1s\nfrontend f\n  bind :8080\n  http-request return status 200 content-type text/plain string "hello"\n';
+const responder = (global: string): string => `global\n  maxconn 4096\n${global}defaults\n  mode http\n  timeout client 1m\n  timeout server 1m\n  timeout connect 1s\nfrontend f\n  bind :8080\n  http-request return status 200 content-type text/plain string "hello"\n`;
+const RESPONDERS = { 'web.cfg': responder(''), 'single.cfg': responder(`  nbthread 1\n  cpu-map 1 ${SERVER_CPU}\n`) };
 
-const service = (name: string, annotations: Record<string, string> = {}, port = 80, more: object = {}): object => ({
-  apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { type: Object.keys(annotations).length > 0 ? 'LoadBalancer' : 'ClusterIP', selector: { app: 'web' }, ports: [{ port, targetPort: 8080, ...more }] },
+const service = (name: string, annotations: Record<string, string> = {}, port = 80, more: object = {}, app = 'web'): object => ({
+  apiVersion: 'v1', kind: 'Service', metadata: { name, annotations }, spec: { type: Object.keys(annotations).length > 0 ? 'LoadBalancer' : 'ClusterIP', selector: { app }, ports: [{ port, targetPort: 8080, ...more }] },
 });
 const LEAST = { 'llmos.dev/load-balancing': 'least-connection' };
 
@@ -52,18 +57,18 @@ function byHandText(address: string, folder: string): string {
 }
 
 /** The machine's own haproxy with its libraries, in a pod. */
-const pod = {
-  apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { app: 'web' } },
+const pod = (name: 'web' | 'single'): object => ({
+  apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: name } },
   spec: {
     terminationGracePeriodSeconds: 0,
     volumes: [...['usr', 'lib', 'lib64'].map((name) => ({ name, hostPath: { path: `/${name}` } })), { name: 'config', configMap: { name: 'responder' } }],
     containers: [{
-      name: 'web', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['/usr/sbin/haproxy', '-db', '-f', '/config/haproxy.cfg'],
+      name: 'server', image: TEST_IMAGE, imagePullPolicy: 'IfNotPresent', command: ['/usr/sbin/haproxy', '-db', '-f', `/config/${name}.cfg`],
       volumeMounts: [...['usr', 'lib', 'lib64'].map((name) => ({ name, mountPath: `/${name}`, readOnly: true })), { name: 'config', mountPath: '/config' }],
       readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 1 },
     }],
   },
-};
+});
 
 export async function run(): Promise<BenchResult> {
   for (const program of ['/usr/bin/wrk', '/usr/sbin/haproxy']) if (!existsSync(program)) throw new Error(`this bench needs ${program}; install it with: apt-get install wrk haproxy`);
@@ -72,23 +77,23 @@ export async function run(): Promise<BenchResult> {
   let byHand: ReturnType<typeof spawn> | undefined;
   try {
     importTestImage(llmos);
-    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: { 'haproxy.cfg': RESPONDER } }, pod, service('kernel'), service('proxy', LEAST), service('http', LEAST, 81, { appProtocol: 'http' }), ...GATEWAY];
+    const objects = [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'responder' }, data: RESPONDERS }, pod('web'), pod('single'), service('kernel'), service('single', {}, 80, {}, 'single'), service('proxy', LEAST), service('http', LEAST, 81, { appProtocol: 'http' }), ...GATEWAY];
     await ok(llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }), 'apply', '-f', '-'));
-    await ok(llmos.kubectl('wait', 'pod/web', '--for=condition=Ready', '--timeout=60s'));
+    await ok(llmos.kubectl('wait', 'pod/web', 'pod/single', '--for=condition=Ready', '--timeout=60s'));
     const address = await field(llmos, 'pod/web', '.status.podIP');
     writeFileSync(join(folder, 'routes.txt'), ROUTES.slice(0, -1).map((path) => `${path}/ ${routeName(path)}\n`).join(''));
     writeFileSync(join(folder, 'haproxy.cfg'), byHandText(address, folder));
     byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
+    const paired = await comparePaths({ direct: `${await field(llmos, 'pod/single', '.status.podIP')}:8080`, way: `${await field(llmos, 'service/single', '.spec.clusterIP')}:80` }, { ...PAIRED, cpu: CLIENT_CPU });
     const targets = {
-      direct: `${address}:8080`, clusterIp: `${await field(llmos, 'service/kernel', '.spec.clusterIP')}:80`,
-      leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
+      straight: `${address}:8080`, leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
       http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098', byHandCareful: '127.0.0.1:8097', byHandRoutes: '127.0.0.1:8096', gateway: `${await field(llmos, 'gateway/edge', '.status.addresses[0].value')}:80`,
     };
     await sleep(1_000); // the proxy of the last service may still be starting
     const figures = await measure(targets);
     const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
-    return resultOf('service', { ...of('direct', 'direct'), ...of('clusterIp', 'clusterIp'), ...of('leastConnection', 'leastConnection'), ...of('http', 'http'), ...of('gateway', 'gateway') },
-      { direct: { ...of('direct', 'clusterIp'), ...of('direct', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') }, 'haproxy by hand that tries again': { ...of('byHandCareful', 'http'), ...of('byHandRoutes', 'gateway') } });
+    return resultOf('service', { ...paired, ...of('leastConnection', 'leastConnection'), ...of('http', 'http'), ...of('gateway', 'gateway') },
+      { direct: { clusterIp: paired['direct'] as Figure, clusterIpP99: paired['directP99'] as Figure, ...of('straight', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') }, 'haproxy by hand that tries again': { ...of('byHandCareful', 'http'), ...of('byHandRoutes', 'gateway') } });
   } finally {
     byHand?.kill('SIGKILL');
     await llmos.destroy();
@@ -101,21 +106,13 @@ async function measure(targets: Readonly<Record<string, string>>): Promise<Recor
   const values = new Map<string, { rate: number[]; p99: number[] }>(Object.keys(targets).map((name) => [name, { rate: [], p99: [] }]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, target] of Object.entries(targets)) {
-      const { rate, p99 } = await wrk(target);
+      const { rate, p99 } = await wrk(target, LOAD);
       values.get(name)?.rate.push(rate);
       values.get(name)?.p99.push(p99);
       process.stderr.write(`round ${round + 1} ${name}: ${Math.round(rate)} requests a second, p99 ${p99} ms\n`);
     }
   }
   return Object.fromEntries([...values].flatMap(([name, { rate, p99 }]) => [[name, figureOf('requests/s', rate)], [`${name}P99`, figureOf('ms', p99)]]));
-}
-
-async function wrk(target: string): Promise<{ rate: number; p99: number }> {
-  const { stdout } = await exec('wrk', ['-t1', `-c${CONNECTIONS}`, `-d${SECONDS}s`, '--latency', `http://${target}/`]);
-  const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
-  const [, number, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
-  if (!(rate > 0) || unit === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`${target} did not answer well:\n${stdout}`);
-  return { rate, p99: Number(number) * { us: 0.001, ms: 1, s: 1_000 }[unit as 'us' | 'ms' | 's'] };
 }
 
 async function field(llmos: Instance, what: string, path: string): Promise<string> {
