@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Event } from '../../src/api/core/event.ts';
+import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
-import { TEST_IMAGE } from '../fixtures/image.ts';
+import { importImageWith, TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { bootForPods } from '../fixtures/pods.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -118,6 +119,29 @@ describe('a pod, as it is promised', { timeout: 170_000 * PATIENCE }, () => {
     await eventually(async () => /seLinuxOptions have no effect/.test(await kubectl('describe', 'pod', 'labelled')), { what: 'it is told that labels have no effect' });
     const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'refused' }, spec: { containers: [{ name: 'main', image: TEST_IMAGE, securityContext: { procMount: 'Unmasked' } }] } }), 'apply', '-f', '-');
     assert.deepEqual([code, /hostUsers/.test(stderr)], [1, true], stderr);
+  });
+
+  it('is in the groups that it names, and in those that the image gives its user unless it wants none', async () => {
+    importImageWith(llmos, 'localhost/groups:latest', { 'etc/passwd': 'root:x:0:0::/:/bin/sh\nmember:x:1000:1000::/:/bin/sh\n', 'etc/group': 'root:x:0:\nmember:x:1000:\nmore:x:50000:member\nothers:x:60000:root\n' });
+    const groupsOf = async (name: string, securityContext: object, wanted: { gid: number; groups: number[] }): Promise<void> => {
+      await apply(name, STAYS, { image: 'localhost/groups:latest' }, { securityContext: { runAsUser: 1000, ...securityContext } });
+      await until(name, 'is ready', isReady);
+      const { uid, gid, supplementalGroups = [] } = (await status(name))?.user?.linux ?? {};
+      assert.deepEqual([uid, gid, supplementalGroups.toSorted((a, b) => a - b)], [1000, wanted.gid, wanted.groups], name);
+      // What the kernel says of its first process, and of one that came later.
+      for (const [process, command] of [['its first', "sed -n 's/^Groups:\\s*//p' /proc/1/status"], ['a later one', 'grep ^Groups: /proc/self/status | cut -f 2']] as const) {
+        assert.deepEqual((await inside(name, command)).trim().split(/\s+/).map(Number), wanted.groups, `${process} of ${name}`);
+      }
+      assert.deepEqual((await inside(name, 'id -u; id -g')).trim().split('\n').map(Number), [1000, wanted.gid]);
+    };
+    const named = { runAsGroup: 3000, supplementalGroups: [4000], fsGroup: 5000 };
+    await groupsOf('unsaid', named, { gid: 3000, groups: [3000, 4000, 5000, 50000] });
+    await groupsOf('merge', { ...named, supplementalGroupsPolicy: 'Merge' }, { gid: 3000, groups: [3000, 4000, 5000, 50000] });
+    await groupsOf('strict', { ...named, supplementalGroupsPolicy: 'Strict' }, { gid: 3000, groups: [3000, 4000, 5000] });
+    await groupsOf('strict-alone', { supplementalGroupsPolicy: 'Strict' }, { gid: 1000, groups: [1000] });
+    assert.equal((await llmos.client.get(Node, 'node1')).status?.features?.supplementalGroupsPolicy, true);
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'refused' }, spec: { securityContext: { supplementalGroupsPolicy: 'Loose' }, containers: [{ name: 'main', image: TEST_IMAGE }] } }), 'apply', '-f', '-');
+    assert.deepEqual([code, /supported values: "Merge", "Strict"/.test(stderr)], [1, true], stderr);
   });
 
   it('has an image that was carried from one file to another name', async () => {

@@ -64,7 +64,7 @@ function repositoryDisk(folder: string, command: string): string {
     const [first, second] = path.split('/');
     return !LEFT_OUT.has(path) && (first !== '.cache' || second === undefined || CACHES.has(second));
   };
-  cpSync(ROOT, staged, { recursive: true, dereference: true, filter: wanted });
+  cpSync(ROOT, staged, { recursive: true, dereference: true, preserveTimestamps: true, filter: wanted }); // what is older than its source is compiled again
   writeFileSync(join(staged, 'guest-command'), command);
   const disk = join(folder, 'repository.ext4');
   const { status, stderr } = spawnSync('mke2fs', ['-q', '-t', 'ext4', '-O', '^has_journal', '-i', '4096', '-d', staged, disk, '1G'], { encoding: 'utf8', env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin:/sbin` } });
@@ -76,9 +76,10 @@ function repositoryDisk(folder: string, command: string): string {
 function emulate(parts: string, options: GuestOptions & { disk: string; consoleFile: string }): Promise<string> {
   const libraries = ['usr/lib/x86_64-linux-gnu', 'lib/x86_64-linux-gnu'].map((each) => join(parts, 'qemu', each)).join(':');
   const drive = (file: string, id: string): string[] => ['-drive', `if=none,id=${id},file=${file},format=raw,snapshot=on`, '-device', `virtio-blk-pci,drive=${id}`];
+  const accelerator = process.env['LLMOS_GUEST_ACCEL'];
   const child = spawn(join(parts, 'qemu/usr/bin/qemu-system-x86_64'), [
     '-L', join(parts, 'qemu/usr/share/qemu'), '-L', join(parts, 'qemu/usr/share/seabios'), '-L', '/usr/share/qemu', '-L', '/usr/share/seabios',
-    '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35', '-accel', process.env['LLMOS_GUEST_ACCEL'] ?? 'tcg,thread=multi', '-cpu', 'max',
+    '-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none', '-machine', 'q35', ...(accelerator === undefined ? ['-accel', 'tcg,thread=single', '-icount', 'shift=0', '-rtc', 'clock=vm'] : ['-accel', accelerator]), '-cpu', 'max',
     '-smp', String(options.cpus ?? 2), '-m', String(options.memoryMib ?? 2_048), '-kernel', join(parts, 'vmlinuz'), '-initrd', join(parts, 'initrd'), '-append', `console=ttyS0 quiet panic=-1 no_timer_check llmos.repository=${ROOT}`,
     '-serial', `file:${options.consoleFile}`, '-serial', 'stdio', ...drive(join(parts, 'root.ext4'), 'root'), ...drive(options.disk, 'repository'),
   ], { env: { ...process.env, LD_LIBRARY_PATH: libraries }, stdio: ['ignore', 'pipe', 'pipe'] });

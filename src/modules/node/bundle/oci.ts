@@ -1,6 +1,6 @@
 /** The part of the OCI runtime configuration that the node writes (runtime-spec 1.0, config.json). */
 export interface OciMount { destination: string; type?: string; source?: string; options?: string[] }
-export interface OciUser { uid: number; gid: number; additionalGids?: number[] }
+export interface OciUser { uid: number; gid: number; additionalGids: number[] }
 export interface OciCapabilities { bounding: string[]; effective: string[]; permitted: string[]; inheritable?: string[]; ambient?: string[] }
 
 export interface OciProcess {

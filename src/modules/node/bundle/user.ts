@@ -27,11 +27,9 @@ export function containerUser(input: { pod?: PodSecurityContext; container?: Sec
   const runAsGroup = container?.runAsGroup ?? pod?.runAsGroup;
   const gid = runAsGroup ?? (runAsUser === undefined && imageGroup !== undefined && imageGroup !== '' ? groupId(read, imageGroup) : entry.gid);
   const merge = pod?.supplementalGroupsPolicy !== 'Strict' && entry.name !== undefined;
-  const additional = new Set([...(merge ? groupsOf(read, entry.name!) : []), ...(pod?.supplementalGroups ?? []), ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup])]);
-  additional.delete(gid);
-  const user: OciUser = { uid: entry.uid, gid };
-  if (additional.size > 0) user.additionalGids = [...additional];
-  return { user, home: entry.home };
+  // The first group is among the others, as with containerd: a program that takes on another group does not lose this one, and what its members may not do it may not either.
+  const groups = new Set([gid, ...(merge ? groupsOf(read, entry.name!) : []), ...(pod?.supplementalGroups ?? []), ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup])]);
+  return { user: { uid: entry.uid, gid, additionalGids: [...groups] }, home: entry.home };
 }
 
 interface Entry { name?: string; uid: number; gid: number; home: string }

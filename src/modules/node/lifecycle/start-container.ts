@@ -148,11 +148,11 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const named = [...new Set([...cdiNames(gifts), ...parts.claims.cdiDevices(place.pod, container)])];
   const cdi = named.length === 0 ? undefined : (await import('../devices/cdi.ts')).cdiGift(named, parts.cdiFolders);
   for (const [name, value] of [...gifts.flatMap(({ envs }) => Object.entries(envs)), ...(cdi?.env ?? [])]) env.set(name, value);
-  if (cdi !== undefined && cdi.additionalGids.length > 0) user.user.additionalGids = [...new Set([...(user.user.additionalGids ?? []), ...cdi.additionalGids])];
+  if (cdi !== undefined && cdi.additionalGids.length > 0) user.user.additionalGids = [...new Set([...user.user.additionalGids, ...cdi.additionalGids])];
   const own = [...containerMounts(container, place.volumes, env, volumeOptions(place.pod)), ...gifts.flatMap(({ mounts }) => mounts.map(giftMount)), ...(cdi?.mounts ?? [])];
   const given = [...gifts.flatMap(({ devices }) => givenDevices(devices)), ...(cdi?.devices ?? []), ...blockDevices(container, place)];
   if (place.users !== undefined) await shiftOwners(own, place, place.users);
-  record.user = { uid: user.user.uid, gid: user.user.gid, supplementalGroups: [user.user.gid, ...(user.user.additionalGids ?? [])] };
+  record.user = { uid: user.user.uid, gid: user.user.gid, supplementalGroups: user.user.additionalGids };
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
