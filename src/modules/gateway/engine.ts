@@ -67,7 +67,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const service = of(Service).get(key);
     return service === undefined ? undefined : withPolicy(service, policyFor(policies, key));
   };
-  const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, () => clock.nowMs());
+  const localCertificate = context.authority === undefined ? undefined : localCertificates(context.authority, { nowMs: () => clock.nowMs(), signal }, () => schedule('plan'));
   const observe = (): Observed => ({
     classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), tcpRoutes: of(TCPRoute).list(), udpRoutes: of(UDPRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),

@@ -2,6 +2,7 @@
 import { X509Certificate } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '../../api/core/secret.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { exponentialBackoff } from '../../base/backoff.ts';
@@ -10,11 +11,13 @@ import { newAccountKey, thumbprintOf, type AcmeClient } from './acme-client.ts';
 import { isOwnIngress } from './ingress.ts';
 import type { Observed } from './observed.ts';
 import { ownGateways } from './plan.ts';
+import { createAlarm, renewAtMs } from './renewal.ts';
 
 /** Of a Gateway or an Ingress: `acme` has its Secrets made. */
 const ISSUER = 'llmos.dev/issuer';
-const RENEW_MS = 30 * 24 * 3_600_000;
 const LOOK_MS = 3_600_000;
+const SEEN_EVERY_MS = 50;
+const MOST_LOOKS = 100;
 
 export interface AcmeSettings { directory: string; email?: string; caFile?: string }
 
@@ -51,16 +54,16 @@ function wantedCertificates(observed: Observed): WantedCertificate[] {
   return [...found.values()].map(({ names, ...rest }) => ({ ...rest, names: [...names].sort() }));
 }
 
-/** Whether the Secret is to be made (anew): it is not there, or it is ours and ends soon or is for other names. What a user put there stays. Pure. */
-function isDue(secret: Secret | undefined, names: readonly string[], nowMs: number): boolean {
-  if (secret === undefined) return true;
-  if (secret.metadata.annotations?.[ISSUER] !== 'acme') return false;
+/** When the Secret is to be made (anew), ms: at once (0) where it is not there, or is ours and for other names; ours again before it ends. What a user put there stays: Infinity. Pure. */
+function dueMs(secret: Secret | undefined, names: readonly string[]): number {
+  if (secret === undefined) return 0;
+  if (secret.metadata.annotations?.[ISSUER] !== 'acme') return Infinity;
   try {
-    const certificate = new X509Certificate(Buffer.from(secret.data?.['tls.crt'] ?? '', 'base64'));
-    const shown = new Set((certificate.subjectAltName ?? '').split(', ').map((each) => each.replace(/^DNS:/, '')));
-    return Date.parse(certificate.validTo) - nowMs < RENEW_MS || names.some((name) => !shown.has(name));
+    const pem = Buffer.from(secret.data?.['tls.crt'] ?? '', 'base64');
+    const shown = new Set((new X509Certificate(pem).subjectAltName ?? '').split(', ').map((each) => each.replace(/^DNS:/, '')));
+    return names.some((name) => !shown.has(name)) ? 0 : renewAtMs(pem);
   } catch {
-    return true;
+    return 0;
   }
 }
 
@@ -82,30 +85,41 @@ export function createIssuer(settings: AcmeSettings, { client, events, clock, lo
     const { createAcmeClient } = await import('./acme-client.ts');
     acme ??= Promise.resolve(createAcmeClient({ directory: settings.directory, keyPem, signal, ...(settings.email === undefined ? {} : { email: settings.email }), ...(settings.caFile === undefined ? {} : { caPem: readFileSync(settings.caFile, 'utf8') }) }));
     const pair = await (await acme).certificate(names);
-    await client.apply(Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: secretName, annotations: { [ISSUER]: 'acme' } }, type: 'kubernetes.io/tls', data: { 'tls.crt': Buffer.from(pair.certificatePem).toString('base64'), 'tls.key': Buffer.from(pair.keyPem).toString('base64') } }, { force: true });
-    backoff.forget(key);
+    const { metadata } = await client.apply(Secret, { apiVersion: 'v1', kind: 'Secret', metadata: { namespace, name: secretName, annotations: { [ISSUER]: 'acme' } }, type: 'kubernetes.io/tls', data: { 'tls.crt': Buffer.from(pair.certificatePem).toString('base64'), 'tls.key': Buffer.from(pair.keyPem).toString('base64') } }, { force: true });
+    // Who looks before the Secret is seen would have a second one made.
+    for (let looks = 0; looks < MOST_LOOKS && Number(observe().secret(key)?.metadata.resourceVersion ?? 0) < Number(metadata.resourceVersion); looks++) await sleep(SEEN_EVERY_MS, undefined, { signal });
+    // One that is due as it comes would have the next one made at once, and so on.
+    if (renewAtMs(pair.certificatePem) > clock.nowMs()) backoff.forget(key);
+    else notBefore.set(key, clock.nowMs() + backoff.next(key));
     events.event(owner, 'Normal', 'CertificateIssued', `Secret ${secretName} holds a certificate for ${names.join(', ')}`);
   }
 
   function look(observed: Observed): void {
+    let nextMs = clock.nowMs() + LOOK_MS;
     for (const wanted of wantedCertificates(observed)) {
       const key = `${wanted.namespace}/${wanted.secretName}`;
-      if (under.has(key) || (notBefore.get(key) ?? 0) > clock.nowMs() || !isDue(observed.secret(key), wanted.names, clock.nowMs())) continue;
+      const atMs = Math.max(notBefore.get(key) ?? 0, dueMs(observed.secret(key), wanted.names));
+      if (under.has(key) || atMs > clock.nowMs()) {
+        if (!under.has(key)) nextMs = Math.min(nextMs, atMs);
+        continue;
+      }
       under.add(key);
       void issue(wanted, key).catch((error: unknown) => {
         if (signal.aborted) return;
-        const delayMs = backoff.next(key);
-        notBefore.set(key, clock.nowMs() + delayMs);
+        // The next try begins with the directory: the server may know the account no more.
+        acme = undefined;
+        notBefore.set(key, clock.nowMs() + backoff.next(key));
         log.warn('a certificate could not be had', { secret: key, error });
         events.event(wanted.owner, 'Warning', 'CertificateNotIssued', `Secret ${wanted.secretName}: ${(error as Error).message}`);
-        setTimeout(() => signal.aborted || look(observe()), delayMs).unref();
-      }).finally(() => under.delete(key));
+      }).finally(() => {
+        under.delete(key);
+        if (!signal.aborted) look(observe());
+      });
     }
+    alarm.set(nextMs);
   }
 
-  const timer = setInterval(() => look(observe()), LOOK_MS);
-  timer.unref();
-  signal.addEventListener('abort', () => clearInterval(timer), { once: true });
+  const alarm = createAlarm({ nowMs: () => clock.nowMs(), signal }, () => look(observe()));
   return { thumbprint: thumbprintOf(keyPem), look };
 }
 
