@@ -1,6 +1,7 @@
 /** The behaviours of the Gateway API: what HTTPRoutes do with requests. */
 import { conformance } from './cluster.ts';
 import { externalAuth } from './gateway/external-auth.ts';
-import { credentials, crossOrigin, headers, mirrors, redirects, traffic } from './gateway/http-filters.ts';
+import { credentials, crossOrigin, headers, mirrors, traffic } from './gateway/http-filters.ts';
+import { redirects, rewrites } from './gateway/http-redirects.ts';
 
-conformance('gateway-api: filters', [headers, redirects, mirrors, crossOrigin, credentials, externalAuth, traffic]);
+conformance('gateway-api: filters', [headers, redirects, rewrites, mirrors, crossOrigin, credentials, externalAuth, traffic]);

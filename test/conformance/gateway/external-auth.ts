@@ -83,9 +83,14 @@ export function externalAuth(): void {
     await expectAll(address, ['/http', '/grpc', '/wrong', '/other'].map((path) => stops({ path }, 503)));
   });
 
-  behaviour('HTTPRouteExternalAuthBackendRefNotFound', () => [route('auth-nowhere', SAME, [rule('/nowhere', asks('HTTP', { name: 'nowhere' }))]), route('auth-no-port', SAME, [rule('/no-port', asks('HTTP', { port: 1 }))])], async (address) => {
-    for (const name of ['auth-nowhere', 'auth-no-port']) await parents(name, { Accepted: 'True', ResolvedRefs: 'BackendNotFound' });
-    await expectAll(address, [stops({ path: '/nowhere' }, 500), stops({ path: '/no-port' }, 500)]);
+  behaviour('HTTPRouteExternalAuthBackendRefNotFound', () => [route('auth-nowhere', SAME, [rule('/nowhere', asks('HTTP', { name: 'nowhere' }))])], async (address) => {
+    await parents('auth-nowhere', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' });
+    await expectAll(address, [stops({ path: '/nowhere' }, 500)]);
+  });
+
+  behaviour('HTTPRouteExternalAuthBackendRefInvalidPort', () => [route('auth-no-port', SAME, [rule('/no-port', asks('HTTP', { port: 1 })), rule('/grpc', asks('GRPC', { port: 1 }))])], async (address) => {
+    await parents('auth-no-port', { Accepted: 'True', ResolvedRefs: 'BackendNotFound' });
+    await expectAll(address, [stops({ path: '/no-port' }, 500), stops({ path: '/grpc' }, 500)]);
   });
 
   behaviour('HTTPRouteExternalAuthPartiallyInvalid', () => [route('auth-half', SAME, [rule('/sound', asks('HTTP')), rule('/half', asks('HTTP', { name: 'nowhere' }))])], async (address) => {

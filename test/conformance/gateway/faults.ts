@@ -11,7 +11,7 @@ import { askHaproxy } from '../../../src/sdk/haproxy/commands.ts';
 import { eventually } from '../../fixtures/instance.ts';
 import { call, get, patch, running, until, type Body } from '../cluster.ts';
 import { echoPod } from './echo.ts';
-import { authorityMap, CA, policy } from './tls.ts';
+import { authorityMap, CA, policy } from './backend-tls.ts';
 import { accepted, addressOf, amid, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
 
 const H2LOAD = existsSync('/usr/bin/h2load') ? false : "needs h2load (Debian's nghttp2-client)";

@@ -4,7 +4,7 @@ import { connect, type IncomingHttpHeaders } from 'node:http2';
 import { eventually } from '../../fixtures/instance.ts';
 import { patch, type Body } from '../cluster.ts';
 import { seenBy } from './http-filters.ts';
-import { authorityMap, CA, policy, policySays } from './tls.ts';
+import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
 import { accepted, addressOf, apply, behaviour, expect, gateway, http, INFRA, parents, pathOf, remove, route, to, V1, V2, V3 } from './world.ts';
 
 const SERVICE = 'gateway_api_conformance.echo_basic.grpcecho.GrpcEcho';

@@ -1,7 +1,7 @@
 /** ListenerSets: listeners that others add to a Gateway which lets them (GEP-1713). */
 import assert from 'node:assert/strict';
 import { get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, from, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, tlsSecret, to, V1, V2, WEB } from './world.ts';
+import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, from, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, tlsSecret, to, V1, V2, V3, WEB, type Ask } from './world.ts';
 
 const letsIn = (from: string, selector?: object): object => ({ allowedListeners: { namespaces: { from, ...(selector === undefined ? {} : { selector }) } } });
 
@@ -47,29 +47,84 @@ export function listenerSets(): void {
     ]);
   });
 
-  behaviour('ListenerSetHostnameConflict', () => [
-    gateway('set-conflicts', [own('own', 'own.example.com'), own('taken', 'taken.example.com')], { spec: letsIn('Same') }),
-    listenerSet('a-older', 'set-conflicts', [own('good', 'good.example.com'), own('taken', 'taken.example.com'), own('mine', 'mine.example.com')]),
-    listenerSet('b-younger', 'set-conflicts', [own('mine', 'mine.example.com')]), listenerSet('c-none', 'set-conflicts', [own('taken', 'taken.example.com')]),
-    route('of-older', [ofSet('a-older')], [{ backendRefs: [to(V2)] }]), route('of-taken', ['set-conflicts'], [{ backendRefs: [to(V1)] }]),
-  ], async () => {
-    await setSays('a-older', 'True', { conflicts: { good: 'NoConflicts', taken: 'HostnameConflict', mine: 'NoConflicts' } });
-    await setSays('b-younger', 'ListenersNotValid', { conflicts: { mine: 'HostnameConflict' } });
-    await setSays('c-none', 'ListenersNotValid', { conflicts: { taken: 'HostnameConflict' } });
-    await listener('set-conflicts', 'taken', { Accepted: 'True', Programmed: 'True', Conflicted: 'False' });
-    await attachedSets('set-conflicts', 1);
-    const address = await addressOf('set-conflicts');
-    await expectAll(address, [[{ host: 'taken.example.com' }, V1], [{ host: 'mine.example.com' }, V2], [{ host: 'good.example.com' }, V2]]);
+  behaviour('ListenerSetHTTPRouting', () => {
+    const section = (parent: object, sectionName: string): object => ({ ...parent, sectionName });
+    const onlyAt = (path: string, name: string, parent: object, backend: string): Body => route(name, [parent], [{ matches: [prefix(path)], backendRefs: [to(backend)] }]);
+    const ofGateway = { name: 'sets-routing', namespace: INFRA };
+    return [
+      gateway('sets-routing', [own('g1', 'g1.com'), own('g2', 'g2.com')], { spec: letsIn('Same') }), listenerSet('routing-1', 'sets-routing', [own('l1', 's1l1.com'), own('l2', 's1l2.com')]), listenerSet('routing-2', 'sets-routing', [own('l1', 's2l1.com'), own('l2', 's2l2.com')]),
+      route('everywhere', [ofGateway, ofSet('routing-1'), ofSet('routing-2')], [{ matches: [prefix('/route')], backendRefs: [to(V1)] }]),
+      onlyAt('/gateway-route', 'at-gateway', ofGateway, V2), onlyAt('/gateway-section', 'at-gateway-section', section(ofGateway, 'g1'), V3),
+      onlyAt('/set-1-route', 'at-set-1', ofSet('routing-1'), V2), onlyAt('/set-1-section', 'at-set-1-section', section(ofSet('routing-1'), 'l1'), V3), onlyAt('/set-2-route', 'at-set-2', ofSet('routing-2'), V2),
+    ];
+  }, async () => {
+    await accepted('everywhere', 'at-gateway', 'at-gateway-section', 'at-set-1', 'at-set-1-section', 'at-set-2');
+    await attachedSets('sets-routing', 2);
+    const told = async (name: string): Promise<unknown> => (await get(pathOfSet(name))).status.listeners.map((each: Body) => [each.name, each.attachedRoutes, each.supportedKinds.map(({ kind }: Body) => kind)]);
+    const kinds = ['HTTPRoute', 'GRPCRoute'];
+    await setSays('routing-1', 'True', { conflicts: { l1: 'NoConflicts', l2: 'NoConflicts' } });
+    assert.deepEqual([await told('routing-1'), await told('routing-2')], [[['l1', 3, kinds], ['l2', 2, kinds]], [['l1', 2, kinds], ['l2', 2, kinds]]]);
+    const hosts = ['g1.com', 'g2.com', 's1l1.com', 's1l2.com', 's2l1.com', 's2l2.com'];
+    const table: Record<string, [string, string[]]> = { '/route': [V1, hosts], '/gateway-route': [V2, ['g1.com', 'g2.com']], '/gateway-section': [V3, ['g1.com']], '/set-1-route': [V2, ['s1l1.com', 's1l2.com']], '/set-1-section': [V3, ['s1l1.com']], '/set-2-route': [V2, ['s2l1.com', 's2l2.com']] };
+    await expectAll(await addressOf('sets-routing'), Object.entries(table).flatMap(([path, [backend, at]]) => hosts.map((host): [Ask, string | number] => [{ host, path }, at.includes(host) ? backend : 404])));
   });
 
-  behaviour('ListenerSetProtocolConflict', () => [
-    gateway('set-protocols', [own('own', 'own.example.com')], { spec: letsIn('Same') }),
-    listenerSet('other-protocol', 'set-protocols', [{ name: 'passed', port: 80, protocol: 'TLS', hostname: 'tls.example.com', tls: { mode: 'Passthrough' } }]),
+  behaviour('ListenerSetHostnameConflict', () => [
+    gateway('set-conflicts', [own('own', 'own.example.com'), own('taken', 'taken.example.com')], { spec: letsIn('All') }),
+    listenerSet('a-older', 'set-conflicts', [own('good', 'good.example.com'), own('taken', 'taken.example.com'), own('mine', 'mine.example.com'), own('wild', '*.wild.example.com')]),
+    listenerSet('b-younger', 'set-conflicts', [own('mine', 'mine.example.com')]), listenerSet('c-none', 'set-conflicts', [own('taken', 'taken.example.com')]),
+    listenerSet('d-wild', 'set-conflicts', [own('wild', '*.wild.example.com')]), listenerSet('e-elsewhere', 'set-conflicts', [own('mine', 'mine.example.com'), own('alone', 'alone.example.com')], WEB),
+    route('of-older', [ofSet('a-older')], [{ backendRefs: [to(V2)] }]), route('of-taken', ['set-conflicts'], [{ backendRefs: [to(V1)] }]), route('of-elsewhere', [ofSet('e-elsewhere', WEB)], [{ backendRefs: [to('web-backend')] }], { namespace: WEB }),
   ], async () => {
-    await setSays('other-protocol', 'ListenersNotValid', { conflicts: { passed: 'ProtocolConflict' } });
-    await listener('set-protocols', 'own', { Accepted: 'True', Programmed: 'True', Conflicted: 'False' });
-    await attachedSets('set-protocols', 0);
+    await setSays('a-older', 'True', { conflicts: { good: 'NoConflicts', taken: 'HostnameConflict', mine: 'NoConflicts', wild: 'NoConflicts' } });
+    await setSays('b-younger', 'ListenersNotValid', { conflicts: { mine: 'HostnameConflict' } });
+    await setSays('c-none', 'ListenersNotValid', { conflicts: { taken: 'HostnameConflict' } });
+    await setSays('d-wild', 'ListenersNotValid', { conflicts: { wild: 'HostnameConflict' } });
+    await setSays('e-elsewhere', 'True', { namespace: WEB, conflicts: { mine: 'HostnameConflict', alone: 'NoConflicts' } });
+    await listener('set-conflicts', 'taken', { Accepted: 'True', Programmed: 'True', Conflicted: 'False' });
+    await attachedSets('set-conflicts', 2);
+    const address = await addressOf('set-conflicts');
+    await expectAll(address, [[{ host: 'taken.example.com' }, V1], [{ host: 'mine.example.com' }, V2], [{ host: 'good.example.com' }, V2], [{ host: 'a.wild.example.com' }, V2], [{ host: 'alone.example.com' }, 'web-backend']]);
   });
+
+  behaviour('ListenerSetProtocolConflict', () => {
+    const passed = (name: string, hostname: string, port: number): object => ({ name, port, protocol: 'TLS', hostname, tls: { mode: 'Passthrough' } });
+    return [
+      gateway('set-protocols', [own('own', 'own.example.com')], { spec: letsIn('Same') }),
+      listenerSet('other-protocol', 'set-protocols', [passed('passed', 'tls.example.com', 80)]),
+      listenerSet('p-older', 'set-protocols', [own('good', 'good.example.com'), own('first', 'first.example.com', { port: 8080 }), passed('with-gateway', 'own.example.com', 80)]), listenerSet('q-younger', 'set-protocols', [own('fine', 'fine.example.com'), passed('second', 'first.example.com', 8080)]),
+      ...[['own', 'set-protocols', V1], ['older', ofSet('p-older'), V2], ['younger', ofSet('q-younger'), V3]].map(([name, parent, backend]) => route(`protocols-${name as string}`, [parent as string], [{ matches: [prefix(`/${name as string}`)], backendRefs: [to(backend as string)] }])),
+    ];
+  }, async () => {
+    await setSays('other-protocol', 'ListenersNotValid', { conflicts: { passed: 'ProtocolConflict' } });
+    await setSays('p-older', 'True', { conflicts: { good: 'NoConflicts', first: 'NoConflicts', 'with-gateway': 'ProtocolConflict' } });
+    await setSays('q-younger', 'True', { conflicts: { fine: 'NoConflicts', second: 'ProtocolConflict' } });
+    await listener('set-protocols', 'own', { Accepted: 'True', Programmed: 'True', Conflicted: 'False' });
+    await attachedSets('set-protocols', 2);
+    await expectAll(await addressOf('set-protocols'), [
+      [{ host: 'own.example.com', path: '/own' }, V1], [{ host: 'own.example.com', path: '/older' }, 404], [{ host: 'good.example.com', path: '/older' }, V2], [{ host: 'fine.example.com', path: '/younger' }, V3],
+      [{ host: 'first.example.com', path: '/older', port: 8080 }, V2], [{ host: 'first.example.com', path: '/younger', port: 8080 }, 404],
+    ]);
+  });
+
+  /** Of a set here and one of another namespace: which are let in, by what is said and what is answered. */
+  const letting = (name: string, spec: object | undefined, expected: { here: boolean; there: boolean }): void => behaviour(name, () => [
+    gateway('lets', [own('own', 'own.example.com')], { spec: spec ?? {} }), listenerSet('here', 'lets', [own('one', 'one.here.example.com'), own('two', 'two.here.example.com')]), listenerSet('there', 'lets', [own('there', 'there.example.com')], APP),
+    route('anywhere', ['lets', ofSet('here')], [{ backendRefs: [to(V1)] }]), route('there', [ofSet('there', APP)], [{ backendRefs: [to('app-backend-v1')] }], { namespace: APP }),
+  ], async () => {
+    await setSays('here', expected.here ? 'True' : 'NotAllowed');
+    await setSays('there', expected.there ? 'True' : 'NotAllowed', { namespace: APP });
+    const count = [expected.here, expected.there].filter(Boolean).length;
+    await until(pathOf(gateway('lets', [])), ({ status }) => (status?.attachedListenerSets ?? 0) === count);
+    await expectAll(await addressOf('lets'), [
+      [{ host: 'own.example.com' }, V1], [{ host: 'one.here.example.com' }, expected.here ? V1 : 404], [{ host: 'two.here.example.com' }, expected.here ? V1 : 404], [{ host: 'there.example.com' }, expected.there ? 'app-backend-v1' : 404],
+    ]);
+  });
+  letting('ListenerSetDefaultNotAllowed', undefined, { here: false, there: false });
+  letting('ListenerSetAllowedNamespaceNone', letsIn('None'), { here: false, there: false });
+  letting('ListenerSetAllowedNamespaceSame', letsIn('Same'), { here: true, there: false });
+  letting('ListenerSetAllowedNamespaceSelector', letsIn('Selector', { matchLabels: { 'gateway-conformance': 'backend' } }), { here: false, there: true });
+  letting('ListenerSetAllowedNamespaceAll', letsIn('All'), { here: true, there: true });
 
   behaviour('ListenerSetAllowedNamespaces', () => [
     gateway('lets-nobody', [own('own', 'own.example.com')]), listenerSet('not-let', 'lets-nobody', [own('more', 'more.example.com')]),

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
 import { call, get, ok, patch, until, type Body } from '../cluster.ts';
-import { authorityMap, CA, policy, policySays, tlsRoute, shown, passthrough } from './tls.ts';
-import { accepted, addressOf, apply, ask, behaviour, condition, expect, gateway, GROUP, http, INFRA, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2 } from './world.ts';
+import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
+import { tlsRoute, shown, passthrough } from './tls.ts';
+import { accepted, addressOf, apply, ask, behaviour, condition, expect, expectAll, gateway, GROUP, http, INFRA, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3 } from './world.ts';
 
 const SECOND_MS = 1_100;
 const later = (): Promise<void> => new Promise((settle) => setTimeout(settle, SECOND_MS));
@@ -62,6 +63,25 @@ export function precedence(): void {
     } finally {
       await remove(...narrow);
     }
+  });
+
+  behaviour('HTTPRouteHostnamePrecedence', () => [
+    route('any-host', ['same-namespace'], [{ matches: [prefix('/hostname-precedence')], backendRefs: [to(V1)] }]),
+    route('one-host', ['same-namespace'], [{ matches: [prefix('/hostname-precedence')], filters: [{ type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: 'test', value: 'true' }] } }], backendRefs: [to(V1)] }], { hostnames: ['test.com'] }),
+  ], async () => {
+    await accepted('any-host', 'one-host');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/hostname-precedence', host: 'test.com' }, { check: ({ headers }) => assert.equal(headers['test'], 'true') });
+    await expect(address, { path: '/hostname-precedence' }, { check: ({ headers }) => assert.equal(headers['test'], undefined) });
+  });
+
+  behaviour('HTTPRouteMultipleGateways', () => [
+    route('several-gateways', ['same-namespace', 'all-namespaces'], [{ matches: [prefix('/shared')], backendRefs: [to(V1)] }]),
+    route('first-gateway', ['same-namespace'], [{ backendRefs: [to(V2)] }]), route('second-gateway', ['all-namespaces'], [{ backendRefs: [to(V3)] }]),
+  ], async () => {
+    await parents('several-gateways', { Accepted: 'True', ResolvedRefs: 'True' }, { count: 2 });
+    await accepted('first-gateway', 'second-gateway');
+    for (const [name, backend] of [['same-namespace', V2], ['all-namespaces', V3]] as const) await expectAll(await addressOf(name), [[{ path: '/shared' }, V1], [{ path: '/' }, backend]]);
   });
 
   behaviour('GRPCRouteMultipleGateways', () => [gateway('grpc-one', [http()]), gateway('grpc-two', [http()]), route('grpc-both', ['grpc-one', 'grpc-two'], [{ backendRefs: [{ name: `grpc-${V1}`, port: 8080 }] }], { kind: 'GRPCRoute' })], async () => {

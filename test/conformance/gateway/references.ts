@@ -1,7 +1,9 @@
 /** References: backends that are not there or not permitted, certificates, and what Gateways say of their listeners and addresses. */
 import assert from 'node:assert/strict';
+import { eventually } from '../../fixtures/instance.ts';
 import { get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, APP, behaviour, condition, expect, expectAll, gateway, gatewayOf, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3, WEB } from './world.ts';
+import { shown, tlsRoute } from './tls.ts';
+import { accepted, addressOf, amid, APP, ask, behaviour, condition, expect, expectAll, gateway, gatewayOf, http, INFRA, isTrue, listener, parents, pathOf, prefix, remove, route, to, tlsSecret, V1, V2, V3, WEB, type Ask } from './world.ts';
 
 const SAME = ['same-namespace'];
 const grant = (namespace: string, name: string, fromKind: string, toKind: string, more: { from?: object; to?: object } = {}): Body => ({
@@ -118,6 +120,15 @@ export function gateways(): void {
     for (const name of ['no-secret', 'wrong-group', 'wrong-kind', 'malformed']) await listener(name, 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' }, { attachedRoutes: 0 });
   });
 
+  behaviour('GatewaySecretMissingReferencedSecret', () => [gateway('no-such-secret', [https(certified({ name: 'made-later' }))]), route('no-such-secret', ['no-such-secret'], [{ backendRefs: [to(V1)] }])], async () => {
+    await listener('no-such-secret', 'https', { ResolvedRefs: 'InvalidCertificateRef' }, { kinds: ['HTTPRoute', 'GRPCRoute'] });
+    await amid([tlsSecret(INFRA, 'made-later', 'later.example.org')], async () => {
+      await listener('no-such-secret', 'https', { ResolvedRefs: 'True', Programmed: 'True' });
+      await expect(await addressOf('no-such-secret'), { host: 'later.example.org', sni: 'later.example.org' }, { backend: V1 });
+    });
+    await listener('no-such-secret', 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' });
+  });
+
   const granted = (name: string, grants: Body[], reason: string): void => behaviour(name, () => [tlsSecret(WEB, 'certificate', 'example.org'), ...grants, gateway('secret-elsewhere', [https(certified({ name: 'certificate', namespace: WEB }))])], async () => {
     await listener('secret-elsewhere', 'https', { ResolvedRefs: reason });
   });
@@ -138,6 +149,19 @@ export function gateways(): void {
     assert.equal((await gatewayOf('modified')).status.listeners.length, 1);
   });
 
+  behaviour('GatewayListenerDynamicPorts', () => [gateway('dynamic-ports', [http()]), tlsSecret(INFRA, 'dynamic-ports', '*.example.com'), route('dynamic-ports', ['dynamic-ports'], [{ backendRefs: [to(V1)] }])], async () => {
+    await accepted('dynamic-ports');
+    const ports = [...new Set(Array.from({ length: 15 }, () => 49_152 + Math.floor(Math.random() * 16_000)))];
+    const listeners = ports.map((port, index) => (index < 10 ? http({ name: `p${port}`, port }) : https({ name: `p${port}`, port, hostname: `${port}.example.com`, ...certified({ name: 'dynamic-ports' }) })));
+    const path = pathOf(gateway('dynamic-ports', []));
+    await patch(path, { spec: { listeners: [http(), ...listeners] } });
+    for (const port of ports) await listener('dynamic-ports', `p${port}`, { Accepted: 'True', Programmed: 'True' }, { attachedRoutes: 1 });
+    const address = await addressOf('dynamic-ports');
+    await expectAll(address, ports.map((port, index): [Ask, string] => [{ port, host: `${port}.example.com`, ...(index < 10 ? {} : { sni: `${port}.example.com` }) }, V1]));
+    await patch(path, { spec: { listeners: [http()] } });
+    await eventually(async () => (await Promise.all(ports.map((port) => ask(address, { port }).then(() => false, (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED')))).every(Boolean), { what: 'the end of all of them' });
+  });
+
   behaviour('GatewayListenerUnsupportedProtocol', () => [gateway('unsupported', [http(), { name: 'odd', port: 99, protocol: 'example.com/odd' }])], async () => {
     await listener('unsupported', 'odd', { Accepted: 'UnsupportedProtocol', Programmed: 'False' });
     await listener('unsupported', 'http', { Accepted: 'True', Programmed: 'True' });
@@ -146,9 +170,14 @@ export function gateways(): void {
 
   behaviour('GatewayListenerProtocolAndRouteKindConflicts', () => [tlsSecret(INFRA, 'conflict', 'a.com'), gateway('conflicts', [
     http(), { name: 'tls', port: 80, protocol: 'TLS', tls: { mode: 'Passthrough' } }, https({ ...certified({ name: 'conflict' }), hostname: 'a.com' }), { name: 'passthrough', port: 443, protocol: 'TLS', hostname: 'a.com', tls: { mode: 'Passthrough' } }, { name: 'other', port: 443, protocol: 'TLS', hostname: 'b.com', tls: { mode: 'Passthrough' } },
-  ])], async () => {
+  ]), tlsRoute('conflict-free', ['conflicts'], ['a.com', 'b.com']), route('of-https', [{ name: 'conflicts', sectionName: 'https' }], [{ backendRefs: [to(V1)] }])], async () => {
     for (const name of ['http', 'tls', 'https', 'passthrough']) await listener('conflicts', name, { Conflicted: 'ProtocolConflict', Accepted: 'False', Programmed: 'False' });
-    await listener('conflicts', 'other', { Conflicted: 'NoConflicts', Accepted: 'True' });
+    await listener('conflicts', 'other', { Conflicted: 'NoConflicts', Accepted: 'True' }, { attachedRoutes: 1 });
+    await listener('conflicts', 'https', { Accepted: 'Invalid' }, { attachedRoutes: 0 });
+    await listener('conflicts', 'passthrough', { Accepted: 'Invalid' }, { attachedRoutes: 0 });
+    const address = await addressOf('conflicts');
+    await eventually(async () => (await shown(address, 'b.com'))?.includes('abc.example.com') === true, { what: 'the backend of the one without a conflict' });
+    assert.equal(await shown(address, 'a.com'), undefined, 'of two that conflict neither serves');
   });
 
   behaviour('GatewayStaticAddresses', () => [gateway('static', [http()], { spec: { addresses: [{ type: 'test/fake-invalid-type', value: 'fake' }, { type: 'IPAddress', value: '192.0.2.9' }, { type: 'IPAddress', value: '10.97.0.200' }] } })], async () => {

@@ -170,6 +170,20 @@ export function streams(): void {
     await answers('TCP', address, 5341, undefined);
   });
 
+  behaviour('UDPRouteNotAllowedByListeners', () => [gateway('tls-alone', [passthrough({ hostname: 'tls.example.com' })]), stream('UDP', 'udp-to-tls', ['tls-alone'], [says(V1)])], async () => {
+    await told('UDP', 'udp-to-tls', { Accepted: 'NotAllowedByListeners' });
+    await listener('tls-alone', 'tls', { Accepted: 'True' }, { attachedRoutes: 0 });
+  });
+
+  const wrongGrant = (name: string, from: object, to: object): Body => ({ apiVersion: 'gateway.networking.k8s.io/v1', kind: 'ReferenceGrant', metadata: { name, namespace: WEB }, spec: { from: [{ group: 'gateway.networking.k8s.io', kind: 'TCPRoute', namespace: INFRA, ...from }], to: [{ group: '', kind: 'Service', ...to }] } });
+  behaviour('TCPRouteInvalidReferenceGrant', () => [
+    sayer('web-backend', WEB), gateway('tcp-not-granted', [on('TCP', 'tcp', 5350)]), stream('TCP', 'tcp-not-granted', ['tcp-not-granted'], [says('web-backend', { namespace: WEB })]),
+    wrongGrant('other-kind', { kind: 'UDPRoute' }, {}), wrongGrant('other-namespace', { namespace: APP }, {}), wrongGrant('other-name', {}, { name: 'another' }), wrongGrant('other-target', {}, { kind: 'Secret' }),
+  ], async () => {
+    await told('TCP', 'tcp-not-granted', { Accepted: 'True', ResolvedRefs: 'RefNotPermitted' });
+    await answers('TCP', await addressOf('tcp-not-granted'), 5350, undefined);
+  });
+
   behaviour('UDPTCPListenerMerge', () => [
     sayer(V1), sayer(V2), gateway('several-protocols', [on('TCP', 'tcp', 5320), on('UDP', 'udp', 5320), on('TCP', 'tcp-beside-http', 80), http()]),
     stream('TCP', 'tcp-beside', [{ name: 'several-protocols', sectionName: 'tcp' }], [says(V1)]), stream('UDP', 'udp-beside', ['several-protocols'], [says(V2)]),

@@ -1,9 +1,9 @@
-/** TLS: HTTPS listeners with certificates by name, passthrough by TLSRoutes, TLS to backends. */
+/** TLS: HTTPS listeners with certificates by name, passthrough by TLSRoutes. */
 import assert from 'node:assert/strict';
 import { connect } from 'node:tls';
 import { eventually } from '../../fixtures/instance.ts';
-import { create, get, patch, until, type Body } from '../cluster.ts';
-import { accepted, addressOf, amid, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, expectAll, exact, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
+import { get, patch, type Body } from '../cluster.ts';
+import { accepted, addressOf, amid, AUTHORITY_PEM, behaviour, condition, expect, expectAll, exact, gateway, gatewayOf, http, INFRA, listener, parents, pathOf, prefix, route, tlsSecret, to, V1, V2, V3, WEB, type Ask, type Expected } from './world.ts';
 
 const HTTPS = ['same-namespace-with-https-listener'];
 export const passthrough = (more: object = {}): object => ({ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Passthrough' }, ...more });
@@ -86,6 +86,20 @@ export function passthroughs(): void {
     const address = await addressOf('tls-hosts');
     await expectAll(address, [[{ sni: 'abc.example.com', host: 'x' }, 'tls-backend'], [{ sni: 'other.example.net', host: 'x' }, 'tls-backend']]);
     for (const name of ['other.example.com', 'abc.example.net', 'abc.example.org']) assert.equal(await shown(address, name), undefined, name);
+    // A route for one name beside one for more of them, at listeners for many names: what is behind the other one speaks no TLS.
+    const wide = { 'less-wide': '*.example.com', 'more-wide': '*.com', any: undefined } as const;
+    for (const [which, hostname] of Object.entries(wide)) {
+      for (const [speaks, silent] of [['abc.example.com', 'other.example.com'], ['other.example.com', 'abc.example.com']] as const) {
+        const ofOne = tlsRoute('of-one', [which], ['abc.example.com'], speaks === 'abc.example.com' ? undefined : [to(V1)]);
+        const ofMore = tlsRoute('of-more', [which], ['*.example.com'], speaks === 'abc.example.com' ? [to(V1)] : undefined);
+        await amid([gateway(which, [passthrough(hostname === undefined ? {} : { hostname })]), ofOne, ofMore], async () => {
+          for (const each of ['of-one', 'of-more']) await told(each, { Accepted: 'True', ResolvedRefs: 'True' });
+          const own = await addressOf(which);
+          await eventually(async () => (await shown(own, speaks))?.includes('abc.example.com') === true, { what: `${which}: the backend of ${speaks}` });
+          for (const name of [silent, 'non.matching.org']) assert.equal(await shown(own, name), undefined, `${which}: ${name}`);
+        });
+      }
+    }
   });
 
   for (const [name, reason, backend] of [
@@ -97,8 +111,13 @@ export function passthroughs(): void {
     });
   }
 
-  behaviour('TLSRouteInvalidNoMatchingListener', () => [gateway('no-tls', [http()]), tlsRoute('unattached', ['no-tls'], ['abc.example.com'])], async () => {
-    await told('unattached', { Accepted: 'NotAllowedByListeners' });
+  behaviour('TLSRouteInvalidNoMatchingListener', () => [
+    gateway('no-tls', [http()]), gateway('https-alone', [{ name: 'tls', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'tls-validity-checks-certificate' }] } }]), gateway('of-other-kind', [passthrough({ allowedRoutes: { kinds: [{ kind: 'HTTPRoute' }] } })]), gateway('passes', [passthrough()]),
+    ...['no-tls', 'https-alone', 'of-other-kind'].map((each) => tlsRoute(`to-${each}`, [each], ['abc.example.com'])), tlsRoute('to-no-section', [{ name: 'passes', sectionName: 'nowhere' }], ['abc.example.com']),
+  ], async () => {
+    for (const each of ['no-tls', 'https-alone', 'of-other-kind']) await told(`to-${each}`, { Accepted: 'NotAllowedByListeners' });
+    await told('to-no-section', { Accepted: 'NoMatchingParent' });
+    for (const [each, name] of [['no-tls', 'http'], ['https-alone', 'tls'], ['of-other-kind', 'tls'], ['passes', 'tls']] as const) await listener(each, name, {}, { attachedRoutes: 0 });
   });
 
   behaviour('TLSRouteSeveralRules', () => [gateway('tls-rules', [passthrough()]), route('rules', ['tls-rules'], [{ backendRefs: [{ name: 'tls-backend', port: 443 }] }, { backendRefs: [{ name: 'nonexistent', port: 443 }] }], { kind: 'TLSRoute', hostnames: ['abc.example.com'] })], async () => {
@@ -144,179 +163,4 @@ export function passthroughs(): void {
     await accepted('same-port');
     await expectAll(await addressOf('same-port'), [[{ sni: 'abc.example.com', host: 'abc.example.com' }, 'tls-backend'], [{ sni: 'terminated.example.com', host: 'terminated.example.com' }, { backend: V2, check: ({ body }) => assert.match(body.headers['x-forwarded-for'], /^10\./) }]]);
   });
-}
-
-export const policy = (name: string, target: object, validation: object): Body => ({ apiVersion: GROUP, kind: 'BackendTLSPolicy', metadata: { namespace: INFRA, name }, spec: { targetRefs: [{ group: '', kind: 'Service', ...target }], validation: { hostname: 'abc.example.com', ...validation } } });
-export const authorityMap = (): Body => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: INFRA, name: 'backend-ca' }, data: { 'ca.crt': AUTHORITY_PEM } });
-export const CA = { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'backend-ca' }] };
-export const policySays = (name: string, type: string, reason: string): Promise<Body> => until(pathOf(policy(name, {}, {})), ({ status, metadata }) => status?.ancestors?.length > 0 && status.ancestors.every((each: Body) => condition(each, type)?.reason === reason && condition(each, type).observedGeneration === metadata.generation));
-const toTls = (name: string): Body => route(name, ['same-namespace'], [{ matches: [prefix('/')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]);
-
-export function backendTls(): void {
-  behaviour('BackendTLSPolicy', () => [authorityMap(), policy('verified', { name: 'tls-backend', sectionName: 'https' }, CA), toTls('verified')], async () => {
-    await policySays('verified', 'Accepted', 'Accepted');
-    await policySays('verified', 'ResolvedRefs', 'ResolvedRefs');
-    await accepted('verified');
-    const address = await addressOf('same-namespace');
-    await expect(address, { host: 'abc.example.com' }, { backend: 'tls-backend', check: ({ body }) => assert.deepEqual([body.tls.name, body.host], ['abc.example.com', 'abc.example.com']) });
-    // A backend that shows another name is not spoken to.
-    await patch(pathOf(policy('verified', {}, {})), { spec: { validation: { hostname: 'mismatch.example.com' } } });
-    await expect(address, {}, { status: 503 });
-  });
-
-  for (const [name, ref, resolved, setUp] of [
-    ['BackendTLSPolicyInvalidCACertificateRef', { group: '', kind: 'ConfigMap', name: 'nonexistent' }, 'InvalidCACertificateRef', []],
-    ['BackendTLSPolicyInvalidKind', { group: 'unknown.example.com', kind: 'NonExistent', name: 'x' }, 'InvalidKind', []],
-  ] as const) {
-    behaviour(name, () => [...setUp, policy('invalid', { name: 'tls-backend' }, { caCertificateRefs: [ref] }), toTls('invalid')], async () => {
-      await policySays('invalid', 'Accepted', 'NoValidCACertificate');
-      await policySays('invalid', 'ResolvedRefs', resolved);
-      await expect(await addressOf('same-namespace'), {}, { status: 500 });
-    });
-  }
-
-  behaviour('BackendTLSPolicySANValidation', () => [authorityMap(), policy('alternative', { name: 'tls-backend' }, { ...CA, subjectAltNames: [{ type: 'Hostname', hostname: 'abc.example.com' }] }), toTls('alternative')], async () => {
-    await policySays('alternative', 'Accepted', 'Accepted');
-    const address = await addressOf('same-namespace');
-    await expect(address, {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
-    const [good, bad] = ['spiffe://abc.example.com/test-identity', 'spiffe://def.example.com/test-identity'].map((uri) => ({ type: 'URI', uri }));
-    const [other, unknown] = ['other.example.com', 'def.example.com'].map((hostname) => ({ type: 'Hostname', hostname }));
-    for (const [names, status] of [[[unknown], 503], [[good], 200], [[bad], 503], [[bad, other], 200], [[bad, unknown], 503]] as const) {
-      await patch(pathOf(policy('alternative', {}, {})), { spec: { validation: { hostname: 'asked.example.com', subjectAltNames: names } } });
-      await policySays('alternative', 'Accepted', 'Accepted');
-      await expect(address, {}, { status, ...(status === 200 ? { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'asked.example.com') } : {}) });
-    }
-  });
-
-  behaviour('BackendTLSPolicyTLSRouteTerminate', () => [
-    authorityMap(), policy('ended', { name: 'tls-backend' }, CA), tlsSecret(INFRA, 'ended', 'ended.example.com'), gateway('ended', [{ name: 'tls', port: 443, protocol: 'TLS', tls: { mode: 'Terminate', certificateRefs: [{ name: 'ended' }] } }]), tlsRoute('ended', ['ended'], ['ended.example.com']),
-  ], async () => {
-    await told('ended', { Accepted: 'True', ResolvedRefs: 'True' });
-    await policySays('ended', 'Accepted', 'Accepted');
-    const address = await addressOf('ended');
-    for (const names of [[], [{ type: 'URI', uri: 'spiffe://abc.example.com/test-identity' }]]) {
-      await patch(pathOf(policy('ended', {}, {})), { spec: { validation: { subjectAltNames: names } } });
-      await expect(address, { sni: 'ended.example.com', host: 'ended.example.com' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
-    }
-    await patch(pathOf(policy('ended', {}, {})), { spec: { validation: { subjectAltNames: [{ type: 'URI', uri: 'spiffe://other' }] } } });
-    await eventually(() => ask(address, { sni: 'ended.example.com', host: 'ended.example.com' }).then(() => false, () => true), { what: 'a backend that is somebody else' });
-  });
-
-  behaviour('BackendTLSPolicyConflictResolution', () => [authorityMap(), toTls('conflicting')], async () => {
-    const [older, younger] = [policy('a-older', { name: 'tls-backend' }, CA), policy('b-younger', { name: 'tls-backend' }, { ...CA, hostname: 'other.example.com' })];
-    try {
-      await create(pathOf(older).replace(/\/[^/]+$/, ''), older);
-      await policySays('a-older', 'Accepted', 'Accepted');
-      await create(pathOf(younger).replace(/\/[^/]+$/, ''), younger);
-      await policySays('b-younger', 'Accepted', 'Conflicted');
-      await expect(await addressOf('same-namespace'), {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
-    } finally {
-      for (const each of [older, younger]) await removeOne(each);
-    }
-  });
-
-  behaviour('BackendTLSPolicyObservedGenerationBump', () => [authorityMap(), policy('generation', { name: 'tls-backend' }, CA), toTls('generation')], async () => {
-    await policySays('generation', 'Accepted', 'Accepted');
-    await patch(pathOf(policy('generation', {}, {})), { spec: { validation: { hostname: 'other.example.com' } } });
-    const { metadata } = await policySays('generation', 'Accepted', 'Accepted');
-    assert.equal(metadata.generation, 2);
-    await expect(await addressOf('same-namespace'), {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'other.example.com') });
-  });
-}
-
-const clientAuthority = (name: string): Body => ({ ...authorityMap(), metadata: { namespace: INFRA, name } });
-const caRefs = (...names: string[]): object => ({ caCertificateRefs: names.map((name) => ({ group: '', kind: 'ConfigMap', name })) });
-const ownHttps = (port = 443): object => ({ name: `https-${port}`, port, protocol: 'HTTPS', tls: { certificateRefs: [{ name: 'clients-certificate' }] } });
-const knownBy = (name: string, tls: object, listeners: object[] = [ownHttps()]): Body => gateway(name, listeners, { spec: { tls } });
-const gatewaySays = (name: string, type: string): Promise<Body> => gatewayOf(name).then(({ status }) => condition(status, type));
-
-/** Clients that show who they are, and Gateways that do. */
-export function clientCertificates(): void {
-  const question = { sni: 'shop.example.org', host: 'shop.example.org' };
-
-  behaviour('GatewayFrontendClientCertificateValidation', () => [
-    clientAuthority('client-ca'), tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('known', ['known'], [{ backendRefs: [to(V1)] }]),
-    knownBy('known', { frontend: { default: { validation: caRefs('client-ca') }, perPort: [{ port: 8443, tls: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } } }, { port: 9443, tls: {} }] } }, [ownHttps(), ownHttps(8443), ownHttps(9443)]),
-  ], async () => {
-    await accepted('known');
-    const address = await addressOf('known');
-    await expect(address, { ...question, ...clientCertificate('visitor') }, { backend: V1 });
-    await assert.rejects(ask(address, question), /certificate required|alert number 116|ECONNRESET/);
-    await assert.rejects(ask(address, { ...question, ...clientCertificate('visitor', strangers) }), /unknown ca|alert number 48|ECONNRESET/);
-    for (const shown of [{}, clientCertificate('visitor'), clientCertificate('visitor', strangers)]) await expect(address, { ...question, ...shown, port: 8443 }, { backend: V1 });
-    await expect(address, { ...question, port: 9443 }, { backend: V1 });
-    assert.deepEqual([(await gatewaySays('known', 'InsecureFrontendValidationMode')).status, (await gatewaySays('known', 'InsecureFrontendValidationMode')).reason], ['True', 'ConfigurationChanged']);
-    await patch(pathOf(gateway('known', [])), { spec: { tls: { frontend: { perPort: null } } } });
-    await eventually(async () => (await gatewaySays('known', 'InsecureFrontendValidationMode')) === undefined, { what: 'the end of the warning' });
-    await eventually(async () => ask(address, { ...question, port: 8443 }).then(() => false, () => true), { what: 'a port that wants certificates too' });
-  });
-
-  behaviour('GatewayFrontendClientCertificateValidationInsecureFallback', () => [
-    clientAuthority('client-ca'), tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('anybody', ['anybody'], [{ backendRefs: [to(V1)] }]),
-    knownBy('anybody', { frontend: { default: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } }, perPort: [{ port: 8443, tls: { validation: { ...caRefs('client-ca'), mode: 'AllowInsecureFallback' } } }] } }, [ownHttps(), ownHttps(8443)]),
-  ], async () => {
-    await accepted('anybody');
-    assert.deepEqual([(await gatewaySays('anybody', 'InsecureFrontendValidationMode')).status, (await gatewaySays('anybody', 'InsecureFrontendValidationMode')).reason], ['True', 'ConfigurationChanged']);
-    const address = await addressOf('anybody');
-    for (const port of [443, 8443]) for (const shown of [clientCertificate('visitor'), clientCertificate('visitor', strangers), {}]) await expect(address, { ...question, ...shown, port }, { backend: V1 });
-  });
-
-  behaviour('GatewayInvalidFrontendClientCertificateValidation', () => [
-    clientAuthority('client-ca'), { ...clientAuthority('foreign-client-ca'), metadata: { namespace: WEB, name: 'foreign-client-ca' } }, tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('by-port', ['by-port'], [{ backendRefs: [to(V1)] }]),
-    knownBy('by-port', { frontend: { default: { validation: caRefs('client-ca') }, perPort: [
-      { port: 7443, tls: { validation: caRefs('nonexistent') } }, { port: 8443, tls: { validation: { caCertificateRefs: [{ group: '', kind: 'Service', name: V2 }] } } },
-      { port: 6443, tls: { validation: { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'foreign-client-ca', namespace: WEB }] } } },
-    ] } }, [ownHttps(), ownHttps(7443), ownHttps(8443), ownHttps(6443)]),
-  ], async () => {
-    await listener('by-port', 'https-443', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
-    for (const [port, reason] of [[7443, 'InvalidCACertificateRef'], [8443, 'InvalidCACertificateKind'], [6443, 'RefNotPermitted']] as const) {
-      await listener('by-port', `https-${port}`, { ResolvedRefs: reason, Accepted: 'NoValidCACertificate', Programmed: 'False' });
-    }
-    const address = await addressOf('by-port');
-    await expect(address, { ...question, ...clientCertificate('visitor') }, { backend: V1 });
-    for (const port of [7443, 8443, 6443]) await assert.rejects(ask(address, { ...question, ...clientCertificate('visitor'), port }), `port ${port} lets nobody in`);
-    const grant = { apiVersion: GROUP.replace('v1', 'v1beta1'), kind: 'ReferenceGrant', metadata: { namespace: WEB, name: 'client-ca' }, spec: { from: [{ group: 'gateway.networking.k8s.io', kind: 'Gateway', namespace: INFRA }], to: [{ group: '', kind: 'ConfigMap' }] } };
-    await amid([grant], async () => {
-      await listener('by-port', 'https-6443', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
-      await expect(address, { ...question, ...clientCertificate('visitor'), port: 6443 }, { backend: V1 });
-    });
-  });
-
-  behaviour('GatewayFrontendInvalidDefaultClientCertificateValidation', () => [
-    tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), clientAuthority('client-ca'), bothWith('unknown-ca', caRefs('nonexistent')), bothWith('unknown-kind', { caCertificateRefs: [{ group: 'x.example.com', kind: 'Authority', name: 'x' }] }),
-    bothWith('foreign-ca', { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'client-ca', namespace: WEB }] }), bothWith('half-known', caRefs('client-ca', 'nonexistent')),
-  ], async () => {
-    for (const [name, reason] of [['unknown-ca', 'InvalidCACertificateRef'], ['unknown-kind', 'InvalidCACertificateKind'], ['foreign-ca', 'RefNotPermitted']] as const) {
-      await listener(name, 'https-443', { ResolvedRefs: reason, Accepted: 'NoValidCACertificate', Programmed: 'False' });
-      await listener(name, 'http', { ResolvedRefs: 'True', Accepted: 'True', Programmed: 'True' });
-    }
-    await listener('half-known', 'https-443', { ResolvedRefs: 'InvalidCACertificateRef', Accepted: 'True', Programmed: 'True' });
-  });
-
-  const shows = (name: string, ref: object): Body => knownBy(name, { backend: { clientCertificateRef: ref } }, [http()]);
-  const gatewaySecret = (): Body => { const { cert, key } = clientCertificate('the-gateway'); return { ...tlsSecret(INFRA, 'gateway-client', 'x'), stringData: { 'tls.crt': cert, 'tls.key': key } }; };
-
-  behaviour('GatewayBackendClientCertificate', () => [
-    authorityMap(), policy('shown', { name: 'tls-backend' }, CA), gatewaySecret(), shows('shows', { name: 'gateway-client' }),
-    route('shown', ['shows', 'same-namespace'], [{ matches: [prefix('/shown')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]),
-  ], async () => {
-    await parents('shown', { Accepted: 'True', ResolvedRefs: 'True' }, { count: 2 });
-    await expect(await addressOf('shows'), { path: '/shown' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.client, 'the-gateway') });
-    await expect(await addressOf('same-namespace'), { path: '/shown' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.client, undefined) });
-    assert.equal((await gatewaySays('shows', 'ResolvedRefs')).status, 'True');
-  });
-
-  behaviour('GatewayInvalidTLSBackendConfiguration', () => [shows('shows-nothing', { name: 'nonexistent' }), shows('shows-unknown', { group: 'x.example.com', kind: 'Key', name: 'x' }), shows('shows-foreign', { name: 'x', namespace: WEB })], async () => {
-    for (const [name, reason] of [['shows-nothing', 'InvalidClientCertificateRef'], ['shows-unknown', 'InvalidClientCertificateRef'], ['shows-foreign', 'RefNotPermitted']] as const) {
-      await until(pathOf(gateway(name, [])), ({ status }) => condition(status, 'ResolvedRefs')?.reason === reason);
-    }
-  });
-}
-
-/** A Gateway with a listener of each sort, whose clients are to be known so. */
-const bothWith = (name: string, validation: object): Body => knownBy(name, { frontend: { default: { validation } } }, [ownHttps(), http()]);
-
-async function removeOne(object: Body): Promise<void> {
-  const { remove } = await import('./world.ts');
-  await remove(object);
 }
