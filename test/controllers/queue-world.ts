@@ -8,6 +8,7 @@ import { Workload } from '../../src/api/kueue/workload.ts';
 import type { Client } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
+import jobSet from '../../src/modules/job-set/module.ts';
 import queue from '../../src/modules/queue/module.ts';
 import scheduler from '../../src/modules/scheduler/module.ts';
 import workloads from '../../src/modules/workloads/module.ts';
@@ -19,7 +20,7 @@ export let world: World;
 
 /** `config`: modules.queue of the configuration; `slowMs`: so long the module's own writes take. */
 export async function openQueues(config: Record<string, unknown> = {}, slowMs = 0): Promise<void> {
-  world = await startWorld([core, workloads, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs) }) }]);
+  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs) }) }]);
   client = world.client;
 }
 

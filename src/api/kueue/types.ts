@@ -99,6 +99,9 @@ export interface TopologyRequest {
   unconstrained?: boolean;
   /** The label by which pods are told apart, where they have numbers. */
   podIndexLabel?: string;
+  /** The label of the job that a pod is of, where the set is of several jobs, and how many these are. */
+  subGroupIndexLabel?: string;
+  subGroupCount?: number;
 }
 
 /** How many pods go to each domain; of levels that end with the node's name that one alone is told. */

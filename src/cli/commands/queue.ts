@@ -2,6 +2,8 @@
 import type { ClusterQueue as ClusterQueueType, LocalQueue as LocalQueueType, Workload as WorkloadType } from '../../api/kueue/types.ts';
 import { humanDuration } from '../../api/age.ts';
 import { POLICY } from '../../api/kueue/names.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import type { Client } from '../../sdk/client.ts';
 import { UsageError, type Command } from '../command.ts';
 import { kubeconfigFile } from '../control.ts';
@@ -76,19 +78,20 @@ function isOfStatefulSet({ metadata }: WorkloadType, name: string): boolean {
 }
 
 function bareName(name: string): string {
-  return name.replace(/^(?:jobs?(?:\.batch)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
+  return name.replace(/^(?:jobs?(?:\.batch)?|jobsets?(?:\.jobset\.x-k8s\.io)?|pods?|statefulsets?(?:\.apps)?|sts|workloads?(?:\.kueue\.x-k8s\.io)?)\//, '');
 }
 
 /** Of what has no Workload: whether it names a queue, and whether that is there. */
 async function explainWithout(client: Client, { localQueues }: Seen, namespace: string, name: string): Promise<string> {
-  const [{ Job }, { Pod }, { isApiError }, { QUEUE_NAME }] = await Promise.all([import('../../api/batch/job.ts'), import('../../api/core/pod.ts'), import('../../api/errors.ts'), import('../../api/kueue/names.ts')]);
+  const [{ Job }, { JobSet }, { Pod }, { isApiError }, { QUEUE_NAME }] = await Promise.all([import('../../api/batch/job.ts'), import('../../api/jobset/job-set.ts'), import('../../api/core/pod.ts'), import('../../api/errors.ts'), import('../../api/kueue/names.ts')]);
   const bare = bareName(name);
   const orNone = (error: unknown): undefined => {
     if (!isApiError(error, 'NotFound')) throw error;
     return undefined;
   };
-  const found = (await client.get(Job, bare, { namespace }).catch(orNone)) ?? (await client.get(Pod, bare, { namespace }).catch(orNone));
-  if (found === undefined) throw new Error(`there is no job or pod ${bare} in namespace ${namespace}, and nothing in a queue that is called so; 'llmos queue ls' lists the queues`);
+  const of = <T extends KubeObject>(kind: Kind<T>): Promise<T | undefined> => client.get(kind, bare, { namespace }).catch(orNone);
+  const found: KubeObject | undefined = (await of(Job)) ?? (await of(JobSet)) ?? (await of(Pod));
+  if (found === undefined) throw new Error(`there is no job, jobset or pod ${bare} in namespace ${namespace}, and nothing in a queue that is called so; 'llmos queue ls' lists the queues`);
   const queueName = found.metadata.labels?.[QUEUE_NAME] ?? found.metadata.annotations?.[QUEUE_NAME];
   if (queueName === undefined) return `${namespace}/${bare} is in no queue: it has no label ${QUEUE_NAME}`;
   const there = localQueues.filter(({ metadata }) => metadata.namespace === namespace).map(({ metadata }) => metadata.name);

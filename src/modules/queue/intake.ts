@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { Deployment } from '../../api/apps/deployment.ts';
 import { StatefulSet } from '../../api/apps/stateful-set.ts';
 import { Job } from '../../api/batch/job.ts';
+import { JobSet } from '../../api/jobset/job-set.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
@@ -15,7 +16,7 @@ import { matcherOfSelector } from '../../api/selector.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { durationSeconds } from './duration.ts';
-import { queuedJobErrors } from './job-rules.ts';
+import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
 export const queuedJobs: Admission = {
@@ -23,8 +24,10 @@ export const queuedJobs: Admission = {
   admit(request, context) {
     const job = request.object as Job | undefined;
     if (job?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
-    defaultQueue(request, job, context);
-    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, job, context);
+    // Those of a JobSet wait with it.
+    const hasParent = controllerOf(job)?.kind === JobSet.kind;
+    if (!hasParent) defaultQueue(request, job, context);
+    if (job.metadata.labels?.[QUEUE_NAME] === undefined) return hasParent ? undefined : holdWithout(request, job, context);
     const least = job.metadata.annotations?.[MIN_PARALLELISM];
     if (least !== undefined && !(Number.isInteger(Number(least)) && Number(least) > 0 && Number(least) <= (job.spec.parallelism ?? 1))) {
       throw new ApiError('BadRequest', `metadata.annotations[${MIN_PARALLELISM}] is '${least}', and must be a whole number from 1 to spec.parallelism`);
@@ -40,6 +43,25 @@ export const queuedJobs: Admission = {
   },
 };
 
+/** Source: Kueue, the webhook of JobSets. */
+export const queuedJobSets: Admission = {
+  name: 'queued-job-sets', kinds: [JobSet], operations: ['CREATE', 'UPDATE'],
+  admit(request, context) {
+    const jobSet = request.object as JobSet | undefined;
+    if (jobSet?.spec === undefined || (request.subresource ?? '') !== '' || request.operation !== 'CREATE') return;
+    defaultQueue(request, jobSet, context);
+    if (jobSet.metadata.labels?.[QUEUE_NAME] === undefined) return holdWithout(request, jobSet, context);
+    jobSet.spec.suspend = true;
+    warnOfSpans(request, jobSet);
+    warnWithoutQueue(request, jobSet, context);
+  },
+  validate(request) {
+    const jobSet = request.object as JobSet | undefined;
+    const errors = jobSet === undefined || (request.subresource ?? '') !== '' ? [] : queuedJobSetErrors(jobSet, request.oldObject as JobSet | undefined);
+    if (errors.length > 0) throw invalidObject(JobSet, jobSet?.metadata.name ?? '', errors);
+  },
+};
+
 /** Who names no queue is in the one called default, where its namespace has it. Source: Kueue, jobframework ApplyDefaultLocalQueue. */
 function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: KubeObject, { caches }: Pick<ModuleContext, 'caches'>): void {
   const isNamed = (metadata.labels?.[QUEUE_NAME] ?? metadata.annotations?.[QUEUE_NAME]) !== undefined;
@@ -51,7 +73,7 @@ function defaultQueue({ operation, namespace }: AdmissionRequest, { metadata }: 
 const MANAGED_NAMESPACES: LabelSelector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'kueue-system'] }] };
 
 /** Where the configuration says so, Jobs without a queue wait until they are given one. Source: Kueue, manageJobsWithoutQueueName, managedJobsNamespaceSelector. */
-async function holdWithout(request: AdmissionRequest, job: Job, { config, client }: Pick<ModuleContext, 'config' | 'client'>): Promise<void> {
+async function holdWithout(request: AdmissionRequest, job: Job | JobSet, { config, client }: Pick<ModuleContext, 'config' | 'client'>): Promise<void> {
   if (config['manageJobsWithoutQueueName'] !== true || job.metadata.annotations?.[QUEUE_NAME] !== undefined) return;
   const namespace = await ifThere(client.get(Namespace, request.namespace ?? job.metadata.namespace ?? ''));
   if (!matcherOfSelector((config['managedJobsNamespaceSelector'] as LabelSelector | undefined) ?? MANAGED_NAMESPACES).matches(namespace?.metadata.labels)) return;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Job } from '../../api/batch/job.ts';
-import { queuedJobErrors } from './job-rules.ts';
+import type { JobSet } from '../../api/jobset/types.ts';
+import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
 
 const job = (labels: Record<string, string>, suspend = true): Job => ({ metadata: { name: 'a', labels: Object.fromEntries(Object.entries(labels).map(([key, value]) => [`kueue.x-k8s.io/${key}`, value])) }, spec: { suspend } }) as unknown as Job;
 
@@ -26,4 +27,11 @@ test('how wide a Job may be whose pods were let in in part', () => {
   const wide = (parallelism: number, suspend: boolean): Job => ({ metadata: { name: 'a', annotations: { 'kueue.x-k8s.io/job-min-parallelism': '1' } }, spec: { parallelism, suspend } }) as unknown as Job;
   const fields = (now: Job, old: Job): string[] => queuedJobErrors(now, old).map(({ field }) => field);
   assert.deepEqual([fields(wide(3, false), wide(2, false)), fields(wide(3, true), wide(2, false)), fields(wide(3, false), wide(2, true)), fields(wide(2, true), wide(2, false))], [['spec.parallelism'], ['spec.parallelism'], [], []]);
+});
+
+test('what of the queue of a JobSet may be written', () => {
+  const set = (queue: string, suspend: boolean, annotations: Record<string, string> = {}): JobSet => ({ metadata: { name: 'a', labels: { 'kueue.x-k8s.io/queue-name': queue } }, spec: { suspend, replicatedJobs: [{ name: 'r', template: { spec: { template: { metadata: { annotations } } } } }] } }) as unknown as JobSet;
+  const fields = (now: JobSet, old?: JobSet): string[] => queuedJobSetErrors(now, old).map(({ field }) => field);
+  const both = { 'kueue.x-k8s.io/podset-required-topology': 'rack', 'kueue.x-k8s.io/podset-preferred-topology': 'rack' };
+  assert.deepEqual([fields(set('b', false), set('a', false)), fields(set('b', true), set('a', false)), fields(set('a', true, both))], [['metadata.labels[kueue.x-k8s.io/queue-name]'], [], ['spec.replicatedJobs[0].template.metadata.annotations']]);
 });

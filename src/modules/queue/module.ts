@@ -1,5 +1,6 @@
 /** Queues: Jobs and pods wait for quota, in the order of a policy. Nothing of it is loaded until there is a queue. */
 import { Job } from '../../api/batch/job.ts';
+import { JobSet } from '../../api/jobset/job-set.ts';
 import { LimitRange } from '../../api/core/limit-range.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
@@ -12,7 +13,7 @@ import { Topology, TopologyV1alpha1, TopologyV1beta2 } from '../../api/kueue/top
 import { Workload, WorkloadV1beta2 } from '../../api/kueue/workload.ts';
 import { firstUse } from '../../sdk/first-use.ts';
 import { defineModule } from '../../sdk/index.ts';
-import { queuedDeployments, queuedJobs, queuedPods, queuedStatefulSets } from './intake.ts';
+import { queuedDeployments, queuedJobs, queuedJobSets, queuedPods, queuedStatefulSets } from './intake.ts';
 
 export default defineModule({
   name: 'queue',
@@ -25,10 +26,10 @@ export default defineModule({
   ],
   needs: [Job, Pod, Namespace, PriorityClass],
   reads: [LimitRange, RuntimeClass, Node],
-  writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, Pod],
+  writes: [Workload, ClusterQueue, ResourceFlavor, Topology, AdmissionCheck, Cohort, LocalQueue, Job, JobSet, Pod],
   // It never binds.
   subresources: ['status'],
-  admissions: [queuedJobs, queuedPods, queuedDeployments, queuedStatefulSets],
+  admissions: [queuedJobs, queuedJobSets, queuedPods, queuedDeployments, queuedStatefulSets],
   portable: true,
   async run(context) {
     if (await firstUse(context, [LocalQueue, ClusterQueue])) await (await import('./work.ts')).work(context);

@@ -37,7 +37,7 @@ export function setOf({ spec }: Pod, { spec: { podSets } }: Workload): PodSet | 
 }
 
 /** What annotations of a template ask of a topology; undefined where they ask nothing. Source: Kueue, jobframework podSetTopologyRequestBuilder. */
-export function topologyRequestOf(annotations: Readonly<Record<string, string>> = {}, more: Pick<TopologyRequest, 'podIndexLabel'> = {}): TopologyRequest | undefined {
+export function topologyRequestOf(annotations: Readonly<Record<string, string>> = {}, more: Pick<TopologyRequest, 'podIndexLabel' | 'subGroupIndexLabel' | 'subGroupCount'> = {}): TopologyRequest | undefined {
   const [required, preferred] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY]];
   if (required !== undefined) return { required, ...more };
   if (preferred !== undefined) return { preferred, ...more };

@@ -13,7 +13,7 @@ import { finish, release, setPodsReady } from './owned.ts';
 import { queueNameOf, workloadFor, workloadName, type Order } from './owner.ts';
 import { podSetsOf, setOf } from './pod-sets.ts';
 import { startInfoOf } from './start-info.ts';
-import { domainsFor, withoutGate, type DomainLabels } from './topology-pods.ts';
+import { byLabel, domainsFor, withoutGate, type DomainLabels } from './topology-pods.ts';
 import { createView } from './view.ts';
 
 const BY_WORKLOAD = 'queue-workload';
@@ -144,7 +144,7 @@ function placesOf(workload: Workload, pods: readonly Pod[]): Place[] {
     if (set === undefined) return [];
     const topology = workload.status?.admission?.podSetAssignments.find(({ name }) => name === set)?.topologyAssignment;
     if (topology === undefined) return waiting.map((pod) => ({ pod, set }));
-    const domains = domainsFor(topology, waiting, members.filter((each) => !isGated(each) && !isOver(each)), POD_INDEX);
+    const domains = domainsFor(topology, waiting, members.filter((each) => !isGated(each) && !isOver(each)), byLabel(POD_INDEX));
     return waiting.map((pod, index) => ({ pod, set, domain: domains[index] })).filter(({ domain }) => domain !== undefined);
   });
 }

@@ -1,25 +1,26 @@
 /** Workloads that were made before their Jobs, as by a tool that asks for quota first. Source: Kueue, jobframework ensurePrebuiltWorkloadOwnership. */
-import { Job } from '../../api/batch/job.ts';
+import type { Kind } from '../../api/kind.ts';
 import { JOB_UID, PREBUILT } from '../../api/kueue/names.ts';
 import { Workload } from '../../api/kueue/workload.ts';
+import type { KubeObject } from '../../api/meta.ts';
 import { controllerOf, controllerReference } from '../../api/owner.ts';
 import type { Caches, ReconcileContext } from '../../sdk/index.ts';
 
 const BY_PREBUILT = 'prebuilt-workload';
 
-export function prebuiltNameOf({ metadata }: Job): string | undefined {
+export function prebuiltNameOf({ metadata }: KubeObject): string | undefined {
   return metadata.labels?.[PREBUILT];
 }
 
-/** Keys of the Jobs that name the Workload. */
-export function waitsForPrebuilt({ metadata }: Workload, caches: Caches): string[] {
-  const cache = caches.of(Job);
+/** Keys of the jobs of a kind that name a Workload. */
+export const waitsForPrebuilt = <T extends KubeObject>(kind: Kind<T>) => ({ metadata }: Workload, caches: Caches): string[] => {
+  const cache = caches.of(kind);
   cache.addIndex(BY_PREBUILT, (job) => (prebuiltNameOf(job) === undefined ? [] : [`${job.metadata.namespace}/${prebuiltNameOf(job)}`]));
   return cache.byIndex(BY_PREBUILT, `${metadata.namespace}/${metadata.name}`).map((job) => `${job.metadata.namespace}/${job.metadata.name}`);
-}
+};
 
-/** The Job's Workload, which becomes its own; none as long as it is not there, or is another's. */
-export async function prebuiltIn(job: Job, { client, caches, events }: ReconcileContext): Promise<Workload[]> {
+/** The job's Workload, which becomes its own; none as long as it is not there, or is another's. */
+export async function prebuiltIn<T extends KubeObject>(kind: Kind<T>, job: T, { client, caches, events }: ReconcileContext): Promise<Workload[]> {
   const { namespace, uid = '' } = job.metadata;
   const workload = caches.of(Workload).get(`${namespace}/${prebuiltNameOf(job)}`);
   if (workload === undefined) return [];
@@ -30,5 +31,5 @@ export async function prebuiltIn(job: Job, { client, caches, events }: Reconcile
     return [];
   }
   const { metadata } = workload;
-  return [await client.update(Workload, { ...workload, metadata: { ...metadata, ownerReferences: [...(metadata.ownerReferences ?? []), controllerReference(Job, job)], labels: { ...metadata.labels, [JOB_UID]: uid } } })];
+  return [await client.update(Workload, { ...workload, metadata: { ...metadata, ownerReferences: [...(metadata.ownerReferences ?? []), controllerReference(kind, job)], labels: { ...metadata.labels, [JOB_UID]: uid } } })];
 }

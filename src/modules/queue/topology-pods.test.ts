@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import type { Pod } from '../../api/generated/core-v1.ts';
-import { domainsFor } from './topology-pods.ts';
+import { domainsFor, rankIn } from './topology-pods.ts';
 
 const ASSIGNMENT = { levels: ['rack'], domains: [{ values: ['r1'], count: 2 }, { values: ['r2'], count: 1 }] };
 const INDEX = 'batch.kubernetes.io/job-completion-index';
@@ -16,3 +16,9 @@ const CASES: readonly [string, Pod[], Pod[], (string | undefined)[]][] = [
   ['nor those that are too large', [pod(3), pod(0)], [], ['r1', 'r1']],
 ];
 for (const [what, waiting, placed, expected] of CASES) it(what, () => assert.deepEqual(domainsFor(ASSIGNMENT, waiting, placed).map((each) => each?.['rack']), expected));
+
+it('of a set of several jobs, by their numbers first', () => {
+  const rankOf = rankIn({ count: 6, topologyRequest: { subGroupIndexLabel: 'job', subGroupCount: 2 } });
+  const of = (job: number, index: number): Pod => ({ metadata: { labels: { job: String(job), [INDEX]: String(index) } } });
+  assert.deepEqual([of(0, 0), of(0, 2), of(1, 0), of(1, 2)].map(rankOf), [0, 2, 3, 5]);
+});

@@ -1,19 +1,23 @@
 /** The module at work, from the first queue on. */
 import { Job } from '../../api/batch/job.ts';
 import { Pod } from '../../api/core/pod.ts';
+import { JobSet } from '../../api/jobset/job-set.ts';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { Topology } from '../../api/kueue/topology.ts';
 import type { Kind } from '../../api/kind.ts';
-import type { Controller, ModuleContext } from '../../sdk/index.ts';
+import type { KubeObject } from '../../api/meta.ts';
+import type { Cache, Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { admissionCheckStatus } from './check-status.ts';
 import { queueConfiguration } from './configuration.ts';
 import { createEngine } from './engine.ts';
 import { flavorInUse, topologyInUse } from './in-use.ts';
-import { jobController } from './jobs.ts';
+import { jobControllerOf } from './framework.ts';
+import { jobSets } from './job-sets.ts';
+import { jobs } from './jobs.ts';
 import { workloadLife } from './life.ts';
-import { createOrder, queueNameOf } from './owner.ts';
+import { createOrder, queueNameOf, type Order } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
 import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
 import { servedOf } from './reckon.ts';
@@ -23,11 +27,13 @@ import { visibilityRoutes } from './visibility.ts';
 
 const LATE_MS = 10_000;
 
+const servesJobSets = ({ kinds }: ModuleContext): boolean => kinds.find(JobSet.group, JobSet.kind) !== undefined;
+
 /** Settles when the signal has aborted and everything has ended. */
 export async function work(context: ModuleContext): Promise<void> {
   const { caches, signal, clock } = context;
   const configuration = queueConfiguration(context.config);
-  const kinds = [...VIEWED, ...servedOf(context.kinds), Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
+  const kinds = [...VIEWED, ...servedOf(context.kinds), ...(servesJobSets(context) ? [JobSet] : []), Job, Pod, PriorityClass, WorkloadPriorityClass] as readonly Kind[];
   const aborted = new Promise<void>((resolve) => (signal.aborted ? resolve() : signal.addEventListener('abort', () => resolve(), { once: true })));
   // A kind that nobody serves, or that may not be listed, would be waited for in silence for ever.
   const unread = new Set(kinds);
@@ -37,10 +43,7 @@ export async function work(context: ModuleContext): Promise<void> {
   if (signal.aborted) return;
   const order = createOrder(() => clock.nowMs());
   const stops = [
-    caches.of(Job).subscribe(({ type, object }) => {
-      if (type === 'added' && queueNameOf(object) !== undefined) order.of(object);
-      if (type === 'deleted') order.forget(object);
-    }),
+    follow(caches.of(Job), order),
     caches.of(Pod).subscribe(({ type, object }) => {
       if (type === 'added' && isManaged(object)) order.of(object);
       if (type === 'deleted') order.forget(object);
@@ -49,8 +52,30 @@ export async function work(context: ModuleContext): Promise<void> {
   order.follow();
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
-  const controllers = [jobController(order), podController(order), topologyPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
+  const controllers = [jobControllerOf(jobs({ hasJobSets: () => servesJobSets(context) }), order), podController(order), topologyPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
-  await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context))]);
+  await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order)]);
   for (const stop of stops) stop();
+}
+
+/** JobSets are read only where they are served, which may be later. */
+async function queuedJobSets(context: ModuleContext, order: Order): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const look = (): void => void ((servesJobSets(context) || context.signal.aborted) && resolve());
+  const stop = context.kinds.subscribe(look);
+  context.signal.addEventListener('abort', look, { once: true });
+  look();
+  await promise;
+  stop();
+  if (context.signal.aborted) return;
+  const unfollow = follow(context.caches.of(JobSet), order);
+  await runController(jobControllerOf(jobSets, order), context);
+  unfollow();
+}
+
+function follow<T extends KubeObject>(cache: Cache<T>, order: Order): () => void {
+  return cache.subscribe(({ type, object }) => {
+    if (type === 'added' && queueNameOf(object) !== undefined) order.of(object);
+    if (type === 'deleted') order.forget(object);
+  });
 }

@@ -1,0 +1,164 @@
+/** What is suspended until its Workload is admitted, and then runs where that says: Jobs and their like. Source: Kueue, jobframework. */
+import { equalJson } from '../../api/json.ts';
+import { JOB_UID } from '../../api/kueue/names.ts';
+import type { PodSet } from '../../api/kueue/types.ts';
+import { Workload } from '../../api/kueue/workload.ts';
+import type { Kind } from '../../api/kind.ts';
+import type { Json, KubeObject } from '../../api/meta.ts';
+import { controllerReference } from '../../api/owner.ts';
+import { ifThere } from '../../sdk/if-there.ts';
+import { watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { conditionOf, is, isReserved } from './conditions.ts';
+import { finish, release, setPodsReady } from './owned.ts';
+import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
+import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
+import { startInfoOf, type StartInfo } from './start-info.ts';
+import { createView } from './view.ts';
+
+/** What a kind of jobs says of itself. Its functions take objects as they are and give new ones. */
+export interface Integration<T extends KubeObject> {
+  readonly kind: Kind<T>;
+  /** How the names of its Workloads begin. */
+  readonly prefix: string;
+  /** Whether nobody else lets it go, such as a parent that is in a queue itself. */
+  isOurs(job: T, caches: Caches): boolean;
+  podSetsOf(job: T): PodSet[];
+  isSuspended(job: T): boolean;
+  suspended(job: T): T;
+  /** Pods of it are there. */
+  isActive(job: T): boolean;
+  endOf(job: T): { failed: boolean; message: string } | undefined;
+  /** All of its pods are ready, or have succeeded. */
+  isReady(job: T, workload: Workload): boolean;
+  /** Pods that it does not need any more. */
+  reclaimableOf(job: T): { name: string; count: number }[];
+  /** Runs, with what its flavors add. */
+  started(job: T, workload: Workload, infoOf: (set: string) => StartInfo): T;
+  /** Suspended, with templates as the Workload remembers them. */
+  restored(job: T, workload: Workload): T;
+  /** What must be done before templates may change. */
+  beforeRestore?(job: T, context: ReconcileContext): Promise<T>;
+}
+
+export function jobControllerOf<T extends KubeObject>(integration: Integration<T>, order: Order): Controller<T> {
+  const work = new Work(integration, order);
+  return {
+    name: `queued-${integration.kind.plural}`,
+    for: integration.kind,
+    owns: [Workload],
+    watches: [watching(Workload, waitsForPrebuilt(integration.kind))],
+    async reconcile(_key, job, context) {
+      if (job === undefined || queueNameOf(job) === undefined || job.metadata.deletionTimestamp !== undefined || !integration.isOurs(job, context.caches)) return;
+      await work.reconcile(job, context);
+    },
+  };
+}
+
+class Work<T extends KubeObject> {
+  readonly #of: Integration<T>;
+  readonly #order: Order;
+
+  constructor(integration: Integration<T>, order: Order) {
+    this.#of = integration;
+    this.#order = order;
+  }
+
+  async reconcile(job: T, context: ReconcileContext): Promise<void> {
+    const isPrebuilt = prebuiltNameOf(job) !== undefined;
+    const [workload, ...others] = isPrebuilt ? await prebuiltIn(this.#of.kind, job, context) : workloadsOf(context.caches, job.metadata.uid ?? '');
+    for (const { metadata } of others) await ifThere(context.client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace }));
+    const end = this.#of.endOf(job);
+    if (workload === undefined) {
+      if (end !== undefined) return;
+      if (!this.#of.isSuspended(job)) await this.#suspend(job, 'The job waits in a queue', context);
+      if (!isPrebuilt) await this.#create(job, context);
+      return this.#order.forget(job);
+    }
+    if (is(workload, 'Finished')) return;
+    if (end !== undefined) return finish(workload, end.failed ? 'Failed' : 'Succeeded', end.message || (end.failed ? 'Job failed' : 'Job finished successfully'), job, context);
+    if (is(workload, 'Evicted') && isReserved(workload)) return this.#evict(job, workload, context);
+    if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload)) return this.#replace(job, workload, context);
+    if (is(workload, 'Admitted') && isReserved(workload)) return this.#of.isSuspended(job) ? this.#start(job, workload, context) : this.#watchOver(job, workload, context);
+    if (!this.#of.isSuspended(job)) return void (await this.#suspend(job, 'Not admitted by cluster queue', context));
+    if (isReserved(workload)) return;
+    if (!isPrebuilt) return this.#update(job, workload, context);
+    if (!equalJson(shapeOf(this.#of.podSetsOf(job)), shapeOf(workload.spec.podSets))) await finish(workload, 'OutOfSync', 'The prebuilt workload is out of sync with its user job', job, context);
+  }
+
+  async #create(job: T, { client, caches, events }: ReconcileContext): Promise<void> {
+    const name = workloadName(this.#of.prefix, job.metadata);
+    const wanted = workloadFor({ name, owner: job, references: [controllerReference(this.#of.kind, job)], podSets: this.#of.podSetsOf(job), submittedAt: this.#order.of(job), labels: { [JOB_UID]: job.metadata.uid ?? '' } }, caches);
+    await client.create(Workload, wanted);
+    events.event(job, 'Normal', 'CreatedWorkload', `Created Workload: ${job.metadata.namespace}/${name}`);
+  }
+
+  /** Whether it would take more or less than its Workload has: it was scaled since. */
+  #isResized(job: T, { spec, status }: Workload): boolean {
+    return this.#of.podSetsOf(job).some(({ name, count }) => {
+      const had = this.#of.isSuspended(job) ? spec.podSets.find((each) => each.name === name)?.count : status?.admission?.podSetAssignments.find((each) => each.name === name)?.count;
+      return had !== undefined && had !== count;
+    });
+  }
+
+  /** It stops and waits anew, with a Workload of its new size and in its old place. Source: Kueue, jobframework ensureOneWorkload (NoMatchingWorkload). */
+  async #replace(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const now = this.#of.isSuspended(job) ? job : await this.#suspend(job, 'No matching Workload; its parallelism was changed', context);
+    if (this.#of.isActive(now)) return;
+    await this.#restore(now, workload, context);
+    await ifThere(context.client.delete(Workload, workload.metadata.name ?? '', { namespace: workload.metadata.namespace, preconditions: { uid: workload.metadata.uid } }));
+  }
+
+  /** A suspended job may be changed, or go to another queue. */
+  async #update(job: T, workload: Workload, { client, caches }: ReconcileContext): Promise<void> {
+    const podSets = this.#of.podSetsOf(job);
+    const spec: Workload['spec'] = { ...workload.spec, queueName: queueNameOf(job), ...priorityOf(job, podSets, caches), podSets };
+    const same = spec.queueName === workload.spec.queueName && (spec.priority ?? 0) === (workload.spec.priority ?? 0) && equalJson(shapeOf(podSets), shapeOf(workload.spec.podSets));
+    if (!same) await client.update(Workload, { ...workload, spec });
+  }
+
+  /** Lets the job run: with the labels of its flavors, and as many pods at a time as were admitted. */
+  async #start(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const view = createView(context.caches);
+    await context.client.update(this.#of.kind, this.#of.started(job, workload, (set) => startInfoOf(workload, set, view)));
+    context.events.event(job, 'Normal', 'Started', `Admitted by clusterQueue ${workload.status?.admission?.clusterQueue}`);
+  }
+
+  /** While it runs: whether its pods are ready, and which of them it does not need any more. */
+  async #watchOver(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const next = { ...setPodsReady(workload, this.#of.isReady(job, workload), context.clock.nowMs()) };
+    const reclaimable = this.#of.reclaimableOf(job);
+    if (!equalJson(reclaimable, (workload.status?.reclaimablePods ?? []) as Json)) next.reclaimablePods = reclaimable;
+    if (!equalJson(next as Json, (workload.status ?? {}) as Json)) await context.client.update(Workload, { ...workload, status: next }, { subresource: 'status' });
+  }
+
+  /** Suspends the job and makes it as it was; when the last of its pods has ended, its quota is free. */
+  async #evict(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const { reason = 'Evicted', message = '' } = conditionOf(workload, 'Evicted') ?? {};
+    let now = job;
+    if (!this.#of.isSuspended(now)) now = await this.#suspend(now, message, context);
+    if (this.#of.isActive(now)) return;
+    now = await this.#restore(now, workload, context);
+    await release(workload, reason, message, now, context);
+  }
+
+  async #suspend(job: T, why: string, { client, events }: ReconcileContext): Promise<T> {
+    const next = await client.update(this.#of.kind, this.#of.suspended(job));
+    events.event(job, 'Normal', 'Stopped', why);
+    return next;
+  }
+
+  /** The Workload remembers how the templates were. */
+  async #restore(job: T, workload: Workload, context: ReconcileContext): Promise<T> {
+    if (equalJson(this.#of.restored(job, workload) as unknown as Json, job as unknown as Json)) return job;
+    const ready = (await this.#of.beforeRestore?.(job, context)) ?? job;
+    return context.client.update(this.#of.kind, this.#of.restored(ready, workload));
+  }
+}
+
+/** What of the pod sets makes a difference to a queue; the rest is as the door left it. */
+function shapeOf(podSets: readonly PodSet[]): Json {
+  return podSets.map(({ name, count, minCount, topologyRequest, template: { spec } }) => ({
+    name, count, minCount: minCount ?? null, topology: (topologyRequest ?? null) as unknown as Json, nodeSelector: spec?.nodeSelector ?? {}, tolerations: (spec?.tolerations ?? []) as unknown as Json, affinity: (spec?.affinity ?? null) as unknown as Json,
+    containers: (spec?.containers ?? []).map(({ name: container, resources, image }) => ({ container, image: image ?? '', resources: (resources ?? {}) as unknown as Json })),
+  }));
+}
