@@ -76,8 +76,10 @@ export interface Rules<T extends KubeObject> {
   validateStatus?(object: T, old: T): FieldError[];
   /** How names look, as texts of what is wrong; default names.ts dns1123SubdomainErrors. */
   nameErrors?(name: string): string[];
-  /** Whether writes to the status subresource leave labels and annotations alone, as custom resources do; default false. */
-  statusOnly?: boolean;
+  /** Fields that an update through the object's own path never changes, so that nobody owns them by writing there: the spec of a CertificateSigningRequest. Default none. */
+  updateKeeps?: readonly string[];
+  /** What of the metadata writes to the status subresource leave alone: both for custom resources. Default none. */
+  statusKeeps?: readonly ('labels' | 'annotations')[];
   /** That the kind itself is deprecated: a Warning header of every request for it, reads too (upstream: installer.go, addWarning). */
   deprecation?: string;
   /** Texts for Warning headers of writes. `old` is undefined on create. */

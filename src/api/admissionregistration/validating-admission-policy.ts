@@ -13,6 +13,7 @@ export const ValidatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = define
   group: GROUP, version: 'v1', kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'ValidatingAdmissionPolicy'),
   rules: {
+    statusKeeps: ['labels', 'annotations'],
     defaults({ spec }) {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';

@@ -17,6 +17,7 @@ export const Deployment: Kind<Deployment> = defineKind<Deployment>({
   shortNames: ['deploy'], categories: ['all'],
   schema: () => schemaOf('apps', 'v1', 'Deployment'),
   rules: {
+    statusKeeps: ['labels'],
     defaults: defaultDeployment,
     prepareForCreate(deployment) {
       deployment.status = {};

@@ -24,9 +24,7 @@ export const CertificateSigningRequest: Kind<CertificateSigningRequest> = define
   schema: () => schemaOf(CERTIFICATES, 'v1', 'CertificateSigningRequest'),
   rules: {
     generation: false,
-    defaults({ spec }) {
-      if (spec !== undefined) spec.usages ??= ['digital signature', 'key encipherment'];
-    },
+    updateKeeps: ['spec'],
     prepareForCreate(request) {
       request.status = {};
     },

@@ -28,6 +28,7 @@ export const PodCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   group: CERTIFICATES, version: 'v1', storageVersion: 'v1', kind: 'PodCertificateRequest', plural: 'podcertificaterequests', namespaced: true,
   schema: () => schemaOf(CERTIFICATES, 'v1', 'PodCertificateRequest'),
   rules: {
+    statusKeeps: ['labels', 'annotations'],
     generation: false,
     defaults({ spec }) {
       if (spec !== undefined) spec.maxExpirationSeconds ??= MOST_OWN_SECONDS;

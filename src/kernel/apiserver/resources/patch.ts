@@ -66,7 +66,7 @@ export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 't
 
 /** In Go the status of a built-in object is a struct that is always there: a patch may add to it although nobody has written it yet. */
 function withStatus(kind: Kind, live: KubeObject & { status?: Json }, operations: Json): KubeObject {
-  const isLacking = live.status === undefined && kind.subresources.status === true && kind.rules.statusOnly !== true;
+  const isLacking = live.status === undefined && kind.subresources.status === true && kind.isCustom !== true;
   return isLacking && Array.isArray(operations) && operations.some((each) => isJsonObject(each) && String(each['path']).startsWith('/status/')) ? { ...live, status: {} } as KubeObject : live;
 }
 

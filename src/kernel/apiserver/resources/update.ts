@@ -146,14 +146,15 @@ function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
 }
 
 /**
- * The path /status writes the status; of built-in kinds also labels and annotations (upstream: their status strategies keep the spec alone),
+ * The path /status writes the status; of most built-in kinds also labels and annotations (upstream: their status strategies keep the spec alone),
  * when the client has seen the ones that are there. Who updates without a version means the status only.
  */
 function withStatusOf(kind: Kind, live: KubeObject, sent: KubeObject): KubeObject {
   const { status } = sent as { status?: unknown };
   const next = { ...live, metadata: { ...live.metadata, managedFields: sent.metadata.managedFields } } as KubeObject & { status?: unknown };
-  if (kind.rules.statusOnly !== true && sent.metadata.resourceVersion === live.metadata.resourceVersion) {
+  if (sent.metadata.resourceVersion === live.metadata.resourceVersion) {
     for (const field of ['labels', 'annotations'] as const) {
+      if (kind.rules.statusKeeps?.includes(field) === true) continue;
       if (sent.metadata[field] === undefined) delete next.metadata[field];
       else next.metadata[field] = sent.metadata[field];
     }
