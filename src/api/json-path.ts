@@ -2,6 +2,7 @@
  * The part of Kubernetes' JSONPath that printer columns, selectable fields and scale paths use: `.a.b`, `['a.b']`, `[0]`, `[*]`, `..`-less,
  * `[?(@.type=="Ready")]`, and `\.` in a name. Compiled once, applied to many objects.
  */
+import { isNumeric, parseJson, type Int64 } from './int64.ts';
 
 type Step = { name: string } | { index: number } | { all: true } | { path: readonly Step[]; operator: string; value: unknown };
 
@@ -54,7 +55,7 @@ function parseFilter(text: string, whole: string): Step {
   const literal = written.replace(/^'(.*)'$/s, (_all, inner: string) => JSON.stringify(inner));
   let value: unknown;
   try {
-    value = literal === '' ? undefined : JSON.parse(literal);
+    value = literal === '' ? undefined : parseJson(literal);
   } catch {
     value = literal;
   }
@@ -80,7 +81,8 @@ function meets(step: Extract<Step, { path: readonly Step[] }>, item: unknown): b
   const [found] = find(step.path, item);
   if (step.operator === 'exists') return found !== undefined;
   if (step.operator === '==' || step.operator === '!=') return (found === step.value) === (step.operator === '==');
-  if (typeof found !== typeof step.value || (typeof found !== 'number' && typeof found !== 'string')) return false;
-  const [left, right] = [found, step.value as typeof found];
+  const comparable = (isNumeric(found) && isNumeric(step.value)) || (typeof found === 'string' && typeof step.value === 'string');
+  if (!comparable) return false;
+  const [left, right] = [found as Int64, step.value as Int64];
   return step.operator === '<' ? left < right : step.operator === '>' ? left > right : step.operator === '<=' ? left <= right : left >= right;
 }

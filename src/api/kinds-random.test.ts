@@ -33,7 +33,7 @@ function valueOf(ref: SchemaRef, random: Random, depth: number): unknown {
   if (schema.enum !== undefined) return int(8) === 0 ? 'Other' : pick(schema.enum);
   switch (schema.type) {
     case 'string': return pick(TEXTS);
-    case 'integer': return pick([0, 1, 3, 80, -1, 65536]);
+    case 'integer': return pick([0, 1, 3, 80, -1, 65536, ...(schema.format === 'int32' ? [] : [2n ** 63n - 1n, -(2n ** 63n), 2n ** 53n + 1n])]);
     case 'number': return pick([0, 0.5]);
     case 'boolean': return int(2) === 0;
     case 'array': return Array.from({ length: int(3) }, () => valueOf(schema.items ?? {}, random, depth + 1));

@@ -5,7 +5,7 @@
  */
 
 /** A JSON value. */
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+export type Json = null | boolean | number | bigint | string | Json[] | { [key: string]: Json };
 
 export interface ObjectMeta {
   name?: string;

@@ -3,6 +3,7 @@
  *
  * Every function takes a quantity as written or as parsed.
  */
+import { isNumeric, type Int64 } from './int64.ts';
 
 export type QuantityFormat = 'DecimalSI' | 'BinarySI' | 'DecimalExponent';
 
@@ -13,7 +14,7 @@ export interface ParsedQuantity {
   readonly format: QuantityFormat;
 }
 
-export type QuantityLike = string | number | ParsedQuantity;
+export type QuantityLike = string | Int64 | ParsedQuantity;
 
 const NANO = 1_000_000_000n;
 const MAX_BINARY = (2n ** 63n - 1n) * NANO;
@@ -31,7 +32,7 @@ const WRONG_SUFFIX = "unable to parse quantity's suffix";
 /** Reads a quantity; throws RangeError in upstream's words. Digits beyond the ninth after the point round away from zero. */
 export function parseQuantity(input: QuantityLike): ParsedQuantity {
   if (typeof input === 'object') return input;
-  const match = typeof input === 'string' && input.length > MAX_LENGTH ? null : SHAPE.exec(typeof input === 'number' ? String(input) : input.trim());
+  const match = typeof input === 'string' && input.length > MAX_LENGTH ? null : SHAPE.exec(typeof input === 'string' ? input.trim() : String(input));
   const [, sign = '', whole = '', fraction = '', suffix = ''] = match ?? [];
   if (match === null || whole + fraction === '') throw new RangeError(WRONG_FORMAT);
   const { multiplier, exponent, format } = readSuffix(suffix);
@@ -41,8 +42,8 @@ export function parseQuantity(input: QuantityLike): ParsedQuantity {
 }
 
 /** True when `input` reads as a quantity. */
-export function isQuantity(input: unknown): input is string | number {
-  if (typeof input !== 'string' && typeof input !== 'number') return false;
+export function isQuantity(input: unknown): input is string | Int64 {
+  if (typeof input !== 'string' && !isNumeric(input)) return false;
   try {
     parseQuantity(input);
     return true;

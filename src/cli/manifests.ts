@@ -18,7 +18,7 @@ export function readManifests(path: string): KubeObject[] {
     return readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name)).sort().flatMap((name) => readManifests(join(path, name)));
   }
   const text = readFileSync(path === '-' ? 0 : path, 'utf8');
-  return parseAllDocuments(text).flatMap((document) => {
+  return parseAllDocuments(text, { intAsBigInt: true }).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${path}: ${error.message}`);
     const value: unknown = document.toJS();

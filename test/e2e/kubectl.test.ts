@@ -122,6 +122,36 @@ describe('kubectl', { timeout: 300_000 }, () => {
     await ok(llmos.kubectl('rollout', 'status', 'deployment/web', '--timeout=60s'));
   });
 
+  it('keeps whole numbers of 64 bits', async () => {
+    const [most, odd] = ['9223372036854775807', '9007199254740993'];
+    const properties = `{ spec: { type: object, properties: { nanos: { type: integer, format: int64 }, more: { type: integer, default: ${most} } } } }`;
+    await ok(llmos.kubectl('apply', '-f', file('clocks.yaml', `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: { name: clocks.example.com }
+spec:
+  group: example.com
+  scope: Namespaced
+  names: { plural: clocks, singular: clock, kind: Clock }
+  versions:
+  - { name: v1, served: true, storage: true, additionalPrinterColumns: [{ name: Nanos, type: integer, jsonPath: .spec.nanos }], schema: { openAPIV3Schema: { type: object, properties: ${properties} } } }
+`)));
+    await ok(llmos.kubectl('wait', 'crd/clocks.example.com', '--for=condition=Established', '--timeout=60s'));
+    const clock = (nanos: string): string => file('clock.yaml', `apiVersion: example.com/v1\nkind: Clock\nmetadata: { name: wall }\nspec: { nanos: ${nanos} }\n`);
+    const spec = (): Promise<string> => ok(llmos.kubectl('get', 'clock', 'wall', '-o', 'jsonpath={.spec.nanos} {.spec.more}'));
+    await ok(llmos.kubectl('apply', '-f', clock(odd)));
+    assert.equal(await spec(), `${odd} ${most}`);
+    assert.match(await ok(llmos.kubectl('apply', '-f', clock(odd))), /unchanged/);
+    await ok(llmos.kubectl('replace', '-f', clock('9007199254740992'))); // apply compares as floating point, in kubectl itself
+    assert.equal(await spec(), `9007199254740992 ${most}`);
+    await ok(llmos.kubectl('apply', '--server-side', '--force-conflicts', '-f', clock(most)));
+    await ok(llmos.kubectl('patch', 'clock', 'wall', '--type', 'json', '-p', `[{"op":"test","path":"/spec/nanos","value":${most}},{"op":"replace","path":"/spec/more","value":-${most}}]`));
+    assert.equal(await spec(), `${most} -${most}`);
+    assert.match(await ok(llmos.kubectl('get', 'clock', 'wall')), new RegExp(`^wall +${most}$`, 'm'));
+    assert.match(await ok(llmos.kubectl('get', 'clock', 'wall', '-o', 'yaml')), new RegExp(`^  nanos: ${most}$`, 'm'));
+    await ok(llmos.kubectl('delete', 'crd', 'clocks.example.com'));
+  });
+
   it('rolls back', async () => {
     assert.match(await ok(llmos.kubectl('rollout', 'history', 'deployment/web')), /^2\s/m);
     await ok(llmos.kubectl('rollout', 'undo', 'deployment/web'));

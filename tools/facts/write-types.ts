@@ -8,7 +8,7 @@ const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 const BY_HAND = new Set(['ObjectMeta', 'OwnerReference', 'ManagedFieldsEntry', 'ListMeta', 'LabelSelector', 'LabelSelectorRequirement', 'Condition']);
 
 const SCALARS: Record<string, string> = {
-  s: 'string', b: 'boolean', i: 'number', l: 'number', d: 'number', y: 'string', q: 'Quantity', o: 'IntOrString', t: 'Time', m: 'MicroTime',
+  s: 'string', b: 'boolean', i: 'number', l: 'Int64', d: 'number', y: 'string', q: 'Quantity', o: 'IntOrString', t: 'Time', m: 'MicroTime',
   u: 'string', F: 'Json', R: 'Json', J: 'Json', B: 'JSONSchemaProps | boolean', A: 'JSONSchemaProps | JSONSchemaProps[]', S: 'JSONSchemaProps | string[]',
 };
 
@@ -82,6 +82,7 @@ function typeName(module: string, code: string, need: (file: string, name: strin
     default: {
       const scalar = SCALARS[code] ?? 'unknown';
       if (scalar === 'Json') return need('../meta.ts', 'Json');
+      if (scalar === 'Int64') return need('../int64.ts', 'Int64');
       if (/^(Quantity|IntOrString|Time|MicroTime)$/.test(scalar) && module !== META) return need('./meta-v1.ts', scalar);
       return scalar;
     }

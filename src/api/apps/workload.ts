@@ -2,6 +2,7 @@
 import type { PodTemplateSpec } from '../generated/core-v1.ts';
 import { podTemplateErrors } from '../core/pod-validation.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import type { Int64 } from '../int64.ts';
 import { equalJson } from '../json.ts';
 import type { LabelSelector } from '../meta.ts';
 import { validateLabelSelector } from '../metadata-validation.ts';
@@ -47,7 +48,7 @@ export function endlessErrors(template: PodTemplateSpec | undefined, kind: strin
   return template?.spec?.activeDeadlineSeconds === undefined ? [] : [forbidden('spec.template.spec.activeDeadlineSeconds', `activeDeadlineSeconds in ${kind} is not Supported`)];
 }
 
-export function nonNegative(path: string, value: number | undefined): FieldError[] {
+export function nonNegative(path: string, value: Int64 | undefined): FieldError[] {
   return value !== undefined && value < 0 ? [invalid(path, value, 'must be greater than or equal to 0')] : [];
 }
 

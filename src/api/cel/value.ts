@@ -1,5 +1,6 @@
 /** JSON values as expressions see them: by their schema (custom resources), or as they are (admission). */
 import { Duration } from '@marcbachmann/cel-js/evaluator';
+import { int64Of } from '../int64.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import type { Value } from './library/define.ts';
 import { asMapList } from './library/kinds-of-lists.ts';
@@ -36,7 +37,8 @@ export function toCel(schema: Schema, value: unknown, root = false): Value {
   if (schema.xIntOrString === true) return untypedToCel(value);
   switch (schema.type) {
     case 'integer': return typeof value === 'number' && Number.isInteger(value) ? BigInt(value) : value;
-    case 'number': case 'boolean': return value;
+    case 'number': return typeof value === 'bigint' ? Number(value) : value;
+    case 'boolean': return value;
     case 'string': return typeof value === 'string' ? textToCel(schema.format, value) : value;
     case 'array': return Array.isArray(value) && schema.items !== undefined ? listToCel(schema, value) : untypedToCel(value);
     case 'object': return typeof value === 'object' && !Array.isArray(value) ? objectToCel(schema, value as Record<string, unknown>, root) : value;
@@ -110,7 +112,7 @@ function durationOf(text: string): Duration | undefined {
 
 /** An expression's value as JSON: integers become numbers, maps objects, times text. */
 export function fromCel(value: Value): unknown {
-  if (typeof value === 'bigint') return Number(value);
+  if (typeof value === 'bigint') return int64Of(value);
   if (value instanceof Date) return value.toISOString();
   if (Array.isArray(value)) return value.map(fromCel);
   if (value instanceof Set) return [...value].map(fromCel);

@@ -1,6 +1,7 @@
 /** What a container must be like, in upstream's words (core/v1 validation). */
 import type { Container, EnvFromSource, EnvVar, EphemeralContainer, FileKeySelector, LifecycleHandler, Probe, Volume, VolumeMount } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notFoundField, notSupported, required, tooMany, type FieldError } from '../field-error.ts';
+import type { Int64 } from '../int64.ts';
 import { isIP } from '../ip.ts';
 import { configMapKeyErrors, dns1123LabelErrors, dns1123SubdomainErrors, portNameErrors, portNumberErrors, relaxedEnvVarNameErrors } from '../names.ts';
 import { resourceFieldErrors, variableFieldErrors } from './field-references.ts';
@@ -17,7 +18,7 @@ interface Context {
   hostUsers: boolean;
   /** The pod's; undefined for containers that are added to it. */
   restartPolicy: string | undefined;
-  graceSeconds: number | undefined;
+  graceSeconds: Int64 | undefined;
   /** The pod's `os.name`. */
   os: string | undefined;
 }
@@ -102,7 +103,7 @@ function probeErrors(probe: Probe, path: string): FieldError[] {
 type Handler = Pick<Probe, 'exec' | 'httpGet' | 'tcpSocket' | 'grpc'> & Pick<LifecycleHandler, 'sleep'>;
 
 /** Exactly one way to act. */
-function handlerErrors(handler: Handler, path: string, graceSeconds?: number): FieldError[] {
+function handlerErrors(handler: Handler, path: string, graceSeconds?: Int64): FieldError[] {
   const errors: FieldError[] = [];
   let count = 0;
   for (const way of ['exec', 'httpGet', 'tcpSocket', 'grpc', 'sleep'] as const) {
@@ -114,7 +115,7 @@ function handlerErrors(handler: Handler, path: string, graceSeconds?: number): F
   return errors;
 }
 
-function oneHandlerErrors(handler: Handler, way: keyof Handler, path: string, graceSeconds: number | undefined): FieldError[] {
+function oneHandlerErrors(handler: Handler, way: keyof Handler, path: string, graceSeconds: Int64 | undefined): FieldError[] {
   const at = `${path}.${way}`;
   if (way === 'exec') return (handler.exec!.command ?? []).length === 0 ? [required(`${at}.command`)] : [];
   if (way === 'tcpSocket') return portReferenceErrors(handler.tcpSocket!.port, `${at}.port`);

@@ -33,7 +33,7 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
     warnings: (pod, old) => [...podNameWarnings(pod.metadata, old), ...podWarnings(pod, ''), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod, asked) => {
       const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
-      return !pod.spec?.nodeName || ended ? 0 : asked ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+      return !pod.spec?.nodeName || ended ? 0 : asked ?? Math.min(Number(pod.spec.terminationGracePeriodSeconds ?? 30), Number.MAX_SAFE_INTEGER);
     },
   },
   subresources: { status: true, actions: podActions },

@@ -1,6 +1,7 @@
 /** What a pod and its containers may be allowed, in upstream's words (core/v1 validation). */
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
+import type { Int64 } from '../int64.ts';
 import { localPathErrors } from './local-path.ts';
 
 const PROFILES = ['Localhost', 'RuntimeDefault', 'Unconfined'];
@@ -47,7 +48,7 @@ export function podSecurityErrors(spec: PodSpec, path: string): FieldError[] {
   return [...errors, ...sysctlErrors(context.sysctls, spec, `${at}.sysctls`)];
 }
 
-function idErrors(id: number | undefined, path: string): FieldError[] {
+function idErrors(id: Int64 | undefined, path: string): FieldError[] {
   return id !== undefined && (id < 0 || id > 2_147_483_647) ? [invalid(path, id, 'must be between 0 and 2147483647, inclusive')] : [];
 }
 

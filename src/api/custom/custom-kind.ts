@@ -1,5 +1,6 @@
 /** A CustomResourceDefinition becomes the Kinds by which the door serves its versions. */
 import type { CustomResourceColumnDefinition, CustomResourceDefinition, CustomResourceDefinitionVersion, JSONSchemaProps } from '../generated/apiextensions-v1.ts';
+import { isNumeric } from '../int64.ts';
 import { deepFreeze } from '../json.ts';
 import { applyDefaults } from '../schema/default.ts';
 import { humanDuration } from '../age.ts';
@@ -111,8 +112,8 @@ function cellOf(type: Column<KubeObject>['type'], values: readonly unknown[], no
   const [value] = values;
   if (value === undefined || value === null) return null;
   switch (type) {
-    case 'integer': return typeof value === 'number' ? Math.trunc(value) : null;
-    case 'number': return typeof value === 'number' ? value : null;
+    case 'integer': return typeof value === 'number' ? Math.trunc(value) : typeof value === 'bigint' ? value : null;
+    case 'number': return isNumeric(value) ? Number(value) : null;
     case 'boolean': return typeof value === 'boolean' ? value : null;
     case 'date': {
       const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;

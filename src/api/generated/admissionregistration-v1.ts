@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Condition, KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 
 export interface ApplyConfiguration {
@@ -200,7 +201,7 @@ export interface ValidatingAdmissionPolicySpec {
 }
 
 export interface ValidatingAdmissionPolicyStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   typeChecking?: TypeChecking;
   conditions?: Condition[];
 }

@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Json, KubeObject, ListMeta, ObjectMeta } from '../meta.ts';
 import type { Status, Time } from './meta-v1.ts';
 
@@ -47,7 +48,7 @@ export interface CustomResourceDefinitionCondition {
   lastTransitionTime?: Time;
   reason?: string;
   message?: string;
-  observedGeneration?: number;
+  observedGeneration?: Int64;
 }
 
 export interface CustomResourceDefinitionList {
@@ -79,7 +80,7 @@ export interface CustomResourceDefinitionStatus {
   conditions?: CustomResourceDefinitionCondition[];
   acceptedNames?: CustomResourceDefinitionNames;
   storedVersions?: string[];
-  observedGeneration?: number;
+  observedGeneration?: Int64;
 }
 
 export interface CustomResourceDefinitionVersion {
@@ -131,16 +132,16 @@ export interface JSONSchemaProps {
   exclusiveMaximum?: boolean;
   minimum?: number;
   exclusiveMinimum?: boolean;
-  maxLength?: number;
-  minLength?: number;
+  maxLength?: Int64;
+  minLength?: Int64;
   pattern?: string;
-  maxItems?: number;
-  minItems?: number;
+  maxItems?: Int64;
+  minItems?: Int64;
   uniqueItems?: boolean;
   multipleOf?: number;
   enum?: Json[];
-  maxProperties?: number;
-  minProperties?: number;
+  maxProperties?: Int64;
+  minProperties?: Int64;
   required?: string[];
   items?: JSONSchemaProps | JSONSchemaProps[];
   allOf?: JSONSchemaProps[];

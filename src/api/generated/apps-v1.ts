@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Json, KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 import type { PersistentVolumeClaim, PodTemplateSpec } from './core-v1.ts';
 import type { IntOrString, Time } from './meta-v1.ts';
@@ -6,7 +7,7 @@ import type { IntOrString, Time } from './meta-v1.ts';
 export interface ControllerRevision extends KubeObject {
   metadata: ObjectMeta;
   data?: Json;
-  revision: number;
+  revision: Int64;
 }
 
 export interface ControllerRevisionList {
@@ -50,7 +51,7 @@ export interface DaemonSetStatus {
   numberMisscheduled: number;
   desiredNumberScheduled: number;
   numberReady: number;
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   updatedNumberScheduled?: number;
   numberAvailable?: number;
   numberUnavailable?: number;
@@ -99,7 +100,7 @@ export interface DeploymentSpec {
 }
 
 export interface DeploymentStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   replicas?: number;
   updatedReplicas?: number;
   readyReplicas?: number;
@@ -153,7 +154,7 @@ export interface ReplicaSetStatus {
   readyReplicas?: number;
   availableReplicas?: number;
   terminatingReplicas?: number;
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   conditions?: ReplicaSetCondition[];
 }
 
@@ -217,7 +218,7 @@ export interface StatefulSetSpec {
 }
 
 export interface StatefulSetStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   replicas: number;
   readyReplicas?: number;
   currentReplicas?: number;

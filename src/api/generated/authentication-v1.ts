@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { KubeObject, ObjectMeta } from '../meta.ts';
 import type { Time } from './meta-v1.ts';
 
@@ -26,7 +27,7 @@ export interface TokenRequest extends KubeObject {
 
 export interface TokenRequestSpec {
   audiences?: string[];
-  expirationSeconds?: number;
+  expirationSeconds?: Int64;
   boundObjectRef?: BoundObjectReference;
 }
 

@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 import type { Quantity, Time } from './meta-v1.ts';
 
@@ -65,7 +66,7 @@ export interface HorizontalPodAutoscalerSpec {
 }
 
 export interface HorizontalPodAutoscalerStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   lastScaleTime?: Time;
   currentReplicas: number;
   desiredReplicas: number;

@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 import type { ObjectReference, PodTemplateSpec } from './core-v1.ts';
 import type { Time } from './meta-v1.ts';
@@ -23,7 +24,7 @@ export interface CronJobList {
 export interface CronJobSpec {
   schedule: string;
   timeZone?: string;
-  startingDeadlineSeconds?: number;
+  startingDeadlineSeconds?: Int64;
   concurrencyPolicy?: ConcurrencyPolicy;
   suspend?: boolean;
   jobTemplate: JobTemplateSpec;
@@ -62,7 +63,7 @@ export interface JobList {
 export interface JobSpec {
   parallelism?: number;
   completions?: number;
-  activeDeadlineSeconds?: number;
+  activeDeadlineSeconds?: Int64;
   podFailurePolicy?: PodFailurePolicy;
   successPolicy?: SuccessPolicy;
   backoffLimit?: number;

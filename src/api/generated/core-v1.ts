@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Condition, KubeObject, LabelSelector, ListMeta, ObjectMeta, OwnerReference } from '../meta.ts';
 import type { IntOrString, MicroTime, Quantity, Time } from './meta-v1.ts';
 
@@ -231,7 +232,7 @@ export interface ContainerExtendedResourceRequest {
 
 export interface ContainerImage {
   names?: string[];
-  sizeBytes?: number;
+  sizeBytes?: Int64;
 }
 
 export interface ContainerPort {
@@ -640,9 +641,9 @@ export interface LimitRangeSpec {
 }
 
 export interface LinuxContainerUser {
-  uid: number;
-  gid: number;
-  supplementalGroups?: number[];
+  uid: Int64;
+  gid: Int64;
+  supplementalGroups?: Int64[];
 }
 
 export interface LoadBalancerIngress {
@@ -832,7 +833,7 @@ export interface NodeStatus {
 }
 
 export interface NodeSwapStatus {
-  capacity?: number;
+  capacity?: Int64;
 }
 
 export interface NodeSystemInfo {
@@ -1040,7 +1041,7 @@ export interface PodCertificateProjection {
 
 export interface PodCondition {
   type: string;
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   status: string;
   lastProbeTime?: Time;
   lastTransitionTime?: Time;
@@ -1094,11 +1095,11 @@ export interface PodLogOptions {
   container?: string;
   follow?: boolean;
   previous?: boolean;
-  sinceSeconds?: number;
+  sinceSeconds?: Int64;
   sinceTime?: Time;
   timestamps?: boolean;
-  tailLines?: number;
-  limitBytes?: number;
+  tailLines?: Int64;
+  limitBytes?: Int64;
   insecureSkipTLSVerifyBackend?: boolean;
   stream?: string;
 }
@@ -1149,12 +1150,12 @@ export interface PodSchedulingGroup {
 export interface PodSecurityContext {
   seLinuxOptions?: SELinuxOptions;
   windowsOptions?: WindowsSecurityContextOptions;
-  runAsUser?: number;
-  runAsGroup?: number;
+  runAsUser?: Int64;
+  runAsGroup?: Int64;
   runAsNonRoot?: boolean;
-  supplementalGroups?: number[];
+  supplementalGroups?: Int64[];
   supplementalGroupsPolicy?: SupplementalGroupsPolicy;
-  fsGroup?: number;
+  fsGroup?: Int64;
   sysctls?: Sysctl[];
   fsGroupChangePolicy?: PodFSGroupChangePolicy;
   seccompProfile?: SeccompProfile;
@@ -1172,8 +1173,8 @@ export interface PodSpec {
   containers: Container[];
   ephemeralContainers?: EphemeralContainer[];
   restartPolicy?: RestartPolicy;
-  terminationGracePeriodSeconds?: number;
-  activeDeadlineSeconds?: number;
+  terminationGracePeriodSeconds?: Int64;
+  activeDeadlineSeconds?: Int64;
   dnsPolicy?: DNSPolicy;
   nodeSelector?: Record<string, string>;
   serviceAccountName?: string;
@@ -1212,7 +1213,7 @@ export interface PodSpec {
 }
 
 export interface PodStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   phase?: PodPhase;
   conditions?: PodCondition[];
   message?: string;
@@ -1293,7 +1294,7 @@ export interface Probe extends ProbeHandler {
   periodSeconds?: number;
   successThreshold?: number;
   failureThreshold?: number;
-  terminationGracePeriodSeconds?: number;
+  terminationGracePeriodSeconds?: Int64;
 }
 
 export interface ProbeHandler {
@@ -1384,7 +1385,7 @@ export interface ReplicationControllerStatus {
   fullyLabeledReplicas?: number;
   readyReplicas?: number;
   availableReplicas?: number;
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   conditions?: ReplicationControllerCondition[];
 }
 
@@ -1542,8 +1543,8 @@ export interface SecurityContext {
   privileged?: boolean;
   seLinuxOptions?: SELinuxOptions;
   windowsOptions?: WindowsSecurityContextOptions;
-  runAsUser?: number;
-  runAsGroup?: number;
+  runAsUser?: Int64;
+  runAsGroup?: Int64;
   runAsNonRoot?: boolean;
   readOnlyRootFilesystem?: boolean;
   allowPrivilegeEscalation?: boolean;
@@ -1580,7 +1581,7 @@ export interface ServiceAccountList {
 
 export interface ServiceAccountTokenProjection {
   audience?: string;
-  expirationSeconds?: number;
+  expirationSeconds?: Int64;
   path: string;
 }
 
@@ -1649,7 +1650,7 @@ export interface SessionAffinityConfig {
 export type Signal = 'SIGABRT' | 'SIGALRM' | 'SIGBUS' | 'SIGCHLD' | 'SIGCLD' | 'SIGCONT' | 'SIGFPE' | 'SIGHUP' | 'SIGILL' | 'SIGINT' | 'SIGIO' | 'SIGIOT' | 'SIGKILL' | 'SIGPIPE' | 'SIGPOLL' | 'SIGPROF' | 'SIGPWR' | 'SIGQUIT' | 'SIGRTMAX' | 'SIGRTMAX-1' | 'SIGRTMAX-10' | 'SIGRTMAX-11' | 'SIGRTMAX-12' | 'SIGRTMAX-13' | 'SIGRTMAX-14' | 'SIGRTMAX-2' | 'SIGRTMAX-3' | 'SIGRTMAX-4' | 'SIGRTMAX-5' | 'SIGRTMAX-6' | 'SIGRTMAX-7' | 'SIGRTMAX-8' | 'SIGRTMAX-9' | 'SIGRTMIN' | 'SIGRTMIN+1' | 'SIGRTMIN+10' | 'SIGRTMIN+11' | 'SIGRTMIN+12' | 'SIGRTMIN+13' | 'SIGRTMIN+14' | 'SIGRTMIN+15' | 'SIGRTMIN+2' | 'SIGRTMIN+3' | 'SIGRTMIN+4' | 'SIGRTMIN+5' | 'SIGRTMIN+6' | 'SIGRTMIN+7' | 'SIGRTMIN+8' | 'SIGRTMIN+9' | 'SIGSEGV' | 'SIGSTKFLT' | 'SIGSTOP' | 'SIGSYS' | 'SIGTERM' | 'SIGTRAP' | 'SIGTSTP' | 'SIGTTIN' | 'SIGTTOU' | 'SIGURG' | 'SIGUSR1' | 'SIGUSR2' | 'SIGVTALRM' | 'SIGWINCH' | 'SIGXCPU' | 'SIGXFSZ';
 
 export interface SleepAction {
-  seconds: number;
+  seconds: Int64;
 }
 
 export interface StorageOSPersistentVolumeSource {
@@ -1696,7 +1697,7 @@ export interface Toleration {
   operator?: TolerationOperator;
   value?: string;
   effect?: TaintEffect;
-  tolerationSeconds?: number;
+  tolerationSeconds?: Int64;
 }
 
 export type TolerationOperator = 'Equal' | 'Exists' | 'Gt' | 'Lt';

@@ -1,5 +1,6 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
 export type { ObjectMeta, OwnerReference, ManagedFieldsEntry, ListMeta, LabelSelector, LabelSelectorRequirement, Condition } from '../meta.ts';
+import type { Int64 } from '../int64.ts';
 import type { Json, KubeObject, ListMeta, ObjectMeta } from '../meta.ts';
 
 /** A Kubernetes quantity, for instance 500m or 1Gi. */
@@ -72,7 +73,7 @@ export interface CreateOptions {
 export interface DeleteOptions {
   apiVersion?: string;
   kind?: string;
-  gracePeriodSeconds?: number;
+  gracePeriodSeconds?: Int64;
   preconditions?: Preconditions;
   orphanDependents?: boolean;
   propagationPolicy?: string;
@@ -140,8 +141,8 @@ export interface ListOptions {
   allowWatchBookmarks?: boolean;
   resourceVersion?: string;
   resourceVersionMatch?: string;
-  timeoutSeconds?: number;
-  limit?: number;
+  timeoutSeconds?: Int64;
+  limit?: Int64;
   continue?: string;
   sendInitialEvents?: boolean;
   shardSelector?: string;
@@ -249,7 +250,7 @@ export interface TableRowCondition {
 }
 
 export interface Timestamp {
-  seconds: number;
+  seconds: Int64;
   nanos: number;
 }
 

@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Condition, KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 import type { DeleteOptions, IntOrString, Time } from './meta-v1.ts';
 
@@ -28,7 +29,7 @@ export interface PodDisruptionBudgetSpec {
 }
 
 export interface PodDisruptionBudgetStatus {
-  observedGeneration?: number;
+  observedGeneration?: Int64;
   disruptedPods?: Record<string, Time>;
   disruptionsAllowed?: number;
   currentHealthy?: number;

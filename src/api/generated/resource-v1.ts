@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { Condition, Json, KubeObject, ListMeta, ObjectMeta } from '../meta.ts';
 import type { NodeSelector } from './core-v1.ts';
 import type { Quantity, Time } from './meta-v1.ts';
@@ -79,11 +80,11 @@ export interface DeviceAllocationResult {
 }
 
 export interface DeviceAttribute {
-  int?: number;
+  int?: Int64;
   bool?: boolean;
   string?: string;
   version?: string;
-  ints?: number[];
+  ints?: Int64[];
   bools?: boolean[];
   strings?: string[];
   versions?: string[];
@@ -167,7 +168,7 @@ export interface DeviceSubRequest {
   deviceClassName: string;
   selectors?: DeviceSelector[];
   allocationMode?: DeviceAllocationMode;
-  count?: number;
+  count?: Int64;
   tolerations?: DeviceToleration[];
   capacity?: CapacityRequirements;
 }
@@ -186,7 +187,7 @@ export interface DeviceToleration {
   operator?: DeviceTolerationOperator;
   value?: string;
   effect?: DeviceTaintEffect;
-  tolerationSeconds?: number;
+  tolerationSeconds?: Int64;
 }
 
 export type DeviceTolerationOperator = 'Equal' | 'Exists';
@@ -195,7 +196,7 @@ export interface ExactDeviceRequest {
   deviceClassName: string;
   selectors?: DeviceSelector[];
   allocationMode?: DeviceAllocationMode;
-  count?: number;
+  count?: Int64;
   adminAccess?: boolean;
   tolerations?: DeviceToleration[];
   capacity?: CapacityRequirements;
@@ -266,8 +267,8 @@ export interface ResourceClaimTemplateSpec {
 
 export interface ResourcePool {
   name: string;
-  generation: number;
-  resourceSliceCount: number;
+  generation: Int64;
+  resourceSliceCount: Int64;
 }
 
 export interface ResourceSlice extends KubeObject {

@@ -1,4 +1,5 @@
 // Made by tools/facts/generate.ts from the Kubernetes API types (Apache-2.0, see NOTICE). Do not edit.
+import type { Int64 } from '../int64.ts';
 import type { KubeObject, LabelSelector, ListMeta, ObjectMeta } from '../meta.ts';
 import type { PersistentVolumeReclaimPolicy, PersistentVolumeSpec, TopologySelectorTerm } from './core-v1.ts';
 import type { Quantity, Time } from './meta-v1.ts';
@@ -24,7 +25,7 @@ export interface CSIDriverSpec {
   tokenRequests?: TokenRequest[];
   requiresRepublish?: boolean;
   seLinuxMount?: boolean;
-  nodeAllocatableUpdatePeriodSeconds?: number;
+  nodeAllocatableUpdatePeriodSeconds?: Int64;
   serviceAccountTokenInSecrets?: boolean;
   preventPodSchedulingIfMissing?: boolean;
 }
@@ -87,7 +88,7 @@ export interface StorageClassList {
 
 export interface TokenRequest {
   audience: string;
-  expirationSeconds?: number;
+  expirationSeconds?: Int64;
 }
 
 export interface VolumeAttachment extends KubeObject {

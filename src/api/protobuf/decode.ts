@@ -1,5 +1,6 @@
 /** Protobuf to the JSON form. What Go would leave out of JSON (empty optional fields) is left out. */
 import type { Buffer } from 'node:buffer';
+import { parseJson as parseExactly } from '../int64.ts';
 import type { Json } from '../meta.ts';
 import { BYTES, MAX_DEPTH, planOf, wireType, type PlannedField } from './plan.ts';
 import { malformed, Reader } from './reader.ts';
@@ -103,7 +104,8 @@ function readValue(reader: Reader, code: string, context: Context): unknown {
   switch (code[0]) {
     case 's': case 'e': return reader.string();
     case 'b': return reader.varint() !== 0;
-    case 'i': case 'l': return reader.varint();
+    case 'i': return reader.varint();
+    case 'l': return reader.int64();
     case 'd': return reader.double();
     case 'y': return reader.bytes().toString('base64');
     case '@': return readMessage(reader.message(), code.slice(1), { ...context, depth: context.depth + 1 }, {});
@@ -142,8 +144,8 @@ function readSpecial(parts: Map<number, unknown[]>, code: string, context: Conte
     case 'w': return parts.get(1) ?? [];
     case 'q': return last(1) ?? '0';
     case 'o': return last(1) === 1 ? (last(3) ?? '') : (last(2) ?? 0);
-    case 't': case 'm': return parts.size === 0 ? null : formatTime({ seconds: (last(1) as number | undefined) ?? 0, nanos: (last(2) as number | undefined) ?? 0 }, code === 't' ? 0 : 6);
-    case 'u': return formatDuration((last(1) as number | undefined) ?? 0);
+    case 't': case 'm': return parts.size === 0 ? null : formatTime({ seconds: Number(last(1) ?? 0), nanos: (last(2) as number | undefined) ?? 0 }, code === 't' ? 0 : 6);
+    case 'u': return formatDuration(Number(last(1) ?? 0));
     case 'F': case 'J': return last(1) === undefined ? null : parseJson(last(1) as Buffer);
     case 'R': return last(1) === undefined ? null : context.decodeRaw(last(1) as Buffer);
     case 'B': return last(2) ?? last(1) ?? false;
@@ -154,7 +156,7 @@ function readSpecial(parts: Map<number, unknown[]>, code: string, context: Conte
 
 export function parseJson(bytes: Buffer): Json {
   try {
-    return JSON.parse(bytes.toString('utf8')) as Json;
+    return parseExactly(bytes.toString('utf8')) as Json;
   } catch {
     throw malformed('it holds a part that is no JSON');
   }

@@ -4,6 +4,7 @@
  */
 import { Buffer } from 'node:buffer';
 import { ApiError } from '../errors.ts';
+import { isNumeric } from '../int64.ts';
 import { formatQuantity } from '../quantity.ts';
 import { BYTES, MAX_DEPTH, planOf, VARINT, wireType, type PlannedField } from './plan.ts';
 import { parseDuration, parseTime } from '../times.ts';
@@ -69,8 +70,8 @@ function writeValue(writer: Writer, code: string, value: unknown, depth: number)
   switch (code[0]) {
     case 's': case 'e': return writeText(writer, typeof value === 'string' ? value : '');
     case 'b': return writer.varint(value === true ? 1 : 0);
-    case 'i': case 'l': return writer.varint(typeof value === 'number' ? value : 0);
-    case 'd': return writer.double(typeof value === 'number' ? value : 0);
+    case 'i': case 'l': return writer.varint(isNumeric(value) ? value : 0);
+    case 'd': return writer.double(isNumeric(value) ? Number(value) : 0);
     case 'y': return writeBytes(writer, Buffer.from(typeof value === 'string' ? value : '', 'base64'));
     default: {
       const before = writer.length;

@@ -1,6 +1,7 @@
 /** Reads protobuf's wire format; what is cut off or malformed throws ApiError BadRequest. */
 import { Buffer } from 'node:buffer';
 import { ApiError } from '../errors.ts';
+import { int64Of, type Int64 } from '../int64.ts';
 import { BYTES, FIXED32, FIXED64, VARINT } from './plan.ts';
 
 export class Reader {
@@ -18,8 +19,13 @@ export class Reader {
     return this.#at >= this.#end;
   }
 
-  /** An integer of up to 64 bits, signed. */
+  /** An integer of up to 64 bits, signed; for lengths, tags and what is no larger. Beyond 2^53 it is not exact. */
   varint(): number {
+    return Number(this.int64());
+  }
+
+  /** An integer of up to 64 bits, signed. */
+  int64(): Int64 {
     let value = 0;
     for (let shift = 1, count = 0; count < 7; shift *= 128, count += 1) {
       const byte = this.#byte();
@@ -30,7 +36,7 @@ export class Reader {
     for (let shift = 49n; shift < 70n; shift += 7n) {
       const byte = this.#byte();
       big |= BigInt(byte & 127) << shift;
-      if (byte < 128) return Number(BigInt.asIntN(64, big));
+      if (byte < 128) return int64Of(BigInt.asIntN(64, big));
     }
     throw malformed('a number is too long');
   }

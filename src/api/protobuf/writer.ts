@@ -1,5 +1,6 @@
 /** Writes protobuf from its end to its beginning, so that a message's length is known when its head is written. */
 import { Buffer } from 'node:buffer';
+import type { Int64 } from '../int64.ts';
 
 export class Writer {
   #buffer = Buffer.allocUnsafe(512);
@@ -27,8 +28,9 @@ export class Writer {
   }
 
   /** Any integer; negative ones take ten bytes as protobuf's int32 and int64 do. */
-  varint(value: number): void {
-    if (value >= 0 && value < 128) {
+  varint(value: Int64): void {
+    if (typeof value === 'bigint') this.#big(BigInt.asUintN(64, value));
+    else if (value >= 0 && value < 128) {
       this.#reserve(1);
       this.#buffer[this.#start] = value;
     } else if (value > 0 && value <= Number.MAX_SAFE_INTEGER) this.#positive(value);

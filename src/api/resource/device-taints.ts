@@ -19,7 +19,7 @@ export function isUsable(taints: readonly DeviceTaint[], tolerations: readonly D
 export function evictionMs(taints: readonly DeviceTaint[], tolerations: readonly DeviceToleration[]): number | undefined {
   const times = taints.filter(({ effect }) => effect === 'NoExecute').map((taint) => {
     const since = Date.parse(taint.timeAdded ?? '') || 0;
-    const borne = tolerations.filter((each) => toleratesDeviceTaint(each, taint)).map(({ tolerationSeconds }) => (tolerationSeconds === undefined ? Infinity : Math.max(0, tolerationSeconds) * 1_000));
+    const borne = tolerations.filter((each) => toleratesDeviceTaint(each, taint)).map(({ tolerationSeconds }) => (tolerationSeconds === undefined ? Infinity : Math.max(0, Number(tolerationSeconds)) * 1_000));
     return since + (borne.length === 0 ? 0 : Math.min(...borne));
   });
   const soonest = Math.min(...times, Infinity);

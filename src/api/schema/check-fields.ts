@@ -3,6 +3,7 @@
  * (sigs.k8s.io/json). Built-in types (those with a goType) are judged in both ways; custom resources in the first only, their types are
  * {@link ./validate.ts}'s.
  */
+import { isInteger, isNumeric } from '../int64.ts';
 import { isQuantity, parseQuantity } from '../quantity.ts';
 import { resolveSchema, shapeFor, type Schema } from './schema.ts';
 
@@ -104,15 +105,15 @@ export function isMetaField(key: string): boolean {
 function scalarError(schema: Schema, value: unknown, walk: Walk): string | undefined {
   switch (schema.format) {
     case 'quantity': return quantityError(value);
-    case 'int-or-string': return typeof value === 'string' || isInt32(value) ? undefined : `json: cannot unmarshal ${kindOf(value)} into Go value of type ${typeof value === 'number' ? 'int32' : 'string'}`;
+    case 'int-or-string': return typeof value === 'string' || isInt32(value) ? undefined : `json: cannot unmarshal ${kindOf(value)} into Go value of type ${isNumeric(value) ? 'int32' : 'string'}`;
     case 'date-time': return timeError(value);
     case 'duration': return typeof value === 'string' ? undefined : `json: cannot unmarshal ${kindOf(value)} into Go value of type string`;
   }
   switch (schema.type) {
     case 'string': return typeof value === 'string' ? base64Error(schema, value) : mismatch(schema, value, walk);
     case 'boolean': return typeof value === 'boolean' ? undefined : mismatch(schema, value, walk);
-    case 'number': return typeof value === 'number' ? undefined : mismatch(schema, value, walk);
-    case 'integer': return (schema.format === 'int32' ? isInt32(value) : isInt64(value)) ? undefined : mismatch(schema, value, walk);
+    case 'number': return isNumeric(value) ? undefined : mismatch(schema, value, walk);
+    case 'integer': return (schema.format === 'int32' ? isInt32(value) : isInteger(value)) ? undefined : mismatch(schema, value, walk);
     default: return undefined;
   }
 }
@@ -120,7 +121,7 @@ function scalarError(schema: Schema, value: unknown, walk: Walk): string | undef
 function quantityError(value: unknown): string | undefined {
   if (isQuantity(value)) return undefined;
   try {
-    parseQuantity(typeof value === 'string' || typeof value === 'number' ? value : '');
+    parseQuantity(typeof value === 'string' || isNumeric(value) ? value : '');
   } catch (error) {
     return (error as Error).message;
   }
@@ -149,16 +150,12 @@ function isInt32(value: unknown): boolean {
   return Number.isInteger(value) && (value as number) >= -2_147_483_648 && (value as number) <= 2_147_483_647;
 }
 
-function isInt64(value: unknown): boolean {
-  return Number.isInteger(value) && Math.abs(value as number) <= 2 ** 63;
-}
-
 function wrongType(schema: Schema, value: unknown, walk: Walk): void {
   if (schema.goType !== undefined) report(walk, mismatch(schema, value, walk));
 }
 
 function mismatch(schema: Schema, value: unknown, walk: Walk): string {
-  const numeric = schema.type === 'integer' && typeof value === 'number';
+  const numeric = schema.type === 'integer' && isNumeric(value);
   const what = numeric ? `number ${value}` : kindOf(value);
   const where = walk.fields.length === 0 ? 'Go value' : `Go struct field ${walk.struct}.${walk.fields.join('.')}`;
   return `json: cannot unmarshal ${what} into ${where} of type ${schema.goType ?? schema.type}`;
@@ -166,7 +163,7 @@ function mismatch(schema: Schema, value: unknown, walk: Walk): string {
 
 function kindOf(value: unknown): string {
   if (Array.isArray(value)) return 'array';
-  return typeof value === 'boolean' ? 'bool' : typeof value;
+  return typeof value === 'boolean' ? 'bool' : isNumeric(value) ? 'number' : typeof value;
 }
 
 function report(walk: Walk, message: string): void {

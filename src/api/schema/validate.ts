@@ -2,6 +2,7 @@
  * Judges a value of a custom resource by its schema, in the words a client of Kubernetes sees (kube-openapi validation, apiextensions).
  * Parts with built-in types (metadata) are skipped: strict decoding has judged them.
  */
+import { isInteger, isNumeric, type Int64 } from '../int64.ts';
 import { compile } from './regular-expression.ts';
 import { duplicate, invalid, notSupported, required, tooLong, typeInvalid, type FieldError } from '../field-error.ts';
 import { equalJson, isJsonObject } from '../json.ts';
@@ -33,36 +34,44 @@ function validate(schema: Schema, value: unknown, path: string, errors: FieldErr
   if (old !== undefined && equalJson(old as Json, value as Json)) return;
   if (value === null && schema.nullable === true) return;
   if (!typeFits(schema, value)) {
-    const wanted = schema.xIntOrString === true ? 'integer,string' : (schema.type ?? '');
-    errors.push(typeInvalid(nameOf(path), typeOf(value), `${path} in body must be of type ${wanted}: ${JSON.stringify(typeOf(value))}`));
+    const [wanted, found] = mismatch(schema, value);
+    errors.push(typeInvalid(nameOf(path), found, `${path} in body must be of type ${wanted}: ${JSON.stringify(found)}`));
     return;
   }
   if (schema.enum !== undefined && !schema.enum.some((each) => same(each, value as Json))) {
     errors.push(notSupported(nameOf(path), value, schema.enum.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))), schema.goType === undefined ? 'as-given' : 'sorted'));
   }
   if (typeof value === 'string') validateString(schema, value, path, errors);
-  else if (typeof value === 'number') validateNumber(schema, value, path, errors);
+  else if (isNumeric(value)) validateNumber(schema, value, path, errors);
   else if (Array.isArray(value)) validateList(schema, value, path, errors, old);
   else if (typeof value === 'object' && value !== null) validateObject(schema, value as Record<string, unknown>, path, errors, old);
   validateCombinations(schema, value, path, errors);
 }
 
 function typeFits(schema: Schema, value: unknown): boolean {
-  if (schema.xIntOrString === true) return typeof value === 'string' || Number.isInteger(value);
+  if (schema.xIntOrString === true) return typeof value === 'string' || isInteger(value);
   switch (schema.type) {
     case undefined: return true;
-    case 'integer': return Number.isInteger(value);
+    case 'integer': return isInteger(value);
+    case 'number': return isNumeric(value);
     case 'array': return Array.isArray(value);
     case 'object': return typeof value === 'object' && value !== null && !Array.isArray(value);
     default: return typeof value === schema.type;
   }
 }
 
+/** What the error says was wanted and found: of a schema with a format that, unless a text or a list was found (kube-openapi typeValidator). */
+function mismatch(schema: Schema, value: unknown): [wanted: string, found: string] {
+  if (schema.xIntOrString === true) return ['integer,string', typeOf(value)];
+  if (schema.format === undefined || schema.format === '' || value === null || typeof value === 'string' || Array.isArray(value)) return [schema.type ?? '', typeOf(value)];
+  return [schema.format, isInteger(value) ? 'int64' : typeof value === 'number' ? 'float64' : ''];
+}
+
 /** The JSON type of a value as the errors name it. */
 function typeOf(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
+  if (isNumeric(value)) return isInteger(value) ? 'integer' : 'number';
   return typeof value;
 }
 
@@ -79,14 +88,19 @@ function validateString(schema: Schema, value: string, path: string, errors: Fie
 
 const MOST_INT32 = 2 ** 31 - 1;
 
-function validateNumber(schema: Schema, value: number, path: string, errors: FieldError[]): void {
+function validateNumber(schema: Schema, value: Int64, path: string, errors: FieldError[]): void {
   // Upstream tells it without a field.
   if (schema.goType === undefined && schema.type === 'integer' && schema.format === 'int32' && (value > MOST_INT32 || value < -MOST_INT32 - 1)) errors.push(invalid('<nil>', '', `Checked value must be of type integer with format int32 in ${path}`));
   const say = (text: string): void => void errors.push(invalid(nameOf(path), value, `${path} in body should be ${text}`));
   const { minimum, maximum, multipleOf } = schema;
   if (maximum !== undefined && (schema.exclusiveMaximum === true ? value >= maximum : value > maximum)) say(`less than ${schema.exclusiveMaximum === true ? '' : 'or equal to '}${maximum}`);
   if (minimum !== undefined && (schema.exclusiveMinimum === true ? value <= minimum : value < minimum)) say(`greater than ${schema.exclusiveMinimum === true ? '' : 'or equal to '}${minimum}`);
-  if (multipleOf !== undefined && !Number.isInteger(value / multipleOf)) say(`a multiple of ${multipleOf}`);
+  if (multipleOf !== undefined && !isMultiple(value, multipleOf)) say(`a multiple of ${multipleOf}`);
+}
+
+/** Of whole numbers exactly, as Go divides them. */
+function isMultiple(value: Int64, factor: Int64): boolean {
+  return typeof value === 'bigint' && isInteger(factor) ? value % BigInt(factor) === 0n : Number.isInteger(Number(value) / Number(factor));
 }
 
 function validateList(schema: Schema, list: readonly unknown[], path: string, errors: FieldError[], old?: unknown): void {
@@ -198,5 +212,5 @@ function same(a: Json, b: Json): boolean {
 
 /** JSON with sorted keys. */
 function canonical(value: unknown): string {
-  return JSON.stringify(value, (_key, each: unknown) => (typeof each === 'object' && each !== null && !Array.isArray(each) ? Object.fromEntries(Object.entries(each).sort()) : each)) ?? 'null';
+  return JSON.stringify(value, (_key, each: unknown) => (isJsonObject(each) && !JSON.isRawJSON(each) ? Object.fromEntries(Object.entries(each).sort()) : each)) ?? 'null';
 }

@@ -1,4 +1,5 @@
 /** Parses the JSON of a request, with a bound on its depth. */
+import { parseJson as parseExactly } from '../../api/int64.ts';
 import type { Json } from '../../api/meta.ts';
 import { badRequest } from './errors.ts';
 
@@ -10,7 +11,7 @@ export function parseJson(text: string): Json {
   // First: to make a million nested values takes long.
   checkDepth(text);
   try {
-    return JSON.parse(text) as Json;
+    return parseExactly(text) as Json;
   } catch (error) {
     throw badRequest(`couldn't get version/kind; json parse error: ${(error as Error).message}`);
   }

@@ -1,5 +1,6 @@
 /** Reads a YAML text; as a thread it reads `workerData` and posts the result as JSON. */
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
+import '../../api/int64.ts';
 import { isMap, isScalar, LineCounter, parseAllDocuments, visit, type Document } from 'yaml';
 
 /** The value as JSON text, with what is said of keys that stand twice (the last one holds), or what is wrong. */
@@ -12,7 +13,8 @@ export function readYaml(text: string): YamlRead {
   try {
     // Whether keys are unique is looked at below: the library compares each with each.
     const lineCounter = new LineCounter();
-    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', logLevel: 'error', lineCounter });
+    // Integers as bigints: whether they fit a number is seen when the JSON is parsed.
+    const documents = parseAllDocuments(text, { uniqueKeys: false, version: '1.1', intAsBigInt: true, logLevel: 'error', lineCounter });
     const first = Array.isArray(documents) ? (documents.find((document) => document.contents !== null) ?? documents[0]) : undefined;
     if (first === undefined) return { error: 'the body of the request was empty' };
     const fault = first.errors[0]?.message.split('\n')[0];

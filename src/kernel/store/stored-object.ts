@@ -1,4 +1,5 @@
 /** The body of Stored: bytes that stay, and an object that is parsed when asked for and let go of when long unused. */
+import { parseJson } from '../../api/int64.ts';
 import { deepFreeze } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { StoreError, type Stored } from './store.ts';
@@ -24,7 +25,7 @@ export class StoredObject implements Stored {
   get object(): KubeObject {
     const known = this.#parsed;
     if (known !== undefined && this.#generation === this.#parsedObjects.generation) return known;
-    return this.#keep(known ?? deepFreeze(JSON.parse(this.bytes.toString()) as KubeObject));
+    return this.#keep(known ?? deepFreeze(parseJson(this.bytes.toString()) as KubeObject));
   }
 
   /** Lets go of the parsed object unless it was used since `generation`. */

@@ -4,6 +4,7 @@ import { cel } from '../../api/cel/lazy.ts';
 import { ApiError, isApiError, type Status } from '../../api/errors.ts';
 import type { AdmissionResponse } from '../../api/generated/admission-v1.ts';
 import type { MutatingWebhook, MutatingWebhookConfiguration, ValidatingWebhook, ValidatingWebhookConfiguration } from '../../api/generated/admissionregistration-v1.ts';
+import { parseJson } from '../../api/int64.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Json, KubeObject } from '../../api/meta.ts';
 import { jsonPatch } from '../../api/merge/json-patch.ts';
@@ -73,7 +74,7 @@ function operationsOf(patch: string): Json[] {
   const undecodable = (why: string): CallFailure => new CallFailure(`received undecodable patch in webhook response: ${why}`);
   let operations: Json;
   try {
-    operations = JSON.parse(Buffer.from(patch, 'base64').toString('utf8')) as Json;
+    operations = parseJson(Buffer.from(patch, 'base64').toString('utf8')) as Json;
   } catch (error) {
     throw undecodable((error as Error).message);
   }

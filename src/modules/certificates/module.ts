@@ -74,7 +74,7 @@ async function answer(request: CertificateSigningRequest, authority: Certificate
   const why = refusalOf(signerName, wanted, usages);
   const now = rfc3339(clock.nowMs());
   const status = why === undefined
-    ? { ...request.status, certificate: Buffer.from(authority.sign({ subject: wanted.subject, publicKey: wanted.publicKey, altNames: wanted.altNames, usages, expirationSeconds })).toString('base64') }
+    ? { ...request.status, certificate: Buffer.from(authority.sign({ subject: wanted.subject, publicKey: wanted.publicKey, altNames: wanted.altNames, usages, expirationSeconds: expirationSeconds === undefined ? undefined : Number(expirationSeconds) })).toString('base64') }
     : { ...request.status, conditions: [...(request.status?.conditions ?? []), { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: why, lastUpdateTime: now, lastTransitionTime: now }] };
   await client.update(CertificateSigningRequest, { ...request, status }, { subresource: 'status' });
 }

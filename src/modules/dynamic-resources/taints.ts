@@ -1,6 +1,7 @@
 /** Pods leave devices that are tainted with NoExecute, as soon as their claims do not bear it any more (upstream: device taint eviction controller). */
 import { Pod } from '../../api/core/pod.ts';
 import { isApiError } from '../../api/errors.ts';
+import type { Int64 } from '../../api/int64.ts';
 import { isPodTerminal } from '../../api/pod-readiness.ts';
 import { evictionMs, taintsOf } from '../../api/resource/device-taints.ts';
 import { DeviceTaintRule } from '../../api/resource/device-taint-rule.ts';
@@ -40,7 +41,7 @@ function claimsOf({ driver, pool }: { driver?: string; pool?: { name: string } }
 function mustLeaveMs({ driver, pool, device, tolerations = [], adminAccess }: DeviceRequestAllocationResult, caches: Caches): number {
   if (adminAccess === true) return Infinity;
   const slices = caches.of(ResourceSlice).list().filter(({ spec }) => spec.driver === driver && spec.pool.name === pool);
-  const newest = Math.max(...slices.map(({ spec }) => spec.pool.generation));
+  const newest = slices.reduce<Int64>((most, { spec: { pool: { generation } } }) => (generation > most ? generation : most), 0);
   const found = slices.filter(({ spec }) => spec.pool.generation === newest).flatMap(({ spec }) => spec.devices ?? []).find(({ name }) => name === device);
   return evictionMs(taintsOf(found ?? {}, { driver, pool, device }, caches.of(DeviceTaintRule).list()), tolerations) ?? Infinity;
 }

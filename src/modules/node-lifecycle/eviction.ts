@@ -20,7 +20,7 @@ export function evictionOf(pod: Pod, taints: readonly Taint[] | undefined, { see
     if (seconds <= 0) return 'now';
     const placedMs = Date.parse(podCondition(pod, 'PodScheduled')?.lastTransitionTime ?? pod.metadata.creationTimestamp ?? '');
     const sinceMs = taint.timeAdded === undefined ? seenMs : Math.max(Date.parse(taint.timeAdded), Number.isNaN(placedMs) ? 0 : placedMs);
-    soonestMs = Math.min(soonestMs, sinceMs + seconds * 1_000);
+    soonestMs = Math.min(soonestMs, sinceMs + Number(seconds) * 1_000);
   }
   return soonestMs === Infinity ? 'stay' : { atMs: soonestMs };
 }

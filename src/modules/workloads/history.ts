@@ -34,12 +34,12 @@ export interface History {
 
 /** Claims the revisions of the owner, and makes that of its template when there is none, or the newest of it again when it was rolled back to. */
 export async function keepHistory(owner: Historic, kind: Kind, context: ReconcileContext): Promise<History> {
-  const revisions = (await claimedRevisions(owner, kind, context)).sort((left, right) => (left.revision ?? 0) - (right.revision ?? 0));
+  const revisions = (await claimedRevisions(owner, kind, context)).sort((left, right) => Number(left.revision ?? 0) - Number(right.revision ?? 0));
   const data = restoring(owner.spec!.template);
   const last = revisions.at(-1);
   const collisionCount = owner.status?.collisionCount;
   const equal = revisions.filter((each) => equalJson(each.data, data)).at(-1);
-  const number = (last?.revision ?? 0) + 1;
+  const number = Number(last?.revision ?? 0) + 1;
   if (equal !== undefined && equal === last) return { revisions, update: equal, collisionCount };
   if (equal !== undefined) {
     const update = await context.client.update(ControllerRevision, { ...equal, revision: number });

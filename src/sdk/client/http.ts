@@ -1,5 +1,6 @@
 /** The Client of any cluster, over HTTP. */
 import { ApiError } from '../../api/errors.ts';
+import { parseJson } from '../../api/int64.ts';
 import { deepFreeze } from '../../api/json.ts';
 import { apiVersionOf, type KubeList, type KubeObject } from '../../api/meta.ts';
 import type { Kind } from '../../api/kind.ts';
@@ -171,7 +172,7 @@ function deleteBody(how: DeleteOptions): object {
 
 function parseAnswer<A>(text: string, server: string): A {
   try {
-    return JSON.parse(text) as A;
+    return parseJson(text) as A;
   } catch {
     throw new ApiError('ServiceUnavailable', `${server} answered what is no JSON (${JSON.stringify(text.slice(0, 100))}): is it a Kubernetes API server?`);
   }

@@ -1,5 +1,6 @@
 /** A watch on the wire: one JSON document a line, `{"type": .., "object": ..}` (Kubernetes API concepts, "Efficient detection of changes"). */
 import { ApiError, type Status } from '../../api/errors.ts';
+import { parseJson } from '../../api/int64.ts';
 import { deepFreeze } from '../../api/json.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { WatchEvent } from '../client.ts';
@@ -48,7 +49,7 @@ export function parseWatchLine<T extends KubeObject>(line: Buffer): WatchEvent<T
 
 function parsed(text: string): { type: string; object: KubeObject } {
   try {
-    const event = JSON.parse(text) as { type?: string; object?: KubeObject };
+    const event = parseJson(text) as { type?: string; object?: KubeObject };
     if (typeof event.type === 'string' && typeof event.object === 'object' && event.object !== null) return event as { type: string; object: KubeObject };
   } catch {
     // Cut off, or not a watch at all.

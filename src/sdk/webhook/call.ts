@@ -1,6 +1,7 @@
 /** Calls a webhook over HTTPS: by URL, or by a service of the cluster (upstream: apiserver util/webhook, admission and conversion alike). */
 import { Agent, request as httpsRequest } from 'node:https';
 import { ApiError } from '../../api/errors.ts';
+import { parseJson } from '../../api/int64.ts';
 import type { Client } from '../client.ts';
 import { readAnswer, type Answer } from '../read-answer.ts';
 import { addressOfService } from '../service-address.ts';
@@ -48,7 +49,7 @@ export async function callWebhook({ client, target, body, timeoutMs, signal }: W
   }
   if (answer.code < 200 || answer.code > 299) throw new Error(answer.code === 404 ? 'the server could not find the requested resource' : `an error on the server (${JSON.stringify(answer.text.slice(0, 500))}) has prevented the request from succeeding`);
   try {
-    return JSON.parse(answer.text);
+    return parseJson(answer.text);
   } catch {
     throw new Error('couldn\'t get version/kind; json parse error: the answer is not JSON');
   }

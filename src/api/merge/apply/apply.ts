@@ -1,5 +1,6 @@
 /** Server-side apply. Source: structured-merge-diff merge.Updater.Apply, apimachinery util/managedfields. */
 import { ApiError } from '../../errors.ts';
+import { parseJson } from '../../int64.ts';
 import { cloneJson, equalJson, isJsonObject, type JsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
 import { changedFields, fieldSetOf, removedFields } from './compare.ts';
@@ -132,7 +133,7 @@ function lastAppliedFields({ input, live, shape }: Context): Fields {
   if (!text) return NO_FIELDS;
   let last: Json;
   try {
-    last = JSON.parse(text) as Json;
+    last = parseJson(text) as Json;
   } catch {
     return NO_FIELDS;
   }
@@ -144,7 +145,7 @@ function lastAppliedFields({ input, live, shape }: Context): Fields {
 
 /** For JSON.stringify: members by their names, as Go writes maps. */
 function byName(_key: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (!isJsonObject(value) || JSON.isRawJSON(value)) return value;
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 

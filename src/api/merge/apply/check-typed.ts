@@ -1,5 +1,6 @@
 /** Whether an applied configuration fits its schema. Source: structured-merge-diff typed.Validate. */
 import { ApiError } from '../../errors.ts';
+import { isNumeric } from '../../int64.ts';
 import { isJsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
 import { showPath } from './field-set.ts';
@@ -80,7 +81,7 @@ function checkLeaf(value: Json, shape: Shape, path: string[], errors: string[]):
   const schema = shape.schema;
   const at = showPath(path);
   if (schema === undefined || schema.xIntOrString === true || schema.format === 'int-or-string' || schema.format === 'quantity') return;
-  if ((schema.type === 'integer' || schema.type === 'number') && typeof value !== 'number') errors.push(`${at}: expected numeric (int or float), got ${typeof value}`);
+  if ((schema.type === 'integer' || schema.type === 'number') && !isNumeric(value)) errors.push(`${at}: expected numeric (int or float), got ${typeof value}`);
   else if (schema.type === 'string' && typeof value !== 'string') errors.push(`${at}: expected string, got &value.valueUnstructured{Value:${JSON.stringify(value)}}`);
   else if (schema.type === 'boolean' && typeof value !== 'boolean') errors.push(`${at}: expected boolean, got ${JSON.stringify(value)}`);
   else if (schema.type === 'array' || schema.items !== undefined) checkAtomicList(value, schema, path, errors);

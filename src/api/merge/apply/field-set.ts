@@ -5,6 +5,7 @@
  * The wire form is also what we compute with: an entry that a write does not touch is neither decoded nor encoded, and unchanged branches
  * are shared. Sets are never changed in place once built. Source: structured-merge-diff, fieldpath.Set.
  */
+import { parseJson } from '../../int64.ts';
 import type { Json } from '../../meta.ts';
 import { isJsonObject } from '../../json.ts';
 
@@ -166,7 +167,7 @@ function showElement(element: string): string {
     case 'f': return `.${text}`;
     case 'v': return `[=${text}]`;
     case 'k': {
-      const keys: unknown = JSON.parse(text);
+      const keys = parseJson(text);
       return isJsonObject(keys) ? `[${Object.entries(keys).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]` : `[${text}]`;
     }
     default: return `[${text}]`;

@@ -1,5 +1,6 @@
 /** DELETE of one object and of a collection. */
 import { queryFlag } from '../../../api/query-flag.ts';
+import { isInteger } from '../../../api/int64.ts';
 import { isJsonObject } from '../../../api/json.ts';
 import { decodeBody } from '../decode.ts';
 import { notSupported } from '../../../api/field-error.ts';
@@ -63,7 +64,7 @@ async function optionsOf(exchange: Exchange): Promise<{ options: DeleteRequest; 
 const isText = (value: unknown): boolean => typeof value === 'string';
 /** Of the fields of DeleteOptions: what Go would make of them. */
 const TYPES: Readonly<Record<string, readonly [type: string, holds: (value: unknown) => boolean]>> = {
-  gracePeriodSeconds: ['int64', Number.isSafeInteger], propagationPolicy: ['v1.DeletionPropagation', isText], orphanDependents: ['bool', (value) => typeof value === 'boolean'],
+  gracePeriodSeconds: ['int64', isInteger], propagationPolicy: ['v1.DeletionPropagation', isText], orphanDependents: ['bool', (value) => typeof value === 'boolean'],
   preconditions: ['v1.Preconditions', isJsonObject], dryRun: ['[]string', (value) => Array.isArray(value) && value.every(isText)],
 };
 
@@ -78,7 +79,7 @@ function checkTypes(value: Record<string, unknown>): void {
 function fromBody(value: Record<string, unknown>): DeleteRequest {
   const options: DeleteRequest = {};
   const { gracePeriodSeconds, propagationPolicy, orphanDependents, preconditions } = value;
-  if (typeof gracePeriodSeconds === 'number') options.gracePeriodSeconds = gracePeriodSeconds;
+  if (isInteger(gracePeriodSeconds)) options.gracePeriodSeconds = Math.min(Number(gracePeriodSeconds), Number.MAX_SAFE_INTEGER);
   if (typeof propagationPolicy === 'string') options.propagationPolicy = propagationPolicy;
   if (typeof orphanDependents === 'boolean') options.orphanDependents = orphanDependents;
   if (isJsonObject(preconditions)) {

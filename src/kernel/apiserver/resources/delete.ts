@@ -35,6 +35,8 @@ export interface DeleteOutcome extends Outcome {
 const FOREGROUND = 'foregroundDeletion';
 const ORPHAN = 'orphan';
 const TRIES = 30;
+/** The last second that RFC 3339 can say. */
+const LATEST_MS = Date.UTC(9999, 11, 31, 23, 59, 59);
 
 /** Rejects with NotFound, Conflict (preconditions), BadRequest. */
 export function deleteObject(door: Door, kind: Kind, at: DeletedObject, options: DeleteRequest, context: WriteContext): Promise<DeleteOutcome> {
@@ -102,7 +104,7 @@ function marked(kind: Kind, object: KubeObject, options: DeleteRequest, nowMs: n
   if (!already && !blocked) return undefined;
   if (!already || shorter) {
     // A shorter grace counts from now, and never ends after the one before.
-    const endMs = nowMs + graceSeconds * 1_000;
+    const endMs = Math.min(nowMs + graceSeconds * 1_000, LATEST_MS);
     next.metadata.deletionTimestamp = already ? rfc3339(Math.min(endMs, Date.parse(old.deletionTimestamp!))) : rfc3339(endMs);
     next.metadata.deletionGracePeriodSeconds = graceSeconds;
     if (!already && old.generation !== undefined) next.metadata.generation = old.generation + 1;

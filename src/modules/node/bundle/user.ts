@@ -25,10 +25,10 @@ export function containerUser(input: { pod?: PodSecurityContext; container?: Sec
   }
   if (nonRoot === true && entry.uid === 0) throw new Error(`${runAsUser === 0 ? "container's runAsUser breaks non-root policy" : 'container has runAsNonRoot and image will run as root'}${of}`);
   const runAsGroup = container?.runAsGroup ?? pod?.runAsGroup;
-  const gid = runAsGroup ?? (runAsUser === undefined && imageGroup !== undefined && imageGroup !== '' ? groupId(read, imageGroup) : entry.gid);
+  const gid = runAsGroup !== undefined ? Number(runAsGroup) : (runAsUser === undefined && imageGroup !== undefined && imageGroup !== '' ? groupId(read, imageGroup) : entry.gid);
   const merge = pod?.supplementalGroupsPolicy !== 'Strict' && entry.name !== undefined;
   // The first group is among the others, as with containerd: a program that takes on another group does not lose this one, and what its members may not do it may not either.
-  const groups = new Set([gid, ...(merge ? groupsOf(read, entry.name!) : []), ...(pod?.supplementalGroups ?? []), ...(pod?.fsGroup === undefined ? [] : [pod.fsGroup])]);
+  const groups = new Set([gid, ...(merge ? groupsOf(read, entry.name!) : []), ...(pod?.supplementalGroups ?? []).map(Number), ...(pod?.fsGroup === undefined ? [] : [Number(pod.fsGroup)])]);
   return { user: { uid: entry.uid, gid, additionalGids: [...groups] }, home: entry.home };
 }
 

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { PersistentVolume, Pod, SecretReference } from '../../../api/generated/core-v1.ts';
+import type { Int64 } from '../../../api/int64.ts';
 import type { CSIDriver } from '../../../api/storage/csi.ts';
 import { namesIn, textOf } from '../read-files.ts';
 import { isMounted } from '../volumes/mounts.ts';
@@ -107,7 +108,7 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
     await driver.call(nodeService('NodePublishVolume'), PublishRequest, { ...common, ...(stages ? { stagingTargetPath: paths.staging } : {}), targetPath: paths.target, readonly: wish.readOnly, secrets: await secretsOf(wish.publishSecret, sources), volumeContext });
     if (!existsSync(paths.target)) throw new Error(`the driver ${wish.driver} published nothing at ${paths.target}: it must mount ${root} with mountPropagation Bidirectional`);
     const grownToBytes = grows ? await growOnce(driver, wish, { ...common, target: paths.target, staging: stages ? paths.staging : undefined }, sources) : undefined;
-    if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, group, before?.isDone === true ? 'OnRootMismatch' : (pod.spec?.securityContext?.fsGroupChangePolicy ?? 'Always'));
+    if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, Number(group), before?.isDone === true ? 'OnRootMismatch' : (pod.spec?.securityContext?.fsGroupChangePolicy ?? 'Always'));
     note(state, { ...published, isDone: true });
     return grownToBytes === undefined ? place : { ...place, grownToBytes };
   }
@@ -194,7 +195,7 @@ function checkMode({ volume, driver }: CsiWish, spec: CSIDriver['spec'] | undefi
   if (!modes.includes(wanted)) throw new Error(`volume mode "${wanted}" not supported by driver ${driver} (only supports ${JSON.stringify(modes)})`);
 }
 
-function capabilityOf({ isBlock, fsType, mountOptions, accessModes }: CsiWish, driver: Driver, group: number | undefined): Capability {
+function capabilityOf({ isBlock, fsType, mountOptions, accessModes }: CsiWish, driver: Driver, group: Int64 | undefined): Capability {
   const accessMode = { mode: modeOf(accessModes, driver) };
   if (isBlock) return { block: {}, accessMode };
   return { mount: { fsType, mountFlags: mountOptions, ...(group !== undefined && driver.can(CAN.mountGroup) ? { volumeMountGroup: String(group) } : {}) }, accessMode };
@@ -219,7 +220,7 @@ async function tokensOf(spec: CSIDriver['spec'] | undefined, sources: CsiSources
   if (requests.length === 0) return {};
   const tokens: Record<string, { token: string; expirationTimestamp: string }> = {};
   for (const { audience = '', expirationSeconds } of requests) {
-    const { token, expiresMs } = await sources.token({ audience, expirationSeconds: expirationSeconds ?? DEFAULT_TOKEN_SECONDS });
+    const { token, expiresMs } = await sources.token({ audience, expirationSeconds: Number(expirationSeconds ?? DEFAULT_TOKEN_SECONDS) });
     tokens[audience] = { token, expirationTimestamp: new Date(expiresMs).toISOString() };
   }
   return { 'csi.storage.k8s.io/serviceAccount.tokens': JSON.stringify(tokens) };

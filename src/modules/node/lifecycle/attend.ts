@@ -1,4 +1,5 @@
 /** What happens while a container runs: its probes, its hooks, its end. */
+import type { Int64 } from '../../../api/int64.ts';
 import { wasOomKilled } from '../cgroup/layout.ts';
 import { killAll } from '../cgroup/processes.ts';
 import { runHook, type HandlerTarget } from '../probes/handlers.ts';
@@ -97,14 +98,14 @@ function ended(run: PodRun, slot: Slot, record: ContainerRecord, exit: { exitCod
 }
 
 /** Ends one container; it starts again when its policy says so. */
-export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: number): Promise<void> {
+export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: Int64): Promise<void> {
   const record = slot.record;
   if (record === undefined || record.exit !== undefined) return Promise.resolve();
   if (slot.stopping !== undefined) return slot.stopping;
   tell(run, 'Normal', 'Killing', why, slot);
   slot.ending?.abort();
   const withPod = run.stop !== undefined;
-  const ownDeadlineMs = run.parts.context.clock.nowMs() + (graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
+  const ownDeadlineMs = run.parts.context.clock.nowMs() + Number(graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
   slot.stopping = runtimeOperation(run.parts.counts, 'stop_container', () => stopContainer(record, {
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
     isTurn: () => !withPod || isTurn(run, slot),

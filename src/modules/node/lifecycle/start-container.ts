@@ -127,7 +127,7 @@ function newRecord(parts: NodeParts, place: PodPlace, container: Container, opti
   const shown = parsed === undefined ? wantedImage : image.names.find((each) => each === imageNameText(parsed)) ?? image.names[0] ?? wantedImage;
   return {
     id, bundle, name: container.name, role: options.role, attempt: options.attempt, wantedImage, image: shown, imageId: `${shown.replace(/(@.*|:[^:/]*)$/, '')}@${image.digest}`,
-    pod: { uid, namespace, name, graceSeconds: place.pod.spec?.terminationGracePeriodSeconds ?? 30 },
+    pod: { uid, namespace, name, graceSeconds: Number(place.pod.spec?.terminationGracePeriodSeconds ?? 30) },
     root: place.users?.rootOf(id) ?? join(bundle, 'rootfs'), logPath: join(logFolder, `${options.attempt}.log`), cgroup: `${place.cgroup}/${id}`,
     terminationLog: join(terminations, id), stopSignal: container.lifecycle?.stopSignal ?? image.config.StopSignal ?? 'SIGTERM', createdMs: parts.context.clock.nowMs(),
     ...(place.handler === undefined ? {} : { handler: place.handler }), resources: container.resources ?? {}, tty: container.tty === true, stdin: container.stdin === true,

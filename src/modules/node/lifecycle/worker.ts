@@ -108,7 +108,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
 
   function decideStop(): void {
     const { deletionTimestamp, deletionGracePeriodSeconds } = run.pod.metadata;
-    const graceSeconds = run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
+    const graceSeconds = Number(run.pod.spec?.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS);
     if (run.gone) setStop('gone', Math.min(graceSeconds, deletionGracePeriodSeconds ?? Infinity));
     else if (deletionTimestamp !== undefined) setStop('deleted', deletionGracePeriodSeconds ?? graceSeconds);
     else if (run.failed !== undefined || (run.slots.some(isRunning) && isOver())) setStop('finished', Math.min(graceSeconds, run.failed?.graceSeconds ?? Infinity));
@@ -157,7 +157,7 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   function watchDeadline(): boolean {
     const seconds = run.pod.spec?.activeDeadlineSeconds;
     if (seconds === undefined) return false;
-    const atMs = startTimeMs + seconds * 1_000;
+    const atMs = startTimeMs + Number(seconds) * 1_000;
     if (clock.nowMs() < atMs) {
       run.wakeAt(atMs);
       return false;

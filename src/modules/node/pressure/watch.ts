@@ -79,7 +79,7 @@ export function pressureWatch(parts: Pick<NodeParts, 'context' | 'counts' | 'pat
       return;
     }
     const message = evictionMessage(shortage, first, { quantity: amountIn(threshold.least, seen.capacity), available: seen.available });
-    const ownSeconds = first.pod.spec?.terminationGracePeriodSeconds ?? 30;
+    const ownSeconds = Number(first.pod.spec?.terminationGracePeriodSeconds ?? 30);
     const worker = workers.find(({ uid }) => uid === first.pod.metadata.uid)!;
     parts.counts.add('kubelet_evictions', { eviction_signal: threshold.signal });
     await cleanedUp([worker.evict(message, threshold.hard ? AT_ONCE_SECONDS : Math.min(ownSeconds, settings.mostGraceSeconds))]);

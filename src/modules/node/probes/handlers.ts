@@ -25,7 +25,7 @@ export async function runHandler(handler: ProbeHandler & LifecycleHandler, targe
     if (handler.httpGet !== undefined) return await runHttp(handler.httpGet, target, timeoutMs);
     if (handler.tcpSocket !== undefined) return await runTcp(handler.tcpSocket.host || target.podIp, portOf(target.container, handler.tcpSocket.port), timeoutMs);
     if (handler.grpc !== undefined) return await (await import('./grpc.ts')).runGrpc({ host: target.podIp, port: handler.grpc.port, service: handler.grpc.service ?? '' }, timeoutMs);
-    if (handler.sleep !== undefined) return await new Promise((resolve) => setTimeout(() => resolve({ ok: true, message: '' }), Math.min(handler.sleep!.seconds * 1_000, timeoutMs)));
+    if (handler.sleep !== undefined) return await new Promise((resolve) => setTimeout(() => resolve({ ok: true, message: '' }), Math.min(Number(handler.sleep!.seconds) * 1_000, timeoutMs)));
     return { ok: false, unknown: true, message: 'missing probe handler' };
   } catch (error) {
     return { ok: false, unknown: true, message: (error as Error).message };

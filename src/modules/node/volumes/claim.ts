@@ -87,7 +87,7 @@ async function claimFolder(pod: Pod, volume: PersistentVolume, { readOnly, begin
   const isOurs = volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER;
   // What hangs on the machine's own tree, by hand, is not ours to give away (upstream: hostPath volumes do not support ownership).
   const { fsGroup, fsGroupChangePolicy = 'Always' } = pod.spec?.securityContext ?? {};
-  if ((isOurs || local !== undefined) && readOnly !== true) await ownFolder(path, fsGroup, { isOurs, policy: begins === true ? fsGroupChangePolicy : 'OnRootMismatch' });
+  if ((isOurs || local !== undefined) && readOnly !== true) await ownFolder(path, fsGroup === undefined ? undefined : Number(fsGroup), { isOurs, policy: begins === true ? fsGroupChangePolicy : 'OnRootMismatch' });
   return path;
 }
 

@@ -14,7 +14,7 @@ export async function setUpEmptyDir(pod: Pod, source: EmptyDirVolumeSource, fold
   if (medium === 'Memory') await run('mount', ['-t', 'tmpfs', '-o', `nosuid,nodev,mode=0777,size=${memoryBytes(pod, source, machineBytes)}`, 'tmpfs', folder]);
   else if (medium.startsWith('HugePages')) await run('mount', ['-t', 'hugetlbfs', '-o', `pagesize=${pageBytes(pod, medium)}`, 'none', folder]);
   chmodSync(folder, group === undefined ? 0o777 : 0o2777);
-  if (group !== undefined) chownSync(folder, 0, group);
+  if (group !== undefined) chownSync(folder, 0, Number(group));
 }
 
 /** The least of what the volume says, what the pod may use, and what the machine has. */

@@ -73,7 +73,7 @@ async function projected(pod: Pod, name: string, projections: readonly VolumePro
     for (const item of projection.downwardAPI?.items ?? []) files.set(safePath(item.path), { data: Buffer.from(downward(pod, item, facts)), mode: item.mode ?? mode });
     if (projection.serviceAccountToken !== undefined) {
       const { path, audience, expirationSeconds = DEFAULT_TOKEN_SECONDS } = projection.serviceAccountToken;
-      const { token, renewAtMs: renew } = await sources.token({ audience, expirationSeconds });
+      const { token, renewAtMs: renew } = await sources.token({ audience, expirationSeconds: Number(expirationSeconds) });
       files.set(safePath(path), { data: Buffer.from(token), mode: secretMode, user });
       renewAtMs = Math.min(renewAtMs ?? renew, renew);
     }
@@ -95,7 +95,8 @@ export function renewalOf(nowMs: number, expiresMs: number): number {
 /** As whom all containers run, by the pod's own words: a token is that user's alone (upstream: FsUserFrom). Undefined where they differ, or one leaves it to its image. */
 function onlyUser({ spec }: Pod): number | undefined {
   const users = new Set([...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].map(({ securityContext }) => securityContext?.runAsUser ?? spec?.securityContext?.runAsUser));
-  return users.size === 1 ? [...users][0] : undefined;
+  const [user] = users;
+  return users.size === 1 && user !== undefined ? Number(user) : undefined;
 }
 
 function noAnchors({ name, signerName }: ClusterTrustBundleProjection): string {

@@ -115,7 +115,8 @@ async function setUp(pod: Pod, volume: Volume, folders: VolumeFolders, sources: 
   if (keep === true && existsSync(join(payloadFolder, '..data'))) return { path: payloadFolder, renewAtMs: nowMs + KEPT_MS * (1 + Math.random()) };
   const payload = await volumePayload(pod, volume, sources, facts);
   if (payload !== undefined) {
-    writePayload(payloadFolder, payload.files, { group: pod.spec?.securityContext?.fsGroup });
+    const group = pod.spec?.securityContext?.fsGroup;
+    writePayload(payloadFolder, payload.files, { group: group === undefined ? undefined : Number(group) });
     return { path: payloadFolder, renewAtMs: payload.renewAtMs };
   }
   const known = Object.keys(volume).filter((key) => key !== 'name' && volume[key as keyof Volume] !== undefined);

@@ -137,7 +137,7 @@ function alternativesOf(claim: ResourceClaim, { name, exactly, firstAvailable = 
     const itsClass = classOf(each.deviceClassName);
     if (itsClass === undefined) throw new AllocationFailure(`claim ${claim.metadata.namespace}/${claim.metadata.name}: could not retrieve device class ${each.deviceClassName}: not found`);
     return {
-      name: called, claim, itsClass, mode: each.allocationMode ?? 'ExactCount', count: each.count ?? 1, selectors: each.selectors ?? [], tolerations: each.tolerations ?? [], capacity: each.capacity,
+      name: called, claim, itsClass, mode: each.allocationMode ?? 'ExactCount', count: Number(each.count ?? 1), selectors: each.selectors ?? [], tolerations: each.tolerations ?? [], capacity: each.capacity,
       adminAccess: (each as ExactDeviceRequest).adminAccess === true,
     };
   };

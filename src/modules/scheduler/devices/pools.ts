@@ -1,5 +1,6 @@
 /** Pools of devices, as their drivers' slices tell of them: of each the newest generation, once it is there in whole. */
 import type { CounterSet, Device, DeviceTaint, ResourceSlice } from '../../../api/generated/resource-v1.ts';
+import type { Int64 } from '../../../api/int64.ts';
 import { compileTerm, type SelectableNode } from '../../../api/node-selection.ts';
 import type { NodeSelector } from '../../../api/generated/core-v1.ts';
 import { taintsOf } from '../../../api/resource/device-taints.ts';
@@ -37,7 +38,7 @@ export function poolsOf(slices: readonly ResourceSlice[], rules: readonly Device
 }
 
 function poolOf(all: readonly ResourceSlice[], rules: readonly DeviceTaintRule[]): Pool {
-  const newest = Math.max(...all.map(({ spec }) => spec.pool.generation));
+  const newest = all.reduce<Int64>((most, { spec: { pool: { generation } } }) => (generation > most ? generation : most), 0);
   const slices = all.filter(({ spec }) => spec.pool.generation === newest).sort((left, right) => ((left.metadata.name ?? '') < (right.metadata.name ?? '') ? -1 : 1));
   const { driver, pool: { name, resourceSliceCount } } = slices[0]!.spec;
   const devices: PooledDevice[] = [];

@@ -70,6 +70,6 @@ export class NodeInfo {
 
 function imagesOf(node: Node | undefined): Map<string, number> {
   const sizes = new Map<string, number>();
-  for (const image of node?.status?.images ?? []) for (const name of image.names ?? []) sizes.set(name, image.sizeBytes ?? 0);
+  for (const image of node?.status?.images ?? []) for (const name of image.names ?? []) sizes.set(name, Number(image.sizeBytes ?? 0));
   return sizes;
 }

@@ -47,7 +47,7 @@ function lastMissed({ metadata, spec, status }: CronJob, schedule: Schedule, now
   let earliestMs = Date.parse(status?.lastScheduleTime ?? metadata.creationTimestamp ?? '');
   if (earliestMs - nowMs > AHEAD_MS) earliestMs = nowMs;
   const deadline = spec?.startingDeadlineSeconds;
-  if (withDeadline && deadline !== undefined) earliestMs = Math.max(earliestMs, nowMs - deadline * 1000);
+  if (withDeadline && deadline !== undefined) earliestMs = Math.max(earliestMs, nowMs - Number(deadline) * 1000);
   const first = schedule.next(earliestMs);
   const second = first === undefined ? undefined : schedule.next(first);
   if (first === undefined || second === undefined) throw new Error('time difference between two schedules is less than 1 second');

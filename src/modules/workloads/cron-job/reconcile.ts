@@ -66,7 +66,7 @@ async function schedule(cronJob: CronJob, context: ReconcileContext): Promise<Ro
   const nextOf = (of: CronJobStatus): number | undefined => untilNextMs({ ...cronJob, status: of }, parsed, nowMs);
   if (due.atMs === undefined || isHandled(cronJob, due.atMs)) return { status, nextMs: nextOf(status) };
   if (due.tooManyMissed) context.events.event(cronJob, 'Warning', 'TooManyMissedTimes', 'too many missed start times. Set or decrease .spec.startingDeadlineSeconds or check clock skew');
-  const deadlineMs = (cronJob.spec?.startingDeadlineSeconds ?? Infinity) * 1000;
+  const deadlineMs = Number(cronJob.spec?.startingDeadlineSeconds ?? Infinity) * 1000;
   if (due.atMs + deadlineMs < nowMs) {
     context.events.event(cronJob, 'Warning', 'MissSchedule', `Missed scheduled time to start a job: ${new Date(due.atMs).toUTCString().replace('GMT', 'UTC')}`);
     return { status, nextMs: nextOf(status) };

@@ -1,11 +1,12 @@
 /** The status of a DaemonSet as its pods and nodes make it (upstream: updateDaemonSetStatus). Pure. */
 import type { DaemonSetStatus } from '../../../api/generated/apps-v1.ts';
+import type { Int64 } from '../../../api/int64.ts';
 import { isPodAvailable, isPodReady, podReadySinceMs } from '../../../api/pod-readiness.ts';
 import { isPodUpdated, suitability } from './nodes.ts';
 import { podsByNode, type Observed } from './plan.ts';
 
 /** `observedGeneration` is raised only when the set of that generation was worked on. */
-export function daemonSetStatus({ set, hash, nodes, pods, nowMs }: Omit<Observed, 'backoffMs'>, options: { observedGeneration: number | undefined; collisionCount: number | undefined }): DaemonSetStatus {
+export function daemonSetStatus({ set, hash, nodes, pods, nowMs }: Omit<Observed, 'backoffMs'>, options: { observedGeneration: Int64 | undefined; collisionCount: number | undefined }): DaemonSetStatus {
   const counts = { currentNumberScheduled: 0, numberMisscheduled: 0, desiredNumberScheduled: 0, numberReady: 0, updatedNumberScheduled: 0, numberAvailable: 0 };
   const byNode = podsByNode(pods);
   const judge = suitability(set);

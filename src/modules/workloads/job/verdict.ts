@@ -41,7 +41,7 @@ function limitVerdict(view: JobView): Verdict | undefined {
 /** Ms until activeDeadlineSeconds are over; undefined for jobs without it, or not started. */
 export function untilDeadlineMs({ spec, status }: Job, nowMs: number): number | undefined {
   if (spec?.activeDeadlineSeconds === undefined || spec.suspend === true || !status?.startTime) return undefined;
-  return Date.parse(status.startTime) + spec.activeDeadlineSeconds * 1000 - nowMs;
+  return Date.parse(status.startTime) + Number(spec.activeDeadlineSeconds) * 1000 - nowMs;
 }
 
 /** With restartPolicy OnFailure the restarts of containers are the failures. */
