@@ -127,7 +127,7 @@ describe('a pod, as it is promised', { timeout: 170_000 * PATIENCE }, () => {
       await apply(name, STAYS, { image: 'localhost/groups:latest' }, { securityContext: { runAsUser: 1000, ...securityContext } });
       await until(name, 'is ready', isReady);
       const { uid, gid, supplementalGroups = [] } = (await status(name))?.user?.linux ?? {};
-      assert.deepEqual([uid, gid, supplementalGroups.toSorted((a, b) => a - b)], [1000, wanted.gid, wanted.groups], name);
+      assert.deepEqual([uid, gid, supplementalGroups.map(Number).toSorted((a, b) => a - b)], [1000, wanted.gid, wanted.groups], name);
       // What the kernel says of its first process, and of one that came later.
       for (const [process, command] of [['its first', "sed -n 's/^Groups:\\s*//p' /proc/1/status"], ['a later one', 'grep ^Groups: /proc/self/status | cut -f 2']] as const) {
         assert.deepEqual((await inside(name, command)).trim().split(/\s+/).map(Number), wanted.groups, `${process} of ${name}`);
