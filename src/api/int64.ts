@@ -20,6 +20,7 @@ declare global {
 }
 
 // For every JSON.stringify of the process: a bigint is the number that it is, where it would throw.
+// oxlint-disable-next-line no-extend-native -- the one hook that the language has for it
 Object.defineProperty(BigInt.prototype, 'toJSON', { value(this: bigint) { return JSON.rawJSON(this.toString()); }, configurable: true, writable: true });
 
 /** Whether a text may hold a number that needs a bigint: such have 16 digits or more. */
