@@ -1,12 +1,14 @@
-/** Whether this node takes a pod that was bound to it (upstream: the kubelet's admission handlers): no pressure, and room for what it asks. */
-import type { Pod } from '../../../api/generated/core-v1.ts';
+/** Whether this node takes a pod that was bound to it (upstream: the kubelet's admission handlers): a place that is meant for it, no pressure, and room for what it asks. */
+import type { Node, Pod } from '../../../api/generated/core-v1.ts';
 import { resourceAmounts, type ResourceAmounts } from '../../../api/pod-requests.ts';
-import { PodKind } from '../kinds.ts';
+import { ifThere } from '../../../sdk/if-there.ts';
+import { NodeKind, PodKind } from '../kinds.ts';
 import { podCost } from '../pod-cost.ts';
 import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { refusedUnderPressure } from '../pressure/admit.ts';
 import { isTerminal } from './pod-run.ts';
+import { misplaced, suitsLabels } from './admit-place.ts';
 import { hasAppArmor, refusedSpec } from './admit-spec.ts';
 import { allowedSysctls } from './sysctls.ts';
 
@@ -30,6 +32,12 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
 
   function others(uid: string): Pod[] {
     return caches.of(PodKind).byIndex('spec.nodeName', machine.nodeName).map(onNode).filter((pod) => pod.metadata.uid !== uid && inside.has(pod.metadata.uid ?? '') && !isTerminal(pod));
+  }
+
+  /** Labels that the pod asks for may be younger than the cache. */
+  async function nodeFor(pod: Pod): Promise<Node | undefined> {
+    const known = caches.of(NodeKind).get(machine.nodeName);
+    return known !== undefined && suitsLabels(pod, known) ? known : ifThere(parts.context.client.get(NodeKind, machine.nodeName));
   }
 
   function someEnd(): boolean {
@@ -56,7 +64,10 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
   return {
     async enter(pod) {
       const uid = pod.metadata.uid ?? '';
-      const refusal = refusedSpec(pod, { allowedSysctls: sysctls, appArmor }) ?? refusedUnderPressure(pod, parts.pressure.state().conditions) ?? outOf(pod, others(uid), parts.capacity.read().allocatable);
+      const node = await nodeFor(pod);
+      const here = others(uid);
+      const refusal = refusedSpec(pod, { allowedSysctls: sysctls, appArmor }) ?? refusedUnderPressure(pod, parts.pressure.state().conditions)
+        ?? outOf(pod, here, parts.capacity.read().allocatable) ?? (node === undefined ? undefined : misplaced(pod, node, here));
       if (refusal !== undefined) return refusal;
       inside.add(uid); // before anything is waited for, so that two do not take the same room
       const none = await noneLeft(pod);

@@ -3,7 +3,7 @@
  * looks at the pod, the containers and the clock, does the next steps, and says when it wants to look again.
  */
 import type { PersistentVolume, Pod } from '../../../api/generated/core-v1.ts';
-import { onNode } from '../mirror.ts';
+import { mirrored, onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
 import { podLimits } from '../cgroup/resources.ts';
 import { adopt } from './adopt.ts';
@@ -231,8 +231,13 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (run.gone || (isTerminal(run.pod) && run.stop === undefined && slots.every((slot) => slot.record === undefined))) return;
     const worthWriting = run.stop !== undefined || slots.some((slot) => slot.record !== undefined || (slot.waiting !== undefined && slot.waiting.reason !== 'ContainerCreating'));
     status.write({
-      containers: views(), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
+      containers: views(), sandboxReady: run.prepared !== undefined, podIps: podIps(), hostIp: parts.hostIp, hostIps: parts.hostIps, startTimeMs, nowMs: clock.nowMs(), failed: run.failed, over: isEnded(), resize: run.resize, whole: run.whole, restartingAll: run.restartingAll === true && slots.some(isRunning),
     }, { soon: worthWriting });
+  }
+
+  /** Deleted, and nothing of it runs. The phase of a static pod is that of its file. */
+  function isEnded(): boolean {
+    return run.stop?.reason === 'deleted' && mirrored(run.pod) === undefined && !run.slots.some(isRunning);
   }
 
   function updated(next: Pod): void {

@@ -14,6 +14,17 @@ export function podPhase(restartPolicy: RestartPolicy | undefined, containers: r
   return app.every((each) => ended(each)?.exitCode === 0) ? 'Succeeded' : 'Failed';
 }
 
+/** Of a pod that was deleted, when nothing of it runs any more: what never ran has not succeeded (upstream: getPhase and TerminatePod of the kubelet). */
+export function lastPhase(containers: readonly ContainerView[]): PodPhase {
+  const app = containers.filter(({ role }) => role === 'app');
+  return hasInitialized(containers) && app.every((each) => ended(each)?.exitCode === 0) ? 'Succeeded' : 'Failed';
+}
+
+/** All that runs before the containers of the application has ended well. */
+export function hasInitialized(containers: readonly ContainerView[]): boolean {
+  return containers.every((each) => each.role !== 'init' || ended(each)?.exitCode === 0);
+}
+
 /** Succeeded and Failed are never left again. */
 export function isFinal(phase: string | undefined): boolean {
   return phase === 'Succeeded' || phase === 'Failed';

@@ -37,6 +37,23 @@ test('a pod ends in the end, not while anything of it runs', () => {
   assert.equal(podStatus({ ...pod('Never', { initContainers: [{ name: 's', restartPolicy: 'Always' }] }), status: { phase: 'Running' } }, view(ended(0), { ...running, name: 's', role: 'sidecar', alive: true })).phase, 'Running', 'sidecars end first');
 });
 
+test('a pod that was deleted ends for good, whatever its policy', () => {
+  const initDone = container({ name: 'i', role: 'init', state: { terminated: { exitCode: 0 } } });
+  const table: [string, ContainerView[], string, number | undefined][] = [
+    ['well', [ended(0)], 'Succeeded', 0],
+    ['badly', [ended(0), ended(143)], 'Failed', 0],
+    ['between two runs', [container({ state: { terminated: { exitCode: 1 } }, containerId: 'x' })], 'Failed', 1],
+    ['before it ran', [container({})], 'Failed', 137],
+    ['before all of it ran', [container({}), ended(0)], 'Failed', 137],
+    ['while init ran', [container({ name: 'i', role: 'init', state: { terminated: { exitCode: 143 } } }), container({})], 'Failed', undefined],
+    ['after init', [initDone, container({})], 'Failed', 137],
+  ];
+  for (const [why, views, phase, exitCode] of table) {
+    const status = podStatus({ ...pod(), status: { phase: 'Running' } }, { ...view(...views), over: true });
+    assert.deepEqual([status.phase, status.containerStatuses?.[0]?.state?.terminated?.exitCode], [phase, exitCode], why);
+  }
+});
+
 const condition = (status: ReturnType<typeof podStatus>, type: string): string => {
   const found = status.conditions!.find((each) => each.type === type)!;
   return [found.status, found.reason, found.message].filter(Boolean).join(' ');

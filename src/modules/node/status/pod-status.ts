@@ -3,11 +3,11 @@ import { rfc3339 } from '../../../base/clock.ts';
 import { qosClassOf } from '../../../api/core/pod-qos.ts';
 import type { ContainerStatus, Pod, PodPhase, PodStatus, VolumeMount, VolumeMountStatus } from '../../../api/generated/core-v1.ts';
 import { podConditions } from './conditions.ts';
-import { isFinal, podPhase } from './phase.ts';
+import { hasInitialized, isFinal, lastPhase, podPhase } from './phase.ts';
 import type { ContainerView, PodView } from './view.ts';
 
 export function podStatus(pod: Pod, view: PodView): PodStatus {
-  const decided: PodPhase = view.failed !== undefined ? 'Failed' : podPhase(pod.spec?.restartPolicy, view.containers);
+  const decided: PodPhase = view.failed !== undefined ? 'Failed' : view.over === true ? lastPhase(view.containers) : podPhase(pod.spec?.restartPolicy, view.containers);
   // Nobody may take its place, or what it has, as long as anything of it runs (upstream: mergePodStatus of the status manager).
   const isEnding = isFinal(decided) && view.containers.some(({ alive }) => alive === true);
   const phase = isEnding ? (pod.status?.phase ?? 'Pending') : decided;
@@ -28,14 +28,18 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
   if (view.failed !== undefined && !isEnding) Object.assign(status, { reason: view.failed.reason, message: view.failed.message });
   if (view.failed?.rejected === true) return status;
   const of = (...roles: string[]): ContainerStatus[] => view.containers.filter((each) => roles.includes(each.role)).map((each) => containerStatus(each, pod));
+  const isLost = view.over === true && hasInitialized(view.containers);
   const init = of('init', 'sidecar');
   const ephemeral = of('ephemeral');
   if (init.length > 0) status.initContainerStatuses = init;
-  status.containerStatuses = of('app');
+  status.containerStatuses = of('app').map((each) => (isLost && each.state?.terminated === undefined ? { ...each, state: { terminated: LOST } } : each));
   if (ephemeral.length > 0) status.ephemeralContainerStatuses = ephemeral;
   boundMessages([...init, ...status.containerStatuses, ...ephemeral]);
   return status;
 }
+
+/** Of a container that never ran in a pod that was deleted (upstream: TerminatePod of the status manager). */
+const LOST = { reason: 'ContainerStatusUnknown', message: 'The container could not be located when the pod was terminated', exitCode: 137 };
 
 /** Of all containers together; each may have its share (pod termination messages: 12 KiB a pod). Changes the statuses. */
 const MOST_MESSAGES = 12 * 1_024;

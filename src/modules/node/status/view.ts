@@ -39,6 +39,8 @@ export interface PodView {
   nowMs: number;
   /** Set when the node ended the pod itself (DeadlineExceeded, Evicted), or never took it: then nothing is said of its containers (upstream: rejectPod). */
   failed?: { reason: string; message: string; disruption?: boolean; rejected?: boolean };
+  /** It was deleted and nothing of it runs any more: nothing will start again. */
+  over?: boolean;
   /** Containers end because all of them begin again. */
   restartingAll?: boolean;
   /** Of the pod as a whole, where its spec says so: in force, and granted. */
