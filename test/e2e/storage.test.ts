@@ -29,6 +29,37 @@ conformance('storage', [() => {
     for (const name of ['small', 'fits', 'large']) await remove(`/api/v1/persistentvolumes/${name}-${ns}`);
   });
 
+  it('a claim that names its volume gets that one or none, and is told why', async () => {
+    const ns = await namespace();
+    const claims = `/api/v1/namespaces/${ns}/persistentvolumeclaims`;
+    const storageClassName = `named-${ns}`;
+    const volumePath = (name: string): string => `/api/v1/persistentvolumes/${name}-${ns}`;
+    const make = (name: string, more: object = {}): Promise<Body> => create('/api/v1/persistentvolumes', { metadata: { name: `${name}-${ns}` }, spec: { capacity: { storage: '2Gi' }, accessModes: ['ReadWriteOnce'], storageClassName, persistentVolumeReclaimPolicy: 'Retain', hostPath: { path: '/tmp' }, ...more } });
+    const told = (name: string, reason: string, message: RegExp): Promise<unknown> => eventually(async () => (await get(`/api/v1/namespaces/${ns}/events`)).items.some((each: Body) => each.involvedObject.name === name && each.reason === reason && message.test(each.message)), { what: `${reason} of ${name}` });
+    const bound = (name: string): Promise<Body> => until(`${claims}/${name}`, ({ status }) => status.phase === 'Bound');
+    await make('small', { capacity: { storage: '1Mi' } });
+    await create(claims, claim('large', { storageClassName, volumeName: `small-${ns}` }));
+    await told('large', 'VolumeMismatch', /requested PV is too small/);
+    await create(claims, claim('early', { storageClassName, volumeName: `late-${ns}` }));
+    await make('late');
+    const { metadata } = await bound('early');
+    assert.deepEqual([metadata.annotations['pv.kubernetes.io/bound-by-controller'], (await get(volumePath('late'))).metadata.annotations?.['pv.kubernetes.io/bound-by-controller']], [undefined, 'yes']);
+    await create(claims, claim('second', { storageClassName, volumeName: `late-${ns}` }));
+    await told('second', 'FailedBinding', /already bound to a different claim/);
+    await patch(`${claims}/second`, { metadata: { annotations: { 'pv.kubernetes.io/bind-completed': 'yes' } } });
+    await told('second', 'ClaimMisbound', /bound incorrectly/);
+    // Kept by hand for a claim that has found another: it is free for the next of that name.
+    const { uid } = await make('other', { claimRef: { namespace: ns, name: 'early' } }).then(() => get(`${claims}/early`)).then((each) => each.metadata);
+    await patch(volumePath('other'), { spec: { claimRef: { uid } } });
+    await until(volumePath('other'), ({ spec, status }) => spec.claimRef.uid === undefined && spec.claimRef.name === 'early' && status.phase === 'Available');
+    await patch(volumePath('late'), { metadata: { finalizers: null } });
+    await remove(volumePath('late'));
+    const lost = await until(`${claims}/early`, ({ status }) => status.phase === 'Lost');
+    assert.deepEqual([lost.status.accessModes, lost.status.capacity], [undefined, undefined]);
+    for (const name of ['large', 'early', 'second']) await remove(`${claims}/${name}`);
+    for (const name of ['small', 'other']) await remove(volumePath(name));
+  });
+
   it('a stateful set keeps the data of each of its pods', async () => {
     const ns = await namespace();
     const sets = `/apis/apps/v1/namespaces/${ns}/statefulsets`;

@@ -32,13 +32,34 @@ export function isBound({ spec, status }: PersistentVolumeClaim): boolean {
 }
 
 /** Whether a volume that nobody has is what the claim asks for. */
-function volumeFits({ spec: wanted = {} }: PersistentVolumeClaim, { spec = {}, metadata }: PersistentVolume): boolean {
-  if (spec.claimRef !== undefined || metadata.deletionTimestamp !== undefined) return false;
-  if ((spec.storageClassName ?? '') !== (wanted.storageClassName ?? '') || (spec.volumeMode ?? 'Filesystem') !== (wanted.volumeMode ?? 'Filesystem')) return false;
-  if ((spec.volumeAttributesClassName ?? '') !== (wanted.volumeAttributesClassName ?? '')) return false;
-  if (wanted.accessModes?.every((mode) => spec.accessModes?.includes(mode)) === false) return false;
-  if (wanted.selector !== undefined && !matcherOfSelector(wanted.selector).matches(metadata.labels)) return false;
-  return volumeBytes({ spec }) >= quantityValue(wanted.resources?.requests?.['storage'] ?? '0');
+function volumeFits(claim: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  const { spec, metadata, status } = volume;
+  if (spec?.claimRef !== undefined || status?.phase === 'Failed' || status?.phase === 'Released') return false;
+  const { selector } = claim.spec ?? {};
+  return misfit(claim, volume) === undefined && (selector === undefined || matcherOfSelector(selector).matches(metadata.labels));
+}
+
+/** Why a volume is not what the claim asks for, which may have named it, in upstream's words (checkVolumeSatisfyClaim); undefined when it is. */
+export function misfit(claim: PersistentVolumeClaim, volume: PersistentVolume): string | undefined {
+  const [wanted, spec] = [claim.spec ?? {}, volume.spec ?? {}];
+  if (volume.metadata.deletionTimestamp !== undefined) return `the volume is marked for deletion ${JSON.stringify(volume.metadata.name)}`;
+  if (!isLargeEnough(claim, volume)) return 'requested PV is too small';
+  if ((spec.storageClassName ?? '') !== (wanted.storageClassName ?? '')) return 'storageClassName does not match';
+  if ((spec.volumeAttributesClassName ?? '') !== (wanted.volumeAttributesClassName ?? '')) return 'volumeAttributesClassName does not match';
+  if (!isOfMode(claim, volume)) return 'incompatible volumeMode';
+  return allowsAccess(claim, volume) ? undefined : 'incompatible accessMode';
+}
+
+function isLargeEnough({ spec }: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  return volumeBytes(volume) >= quantityValue(spec?.resources?.requests?.['storage'] ?? '0');
+}
+
+function isOfMode({ spec: wanted }: PersistentVolumeClaim, { spec }: PersistentVolume): boolean {
+  return (spec?.volumeMode ?? 'Filesystem') === (wanted?.volumeMode ?? 'Filesystem');
+}
+
+function allowsAccess({ spec: wanted }: PersistentVolumeClaim, { spec }: PersistentVolume): boolean {
+  return wanted?.accessModes?.every((mode) => spec?.accessModes?.includes(mode)) !== false;
 }
 
 /** One kept for the claim by its name. */
@@ -47,10 +68,15 @@ export function isKeptFor({ metadata }: PersistentVolumeClaim, { spec }: Persist
   return claimRef?.name === metadata.name && claimRef?.namespace === metadata.namespace && (claimRef?.uid === undefined || claimRef.uid === metadata.uid);
 }
 
-/** One kept for the claim, else the smallest that is free and fits, and can be used on the node. */
+/** The one kept for the claim, if it is large enough and of its modes: class and labels do not count then. */
+export function keptVolume(claim: PersistentVolumeClaim, volumes: readonly PersistentVolume[]): PersistentVolume | undefined {
+  return volumes.find((each) => isKeptFor(claim, each) && each.metadata.deletionTimestamp === undefined && isLargeEnough(claim, each) && isOfMode(claim, each) && allowsAccess(claim, each));
+}
+
+/** The one kept for the claim, else the smallest that is free and fits; undefined when it cannot be used on the node. */
 export function bestVolume(claim: PersistentVolumeClaim, volumes: readonly PersistentVolume[], node?: SelectableNode): PersistentVolume | undefined {
-  const kept = volumes.find((each) => isKeptFor(claim, each));
-  if (kept !== undefined) return kept;
+  const kept = keptVolume(claim, volumes);
+  if (kept !== undefined) return node === undefined || isUsableOn(kept, node) ? kept : undefined;
   return volumes.filter((each) => volumeFits(claim, each) && (node === undefined || isUsableOn(each, node))).sort((left, right) => volumeBytes(left) - volumeBytes(right))[0];
 }
 

@@ -10,13 +10,13 @@ import { isPodTerminal } from '../../api/pod-readiness.ts';
 import { StorageClass } from '../../api/storage/storage-class.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { isKeptFor, misfit, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 import { VolumeSnapshot, VolumeSnapshotContent } from '../../api/storage/volume-snapshot.ts';
 import { defaultClassOf } from './admission.ts';
 import { leastBytesOf, makeVolume } from './make.ts';
 import { sourceOf } from './snapshots.ts';
 import { growClaim } from './expand.ts';
-import { BIND_COMPLETED, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
+import { BIND_COMPLETED, BOUND_BY_CONTROLLER, claimNames, claimStep, firstNode, PROTECTION, PROVISIONER, volumeFor } from './plan.ts';
 
 /** Where volumes are made, and where snapshots lie. */
 export interface Place {
@@ -38,6 +38,7 @@ export function claimController(place: (context: ReconcileContext) => Place): Co
       const users = usersOf(claim, context.caches);
       if (claim.metadata.deletionTimestamp !== undefined) return letGo(claim, users, context);
       if (claim.spec?.volumeName) return noteBound(claim, context);
+      if (isComplete(claim)) return lose(claim, 'ClaimLost', 'Bound claim has lost reference to PersistentVolume. Data on the volume is lost!', context);
       await findVolume(claim, users, place(context), context);
     },
   };
@@ -95,28 +96,39 @@ async function askProvisioner(claim: PersistentVolumeClaim, { provisioner, volum
 async function bind(claim: PersistentVolumeClaim, volume: PersistentVolume, { client }: ReconcileContext): Promise<void> {
   const { name, namespace, uid } = claim.metadata;
   const claimRef = { apiVersion: 'v1', kind: 'PersistentVolumeClaim', name, namespace, uid };
-  if (volume.spec?.claimRef?.uid !== uid) await client.update(PersistentVolume, { ...volume, spec: { ...volume.spec, claimRef } });
-  const annotations = { ...claim.metadata.annotations, [BIND_COMPLETED]: 'yes' };
+  const found = { [BOUND_BY_CONTROLLER]: 'yes' };
+  const { annotations: said } = volume.metadata;
+  if (volume.spec?.claimRef?.uid !== uid) await client.update(PersistentVolume, { ...volume, metadata: { ...volume.metadata, ...(volume.spec?.claimRef === undefined ? { annotations: { ...said, ...found } } : {}) }, spec: { ...volume.spec, claimRef } });
+  const annotations = { ...claim.metadata.annotations, [BIND_COMPLETED]: 'yes', ...(claim.spec?.volumeName ? {} : found) };
   const bound = await client.update(PersistentVolumeClaim, { ...claim, metadata: { ...claim.metadata, annotations }, spec: { ...claim.spec, volumeName: volume.metadata.name } });
   await writeStatus(bound, boundStatus(bound, volume), client);
 }
 
-/** The claim names a volume: bound when that is there and names the claim, lost when it is gone. */
-async function noteBound(claim: PersistentVolumeClaim, { caches, client, clock, events }: ReconcileContext): Promise<void> {
+/** The claim names a volume: bound when that is there and names the claim, or nobody and is what the claim asks for; lost when it is gone. */
+async function noteBound(claim: PersistentVolumeClaim, context: ReconcileContext): Promise<void> {
+  const { caches, client, clock, events } = context;
   const name = claim.spec?.volumeName ?? '';
   const volume = caches.of(PersistentVolume).get(name) ?? (await ifThere(client.get(PersistentVolume, name)));
-  if (volume === undefined) {
-    if (claim.metadata.annotations?.[BIND_COMPLETED] !== 'yes') return; // it may still come
-    if (claim.status?.phase !== 'Lost') events.event(claim, 'Warning', 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
-    return writeStatus(claim, { ...claim.status, phase: 'Lost' }, client);
-  }
+  if (volume === undefined) return isComplete(claim) ? lose(claim, 'ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!', context) : undefined; // it may still come
   const { claimRef } = volume.spec ?? {};
-  const isFree = claimRef === undefined || (claimRef.name === claim.metadata.name && claimRef.namespace === claim.metadata.namespace && claimRef.uid === undefined);
-  if (isFree) return bind(claim, volume, { client } as ReconcileContext);
-  if (claimRef.uid !== claim.metadata.uid) return;
+  const why = claimRef === undefined && !isComplete(claim) ? misfit(claim, volume) : undefined;
+  if (why !== undefined) return void events.event(claim, 'Warning', 'VolumeMismatch', `Cannot bind to requested volume ${JSON.stringify(name)}: ${why}`);
+  if (claimRef === undefined || (claimRef.uid === undefined && isKeptFor(claim, volume))) return bind(claim, volume, context);
+  if (claimRef.uid !== claim.metadata.uid) return isComplete(claim) ? lose(claim, 'ClaimMisbound', 'Two claims are bound to the same volume, this one is bound incorrectly', context) : void events.event(claim, 'Warning', 'FailedBinding', `volume ${JSON.stringify(name)} already bound to a different claim.`);
   const storageClass = caches.of(StorageClass).get(claim.spec?.storageClassName ?? '');
   if (storageClass?.provisioner === PROVISIONER && claim.status?.phase === 'Bound' && (await growClaim(claim, volume, { client, clock, events, inUse: usersOf(claim, caches).length > 0 }))) return;
   if (claim.status?.phase !== 'Bound') await writeStatus(claim, boundStatus(claim, volume), client);
+}
+
+function isComplete({ metadata }: PersistentVolumeClaim): boolean {
+  return metadata.annotations?.[BIND_COMPLETED] === 'yes';
+}
+
+/** What the claim had of its volume is gone with it. */
+async function lose(claim: PersistentVolumeClaim, reason: string, message: string, { client, events }: ReconcileContext): Promise<void> {
+  if (claim.status?.phase !== 'Lost') events.event(claim, 'Warning', reason, message);
+  const { accessModes: _modes, capacity: _capacity, ...status } = claim.status ?? {};
+  await writeStatus(claim, { ...status, phase: 'Lost' }, client);
 }
 
 function boundStatus({ status }: PersistentVolumeClaim, { spec }: PersistentVolume): PersistentVolumeClaimStatus {
@@ -148,10 +160,10 @@ function claimsOfPod(pod: Pod): string[] {
   return claimNames(pod).map((name) => `${pod.metadata.namespace}/${name}`);
 }
 
-/** The claim that the volume is for, or all that wait, when it is free. */
-function claimOfVolume({ spec }: PersistentVolume, caches: Caches): string[] {
+/** The claim that the volume is for, or all that wait, for any or for this one, when it is free. */
+function claimOfVolume({ spec, metadata }: PersistentVolume, caches: Caches): string[] {
   if (spec?.claimRef !== undefined) return [`${spec.claimRef.namespace}/${spec.claimRef.name}`];
-  return caches.of(PersistentVolumeClaim).list().filter((each) => !each.spec?.volumeName).map(keyOf);
+  return caches.of(PersistentVolumeClaim).list().filter((each) => !each.spec?.volumeName || each.spec.volumeName === metadata.name).map(keyOf);
 }
 
 /** Those that wait to be filled from it. */

@@ -3,11 +3,13 @@ import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../a
 import type { StorageClass } from '../../api/generated/storage-v1.ts';
 import type { SelectableNode } from '../../api/node-selection.ts';
 import { quantityOf, quantityValue } from '../../api/quantity.ts';
-import { bestVolume, claimUses, isKeptFor, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
+import { bestVolume, claimUses, keptVolume, SELECTED_NODE } from '../../api/storage/claim-matching.ts';
 
 export const PROVISIONER = 'llmos.dev/local-path';
 export const PROVISIONED_BY = 'pv.kubernetes.io/provisioned-by';
 export const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
+/** On a claim: its volume was found, not named by its maker. On a volume: the claim came to it, it was not kept for it. */
+export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 /** A volume does not go while a claim has it. */
 export const VOLUME_PROTECTION = 'kubernetes.io/pv-protection';
 export const PROTECTION = 'kubernetes.io/pvc-protection';
@@ -36,7 +38,7 @@ export function firstNode({ metadata }: PersistentVolumeClaim, users: readonly P
 /** For a claim without a volume. */
 export function claimStep({ claim, volumes, storageClass, users, node }: Seen): ClaimStep {
   const name = claim.spec?.storageClassName ?? '';
-  const kept = volumes.find((each) => isKeptFor(claim, each));
+  const kept = keptVolume(claim, volumes);
   if (kept !== undefined) return { do: 'bind', volume: kept };
   const isAwaited = storageClass?.volumeBindingMode === 'WaitForFirstConsumer' && firstNode(claim, users) === undefined;
   if (isAwaited && users.length > 0) return { do: 'wait', type: 'Normal', reason: 'WaitForPodScheduled', message: `waiting for pod ${users[0]?.metadata.name} to be scheduled` };

@@ -9,17 +9,18 @@ import type { ObjectReference, PersistentVolumePhase } from '../../api/generated
 import { rfc3339 } from '../../base/clock.ts';
 import { removeVolumeFile, volumeFileOf } from '../../base/sys/volume-file.ts';
 import { ifThere } from '../../sdk/if-there.ts';
-import { watching, type Controller, type ReconcileContext } from '../../sdk/index.ts';
-import { PROVISIONED_BY, PROVISIONER, VOLUME_PROTECTION } from './plan.ts';
+import { watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { BOUND_BY_CONTROLLER, PROVISIONED_BY, PROVISIONER, VOLUME_PROTECTION } from './plan.ts';
 
 export function volumeController(folderOf: (context: ReconcileContext) => string): Controller<PersistentVolume> {
   return {
     name: 'persistent-volume',
     eventSource: 'persistentvolume-controller',
     for: PersistentVolume,
-    watches: [watching(PersistentVolumeClaim, ({ spec }) => (spec?.volumeName ? [spec.volumeName] : []))],
+    watches: [watching(PersistentVolumeClaim, volumesOfClaim)],
     async reconcile(_key, volume, context) {
       if (volume === undefined) return;
+      if (await isLeft(volume, context)) return unbind(volume, context);
       const phase = await phaseOf(volume, context);
       const policy = volume.spec?.persistentVolumeReclaimPolicy;
       const isOurs = policy === 'Delete' && volume.metadata.annotations?.[PROVISIONED_BY] === PROVISIONER;
@@ -38,6 +39,14 @@ export function volumeController(folderOf: (context: ReconcileContext) => string
   };
 }
 
+/** That which it names, and those that are kept for it. */
+function volumesOfClaim({ metadata, spec }: PersistentVolumeClaim, caches: Caches): string[] {
+  const volumes = caches.of(PersistentVolume);
+  volumes.addIndex('claim', ({ spec: of }) => (of?.claimRef?.uid === undefined ? [] : [of.claimRef.uid]));
+  const kept = volumes.byIndex('claim', metadata.uid ?? '').map(({ metadata: { name = '' } }) => name);
+  return [...new Set([...(spec?.volumeName ? [spec.volumeName] : []), ...kept])];
+}
+
 /** A volume that was deleted goes when no claim has it any more. */
 async function letGo({ metadata }: PersistentVolume, { client }: ReconcileContext): Promise<void> {
   if (metadata.finalizers?.includes(VOLUME_PROTECTION) !== true) return;
@@ -49,6 +58,22 @@ async function fail(volume: PersistentVolume, reason: string, context: Reconcile
   const message = 'this volume was made by hand: take its data back by hand, then delete it, or use the policy Retain';
   if (volume.status?.phase !== 'Failed') context.events.event(volume, 'Warning', reason, message);
   await writePhase(volume, 'Failed', context, message);
+}
+
+/** Its claim has found another volume. What was made for the claim is released, not given to others. */
+async function isLeft({ metadata, spec }: PersistentVolume, { caches, client }: ReconcileContext): Promise<boolean> {
+  const { name = '', namespace, uid } = spec?.claimRef ?? {};
+  if (uid === undefined || metadata.annotations?.[PROVISIONED_BY] !== undefined) return false;
+  const hasAnother = (claim: PersistentVolumeClaim | undefined): boolean => claim?.metadata.uid === uid && Boolean(claim?.spec?.volumeName) && claim?.spec?.volumeName !== metadata.name;
+  return hasAnother(caches.of(PersistentVolumeClaim).get(`${namespace}/${name}`)) && hasAnother(await ifThere(client.get(PersistentVolumeClaim, name, { namespace })));
+}
+
+/** A volume that was kept for a claim of that name stays so. */
+async function unbind(volume: PersistentVolume, context: ReconcileContext): Promise<void> {
+  const { [BOUND_BY_CONTROLLER]: byController, ...annotations } = volume.metadata.annotations ?? {};
+  const { claimRef: { uid: _uid, resourceVersion: _version, ...kept } = {}, ...spec } = volume.spec ?? {};
+  const free = await context.client.update(PersistentVolume, { ...volume, metadata: { ...volume.metadata, annotations }, spec: byController === undefined ? { ...spec, claimRef: kept } : spec });
+  await writePhase(free, 'Available', context);
 }
 
 async function phaseOf({ spec }: PersistentVolume, context: ReconcileContext): Promise<PersistentVolumePhase> {
