@@ -3,7 +3,7 @@ import { cel } from '../cel/lazy.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../generated/admissionregistration-v1.ts';
 import type { AdmissionVariables } from './expressions.ts';
-import { bindingReferenceErrors, matchErrors, variableErrors } from './policy-validation.ts';
+import { bindingReferenceErrors, matchErrors, paramKindErrors, variableErrors } from './policy-validation.ts';
 import { expressionErrors, matchConditionErrors } from './webhook-validation.ts';
 
 const REINVOCATIONS = ['IfNeeded', 'Never'];
@@ -14,10 +14,7 @@ export function mutatingPolicyErrors({ spec }: MutatingAdmissionPolicy): FieldEr
   const errors: FieldError[] = [];
   const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, mutates: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
-  if (spec.paramKind !== undefined) {
-    if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));
-    if (!spec.paramKind.kind) errors.push(required('spec.paramKind.kind'));
-  }
+  if (spec.paramKind !== undefined) errors.push(...paramKindErrors(spec.paramKind, 'spec.paramKind'));
   errors.push(...constraintErrors(spec.matchConstraints));
   errors.push(...variableErrors(spec.variables, available, (expression) => cel().withoutLiterals(expression, 'any')));
   errors.push(...matchConditionErrors(spec.matchConditions ?? [], 'spec.matchConditions', { params: available.params, variables: true }));

@@ -1,7 +1,7 @@
 /** What is wrong with policies and bindings, in upstream's words (admissionregistration validation). */
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
-import type { MatchResources, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation, Variable } from '../generated/admissionregistration-v1.ts';
-import { dns1123SubdomainErrors } from '../names.ts';
+import type { MatchResources, ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation, Variable } from '../generated/admissionregistration-v1.ts';
+import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import type { AdmissionVariables } from './expressions.ts';
 import { expressionErrors, matchConditionErrors, ruleErrors, selectorErrors } from './webhook-validation.ts';
 
@@ -14,10 +14,7 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
   const errors: FieldError[] = [];
   const available: AdmissionVariables = { params: spec.paramKind !== undefined, variables: true, known: new Set((spec.variables ?? []).map(({ name }) => name)) };
   if (spec.failurePolicy !== undefined && !['Fail', 'Ignore'].includes(spec.failurePolicy)) errors.push(notSupported('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore']));
-  if (spec.paramKind !== undefined) {
-    if (!spec.paramKind.apiVersion) errors.push(required('spec.paramKind.apiVersion'));
-    if (!spec.paramKind.kind) errors.push(required('spec.paramKind.kind'));
-  }
+  if (spec.paramKind !== undefined) errors.push(...paramKindErrors(spec.paramKind, 'spec.paramKind'));
   if (spec.matchConstraints === undefined) errors.push(required('spec.matchConstraints'));
   else {
     errors.push(...matchErrors(spec.matchConstraints, 'spec.matchConstraints'));
@@ -34,9 +31,25 @@ export function policyErrors({ spec, metadata }: ValidatingAdmissionPolicy): Fie
     const at = `spec.auditAnnotations[${index}]`;
     if (spec.auditAnnotations!.findIndex((each) => each.key === key) < index) errors.push(duplicate(`${at}.key`, key));
     if (!/^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/.test(key ?? '')) errors.push(invalid(`${at}.key`, `${metadata.name ?? ''}/${key ?? ''}`, 'name part must consist of alphanumeric characters, \'-\', \'_\' or \'.\', and must start and end with an alphanumeric character'));
-    if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression must be non-empty'));
+    if (!valueExpression?.trim()) errors.push(required(`${at}.valueExpression`, 'valueExpression is not specified'));
     else errors.push(...expressionErrors(valueExpression, `${at}.valueExpression`, available, ['string', 'null']));
   }
+  return errors;
+}
+
+/** Of an `apiVersion` that is none, and a kind that could not be one's. */
+export function paramKindErrors({ apiVersion = '', kind = '' }: ParamKind, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const [version = '', group = '', ...more] = apiVersion.split('/').reverse();
+  if (apiVersion === '') errors.push(required(`${path}.apiVersion`));
+  else if (more.length > 0) errors.push(invalid(`${path}.apiVersion`, apiVersion, `unexpected GroupVersion string: ${apiVersion}`));
+  else {
+    if (group !== '') errors.push(...dns1123SubdomainErrors(group).map((text) => invalid(`${path}.apiVersion`, group, text)));
+    if (version === '') errors.push(invalid(`${path}.apiVersion`, apiVersion, 'version must be specified'));
+    else errors.push(...dns1035LabelErrors(version).map((text) => invalid(`${path}.apiVersion`, version, text)));
+  }
+  if (kind === '') errors.push(required(`${path}.kind`));
+  else errors.push(...dns1035LabelErrors(kind.toLowerCase()).map((text) => invalid(`${path}.kind`, kind, `may have mixed case, but should otherwise match: ${text}`)));
   return errors;
 }
 
@@ -45,11 +58,11 @@ export function variableErrors(variables: readonly Variable[] | undefined, avail
   const names = new Set<string>();
   for (const [index, { name, expression }] of (variables ?? []).entries()) {
     const at = `spec.variables[${index}]`;
-    if (!name) errors.push(required(`${at}.name`, 'name is required'));
+    if (!name) errors.push(required(`${at}.name`, 'name is not specified'));
     else if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) errors.push(invalid(`${at}.name`, name, 'name is not a valid CEL identifier'));
     if (names.has(name)) errors.push(duplicate(`${at}.name`, name));
     names.add(name);
-    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is required'));
+    if (!expression?.trim()) errors.push(required(`${at}.expression`, 'expression is not specified'));
     // A variable sees those before it.
     else errors.push(...expressionErrors(expression, `${at}.expression`, { ...available, known: new Set((variables ?? []).slice(0, index).map((each) => each.name)) }, [], prepare));
   }
@@ -64,8 +77,7 @@ function validationErrors(validation: Validation, at: string, available: Admissi
   if (messageExpression !== '' && messageExpression.trim() === '') errors.push(invalid(`${at}.messageExpression`, messageExpression, 'must be non-empty if specified'));
   else if (messageExpression !== '') errors.push(...expressionErrors(messageExpression, `${at}.messageExpression`, available, ['string']));
   if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'message must be non-empty if specified'));
-  else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
-  else if (message === '' && expression.trim().includes('\n')) errors.push(required(`${at}.message`, 'message must be specified if expression contains line breaks'));
+  else if (/[\n\r]/.test(message.trim())) errors.push(invalid(`${at}.message`, message, 'message must not contain line breaks'));
   if (reason !== undefined && !REASONS.includes(reason)) errors.push(notSupported(`${at}.reason`, reason, REASONS));
   return errors;
 }

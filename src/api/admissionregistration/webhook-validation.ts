@@ -2,7 +2,7 @@
 import { cel } from '../cel/lazy.ts';
 import { duplicate, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import type { MatchCondition, MutatingWebhook, NamedRuleWithOperations, RuleWithOperations, ServiceReference, ValidatingWebhook } from '../generated/admissionregistration-v1.ts';
-import { dns1035LabelErrors, dns1123SubdomainErrors, labelKeyErrors } from '../names.ts';
+import { dns1035LabelErrors, dns1123SubdomainErrors, labelKeyErrors, pathSegmentErrors } from '../names.ts';
 import { matcherOfSelector } from '../selector.ts';
 import type { LabelSelector } from '../meta.ts';
 import { admissionEnvironment, WEBHOOK_VARIABLES, type AdmissionVariables } from './expressions.ts';
@@ -67,6 +67,10 @@ export function ruleErrors(rule: RuleWithOperations & Pick<NamedRuleWithOperatio
     const anything = key === 'resources' ? '*/*' : '*';
     if (values.length > 1 && values.includes(anything)) errors.push(invalid(`${path}.${key}`, values, `if '${anything}' is present, must not specify other ${key === 'apiGroups' ? 'API groups' : key === 'apiVersions' ? 'API versions' : 'resources'}`));
     for (const [index, value] of values.entries()) if (value === '' && key !== 'apiGroups') errors.push(required(`${path}.${key}[${index}]`));
+  }
+  for (const [index, name] of (rule.resourceNames ?? []).entries()) {
+    errors.push(...pathSegmentErrors(name).map((text) => invalid(`${path}.resourceNames[${index}]`, name, text)));
+    if (rule.resourceNames!.indexOf(name) < index) errors.push(duplicate(`${path}.resourceNames[${index}]`, name));
   }
   errors.push(...wildcardErrors(rule.resources ?? [], `${path}.resources`));
   if (rule.scope !== undefined && !['*', 'Cluster', 'Namespaced'].includes(rule.scope)) errors.push(notSupported(`${path}.scope`, rule.scope, ['*', 'Cluster', 'Namespaced']));
