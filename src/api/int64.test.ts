@@ -19,6 +19,16 @@ for (const text of SAME) {
   });
 }
 
+test('wherever a long number stands, it is found', () => {
+  for (let before = 0; before < 40; before += 1) {
+    for (const more of ['', '123456789012345', '1234567890123456']) {
+      const text = `{"a":"${'x'.repeat(before)}${more}","b":${more}1234567,"c":9223372036854775807}`.replace(`"b":${more}`, '"b":');
+      assert.equal(JSON.stringify(parseJson(text)), text);
+    }
+    assert.equal(JSON.stringify(parseJson(`{"${'x'.repeat(before)}":-9007199254740993}`)), `{"${'x'.repeat(before)}":-9007199254740993}`);
+  }
+});
+
 test('spaces before a number, and a document that is one', () => {
   assert.deepEqual(parseJson('{ "a" :\n\t9223372036854775807 }'), { a: 9223372036854775807n });
   assert.equal(parseJson(' 9223372036854775807'), 9223372036854775807n);
