@@ -41,6 +41,11 @@ export const POD_SET_LABEL = 'kueue.x-k8s.io/podset';
 export const WORKLOAD_ANNOTATION = 'kueue.x-k8s.io/workload';
 /** A finalizer: of ClusterQueues and ResourceFlavors that are kept until nobody uses them. */
 export const RESOURCE_IN_USE = 'kueue.x-k8s.io/resource-in-use';
+/** On a Job (`true`), a gate of its pods, and on its Workloads: it may be scaled while it runs. */
+export const ELASTIC = 'kueue.x-k8s.io/elastic-job';
+/** On a Workload of an elastic job: the key of the one in whose place it will be, and the name of the first of them. */
+export const SLICE_REPLACES = 'kueue.x-k8s.io/workload-slice-replacement-for';
+export const SLICE_NAME = 'kueue.x-k8s.io/workload-slice-name';
 /** The name of the only pod set where there is but one. */
 export const MAIN = 'main';
 

@@ -7,7 +7,8 @@ import type { Schema } from '../schema/schema.ts';
 import { defineKueueKind } from './define.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from './conversion.ts';
 import { conditions, core, count, flag, int32, listByKey, objectSchema, oneOf, quantities, reference, struct, text, textMap, texts, time } from './schema.ts';
-import type { Workload as WorkloadType } from './types.ts';
+import { ELASTIC } from './names.ts';
+import type { PodSet, Workload as WorkloadType } from './types.ts';
 
 export type Workload = WorkloadType;
 
@@ -70,6 +71,11 @@ function isTrue(workload: Pick<Workload, 'status'>, type: string): boolean {
   return statusOf(workload as Workload, type) === 'True';
 }
 
+/** Fewer pods, and nothing else. Source: Kueue, the webhook of Workloads (validateImmutablePodSetUpdates with workload slices). */
+function isScaledDown(podSets: readonly PodSet[], { metadata, spec: { podSets: before } }: Workload): boolean {
+  return metadata.annotations?.[ELASTIC] === 'true' && podSets.every(({ count: now }, index) => now <= (before[index]?.count ?? 0)) && equalJson(podSets.map((each, index) => ({ ...each, count: before[index]?.count })), before);
+}
+
 function workloadErrors({ spec: wanted }: Workload, old: Workload | undefined): FieldError[] {
   if (wanted === undefined) return [required('spec')];
   const errors: FieldError[] = [];
@@ -79,7 +85,7 @@ function workloadErrors({ spec: wanted }: Workload, old: Workload | undefined): 
   }
   if (sets.filter(({ minCount }) => minCount !== undefined).length > 1) errors.push(invalid('spec.podSets', sets.length, 'at most one podSet can use minCount'));
   if (old === undefined || !isTrue(old, 'QuotaReserved')) return errors;
-  if (!equalJson(wanted.podSets, old.spec.podSets)) errors.push(invalid('spec.podSets', sets.length, 'field is immutable'));
+  if (!equalJson(wanted.podSets, old.spec.podSets) && !isScaledDown(wanted.podSets, old)) errors.push(invalid('spec.podSets', sets.length, 'field is immutable'));
   for (const field of ['queueName', 'priorityClassSource', 'priorityClassName'] as const) if (wanted[field] !== old.spec[field]) errors.push(invalid(`spec.${field}`, wanted[field], 'field is immutable'));
   return errors;
 }

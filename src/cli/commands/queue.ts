@@ -102,7 +102,9 @@ async function explainWithout(client: Client, { localQueues }: Seen, namespace: 
 /** Undefined where it has no Workload. */
 function explain({ queues, localQueues, workloads }: Seen, namespace: string, name: string, nowMs: number): string | undefined {
   const bare = bareName(name);
-  const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true || isOfStatefulSet(each, bare));
+  // Of several slices of an elastic job the one that waits says more than the one that runs, and those that are over say nothing.
+  const rank = (each: WorkloadType): number => (has(each, 'Finished') ? 2 : each.status?.admission === undefined ? 0 : 1);
+  const found = workloads.filter(({ metadata }) => metadata.namespace === namespace).sort((left, right) => rank(left) - rank(right)).find((each) => each.metadata.name === bare || each.metadata.ownerReferences?.some((owner) => owner.name === bare) === true || isOfStatefulSet(each, bare));
   if (found === undefined) return undefined;
   const queueName = clusterQueueOf(found, localQueues);
   const its = queues.find(({ metadata }) => metadata.name === queueName);

@@ -9,6 +9,7 @@ import { evicted, is, sinceSeconds, withStatus } from './conditions.ts';
 import { quantityFor, submittedAt } from './demand.ts';
 import type { LiveQueue } from './build.ts';
 import type { Yielded } from './policy/job.ts';
+import { wholeAssignments } from './slices.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 
@@ -17,20 +18,23 @@ export type Estimate = Pick<WorkloadPrediction, 'runSeconds' | 'keptSeconds' | '
 
 export interface Admitted {
   placement: QuotaPlacement;
+  /** Of a slice: the Workload that it replaces. */
+  before?: Workload;
   estimate?: Estimate;
 }
 
-export async function admitted(workload: Workload, queue: ClusterQueue, { placement, estimate }: Admitted, { client, clock, events }: ModuleContext): Promise<void> {
+export async function admitted(workload: Workload, queue: ClusterQueue, { placement, before, estimate }: Admitted, { client, clock, events }: ModuleContext): Promise<void> {
   const name = queue.metadata.name ?? '';
   const nowMs = clock.nowMs();
   const now = { nowMs, generation: workload.metadata.generation };
   const flavors = new Set(placement.sets.flatMap((set) => [...set.flavors.values()]));
   const checks = checksOf(queue, flavors);
-  let status: WorkloadStatus = { ...workload.status, admission: { clusterQueue: name, podSetAssignments: placement.sets.map(assignmentOf) } };
+  let status: WorkloadStatus = { ...workload.status, admission: { clusterQueue: name, podSetAssignments: before === undefined ? placement.sets.map(assignmentOf) : wholeAssignments(workload, before, placement) } };
+  if (before !== undefined) status.accumulatedPastExexcutionTimeSeconds = ranSeconds(before, nowMs);
   status = withStatus(status, 'QuotaReserved', 'True', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}`, now);
   for (const type of ['Evicted', 'Preempted']) {
-    const before = status.conditions?.find((each) => each.type === type && each.status === 'True');
-    if (before !== undefined) status = withStatus(status, type, 'False', 'QuotaReserved', `Previously: ${before.message}`, now);
+    const was = status.conditions?.find((each) => each.type === type && each.status === 'True');
+    if (was !== undefined) status = withStatus(status, type, 'False', 'QuotaReserved', `Previously: ${was.message}`, now);
   }
   if (checks.length === 0) status = withStatus(status, 'Admitted', 'True', 'Admitted', 'The workload is admitted', now);
   else status.admissionChecks = checks.map((each) => ({ name: each, state: 'Pending', message: '', lastTransitionTime: rfc3339(nowMs) }));
@@ -41,6 +45,11 @@ export async function admitted(workload: Workload, queue: ClusterQueue, { placem
   const queuedSeconds = Math.max(0, Math.round(nowMs / 1_000 - (is(workload, 'Requeued') ? (sinceSeconds(workload, 'Requeued') ?? 0) : submittedAt(workload))));
   events.event(workload, 'Normal', 'QuotaReserved', `Quota reserved in ClusterQueue ${name}, wait time since queued was ${queuedSeconds}s`);
   if (checks.length === 0) events.event(workload, 'Normal', 'Admitted', `Admitted by ClusterQueue ${name}, wait time since reservation was 0s`);
+}
+
+/** What its job did until now. */
+function ranSeconds(before: Workload, nowMs: number): number {
+  return (before.status?.accumulatedPastExexcutionTimeSeconds ?? 0) + Math.max(0, Math.round(nowMs / 1_000 - (sinceSeconds(before, 'Admitted') ?? nowMs / 1_000)));
 }
 
 function assignmentOf({ name, count, flavors, usage, topology }: QuotaPlacement['sets'][number]): PodSetAssignment {

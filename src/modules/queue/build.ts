@@ -10,6 +10,7 @@ import type { Topologies } from './topologies.ts';
 import { QuotaRoom, type QuotaJob, type QuotaPlacement, type SetPlacement } from './policy/quota-room.ts';
 import { amountOf, demandOf, likenessOf, resumptionOf, submittedAt, toldSeconds } from './demand.ts';
 import { conditionOf, sinceSeconds } from './conditions.ts';
+import { keptPartOf } from './slices.ts';
 import type { UseSharing } from './configuration.ts';
 import type { Reckon } from './reckon.ts';
 import type { RunTimePredictor } from './prediction/predictor.ts';
@@ -159,11 +160,13 @@ export interface JobParts {
   /** Whether one whose pods did not become ready stands where its eviction places it. */
   byEviction: boolean;
   levelsOf(flavor: string): readonly string[] | undefined;
+  /** Of a slice of an elastic job: the Workload that it is to replace. */
+  replacedBy(workload: Workload): Workload | undefined;
 }
 
 /** The Workload as a job of the queue. */
-export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf, reckon, byEviction, levelsOf }: JobParts): QuotaJob {
-  const demand = demandOf(workload, { flavorOf, reckon, levelsOf, onlyTopologies: flavorsOf(object).every((each) => levelsOf(each) !== undefined) });
+export function jobOf(workload: Workload, { object, room }: Pick<LiveQueue, 'object' | 'room'>, { localQueue, flavorOf, reckon, byEviction, levelsOf, replacedBy }: JobParts): QuotaJob {
+  const demand = demandOf(workload, { flavorOf, reckon, levelsOf, before: replacedBy(workload), onlyTopologies: flavorsOf(object).every((each) => levelsOf(each) !== undefined) });
   const told = toldSeconds(workload);
   const job: QuotaJob = {
     id: `${workload.metadata.namespace}/${workload.metadata.name}`, submittedAt: queuedAt(workload, byEviction), request: [], demand, priority: workload.spec.priority ?? 0,
@@ -195,7 +198,7 @@ export function placementOf({ status, spec }: Workload, { room }: Pick<LiveQueue
   const amount = room.capacity.map(() => 0);
   const sets = (status?.admission?.podSetAssignments ?? []).map((assignment): SetPlacement => {
     const count = assignment.count ?? spec.podSets.find(({ name }) => name === assignment.name)?.count ?? 0;
-    const left = count === 0 ? 0 : Math.max(0, count - (status?.reclaimablePods?.find(({ name }) => name === assignment.name)?.count ?? 0)) / count;
+    const left = keptPartOf({ spec, status }, assignment);
     const usage = new Map<string, number>();
     for (const [resource, quantity] of Object.entries(assignment.resourceUsage ?? {})) {
       const much = amountOf(resource, quantity) * left;

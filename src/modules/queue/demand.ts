@@ -50,18 +50,30 @@ export interface DemandParts {
   levelsOf(flavor: string): readonly string[] | undefined;
   /** All flavors of the queue have a topology, so that whoever asks for none may be anywhere. */
   onlyTopologies: boolean;
+  /** Of a slice: the Workload that it is to replace, whose pods and flavors it has already. */
+  before: Workload | undefined;
 }
 
-export function demandOf({ metadata, spec, status }: Workload, { flavorOf, reckon, levelsOf, onlyTopologies }: DemandParts): SetDemand[] {
+export function demandOf({ metadata, spec, status }: Workload, { flavorOf, reckon, levelsOf, onlyTopologies, before }: DemandParts): SetDemand[] {
   return spec.podSets.map(({ name, count, minCount, template, topologyRequest }) => ({
     name,
-    count: Math.max(0, count - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)),
+    count: Math.max(0, count - heldBy(before, name) - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)),
     ...(minCount !== undefined && { least: minCount }),
     perPod: reckon(template, metadata.namespace ?? ''),
-    refuses: (flavor) => refusal(template.spec, flavor, flavorOf(flavor)) ?? topologyRefusal(flavor, levelsOf(flavor), topologyRequest, onlyTopologies),
+    refuses: (flavor) => otherFlavor(before, name, flavor) ?? refusal(template.spec, flavor, flavorOf(flavor)) ?? topologyRefusal(flavor, levelsOf(flavor), topologyRequest, onlyTopologies),
     ...(topologyRequest !== undefined && { topology: topologyOf(topologyRequest) }),
     mayUse: ({ labels, taints }) => nodeSuits(template.spec, { labels, taints }),
   }));
+}
+
+function heldBy(before: Workload | undefined, set: string): number {
+  return before?.spec.podSets.find(({ name }) => name === set)?.count ?? 0;
+}
+
+/** All pods of a set are of the same flavor. Source: Kueue, flavorassigner (workload slices). */
+function otherFlavor(before: Workload | undefined, set: string, flavor: string): string | undefined {
+  const flavors = before?.status?.admission?.podSetAssignments.find(({ name }) => name === set)?.flavors;
+  return flavors === undefined || Object.values(flavors).includes(flavor) ? undefined : `could not assign ${flavor} flavor since the original workload is assigned: ${[...new Set(Object.values(flavors))].join(',')}`;
 }
 
 function topologyOf({ required, preferred }: TopologyRequest): NonNullable<SetDemand['topology']> {

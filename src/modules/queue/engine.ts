@@ -22,6 +22,7 @@ import { pastOf, type Happening } from './past.ts';
 import type { PoolDecision } from './policy/pool.ts';
 import type { QuotaPlacement } from './policy/quota-room.ts';
 import { createChoosingPredictor, type ChoosingPredictor } from './prediction/choosing.ts';
+import { isReplaced, replacedBy } from './slices.ts';
 import { createReckon, servedOf } from './reckon.ts';
 import { createTopologies } from './topologies.ts';
 import { createView, type View } from './view.ts';
@@ -47,7 +48,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const view: View = createView(caches);
   const workloads = caches.of(Workload);
   const topologies = createTopologies(caches, { list: () => caches.of(ResourceFlavor).list(), get: view.flavorOf });
-  const parts = { levelsOf: topologies.levelsOf, flavorOf: view.flavorOf, reckon: createReckon(context, configuration), byEviction: configuration.waitForPodsReady?.byEviction === true };
+  const parts = { levelsOf: topologies.levelsOf, flavorOf: view.flavorOf, reckon: createReckon(context, configuration), byEviction: configuration.waitForPodsReady?.byEviction === true, replacedBy: (workload: Workload) => replacedBy(workload, caches) };
   let pools: readonly LivePool[] = [];
   let queues = new Map<string, LiveQueue>();
   let predictor: ChoosingPredictor = createChoosingPredictor();
@@ -58,6 +59,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** What the ledgers count. */
   const held = new Map<string, Start>();
   const writing = new Set<string>();
+  /** The slice that waits to stand in the place of a workload, by that one's key. */
+  const slices = new Map<string, string>();
   /** The version that a write was based on: news are later ones. */
   const outdated = new Map<string, string>();
   const dirty = new Set<string>();
@@ -107,7 +110,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const objects = caches.of(ClusterQueue).list().toSorted((left, right) => (left.metadata.name ?? '').localeCompare(right.metadata.name ?? ''));
     pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), fairRules: configuration.sharesFairly ? configuration.fairRules : undefined, useSharing: configuration.useSharing, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
-    for (const each of [placed, starts, held, dirty]) each.clear();
+    for (const each of [placed, starts, held, dirty, slices]) each.clear();
     for (const each of pastOf(workloads.list(), parts)) tellAgain(each);
   };
 
@@ -115,7 +118,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const key = keyOf(workload);
     const isWaiting = !is(workload, 'Finished') && !isReserved(workload);
     if (what === 'ends') {
-      placed.get(key)?.admission.finish(key, at);
+      placed.get(key)?.admission.finish(key, at, isReplaced(workload) ? 'withdrawn' : 'ended');
       placed.delete(key);
     } else if (isWaiting) sync(key, at);
     else if (what === 'comes') comeBefore(key, workload, at);
@@ -158,6 +161,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     outdated.delete(key);
     const isOver = workload === undefined || is(workload, 'Finished');
     hold(key, isOver ? undefined : workload);
+    followSlice(key, workload);
     if (isOver) {
       starts.delete(key);
       explainer.refused(key, undefined);
@@ -165,6 +169,14 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       placed.delete(key);
     } else if (isReserved(workload)) syncReserved(key, workload, now);
     else syncWaiting(key, workload, now);
+  };
+
+  /** What a slice asks for depends on what the one before it has. */
+  const followSlice = (key: string, workload: Workload | undefined): void => {
+    const slice = slices.get(key);
+    if (slice === undefined) return;
+    if (workload === undefined || is(workload, 'Finished')) slices.delete(key);
+    dirty.add(slice);
   };
 
   const syncReserved = (key: string, workload: Workload, now: number): void => {
@@ -194,21 +206,25 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       return;
     }
     const { admission, room } = queue;
+    const before = parts.replacedBy(workload);
+    if (before !== undefined) slices.set(keyOf(before), key);
     const entry = placed.get(key) === queue ? admission.entry(key) : undefined;
-    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && sameDemand(entry.job, workload)) return;
+    if (entry !== undefined && (entry.state === 'pending' || starts.has(key)) && sameDemand(entry.job, workload, before)) return;
     withdraw(key, now);
     const job = jobOf(workload, queue, { localQueue: found.localQueue, ...parts });
     if (room.place(job, room.capacity) === undefined) return explainer.refused(key, explainer.tooMuch(job, queue));
     explainer.refused(key, undefined);
     placed.set(key, queue);
-    demands.set(job, workload.spec);
+    demands.set(job, { spec: workload.spec, before: before?.spec });
     admission.submit(job, now);
   };
 
-  const demands = new WeakMap<object, Workload['spec']>();
-  const sameDemand = (job: object, { spec }: Workload): boolean => {
-    const before = demands.get(job);
-    return before === undefined || before === spec || (before.priority === spec.priority && equalJson(before.podSets as unknown as Json, spec.podSets as unknown as Json));
+  const demands = new WeakMap<object, { spec: Workload['spec']; before: Workload['spec'] | undefined }>();
+  const sameDemand = (job: object, { spec }: Workload, replaced: Workload | undefined): boolean => {
+    const was = demands.get(job);
+    if (was === undefined) return true;
+    const sets = (of: Workload['spec'] | undefined): Json => (of?.podSets ?? null) as unknown as Json;
+    return was.spec.priority === spec.priority && (was.spec === spec || equalJson(sets(was.spec), sets(spec))) && (was.before === replaced?.spec || equalJson(sets(was.before), sets(replaced?.spec)));
   };
 
   const withdraw = (key: string, now: number): void => {
@@ -249,7 +265,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       queue.ledger.take(placement);
       held.set(key, { queue, placement });
       const entry = placed.get(key)?.admission.entry(key);
-      write(key, workload, () => admitted(workload, queue.object, { placement, ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => starts.set(key, { queue, placement }));
+      const before = parts.replacedBy(workload);
+      write(key, workload, () => admitted(workload, queue.object, { placement, ...(before !== undefined && { before }), ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => starts.set(key, { queue, placement }));
     }
   };
 

@@ -7,10 +7,11 @@ import type { Kind } from '../../api/kind.ts';
 import type { Json, KubeObject } from '../../api/meta.ts';
 import { controllerReference } from '../../api/owner.ts';
 import { ifThere } from '../../sdk/if-there.ts';
-import { watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
+import { keyOf, watching, type Caches, type Controller, type ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, is, isReserved } from './conditions.ts';
 import { finish, release, setPodsReady } from './owned.ts';
 import { priorityOf, queueNameOf, workloadFor, workloadName, workloadsOf, type Order } from './owner.ts';
+import { countOf, replacesKeyOf, scaledSets, sliceAfter, slicesInOrder } from './slices.ts';
 import { prebuiltIn, prebuiltNameOf, waitsForPrebuilt } from './prebuilt.ts';
 import { startInfoOf, type StartInfo } from './start-info.ts';
 import { createView } from './view.ts';
@@ -25,6 +26,8 @@ export interface Integration<T extends KubeObject> {
   podSetsOf(job: T): PodSet[];
   isSuspended(job: T): boolean;
   suspended(job: T): T;
+  /** It may be scaled while it runs, since its further pods wait at a gate. */
+  isElastic?(job: T): boolean;
   /** Pods of it are there. */
   isActive(job: T): boolean;
   endOf(job: T): { failed: boolean; message: string } | undefined;
@@ -65,8 +68,9 @@ class Work<T extends KubeObject> {
 
   async reconcile(job: T, context: ReconcileContext): Promise<void> {
     const isPrebuilt = prebuiltNameOf(job) !== undefined;
-    const [workload, ...others] = isPrebuilt ? await prebuiltIn(this.#of.kind, job, context) : workloadsOf(context.caches, job.metadata.uid ?? '');
-    for (const { metadata } of others) await ifThere(context.client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace }));
+    const [workload, ...more] = isPrebuilt ? await prebuiltIn(this.#of.kind, job, context) : slicesInOrder(workloadsOf(context.caches, job.metadata.uid ?? ''));
+    const slice = workload === undefined ? undefined : more.find((each) => replacesKeyOf(each) === keyOf(workload));
+    for (const { metadata } of more.filter((each) => each !== slice)) await ifThere(context.client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace }));
     const end = this.#of.endOf(job);
     if (workload === undefined) {
       if (end !== undefined) return;
@@ -75,9 +79,13 @@ class Work<T extends KubeObject> {
       return this.#order.forget(job);
     }
     if (is(workload, 'Finished')) return;
-    if (end !== undefined) return finish(workload, end.failed ? 'Failed' : 'Succeeded', end.message || (end.failed ? 'Job failed' : 'Job finished successfully'), job, context);
+    if (end !== undefined) {
+      for (const each of slice === undefined ? [workload] : [workload, slice]) await finish(each, end.failed ? 'Failed' : 'Succeeded', end.message || (end.failed ? 'Job failed' : 'Job finished successfully'), job, context);
+      return;
+    }
+    if (slice !== undefined) return this.#exchange(job, workload, slice, context);
     if (is(workload, 'Evicted') && isReserved(workload)) return this.#evict(job, workload, context);
-    if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload)) return this.#replace(job, workload, context);
+    if (!isPrebuilt && isReserved(workload) && this.#isResized(job, workload)) return this.#isElastic(job, workload) ? this.#scale(job, workload, context) : this.#replace(job, workload, context);
     if (is(workload, 'Admitted') && isReserved(workload)) return this.#of.isSuspended(job) ? this.#start(job, workload, context) : this.#watchOver(job, workload, context);
     if (!this.#of.isSuspended(job)) return void (await this.#suspend(job, 'Not admitted by cluster queue', context));
     if (isReserved(workload)) return;
@@ -95,9 +103,42 @@ class Work<T extends KubeObject> {
   /** Whether it would take more or less than its Workload has: it was scaled since. */
   #isResized(job: T, { spec, status }: Workload): boolean {
     return this.#of.podSetsOf(job).some(({ name, count }) => {
-      const had = this.#of.isSuspended(job) ? spec.podSets.find((each) => each.name === name)?.count : status?.admission?.podSetAssignments.find((each) => each.name === name)?.count;
+      const [set, assignment] = [spec.podSets.find((each) => each.name === name), status?.admission?.podSetAssignments.find((each) => each.name === name)];
+      const had = this.#of.isSuspended(job) || assignment === undefined ? set?.count : countOf({ spec }, assignment);
       return had !== undefined && had !== count;
     });
+  }
+
+  /** Where its pods are placed by topology, a job that is scaled waits anew. */
+  #isElastic(job: T, { status }: Workload): boolean {
+    return !this.#of.isSuspended(job) && this.#of.isElastic?.(job) === true && status?.admission?.podSetAssignments.every(({ topologyAssignment }) => topologyAssignment === undefined) === true;
+  }
+
+  /** Fewer pods give back what they had at once; more wait as a slice, while the others run. */
+  async #scale(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const podSets = scaledSets(workload, this.#of.podSetsOf(job));
+    if (!isWider(podSets, workload.spec.podSets)) return void (await context.client.update(Workload, { ...workload, spec: { ...workload.spec, podSets } }));
+    const { name, uid, generation } = job.metadata;
+    const slice = sliceAfter(workload, { name: workloadName(this.#of.prefix, { name, uid: `${uid}/${generation}` }), podSets, submittedAt: `${new Date(context.clock.nowMs()).toISOString().slice(0, -1)}000Z` });
+    await context.client.create(Workload, slice);
+    context.events.event(job, 'Normal', 'CreatedWorkload', `Created Workload: ${slice.metadata.namespace}/${slice.metadata.name}`);
+  }
+
+  /** Source: Kueue, workloadslicing EnsureWorkloadSlices, with two slices. */
+  async #exchange(job: T, workload: Workload, slice: Workload, context: ReconcileContext): Promise<void> {
+    if (isReserved(slice)) return finish(workload, 'WorkloadSliceReplaced', `Replaced to accommodate a workload (UID: ${slice.metadata.uid}, JobUID: ${job.metadata.uid}) due to workload slice aggregation`, job, context);
+    if (is(workload, 'Evicted') || !isReserved(workload)) return this.#giveUp(job, workload, context);
+    const podSets = scaledSets(slice, this.#of.podSetsOf(job));
+    if (!isWider(podSets, workload.spec.podSets)) await ifThere(context.client.delete(Workload, slice.metadata.name ?? '', { namespace: slice.metadata.namespace, preconditions: { uid: slice.metadata.uid } }));
+    else if (!equalJson(shapeOf(podSets), shapeOf(slice.spec.podSets))) await context.client.update(Workload, { ...slice, spec: { ...slice.spec, podSets } });
+    await this.#watchOver(job, workload, context);
+  }
+
+  /** The job stops, and waits as what it wants to be now: its slice asks for all of it then. */
+  async #giveUp(job: T, workload: Workload, context: ReconcileContext): Promise<void> {
+    const now = this.#of.isSuspended(job) ? job : await this.#suspend(job, conditionOf(workload, 'Evicted')?.message ?? 'Not admitted by cluster queue', context);
+    if (this.#of.isActive(now)) return;
+    await finish(workload, 'OutOfSync', 'The workload slice is out of sync with its parent job', await this.#restore(now, workload, context), context);
   }
 
   /** It stops and waits anew, with a Workload of its new size and in its old place. Source: Kueue, jobframework ensureOneWorkload (NoMatchingWorkload). */
@@ -153,6 +194,10 @@ class Work<T extends KubeObject> {
     const ready = (await this.#of.beforeRestore?.(job, context)) ?? job;
     return context.client.update(this.#of.kind, this.#of.restored(ready, workload));
   }
+}
+
+function isWider(podSets: readonly PodSet[], than: readonly PodSet[]): boolean {
+  return podSets.some(({ name, count }) => count > (than.find((each) => each.name === name)?.count ?? 0));
 }
 
 /** What of the pod sets makes a difference to a queue; the rest is as the door left it. */

@@ -8,7 +8,7 @@ import { Namespace } from '../../api/core/namespace.ts';
 import { Pod } from '../../api/core/pod.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { PodTemplateSpec } from '../../api/generated/core-v1.ts';
-import { ADMISSION_GATE, DEFAULT_QUEUE, EXPECTED_RUN_TIME, FAST_ADMISSION, MANAGED, MIN_PARALLELISM, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
+import { ADMISSION_GATE, DEFAULT_QUEUE, ELASTIC, EXPECTED_RUN_TIME, FAST_ADMISSION, MANAGED, POD_GROUP, POD_GROUP_TOTAL, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SERVING, SUSPENDING_PARENT } from '../../api/kueue/names.ts';
 import { invalidObject } from '../../api/field-error.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { KubeObject, LabelSelector } from '../../api/meta.ts';
@@ -17,6 +17,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import { LocalQueue } from '../../api/kueue/local-queue.ts';
 import { durationSeconds } from './duration.ts';
 import { queuedJobErrors, queuedJobSetErrors } from './job-rules.ts';
+import { asksToBeElastic } from './asks.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/index.ts';
 
 export const queuedJobs: Admission = {
@@ -28,11 +29,8 @@ export const queuedJobs: Admission = {
     const hasParent = controllerOf(job)?.kind === JobSet.kind;
     if (!hasParent) defaultQueue(request, job, context);
     if (job.metadata.labels?.[QUEUE_NAME] === undefined) return hasParent ? undefined : holdWithout(request, job, context);
-    const least = job.metadata.annotations?.[MIN_PARALLELISM];
-    if (least !== undefined && !(Number.isInteger(Number(least)) && Number(least) > 0 && Number(least) <= (job.spec.parallelism ?? 1))) {
-      throw new ApiError('BadRequest', `metadata.annotations[${MIN_PARALLELISM}] is '${least}', and must be a whole number from 1 to spec.parallelism`);
-    }
     job.spec.suspend = true;
+    if (asksToBeElastic(job)) gate(job.spec.template);
     warnOfSpans(request, job);
     warnWithoutQueue(request, job, context);
   },
@@ -42,6 +40,11 @@ export const queuedJobs: Admission = {
     if (errors.length > 0) throw invalidObject(Job, job?.metadata.name ?? '', errors);
   },
 };
+
+/** Those that are added to an elastic Job while it runs wait there until there is quota for them. */
+function gate({ spec }: PodTemplateSpec): void {
+  if (spec !== undefined && spec.schedulingGates?.some(({ name }) => name === ELASTIC) !== true) spec.schedulingGates = [...(spec.schedulingGates ?? []), { name: ELASTIC }];
+}
 
 /** Source: Kueue, the webhook of JobSets. */
 export const queuedJobSets: Admission = {

@@ -35,3 +35,27 @@ test('what of the queue of a JobSet may be written', () => {
   const both = { 'kueue.x-k8s.io/podset-required-topology': 'rack', 'kueue.x-k8s.io/podset-preferred-topology': 'rack' };
   assert.deepEqual([fields(set('b', false), set('a', false)), fields(set('b', true), set('a', false)), fields(set('a', true, both))], [['metadata.labels[kueue.x-k8s.io/queue-name]'], [], ['spec.replicatedJobs[0].template.metadata.annotations']]);
 });
+
+test('how narrow, how wide and how elastic a Job may be', () => {
+  const of = (annotations: Record<string, string>, spec: object = {}): Job => ({ metadata: { name: 'a', annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`kueue.x-k8s.io/${key}`, value])) }, spec: { suspend: true, ...spec } }) as unknown as Job;
+  const said = (job: Job): string[] => queuedJobErrors(job).map(({ message }) => message);
+  const placed = { template: { metadata: { annotations: { 'kueue.x-k8s.io/podset-required-topology': 'rack' } } } };
+  const table: [Job, RegExp | undefined][] = [
+    [of({ 'job-min-parallelism': '2' }, { parallelism: 3 }), undefined],
+    [of({ 'job-min-parallelism': '3' }, { parallelism: 3 }), /should be between 0 and 2/],
+    [of({ 'job-min-parallelism': '2' }, { parallelism: 3, completions: 2 }), /should be between 0 and 1/],
+    [of({ 'job-min-parallelism': 'few' }, { parallelism: 3 }), /strconv\.Atoi: parsing "few": invalid syntax/],
+    [of({ 'job-completions-equal-parallelism': 'true' }, { parallelism: 3, completions: 3, completionMode: 'Indexed' }), undefined],
+    [of({ 'job-completions-equal-parallelism': 'true' }, { parallelism: 3, completions: 3 }), /should not be enabled for NonIndexed jobs/],
+    [of({ 'job-completions-equal-parallelism': 'true' }, { parallelism: 3, completions: 4, completionMode: 'Indexed' }), /should be equal to parallelism/],
+    [of({ 'job-completions-equal-parallelism': 'yes' }), /strconv\.ParseBool: parsing "yes": invalid syntax/],
+    [of({ 'elastic-job': 'true' }, { parallelism: 3 }), undefined],
+    [of({ 'elastic-job': 'true', 'job-min-parallelism': '2' }, { parallelism: 3 }), /cannot be set for an elastic job/],
+    [of({ 'elastic-job': 'true' }, placed), /cannot be asked for by an elastic job/],
+  ];
+  for (const [job, wanted] of table) {
+    const found = said(job);
+    assert.equal(found.length, wanted === undefined ? 0 : 1, JSON.stringify([job, found]));
+    if (wanted !== undefined) assert.match(found[0]!, wanted);
+  }
+});

@@ -3,8 +3,9 @@ import type { Job } from '../../api/batch/job.ts';
 import type { JobSet } from '../../api/jobset/types.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import { forbidden, invalid, type FieldError } from '../../api/field-error.ts';
-import { MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors } from '../../api/names.ts';
+import { asksToBeElastic, isTrue } from './asks.ts';
 
 const TOPOLOGY_ANNOTATIONS = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY];
 const labelPath = (key: string): string => `metadata.labels[${key}]`;
@@ -12,9 +13,42 @@ const labelPath = (key: string): string => `metadata.labels[${key}]`;
 /** `old`: what it was before an update. */
 export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
   const errors = [...queueErrors(job, old), ...topologyErrors(job.spec?.template?.metadata?.annotations, 'spec.template.metadata.annotations')];
+  errors.push(...elasticErrors(job), ...equalErrors(job));
+  if (job.metadata.annotations?.[MIN_PARALLELISM] !== old?.metadata.annotations?.[MIN_PARALLELISM]) errors.push(...leastErrors(job));
   const isPartial = old?.metadata.annotations?.[MIN_PARALLELISM] !== undefined && old.spec?.suspend !== true;
   if (isPartial && (old.spec?.parallelism ?? 1) !== (job.spec?.parallelism ?? 1)) errors.push(forbidden('spec.parallelism', 'cannot change when partial admission is enabled and the job is not suspended'));
   return errors;
+}
+
+const annotationPath = (key: string): string => `metadata.annotations[${key}]`;
+const podsCount = ({ spec }: Job): number => Math.min(spec?.parallelism ?? 1, spec?.completions ?? Infinity);
+
+/** Source: Kueue, the webhook of Jobs (validatePartialAdmissionCreate). */
+function leastErrors(job: Job): FieldError[] {
+  const text = job.metadata.annotations?.[MIN_PARALLELISM];
+  if (text === undefined) return [];
+  if (!/^[+-]?\d+$/.test(text)) return [invalid(annotationPath(MIN_PARALLELISM), text, `strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`)];
+  return Number(text) >= podsCount(job) || Number(text) <= 0 ? [invalid(annotationPath(MIN_PARALLELISM), Number(text), `should be between 0 and ${podsCount(job) - 1}`)] : [];
+}
+
+/** Source: the same, validateSyncCompletionCreate. */
+function equalErrors({ metadata, spec }: Job): FieldError[] {
+  const text = metadata.annotations?.[COMPLETIONS_EQUAL_PARALLELISM];
+  if (text === undefined) return [];
+  if (!/^(1|t|T|TRUE|true|True|0|f|F|FALSE|false|False)$/.test(text)) return [invalid(annotationPath(COMPLETIONS_EQUAL_PARALLELISM), text, `strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`)];
+  if (!isTrue(text)) return [];
+  const errors = spec?.completionMode === 'Indexed' ? [] : [invalid(annotationPath(COMPLETIONS_EQUAL_PARALLELISM), text, 'should not be enabled for NonIndexed jobs')];
+  if ((spec?.parallelism ?? 1) !== (spec?.completions ?? 1)) errors.push(invalid('spec.completions', spec?.completions ?? null, `should be equal to parallelism when ${COMPLETIONS_EQUAL_PARALLELISM} is annotation is true`));
+  return errors;
+}
+
+/** What is scaled while it runs cannot be near anything that is asked for, nor be let in in part. */
+function elasticErrors(job: Job): FieldError[] {
+  if (!asksToBeElastic(job)) return [];
+  const { annotations = {} } = job.spec?.template?.metadata ?? {};
+  const placed = [REQUIRED_TOPOLOGY, PREFERRED_TOPOLOGY].filter((key) => annotations[key] !== undefined).map((key) => invalid(`spec.template.metadata.annotations[${key}]`, annotations[key], 'cannot be asked for by an elastic job'));
+  const least = job.metadata.annotations?.[MIN_PARALLELISM];
+  return least === undefined ? placed : [...placed, invalid(annotationPath(MIN_PARALLELISM), least, 'cannot be set for an elastic job')];
 }
 
 export function queuedJobSetErrors(jobSet: JobSet, old?: JobSet): FieldError[] {

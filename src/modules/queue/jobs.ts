@@ -2,13 +2,15 @@
 import { isJobCondition, isJobFinished } from '../../api/batch/job-status-validation.ts';
 import { Job } from '../../api/batch/job.ts';
 import { JobSet } from '../../api/jobset/job-set.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, MAIN, MIN_PARALLELISM } from '../../api/kueue/names.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, ELASTIC, MAIN, MIN_PARALLELISM } from '../../api/kueue/names.ts';
 import type { PodSet } from '../../api/kueue/types.ts';
 import { controllerOf } from '../../api/owner.ts';
 import type { Caches } from '../../sdk/index.ts';
+import { asksToBeElastic, isTrue } from './asks.ts';
 import type { Integration } from './framework.ts';
 import { queueNameOf } from './owner.ts';
 import { topologyRequestOf } from './pod-sets.ts';
+import { countOf } from './slices.ts';
 import { merged, unmerged } from './templates.ts';
 import { COMPLETION_INDEX } from './topology-pods.ts';
 
@@ -22,6 +24,7 @@ export const jobs = ({ hasJobSets }: { hasJobSets(): boolean }): Integration<Job
   podSetsOf,
   isSuspended: ({ spec }) => spec?.suspend === true,
   suspended: (job) => ({ ...job, spec: { ...job.spec!, suspend: true } }),
+  isElastic: (job) => asksToBeElastic(job) && job.spec?.template.spec?.schedulingGates?.some(({ name }) => name === ELASTIC) === true,
   isActive: ({ status }) => (status?.active ?? 0) > 0,
   endOf(job) {
     if (!isJobFinished(job)) return undefined;
@@ -30,7 +33,8 @@ export const jobs = ({ hasJobSets }: { hasJobSets(): boolean }): Integration<Job
   },
   isReady(job, workload) {
     const { succeeded = 0, ready = 0 } = job.status ?? {};
-    return succeeded + ready >= (workload.status?.admission?.podSetAssignments[0]?.count ?? podsCount(job));
+    const assignment = workload.status?.admission?.podSetAssignments[0];
+    return succeeded + ready >= (assignment === undefined ? podsCount(job) : countOf(workload, assignment));
   },
   reclaimableOf({ spec, status }) {
     const { parallelism = 1, completions } = spec ?? {};
@@ -80,5 +84,5 @@ function podsCount({ spec }: Job): number {
 }
 
 function widened(job: Job, parallelism: number): Job {
-  return { ...job, spec: { ...job.spec!, parallelism, ...(job.metadata.annotations?.[COMPLETIONS_EQUAL_PARALLELISM] === 'true' && { completions: parallelism }) } };
+  return { ...job, spec: { ...job.spec!, parallelism, ...(isTrue(job.metadata.annotations?.[COMPLETIONS_EQUAL_PARALLELISM] ?? '') && { completions: parallelism }) } };
 }

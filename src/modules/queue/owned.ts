@@ -7,9 +7,10 @@ import type { ReconcileContext } from '../../sdk/index.ts';
 import { conditionOf, released, withStatus } from './conditions.ts';
 
 /** Its end is the end of its claims. */
-export async function finish(workload: Workload, reason: 'Succeeded' | 'Failed' | 'OutOfSync', message: string, owner: KubeObject, { client, clock, events }: ReconcileContext): Promise<void> {
+export async function finish(workload: Workload, reason: 'Succeeded' | 'Failed' | 'OutOfSync' | 'WorkloadSliceReplaced', message: string, owner: KubeObject, { client, clock, events }: ReconcileContext): Promise<void> {
   const status = withStatus(workload.status, 'Finished', 'True', reason, message, { nowMs: clock.nowMs(), generation: workload.metadata.generation });
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });
+  if (reason === 'WorkloadSliceReplaced') return events.event(workload, 'Normal', reason, message);
   events.event(owner, 'Normal', 'FinishedWorkload', `Workload '${workload.metadata.namespace}/${workload.metadata.name}' is declared finished`);
 }
 

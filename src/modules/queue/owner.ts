@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { WorkloadPriorityClass } from '../../api/kueue/local-queue.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from '../../api/kueue/conversion.ts';
-import { EXPECTED_RUN_TIME, MAX_EXEC_TIME, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
+import { ELASTIC, EXPECTED_RUN_TIME, MAX_EXEC_TIME, PRIORITY_CLASS, QUEUE_NAME, RESUMABLE, SUBMITTED_AT } from '../../api/kueue/names.ts';
 import type { PodSet, Workload as WorkloadType } from '../../api/kueue/types.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import type { KubeObject, OwnerReference } from '../../api/meta.ts';
@@ -76,7 +76,7 @@ interface Wanted {
 /** The Workload that stands for an owner. */
 export function workloadFor({ name, owner, references, podSets, submittedAt, labels, annotations }: Wanted, caches: Caches): WorkloadType {
   const { metadata } = owner;
-  const told = Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || (key === RESUMABLE && owner.kind !== 'Pod'));
+  const told = Object.entries(metadata.annotations ?? {}).filter(([key]) => key === EXPECTED_RUN_TIME || key === ELASTIC || (key === RESUMABLE && owner.kind !== 'Pod'));
   const most = Number(metadata.labels?.[MAX_EXEC_TIME]);
   return {
     metadata: {

@@ -13,6 +13,7 @@ import { activityOf, localActivityOf, type Activity } from './activity.ts';
 import { is, isReserved } from './conditions.ts';
 import { createConsumption } from './consumption.ts';
 import type { UseSharing } from './configuration.ts';
+import { keptPartOf } from './slices.ts';
 import { amountOf, quantityFor } from './demand.ts';
 import { keepWhileUsed } from './in-use.ts';
 import { sharesByUse } from './settings.ts';
@@ -133,10 +134,10 @@ function withActive(conditions: readonly Condition[] = [], { active, reason, mes
 /** Of every flavor and resource of the queue, those that nobody uses included. */
 function usageOf({ spec }: ClusterQueue, workloads: readonly Workload[], { borrowed }: { borrowed: boolean }): FlavorUsage[] {
   const used = new Map<string, number>();
-  for (const { status, spec: { podSets } } of workloads) {
-    for (const { name, count, flavors = {}, resourceUsage = {} } of status?.admission?.podSetAssignments ?? []) {
-      const whole = count ?? podSets.find((each) => each.name === name)?.count ?? 0;
-      const left = whole === 0 ? 0 : Math.max(0, whole - (status?.reclaimablePods?.find((each) => each.name === name)?.count ?? 0)) / whole;
+  for (const workload of workloads) {
+    for (const assignment of workload.status?.admission?.podSetAssignments ?? []) {
+      const { flavors = {}, resourceUsage = {} } = assignment;
+      const left = keptPartOf(workload, assignment);
       for (const [resource, quantity] of Object.entries(resourceUsage)) {
         const key = `${flavors[resource]}/${resource}`;
         used.set(key, (used.get(key) ?? 0) + amountOf(resource, quantity) * left);

@@ -11,6 +11,7 @@ import type { Cache, Controller, ModuleContext } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { admissionCheckStatus } from './check-status.ts';
 import { queueConfiguration } from './configuration.ts';
+import { elasticPods } from './elastic-pods.ts';
 import { createEngine } from './engine.ts';
 import { flavorInUse, topologyInUse } from './in-use.ts';
 import { jobControllerOf } from './framework.ts';
@@ -52,7 +53,7 @@ export async function work(context: ModuleContext): Promise<void> {
   order.follow();
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
-  const controllers = [jobControllerOf(jobs({ hasJobSets: () => servesJobSets(context) }), order), podController(order), topologyPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
+  const controllers = [jobControllerOf(jobs({ hasJobSets: () => servesJobSets(context) }), order), podController(order), topologyPods, elasticPods, workloadLife(configuration.waitForPodsReady), clusterQueueStatus(engine.shareOf, { hasTopologies }), cohortStatus(engine.shareOf), localQueueStatus(configuration.useSharing), admissionCheckStatus, flavorInUse, ...(hasTopologies ? [topologyInUse] : [])] as unknown as readonly Controller[];
   stops.push(...visibilityRoutes(context, engine.pendingIn).map((route) => context.route(route)));
   await Promise.all([engine.run(), ...controllers.map((each) => runController(each, context)), queuedJobSets(context, order)]);
   for (const stop of stops) stop();
