@@ -31,3 +31,8 @@ it('LocalQueues share by use with their weights, and the configuration says what
   assert.equal(optionsOf({ metadata: { name: 'q' }, spec: {} }, locals).fairShare, undefined);
 });
 for (const [what, annotations, expected] of CASES) it(what, () => assert.deepEqual(told(annotations), expected));
+it('a way of backfilling is one of three; another word is as if it were not there', () => {
+  const of = (word?: string) => optionsOf({ metadata: { name: 'q', annotations: { 'queue.llmos.dev/policy': 'FIFO', ...(word !== undefined && { 'queue.llmos.dev/backfill': word }) } }, spec: {} }).backfill;
+  assert.deepEqual([of('EASY'), of('BestEffort'), of('None')], ['easy', 'skip', 'none']);
+  for (const word of ['easy', 'constructor', 'toString', '__proto__', '']) assert.equal(of(word), of(), word);
+});

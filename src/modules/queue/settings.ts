@@ -13,7 +13,7 @@ const MOST_PREEMPTIONS_DEFAULT = 3;
 /** What of the configuration holds for a queue that shares by use, and the resources of its vectors. */
 interface Use { readonly useSharing: UseSharing; readonly resources: readonly string[] }
 
-const BACKFILLS: Readonly<Record<string, AdmissionOptions['backfill']>> = { EASY: 'easy', None: 'none', BestEffort: 'skip' };
+const BACKFILLS: ReadonlyMap<string | undefined, AdmissionOptions['backfill']> = new Map([['EASY', 'easy'], ['None', 'none'], ['BestEffort', 'skip']]);
 
 /**
  * The annotation names the policy; else it is Kueue's own strategy, which goes by priority and then by arrival. A policy whose trials begin jobs twice has
@@ -23,12 +23,13 @@ export function optionsOf({ metadata, spec }: ClusterQueue, localQueues: readonl
   const annotations = metadata.annotations ?? {};
   const name = POLICY_NAMES.find((each) => each === annotations[POLICY]);
   const base = name === undefined ? ownStrategy(spec, use) : POLICIES[name]();
+  const backfill = BACKFILLS.get(annotations[BACKFILL]);
   const yields = name === 'ShortestJobFirst' ? annotations[YIELDING_ANNOTATION] : undefined;
   const { trials, ...rest } = yields === 'true' || yields === 'unbounded' ? yieldingPolicy({ bounded: yields === 'true', mostPerJob: mostPreemptions(annotations, YIELDING.mostPerJob) }) : base;
   return {
     ...rest,
     ...(trials !== undefined && annotations[TRIALS] === 'true' && { trials }),
-    ...(BACKFILLS[annotations[BACKFILL] ?? ''] !== undefined && { backfill: BACKFILLS[annotations[BACKFILL]!]! }),
+    ...(backfill !== undefined && { backfill }),
     ...(name === 'Priority' && { order: byPriority(ageingOf(annotations[AGEING])) }),
     ...(keepsShares(spec, name) && { sharePreemption: { ...SHARE_PREEMPTION, mostPerJob: mostPreemptions(annotations) } }),
     ...(rest.fairShare !== undefined && { fairShare: { ...rest.fairShare, weights: { ...localWeights(localQueues), ...weightsOf(annotations[WEIGHTS]) } } }),

@@ -46,14 +46,15 @@ export function createTopologies(caches: Caches, flavors: { list(): readonly Res
 
 function flavorOf({ spec }: ResourceFlavor, levels: readonly string[], caches: Caches): TopologyFlavor {
   const isByNode = levels.at(-1) === HOSTNAME;
-  const leaves = new Map<string, { values: string[]; free: Map<string, number>; node?: Leaf['node'] }>();
+  const leaves = new Map<string, { values: string[]; free: Map<string, number>; nodes: string[]; node?: Leaf['node'] }>();
   for (const node of caches.of(Node).list()) {
     const { labels = {} } = node.metadata;
     if (!isUsable(node) || Object.entries(spec?.nodeLabels ?? {}).some(([key, value]) => labels[key] !== value) || levels.some((level) => labels[level] === undefined)) continue;
     const values = levels.map((level) => labels[level]!);
     const key = values.join('\0');
-    const leaf = leaves.get(key) ?? { values, free: new Map<string, number>(), ...(isByNode && { node: { labels, taints: (node.spec?.taints ?? []).filter((taint) => taint.effect !== 'PreferNoSchedule' && !tolerates(spec?.tolerations, taint)) } }) };
+    const leaf = leaves.get(key) ?? { values, free: new Map<string, number>(), nodes: [], ...(isByNode && { node: { labels, taints: (node.spec?.taints ?? []).filter((taint) => taint.effect !== 'PreferNoSchedule' && !tolerates(spec?.tolerations, taint)) } }) };
     leaves.set(key, leaf);
+    leaf.nodes.push(node.metadata.name ?? '');
     for (const [resource, quantity] of Object.entries(node.status?.allocatable ?? {})) leaf.free.set(resource, (leaf.free.get(resource) ?? 0) + amountOf(resource, quantity));
     for (const pod of othersOn(node.metadata.name ?? '', caches)) takeOff(leaf.free, pod);
   }

@@ -6,6 +6,8 @@ import type { SetDemand, SetPlacement } from './quota-room.ts';
 export interface Leaf {
   readonly values: readonly string[];
   readonly free: ReadonlyMap<string, number>;
+  /** Names of its nodes, which may be those of other flavors too. */
+  readonly nodes: readonly string[];
   /** Where the lowest level is the node. */
   readonly node?: LeafNode;
 }
@@ -36,7 +38,9 @@ type Amounts = Map<string, number>;
 
 export class TopologyUse {
   readonly #flavorOf: (name: string) => TopologyFlavor | undefined;
-  readonly #used = new Map<string, Amounts>();
+  /** By flavor, and by domain of what is told. */
+  readonly #used = new Map<string, Map<string, Amounts>>();
+  readonly #shared = new WeakMap<Leaf, Map<TopologyFlavor, readonly string[]>>();
 
   /** `flavorOf`: as its nodes are now; undefined of flavors without a topology. */
   constructor(flavorOf: (name: string) => TopologyFlavor | undefined) {
@@ -78,20 +82,47 @@ export class TopologyUse {
     });
   }
 
-  #roomOf(flavor: string, { values, free }: Leaf, perPod: ReadonlyMap<string, number>, told: number): number {
-    const used = this.#used.get(`${flavor}\0${keyOf(values.slice(-told))}`);
+  #roomOf(flavor: string, leaf: Leaf, perPod: ReadonlyMap<string, number>, told: number): number {
+    const used = [this.#used.get(flavor)?.get(keyOf(leaf.values.slice(-told))), ...this.#usedByOthers(flavor, leaf)];
     let room = Infinity;
-    for (const [resource, each] of perPod) if (each > 0) room = Math.min(room, Math.floor(((free.get(resource) ?? 0) - (used?.get(resource) ?? 0)) / each));
+    for (const [resource, each] of perPod) {
+      if (each > 0) room = Math.min(room, Math.floor(((leaf.free.get(resource) ?? 0) - used.reduce((sum, amounts) => sum + (amounts?.get(resource) ?? 0), 0)) / each));
+    }
     return Math.max(0, room);
+  }
+
+  /** What jobs of other flavors take in domains that share a node with this one: all of it, since nobody knows on which of its nodes. */
+  *#usedByOthers(flavor: string, leaf: Leaf): Generator<Amounts> {
+    for (const [other, domains] of this.#used) {
+      const known = other === flavor ? undefined : this.#flavorOf(other);
+      for (const key of known === undefined ? [] : this.#sharing(leaf, known)) {
+        const amounts = domains.get(key);
+        if (amounts !== undefined) yield amounts;
+      }
+    }
+  }
+
+  #sharing(leaf: Leaf, other: TopologyFlavor): readonly string[] {
+    let known = this.#shared.get(leaf);
+    if (known === undefined) this.#shared.set(leaf, (known = new Map()));
+    let keys = known.get(other);
+    if (keys === undefined) {
+      const nodes = new Set(leaf.nodes);
+      known.set(other, (keys = other.leaves.filter((each) => each.nodes.some((node) => nodes.has(node))).map(({ values }) => keyOf(values.slice(-other.told)))));
+    }
+    return keys;
   }
 
   #move(sets: readonly SetPlacement[], sign: 1 | -1): void {
     for (const { topology } of sets) {
-      for (const { values, count } of topology?.domains ?? []) {
-        const key = `${topology!.flavor}\0${keyOf(values)}`;
-        let used = this.#used.get(key);
-        if (used === undefined) this.#used.set(key, (used = new Map()));
-        for (const [resource, each] of topology!.perPod) used.set(resource, (used.get(resource) ?? 0) + sign * each * count);
+      if (topology === undefined) continue;
+      let domains = this.#used.get(topology.flavor);
+      if (domains === undefined) this.#used.set(topology.flavor, (domains = new Map()));
+      for (const { values, count } of topology.domains) {
+        const key = keyOf(values);
+        let used = domains.get(key);
+        if (used === undefined) domains.set(key, (used = new Map()));
+        for (const [resource, each] of topology.perPod) used.set(resource, (used.get(resource) ?? 0) + sign * each * count);
       }
     }
   }
