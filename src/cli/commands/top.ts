@@ -5,10 +5,12 @@ import { control } from '../control.ts';
 import { renderTable } from '../table.ts';
 
 /** As the gateway module tells it at `/gateway/routes`. */
-interface RouteView {
+interface RouteView extends View {
   kind: string; namespace: string; name: string; gateway: string;
-  requestsPerSecond: number; errorRatio: number; p50Ms?: number; p99Ms?: number; requests: number;
+  services: (View & { service: string })[];
 }
+
+interface View { requestsPerSecond: number; errorRatio: number; p50Ms?: number; p99Ms?: number; requests: number }
 
 export const top: Command = {
   usage: 'routes [--json]',
@@ -28,7 +30,10 @@ export const top: Command = {
 function render(items: readonly RouteView[]): string {
   if (items.length === 0) return 'no requests yet';
   const ms = (value: number | undefined): string => (value === undefined ? '-' : `${value.toFixed(1)} ms`);
-  return renderTable(['ROUTE', 'GATEWAY', 'REQUESTS/S', 'ERRORS', 'P50', 'P99', 'REQUESTS'], items.map((each) => [
-    each.kind === '' ? '(none)' : `${each.kind} ${each.namespace}/${each.name}`, each.gateway, each.requestsPerSecond.toFixed(1), `${(100 * each.errorRatio).toFixed(1)} %`, ms(each.p50Ms), ms(each.p99Ms), String(each.requests),
+  const columns = (each: View): string[] => [each.requestsPerSecond.toFixed(1), `${(100 * each.errorRatio).toFixed(1)} %`, ms(each.p50Ms), ms(each.p99Ms), String(each.requests)];
+  return renderTable(['ROUTE', 'GATEWAY', 'REQUESTS/S', 'ERRORS', 'P50', 'P99', 'REQUESTS'], items.flatMap((each) => [
+    [each.kind === '' ? '(none)' : `${each.kind} ${each.namespace}/${each.name}`, each.gateway, ...columns(each)],
+    // Where several answer, as two versions do, each is to be seen.
+    ...(each.services.length < 2 ? [] : each.services.map((one) => [`  to ${one.service}`, '', ...columns(one)])),
   ]));
 }

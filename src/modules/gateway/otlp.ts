@@ -23,7 +23,7 @@ function spanOf(access: Access, endMs: number): object | undefined {
   if (!/^[0-9a-f]{32}$/.test(traceId) || !/^[0-9a-f]{16}$/.test(spanId) || (Number.parseInt(flags, 16) & 1) === 0) return undefined;
   const attributes: [string, string | number][] = [
     ['http.request.method', access.method], ['url.path', access.path], ['server.address', access.host], ['client.address', access.client], ['http.response.status_code', access.status],
-    ['network.peer.address', access.endpoint], ['k8s.namespace.name', access.namespace], ['llmos.route', access.kind === '' ? '' : `${access.kind}/${access.name}`], ['llmos.gateway', access.gateway],
+    ['network.peer.address', access.endpoint], ['k8s.namespace.name', access.namespace], ['llmos.route', access.kind === '' ? '' : `${access.kind}/${access.name}`], ['llmos.service', access.service], ['llmos.gateway', access.gateway],
   ];
   return {
     traceId, spanId, ...(access.parentSpanId === '' ? {} : { parentSpanId: access.parentSpanId }), name: access.kind === '' ? access.method : `${access.method} ${access.namespace}/${access.name}`, kind: SERVER,

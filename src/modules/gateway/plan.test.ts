@@ -147,6 +147,6 @@ test('listeners that are in each other\'s way are not used; weights share reques
   const conflicting = planOf(observedOf([{}, { protocol: 'TLS', tls: { mode: 'Passthrough' } }, { port: 81 }], [[{ backendRefs: to }]]));
   assert.deepEqual(conflicting.doors.map(({ port }) => port), [81]);
   const text = textOf(planOf(observedOf([{}], [[{ backendRefs: [{ ...to[0]!, weight: 1 }, { name: 'gone', port: 80, weight: 3 }] }]])).doors);
-  assert.match(text, /use_backend HTTPRoute:shop:r0:0:0 if \{ var\(txn.rand\),mod\(4\) lt 1 \}\n {2}use_backend HTTPRoute:shop:r0:0:1\n/);
+  assert.match(text, /use_backend HTTPRoute:shop:r0:0:0:to:shop:web if \{ var\(txn.rand\),mod\(4\) lt 1 \}\n {2}use_backend HTTPRoute:shop:r0:0:1\n/);
   assert.match(text, /backend HTTPRoute:shop:r0:0:1\n.*\n.*\n {2}http-request return status 500 /);
 });

@@ -3,13 +3,14 @@ import { test } from 'node:test';
 import { frameReader } from './access-log.ts';
 import { createSignals, LOG_FORMAT, parseAccess } from './signals.ts';
 
-const LINE = ['HTTPRoute:shop:web:0:0', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
+const LINE = ['HTTPRoute:shop:web:0:0:to:shop:api', 'shop:edge:443~', '200', '12', '10', '500', '80', 'GET', '--', '10.0.0.1', '10.244.0.5:80', '-', '0', '00-a-b-01', '-', 'shop.example', '/a\tb'].join('\t');
 
 test('a line tells of a request, and what clients choose shifts nothing', () => {
   assert.equal(LOG_FORMAT.split('\t').length, LINE.split('\t').length - 1);
   const access = parseAccess(LINE)!;
-  assert.deepEqual([access.kind, access.namespace, access.name, access.gateway, access.status, access.durationMs, access.path], ['HTTPRoute', 'shop', 'web', 'shop/edge:443', 200, 12, '/a\tb']);
-  assert.deepEqual([parseAccess(LINE.replace('HTTPRoute:shop:web:0:0', 'none'))!.kind, parseAccess(LINE.replace('shop:edge:443~', 'ingress:80'))!.gateway], ['', 'ingress:80']);
+  assert.deepEqual([access.kind, access.namespace, access.name, access.service, access.gateway, access.status, access.durationMs, access.path], ['HTTPRoute', 'shop', 'web', 'shop/api', 'shop/edge:443', 200, 12, '/a\tb']);
+  assert.deepEqual([parseAccess(LINE.replace('HTTPRoute:shop:web:0:0:to:shop:api', 'none'))!.kind, parseAccess(LINE.replace('shop:edge:443~', 'ingress:80'))!.gateway], ['', 'ingress:80']);
+  for (const [backend, service] of [['HTTPRoute:shop:web:0:0:via:shop:edge:443', ''], ['HTTPRoute:to:to:0:0:to:via:api:via:shop:edge:443', 'via/api'], ['Ingress:shop:web:0.1:0:to:shop:api', 'shop/api']] as const) assert.equal(parseAccess(LINE.replace('HTTPRoute:shop:web:0:0:to:shop:api', backend))!.service, service);
   const staged = LINE.replace('10.244.0.5:80\t-', 'unix:0\t10.244.0.6:80');
   assert.deepEqual([access.endpoint, parseAccess(staged)!.endpoint], ['10.244.0.5:80', '10.244.0.6:80']);
   assert.equal(parseAccess('-:- [22/Nov/2026] <HTTPCLIENT>'), undefined);
@@ -27,18 +28,20 @@ test('lines come out of a stream however it is cut; what is no such stream is re
 
 test('routes by their rate, errors and durations; counters for Prometheus', () => {
   const signals = createSignals();
-  const lineOf = ({ name = 'web', durationMs = 12, status = 200 }): string => LINE.replace(':web:', `:${name}:`).replace('\t200\t12\t', `\t${status}\t${durationMs}\t`);
+  const lineOf = ({ name = 'web', service = 'api', durationMs = 12, status = 200 }): string => LINE.replace(':web:', `:${name}:`).replace(':shop:api', `:shop:${service}`).replace('\t200\t12\t', `\t${status}\t${durationMs}\t`);
   assert.equal(signals.take('-:- [22/Nov/2026] <HTTPCLIENT>', 0), false);
   for (let at = 0; at < 98; at++) signals.take(lineOf({ durationMs: 4 }), 1_000_000 + at * 100);
-  for (let at = 0; at < 2; at++) signals.take(lineOf({ durationMs: 800, status: 503 }), 1_010_000);
+  for (let at = 0; at < 2; at++) signals.take(lineOf({ service: 'api-next', durationMs: 800, status: 503 }), 1_010_000);
   signals.take(lineOf({ name: 'idle' }), 1_010_000);
   const [busy, idle] = signals.routes(1_020_000);
   assert.deepEqual([busy!.name, busy!.requests, idle!.name], ['web', 100, 'idle']);
   assert.ok(Math.abs(busy!.requestsPerSecond - 5) < 1 && Math.abs(busy!.errorRatio - 0.02) < 0.001 && busy!.p50Ms! < 5 && busy!.p99Ms! > 500, JSON.stringify(busy));
+  assert.deepEqual(busy!.services.map(({ service, requests, errorRatio }) => [service, requests, errorRatio]), [['shop/api', 98, 0], ['shop/api-next', 2, 1]]);
   const text = signals.metrics();
-  assert.match(text, /llmos_route_requests_total\{route_kind="HTTPRoute",route_namespace="shop",route_name="web",gateway="shop\/edge:443",code="503"\} 2/);
+  assert.match(text, /llmos_route_requests_total\{route_kind="HTTPRoute",route_namespace="shop",route_name="web",gateway="shop\/edge:443",service="shop\/api-next",code="503"\} 2/);
   assert.match(text, /_bucket\{.*route_name="web".*le="0.005"\} 98\n/);
-  assert.match(text, /_count\{.*route_name="web".*\} 100\n/);
+  assert.match(text, /_count\{.*route_name="web".*service="shop\/api"\} 98\n/);
+  assert.match(text, /_count\{.*route_name="web".*service="shop\/api-next"\} 2\n/);
   assert.equal(signals.routes(1_200_000)[0]!.requestsPerSecond, 0);
   assert.equal(signals.requests()[0]!.name, 'idle');
 });

@@ -11,6 +11,8 @@ export interface Access {
   kind: string;
   namespace: string;
   name: string;
+  /** Who was to answer, `namespace/name`; '' where no Service was, as for redirects. */
+  service: string;
   /** The door by which it came: `namespace/name` of the Gateway, or `ingress`, and the port. */
   gateway: string;
   status: number;
@@ -51,12 +53,19 @@ export function parseAccess(line: string): Access | undefined {
   };
 }
 
-type Owner = Pick<Access, 'kind' | 'namespace' | 'name' | 'gateway'>;
+type Owner = Pick<Access, 'kind' | 'namespace' | 'name' | 'service' | 'gateway'>;
 
 function ownerOf(backend: string): Omit<Owner, 'gateway'> {
-  const [kind = '', namespace = '', name = ''] = backend.split(':');
-  return /^[A-Z]/.test(kind) ? { kind, namespace, name } : { kind: '', namespace: '', name: '' };
+  const [kind = '', namespace = '', name = '', ...rest] = backend.split(':');
+  if (!/^[A-Z]/.test(kind)) return NOBODY;
+  const to = rest.indexOf(TO);
+  return { kind, namespace, name, service: to < 0 ? '' : rest.slice(to + 1, to + 3).join('/') };
 }
+
+const NOBODY = { kind: '', namespace: '', name: '', service: '' };
+const TO = 'to';
+/** What the name of a backend ends with, so that its lines and counts tell of the Service. */
+export const toService = (serviceKey: string): string => `:${TO}:${serviceKey.replace('/', ':')}`;
 
 function gatewayOf(frontend: string): string {
   const words = frontend.replace(/~$/, '').split(':');
@@ -65,15 +74,14 @@ function gatewayOf(frontend: string): string {
 
 /** Upper bounds in seconds. */
 export const BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** More routes than this are not told apart. */
+/** More routes and Services of theirs than this are not told apart. */
 const MOST_SERIES = 2_000;
 const KEPT_REQUESTS = 200;
 const WINDOW_MS = 30_000;
 
 interface Window { count: number; errors: number; buckets: number[] }
 
-interface Series {
-  kind: string; namespace: string; name: string; gateway: string;
+interface Series extends Owner {
   codes: Map<string, number>;
   buckets: number[];
   /** Of requests with lines: how many, and their seconds in all, by bucket; so what others took is known well enough. */
@@ -86,16 +94,23 @@ interface Series {
   before: Window;
 }
 
-/** A line of `llmos top routes`. */
-export interface RouteView {
-  kind: string; namespace: string; name: string; gateway: string;
+/** Golden signals of the last half to whole minute. */
+export interface View {
   requestsPerSecond: number;
   /** Of answers with 5xx, 0 to 1. */
   errorRatio: number;
   /** undefined where nothing was asked lately. */
   p50Ms?: number;
   p99Ms?: number;
+  /** Since the first of them. */
   requests: number;
+}
+
+/** A line of `llmos top routes`. */
+export interface RouteView extends View {
+  kind: string; namespace: string; name: string; gateway: string;
+  /** Of each Service that was to answer, `namespace/name`. */
+  services: (View & { service: string })[];
 }
 
 export interface Signals {
@@ -131,10 +146,10 @@ export function createSignals(): Signals {
   }
 
   function seriesOf(access: Owner): Series {
-    let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway}`;
+    let key = `${access.kind} ${access.namespace}/${access.name} ${access.gateway} ${access.service}`;
     if (!series.has(key) && series.size >= MOST_SERIES) key = '';
     let one = series.get(key);
-    if (one === undefined) series.set(key, (one = newSeries(key === '' ? { kind: '', namespace: '', name: '', gateway: '' } : access)));
+    if (one === undefined) series.set(key, (one = newSeries(key === '' ? { ...NOBODY, gateway: '' } : access)));
     return one;
   }
 
@@ -167,7 +182,7 @@ export function createSignals(): Signals {
     routes(nowMs) {
       turn(nowMs);
       const seconds = Math.max(1, (nowMs - windowBefore) / 1_000);
-      return [...series.values()].map((each) => viewOf(each, seconds)).sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || b.requests - a.requests);
+      return [...Map.groupBy(series.values(), routeLabels).values()].map((own) => routeView(own, seconds)).sort((a, b) => b.requestsPerSecond - a.requestsPerSecond || b.requests - a.requests);
     },
     requests: () => last.slice(-KEPT_REQUESTS).toReversed().flatMap(({ line, timeMs }) => {
       const access = parseAccess(line);
@@ -213,15 +228,22 @@ function addTo(one: Series, { status, buckets, bytesIn, bytesOut }: Counted, isB
 
 const emptyWindow = (): Window => ({ count: 0, errors: 0, buckets: Array<number>(BUCKETS.length + 1).fill(0) });
 
-function newSeries({ kind, namespace, name, gateway }: Owner): Series {
-  return { kind, namespace, name, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), told: Array.from({ length: BUCKETS.length + 1 }, () => ({ count: 0, seconds: 0 })), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
+function newSeries({ kind, namespace, name, service, gateway }: Owner): Series {
+  return { kind, namespace, name, service, gateway, codes: new Map(), buckets: Array<number>(BUCKETS.length + 1).fill(0), told: Array.from({ length: BUCKETS.length + 1 }, () => ({ count: 0, seconds: 0 })), count: 0, seconds: 0, bytesIn: 0, bytesOut: 0, now: emptyWindow(), before: emptyWindow() };
 }
 
-function viewOf({ kind, namespace, name, gateway, now, before, count: requests }: Series, seconds: number): RouteView {
-  const total = now.count + before.count;
-  const buckets = now.buckets.map((each, index) => each + before.buckets[index]!);
+function routeView(own: readonly Series[], seconds: number): RouteView {
+  const { kind, namespace, name, gateway } = own[0]!;
+  return { kind, namespace, name, gateway, ...viewOf(own, seconds), services: own.flatMap((each) => (each.service === '' ? [] : [{ service: each.service, ...viewOf([each], seconds) }])) };
+}
+
+function viewOf(all: readonly Series[], seconds: number): View {
+  const windows = all.flatMap(({ now, before }) => [now, before]);
+  const sum = (of: (window: Window) => number): number => windows.reduce((upTo, each) => upTo + of(each), 0);
+  const total = sum((each) => each.count);
+  const buckets = Array.from({ length: BUCKETS.length + 1 }, (_, index) => sum((each) => each.buckets[index]!));
   return {
-    kind, namespace, name, gateway, requests, requestsPerSecond: total / seconds, errorRatio: total === 0 ? 0 : (now.errors + before.errors) / total,
+    requests: all.reduce((upTo, each) => upTo + each.count, 0), requestsPerSecond: total / seconds, errorRatio: total === 0 ? 0 : sum((each) => each.errors) / total,
     ...(total === 0 ? {} : { p50Ms: quantile(buckets, total, 0.5), p99Ms: quantile(buckets, total, 0.99) }),
   };
 }
@@ -241,10 +263,12 @@ function quantile(buckets: readonly number[], total: number, share: number): num
   return 1_000 * BUCKETS.at(-1)!;
 }
 
+const routeLabels = ({ kind, namespace, name, gateway }: Series): string => `route_kind="${kind}",route_namespace="${namespace}",route_name="${name}",gateway="${gateway}"`;
+
 function metricsText(all: readonly Series[]): string {
   if (all.length === 0) return '';
-  const labels = ({ kind, namespace, name, gateway }: Series): string => `route_kind="${kind}",route_namespace="${namespace}",route_name="${name}",gateway="${gateway}"`;
-  const lines = ['# HELP llmos_route_requests_total Requests by route and status of the answer.', '# TYPE llmos_route_requests_total counter'];
+  const labels = (each: Series): string => `${routeLabels(each)},service="${each.service}"`;
+  const lines = ['# HELP llmos_route_requests_total Requests by route, Service and status of the answer.', '# TYPE llmos_route_requests_total counter'];
   for (const each of all) for (const [code, times] of each.codes) lines.push(`llmos_route_requests_total{${labels(each)},code="${code}"} ${times}`);
   lines.push('# HELP llmos_route_request_duration_seconds From the first byte of a request to the last one of its answer.', '# TYPE llmos_route_request_duration_seconds histogram');
   for (const each of all) {

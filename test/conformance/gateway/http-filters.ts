@@ -186,7 +186,7 @@ export function traffic(): void {
       const address = await addressOf('same-namespace');
       await expect(address, { path: '/outliers' }, { backend: V1 });
       // Nobody sees its errors, since others answer in its place.
-      const states = async (): Promise<string> => [...(await askHaproxy(join(running().run, 'gateway/haproxy/haproxy.sock'), 'show stat')).matchAll(/^HTTPRoute:[^,]*:outliers:0:0,s\d+,.*?,(UP|DOWN)/gm)].map(([, state]) => state).sort().join(' ');
+      const states = async (): Promise<string> => [...(await askHaproxy(join(running().run, 'gateway/haproxy/haproxy.sock'), 'show stat')).matchAll(/^HTTPRoute:[^,]*:outliers:0:0:to:[^,]*,s\d+,.*?,(UP|DOWN)/gm)].map(([, state]) => state).sort().join(' ');
       await eventually(async () => {
         assert.equal((await ask(address, { path: '/outliers' })).status, 200);
         return (await states()) === 'DOWN UP';

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { parseDuration } from '../../../api/times.ts';
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
+import { toService } from '../signals.ts';
 import { authorizerLines } from './authorize.ts';
 import { balanced } from './balanced.ts';
 import { filterLines } from './filters.ts';
@@ -22,7 +23,8 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
   const filters = [...action.filters, ...target.filters];
   const redirects = filters.some(({ type }) => type === 'RequestRedirect');
   const showsOwn = [target.backend, ...filters.map(({ authorizer }) => authorizer)].some((each) => each?.tls !== undefined) && door.clientCertificate !== undefined;
-  const name = `${action.id}:${index}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
+  const service = target.backend === undefined || redirects ? '' : toService(target.backend.serviceKey);
+  const name = `${action.id}:${index}${service}${redirects || showsOwn ? `:via:${doorName(door)}` : ''}`;
   if (target.backend === undefined && !redirects) {
     page.section(name, () => answerLines(target.status ?? 500, 14).map((text) => ({ text })), undefined);
     return name;
