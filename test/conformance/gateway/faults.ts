@@ -25,7 +25,7 @@ function tried(name: string, objects: () => Body[], run: () => Promise<void>, sk
   });
 }
 
-const haproxyPid = (): number => Number(readFileSync(join(running().run, 'gateway/haproxy/haproxy.pid'), 'utf8').trim());
+export const haproxyPid = (): number => Number(readFileSync(join(running().run, 'gateway/haproxy/haproxy.pid'), 'utf8').trim());
 
 /** Asks until it is stopped, `streams` at once; gives what was answered, by status or error. */
 function load(address: string, path: string, streams = 4): () => Promise<Record<string, number>> {

@@ -1,4 +1,4 @@
-/** HTTPRoute, what is done with requests: headers, mirrors, cross-origin answers, weights, time-outs, retries, sessions, protocols of backends. */
+/** HTTPRoute, what is done with requests: headers, mirrors, cross-origin answers, weights, time-outs, retries, protocols of backends. */
 import assert from 'node:assert/strict';
 import { connect as connectH2 } from 'node:http2';
 import { join } from 'node:path';
@@ -25,7 +25,8 @@ export function tried(name: string, rules: () => object[], run: (address: string
   });
 }
 
-const sharedByBoth = (address: string, path: string): Promise<unknown> => eventually(async () => new Set((await Promise.all(Array.from({ length: 12 }, () => ask(address, { path })))).map(({ body }) => body.pod)).size === 2, { what: 'both backends are reached' });
+/** Settles when both backends of a path have answered. */
+export const sharedByBoth = (address: string, path: string): Promise<unknown> => eventually(async () => new Set((await Promise.all(Array.from({ length: 12 }, () => ask(address, { path })))).map(({ body }) => body.pod)).size === 2, { what: 'both backends are reached' });
 
 export function headers(): void {
   const seen = (path: string, sent: Record<string, string>, expected: Record<string, string | undefined>): [Ask, { check: (told: Told) => void }] => [{ path, headers: sent }, { check: ({ body }) => {
@@ -233,31 +234,6 @@ export function traffic(): void {
     assert.deepEqual([...Object.keys(headers), ...Object.keys(body.headers)].filter((name) => name.startsWith('x-llmos')), []);
     const told = await eventually(async () => (await get('/gateway/requests')).items.find((each: Body) => each.path === '/backoff' && each.status === 200), { what: 'what is told of it' });
     assert.match(told.endpoint, /^[\d.]+:3000$/, 'who answered, though it went through two proxies');
-  });
-
-  tried('HTTPRouteSessionPersistenceCookie', () => [{ ...at('/session', [], [to('both')]), sessionPersistence: { sessionName: 'mine' } }], async (address) => {
-    await sharedByBoth(address, '/session');
-    const first = await ask(address, { path: '/session' });
-    const [cookie = ''] = first.headers['set-cookie'] ?? [];
-    assert.match(cookie, /^mine=[^;]+;.*HttpOnly/i);
-    assert.doesNotMatch(cookie, /expires|max-age/i);
-    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/session', headers: { cookie: cookie.split(';')[0]! } })).body.pod, first.body.pod);
-  });
-
-  tried('HTTPRouteSessionPersistenceCookiePermanentLifetime', () => [{ ...at('/permanent', [], [to('both')]), sessionPersistence: { sessionName: 'mine', cookieConfig: { lifetimeType: 'Permanent' }, absoluteTimeout: '1h' } }], async (address) => {
-    await sharedByBoth(address, '/permanent');
-    const first = await ask(address, { path: '/permanent' });
-    const [cookie = ''] = first.headers['set-cookie'] ?? [];
-    assert.match(cookie, /^mine=[^;]+;.*HttpOnly.*Max-Age=3600/i);
-    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/permanent', headers: { cookie: cookie.split(';')[0]! } })).body.pod, first.body.pod);
-  });
-
-  tried('HTTPRouteSessionPersistenceHeader', () => [{ ...at('/header', [], [to('both')]), sessionPersistence: { sessionName: 'x-session', type: 'Header' } }], async (address) => {
-    await sharedByBoth(address, '/header');
-    const begun = await ask(address, { path: '/header' });
-    const id = begun.headers['x-session'] as string;
-    assert.ok(id);
-    for (let times = 0; times < 8; times++) assert.equal((await ask(address, { path: '/header', headers: { 'x-session': id } })).body.pod, begun.body.pod);
   });
 
   tried('HTTPRouteBackendProtocolH2C', () => [{ backendRefs: [{ name: V1, port: 8081 }] }], (address) => expectAll(address, [[{}, { backend: V1, check: ({ body }) => assert.equal(body.proto, 'HTTP/2.0') }]]));

@@ -1,6 +1,4 @@
 /** The backends of a rule: its filters, its retries, its sessions, its servers. */
-import { createHash } from 'node:crypto';
-import { parseDuration } from '../../../api/times.ts';
 import type { Door } from '../plan.ts';
 import type { Action, ResolvedFilter, Target } from '../rules.ts';
 import { toService } from '../signals.ts';
@@ -8,9 +6,10 @@ import { authorizerLines } from './authorize.ts';
 import { balanced } from './balanced.ts';
 import { filterLines } from './filters.ts';
 import { doorName, type Line, type Page } from './page.ts';
+import { sessionLines } from './sessions.ts';
 import { innerLines, needsStages, outerLines, TRIES_TABLE } from './stages.ts';
 import { serverOptions } from './tls.ts';
-import { argument, Unsayable } from './words.ts';
+import { Unsayable } from './words.ts';
 
 export const DEFAULT_RETRIES = 3;
 /** Requests that may be sent again to another endpoint (RFC 9110, section 9.2.2). */
@@ -31,14 +30,15 @@ export function backendOf(page: Page, door: Door, action: Action, target: Target
   }
   const lines = (texts: readonly string[]): Line[] => texts.map((text) => ({ text: `  ${text}`, owner: action.id }));
   const filtered = (): string[] => filterLines(filters, { prefix: action.prefix, port: door.port, secure: door.secure, mirrorSocket: (to) => mirrorSocket(page, to), authorizerSocket: (filter) => authorizerSocket(page, filter, door) });
+  const sessions = action.persistence === undefined ? [] : sessionLines(action.persistence, action.id);
   const staged = needsStages(action);
   const servers = target.backend === undefined || redirects ? undefined : balanced(target.backend, serverOptions(page, target.backend, door.clientCertificate), { isHttp: true, source: staged ? 'hash req.hdr(x-forwarded-for,-1)' : 'source' });
   const attemptTimeoutMs = action.attemptTimeoutMs ?? target.backend?.balancing?.settings.responseTimeoutMs;
-  if (servers === undefined || !staged) page.section(name, () => lines([...filtered(), ...retryLines({ ...action, ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }) }), ...persistenceLines(action)]), servers);
+  if (servers === undefined || !staged) page.section(name, () => lines([...filtered(), ...retryLines({ ...action, ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }) }), ...sessions]), servers);
   else {
     const socket = page.socketOf(`tries:${name}`);
     page.section(name, () => lines([...filtered(), ...outerLines(action, socket)]), undefined);
-    page.section(`${name}:tries`, () => lines([...innerLines(action, socket), ...persistenceLines(action)]), servers, 'listen');
+    page.section(`${name}:tries`, () => lines([...innerLines(action, socket), ...sessions]), servers, 'listen');
     page.sections.set('tries', TRIES_TABLE.map((text) => ({ text })));
   }
   return name;
@@ -70,22 +70,6 @@ function retryLines({ timeoutMs, requestTimeoutMs, attemptTimeoutMs, retry }: Ac
   if (retry !== undefined) return [...lines, `retries ${Math.max(0, retry.attempts)}`, `retry-on ${[RETRY_ON, ...onTime, ...retry.codes].join(' ')}`];
   if (attemptTimeoutMs !== undefined) lines.push(`retries ${Math.min(DEFAULT_RETRIES, Math.max(0, Math.floor((requestTimeoutMs ?? Infinity) / attemptTimeoutMs) - 1))}`, `retry-on ${[RETRY_ON, ...onTime].join(' ')}`);
   return [...lines, `http-request disable-l7-retry if !{ method ${IDEMPOTENT} }`];
-}
-
-function persistenceLines({ persistence, id }: Action): string[] {
-  const lines: string[] = [];
-  if (persistence !== undefined) {
-    const { sessionName = 'llmos-session', type = 'Cookie', absoluteTimeout, idleTimeout, cookieConfig } = persistence;
-    const name = argument(sessionName);
-    if (type === 'Header') {
-      lines.push(`http-request set-var(txn.session) req.fhdr(${name})`, 'http-request set-var(txn.session) uuid if !{ var(txn.session) -m found }', `http-response set-header ${name} %[var(txn.session)]`, `stick-table type string len 128 size 100k expire ${idleTimeout ?? absoluteTimeout ?? '1h'}`, 'stick on var(txn.session)');
-    } else {
-      const seconds = (duration: string): number => Math.max(1, Math.round(parseDuration(duration) / 1_000_000_000));
-      const kept = cookieConfig?.lifetimeType === 'Permanent' && absoluteTimeout !== undefined ? ` attr Max-Age=${seconds(absoluteTimeout)}` : '';
-      lines.push(`dynamic-cookie-key ${createHash('sha256').update(id).digest('hex').slice(0, 32)}`, `cookie ${name} insert indirect nocache httponly dynamic${idleTimeout === undefined ? '' : ` maxidle ${seconds(idleTimeout)}s`}${absoluteTimeout === undefined ? '' : ` maxlife ${seconds(absoluteTimeout)}s`}${kept}`);
-    }
-  }
-  return lines;
 }
 
 export function answerLines(status: number, grpcStatus: number): string[] {
