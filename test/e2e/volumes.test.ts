@@ -47,6 +47,18 @@ conformance('volumes', [() => {
     await unmounted(uid);
     await create(`/api/v1/namespaces/${space}/pods`, { ...pod, metadata: { name: 'none' }, spec: { ...pod.spec, volumes: [{ name: 'v', image: { reference: 'localhost/none:1', pullPolicy: 'Never' } }] } });
     await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.reason === 'FailedMount' && /ErrImageNeverPull/.test(each.message)), { what: 'an event that says what is missing' });
+    await until(pathOf(space, 'none'), ({ status }) => status.containerStatuses?.[0]?.state.waiting?.reason === 'ErrImageNeverPull');
+  });
+
+  it('an image that is no container\'s volume is not asked for, until one comes that looks at it; a path that it lacks is told', async () => {
+    const space = await namespace();
+    const volumes = [{ name: 'none', image: { reference: 'localhost/none:1', pullPolicy: 'Never' } }, { name: 'v', image: { reference: TEST_IMAGE, pullPolicy: 'Never' } }];
+    await start(space, podOf('p', { spec: { volumes } }));
+    const debug = { name: 'd', image: TEST_IMAGE, imagePullPolicy: 'Never', command: ['cat', '/v/etc/group'], volumeMounts: [at('v', '/v')] };
+    await patch(`${pathOf(space, 'p')}/ephemeralcontainers`, { spec: { ephemeralContainers: [debug] } }, 'strategic-merge-patch');
+    await until(pathOf(space, 'p'), ({ status }) => status.ephemeralContainerStatuses?.[0]?.state.terminated?.exitCode === 0);
+    await create(`/api/v1/namespaces/${space}/pods`, podOf('part', { spec: { volumes }, container: { volumeMounts: [at('v', '/v', { subPath: 'not/there' })] } }));
+    await until(pathOf(space, 'part'), ({ status }) => status.containerStatuses?.[0]?.state.waiting?.reason === 'CreateContainerError');
   });
 
   it('a pod sees the authorities that it may trust, by name and by signer, and what becomes of them', async () => {

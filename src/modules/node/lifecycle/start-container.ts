@@ -16,7 +16,7 @@ import { ownOomScore } from '../machine.ts';
 import type { NodeParts } from '../parts.ts';
 import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
-import { containerMounts } from '../volumes/container-mounts.ts';
+import { containerMounts, ImagePathError } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
 import { volumeFile } from '../bundle/env-file.ts';
 import { givenDevices, hostDevices } from '../bundle/devices.ts';
@@ -71,6 +71,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
     await writeBundle(parts, place, container, record, image);
   } catch (error) {
     forgetFiles(record);
+    if (error instanceof ImagePathError) throw error;
     throw new ConfigError((error as Error).message, { cause: error });
   }
   try {

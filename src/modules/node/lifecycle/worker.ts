@@ -19,6 +19,8 @@ import { isFinal, podPhase } from '../status/phase.ts';
 import type { ContainerView } from '../status/view.ts';
 import { statusWriter } from './status-writer.ts';
 import { turnLoop } from './turn-loop.ts';
+import { ImageVolumeError } from '../volumes/image.ts';
+import { mountersOf, VolumeSetUpError } from '../volumes/set-up.ts';
 
 export interface PodWorker {
   readonly uid: string;
@@ -183,12 +185,21 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
       return true;
     } catch (error) {
       const { message } = error as Error;
+      awaitImage(error);
       if (run.prepared === undefined) parts.counts.add('kubelet_started_pods_errors_total');
       const [, reason] = SET_UP_FAULTS.find(([words]) => message.startsWith(words)) ?? [];
       tell(run, 'Warning', reason ?? 'FailedCreatePodSandBox', reason === undefined ? `Failed to create pod sandbox: ${message}` : message);
       run.wakeAt(clock.nowMs() + Math.min(MOST_PAUSE_MS, 500 * 2 ** setUpFailures++));
       return run.prepared !== undefined;
     }
+  }
+
+  /** Containers wait for the images of their volumes as for their own. */
+  function awaitImage(error: unknown): void {
+    if (!(error instanceof VolumeSetUpError) || !(error.cause instanceof ImageVolumeError)) return;
+    const { reason, told } = error.cause;
+    const mounters = mountersOf(run.pod, error.volume);
+    for (const slot of run.slots) if (slot.record === undefined && mounters.includes(slot.container.name)) slot.waiting = { reason, message: told };
   }
 
   async function end({ reason }: Stop): Promise<void> {
@@ -245,7 +256,11 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     if (next.metadata.labels !== run.pod.metadata.labels || next.metadata.annotations !== run.pod.metadata.annotations) refreshWanted = true;
     run.pod = next;
     updates = true;
-    for (const slot of slotsOf({ containers: [], ephemeralContainers: next.spec?.ephemeralContainers })) if (!run.slots.some((each) => each.container.name === slot.container.name)) run.slots.push(slot);
+    for (const slot of slotsOf({ containers: [], ephemeralContainers: next.spec?.ephemeralContainers })) {
+      if (run.slots.some((each) => each.container.name === slot.container.name)) continue;
+      run.slots.push(slot);
+      refreshWanted = true; // it may be the first to look at an image
+    }
   }
 
   return {

@@ -10,12 +10,13 @@ export type VolumeOptions = ReadonlyMap<string, readonly ('ro' | 'noexec')[]>;
 
 /** Throws with what to change when a mount names no volume or leaves its volume. `always` is what holds for every mount of a volume. */
 export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>, always: VolumeOptions = NONE): OciMount[] {
+  const isImage = ({ name }: VolumeMount): boolean => always.get(name)?.includes('noexec') === true;
   const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
     const base = volumes.get(mount.name);
     if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod that can be mounted: it is missing, or a block volume, which wants volumeDevices`);
     const subPath = mount.subPathExpr ? expanded(mount.subPathExpr, env) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
-    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
+    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: isImage(mount) ? inImage(base, subPath, mount.name) : within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
   });
   return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
 }
@@ -51,6 +52,16 @@ function makeLike(root: string, path: string): void {
   const first = mkdirSync(path, { recursive: true });
   const mode = statSync(root).mode & 0o7777;
   for (let each = path; first !== undefined && each.length >= first.length; each = dirname(each)) if (realpathSync(each).startsWith(`${root}/`)) chmodSync(each, mode);
+}
+
+/** A path that the image of a volume lacks: nothing of the pod's spec is wrong (upstream: the runtime looks for it, and the container cannot be created). */
+export class ImagePathError extends Error {
+  override name = 'ImagePathError';
+}
+
+function inImage(base: string, subPath: string, volume: string): string {
+  if (subPath !== '' && !existsSync(join(base, subPath))) throw new ImagePathError(`failed to mount subPath of volumeMount "${volume}": there is no "${subPath}" in the image`);
+  return within(base, subPath, volume);
 }
 
 function within(base: string, subPath: string, volume: string): string {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ImageVolumeSource } from '../../../api/generated/core-v1.ts';
 import { run } from '../../../base/sys/run.ts';
-import type { Images, Credentials } from '../images/ensure.ts';
+import type { Credentials, ImageFailure, Images } from '../images/ensure.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { isMounted } from './mounts.ts';
 
@@ -12,11 +12,24 @@ export interface ImageSources {
   image(volumeName: string, source: ImageVolumeSource): Promise<RunnableImage>;
 }
 
+/** What the containers that mount the volume wait for: the same words as for images of their own. */
+export class ImageVolumeError extends Error {
+  override name = 'ImageVolumeError';
+  readonly reason: ImageFailure;
+  readonly told: string;
+
+  constructor(reason: ImageFailure, told: string) {
+    super(`${reason}: ${told}`);
+    this.reason = reason;
+    this.told = told;
+  }
+}
+
 export async function haveImage(images: Images, key: string, { reference = '', pullPolicy }: ImageVolumeSource, credentials: Credentials): Promise<StoredImage> {
   for (;;) {
     const answer = images.ensure(key, reference, pullPolicy, credentials);
     if (answer.state === 'present') return answer.image;
-    if (answer.state === 'failed') throw new Error(`${answer.reason}: ${answer.message}`);
+    if (answer.state === 'failed') throw new ImageVolumeError(answer.reason, answer.message);
     await answer.done;
   }
 }

@@ -34,6 +34,22 @@ export interface VolumesInPlace {
   renewAtMs?: number;
 }
 
+export class VolumeSetUpError extends Error {
+  override name = 'VolumeSetUpError';
+  readonly volume: string;
+
+  constructor(volume: string, cause: Error) {
+    super(`MountVolume.SetUp failed for volume "${volume}" : ${cause.message}`, { cause });
+    this.volume = volume;
+  }
+}
+
+/** Names of the containers that mount a volume. */
+export function mountersOf({ spec }: Pod, volume: string): string[] {
+  const all = [...(spec?.initContainers ?? []), ...(spec?.containers ?? []), ...(spec?.ephemeralContainers ?? [])];
+  return all.filter(({ volumeMounts = [] }) => volumeMounts.some(({ name }) => name === volume)).map(({ name }) => name);
+}
+
 /** How soon, and over what time, payloads are renewed that were left as they are: so that a start of llmos does not renew all at once. */
 const KEPT_MS = 30_000;
 
@@ -41,6 +57,7 @@ const KEPT_MS = 30_000;
 export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: VolumeSources, facts: PodFacts, nowMs: number, options: { keep?: boolean; begins?: boolean; took?(plugin: string, seconds: number, failed: boolean): void } = {}): Promise<VolumesInPlace> {
   const placed: VolumesInPlace = { paths: new Map(), devices: new Map(), claimed: new Map() };
   for (const volume of pod.spec?.volumes ?? []) {
+    if (volume.image !== undefined && mountersOf(pod, volume.name).length === 0) continue; // an image that nobody looks at is not pulled
     const fromMs = performance.now();
     let failed = false;
     try {
@@ -55,7 +72,7 @@ export async function setUpVolumes(pod: Pod, folders: VolumeFolders, sources: Vo
       if (renewAtMs !== undefined) placed.renewAtMs = Math.min(placed.renewAtMs ?? renewAtMs, renewAtMs);
     } catch (error) {
       failed = true;
-      throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${(error as Error).message}`, { cause: error });
+      throw new VolumeSetUpError(volume.name, error as Error);
     } finally {
       options.took?.(pluginOf(volume, placed.claimed.get(volume.name)), (performance.now() - fromMs) / 1_000, failed);
     }
