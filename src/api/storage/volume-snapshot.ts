@@ -20,7 +20,7 @@ export interface VolumeSnapshotContent extends KubeObject {
     volumeSnapshotRef: { kind?: string; namespace?: string; name?: string; uid?: string; apiVersion?: string };
   };
   /** `creationTime` in ns since the epoch, `restoreSize` in bytes. */
-  status?: { snapshotHandle?: string; creationTime?: number; readyToUse?: boolean; restoreSize?: number; error?: { time?: string; message?: string } };
+  status?: { snapshotHandle?: string; creationTime?: bigint; readyToUse?: boolean; restoreSize?: number; error?: { time?: string; message?: string } };
 }
 
 export interface VolumeSnapshotClass extends KubeObject { driver: string; deletionPolicy: DeletionPolicy; parameters?: Record<string, string> }

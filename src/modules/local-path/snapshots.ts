@@ -59,10 +59,11 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
   const handle = `snapshot-${uid}`;
   const contentName = `snapcontent-${uid}`;
   const beganMs = clock.nowMs();
+  const creationTime = BigInt(beganMs) * NANOS_PER_MS;
   const files = await contentOf(volume);
   if (!existsSync(files)) throw new Error(`the volume of the claim ${claimName} holds nothing yet: no pod has used it`);
   const restoreSize = volume.spec?.capacity?.['storage'] ?? '0';
-  writeFacts(folder, handle, { restoreSize: quantityValue(restoreSize), creationTime: beganMs * 1_000_000 });
+  writeFacts(folder, handle, { restoreSize: quantityValue(restoreSize), creationTime });
   await copyVolume(files, join(folder, handle));
   const content: VolumeSnapshotContent = {
     metadata: { name: contentName, finalizers: [KEEPS_CONTENT] }, spec: {
@@ -74,7 +75,7 @@ async function take(snapshot: VolumeSnapshot, folder: string, { caches, client, 
     if (isApiError(error, 'AlreadyExists')) return client.get(VolumeSnapshotContent, contentName);
     throw error;
   });
-  await client.update(VolumeSnapshotContent, { ...made, status: { snapshotHandle: handle, creationTime: beganMs * 1_000_000, readyToUse: true, restoreSize: quantityValue(restoreSize) } }, { subresource: 'status' });
+  await client.update(VolumeSnapshotContent, { ...made, status: { snapshotHandle: handle, creationTime, readyToUse: true, restoreSize: quantityValue(restoreSize) } }, { subresource: 'status' });
   await write(snapshot, { boundVolumeSnapshotContentName: contentName, creationTime: rfc3339(beganMs), readyToUse: true, restoreSize: String(restoreSize) }, client);
   events.event(snapshot, 'Normal', 'SnapshotReady', `Snapshot ${namespace}/${name} is ready to use.`);
 }
@@ -93,7 +94,7 @@ async function takeOver(snapshot: VolumeSnapshot, folder: string, { client }: Re
   const bound = await client.update(VolumeSnapshotContent, { ...content, metadata: { ...content.metadata, finalizers }, spec: { ...content.spec, volumeSnapshotRef: { ...content.spec.volumeSnapshotRef, uid: snapshot.metadata.uid } } });
   const { restoreSize, creationTime } = { ...factsOf(folder, handle), ...bound.status };
   await client.update(VolumeSnapshotContent, { ...bound, status: { ...bound.status, snapshotHandle: handle, readyToUse: true, ...(restoreSize === undefined ? {} : { restoreSize }), ...(creationTime === undefined ? {} : { creationTime }) } }, { subresource: 'status' });
-  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(creationTime === undefined ? {} : { creationTime: rfc3339(creationTime / 1_000_000) }), ...(restoreSize === undefined ? {} : { restoreSize: String(restoreSize) }) }, client);
+  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(creationTime === undefined ? {} : { creationTime: rfc3339(Number(creationTime / NANOS_PER_MS)) }), ...(restoreSize === undefined ? {} : { restoreSize: String(restoreSize) }) }, client);
 }
 
 /** What is known of a copy as long as it is there, whatever objects tell of it: a driver is asked for it when a content is made by hand (CSI ListSnapshots). */
@@ -101,20 +102,23 @@ interface Facts {
   /** Bytes. */
   restoreSize: number;
   /** Nanoseconds since the epoch, as in a content's status. */
-  creationTime: number;
+  creationTime: bigint;
 }
+
+const NANOS_PER_MS = 1_000_000n;
 
 const factsFileOf = (folder: string, handle: string): string => join(folder, `${handle}.json`);
 
 function writeFacts(folder: string, handle: string, facts: Facts): void {
   mkdirSync(folder, { recursive: true, mode: 0o777 });
-  writeFileSync(factsFileOf(folder, handle), JSON.stringify(facts), { mode: 0o600 });
+  writeFileSync(factsFileOf(folder, handle), JSON.stringify({ ...facts, creationTime: String(facts.creationTime) }), { mode: 0o600 });
 }
 
 /** Of an older copy the size of its file is known, where it has one. */
 function factsOf(folder: string, handle: string): Partial<Facts> {
   try {
-    return JSON.parse(readFileSync(factsFileOf(folder, handle), 'utf8')) as Facts;
+    const facts = JSON.parse(readFileSync(factsFileOf(folder, handle), 'utf8')) as { restoreSize: number; creationTime: string | number };
+    return { ...facts, creationTime: BigInt(facts.creationTime) };
   } catch {
     const copy = statSync(join(folder, handle), { throwIfNoEntry: false });
     return copy?.isFile() === true ? { restoreSize: copy.size } : {};
