@@ -5,6 +5,7 @@
 import type { Namespace, Pod } from '../../api/generated/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
 import type { Log } from '../../base/log.ts';
+import { nftWriter } from '../../base/sys/nft.ts';
 import { run, runAny } from '../../base/sys/run.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { contentsFor, emptyContents, type Contents } from './policy-rules.ts';
@@ -40,6 +41,7 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
   const { policies, pods, namespaces, facts, nft, log, signal } = input;
   const { family = 'ip' } = facts;
   const place = `${family} ${facts.table}`;
+  const writer = nftWriter(nft);
   let now: Contents | undefined; // undefined: not known to be there
   let timer: NodeJS.Timeout | undefined;
   let working: Promise<void> = Promise.resolve();
@@ -81,7 +83,7 @@ export async function startPolicySync(input: PolicySyncInput): Promise<PolicySyn
     const script = now === undefined ? `${withoutTables(facts)}${baseTables(facts)}${difference(place, emptyContents(family), wanted)}` : difference(place, now, wanted);
     if (script === '') return;
     if (now === undefined) await seeIpv6();
-    await run(nft, ['-f', '-'], { input: script });
+    await writer.write(script);
     present = true;
     now = wanted;
   }

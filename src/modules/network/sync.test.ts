@@ -14,12 +14,15 @@ import { service, slice } from './testing/machine.ts';
 
 const ADDRESSES = { podCidr: '10.61.0.0/16', serviceCidr: '10.62.0.0/16', gatewayIp: '10.61.0.1', dnsServiceIp: '10.62.0.10', apiServiceIp: '10.62.0.1', loadBalancerCidr: '10.63.0.0/24', clusterDomain: 'cluster.local' };
 
+/** One that was built without its command line. */
+const BARE_NFT = '#!/bin/sh\n[ "$1" = -i ] && exit 1\n';
+
 test('flows of UDP to an endpoint that went are forgotten, though its rules were refused at first', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'llmos-sync-'));
   const stop = new AbortController();
   try {
     const [nft, conntrack, refuses, forgotten] = ['nft', 'conntrack', 'refuses', 'forgotten'].map((name) => join(folder, name)) as [string, string, string, string];
-    await writeFile(nft, `#!/bin/sh\ncat > /dev/null\nif [ -e ${refuses} ]; then rm ${refuses}; exit 1; fi\n`);
+    await writeFile(nft, `${BARE_NFT}cat > /dev/null\nif [ -e ${refuses} ]; then rm ${refuses}; exit 1; fi\n`);
     await writeFile(conntrack, `#!/bin/sh\necho "$@" >> ${forgotten}\n`);
     for (const program of [nft, conntrack]) await chmod(program, 0o755);
     const services = memoryCache<Service>();
@@ -45,7 +48,7 @@ test('what a Service wants is found out again, where that failed', async () => {
   const stop = new AbortController();
   try {
     const [nft, rules] = ['nft', 'rules'].map((name) => join(folder, name)) as [string, string];
-    await writeFile(nft, `#!/bin/sh\ncat >> ${rules}\n`);
+    await writeFile(nft, `${BARE_NFT}cat >> ${rules}\n`);
     await chmod(nft, 0o755);
     const services = memoryCache<Service>();
     const slices = memoryCache<EndpointSlice>();

@@ -2,7 +2,8 @@
  * Keeps the instance's table as the Services and EndpointSlices want it: changes of a few milliseconds are gathered into one nft
  * transaction, which touches only what changed. At the start, and after a failure, the whole table is written anew, in one transaction.
  */
-import { run, runAny } from '../../base/sys/run.ts';
+import { nftWriter } from '../../base/sys/nft.ts';
+import { runAny } from '../../base/sys/run.ts';
 import type { Node, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/networking-v1.ts';
@@ -73,6 +74,7 @@ export interface Sync {
 export async function startSync(input: SyncInput): Promise<Sync> {
   const { services, slices, signal, log } = input;
   const ruleset = createRuleset(input.facts);
+  const nft = nftWriter(input.nft);
   const ports = createLoopbackPorts();
   const blocks = createBlocks();
   const chains = new Map<string, readonly string[]>();
@@ -223,7 +225,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     for (const [key, fragment] of changes) untaken.set(key, fragment);
     try {
       const script = whole ? ruleset.whole() + (await clientsOf(ruleset)) : changed;
-      await run(input.nft, ['-f', '-'], { input: script });
+      await nft.write(script);
       whole = false;
       await settleProxies();
       await forgetGone();
