@@ -185,6 +185,29 @@ describe('quota', () => {
     assert.deepEqual(await Promise.all(['low1', 'low2', 'mid1', 'mid2'].map(runs)), [false, false, true, true]);
   });
 
+  test('what others borrowed is taken back in a further flavor before the queue stops its own, unless it wants the first flavor', async () => {
+    for (const name of ['f', 'g']) await flavor(name);
+    await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });
+    for (const whenCanPreempt of ['TryNextFlavor', 'Preempt'] as const) {
+      const name = whenCanPreempt.toLowerCase();
+      const preemption = { withinClusterQueue: 'LowerPriority', reclaimWithinCohort: 'Any' } as const;
+      await clusterQueue(name, { f: '1', g: '1' }, { cohort: name, preemption, flavorFungibility: { whenCanBorrow: 'Borrow', whenCanPreempt } });
+      await clusterQueue(`${name}-guest`, { g: '0' }, { cohort: name });
+      await submit(`${name}-own`, name);
+      await submit(`${name}-guest`, `${name}-guest`);
+      await running(`${name}-own`, `${name}-guest`);
+      await submit(`${name}-high`, name, { priority: 'high' });
+      await eventually('it runs', async () => {
+        await clearDeleted();
+        return runs(`${name}-high`);
+      });
+    }
+    const flavorOf = async (name: string) => (await workload(name)).status?.admission?.podSetAssignments[0]?.flavors?.['cpu'];
+    assert.deepEqual([await flavorOf('trynextflavor-high'), await runs('trynextflavor-own'), await runs('trynextflavor-guest')], ['g', true, false]);
+    const stopped = (await workload('preempt-own')).status?.schedulingStats?.evictions?.map(({ reason, count }) => [reason, count]);
+    assert.deepEqual([await flavorOf('preempt-high'), stopped], ['f', [['Preempted', 1]]]);
+  });
+
   test('a more important job has less important ones stopped, as few as will do', async () => {
     await flavor('f');
     await client.create(WorkloadPriorityClass, { metadata: { name: 'high' }, value: 100 });

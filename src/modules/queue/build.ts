@@ -89,7 +89,8 @@ function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string,
   const byResource = [...Map.groupBy(indexes, ([key]) => key.slice(key.indexOf('/') + 1)).values()].map((flavors) => flavors.map(([, index]) => index));
   const live = queues.map((object, index): LiveQueue => {
     const has = flavorsOf(object).some(isTopological);
-    const [room, ledger] = [roomOf(object, nodes[index]!, indexes, has ? decided : undefined), roomOf(object, ledgers[index]!, indexes, has ? held : undefined)];
+    const parts = { indexes, sharesFairly: fairRules !== undefined };
+    const [room, ledger] = [roomOf(object, nodes[index]!, { ...parts, topologies: has ? decided : undefined }), roomOf(object, ledgers[index]!, { ...parts, topologies: has ? held : undefined })];
     const options = optionsOf(object, localQueues.filter(({ spec }) => spec?.clusterQueue === object.metadata.name), { useSharing, resources: room.dimensions.map(({ resource }) => resource) });
     return {
       name: object.metadata.name ?? '', object, room, ledger, rules: rulesOf(object), preemptors: options.backfill === 'skip' ? SOME_PREEMPTORS : 1, skips: options.backfill === 'skip',
@@ -140,17 +141,28 @@ export function flavorsOf({ spec }: ClusterQueue): string[] {
   return (spec?.resourceGroups ?? []).flatMap(({ flavors }) => flavors.map(({ name }) => name));
 }
 
-function roomOf({ spec }: ClusterQueue, node: QuotaNode, indexes: ReadonlyMap<string, number>, topologies: TopologyUse | undefined): QuotaRoom {
+interface RoomParts { indexes: ReadonlyMap<string, number>; sharesFairly: boolean; topologies: TopologyUse | undefined }
+
+function roomOf({ spec }: ClusterQueue, node: QuotaNode, { indexes, sharesFairly, topologies }: RoomParts): QuotaRoom {
   const prefixes = spec?.excludeResourcePrefixes ?? [];
   return new QuotaRoom({
     node,
     groups: (spec?.resourceGroups ?? []).map(({ coveredResources, flavors }) => ({ resources: coveredResources, flavors: flavors.map(({ name }) => name) })),
     indexOf: (flavor, resource) => indexes.get(`${flavor}/${resource}`)!,
-    stopsWherePreemptable: spec?.flavorFungibility?.whenCanPreempt === 'MayStopSearch' && [spec.preemption?.withinClusterQueue, spec.preemption?.reclaimWithinCohort].some((each) => (each ?? 'Never') !== 'Never'),
-    triesNextBeforeBorrowing: spec?.flavorFungibility?.whenCanBorrow === 'TryNextFlavor',
+    ...searchOf(spec, sharesFairly),
     ...(topologies !== undefined && { topologies }),
     excluded: (resource) => prefixes.some((prefix) => resource === prefix || resource.startsWith(prefix.endsWith('-') ? prefix : `${prefix}/`)),
   });
+}
+
+/** Source: Kueue, flavorassigner (shouldTryNextFlavor, canPreemptWhileBorrowing). `Preempt` is the word that v1beta1 had first. */
+function searchOf(spec: ClusterQueue['spec'], sharesFairly: boolean) {
+  const { whenCanPreempt = '', whenCanBorrow } = spec?.flavorFungibility ?? {};
+  const { withinClusterQueue = 'Never', reclaimWithinCohort = 'Never', borrowWithinCohort } = spec?.preemption ?? {};
+  const stops = ['MayStopSearch', 'Preempt'].includes(whenCanPreempt) && (withinClusterQueue !== 'Never' || reclaimWithinCohort !== 'Never');
+  const triesNextBeforeBorrowing = whenCanBorrow === 'TryNextFlavor';
+  const mayBorrow = (borrowWithinCohort?.policy ?? 'Never') !== 'Never' || (sharesFairly && reclaimWithinCohort !== 'Never');
+  return { stopsWherePreemptable: stops, stopsWhileBorrowing: stops && mayBorrow && !triesNextBeforeBorrowing, triesNextBeforeBorrowing };
 }
 
 export interface JobParts {

@@ -70,7 +70,7 @@ class Work<T extends KubeObject> {
     const isPrebuilt = prebuiltNameOf(job) !== undefined;
     const [workload, ...more] = isPrebuilt ? await prebuiltIn(this.#of.kind, job, context) : slicesInOrder(workloadsOf(context.caches, job.metadata.uid ?? ''));
     const slice = workload === undefined ? undefined : more.find((each) => replacesKeyOf(each) === keyOf(workload));
-    for (const { metadata } of more.filter((each) => each !== slice)) await ifThere(context.client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace }));
+    for (const each of more.filter((one) => one !== slice)) await this.#remove(job, each, context);
     const end = this.#of.endOf(job);
     if (workload === undefined) {
       if (end !== undefined) return;
@@ -129,7 +129,7 @@ class Work<T extends KubeObject> {
     if (isReserved(slice)) return finish(workload, 'WorkloadSliceReplaced', `Replaced to accommodate a workload (UID: ${slice.metadata.uid}, JobUID: ${job.metadata.uid}) due to workload slice aggregation`, job, context);
     if (is(workload, 'Evicted') || !isReserved(workload)) return this.#giveUp(job, workload, context);
     const podSets = scaledSets(slice, this.#of.podSetsOf(job));
-    if (!isWider(podSets, workload.spec.podSets)) await ifThere(context.client.delete(Workload, slice.metadata.name ?? '', { namespace: slice.metadata.namespace, preconditions: { uid: slice.metadata.uid } }));
+    if (!isWider(podSets, workload.spec.podSets)) await this.#remove(job, slice, context);
     else if (!equalJson(shapeOf(podSets), shapeOf(slice.spec.podSets))) await context.client.update(Workload, { ...slice, spec: { ...slice.spec, podSets } });
     await this.#watchOver(job, workload, context);
   }
@@ -146,7 +146,12 @@ class Work<T extends KubeObject> {
     const now = this.#of.isSuspended(job) ? job : await this.#suspend(job, 'No matching Workload; its parallelism was changed', context);
     if (this.#of.isActive(now)) return;
     await this.#restore(now, workload, context);
-    await ifThere(context.client.delete(Workload, workload.metadata.name ?? '', { namespace: workload.metadata.namespace, preconditions: { uid: workload.metadata.uid } }));
+    await this.#remove(job, workload, context);
+  }
+
+  async #remove(job: T, { metadata }: Workload, { client, events }: ReconcileContext): Promise<void> {
+    await ifThere(client.delete(Workload, metadata.name ?? '', { namespace: metadata.namespace, preconditions: { uid: metadata.uid } }));
+    events.event(job, 'Normal', 'DeletedWorkload', `Deleted not matching Workload: ${metadata.namespace}/${metadata.name}`);
   }
 
   /** A suspended job may be changed, or go to another queue. */

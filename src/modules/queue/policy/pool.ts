@@ -99,17 +99,23 @@ export class Pool {
     }
   }
 
-  /** The flavors are tried one after the other, with as many pods as the job would like. */
-  #targetsFor(member: Member, entry: Entry): { targets: readonly Target[]; placement: QuotaPlacement; options: PlaceOptions } | undefined {
+  /**
+   * The flavors are tried one after the other, with as many pods as the job would like. Unless the queue wants the first that will do, one where others only give back what they
+   * borrowed goes before one where the queue's own jobs are stopped. Source: Kueue, flavorassigner (Reclaim is better than Preempt).
+   */
+  #targetsFor(member: Member, entry: Entry): Found | undefined {
+    let first: Found | undefined;
     for (let fromFlavor = 0; fromFlavor < member.room.mostFlavors; fromFlavor++) {
       const options = { fromFlavor, fullOnly: true };
       const placement = member.room.place(entry.job, member.room.capacity, options);
-      if (placement === undefined) return undefined;
+      if (placement === undefined) break;
       const hasDomains = (): boolean => !member.room.isTopological || member.room.place(entry.job, member.room.free, options) !== undefined;
       const targets = this.#select(member, entry, placement, hasDomains);
-      if (targets !== undefined) return { targets, placement, options };
+      if (targets === undefined) continue;
+      if (member.room.stopsWherePreemptable || targets.every(({ member: from }) => from !== member)) return { targets, placement, options };
+      first ??= { targets, placement, options };
     }
-    return undefined;
+    return first;
   }
 
   /** Source: Kueue, the choice of targets of classical preemption. */
@@ -161,6 +167,7 @@ export class Pool {
   }
 }
 
+interface Found { readonly targets: readonly Target[]; readonly placement: QuotaPlacement; readonly options: PlaceOptions }
 interface Head { readonly entry: Entry; readonly placement: QuotaPlacement }
 
 function comesBefore(left: Head, right: Head): boolean {

@@ -57,6 +57,8 @@ export interface QuotaRoomOptions {
   readonly triesNextBeforeBorrowing: boolean;
   /** Whether no further flavor is tried after one in which the job could have others stopped; default false. */
   readonly stopsWherePreemptable?: boolean;
+  /** The same of a flavor of which it would have to borrow; default false. */
+  readonly stopsWhileBorrowing?: boolean;
   /** Resources that do not count. */
   readonly excluded?: (resource: string) => boolean;
   /** The room of flavors with a topology, which is only looked at as it is now: not for what could ever be, nor for a time to come. */
@@ -109,6 +111,10 @@ export class QuotaRoom implements Room {
   /** How many flavors the largest group has. */
   get mostFlavors(): number {
     return Math.max(1, ...this.#options.groups.map(({ flavors }) => flavors.length));
+  }
+
+  get stopsWherePreemptable(): boolean {
+    return this.#options.stopsWherePreemptable === true;
   }
 
   place(job: Job, available: Resources, options: PlaceOptions = {}): QuotaPlacement | undefined {
@@ -234,8 +240,7 @@ export class QuotaRoom implements Room {
       if (set.refuses?.(flavor) !== undefined) continue;
       const places = own.map(([resource, much]) => ({ place: this.#places.get(`${flavor}/${resource}`)!, much }));
       if (places.some(({ place, much }) => amount[place]! + much > available[place]!)) {
-        const isItsOwn = places.every(({ place, much }) => amount[place]! + much <= this.node.nominal[this.dimensions[place]!.index]!);
-        if (isItsOwn && this.#options.stopsWherePreemptable === true && !everyFlavor) break;
+        if (this.#stopsAt(places, amount) && !everyFlavor) break;
         continue;
       }
       const topology = topologies?.assign(flavor, set, set.count, sets);
@@ -246,6 +251,13 @@ export class QuotaRoom implements Room {
       borrowed ??= chosen;
     }
     return borrowed;
+  }
+
+  /** Whether no further flavor is tried after one that is full now. */
+  #stopsAt(places: readonly { place: number; much: number }[], amount: Resources): boolean {
+    const isWithin = (most: (place: number) => number): boolean => places.every(({ place, much }) => amount[place]! + much <= most(place));
+    if (this.#options.stopsWhileBorrowing === true && isWithin((place) => this.capacity[place]!)) return true;
+    return this.#options.stopsWherePreemptable === true && isWithin((place) => this.node.nominal[this.dimensions[place]!.index]!);
   }
 
   #wanted(perPod: ReadonlyMap<string, number>): [string, number][] {
