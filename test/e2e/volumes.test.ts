@@ -210,7 +210,15 @@ conformance('volumes', [() => {
     await start(space, user('first'));
     await create(`/api/v1/namespaces/${space}/pods`, user('second'));
     await waits(space, 'second', /ReadWriteOncePod access mode/);
+    // One that was bound without the scheduler waits on the node.
+    const { nodeName } = (await get(pathOf(space, 'first'))).spec;
+    const bound = user('bound');
+    await create(`/api/v1/namespaces/${space}/pods`, { ...bound, spec: { ...bound.spec, nodeName } });
+    await eventually(async () => (await get(`/api/v1/namespaces/${space}/events`)).items.some((each: Body) => each.involvedObject.name === 'bound' && each.reason === 'FailedMount' && /volume uses the ReadWriteOncePod access mode and is already in use by another pod/.test(each.message)), { what: 'an event that says why it waits' });
+    assert.equal((await get(pathOf(space, 'bound'))).status.phase, 'Pending');
     await remove(pathOf(space, 'first'));
+    await until(pathOf(space, 'bound'), ({ status }) => status.phase === 'Running');
+    await remove(pathOf(space, 'bound'));
     await until(pathOf(space, 'second'), ({ status }) => status.phase === 'Running');
   });
 

@@ -20,6 +20,8 @@ export interface Admissions {
   /** A pod that was taken before. */
   keep(uid: string): void;
   leave(uid: string): void;
+  /** Whether something of it may be here still. */
+  holds(uid: string): boolean;
   /** Those that hold a place, as last seen. */
   pods(): readonly Pod[];
 }
@@ -77,6 +79,7 @@ export function admissions(parts: Pick<NodeParts, 'context' | 'capacity' | 'pres
     },
     keep: (uid) => void inside.add(uid),
     leave,
+    holds: (uid) => inside.has(uid),
     pods: () => others(''),
   };
 }

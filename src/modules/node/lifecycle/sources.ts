@@ -11,6 +11,7 @@ import { matcherOfSelector } from '../../../api/selector.ts';
 import { claimUses } from '../../../api/storage/claim-matching.ts';
 import { podCertificates } from './pod-certificates.ts';
 import { isTerminal } from './pod-run.ts';
+import { takeAlone } from './take-alone.ts';
 import type { NodeParts } from '../parts.ts';
 import { pullCredentials } from '../images/credentials.ts';
 import { haveImage } from '../volumes/image.ts';
@@ -52,8 +53,8 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
       const conditions = claim!.status?.conditions?.filter(({ type }) => type !== 'FileSystemResizePending') ?? [];
       await context.client.update(PersistentVolumeClaimKind, { ...claim!, status: { ...claim!.status, capacity: { ...claim!.status?.capacity, storage }, conditions: conditions.length === 0 ? undefined : conditions } }, { subresource: 'status' });
     },
-    isShared: (claimName) => context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)
-      .some((other) => other.metadata.namespace === namespace && other.metadata.uid !== pod.metadata.uid && !isTerminal(other) && claimUses(other).some((each) => each.claimName === claimName)),
+    isShared: (claimName) => sharers(parts, pod, claimName).length > 0,
+    takeAlone: (volumeName, claimName) => takeAlone(parts.admissions, pod, { volumeName, others: sharers(parts, pod, claimName) }),
     volume: (name) => ask(parts, PersistentVolumeKind, undefined, name),
     image: async (volumeName, source) => parts.storage.open(await haveImage(parts.images, `${pod.metadata.uid}/volumes/${volumeName}`, source, () => pullCredentials(pod, (name) => find(parts, SecretKind, namespace, name), machineSecret(context.caches)))),
     get services() {
@@ -78,6 +79,12 @@ export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSourc
     },
   };
   return sources;
+}
+
+/** Other pods of this node that use the claim. */
+function sharers({ context }: NodeParts, { metadata }: Pod, claimName: string): Pod[] {
+  return context.caches.of(PodKind).byIndex('spec.nodeName', context.machine.nodeName)
+    .filter((other) => other.metadata.namespace === metadata.namespace && other.metadata.uid !== metadata.uid && !isTerminal(other) && claimUses(other).some((each) => each.claimName === claimName));
 }
 
 /** What the driver said when it attached the volume to this node (upstream: VolumeAttachment, made by the attach controller). */

@@ -15,6 +15,8 @@ export interface ClaimSources {
   grew(claim: PersistentVolumeClaim, storage: string): Promise<void>;
   /** Whether another pod of this node has it. */
   isShared(claimName: string): boolean;
+  /** Takes a volume that one pod alone may have; false while another has it. */
+  takeAlone(volumeName: string, claimName: string): boolean;
   claim(name: string): Promise<PersistentVolumeClaim | undefined>;
   volume(name: string): Promise<PersistentVolume | undefined>;
 }
@@ -48,6 +50,7 @@ interface ClaimOptions {
 /** Waits a second for the binding, which begins with the pod. Rejects when it does not come: the pod tries again later. */
 export async function claimPlace(pod: Pod, claimName: string, sources: ClaimSources, options: ClaimOptions): Promise<ClaimPlace> {
   const { claim, volume } = await boundVolume(pod, claimName, sources, options.isEphemeral === true);
+  if (volume.spec?.accessModes?.includes('ReadWriteOncePod') === true && !sources.takeAlone(volume.metadata.name ?? '', claimName)) throw new Error('volume uses the ReadWriteOncePod access mode and is already in use by another pod');
   if (volume.spec?.csi !== undefined) return { ...(await csiPlace(claim, volume, sources, options)), volume };
   if (volume.spec?.volumeMode === 'Block') return { ...(await blockPlace(volume, options)), volume };
   const file = madeHere(volume) ? volumeFileOf(volume.spec?.hostPath?.path ?? '') : undefined;
