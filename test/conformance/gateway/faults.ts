@@ -1,92 +1,17 @@
-/** What the gateway bears: its HAProxy killed, llmos killed, pods that come and go under load, backends that die; and what it tells of requests. */
+/** What the gateway bears: its HAProxy killed, llmos killed, pods that come and go under load, backends that die. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server, type Socket } from 'node:net';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { it } from 'node:test';
 import { isRunning } from '../../../src/base/sys/is-running.ts';
-import { runAny } from '../../../src/base/sys/run.ts';
 import { askHaproxy } from '../../../src/sdk/haproxy/commands.ts';
 import { eventually } from '../../fixtures/instance.ts';
-import { call, get, patch, running, until, type Body } from '../cluster.ts';
-import { echoPod } from './echo.ts';
+import { get, patch, running, until, type Body } from '../cluster.ts';
 import { authorityMap, CA, policy } from './backend-tls.ts';
-import { accepted, addressOf, amid, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2, world } from './world.ts';
-
-const H2LOAD = existsSync('/usr/bin/h2load') ? false : "needs h2load (Debian's nghttp2-client)";
-
-/** As a behaviour, with a name of our own. */
-function tried(name: string, objects: () => Body[], run: () => Promise<void>, skip: string | false = false): void {
-  it(name, { timeout: 120_000, skip }, async () => {
-    await world();
-    podIp = (await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP;
-    await amid(objects(), run);
-  });
-}
-
-export const haproxyPid = (): number => Number(readFileSync(join(running().run, 'gateway/haproxy/haproxy.pid'), 'utf8').trim());
-
-/** Asks until it is stopped, `streams` at once; gives what was answered, by status or error. */
-function load(address: string, path: string, streams = 4): () => Promise<Record<string, number>> {
-  const counts: Record<string, number> = {};
-  let going = true;
-  const stream = async (): Promise<void> => {
-    while (going) {
-      const key = await ask(address, { path }).then(({ status }) => String(status), (error: NodeJS.ErrnoException) => error.code ?? error.message);
-      counts[key] = (counts[key] ?? 0) + 1;
-    }
-  };
-  const all = Promise.all(Array.from({ length: streams }, stream));
-  return async () => {
-    going = false;
-    await all;
-    return counts;
-  };
-}
-
-interface Loaded { total: number; succeeded: number; failed: number; ok: number; text: string }
-
-/** h2load, which speaks HTTP/2: `clients` connections, each with `streams` requests at once. */
-function h2load(url: string, { address, clients = 4, streams = 5, requests, seconds, more = [] }: { address: string; clients?: number; streams?: number; requests?: number; seconds?: number; more?: string[] }): Promise<Loaded> {
-  const amount = seconds === undefined ? ['-n', String(requests)] : ['-D', String(seconds)];
-  const { port, protocol } = new URL(url);
-  return runAny('h2load', ['-c', String(clients), '-m', String(streams), ...amount, `--connect-to=${address}:${port || (protocol === 'https:' ? '443' : '80')}`, ...more, url], { timeoutMs: 50_000 }).then(({ stdout: text, code, stderr }) => {
-    const number = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? NaN);
-    assert.equal(code, 0, stderr);
-    return { total: number(/requests: (\d+) total/), succeeded: number(/(\d+) succeeded/), failed: number(/(\d+) failed/), ok: number(/status codes: (\d+) 2xx/), text };
-  });
-}
-
-const gatewayIp = async (): Promise<string> => ((await get(`/api/v1/namespaces/${INFRA}/pods/${V1}`)).status.podIP as string).replace(/\.\d+$/, '.1');
-
-/** A server on the gateway's address; gives what ends it. */
-async function listenAt(port: number, serve: (socket: Socket) => void): Promise<() => void> {
-  const sockets = new Set<Socket>();
-  const server: Server = createServer((socket) => { sockets.add(socket); socket.on('error', () => {}).on('close', () => sockets.delete(socket)); serve(socket); });
-  const address = await gatewayIp();
-  await new Promise<void>((settle, fail) => server.once('error', fail).listen(port, address, () => settle()));
-  return () => {
-    server.close();
-    for (const each of sockets) each.destroy();
-  };
-}
-
-let podIp = '';
-
-/** A Service with one backend that is well and one that is ill, at `port` of the gateway's address; and its route. */
-function illBackend(name: string, port: number, rule: object, addressOfIll = (ip: string): string => ip.replace(/\.\d+$/, '.1')): Body[] {
-  const slice = (which: string, address: string, at: number): Body => ({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { namespace: INFRA, name: `${name}-${which}`, labels: { 'kubernetes.io/service-name': name } }, addressType: 'IPv4', endpoints: [{ addresses: [address] }], ports: [{ name: 'http', port: at }] });
-  return [
-    { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name }, spec: { ports: [{ name: 'http', port: 8080, targetPort: 3000 }] } }, slice('well', podIp, 3000), slice('ill', addressOfIll(podIp), port),
-    route(name, ['same-namespace'], [{ matches: [prefix(`/${name}`)], backendRefs: [to(name)], ...rule }]),
-  ];
-}
-
-/** Settles when the route is there, whatever comes of a request. */
-function expectOne(address: string, path: string): Promise<boolean> {
-  return eventually(async () => ask(address, { path, method: 'POST' }).then(({ status }) => status !== 404, () => true), { what: 'the route' });
-}
+import { echoPod } from './echo.ts';
+import { expectOne, H2LOAD, h2load, haproxyPid, illBackend, listenAt, load, podIp, tried } from './faulty.ts';
+import { accepted, addressOf, apply, ask, expect, INFRA, parents, pathOf, prefix, remove, route, to, V1, V2 } from './world.ts';
 
 let ills = 0;
 
@@ -293,46 +218,5 @@ export function faults(): void {
     } finally {
       close();
     }
-  });
-
-  tried('of two Services that share a route each is told of', () => [route('canary', ['same-namespace'], [{ matches: [prefix('/canary')], backendRefs: [to(V1), to(V2), { name: 'nowhere', port: 8080, weight: 0 }] }])], async () => {
-    await parents('canary', { Accepted: 'True' });
-    const address = await addressOf('same-namespace');
-    await expect(address, { path: '/canary' }, {});
-    const answered: Record<string, number> = {};
-    for (let times = 0; times < 30; times++) {
-      const { body } = await ask(address, { path: `/canary/of-each?times=${times}` });
-      answered[body.pod] = (answered[body.pod] ?? 0) + 1;
-    }
-    const view = await eventually(async () => {
-      const [one] = (await get('/gateway/routes')).items.filter(({ name }: Body) => name === 'canary');
-      return one !== undefined && one.services.length === 2 && one.requests >= 33 && one;
-    }, { what: 'both' });
-    assert.equal(view.services.reduce((sum: number, { requests }: Body) => sum + requests, 0), view.requests);
-    const { body } = await call('GET', '/metrics');
-    for (const name of [V1, V2]) {
-      assert.ok(view.services.find(({ service }: Body) => service === `${INFRA}/${name}`).requests >= answered[name]!, JSON.stringify(view));
-      assert.match(body, new RegExp(`llmos_route_request_duration_seconds_count\\{route_kind="HTTPRoute",route_namespace="${INFRA}",route_name="canary",gateway="${INFRA}/same-namespace:80",service="${INFRA}/${name}"\\} \\d+\n`));
-    }
-    const { stdout } = await running().llmos('top', 'routes');
-    for (const name of [V1, V2]) assert.match(stdout, new RegExp(`^  to ${INFRA}/${name} +\\d+\\.\\d +0\\.0 % `, 'm'));
-  });
-
-  tried('routes are told of by their rate, errors and durations', () => [route('watched', ['same-namespace'], [{ matches: [prefix('/watched')], backendRefs: [to(V1)] }])], async () => {
-    await accepted('watched');
-    const address = await addressOf('same-namespace');
-    await expect(address, { path: '/watched' }, { backend: V1 });
-    for (let times = 0; times < 10; times++) await ask(address, { path: `/watched/${times}${times < 2 ? '?status=503' : '?delay=30'}` });
-    const metrics = await eventually(async () => {
-      const { body } = await call('GET', '/metrics');
-      return /llmos_route_requests_total\{route_kind="HTTPRoute",route_namespace="gateway-conformance-infra",route_name="watched",gateway="gateway-conformance-infra\/same-namespace:80",service="gateway-conformance-infra\/infra-backend-v1",code="503"\} 2\n/.test(body) && String(body);
-    }, { what: 'counters' });
-    assert.match(metrics, /llmos_route_request_duration_seconds_bucket\{.*route_name="watched".*le="0.025"\}/);
-    const { stdout } = await running().llmos('top', 'routes');
-    assert.match(stdout, /^ROUTE +GATEWAY +REQUESTS\/S +ERRORS +P50 +P99 +REQUESTS$/m);
-    assert.match(stdout, /HTTPRoute gateway-conformance-infra\/watched +gateway-conformance-infra\/same-namespace:80 +\d+\.\d +\d+\.\d % +\d/);
-    const { items } = await get('/gateway/requests');
-    const one = items.find(({ path }: Body) => path === '/watched/9');
-    assert.deepEqual([one.method, one.status, one.host, /^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/.test(one.traceparent)], ['GET', 200, address, true]);
   });
 }

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
 import { patch, until, type Body } from '../cluster.ts';
-import { haproxyPid } from './faults.ts';
+import { haproxyPid } from './faulty.ts';
 import { at, sharedByBoth, tried } from './http-filters.ts';
 import { amid, ask, expect, INFRA, prefix, route, to, V1, V2 } from './world.ts';
 
