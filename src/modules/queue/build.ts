@@ -48,13 +48,13 @@ export function buildPools({ queues, cohorts, localQueues, fairRules, useSharing
   const byName = new Map(cohorts.map((each) => [each.metadata.name ?? '', each]));
   // Flavors, and so their nodes, may be those of many queues.
   const [decided, held] = [new TopologyUse(topologies.of), new TopologyUse(topologies.of)];
-  const roots = new Map<string, ClusterQueue[]>();
+  const [roots, under] = [new Map<string, ClusterQueue[]>(), Map.groupBy(byName.keys(), (name) => rootOf(name, byName))];
   for (const queue of queues) {
     const cohort = queue.spec?.cohort || undefined;
     const root = cohort === undefined ? `queue/${queue.metadata.name}` : rootOf(cohort, byName);
     if (root !== undefined) roots.set(root, [...(roots.get(root) ?? []), queue]);
   }
-  return [...roots.values()].map((members) => buildPool(members, byName, { localQueues, predictor, fairRules, useSharing, isTopological: (flavor) => topologies.levelsOf(flavor) !== undefined, decided, held }));
+  return [...roots].map(([root, members]) => buildPool(members, byName, { names: under.get(root) ?? [], localQueues, predictor, fairRules, useSharing, isTopological: (flavor) => topologies.levelsOf(flavor) !== undefined, decided, held }));
 }
 
 function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | undefined {
@@ -67,6 +67,8 @@ function rootOf(name: string, cohorts: ReadonlyMap<string, Cohort>): string | un
 }
 
 interface Parts {
+  /** All cohorts of the tree: those that no queue is in lend, too. */
+  names: readonly string[];
   localQueues: readonly LocalQueue[];
   predictor: RunTimePredictor;
   fairRules: readonly FairRule[] | undefined;
@@ -77,15 +79,15 @@ interface Parts {
   held: TopologyUse;
 }
 
-function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { localQueues, predictor, fairRules, useSharing, isTopological, decided, held }: Parts): LivePool {
+function buildPool(queues: readonly ClusterQueue[], cohorts: ReadonlyMap<string, Cohort>, { names, localQueues, predictor, fairRules, useSharing, isTopological, decided, held }: Parts): LivePool {
   const indexes = new Map<string, number>();
   const chains = queues.map((queue) => chainOf(queue.spec?.cohort || undefined, cohorts));
-  for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...chains.flat().flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
+  for (const group of [...queues.flatMap(({ spec }) => spec?.resourceGroups ?? []), ...[...chains.flat(), ...names].flatMap((name) => cohorts.get(name)?.spec?.resourceGroups ?? [])]) {
     for (const { name, resources } of group.flavors) for (const resource of resources) indexes.set(`${name}/${resource.name}`, indexes.get(`${name}/${resource.name}`) ?? indexes.size);
   }
   // What a queue may borrow is known when all of the tree are there.
   const cohortNodes = new Map<string, QuotaNode>();
-  const [nodes, ledgers] = [queues.map(createTree(cohorts, indexes)), queues.map(createTree(cohorts, indexes, cohortNodes))];
+  const [nodes, ledgers] = [queues.map(createTree({ cohorts, names, indexes })), queues.map(createTree({ cohorts, names, indexes }, cohortNodes))];
   const byResource = [...Map.groupBy(indexes, ([key]) => key.slice(key.indexOf('/') + 1)).values()].map((flavors) => flavors.map(([, index]) => index));
   const live = queues.map((object, index): LiveQueue => {
     const has = flavorsOf(object).some(isTopological);
@@ -105,7 +107,9 @@ function chainOf(name: string | undefined, cohorts: ReadonlyMap<string, Cohort>)
   return name === undefined ? [] : [name, ...chainOf(cohorts.get(name)?.spec?.parent || undefined, cohorts)];
 }
 
-function createTree(cohorts: ReadonlyMap<string, Cohort>, indexes: ReadonlyMap<string, number>, nodes = new Map<string, QuotaNode>()): (queue: ClusterQueue) => QuotaNode {
+interface Tree { cohorts: ReadonlyMap<string, Cohort>; names: readonly string[]; indexes: ReadonlyMap<string, number> }
+
+function createTree({ cohorts, names, indexes }: Tree, nodes = new Map<string, QuotaNode>()): (queue: ClusterQueue) => QuotaNode {
   const cohortNode = (name: string): QuotaNode => {
     const known = nodes.get(name);
     if (known !== undefined) return known;
@@ -114,6 +118,7 @@ function createTree(cohorts: ReadonlyMap<string, Cohort>, indexes: ReadonlyMap<s
     nodes.set(name, node);
     return node;
   };
+  for (const name of names) cohortNode(name);
   return ({ metadata, spec }) => new QuotaNode({ name: metadata.name ?? '', weight: weightOf(spec?.fairSharing), ...quotaOf(spec?.stopPolicy === undefined || spec.stopPolicy === 'None' ? (spec?.resourceGroups ?? []) : [], indexes), ...(spec?.cohort ? { parent: cohortNode(spec.cohort) } : {}) });
 }
 

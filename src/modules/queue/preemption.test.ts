@@ -1,31 +1,8 @@
 /** Who is stopped for whom: what Kueue's own tables of classical preemption say. Source: Kueue, preemption_test.go (TestPreemption). */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import type { ClusterQueue, Cohort, Workload } from '../../api/kueue/types.ts';
-import { buildPools, jobOf, placementOf, type JobParts } from './build.ts';
-import { USE_SHARING } from './configuration.ts';
-import { perPod } from './demand.ts';
-import { createChoosingPredictor } from './prediction/choosing.ts';
-
-const NOW = Date.parse('2026-01-01T00:00:00Z') / 1_000;
-const parts: JobParts = {
-  localQueue: undefined, byEviction: false, levelsOf: () => undefined, replacedBy: () => undefined, reckon: (template) => perPod(template),
-  flavorOf: (name) => ({ metadata: { name }, spec: {} }),
-};
-
-type Preemption = NonNullable<NonNullable<ClusterQueue['spec']>['preemption']>;
-/** Of each flavor, of each resource: nominal, borrowing limit, lending limit; the outer list is of groups. */
-type Groups = Record<string, Record<string, [string, string?, string?]>>[];
-
-function queueOf(name: string, cohort: string | undefined, groups: Groups, preemption: Preemption): ClusterQueue {
-  const resourceGroups = groups.map((flavors) => ({
-    coveredResources: Object.keys(Object.values(flavors)[0]!),
-    flavors: Object.entries(flavors).map(([flavor, resources]) => ({
-      name: flavor, resources: Object.entries(resources).map(([resource, [nominalQuota, borrowingLimit, lendingLimit]]) => ({ name: resource, nominalQuota, ...(borrowingLimit && { borrowingLimit }), ...(lendingLimit && { lendingLimit }) })),
-    })),
-  }));
-  return { metadata: { name }, spec: { namespaceSelector: {}, queueingStrategy: 'BestEffortFIFO', resourceGroups, preemption, ...(cohort !== undefined && { cohort }) } };
-}
+import type { ClusterQueue, Cohort } from '../../api/kueue/types.ts';
+import { queueOf, stopped, type Comes, type Groups, type Preemption, type Runs } from './testing/preemption-scene.ts';
 
 const lower: Preemption = { withinClusterQueue: 'LowerPriority', reclaimWithinCohort: 'LowerPriority' };
 const any: Preemption = { withinClusterQueue: 'Never', reclaimWithinCohort: 'Any' };
@@ -47,34 +24,6 @@ const QUEUES: readonly ClusterQueue[] = [
   queueOf('cq-left', 'cohort-left', cpu('10'), { reclaimWithinCohort: 'Any' }), queueOf('cq-right', 'cohort-right', cpu('0'), {}),
 ];
 const COHORTS: readonly Cohort[] = ['cohort-left', 'cohort-right'].map((name) => ({ metadata: { name }, spec: { parent: 'root' } }));
-
-/** `of`: the flavor of each resource, where it is not `default`; `since`: seconds from now at which it was let in. */
-interface Runs { queue: string; priority?: number; requests: Record<string, string>; of?: Record<string, string>; since?: number; createdAt?: number }
-interface Comes { queue: string; priority?: number; sets: { count?: number; requests: Record<string, string> }[]; createdAt?: number }
-
-function workloadOf(name: string, { priority = 0, createdAt = 0 }: Pick<Runs, 'priority' | 'createdAt'>, sets: Comes['sets']): Workload {
-  const podSets = sets.map(({ count = 1, requests }, index) => ({ name: `set${index}`, count, template: { spec: { containers: [{ name: 'c', resources: { requests } }] } } }));
-  return { metadata: { name, namespace: 'default', creationTimestamp: new Date((NOW + createdAt) * 1_000).toISOString() }, spec: { podSets, priority } };
-}
-
-/** The names of those that are stopped, with Kueue's reasons. */
-function stopped(running: Record<string, Runs>, { queue, sets, ...own }: Comes): Record<string, string> {
-  const topologies = { of: () => undefined, levelsOf: () => undefined, forget: () => {}, follows: () => [] };
-  const pools = buildPools({ queues: QUEUES, cohorts: COHORTS, localQueues: [], fairRules: undefined, useSharing: USE_SHARING, topologies }, createChoosingPredictor());
-  const live = new Map(pools.flatMap((pool) => pool.queues).map((each) => [each.name, each] as const));
-  for (const [name, { queue: its, requests, of = {}, since = 0, ...more }] of Object.entries(running)) {
-    const flavors = Object.fromEntries(Object.keys(requests).map((resource) => [resource, of[resource] ?? 'default']));
-    const workload = { ...workloadOf(name, more, [{ requests }]), status: { admission: { clusterQueue: its, podSetAssignments: [{ name: 'set0', count: 1, flavors, resourceUsage: requests }] } } };
-    live.get(its)!.admission.adopt(jobOf(workload, live.get(its)!, parts), placementOf(workload, live.get(its)!), NOW + since, NOW + 1);
-  }
-  const { admission, room } = live.get(queue)!;
-  const job = jobOf(workloadOf('in', own, sets), live.get(queue)!, parts);
-  // Who asks for more than there ever is does not wait at all.
-  if (room.place(job, room.capacity) === undefined) return {};
-  admission.submit(job, NOW + 1);
-  const decisions = pools.flatMap(({ pool }) => pool.decide(NOW + 1));
-  return Object.fromEntries(decisions.flatMap((each) => (each.kind === 'stop' ? [[each.job.id.slice('default/'.length), each.preemption?.reason ?? each.reason]] : [])));
-}
 
 const run = (queue: string, priority: number, much: string, more: Partial<Runs> = {}): Runs => ({ queue, priority, requests: { cpu: much }, ...more });
 const come = (queue: string, priority: number, requests: Record<string, string>, more: Partial<Comes> = {}): Comes => ({ queue, priority, sets: [{ requests }], ...more });
@@ -123,5 +72,5 @@ const CASES: readonly [string, Record<string, Runs>, Comes, Record<string, strin
 ];
 
 describe('who is stopped', () => {
-  for (const [what, running, comes, wanted] of CASES) it(what, () => assert.deepEqual(stopped(running, comes), wanted));
+  for (const [what, running, comes, wanted] of CASES) it(what, () => assert.deepEqual(stopped({ queues: QUEUES, cohorts: COHORTS }, running, comes), wanted));
 });

@@ -3,7 +3,8 @@
  * does not fit may have others stopped, as far as the rules of its queue allow.
  */
 import type { Admission } from './admission.ts';
-import { fairVictims, sharesLess, type FairSharing } from './cohort-share.ts';
+import { sharesLess, type FairSharing } from './cohort-share.ts';
+import { fairVictims } from './fair-victims.ts';
 import { lostSecondsOf, type Decision, type Entry, type Preemption } from './job.ts';
 import type { PlaceOptions, QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
@@ -127,8 +128,7 @@ export class Pool {
     const candidates = this.#candidates(member, entry, scarce);
     const own = candidates.filter((each) => each.member === member);
     if (this.#sharing !== undefined && lacking.length > 0) {
-      const victims = fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#sharing, scarce);
-      return victims?.map((each) => ({ ...each, reason: each.member === member ? 'InClusterQueue' : room.node.isBorrowing(scarce[0]!, 1) ? 'InCohortFairSharing' : 'InCohortReclamation' }));
+      return fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#sharing, scarce);
     }
     if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
     if (rules.borrowUpTo !== undefined) {

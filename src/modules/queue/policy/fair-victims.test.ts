@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { fairVictims, type FairRule } from './cohort-share.ts';
+import type { FairRule } from './cohort-share.ts';
+import { fairVictims } from './fair-victims.ts';
 import { entryOf } from './job.ts';
 import { QuotaRoom, type QuotaJob } from './quota-room.ts';
 import { QuotaNode } from './quota-tree.ts';
