@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { Container, PodSpec } from '../../../api/generated/core-v1.ts';
 import { cpuWeight, limitsOf, ociResources, oomScoreAdj, podLimits, podPidsLimit } from './resources.ts';
 
 test('requests and limits of a container', () => {
@@ -13,6 +14,20 @@ test('a pod is limited when all its containers are', () => {
   assert.equal(podLimits({ containers: [limited, limited] }).memoryBytes, 20 * 2 ** 20);
   assert.equal(podLimits({ containers: [limited, { name: 'b' }] }).memoryBytes, undefined);
   assert.equal(podLimits({ containers: [limited], initContainers: [{ name: 'i', resources: { limits: { memory: '50Mi' } } }] }).memoryBytes, 50 * 2 ** 20);
+});
+test('a pod may take what its containers take together at most, and what its class takes beside it', () => {
+  const of = (name: string, cpu: string, memory?: string, restartPolicy?: 'Always'): Container => ({ name, resources: { requests: { cpu }, limits: { cpu, ...(memory === undefined ? {} : { memory }) } }, ...(restartPolicy === undefined ? {} : { restartPolicy }) });
+  const overhead = { cpu: '250m', memory: '16Mi' };
+  const table: [string, PodSpec, ReturnType<typeof podLimits>][] = [
+    ['an init container without a limit is not held by those of the others', { containers: [of('a', '100m', '10Mi')], initContainers: [of('i', '100m')] }, { cpuShares: 102, cpuQuotaUs: 10_000, memoryBytes: undefined }],
+    ['an init container with the sidecar before it', { containers: [of('a', '100m', '10Mi')], initContainers: [of('s', '100m', '10Mi', 'Always'), of('i', '300m', '30Mi')] }, { cpuShares: 409, cpuQuotaUs: 40_000, memoryBytes: 40 * 2 ** 20 }],
+    ['a sidecar after the init container', { containers: [of('a', '100m', '10Mi')], initContainers: [of('i', '300m', '30Mi'), of('s', '100m', '10Mi', 'Always')] }, { cpuShares: 307, cpuQuotaUs: 30_000, memoryBytes: 30 * 2 ** 20 }],
+    ['with overhead', { overhead, containers: [of('a', '100m', '10Mi')] }, { cpuShares: 358, cpuQuotaUs: 35_000, memoryBytes: 26 * 2 ** 20 }],
+    ['with overhead, of the pod as a whole', { overhead, resources: { requests: { cpu: '500m' }, limits: { memory: '64Mi' } }, containers: [{ name: 'a' }] }, { cpuShares: 768, cpuQuotaUs: undefined, memoryBytes: 80 * 2 ** 20 }],
+    ['with overhead and no limits', { overhead, containers: [{ name: 'a', resources: { requests: { cpu: '100m' } } }] }, { cpuShares: 358, cpuQuotaUs: undefined, memoryBytes: undefined }],
+    ['with overhead, and nothing asked', { overhead, containers: [{ name: 'a' }] }, { cpuShares: 2, cpuQuotaUs: undefined, memoryBytes: undefined }],
+  ];
+  for (const [why, spec, limits] of table) assert.deepEqual(podLimits(spec), limits, why);
 });
 test('huge pages by their size', () => {
   assert.deepEqual(ociResources({ name: 'a', resources: { limits: { 'hugepages-2Mi': '4Mi', 'hugepages-1Gi': '1Gi', cpu: '1' } } }, { privileged: false }).hugepageLimits, [{ pageSize: '2MB', limit: 4 * 2 ** 20 }, { pageSize: '1GB', limit: 2 ** 30 }]);

@@ -94,21 +94,38 @@ export function hugePageLimits({ resources }: Container): NonNullable<OciResourc
   });
 }
 
-/** What the pod as a whole may take: the sum of its containers, or its greatest init container; no limit unless every container has one. */
+/**
+ * What the pod as a whole may take, with what its RuntimeClass takes beside it (upstream: ResourceConfigForPod): what it says itself, else what its containers take together; no limit
+ * unless each of them has one, those that run before the others too.
+ */
 export function podLimits(spec: PodSpec): CgroupLimits {
-  const app = spec.containers;
-  const sidecars = (spec.initContainers ?? []).filter((each) => each.restartPolicy === 'Always');
-  const init = (spec.initContainers ?? []).filter((each) => each.restartPolicy !== 'Always');
-  const running = [...app, ...sidecars];
-  const most = (read: (container: Container) => number | undefined): number | undefined => {
-    const each = running.map(read);
-    if (each.some((value) => value === undefined)) return undefined;
-    return Math.max(each.reduce<number>((sum, value) => sum + (value ?? 0), 0), ...init.map((container) => read(container) ?? 0));
+  const { resources: whole = {}, overhead = {} } = spec;
+  const asked = [whole, ...[...spec.containers, ...(spec.initContainers ?? [])].map(({ resources = {} }) => resources)];
+  const isBestEffort = asked.every(({ requests = {}, limits = {} }) => [requests, limits].every((each) => !each['cpu'] && !each['memory']));
+  const beside = { cpu: millis(overhead['cpu']) ?? 0, memory: quantityValue(overhead['memory'] ?? '0') };
+  const cpuRequest = millis(whole.requests?.['cpu']) ?? together(spec, ({ resources }) => millis(resources?.requests?.['cpu']) ?? millis(resources?.limits?.['cpu']) ?? 0);
+  const cpuLimit = millis(whole.limits?.['cpu']) ?? declared(spec, ({ resources }) => millis(resources?.limits?.['cpu']));
+  const memoryBytes = limitsOf(whole).memoryBytes ?? declared(spec, ({ resources }) => limitsOf(resources).memoryBytes);
+  return {
+    cpuShares: cpuShares(isBestEffort ? 0 : cpuRequest + beside.cpu), cpuQuotaUs: cpuQuotaUs(cpuLimit ? cpuLimit + beside.cpu : undefined),
+    memoryBytes: memoryBytes === undefined ? undefined : memoryBytes + beside.memory,
   };
-  const cpuLimit = most((container) => millis(container.resources?.limits?.['cpu']));
-  const cpuRequest = most((container) => millis(container.resources?.requests?.['cpu']) ?? millis(container.resources?.limits?.['cpu']) ?? 0) ?? 0;
-  const whole = spec.resources ?? {}; // what the pod as a whole says goes before
-  return { cpuShares: cpuShares(millis(whole.requests?.['cpu']) ?? cpuRequest), cpuQuotaUs: cpuQuotaUs(millis(whole.limits?.['cpu']) ?? cpuLimit), memoryBytes: limitsOf(whole).memoryBytes ?? most((container) => limitsOf(container.resources).memoryBytes) };
+}
+
+/** Undefined unless each container has one. */
+function declared(spec: PodSpec, read: (container: Container) => number | undefined): number | undefined {
+  return [...spec.containers, ...(spec.initContainers ?? [])].every((each) => read(each)) ? together(spec, (each) => read(each) ?? 0) : undefined;
+}
+
+/** At most at once: the containers of the application with the sidecars, or an init container with the sidecars that began before it. */
+function together({ containers, initContainers = [] }: PodSpec, read: (container: Container) => number): number {
+  let sidecars = 0;
+  let most = 0;
+  for (const each of initContainers) {
+    if (each.restartPolicy === 'Always') sidecars += read(each);
+    else most = Math.max(most, sidecars + read(each));
+  }
+  return Math.max(most, sidecars + containers.reduce((sum, each) => sum + read(each), 0));
 }
 
 function millis(quantity: string | number | undefined): number | undefined {
