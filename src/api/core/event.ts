@@ -4,6 +4,7 @@ import { ageOf } from '../age.ts';
 import { column } from '../columns.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
+import { labelKeyErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type Event = EventType;
@@ -12,7 +13,14 @@ export const Event: Kind<Event> = defineKind<Event>({
   group: '', version: 'v1', kind: 'Event', plural: 'events', namespaced: true,
   shortNames: ['ev'],
   schema: () => schemaOf('', 'v1', 'Event'),
-  rules: { generation: false, allowCreateOnUpdate: true, validate: (event) => eventErrors(event) },
+  rules: {
+    generation: false,
+    allowCreateOnUpdate: true,
+    defaults(event) {
+      event.involvedObject ??= {};
+    },
+    validate: (event) => eventErrors(event),
+  },
   columns: [
     column('Last Seen', lastSeen),
     column('Type', (event) => event.type ?? ''),
@@ -60,11 +68,25 @@ function showSource(event: Event): string {
   return instance === '' ? component : `${component}, ${instance}`;
 }
 
-function eventErrors(event: Event): FieldError[] {
-  const errors: FieldError[] = [];
+const MOST_BYTES = { reportingInstance: 128, action: 128, reason: 128, message: 1024 } as const;
+
+/**
+ * What holds for events however they are written, with the fields' names of core/v1: one with an eventTime says who reports what, one without is about
+ * something of its own namespace (upstream: pkg/apis/core/validation/events.go, legacyValidateEvent).
+ */
+export function eventErrors(event: Event): FieldError[] {
+  const { namespace = '' } = event.metadata;
   const about = event.involvedObject?.namespace ?? '';
-  if (event.involvedObject === undefined) return [required('involvedObject')];
-  const allowed = about === '' ? ['default', 'kube-system'] : [about];
-  if (!allowed.includes(event.metadata.namespace ?? '')) errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
+  const elsewhere = invalid('involvedObject.namespace', about, 'does not match event.namespace');
+  if (!event.eventTime) return (about || 'default') === namespace ? [] : [elsewhere];
+  const errors: FieldError[] = about === '' && !['default', 'kube-system'].includes(namespace) ? [elsewhere] : [];
+  const reporter = event.reportingComponent ?? '';
+  if (reporter === '') errors.push(required('reportingController'));
+  errors.push(...labelKeyErrors(reporter).map((text) => invalid('reportingController', reporter, text)));
+  for (const [field, most] of Object.entries(MOST_BYTES) as [keyof typeof MOST_BYTES, number][]) {
+    const text = event[field] ?? '';
+    if (text === '' && field !== 'message') errors.push(required(field));
+    if (Buffer.byteLength(text) > most) errors.push(invalid(field, '', `can have at most ${most} characters`));
+  }
   return errors;
 }

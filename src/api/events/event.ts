@@ -1,12 +1,12 @@
 /** Event (events.k8s.io/v1): the events of the core group in newer words, kept as core events. */
 import type { Event as CoreEvent } from '../generated/core-v1.ts';
 import type { Event as EventType } from '../generated/events-v1.ts';
-import { Event as CoreEventKind } from '../core/event.ts';
+import { Event as CoreEventKind, eventErrors } from '../core/event.ts';
 import type { Column } from '../kind.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
+import { equalJson } from '../json.ts';
 import type { KubeObject } from '../meta.ts';
-import { labelKeyErrors } from '../names.ts';
 import { schemaOf } from '../schema/facts.ts';
 
 export type Event = EventType;
@@ -17,7 +17,7 @@ export const Event: Kind<Event> = defineKind<Event>({
   storageGroup: '',
   stored: { to: toCoreEvent, from: (stored) => fromCoreEvent(stored as CoreEvent) },
   schema: () => schemaOf('events.k8s.io', 'v1', 'Event'),
-  rules: { generation: false, allowCreateOnUpdate: true, validate: eventErrors },
+  rules: { generation: false, allowCreateOnUpdate: true, validate: strictErrors },
   columns: CoreEventKind.columns.map((each): Column<Event> => ({ ...each, cell: (event, nowMs) => each.cell(toCoreEvent(event), nowMs) })),
   selectableFields: {
     ...Object.fromEntries(['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'].map((name) => [
@@ -51,23 +51,33 @@ function compact<T extends KubeObject>(object: T): T {
   return object;
 }
 
-const MOST_CHARACTERS = { reportingInstance: 128, action: 128, reason: 128, note: 1024 } as const;
+/** Fields of core/v1 that events of this group do not have: older writers' counting. */
+const OF_OLD = ['firstTimestamp', 'lastTimestamp', 'count', 'source'] as const;
+/** What an event says once for all; only its series goes on. */
+const FIXED = ['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'type', 'eventTime', 'action', 'related', 'reportingComponent', 'reportingInstance'] as const;
 
-/** New events must say who reports what and when; core events need not. */
-function eventErrors(event: Event, old: Event | undefined): FieldError[] {
-  const errors: FieldError[] = [];
-  const about = event.regarding?.namespace ?? '';
-  const allowed = about === '' ? ['default', 'kube-system'] : [about];
-  if (!allowed.includes(event.metadata.namespace ?? '')) errors.push(invalid('involvedObject.namespace', about, 'does not match event.namespace'));
-  if (old !== undefined) return errors;
-  if (!event.eventTime) errors.push(required('eventTime'));
-  if (!event.reportingController) errors.push(required('reportingController'));
-  for (const error of labelKeyErrors(event.reportingController ?? '')) errors.push(invalid('reportingController', event.reportingController ?? '', error));
-  for (const [field, most] of Object.entries(MOST_CHARACTERS) as [keyof typeof MOST_CHARACTERS, number][]) {
-    const text = event[field] ?? '';
-    if (text === '' && field !== 'note') errors.push(required(field));
-    if (Buffer.byteLength(text) > most) errors.push(invalid(field, '', `can have at most ${most} characters`));
+/** Of this group's writers more is asked than of those of core/v1; fields are named as there (upstream: pkg/apis/core/validation/events.go). */
+function strictErrors(event: Event, old: Event | undefined): FieldError[] {
+  const [next, before] = [toCoreEvent(event), old === undefined ? undefined : toCoreEvent(old)];
+  const errors = eventErrors(next);
+  if (before !== undefined) {
+    if (!equalJson(next.series, before.series)) errors.push(...seriesErrors(event));
+    for (const field of FIXED) if (!equalJson(next[field], before[field]) && !(isUnset(next[field]) && isUnset(before[field]))) errors.push(invalid(field === 'reportingComponent' ? 'reportingController' : field, next[field] ?? '', 'field is immutable'));
+    return errors;
   }
-  if (event.type !== 'Normal' && event.type !== 'Warning') errors.push(invalid('type', event.type ?? '', 'has invalid value'));
+  errors.push(...seriesErrors(event));
+  if (!next.eventTime) errors.push(required('eventTime'));
+  if (next.type !== 'Normal' && next.type !== 'Warning') errors.push(invalid('type', '', `has invalid value: ${next.type ?? ''}`));
+  for (const field of OF_OLD) if (!isUnset(next[field])) errors.push(invalid(field, '', 'needs to be unset'));
   return errors;
+}
+
+/** As Go has it: 0, the empty text, and a struct of such. */
+function isUnset(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? Object.values(value).every(isUnset) : !value;
+}
+
+function seriesErrors({ series }: Event): FieldError[] {
+  if (series === undefined || series === null) return [];
+  return [...((series.count ?? 0) < 2 ? [invalid('series.count', '', 'should be at least 2')] : []), ...(series.lastObservedTime ? [] : [required('series.lastObservedTime')])];
 }
