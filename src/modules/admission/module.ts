@@ -9,6 +9,7 @@ import type { KubeObject } from '../../api/meta.ts';
 import type { Cache } from '../../sdk/cache.ts';
 import { defineModule, type Admission, type AdmissionRequest, type Module, type ModuleContext, type ServedKinds } from '../../sdk/module.ts';
 import type { Place } from './match.ts';
+import { parametersAdmission } from './parameters.ts';
 import { typeChecking } from './type-checking.ts';
 
 /** The last two say where the others hold. */
@@ -26,6 +27,7 @@ function admission(): Module {
     controllers: [typeChecking(() => served)],
     async start(context) {
       served = context.kinds;
+      context.admit(parametersAdmission);
       const { caches } = context;
       const all = KINDS.map((kind) => caches.of(kind));
       await Promise.all(all.map((cache) => cache.ready()));
