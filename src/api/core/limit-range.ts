@@ -14,6 +14,7 @@ export const LimitRange: Kind<LimitRange> = defineKind<LimitRange>({
   group: '', version: 'v1', kind: 'LimitRange', plural: 'limitranges', namespaced: true, shortNames: ['limits'],
   schema: () => schemaOf('', 'v1', 'LimitRange'),
   rules: {
+    allowCreateOnUpdate: true,
     generation: false,
     defaults({ spec }) {
       for (const item of spec?.limits ?? []) if (item.type === 'Container') fillIn(item);

@@ -317,3 +317,24 @@ test('a client in this process may do what its rules say', async () => {
   await assert.rejects(client.get(ConfigMap, 'x', { namespace: 'default' }), { reason: 'Forbidden' });
   await assert.rejects(client.list(Pod), { reason: 'Forbidden' });
 });
+
+test('who may change but not create makes nothing by an apply or a PUT', async () => {
+  const rules = [{ apiGroups: ['', 'coordination.k8s.io'], resources: ['configmaps', 'limitranges', 'leases'], verbs: ['get', 'update', 'patch'] }];
+  await door.client.create(Role, { metadata: { name: 'changer', namespace: 'default' }, rules });
+  await door.client.create(RoleBinding, { metadata: { name: 'changer', namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'changer' }, subjects: [{ kind: 'User', name: 'eve' }] });
+  const headers = { 'impersonate-user': 'eve' };
+  const apply = (more: Record<string, string> = headers): ReturnType<OpenDoor['call']> => door.call('PATCH', '/api/v1/namespaces/default/configmaps/made?fieldManager=eve', { body: { apiVersion: 'v1', kind: 'ConfigMap', data: { a: 'b' } }, headers: { 'content-type': 'application/apply-patch+yaml', ...more } });
+  const refused = await apply();
+  assert.deepEqual([refused.status, refused.json.message], [403, 'configmaps "made" is forbidden: User "eve" cannot create resource "configmaps" in API group "" in the namespace "default"']);
+  const [lease, range] = ['/apis/coordination.k8s.io/v1/namespaces/default/leases/made', '/api/v1/namespaces/default/limitranges/made'];
+  for (const path of [lease, range]) {
+    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made' } }, headers })).status, 403, path);
+    assert.equal((await door.call('GET', path)).status, 404, path);
+    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made' } } })).status, 201, 'one who may create does so, and is told');
+    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made', labels: { by: 'eve' } } }, headers })).status, 200, path);
+  }
+  assert.equal((await apply({})).status, 201);
+  assert.equal((await apply()).status, 200);
+  const eve = door.server.client({ name: 'eve', groups: ['system:authenticated'] });
+  await assert.rejects(eve.apply(ConfigMap, { metadata: { name: 'other', namespace: 'default' } } as ConfigMap), (error) => error instanceof ApiError && error.reason === 'Forbidden' && / cannot create /.test(error.message));
+});

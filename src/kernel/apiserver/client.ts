@@ -62,6 +62,10 @@ export function createClient(door: Door, who: InProcess): Client {
   const contextOf = (options: WriteOptions | DeleteOptions = {}): WriteContext => ({
     user: who.user, manager: ('fieldManager' in options ? options.fieldManager : undefined) ?? who.fieldManager ?? who.user.name, dryRun: options.dryRun === true, fieldValidation: 'Ignore', warnings: [],
   });
+  /** What an update or an apply makes needs the right to create, as over HTTP. */
+  const makingContextOf = (kind: Kind, target: Target, options: WriteOptions): WriteContext => ({
+    ...contextOf(options), ...(who.rules === undefined ? { mayCreate: () => check(kind, 'create', { namespace: target.namespace, name: target.name }) } : {}),
+  });
   /** Writes follow what is served: a definition of a user's may have taken the place of a built-in kind. */
   const served = <T extends KubeObject>(kind: Kind<T>): Kind<T> => (door.kinds.lookup(kind.group, kind.version, kind.plural) as Kind<T> | undefined) ?? kind;
   return {
@@ -96,7 +100,7 @@ export function createClient(door: Door, who: InProcess): Client {
       const kind = served(named);
       const { namespace, name } = object.metadata;
       check(kind, 'update', { namespace, name, subresource: options.subresource });
-      return (await update(door, kind, object, options, contextOf(options))) as never;
+      return (await update(door, kind, object, options, makingContextOf(kind, { namespace, name }, options))) as never;
     }),
     patch: (named, name, patch, options = {}) => call(options, async () => {
       const kind = served(named);
@@ -108,7 +112,7 @@ export function createClient(door: Door, who: InProcess): Client {
       const { namespace, name } = object.metadata;
       check(kind, 'patch', { namespace, name, subresource: options.subresource });
       const applied = cloneJson({ apiVersion: apiVersionOfKind(kind), kind: kind.kind, ...object }) as unknown as Json;
-      const { outcome } = await patchObject(door, kind, { namespace: placeOf(kind, namespace), name: name ?? '', subresource: options.subresource, type: 'apply', body: applied, force: options.force }, contextOf(options));
+      const { outcome } = await patchObject(door, kind, { namespace: placeOf(kind, namespace), name: name ?? '', subresource: options.subresource, type: 'apply', body: applied, force: options.force }, makingContextOf(kind, { namespace, name }, options));
       return objectOf(kind, outcome) as never;
     }),
     delete: (named, name, options = {}) => call(options, async () => {

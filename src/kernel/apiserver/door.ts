@@ -42,12 +42,16 @@ export interface WriteContext {
   /** Others' turns between the steps of a write, and the length of its body: what is big takes them. */
   pace?: Pace;
   bodyBytes?: number;
+  /** Throws Forbidden when the client may not create: asked before an update or an apply makes the object (upstream: withAuthorization of update.go and patch.go). Default: it may. */
+  mayCreate?(): void;
 }
 
 /** What a read or write gives: the stored state, or on a dry run only the object that would be. */
 export interface Outcome {
   stored?: Stored;
   object: KubeObject;
+  /** An update that made the object. */
+  created?: true;
 }
 
 export function outcomeOf(stored: Stored): Outcome {

@@ -11,7 +11,7 @@ import { decodeBody, type Decoded, type DuplicateOptions } from './decode.ts';
 import { encodeObject, encodeValue } from './encode.ts';
 import { badRequest, invalidOptions, type OptionsKind } from './errors.ts';
 import { paceOf, takeTurn } from './flow-control/turns.ts';
-import { notSupported, tooLong } from '../../api/field-error.ts';
+import { invalid, notSupported, tooLong } from '../../api/field-error.ts';
 import { negotiate, type Form } from './negotiate.ts';
 import { hasProtobuf } from '../../api/protobuf/envelope.ts';
 import { readBody } from './read-body.ts';
@@ -37,6 +37,8 @@ export interface Exchange {
   stalledMs: number;
   /** When the client has waited for long enough; what is not stored by then never is. */
   deadline?: AbortSignal;
+  /** Throws Forbidden when the client may not create what it names. */
+  mayCreate?(): void;
 }
 
 const protobufKinds = new WeakMap<Kind, boolean>();
@@ -77,14 +79,23 @@ function bodyKindOf({ kind, resource }: Exchange): { apiVersion: string; kind: s
 export function writeContextOf(exchange: Exchange, duplicates?: readonly string[]): WriteContext {
   const { query } = exchange.info;
   const options = OPTIONS[exchange.http.method ?? ''] ?? 'CreateOptions';
-  const manager = managerName({ fieldManager: query.get('fieldManager') ?? undefined, userAgent: exchange.http.headers['user-agent'] });
-  if (manager.length > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
+  const fieldManager = query.get('fieldManager') ?? undefined;
+  if (fieldManager !== undefined) checkManager(fieldManager, options);
+  const manager = managerName({ fieldManager, userAgent: exchange.http.headers['user-agent'] });
   const context: WriteContext = { user: exchange.user, manager, dryRun: dryRunOf(query, options), fieldValidation: fieldValidationOf(exchange), warnings: exchange.warnings, pace: paceOf(exchange.http), bodyBytes: Number(exchange.http.headers['content-length'] ?? Infinity) };
   if (query.get('fieldValidation')) context.options = { fieldValidation: context.fieldValidation };
   if (duplicates !== undefined) context.duplicates = duplicates;
   if (exchange.audit !== undefined) context.annotate = exchange.audit.annotate;
   if (exchange.deadline !== undefined) context.deadline = exchange.deadline;
+  if (exchange.mayCreate !== undefined) context.mayCreate = exchange.mayCreate;
   return context;
+}
+
+/** Upstream: apimachinery, ValidateFieldManager. */
+function checkManager(fieldManager: string, options: OptionsKind): void {
+  if (Buffer.byteLength(fieldManager) > 128) throw invalidOptions(options, tooLong('fieldManager', 128));
+  const hidden = /[^\p{L}\p{M}\p{N}\p{P}\p{S} ]/u.exec(fieldManager);
+  if (hidden !== null) throw invalidOptions(options, invalid('fieldManager', fieldManager, `should only contain printable characters (at position ${Buffer.byteLength(fieldManager.slice(0, hidden.index))})`));
 }
 
 const OPTIONS: Readonly<Record<string, OptionsKind>> = { POST: 'CreateOptions', PUT: 'UpdateOptions', PATCH: 'PatchOptions', DELETE: 'DeleteOptions' };

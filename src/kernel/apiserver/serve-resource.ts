@@ -40,6 +40,7 @@ export async function serveResource(parts: Parts, incoming: Incoming, info: Requ
   if (!kind.namespaced && resource.namespace !== undefined) throw resourceUnknown();
   if (resource.rest !== '') throw resourceUnknown();
   const exchange: Exchange = { door, http: incoming.http, response: incoming.response, info, resource, kind, user, warnings: incoming.warnings, audit: incoming.audit, deadline: incoming.deadline, stalledMs: parts.limits.stalledMs };
+  if (resource.verb === 'update' || resource.verb === 'patch') exchange.mayCreate = () => authorize(parts, { ...attributesOfRequest(user, info), verb: 'create' }, undefined);
   if (isTokenPath(kind, resource.subresource)) return serveToken(parts, exchange);
   if (resource.verb === 'watch') incoming.longRunning?.();
   return dispatch(exchange);

@@ -39,7 +39,7 @@ export async function handleUpdate(exchange: Exchange): Promise<void> {
   // Before anything is looked up: upstream says this of objects that are not there, too.
   if (isJsonObject(value['metadata'])) named(value['metadata'] as unknown as ObjectMeta, at.name);
   const outcome = await updateObject(door, kind, { ...at, subresource, change: replaceWith(value as unknown as KubeObject), optimistic: true }, context);
-  return answerObject(exchange, 200, outcome);
+  return answerObject(exchange, outcome.created === true ? 201 : 200, outcome);
 }
 
 const PATCH_TYPES: Record<string, PatchKind> = {

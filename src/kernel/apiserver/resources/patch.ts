@@ -80,6 +80,7 @@ async function applyPatch(door: Door, kind: Kind, input: PatchInput, context: Wr
         const change = (live: KubeObject): unknown => applied(door, kind, live, input, context);
         return { outcome: await updateObject(door, kind, { ...input, keepManagedFields: true, change }, context), created: false };
       }
+      context.mayCreate?.();
       const object = await applied(door, kind, undefined, input, context);
       if (object.metadata.uid) throw conflict(kind, input.name, `uid mismatch: the provided object specified uid ${object.metadata.uid}, and no existing object was found`);
       return { outcome: await createObject(door, kind, { namespace: input.namespace, name: input.name, object, keepManagedFields: true }, context), created: true };

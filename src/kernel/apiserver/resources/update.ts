@@ -52,7 +52,9 @@ async function update(door: Door, kind: Kind, input: UpdateInput, context: Write
     const live = door.store.newest(key);
     if (live === undefined) {
       if (kind.rules.allowCreateOnUpdate !== true || input.optimistic !== true) throw notFound(kind, input.name);
-      return createObject(door, kind, { namespace: input.namespace, name: input.name, object: withoutVersion(input.change({ metadata: {} })) }, context);
+      context.mayCreate?.();
+      const made = await createObject(door, kind, { namespace: input.namespace, name: input.name, object: withoutVersion(input.change({ metadata: {} })) }, context);
+      return Object.assign(made, { created: true as const });
     }
     const shown = await convertedOne(kind, live);
     const liveObject = asKind(kind, shown.object);
