@@ -78,7 +78,6 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const spans = otlp === undefined ? undefined : createSpanExporter(otlp, { nodeName: machine.nodeName, log });
   const acme = acmeSettings(context.config);
   const issuer = acme === undefined ? undefined : createIssuer(acme, context, observe);
-  const logSocket = join(machine.runFolder, 'access.sock');
   const file = context.config['accessLog'] === true ? accessFile(join(machine.stateFolder, 'access.log'), log) : undefined;
   const signals = createSignals();
   const takeLine = (line: string): void => {
@@ -90,8 +89,9 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     spans?.take(access, nowMs);
   };
   const place = (): { nodeName: string; zone?: string | undefined } => ({ nodeName: machine.nodeName, zone: zoneOf(of(Node).get(machine.nodeName)) });
+  const lines = await listenForLines({ gatewayIp: machine.network.gatewayIp, file: join(machine.runFolder, 'lines.port'), take: takeLine, log });
   const proxy = createProxy({
-    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), logSocket, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
+    program: machine.programs['haproxy'] ?? 'haproxy', folder: proxyFolder(machine), linesPort: lines.port, takeLine, sendsSpans: spans !== undefined, tellsAll: file !== undefined || spans !== undefined, ...(issuer === undefined ? {} : { acmeThumbprint: issuer.thumbprint }), gatewayIp: machine.network.gatewayIp, gatewayIp6: machine.network.ipv6?.gatewayIp, log, signal,
     endpointsOf: ({ serviceKey, portName }) => {
       const own = slices.byIndex('gateway-service', serviceKey);
       const weights = weightsOf(serviceKey.split('/')[0] ?? '', own, (key) => of(Pod).get(key));
@@ -105,7 +105,6 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
       return service === undefined ? undefined : proxySettingsOf(service).drainMs;
     },
   });
-  const lines = await listenForLines(logSocket, takeLine, log);
   const collect = async (): Promise<void> => {
     const { recent, inherited } = await proxy.counted();
     signals.add(inherited, clock.nowMs(), 'before');

@@ -108,7 +108,7 @@ function observedOf(listeners: Partial<Listener>[], rules: HttpRule[][], more: P
   };
 }
 
-const textOf = (doors: readonly Door[]): string => configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', logSocket: '/run/x.sock', ports: new Map(doors.map((door, index) => [doorName(door), 23_000 + index])) }).text(new Map());
+const textOf = (doors: readonly Door[]): string => configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', linesPort: 1_023, ports: new Map(doors.map((door, index) => [doorName(door), 23_000 + index])) }).text(new Map());
 const to = [{ name: 'web', port: 80 }];
 
 test('entries are tried by precision, then by age', () => {
@@ -125,7 +125,7 @@ test('entries are tried by precision, then by age', () => {
 test('a rule that nothing can say, or that HAProxy refuses, is left out by name', () => {
   const observed = observedOf([{}], [[{ filters: [{ type: 'RequestHeaderModifier', requestHeaderModifier: { set: [{ name: 'x', value: 'a\nb' }] } }], backendRefs: to }], [{ backendRefs: to }]]);
   const { doors } = planOf(observed);
-  const made = configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', logSocket: '/run/x.sock', ports: new Map() });
+  const made = configurationOf(doors, { gatewayIp: '10.244.0.1', folder: '/run/x', linesPort: 1_023, ports: new Map() });
   assert.deepEqual([...made.unsayable.keys()], ['HTTPRoute:shop:r0:0']);
   const { doors: rest, routes } = planOf(observed, made.unsayable);
   assert.deepEqual([rest[0]!.entries.map(({ key }) => key), routes[0]!.resolved.unsupported?.reason], [['shop/r1'], 'UnsupportedValue']);

@@ -30,7 +30,7 @@ describe('backends that are known by one of several names', { skip: existsSync('
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'llmos-forward-'));
-    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket: join(folder, 'access.sock'), takeLine: () => {}, gatewayIp: net(1), endpointsOf: ({ serviceKey }) => endpoints.get(serviceKey) ?? [], log: silentLog, signal: stop.signal });
+    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), linesPort: 1_023, takeLine: () => {}, gatewayIp: net(1), endpointsOf: ({ serviceKey }) => endpoints.get(serviceKey) ?? [], log: silentLog, signal: stop.signal });
     const own = createServer({ ...pair, requestCert: true, rejectUnauthorized: false }, (asked, response) => {
       if (asked.url?.startsWith('/dies') === true) return void response.write('begun', () => setImmediate(() => asked.socket.destroy()));
       const hash = createHash('sha256');

@@ -1,4 +1,5 @@
 /** The configuration of HAProxy as text, from the doors of a plan. Pure; each line knows which action it was written for. */
+import { isRoots, linesAddress } from '../access-log.ts';
 import type { Door } from '../plan.ts';
 import { MIRROR } from './actions.ts';
 import { AUTHORIZE, bufferLine } from './authorize.ts';
@@ -25,10 +26,15 @@ function head(page: Page): void {
   page.put(
     'global', `  stats socket ${folder}/haproxy.sock mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', '  tune.ssl.default-dh-param 2048', '  ssl-default-bind-options ssl-min-ver TLSv1.2',
     `  lua-load ${folder}/${page.file('actions', MIRROR + PAUSE + AUTHORIZE)}`, '  httpclient.ssl.verify none', `  log ring@${RING} format raw local0`, '',
-    `ring ${RING}`, '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  server llmos unix@${page.facts.logSocket} log-proto octet-count`, '',
+    `ring ${RING}`, '  format raw', '  maxlen 4096', '  size 1048576', '  timeout connect 2s', '  timeout server 10s', `  ${linesServer(page.facts)}`, '',
     'defaults', '  mode http', '  log global', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  timeout tunnel 24h', '  timeout http-request 30s', '  timeout http-keep-alive 75s', `  retries ${DEFAULT_RETRIES}`, '  option redispatch 1', '  option idle-close-on-response', `  retry-on ${RETRY_ON}`, '  http-reuse safe', '',
     'backend none', ...answerLines(404, 12), '', 'backend refuse', '  mode tcp', '  tcp-request content reject', '',
   );
+}
+
+function linesServer({ gatewayIp, linesPort }: ProxyFacts): string {
+  const address = linesAddress(gatewayIp);
+  return `server llmos ${address}:${linesPort} log-proto octet-count${isRoots(linesPort) ? ` source ${address}:640-895` : ''}`;
 }
 
 function putDoor(page: Page, door: Door): void {

@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { Agent, createServer, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it, test } from 'node:test';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { silentLog } from '../../../base/log.ts';
-import { listenForLines } from '../access-log.ts';
+import { listenForLines, type Lines } from '../access-log.ts';
 import type { Door } from '../plan.ts';
 import type { Action } from '../rules.ts';
 import { createSignals } from '../signals.ts';
@@ -38,20 +40,19 @@ describe('counts of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
   const stop = new AbortController();
   const signals = createSignals();
   let lines = 0;
+  const takeLine = (line: string): void => { if (signals.take(line, Date.now())) lines++; };
   let folder: string;
   let server: Server;
-  let listening: { close(): void };
+  let listening: Lines;
   let proxy: Proxy;
 
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'llmos-counts-'));
     server = createServer((asked, response) => void asked.resume().on('end', () => response.writeHead(asked.url === '/lost' ? 404 : 200).end('hello')));
     await new Promise<void>((resolve) => server.listen(0, ADDRESS, resolve));
-    const logSocket = join(folder, 'access.sock');
-    const takeLine = (line: string): void => { if (signals.take(line, Date.now())) lines++; };
-    listening = await listenForLines(logSocket, takeLine, silentLog);
+    listening = await listenForLines({ gatewayIp: ADDRESS, file: join(folder, 'lines.port'), take: takeLine, log: silentLog });
     const { port } = server.address() as AddressInfo;
-    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket, takeLine, gatewayIp: ADDRESS, endpointsOf: () => [{ address: ADDRESS, port }], log: silentLog, signal: stop.signal });
+    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), linesPort: listening.port, takeLine, gatewayIp: ADDRESS, endpointsOf: () => [{ address: ADDRESS, port }], log: silentLog, signal: stop.signal });
   });
 
   after(async () => {
@@ -103,5 +104,38 @@ describe('counts of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
     assert.ok(lines < 5_000, `${lines} lines: on a busy door most requests have none`);
     const [view] = signals.routes(Date.now());
     assert.deepEqual([view!.requests, view!.gateway, view!.p50Ms! > 0], [6_500, 'shop/edge:80', true]);
+  });
+
+  it('rests while nobody takes its lines, and keeps them until somebody does, at the same port', { timeout: 120_000 }, async () => {
+    const pid = Number(await readFile(join(folder, 'haproxy/haproxy.pid'), 'utf8'));
+    const cpuTicks = async (): Promise<number> => (await readFile(`/proc/${pid}/stat`, 'utf8')).split(') ')[1]!.split(' ').slice(11, 13).reduce((sum, each) => sum + Number(each), 0);
+    const { port } = listening;
+    await eventually(async () => {
+      const told = lines;
+      await ask(1, '/');
+      await sleep(100);
+      return lines > told;
+    }, { timeoutMs: 30_000, what: 'the door is busy no more, and each request has its line' });
+    listening.close();
+    await sleep(500); // what is said before HAProxy knows goes with the connection
+    const [told, ticks] = [lines, await cpuTicks()];
+    await ask(3, '/');
+    await sleep(3_000);
+    // Of 300 in three seconds.
+    const used = (await cpuTicks()) - ticks;
+    assert.ok(used < 15, `${used} ticks of its cpu`);
+    assert.equal(lines, told);
+    listening = await listenForLines({ gatewayIp: ADDRESS, file: join(folder, 'lines.port'), take: takeLine, log: silentLog });
+    assert.equal(listening.port, port);
+    await eventually(async () => lines >= told + 3, { timeoutMs: 30_000, what: 'the lines of before' });
+  });
+
+  it('takes lines from root alone', { skip: process.getuid?.() === 0 ? false : 'needs root' }, async () => {
+    const before = lines;
+    const stranger = connect(listening.port, ADDRESS);
+    const ended = once(stranger.resume(), 'close');
+    stranger.write('5 hello');
+    await ended;
+    assert.equal(lines, before);
   });
 });

@@ -30,7 +30,7 @@ describe('drains of a real HAProxy', { skip: existsSync('/usr/sbin/haproxy') ? f
   /** As a new llmos does, which finds nothing but what is in the folder and in HAProxy. */
   function begin(): void {
     stop = new AbortController();
-    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), logSocket: join(folder, 'access.sock'), takeLine: () => {}, gatewayIp: net(1), endpointsOf: () => endpoints, drainMsOf: () => drainMs, log: silentLog, signal: stop.signal });
+    proxy = createProxy({ program: 'haproxy', folder: join(folder, 'haproxy'), linesPort: 1_023, takeLine: () => {}, gatewayIp: net(1), endpointsOf: () => endpoints, drainMsOf: () => drainMs, log: silentLog, signal: stop.signal });
   }
 
   after(async () => {

@@ -12,8 +12,8 @@ export interface ProxyFacts {
   gatewayIp6?: string | undefined;
   /** Holds configuration, sockets and certificates. */
   folder: string;
-  /** Where its lines about requests go. */
-  logSocket: string;
+  /** Where its lines about requests go: see access-log.ts. */
+  linesPort: number;
   /** Challenges of ACME are answered with it, on doors without TLS. */
   acmeThumbprint?: string | undefined;
   /** Whether requests are spans of their own in their traces. */

@@ -29,7 +29,7 @@ export interface ProxyInput {
   /** Made with mode 0700. */
   folder: string;
   /** Where HAProxy's lines about requests go; not in the folder, which goes with HAProxy. */
-  logSocket: string;
+  linesPort: number;
   /** Takes such a line that comes by another way: of a process that was replaced. */
   takeLine(line: string): void;
   /** Challenges of ACME are answered with it. */
@@ -67,7 +67,7 @@ export interface Proxy {
 const MOST_SERVED = 10_000;
 const READY_MS = 10_000;
 
-export function createProxy({ program, folder, logSocket, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
+export function createProxy({ program, folder, linesPort, takeLine, acmeThumbprint, sendsSpans, tellsAll, gatewayIp, gatewayIp6, endpointsOf, drainMsOf, log, signal }: ProxyInput): Proxy {
   const files = filesIn(folder);
   const doorPorts = createDoorPorts({ file: files.ports, gatewayIp });
   const ports = doorPorts.all;
@@ -122,7 +122,7 @@ export function createProxy({ program, folder, logSocket, takeLine, acmeThumbpri
     const ways = waysOf(wanted);
     await doorPorts.ensure(new Set([...wanted.map(doorName), ...ways.keys()]));
     const inheritance = listening.take(wanted.flatMap((door) => placesOf(door, { gatewayIp, gatewayIp6, ports })));
-    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, logSocket, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
+    const next = configurationOf(wanted, { gatewayIp, gatewayIp6, folder, linesPort, ports, acmeThumbprint, sendsSpans, tellsAll, listening: inheritance });
     if (next.unsayable.size > 0) return next.unsayable;
     const endpoints = endpointsBy(next);
     waysWanted = ways;
