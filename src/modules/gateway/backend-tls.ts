@@ -1,7 +1,7 @@
 /** BackendTLSPolicy: which backends are spoken to by TLS, and by which authorities they are known. Pure. */
-import { X509Certificate } from 'node:crypto';
 import type { BackendTLSPolicy } from '../../api/gateway/kinds.ts';
 import type { LocalReference } from '../../api/gateway/types.ts';
+import { authorityFrom } from './authorities.ts';
 import type { AlternativeName } from './forward/names.ts';
 import type { Observed } from './observed.ts';
 import type { Failure } from './references.ts';
@@ -45,16 +45,5 @@ export function validationOf(observed: Observed, policy: BackendTLSPolicy): { tl
 }
 
 function authorityOf({ group, kind, name }: LocalReference, namespace: string, observed: Observed): string | Failure {
-  if (group !== '' || kind !== 'ConfigMap') return { reason: 'InvalidKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps hold authorities` };
-  const pem = observed.configMap(`${namespace}/${name}`)?.data?.['ca.crt'];
-  if (pem !== undefined && holdsCertificate(pem)) return pem;
-  return { reason: 'InvalidCACertificateRef', message: `ConfigMap '${namespace}/${name}' ${pem === undefined ? 'not found, or without ca.crt' : 'holds no certificate'}` };
-}
-
-function holdsCertificate(pem: string): boolean {
-  try {
-    return new X509Certificate(pem).raw.length > 0;
-  } catch {
-    return false;
-  }
+  return authorityFrom(observed, { group, kind, name }, namespace) ?? { reason: 'InvalidKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps and ClusterTrustBundles hold authorities` };
 }

@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
+import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { zoneOf } from '../../api/core/zone.ts';
 import { Node } from '../../api/core/node.ts';
@@ -58,7 +59,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
     const name = slice.metadata.labels?.[SERVICE_NAME_LABEL];
     return name === undefined ? [] : [`${slice.metadata.namespace}/${name}`];
   });
-  const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
+  const planned = [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, Secret, ConfigMap, ClusterTrustBundle, Namespace, Ingress, IngressClass] as readonly unknown[] as readonly Kind[];
   await Promise.all([...planned, EndpointSlice as Kind, Node as Kind, Pod as Kind, LoadBalancingPolicy as unknown as Kind].map((kind) => of(kind).ready()));
 
   const policies = of(LoadBalancingPolicy);
@@ -71,7 +72,7 @@ export async function startEngine(context: ModuleContext): Promise<Engine> {
   const observe = (): Observed => ({
     classes: of(GatewayClass).list(), gateways: of(Gateway).list(), listenerSets: of(ListenerSet).list(), httpRoutes: of(HTTPRoute).list(), grpcRoutes: of(GRPCRoute).list(), tlsRoutes: of(TLSRoute).list(), tcpRoutes: of(TCPRoute).list(), udpRoutes: of(UDPRoute).list(), grants: of(ReferenceGrant).list(), policies: of(BackendTLSPolicy).list(),
     ingresses: of(Ingress).list(), ingressClasses: of(IngressClass).list(),
-    service: serviceOf, secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), namespace: (name) => of(Namespace).get(name),
+    service: serviceOf, secret: (key) => of(Secret).get(key), configMap: (key) => of(ConfigMap).get(key), trustBundle: (name) => of(ClusterTrustBundle).get(name), namespace: (name) => of(Namespace).get(name),
     ...(localCertificate === undefined ? {} : { localCertificate }),
   });
   const otlp = otlpSettings(context.config);

@@ -2,6 +2,7 @@
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { Gateway } from '../../api/gateway/kinds.ts';
 import type { Listener, ObjectReference } from '../../api/gateway/types.ts';
+import { authorityFrom } from './authorities.ts';
 import type { Observed, TlsPair } from './observed.ts';
 import { isFailure, isPermitted, resolveCertificate, type Failure } from './references.ts';
 
@@ -26,11 +27,10 @@ export function clientValidationOf({ metadata, spec }: Gateway, listener: Listen
 
 function authorityOf({ group = '', kind = 'ConfigMap', name, namespace: where }: ObjectReference, from: string, observed: Observed): string | Failure {
   const namespace = where ?? from;
-  if (group !== '' || kind !== 'ConfigMap') return { reason: 'InvalidCACertificateKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps hold authorities` };
-  if (!isPermitted(observed, { group: GROUP, kind: 'Gateway', namespace: from }, { group, kind, namespace, name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant in namespace '${namespace}' permits a Gateway of '${from}' to refer to ConfigMap '${name}'` };
-  const pem = observed.configMap(`${namespace}/${name}`)?.data?.['ca.crt'];
-  if (pem?.includes('BEGIN CERTIFICATE') === true) return pem;
-  return { reason: 'InvalidCACertificateRef', message: `ConfigMap '${namespace}/${name}' ${pem === undefined ? 'not found, or without ca.crt' : 'holds no certificate'}` };
+  const found = authorityFrom(observed, { group, kind, name }, namespace);
+  if (found === undefined) return { reason: 'InvalidCACertificateKind', message: `caCertificateRef ${group === '' ? 'core' : group}/${kind} '${name}': only ConfigMaps and ClusterTrustBundles hold authorities` };
+  if (kind === 'ConfigMap' && !isPermitted(observed, { group: GROUP, kind: 'Gateway', namespace: from }, { group, kind, namespace, name })) return { reason: 'RefNotPermitted', message: `no ReferenceGrant in namespace '${namespace}' permits a Gateway of '${from}' to refer to ConfigMap '${name}'` };
+  return found;
 }
 
 /** Whether somebody comes in without being known. */

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { CustomResourceDefinition } from '../../api/apiextensions/custom-resource-definition.ts';
+import { ClusterTrustBundle } from '../../api/certificates/cluster-trust-bundle.ts';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import { Namespace } from '../../api/core/namespace.ts';
 import { Node } from '../../api/core/node.ts';
@@ -45,7 +46,7 @@ export default defineModule({
   description: 'Gateway API and Ingress: routes by host, path and header, TLS, gRPC',
   kinds: GATEWAY_KINDS,
   needs: [Service, EndpointSlice, Ingress, IngressClass],
-  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, Namespace, Node, Pod, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
+  reads: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, ReferenceGrant, BackendTLSPolicy, Service, EndpointSlice, Secret, ConfigMap, ClusterTrustBundle, Namespace, Node, Pod, Ingress, IngressClass, LoadBalancingPolicy, CustomResourceDefinition],
   writes: [GatewayClass, Gateway, ListenerSet, HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute, BackendTLSPolicy, Service, EndpointSlice, Secret, Ingress, IngressClass],
   // Certificates for local names.
   signs: true,

@@ -1,5 +1,6 @@
 /** What a plan is made from: the objects as the caches have them now. Nothing here is changed. */
 import type { BackendTLSPolicy, Gateway, GatewayClass, GRPCRoute, HTTPRoute, ListenerSet, ReferenceGrant, TCPRoute, TLSRoute, UDPRoute } from '../../api/gateway/kinds.ts';
+import type { ClusterTrustBundle } from '../../api/generated/certificates-v1beta1.ts';
 import type { ConfigMap, Namespace, Secret, Service } from '../../api/generated/core-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/networking-v1.ts';
 
@@ -20,6 +21,7 @@ export interface Observed {
   service(key: string): Service | undefined;
   secret(key: string): Secret | undefined;
   configMap(key: string): ConfigMap | undefined;
+  trustBundle(name: string): ClusterTrustBundle | undefined;
   namespace(name: string): Namespace | undefined;
   /** A certificate of the machine's own for a local hostname, where there is to be one. */
   localCertificate?(hostname: string): TlsPair | undefined;

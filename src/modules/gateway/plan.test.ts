@@ -104,7 +104,7 @@ function observedOf(listeners: Partial<Listener>[], rules: HttpRule[][], more: P
   const routes = rules.map((each, index): HTTPRoute => ({ metadata: { namespace: 'shop', name: `r${index}`, creationTimestamp: `2026-01-0${9 - index}T00:00:00Z` }, spec: { parentRefs: [{ name: 'edge' }], rules: each } }));
   return {
     classes: [{ metadata: { name: 'llmos' }, spec: { controllerName: CONTROLLER } }], gateways: [gateway], listenerSets: [], httpRoutes: routes, grpcRoutes: [], tlsRoutes: [], tcpRoutes: [], udpRoutes: [], grants: [], policies: [], ingresses: [], ingressClasses: [],
-    service: (key) => (key === 'shop/web' ? service : undefined), secret: () => undefined, configMap: () => undefined, namespace: () => undefined, ...more,
+    service: (key) => (key === 'shop/web' ? service : undefined), secret: () => undefined, configMap: () => undefined, trustBundle: () => undefined, namespace: () => undefined, ...more,
   };
 }
 

@@ -1,8 +1,9 @@
 /** References between objects: which are permitted across namespaces (ReferenceGrant), and what they lead to. Pure. */
 import { X509Certificate, createPrivateKey } from 'node:crypto';
+import { createSecureContext } from 'node:tls';
 import { GROUP } from '../../api/gateway/parts.ts';
 import type { BackendRef, SecretReference } from '../../api/gateway/types.ts';
-import type { ServicePort } from '../../api/generated/core-v1.ts';
+import type { Secret, ServicePort } from '../../api/generated/core-v1.ts';
 import type { Observed, TlsPair } from './observed.ts';
 
 export interface From { group: string; kind: string; namespace: string }
@@ -39,10 +40,19 @@ export function resolveCertificate(observed: Observed, ref: SecretReference, nam
   return certificateOf(observed, where, name);
 }
 
+/** Objects of caches are never changed, so what was found of one holds. */
+const known = new WeakMap<Secret, TlsPair | Failure>();
+
 export function certificateOf(observed: Pick<Observed, 'secret'>, namespace: string, name: string): TlsPair | Failure {
   const secret = observed.secret(`${namespace}/${name}`);
-  const wrong = (message: string): Failure => ({ reason: 'InvalidCertificateRef', message: `Secret '${namespace}/${name}' ${message}` });
-  if (secret === undefined) return wrong('not found');
+  if (secret === undefined) return { reason: 'InvalidCertificateRef', message: `Secret '${namespace}/${name}' not found` };
+  const found = known.get(secret) ?? pairOf(secret);
+  known.set(secret, found);
+  return found;
+}
+
+function pairOf(secret: Secret): TlsPair | Failure {
+  const wrong = (message: string): Failure => ({ reason: 'InvalidCertificateRef', message: `Secret '${secret.metadata.namespace}/${secret.metadata.name}' ${message}` });
   const { 'tls.crt': crt, 'tls.key': key } = secret.data ?? {};
   if (!crt || !key) return wrong('lacks tls.crt or tls.key');
   const pair: TlsPair = { certificatePem: Buffer.from(crt, 'base64').toString(), keyPem: Buffer.from(key, 'base64').toString() };
@@ -51,6 +61,12 @@ export function certificateOf(observed: Pick<Observed, 'secret'>, namespace: str
     if (!certificate.checkPrivateKey(createPrivateKey(pair.keyPem))) return wrong('holds a certificate and a key that do not belong together');
   } catch {
     return wrong('holds no PEM certificate and key that can be read');
+  }
+  try {
+    // As HAProxy does, whom one that it does not take would keep from all others: the whole chain is read, and weak keys are refused.
+    createSecureContext({ cert: pair.certificatePem, key: pair.keyPem, ca: pair.certificatePem, ciphers: 'DEFAULT@SECLEVEL=2' });
+  } catch (error) {
+    return wrong(`holds a certificate that cannot be used for TLS: ${(error as Error).message}`);
   }
   return pair;
 }

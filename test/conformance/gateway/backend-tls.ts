@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
 import { create, patch, until, type Body } from '../cluster.ts';
 import { tlsRoute } from './tls.ts';
-import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, condition, expect, gateway, GROUP, INFRA, parents, pathOf, prefix, remove, route, tlsSecret } from './world.ts';
+import { accepted, addressOf, ask, AUTHORITY_PEM, behaviour, condition, expect, gateway, GROUP, INFRA, parents, pathOf, prefix, remove, route, strangers, tlsSecret } from './world.ts';
 
 export const policy = (name: string, target: object, validation: object): Body => ({ apiVersion: GROUP, kind: 'BackendTLSPolicy', metadata: { namespace: INFRA, name }, spec: { targetRefs: [{ group: '', kind: 'Service', ...target }], validation: { hostname: 'abc.example.com', ...validation } } });
 export const authorityMap = (): Body => ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { namespace: INFRA, name: 'backend-ca' }, data: { 'ca.crt': AUTHORITY_PEM } });
@@ -29,6 +29,18 @@ export function backendTls(): void {
     await policySays('reencrypt', 'ResolvedRefs', 'ResolvedRefs');
     const asked = 'https-listener.org';
     await expect(await addressOf('same-namespace-with-https-listener'), { host: asked, sni: asked, path: '/reencrypt' }, { backend: 'tls-backend', check: ({ body }) => assert.deepEqual([body.tls.name, body.host, body.headers['x-forwarded-proto']], ['abc.example.com', asked, 'https']) });
+  });
+
+  const bundle = (text: string): Body => ({ apiVersion: 'certificates.k8s.io/v1', kind: 'ClusterTrustBundle', metadata: { name: 'backend-authorities' }, spec: { trustBundle: text } });
+  behaviour('BackendTLSPolicyClusterTrustBundle', () => [bundle(AUTHORITY_PEM), policy('bundled', { name: 'tls-backend' }, { caCertificateRefs: [{ group: 'certificates.k8s.io', kind: 'ClusterTrustBundle', name: 'backend-authorities' }] }), toTls('bundled')], async () => {
+    await policySays('bundled', 'ResolvedRefs', 'ResolvedRefs');
+    const address = await addressOf('same-namespace');
+    await expect(address, { host: 'abc.example.com' }, { backend: 'tls-backend' });
+    await patch(pathOf(bundle('')), { spec: { trustBundle: strangers.certificatePem } });
+    await expect(address, { host: 'abc.example.com' }, { status: 503 });
+    await remove(bundle(''));
+    await policySays('bundled', 'ResolvedRefs', 'InvalidCACertificateRef');
+    await expect(address, { host: 'abc.example.com' }, { status: 500 });
   });
 
   for (const [name, ref, resolved, setUp] of [

@@ -1,9 +1,12 @@
 /** Clients that show who they are, and Gateways that do. */
 import assert from 'node:assert/strict';
+import { generateKeyPairSync } from 'node:crypto';
+import { signRequest } from '../../../src/kernel/apiserver/identity/certificates.ts';
+import { altNamesOf, nameOf } from '../../../src/modules/gateway/der.ts';
 import { eventually } from '../../fixtures/instance.ts';
 import { patch, until, type Body } from '../cluster.ts';
-import { authorityMap, CA, policy } from './backend-tls.ts';
-import { accepted, addressOf, amid, ask, behaviour, clientCertificate, condition, expect, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, WEB } from './world.ts';
+import { authorityMap, CA, policy, policySays } from './backend-tls.ts';
+import { accepted, addressOf, amid, ask, AUTHORITY_PEM, behaviour, clientCertificate, condition, expect, gateway, gatewayOf, GROUP, http, INFRA, listener, parents, pathOf, prefix, route, strangers, tlsSecret, to, V1, V2, WEB } from './world.ts';
 
 const clientAuthority = (name: string): Body => ({ ...authorityMap(), metadata: { namespace: INFRA, name } });
 const caRefs = (...names: string[]): object => ({ caCertificateRefs: names.map((name) => ({ group: '', kind: 'ConfigMap', name })) });
@@ -29,6 +32,43 @@ export function clientCertificates(): void {
     await patch(pathOf(gateway('known', [])), { spec: { tls: { frontend: { perPort: null } } } });
     await eventually(async () => (await gatewaySays('known', 'InsecureFrontendValidationMode')) === undefined, { what: 'the end of the warning' });
     await eventually(async () => ask(address, { ...question, port: 8443 }).then(() => false, () => true), { what: 'a port that wants certificates too' });
+  });
+
+  behaviour('GatewayFrontendClusterTrustBundle', () => [
+    { apiVersion: 'certificates.k8s.io/v1', kind: 'ClusterTrustBundle', metadata: { name: 'client-authorities' }, spec: { trustBundle: AUTHORITY_PEM } }, tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), route('bundled', ['bundled'], [{ backendRefs: [to(V1)] }]),
+    knownBy('bundled', { frontend: { default: { validation: { caCertificateRefs: [{ group: 'certificates.k8s.io', kind: 'ClusterTrustBundle', name: 'client-authorities' }] } } } }),
+  ], async () => {
+    await accepted('bundled');
+    await listener('bundled', 'https-443', { ResolvedRefs: 'True', Programmed: 'True' });
+    const address = await addressOf('bundled');
+    await expect(address, { ...question, ...clientCertificate('visitor') }, { backend: V1 });
+    await assert.rejects(ask(address, { ...question, ...clientCertificate('visitor', strangers) }), /unknown ca|alert number 48|ECONNRESET/);
+  });
+
+  /** Of a Secret: a key of 1,024 bits, which TLS takes for none, and a chain that is broken after the first certificate. */
+  const junk = '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n';
+  behaviour('GatewayCertificatesThatCannotBeUsed', () => {
+    const weak = generateKeyPairSync('rsa', { modulusLength: 1_024 });
+    const weakPem = signRequest(strangers, { subject: nameOf('weak.example.org'), publicKey: weak.publicKey.export({ type: 'spki', format: 'der' }), altNames: altNamesOf(['weak.example.org']), usages: ['server auth'] }, Date.now());
+    const sound = tlsSecret(INFRA, 'broken-chain', 'shop.example.org');
+    const of = (name: string): object => ({ name: 'https', port: 443, protocol: 'HTTPS', tls: { certificateRefs: [{ name }] } });
+    return [
+      { ...sound, metadata: { namespace: INFRA, name: 'weak' }, stringData: { 'tls.crt': weakPem, 'tls.key': weak.privateKey.export({ type: 'pkcs8', format: 'pem' }) } }, gateway('weak', [of('weak')]),
+      { ...sound, stringData: { ...sound.stringData, 'tls.crt': `${sound.stringData['tls.crt']}${junk}` } }, gateway('broken-chain', [of('broken-chain')]),
+      { ...clientAuthority('broken-ca'), data: { 'ca.crt': `${AUTHORITY_PEM}${junk}` } }, { ...clientAuthority('cut-ca'), data: { 'ca.crt': `${AUTHORITY_PEM}-----BEGIN CERTIFICATE-----\nMIIB` } },
+      tlsSecret(INFRA, 'clients-certificate', 'shop.example.org'), knownBy('broken-ca', { frontend: { default: { validation: caRefs('broken-ca') } } }), knownBy('cut-ca', { frontend: { default: { validation: caRefs('cut-ca') } } }),
+      policy('broken', { name: 'tls-backend' }, { caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'broken-ca' }] }), route('to-broken', ['same-namespace'], [{ matches: [prefix('/to-broken')], backendRefs: [{ name: 'tls-backend', port: 443 }] }]),
+      route('beside-broken', ['same-namespace'], [{ matches: [prefix('/beside-broken')], backendRefs: [to(V1)] }]),
+    ];
+  }, async () => {
+    for (const name of ['weak', 'broken-chain']) await listener(name, 'https', { ResolvedRefs: 'InvalidCertificateRef', Programmed: 'False' });
+    for (const name of ['broken-ca', 'cut-ca']) await listener(name, 'https-443', { ResolvedRefs: 'InvalidCACertificateRef', Accepted: 'NoValidCACertificate' });
+    await policySays('broken', 'ResolvedRefs', 'InvalidCACertificateRef');
+    // What others ask for is carried all the same.
+    await accepted('beside-broken');
+    const address = await addressOf('same-namespace');
+    await expect(address, { path: '/beside-broken' }, { backend: V1 });
+    await expect(address, { path: '/to-broken' }, { status: 500 });
   });
 
   behaviour('GatewayFrontendClientCertificateValidationInsecureFallback', () => [

@@ -57,7 +57,7 @@ export const V1 = 'infra-backend-v1';
 export const V2 = 'infra-backend-v2';
 export const V3 = 'infra-backend-v3';
 
-const PLURALS: Readonly<Record<string, string>> = { BackendTLSPolicy: 'backendtlspolicies', Ingress: 'ingresses', IngressClass: 'ingressclasses', GatewayClass: 'gatewayclasses', ListenerSet: 'listenersets', LoadBalancingPolicy: 'loadbalancingpolicies' };
+const PLURALS: Readonly<Record<string, string>> = { BackendTLSPolicy: 'backendtlspolicies', ClusterTrustBundle: 'clustertrustbundles', Ingress: 'ingresses', IngressClass: 'ingressclasses', GatewayClass: 'gatewayclasses', ListenerSet: 'listenersets', LoadBalancingPolicy: 'loadbalancingpolicies' };
 
 export function pathOf({ apiVersion, kind, metadata }: Body): string {
   const plural = PLURALS[kind] ?? `${String(kind).toLowerCase()}s`;
