@@ -4,11 +4,11 @@
  */
 import type { Admission } from './admission.ts';
 import { sharesLess, type FairSharing } from './cohort-share.ts';
+import { classicalVictims } from './classical-victims.ts';
 import { fairVictims } from './fair-victims.ts';
 import { lostSecondsOf, type Decision, type Entry, type Preemption } from './job.ts';
 import type { PlaceOptions, QuotaPlacement, QuotaRoom } from './quota-room.ts';
 import { dominantShare } from './resources.ts';
-import type { Placement } from './room.ts';
 
 /** Source: Kueue, ClusterQueuePreemption. */
 export interface PreemptionRules {
@@ -119,26 +119,15 @@ export class Pool {
     return first;
   }
 
-  /** Source: Kueue, the choice of targets of classical preemption. */
   #select(member: Member, entry: Entry, placement: QuotaPlacement, hasDomains: () => boolean): readonly Target[] | undefined {
     const { room, rules } = member;
     const lacking = room.scarce(placement);
     if (lacking.length === 0 && hasDomains()) return undefined; // it is the order that keeps it waiting
     const scarce = lacking.length > 0 ? lacking : room.wanted(placement);
     const candidates = this.#candidates(member, entry, scarce);
-    const own = candidates.filter((each) => each.member === member);
-    if (this.#sharing !== undefined && lacking.length > 0) {
-      return fairVictims(room, placement, candidates.map((each) => ({ ...each, room: each.member.room })), this.#sharing, scarce);
-    }
-    if (own.length === candidates.length) return fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
-    if (rules.borrowUpTo !== undefined) {
-      const below = Math.min(entry.job.priority, rules.borrowUpTo + 1);
-      const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
-      const allowed = isUnder ? candidates : candidates.filter((each) => each.member === member || each.entry.job.priority < below);
-      return fewest(room, placement, allowed, { borrowing: true, scarce, hasDomains, below });
-    }
-    const isUnder = scarce.every((index) => !room.node.isBorrowing(index, 1));
-    return (isUnder ? fewest(room, placement, candidates, { borrowing: false, scarce, hasDomains }) : undefined) ?? fewest(room, placement, own, { borrowing: true, scarce, hasDomains });
+    const victims = candidates.map((each) => ({ ...each, room: each.member.room }));
+    if (this.#sharing !== undefined && lacking.length > 0) return fairVictims(room, placement, victims, this.#sharing, scarce);
+    return classicalVictims(room, { entry, placement }, victims, { scarce, borrowUpTo: rules.borrowUpTo, hasDomains });
   }
 
   /** Jobs of other queues first, then those of the lowest priority, then those whose loss is the least. */
@@ -181,34 +170,4 @@ function mayStop({ rules, ...member }: Member, preemptor: Entry, other: Member, 
   if (other.name !== member.name) return rules.reclaim === 'Any' || (rules.reclaim === 'LowerPriority' && its < own);
   if (rules.within === 'Never' || its > own) return false;
   return its < own || (rules.within === 'LowerOrNewerEqualPriority' && preemptor.job.submittedAt < entry.job.submittedAt);
-}
-
-/**
- * As few as will do: one after the other is taken out until the job fits, and then, the last one first, put back where it fits all the same.
- * `below`: to stop a job of another queue that has at least this priority forbids borrowing.
- */
-function fewest(room: QuotaRoom, placement: Placement, candidates: readonly Candidate[], options: { borrowing: boolean; scarce: readonly number[]; below?: number; hasDomains(): boolean }): readonly Target[] | undefined {
-  let { borrowing } = options;
-  const targets: Target[] = [];
-  const move = ({ member, entry }: Candidate, way: 'take' | 'give'): void => member.room[way](entry.placement!);
-  let fits = false;
-  for (const candidate of candidates) {
-    const isOther = candidate.member.room !== room;
-    if (isOther && !options.scarce.some((index) => candidate.member.room.node.isBorrowing(index))) continue;
-    const isHigh = isOther && options.below !== undefined && candidate.entry.job.priority >= options.below;
-    if (isHigh) borrowing = false;
-    move(candidate, 'give');
-    targets.push({ ...candidate, reason: isOther ? (options.below === undefined || isHigh ? 'InCohortReclamation' : 'InCohortReclaimWhileBorrowing') : 'InClusterQueue' });
-    fits = room.has(placement, { borrowing }) && options.hasDomains();
-    if (fits) break;
-  }
-  if (fits) {
-    for (let index = targets.length - 2; index >= 0; index--) {
-      move(targets[index]!, 'take');
-      if (room.has(placement, { borrowing }) && options.hasDomains()) targets.splice(index, 1);
-      else move(targets[index]!, 'give');
-    }
-  }
-  for (const target of targets) move(target, 'take');
-  return fits ? targets : undefined;
 }

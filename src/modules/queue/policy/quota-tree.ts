@@ -46,7 +46,17 @@ export class QuotaNode {
 
   /** Whether it uses, or with `more` would use, more than its own. */
   isBorrowing(index: number, more = 0): boolean {
-    return this.parent !== undefined && this.#usage[index]! + more > this.#subtree[index]!;
+    return this.parent !== undefined && this.exceeds(index, more);
+  }
+
+  /** Whether more than its own is used here, or would be with `more`; of the root, too. */
+  exceeds(index: number, more = 0): boolean {
+    return this.#usage[index]! + more > this.#subtree[index]!;
+  }
+
+  /** How much of the amount it would have to take of its parent. */
+  beyondKept(index: number, amount: number): number {
+    return Math.max(0, amount - Math.max(0, this.#own(index) - this.#usage[index]!));
   }
 
   /** What may still be taken here. Less than 0 when quota was taken away. */
