@@ -1,5 +1,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { getHeapSpaceStatistics, setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { ConfigMap } from '../../api/core/config-map.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Admission, AdmissionRequest, ModuleContext } from '../../sdk/module.ts';
@@ -44,4 +46,26 @@ test('nothing is awaited where no step concerns a request, and steps may ask for
   assert.deepEqual(asked, [['u', 'get']]);
   withdraw();
   assert.equal(chain.validate(request()), undefined);
+});
+
+const ROUNDS = 20;
+const TEXT_BYTES = 500_000;
+
+test('a request is garbage while it is young', async () => {
+  setFlagsFromString('--expose-gc');
+  const gc = runInNewContext('gc') as (how: { type: 'minor' }) => void;
+  const oldBytes = (): number => getHeapSpaceStatistics().find(({ space_name: name }) => name === 'large_object_space')!.space_used_size;
+  const chain = createAdmissionChain((_user, { verb }) => ({ allowed: verb === 'get', reason: '' }));
+  const may: unknown[] = [];
+  chain.add(step('asking', [], { admit: (asked) => void may.push(asked.may!({ verb: 'get' })) }), context);
+  const before = oldBytes();
+  for (let round = 0; round < ROUNDS; round += 1) {
+    // A text of its own, since one that is taken from another would keep that.
+    await chain.admit({ ...request(), object: { metadata: {}, text: JSON.parse(`"${'x'.repeat(TEXT_BYTES)}"`) } as never });
+    await new Promise((resolve) => setImmediate(resolve));
+    gc({ type: 'minor' });
+  }
+  const kept = (oldBytes() - before) / TEXT_BYTES;
+  assert.deepEqual(may, new Array(ROUNDS).fill(true));
+  assert.ok(kept < ROUNDS / 2, `${kept.toFixed(1)} of ${ROUNDS} texts became old`);
 });
