@@ -61,4 +61,23 @@ conformance('the end of pods', [() => {
     await bind('second', {}, port(18_099));
     assert.equal((await until(pathOf(space, 'second'), isOver)).status.reason, 'NodePorts');
   });
-}], { concurrency: 4 });
+}], { concurrency: 4, alone: [() => {
+  it('a critical pod that is bound to a full node takes the place of others', async () => {
+    const space = await namespace();
+    const node = (await get('/api/v1/nodes')).items[0];
+    const most = Number(node.status.allocatable.cpu);
+    const asks = (cpu: number): object => ({ resources: { requests: { cpu: String(cpu) } } });
+    const bind = (name: string, cpu: number, spec: object = {}): Promise<Body> => create('/api/v1/namespaces/kube-system/pods', podOf(name, { spec: { nodeName: node.metadata.name, ...spec }, container: asks(cpu) }));
+    await start(space, podOf('small', { container: asks(most * 0.1) }));
+    await start(space, podOf('large', { container: asks(most * 0.7) }));
+    await bind(`much-${space}`, most * 2, { priorityClassName: 'system-node-critical' });
+    const refused = await until(pathOf('kube-system', `much-${space}`), isOver);
+    assert.deepEqual([refused.status.reason, /no set of running pods found to reclaim resources: \[\(res: cpu, q: \d+\), \]/.test(refused.status.message)], ['UnexpectedAdmissionError', true]);
+    await bind(`critical-${space}`, most * 0.8, { priorityClassName: 'system-node-critical' });
+    await until(pathOf('kube-system', `critical-${space}`), ({ status }) => status.phase === 'Running');
+    const { status } = await until(pathOf(space, 'large'), isOver);
+    assert.deepEqual([status.phase, status.reason, status.message, reasonOf({ status }, 'DisruptionTarget')], ['Failed', 'Preempting', 'Preempted in order to admit critical pod', 'TerminationByKubelet']);
+    assert.equal((await get(pathOf(space, 'small'))).status.phase, 'Running', 'it would not have been enough, and was not needed');
+    for (const name of ['much', 'critical']) await remove(pathOf('kube-system', `${name}-${space}`));
+  });
+}] });

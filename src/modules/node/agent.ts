@@ -34,6 +34,7 @@ export interface Agent {
 /** Less than modules are waited for when llmos goes down. */
 const DRAIN_SECONDS = 8;
 const SECOND_MS = 1_000;
+const GRACE_SECONDS = 30;
 
 export function createAgent(parts: NodeParts): Agent {
   const { context, paths } = parts;
@@ -44,6 +45,11 @@ export function createAgent(parts: NodeParts): Agent {
   /** Few pods show these: they are followed from the first one on. */
   let leaveTrustBundles: (() => void) | undefined;
   let leaveClaims: (() => void) | undefined;
+
+  parts.admissions.preemptBy((uid) => {
+    const worker = workers.get(uid);
+    void worker?.evict('Preempted in order to admit critical pod', Number(worker.pod().spec?.terminationGracePeriodSeconds ?? GRACE_SECONDS), { reason: 'Preempting', disruption: 'Pod was preempted by Kubelet to accommodate a critical pod.' });
+  });
 
   function seen(event: CacheEvent<Pod>): void {
     const pod = onNode(event.object);

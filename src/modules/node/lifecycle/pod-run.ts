@@ -25,7 +25,7 @@ export interface PodRun {
   gone: boolean;
   stop?: Stop;
   /** The node gave the pod up; perhaps with less time to end than its own, perhaps for want of something. */
-  failed?: { reason: string; message: string; graceSeconds?: number; disruption?: boolean; rejected?: boolean };
+  failed?: { reason: string; message: string; graceSeconds?: number; disruption?: string; rejected?: boolean };
   prepared?: PreparedPod;
   /** What its images took to come, in all, in ms. */
   pulledMs?: number;

@@ -36,8 +36,8 @@ export interface PodWorker {
   pod(): Pod;
   /** Whether it has not ended and is not about to. */
   isActive(): boolean;
-  /** The node gives it up, in the words of `message`. Settles when it has ended and given back what it had. */
-  evict(message: string, graceSeconds: number): Promise<void>;
+  /** The node gives it up, in the words of `message`, and those of its DisruptionTarget where they differ. Settles when it has ended and given back what it had. */
+  evict(message: string, graceSeconds: number, why?: { reason: string; disruption: string }): Promise<void>;
   /** The latest attempt of a container by name. */
   record(container: string): ContainerRecord | undefined;
   records(): readonly ContainerRecord[];
@@ -279,10 +279,10 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
     pod: () => run.pod,
     volumes: () => (run.prepared === undefined ? undefined : { paths: run.prepared.volumes, blockDevices: run.prepared.blockDevices, claimed: run.prepared.claimed }),
     isActive: () => !run.gone && run.stop === undefined && run.failed === undefined && run.pod.metadata.deletionTimestamp === undefined && !isTerminal(run.pod),
-    evict(message, graceSeconds) {
-      run.failed = { reason: 'Evicted', message, graceSeconds, disruption: true };
+    evict(message, graceSeconds, { reason, disruption } = { reason: 'Evicted', disruption: message }) {
+      run.failed = { reason, message, graceSeconds, disruption };
       giveUpStarts();
-      tell(run, 'Warning', 'Evicted', message);
+      tell(run, 'Warning', reason, message);
       run.poke();
       return Promise.race([evicted.promise, finished.promise]);
     },

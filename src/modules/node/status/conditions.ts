@@ -62,7 +62,7 @@ function readyJudgement(pod: Pod, containersReady: Judgement): Judgement {
 
 /** Of the node's own making; those of others are kept. */
 function disruptionJudgements({ failed }: PodView): Judgement[] {
-  return failed?.disruption === true ? [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.message }] : [];
+  return failed?.disruption === undefined ? [] : [{ type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message: failed.disruption }];
 }
 
 /** Of pods that a rule may make begin again as a whole. */

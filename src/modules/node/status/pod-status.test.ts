@@ -29,7 +29,7 @@ for (const [name, policy, views, phase] of [
 
 test('a pod ends in the end, not while anything of it runs', () => {
   const before = { ...pod(), status: { phase: 'Running' as const } };
-  const failed = { reason: 'Evicted', message: 'the node was low', disruption: true };
+  const failed = { reason: 'Evicted', message: 'the node was low', disruption: 'the node was low' };
   const ending = podStatus(before, { ...view({ ...running, alive: true }), failed });
   assert.deepEqual([ending.phase, ending.reason, ending.message, condition(ending, 'Ready'), ending.conditions!.some(({ type }) => type === 'DisruptionTarget')], ['Running', undefined, undefined, 'False PodFailed', false]);
   const over = podStatus({ ...pod(), status: ending }, { ...view(ended(137)), failed });

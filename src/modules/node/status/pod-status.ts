@@ -13,7 +13,7 @@ export function podStatus(pod: Pod, view: PodView): PodStatus {
   const phase = isEnding ? (pod.status?.phase ?? 'Pending') : decided;
   const status: PodStatus = {
     phase,
-    conditions: podConditions(pod, isEnding && view.failed !== undefined ? { ...view, failed: { ...view.failed, disruption: false } } : view, decided),
+    conditions: podConditions(pod, isEnding && view.failed !== undefined ? { ...view, failed: { ...view.failed, disruption: undefined } } : view, decided),
     hostIP: view.hostIp,
     hostIPs: (view.hostIps ?? [view.hostIp]).map((ip) => ({ ip })),
     startTime: pod.status?.startTime ?? rfc3339(view.startTimeMs),

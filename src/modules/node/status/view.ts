@@ -37,8 +37,8 @@ export interface PodView {
   hostIps?: readonly string[];
   startTimeMs: number;
   nowMs: number;
-  /** Set when the node ended the pod itself (DeadlineExceeded, Evicted), or never took it: then nothing is said of its containers (upstream: rejectPod). */
-  failed?: { reason: string; message: string; disruption?: boolean; rejected?: boolean };
+  /** Set when the node ended the pod itself (DeadlineExceeded, Evicted), or never took it: then nothing is said of its containers (upstream: rejectPod). `disruption` is the message of its DisruptionTarget. */
+  failed?: { reason: string; message: string; disruption?: string; rejected?: boolean };
   /** It was deleted and nothing of it runs any more: nothing will start again. */
   over?: boolean;
   /** Containers end because all of them begin again. */

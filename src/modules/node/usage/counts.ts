@@ -25,6 +25,7 @@ const HISTOGRAMS = {
 
 const COUNTERS = {
   kubelet_evictions: 'Cumulative number of pod evictions by eviction signal',
+  kubelet_preemptions: 'Cumulative number of pod preemptions by preemption resource',
   kubelet_run_podsandbox_errors_total: 'Cumulative number of the run_podsandbox operation errors by RuntimeClass.Handler.',
   kubelet_runtime_operations_errors_total: 'Cumulative number of runtime operation errors by operation type.',
   kubelet_runtime_operations_total: 'Cumulative number of runtime operations by operation type.',
