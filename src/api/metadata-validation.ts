@@ -120,7 +120,7 @@ function finalizerErrors(finalizers: readonly string[], path: string): FieldErro
 const STANDARD_FINALIZERS = new Set([ORPHAN, FOREGROUND, 'kubernetes']);
 
 /** New finalizers without a domain, but for the few that are everybody's (upstream: apis/core/validation validateKubeFinalizerName). */
-function bareFinalizerErrors(finalizers: readonly string[] | undefined, old: readonly string[] | undefined, path: string): FieldError[] {
+export function bareFinalizerErrors(finalizers: readonly string[] | undefined, old: readonly string[] | undefined, path: string): FieldError[] {
   return (finalizers ?? []).flatMap((finalizer, index) => {
     if (finalizer.includes('/') || STANDARD_FINALIZERS.has(finalizer) || old?.includes(finalizer) === true) return [];
     return [invalid(`${path}.finalizers[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')];
