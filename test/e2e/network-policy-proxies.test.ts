@@ -97,6 +97,17 @@ describe('policies and proxies', { timeout: 300_000 * PATIENCE }, () => {
     assert.deepEqual(await reached('stranger', 'gateway', 'checked'), ['gateway', 'checked'], 'what a route publishes is for all who reach the gateway');
   });
 
+  it('a LoadBalancingPolicy says that its Service is not shared as it says, and why', async () => {
+    const programmed = async (): Promise<string> => ok(llmos.kubectl('get', 'lbp', 'least', '-o', 'jsonpath={.status.conditions[?(@.type=="Programmed")].status} {.status.conditions[?(@.type=="Programmed")].reason} {.status.conditions[?(@.type=="Programmed")].message}'));
+    await apply({ apiVersion: 'network.llmos.dev/v1alpha1', kind: 'LoadBalancingPolicy', metadata: { name: 'least' }, spec: { targetRefs: [{ kind: 'Service', name: 'least' }], algorithm: 'LeastConnection' } });
+    await eventually(async () => (await programmed()).startsWith('False SharedByKernel network policies isolate endpoints of service default/least ('), { what: 'it is told', timeoutMs: 20_000 * PATIENCE });
+    await forget();
+    await eventually(async () => (await programmed()).startsWith('True Programmed'), { what: 'it is over', timeoutMs: 20_000 * PATIENCE });
+    await apply(policy('friends', 'web', { ingress: [{ from: [{ podSelector: { matchLabels: { app: 'friend' } } }], ports: [{ port: 80 }] }] }));
+    await eventually(async () => (await programmed()).startsWith('False SharedByKernel'), { what: 'it is so again', timeoutMs: 20_000 * PATIENCE });
+    await closesAtOnce('stranger', services());
+  });
+
   it('neither while llmos is killed and started again', async () => {
     let going = true;
     const seen: string[][] = [];

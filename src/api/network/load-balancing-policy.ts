@@ -69,7 +69,7 @@ export const LoadBalancingPolicy: Kind<LoadBalancingPolicy> = defineKind<LoadBal
   schema, rules: { validate: policyErrors }, subresources: { status: true },
   columns: [
     NAME, column('Algorithm', ({ spec }) => spec?.algorithm ?? 'RoundRobin'), column('Services', ({ spec }) => (spec?.targetRefs ?? []).map(({ name }) => name).join(',')),
-    column('Accepted', ({ status }) => status?.conditions?.find(({ type }) => type === 'Accepted')?.status ?? ''), AGE,
+    ...['Accepted', 'Programmed'].map((condition) => column<LoadBalancingPolicy>(condition, ({ status }) => status?.conditions?.find(({ type }) => type === condition)?.status ?? '')), AGE,
   ],
 });
 

@@ -1,19 +1,38 @@
-/** Tells LoadBalancingPolicies whether they count. */
+/** Tells LoadBalancingPolicies whether they count, and whether connections are shared as they say. */
 import type { LoadBalancingPolicy, PolicyCondition } from '../../../api/network/load-balancing-policy.ts';
 import { LoadBalancingPolicy as LoadBalancingPolicyKind } from '../../../api/network/load-balancing-policy.ts';
 import { withCondition } from '../../../api/conditions.ts';
+import { Pod } from '../../../api/core/pod.ts';
 import { Service } from '../../../api/core/service.ts';
-import { keyOf } from '../../../sdk/cache.ts';
+import { EndpointSlice } from '../../../api/discovery/endpoint-slice.ts';
+import { isolatedPods } from '../../../api/networking/isolation.ts';
+import { NetworkPolicy } from '../../../api/networking/network-policy.ts';
+import { keyOf, type Caches, type ObjectKey } from '../../../sdk/cache.ts';
 import type { Controller } from '../../../sdk/controller.ts';
 import { watching } from '../../../sdk/controller.ts';
-import { BY_TARGET, indexPolicies, policyFor, targetsOf } from '../../../sdk/load-balancing/policies.ts';
+import { BY_TARGET, indexPolicies, policyFor, targetsOf, withPolicy } from '../../../sdk/load-balancing/policies.ts';
+import { isProxied } from '../../../sdk/load-balancing/settings.ts';
+import { isolatedEndpoints } from '../isolation.ts';
+import { indexSlices, serviceKeyOf } from '../service-index.ts';
+
+function policiesOf(service: ObjectKey, caches: Caches): ObjectKey[] {
+  indexPolicies(caches.of(LoadBalancingPolicyKind));
+  return caches.of(LoadBalancingPolicyKind).byIndex(BY_TARGET, service).map(keyOf);
+}
+
+function policiesIn(namespace: string | undefined, caches: Caches): ObjectKey[] {
+  return caches.of(LoadBalancingPolicyKind).list(namespace).map(keyOf);
+}
 
 /** Writes to the status of policies whether they count. */
 export const policyStatus: Controller<LoadBalancingPolicy> = {
-  name: 'load-balancing-policy', for: LoadBalancingPolicyKind, watches: [watching(Service, (service, caches) => {
-    indexPolicies(caches.of(LoadBalancingPolicyKind));
-    return caches.of(LoadBalancingPolicyKind).byIndex(BY_TARGET, keyOf(service)).map(keyOf);
-  }), watching(LoadBalancingPolicyKind, (one, caches) => caches.of(LoadBalancingPolicyKind).list(one.metadata.namespace).filter((other) => other.metadata.uid !== one.metadata.uid && targetsOf(other).some((each) => targetsOf(one).includes(each))).map(keyOf))],
+  name: 'load-balancing-policy', for: LoadBalancingPolicyKind, watches: [
+    watching(Service, (service, caches) => policiesOf(keyOf(service), caches)),
+    watching(LoadBalancingPolicyKind, (one, caches) => caches.of(LoadBalancingPolicyKind).list(one.metadata.namespace).filter((other) => other.metadata.uid !== one.metadata.uid && targetsOf(other).some((each) => targetsOf(one).includes(each))).map(keyOf)),
+    watching(EndpointSlice, (slice, caches) => policiesOf(serviceKeyOf(slice) ?? '', caches)),
+    watching(NetworkPolicy, ({ metadata }, caches) => policiesIn(metadata.namespace, caches)),
+    watching(Pod, ({ metadata }, caches) => (caches.of(NetworkPolicy).list(metadata.namespace).length === 0 ? [] : policiesIn(metadata.namespace, caches))),
+  ],
   async reconcile(key, policy, { client, caches, clock }) {
     if (policy === undefined) return;
     const policies = caches.of(LoadBalancingPolicyKind);
@@ -23,7 +42,10 @@ export const policyStatus: Controller<LoadBalancingPolicy> = {
     const lost = targets.map((each) => ({ service: each, by: policyFor(policies, each) })).filter(({ by }) => by !== undefined && keyOf(by) !== key);
     const now = new Date(clock.nowMs()).toISOString().replace(/\.\d+Z$/, 'Z');
     const before = policy.status?.conditions ?? [];
-    const conditions = withCondition<PolicyCondition>(before, { type: 'Accepted', observedGeneration: policy.metadata.generation ?? 1, ...verdict(missing, lost) }, now);
+    const observedGeneration = policy.metadata.generation ?? 1;
+    const accepted = verdict(missing, lost);
+    const programmed = accepted.status === 'True' ? sharing(policy, targets, caches) : { status: 'False' as const, reason: 'Invalid', message: accepted.message };
+    const conditions = [{ type: 'Accepted', ...accepted }, { type: 'Programmed', ...programmed }].reduce((all, each) => withCondition<PolicyCondition>(all, { observedGeneration, ...each }, now), before);
     if (JSON.stringify(before) !== JSON.stringify(conditions)) await client.update(LoadBalancingPolicyKind, { ...policy, status: { conditions } }, { subresource: 'status' });
   },
 };
@@ -32,4 +54,18 @@ function verdict(missing: readonly string[], lost: readonly { service: string; b
   if (lost.length > 0) return { status: 'False', reason: 'Conflicted', message: lost.map(({ service, by }) => `service ${service} follows the older policy ${by?.metadata.name}`).join('; ') };
   if (missing.length > 0) return { status: 'False', reason: 'TargetNotFound', message: `there is no service ${missing.join(', ')}` };
   return { status: 'True', reason: 'Accepted', message: 'its services follow it' };
+}
+
+/** Whether what carries the connections does what the policy says (Gateway API: the condition Programmed). */
+function sharing(policy: LoadBalancingPolicy, targets: readonly ObjectKey[], caches: Caches): Pick<PolicyCondition, 'status' | 'reason' | 'message'> {
+  const { namespace } = policy.metadata;
+  indexSlices(caches.of(EndpointSlice));
+  const isolated = isolatedPods(caches.of(NetworkPolicy).list(namespace), caches.of(Pod).list(namespace));
+  const past = targets.flatMap((service) => {
+    const found = caches.of(Service).get(service);
+    const endpoints = found === undefined || !isProxied(withPolicy(found, policy)) ? [] : isolatedEndpoints(caches.of(EndpointSlice).byIndex('service', service), isolated);
+    return endpoints.length === 0 ? [] : [`endpoints of service ${service} (${endpoints[0]}${endpoints.length > 1 ? ` and ${endpoints.length - 1} more` : ''})`];
+  });
+  if (past.length === 0) return { status: 'True', reason: 'Programmed', message: 'connections are shared as it says' };
+  return { status: 'False', reason: 'SharedByKernel', message: `network policies isolate ${past.join(', ')}, and a proxy would lead past them: as long as it is so, the kernel shares connections in turn, without health checks` };
 }
