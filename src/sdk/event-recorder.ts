@@ -2,7 +2,7 @@
  * The body of EventRecorder: writes core/v1 Events in the background, in order, off the path of the work they tell of. A repeated event
  * raises `count` of the first (upstream: client-go tools/record, its correlator), and one talkative object cannot flood the store.
  */
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import type { Event } from '../api/generated/core-v1.ts';
 import { isApiError } from '../api/errors.ts';
 import type { Kind } from '../api/kind.ts';
@@ -31,8 +31,10 @@ export interface EventRecorderOptions {
   signal: AbortSignal;
 }
 
+/** What a repetition needs of the first: thousands are kept, so no whole Events. */
 interface Remembered {
-  event: Event;
+  name: string;
+  namespace: string | undefined;
   count: number;
 }
 
@@ -58,7 +60,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       const nowMs = options.clock.nowMs();
       if (options.signal.aborted || !allowed(tokens, about.metadata.uid ?? '', nowMs)) return;
       const event = eventOf(options, about, { type, reason, message }, part);
-      pending.push({ key: [about.metadata.uid, part?.fieldPath, type, reason, message].join('\0'), event });
+      pending.push({ key: hash('sha1', [about.metadata.uid, part?.fieldPath, type, reason, message].join('\0'), 'base64'), event });
       if (writing) return;
       writing = true;
       void flush();
@@ -89,11 +91,11 @@ async function write({ client, kind, log }: EventRecorderOptions, seen: Map<stri
   try {
     if (before !== undefined) {
       before.count += 1;
-      const { name = '', namespace } = before.event.metadata;
-      await client.patch(kind, name, { type: 'merge', body: { count: before.count, lastTimestamp: event.lastTimestamp as string } }, { namespace });
+      await client.patch(kind, before.name, { type: 'merge', body: { count: before.count, lastTimestamp: event.lastTimestamp as string } }, { namespace: before.namespace });
       return;
     }
-    seen.set(key, { event: await client.create(kind, event), count: 1 });
+    const { name = '', namespace } = (await client.create(kind, event)).metadata;
+    seen.set(key, { name, namespace, count: 1 });
     if (seen.size > REMEMBERED) seen.delete(seen.keys().next().value ?? '');
   } catch (error) {
     seen.delete(key);
