@@ -3,6 +3,7 @@ import { conformance } from './cluster.ts';
 import { externalAuth } from './gateway/external-auth.ts';
 import { credentials, crossOrigin, headers, mirrors, traffic } from './gateway/http-filters.ts';
 import { redirects, rewrites } from './gateway/http-redirects.ts';
+import { limits } from './gateway/limits.ts';
 import { sessions } from './gateway/sessions.ts';
 
-conformance('gateway-api: filters', [headers, redirects, rewrites, mirrors, crossOrigin, credentials, externalAuth, traffic, sessions]);
+conformance('gateway-api: filters', [headers, redirects, rewrites, mirrors, crossOrigin, credentials, externalAuth, traffic, sessions, limits]);

@@ -115,6 +115,35 @@ describe('certificates, traces and the log of the gateway', { timeout: 180_000 *
     assert.equal(spans.filter(({ traceId }) => traceId === trace).length, 1, 'what is not sampled is not sent');
   });
 
+  it('is the parent of the span of the backend; what a collector that is away would have got is dropped, and it gets the next ones', async () => {
+    const gatewayIp = await text('get', 'endpointslices', '-n', 'kube-system', '-l', 'kubernetes.io/service-name=llmos-ingress', '-o', 'jsonpath={.items[0].endpoints[0].addresses[0]}');
+    const seen: string[] = [];
+    const backend = createServer((incoming, response) => { seen.push(String(incoming.headers['traceparent'])); response.end('well'); });
+    await new Promise<void>((settle) => backend.listen(0, gatewayIp, () => settle()));
+    try {
+      const { port } = backend.address() as AddressInfo;
+      await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'default' }, spec: { ports: [{ port: 80 }] } });
+      await apply({ apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 'web', namespace: 'default', labels: { 'kubernetes.io/service-name': 'web' } }, addressType: 'IPv4', endpoints: [{ addresses: [gatewayIp] }], ports: [{ port }] });
+      const ask = (path: string): Promise<number | undefined> => new Promise((settle, fail) => request({ host: addresses.get('www.example.org')!, path, headers: { host: 'www.example.org' }, agent: false }, (answer) => void answer.resume().on('end', () => settle(answer.statusCode))).on('error', fail).end());
+      await eventually(async () => (await ask('/child')) === 200, { what: 'the backend' });
+      const [, traceId, spanId] = seen.at(-1)!.split('-');
+      await eventually(() => Promise.resolve(spans.some((each) => each.traceId === traceId && each.spanId === spanId)), { what: 'the span that the backend was told of' });
+
+      const at = (collector.address() as AddressInfo).port;
+      collector.closeAllConnections();
+      await new Promise((settle) => collector.close(settle));
+      assert.equal(await ask('/lost'), 200);
+      await eventually(() => Promise.resolve(/spans of requests cannot be sent and are dropped/.test(llmos.log())), { what: 'a warning' });
+      await new Promise<void>((settle) => collector.listen(at, '127.0.0.1', () => settle()));
+      const before = spans.length;
+      assert.equal(await ask('/kept'), 200);
+      await eventually(() => Promise.resolve(spans.slice(before).some((each) => each.traceId === seen.at(-1)!.split('-')[1])), { what: 'the next span' });
+    } finally {
+      backend.close();
+      backend.closeAllConnections();
+    }
+  });
+
   it('writes each request to the access log', async () => {
     const address = addresses.get('www.example.org')!;
     const status = await new Promise((settle, fail) => request({ host: address, path: '/logged', headers: { host: 'www.example.org' }, agent: false }, (answer) => { settle(answer.statusCode); answer.resume(); }).on('error', fail).end());

@@ -94,6 +94,8 @@ function corsLines(cors: CorsFilter): string[] {
   lines.push(`http-request return status 200 ${asked.map(([name, value]) => `hdr ${name} ${quoted(value)}`).join(' ')} if cors-asks cors-names cors-origin`);
   lines.push('http-request return status 200 if cors-asks cors-names { req.hdr(origin) -m found }');
   const answered: [string, string][] = exposed === '' ? always : [...always, ['Access-Control-Expose-Headers', exposed]];
+  // Who keeps answers for others must know that this one is for one origin.
+  if (origin !== '*') lines.push('http-response add-header Vary Origin');
   for (const [name, value] of answered) lines.push(`http-response set-header ${name} ${quoted(value)} if { var(txn.origin) -m found }`);
   return lines;
 }

@@ -30,6 +30,21 @@ export function needsStages({ retry, requestTimeoutMs }: Action): boolean {
   return retry !== undefined && (retry.backoffMs !== undefined || requestTimeoutMs !== undefined || retry.codes.some((code) => !RETRY_CODES.has(code)));
 }
 
+/** HAProxy takes no more than 64 words a line. */
+const MOST_RANGES = 32;
+
+/** Statuses as `status` takes them, as many texts as it needs: `429 500:504`. */
+function ranges(codes: readonly number[]): string[] {
+  const found: [number, number][] = [];
+  for (const code of [...new Set(codes)].sort((a, b) => a - b)) {
+    const last = found.at(-1);
+    if (last?.[1] === code - 1) last[1] = code;
+    else found.push([code, code]);
+  }
+  const texts = found.map(([from, to]) => (from === to ? String(from) : `${from}:${to}`));
+  return Array.from({ length: Math.ceil(texts.length / MOST_RANGES) }, (_, index) => texts.slice(index * MOST_RANGES, (index + 1) * MOST_RANGES).join(' '));
+}
+
 /** The lines of the outer proxy; `socket` leads to the inner one. */
 export function outerLines({ retry, requestTimeoutMs }: Action, socket: string): string[] {
   const codes = new Set([...OWN_CODES, ...(retry?.codes ?? [])]);
@@ -56,7 +71,7 @@ export function innerLines({ retry, requestTimeoutMs, attemptTimeoutMs }: Action
     ...(requestTimeoutMs === undefined ? [] : [...left, 'http-request return status 504 if { var(txn.left) -m int le 0 }', `http-request set-timeout server var(txn.left)${attemptTimeoutMs === undefined ? '' : ` if { var(txn.left) -m int lt ${attemptTimeoutMs} }`}`]),
     `http-request del-header ${TRY_HEADER}`, `http-request del-header ${UNTIL_HEADER}`,
     'http-response set-var(txn.answered) bool(true)', `http-response set-header ${ENDPOINT_HEADER} %si:%sp`, `http-response del-header ${AGAIN_HEADER}`, `http-response del-header ${AS_HEADER}`,
-    ...(retry === undefined || retry.codes.length === 0 ? [] : [`http-response set-header ${AGAIN_HEADER} %[status] if { status ${retry.codes.join(' ')} }`, `http-response set-status ${AGAIN} if { res.hdr(${AGAIN_HEADER}) -m found }`]),
+    ...(retry === undefined || retry.codes.length === 0 ? [] : [...ranges(retry.codes).map((codes) => `http-response set-header ${AGAIN_HEADER} %[status] if { status ${codes} }`), `http-response set-status ${AGAIN} if { res.hdr(${AGAIN_HEADER}) -m found }`]),
     // A backend's own answer of that status is passed on under another.
     ...(retry?.codes.includes(AGAIN) === true ? [] : [`http-response set-header ${AS_HEADER} ${AGAIN} if { status ${AGAIN} } !{ res.hdr(${AGAIN_HEADER}) -m found }`, `http-response set-status 200 if { res.hdr(${AS_HEADER}) -m found }`]),
     `http-after-response set-header ${AGAIN_HEADER} %[status] if !{ ${answered} }`, `http-after-response set-status ${AGAIN} if !{ ${answered} }`,
