@@ -6,6 +6,7 @@ import { Pod } from '../../api/core/pod.ts';
 import { Service } from '../../api/core/service.ts';
 import { EndpointSlice } from '../../api/discovery/endpoint-slice.ts';
 import type { KubeObject } from '../../api/meta.ts';
+import { carriesOut } from '../../sdk/carried-out.ts';
 import { defineModule, type Module, type ModuleContext } from '../../sdk/module.ts';
 import { followServices, serviceAllocator } from './admission.ts';
 import type { Book } from './allocate.ts';
@@ -67,10 +68,12 @@ function createNetworkModule(): Module {
       const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];
       // A table of its own; what is wrong with a Service is told once.
       if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
+      const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.idle())));
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });
       await Promise.all([keepWellKnown(context, dns.port), keepBridge(context), lookForFirewalls(context), routeFurtherRanges(context), aborted(signal)]);
+      stopCarrying();
       await dns.close();
       await Promise.all(syncs.map((sync) => sync.settled()));
       if (signal.reason === 'down') await endHaproxy(folder);

@@ -63,7 +63,7 @@ const RETRY_FAILURE_MS = 1_000;
 const RETRY_PROXY_MS = 10_000;
 
 export interface Sync {
-  /** Settles when all changes seen so far are written. */
+  /** Settles when all changes seen so far are written, or nothing is written any more. */
   idle(): Promise<void>;
   /** After the abort: waits for the last transaction and gives the claimed ports back; the rules stay. */
   settled(): Promise<void>;
@@ -290,7 +290,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   return {
     size: () => ruleset.size(),
     async idle() {
-      while (timer !== undefined || dirty.size > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+      while (!signal.aborted && (timer !== undefined || dirty.size > 0)) await new Promise((resolve) => setTimeout(resolve, 1));
       await working;
     },
     async settled() {

@@ -13,3 +13,4 @@ export { ServiceAccount as ServiceAccountKind } from '../../api/core/service-acc
 export { CSIDriver as CSIDriverKind, CSINode as CSINodeKind } from '../../api/storage/csi.ts';
 export { VolumeAttachment as VolumeAttachmentKind } from '../../api/storage/volume-attachment.ts';
 export { Lease as LeaseKind } from '../../api/coordination/lease.ts';
+export { EndpointSlice as EndpointSliceKind } from '../../api/discovery/endpoint-slice.ts';

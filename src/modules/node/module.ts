@@ -30,11 +30,12 @@ import { imageStorage } from './images/storage.ts';
 import { pullRecords } from './images/pull-records.ts';
 import { verificationSettings } from './images/verification.ts';
 import { podPidsLimit } from './cgroup/resources.ts';
-import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, ResourceClaimKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
+import { ClusterTrustBundleKind, ConfigMapKind, CSIDriverKind, CSINodeKind, EndpointSliceKind, LeaseKind, NodeKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodCertificateRequestKind, PodKind, ResourceClaimKind, SecretKind, ServiceAccountKind, ServiceKind, VolumeAttachmentKind } from './kinds.ts';
 import { admissions } from './lifecycle/admit.ts';
 import { mostRestartDelayMs } from './lifecycle/restart.ts';
 import { keepRoomForExits } from './lifecycle/exit-folder.ts';
 import { watchExits } from './lifecycle/exits.ts';
+import { outOfService } from './lifecycle/out-of-service.ts';
 import { hostAddress, hybridComplaint, machineCapabilities, openFilesLimit } from './machine.ts';
 import type { NodeParts } from './parts.ts';
 import { floodBytes, rotateLogs, rotationSettings } from './logs/rotate.ts';
@@ -78,7 +79,7 @@ export const node = defineModule({
   kinds: [RuntimeClass],
   admissions: [runtimeClassAdmission],
   needs: [PodKind, NodeKind, LeaseKind, ConfigMapKind, SecretKind, ServiceKind, ServiceAccountKind],
-  reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind, ResourceClaimKind],
+  reads: [RuntimeClass, ClusterTrustBundleKind, PodCertificateRequestKind, ServiceAccountKind, PersistentVolumeClaimKind, PersistentVolumeKind, PodKind, NodeKind, ConfigMapKind, SecretKind, ServiceKind, CSIDriverKind, VolumeAttachmentKind, ResourceClaimKind, EndpointSliceKind],
   writes: [PodKind, NodeKind, LeaseKind, ServiceAccountKind, PodCertificateRequestKind, CSINodeKind, PersistentVolumeClaimKind],
   signs: true,
   run: runNode,
@@ -212,6 +213,7 @@ function nodeParts(context: ModuleContext): NodeParts {
     pool: sandboxPool({ root: paths.sandboxes, cni: cni({ ...machine.cni, network: machine.further?.machineNetwork }), clock, log: log.child('sandbox'), size: typeof size === 'number' ? size : READY_SANDBOXES }),
     hostPorts: hostPorts({ instance: machine.instance, file: paths.hostPorts, nft: program('nft'), isFurther: machine.further !== undefined }),
     exits: watchExits({ folder: paths.exits }),
+    outOfService: outOfService(context.caches.of(EndpointSliceKind), { instance: machine.instance, signal: context.signal }),
     hostIp: hostAddress(machine.network.gatewayIp),
     hostIps: [hostAddress(machine.network.gatewayIp), ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.gatewayIp])],
     capabilities: machineCapabilities(),

@@ -11,6 +11,7 @@ import type { DevicePlugins } from './devices/plugins.ts';
 import type { PluginRegistry } from './plugins/registry.ts';
 import type { Admissions } from './lifecycle/admit.ts';
 import type { ExitWatch } from './lifecycle/exits.ts';
+import type { OutOfService } from './lifecycle/out-of-service.ts';
 import type { Images } from './images/ensure.ts';
 import type { PullRecords } from './images/pull-records.ts';
 import type { ImageStorage } from './images/storage.ts';
@@ -34,6 +35,7 @@ export interface NodeParts {
   pool: SandboxPool;
   hostPorts: HostPorts;
   exits: ExitWatch;
+  outOfService: OutOfService;
   hostIp: string;
   /** With that of the second family, where there is one. */
   hostIps: readonly string[];

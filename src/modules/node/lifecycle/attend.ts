@@ -108,7 +108,7 @@ export function stopSlot(run: PodRun, slot: Slot, why: string, graceSeconds?: In
   const ownDeadlineMs = run.parts.context.clock.nowMs() + Number(graceSeconds ?? run.pod.spec?.terminationGracePeriodSeconds ?? 30) * 1_000;
   slot.stopping = runtimeOperation(run.parts.counts, 'stop_container', () => stopContainer(record, {
     runtime: run.parts.runtime, clock: run.parts.context.clock, container: slot.container, target: target(run, slot, record), ended: run.endings.get(record.id)?.promise ?? Promise.resolve(),
-    isTurn: () => !withPod || isTurn(run, slot),
+    isTurn: () => !withPod || isTurn(run, slot), outOfService: run.stop?.reason === 'deleted' ? run.parts.outOfService.of(run.uid) : undefined,
     deadlineMs: () => Math.min(run.stop?.deadlineMs ?? Infinity, withPod ? Infinity : ownDeadlineMs), changed: () => run.changed(),
     hookFailed: (message) => tell(run, 'Warning', 'FailedPreStopHook', `PreStopHook failed${message === '' ? '' : `: ${message}`}`, slot),
   })).catch((error: Error) => run.parts.context.log.error('a container could not be stopped', { pod: run.label, container: slot.container.name, error }))

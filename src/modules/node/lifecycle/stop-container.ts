@@ -19,6 +19,8 @@ export interface StopOptions {
   /** Settles when `deadlineMs` may have changed. */
   changed: () => Promise<void>;
   hookFailed: (message: string) => void;
+  /** Settles when nobody is led to the pod any more; undefined when that is so. */
+  outOfService?: Promise<void> | undefined;
 }
 
 /** Least time for the signal after a hook, or the others, took all of the grace, as upstream grants. */
@@ -26,12 +28,15 @@ const LEAST_MS = 2_000;
 /** Of pods that are to end at once (pod lifecycle, "Forced Pod termination"). */
 const FORCED_MS = 1_000;
 const KILL_AGAIN_MS = 5_000;
+/** A signal waits so long at most for those who lead to the pod, and not for more than this part of its grace. */
+const [MOST_SERVED_MS, SERVED_PART] = [2_000, 1 / 2];
 
 export async function stopContainer(record: ContainerRecord, options: StopOptions): Promise<void> {
   const { runtime, clock, container } = options;
   if (record.pid === undefined) return;
   const pid = record.pid;
   const graceMs = options.deadlineMs() - clock.nowMs();
+  const left = options.outOfService === undefined || graceMs <= 0 ? undefined : leftWithin(Math.min(MOST_SERVED_MS, graceMs * SERVED_PART), options.outOfService, options);
   const hook = container.lifecycle?.preStop;
   let leastMs = graceMs > 0 ? 0 : clock.nowMs() + FORCED_MS;
   if (hook !== undefined && graceMs > 0) {
@@ -43,6 +48,7 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
     if (await waitForTurn(options)) return;
     leastMs = clock.nowMs() + LEAST_MS;
   }
+  if (left !== undefined) await left;
   const deadline = (): number => Math.max(options.deadlineMs(), Math.min(leastMs, options.deadlineMs() + LEAST_MS));
   const leftMs = noLongerThan(() => deadline() - clock.nowMs());
   if (leftMs() > 0) runtime.kill(record, pid, record.stopSignal);
@@ -50,6 +56,18 @@ export async function stopContainer(record: ContainerRecord, options: StopOption
   while (!(await endedWithin(0, options))) {
     runtime.kill(record, pid, 'SIGKILL');
     if (await endedWithin(KILL_AGAIN_MS, { ...options, changed: () => new Promise(() => {}) })) return;
+  }
+}
+
+/** Settles when the pod is out of service, the time is over, or it is to end sooner than was said. */
+async function leftWithin(mostMs: number, outOfService: Promise<void>, options: StopOptions): Promise<void> {
+  const abort = new AbortController();
+  const before = options.deadlineMs();
+  const hurried = async (): Promise<void> => { while (options.deadlineMs() >= before && !abort.signal.aborted) await options.changed(); };
+  try {
+    await Promise.race([outOfService, options.ended, options.clock.sleep(mostMs, abort.signal), hurried()]);
+  } finally {
+    abort.abort();
   }
 }
 
