@@ -9,7 +9,7 @@ import { relative, resolve } from 'node:path';
 import { runInGuest } from './boot.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-const FILES = ['limits', 'first-hour', 'exclusive-cpus', 'node-resources', 'recovery'].map((name) => `test/e2e/${name}.test.ts`);
+const FILES = ['control-groups', 'limits', 'first-hour', 'exclusive-cpus', 'node-resources', 'recovery'].map((name) => `test/e2e/${name}.test.ts`);
 /** How much slower than a real one the emulated machine may be. */
 const PATIENCE = 15;
 const TIMEOUT_MS = Number(process.env['LLMOS_GUEST_TIMEOUT_S'] ?? 3_600) * 1_000;
@@ -17,7 +17,7 @@ const TIMEOUT_MS = Number(process.env['LLMOS_GUEST_TIMEOUT_S'] ?? 3_600) * 1_000
 const words = process.argv.slice(2);
 const files = words.length > 0 ? words.map((file) => relative(ROOT, resolve(file))) : FILES;
 const command = words[0] === 'sh' ? words.slice(1).join(' ') : `./llmos-node test/run.ts ${files.map((file) => `'${file}'`).join(' ')}`;
-const environment = { LLMOS_TEST_PATIENCE: String(PATIENCE) };
+const environment = { LLMOS_TEST_GUEST: '1', LLMOS_TEST_PATIENCE: String(PATIENCE) };
 const script = `${Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`).join('\n')}\n${command}\n`;
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1)); // and the guest ends

@@ -59,8 +59,10 @@ function optionsNow(how: { favoring: boolean }): string | undefined {
   return treeOptions(textOf('/proc/1/mounts') || textOf('/proc/self/mounts'), how);
 }
 
-/** In a namespace that ends with the command. Gives whether the kernel took them. */
+/**
+ * In a namespace that ends with the command. Gives whether the kernel took them. Where the tree is not mounted itself: upon itself the kernel refuses it, after it took the options.
+ */
 async function mountTree(options: string): Promise<boolean> {
-  const { code } = await runAny('unshare', ['--mount', '--propagation', 'private', 'mount', '-t', 'cgroup2', '-o', options, 'none', '/sys/fs/cgroup'], { timeoutMs: 30_000 });
+  const { code } = await runAny('unshare', ['--mount', '--propagation', 'private', 'mount', '-t', 'cgroup2', '-o', options, 'none', '/sys/fs'], { timeoutMs: 30_000 });
   return code === 0;
 }
