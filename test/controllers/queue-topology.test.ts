@@ -73,13 +73,31 @@ test('preferred levels widen where they must, and who asks for nothing goes anyw
   await team();
   await submit('near', 5, { 'kueue.x-k8s.io/podset-preferred-topology': HOST });
   await running('near');
-  assert.equal(await domainsOf('near'), 'n1:1 n2:2 n3:2');
+  assert.equal(await domainsOf('near'), 'n1:2 n2:2 n3:1');
   await submit('any', 1);
   await running('any');
-  assert.equal(await domainsOf('any'), 'n1:1');
+  assert.equal(await domainsOf('any'), 'n3:1');
   await submit('wrong', 1, required('block'));
   await eventually('a level that there is not is told', async () => (await told('wrong').catch(() => '')).includes('Flavor "tas" does not contain the requested level'));
   await assert.rejects(submit('both', 1, { ...required('rack'), 'kueue.x-k8s.io/podset-unconstrained-topology': 'true' }), /must not contain more than one topology annotation/);
+});
+
+test('slices of a set go to one rack each', async () => {
+  await nodes({ n1: 'r1', n2: 'r1', n3: 'r2', n4: 'r2' });
+  await client.create(Pod, { metadata: { name: 'other', ...NS }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i:1', resources: { requests: { cpu: '1' } } }] } } as Pod);
+  await team();
+  const sliced = (size: number, level = 'rack') => ({ 'kueue.x-k8s.io/podset-slice-required-topology': level, 'kueue.x-k8s.io/podset-slice-size': `${size}` });
+  await submit('wide', 6, sliced(3), { completionMode: 'Indexed' });
+  await running('wide');
+  assert.equal(await domainsOf('wide'), 'n1:1 n2:2 n3:2 n4:1');
+  assert.deepEqual((await workload('wide')).spec.podSets[0]?.topologyRequest, { podSetSliceRequiredTopology: 'rack', podSetSliceSize: 3, podIndexLabel: 'batch.kubernetes.io/job-completion-index' });
+  await eventually('its pods are past the gate', async () => JSON.stringify(await hostsOf('wide')) === JSON.stringify(['n1', 'n2', 'n2', 'n3', 'n3', 'n4']));
+  await complete('wide');
+  await submit('many', 8, sliced(4));
+  await waiting('many');
+  await eventually('it is told how many slices fit', async () => (await told('many')).includes('topology "racks" allows to fit only 1 out of 2 slice(s)'));
+  await submit('above', 2, { ...required(HOST), ...sliced(2) });
+  await eventually('slices are of what is asked for, not above it', async () => (await told('above').catch(() => '')).includes(`podset slice topology rack is above the podset topology ${HOST}`));
 });
 
 test('pods that no topology placed, nodes that come and go, and evictions count', async () => {

@@ -28,8 +28,9 @@ export const REQUIRED_TOPOLOGY = 'kueue.x-k8s.io/podset-required-topology';
 export const PREFERRED_TOPOLOGY = 'kueue.x-k8s.io/podset-preferred-topology';
 /** `true`: they may be anywhere that has room. */
 export const UNCONSTRAINED_TOPOLOGY = 'kueue.x-k8s.io/podset-unconstrained-topology';
-/** Slices of a set of pods, each within a domain of its own. */
+/** So many pods of a set at a time (a slice) within one domain of the level. */
 export const SLICE_TOPOLOGY = 'kueue.x-k8s.io/podset-slice-required-topology';
+export const SLICE_SIZE = 'kueue.x-k8s.io/podset-slice-size';
 /** A gate: until it is known to which domain of the topology the pod goes. */
 export const TOPOLOGY_GATE = 'kueue.x-k8s.io/topology';
 /** A label of pods that go to domains of a topology, so that they are not counted twice. */

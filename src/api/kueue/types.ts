@@ -102,6 +102,9 @@ export interface TopologyRequest {
   /** The label of the job that a pod is of, where the set is of several jobs, and how many these are. */
   subGroupIndexLabel?: string;
   subGroupCount?: number;
+  /** So many pods at a time within one domain of the level. */
+  podSetSliceRequiredTopology?: string;
+  podSetSliceSize?: number;
 }
 
 /** How many pods go to each domain; of levels that end with the node's name that one alone is told. */

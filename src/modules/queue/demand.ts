@@ -76,17 +76,21 @@ function otherFlavor(before: Workload | undefined, set: string, flavor: string):
   return flavors === undefined || Object.values(flavors).includes(flavor) ? undefined : `could not assign ${flavor} flavor since the original workload is assigned: ${[...new Set(Object.values(flavors))].join(',')}`;
 }
 
-function topologyOf({ required, preferred }: TopologyRequest): NonNullable<SetDemand['topology']> {
-  if (required !== undefined) return { mode: 'required', level: required };
-  return preferred !== undefined ? { mode: 'preferred', level: preferred } : { mode: 'unconstrained' };
+function topologyOf({ required, preferred, podSetSliceRequiredTopology: slice, podSetSliceSize: size }: TopologyRequest): NonNullable<SetDemand['topology']> {
+  const slices = slice !== undefined && size !== undefined && size > 0 && { slices: { level: slice, size } };
+  if (required !== undefined) return { mode: 'required', level: required, ...slices };
+  return preferred !== undefined ? { mode: 'preferred', level: preferred, ...slices } : { mode: 'unconstrained', ...slices };
 }
 
 /** Source: Kueue, flavorassigner checkPodSetAndFlavorMatchForTAS. */
 function topologyRefusal(flavor: string, levels: readonly string[] | undefined, request: TopologyRequest | undefined, onlyTopologies: boolean): string | undefined {
   if (levels === undefined) return request === undefined ? undefined : `Flavor "${flavor}" does not support TopologyAwareScheduling`;
   if (request === undefined) return onlyTopologies ? undefined : `Flavor "${flavor}" supports only TopologyAwareScheduling`;
-  const level = request.required ?? request.preferred;
-  return level === undefined || levels.includes(level) ? undefined : `Flavor "${flavor}" does not contain the requested level`;
+  const [level, slice] = [request.required ?? request.preferred, request.podSetSliceRequiredTopology];
+  if ([level, slice].some((each) => each !== undefined && !levels.includes(each))) return `Flavor "${flavor}" does not contain the requested level`;
+  if (slice === undefined) return undefined;
+  if (request.podSetSliceSize === undefined) return 'slice topology requested, but slice size not provided';
+  return level !== undefined && levels.indexOf(level) > levels.indexOf(slice) ? `podset slice topology ${slice} is above the podset topology ${level}` : undefined;
 }
 
 /** Flavors' tolerations and labels are known of all of its nodes. */

@@ -40,6 +40,7 @@ test('how narrow, how wide and how elastic a Job may be', () => {
   const of = (annotations: Record<string, string>, spec: object = {}): Job => ({ metadata: { name: 'a', annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`kueue.x-k8s.io/${key}`, value])) }, spec: { suspend: true, ...spec } }) as unknown as Job;
   const said = (job: Job): string[] => queuedJobErrors(job).map(({ message }) => message);
   const placed = { template: { metadata: { annotations: { 'kueue.x-k8s.io/podset-required-topology': 'rack' } } } };
+  const sliced = (annotations: Record<string, string>): Job => of({}, { parallelism: 4, template: { metadata: { annotations: Object.fromEntries(Object.entries(annotations).map(([key, value]) => [`kueue.x-k8s.io/podset-${key}`, value])) } } });
   const table: [Job, RegExp | undefined][] = [
     [of({ 'job-min-parallelism': '2' }, { parallelism: 3 }), undefined],
     [of({ 'job-min-parallelism': '3' }, { parallelism: 3 }), /should be between 0 and 2/],
@@ -52,6 +53,13 @@ test('how narrow, how wide and how elastic a Job may be', () => {
     [of({ 'elastic-job': 'true' }, { parallelism: 3 }), undefined],
     [of({ 'elastic-job': 'true', 'job-min-parallelism': '2' }, { parallelism: 3 }), /cannot be set for an elastic job/],
     [of({ 'elastic-job': 'true' }, placed), /cannot be asked for by an elastic job/],
+    [sliced({ 'slice-required-topology': 'rack', 'slice-size': '2' }), undefined],
+    [sliced({ 'required-topology': 'block', 'slice-required-topology': 'rack', 'slice-size': '4' }), undefined],
+    [sliced({ 'slice-required-topology': 'rack' }), /must be set when 'kueue\.x-k8s\.io\/podset-slice-required-topology' is specified/],
+    [sliced({ 'slice-size': '2' }), /may not be set when 'kueue\.x-k8s\.io\/podset-slice-required-topology' is not specified/],
+    [sliced({ 'slice-required-topology': 'rack', 'slice-size': 'two' }), /must be a numeric value/],
+    [sliced({ 'slice-required-topology': 'rack', 'slice-size': '0' }), /must be greater than or equal to 1/],
+    [sliced({ 'slice-required-topology': 'rack', 'slice-size': '5' }), /must not be greater than pod set count 4/],
   ];
   for (const [job, wanted] of table) {
     const found = said(job);

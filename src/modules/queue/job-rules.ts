@@ -2,8 +2,8 @@
 import type { Job } from '../../api/batch/job.ts';
 import type { JobSet } from '../../api/jobset/types.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { forbidden, invalid, type FieldError } from '../../api/field-error.ts';
-import { COMPLETIONS_EQUAL_PARALLELISM, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { forbidden, invalid, required, type FieldError } from '../../api/field-error.ts';
+import { COMPLETIONS_EQUAL_PARALLELISM, MAX_EXEC_TIME, MIN_PARALLELISM, PREBUILT, PREFERRED_TOPOLOGY, QUEUE_NAME, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import { dns1123SubdomainErrors } from '../../api/names.ts';
 import { asksToBeElastic, isTrue } from './asks.ts';
 
@@ -12,7 +12,7 @@ const labelPath = (key: string): string => `metadata.labels[${key}]`;
 
 /** `old`: what it was before an update. */
 export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
-  const errors = [...queueErrors(job, old), ...topologyErrors(job.spec?.template?.metadata?.annotations, 'spec.template.metadata.annotations')];
+  const errors = [...queueErrors(job, old), ...topologyErrors(job.spec?.template?.metadata?.annotations, 'spec.template.metadata.annotations', podsCount(job))];
   errors.push(...elasticErrors(job), ...equalErrors(job));
   if (job.metadata.annotations?.[MIN_PARALLELISM] !== old?.metadata.annotations?.[MIN_PARALLELISM]) errors.push(...leastErrors(job));
   const isPartial = old?.metadata.annotations?.[MIN_PARALLELISM] !== undefined && old.spec?.suspend !== true;
@@ -21,7 +21,7 @@ export function queuedJobErrors(job: Job, old?: Job): FieldError[] {
 }
 
 const annotationPath = (key: string): string => `metadata.annotations[${key}]`;
-const podsCount = ({ spec }: Job): number => Math.min(spec?.parallelism ?? 1, spec?.completions ?? Infinity);
+const podsCount = ({ spec }: Pick<Job, 'spec'>): number => Math.min(spec?.parallelism ?? 1, spec?.completions ?? Infinity);
 
 /** Source: Kueue, the webhook of Jobs (validatePartialAdmissionCreate). */
 function leastErrors(job: Job): FieldError[] {
@@ -53,7 +53,7 @@ function elasticErrors(job: Job): FieldError[] {
 
 export function queuedJobSetErrors(jobSet: JobSet, old?: JobSet): FieldError[] {
   const sets = jobSet.spec?.replicatedJobs ?? [];
-  return [...queueErrors(jobSet, old), ...sets.flatMap(({ template }, index) => topologyErrors(template?.spec?.template?.metadata?.annotations, `spec.replicatedJobs[${index}].template.metadata.annotations`))];
+  return [...queueErrors(jobSet, old), ...sets.flatMap(({ template, replicas = 1 }, index) => topologyErrors(template?.spec?.template?.metadata?.annotations, `spec.replicatedJobs[${index}].template.metadata.annotations`, replicas * podsCount(template ?? {})))];
 }
 
 interface Suspendable extends KubeObject { spec?: { suspend?: boolean } }
@@ -70,7 +70,13 @@ function queueErrors({ metadata: { labels = {} }, spec }: Suspendable, old: Susp
   return [...errors, ...(runs ? changed(QUEUE_NAME) : []), ...changed(PREBUILT), ...(runs || ran ? changed(MAX_EXEC_TIME) : [])];
 }
 
-function topologyErrors(annotations: Readonly<Record<string, string>> = {}, path: string): FieldError[] {
+/** Source: Kueue, jobframework/tas_validation.go. */
+function topologyErrors(annotations: Readonly<Record<string, string>> = {}, path: string, pods: number): FieldError[] {
   const asked = TOPOLOGY_ANNOTATIONS.filter((key) => annotations[key] !== undefined);
-  return asked.length > 1 ? [invalid(path, 'field value', `must not contain more than one topology annotation: [${asked.join(', ')}]`)] : [];
+  const errors = asked.length > 1 ? [invalid(path, 'field value', `must not contain more than one topology annotation: [${TOPOLOGY_ANNOTATIONS.map((key) => JSON.stringify(key)).join(', ')}]`)] : [];
+  const [size, at] = [annotations[SLICE_SIZE], `${path}[${SLICE_SIZE}]`];
+  if (annotations[SLICE_TOPOLOGY] === undefined) return size === undefined ? errors : [...errors, forbidden(at, `may not be set when '${SLICE_TOPOLOGY}' is not specified`)];
+  if (size === undefined) return [...errors, required(at, `must be set when '${SLICE_TOPOLOGY}' is specified`)];
+  const wrong = !/^[+-]?\d+$/.test(size) ? 'must be a numeric value' : Number(size) < 1 ? 'must be greater than or equal to 1' : Number(size) > pods ? `must not be greater than pod set count ${pods}` : undefined;
+  return wrong === undefined ? errors : [...errors, invalid(at, size, wrong)];
 }

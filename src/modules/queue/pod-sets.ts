@@ -1,7 +1,7 @@
 /** Pods of a group by what is alike of them: each sort is one set of the Workload. Source: Kueue, jobs/pod constructGroupPodSets and getRoleHash. */
 import { createHash } from 'node:crypto';
 import type { Pod, PodSpec } from '../../api/generated/core-v1.ts';
-import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
+import { MAIN, PREFERRED_TOPOLOGY, REQUIRED_TOPOLOGY, SLICE_SIZE, SLICE_TOPOLOGY, UNCONSTRAINED_TOPOLOGY } from '../../api/kueue/names.ts';
 import type { PodSet, TopologyRequest, Workload } from '../../api/kueue/types.ts';
 
 /** Pods that are alike are one set. Of a group of one sort that is not all there yet, `total` is the count. */
@@ -38,8 +38,11 @@ export function setOf({ spec }: Pod, { spec: { podSets } }: Workload): PodSet | 
 
 /** What annotations of a template ask of a topology; undefined where they ask nothing. Source: Kueue, jobframework podSetTopologyRequestBuilder. */
 export function topologyRequestOf(annotations: Readonly<Record<string, string>> = {}, more: Pick<TopologyRequest, 'podIndexLabel' | 'subGroupIndexLabel' | 'subGroupCount'> = {}): TopologyRequest | undefined {
-  const [required, preferred] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY]];
-  if (required !== undefined) return { required, ...more };
-  if (preferred !== undefined) return { preferred, ...more };
-  return annotations[UNCONSTRAINED_TOPOLOGY] === 'true' ? { unconstrained: true, ...more } : undefined;
+  const [required, preferred, slices] = [annotations[REQUIRED_TOPOLOGY], annotations[PREFERRED_TOPOLOGY], annotations[SLICE_TOPOLOGY]];
+  const size = Number(annotations[SLICE_SIZE]);
+  const sliced = slices !== undefined && { podSetSliceRequiredTopology: slices, ...(Number.isInteger(size) && size > 0 && { podSetSliceSize: size }) };
+  if (required !== undefined) return { required, ...sliced, ...more };
+  if (preferred !== undefined) return { preferred, ...sliced, ...more };
+  if (annotations[UNCONSTRAINED_TOPOLOGY] === 'true') return { unconstrained: true, ...sliced, ...more };
+  return sliced === false ? undefined : { ...sliced, ...more };
 }

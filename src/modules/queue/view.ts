@@ -2,7 +2,6 @@
 import { Namespace } from '../../api/core/namespace.ts';
 import { Cohort, ClusterQueue } from '../../api/kueue/cluster-queue.ts';
 import { AdmissionCheck, LocalQueue, ResourceFlavor } from '../../api/kueue/local-queue.ts';
-import { SLICE_TOPOLOGY } from '../../api/kueue/names.ts';
 import { Topology } from '../../api/kueue/topology.ts';
 import { Workload } from '../../api/kueue/workload.ts';
 import { matcherOfSelector } from '../../api/selector.ts';
@@ -47,8 +46,6 @@ export function createView(caches: Caches): View {
       if (Date.parse(status?.requeueState?.requeueAt ?? '') > nowMs) return { refusal: `The workload waits until ${status?.requeueState?.requeueAt} before it is queued again` };
       // Who was set back says first that it is back (life.ts), and is let in then.
       if (conditionOf(workload, 'Requeued')?.status === 'False') return { refusal: 'The workload is about to be queued again' };
-      const topology = workload.spec.podSets.map(({ template }) => template.metadata?.annotations?.[SLICE_TOPOLOGY]).find((each) => each !== undefined);
-      if (topology !== undefined) return { refusal: `slices of pods are not placed by topology here: leave out the annotation ${SLICE_TOPOLOGY}, so that all of its pods are placed as one` };
       if (is(workload, 'Finished')) return { refusal: 'The workload is finished' };
       return { queue, localQueue };
     },

@@ -17,9 +17,10 @@ const CASES: readonly [what: string, TopologyRequest, pods: number, expected: st
   ['a larger one, over as few racks as will do', { mode: 'required', level: 'block' }, 6, 'x1:2 x3:2 x4:2'],
   ['rather in one host', { mode: 'preferred', level: 'host' }, 4, 'x5:4'],
   ['else in one rack or block', { mode: 'preferred', level: 'host' }, 5, 'x5:4 x6:1'],
-  ['else over all', { mode: 'preferred', level: 'rack' }, 9, 'x1:2 x2:1 x3:2 x4:2 x5:2'],
+  ['else over all, and of all racks below over the largest', { mode: 'preferred', level: 'rack' }, 9, 'x3:2 x4:2 x5:4 x6:1'],
   ['no more than there is', { mode: 'preferred', level: 'rack' }, 13, 'room for 12'],
-  ['anywhere: few hosts', { mode: 'unconstrained' }, 5, 'x2:1 x5:4'],
+  ['anywhere: a host that has room for all', { mode: 'unconstrained' }, 4, 'x5:4'],
+  ['anywhere: the fullest hosts, so that the others stay whole', { mode: 'unconstrained' }, 5, 'x1:2 x2:1 x3:1 x6:1'],
   ['anywhere: no more than there is', { mode: 'unconstrained' }, 13, 'room for 12'],
 ];
 for (const [what, request, pods, expected] of CASES) {
@@ -28,4 +29,49 @@ for (const [what, request, pods, expected] of CASES) {
     if (!('fits' in found)) assert.equal(found.reduce((sum, { count }) => sum + count, 0), pods);
     assert.equal(told(found), expected);
   });
+}
+
+/** Those of Kueue's own table. Source: Kueue, tas_cache_test.go (TestFindTopologyAssignments). */
+const THREE = hosts({ 'b1/r1/x1': 1, 'b1/r2/x2': 1, 'b1/r2/x3': 1, 'b1/r2/x4': 1, 'b2/r1/x5': 1, 'b2/r2/x6': 2 });
+const RACKS = hosts({ 'b1/r1': 1, 'b1/r2': 3, 'b2/r1': 1, 'b2/r2': 2 });
+const SCATTERED = hosts({ 'b1/r1/x1': 4, 'b1/r1/x2': 1, 'b1/r1/x3': 1, 'b2/r1/x4': 2, 'b2/r1/x5': 1 });
+const BINARY = hosts({ 'b1/r1/x1': 1, 'b1/r1/x2': 1, 'b1/r2/x3': 1, 'b1/r2/x4': 1, 'b2/r1/x5': 1, 'b2/r1/x6': 1, 'b2/r2/x7': 1, 'b2/r2/x8': 1 });
+const oneRack = (...rooms: number[]) => hosts(Object.fromEntries(rooms.map((room, index) => [`b1/r1/x${index + 1}`, room])));
+const ownRacks = (rooms: Readonly<Record<string, number>>) => hosts(Object.fromEntries(Object.entries(rooms).map(([path, room]) => { const [block, host] = path.split('/'); return [`${block}/r-${host}/${host}`, room]; })));
+const within = (level: string, size?: number, slice = 'host'): TopologyRequest => ({ mode: 'required', level, ...(size !== undefined && { slices: { level: slice, size } }) });
+const near = (level: string, size?: number, slice = 'host'): TopologyRequest => ({ ...within(level, size, slice), mode: 'preferred' });
+const sliced = (size: number, slice: string): TopologyRequest => ({ mode: 'unconstrained', slices: { level: slice, size } });
+
+const KUEUE: readonly [what: string, leaves: ReturnType<typeof hosts>, TopologyRequest, pods: number, expected: string][] = [
+  ['few racks before few hosts', hosts({ 'b1/r1/x1': 2, 'b1/r2/x2': 2, 'b1/r3/x3': 1, 'b1/r3/x4': 1, 'b1/r3/x5': 1, 'b1/r3/x6': 1 }), within('block'), 4, 'x3:1 x4:1 x5:1 x6:1'],
+  ['the host that has room for all', oneRack(2, 1, 1), within('block'), 2, 'x1:2'],
+  ['anywhere, two', SCATTERED, { mode: 'unconstrained' }, 2, 'x4:2'],
+  ['anywhere, one', THREE, { mode: 'unconstrained' }, 1, 'x1:1'],
+  ['a block, one on each host', BINARY, within('block'), 4, 'x1:1 x2:1 x3:1 x4:1'],
+  ['a host of several', THREE, within('host'), 1, 'x1:1'],
+  ['the largest host', THREE, near('host'), 2, 'x6:2'],
+  ['no host', THREE, within('host'), 3, 'room for 2'],
+  ['a rack', RACKS, within('rack'), 1, 'r1:1'],
+  ['a rack for all', RACKS, within('rack'), 3, 'r2:3'],
+  ['the rack that is full then', RACKS, within('rack'), 2, 'r2:2'],
+  ['no rack', RACKS, within('rack'), 4, 'room for 3'],
+  ['over two blocks', hosts({ b1: 2, b2: 1, b3: 4 }), near('block'), 5, 'b2:1 b3:4'],
+  ['the fuller block', RACKS, within('block'), 1, 'r1:1'],
+  ['a block, over its racks', RACKS, within('block'), 4, 'r1:1 r2:3'],
+  ['no block', RACKS, within('block'), 5, 'room for 4'],
+  ['blocks rather than a rack', RACKS, near('rack'), 6, 'r1:1 r2:3 r2:2'],
+  ['too many', RACKS, near('block'), 10, 'room for 7'],
+  ['slices in racks, preferred in a block', THREE, near('block', 2, 'rack'), 4, 'x2:1 x3:1 x6:2'],
+  ['slices in hosts, the last best fit', oneRack(4, 3, 2), within('block', 2), 6, 'x1:4 x3:2'],
+  ['slices in hosts of several blocks', hosts({ 'b1/r1/x1': 3, 'b1/r1/x2': 3, 'b1/r1/x3': 3, 'b2/r1/x4': 6 }), near('block', 3), 12, 'x1:3 x2:3 x4:6'],
+  ['room for pods, and not for slices', ownRacks({ 'b1/x1': 2, 'b1/x2': 2, 'b1/x3': 2 }), within('block', 3, 'rack'), 6, 'room for 0'],
+  ['room for one slice', ownRacks({ 'b1/x1': 3, 'b1/x2': 1, 'b1/x3': 1, 'b1/x4': 1 }), within('block', 3, 'rack'), 6, 'room for 1'],
+  ['the block where slices fit', ownRacks({ 'b1/x1': 2, 'b1/x2': 2, 'b1/x3': 2, 'b2/x4': 3, 'b2/x5': 3 }), within('block', 3, 'rack'), 6, 'x4:3 x5:3'],
+  ['only slices, of a host', oneRack(3, 3, 3), sliced(2, 'host'), 6, 'x1:2 x2:2 x3:2'],
+  ['only slices, in several blocks', SCATTERED, sliced(2, 'host'), 6, 'x1:4 x4:2'],
+  ['only slices, in racks', THREE, sliced(2, 'rack'), 4, 'x2:1 x3:1 x6:2'],
+  ['a last slice that is not whole', oneRack(4, 2), within('rack', 2), 5, 'x1:4 x2:1'],
+];
+for (const [what, leaves, request, pods, expected] of KUEUE) {
+  it(`Kueue: ${what}`, () => assert.equal(told(assignDomains(LEVELS.slice(0, leaves[0]!.values.length), leaves, request, pods)), expected));
 }

@@ -1,6 +1,6 @@
 /**
- * Which domains of a topology the pods of one set go to: as few as will do, and of several that would do the fullest.
- * Source: Kueue, Topology Aware Scheduling (findTopologyAssignment, the profile BestFit).
+ * Which domains of a topology the pods of one set go to. Those that are to be near each other: as few as will do, and of several that would do the fullest (BestFit). Those that may be anywhere: what is fullest first, so
+ * that what is whole stays so for others (LeastFreeCapacity). Source: Kueue, Topology Aware Scheduling (findTopologyAssignment, the profile Mixed).
  */
 
 export interface TopologyRequest {
@@ -8,6 +8,8 @@ export interface TopologyRequest {
   readonly mode: 'required' | 'preferred' | 'unconstrained';
   /** The label of the level; none for pods that may be anywhere. */
   readonly level?: string;
+  /** So many at a time in one domain of a level, which is the same or a narrower one. */
+  readonly slices?: { readonly level: string; readonly size: number };
 }
 
 /** A domain of the lowest level, with the values of all levels and how many pods it has room for, or gets. */
@@ -16,26 +18,42 @@ export interface DomainCount {
   readonly count: number;
 }
 
-interface Domain extends DomainCount {
-  count: number;
+interface Domain {
+  readonly values: readonly string[];
   readonly children: Domain[];
+  pods: number;
+  /** Of the level of slices and those above. */
+  slices: number;
 }
 
-/** The lowest domains with what each gets, in the order of their values; or, where that cannot be, for how many pods there is room. Every leaf has as many values as there are levels. */
-export function assignDomains(levels: readonly string[], leaves: readonly DomainCount[], { mode, level }: TopologyRequest, count: number): readonly DomainCount[] | { readonly fits: number } {
-  const byLevel = domainsByLevel(levels.length, leaves);
-  const wanted = level === undefined ? levels.length - 1 : levels.indexOf(level);
-  for (let at = wanted; at >= 0; at--) {
-    const one = bestFit(byLevel[at]!, count);
-    if (one !== undefined) return inOrder(spread([one], count));
-    if (mode !== 'preferred') break;
-  }
-  if (mode === 'required') return { fits: Math.max(0, ...(byLevel[wanted] ?? []).map((each) => each.count)) };
-  const fits = byLevel[0]!.reduce((sum, each) => sum + each.count, 0);
-  return fits < count ? { fits } : inOrder(spread(byLevel[mode === 'preferred' ? 0 : wanted]!, count));
+interface Part { readonly domain: Domain; readonly amount: number }
+type Unit = 'slices' | 'pods';
+
+/** The lowest domains with what each gets, in the order of their values; or, where that cannot be, for how many slices there is room. Every leaf has as many values as there are levels. */
+export function assignDomains(levels: readonly string[], leaves: readonly DomainCount[], { mode, level, slices }: TopologyRequest, count: number): readonly DomainCount[] | { readonly fits: number } {
+  const [size, sliceLevel] = slices === undefined ? [1, levels.length - 1] : [slices.size, levels.indexOf(slices.level)];
+  const byLevel = domainsByLevel(levels.length, leaves, size, sliceLevel);
+  const isAnywhere = mode === 'unconstrained';
+  const wanted = Math.ceil(count / size);
+  let at = level !== undefined ? levels.indexOf(level) : slices === undefined ? levels.length - 1 : 0;
+  let chosen = inOne(byLevel[at] ?? [], wanted);
+  if (mode === 'required' && chosen === undefined) return { fits: Math.max(0, ...(byLevel[at] ?? []).map((each) => each.slices)) };
+  while (chosen === undefined && !isAnywhere && at > 0) chosen = inOne(byLevel[--at]!, wanted);
+  chosen ??= inSeveral(byLevel[at]!, wanted, 'slices', isAnywhere);
+  if (chosen === undefined) return { fits: byLevel[at]!.reduce((sum, each) => sum + each.slices, 0) };
+  // Down to where slices are, all domains below those that were chosen count alike: a few large ones will do, whosever they are.
+  for (; at < sliceLevel; at++) chosen = inSeveral(childrenOf(chosen), wanted, 'slices', isAnywhere)!;
+  let left = count;
+  let parts = chosen.map(({ domain, amount }): Part => {
+    const pods = Math.min(left, amount * size);
+    left -= pods;
+    return { domain, amount: pods };
+  });
+  for (; at < levels.length - 1; at++) parts = parts.flatMap(({ domain, amount }) => inSeveral(domain.children, amount, 'pods', isAnywhere)!);
+  return parts.map(({ domain: { values }, amount }) => ({ values, count: amount })).sort(compare);
 }
 
-function domainsByLevel(depth: number, leaves: readonly DomainCount[]): Domain[][] {
+function domainsByLevel(depth: number, leaves: readonly DomainCount[], size: number, sliceLevel: number): Domain[][] {
   const byLevel: Domain[][] = Array.from({ length: depth }, () => []);
   const known = new Map<string, Domain>();
   for (const { values, count } of leaves) {
@@ -45,44 +63,57 @@ function domainsByLevel(depth: number, leaves: readonly DomainCount[]): Domain[]
       const key = own.join('\0');
       let domain = known.get(key);
       if (domain === undefined) {
-        known.set(key, (domain = { values: own, count: 0, children: [] }));
+        known.set(key, (domain = { values: own, pods: 0, slices: 0, children: [] }));
         byLevel[level]!.push(domain);
         parent?.children.push(domain);
       }
-      domain.count += count;
+      domain.pods += count;
       parent = domain;
     }
+  }
+  for (let level = sliceLevel; level >= 0; level--) {
+    for (const domain of byLevel[level]!) domain.slices = level === sliceLevel ? Math.floor(domain.pods / size) : domain.children.reduce((sum, each) => sum + each.slices, 0);
   }
   return byLevel;
 }
 
 /** The one with the least room of those with enough. */
-function bestFit(domains: readonly Domain[], count: number): Domain | undefined {
+function inOne(domains: readonly Domain[], wanted: number): readonly Part[] | undefined {
+  const best = bestFit(inOrder(domains, 'slices', false), wanted, 'slices');
+  return best === undefined ? undefined : [{ domain: best, amount: wanted }];
+}
+
+function bestFit(sorted: readonly Domain[], wanted: number, unit: Unit): Domain | undefined {
   let best: Domain | undefined;
-  for (const each of domains) if (each.count >= count && (best === undefined || each.count < best.count || (each.count === best.count && compare(each, best) < 0))) best = each;
+  for (const each of sorted) if (each[unit] >= wanted && (best === undefined || each[unit] < best[unit])) best = each;
   return best;
 }
 
-/** The largest ones, and as soon as one of the others takes all that is left the best fit of those; each in turn over its own. */
-function spread(domains: readonly Domain[], count: number): DomainCount[] {
-  const left = new Set([...domains].sort((one, other) => other.count - one.count || compare(one, other)));
-  const chosen: DomainCount[] = [];
-  for (let wanted = count; wanted > 0;) {
-    const next: Domain = bestFit([...left], wanted) ?? left.values().next().value!;
-    left.delete(next);
-    const takes = Math.min(wanted, next.count);
-    if (takes === 0) break;
-    chosen.push(...(next.children.length === 0 ? [{ values: next.values, count: takes }] : spread(next.children, takes)));
-    wanted -= takes;
+/** The largest ones, and as soon as one of the others takes all that is left the best fit of those; or the smallest ones. */
+function inSeveral(domains: readonly Domain[], wanted: number, unit: Unit, isSmallestFirst: boolean): readonly Part[] | undefined {
+  const left = inOrder(domains, unit, isSmallestFirst);
+  const chosen: Part[] = [];
+  let remaining = wanted;
+  while (remaining > 0 && left.length > 0) {
+    const next = (isSmallestFirst ? undefined : bestFit(left, remaining, unit)) ?? left[0]!;
+    left.splice(left.indexOf(next), 1);
+    const amount = Math.min(remaining, next[unit]);
+    if (amount > 0) chosen.push({ domain: next, amount });
+    remaining -= amount;
   }
-  return chosen;
+  return remaining > 0 ? undefined : chosen;
 }
 
-function inOrder(domains: readonly DomainCount[]): readonly DomainCount[] {
-  return [...domains].sort(compare);
+function inOrder(domains: readonly Domain[], unit: Unit, isSmallestFirst: boolean): Domain[] {
+  const sign = isSmallestFirst ? 1 : -1;
+  return [...domains].sort((one, other) => sign * (one[unit] - other[unit]) || one.pods - other.pods || compare(one, other));
 }
 
-function compare({ values: left }: DomainCount, { values: right }: DomainCount): number {
+function childrenOf(parts: readonly Part[]): Domain[] {
+  return parts.flatMap(({ domain }) => domain.children);
+}
+
+function compare({ values: left }: { readonly values: readonly string[] }, { values: right }: { readonly values: readonly string[] }): number {
   for (const [index, value] of left.entries()) if (value !== right[index]) return value < right[index]! ? -1 : 1;
   return 0;
 }

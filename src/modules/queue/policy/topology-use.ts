@@ -57,7 +57,7 @@ export class TopologyUse {
     const rooms = leaves.filter(({ node }) => node === undefined || set.mayUse?.(node) !== false).map((leaf) => ({ values: leaf.values, count: this.#roomOf(flavor, leaf, perPod, told) }));
     this.give(beside);
     const found = rooms.length === 0 ? { fits: 0 } : assignDomains(levels, rooms, set.topology ?? { mode: 'unconstrained' }, count);
-    if ('fits' in found) return found.fits === 0 ? `topology "${topology}" doesn't allow to fit any of ${count} pod(s)` : `topology "${topology}" allows to fit only ${found.fits} out of ${count} pod(s)`;
+    if ('fits' in found) return tooFew(topology, found.fits, count, set.topology?.slices?.size ?? 1);
     return { flavor, levels: levels.slice(-told), domains: found.map((each) => ({ values: each.values.slice(-told), count: each.count })), perPod };
   }
 
@@ -126,6 +126,11 @@ export class TopologyUse {
       }
     }
   }
+}
+
+function tooFew(topology: string, fits: number, count: number, size: number): string {
+  const all = `${Math.ceil(count / size)} ${size > 1 ? 'slice' : 'pod'}(s)`;
+  return fits === 0 ? `topology "${topology}" doesn't allow to fit any of ${all}` : `topology "${topology}" allows to fit only ${fits} out of ${all}`;
 }
 
 function keyOf(values: readonly string[]): string {
