@@ -117,9 +117,17 @@ export async function answerObject(exchange: Exchange, code: number, outcome: Ou
   // Writes that went to the disk together come back together.
   const turn = takeTurn(exchange.http);
   if (turn !== undefined) await turn;
-  exchange.audit?.response(() => asKind(exchange.kind, outcome.object));
+  tellAudit(exchange, outcome);
   const encoded = await encodeObject(exchange.door, exchange.kind, outcome, formOf(exchange), includeOf(exchange));
   respond(exchange.http, exchange.response, code, encoded, { warnings: exchange.warnings });
+}
+
+/**
+ * A function of its own, as the one that the trail is given holds what it speaks of: written in a frame that waits, it would make the frame hold the object for as
+ * long as that is remembered by anything, which may be until the next collection of everything.
+ */
+function tellAudit({ audit, kind }: Exchange, { object }: Outcome): void {
+  audit?.response(() => asKind(kind, object));
 }
 
 /** The Scale of an object: JSON, protobuf or a Table, as the client wishes. */
