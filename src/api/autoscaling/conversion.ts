@@ -2,9 +2,11 @@
  * autoscaling/v1 and v2 of the same autoscaler. Version 1 knows the average utilisation of cpu alone; whatever else there is goes along in annotations, so
  * that a client of version 1 loses nothing. Source: the annotations of autoscaling/v1.
  */
-import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscaling-v1.ts';
+import type { HorizontalPodAutoscaler as Version1, MetricSpec as MetricSpec1, MetricStatus as MetricStatus1 } from '../generated/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler as Version2, MetricSpec, MetricStatus } from '../generated/autoscaling-v2.ts';
+import { isJsonObject } from '../json.ts';
 import type { KubeObject } from '../meta.ts';
+import { specFromVersion1, specToVersion1, statusFromVersion1, statusToVersion1 } from './version1-metrics.ts';
 
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics';
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior';
@@ -24,14 +26,13 @@ function toVersion1({ metadata, spec, status, ...rest }: Version2): KubeObject {
   const cpu = spec?.metrics?.find(isCpuUtilization);
   const others = spec?.metrics?.filter((metric) => metric !== cpu) ?? [];
   const currentCpu = status?.currentMetrics?.find(isCpuStatus);
-  const currentOthers = status?.currentMetrics?.filter((metric) => metric !== currentCpu) ?? [];
   const keep = (name: string, value: unknown): void => {
     if (value !== undefined && !(Array.isArray(value) && value.length === 0)) annotations[name] = JSON.stringify(value);
   };
-  keep(METRICS, others);
+  keep(METRICS, others.map(specToVersion1));
   keep(BEHAVIOR, spec?.behavior);
   keep(CONDITIONS, status?.conditions);
-  keep(CURRENT, currentOthers);
+  keep(CURRENT, status?.currentMetrics?.map(statusToVersion1)); // of the cpu, too: its value has no other place
   const utilization = cpu?.resource?.target.averageUtilization;
   const current = currentCpu?.resource?.current.averageUtilization;
   return {
@@ -44,13 +45,13 @@ function toVersion1({ metadata, spec, status, ...rest }: Version2): KubeObject {
 function toVersion2({ metadata, spec, status, ...rest }: Version1): KubeObject {
   const annotations = { ...metadata.annotations };
   const kept = <T>(name: string): T | undefined => parse<T>(annotations[name]);
-  const [others, behavior, conditions, currentOthers] = [kept<MetricSpec[]>(METRICS), kept(BEHAVIOR), kept(CONDITIONS), kept<MetricStatus[]>(CURRENT)];
+  const [others, behavior, conditions, measured] = [listOf<MetricSpec1>(kept(METRICS)), kept(BEHAVIOR), kept(CONDITIONS), listOf<MetricStatus1>(kept(CURRENT))];
   for (const name of ANNOTATIONS) delete annotations[name];
   const { annotations: _old, ...bare } = metadata;
   const cpu: MetricSpec[] = spec?.targetCPUUtilizationPercentage === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: spec.targetCPUUtilizationPercentage } } }];
-  const metrics = [...(others ?? []), ...cpu];
+  const metrics = [...others.map(specFromVersion1), ...cpu];
   const currentCpu: MetricStatus[] = status?.currentCPUUtilizationPercentage === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: status.currentCPUUtilizationPercentage } } }];
-  const currentMetrics = [...(currentOthers ?? []), ...currentCpu];
+  const currentMetrics = measured.length > 0 ? measured.map(statusFromVersion1) : currentCpu;
   const { targetCPUUtilizationPercentage: _target, ...same } = spec ?? { maxReplicas: 0, scaleTargetRef: { kind: '', name: '' } };
   const { currentCPUUtilizationPercentage: _current, ...sameStatus } = status ?? { currentReplicas: 0, desiredReplicas: 0 };
   return {
@@ -61,11 +62,15 @@ function toVersion2({ metadata, spec, status, ...rest }: Version1): KubeObject {
 }
 
 function isCpuUtilization({ type, resource }: MetricSpec): boolean {
-  return type === 'Resource' && resource?.name === 'cpu' && resource.target.averageUtilization !== undefined;
+  return type === 'Resource' && resource?.name === 'cpu' && resource.target?.averageUtilization !== undefined;
 }
 
 function isCpuStatus({ type, resource }: MetricStatus): boolean {
-  return type === 'Resource' && resource?.name === 'cpu' && resource.current.averageUtilization !== undefined;
+  return type === 'Resource' && resource?.name === 'cpu' && resource.current?.averageUtilization !== undefined;
+}
+
+function listOf<T>(value: unknown): T[] {
+  return Array.isArray(value) ? value.filter((each) => isJsonObject(each as never)) as T[] : [];
 }
 
 /** An annotation that somebody wrote by hand and that is no JSON says nothing. */

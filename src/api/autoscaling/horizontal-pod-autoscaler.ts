@@ -1,11 +1,12 @@
 /** HorizontalPodAutoscaler (autoscaling/v2, and v1 in its older words): how many replicas a workload has, by what it uses. */
 import type { HorizontalPodAutoscaler as Version1 } from '../generated/autoscaling-v1.ts';
-import type { HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
+import type { CrossVersionObjectReference, HorizontalPodAutoscaler as Version2, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/autoscaling-v2.ts';
 import { AGE } from '../columns.ts';
 import { forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { ownValue } from '../json.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { pathSegmentErrors } from '../names.ts';
 import { compareQuantities } from '../quantity.ts';
 import { schemaOf } from '../schema/facts.ts';
 import { convertAutoscaler } from './conversion.ts';
@@ -82,7 +83,7 @@ export function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] 
   if (spec === undefined) return [required('spec')];
   const { scaleTargetRef: target, minReplicas, maxReplicas, metrics = [], behavior } = spec;
   const errors: FieldError[] = [];
-  for (const field of ['kind', 'name'] as const) if (!target?.[field]) errors.push(required(`spec.scaleTargetRef.${field}`));
+  errors.push(...referenceErrors(target, 'spec.scaleTargetRef'));
   const toZero = metrics.some(({ type }) => type === 'Object' || type === 'External');
   const least = toZero ? 0 : 1;
   if (minReplicas !== undefined && minReplicas < least) errors.push(invalid('spec.minReplicas', minReplicas, `must be greater than or equal to ${least}`));
@@ -91,6 +92,13 @@ export function specErrors(spec: HorizontalPodAutoscaler['spec']): FieldError[] 
   errors.push(...metrics.flatMap((metric, index) => metricErrors(metric, `spec.metrics[${index}]`)));
   errors.push(...rulesErrors(behavior?.scaleUp, 'spec.behavior.scaleUp'), ...rulesErrors(behavior?.scaleDown, 'spec.behavior.scaleDown'));
   return errors;
+}
+
+function referenceErrors(reference: CrossVersionObjectReference | undefined, path: string): FieldError[] {
+  return (['kind', 'name'] as const).flatMap((field) => {
+    const text = reference?.[field] ?? '';
+    return text === '' ? [required(`${path}.${field}`)] : pathSegmentErrors(text).map((wrong) => invalid(`${path}.${field}`, text, wrong));
+  });
 }
 
 const SOURCES: Readonly<Record<string, 'resource' | 'containerResource' | 'pods' | 'object' | 'external'>> = {
@@ -111,7 +119,7 @@ function metricErrors(metric: MetricSpec, path: string): FieldError[] {
 /** What the source says that it measures. */
 function namedErrors({ type, resource, containerResource, pods, object, external }: MetricSpec, path: string): FieldError[] {
   const errors: FieldError[] = [];
-  if (type === 'Object') for (const field of ['kind', 'name'] as const) if (!object?.describedObject?.[field]) errors.push(required(`${path}.describedObject.${field}`));
+  if (type === 'Object') errors.push(...referenceErrors(object?.describedObject, `${path}.describedObject`));
   if (type === 'Resource' && !resource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
   if (type === 'ContainerResource' && !containerResource?.name) errors.push(required(`${path}.name`, 'must specify a resource name'));
   if (type === 'ContainerResource' && !containerResource?.container) errors.push(required(`${path}.container`, 'must specify a container'));
