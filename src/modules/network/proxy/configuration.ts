@@ -3,7 +3,6 @@
  * endpoints come and go by commands, and only a new port, or many more endpoints, need a reload (which passes the listeners on).
  */
 import { bindLine, type Inheritance, type Place } from '../../../sdk/haproxy/listening.ts';
-import { SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
 import type { Algorithm } from '../../../sdk/load-balancing/algorithm.ts';
 import type { HashOn, ProxySettings } from '../../../sdk/load-balancing/settings.ts';
 import { balanceLines, checkLines, serverWords } from '../../../sdk/load-balancing/words.ts';
@@ -46,6 +45,8 @@ export interface ProxyFacts {
   socket: string;
   /** The sockets that it inherits. */
   listening?: Inheritance | undefined;
+  /** As which it runs, so that the rules know its connections; see sdk/haproxy/ports.ts. */
+  group?: number | undefined;
 }
 
 const SPARE = 8;
@@ -56,7 +57,7 @@ const IDEMPOTENT = 'GET HEAD OPTIONS PUT DELETE';
 
 export function configurationOf(frontends: readonly Frontend[], facts: ProxyFacts, slots: Slots): string {
   const head = [
-    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', `  gid ${SERVICE_PROXY_GROUP}`, '',
+    'global', `  stats socket ${facts.socket} mode 600 level admin expose-fd listeners`, '  stats timeout 1d', '  maxconn 8192', '  hard-stop-after 1h', ...(facts.group === undefined ? [] : [`  gid ${facts.group}`]), '',
     'defaults', '  mode tcp', '  timeout connect 2s', '  timeout client 1h', '  timeout server 1h', '  retries 3', '  option redispatch 1', '',
     ...(frontends.some(isHttp) ? signalTable() : []),
   ];

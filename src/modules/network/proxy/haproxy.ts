@@ -17,7 +17,8 @@ import { endConnections, leftovers } from '../../../sdk/haproxy/leftover.ts';
 import { createFormers, endOfListening, openLine } from '../../../sdk/haproxy/line.ts';
 import { createKeeper } from '../../../sdk/haproxy/keeper.ts';
 import { createListening, migrateWaiting } from '../../../sdk/haproxy/listening.ts';
-import { SERVICE_PORTS } from '../../../sdk/haproxy/ports.ts';
+import { SERVICE_PORTS, SERVICE_PROXY_GROUP } from '../../../sdk/haproxy/ports.ts';
+import { groupToRunAs } from '../../../sdk/haproxy/group.ts';
 import { haproxyFiles, haproxyPid, retireHaproxy } from '../../../sdk/haproxy/process.ts';
 import { serverStates } from '../../../sdk/haproxy/servers.ts';
 
@@ -69,11 +70,19 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
   const draining = new WeakSet<Endpoint>();
   const departures = createDepartures(folder);
   let hasResumed = false;
+  let isGroupMissed = false;
   const outliers = createOutlierWatch({
     folder, signal, enqueue: (step) => keeper.enqueue(step),
     watched: () => loaded.flatMap(({ name, settings, wire = 'tcp' }) => (settings?.outliers === undefined || wire === 'tcp' ? [] : [{ name, errors: settings.outliers.errors }])),
   });
   const asked = new Map<string, number>();
+
+  function ownGroup(): number | undefined {
+    const group = groupToRunAs(SERVICE_PROXY_GROUP);
+    if (group === undefined && !isGroupMissed) log.warn('HAProxy runs without a group of its own, since this process may not give it one (CAP_SETGID): when a network policy comes into force, what HAProxy carries goes on for some milliseconds');
+    isGroupMissed = group === undefined;
+    return group;
+  }
 
   async function load(frontends: readonly Frontend[]): Promise<void> {
     const earlier = keeper.line === undefined && loaded.length === 0 && haproxyPid(folder) !== undefined ? await slotsOfEarlier() : undefined;
@@ -81,7 +90,7 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     slots = slotsFor(frontends, slotsBefore);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance }, slots), { mode: 0o600 });
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outliers.forget();
