@@ -8,6 +8,7 @@ import { validateAnnotations, validateLabels, validateLabelSelector } from '../m
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, labelValueErrors } from '../names.ts';
 import { containerErrors, hostPortErrors } from './container-validation.ts';
 import { nodeSelectorErrors, nodeTermErrors } from './node-selector-validation.ts';
+import { podAnnotationErrors, podAnnotationUpdateErrors } from './pod-annotation-validation.ts';
 import { operatingSystemErrors } from './pod-os-validation.ts';
 import { podUpdateErrors } from './pod-update-validation.ts';
 import { resourceClaimErrors } from './resource-claims-validation.ts';
@@ -23,8 +24,8 @@ const EFFECTS = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
 export function podErrors(pod: Pod, old: Pod | undefined): FieldError[] {
   if (pod.spec === undefined) return [required('spec.containers')];
-  if (old !== undefined) return [...podUpdateErrors(pod, old), ...changedTolerationErrors(pod.spec, old.spec)];
-  const errors = podSpecErrors(pod.spec, 'spec');
+  if (old !== undefined) return [...podAnnotationUpdateErrors(pod, old), ...podUpdateErrors(pod, old), ...changedTolerationErrors(pod.spec, old.spec)];
+  const errors = [...podAnnotationErrors(pod.metadata.annotations, pod.spec, 'metadata.annotations'), ...podSpecErrors(pod.spec, 'spec')];
   if ((pod.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden('spec.ephemeralContainers', 'cannot be set on create'));
   return errors;
 }
@@ -38,7 +39,7 @@ function changedTolerationErrors({ tolerations = [] }: PodSpec, old: PodSpec | u
 export function podTemplateErrors(template: PodTemplateSpec, path: string): FieldError[] {
   const errors = [...validateLabels(template.metadata?.labels, `${path}.labels`), ...validateAnnotations(template.metadata?.annotations, `${path}.annotations`)];
   if (template.spec === undefined) return [...errors, required(`${path}.spec.containers`)];
-  errors.push(...podSpecErrors(template.spec, `${path}.spec`));
+  errors.push(...podAnnotationErrors(template.metadata?.annotations, template.spec, `${path}.annotations`), ...podSpecErrors(template.spec, `${path}.spec`));
   if ((template.spec.ephemeralContainers ?? []).length > 0) errors.push(forbidden(`${path}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template'));
   return errors;
 }
