@@ -154,7 +154,10 @@ function firstOfEach<T extends { name: string }>(all: readonly T[] | undefined, 
 }
 
 /** undefined for none, and for 0s, which stands for none. */
+/** HAProxy counts no further than 24.8 days. */
+const LONGEST_MS = 24 * 24 * 3_600_000;
+
 function msOf(duration: string | undefined): number | undefined {
   const ms = duration === undefined ? 0 : Math.round(parseDuration(duration) / 1_000_000);
-  return ms > 0 ? ms : undefined;
+  return ms > 0 ? Math.min(ms, LONGEST_MS) : undefined;
 }

@@ -161,6 +161,25 @@ export function faults(): void {
     }, H2LOAD);
   }
 
+  tried('copies for one that hangs, and for one that is not there, cost a request nothing', () => {
+    const [service, , slice] = illBackend('hangs', 3013, {});
+    const empty = { ...service, metadata: { namespace: INFRA, name: 'not-there' } };
+    const mirror = (name: string): object => ({ type: 'RequestMirror', requestMirror: { backendRef: { name, port: 8080 } } });
+    return [service, slice, empty, route('copied', ['same-namespace'], [{ matches: [prefix('/copied')], filters: [mirror('hangs'), mirror('not-there')], backendRefs: [to(V1)] }])];
+  }, async () => {
+    let met = 0;
+    const close = await listenAt(3013, (socket) => { met += 1; socket.resume(); });
+    try {
+      await accepted('copied');
+      const address = await addressOf('same-namespace');
+      await expect(address, { path: '/copied' }, { backend: V1 });
+      for (let round = 0; round < 10; round++) assert.deepEqual((await Promise.all(Array.from({ length: 20 }, () => ask(address, { path: '/copied', method: 'POST', body: 'copy' })))).map(({ status, body }) => `${status} ${body.size}`), Array(20).fill('200 4'));
+      await eventually(() => Promise.resolve(met > 200), { what: 'the copies' });
+    } finally {
+      close();
+    }
+  });
+
   ill('resets', (socket) => void socket.once('data', () => socket.resetAndDestroy()));
   ill('dies when it was asked', (socket) => void socket.once('data', () => socket.destroy()));
   ill('takes connections and hangs', (socket) => void socket.resume(), { timeouts: { backendRequest: '300ms' } });
