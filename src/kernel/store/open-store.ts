@@ -1,6 +1,7 @@
 /** Opens a store: reads what lives, and ties the parts together. The drawing: verbs -> writer -> log, then live objects, window, watches. */
 import { join } from 'node:path';
 import type { KubeObject } from '../../api/meta.ts';
+import type { Clock } from '../../base/clock.ts';
 import { creation, deletion, replacement } from './change.ts';
 import { compactByAge, compactTo } from './compact.ts';
 import { eventWindow } from './event-window.ts';
@@ -17,6 +18,8 @@ import { createWriter, type Write } from './writer.ts';
 
 const DEFAULT_MAX_OBJECT_BYTES = 1.5 * 1_024 * 1_024;
 const DEFAULT_PARSED_BYTES = 16 * 1_024 * 1_024;
+/** Objects that nobody used for so long, or up to twice that, are no longer kept parsed: a burst of work leaves a store that rests small. */
+const PARSED_TURN_MS = 60_000;
 const DEFAULT_KEEP_MS = 5 * 60_000;
 const DEFAULT_KEEP_REVISIONS = 50_000;
 
@@ -98,7 +101,7 @@ export function openStore(options: StoreOptions): Store {
     await writer.close();
     await copying;
     closing.abort();
-    await compacting;
+    await Promise.all([compacting, turning]);
     watches.closeAll(new StoreError('closed', 'the store was closed'));
     revisions.close();
     reserve.close();
@@ -108,6 +111,7 @@ export function openStore(options: StoreOptions): Store {
     keepMs: options.keepMs ?? DEFAULT_KEEP_MS, keepRevisions: options.keepRevisions ?? DEFAULT_KEEP_REVISIONS,
     clock, log, signal: closing.signal, revision: () => revision, compact,
   });
+  const turning = turnEach(parsedObjects, clock, closing.signal);
   const closeOnAbort = (): void => void (closed ??= close());
   options.signal?.addEventListener('abort', closeOnAbort, { once: true });
 
@@ -158,4 +162,11 @@ function listNow(live: LiveObjects, prefix: string, how: ListOptions, revision: 
     remaining += to - Math.max(from, end);
   }
   return { items, revision, remaining, ...(remaining > 0 ? { last: items.at(-1)?.key } : {}) };
+}
+
+async function turnEach(parsedObjects: ParsedObjects, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(PARSED_TURN_MS, signal);
+    parsedObjects.turn();
+  }
 }

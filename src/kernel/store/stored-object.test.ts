@@ -20,6 +20,20 @@ it('lets go of parsed objects that are not used, keeps those that are, and parse
   for (const each of all) assert.ok(each.stored.object && all[0]?.stored.object === again, 'one in steady use stays');
 });
 
+it('lets go of what was not used between two turns, however much room there is', () => {
+  const parsed = new ParsedObjects(1_000_000);
+  const [used, unused] = ['used', 'unused'].map((name) => {
+    const { object: first, bytes } = encode(object(name), { key: 'k', revision: 1 });
+    return { stored: new StoredObject(parsed, name, 1, 1, bytes, first), first };
+  }) as [{ stored: StoredObject; first: object }, { stored: StoredObject; first: object }];
+  for (let turn = 0; turn < 3; turn++) {
+    parsed.turn();
+    assert.equal(used.stored.object, used.first);
+  }
+  assert.notEqual(unused.stored.object, unused.first);
+  assert.deepEqual(unused.stored.object, unused.first);
+});
+
 it('freezes what is not frozen yet, and leaves the given object as it was', () => {
   const given = object('one');
   deepFreeze(given.spec);

@@ -47,7 +47,7 @@ export class StoredObject implements Stored {
   }
 }
 
-/** Counts which objects are parsed; when those used lately fill half of the room, the ones not used since the last time are let go. */
+/** Counts which objects are parsed; when those used lately fill half of the room, or at a `turn`, the ones not used since the last time are let go. */
 export class ParsedObjects {
   generation = 0;
   readonly #halfBytes: number;
@@ -64,7 +64,7 @@ export class ParsedObjects {
     const { generation } = this;
     if (!this.#lately.has(stored)) this.#bytes += stored.bytes.length;
     this.#lately.add(stored);
-    if (this.#bytes > this.#halfBytes) this.#turn();
+    if (this.#bytes > this.#halfBytes) this.turn();
     return generation;
   }
 
@@ -74,7 +74,8 @@ export class ParsedObjects {
     this.#before.delete(stored);
   }
 
-  #turn(): void {
+  /** Lets go of what was not used since the turn before. */
+  turn(): void {
     for (const stored of this.#before) stored.forget(this.generation - 1);
     this.#before = this.#lately;
     this.#lately = new Set();
