@@ -81,16 +81,28 @@ export function backendTls(): void {
     await eventually(() => ask(address, { sni: 'ended.example.com', host: 'ended.example.com' }).then(() => false, () => true), { what: 'a backend that is somebody else' });
   });
 
-  behaviour('BackendTLSPolicyConflictResolution', () => [authorityMap(), toTls('conflicting')], async () => {
-    const [older, younger] = [policy('a-older', { name: 'tls-backend' }, CA), policy('b-younger', { name: 'tls-backend' }, { ...CA, hostname: 'other.example.com' })];
-    try {
-      await create(pathOf(older).replace(/\/[^/]+$/, ''), older);
-      await policySays('a-older', 'Accepted', 'Accepted');
-      await create(pathOf(younger).replace(/\/[^/]+$/, ''), younger);
-      await policySays('b-younger', 'Accepted', 'Conflicted');
-      await expect(await addressOf('same-namespace'), {}, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
-    } finally {
-      for (const each of [older, younger]) await remove(each);
+  const ports = [443, 444].map((port) => ({ name: `port-${port}`, port, targetPort: 8443 }));
+  behaviour('BackendTLSPolicyConflictResolution', () => [
+    authorityMap(), { apiVersion: 'v1', kind: 'Service', metadata: { namespace: INFRA, name: 'two-ports' }, spec: { selector: { app: 'tls-backend' }, ports } },
+    route('conflicting', ['same-namespace'], ports.map(({ port }) => ({ matches: [prefix(`/${port}`)], backendRefs: [{ name: 'two-ports', port }] }))),
+  ], async () => {
+    const other = { ...CA, hostname: 'other.example.com' };
+    const asked = (path: string, name: string): Promise<void> => addressOf('same-namespace').then((address) => expect(address, { path }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, name) }));
+    for (const [target, beside] of [[{}, {}], [{ sectionName: 'port-443' }, { sectionName: 'port-443' }], [{}, { sectionName: 'port-443' }], [{ sectionName: 'port-443' }, {}]] as const) {
+      const [older, younger] = [policy('a-older', { name: 'two-ports', ...target }, CA), policy('b-younger', { name: 'two-ports', ...beside }, other)];
+      const isConflict = JSON.stringify(target) === JSON.stringify(beside);
+      try {
+        await create(pathOf(older).replace(/\/[^/]+$/, ''), older);
+        await policySays('a-older', 'Accepted', 'Accepted');
+        await create(pathOf(younger).replace(/\/[^/]+$/, ''), younger);
+        // One for a port and one for the whole Service are not in each other's way: the former has its port, the latter the others.
+        await policySays('b-younger', 'Accepted', isConflict ? 'Conflicted' : 'Accepted');
+        await policySays('a-older', 'Accepted', 'Accepted');
+        await asked('/443', isConflict || 'sectionName' in target ? 'abc.example.com' : 'other.example.com');
+        if (!isConflict) await asked('/444', 'sectionName' in target ? 'other.example.com' : 'abc.example.com');
+      } finally {
+        for (const each of [older, younger]) await remove(each);
+      }
     }
   });
 
