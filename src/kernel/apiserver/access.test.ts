@@ -338,3 +338,21 @@ test('who may change but not create makes nothing by an apply or a PUT', async (
   const eve = door.server.client({ name: 'eve', groups: ['system:authenticated'] });
   await assert.rejects(eve.apply(ConfigMap, { metadata: { name: 'other', namespace: 'default' } } as ConfigMap), (error) => error instanceof ApiError && error.reason === 'Forbidden' && / cannot create /.test(error.message));
 });
+
+test('to enter a pod takes the right to create there, by a GET too; to go through a proxy the right of its method', async () => {
+  const inside = (subresource: string): (() => void) => door.server.route({ kind: Pod, subresource, methods: ['GET', 'POST'], handle: async ({ response }) => void response!.end('inside') });
+  const withdraw = ['exec', 'attach', 'portforward', 'proxy', 'log'].map(inside);
+  await door.client.create(Pod, { metadata: { name: 'room', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+  const resources = ['pods/exec', 'pods/attach', 'pods/portforward', 'pods/proxy', 'pods/log'];
+  for (const [name, verbs] of [['looker', ['get']], ['maker', ['create']], ['both', ['get', 'create']]] as const) {
+    await door.client.create(Role, { metadata: { name, namespace: 'default' }, rules: [{ apiGroups: [''], resources, verbs: [...verbs] }] });
+    await door.client.create(RoleBinding, { metadata: { name, namespace: 'default' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name }, subjects: [{ kind: 'User', name }] });
+  }
+  const status = async (user: string, method: string, subresource: string): Promise<number> => (await door.call(method, `/api/v1/namespaces/default/pods/room/${subresource}`, { headers: { 'impersonate-user': user } })).status;
+  const table = async (subresource: string): Promise<number[]> => Promise.all(['looker', 'maker', 'both'].flatMap((user) => ['GET', 'POST'].map((method) => status(user, method, subresource))));
+  for (const subresource of ['exec', 'attach', 'portforward']) assert.deepEqual(await table(subresource), [403, 403, 403, 200, 200, 200], subresource);
+  for (const subresource of ['proxy', 'log']) assert.deepEqual(await table(subresource), [200, 403, 403, 200, 200, 200], subresource);
+  const refused = await door.call('GET', '/api/v1/namespaces/default/pods/room/exec', { headers: { 'impersonate-user': 'looker' } });
+  assert.equal(refused.json.message, 'pods "room" is forbidden: User "looker" cannot create resource "pods/exec" in API group "" in the namespace "default"');
+  for (const each of withdraw) each();
+});

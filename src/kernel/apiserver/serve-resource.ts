@@ -93,11 +93,11 @@ async function serveToken(parts: Parts, exchange: Exchange): Promise<void> {
 }
 
 async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo, resource: ResourceRequest, kind: Kind, user: UserInfo, route: Route): Promise<void> {
-  // Upstream asks for `create` on some of these even with GET; whoever has either may connect. What goes on to another server is asked for by its
-  // method, and what only reads for the right to read.
+  // By the method, and who enters a pod must be able to create there, even by the GET of a WebSocket: to read is not enough (upstream: the gate
+  // AuthorizePodWebsocketUpgradeCreatePermission, on since 1.35).
   const wanted = attributesOf(user, resource, resource.verb);
-  const exact = resource.subresource === 'proxy' || CONNECT_OPTIONS[resource.subresource ?? ''] === undefined || parts.authorizer.decide(wanted).allowed;
-  authorize(parts, exact ? wanted : { ...wanted, verb: 'create' }, incoming.audit);
+  authorize(parts, wanted, incoming.audit);
+  if (ENTERS_PODS.has(resource.subresource ?? '') && wanted.verb !== 'create') authorize(parts, { ...wanted, verb: 'create' }, incoming.audit);
   const { object } = getStored(parts.door, kind, resource.namespace, route.nameOf?.(resource.name ?? '') ?? resource.name ?? '');
   await admitConnect(parts, incoming, info, resource, kind, user);
   return serveRoute(parts, incoming, info, user, route, { rest: resource.rest, namespace: resource.namespace, name: resource.name, object }, true);
@@ -105,6 +105,8 @@ async function serveConnect(parts: Parts, incoming: Incoming, info: RequestInfo,
 
 /** The subresources that connect, with the kind of their options (upstream: rest.Connecter). */
 const CONNECT_OPTIONS: Readonly<Record<string, string>> = { attach: 'AttachOptions', exec: 'ExecOptions', portforward: 'PortForwardOptions', proxy: 'ProxyOptions' };
+
+const ENTERS_PODS = new Set(['attach', 'exec', 'portforward']);
 
 const CONNECT_FLAGS = new Set(['stdin', 'stdout', 'stderr', 'tty']);
 const CONNECT_LISTS = new Set(['command', 'ports']);
