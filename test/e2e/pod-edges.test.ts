@@ -6,6 +6,7 @@ import { ConfigMap } from '../../src/api/core/config-map.ts';
 import { Event } from '../../src/api/core/event.ts';
 import { Pod } from '../../src/api/core/pod.ts';
 import { Service } from '../../src/api/core/service.ts';
+import { serverOf } from '../conformance/network/servers.ts';
 import { TEST_IMAGE } from '../fixtures/image.ts';
 import { eventually, type Instance } from '../fixtures/instance.ts';
 import { PATIENCE } from '../fixtures/patience.ts';
@@ -13,6 +14,19 @@ import { bootForPods } from '../fixtures/pods.ts';
 
 type Spec = NonNullable<Pod['spec']>;
 type Container = Spec['containers'][number];
+
+/** The protocol of gRPC's health checks, as far as one service of a long name: it is well, others are not. */
+const LONG = 'long.'.repeat(50);
+const HEALTH = `require('node:http2').createServer().on('stream', (stream) => {
+  let asked = Buffer.alloc(0);
+  stream.on('data', (bytes) => { asked = Buffer.concat([asked, bytes]); }).on('end', () => {
+    let [at, length, shift] = [6, 0, 0];
+    for (let more = true; more; shift += 7) { more = asked[at] > 127; length += (asked[at++] & 127) << shift; }
+    const knows = asked.readUInt32BE(1) === asked.length - 5 && at + length === asked.length && asked.subarray(at).toString() === '${LONG}';
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' })).end(Buffer.from([0, 0, 0, 0, 2, 8, knows ? 1 : 2]));
+  });
+}).listen(2333)`;
 
 const STAYS = 'trap "exit 0" TERM; sleep 100000 & wait';
 
@@ -117,6 +131,18 @@ describe('a pod at its edges', { timeout: 170_000 * PATIENCE, concurrency: true 
     assert.deepEqual(['PodReadyToStartContainers', 'PodScheduled', 'Ready'].map((type) => condition(early, type)), ['False', 'True', 'False']);
     await llmos.client.create(ConfigMap, { metadata: { name: 'late', namespace: 'default' }, data: { a: 'b' } });
     assert.equal(condition(await ready('places'), 'PodReadyToStartContainers'), 'True');
+  });
+
+  it('is asked by gRPC for the service that its probe names, however long the name is', async () => {
+    const probed = async (name: string, service: string): Promise<void> => {
+      const { spec } = serverOf(name, { container: { command: ['/node/node', '-e', HEALTH], readinessProbe: { grpc: { port: 2333, service }, periodSeconds: 1 } } }) as Pod;
+      await llmos.client.create(Pod, { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace: 'default' }, spec: { ...spec!, terminationGracePeriodSeconds: 1 } });
+    };
+    await probed('long-service', LONG);
+    await probed('other-service', `${LONG}other`);
+    await ready('long-service');
+    await says('other-service', 'Unhealthy', /^Readiness probe failed: service unhealthy \(responded with "NOT_SERVING"\)$/);
+    assert.equal(condition(await llmos.client.get(Pod, 'other-service', { namespace: 'default' }), 'Ready'), 'False');
   });
 
   it('may sleep for no time before it ends', async () => {

@@ -12,7 +12,7 @@ const ROOT = resolve(import.meta.dirname, '../..');
 const FILES = ['control-groups', 'limits', 'first-hour', 'exclusive-cpus', 'node-resources', 'recovery'].map((name) => `test/e2e/${name}.test.ts`);
 /** How much slower than a real one the emulated machine may be. */
 const PATIENCE = 15;
-const TIMEOUT_MS = Number(process.env['LLMOS_GUEST_TIMEOUT_S'] ?? 3_600) * 1_000;
+const TIMEOUT_MS = Number(process.env['LLMOS_GUEST_TIMEOUT_S'] ?? 7_200) * 1_000;
 
 const words = process.argv.slice(2);
 const files = words.length > 0 ? words.map((file) => relative(ROOT, resolve(file))) : FILES;
