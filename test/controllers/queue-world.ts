@@ -17,10 +17,12 @@ import { eventually, startWorld, type World } from './world.ts';
 /** The administrator's, of the world that is open. */
 export let client: Client;
 export let world: World;
+/** What the module has Prometheus know. */
+export let metrics: () => string | Promise<string>;
 
 /** `config`: modules.queue of the configuration; `slowMs`: so long the module's own writes take. */
 export async function openQueues(config: Record<string, unknown> = {}, slowMs = 0): Promise<void> {
-  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs) }) }]);
+  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs), metrics: (text) => ((metrics = text), () => undefined) }) }]);
   client = world.client;
 }
 

@@ -150,6 +150,7 @@ describe('three tenants', { timeout: 300_000 }, () => {
     assert.deepEqual(await summary('namespaces/bee/localqueues/preempt'), waits);
     assert.deepEqual(await summary('namespaces/ant/localqueues/preempt'), waits.slice(0, 2));
     assert.match((await llmos.kubectl('get', '--raw', '/apis/visibility.kueue.x-k8s.io/v1beta1/clusterqueues/none/pendingworkloads')).stderr, /not found/i);
+    assert.match(await ok(llmos.kubectl('get', '--raw', '/metrics')), /^kueue_pending_workloads\{cluster_queue="preempt",status="active"\} 1$/m);
     assert.match(told, /bee\/job\/waits: pending\nqueue: preempt, of ClusterQueue preempt \(BestEffortFIFO; default-flavor: cpu 100m\/100m\)\n/);
     assert.match(told, /QuotaReserved: no \(Pending\) couldn't assign flavors to pod set main: insufficient unused quota for cpu in flavor default-flavor, 100m more needed/);
     assert.match(told, /lacks cpu of flavor default-flavor: needs 100m, and 0 is free/);

@@ -70,13 +70,20 @@ function yieldedText(yielded: Yielded | undefined): string {
   return `: ${why}; this one is resumable and goes on where it was, and yields at most ${mostTimes} times, of which this is number ${times}`;
 }
 
+const PREEMPTED = 'Preempted to accommodate the workload ';
+
+/** For whom it was, of the message that a Workload has of it. */
+export function preemptorOf(message: string): string | undefined {
+  return message.startsWith(PREEMPTED) ? message.slice(PREEMPTED.length).split(' ', 1)[0] : undefined;
+}
+
 /** Stopped for another one, or because a trial of it is over. */
 export async function evictedForOther(workload: Workload, decision: PoolDecision & { kind: 'stop' }, queue: LiveQueue, { client, clock, events }: ModuleContext): Promise<void> {
   const { preemption } = decision;
   const reason = preemption?.reason ?? 'InClusterQueue';
   const message = preemption === undefined
     ? `Its trial in ClusterQueue ${queue.name} is over: it runs for longer than others that wait`
-    : `Preempted to accommodate the workload ${preemption.by.id} due to ${WORDS[reason]}${yieldedText(preemption.yielded)}`;
+    : `${PREEMPTED}${preemption.by.id} due to ${WORDS[reason]}${yieldedText(preemption.yielded)}`;
   const nowMs = clock.nowMs();
   const status = withStatus(evicted(workload, 'Preempted', message, { nowMs }), 'Preempted', 'True', reason, message, { nowMs, generation: workload.metadata.generation });
   await client.update(Workload, { ...workload, status }, { subresource: 'status' });

@@ -18,6 +18,7 @@ import { jobControllerOf } from './framework.ts';
 import { jobSets } from './job-sets.ts';
 import { jobs } from './jobs.ts';
 import { workloadLife } from './life.ts';
+import { createMetrics } from './metrics.ts';
 import { createOrder, queueNameOf, type Order } from './owner.ts';
 import { isManaged, podController } from './pods.ts';
 import { clusterQueueStatus, cohortStatus, localQueueStatus } from './queue-status.ts';
@@ -50,6 +51,8 @@ export async function work(context: ModuleContext): Promise<void> {
       if (type === 'deleted') order.forget(object);
     }),
   ];
+  const metrics = createMetrics(caches);
+  stops.push(metrics.stop, context.metrics?.(metrics.text) ?? (() => undefined));
   order.follow();
   const engine = createEngine(context, configuration);
   const hasTopologies = context.kinds.find(Topology.group, Topology.kind) !== undefined;
