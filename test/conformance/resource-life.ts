@@ -10,6 +10,8 @@ export interface ResourceLife {
   /** Subresources that discovery must name. */
   subresources: readonly string[];
   namespace?: string;
+  /** A finalizer holds it until a controller has seen that nobody uses it. */
+  isProtected?: boolean;
   /** A new object of a name. */
   make(name: string): Body;
 }
@@ -49,6 +51,7 @@ export async function liveThrough(life: ResourceLife): Promise<void> {
   await refused(404, 'GET', `${path}/first`);
   assert.equal((await get(selected)).items.length, 2);
   await ok('DELETE', selected);
+  if (life.isProtected === true) await eventually(async () => (await get(selected)).items.length === 0);
   assert.equal((await get(selected)).items.length, 0);
 }
 
@@ -81,6 +84,8 @@ export interface ResourceChanges {
   version: string;
   plural: string;
   namespace?: string;
+  /** A finalizer holds it until a controller has seen that nobody uses it. */
+  isProtected?: boolean;
   /** A new object of a name. */
   make(name: string): Body;
   /** What is changed of each, two levels deep: `{ spec: { field: value } }`. */

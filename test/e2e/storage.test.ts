@@ -60,6 +60,19 @@ conformance('storage', [() => {
     for (const name of ['small', 'other']) await remove(volumePath(name));
   });
 
+  it('attributes of volumes stay while a claim uses them', async () => {
+    const ns = await namespace();
+    const [claims, attributes] = [`/api/v1/namespaces/${ns}/persistentvolumeclaims`, `/apis/storage.k8s.io/v1/volumeattributesclasses/fast-${ns}`];
+    const made = await create('/apis/storage.k8s.io/v1/volumeattributesclasses', { metadata: { name: `fast-${ns}` }, driverName: 'example.com', parameters: { speed: 'high' } });
+    assert.deepEqual(made.metadata.finalizers, ['kubernetes.io/vac-protection']);
+    await create(claims, claim('data', { volumeAttributesClassName: `fast-${ns}` }));
+    await remove(attributes);
+    await new Promise((settle) => setTimeout(settle, 500));
+    assert.notEqual((await get(attributes)).metadata.deletionTimestamp, undefined);
+    await remove(`${claims}/data`);
+    await gone(attributes);
+  });
+
   it('a stateful set keeps the data of each of its pods', async () => {
     const ns = await namespace();
     const sets = `/apis/apps/v1/namespaces/${ns}/statefulsets`;

@@ -2,8 +2,9 @@
 import { PersistentVolume } from '../../api/core/persistent-volume.ts';
 import { PersistentVolumeClaim } from '../../api/core/persistent-volume-claim.ts';
 import { isDefaultClass, StorageClass } from '../../api/storage/storage-class.ts';
+import { VolumeAttributesClass } from '../../api/storage/volume-attributes-class.ts';
 import type { Admission } from '../../sdk/module.ts';
-import { PROTECTION, VOLUME_PROTECTION } from './plan.ts';
+import { ATTRIBUTES_PROTECTION, PROTECTION, VOLUME_PROTECTION } from './plan.ts';
 
 /** The name of the default class; of several the newest counts. */
 export function defaultClassOf(classes: readonly StorageClass[]): string | undefined {
@@ -25,10 +26,9 @@ export const claimDefaults: Admission = {
   },
 };
 
-export const volumeProtection: Admission = {
-  name: 'storage-protection', kinds: [PersistentVolume], operations: ['CREATE'],
-  admit({ object }) {
-    const { metadata } = object as PersistentVolume;
-    if (metadata.finalizers?.includes(VOLUME_PROTECTION) !== true) metadata.finalizers = [...(metadata.finalizers ?? []), VOLUME_PROTECTION];
-  },
-};
+export const volumeProtection: Admission = { name: 'storage-protection', kinds: [PersistentVolume], operations: ['CREATE'], admit: ({ object }) => protect(object as PersistentVolume, VOLUME_PROTECTION) };
+export const attributesProtection: Admission = { name: 'attributes-protection', kinds: [VolumeAttributesClass], operations: ['CREATE'], admit: ({ object }) => protect(object as VolumeAttributesClass, ATTRIBUTES_PROTECTION) };
+
+function protect({ metadata }: PersistentVolume | VolumeAttributesClass, finalizer: string): void {
+  if (metadata.finalizers?.includes(finalizer) !== true) metadata.finalizers = [...(metadata.finalizers ?? []), finalizer];
+}

@@ -13,8 +13,9 @@ import { VolumeAttributesClass } from '../../api/storage/volume-attributes-class
 import { IS_DEFAULT, StorageClass } from '../../api/storage/storage-class.ts';
 import type { Caches } from '../../sdk/cache.ts';
 import { defineModule, type MachineFacts, type ModuleContext } from '../../sdk/module.ts';
-import { claimDefaults, volumeProtection } from './admission.ts';
+import { attributesProtection, claimDefaults, volumeProtection } from './admission.ts';
 import { attachVolumes } from './attach.ts';
+import { attributesInUse } from './attributes.ts';
 import { claimController } from './claims.ts';
 import { ephemeralVolumes } from './ephemeral.ts';
 import { claimGrowth } from './expand.ts';
@@ -33,8 +34,8 @@ export default defineModule({
   kinds: [PersistentVolume, StorageClass, CSIDriver, CSINode, CSIStorageCapacity, VolumeAttachment, VolumeAttributesClass, VolumeSnapshot, VolumeSnapshotContent, VolumeSnapshotClass],
   needs: [Pod, Node, PersistentVolumeClaim],
   writes: [StorageClass, VolumeSnapshotClass],
-  admissions: [claimDefaults, claimGrowth, volumeProtection],
-  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), snapshots: snapshotsOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes, attachVolumes, snapshotController((context) => snapshotsOf(machineOf(context)))],
+  admissions: [claimDefaults, claimGrowth, volumeProtection, attributesProtection],
+  controllers: [claimController((context) => ({ folder: folderOf(machineOf(context)), snapshots: snapshotsOf(machineOf(context)), nodeName: machineOf(context).nodeName })), volumeController((context) => folderOf(machineOf(context))), ephemeralVolumes, attachVolumes, attributesInUse, snapshotController((context) => snapshotsOf(machineOf(context)))],
   async start(context) {
     machines.set(context.caches, context.machine);
     for (const folder of [folderOf(context.machine), snapshotsOf(context.machine)]) mkdirSync(folder, { recursive: true, mode: 0o711 });

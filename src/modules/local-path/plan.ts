@@ -12,6 +12,7 @@ export const BIND_COMPLETED = 'pv.kubernetes.io/bind-completed';
 export const BOUND_BY_CONTROLLER = 'pv.kubernetes.io/bound-by-controller';
 /** A volume does not go while a claim has it. */
 export const VOLUME_PROTECTION = 'kubernetes.io/pv-protection';
+export const ATTRIBUTES_PROTECTION = 'kubernetes.io/vac-protection';
 export const PROTECTION = 'kubernetes.io/pvc-protection';
 
 export type ClaimStep =

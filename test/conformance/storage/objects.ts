@@ -36,7 +36,7 @@ export function objects(): void {
     await gone(`${ATTACHMENTS}/status`);
   });
   behaviour('StorageClasses CSI Conformance should run through the lifecycle of a StorageClass', () => liveThrough({ ...STORAGE, plural: 'storageclasses', make: (name) => ({ metadata: { name }, provisioner: 'example.com' }) }));
-  behaviour('VolumeAttributesClass [FeatureGate:VolumeAttributesClass] should run through the lifecycle of a VolumeAttributesClass', () => liveThrough({ ...STORAGE, plural: 'volumeattributesclasses', make: (name) => ({ metadata: { name }, driverName: 'example.com', parameters: { speed: 'high' } }) }));
+  behaviour('VolumeAttributesClass [FeatureGate:VolumeAttributesClass] should run through the lifecycle of a VolumeAttributesClass', () => liveThrough({ ...STORAGE, plural: 'volumeattributesclasses', isProtected: true, make: (name) => ({ metadata: { name }, driverName: 'example.com', parameters: { speed: 'high' } }) }));
 
   behaviour('PersistentVolumes CSI Conformance should run through the lifecycle of a PV and a PVC', async () => {
     const life = await pair(await namespace());
