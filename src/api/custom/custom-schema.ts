@@ -29,7 +29,11 @@ const SAME = ['format', 'required', 'enum', 'default', 'nullable', 'pattern', 'm
 /** One node, with what is below it. */
 function convert(props: JSONSchemaProps): Schema {
   const schema: Record<string, unknown> = {};
-  for (const key of SAME) if (props[key] !== undefined && props[key] !== null) schema[key] = props[key];
+  for (const key of SAME) {
+    const value = props[key];
+    // A bound need not be exact where nothing comes near it; upstream's minimum, maximum and multipleOf are floats.
+    if (value !== undefined && value !== null) schema[key] = typeof value === 'bigint' && key !== 'default' ? Number(value) : value;
+  }
   const out = schema as Schema;
   if (props.type !== undefined && props.type !== '') out.type = props.type as Schema['type'];
   if (props.properties !== undefined) out.properties = Object.fromEntries(Object.entries(props.properties).map(([key, value]) => [key, convert(value)]));

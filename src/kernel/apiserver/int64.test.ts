@@ -28,6 +28,8 @@ const DEFINITION = `{
         "mixed": { "x-kubernetes-int-or-string": true },
         "bounded": { "type": "integer", "minimum": 9007199254740994, "maximum": 9007199254740996 },
         "even": { "type": "integer", "multipleOf": 2 },
+        "long": { "type": "string", "maxLength": ${MOST}, "x-kubernetes-validations": [{ "rule": "self.matches('^a*$')" }] },
+        "many": { "type": "array", "maxItems": ${MOST}, "items": { "type": "number", "maximum": ${MOST} } },
         "chosen": { "type": "integer", "enum": [1, ${ODD}] },
         "given": { "type": "integer", "default": ${MOST} },
         "ruled": { "type": "integer", "x-kubernetes-validations": [{ "rule": "self != 9007199254740992", "message": "not that one" }, { "rule": "self >= oldSelf", "message": "never back" }] },
@@ -132,6 +134,7 @@ test('defaults, bounds, formats, enums, rules', async () => {
   await refused(post('no', '{"nanos":9223372036854775808}'), /spec\.nanos: Invalid value: "float64": spec\.nanos in body must be of type int64: "float64"/);
   await refused(post('no', '{"any":9223372036854775808}'), /spec\.any: Invalid value: "number": spec\.any in body must be of type integer: "number"/);
   await refused(post('no', '{"set":[9223372036854775807,9223372036854775807]}'), /spec\.set\[1\]: Duplicate value: 9223372036854775807/);
+  await taken(post('wide', `{"long":"aaa","many":[${MOST},1.5]}`));
   await taken(post('near', '{"set":[9223372036854775807,9223372036854775806]}'));
 });
 
