@@ -7,7 +7,7 @@ for (const port of [80, 8080]) require('node:http').createServer((q, r) => r.set
 for (const port of [80, 8081]) { const s = dgram.createSocket('udp4'); s.on('message', (m, from) => s.send(os.hostname(), from.port, from.address)); s.bind(port); }`;
 
 /** Asks one after the other; prints the answers as JSON, '' for none. */
-const CLIENT = `const [, protocol, host, port, times] = process.argv;
+export const CLIENT = `const [, protocol, host, port, times] = process.argv;
 const http = () => new Promise((done) => { const q = require('node:http').get({ host, port, agent: false, timeout: 1500 }, (r) => { let t = ''; r.on('data', (d) => t += d); r.on('end', () => done(t)); }); q.on('timeout', () => q.destroy()); q.on('error', () => done('')); });
 const udp = () => new Promise((done) => { const s = require('node:dgram').createSocket('udp4'); const end = (t) => { clearTimeout(timer); s.close(); done(t); }; const timer = setTimeout(() => end(''), 1500); s.on('message', (m) => end(String(m))); s.on('error', () => end('')); s.send('who', Number(port), host, (e) => e && end('')); });
 (async () => { const all = []; for (let i = 0; i < Number(times); i++) all.push(await (protocol === 'udp' ? udp() : http())); console.log(JSON.stringify(all)); })();`;

@@ -1,0 +1,144 @@
+/** What is promised of Services and no conformance behaviour asks for (upstream: test/e2e/network/service.go, conntrack.go, networking.go). */
+import assert from 'node:assert/strict';
+import { get } from 'node:http';
+import { after, before, describe, it } from 'node:test';
+import { CLIENT, serverOf } from '../conformance/network/servers.ts';
+import { importTestImage } from '../fixtures/image.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { PATIENCE } from '../fixtures/patience.ts';
+
+/** Says its name, the port it was asked at and who asked; by UDP what it was sent, too. Told to end it goes on. */
+const SERVER = `const os = require('node:os'), dgram = require('node:dgram');
+process.on('SIGTERM', () => {});
+const base = Number(process.argv[1] ?? 80);
+for (const port of [base, base + 1]) {
+  require('node:http').createServer((q, r) => r.setHeader('connection', 'close').end([os.hostname(), port, q.socket.remoteAddress.replace('::ffff:', '')].join(' '))).listen(port);
+  const s = dgram.createSocket('udp4'); s.on('message', (m, from) => s.send([os.hostname(), port, from.address, m].join(' '), from.port, from.address)); s.bind(port);
+}`;
+/** One socket that goes on asking until an answer has the words. */
+const ASKS_ON = `const [, host, port, words, text] = process.argv; const s = require('node:dgram').createSocket('udp4');
+s.on('error', () => {}).on('message', (m) => { if (String(m).includes(words)) { console.log(String(m)); process.exit(0); } });
+s.bind(0, () => setInterval(() => s.send(text, Number(port), host, () => {}), 100));`;
+
+describe('services keep what is promised', { timeout: 300_000 * PATIENCE }, () => {
+  let llmos: Instance;
+  const kubectl = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await llmos.kubectl(...args);
+    assert.equal(code, 0, stderr);
+    return stdout;
+  };
+  const apply = async (...items: object[]): Promise<void> => {
+    const { code, stderr } = await llmos.kubectlWith(JSON.stringify({ apiVersion: 'v1', kind: 'List', items }), 'apply', '-f', '-');
+    assert.equal(code, 0, stderr);
+  };
+  const field = (path: string, ...what: string[]): Promise<string> => kubectl('get', ...what, '-o', `jsonpath={${path}}`);
+  const pod = (name: string, app: string, more: { spec?: object; container?: object; base?: number } = {}): object => ({ apiVersion: 'v1', kind: 'Pod', ...serverOf(name, { labels: { app }, spec: { terminationGracePeriodSeconds: 0, ...more.spec }, container: { command: ['/node/node', '-e', SERVER, String(more.base ?? 80)], ...more.container } }) });
+  const service = (name: string, spec: object): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name }, spec: { selector: { app: name }, ports: [{ port: 80 }], ...spec } });
+  const addressOf = (name: string): Promise<string> => field('.spec.clusterIP', 'service', name);
+  const ready = (...names: string[]): Promise<string> => kubectl('wait', ...names.map((name) => `pod/${name}`), '--for=condition=Ready', '--timeout=120s');
+  /** Answers to a pod, '' for none. */
+  const ask = async (host: string, { port = 80, protocol = 'http', times = 1, from = 'client' }: { port?: number; protocol?: string; times?: number; from?: string } = {}): Promise<string[]> =>
+    JSON.parse(await kubectl('exec', from, '--', '/node/node', '-e', CLIENT, protocol, host, String(port), String(times))) as string[];
+  const until = (what: string, holds: () => Promise<boolean>): Promise<unknown> => eventually(holds, { what, timeoutMs: 60_000 * PATIENCE });
+  const asksOn = (host: string, port: number, words: string, text = 'who'): Promise<string> => kubectl('exec', 'client', '--', '/node/node', '-e', ASKS_ON, host, String(port), words, text);
+
+  before(async () => {
+    llmos = await bootInstance();
+    importTestImage(llmos);
+    await apply(pod('client', 'client'), pod('web', 'web'), service('web', {}));
+    await ready('client', 'web');
+    const host = await addressOf('web');
+    await until('the service answers', async () => (await ask(host))[0] !== '');
+  });
+  after(async () => llmos?.destroy());
+
+  it('shows its pods who asks, by the cluster IP too, and leads a pod to itself', async () => {
+    const host = await addressOf('web');
+    const client = await field('.status.podIP', 'pod', 'client');
+    assert.deepEqual(await ask(host), [`web 80 ${client}`]);
+    assert.deepEqual(await ask(await field('.status.podIP', 'pod', 'web')), [`web 80 ${client}`]);
+    assert.match((await ask(host, { from: 'web' }))[0]!, /^web 80 /);
+  });
+
+  it('carries datagrams of any size, and keeps a client of them where it was, if it is to', async () => {
+    const ports = [{ name: 'datagrams', port: 80, protocol: 'UDP' }];
+    await apply(pod('one', 'talk'), pod('two', 'talk'), service('talk', { ports, sessionAffinity: 'ClientIP' }));
+    await ready('one', 'two');
+    const host = await addressOf('talk');
+    await until('it answers', async () => (await ask(host, { protocol: 'udp' }))[0] !== '');
+    assert.equal(new Set((await ask(host, { protocol: 'udp', times: 8 })).map((each) => each.split(' ')[0])).size, 1);
+    const large = 'x'.repeat(20_000);
+    assert.ok((await asksOn(host, 80, large, large)).trimEnd().endsWith(large));
+  });
+
+  it('leads who keeps sending datagrams to an endpoint that becomes ready, and to the port that is new', async () => {
+    const ports = (targetPort: number): object[] => [{ name: 'datagrams', port: 80, targetPort, protocol: 'UDP' }];
+    await apply(service('late', { type: 'NodePort', ports: ports(80) }));
+    const host = await addressOf('late');
+    const answer = asksOn(host, 80, 'late 80');
+    await apply(pod('late', 'late'));
+    await answer;
+    const port = Number(await field('.spec.ports[0].nodePort', 'service', 'late'));
+    const node = await field('.status.addresses[?(@.type=="InternalIP")].address', 'node', 'node1');
+    await asksOn(node, port, 'late 80');
+    const moved = [asksOn(node, port, 'late 81'), asksOn(host, 80, 'late 81')];
+    await apply(service('late', { type: 'NodePort', ports: ports(81) }));
+    await Promise.all(moved);
+  });
+
+  it('follows its ports as they come, go and change, and is the same one when it was made again', async () => {
+    await apply(pod('ports', 'ports'), service('ports', { ports: [{ name: 'one', port: 80 }] }));
+    await ready('ports');
+    const host = await addressOf('ports');
+    await until('the first one answers', async () => (await ask(host))[0] !== '');
+    await apply(service('ports', { ports: [{ name: 'one', port: 80 }, { name: 'two', port: 90, targetPort: 81 }] }));
+    await until('the second one answers', async () => (await ask(host, { port: 90 }))[0]!.startsWith('ports 81'));
+    assert.match((await ask(host))[0]!, /^ports 80/);
+    await apply(service('ports', { ports: [{ name: 'two', port: 90, targetPort: 80 }] }));
+    await until('the second one leads elsewhere, the first nowhere', async () => (await ask(host, { port: 90 }))[0]!.startsWith('ports 80') && (await ask(host))[0] === '');
+    await kubectl('delete', 'service', 'ports');
+    await apply(service('ports', { clusterIP: host }));
+    await until('it is back', async () => (await ask(host))[0]!.startsWith('ports 80'));
+  });
+
+  it('leads to pods of the network of the node', async () => {
+    await apply(pod('host', 'host', { spec: { hostNetwork: true }, base: 4_480, container: { readinessProbe: { tcpSocket: { port: 4_480 }, periodSeconds: 1 } } }), service('host', { ports: [{ name: 'http', port: 80, targetPort: 4_480 }, { name: 'datagrams', port: 80, targetPort: 4_480, protocol: 'UDP' }] }));
+    await ready('host');
+    const host = await addressOf('host');
+    for (const protocol of ['http', 'udp']) await until(`it answers by ${protocol}`, async () => (await ask(host, { protocol }))[0]!.split(' ')[1] === '4480');
+  });
+
+  it('leads to what is not ready, and to what ends, only where it says so', async () => {
+    const never = { readinessProbe: { exec: { command: ['/node/node', '-e', 'process.exit(1)'] }, periodSeconds: 1 } };
+    await apply(pod('early', 'early', { container: never, spec: { terminationGracePeriodSeconds: 120 } }), service('early', { publishNotReadyAddresses: true }), service('strict', { selector: { app: 'early' } }));
+    const [open, strict] = [await addressOf('early'), await addressOf('strict')];
+    await until('what is not ready answers', async () => (await ask(open))[0]!.startsWith('early 80'));
+    assert.deepEqual(await ask(strict), ['']);
+    await kubectl('delete', 'pod', 'early', '--wait=false');
+    await until('it is ending', async () => (await field('.metadata.deletionTimestamp', 'pod', 'early')) !== '');
+    await until('the slices know', async () => (await field('.items[*].endpoints[*].conditions.terminating', 'endpointslices', '-l', 'kubernetes.io/service-name=strict')) === 'true');
+    assert.match((await ask(open))[0]!, /^early 80/);
+    assert.deepEqual(await ask(strict), ['']);
+    await kubectl('delete', 'pod', 'early', '--force', '--grace-period=0');
+  });
+
+  it('a load balancer of local endpoints is not well while all of them end, though they still answer', async () => {
+    await apply(pod('edge', 'edge', { spec: { terminationGracePeriodSeconds: 120 } }), service('edge', { type: 'LoadBalancer', externalTrafficPolicy: 'Local', allocateLoadBalancerNodePorts: false }));
+    await ready('edge');
+    const port = Number(await field('.spec.healthCheckNodePort', 'service', 'edge'));
+    assert.equal(await field('.spec.ports[0].nodePort', 'service', 'edge'), '');
+    const health = (): Promise<[number, string]> => new Promise((resolve, reject) => {
+      get(`http://127.0.0.1:${port}/`, { agent: false }, (response) => {
+        let text = '';
+        response.on('data', (chunk: Buffer) => (text += chunk.toString())).on('end', () => resolve([response.statusCode ?? 0, `${(JSON.parse(text) as { localEndpoints: number }).localEndpoints} ${response.headers['x-load-balancing-endpoint-weight']}`]));
+      }).on('error', reject);
+    });
+    await until('it is well', async () => { assert.deepEqual(await health(), [200, '1 1']); return true; });
+    await kubectl('delete', 'pod', 'edge', '--wait=false');
+    await until('it is not', async () => { assert.deepEqual(await health(), [503, '0 0']); return true; });
+    const balanced = await field('.status.loadBalancer.ingress[0].ip', 'service', 'edge');
+    for (const host of [await addressOf('edge'), balanced]) assert.match((await ask(host))[0]!, /^edge 80/);
+    await kubectl('delete', 'pod', 'edge', '--force', '--grace-period=0');
+    await until('nobody answers', async () => (await ask(balanced))[0] === '');
+  });
+});
