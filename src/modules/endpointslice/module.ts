@@ -16,6 +16,8 @@ import { subsetsOf } from './subsets.ts';
 
 const ENDPOINTS_MANAGED_BY = 'endpoints.kubernetes.io/managed-by';
 const ENDPOINTS_MANAGER = 'endpoint-controller';
+/** Says that not all endpoints are named. */
+const OVER_CAPACITY = 'endpoints.kubernetes.io/over-capacity';
 
 /** Services whose selector takes the pod in. */
 function servicesOf(pod: Pod, caches: Caches): ObjectKey[] {
@@ -134,13 +136,15 @@ const endpoints: Controller<Service> = {
       return;
     }
     if (!hasEndpoints(service)) return;
-    const subsets = subsetsOf(service, podsOf(service, caches));
+    const { subsets, isTruncated } = subsetsOf(service, podsOf(service, caches));
+    const { [OVER_CAPACITY]: _, ...others } = current?.metadata.annotations ?? {};
+    const annotations = isTruncated ? { ...others, [OVER_CAPACITY]: 'truncated' } : others;
     const labels: Record<string, string> = { ...service.metadata.labels, [ENDPOINTS_MANAGED_BY]: ENDPOINTS_MANAGER };
     if (service.spec?.clusterIP === 'None') labels[HEADLESS] = '';
     if (current === undefined) {
-      await client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels }, ...(subsets.length > 0 ? { subsets } : {}) });
-    } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels)) {
-      await client.update(Endpoints, { ...current, metadata: { ...current.metadata, labels }, subsets });
+      await client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name, namespace, labels, ...(isTruncated ? { annotations } : {}) }, ...(subsets.length > 0 ? { subsets } : {}) });
+    } else if (!isDeepStrictEqual(current.subsets ?? [], subsets) || !isDeepStrictEqual({ ...current.metadata.labels }, labels) || !isDeepStrictEqual({ ...current.metadata.annotations }, annotations)) {
+      await client.update(Endpoints, { ...current, metadata: { ...current.metadata, labels, annotations }, subsets });
     }
   },
 };

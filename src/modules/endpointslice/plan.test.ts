@@ -70,10 +70,10 @@ test('a hostname is given where the subdomain is the service', () => {
 });
 
 test('Endpoints part the ready from the others', () => {
-  assert.deepEqual(subsetsOf(SERVICE, [pod(3, { ready: false }), pod(2), pod(4, { terminating: true })]).map((each) => ({ ready: each.addresses?.map(({ ip }) => ip), not: each.notReadyAddresses?.map(({ ip }) => ip), ports: each.ports })), [
+  assert.deepEqual(subsetsOf(SERVICE, [pod(3, { ready: false }), pod(2), pod(4, { terminating: true })]).subsets.map((each) => ({ ready: each.addresses?.map(({ ip }) => ip), not: each.notReadyAddresses?.map(({ ip }) => ip), ports: each.ports })), [
     { ready: ['10.1.0.2'], not: ['10.1.0.3'], ports: [{ port: 8080, protocol: 'TCP' }] },
   ]);
-  assert.deepEqual(subsetsOf(SERVICE, []), []);
+  assert.deepEqual(subsetsOf(SERVICE, []), { subsets: [], isTruncated: false });
 });
 
 test('Endpoints kept by hand are mirrored, and a change updates the same slice', () => {
@@ -99,4 +99,15 @@ test('trafficDistribution becomes hints, of ready endpoints alone', () => {
   assert.equal(planSlices(SERVICE, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.zone, 'z1');
   const auto = { ...SERVICE, metadata: { ...SERVICE.metadata, annotations: { 'service.kubernetes.io/topology-mode': 'Auto' } }, spec: { ...SERVICE.spec, trafficDistribution: 'PreferClose' } };
   assert.equal(planSlices(auto, [pod(2)], [], () => 'z1').create[0]?.endpoints?.[0]?.hints, undefined, 'shares by zone count more, and begin with a second one');
+});
+
+test('Endpoints name a thousand, those first that are ready, of each group its share', () => {
+  const pods = (count: number, from: number, more: Parameters<typeof pod>[1] = {}): Pod[] => Array.from({ length: count }, (_, index) => pod(from + index, more));
+  const sizes = (all: readonly Pod[]): unknown => {
+    const { subsets, isTruncated } = subsetsOf(SERVICE, all);
+    return [isTruncated, subsets.map((each) => [each.addresses?.length ?? 0, each.notReadyAddresses?.length ?? 0])];
+  };
+  assert.deepEqual(sizes(pods(1_000, 2)), [false, [[1_000, 0]]]);
+  assert.deepEqual(sizes([...pods(700, 2, { ready: false }), ...pods(600, 1_000)]), [true, [[600, 400]]]);
+  assert.deepEqual(sizes([...pods(900, 2), ...pods(300, 2_000, { port: 9_090 }), ...pods(10, 3_000, { ready: false })]), [true, [[750, 0], [250, 0]]]);
 });
