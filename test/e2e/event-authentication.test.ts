@@ -1,4 +1,4 @@
-/** What triggers authenticate with: tokens of service accounts, files, OAuth 2 clients; and a scaler of the user's own that pushes. Against servers that check it. */
+/** What triggers authenticate with: tokens of service accounts, files, OAuth 2 clients, a vault; and a scaler of the user's own that pushes. Against servers that check it. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -72,6 +72,12 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
           const known = form.get('client_id') === 'llmos' && form.get('client_secret') === 'of the client' && form.get('grant_type') === 'client_credentials' && form.get('scope') === 'read all' && form.get('audience') === 'metrics';
           return known ? answer(200, { access_token: 'granted', token_type: 'bearer', expires_in: 3_600 }) : answer(401, { error: 'invalid_client' });
         }
+        if (request.url === '/v1/auth/llmos/login') {
+          const { jwt, role } = JSON.parse(body) as { jwt: string; role: string };
+          const known = role === 'scaler' && (await reviewed(jwt)) === 'system:serviceaccount:default:metrics-reader';
+          return known ? answer(200, { auth: { client_token: 'of the vault', lease_duration: 3_600 } }) : answer(403, { errors: ['permission denied'] });
+        }
+        if (request.url === '/v1/secret/data/metrics') return request.headers['x-vault-token'] === 'of the vault' ? answer(200, { data: { data: { token: 'granted' }, metadata: {} } }) : answer(403, { errors: ['permission denied'] });
         const may = request.url === '/account' ? (await reviewed(authorization.replace('Bearer ', ''))) === 'system:serviceaccount:default:metrics-reader' : request.url === '/file' ? basic('scaler', 'from a file') : authorization === 'Bearer granted';
         return may ? answer(200, { waiting: 3 }) : answer(401, {});
       })();
@@ -148,6 +154,17 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     await eventually(async () => asked.filter((each) => each.startsWith('GET /oauth')).length >= 3, { what: 'it is read again' });
     // The first way was refused, the second taken, and what it gave is kept.
     assert.equal(asked.filter((each) => each.startsWith('POST /token')).length, 2, asked.join('\n'));
+  });
+
+  it('a vault: signed in to as a service account', async () => {
+    const vault = (role: string): object => ({ hashiCorpVault: { address: `http://127.0.0.1:${portOf(web)}`, authentication: 'kubernetes', mount: 'llmos', role, credential: { serviceAccountName: 'metrics-reader' }, secrets: [{ parameter: 'token', path: 'secret/data/metrics', key: 'token' }] } });
+    await apply(
+      ...['scaler', 'nobody'].map((role) => ({ apiVersion: 'keda.sh/v1alpha1', kind: 'TriggerAuthentication', metadata: { name: role, ...NS }, spec: vault(role) })),
+      ...['vault', 'barred'].map(deployment), scaled('vault', metricsApi(portOf(web), '/vault', { authMode: 'bearer' }, { name: 'scaler' })), scaled('barred', metricsApi(portOf(web), '/vault', { authMode: 'bearer' }, { name: 'nobody' })),
+    );
+    await wakes('vault');
+    await eventually(async () => /the vault, asked for auth\/llmos\/login: 127\.0\.0\.1:\d+ answered 403/.test(await ready('barred')), { what: 'another role is refused' });
+    assert.equal(await replicas('barred'), 0);
   });
 
   it('a person is told what each trigger says, and what follows', async () => {

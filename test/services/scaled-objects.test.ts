@@ -140,6 +140,9 @@ describe('event scaling', { skip: lacksService('redis', 'postgres'), timeout: 30
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=1');
     await reaches(1);
     await eventually(async () => (await condition('Paused')).startsWith('True ScaledObjectPaused'), { what: 'it says so' });
+    await ok('annotate', '--overwrite', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas=many');
+    await eventually(async () => /^False ScaledObjectCheckFailed .*paused-replicas must be a whole number of replicas, not "many"/.test(await condition('Ready')), { what: 'that is no number' });
+    assert.equal(await replicas(), 1);
     await ok('annotate', 'so', 'worker', 'autoscaling.keda.sh/paused-replicas-');
     await reaches(4);
   });

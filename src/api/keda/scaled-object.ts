@@ -26,7 +26,7 @@ export interface ScaledObjectSpec {
     scalingModifiers?: { formula?: string; target?: string; activationTarget?: string; metricType?: 'AverageValue' | 'Value' };
   };
   triggers: TriggerSpec[];
-  fallback?: { failureThreshold: number; replicas: number; behavior?: 'static' | 'currentReplicas' | 'currentReplicasIfHigher' | 'currentReplicasIfLower' };
+  fallback?: { failureThreshold: number; replicas: number; behavior?: 'static' | 'currentReplicas' | 'currentReplicasIfHigher' | 'currentReplicasIfLower' | 'triggerScoped' };
 }
 
 export interface ScaledObjectStatus {
@@ -75,7 +75,7 @@ const schema = objectSchema(() => ({
       scalingModifiers: struct({ formula: text, target: text, activationTarget: text, metricType: oneOf(['AverageValue', 'Value']) }),
     }),
     triggers,
-    fallback: struct({ failureThreshold: int32, replicas: int32, behavior: oneOf(['static', 'currentReplicas', 'currentReplicasIfHigher', 'currentReplicasIfLower'], 'static') }, ['failureThreshold', 'replicas']),
+    fallback: struct({ failureThreshold: int32, replicas: int32, behavior: oneOf(['static', 'currentReplicas', 'currentReplicasIfHigher', 'currentReplicasIfLower', 'triggerScoped'], 'static') }, ['failureThreshold', 'replicas']),
   }, ['scaleTargetRef', 'triggers']),
   status: struct({
     scaleTargetKind: text, scaleTargetGVKR: struct({ group: text, version: text, kind: text, resource: text }), originalReplicaCount: int32, lastActiveTime: time, externalMetricNames: texts, resourceMetricNames: texts,

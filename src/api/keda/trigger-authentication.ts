@@ -1,6 +1,6 @@
 /**
  * TriggerAuthentication and ClusterTriggerAuthentication (keda.sh/v1alpha1): where the credentials of triggers lie. Secrets, config maps, the environment
- * of the target, tokens of service accounts, files and OAuth 2 clients are known; providers of clouds and vaults are kept and refused when they are used.
+ * of the target, tokens of service accounts, files, OAuth 2 clients and HashiCorp Vault are known; providers of clouds are kept and refused when they are used.
  */
 import { column, NAME } from '../columns.ts';
 import { defineKind, type Kind } from '../kind.ts';
@@ -8,6 +8,7 @@ import type { KubeObject } from '../meta.ts';
 import { objectSchema, oneOf, struct, text, textMap, texts } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 import { GROUP, VERSION } from './triggers.ts';
+import { vault, type VaultSpec } from './vault.ts';
 
 export interface KeyReference { parameter: string; name: string; key: string }
 
@@ -26,6 +27,7 @@ export interface TriggerAuthenticationSpec {
     scopes?: string[];
     tokenUrlParams?: Record<string, string>;
   };
+  hashiCorpVault?: VaultSpec;
   /** Providers that llmos does not have. */
   [provider: string]: unknown;
 }
@@ -37,7 +39,7 @@ const unknown: Schema = { type: 'object', xPreserveUnknownFields: true };
 const references: Schema = { type: 'array', items: struct({ parameter: text, name: text, key: text }, ['key', 'name', 'parameter']) };
 const clientSecret = struct({ valueFrom: struct({ secretKeyRef: struct({ name: text, key: text }, ['name', 'key']) }, ['secretKeyRef']) }, ['valueFrom']);
 /** Kept as they are. */
-export const FOREIGN_PROVIDERS = ['podIdentity', 'hashiCorpVault', 'azureKeyVault', 'gcpSecretManager', 'awsSecretManager'] as const;
+export const FOREIGN_PROVIDERS = ['podIdentity', 'azureKeyVault', 'gcpSecretManager', 'awsSecretManager'] as const;
 
 const schema = objectSchema(() => ({
   spec: struct({
@@ -45,6 +47,7 @@ const schema = objectSchema(() => ({
     boundServiceAccountToken: { type: 'array', items: struct({ parameter: text, serviceAccountName: text }, ['parameter', 'serviceAccountName']) },
     filePath: text,
     oauth2: struct({ type: oneOf(['clientCredentials']), clientId: text, clientSecret, tokenUrl: text, scopes: texts, tokenUrlParams: textMap }, ['type', 'clientId', 'clientSecret', 'tokenUrl']),
+    hashiCorpVault: vault,
     ...Object.fromEntries(FOREIGN_PROVIDERS.map((name) => [name, unknown])),
   }),
   status: struct({ scaledobjects: text, scaledjobs: text }),
@@ -53,7 +56,7 @@ const schema = objectSchema(() => ({
 const columns = [
   NAME, column('PodIdentity', ({ spec }: TriggerAuthentication) => (spec?.['podIdentity'] as { provider?: string } | undefined)?.provider ?? ''),
   column('Secret', ({ spec }: TriggerAuthentication) => (spec?.secretTargetRef ?? []).map(({ name }) => name).join(',')), column('Env', ({ spec }: TriggerAuthentication) => (spec?.env ?? []).map(({ name }) => name).join(',')),
-  column('VaultAddress', ({ spec }: TriggerAuthentication) => (spec?.['hashiCorpVault'] as { address?: string } | undefined)?.address ?? ''),
+  column('VaultAddress', ({ spec }: TriggerAuthentication) => spec?.hashiCorpVault?.address ?? ''),
 ];
 
 export const TriggerAuthentication: Kind<TriggerAuthentication> = defineKind<TriggerAuthentication>({

@@ -1,5 +1,5 @@
 /**
- * The parameters of a trigger's authentication: from secrets, config maps, the environment of the target's container, files of the machine, tokens of service accounts, and what an
+ * The parameters of a trigger's authentication: from secrets, config maps, the environment of the target's container, files of the machine, tokens of service accounts, HashiCorp Vault, and what an
  * OAuth 2 client needs (KEDA: Authentication; pkg/scaling/resolver).
  */
 import { readFile } from 'node:fs/promises';
@@ -15,9 +15,10 @@ import type { ModuleContext } from '../../sdk/index.ts';
 import { textsOf } from './environment.ts';
 import type { Settings } from './settings.ts';
 import { TriggerError } from './triggers/trigger.ts';
+import { vaultParameters } from './vault.ts';
 
 export interface AuthenticationInput {
-  context: Pick<ModuleContext, 'client' | 'may'>;
+  context: Pick<ModuleContext, 'client' | 'clock' | 'may'>;
   namespace: string;
   settings: Settings;
   /** The environment of a container of the target; of the one that the object says where none is named. */
@@ -41,7 +42,7 @@ export async function resolveAuthentication(reference: TriggerSpec['authenticati
   const ofCluster = reference.kind === 'ClusterTriggerAuthentication';
   const { spec } = ofCluster ? await client.get(ClusterTriggerAuthentication, reference.name) : await client.get(TriggerAuthentication, reference.name, { namespace });
   const provider = FOREIGN_PROVIDERS.find((name) => spec[name] !== undefined && (spec[name] as { provider?: string }).provider !== 'none');
-  if (provider !== undefined) throw new TriggerError(`the authentication ${reference.name} uses ${provider}, which llmos does not have: use secretTargetRef, configMapTargetRef, env, boundServiceAccountToken, filePath or oauth2`);
+  if (provider !== undefined) throw new TriggerError(`the authentication ${reference.name} uses ${provider}, which llmos does not have: use secretTargetRef, configMapTargetRef, env, boundServiceAccountToken, filePath, oauth2 or hashiCorpVault`);
   const place = ofCluster ? settings.clusterObjectNamespace : namespace;
   const parameters: Record<string, string> = {};
   for (const { parameter, name, containerName } of spec.env ?? []) {
@@ -67,6 +68,12 @@ export async function resolveAuthentication(reference: TriggerSpec['authenticati
     const token = await tokenOf(serviceAccountName, place, { context, settings });
     parameters[parameter] = token.text;
     expiresMs = Math.min(expiresMs, token.expiresMs);
+  }
+  if ((spec.hashiCorpVault?.secrets.length ?? 0) > 0) {
+    const accountToken = async (name: string): Promise<string> => (await tokenOf(name, place, { context, settings })).text;
+    const found = await vaultParameters(spec.hashiCorpVault!, { secretValue, accountToken, nowMs: context.clock.nowMs() });
+    Object.assign(parameters, found.parameters);
+    expiresMs = Math.min(expiresMs, found.expiresMs);
   }
   if (spec.oauth2 !== undefined) Object.assign(parameters, await clientOf(spec.oauth2, secretValue));
   return { parameters, expiresMs };

@@ -1,6 +1,7 @@
 /** One metric made of all triggers by a formula (KEDA: scalingModifiers): the autoscaler sees it in their place. */
 import type { ScaledObjectSpec } from '../../api/keda/scaled-object.ts';
 import { isResource } from './autoscaler.ts';
+import { isNil } from './fallback.ts';
 import { parseFormula } from './formula.ts';
 import type { Source } from './sources.ts';
 import { TriggerError } from './triggers/trigger.ts';
@@ -12,7 +13,7 @@ export const COMPOSITE = 'composite-metric';
 export type Composite = (sources: readonly Source[]) => Source;
 
 /** Undefined where there is no formula. Throws TriggerError that says what is wrong with it. */
-export function compositeOf({ advanced, triggers }: Pick<ScaledObjectSpec, 'advanced' | 'triggers'>): Composite | undefined {
+export function compositeOf({ advanced, triggers, fallback }: Pick<ScaledObjectSpec, 'advanced' | 'triggers' | 'fallback'>): Composite | undefined {
   const { formula, target: wanted, activationTarget = '0', metricType: type = 'AverageValue' } = advanced?.scalingModifiers ?? {};
   if (formula === undefined || formula === '') return undefined;
   const wrong = (what: string, error?: unknown): never => {
@@ -30,12 +31,13 @@ export function compositeOf({ advanced, triggers }: Pick<ScaledObjectSpec, 'adva
     }
   })();
   return (sources) => {
-    const worst = sources.reduce<Source | undefined>((most, each) => (each.failures > (most?.failures ?? 0) ? each : most), undefined);
+    const asked = sources.filter((each) => !isNil(each, fallback));
+    const worst = asked.reduce<Source | undefined>((most, each) => (each.failures > (most?.failures ?? 0) ? each : most), undefined);
     const common = { name: COMPOSITE, spec: { type: COMPOSITE, metadata: {} }, target, type, readAtMs: Math.min(...sources.map(({ readAtMs }) => readAtMs)) };
     if (worst !== undefined) return { ...common, failures: worst.failures, error: worst.error };
-    if (sources.some(({ reading }) => reading === undefined)) return { ...common, failures: 0 };
+    if (asked.some(({ reading }) => reading === undefined)) return { ...common, failures: 0 };
     try {
-      const value = evaluate(Object.fromEntries(sources.map(({ spec: { name = '' }, reading }) => [name, reading!.value])));
+      const value = evaluate(Object.fromEntries(sources.map((each) => [each.spec.name ?? '', isNil(each, fallback) ? null : each.reading!.value])));
       return { ...common, failures: 0, reading: { value, active: value > activation } };
     } catch (error) {
       return { ...common, failures: 1, error: `the formula cannot be evaluated: ${(error as Error).message}` };

@@ -79,6 +79,19 @@ test('a formula makes one metric of all triggers', () => {
   assert.throws(() => of({ formula: 'one', target: '1' }, ['one', '']), /the trigger 1 has no name/);
 });
 
+test('triggerScoped: a formula goes on without what has failed for too long', () => {
+  const source = (name: string, value: number, failures = 0): Source => ({ name: `s-${name}`, spec: { type: 'redis', name, metadata: {} }, target: 5, type: 'AverageValue', readAtMs: 0, failures, ...(failures === 0 ? { reading: { value, active: true } } : { error: 'gone' }) });
+  const fallback = { failureThreshold: 3, replicas: 4, behavior: 'triggerScoped' } as const;
+  const composite = compositeOf({ fallback, advanced: { scalingModifiers: { formula: 'primary ?? secondary ?? 8', target: '2' } }, triggers: ['primary', 'secondary'].map((name) => ({ type: 'redis', name, metadata: {} })) })!;
+  const told = (...failures: [primary: number, secondary: number]): (number | undefined)[] => {
+    const made = composite([source('primary', 16, failures[0]), source('secondary', 12, failures[1])]);
+    return [made.failures, valueOf(made, fallback, { replicas: 1, ready: 1 })];
+  };
+  assert.deepEqual([told(0, 0), told(4, 0), told(4, 4), told(0, 4)], [[0, 16], [0, 12], [0, 8], [0, 16]]);
+  assert.deepEqual([told(3, 0), told(4, 2)], [[3, undefined], [2, undefined]], 'what has not failed for so long holds what there is');
+  assert.equal(valueOf(source('alone', 1, 9), fallback, { replicas: 1, ready: 1 }), undefined, 'without a formula too');
+});
+
 test('a fallback stands in after so many failures, never for what was read', () => {
   const source = (failures: number, type: 'AverageValue' | 'Value' = 'AverageValue') => ({ name: 's0', spec: { type: 'redis', metadata: {} }, target: 5, type, reading: { value: 12, active: true }, readAtMs: 0, failures });
   const fallback = { failureThreshold: 3, replicas: 4 };

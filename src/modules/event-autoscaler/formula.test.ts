@@ -8,7 +8,7 @@ const cases: [formula: string, value: number][] = [
   ['one < 2 ? one + two : three', 10], ['one >= 2 and not (two == 10) ? 1 : 0', 1], ['one > 5 || two > 5 ? 1 : two > 2 ? 7 : 8', 7], ['!(one > 5) && two != 4 ? 1 : 0', 1],
   ['max(one, two, three)', 10], ['min([one, two], three)', 2], ['sum([one, two, three])', 15], ['mean(one, two)', 2.5], ['median([three, one, two])', 3], ['abs(one - three) + ceil(1.2) + floor(1.8) + round(2.5) + int(2.9) + float(1)', 17],
   ['count([one, two, three], {# > 1}) > 1 ? 5 : 0', 5], ['count([one, two, three], # > 2)', 2], ['all([one, two], {# > 1}) ? 1 : 0', 1], ['any([one, two], {# > 9}) ? 1 : 0', 0], ['none([one], {# > 9}) ? 1 : 0', 1], ['sum(map(filter([one, two, three], {# > 2}), {# * 2}))', 26],
-  ['let most = max(one, two); most * most', 9], ['one in [2, 4] ? 1 : 0', 1], ['nil ?? two', 3], ['[one, two, three][-1]', 10], ['len(1..5)', 5], ['  one\n', 2],
+  ['let most = max(one, two); most * most', 9], ['one in [2, 4] ? 1 : 0', 1], ['nil ?? two', 3], ['nil ?? two + one', 5], ['one + nil ?? two * three', 32], ['nil ?? two ** 2', 9], ['nil ?? -one ** 2 + two', -1], ['nil ?? nil ?? 8', 8], ['one ?? two', 2], ['one not in [3, 4] ? 1 : 0', 1], ['one not in [2] or two not in [3] ? 1 : 0', 0], ['[one, two, three][-1]', 10], ['len(1..5)', 5], ['  one\n', 2],
 ];
 for (const [formula, value] of cases) test(`formula ${formula.trim()}`, () => assert.equal(parseFormula(formula, Object.keys(values))(values), value));
 

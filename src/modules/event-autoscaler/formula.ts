@@ -3,7 +3,7 @@
  * `?:` `??` `||` `&&` `!` (`or` `and` `not`) `==` `!=` `<` `<=` `>` `>=` `in` `..` `+` `-` `*` `/` `%` `**` (`^`); lists `[a, b]` with an index; `let x = ...; ...`; predicates
  * `{# > 1}` of the functions that take them. Source: the language definition of expr-lang. Pure.
  */
-export type Formula = (values: Readonly<Record<string, number>>) => number;
+export type Formula = (values: Readonly<Record<string, number | null>>) => number;
 
 type Value = number | boolean | null | Value[];
 interface Scope { readonly names: Readonly<Record<string, Value>>; readonly item?: Value }
@@ -13,10 +13,11 @@ const LONGEST = 4_096;
 const DEEPEST = 64;
 const MOST_ITEMS = 10_000;
 const TOKEN = /\s*(?:(\d[\d_]*(?:\.\d+)?(?:[eE][+-]?\d+)?|\.\d+)|([A-Za-z_$][\w$]*)|(\*\*|\|\||&&|==|!=|<=|>=|\?\?|\.\.|[-+*/%^<>!?:()[\]{},;#=.]))/y;
+const NOT_IN = 'not in';
 const WORDS: Readonly<Record<string, string>> = { and: '&&', or: '||', not: '!', in: 'in', let: 'let' };
 const LITERALS: Readonly<Record<string, Value>> = { true: true, false: false, nil: null };
-/** Loosest first; `**` is read apart, since it binds to the right. */
-const LEVELS: readonly (readonly string[])[] = [['??'], ['||'], ['&&'], ['==', '!='], ['<', '<=', '>', '>=', 'in'], ['..'], ['+', '-'], ['*', '/', '%']];
+/** Loosest first; `**` is read apart, since it binds to the right, and so is `??`, which binds the most. */
+const LEVELS: readonly (readonly string[])[] = [['||'], ['&&'], ['==', '!=', '<', '<=', '>', '>=', 'in', NOT_IN], ['..'], ['+', '-'], ['*', '/', '%']];
 
 /** Throws Error that names what is wrong: a word that is none of `names`, or what is no formula. Running it throws Error where the result is no number. */
 export function parseFormula(text: string, names: readonly string[]): Formula {
@@ -83,11 +84,15 @@ class Reader {
     const operators = LEVELS[level];
     if (operators === undefined) return this.#unary();
     let left = this.#binary(level + 1);
-    for (let token = this.#tokens[this.#at]; token !== undefined && operators.includes(token); token = this.#tokens[this.#at]) {
-      this.#at++;
+    for (let token = this.#operator(); token !== undefined && operators.includes(token); token = this.#operator()) {
+      this.#at += token === NOT_IN ? 2 : 1;
       left = applied(token, left, this.#binary(level + 1));
     }
     return left;
+  }
+
+  #operator(): string | undefined {
+    return this.#tokens[this.#at] === '!' && this.#tokens[this.#at + 1] === 'in' ? NOT_IN : this.#tokens[this.#at];
   }
 
   #unary(): Expression {
@@ -100,7 +105,8 @@ class Reader {
   }
 
   #power(): Expression {
-    const base = this.#postfix();
+    let base = this.#postfix();
+    while (this.#takes('??')) base = applied('??', base, ['-', '+', '!'].includes(this.#tokens[this.#at] ?? '') ? this.#unary() : this.#postfix());
     return this.#takes('**') || this.#takes('^') ? applied('**', base, this.#unary()) : base;
   }
 
@@ -187,9 +193,9 @@ function applied(operator: string, left: Expression, right: Expression): Express
     case '&&': return (scope) => truthOf(left(scope)) && truthOf(right(scope));
     case '==': return (scope) => left(scope) === right(scope);
     case '!=': return (scope) => left(scope) !== right(scope);
-    case 'in': return (scope) => {
+    case 'in': case NOT_IN: return (scope) => {
       const item = left(scope);
-      return listOf(right(scope), "what follows 'in'").includes(item);
+      return listOf(right(scope), "what follows 'in'").includes(item) === (operator === 'in');
     };
     case '..': return (scope) => range(numberOf(left(scope), 'a range'), numberOf(right(scope), 'a range'));
     default: {

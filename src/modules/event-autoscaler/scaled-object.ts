@@ -13,7 +13,7 @@ import { rfc3339 } from '../../base/clock.ts';
 import { scaleTargetOf, type ScaleTarget } from '../../sdk/scale-target.ts';
 import type { ModuleContext } from '../../sdk/index.ts';
 import { autoscalerName, desiredAutoscaler, isResource } from './autoscaler.ts';
-import { fallbackReplicas, inFallback, type Replicas } from './fallback.ts';
+import { fallbackReplicas, inFallback, isNil, type Replicas } from './fallback.ts';
 import { learn } from './learn.ts';
 import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
 import { decideScale } from './scale.ts';
@@ -105,6 +105,7 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
     replicas = target.replicas;
     const sources = await sourcesOf(object);
     const pausedAt = metadata.annotations?.[PAUSED_REPLICAS];
+    if (pausedAt !== undefined && !/^\d+$/.test(pausedAt)) throw new Error(`the annotation ${PAUSED_REPLICAS} must be a whole number of replicas, not ${JSON.stringify(pausedAt)}`);
     const paused = pausedAt !== undefined || isMarked(metadata.annotations, PAUSED);
     if (paused) await dropAutoscaler(object, autoscalerName(object));
     else {
@@ -137,12 +138,12 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
   function conditionsOf({ status, spec }: ScaledObject, sources: Sources, { active, paused, resourceOnly }: { active: boolean; paused: boolean; resourceOnly: boolean }): KedaCondition[] {
     const [all, metrics] = [sources.all, metricsOf(sources)];
     const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
-    const fallen = metrics.some((source) => inFallback(source, spec.fallback));
+    const fallen = metrics.some((source) => inFallback(source, spec.fallback)) || (composite !== undefined && all.some((source) => isNil(source, spec.fallback)));
     const why = failing.map(({ name, error }) => `${name}: ${error}`).join('; ');
     const now = rfc3339(clock.nowMs());
     return ([
       failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
-        : (failing.length === all.length || composite !== undefined) && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
+        : metrics.every(({ failures }) => failures > 0) && !resourceOnly ? { type: 'Ready', status: 'False', reason: 'TriggerError', message: `Triggers defined in ScaledObject are not working correctly; capacity is held. ${why}` }
           : { type: 'Ready', status: 'Unknown', reason: 'PartialTriggerError', message: `Some triggers defined in ScaledObject are not working correctly. ${why}` },
       active ? { type: 'Active', status: 'True', reason: 'ScalerActive', message: 'Scaling is performed because triggers are active' } : { type: 'Active', status: failing.length > 0 && !paused ? 'Unknown' : 'False', reason: paused ? 'ScalerPaused' : failing.length > 0 ? 'TriggerError' : 'ScalerNotActive', message: 'Scaling is not performed because triggers are not active' },
       spec.fallback === undefined ? { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are defined' } : fallen ? { type: 'Fallback', status: 'True', reason: 'FallbackExists', message: 'At least one trigger is falling back on this scaled object' } : { type: 'Fallback', status: 'False', reason: 'NoFallbackFound', message: 'No fallbacks are active on this scaled object' },
