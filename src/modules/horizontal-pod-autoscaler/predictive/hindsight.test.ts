@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { PricedReplicas } from './price.ts';
+import { LEVELS } from './distribution.ts';
 import { Hindsight } from './hindsight.ts';
-import { account, atLeast, patient, type Moment } from './thought.ts';
+import { choicesOf, PricedReplicas } from './price.ts';
+import { account, atLeast, type Moment } from './thought.ts';
 
 describe('who knew the load', () => {
   const means = (needs: readonly number[], startMs: number): number => {
@@ -18,7 +19,7 @@ describe('who knew the load', () => {
   });
 });
 
-const moment = (more: Partial<Moment> = {}): Moment => ({ nowMs: 0, stepMs: 15_000, load: 4, limit: 0.8, meanNeed: 5, reactive: 6, inDoubt: false, isUnlikely: false, reactiveChange: 0, dear: 10, ...more });
+const moment = (more: Partial<Moment> = {}): Moment => ({ nowMs: 0, stepMs: 15_000, load: 4, limit: 0.8, meanNeed: 5, reactive: 6, inDoubt: false, isUnlikely: false, reactiveChange: 0, ...more });
 
 describe('no fewer than a HorizontalPodAutoscaler has', () => {
   const fleet = { ready: 5, total: 5, saturatedMs: 0 };
@@ -33,15 +34,25 @@ describe('no fewer than a HorizontalPodAutoscaler has', () => {
 });
 
 describe('changes', () => {
-  it('are no more than those of a HorizontalPodAutoscaler: the next one downward waits for its', () => {
-    const priced = new PricedReplicas(4, { startSteps: 4 });
-    const own = (): { credit: number; mean: number } => ({ credit: priced.credit, mean: 9 });
-    for (let step = 0; step < 20; step++) account(priced, true, moment());
-    assert.equal(patient(5, 8, own(), moment()), 8);
-    assert.equal(patient(5, 8, own(), moment({ reactiveChange: -2 })), 6);
-    assert.equal(patient(9, 8, own(), moment()), 9);
-    assert.equal(patient(5, 8, { ...own(), mean: 11 }, moment()), 5);
-    for (let step = 0; step < 30; step++) account(priced, false, moment({ reactiveChange: 1 }));
-    assert.equal(patient(5, 8, own(), moment()), 5);
+  it('are no more than those of a HorizontalPodAutoscaler: who has few left waits longer with the next one downward', () => {
+    const need = choicesOf(Float32Array.from(LEVELS, (_, index) => 3.9 + index / 1_000), 0.8);
+    /** The steps until it goes down from 8. */
+    const waits = (priced: PricedReplicas): number => {
+      let steps = 0;
+      while (steps < 10_000 && priced.decide(need, 8, 5) === 8) steps++;
+      return steps;
+    };
+    const spent = (changes: number): PricedReplicas => {
+      const priced = new PricedReplicas(4, { startSteps: 1 });
+      for (let step = 0; step < changes; step++) account(priced, true, moment());
+      return priced;
+    };
+    const usual = waits(spent(0));
+    assert.ok(usual > 0 && waits(spent(4)) >= 2 * usual && waits(spent(12)) >= 8 * usual, `${usual}, ${waits(spent(4))}, ${waits(spent(12))}`);
+    assert.ok(waits(spent(10_000)) <= 64 * (usual + 1), 'it does not wait for ever');
+    const earned = spent(12);
+    for (let step = 0; step < 30; step++) account(earned, false, moment({ reactiveChange: 1 }));
+    assert.equal(waits(earned), usual);
+    assert.equal(spent(12).decide(choicesOf(Float32Array.from(LEVELS, () => 7.9), 0.8), 5, 5), 10, 'upward nobody waits');
   });
 });

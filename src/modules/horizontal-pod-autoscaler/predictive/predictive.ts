@@ -12,10 +12,11 @@ import { Hindsight } from './hindsight.ts';
 import { Outlook } from './outlook.ts';
 import type { Observation, ScalingPolicy } from './policy.ts';
 import { choicesOf, PricedReplicas, type Choices } from './price.ts';
+import { findPrice, MOST_COST, NO_MORE, PRICES, SOME_STEPS } from './price-search.ts';
 import type { LoadSeries } from './series.ts';
 import { createReactive, type ReactiveOptions } from './reactive.ts';
 import { Shadow, shadowRates, type ShadowRates, type Tally } from './shadow.ts';
-import { account, atLeast, createArm, patient, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
+import { account, atLeast, createArm, react, SATURATED_MS, think, type Arm, type Moment } from './thought.ts';
 
 export interface Objective {
   /** The part of time in which replicas may be too few, for instance 0.01. */
@@ -59,33 +60,20 @@ export interface Decision {
   readonly counterfactual: { replicas: number; own: Tally; reactive: Tally; careful: Tally };
 }
 
-const PRICES = [0.5, 1, 2, 4, 8, 16, 32, 64];
 const FIRST_PRICE = 4;
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 const HALF_LIFE_MS = 28 * DAY_MS;
 const ACTIONS_HALF_LIFE_MS = 4 * DAY_MS;
 const LEARNING_MS = 2 * 3_600_000;
-/** Of the cost of the floor. */
-const MOST_COST = 1.03;
-/** Who waits so that there are no more changes may cost a little more. */
-const MOST_WAITING_COST = 1.045;
 /** Before that, the price may still bring down what it costs. */
 const COST_TOLD_MS = 4 * DAY_MS;
 /** What costs so much is worse than the floor, whatever it brings. */
 const WORSE_COST = 1.048;
-/** Of the cost of one who knew the load: beyond that, certainty is dear. */
-const MOST_OF_HINDSIGHT = 1.14;
 /** Of the changes that the HorizontalPodAutoscaler makes. */
 const MOST_CHANGES = 0.85;
-/** How much cheaper it becomes where it has been dearer than it may: at 5 % too much by half. */
-const COST_FORCE = 14;
 /** A load above that was not likely, when its forecast was made. */
 const UNLIKELY = LEVELS.indexOf(0.985);
-/** Of the times in which the floor has too few, and a minute besides: what is more is told from chance. */
-const [NO_MORE, SOME_STEPS] = [1.02, 4];
-/** Less cannot be told from none: four seconds a day. */
-const LEAST_SHARE = 5e-5;
 /** Of the bandit's actions in one step: there are thousands of services, and none keeps them. */
 const acted = { replicas: new Float64Array(ACTIONS.length), violated: new Float64Array(ACTIONS.length) };
 
@@ -121,7 +109,7 @@ export class Predictive implements ScalingPolicy {
   readonly #context = new Context();
   #shadows: Shadows | undefined;
   #choices: Choices | undefined;
-  /** Whether an objective was given: it goes before the number of changes. */
+  /** Whether an objective was given: it goes before what it costs. */
   readonly #isTold: boolean;
   #steps = 0;
   #saturated = 0;
@@ -155,7 +143,7 @@ export class Predictive implements ScalingPolicy {
     this.#saturated = capped ? this.#saturated + 1 : 0;
     const choices = (this.#choices = choicesOf(this.outlook.step(nowMs, shown, { capped, isDear: this.#isDear }), limit, this.#choices));
     const { load } = this.outlook;
-    choices.newest = mostLately(this.outlook.series, stepMs);
+    choices.newest = latelyOf(this.outlook.series, stepMs);
     const shadows = (this.#shadows ??= this.#cast(total));
     const { floor, careful, own } = shadows;
     own.advance(nowMs, load);
@@ -165,7 +153,7 @@ export class Predictive implements ScalingPolicy {
     react(careful, this.#careful, { nowMs, load, shownAtMost });
     // More than what was held to be possible for the time to come: what is forecast then is little better, until that time has come.
     if (shown > choices.quantiles.at(-1)!) this.#doubtUntilMs = nowMs + this.outlook.aheadMs;
-    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, isUnlikely: shown > (this.outlook.expected?.[UNLIKELY] ?? 0), reactiveChange: floor.fleet.total - before, dear: this.#isTold ? 0 : MOST_WAITING_COST * floor.tally.replicas };
+    const moment: Moment = { nowMs, stepMs, load, limit, meanNeed: Math.max(1, this.outlook.series.mean / limit), reactive: floor.fleet.total, inDoubt: nowMs <= this.#doubtUntilMs, isUnlikely: shown > (this.outlook.expected?.[UNLIKELY] ?? 0), reactiveChange: floor.fleet.total - before };
     for (const arm of shadows.arms) {
       think(arm, choices, moment);
       pace(arm.priced, arm.shadow.tally, floor.tally);
@@ -174,7 +162,7 @@ export class Predictive implements ScalingPolicy {
     if (this.#steps % 4 === 1) this.#settle();
     const saturatedMs = (this.#saturated - 1) * stepMs;
     const isBehind = this.#isBehind(shadows);
-    const forecast = patient(atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), { ...moment, inDoubt: moment.inDoubt || isBehind }, { ready, total, saturatedMs }), total, { credit: this.#own.credit, mean: own.tally.replicas }, moment);
+    const forecast = atLeast(this.#own.decide(choices, total, moment.meanNeed, ACTIONS[action]), { ...moment, inDoubt: moment.inDoubt || isBehind }, { ready, total, saturatedMs });
     const rule: Rule = saturatedMs >= SATURATED_MS ? 'Saturated' : this.#trusted ? 'Forecast' : this.#steps * stepMs < LEARNING_MS ? 'Learning' : 'Reactive';
     // What has come to cost too much all the same does not go above the floor, but is not brought down to it: that would be changes.
     const most = !this.#isTold && this.#steps * stepMs >= COST_TOLD_MS && own.tally.replicas > WORSE_COST * floor.tally.replicas ? Math.max(total, moment.reactive) : Infinity;
@@ -255,38 +243,26 @@ export class Predictive implements ScalingPolicy {
     const { objective, stepMs, limit } = this.#options;
     const { floor, careful, arms, own, hindsight } = this.#shadows!;
     if (this.#steps * stepMs < LEARNING_MS) return;
-    const tallies = arms.map(({ shadow }) => shadow.tally);
     if (objective.price !== undefined) {
       this.#trusted = true;
       return;
     }
-    const allowed = Math.max(LEAST_SHARE, objective.underProvisioned ?? careful.tally.violated);
-    // In logarithms: from price to price the violations fall by factors.
-    let at = positionWhere(tallies, ({ violated }) => Math.log(Math.max(violated, LEAST_SHARE / 10) / allowed));
-    // As cheap as the least price is cheap enough, whatever else could be known.
-    const cheapest = tallies[0]!.replicas;
-    const mostCost = objective.underProvisioned === undefined ? Math.min(MOST_COST * floor.tally.replicas, Math.max(MOST_OF_HINDSIGHT * hindsight.mean, cheapest)) : Infinity;
-    const isDear = at > 0 && between(tallies, at).replicas > mostCost;
-    // Where the decisions that count are dearer than those in thought, they may not be made dearer still for what they have too few.
-    const limited = isDear || own.tally.replicas > mostCost;
-    this.#isDear = own.tally.replicas > mostCost * 1.01;
-    if (isDear) at = positionWhere(tallies, ({ replicas }) => mostCost - replicas);
-    const expected = between(tallies, at);
-    this.#trusted = objective.underProvisioned !== undefined || (expected.violated <= floor.tally.violated * NO_MORE + Math.max(1e-4, SOME_STEPS / this.#steps) && expected.replicas <= floor.tally.replicas * 1.05);
-    this.#worth = worthAt(tallies, at, expected) / Math.max(1, this.outlook.series.mean / limit);
-    // What the same price brings to the decisions that count may differ a little: they began earlier, and the bandit takes part.
-    const amiss = limited ? 1 : Math.max(0.5, Math.min(8, Math.max(own.tally.violated, LEAST_SHARE) / allowed));
-    const found = priceAt(at) * amiss * Math.min(1, mostCost / own.tally.replicas) ** COST_FORCE;
+    const found = findPrice(arms.map(({ shadow }) => shadow.tally), {
+      underProvisioned: objective.underProvisioned, floor: floor.tally, careful: careful.tally, own: own.tally, hindsightReplicas: hindsight.mean, meanNeed: Math.max(1, this.outlook.series.mean / limit), steps: this.#steps,
+    });
+    [this.#trusted, this.#isDear, this.#worth] = [found.isTrusted, found.isDear, found.worth];
     const sure = Math.min(1, (this.#steps * stepMs) / DAY_MS);
-    const wanted = Math.exp(sure * Math.log(found) + (1 - sure) * Math.log(FIRST_PRICE));
+    const wanted = Math.exp(sure * Math.log(found.price) + (1 - sure) * Math.log(FIRST_PRICE));
     this.#own.price = Math.exp(Math.log(this.#own.price) + 0.02 * Math.log(wanted / this.#own.price));
   }
 }
 
-function mostLately(series: LoadSeries, stepMs: number): number {
-  let most = 0;
-  for (let steps = 0; steps * stepMs <= MINUTE_MS; steps++) most = Math.max(most, series.back(steps));
-  return most;
+/** The mean of the last minute: a value of 15 s alone is mostly noise. */
+function latelyOf(series: LoadSeries, stepMs: number): number {
+  const steps = Math.max(1, Math.round(MINUTE_MS / stepMs));
+  let sum = 0;
+  for (let ago = 0; ago < steps; ago++) sum += series.back(ago);
+  return sum / steps;
 }
 
 /** More changes than the floor makes become dearer, fewer cheaper; where that does not do, those upward become greater. */
@@ -295,37 +271,3 @@ function pace(priced: PricedReplicas, { changes }: Tally, floor: Tally): void {
   priced.stride = Math.max(0, Math.min(4, priced.stride + 0.002 * (changes / Math.max(floor.changes, 1e-6) - 0.97)));
   priced.changePrice = Math.max(0.03, Math.min(12, priced.changePrice * Math.exp(0.000_5 * excess)));
 }
-
-/** The place among the prices, with a fraction, from which on `excess` is not above 0: the first where none is above, the last where all are. */
-function positionWhere(tallies: readonly Tally[], excess: (tally: Tally) => number): number {
-  for (let index = tallies.length - 1; index >= 0; index--) {
-    const here = excess(tallies[index]!);
-    if (here <= 0) continue;
-    if (index === tallies.length - 1) return index;
-    const next = excess(tallies[index + 1]!);
-    return index + (here - next === 0 ? 1 : here / (here - next));
-  }
-  return 0;
-}
-
-function between(tallies: readonly Tally[], at: number): Tally {
-  const [low, part] = [Math.floor(at), at % 1];
-  const [one, other] = [tallies[low]!, tallies[Math.min(low + 1, tallies.length - 1)]!];
-  const mix = (key: keyof Tally): number => one[key] * (1 - part) + other[key] * part;
-  const violated = Math.exp(Math.log(one.violated + LEAST_SHARE) * (1 - part) + Math.log(other.violated + LEAST_SHARE) * part) - LEAST_SHARE;
-  return { violated, replicas: mix('replicas'), changes: mix('changes') };
-}
-
-/** How many more replicas it takes for so much less of the time with too few: by the prices around, between which replicas grow as the logarithm of violations falls. */
-function worthAt(tallies: readonly Tally[], at: number, { violated }: Tally): number {
-  const low = Math.min(Math.floor(at), tallies.length - 2);
-  const [one, other] = [tallies[low]!, tallies[low + 1]!];
-  const factor = Math.log((one.violated + LEAST_SHARE) / (other.violated + LEAST_SHARE));
-  return Math.max(0, other.replicas - one.replicas) / Math.max(factor, 0.1) / Math.max(violated, LEAST_SHARE);
-}
-
-function priceAt(at: number): number {
-  const low = Math.floor(at);
-  return PRICES[low]! * (PRICES[Math.min(low + 1, PRICES.length - 1)]! / PRICES[low]!) ** (at % 1);
-}
-

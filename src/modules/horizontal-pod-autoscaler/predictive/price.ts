@@ -12,7 +12,7 @@ export interface Choices {
   readonly quantiles: Float32Array;
   /** The load that a replica carries without being too busy. */
   readonly limit: number;
-  /** The greatest load of the last minute. Default 0. */
+  /** The mean load of the last minute. Default 0. */
   newest: number;
 }
 
@@ -33,12 +33,16 @@ export function choicesOf(quantiles: Float32Array, limit: number, into?: Choices
   return choices;
 }
 
-/** What may come before a start is over is held for this much wider than what comes then. */
-const WIDER = 2;
+/** What comes before a start is over is that much as uncertain as what comes then. */
+const SOONER_BAND = 0.7;
 const MEDIAN = LEVELS.indexOf(0.5);
 const MOST_UP = 1;
 const FIRST_CREDIT = 8;
 const MOST_MORE = 0.1;
+/** With fewer changes left than that a change downward becomes dearer: twice as dear with every four fewer, and 64 times at most. */
+const FEW_CREDIT = 8;
+const DOUBLING_CREDIT = 4;
+const MOST_DEARER = 64;
 const WHOLE = { price: 1, hold: 1 };
 
 export class PricedReplicas {
@@ -75,9 +79,14 @@ export class PricedReplicas {
     const costOf = (replicas: number): number => replicas + price * chanceAbove(choices.quantiles, replicas * choices.limit);
     this.#loss += Math.max(0, costOf(total) - costOf(wanted));
     // Too few cannot wait for long, however dear changes have become.
-    if (this.#loss <= (wanted > total ? Math.min(MOST_UP, this.changePrice) : this.changePrice) * meanNeed) return total;
+    if (this.#loss <= (wanted > total ? Math.min(MOST_UP, this.changePrice) : this.changePrice * this.#dearer()) * meanNeed) return total;
     this.#loss = 0;
     return wanted > total ? wanted + this.#more(wanted) : wanted;
+  }
+
+  /** Who has made as many changes as the floor waits longer with one downward: it costs replicas, and never too few of them. */
+  #dearer(): number {
+    return Math.min(MOST_DEARER, Math.max(1, 2 ** ((FEW_CREDIT - this.credit) / DOUBLING_CREDIT)));
   }
 
   /** Where there are too many changes, one upward does for some of those that would follow. */
@@ -97,15 +106,15 @@ export class PricedReplicas {
     return best;
   }
 
-  /** What the time until then needs as far as is known now: from the newest load or the median, whichever is greater, and with a wider band. What was thought of it before may be out of date. */
+  /** What the time until then needs as far as is known now: from the newest load or the median, whichever is greater, and with a narrower band. What was thought of it before may be out of date. */
   #soon({ quantiles, limit, newest }: Choices, price: number): number {
     const median = quantiles[MEDIAN]!;
     const middle = Math.max(median, newest);
     let [best, least] = [1, Infinity];
     for (const quantile of quantiles) {
-      const replicas = Math.max(1, Math.ceil((middle + WIDER * (quantile - median)) / limit - 1e-6));
+      const replicas = Math.max(1, Math.ceil((middle + SOONER_BAND * (quantile - median)) / limit - 1e-6));
       for (const count of [replicas, Math.max(1, replicas - 1)]) {
-        const cost = count + price * chanceAbove(quantiles, median + (count * limit - middle) / WIDER);
+        const cost = count + price * chanceAbove(quantiles, median + (count * limit - middle) / SOONER_BAND);
         if (cost < least) [best, least] = [count, cost];
       }
     }

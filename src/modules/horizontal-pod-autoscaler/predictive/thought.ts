@@ -39,8 +39,6 @@ export interface Moment {
   readonly isUnlikely: boolean;
   /** How many more replicas than a step ago the HorizontalPodAutoscaler has. */
   readonly reactiveChange: number;
-  /** Mean replicas: who has more is too dear to wait. */
-  readonly dear: number;
 }
 
 /**
@@ -59,12 +57,6 @@ const MOST_CREDIT = 300;
 /** What each change of the HorizontalPodAutoscaler earns. */
 const EARNED = 0.97;
 
-/** Who has made as many changes as a HorizontalPodAutoscaler waits with the next one downward until that goes down too, as long as waiting is not dear. */
-export function patient(wanted: number, total: number, { credit, mean }: { credit: number; mean: number }, { reactive, reactiveChange, dear }: Moment): number {
-  if (wanted >= total || credit >= 1 || mean > dear) return wanted;
-  return reactiveChange < 0 ? Math.min(total, Math.max(wanted, reactive)) : total;
-}
-
 /** Counts changes: those of the HorizontalPodAutoscaler are earned, its own are spent. */
 export function account(priced: PricedReplicas, isChange: boolean, { reactiveChange }: Moment): void {
   priced.credit = Math.min(MOST_CREDIT, priced.credit + (reactiveChange === 0 ? 0 : EARNED) - (isChange ? 1 : 0));
@@ -77,8 +69,7 @@ export function think(arm: Arm, choices: Choices, moment: Moment, action: number
   const violated = shadow.advance(nowMs, load);
   const { ready, total } = shadow.fleet;
   arm.saturated = load >= ready ? arm.saturated + 1 : 0;
-  const forecast = priced.decide(choices, total, meanNeed, ACTIONS[action]);
-  const wanted = patient(atLeast(forecast, moment, { ready, total, saturatedMs: (arm.saturated - 1) * stepMs }), total, { credit: priced.credit, mean: shadow.tally.replicas }, moment);
+  const wanted = atLeast(priced.decide(choices, total, meanNeed, ACTIONS[action]), moment, { ready, total, saturatedMs: (arm.saturated - 1) * stepMs });
   account(priced, wanted !== total, moment);
   shadow.set(wanted, nowMs);
   return violated;
