@@ -75,3 +75,33 @@ const KUEUE: readonly [what: string, leaves: ReturnType<typeof hosts>, TopologyR
 for (const [what, leaves, request, pods, expected] of KUEUE) {
   it(`Kueue: ${what}`, () => assert.equal(told(assignDomains(LEVELS.slice(0, leaves[0]!.values.length), leaves, request, pods)), expected));
 }
+
+it('gives all their place or none, never more than there is room for, and slices whole', () => {
+  let seed = 7;
+  const random = (most: number): number => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % most;
+  const levelNames = ['block', 'rack', 'host'];
+  let placed = 0;
+  for (let round = 0; round < 4_000; round++) {
+    const leaves = hosts(Object.fromEntries(Array.from({ length: 1 + random(12) }, (_, index) => [`b${random(3)}/r${random(3)}/x${index}`, random(6)])));
+    const size = 1 + random(4);
+    const count = size * (1 + random(5));
+    const sliceAt = random(3);
+    const mode = (['required', 'preferred', 'unconstrained'] as const)[random(3)]!;
+    const level = mode === 'unconstrained' ? undefined : levelNames[random(sliceAt + 1)]!;
+    const found = assignDomains(levelNames, leaves, { mode, ...(level !== undefined && { level }), slices: { level: levelNames[sliceAt]!, size } }, count);
+    const groups = (depth: number, of: readonly { values: readonly string[]; count: number }[]) => [...Map.groupBy(of, ({ values }) => values.slice(0, depth + 1).join('/'))].map(([key, own]) => [key, own.reduce((sum, each) => sum + each.count, 0)] as const);
+    const slicesWithin = (of: typeof leaves): number => groups(sliceAt, of).reduce((sum, [, room]) => sum + Math.floor(room / size), 0);
+    if ('fits' in found) {
+      const most = mode === 'required' ? Math.max(...[...Map.groupBy(leaves, ({ values }) => values.slice(0, levelNames.indexOf(level!) + 1).join('/')).values()].map(slicesWithin)) : slicesWithin(leaves);
+      assert.deepEqual([found.fits, found.fits < count / size], [most, true]);
+      continue;
+    }
+    placed++;
+    const room = new Map(leaves.map((each) => [each.values.join('/'), each.count]));
+    assert.ok(found.every((each) => each.count > 0 && each.count <= room.get(each.values.join('/'))!));
+    assert.equal(found.reduce((sum, each) => sum + each.count, 0), count);
+    assert.ok(groups(sliceAt, found).every(([, pods]) => pods % size === 0));
+    if (mode === 'required') assert.equal(groups(levelNames.indexOf(level!), found).length, 1);
+  }
+  assert.ok(placed > 1_000, `${placed} of 4000`);
+});
