@@ -1,5 +1,6 @@
 /** TLS: HTTPS listeners with certificates by name, passthrough by TLSRoutes. */
 import assert from 'node:assert/strict';
+import { connect as connectTcp, createServer, type AddressInfo } from 'node:net';
 import { connect } from 'node:tls';
 import { eventually } from '../../fixtures/instance.ts';
 import { get, patch, type Body } from '../cluster.ts';
@@ -74,6 +75,34 @@ export function passthroughs(): void {
     await expect(address, { sni: 'abc.example.com', host: 'abc.example.com' }, { backend: 'tls-backend', check: ({ body }) => assert.equal(body.tls.name, 'abc.example.com') });
     assert.equal(await shown(address, 'other.example.com'), undefined);
     await listener('tls', 'tls', { Accepted: 'True', Programmed: 'True' }, { attachedRoutes: 1, kinds: ['TLSRoute'] });
+  });
+
+  behaviour('TLSRouteClientHelloInPieces', () => [gateway('pieces', [passthrough({ hostname: '*.example.com' })]), tlsRoute('pieces', ['pieces'], ['abc.example.com'])], async () => {
+    await told('pieces', { Accepted: 'True', ResolvedRefs: 'True' });
+    const address = await addressOf('pieces');
+    await expect(address, { sni: 'abc.example.com', host: 'abc.example.com' }, { backend: 'tls-backend' });
+    // Clients that offer keys of the post-quantum sort begin with more than a packet holds.
+    for (const pieceBytes of [6, 100, 300, 1_300]) {
+      const inPieces = createServer((from) => {
+        const on = connectTcp(443, address);
+        on.setNoDelay(true).on('error', () => from.destroy()).pipe(from);
+        from.on('error', () => on.destroy()).on('close', () => on.destroy()).once('data', (hello: Buffer) => {
+          void (async () => {
+            for (let at = 0; at < hello.length; at += pieceBytes) {
+              on.write(hello.subarray(at, at + pieceBytes));
+              await new Promise((settle) => setTimeout(settle, 2));
+            }
+            from.pipe(on);
+          })();
+        });
+      });
+      await new Promise<void>((settle) => inPieces.listen(0, '127.0.0.1', () => settle()));
+      try {
+        assert.match(await shown('127.0.0.1', 'abc.example.com', (inPieces.address() as AddressInfo).port) ?? 'nothing', /abc\.example\.com/, `${pieceBytes} bytes at once`);
+      } finally {
+        inPieces.close();
+      }
+    }
   });
 
   behaviour('TLSRouteHostnameIntersection', () => [
