@@ -116,6 +116,10 @@ conformance('storage', [() => {
     await create(pods, userOf('writer', 'echo kept > /data/file'));
     await until(`${pods}/writer`, (pod) => pod.status.phase === 'Succeeded');
     const bound = await until(`${claims}/data`, ({ status }) => status.phase === 'Bound' && status.capacity.storage === '1Gi');
+    const [node] = (await get('/api/v1/nodes')).items;
+    const { annotations } = bound.metadata;
+    assert.deepEqual([annotations['volume.kubernetes.io/storage-provisioner'], annotations['volume.beta.kubernetes.io/storage-provisioner'], annotations['volume.kubernetes.io/selected-node']], ['llmos.dev/local-path', 'llmos.dev/local-path', node.metadata.name]);
+    assert.equal(node.metadata.annotations['volumes.kubernetes.io/controller-managed-attach-detach'], 'true');
     const volume = await until(`/api/v1/persistentvolumes/${bound.spec.volumeName}`, ({ status }) => status.phase === 'Bound');
     await create(pods, userOf('reader', 'test "$(cat /data/file)" = kept && sleep 1000000'));
     const reader = await until(`${pods}/reader`, (pod) => pod.status.phase === 'Running');

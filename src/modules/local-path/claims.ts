@@ -54,10 +54,12 @@ async function findVolume(claim: PersistentVolumeClaim, users: readonly Pod[], w
   if (step.do === 'wait' && claim.spec?.storageClassName === undefined && (await takeDefaultClass(claim, context))) return;
   if (step.do === 'wait') {
     events.event(claim, step.type, step.reason, step.message);
-    return step.reason === 'ExternalProvisioning' ? askProvisioner(claim, storageClass!, firstNode(claim, users), context) : undefined;
+    if (step.reason === 'ExternalProvisioning') await askProvisioner(claim, storageClass!, firstNode(claim, users), context);
+    return;
   }
   if (step.do === 'bind') return bind(claim, step.volume, context);
   const volume = volumeFor(claim, storageClass!, { folder: where.folder, node, leastBytes: leastBytesOf(claim, storageClass!) });
+  if (await askProvisioner(claim, storageClass!, firstNode(claim, users), context)) return; // comes again, as it was written
   try {
     const { unlimited } = await makeVolume(volume, storageClass!, await sourceOf(claim, where.snapshots, caches));
     if (unlimited !== undefined) events.event(claim, 'Warning', 'SizeNotEnforced', `nothing keeps the volume ${volume.metadata.name} from growing beyond its size: ${unlimited}`);
@@ -83,13 +85,14 @@ async function takeDefaultClass({ metadata }: PersistentVolumeClaim, { caches, c
   return true;
 }
 
-/** What a provisioner that is not ours looks at: that the claim is for it, and for which node. */
-async function askProvisioner(claim: PersistentVolumeClaim, { provisioner, volumeBindingMode }: StorageClass, nodeName: string | undefined, { client }: ReconcileContext): Promise<void> {
+/** What a provisioner looks at, and what copies the claim: that it is for it, and for which node. Gives whether that was not said before. */
+async function askProvisioner(claim: PersistentVolumeClaim, { provisioner, volumeBindingMode }: StorageClass, nodeName: string | undefined, { client }: ReconcileContext): Promise<boolean> {
   const said = claim.metadata.annotations ?? {};
   const wanted: Record<string, string> = { [STORAGE_PROVISIONER]: provisioner, [`${STORAGE_PROVISIONER.replace('volume.', 'volume.beta.')}`]: provisioner };
   if (volumeBindingMode === 'WaitForFirstConsumer' && nodeName !== undefined) wanted[SELECTED_NODE] = nodeName;
-  if (Object.entries(wanted).every(([key, value]) => said[key] === value)) return;
+  if (Object.entries(wanted).every(([key, value]) => said[key] === value)) return false;
   await client.patch(PersistentVolumeClaim, claim.metadata.name ?? '', { type: 'merge', body: { metadata: { annotations: wanted } } }, { namespace: claim.metadata.namespace });
+  return true;
 }
 
 /** First the volume names the claim, so that no other can have it, then the claim the volume. */

@@ -19,6 +19,8 @@ const LEASE_SECONDS = 40;
 /** Of a lease's duration, how often it is renewed in it (upstream: nodeLeaseRenewIntervalFraction). */
 const RENEWALS = 4;
 const REPORT_MS = 300_000;
+/** A controller attaches volumes, and nothing that pods name is kept past its change. */
+const ANNOTATIONS = { 'node.alpha.kubernetes.io/ttl': '0', 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' };
 
 export async function heartbeat(parts: NodeParts, signal: AbortSignal): Promise<void> {
   const { clock, log, config } = parts.context;
@@ -53,11 +55,12 @@ async function register(parts: NodeParts): Promise<Node> {
   const { client, machine } = parts.context;
   try {
     const found = await client.get(NodeKind, machine.nodeName);
-    const labels = { ...found.metadata.labels, ...nodeLabels(machine) };
-    return sameStatus(labels, found.metadata.labels) ? found : await client.update(NodeKind, { ...found, metadata: { ...found.metadata, labels } });
+    const [labels, annotations] = [{ ...found.metadata.labels, ...nodeLabels(machine) }, { ...found.metadata.annotations, ...ANNOTATIONS }];
+    const isSame = sameStatus(labels, found.metadata.labels) && sameStatus(annotations, found.metadata.annotations);
+    return isSame ? found : await client.update(NodeKind, { ...found, metadata: { ...found.metadata, labels, annotations } });
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
-    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine) }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.podCidr])], providerID: `llmos://${machine.nodeName}` } };
+    const node: Node = { apiVersion: 'v1', kind: 'Node', metadata: { name: machine.nodeName, labels: nodeLabels(machine), annotations: ANNOTATIONS }, spec: { podCIDR: machine.network.podCidr, podCIDRs: [machine.network.podCidr, ...(machine.network.ipv6 === undefined ? [] : [machine.network.ipv6.podCidr])], providerID: `llmos://${machine.nodeName}` } };
     return client.create(NodeKind, node);
   }
 }
