@@ -39,7 +39,7 @@ function inside(): void {
     await Promise.all([nft.write('add element ip t s { 10.0.0.3 }\n'), nft.write('delete element ip t s { 10.0.0.3 }\n'), nft.write('add element ip t s { 10.0.0.4 }\n')]);
     assert.deepEqual(await elements(), ['10.0.0.1', '10.0.0.2', '10.0.0.4']);
     const many = Array.from({ length: 1_200 }, (_, index) => `10.1.${index >> 8}.${index & 255}`);
-    for (const some of [many.slice(0, 60), many.slice(60)]) await nft.write(some.map((each) => `add element ip t s { ${each} }\n`).join(''));
+    for (const some of [many.slice(0, 800), many.slice(800)]) await nft.write(some.map((each) => `add element ip t s { ${each} }\n`).join(''));
     assert.equal((await run('nft', ['list', 'set', 'ip', 't', 's'])).match(/10\.1\.\d+\.\d+/g)?.length, many.length);
   });
 
