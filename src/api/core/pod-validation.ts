@@ -88,8 +88,8 @@ export function ephemeralContainerErrors(containers: readonly EphemeralContainer
     if (names.has(container.name)) errors.push(duplicate(`${at}.name`, container.name));
     names.add(container.name);
     if (container.targetContainerName && !targets.has(container.targetContainerName)) errors.push(notFoundField(`${at}.targetContainerName`, container.targetContainerName));
-    for (const field of ['ports', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
-      if (container[field] !== undefined) errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
+    for (const field of ['ports', 'resources', 'resizePolicy', 'restartPolicy', 'restartPolicyRules', 'livenessProbe', 'readinessProbe', 'startupProbe', 'lifecycle'] as const) {
+      if (container[field] !== undefined && JSON.stringify(container[field]) !== '{}') errors.push(forbidden(`${at}.${field}`, 'cannot be set for an Ephemeral Container'));
     }
   }
   return errors;

@@ -119,6 +119,11 @@ test('ephemeral containers are added and stay', () => {
   const body = podOf({ ephemeralContainers: [{ name: 'debug', image: 'busybox' }] });
   const pod = act('ephemeralcontainers', defaulted({}), body);
   assert.equal(pod.spec!.ephemeralContainers![0]!.imagePullPolicy, 'Always');
+  for (const [field, value] of Object.entries({ ports: [{ containerPort: 1 }], resources: { limits: { cpu: '1' } }, resizePolicy: [{ resourceName: 'cpu', restartPolicy: 'NotRequired' }], restartPolicy: 'Always', livenessProbe: { exec: { command: ['a'] } } })) {
+    const more = podOf({ ephemeralContainers: [{ name: 'debug', image: 'busybox', [field]: value }] });
+    assert.throws(() => act('ephemeralcontainers', defaulted({}), more), new RegExp(`spec\\.ephemeralContainers\\[0\\]\\.${field}: Forbidden: cannot be set for an Ephemeral Container`), field);
+  }
+  act('ephemeralcontainers', defaulted({}), podOf({ ephemeralContainers: [{ name: 'debug', image: 'busybox', resources: {} }] }));
   assert.throws(() => act('ephemeralcontainers', pod, defaulted({})), /existing ephemeral containers "debug" may not be removed/);
 });
 

@@ -64,6 +64,8 @@ test('a node writes itself, not its taints, nor labels that attract work', async
   assert.equal((await as('PATCH', '/api/v1/nodes/n1/status', { status: { conditions: [] } }, merge)).status, 200);
   assert.match((await patch('n2', { metadata: { labels: { own: 'b' } } })).json.message, /node "n1" is not allowed to modify node "n2"/);
   assert.match((await patch('n1', { spec: { taints: [{ key: 'a', effect: 'NoSchedule' }] } })).json.message, /node "n1" is not allowed to modify taints/);
+  assert.match((await patch('n1', { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'gone', uid: 'gone' }] } })).json.message, /node "n1" is not allowed to modify ownerReferences/);
+  assert.equal((await patch('n1', { metadata: { ownerReferences: [] } })).status, 200, 'none before and after');
   assert.match((await patch('n1', { metadata: { labels: { 'x.node-restriction.kubernetes.io/secure': 'yes', 'node-role.kubernetes.io/control-plane': '' } } })).json.message, /is not allowed to modify labels: node-role.kubernetes.io\/control-plane, x.node-restriction.kubernetes.io\/secure/);
   assert.equal((await as('DELETE', '/api/v1/nodes/n1')).status, 403);
   assert.match((await as('POST', '/api/v1/nodes', { metadata: { name: 'n3' } })).json.message, /is not allowed to modify node "n3"/);

@@ -106,6 +106,8 @@ function judgeNode(node: string, request: AdmissionRequest): string | undefined 
   }
   if (isSet(now.spec?.configSource) && !equalJson(now.spec.configSource, old.spec?.configSource)) return `${named} is not allowed to update configSource to a new non-nil configSource`;
   if (!equalJson(now.spec?.taints ?? [], old.spec?.taints ?? [])) return `${named} is not allowed to modify taints`;
+  // An owner that is gone would take the node with it, and let it come back with other labels and taints (CVE-2025-5187).
+  if (!equalJson(now.metadata.ownerReferences ?? [], old.metadata.ownerReferences ?? [])) return `${named} is not allowed to modify ownerReferences`;
   return labels === '' ? undefined : `is not allowed to modify labels: ${labels}`;
 }
 
