@@ -77,6 +77,19 @@ test('pods run as a service account, with a token where they want one', async ()
   await assert.rejects(client.create(Pod, pod('wrong', { serviceAccountName: 'nobody' })), /pods "wrong" is forbidden: error looking up service account default\/nobody: serviceaccount "nobody" not found/);
 });
 
+test('an account that limits its secrets lets no pod, nor what enters it later, read others', async () => {
+  const metadata = { name: 'limited', namespace: 'default', annotations: { 'kubernetes.io/enforce-mountable-secrets': 'true' } };
+  await client.create(ServiceAccount, { metadata, secrets: [{ name: 'mine' }] } as ServiceAccount);
+  const reading = (name: string, secret: string): object => ({ name, image: 'i', envFrom: [{ secretRef: { name: secret } }] });
+  const pod = (name: string, secret: string): Pod => ({ metadata: { name, namespace: 'default' }, spec: { serviceAccountName: 'limited', containers: [reading('c', secret)] } }) as Pod;
+  const refused = (why: RegExp) => (error: unknown): boolean => isApiError(error, 'Forbidden') && why.test((error as Error).message);
+  await assert.rejects(client.create(Pod, pod('nosy', 'other')), refused(/^pods "nosy" is forbidden: container c with envFrom referencing secret\.secretName="other" is not allowed because service account limited does not reference that secret$/));
+  const made = await client.create(Pod, pod('modest', 'mine'));
+  const enter = (secret: string): Promise<unknown> => client.update(Pod, { ...made, spec: { ...made.spec, ephemeralContainers: [reading('e', secret)] } } as Pod, { subresource: 'ephemeralcontainers' });
+  await assert.rejects(enter('other'), refused(/ephemeral container e with envFrom referencing secret\.secretName="other" is not allowed/));
+  await enter('mine');
+});
+
 test('events expire an hour after they were last seen', () => {
   const nowMs = Date.parse('2026-11-21T22:00:00Z');
   const event = (lastTimestamp: string) => ({ metadata: { creationTimestamp: '2026-11-21T10:00:00Z' }, involvedObject: {}, lastTimestamp });

@@ -4,6 +4,7 @@ import { ServiceAccount } from '../../../api/core/service-account.ts';
 import { ApiError, isApiError } from '../../../api/errors.ts';
 import { generatedSuffix } from './suffix.ts';
 import type { Admission, AdmissionRequest, Client, ModuleContext } from '../../../sdk/index.ts';
+import { ephemeralRefusal, limitsSecrets, secretRefusal } from './mountable-secrets.ts';
 import { giveServiceAccount } from './mount.ts';
 import { createDefaultAccount, DEFAULT_ACCOUNT } from './reconcile.ts';
 
@@ -12,16 +13,35 @@ const MIRROR = 'kubernetes.io/config.mirror';
 export const serviceAccountAdmission: Admission = {
   name: 'ServiceAccount',
   kinds: [Pod],
-  operations: ['CREATE'],
+  operations: ['CREATE', 'UPDATE'],
   async admit(request, context) {
     const pod = request.object as Pod | undefined;
-    if (request.subresource || pod?.spec === undefined || pod.metadata.annotations?.[MIRROR] !== undefined) return;
+    if (request.operation !== 'CREATE' || request.subresource || pod?.spec === undefined || pod.metadata.annotations?.[MIRROR] !== undefined) return;
     pod.spec.serviceAccountName ||= pod.spec.serviceAccount || DEFAULT_ACCOUNT;
     pod.spec.serviceAccount = pod.spec.serviceAccountName;
     const account = await accountOf(request, pod.spec.serviceAccountName, context);
     giveServiceAccount(pod, account, generatedSuffix());
   },
+  async validate(request, context) {
+    const isLater = request.subresource === 'ephemeralcontainers';
+    const pod = request.object as Pod | undefined;
+    if (!(isLater || (request.operation === 'CREATE' && !request.subresource)) || pod?.spec === undefined || pod.metadata.annotations?.[MIRROR] !== undefined) return;
+    const account = await lookUp(context.client, pod.spec.serviceAccountName || DEFAULT_ACCOUNT, request.namespace ?? '');
+    if (account === undefined || !limitsSecrets(account)) return;
+    const why = isLater ? ephemeralRefusal(pod, account) : secretRefusal(pod, account);
+    if (why !== undefined) throw new ApiError('Forbidden', `pods "${pod.metadata.name ?? ''}" is forbidden: ${why}`, { name: pod.metadata.name ?? '', kind: 'pods' });
+  },
 };
+
+/** One that has gone since says nothing. */
+async function lookUp(client: Client, name: string, namespace: string): Promise<ServiceAccount | undefined> {
+  try {
+    return await client.get(ServiceAccount, name, { namespace });
+  } catch (error) {
+    if (isApiError(error, 'NotFound')) return undefined;
+    throw error;
+  }
+}
 
 async function accountOf(request: AdmissionRequest, name: string, { client }: ModuleContext): Promise<ServiceAccount> {
   const namespace = request.namespace ?? '';
