@@ -152,6 +152,21 @@ spec:
     await ok(llmos.kubectl('delete', 'crd', 'clocks.example.com'));
   });
 
+  it('runs and ends a pod that has all the time that a whole number can say', async () => {
+    const most = '9223372036854775807';
+    await ok(llmos.kubectl('apply', '-f', file('patient.yaml', `apiVersion: v1
+kind: Pod
+metadata: { name: patient }
+spec:
+  terminationGracePeriodSeconds: ${most}
+  tolerations: [{ operator: Exists, effect: NoExecute, tolerationSeconds: ${most} }]
+  containers: [{ name: main, image: ${TEST_IMAGE}, imagePullPolicy: IfNotPresent, command: [sh, -c, 'trap "exit 0" TERM; sleep 1000 & wait'] }]
+`)));
+    await ok(llmos.kubectl('wait', 'pod/patient', '--for=condition=Ready', '--timeout=60s'));
+    assert.equal(await ok(llmos.kubectl('get', 'pod', 'patient', '-o', 'jsonpath={.spec.terminationGracePeriodSeconds} {.spec.tolerations[0].tolerationSeconds}')), `${most} ${most}`);
+    await ok(llmos.kubectl('delete', 'pod', 'patient', '--timeout=60s'));
+  });
+
   it('rolls back', async () => {
     assert.match(await ok(llmos.kubectl('rollout', 'history', 'deployment/web')), /^2\s/m);
     await ok(llmos.kubectl('rollout', 'undo', 'deployment/web'));
