@@ -90,6 +90,15 @@ test('an account that limits its secrets lets no pod, nor what enters it later, 
   await enter('mine');
 });
 
+test('a mirror pod has no part in what is kept here', async () => {
+  const mirror = (name: string, spec: object): Promise<Pod> => client.create(Pod, { metadata: { name, namespace: 'default', annotations: { 'kubernetes.io/config.mirror': 'x' } }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'i' }], ...spec } } as Pod);
+  const refused = (words: string) => (error: unknown): boolean => isApiError(error, 'Forbidden') && (error as Error).message === `pods "m" is forbidden: a mirror pod may not ${words}`;
+  await assert.rejects(mirror('m', { serviceAccountName: 'default' }), refused('reference service accounts'));
+  await assert.rejects(mirror('m', { imagePullSecrets: [{ name: 's' }] }), refused('reference secrets'));
+  await assert.rejects(mirror('m', { volumes: [{ name: 'v', projected: { sources: [{ serviceAccountToken: { path: 't' } }] } }] }), refused('use ServiceAccountToken volume projections'));
+  assert.equal((await mirror('plain', {})).spec?.serviceAccountName, undefined);
+});
+
 test('events expire an hour after they were last seen', () => {
   const nowMs = Date.parse('2026-11-21T22:00:00Z');
   const event = (lastTimestamp: string) => ({ metadata: { creationTimestamp: '2026-11-21T10:00:00Z' }, involvedObject: {}, lastTimestamp });

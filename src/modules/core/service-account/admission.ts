@@ -1,4 +1,5 @@
 /** Admission of pods: each runs as a service account, which must exist (upstream: admission plugin ServiceAccount). */
+import { podReferences } from '../../../api/core/pod-references.ts';
 import { Pod } from '../../../api/core/pod.ts';
 import { ServiceAccount } from '../../../api/core/service-account.ts';
 import { ApiError, isApiError } from '../../../api/errors.ts';
@@ -25,13 +26,31 @@ export const serviceAccountAdmission: Admission = {
   async validate(request, context) {
     const isLater = request.subresource === 'ephemeralcontainers';
     const pod = request.object as Pod | undefined;
-    if (!(isLater || (request.operation === 'CREATE' && !request.subresource)) || pod?.spec === undefined || pod.metadata.annotations?.[MIRROR] !== undefined) return;
+    if (!(isLater || (request.operation === 'CREATE' && !request.subresource)) || pod?.spec === undefined) return;
+    if (pod.metadata.annotations?.[MIRROR] !== undefined) {
+      const why = isLater ? undefined : mirrorRefusal(pod);
+      if (why !== undefined) throw forbidden(pod, why);
+      return;
+    }
     const account = await lookUp(context.client, pod.spec.serviceAccountName || DEFAULT_ACCOUNT, request.namespace ?? '');
     if (account === undefined || !limitsSecrets(account)) return;
     const why = isLater ? ephemeralRefusal(pod, account) : secretRefusal(pod, account);
-    if (why !== undefined) throw new ApiError('Forbidden', `pods "${pod.metadata.name ?? ''}" is forbidden: ${why}`, { name: pod.metadata.name ?? '', kind: 'pods' });
+    if (why !== undefined) throw forbidden(pod, why);
   },
 };
+
+/** What shows a pod that a kubelet has by itself has no part in what is kept here. */
+function mirrorRefusal(pod: Pod): string | undefined {
+  const references = podReferences(pod);
+  if (references.serviceAccount !== '') return 'a mirror pod may not reference service accounts';
+  if (references.secrets.size > 0) return 'a mirror pod may not reference secrets';
+  const asks = pod.spec?.volumes?.some(({ projected }) => projected?.sources?.some(({ serviceAccountToken }) => serviceAccountToken !== undefined && serviceAccountToken !== null));
+  return asks === true ? 'a mirror pod may not use ServiceAccountToken volume projections' : undefined;
+}
+
+function forbidden({ metadata: { name = '' } }: Pod, why: string): ApiError {
+  return new ApiError('Forbidden', `pods "${name}" is forbidden: ${why}`, { name, kind: 'pods' });
+}
 
 /** One that has gone since says nothing. */
 async function lookUp(client: Client, name: string, namespace: string): Promise<ServiceAccount | undefined> {
