@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer as createGrpcServer, type Http2Server, type ServerHttp2Stream } from 'node:http2';
+import { createServer as createGrpcServer, type Http2Server, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server } from 'node:net';
 import { createServer as createHttpServer, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
@@ -38,6 +38,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
   let web: Server;
   let push: Http2Server;
   let stream: ServerHttp2Stream | undefined;
+  const sessions = new Set<ServerHttp2Session>();
   /** The metadata that the scaler that pushes was given. */
   let told: unknown;
   const asked: string[] = [];
@@ -83,6 +84,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
       })();
     }).listen(0, '127.0.0.1');
     push = createGrpcServer().listen(0, '127.0.0.1');
+    push.on('session', (session) => sessions.add(session));
     push.on('stream', (each, headers) => {
       each.on('error', () => {});
       const method = String(headers[':path']).replace('/externalscaler.ExternalScaler/', '');
@@ -200,6 +202,16 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     await llmos.kubectl('scale', 'deployment', 'pushed', '--replicas=0');
     stream!.write(framed(encode(IsActiveResponse, { result: true })));
     await wakes('pushed');
+  });
+
+  it('while it is away its failures are counted, until the fallback stands in', async () => {
+    const away = scaled('away', { type: 'external', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}` } }) as { spec: object };
+    await apply(deployment('away'), { ...away, spec: { ...away.spec, minReplicaCount: 1, fallback: { failureThreshold: 4, replicas: 3 } } });
+    await eventually(async () => /^True/.test(await ready('away')), { what: 'its metric is known' });
+    push.close();
+    for (const session of sessions) session.destroy();
+    await eventually(async () => (await replicas('away')) === 3, { timeoutMs: 90_000, what: 'the replicas of the fallback' });
+    assert.match(await ready('away'), /^False: .*the scaler at 127\.0\.0\.1/);
   });
 });
 

@@ -19,7 +19,7 @@ import { COMPOSITE, compositeOf, type Composite } from './composite.ts';
 import { decideScale } from './scale.ts';
 import { isTransferred, rivalOf } from './rivals.ts';
 import type { Settings } from './settings.ts';
-import { openSources, sameTriggers, type Source, type Sources } from './sources.ts';
+import { openSources, sameTriggers, type Source, type Sources, type SourcesInput } from './sources.ts';
 import { LEARNED } from './triggers/calendar.ts';
 
 export interface ScaledWorker {
@@ -42,6 +42,8 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
   const { caches, client, clock, events, kinds, signal } = context;
   let opened: { made: ScaledObject; sources: Sources } | undefined;
   let composite: Composite | undefined;
+  /** Why the sources could not be made anew. */
+  let amiss: string | undefined;
   let replicas = 0;
   let ready = 0;
   /** What the autoscaler is asked by: each trigger, or what the formula makes of them. */
@@ -55,14 +57,27 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
     if (fresh && clock.nowMs() < sources.staleMs && !sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0)) return sources;
     const { namespace = '', name = '' } = object.metadata;
     const before = new Map(sources?.all.map((each) => [each.name, each]));
-    const next = await openSources({
+    const next = await openAgain(fresh, {
       triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: (await targetObject(object))?.spec?.template?.spec, container: object.spec.scaleTargetRef.envSourceContainerName, context, ...(learned === undefined ? {} : { more: { calendar: { learned } } }),
     });
+    if (next === undefined) return sources!;
     // A source that fails goes on failing until it is read: its count is not begun anew.
     for (const source of next.all) Object.assign(source, fresh ? { failures: before.get(source.name)?.failures ?? 0, reading: before.get(source.name)?.reading } : {});
     sources?.close();
     opened = { made: object, sources: next };
     return next;
+  }
+
+  /** Where those that there are cannot be replaced now, as when a scaler of the user's own is away, they stay: they count their failures, and the fallback stands in. */
+  async function openAgain(isSame: boolean, input: SourcesInput): Promise<Sources | undefined> {
+    amiss = undefined;
+    try {
+      return await openSources(input);
+    } catch (error) {
+      if (!isSame) throw error;
+      amiss = (error as Error).message;
+      return undefined;
+    }
   }
 
   async function targetObject({ metadata, spec: { scaleTargetRef } }: ScaledObject): Promise<WithPods | undefined> {
@@ -139,7 +154,7 @@ export function scaledWorker(context: ModuleContext, settings: Settings, wake: (
     const [all, metrics] = [sources.all, metricsOf(sources)];
     const failing = all.some(({ failures }) => failures > 0) ? all.filter(({ failures }) => failures > 0) : metrics.filter(({ failures }) => failures > 0);
     const fallen = metrics.some((source) => inFallback(source, spec.fallback)) || (composite !== undefined && all.some((source) => isNil(source, spec.fallback)));
-    const why = failing.map(({ name, error }) => `${name}: ${error}`).join('; ');
+    const why = [...failing.map(({ name, error }) => `${name}: ${error}`), ...(amiss === undefined ? [] : [amiss])].join('; ');
     const now = rfc3339(clock.nowMs());
     return ([
       failing.length === 0 || paused ? { type: 'Ready', status: 'True', reason: 'ScaledObjectReady', message: 'ScaledObject is defined correctly and is ready for scaling' }
