@@ -20,6 +20,8 @@ test('view reads what is harmless, and what others add to it', async () => {
     await client.create(ClusterRoleBinding, { metadata: { name: 'ann' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'ann', apiGroup: 'rbac.authorization.k8s.io' }] });
     const ann = world.door.client({ name: 'ann', groups: ['system:authenticated'] });
     assert.equal((await ann.list(ConfigMap, { namespace: 'default' })).kind, 'ConfigMapList');
+    const readers = (await Promise.all(['view', 'edit', 'admin'].map(rulesOf))).map((rules) => rules.some(({ apiGroups, resources, verbs }) => apiGroups?.join() === 'metrics.k8s.io' && resources?.includes('pods') === true && verbs.join() === 'get,list,watch'));
+    assert.deepEqual(readers, [true, true, true], 'what runs may be measured by who sees it');
     await assert.rejects(ann.list(Secret, { namespace: 'default' }), (error) => isApiError(error, 'Forbidden'));
     await client.create(ClusterRole, { metadata: { name: 'more', labels: VIEW_OWN }, rules: [{ apiGroups: [''], resources: ['secrets'], verbs: ['list'] }] });
     await until(async () => (await rulesOf('view')).some((rule) => rule.resources?.includes('secrets')));

@@ -89,6 +89,8 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
   role('system:aggregate-to-admin', ADMIN, { [`${AGGREGATE}admin`]: 'true' }),
   role('system:aggregate-to-edit', EDIT, { [`${AGGREGATE}edit`]: 'true' }),
   role('system:aggregate-to-view', VIEW, { [`${AGGREGATE}view`]: 'true' }),
+  // As metrics-server brings it, which llmos takes the place of: `kubectl top pod` for those who may view.
+  role('system:aggregated-metrics-reader', [{ apiGroups: ['metrics.k8s.io'], resources: ['nodes', 'pods'], verbs: READ }], Object.fromEntries(['admin', 'edit', 'view'].map((each) => [AGGREGATE + each, 'true']))),
 ];
 
 function binding(name: string, ...subjects: { kind: 'Group' | 'User'; name: string }[]): ClusterRoleBinding {
