@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Container, Pod, PodSpec } from './generated/core-v1.ts';
-import { grantedRequests, podRequests, reservedRequests } from './pod-requests.ts';
+import { addResources, grantedRequests, podRequests, reservedRequests } from './pod-requests.ts';
 
 const container = (cpu: string | undefined, memory?: string, more: Partial<Container> = {}): Container =>
   ({ name: 'c', resources: { requests: { ...(cpu ? { cpu } : {}), ...(memory ? { memory } : {}) } }, ...more });
@@ -18,6 +18,17 @@ test('the effective requests of a pod', () => {
   for (const [name, spec, cpuMillis, memoryBytes] of table) {
     const requests = podRequests({ metadata: {}, spec: { containers: [], ...spec } });
     assert.deepEqual([requests.cpuMillis, requests.memoryBytes], [cpuMillis, memoryBytes], name);
+  }
+});
+
+test('amounts beyond all machines are added and taken away again', () => {
+  for (const much of ['1e400', '9223372036854775807', '8Ei']) {
+    const huge = podRequests({ metadata: {}, spec: { containers: [container(much, much)], overhead: { 'example.com/gpu': much } } });
+    const sum = podRequests({ metadata: {}, spec: { containers: [container('301m', '1001')] } });
+    addResources(sum, huge);
+    assert.ok(sum.cpuMillis > 1e12 && sum.memoryBytes > 1e15, much);
+    addResources(sum, huge, -1);
+    assert.deepEqual(sum, { cpuMillis: 301, memoryBytes: 1_001, ephemeralStorageBytes: 0, others: { 'example.com/gpu': 0 } }, much);
   }
 });
 

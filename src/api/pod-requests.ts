@@ -13,6 +13,11 @@ export interface ResourceAmounts {
 
 type Quantities = Readonly<Record<string, string>>;
 
+/** No machine has more: a million GiB of memory, a million million cores. Whole numbers of this size are added and taken away again exactly, as the scheduler does for a node. */
+const MOST = 2 ** 50;
+const millisOf = (quantity: string): number => Math.min(quantityMillis(quantity), MOST);
+const valueOf = (quantity: string): number => Math.min(quantityValue(quantity), MOST);
+
 export function noResources(): ResourceAmounts {
   return { cpuMillis: 0, memoryBytes: 0, ephemeralStorageBytes: 0, others: undefined };
 }
@@ -22,10 +27,10 @@ export function resourceAmounts(quantities: Quantities | undefined): ResourceAmo
   const amounts = noResources();
   for (const name in quantities) {
     const quantity = quantities[name] ?? '0';
-    if (name === 'cpu') amounts.cpuMillis = quantityMillis(quantity);
-    else if (name === 'memory') amounts.memoryBytes = quantityValue(quantity);
-    else if (name === 'ephemeral-storage') amounts.ephemeralStorageBytes = quantityValue(quantity);
-    else if (name !== 'pods') (amounts.others ??= {})[name] = quantityValue(quantity);
+    if (name === 'cpu') amounts.cpuMillis = millisOf(quantity);
+    else if (name === 'memory') amounts.memoryBytes = valueOf(quantity);
+    else if (name === 'ephemeral-storage') amounts.ephemeralStorageBytes = valueOf(quantity);
+    else if (name !== 'pods') (amounts.others ??= {})[name] = valueOf(quantity);
   }
   return amounts;
 }
@@ -44,8 +49,8 @@ export function podRequests(pod: Pod, unset?: { cpuMillis: number; memoryBytes: 
   if (spec === undefined) return noResources();
   const running = sumOf(spec, unset);
   const level = spec.resources?.requests;
-  if (level?.['cpu'] !== undefined) running.cpuMillis = quantityMillis(level['cpu']);
-  if (level?.['memory'] !== undefined) running.memoryBytes = quantityValue(level['memory']);
+  if (level?.['cpu'] !== undefined) running.cpuMillis = millisOf(level['cpu']);
+  if (level?.['memory'] !== undefined) running.memoryBytes = valueOf(level['memory']);
   if (spec.overhead !== undefined) addResources(running, resourceAmounts(spec.overhead));
   return running;
 }

@@ -20,6 +20,14 @@ test('values round away from zero', () => {
   assert.equal(quantityMillis('1u'), 1);
 });
 
+test('values that no int64 holds are the most that one does, so that reckoning with them gives numbers', () => {
+  for (const text of ['1e400', '9e18', '9223372036854775807']) {
+    for (const value of [quantityMillis(text), -quantityMillis(`-${text}`)]) assert.deepEqual([value <= 2 ** 63 - 1_024, value > 8e18, value - value], [true, true, 0], text);
+    assert.ok(BigInt(quantityValue(text)) < 2n ** 63n, text);
+    assert.equal(quantityOf(quantityValue(text)), quantityOf(BigInt(quantityValue(text))), text);
+  }
+});
+
 test('arithmetic and order', () => {
   assert.equal(addQuantities('1Gi', '512Mi'), '1536Mi');
   assert.equal(addQuantities('0', '512Mi'), '512Mi');

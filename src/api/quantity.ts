@@ -71,14 +71,21 @@ export function quantityOfMilli(milli: number | bigint, format: QuantityFormat =
   return formatQuantity({ nano: BigInt(milli) * 1_000_000n, format });
 }
 
-/** The value as a whole number, rounded away from zero. Numbers beyond 2^53 lose their last digits. */
+/** The value as a whole number, rounded away from zero. Numbers beyond 2^53 lose their last digits; none is beyond an int64, so that sums and differences of them are numbers. */
 export function quantityValue(input: QuantityLike): number {
-  return Number(roundAway(parseQuantity(input).nano, NANO));
+  return withinInt64(roundAway(parseQuantity(input).nano, NANO));
 }
 
-/** The value in thousandths, rounded away from zero. */
+/** The value in thousandths, rounded away from zero, and bounded as {@link quantityValue} is. */
 export function quantityMillis(input: QuantityLike): number {
-  return Number(roundAway(parseQuantity(input).nano, 1_000_000n));
+  return withinInt64(roundAway(parseQuantity(input).nano, 1_000_000n));
+}
+
+/** The greatest int64 that a number is exactly. */
+const MOST = 2 ** 63 - 1_024;
+
+function withinInt64(value: bigint): number {
+  return Math.min(Math.max(Number(value), -MOST), MOST);
 }
 
 /** Below zero, zero or above, as for sort. */

@@ -66,7 +66,7 @@ function postStart(run: PodRun, slot: Slot, record: ContainerRecord): void {
   if (hook === undefined || record.exit !== undefined) return;
   slot.hook = true;
   void (async () => {
-    const answer = await Promise.race([runHook(hook, target(run, slot, record), 2 ** 30), run.endings.get(record.id)?.promise.then(() => undefined)]);
+    const answer = await Promise.race([runHook(hook, target(run, slot, record), Infinity), run.endings.get(record.id)?.promise.then(() => undefined)]);
     if (slot.record !== record) return;
     slot.hook = undefined;
     run.poke();

@@ -16,6 +16,7 @@ describe('an HTTP probe', () => {
     const { pathname, searchParams } = new URL(request.url!, 'http://x');
     const left = Number(searchParams.get('left'));
     if (pathname === '/to') response.writeHead(302, { Location: searchParams.get('at')! }).end('over there');
+    else if (pathname === '/slow') setTimeout(() => response.writeHead(204).end(), 50);
     else if (pathname === '/chain') response.writeHead(301, { Location: left > 1 ? `/chain?left=${left - 1}` : '/ok' }).end();
     else response.writeHead(pathname === '/ok' ? 204 : pathname === '/stay' ? 308 : 500).end('body');
   });
@@ -53,6 +54,8 @@ describe('an HTTP probe', () => {
   it('as a hook takes any answer, and no tcpSocket', async () => {
     assert.equal((await runHook({ httpGet: { path: '/bad', port } }, target, 2_000)).ok, true);
     assert.equal((await runHook({ httpGet: { path: '/ok', port: 1 } }, target, 2_000)).ok, false);
+    // A timer of more than 24 days would be over at once; such is the time of a hook in a pod of terminationGracePeriodSeconds 9223372036854775807.
+    assert.equal((await runHook({ httpGet: { path: '/slow', port } }, target, 2 ** 63 * 1_000)).ok, true);
     assert.match((await runHook({ tcpSocket: { port } }, target, 2_000)).message, /no handler of a hook/);
   });
 });

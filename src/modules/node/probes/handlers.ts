@@ -19,7 +19,12 @@ export async function runHook(handler: LifecycleHandler, target: HandlerTarget, 
   return handler.httpGet !== undefined && answer.status !== undefined ? { ok: true, message: answer.message } : answer;
 }
 
-export async function runHandler(handler: ProbeHandler & LifecycleHandler, target: HandlerTarget, timeoutMs: number): Promise<HandlerAnswer & { status?: number }> {
+/** Some 12 days: a timer of more than 24 would be over at once. */
+const MOST_TIMEOUT_MS = 2 ** 30;
+
+/** Whatever is asked, it takes no longer than some 12 days. */
+export async function runHandler(handler: ProbeHandler & LifecycleHandler, target: HandlerTarget, askedMs: number): Promise<HandlerAnswer & { status?: number }> {
+  const timeoutMs = Math.min(askedMs, MOST_TIMEOUT_MS);
   try {
     if (handler.exec !== undefined) return await runExec(handler.exec.command ?? [], target, timeoutMs);
     if (handler.httpGet !== undefined) return await runHttp(handler.httpGet, target, timeoutMs);

@@ -3,9 +3,6 @@ import type { Container, Probe } from '../../../api/generated/core-v1.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { runHandler, type HandlerTarget } from './handlers.ts';
 
-/** Some twelve days: a timer of much more would fire at once. */
-const MOST_TIMEOUT_MS = 2 ** 30;
-
 export type ProbeSort = 'startup' | 'liveness' | 'readiness';
 
 export interface ProbeReport {
@@ -45,7 +42,7 @@ export async function runProbes(container: Container, target: HandlerTarget, rep
 async function runProbe(sort: ProbeSort, probe: Probe, target: HandlerTarget, report: ProbeReport, options: { clock: Clock; signal: AbortSignal; startedMs: number; known?: Standing; once?: boolean }): Promise<boolean> {
   const { clock, signal } = options;
   const periodMs = Math.max(1, probe.periodSeconds ?? 10) * 1_000;
-  const timeoutMs = Math.min(Math.max(1, probe.timeoutSeconds ?? 1) * 1_000, MOST_TIMEOUT_MS);
+  const timeoutMs = Math.max(1, probe.timeoutSeconds ?? 1) * 1_000;
   let verdict = sort === 'liveness' || (sort === 'readiness' && options.known?.ready === true);
   let row = 0;
   let last: boolean | undefined;
