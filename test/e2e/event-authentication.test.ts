@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { Deployment } from '../../src/api/apps/deployment.ts';
+import { Job } from '../../src/api/batch/job.ts';
 import { ServiceAccount } from '../../src/api/core/service-account.ts';
 import { ScaledObject } from '../../src/api/keda/scaled-object.ts';
 import { decode, encode } from '../../src/sdk/grpc/message.ts';
@@ -208,10 +209,17 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
     const away = scaled('away', { type: 'external', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}` } }) as { spec: object };
     await apply(deployment('away'), { ...away, spec: { ...away.spec, minReplicaCount: 1, fallback: { failureThreshold: 4, replicas: 3 } } });
     await eventually(async () => /^True/.test(await ready('away')), { what: 'its metric is known' });
+    const triggers = [metricsApi(portOf(web), '/oauth', { authMode: 'oauth' }, { name: 'oauth' }), { type: 'external', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}` } }];
+    const jobsOf = async (): Promise<number> => (await llmos.client.list(Job, NS)).items.filter(({ metadata }) => metadata.labels?.['scaledjob.keda.sh/name'] === 'both').length;
+    await apply({ apiVersion: 'keda.sh/v1alpha1', kind: 'ScaledJob', metadata: { name: 'both', ...NS }, spec: { pollingInterval: 1, maxReplicaCount: 2, jobTargetRef: { template: { spec: { nodeSelector: { nowhere: 'true' }, restartPolicy: 'Never', containers: [{ name: 'main', image: 'none' }] } } }, triggers } });
+    await eventually(async () => (await jobsOf()) === 2, { what: 'jobs of both triggers' });
     push.close();
     for (const session of sessions) session.destroy();
     await eventually(async () => (await replicas('away')) === 3, { timeoutMs: 90_000, what: 'the replicas of the fallback' });
     assert.match(await ready('away'), /^False: .*the scaler at 127\.0\.0\.1/);
+    // What can be read still starts jobs, long after the other has been away for three readings.
+    assert.equal((await llmos.kubectl('delete', 'jobs', '-l', 'scaledjob.keda.sh/name=both')).code, 0);
+    await eventually(async () => (await jobsOf()) === 2, { timeoutMs: 30_000, what: 'jobs of the trigger that is there' });
   });
 });
 

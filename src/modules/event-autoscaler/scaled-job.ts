@@ -40,9 +40,15 @@ export function jobWorker(context: ModuleContext, settings: Settings, wake: () =
 
   async function sourcesOf(object: ScaledJob): Promise<Sources> {
     const failed = opened?.sources.all.some(({ failures }) => failures > 0 && failures % 3 === 0) === true;
-    if (opened !== undefined && !failed && clock.nowMs() < opened.sources.staleMs && sameTriggers(opened.made.spec.triggers, object.spec.triggers)) return opened.sources;
+    const same = opened !== undefined && sameTriggers(opened.made.spec.triggers, object.spec.triggers) ? opened.sources : undefined;
+    if (same !== undefined && !failed && clock.nowMs() < same.staleMs) return same;
     const { namespace = '', name = '' } = object.metadata;
-    const sources = await openSources({ triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: object.spec.jobTargetRef.template.spec, container: object.spec.envSourceContainerName, context });
+    const sources = await openSources({ triggers: object.spec.triggers, namespace, owner: name, settings, wake, podSpec: object.spec.jobTargetRef.template.spec, container: object.spec.envSourceContainerName, context }).catch((error: unknown) => {
+      // Where one of them is away, the others go on.
+      if (same === undefined) throw error;
+      return same;
+    });
+    if (sources === same) return same;
     opened?.sources.close();
     opened = { made: object, sources };
     return sources;
