@@ -68,7 +68,7 @@ function createNetworkModule(): Module {
       const syncs = [await startSync({ ...shared, events: context.events, facts: { ...machine.network, ...place } })];
       // A table of its own; what is wrong with a Service is told once.
       if (ipv6 !== undefined) syncs.push(await startSync({ ...shared, events: { event: () => {} }, facts: { ...ipv6, ...place, family: 'ip6' } }));
-      const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.idle())));
+      const stopCarrying = carriesOut(machine.instance, caches.of(EndpointSlice), () => Promise.all(syncs.map((sync) => sync.caughtUp())));
       startHealthChecks({ services: caches.of(Service), slices: caches.of(EndpointSlice), nodeName: machine.nodeName, log: context.log, signal });
       const dns = await startDns({ services: caches.of(Service), slices: caches.of(EndpointSlice), network: machine.network, upstreams: upstreamsOf(context.config) });
       context.report({ dns: `${dns.address}:${dns.port}` });

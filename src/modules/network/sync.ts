@@ -65,6 +65,8 @@ const RETRY_PROXY_MS = 10_000;
 export interface Sync {
   /** Settles when all changes seen so far are written, or nothing is written any more. */
   idle(): Promise<void>;
+  /** Settles when the changes seen by now are written, whatever comes meanwhile, or nothing is written any more. */
+  caughtUp(): Promise<void>;
   /** After the abort: waits for the last transaction and gives the claimed ports back; the rules stay. */
   settled(): Promise<void>;
   size(): { chains: number; elements: number };
@@ -89,6 +91,8 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   let working: Promise<void> = Promise.resolve();
   let whole = true;
   let failure: unknown;
+  /** Who is told when what was seen so far is written. */
+  const waiting: (() => void)[] = [];
 
   indexSlices(slices);
   if (input.policies !== undefined) indexPolicies(input.policies);
@@ -110,7 +114,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
   const schedule = (delayMs: number): void => {
     timer ??= setTimeout(() => {
       timer = undefined;
-      void enqueue(write);
+      void enqueue(writeForAll);
     }, delayMs);
   };
 
@@ -211,6 +215,12 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     if (judged !== before) for (const key of asking) if (before.egress.size > 0 !== judged.egress.size > 0 || isOther(slices.byIndex('service', key))) dirty.add(key);
   }
 
+  /** It takes all that was seen before it begins, of whom more than {@link MOST_AT_ONCE} are told too early. */
+  async function writeForAll(): Promise<void> {
+    const told = waiting.splice(0);
+    await write().finally(() => told.forEach((tell) => tell()));
+  }
+
   async function write(): Promise<void> {
     judge();
     const keys = whole ? [...dirty] : [...dirty].slice(0, MOST_AT_ONCE);
@@ -278,6 +288,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
     clearInterval(checking);
     for (const each of stops) each();
     clearTimeout(timer);
+    for (const tell of waiting.splice(0)) tell();
   };
   await enqueue(write);
   if (whole) {
@@ -293,6 +304,7 @@ export async function startSync(input: SyncInput): Promise<Sync> {
       while (!signal.aborted && (timer !== undefined || dirty.size > 0)) await new Promise((resolve) => setTimeout(resolve, 1));
       await working;
     },
+    caughtUp: () => (signal.aborted || (timer === undefined && dirty.size === 0) ? working : new Promise((tell) => void waiting.push(tell))),
     async settled() {
       await working;
       ports.close();
