@@ -88,6 +88,12 @@ function withinInt64(value: bigint): number {
   return Math.min(Math.max(Number(value), -MOST), MOST);
 }
 
+/** A whole quantity, rounded away from zero; one that is whole stays as it is written. */
+export function wholeQuantity(input: string): string {
+  const { nano, format } = parseQuantity(input);
+  return nano % NANO === 0n ? input : formatQuantity({ nano: roundAway(nano, NANO) * NANO, format });
+}
+
 /** Below zero, zero or above, as for sort. */
 export function compareQuantities(a: QuantityLike, b: QuantityLike): number {
   const [left, right] = [parseQuantity(a).nano, parseQuantity(b).nano];

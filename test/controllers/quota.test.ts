@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { LimitRange, Namespace, Pod, ResourceQuota, Secret } from '../../src/api/kinds.ts';
+import { LimitRange, Namespace, PersistentVolumeClaim, Pod, ResourceQuota, Secret } from '../../src/api/kinds.ts';
 import core from '../../src/modules/core/module.ts';
+import workloads from '../../src/modules/workloads/module.ts';
 import quota from '../../src/modules/quota/module.ts';
 import { eventually, startWorld } from './world.ts';
 
@@ -58,6 +59,31 @@ test('a quota that is counted anew while objects are on their way lets in no mor
     // What goes frees its place.
     await client.delete(Pod, 'p-0', { namespace, gracePeriodSeconds: 0 }).catch(() => client.delete(Pod, 'first', { namespace, gracePeriodSeconds: 0 }));
     await eventually('there is room for one more', () => make('late').then(() => true, () => false));
+  } finally {
+    await world.stop();
+  }
+});
+
+test('a pod that gets a deadline is refused by no quota, but counted by the one that it moves to; a claim counts as what its volume was to have', async () => {
+  const world = await startWorld([core, workloads, quota]);
+  try {
+    const { client } = world;
+    const namespace = 'default';
+    const limit = (name: string, spec: ResourceQuota['spec']): Promise<ResourceQuota> => client.create(ResourceQuota, { metadata: { name, namespace }, spec });
+    await limit('ending', { hard: { pods: '0' }, scopes: ['Terminating'] });
+    await limit('lasting', { hard: { pods: '1' }, scopes: ['NotTerminating'] });
+    await limit('stored', { hard: { 'requests.storage': '10Gi' } });
+    const used = async (name: string): Promise<unknown> => Object.values((await client.get(ResourceQuota, name, { namespace })).status?.used ?? {})[0];
+    const pod = (name: string, more: object = {}): Promise<Pod> => client.create(Pod, { metadata: { name, namespace }, spec: { containers: [{ name: 'c', image: 'x' }], ...more } });
+    await assert.rejects(pod('bounded', { activeDeadlineSeconds: 60 }), /exceeded quota: ending/);
+    await pod('free');
+    await assert.rejects(pod('more'), /exceeded quota: lasting/);
+    await client.patch(Pod, 'free', { type: 'merge', body: { spec: { activeDeadlineSeconds: 60 } } }, { namespace });
+    await eventually('it is counted where it belongs', async () => (await used('ending')) === '1' && (await used('lasting')) === '0');
+    await client.create(PersistentVolumeClaim, { metadata: { name: 'data', namespace }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '4Gi' } } } });
+    assert.equal(await used('stored'), '4Gi');
+    await client.patch(PersistentVolumeClaim, 'data', { type: 'merge', body: { status: { allocatedResources: { storage: '8Gi' } } } }, { namespace, subresource: 'status' });
+    await eventually('what was allocated counts', async () => (await used('stored')) === '8Gi');
   } finally {
     await world.stop();
   }

@@ -32,14 +32,15 @@ export function charge(quota: ResourceQuota, delta: Usage): Charge {
   return { refused: `exceeded quota: ${quota.metadata.name}, requested: ${list(delta)}, used: ${list(quota.status?.used ?? {})}, limited: ${list(hard)}` };
 }
 
-/** A pod must say how much it wants of what a quota bounds; gives the refusal of one that does not. */
+/** The containers of a pod must say how much they want of what a quota bounds, unless the pod says anything of itself; gives the refusal of one that does not. */
 export function unsaid(quota: ResourceQuota, kind: Pick<KindNames, 'group' | 'plural'>, pod: Pod): string | undefined {
   if (kind.group !== '' || kind.plural !== 'pods') return undefined;
+  if (Object.keys({ ...pod.spec?.resources?.requests, ...pod.spec?.resources?.limits }).length > 0) return undefined;
   const missing: string[] = [];
   for (const name of Object.keys(quota.status?.hard ?? {}).sort()) {
     const [what, resource] = sourceOf(name);
     if (resource === undefined) continue;
-    const silent = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].filter((each) => each.resources?.[what]?.[resource] === undefined && pod.spec?.resources?.[what]?.[resource] === undefined);
+    const silent = [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].filter((each) => each.resources?.[what]?.[resource] === undefined);
     if (silent.length > 0) missing.push(`${name} for: ${silent.map((each) => each.name).sort().join(',')}`);
   }
   return missing.length === 0 ? undefined : `failed quota: ${quota.metadata.name}: must specify ${missing.join('; ')}`;

@@ -1,4 +1,5 @@
 /** Keeps the status of quotas true: counts anew when a quota changes and when objects that it counts come and go. */
+import type { PersistentVolumeClaim } from '../../api/generated/core-v1.ts';
 import { ResourceQuota } from '../../api/core/resource-quota.ts';
 import { isApiError } from '../../api/errors.ts';
 import { equalJson } from '../../api/json.ts';
@@ -66,5 +67,11 @@ function delayOf({ type, object, previous }: CacheEvent<KubeObject>): number | u
   if (type === 'added') return SETTLE_MS;
   const phase = (one: KubeObject | undefined): string | undefined => (one as { status?: { phase?: string } } | undefined)?.status?.phase;
   if (phase(object) !== phase(previous)) return 0;
+  // What is allocated to a claim, and the class of attributes that it has, are told in its status alone.
+  const volume = (one: KubeObject | undefined): unknown => {
+    const { allocatedResources = null, currentVolumeAttributesClassName = null, modifyVolumeStatus = null } = (one as PersistentVolumeClaim | undefined)?.status ?? {};
+    return { allocatedResources, currentVolumeAttributesClassName, modifyVolumeStatus };
+  };
+  if (!equalJson(volume(object), volume(previous))) return 0;
   return equalJson((object as { spec?: unknown }).spec, (previous as { spec?: unknown } | undefined)?.spec) ? undefined : SETTLE_MS;
 }

@@ -7,7 +7,7 @@ import type { Container, LimitRangeItem } from '../../api/generated/core-v1.ts';
 import { compareQuantities, formatQuantity, quantityMillis } from '../../api/quantity.ts';
 import type { KubeObject } from '../../api/meta.ts';
 import type { Admission, ModuleContext } from '../../sdk/module.ts';
-import { podTotal, type Usage } from './usage.ts';
+import { containersTotal, type Usage } from './usage.ts';
 
 const ANNOTATION = 'kubernetes.io/limit-ranger';
 
@@ -17,21 +17,21 @@ export const limitRanger: Admission = {
     if (operation !== 'CREATE' || subresource !== undefined || object === undefined) return;
     for (const range of await rangesOf(namespace, context)) fillIn(object as Pod, range);
   },
-  async validate({ operation, object, namespace, subresource }, context) {
+  async validate({ operation, object, oldObject, namespace, subresource }, context) {
     // What a pod asks for changes by a resize alone: one that was there before a range can still be labelled.
     if (object === undefined || subresource !== (operation === 'CREATE' ? undefined : 'resize')) return;
     const pod = object as Pod;
-    await checkRanges('pods', pod, namespace, context, (item) => faultsOf(pod, item));
+    await checkRanges('pods', pod, namespace, context, (item) => faultsOf(pod, item, oldObject as Pod | undefined));
   },
 };
 
 /** The same for what claims ask for. */
 export const claimLimits: Admission = {
   name: 'LimitRangerOfClaims', kinds: [PersistentVolumeClaim], operations: ['CREATE', 'UPDATE'],
-  async validate({ object, namespace, subresource }, context) {
+  async validate({ object, oldObject, namespace, subresource }, context) {
     if (object === undefined || subresource !== undefined || object.metadata.deletionTimestamp !== undefined) return;
     const claim = object as PersistentVolumeClaim;
-    await checkRanges('persistentvolumeclaims', claim, namespace, context, (item) => claimFaultsOf(claim, item));
+    await checkRanges('persistentvolumeclaims', claim, namespace, context, (item) => claimFaultsOf(claim, item, oldObject as PersistentVolumeClaim | undefined));
   },
 };
 
@@ -72,16 +72,24 @@ function fillContainer(container: Container, item: LimitRangeItem, what: string)
   return [...note('requests', 'request'), ...note('limits', 'limit')];
 }
 
-/** What of a pod is outside the bounds of one item, in upstream's words. */
-export function faultsOf(pod: Pod, item: LimitRangeItem): string[] {
-  if (item.type === 'Pod') return bounded('Pod', item, podTotal(pod, 'requests'), podTotal(pod, 'limits'));
+/** What of a pod is outside the bounds of one item, in upstream's words; amounts that are as they were `before` are no faults, though the range came later. */
+export function faultsOf(pod: Pod, item: LimitRangeItem, before?: Pod): string[] {
+  const whole = (one: Pod): Amounts => ({ requests: containersTotal(one, 'requests'), limits: containersTotal(one, 'limits') });
+  if (item.type === 'Pod') return bounded('Pod', item, whole(pod), before && whole(before));
   if (item.type !== 'Container') return [];
-  const containers = [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])];
-  return containers.flatMap(({ resources }) => bounded('Container', item, resources?.requests ?? {}, resources?.limits ?? {}));
+  const containersOf = (one: Pod | undefined): Container[] => [...(one?.spec?.initContainers ?? []), ...(one?.spec?.containers ?? [])];
+  const amounts = ({ resources }: Container): Amounts => ({ requests: resources?.requests ?? {}, limits: resources?.limits ?? {} });
+  const known = new Map(containersOf(before).map((each) => [each.name, amounts(each)]));
+  return containersOf(pod).flatMap((each) => bounded('Container', item, amounts(each), known.get(each.name)));
+}
+
+interface Amounts {
+  requests: Usage;
+  limits: Usage;
 }
 
 /** Claims have requests alone, and a ratio means nothing to them (upstream: PersistentVolumeClaimValidateLimitFunc). */
-export function claimFaultsOf({ spec }: PersistentVolumeClaim, { type, min, max }: LimitRangeItem): string[] {
+export function claimFaultsOf({ spec }: PersistentVolumeClaim, { type, min, max }: LimitRangeItem, before?: PersistentVolumeClaim): string[] {
   if (type !== 'PersistentVolumeClaim') return [];
   const requests = spec?.resources?.requests ?? {};
   const faults: string[] = [];
@@ -89,6 +97,7 @@ export function claimFaultsOf({ spec }: PersistentVolumeClaim, { type, min, max 
     for (const [name, bound] of Object.entries(bounds ?? {})) {
       const text = `${word} ${name} usage per ${type} is ${formatQuantity(bound)}`;
       const amount = requests[name];
+      if (amount !== undefined && isSame(amount, before?.spec?.resources?.requests?.[name])) continue;
       if (amount === undefined) faults.push(`${text}. No request is specified`);
       else if (compareQuantities(amount, bound) * sign > 0) faults.push(`${text}, but request is ${formatQuantity(amount)}`);
     }
@@ -96,22 +105,27 @@ export function claimFaultsOf({ spec }: PersistentVolumeClaim, { type, min, max 
   return faults;
 }
 
-function bounded(type: string, item: LimitRangeItem, requests: Usage, limits: Usage): string[] {
+function isSame(one: string | undefined, other: string | undefined): boolean {
+  return one === undefined || other === undefined ? one === other : compareQuantities(one, other) === 0;
+}
+
+function bounded(type: string, { min, max, maxLimitRequestRatio }: LimitRangeItem, { requests, limits }: Amounts, before: Amounts | undefined): string[] {
+  const changed = (bounds: Readonly<Usage> | undefined): [string, string][] => Object.entries(bounds ?? {}).filter(([name]) => before === undefined || !isSame(requests[name], before.requests[name]) || !isSame(limits[name], before.limits[name]));
   const below = (amount: string | undefined, bound: string): boolean => amount !== undefined && compareQuantities(amount, bound) < 0;
   const faults: string[] = [];
-  for (const [name, min] of Object.entries(item.min ?? {})) {
-    const text = `minimum ${name} usage per ${type} is ${formatQuantity(min)}`;
+  for (const [name, least] of changed(min)) {
+    const text = `minimum ${name} usage per ${type} is ${formatQuantity(least)}`;
     if (requests[name] === undefined) faults.push(`${text}. No request is specified`);
-    else if (below(requests[name], min)) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
-    else if (below(limits[name], min)) faults.push(`${text}, but limit is ${formatQuantity(limits[name] ?? '0')}`);
+    else if (below(requests[name], least)) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
+    else if (below(limits[name], least)) faults.push(`${text}, but limit is ${formatQuantity(limits[name] ?? '0')}`);
   }
-  for (const [name, max] of Object.entries(item.max ?? {})) {
-    const text = `maximum ${name} usage per ${type} is ${formatQuantity(max)}`;
+  for (const [name, most] of changed(max)) {
+    const text = `maximum ${name} usage per ${type} is ${formatQuantity(most)}`;
     if (limits[name] === undefined) faults.push(`${text}. No limit is specified`);
-    else if (below(max, limits[name])) faults.push(`${text}, but limit is ${formatQuantity(limits[name])}`);
-    else if (requests[name] !== undefined && below(max, requests[name])) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
+    else if (below(most, limits[name])) faults.push(`${text}, but limit is ${formatQuantity(limits[name])}`);
+    else if (requests[name] !== undefined && below(most, requests[name])) faults.push(`${text}, but request is ${formatQuantity(requests[name])}`);
   }
-  for (const [name, most] of Object.entries(item.maxLimitRequestRatio ?? {})) faults.push(...ratioFault(type, name, most, { request: requests[name], limit: limits[name] }));
+  for (const [name, most] of changed(maxLimitRequestRatio)) faults.push(...ratioFault(type, name, most, { request: requests[name], limit: limits[name] }));
   return faults;
 }
 

@@ -29,6 +29,28 @@ test('what an object takes', () => {
   });
 });
 
+test('a claim takes what it wants or has been given, in whole bytes, of the class that its annotation or field names', () => {
+  const claims = { group: '', plural: 'persistentvolumeclaims' };
+  const claim = (requests: string, { field, annotation, allocated }: { field?: string; annotation?: string; allocated?: string }): Pod => ({
+    metadata: { ...(annotation === undefined ? {} : { annotations: { 'volume.beta.kubernetes.io/storage-class': annotation } }) },
+    spec: { storageClassName: field, resources: { requests: { storage: requests } } }, status: { ...(allocated === undefined ? {} : { allocatedResources: { storage: allocated } }) },
+  }) as object as Pod;
+  const table: [Pod, string, string | undefined][] = [
+    [claim('10Gi', { field: 'gold' }), '10Gi', 'gold'], [claim('10Gi', { field: 'gold', annotation: 'old' }), '10Gi', 'old'], [claim('100m', {}), '1', undefined],
+    [claim('10Gi', { allocated: '12Gi' }), '12Gi', undefined], [claim('10Gi', { allocated: '8Gi' }), '10Gi', undefined], [claim('1', { allocated: '1500m' }), '2', undefined],
+  ];
+  for (const [each, storage, className] of table) {
+    const ofClass = className === undefined ? {} : { [`${className}.storageclass.storage.k8s.io/persistentvolumeclaims`]: '1', [`${className}.storageclass.storage.k8s.io/requests.storage`]: storage };
+    assert.deepEqual(usageOf(claims, each, NOW_MS), { 'count/persistentvolumeclaims': '1', persistentvolumeclaims: '1', 'requests.storage': storage, ...ofClass });
+  }
+});
+
+test('the overhead of a class adds to limits that there are', () => {
+  const { 'limits.cpu': cpu, 'limits.memory': memory, 'requests.memory': requested } = usageOf(PODS, pod({ containers: [container({ cpu: '1' }, { cpu: '1', memory: '0' })], overhead: { cpu: '100m', memory: '8Mi', 'ephemeral-storage': '1Gi' } }), NOW_MS);
+  assert.deepEqual([cpu, memory, requested], ['1100m', '0', '8Mi']);
+  assert.equal(usageOf(PODS, pod({ containers: [container({ cpu: '1' }, { cpu: '1' })], overhead: { memory: '8Mi' } }), NOW_MS)['limits.memory'], undefined);
+});
+
 test('a claim of devices takes as many of a class as it may be given', () => {
   const gpu = { deviceClassName: 'gpu' };
   const requests = [{ name: 'a', exactly: { ...gpu, allocationMode: 'ExactCount', count: 2 } }, { name: 'b', exactly: { deviceClassName: 'nic', allocationMode: 'All' } }, { name: 'c', firstAvailable: [{ name: 'x', ...gpu, count: 3 }, { name: 'y', ...gpu, count: 1 }] }];
@@ -76,6 +98,7 @@ test('charging a quota', () => {
   assert.equal(charge(quota, growth(quota, { pods: '1', cpu: '100m' }, { pods: '1', cpu: '200m' })), undefined);
   assert.equal(unsaid(quota, PODS, pod({ containers: [container({ memory: '1' })] })), 'failed quota: q: must specify cpu for: c');
   assert.equal(unsaid(quota, PODS, pod({ containers: [container({ cpu: '1' })] })), undefined);
+  assert.equal(unsaid(quota, PODS, pod({ containers: [container()], resources: { requests: { memory: '1Gi' } } })), undefined, 'what the pod says stands for its containers');
 });
 
 test('ranges fill in and bound', () => {
@@ -91,6 +114,11 @@ test('ranges fill in and bound', () => {
     [{ type: 'Pod', min: { cpu: '1' }, max: { cpu: '4' } }, []],
   ];
   for (const [item, expected] of table) assert.deepEqual(faultsOf(silent, item as never), expected);
+  assert.deepEqual(faultsOf({ ...silent, spec: { ...silent.spec!, overhead: { cpu: '5' } } }, { type: 'Pod', max: { cpu: '4' } }), [], 'the overhead of a class is not the pod\'s fault');
+  silent.spec!.containers[1]!.name = 'd';
+  const resized = structuredClone(silent);
+  resized.spec!.containers[0]!.resources!.requests!['memory'] = '1Gi';
+  for (const [item] of table.slice(0, 4)) assert.deepEqual(faultsOf(resized, item as never, silent), 'memory' in ((item as { max?: object }).max ?? {}) ? ['maximum memory usage per Pod is 1Gi. No limit is specified'] : [], 'what is as it was is no fault');
 });
 
 test('what a claim asks for outside the bounds of a range', () => {
@@ -99,6 +127,7 @@ test('what a claim asks for outside the bounds of a range', () => {
   assert.deepEqual(claimFaultsOf(claim('5Gi'), item), ['maximum storage usage per PersistentVolumeClaim is 2Gi, but request is 5Gi']);
   assert.deepEqual(claimFaultsOf(claim('1Mi'), item), ['minimum storage usage per PersistentVolumeClaim is 1Gi, but request is 1Mi']);
   assert.deepEqual(claimFaultsOf(claim('2Gi'), item), []);
+  assert.deepEqual([claimFaultsOf(claim('5Gi'), item, claim('5120Mi')), claimFaultsOf(claim('6Gi'), item, claim('5Gi')).length], [[], 1], 'one from before can still be labelled');
   assert.deepEqual(claimFaultsOf(claim(), { type: 'PersistentVolumeClaim', min: { storage: '1Gi' } }), ['minimum storage usage per PersistentVolumeClaim is 1Gi. No request is specified']);
   assert.deepEqual(claimFaultsOf(claim('5Gi'), { ...item, type: 'Container' }), []);
 });

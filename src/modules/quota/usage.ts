@@ -1,9 +1,9 @@
 /** What an object takes of the quotas of its namespace ("Resource Quotas", resource names). Pure. */
-import type { Container, Pod, Service } from '../../api/generated/core-v1.ts';
+import type { Container, PersistentVolumeClaim, Pod, Service } from '../../api/generated/core-v1.ts';
 import type { ResourceClaim } from '../../api/generated/resource-v1.ts';
 import type { KindNames } from '../../api/kind.ts';
 import type { KubeObject } from '../../api/meta.ts';
-import { addQuantities, compareQuantities } from '../../api/quantity.ts';
+import { addQuantities, compareQuantities, wholeQuantity } from '../../api/quantity.ts';
 import { RESOURCE } from '../../api/resource/resource-claim.ts';
 
 /** Amounts by resource name, in canonical form. */
@@ -11,6 +11,8 @@ export type Usage = Record<string, string>;
 
 /** After the name of a class. */
 const DEVICES = '.deviceclass.resource.k8s.io/devices';
+/** The class of old claims (core/v1 BetaStorageClassAnnotation): it goes before the field. */
+const CLASS_ANNOTATION = 'volume.beta.kubernetes.io/storage-class';
 /** AllocationResultsMaxSize of resource.k8s.io. */
 const MOST_DEVICES = 32;
 
@@ -44,7 +46,7 @@ export function usageOf(kind: Pick<KindNames, 'group' | 'plural'>, object: KubeO
   if (kind.plural === 'pods') return { ...usage, ...(isOver(object as Pod, nowMs) ? {} : podUsage(object as Pod)) };
   if (BARE.has(kind.plural)) usage[kind.plural] = '1';
   if (kind.plural === 'services') Object.assign(usage, serviceUsage(object as Service));
-  if (kind.plural === 'persistentvolumeclaims') Object.assign(usage, claimUsage(object));
+  if (kind.plural === 'persistentvolumeclaims') Object.assign(usage, claimUsage(object as PersistentVolumeClaim));
   return usage;
 }
 
@@ -66,8 +68,16 @@ function podUsage(pod: Pod): Usage {
   return usage;
 }
 
-/** Containers and sidecars together, or the largest init container beside the sidecars before it, and the overhead. */
-export function podTotal({ spec }: Pod, what: 'requests' | 'limits'): Usage {
+/** With the overhead of its class: of limits where there is one (upstream: PodRequests, PodLimits). */
+function podTotal(pod: Pod, what: 'requests' | 'limits'): Usage {
+  const sum = containersTotal(pod, what);
+  const isBounded = (name: string): boolean => sum[name] !== undefined && compareQuantities(sum[name], 0) !== 0;
+  add(sum, Object.fromEntries(Object.entries(pod.spec?.overhead ?? {}).filter(([name]) => what === 'requests' || isBounded(name))));
+  return sum;
+}
+
+/** Containers and sidecars together, or the largest init container beside the sidecars before it; what the pod says as a whole goes before. */
+export function containersTotal({ spec }: Pod, what: 'requests' | 'limits'): Usage {
   const of = (container: Container): Usage => container.resources?.[what] ?? {};
   const sum: Usage = {};
   for (const container of spec?.containers ?? []) add(sum, of(container));
@@ -82,7 +92,6 @@ export function podTotal({ spec }: Pod, what: 'requests' | 'limits'): Usage {
   }
   raise(sum, peak);
   for (const [name, amount] of Object.entries(spec?.resources?.[what] ?? {})) sum[name] = amount;
-  if (what === 'requests' || Object.keys(sum).length > 0) add(sum, spec?.overhead ?? {});
   return sum;
 }
 
@@ -94,10 +103,13 @@ function serviceUsage({ spec }: Service): Usage {
   return { 'services.nodeports': String(nodePorts), 'services.loadbalancers': '1' };
 }
 
-function claimUsage(claim: KubeObject): Usage {
-  const { spec } = claim as { spec?: { storageClassName?: string; resources?: { requests?: Usage } } };
-  const storage = spec?.resources?.requests?.['storage'];
-  const ofClass = spec?.storageClassName ? `${spec.storageClassName}.storageclass.storage.k8s.io/` : undefined;
+/** While a volume grows, and after it could not, what it was to have counts too. */
+function claimUsage({ metadata, spec, status }: PersistentVolumeClaim): Usage {
+  const [wanted, allocated] = [spec?.resources?.requests?.['storage'], status?.allocatedResources?.['storage']];
+  const most = wanted !== undefined && allocated !== undefined && compareQuantities(allocated, wanted) > 0 ? allocated : wanted;
+  const storage = most === undefined ? undefined : wholeQuantity(most);
+  const className = metadata.annotations?.[CLASS_ANNOTATION] ?? spec?.storageClassName;
+  const ofClass = className ? `${className}.storageclass.storage.k8s.io/` : undefined;
   return {
     ...(storage === undefined ? {} : { 'requests.storage': storage }),
     ...(ofClass === undefined ? {} : { [`${ofClass}persistentvolumeclaims`]: '1', ...(storage === undefined ? {} : { [`${ofClass}requests.storage`]: storage }) }),
