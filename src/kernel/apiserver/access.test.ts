@@ -28,6 +28,16 @@ test('strangers see only whether we live', async () => {
   assert.equal((await door.call('GET', '/api', { token: 'made.up.token' })).status, 401);
 });
 
+test('each answer has an id by which it can be found again, the client\'s own where it gave one', async () => {
+  const ids = new Set<unknown>();
+  for (const path of ['/livez', '/version', '/api/v1/namespaces/default', '/api/v1/nodes/none', '/nowhere']) ids.add((await door.call('GET', path)).headers['audit-id']);
+  ids.add((await door.call('GET', '/api', { token: '' })).headers['audit-id']);
+  assert.equal(ids.size, 6);
+  for (const id of ids) assert.match(String(id), /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/);
+  assert.equal((await door.call('GET', '/livez', { headers: { 'audit-id': 'mine:1' } })).headers['audit-id'], 'mine:1');
+  assert.notEqual((await door.call('GET', '/livez', { headers: { 'audit-id': 'no name' } })).headers['audit-id'], 'no name');
+});
+
 test('a service account may look around and ask about itself, and no more', async () => {
   const token = await tokenOf();
   assert.equal((await door.call('GET', '/api/v1', { token })).status, 200);

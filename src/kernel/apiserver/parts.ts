@@ -40,6 +40,8 @@ export interface Parts {
 
 export interface Incoming {
   http: IncomingMessage;
+  /** By which the request is known in answers and logs, with or without an audit policy. */
+  auditId: string;
   /** Absent when the client asked to upgrade. */
   response?: ServerResponse;
   upgrade?: { socket: Duplex; head: Buffer };

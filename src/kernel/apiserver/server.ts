@@ -5,7 +5,7 @@ import type { UserInfo } from '../../sdk/module.ts';
 import { ApiError } from '../../api/errors.ts';
 import { encodeValue } from './encode.ts';
 import { badRequest, methodNotAllowed, resourceUnknown, toApiError, tooManyRequests, unauthorized } from './errors.ts';
-import type { Audit } from './audit/audit.ts';
+import { auditIdOf, type Audit } from './audit/audit.ts';
 import { deadlineOf } from './deadline.ts';
 import { createFairQueue, type FairQueue } from './flow-control/fair-queue.ts';
 import type { Turn } from './flow-control/flow-control.ts';
@@ -24,7 +24,8 @@ export function createHandler(parts: Parts): Handler {
   const under: Under = { way: createFairQueue({ seats: maxRequestsInFlight, perFlow: shareOf(maxRequestsInFlight), waiting: 0 }), watch: createFairQueue({ seats: maxWatches, perFlow: shareOf(maxWatches), waiting: 0 }) };
   return {
     request(http, response) {
-      const incoming: Incoming = { http, response, warnings: [], leave: [] };
+      const incoming: Incoming = { http, response, auditId: auditIdOf(http), warnings: [], leave: [] };
+      response.setHeader('Audit-Id', incoming.auditId);
       const { metrics } = parts;
       const fromMs = performance.now();
       let counted = true;
@@ -53,13 +54,13 @@ export function createHandler(parts: Parts): Handler {
     },
     upgrade(http, socket, head) {
       socket.on('error', () => {});
-      const incoming: Incoming = { http, upgrade: { socket, head }, warnings: [], leave: [] };
+      const incoming: Incoming = { http, auditId: auditIdOf(http), upgrade: { socket, head }, warnings: [], leave: [] };
       socket.on('close', () => ended(incoming, 101));
       serve(parts, incoming, under).catch((error: unknown) => {
         const apiError = known(parts, http, error);
         tellOf(incoming, apiError, error);
         ended(incoming, apiError.code);
-        refuseUpgrade(socket, apiError);
+        refuseUpgrade(socket, incoming.auditId, apiError);
       });
     },
   };
@@ -195,12 +196,11 @@ const LONG_RUNNING = new Set(['attach', 'exec', 'log', 'portforward', 'proxy']);
 
 function beginAudit(audit: Audit, incoming: Incoming, info: RequestInfo, user: UserInfo | undefined): void {
   const { http, response } = incoming;
-  const trail = audit.begin(http, info, user);
+  const trail = audit.begin(http, info, user, incoming.auditId);
   if (user === undefined) incoming.nobody = true;
   if (trail === undefined) return;
   incoming.audit = trail;
   if (response === undefined) return;
-  response.setHeader('Audit-ID', trail.id);
   if (user === undefined || (info.resource?.verb !== 'watch' && !LONG_RUNNING.has(info.resource?.subresource ?? ''))) return;
   const writeHead = response.writeHead.bind(response) as (...args: unknown[]) => ServerResponse;
   response.writeHead = (...args: unknown[]): ServerResponse => {
@@ -272,8 +272,8 @@ async function serveKeys(parts: Parts, http: IncomingMessage, response: ServerRe
 }
 
 /** An answer over a connection that was to become something else. */
-function refuseUpgrade(socket: Duplex, error: ReturnType<typeof toApiError>): void {
+function refuseUpgrade(socket: Duplex, auditId: string, error: ReturnType<typeof toApiError>): void {
   const body = JSON.stringify(error.toStatus());
-  socket.end(`HTTP/1.1 ${error.code} ${error.reason}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  socket.end(`HTTP/1.1 ${error.code} ${error.reason}\r\nAudit-Id: ${auditId}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
 

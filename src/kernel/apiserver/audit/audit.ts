@@ -11,15 +11,14 @@ import type { RequestInfo } from '../request-info.ts';
 import { evaluator, type AuditPolicy, type Level, type Stage, type Verdict } from './policy.ts';
 
 export interface Audit {
-  /** Undefined when the policy says nothing is told of the request. `user` is absent when nobody was known. */
-  begin(http: IncomingMessage, info: RequestInfo, user: UserInfo | undefined): Trail | undefined;
+  /** Undefined when the policy says nothing is told of the request. `user` is absent when nobody was known; `auditId` is made where it is absent. */
+  begin(http: IncomingMessage, info: RequestInfo, user: UserInfo | undefined, auditId?: string): Trail | undefined;
   /** What was counted, in the Prometheus format. */
   metrics(): string;
 }
 
 /** What is told of one request. */
 export interface Trail {
-  readonly id: string;
   /** `constraint`: the constrained right that allowed it. */
   impersonated(user: UserInfo, constraint?: string): void;
   annotate: Annotate;
@@ -60,11 +59,11 @@ export function createAudit({ policy, append, clock, maxEventBytes = 0 }: AuditO
     if (isLong(told) || !append(told)) errors++;
   };
   return {
-    begin(http, info, user) {
+    begin(http, info, user, id = auditIdOf(http)) {
       const attributes = attributesOf(info);
       const verdict = evaluate({ ...attributes, ...(user === undefined ? {} : { user }) });
       if (verdict.level === 'None') return undefined;
-      return createTrail({ http, attributes, info, user, verdict, clock, tell });
+      return createTrail({ http, id, attributes, info, user, verdict, clock, tell });
     },
     metrics: () => [
       '# HELP apiserver_audit_event_total Counter of audit events generated and sent to the audit backend.', '# TYPE apiserver_audit_event_total counter', `apiserver_audit_event_total ${events}`,
@@ -82,6 +81,7 @@ function attributesOf({ method, path, resource }: RequestInfo): Omit<Attributes,
 
 interface TrailInput {
   http: IncomingMessage;
+  id: string;
   attributes: Omit<Attributes, 'user'>;
   info: RequestInfo;
   user: UserInfo | undefined;
@@ -95,10 +95,9 @@ type Tell = (line: string, shorter: () => string) => void;
 
 const TRUNCATED = { 'audit.k8s.io/truncated': 'true' };
 
-function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInput): Trail {
+function createTrail({ http, id, attributes, user, verdict, clock, tell }: TrailInput): Trail {
   const { level } = verdict;
   const receivedMs = clock.nowMs();
-  const id = idOf(http);
   const { resource } = attributes;
   const event: Record<string, unknown> = {
     kind: 'Event', apiVersion: 'audit.k8s.io/v1', level, auditID: id, stage: 'RequestReceived', requestURI: http.url ?? '', verb: attributes.verb, user: user === undefined ? {} : userOf(user),
@@ -124,7 +123,6 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
   const textOf = (body: unknown): string => JSON.stringify(verdict.omitManagedFields ? withoutManagedFields(body) : body) ?? 'null';
   if (user !== undefined) say('RequestReceived');
   return {
-    id,
     impersonated(as, constraint) {
       event['impersonatedUser'] = userOf(as);
       if (constraint !== undefined) event['authenticationMetadata'] = { impersonationConstraint: constraint };
@@ -163,8 +161,8 @@ function createTrail({ http, attributes, user, verdict, clock, tell }: TrailInpu
   };
 }
 
-/** The client's own, so that one request can be followed through several servers. */
-function idOf(http: IncomingMessage): string {
+/** The client's own, so that one request can be followed through several servers; a new one where it gives none, or one that is no name (upstream: WithAuditInit). */
+export function auditIdOf(http: IncomingMessage): string {
   const given = http.headers['audit-id'];
   return typeof given === 'string' && ID.test(given) ? given : randomUUID();
 }
