@@ -207,7 +207,7 @@ describe('what triggers authenticate with', { timeout: 180_000 }, () => {
 
   it('while it is away its failures are counted, until the fallback stands in', async () => {
     const away = scaled('away', { type: 'external', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}` } }) as { spec: object };
-    await apply(deployment('away'), { ...away, spec: { ...away.spec, minReplicaCount: 1, fallback: { failureThreshold: 4, replicas: 3 } } });
+    await apply(deployment('away'), { ...away, spec: { ...away.spec, fallback: { failureThreshold: 4, replicas: 3 } } });
     await eventually(async () => /^True/.test(await ready('away')), { what: 'its metric is known' });
     const triggers = [metricsApi(portOf(web), '/oauth', { authMode: 'oauth' }, { name: 'oauth' }), { type: 'external', metadata: { scalerAddress: `127.0.0.1:${portOf(push)}` } }];
     const jobsOf = async (): Promise<number> => (await llmos.client.list(Job, NS)).items.filter(({ metadata }) => metadata.labels?.['scaledjob.keda.sh/name'] === 'both').length;
