@@ -90,6 +90,16 @@ export function isApiError(error: unknown, ...reasons: StatusReason[]): error is
   return error instanceof ApiError && (reasons.length === 0 || reasons.includes(error.reason));
 }
 
+/**
+ * What upstream answers for an error that it does not classify (convertStorageErrorOrNot): 500 without a reason, in the error's own words. The request is
+ * at fault, not the server.
+ */
+export function unclassified(message: string): ApiError {
+  const error = new ApiError('InternalError', message);
+  error.statusReason = '';
+  return error;
+}
+
 /** `pods "web" not found`, as upstream words it: the resource is `plural` or `plural.group`. */
 export function notFound(resource: { group: string; plural: string }, name: string): ApiError {
   const qualified = qualifiedResource(resource);

@@ -16,6 +16,13 @@ export function cloneJson<T>(value: T): T {
   return copy as T;
 }
 
+/** As Go prints a value: `map[spec:map[replicas:3]]`. */
+export function goText(value: Json): string {
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isJsonObject(value)) return value === null ? '<nil>' : String(value);
+  return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key]!)}`).join(' ')}]`;
+}
+
 /** Deep equality. The order of keys does not matter; a key whose value is undefined counts as absent. */
 export function equalJson(left: unknown, right: unknown): boolean {
   if (left === right) return true;

@@ -36,7 +36,7 @@ test('LabelSelector objects', () => {
 test('field selectors', () => {
   const pod = { metadata: { name: 'web', namespace: 'x' }, status: { phase: 'Running' } };
   const fields = { 'status.phase': (object: typeof pod) => object.status.phase };
-  const matches = (text: string): boolean => fieldMatcher(parseFieldSelector(text), fields)(pod);
+  const matches = (text: string): boolean => fieldMatcher(parseFieldSelector(text), { selectableFields: fields, namespaced: true })(pod);
   assert.equal(matches(''), true);
   assert.equal(matches('metadata.name=web,status.phase!=Failed'), true);
   assert.equal(matches('status.phase==Pending'), false);

@@ -44,18 +44,19 @@ for (const [name, original, patch, expected] of cases) {
   });
 }
 
-const refusals: [string, Json, RegExp][] = [
-  ['an element without its key', pod({ containers: [{ image: 'x' }] }), /does not contain declared merge key: name/],
-  ['an unknown directive', { spec: { $patch: 'explode' } }, /unknown patch type: explode/],
-  ['a directive that is documented and nowhere taken', { spec: { $patch: 'merge', replicas: 2 } }, /unknown patch type: merge/],
-  ['an order of no list', pod({ '$setElementOrder/containers': [{ name: 'a' }], containers: null }), /invalid patch format of setElementOrder list/],
-  ['retained keys that leave out what it sets', { spec: { strategy: { $retainKeys: ['type'], rollingUpdate: {} } } }, /invalid patch format of retainKeys/],
-  ['an order that the list does not follow', pod({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [a, b] }), /doesn't match \$setElementOrder/],
+const refusals: [string, Json, RegExp, number][] = [
+  ['an element without its key', pod({ containers: [{ image: 'x' }] }), /^map: map\[image:x\] does not contain declared merge key: name$/, 500],
+  ['an unknown directive', { spec: { $patch: 'explode' } }, /^unknown patch type: explode in map: map\[\$patch:explode\]$/, 500],
+  ['a directive that is documented and nowhere taken', { spec: { $patch: 'merge', replicas: 2 } }, /unknown patch type: merge/, 500],
+  ['an order of no list', pod({ '$setElementOrder/containers': [{ name: 'a' }], containers: null }), /invalid patch format of setElementOrder list/, 400],
+  ['retained keys that leave out what it sets', { spec: { strategy: { $retainKeys: ['type'], rollingUpdate: {} } } }, /patch content doesn't match retainKeys list/, 422],
+  ['retained keys that are no list', { spec: { strategy: { $retainKeys: 'type' } } }, /invalid patch format of retainKeys/, 400],
+  ['an order that the list does not follow', pod({ '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }], containers: [a, b] }), /doesn't match \$setElementOrder/, 500],
 ];
 
-for (const [name, patch, message] of refusals) {
+for (const [name, patch, message, code] of refusals) {
   test(`strategic merge patch refuses ${name}`, () => {
     const original = { spec: { strategy: { type: 'x' }, template: { spec: { containers: [a, b] } } } };
-    assert.throws(() => strategicMergePatch(original, patch, testSchema), { reason: 'BadRequest', message });
+    assert.throws(() => strategicMergePatch(original, patch, testSchema), { code, message });
   });
 }

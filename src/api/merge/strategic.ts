@@ -2,8 +2,8 @@
  * Strategic merge patch: a merge patch that knows, from the schema, which lists merge by a key or as sets.
  * Source: "Update API Objects in Place Using kubectl patch" of the Kubernetes documentation and apimachinery util/strategicpatch.
  */
-import { ApiError } from '../errors.ts';
-import { cloneJson, equalJson, isJsonObject, ownValue, setKey, type JsonObject } from '../json.ts';
+import { ApiError, unclassified } from '../errors.ts';
+import { cloneJson, equalJson, goText, isJsonObject, ownValue, setKey, type JsonObject } from '../json.ts';
 import type { Json } from '../meta.ts';
 import { fieldOf, resolveSchema, type Schema } from '../schema/schema.ts';
 import { orderElements } from './strategic-order.ts';
@@ -16,7 +16,11 @@ const ELEMENT_ORDER = '$setElementOrder';
 /** What is known of a field for merging. */
 interface Field { schema: Schema | undefined; strategy: string; mergeKey: string }
 
-/** Applies `patch` to a copy of `original`. Throws ApiError (BadRequest) for a patch that breaks the format. */
+/**
+ * Applies `patch` to a copy of `original`. Throws ApiError in upstream's words and codes (handlers/patch.go, interpretStrategicMergePatchError):
+ * BadRequest for a patch that breaks the format, Invalid for one that does not match its own lists, and 500 without a reason for what upstream
+ * does not tell apart from a fault of its own, such as an element without its merge key.
+ */
 export function strategicMergePatch(original: Json, patch: Json, schema: Schema): Json {
   if (!isJsonObject(patch)) throw new ApiError('BadRequest', 'a strategic merge patch is an object with the fields to change');
   return mergeMap(isJsonObject(original) ? cloneJson(original) : {}, cloneJson(patch), schema);
@@ -108,7 +112,7 @@ function checkOrder(change: readonly Json[], order: readonly Json[], mergeKey: s
     while (place < order.length && !sameElement(kept[at]!, order[place]!, mergeKey)) place++;
     if (place++ >= order.length) break;
   }
-  if (at < kept.length) throw new ApiError('BadRequest', `The order in patch list:\n${JSON.stringify(change)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
+  if (at < kept.length) throw unclassified(`The order in patch list:\n${JSON.stringify(change)}\n doesn't match ${ELEMENT_ORDER} list:\n${JSON.stringify(order)}\n`);
 }
 
 function isDirective(item: Json, directive: string): boolean {
@@ -118,10 +122,10 @@ function isDirective(item: Json, directive: string): boolean {
 function mergeList(original: Json[], patch: Json[], field: Field): Json[] {
   const first = original[0] ?? patch[0];
   if (first === undefined) return original;
-  if (Array.isArray(first)) throw new ApiError('BadRequest', 'Lists of lists are not supported');
-  for (const item of [...original, ...patch]) if (isJsonObject(item) !== isJsonObject(first)) throw new ApiError('BadRequest', 'list element types are not identical');
+  if (Array.isArray(first)) throw mismatched('lists of lists are not supported');
+  for (const item of [...original, ...patch]) if (isJsonObject(item) !== isJsonObject(first)) throw unclassified('list element types are not identical');
   if (!isJsonObject(first)) return orderElements(union(original, patch), patch, original, '');
-  if (field.mergeKey === '') throw new ApiError('BadRequest', `cannot merge lists without merge key for ${field.schema?.name ?? 'this list'}`);
+  if (field.mergeKey === '') throw unclassified(`cannot merge lists without merge key for ${field.schema?.name ?? 'this list'}`);
   const { kept, changes, replaced } = takeDirectives(original as JsonObject[], patch as JsonObject[], field.mergeKey);
   if (replaced) return changes.map((item) => withoutDirectives(withoutNulls(item))!);
   const order = [...kept];
@@ -155,7 +159,7 @@ function takeDirectives(original: JsonObject[], patch: JsonObject[], mergeKey: s
       const value = item[mergeKey];
       if (value === undefined) throw noMergeKey(item, mergeKey);
       gone.add(keyText(value));
-    } else if (directive === 'merge') throw new ApiError('BadRequest', 'merging lists cannot yet be specified in the patch');
+    } else if (directive === 'merge') throw unclassified('merging lists cannot yet be specified in the patch');
     else throw badDirective(directive, item);
   }
   return { kept: gone.size === 0 ? original : original.filter((each) => !gone.has(keyText(each[mergeKey]))), changes, replaced };
@@ -178,7 +182,7 @@ function retainKeys(original: JsonObject, patch: JsonObject): void {
   if (!Array.isArray(keys)) throw badFormat('retainKeys');
   for (const key of Object.keys(patch)) {
     if (patch[key] === null || key.startsWith(DELETE_FROM) || key.startsWith(ELEMENT_ORDER)) continue;
-    if (!keys.includes(key)) throw badFormat('retainKeys');
+    if (!keys.includes(key)) throw mismatched("patch content doesn't match retainKeys list");
   }
   for (const key of Object.keys(original)) if (!keys.includes(key)) delete original[key];
 }
@@ -231,9 +235,14 @@ function badFormat(of: string): ApiError {
 }
 
 function badDirective(directive: Json, map: JsonObject): ApiError {
-  return new ApiError('BadRequest', `unknown patch type: ${String(directive)} in map: ${JSON.stringify(map)}`);
+  return unclassified(`unknown patch type: ${String(directive)} in map: ${goText(map)}`);
 }
 
 function noMergeKey(map: JsonObject, key: string): ApiError {
-  return new ApiError('BadRequest', `map: ${JSON.stringify(map)} does not contain declared merge key: ${key}`);
+  return unclassified(`map: ${goText(map)} does not contain declared merge key: ${key}`);
+}
+
+/** As upstream answers it, whose text says no more than that something in the request is wrong; here it says what. */
+function mismatched(why: string): ApiError {
+  return new ApiError('Invalid', `the server rejected our request due to an error in our request: ${why}`);
 }

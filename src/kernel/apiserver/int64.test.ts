@@ -120,7 +120,7 @@ test('server-side apply: sets, keys, conflicts', async () => {
   holds(await taken(apply('one', '{"set":[]}')), `"set":[9007199254740992,${ODD}]`, '{"at":9007199254740992,"name":"b"}');
   assert.ok(!(await taken(door.call('GET', `${CLOCKS}/applied`))).includes('"name":"a"'), 'whom nobody owns any more goes');
   const twice = await apply('four', `{"ticks":[{"at":${ODD}},{"at":${ODD}}]}`);
-  assert.deepEqual([twice.status, twice.json.message], [400, `failed to create typed patch object (/applied; example.com/v1, Kind=Clock): .spec.ticks: duplicate entries for key [at=${ODD}]`]);
+  assert.deepEqual([twice.status, twice.json.message], [500, `failed to create typed patch object (/applied; example.com/v1, Kind=Clock): .spec.ticks: duplicate entries for key [at=${ODD}]`]);
 });
 
 test('defaults, bounds, formats, enums, rules', async () => {

@@ -107,7 +107,10 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['an unknown method', 'PUT', CONFIG_MAPS, configMap('x'), 405, /does not allow this method/],
   ['a missing object', 'GET', `${CONFIG_MAPS}/none`, undefined, 404, /^configmaps "none" not found$/],
   ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
-  ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /field label not supported: data.a/],
+  ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /^"data\.a" is not a known field selector: only "metadata\.name", "metadata\.namespace"$/],
+  ['a field selector that pods do not know', 'GET', '/api/v1/pods?fieldSelector=data.a%3D1', undefined, 400, /^field label not supported: data\.a$/],
+  ['a field selector that jobs do not know', 'GET', '/apis/batch/v1/jobs?fieldSelector=data.a%3D1', undefined, 400, /^field label "data\.a" not supported for batchv1\.Job$/],
+  ['the namespace of a node', 'GET', '/api/v1/nodes?fieldSelector=metadata.namespace%3Da', undefined, 400, /^field label not supported: metadata\.namespace$/],
   ['a list that matches no version', 'GET', `${CONFIG_MAPS}?resourceVersionMatch=Exact`, undefined, 422, /^ListOptions.meta.k8s.io "" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided$/],
   ['a list exactly at 0', 'GET', `${CONFIG_MAPS}?resourceVersion=0&resourceVersionMatch=Exact`, undefined, 422, /resourceVersionMatch "exact" is forbidden for resourceVersion "0"/],
   ['a list that matches in no known way', 'GET', `${CONFIG_MAPS}?resourceVersion=1&resourceVersionMatch=Nearly`, undefined, 422, /resourceVersionMatch: Unsupported value: "Nearly": supported values: "", "Exact", "NotOlderThan"/],
@@ -120,6 +123,7 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a get at no version', 'GET', `${CONFIG_MAPS}/one?resourceVersion=x`, undefined, 400, /invalid resource version "x"/],
   ['YAML with a doubled key, strictly', 'POST', `${CONFIG_MAPS}?fieldValidation=Strict`, 'metadata: {name: yy}\ndata:\n  a: "1"\n  a: "2"\n', 400, /strict decoding error: yaml: unmarshal errors:\n {2}line 4: key "a" already set in map$/, { 'content-type': 'application/yaml' }],
   ['a patch with a doubled field, strictly', 'PATCH', `${CONFIG_MAPS}/one?fieldValidation=Strict`, '{"data":{"a":"1","a":"2"}}', 422, /^ "" is invalid: patch: Invalid value: "\{.*\}": strict decoding error: duplicate field "data.a"$/, { 'content-type': 'application/merge-patch+json' }],
+  ['an apply that does not fit the schema', 'PATCH', `${CONFIG_MAPS}/x?fieldManager=a`, { ...configMap('x'), toad: 1 }, 500, /^failed to create typed patch object \(\/x; \/v1, Kind=ConfigMap\): \.toad: field not declared in schema$/, { 'content-type': 'application/apply-patch+yaml' }],
   ['a bad continue token', 'GET', `${CONFIG_MAPS}?limit=1&continue=zzz`, undefined, 400, /continue key is not valid/],
   ['a bad dryRun', 'POST', `${CONFIG_MAPS}?dryRun=Some`, configMap('x'), 422, /^CreateOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
   ['a manager with letters that nobody sees', 'POST', `${CONFIG_MAPS}?fieldManager=${encodeURIComponent('ü\u0000b')}`, configMap('x'), 422, /^CreateOptions.meta.k8s.io "" is invalid: fieldManager: Invalid value: "ü\\u0000b": should only contain printable characters \(at position 2\)$/],
@@ -367,4 +371,10 @@ test('a list with a limit at a version is a list of that version', async () => {
     const { json } = await door.call('GET', `${CONFIG_MAPS}?${query}`);
     assert.deepEqual([json.metadata.resourceVersion, json.items.some((each: { metadata: { name: string } }) => each.metadata.name === 'after-that')], [first, false]);
   }
+});
+
+test('an element of a strategic patch without its merge key is answered as upstream answers what it does not classify', async () => {
+  await door.call('POST', CONFIG_MAPS, { body: configMap('owned', {}, { ownerReferences: [{ apiVersion: 'v1', kind: 'Pond', name: 'p', uid: 'u' }] }) });
+  const answer = await door.call('PATCH', `${CONFIG_MAPS}/owned`, { body: { metadata: { ownerReferences: [{ kind: 'Pond' }] } }, headers: { 'content-type': 'application/strategic-merge-patch+json' } });
+  assert.deepEqual([answer.status, answer.json.reason, answer.json.message], [500, undefined, 'map: map[kind:Pond] does not contain declared merge key: uid']);
 });

@@ -106,7 +106,7 @@ function isFault(error: unknown): boolean {
 
 function known(parts: Parts, http: IncomingMessage, error: unknown): ReturnType<typeof toApiError> {
   const apiError = toApiError(error);
-  if (apiError.code >= 500 && apiError.reason === 'InternalError') parts.door.log.error('a request failed', { method: http.method, url: http.url?.slice(0, 300), error: error instanceof Error ? (error.stack ?? error.message) : error });
+  if (apiError.code >= 500 && apiError.reason === 'InternalError' && apiError.statusReason !== '') parts.door.log.error('a request failed', { method: http.method, url: http.url?.slice(0, 300), error: error instanceof Error ? (error.stack ?? error.message) : error });
   return apiError;
 }
 

@@ -102,7 +102,8 @@ async function invoke({ policy, binding, kind, param }: Invocation, request: Adm
       const next = await mutated(policy, mutation, available, await seen(), kind, request, budget);
       if (next !== undefined) replaceObject(request, await backFrom(kind, request, next));
     } catch (error) {
-      if (isApiError(error, 'InternalError')) throw error;
+      // What it says does not fit the schema is a mistake of the policy, and no fault of ours.
+      if (isApiError(error, 'InternalError') && error.statusReason !== '') throw error;
       fail(policy, binding, request, (error as Error).message);
     }
   }

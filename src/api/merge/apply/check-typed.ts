@@ -1,5 +1,5 @@
 /** Whether an applied configuration fits its schema. Source: structured-merge-diff typed.Validate. */
-import { ApiError } from '../../errors.ts';
+import { unclassified } from '../../errors.ts';
 import { isNumeric } from '../../int64.ts';
 import { isJsonObject } from '../../json.ts';
 import type { Json, KubeObject } from '../../meta.ts';
@@ -7,15 +7,15 @@ import { showPath } from './field-set.ts';
 import { resolveSchema, type Schema } from '../../schema/schema.ts';
 import { elementOf, granularShape, shapeOf, type Shape } from './shape.ts';
 
-/** Throws when a field is not declared, has the wrong type, or a list has two items of one key; in upstream's words. */
+/** Throws when a field is not declared, has the wrong type, or a list has two items of one key; in upstream's words and code (StructuredMergeManager.Apply). */
 export function checkTyped(applied: KubeObject, shape: Shape): void {
   const errors: string[] = [];
   check(applied as unknown as Json, shape, [], errors);
   if (errors.length === 0) return;
   const { group, version } = versionOf(applied.apiVersion ?? '');
-  const about = `${applied.metadata.namespace ?? ''}/${applied.metadata.name ?? ''}; ${group === '' ? version : `${group}/${version}`}, Kind=${applied.kind ?? ''}`;
+  const about = `${applied.metadata.namespace ?? ''}/${applied.metadata.name ?? ''}; ${group}/${version}, Kind=${applied.kind ?? ''}`;
   const text = errors.length === 1 ? errors[0]! : ['errors:', ...errors.map((error) => `  ${error}`)].join('\n');
-  throw new ApiError('BadRequest', `failed to create typed patch object (${about}): ${text}`);
+  throw unclassified(`failed to create typed patch object (${about}): ${text}`);
 }
 
 function versionOf(apiVersion: string): { group: string; version: string } {

@@ -72,7 +72,7 @@ function select(kind: Kind, from: { labelSelector?: string; fieldSelector?: stri
   }
   if (from.fieldSelector) {
     const requirements = parseFieldSelector(from.fieldSelector);
-    if (requirements.length > 0) tests.push(fieldMatcher(requirements, kind.selectableFields));
+    if (requirements.length > 0) tests.push(fieldMatcher(requirements, kind));
     const named = requirements.find(({ field, operator }) => field === 'metadata.name' && operator === '=');
     if (named !== undefined) selection.name = named.value;
   }

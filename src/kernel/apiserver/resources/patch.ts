@@ -1,7 +1,7 @@
 /** patch: JSON patch, merge patch, strategic merge patch and server-side apply (upstream: endpoints/handlers/patch.go). */
 import { ApiError, conflict } from '../../../api/errors.ts';
 import type { Kind } from '../../../api/kind.ts';
-import { cloneJson, isJsonObject } from '../../../api/json.ts';
+import { cloneJson, goText, isJsonObject } from '../../../api/json.ts';
 import type { Json, KubeObject } from '../../../api/meta.ts';
 import { applyObject, resetFieldsOf } from '../../../api/merge/apply/index.ts';
 import { jsonPatch } from '../../../api/merge/json-patch.ts';
@@ -42,13 +42,6 @@ export async function patchObject(door: Door, kind: Kind, input: PatchInput, con
 }
 
 const SHOWN_MOST = 10_000;
-
-/** As Go prints a value: `map[spec:map[replicas:3]]`. */
-function goText(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (!isJsonObject(value)) return value === null ? '<nil>' : String(value);
-  return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key]!)}`).join(' ')}]`;
-}
 
 /** The stored object with the patch on it, as a fresh value. */
 export function patched(kind: Kind, live: KubeObject, input: Pick<PatchInput, 'type' | 'body'>): unknown {
