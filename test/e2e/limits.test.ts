@@ -1,5 +1,6 @@
 /** Limits that bite, seen in the kernel's own counters: processes, cpu, memory; on cgroup v1 and v2. What a pod may not take hurts no other. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -124,6 +125,23 @@ describe(`limits (cgroup ${CGROUP_VERSION})`, { timeout: 300_000 * PATIENCE }, (
     }, { what: 'the summary tells what the pod holds' });
     assert.ok(summary.memory.workingSetBytes <= 64 * 2 ** 20);
     assert.ok(summary.cpu.usageCoreNanoSeconds > 0);
+  });
+
+  it('where memory ends, those go first that asked for least', async () => {
+    // Without CAP_SYS_RESOURCE the kernel lets nobody be safer than who starts it.
+    const lowest = (wanted: number): number => Number(execFileSync('sh', ['-c', `{ echo ${wanted} > /proc/self/oom_score_adj; } 2> /dev/null; read score < /proc/self/oom_score_adj; echo $score`], { encoding: 'utf8' }));
+    const all = { limits: { cpu: '20m', memory: '16Mi' } };
+    const scores = { guaranteed: lowest(-997), 'own-users': lowest(-997), critical: lowest(-997), burstable: 999, nothing: 1_000 };
+    await create('guaranteed', [{ command: CALM, resources: all }]);
+    await create('own-users', [{ command: CALM, resources: all }], { hostUsers: false });
+    await create('critical', [{ command: CALM }], { priorityClassName: 'system-node-critical' });
+    await create('burstable', [{ command: CALM, resources: { requests: { cpu: '20m' } } }]);
+    await create('nothing', [{ command: CALM }]);
+    for (const [name, score] of Object.entries(scores)) {
+      await ready(name);
+      const { stdout, stderr } = await llmos.kubectl('exec', name, '--', 'cat', '/proc/1/oom_score_adj', '/proc/self/oom_score_adj');
+      assert.equal(stdout, `${score}\n${score}\n`, `${name}: ${stderr}`);
+    }
   });
 
   it('a limit of memory is not stretched by swap', { skip: CGROUP_VERSION === 'v1' && 'kernels with cgroup v1 seldom count swap' }, async () => {

@@ -1,4 +1,5 @@
 /** What the node must know of the machine beyond MachineFacts. */
+import { writeFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { capabilitiesOfMask } from './bundle/capabilities.ts';
 import { textOf } from './read-files.ts';
@@ -31,10 +32,26 @@ export function hybridComplaint(mounts: string = textOf('/proc/self/mounts')): s
     + '(by hand: unshare --mount sh -c "umount /sys/fs/cgroup/unified; exec ...")';
 }
 
-let oomScore: number | undefined;
+const SCORE_FILE = '/proc/self/oom_score_adj';
+const SAFEST = -1_000;
+let lowest: number | undefined;
 
-/** The oom_score_adj of this process. */
-export function ownOomScore(): number {
-  oomScore ??= Number(textOf('/proc/self/oom_score_adj')) || 0;
-  return oomScore;
+/**
+ * The lowest oom_score_adj that this process may give: -1000 with CAP_SYS_RESOURCE of the machine, else its own (proc_pid_oom_score_adj(5)). It is tried, as in a user namespace
+ * of somebody else the capability is shown and has no effect.
+ */
+export function lowestOomScore(): number {
+  lowest ??= tryLowest();
+  return lowest;
+}
+
+function tryLowest(): number {
+  const own = Number(textOf(SCORE_FILE)) || 0;
+  try {
+    writeFileSync(SCORE_FILE, String(SAFEST));
+    writeFileSync(SCORE_FILE, String(own)); // to be less safe is never refused
+    return SAFEST;
+  } catch {
+    return own;
+  }
 }

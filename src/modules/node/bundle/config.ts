@@ -35,8 +35,8 @@ export interface BundleInput {
   available: readonly string[];
   /** Memory of the machine. */
   machineBytes: number;
-  /** Of llmos itself: not every machine lets it give less. */
-  ownOomScore: number;
+  /** The lowest oom_score_adj that llmos may give here. */
+  lowestOomScore: number;
   /** Hard limit of open files on this machine. */
   openFilesLimit: number;
   /** Volumes, /etc/hosts and the like, after the standard mounts. */
@@ -82,7 +82,7 @@ export function ociConfig(input: BundleInput): OciConfig {
       cwd: container.workingDir || input.image.WorkingDir || '/',
       capabilities,
       ...(appArmor === undefined || privileged ? {} : { apparmorProfile: appArmor }),
-      oomScoreAdj: Math.max(input.ownOomScore, oomScoreAdj(pod, qosClassOf(pod), container, input.machineBytes)),
+      oomScoreAdj: Math.max(input.lowestOomScore, oomScoreAdj(pod, qosClassOf(pod), container, input.machineBytes)),
       noNewPrivileges: context?.allowPrivilegeEscalation === false,
       rlimits: [{ type: 'RLIMIT_NOFILE', soft: Math.min(1_048_576, input.openFilesLimit), hard: Math.min(1_048_576, input.openFilesLimit) }],
     },

@@ -12,7 +12,7 @@ import { hugePagesApart, limitHugePages } from '../cgroup/huge-pages.ts';
 import { unifiedSettings } from '../cgroup/layout.ts';
 import type { RunnableImage, StoredImage } from '../images/storage.ts';
 import { imageNameText, parseImageName } from '../images/name.ts';
-import { ownOomScore } from '../machine.ts';
+import { lowestOomScore } from '../machine.ts';
 import type { NodeParts } from '../parts.ts';
 import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
@@ -156,7 +156,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   record.user = { uid: user.user.uid, gid: user.user.gid, supplementalGroups: user.user.additionalGids };
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
-    cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, ownOomScore: ownOomScore(), shmPath: place.shmPath,
+    cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, lowestOomScore: lowestOomScore(), shmPath: place.shmPath,
     mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
     users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, pagesApart: hugePagesApart(), seccompFile: localSeccomp(place, container), seccompFolder: parts.seccompFolder, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
