@@ -78,7 +78,7 @@ function shapeErrors(rule: ValidationRule, at: string): FieldError[] {
   if (message !== '' && message.trim() === '') errors.push(invalid(`${at}.message`, message, 'must be non-empty if specified'));
   else if (message.trim().includes('\n')) errors.push(invalid(`${at}.message`, message, 'must not contain line breaks'));
   else if (message.length > MAX_MESSAGE_CHARACTERS) errors.push(invalid(`${at}.message`, `${message.slice(0, 10)}...`, `message must have a maximum length of ${MAX_MESSAGE_CHARACTERS} characters`));
-  else if (message === '' && (rule.rule ?? '').trim().includes('\n') && !rule.messageExpression) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
+  else if (message === '' && (rule.rule ?? '').trim().includes('\n')) errors.push(required(`${at}.message`, 'message must be specified if rule contains line breaks'));
   if (rule.messageExpression !== undefined && rule.messageExpression !== '' && rule.messageExpression.trim() === '') errors.push(required(`${at}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (rule.reason !== undefined && !REASONS.includes(rule.reason)) errors.push(notSupported(`${at}.reason`, rule.reason, REASONS));
   return errors;

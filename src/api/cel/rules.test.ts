@@ -86,6 +86,8 @@ test('rules that cannot be compiled are refused with the definition', () => {
     [{ rule: 'self.x > 0', fieldPath: '.m[\'a/b\']' }, undefined],
     [{ rule: 'self.x > 0', fieldPath: '.l[0]' }, 'must be a valid path'],
     [{ rule: 'self.x > 0', message: 'a\nb' }, 'must not contain line breaks'],
+    [{ rule: 'self.x > 0 &&\nself.x < 9', messageExpression: '"no"' }, 'spec.x-kubernetes-validations[0].message: Required value: message must be specified if rule contains line breaks'],
+    [{ rule: 'self.x > 0 &&\nself.x < 9', message: 'no', messageExpression: '"no"' }, undefined],
     [{ rule: 'self.x > 0', reason: 'Whatever' }, 'Unsupported value: "Whatever"'],
     [{ rule: 'self.x > 0', optionalOldSelf: true }, 'may not be set if oldSelf is not used in rule'],
     [{ rule: 'self.l.all(i, i.a == 1) && has(self.m.b) && self.t > timestamp("2024-01-01T00:00:00Z") && self.?x.orValue(1) == 1 && self.x in [1, 2] && self.p == 1' }, undefined],

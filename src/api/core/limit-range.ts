@@ -16,6 +16,10 @@ export const LimitRange: Kind<LimitRange> = defineKind<LimitRange>({
   rules: {
     allowCreateOnUpdate: true,
     generation: false,
+    // As old clients left it to the server (upstream: registry/core/limitrange).
+    prepareForCreate({ metadata }) {
+      metadata.name ||= crypto.randomUUID();
+    },
     defaults({ spec }) {
       for (const item of spec?.limits ?? []) if (item.type === 'Container') fillIn(item);
     },

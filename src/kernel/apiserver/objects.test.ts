@@ -105,6 +105,9 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['an unknown resource', 'GET', '/api/v1/namespaces/default/toads', undefined, 404, /the server could not find the requested resource/],
   ['an unknown group', 'GET', '/apis/toads.example/v1/toads', undefined, 404, /could not find the requested resource/],
   ['an unknown method', 'PUT', CONFIG_MAPS, configMap('x'), 405, /does not allow this method/],
+  ['a status that is made', 'POST', '/api/v1/namespaces/default/pods/x/status', { metadata: { name: 'x' } }, 405, /^the server does not allow this method on the requested resource$/],
+  ['a scale that is made', 'POST', '/apis/apps/v1/namespaces/default/deployments/x/scale', { metadata: { name: 'x' } }, 405, /^the server does not allow this method on the requested resource$/],
+  ['a subresource that is none', 'POST', `${CONFIG_MAPS}/x/status`, { metadata: { name: 'x' } }, 404, /could not find the requested resource/],
   ['a missing object', 'GET', `${CONFIG_MAPS}/none`, undefined, 404, /^configmaps "none" not found$/],
   ['a bad label selector', 'GET', `${CONFIG_MAPS}?labelSelector=${encodeURIComponent('a in (')}`, undefined, 400, /unable to parse requirement/],
   ['an unknown field selector', 'GET', `${CONFIG_MAPS}?fieldSelector=data.a%3D1`, undefined, 400, /^"data\.a" is not a known field selector: only "metadata\.name", "metadata\.namespace"$/],
@@ -377,4 +380,11 @@ test('an element of a strategic patch without its merge key is answered as upstr
   await door.call('POST', CONFIG_MAPS, { body: configMap('owned', {}, { ownerReferences: [{ apiVersion: 'v1', kind: 'Pond', name: 'p', uid: 'u' }] }) });
   const answer = await door.call('PATCH', `${CONFIG_MAPS}/owned`, { body: { metadata: { ownerReferences: [{ kind: 'Pond' }] } }, headers: { 'content-type': 'application/strategic-merge-patch+json' } });
   assert.deepEqual([answer.status, answer.json.reason, answer.json.message], [500, undefined, 'map: map[kind:Pond] does not contain declared merge key: uid']);
+});
+
+test('a LimitRange without a name gets one', async () => {
+  const made = await door.call('POST', '/api/v1/namespaces/default/limitranges', { body: { spec: { limits: [] } } });
+  assert.equal(made.status, 201, made.text);
+  assert.match(made.json.metadata.name, /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/);
+  assert.equal((await door.call('GET', `/api/v1/namespaces/default/limitranges/${made.json.metadata.name}`)).json.metadata.uid, made.json.metadata.uid);
 });

@@ -6,7 +6,7 @@ import { queryFlag } from '../../../api/query-flag.ts';
 import { decodeJson, mediaTypeOf, type Decoded, type DuplicateOptions } from '../decode.ts';
 import { decodeYaml } from '../decode-yaml.ts';
 import { checkDepth } from '../parse-json.ts';
-import { badRequest, invalidOptions, resourceUnknown, unsupportedMediaType } from '../errors.ts';
+import { badRequest, invalidOptions, methodNotAllowed, resourceUnknown, unsupportedMediaType } from '../errors.ts';
 import { answerObject, answerScale, answerValue, duplicateOptionsOf, readObject, writeContextOf, type Exchange } from '../exchange.ts';
 import { schemaOfKind } from '../kind-table.ts';
 import { readBody } from '../read-body.ts';
@@ -108,7 +108,10 @@ async function updateScale(exchange: Exchange, change: (scale: KubeObject) => un
 
 async function handleAction(exchange: Exchange, verb: 'create' | 'update' | 'patch', body: (live: KubeObject) => unknown): Promise<void> {
   const { door, kind, resource } = exchange;
-  if (kind.subresources.actions?.[resource.subresource!] === undefined) throw resourceUnknown();
+  if (kind.subresources.actions?.[resource.subresource!] === undefined) {
+    const { status, scale } = kind.subresources;
+    throw (resource.subresource === 'status' && status === true) || (resource.subresource === 'scale' && scale !== undefined) ? methodNotAllowed() : resourceUnknown();
+  }
   const outcome = await runAction(door, kind, { namespace: resource.namespace, name: resource.name!, action: resource.subresource!, verb, body }, writeContextOf(exchange));
   const code = verb === 'create' ? 201 : 200;
   return outcome === undefined ? answerValue(exchange, code, success(undefined, code)) : answerObject(exchange, code, outcome);

@@ -73,15 +73,16 @@ async function storeGenerated(door: Door, request: Creation, now: string, contex
 
 async function storeNamed(door: Door, request: Creation, now: string, context: WriteContext): Promise<Outcome> {
   const { kind, object } = request;
-  const { namespace, name = '' } = object.metadata;
+  const { namespace } = object.metadata;
   const pace = betweenSteps(context);
-  if (name !== '') request.name = name;
+  if (object.metadata.name) request.name = object.metadata.name;
   await door.admissions.allocate(request);
   setSystemFields(kind, object, now);
   kind.rules.prepareForCreate?.(object);
   validateNew(kind, object, context);
   if (pace !== undefined) await pace();
   await door.admissions.validate(request);
+  const { name = '' } = object.metadata;
   const key = keyOf(kind, namespace, name);
   context.deadline?.throwIfAborted();
   try {
