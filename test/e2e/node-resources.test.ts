@@ -106,6 +106,8 @@ describe('the resources of the node', () => {
     assert.ok(value('kubelet_running_pods') >= 2 && value('kubelet_running_containers{container_state="running"}') >= 2);
     assert.ok(value('kubelet_pod_start_duration_seconds_count') >= 2 && value('kubelet_pod_start_duration_seconds_bucket{le="+Inf"}') === value('kubelet_pod_start_duration_seconds_count'));
     assert.ok(value('kubelet_pod_worker_duration_seconds_count{operation_type="create"}') >= 2 && value('kubelet_started_containers_total{container_type="container"}') >= 2);
+    await llmos.kubectl('run', 'exits', '--image', TEST_IMAGE, '--image-pull-policy=Never', '--restart=Never', '--command', '--', 'sh', '-c', 'exit 139');
+    await eventually(async () => /^kubelet_terminated_containers_total\{container_type="container",exit_code="139"\} 1$/m.test(await metrics()), { what: 'the end of a container is counted by its code' });
     assert.ok(value('kubelet_runtime_operations_total{operation_type="create_container"}') >= 2 && value('kubelet_pod_status_sync_duration_seconds_count') >= 2);
     assert.ok(value('volume_manager_total_volumes{plugin_name="kubernetes.io/empty-dir",state="actual_state_of_world"}') >= 1);
     assert.ok(value('storage_operation_duration_seconds_count{migrated="false",operation_name="volume_mount",status="success",volume_plugin="kubernetes.io/empty-dir"}') >= 1);

@@ -92,6 +92,22 @@ describe('the life of pods', () => {
       await llmos.kubectl('delete', 'pod', 'together', '--force', '--grace-period=0');
     });
 
+    it('the rule of a sidecar does so too, though others may not start again', async () => {
+      const keep = [{ name: 'keep', mountPath: '/keep' }];
+      const rules = [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }];
+      const stays = 'sleep 1000000';
+      await create('by-sidecar', [container(stays)], {
+        restartPolicy: 'Never', volumes: [{ name: 'keep', emptyDir: {} }],
+        initContainers: [container('true', { name: 'first' }), container(stays, { name: 'side', restartPolicy: 'Always' }), container(`while ! [ -e /keep/go ]; do sleep 0.1; done; [ -e /keep/told ] && ${stays}; touch /keep/told; exit 42`, { name: 'cause', restartPolicy: 'Always', restartPolicyRules: rules, volumeMounts: keep })],
+      });
+      await running('by-sidecar');
+      await llmos.kubectl('exec', 'by-sidecar', '-c', 'cause', '--', 'touch', '/keep/go');
+      const all = ({ status }: Pod) => [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])];
+      const { status } = await until('by-sidecar', (pod) => pod.status?.phase === 'Failed' || (all(pod).every(({ restartCount }) => restartCount === 1) && all(pod).slice(1).every(({ state }) => state?.running !== undefined)));
+      assert.equal(status?.phase, 'Running');
+      await llmos.kubectl('delete', 'pod', 'by-sidecar', '--force', '--grace-period=0');
+    });
+
     it('a full name is what the kernel tells, folders within volumes are for who may write, and settings of the machine are refused', async () => {
       await create('named', [container('sleep 1000000', { volumeMounts: [{ name: 'e', mountPath: '/sub', subPath: 'a/b' }] })], { hostname: 'short', subdomain: 'sub', setHostnameAsFQDN: true, securityContext: { runAsUser: 1000, sysctls: [{ name: 'net.ipv4.tcp_keepalive_time', value: '100' }] }, volumes: [{ name: 'e', emptyDir: {} }] });
       await running('named');

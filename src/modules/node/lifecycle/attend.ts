@@ -5,7 +5,7 @@ import { killAll } from '../cgroup/processes.ts';
 import { runHook, type HandlerTarget } from '../probes/handlers.ts';
 import { runProbes, type ProbeSort, type Standing } from '../probes/prober.ts';
 import { execInContainer } from '../runtime/exec.ts';
-import { runtimeOperation } from '../usage/counts.ts';
+import { CONTAINER_TYPES, runtimeOperation } from '../usage/counts.ts';
 import { lastWords } from './last-words.ts';
 import { tell, type PodRun } from './pod-run.ts';
 import { keepRecord, type ContainerRecord } from './record.ts';
@@ -92,6 +92,7 @@ function ended(run: PodRun, slot: Slot, record: ContainerRecord, exit: { exitCod
   } catch (error) {
     run.parts.context.log.warn('the end of a container could not be written down', { pod: run.label, error });
   }
+  run.parts.counts.add('kubelet_terminated_containers_total', { container_type: CONTAINER_TYPES[slot.role], exit_code: String(exit.exitCode) });
   run.endings.get(record.id)?.resolve();
   run.endings.delete(record.id);
   run.poke();

@@ -9,6 +9,8 @@ export interface ContainerExit {
   finishedMs: number;
   reason: string;
   message?: string;
+  /** It never ran: its pod was to end while it was being made. */
+  givenUp?: true;
 }
 
 export interface ContainerRecord {

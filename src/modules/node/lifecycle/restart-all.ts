@@ -20,7 +20,7 @@ export function restartsAll(run: PodRun): boolean {
 }
 
 /** Whether a container has ended in a way by which all begin again, and they have not yet. */
-function isCause({ container, record, waiting }: Slot): boolean {
+export function isCause({ container, record, waiting }: Slot): boolean {
   return record?.exit !== undefined && waiting === undefined && ruleFor(container, record.exit.exitCode)?.action === 'RestartAllContainers';
 }
 

@@ -70,10 +70,10 @@ export function containerId(record: ContainerRecord): string {
   return `llmos://${record.id}`;
 }
 
-/** `spec` tells whether it starts again. */
-export function viewOf(slot: Slot, initializing: boolean, spec?: PodSpec): ContainerView {
-  const { record } = slot;
-  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...(isRunning(slot) ? { alive: true } : {}), ...resourcesOf(slot), ...(record?.user === undefined ? {} : { user: record.user }), ...(slot.container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: slot.container.lifecycle.stopSignal }), ...(spec === undefined ? {} : restartsOf(slot, spec)) };
+/** `spec` tells whether it starts again, as `allAgain` does of all. One that was given up never was. */
+export function viewOf(slot: Slot, { initializing, spec, allAgain = false }: { initializing: boolean; spec?: PodSpec; allAgain?: boolean }): ContainerView {
+  const record = slot.record?.exit?.givenUp === true ? undefined : slot.record;
+  const view = { name: slot.container.name, role: slot.role, image: record?.image ?? slot.container.image ?? '', imageId: record?.imageId ?? '', containerId: record === undefined ? undefined : containerId(record), restartCount: slot.restartCount, ...(isRunning(slot) ? { alive: true } : {}), ...resourcesOf(slot), ...(record?.user === undefined ? {} : { user: record.user }), ...(slot.container.lifecycle?.stopSignal === undefined ? {} : { stopSignal: slot.container.lifecycle.stopSignal }), ...(spec === undefined ? {} : restartsOf(slot, { spec, allAgain })) };
   const before = record?.exit === undefined ? slot.last : terminatedState(record, record.exit);
   if (record !== undefined && record.exit === undefined && record.startedMs !== undefined && slot.hook === undefined) {
     return { ...view, state: { running: { startedAt: rfc3339(record.startedMs) } }, lastState: slot.last, ready: slot.ready, started: slot.started };
@@ -84,10 +84,11 @@ export function viewOf(slot: Slot, initializing: boolean, spec?: PodSpec): Conta
   return { ...view, state: { waiting: slot.waiting ?? { reason: initializing && slot.role !== 'init' ? 'PodInitializing' : 'ContainerCreating' } }, lastState: before, ready: false, started: false };
 }
 
-function restartsOf(slot: Slot, spec: PodSpec): Pick<ContainerView, 'restarts'> {
+function restartsOf(slot: Slot, { spec, allAgain }: { spec: PodSpec; allAgain: boolean }): Pick<ContainerView, 'restarts'> {
+  if (allAgain && slot.role !== 'ephemeral') return { restarts: true };
   if (slot.over === true) return { restarts: false };
   const exit = slot.record?.exit;
-  return exit === undefined ? {} : { restarts: slot.waiting !== undefined || slot.mustRestart === true || shouldRestart(spec, slot.container, slot.role, exit.exitCode) };
+  return exit === undefined || exit.givenUp === true ? {} : { restarts: slot.waiting !== undefined || slot.mustRestart === true || shouldRestart(spec, slot.container, slot.role, exit.exitCode) };
 }
 
 /** Actual ones of a running container, else those that it will get. */

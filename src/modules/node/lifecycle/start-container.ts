@@ -61,7 +61,7 @@ export class ConfigError extends Error {
 
 /**
  * Gives the running record, or one that has ended already with reason StartError when the runtime refused.
- * `signal` gives up, as if the runtime had refused.
+ * `signal` gives up, and the record says so.
  * Throws {@link ConfigError} when the pod must change or what it refers to must appear.
  */
 export async function startContainer(parts: NodeParts, place: PodPlace, container: Container, options: { role: ContainerRole; attempt: number; image: StoredImage; signal: AbortSignal }): Promise<ContainerRecord> {
@@ -85,7 +85,7 @@ export async function startContainer(parts: NodeParts, place: PodPlace, containe
       throw error;
     }
     const step = record.pid === undefined ? 'create' : 'start';
-    record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime ${step} failed: ${error.message}` };
+    record.exit = { exitCode: START_FAILURE_CODE, finishedMs: parts.context.clock.nowMs(), reason: 'StartError', message: `OCI runtime ${step} failed: ${error.message}`, ...(options.signal.aborted ? { givenUp: true } : {}) };
     keepRecord(record);
   }
   return record;

@@ -8,6 +8,7 @@ import type { ContainerRecord } from './record.ts';
 import { restartsAll } from './restart-all.ts';
 import { goDuration, isAhead, restartDelay, shouldRestart } from './restart.ts';
 import { isRunning, viewOf, type Slot } from './slot.ts';
+import { CONTAINER_TYPES } from '../usage/counts.ts';
 import { openProcessNamespace, processNamespace } from '../sandbox/process-namespace.ts';
 import { ConfigError, removeContainer, startContainer, type PodPlace } from './start-container.ts';
 
@@ -94,13 +95,13 @@ async function startSlot(run: PodRun, slot: Slot): Promise<void> {
   const before = slot.record;
   const attempt = before === undefined ? slot.restartCount : slot.restartCount + 1;
   try {
-    run.parts.counts.add('kubelet_started_containers_total', { container_type: CONTAINER_TYPE[slot.role] });
+    run.parts.counts.add('kubelet_started_containers_total', { container_type: CONTAINER_TYPES[slot.role] });
     const record = await startContainer(run.parts, await placeFor(run, slot), container, { role: slot.role, attempt, image: answer.image, signal: run.ending });
     took(run, slot, record, before);
   } catch (error) {
     const reason = error instanceof ConfigError ? 'CreateContainerConfigError' : 'CreateContainerError';
     const message = (error as Error).message;
-    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPE[slot.role], code: reason });
+    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPES[slot.role], code: reason });
     if (slot.waiting?.message !== message) tell(run, 'Warning', 'Failed', `Error: ${message}`, slot);
     slot.waiting = { reason, message };
     slot.notBeforeMs = run.parts.context.clock.nowMs() + RETRY_MS;
@@ -113,9 +114,6 @@ function countPull(run: PodRun, pulledMs: number): void {
   run.parts.counts.add('kubelet_runtime_operations_total', { operation_type: 'pull_image' });
   run.parts.counts.took('kubelet_runtime_operations_duration_seconds', pulledMs / 1_000, { operation_type: 'pull_image' });
 }
-
-/** The words of the kubelet's metrics. A sidecar is an init container to it. */
-const CONTAINER_TYPE = { init: 'init_container', sidecar: 'init_container', app: 'container', ephemeral: 'ephemeral_container' } as const;
 
 /** In the status every time it is looked at, as an event now and then. */
 function tellProgress(run: PodRun, slot: Slot, progress: PullProgress | undefined): void {
@@ -169,7 +167,7 @@ function imageFailed(run: PodRun, slot: Slot, answer: { reason: string; message:
 /** A new attempt is there, running or refused by the runtime. */
 function took(run: PodRun, slot: Slot, record: ContainerRecord, before: ContainerRecord | undefined): void {
   if (before?.exit !== undefined) {
-    slot.last = viewOf({ ...slot, waiting: undefined }, false).state;
+    slot.last = viewOf({ ...slot, waiting: undefined }, { initializing: false }).state;
     void removeContainer(run.parts, before).catch((error: Error) => run.parts.context.log.warn('an ended container could not be removed', { pod: run.label, error }));
   }
   slot.record = record;
@@ -178,10 +176,11 @@ function took(run: PodRun, slot: Slot, record: ContainerRecord, before: Containe
   slot.waiting = undefined;
   slot.notBeforeMs = undefined;
   slot.stopping = undefined;
+  if (record.exit?.givenUp === true) return run.poke();
   if (slot.role === 'app') run.restartingAll = undefined;
   tell(run, 'Normal', 'Created', `Created container: ${slot.container.name}`, slot);
   if (record.exit !== undefined) {
-    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPE[slot.role], code: record.pid === undefined ? 'CreateContainerError' : 'RunContainerError' });
+    run.parts.counts.add('kubelet_started_containers_errors_total', { container_type: CONTAINER_TYPES[slot.role], code: record.pid === undefined ? 'CreateContainerError' : 'RunContainerError' });
     tell(run, 'Warning', 'Failed', `Error: ${record.exit.message}`, slot);
     run.poke();
     return;

@@ -12,6 +12,7 @@ import { endContainers, forget, release } from './end-pod.ts';
 import { isTerminal, RETRY_MS, tell, type PodRun, type Stop } from './pod-run.ts';
 import { preparePod, refreshVolumes } from './prepare-pod.ts';
 import type { ContainerRecord } from './record.ts';
+import { isCause } from './restart-all.ts';
 import { isRunning, slotsOf, viewOf } from './slot.ts';
 import { allocatedSpec, resizeWhatIsDue } from './resize.ts';
 import { startWhatIsDue } from './start-due.ts';
@@ -123,7 +124,8 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
 
   function views(): ContainerView[] {
     const initializing = run.slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
-    return run.slots.map((slot) => viewOf(slot, initializing, run.pod.spec));
+    const allAgain = run.restartingAll === true || run.slots.some(isCause);
+    return run.slots.map((slot) => viewOf(slot, { initializing, spec: run.pod.spec, allAgain }));
   }
 
   /** A second reason may shorten the grace, never lengthen it. */

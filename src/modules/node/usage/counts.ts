@@ -33,9 +33,13 @@ const COUNTERS = {
   kubelet_started_containers_total: 'Cumulative number of containers started',
   kubelet_started_pods_errors_total: 'Cumulative number of errors when starting pods',
   kubelet_started_pods_total: 'Cumulative number of pods started',
+  kubelet_terminated_containers_total: 'Cumulative number of containers that ended, by exit code',
   prober_probe_total: 'Cumulative number of a liveness, readiness or startup probe for a container by result.',
   storage_operation_errors_total: 'Storage operation errors (Deprecated since 1.21.0)',
 } as const;
+
+/** Containers by their role: a sidecar is an init container to the kubelet. */
+export const CONTAINER_TYPES = { init: 'init_container', sidecar: 'init_container', app: 'container', ephemeral: 'ephemeral_container' } as const;
 
 export type Labels = Readonly<Record<string, string>>;
 export type CounterName = keyof typeof COUNTERS;
