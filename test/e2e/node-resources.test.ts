@@ -69,12 +69,13 @@ describe('the resources of the node', () => {
       return now.node.cpu !== undefined && now.pods.length > 0 && now;
     });
     type Summary = { node: { fs: { capacityBytes: number }; cpu?: { psi?: { some: { total: number } } } }; pods: PodSummary[] };
-    type PodSummary = { podRef: { name: string }; containers: { memory: { availableBytes: number }; logs: { usedBytes: number }; rootfs: { inodesUsed: number } }[]; network: { name: string; rxBytes: number }; process_stats: { process_count: number }; 'ephemeral-storage': { usedBytes: number } };
+    type PodSummary = { podRef: { name: string }; memory: { availableBytes?: number }; containers: { memory: { availableBytes: number }; logs: { usedBytes: number }; rootfs: { inodesUsed: number } }[]; network: { name: string; rxBytes: number }; process_stats: { process_count: number }; 'ephemeral-storage': { usedBytes: number } };
     assert.ok(summary.node.fs.capacityBytes > 0);
     if (existsSync('/proc/pressure/cpu')) assert.ok(summary.node.cpu!.psi!.some.total > 0);
     const busy = summary.pods.find(({ podRef }) => podRef.name === 'busy')!;
     const [container] = busy.containers;
     assert.ok(container!.memory.availableBytes <= 64 * 2 ** 20);
+    assert.equal(busy.memory.availableBytes, container!.memory.availableBytes, 'the limits of its containers are that of a pod');
     assert.ok(container!.logs.usedBytes >= 0 && container!.rootfs.inodesUsed > 0 && busy['ephemeral-storage'].usedBytes > 0, JSON.stringify(busy));
     assert.deepEqual([busy.network.name, busy.process_stats.process_count], ['eth0', 1]);
     assert.match(await raw('/api/v1/nodes/node1/proxy/metrics/resource'), /^container_cpu_usage_seconds_total\{container="main",namespace="default",pod="busy"\} [\d.]+ \d+$/m);

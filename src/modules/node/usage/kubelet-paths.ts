@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { ApiError } from '../../../api/errors.ts';
 import type { Pod } from '../../../api/generated/core-v1.ts';
 import type { Agent } from '../agent.ts';
-import { limitsOf } from '../cgroup/resources.ts';
+import { limitsOf, podLimits } from '../cgroup/resources.ts';
 import { PodKind } from '../kinds.ts';
 import { onNode } from '../mirror.ts';
 import type { NodeParts } from '../parts.ts';
@@ -93,7 +93,8 @@ function summaryInput(parts: NodeParts, meter: Meter, { containerDetails, machin
     if (containers.length === 0) continue;
     const [first] = byPod.get(onNode(pod).metadata.uid ?? '') ?? [];
     const network = pod.spec?.hostNetwork === true || first?.record.pid === undefined ? [] : networkOf(first.record.pid);
-    pods.push({ id: dirname(containers[0]!.id), network, storage: storage?.get(onNode(pod).metadata.uid ?? ''), name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
+    const id = dirname(containers[0]!.id);
+    pods.push({ id, limitBytes: podLimits(pod.spec!).memoryBytes, stalls: cgroupStalls({ version: machine.cgroupVersion, path: id }), network, storage: storage?.get(onNode(pod).metadata.uid ?? ''), name, namespace, uid, startedMs: Date.parse(pod.status?.startTime ?? pod.metadata.creationTimestamp ?? '') || startedMs, containers });
   }
   return { nodeName: machine.nodeName, memoryBytes: machine.memoryBytes, startedMs, machine: meter.machine(), details: machineDetails(), cpuCount: machine.cpuMillis / 1_000, stalls: machineStalls(), pods, folders: { node: parts.paths.pods, images: existsSync(parts.paths.images.root) ? parts.paths.images.root : parts.paths.pods } };
 }

@@ -30,6 +30,10 @@ export interface PodUsage {
   containers: readonly ContainerUse[];
   /** Of its control group. */
   id: string;
+  /** What it may take as a whole, when that is bounded. */
+  limitBytes?: number;
+  /** Of its control group. */
+  stalls?: AllStalls;
   /** None for those on the machine's own. */
   network: readonly InterfaceUse[];
   storage?: PodStorage;
@@ -62,7 +66,7 @@ export function summaryOf(input: SummaryInput): object {
       containers: pod.containers.map((each) => ({
         name: each.name, startTime: rfc3339(each.startedMs), ...usageOf(each.rate, each.limitBytes, each.stalls), ...swapOf(each.details === undefined ? [] : [each.details]), ...storageOf(pod.storage?.containers.get(each.name), node),
       })),
-      ...(pod.containers.length === 0 ? {} : usageOf(total(pod.containers.map(({ rate }) => rate)))), ...networkOf(pod.network), ...ofPod(pod, node),
+      ...(pod.containers.length === 0 ? {} : usageOf(total(pod.containers.map(({ rate }) => rate)), pod.limitBytes, pod.stalls)), ...networkOf(pod.network), ...ofPod(pod, node),
     })),
   };
 }
