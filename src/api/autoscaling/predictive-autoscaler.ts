@@ -9,6 +9,7 @@ import { invalid, type FieldError } from '../field-error.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { schemaOf } from '../schema/facts.ts';
+import { float64 } from '../schema/build.ts';
 import { resolveSchema, type Schema } from '../schema/schema.ts';
 import { fillInSpec, specErrors } from './horizontal-pod-autoscaler.ts';
 import { AUTOSCALER_COLUMNS } from './columns.ts';
@@ -66,7 +67,7 @@ export interface PredictiveAutoscaler extends KubeObject {
 
 function schema(): Schema {
   const reactive = schemaOf('autoscaling', 'v2', 'HorizontalPodAutoscaler').properties!;
-  const number: Schema = { type: 'number', minimum: 0 };
+  const number: Schema = { ...float64, minimum: 0 };
   const text: Schema = { type: 'string' };
   const integer: Schema = { type: 'integer', format: 'int32' };
   const fared: Schema = { type: 'object', properties: { underProvisionedPercent: number, replicas: number } };
@@ -154,13 +155,13 @@ export interface ScalingHistory extends KubeObject {
 }
 
 function historySchema(): Schema {
-  const numbers: Schema = { type: 'array', items: { type: 'number' } };
+  const numbers: Schema = { type: 'array', items: float64 };
   const objects: Schema = { type: 'array', items: { type: 'object', xPreserveUnknownFields: true } };
   return {
     type: 'object',
     properties: {
       scaleTargetRef: { type: 'object', properties: { apiVersion: { type: 'string' }, kind: { type: 'string' }, name: { type: 'string' } } },
-      times: numbers, load: numbers, median: numbers, p80: numbers, p97: numbers, replicas: numbers, reactive: numbers, limit: { type: 'number' }, startSeconds: { type: 'number' }, decisions: objects, forecasters: objects,
+      times: numbers, load: numbers, median: numbers, p80: numbers, p97: numbers, replicas: numbers, reactive: numbers, limit: float64, startSeconds: float64, decisions: objects, forecasters: objects,
     },
   };
 }

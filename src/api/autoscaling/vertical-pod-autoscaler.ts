@@ -4,7 +4,8 @@ import { invalid, notSupported, required, type FieldError } from '../field-error
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
 import { compareQuantities, isQuantity, parseQuantity, WRONG_FORMAT } from '../quantity.ts';
-import { conditions, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
+import type { Int64 } from '../int64.ts';
+import { conditions, float64, int32, objectSchema, oneOf, quantities, struct, text, texts, time } from '../schema/build.ts';
 
 const GROUP = 'autoscaling.k8s.io';
 const UPDATE_MODES = ['Off', 'Initial', 'Recreate', 'InPlaceOrRecreate', 'Auto'] as const;
@@ -47,10 +48,10 @@ export interface HistogramCheckpoint { referenceTimestamp?: string; bucketWeight
 
 export interface VerticalPodAutoscalerCheckpoint extends KubeObject {
   spec?: { vpaObjectName?: string; containerName?: string };
-  status?: { lastUpdateTime?: string; version?: string; cpuHistogram?: HistogramCheckpoint; memoryHistogram?: HistogramCheckpoint; firstSampleStart?: string; lastSampleStart?: string; totalSamplesCount?: number };
+  status?: { lastUpdateTime?: string; version?: string; cpuHistogram?: HistogramCheckpoint; memoryHistogram?: HistogramCheckpoint; firstSampleStart?: string; lastSampleStart?: string; totalSamplesCount?: Int64 };
 }
 
-const histogram = struct({ referenceTimestamp: time, bucketWeights: { type: 'object', additionalProperties: int32 }, totalWeight: { type: 'number' } });
+const histogram = struct({ referenceTimestamp: time, bucketWeights: { type: 'object', additionalProperties: int32 }, totalWeight: float64 });
 
 const schema = objectSchema(() => ({
   spec: struct({

@@ -21,9 +21,9 @@ export function isSelectable(name: string): boolean {
   return KEYWORDS.has(name) && !LITERALS.has(name);
 }
 
-/** Numbers without a fraction are integers; objects are maps, so that no key means more than it says. */
+/** Numbers without a fraction are integers, unless they are beyond what one is kept in; objects are maps, so that no key means more than it says. */
 export function untypedToCel(value: unknown): Value {
-  if (typeof value === 'number') return Number.isInteger(value) ? BigInt(value) : value;
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? BigInt(value) : value;
   if (Array.isArray(value)) return value.map(untypedToCel);
   if (typeof value !== 'object' || value === null) return value;
   const map = new Map<string, Value>();

@@ -3,6 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { invalid, required, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import type { Kind } from '../kind.ts';
+import { float64 } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 import { defineKueueKind } from './define.ts';
 import { POD_PRIORITY_SOURCE, WORKLOAD_PRIORITY_SOURCE } from './conversion.ts';
@@ -27,7 +28,7 @@ const assignment = (topology: Schema) => struct({ name: setName, flavors: { type
 const update = struct({ name: text, labels: textMap, annotations: textMap, nodeSelector: textMap, tolerations: { type: 'array', items: core('Toleration'), maxItems: 8 } }, ['name']);
 const check = struct({ name: text, state: oneOf(['Pending', 'Ready', 'Retry', 'Rejected']), lastTransitionTime: time, message: text, retryCount: int32, requeueAfterSeconds: int32, podSetUpdates: { type: 'array', items: update, maxItems: 8 } }, ['name', 'state', 'lastTransitionTime', 'message']);
 const prediction = struct({
-  runSeconds: { type: 'number' }, keptSeconds: { type: 'number' }, source: text, errorPercent: { type: 'number' }, startTime: time, endTime: time, position: int32, ahead: texts,
+  runSeconds: float64, keptSeconds: float64, source: text, errorPercent: float64, startTime: time, endTime: time, position: int32, ahead: texts,
   lacks: { type: 'array', items: struct({ flavor: text, resource: text, needed: text, available: text }) },
 });
 

@@ -3,6 +3,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { withObjectMeta } from '../custom/custom-schema.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { float64 } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 
 /** In the sheet's currency; what has no price is free. */
@@ -36,7 +37,7 @@ export interface PriceSheet extends KubeObject {
 export const DEFAULT_PRICES: Readonly<Prices> = { cpuCoreHour: 0.031611, memoryGiBHour: 0.004237, storageGiBHour: 0.00005479452, otherHours: { 'nvidia.com/gpu': 0.95 } };
 export const DEFAULT_CURRENCY = 'USD';
 
-const price: Schema = { type: 'number', minimum: 0 };
+const price: Schema = { ...float64, minimum: 0 };
 const prices: Schema = { type: 'object', additionalProperties: price };
 
 function schema(): Schema {

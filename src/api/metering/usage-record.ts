@@ -6,6 +6,7 @@ import { AGE, column, NAME } from '../columns.ts';
 import { withObjectMeta } from '../custom/custom-schema.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { float64, int32 } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 
 /** Amount times time; `charged` counts in every moment the greater of what was asked for and what was used. */
@@ -76,7 +77,7 @@ export const NAMESPACE_LABEL = 'metering.llmos.dev/namespace';
 /** `hour` or `day`. */
 export const PERIOD_LABEL = 'metering.llmos.dev/period';
 
-const number: Schema = { type: 'number' };
+const number = float64;
 const string: Schema = { type: 'string' };
 const time: Schema = { type: 'string', format: 'date-time' };
 const amount: Schema = { type: 'object', required: ['requested', 'used', 'charged'], properties: { requested: number, used: number, charged: number } };
@@ -91,7 +92,7 @@ function schema(): Schema {
         items: {
           type: 'object', required: ['name', 'pods', 'seconds', 'cpuCoreSeconds', 'memoryGiBSeconds', 'networkBytes'],
           properties: {
-            uid: string, name: string, pods: { type: 'integer' }, node: string, owner: string, labels: { type: 'object', additionalProperties: string }, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
+            uid: string, name: string, pods: int32, node: string, owner: string, labels: { type: 'object', additionalProperties: string }, seconds: number, cpuCoreSeconds: amount, memoryGiBSeconds: amount,
             otherSeconds: { type: 'object', additionalProperties: number }, networkBytes: { type: 'object', required: ['received', 'sent'], properties: { received: number, sent: number } }, requests: number,
           },
         },

@@ -5,6 +5,7 @@
 import { AGE, column, NAME } from '../columns.ts';
 import { defineKind, type Kind } from '../kind.ts';
 import type { KubeObject } from '../meta.ts';
+import { float64 } from '../schema/build.ts';
 import type { Schema } from '../schema/schema.ts';
 
 export interface PodUsage extends KubeObject {
@@ -21,7 +22,7 @@ export interface PodUsage extends KubeObject {
 }
 
 function schema(): Schema {
-  const number: Schema = { type: 'number' };
+  const number = float64;
   return {
     type: 'object', required: ['podName', 'nodeName', 'timestamp', 'cpuSeconds', 'workingSetBytes', 'network'],
     properties: {

@@ -19,6 +19,8 @@ export const reference: Schema = { type: 'string', maxLength: 253, pattern: SUBD
 export const count = (least = 0): Schema => ({ type: 'integer', format: 'int32', minimum: least });
 export const int32: Schema = { type: 'integer', format: 'int32' };
 export const int64: Schema = { type: 'integer', format: 'int64' };
+/** What is reckoned with as a number: a whole one beyond 2^53 is kept as the nearest, as Go keeps it, and not as a bigint. */
+export const float64: Schema = { type: 'number', goType: 'float64' };
 export const oneOf = (values: readonly string[], fallback?: string): Schema => ({ type: 'string', enum: values, ...(fallback !== undefined && { default: fallback }) });
 export const struct = (properties: Readonly<Record<string, SchemaRef>>, required: readonly string[] = []): Schema => ({ type: 'object', properties, ...(required.length > 0 && { required }) });
 /** A list whose items are told apart by one field. */

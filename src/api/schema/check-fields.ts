@@ -56,6 +56,8 @@ function check(schema: Schema, value: unknown, walk: Walk): void {
   }
   if (schema.type === 'array') return checkList(schema, value, walk);
   if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.type === 'object') return checkObject(schema, value, walk);
+  // What JSON.parse makes of a number like 1e400; it would be stored as null (encoding/json: convertNumber).
+  if (value === Infinity || value === -Infinity) return report(walk, 'json: cannot unmarshal number into Go value of type float64');
   if (schema.goType === undefined && schema.name === undefined) return;
   const wrong = scalarError(schema, value, walk);
   if (wrong !== undefined) report(walk, wrong);

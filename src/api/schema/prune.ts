@@ -41,7 +41,7 @@ function pruneObject(schema: Schema, object: Fields): Fields {
     if (property === true) continue;
     if (property === undefined ? isUnknown(schema, key) : builtIn && properties !== undefined && (value === null || value === undefined)) delete (target = writable(target))[key];
     else if (property !== undefined) {
-      const next = value === null && builtIn ? zeroOf(resolveSchema(property)) : typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn ? canonical(resolveSchema(property), value) : value;
+      const next = value === null && builtIn ? zeroOf(resolveSchema(property)) : typeof value === 'object' ? prune(resolveSchema(property), value) : builtIn || typeof value === 'bigint' ? canonical(resolveSchema(property), value) : value;
       if (omitEmpty !== undefined && isEmpty(next) && omitEmpty.has(key)) delete (target = writable(target))[key];
       else if (next !== value) (target = writable(target))[key] = next;
     }
@@ -85,6 +85,7 @@ function isCanonicalized({ format, name, goType }: Schema): boolean {
 
 /** A built-in scalar as Go writes it again: `1000m` is `1`, times are UTC in whole seconds (MicroTime: in microseconds), base64 is one line. */
 function canonical(schema: Schema, value: unknown): unknown {
+  if (typeof value === 'bigint' && schema.goType === 'float64') return Number(value);
   if (!isCanonicalized(schema)) return value;
   if (schema.format === 'quantity') return formatQuantity(value as string);
   if (typeof value !== 'string') return value;

@@ -4,6 +4,7 @@ import { cpSync } from 'node:fs';
 import { after, before, test } from 'node:test';
 import { kindsOfDefinition } from '../../api/custom/custom-kind.ts';
 import { Deployment, Namespace, Pod } from '../../api/kinds.ts';
+import { PriceSheet } from '../../api/metering/price-sheet.ts';
 import type { Kind } from '../../api/kind.ts';
 import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
@@ -50,7 +51,7 @@ before(async () => {
   // The default of a definition as a client sends it, and so a bigint.
   const { parseJson } = await import('../../api/int64.ts');
   const kinds = kindsOfDefinition(parseJson(DEFINITION) as never);
-  door = await openDoor({ kinds: [Namespace, Deployment, Pod, ...kinds] as readonly unknown[] as readonly Kind[] });
+  door = await openDoor({ kinds: [Namespace, Deployment, Pod, PriceSheet, ...kinds] as readonly unknown[] as readonly Kind[] });
 });
 after(() => door.close());
 
@@ -139,6 +140,24 @@ test('defaults, bounds, formats, enums, rules', async () => {
   await taken(post('near', '{"set":[9223372036854775807,9223372036854775806]}'));
 });
 
+test('numbers that no float64 holds are refused, those that it holds are kept', async () => {
+  for (const number of ['1e400', '-1e400', '12345678901234567890e300', `1${'0'.repeat(400)}`, '1.5e+309']) {
+    for (const spec of [`{"ratio":${number}}`, `{"nanos":${number}}`, `{"set":[${number}]}`]) {
+      const { status, json } = await post('endless', spec);
+      assert.deepEqual([status, json.message], [400, 'Clock in version "v1" cannot be handled as a Clock: json: cannot unmarshal number into Go value of type float64']);
+    }
+    assert.equal((await patch('patched', 'merge-patch+json', `{"spec":{"ratio":${number}}}`)).status, 422, number);
+    holds(await taken(post('free', `{"free":{"deep":[${number}]}}`)), '"deep":[null]');
+    await taken(door.call('DELETE', `${CLOCKS}/free`));
+  }
+  for (const number of ['.inf', '-.inf', '.nan']) {
+    const { status, json } = await door.call('POST', CLOCKS, { body: `apiVersion: example.com/v1\nkind: Clock\nmetadata: { name: endless }\nspec: { ratio: ${number} }\n`, headers: { 'content-type': 'application/yaml' } });
+    assert.equal(status, 400, number);
+    assert.match(json.message, /unsupported value: (\+Inf|-Inf|NaN)/);
+  }
+  holds(await taken(post('odd', '{"ratio":1e308,"free":{"text":"1e400","list":["[1e999]"],"least":1e-400,"much":12345678901234567890123,"none":-0,"one":1.0}}')), '"ratio":1e+308', '"least":0', '"much":1.2345678901234568e+22', '"one":1');
+});
+
 test('tables', async () => {
   await taken(post('shown', `{"nanos":${MOST},"ticks":[{"at":9007199254740992,"name":"before"},{"at":9007199254740994,"name":"after"}]}`));
   const table = await taken(door.call('GET', `${CLOCKS}/shown?includeObject=Object`, { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } }));
@@ -152,6 +171,15 @@ test('protobuf of built-in kinds', async () => {
   const put = await taken(door.call('PUT', '/api/v1/namespaces/default/pods/patient', { body: bytes, headers: { 'content-type': 'application/vnd.kubernetes.protobuf', accept: 'application/json' } }));
   holds(put, `"terminationGracePeriodSeconds":${MOST}`, `"tolerationSeconds":${LEAST}`);
   await taken(door.call('DELETE', '/api/v1/namespaces/default/pods/patient', { body: `{"kind":"DeleteOptions","apiVersion":"v1","gracePeriodSeconds":${MOST}}` }));
+});
+
+test('what is reckoned with as a number is one', async () => {
+  const prices = (much: string): string => `{"apiVersion":"metering.llmos.dev/v1alpha1","kind":"PriceSheet","metadata":{"name":"dear"},"spec":{"currency":"EUR","prices":{"cpuCoreHour":${much},"otherHours":{"example.com/gpu":${much}}}}}`;
+  const sheets = '/apis/metering.llmos.dev/v1alpha1/pricesheets';
+  holds(await taken(door.call('POST', sheets, { body: prices(ODD) })), '"cpuCoreHour":9007199254740992', '"example.com/gpu":9007199254740992');
+  holds(await taken(door.call('GET', sheets, { headers: { accept: 'application/json;as=Table;v=v1;g=meta.k8s.io' } })), '"dear"');
+  const { status, text } = await door.call('PUT', `${sheets}/dear`, { body: prices('1e400') });
+  assert.equal(status, 400, text);
 });
 
 test('what the store reads again is what it was', async () => {

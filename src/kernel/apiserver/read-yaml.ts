@@ -19,10 +19,16 @@ export function readYaml(text: string): YamlRead {
     if (first === undefined) return { error: 'the body of the request was empty' };
     const fault = first.errors[0]?.message.split('\n')[0];
     if (fault !== undefined) return { error: `error converting YAML to JSON: yaml: ${fault}` };
-    return { json: JSON.stringify(first.toJS({ maxAliasCount: 100 }) ?? null), doubled: doubledKeys(first as Document, lineCounter) };
+    return { json: JSON.stringify(first.toJS({ maxAliasCount: 100 }) ?? null, finite), doubled: doubledKeys(first as Document, lineCounter) };
   } catch (error) {
     return { error: `error converting YAML to JSON: yaml: ${(error as Error).message.split('\n')[0]}` };
   }
+}
+
+/** As Go's encoding/json has it; JSON.stringify would write null. */
+function finite(_key: string, value: unknown): unknown {
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new Error(`unsupported value: ${Number.isNaN(value) ? 'NaN' : value > 0 ? '+Inf' : '-Inf'}`);
+  return value;
 }
 
 /** In the words of Go's YAML. */

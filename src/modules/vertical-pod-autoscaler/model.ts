@@ -41,7 +41,7 @@ export function containerModel(status: Status = {}): ContainerModel {
   const memory = histogram(MEMORY, status.memoryHistogram);
   let firstMs = Date.parse(status.firstSampleStart ?? '') || 0;
   let lastMs = Date.parse(status.lastSampleStart ?? '') || 0;
-  let count = status.totalSamplesCount ?? 0;
+  let count = Number(status.totalSamplesCount ?? 0);
   /** Of each pod: the greatest of the day that is under way, as it counts, and as it was used. Days follow on the pod's first. */
   const peaks = new Map<string, { endMs: number; bytes: number; usedBytes: number }>();
 

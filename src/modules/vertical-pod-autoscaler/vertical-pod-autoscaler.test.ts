@@ -101,6 +101,12 @@ test('a peak is of a day that follows on the first of the pod', () => {
   assert.deepEqual(Object.values(bucketWeights), [5_000, 10_000, 2_500].toSorted((one, other) => Object.values(bucketWeights).indexOf(one) - Object.values(bucketWeights).indexOf(other))); // half as much a day earlier
 });
 
+test('a checkpoint of more samples than a number counts exactly is read, and written', () => {
+  const model = containerModel({ totalSamplesCount: 9_223_372_036_854_775_807n });
+  model.add('p', { atMs: T0, cpuCores: 1, memoryBytes: 1e9 });
+  assert.equal(Number(model.checkpoint(T0).totalSamplesCount), 2 ** 63);
+});
+
 test('policies bound, leave out, and switch off', () => {
   const model = fed(60, () => 1, () => 1e9);
   const of = (...policies: Parameters<typeof recommend>[1]['policies']) => recommend(model, { name: 'main', containers: 1, policies });
