@@ -55,6 +55,9 @@ function damage(root: Tree, random: Random): void {
   }
 }
 
+/** What upstream answers with 500 and no reason although the request is at fault (handlers/patch.go: applyPatchToObject, StructuredMergeManager.Apply); a fault of ours says InternalError. */
+const UNCLASSIFIED = /^\{"kind":"Status","apiVersion":"v1","metadata":\{\},"status":"Failure","message":"(failed to create typed patch object \(|map: map\[.*\] does not contain declared merge key: |list element types are not identical").*,"code":500\}\n?$/;
+
 test(`${REQUESTS} damaged objects`, async () => {
   const door = await openDoor();
   const random = randomOf(11);
@@ -72,7 +75,7 @@ test(`${REQUESTS} damaged objects`, async () => {
       const url = method === 'POST' ? path : `${path}/${name}${subresource}${query === undefined ? '' : `?${query}`}`;
       const { status, text } = await door.call(method, url, { body: method === 'DELETE' ? undefined : object, headers: method === 'DELETE' ? {} : { 'content-type': type! } });
       codes.set(status, (codes.get(status) ?? 0) + 1);
-      assert.ok(status < 500, `${method} ${url} ${JSON.stringify(object)}: ${text}`);
+      assert.ok(status < 500 || (status === 500 && method === 'PATCH' && UNCLASSIFIED.test(text)), `${method} ${url} ${JSON.stringify(object)}: ${text}`);
     }
     for (const code of [200, 201, 400, 404, 422]) assert.ok((codes.get(code) ?? 0) > 10, `code ${code} was met: ${JSON.stringify([...codes])}`);
     assert.equal((await door.call('GET', '/readyz')).text, 'ok');
