@@ -96,6 +96,9 @@ async function underWatch(work: () => Promise<void>): Promise<void> {
 
 const show = ({ method, path, headers, body }: FuzzRequest): string => `${method} ${path} ${JSON.stringify(headers)}\n${body === undefined ? '' : `base64 ${body.toString('base64').slice(0, 20_000)}\ntext ${body.toString('utf8').slice(0, 2_000)}`}`;
 
+/** What upstream answers by a 500 without a reason though the patch is wrong (handlers/patch.go, managedfields structuredMergeManager.Apply). */
+const UNCLASSIFIED = /failed to create typed patch object|does not contain declared merge key|list element types are not identical|unknown patch type: |doesn't match \$setElementOrder|cannot merge lists without merge key|merging lists cannot yet be specified/;
+
 describe('the door', { timeout: 7_200_000 }, () => {
   it('answers requests of all kinds', () => withSeed('requests', async (random) => {
     let sent = 0;
@@ -112,7 +115,8 @@ describe('the door', { timeout: 7_200_000 }, () => {
           underWay.delete(each);
           codes[status] = (codes[status] ?? 0) + 1;
           sent += 1;
-          assert.ok(status < 500 || status === 503 || status === 504, `${status} ${text.slice(0, 500)}\n${show(each)}`);
+          const unclassified = status === 500 && each.method === 'PATCH' && UNCLASSIFIED.test(text);
+          assert.ok(status < 500 || status === 503 || status === 504 || unclassified, `${status} ${text.slice(0, 500)}\n${show(each)}`);
         }
       }));
     });
