@@ -74,3 +74,14 @@ export function keepQualityOfService(pod: Pod, old: Pod): void {
   const kept = old.status?.qosClass;
   if (kept !== undefined && !pod.status?.qosClass) pod.status = { ...pod.status, qosClass: kept };
 }
+
+/**
+ * Old clients write `podIP` alone: where it differs from the list it is the list, and where only the list is written it is its first (upstream:
+ * Convert_v1_PodStatus_To_core_PodStatus and back).
+ */
+export function agreeOnAddresses(pod: Pod): void {
+  const { podIP, podIPs } = pod.status ?? {};
+  const first = podIPs?.[0]?.ip;
+  if (podIP && podIP !== first) pod.status = { ...pod.status, podIPs: [{ ip: podIP }] };
+  else if (first && !podIP) pod.status = { ...pod.status, podIP: first };
+}

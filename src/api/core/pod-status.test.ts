@@ -50,6 +50,22 @@ test('who writes a status without the quality of service leaves it as it is', ()
   assert.deepEqual(pod.status, { phase: 'Running', qosClass: 'Burstable' });
 });
 
+test('the address of a pod and the list of them agree, the address is believed', () => {
+  const cases: [NonNullable<Pod['status']>, [string | undefined, string[] | undefined]][] = [
+    [{ podIP: '10.0.0.1' }, ['10.0.0.1', ['10.0.0.1']]],
+    [{ podIP: '10.0.0.9', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] }, ['10.0.0.9', ['10.0.0.9']]],
+    [{ podIP: '10.0.0.1', podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] }, ['10.0.0.1', ['10.0.0.1', 'fd00::1']]],
+    [{ podIPs: [{ ip: '10.0.0.1' }, { ip: 'fd00::1' }] }, ['10.0.0.1', ['10.0.0.1', 'fd00::1']]],
+    [{ podIP: '', podIPs: [] }, ['', []]],
+    [{}, [undefined, undefined]],
+  ];
+  for (const [sent, expected] of cases) {
+    const pod = podWith(sent);
+    Pod.rules.prepareForStatusUpdate!(pod, podWith({}));
+    assert.deepEqual([pod.status?.podIP, pod.status?.podIPs?.map(({ ip }) => ip)], expected, JSON.stringify(sent));
+  }
+});
+
 test('amounts and addresses of a node', () => {
   const node = { apiVersion: 'v1', kind: 'Node', metadata: { name: 'n' }, status: { capacity: { cpu: '2', pods: '110' }, allocatable: { memory: '-1' }, addresses: [{ type: 'Hostname', address: 'n' }, { type: 'InternalIP', address: 'n' }, { type: 'Hostname', address: 'n' }] } } as Node;
   assert.deepEqual(Node.rules.validateStatus!(node, node).map(({ field, message }) => `${field}: ${message}`), [

@@ -7,7 +7,7 @@ import { podActions } from './pod-actions.ts';
 import { podColumns } from './pod-columns.ts';
 import { addDefaultTolerations, defaultPod } from './pod-defaults.ts';
 import { qosClassOf } from './pod-qos.ts';
-import { keepQualityOfService, podStatusErrors } from './pod-status-validation.ts';
+import { agreeOnAddresses, keepQualityOfService, podStatusErrors } from './pod-status-validation.ts';
 import { podErrors } from './pod-validation.ts';
 import { podNameWarnings, podWarnings } from './pod-warnings.ts';
 
@@ -28,7 +28,10 @@ export const Pod: Kind<Pod> = defineKind<Pod>({
       }
     },
     validate: podErrors,
-    prepareForStatusUpdate: keepQualityOfService,
+    prepareForStatusUpdate(pod, old) {
+      keepQualityOfService(pod, old);
+      agreeOnAddresses(pod);
+    },
     validateStatus: podStatusErrors,
     warnings: (pod, old) => [...podNameWarnings(pod.metadata, old), ...podWarnings(pod, ''), ...(old === undefined ? appArmorWarnings(pod) : [])],
     gracePeriodSeconds: (pod, asked) => {
