@@ -113,6 +113,9 @@ describe('the life of pods', () => {
       await running('named');
       const full = 'short.sub.default.svc.cluster.local';
       assert.equal((await llmos.kubectl('exec', 'named', '--', 'sh', '-c', 'hostname; cat /etc/hostname; touch /sub/x && echo wrote; tail -n 1 /etc/hosts | cut -f 2-; cat /proc/sys/net/ipv4/tcp_keepalive_time')).stdout, `${full}\n${full}\nwrote\n${full}\tshort\n100\n`);
+      await create('overridden', [container('hostname > /dev/termination-log; hostname -f >> /dev/termination-log')], { restartPolicy: 'Never', hostname: 'short', subdomain: 'sub', hostnameOverride: 'own.example' });
+      const overridden = await until('overridden', (pod) => pod.status?.phase === 'Succeeded');
+      assert.equal(overridden.status?.containerStatuses?.[0]?.state?.terminated?.message, 'own.example\nown.example\n', 'it has no domain beside its own name');
       await create('unsafe', [container('true')], { securityContext: { sysctls: [{ name: 'kernel.msgmax', value: '65536' }] } });
       const { status } = await until('unsafe', (pod) => pod.status?.phase === 'Failed');
       assert.deepEqual([status?.reason, status?.message], ['SysctlForbidden', 'Pod was rejected: forbidden sysctl: "kernel.msgmax" not allowlisted']);

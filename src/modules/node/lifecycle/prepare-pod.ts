@@ -147,7 +147,7 @@ function writeEtc(parts: NodeParts, pod: Pod, stateFolder: string, { short, host
   const namespace = pod.metadata.namespace ?? '';
   const own = pod.spec?.hostNetwork === true ? [] : ips;
   const files = {
-    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? textOf('/etc/hosts') : hostsText({ hostname: short, subdomain: pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
+    hosts: pod.spec?.hostNetwork === true && pod.spec.hostAliases === undefined ? textOf('/etc/hosts') : hostsText({ hostname: short, subdomain: pod.spec?.hostnameOverride ? undefined : pod.spec?.subdomain, namespace, clusterDomain: network.clusterDomain, ips: own, aliases: pod.spec?.hostAliases }),
     hostname: `${hostname}\n`,
     resolvConf: resolvConfText(pod.spec!, namespace, { clusterDomain: network.clusterDomain, dnsServiceIp: network.dnsServiceIp, hostResolvConf: textOf('/etc/resolv.conf') }),
   };
