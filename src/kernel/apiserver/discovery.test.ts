@@ -87,6 +87,26 @@ test('openapi documents carry the hash of the index', async () => {
   assert.equal((await door.call('GET', '/openapi/v3/apis/none/v1')).status, 404);
 });
 
+test('how the checks of health went is counted', async () => {
+  const lines = async (): Promise<string[]> => (await door.call('GET', '/metrics/slis')).text.split('\n').filter((line) => line.includes('name="brook"'));
+  let ok = true;
+  const remove = door.server.addCheck('brook', () => {
+    if (!ok) throw new Error('dry');
+  });
+  await door.call('GET', '/livez/brook');
+  await door.call('GET', '/livez?exclude=brook');
+  assert.deepEqual(await lines(), [], 'who asks for one check, or not for it, counts nothing');
+  for (const next of [false, false, true]) {
+    await door.call('GET', '/livez');
+    ok = next;
+  }
+  assert.deepEqual(await lines(), ['kubernetes_healthcheck{name="brook",type="livez"} 0', 'kubernetes_healthchecks_total{name="brook",status="error",type="livez"} 2', 'kubernetes_healthchecks_total{name="brook",status="success",type="livez"} 1']);
+  await door.call('GET', '/livez');
+  assert.equal((await lines())[0], 'kubernetes_healthcheck{name="brook",type="livez"} 1');
+  remove();
+  assert.equal((await door.call('GET', '/metrics/slis', { token: '' })).status, 401);
+});
+
 test('health says which check fails, without saying why', async () => {
   const remove = door.server.addCheck('pond', () => {
     throw new Error('a secret reason');

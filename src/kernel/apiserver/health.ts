@@ -1,6 +1,7 @@
 /** Health: /healthz, /livez and /readyz, with ?verbose, ?exclude=NAME and /NAME (upstream: apiserver/pkg/server/healthz). */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RequestInfo } from './request-info.ts';
+import { createCheckCounts } from './slis.ts';
 
 /** Throws or rejects when something is wrong. */
 export type Check = () => void | Promise<void>;
@@ -10,6 +11,8 @@ export interface Health {
   add(name: string, check: Check, options?: { readyOnly?: boolean }): () => void;
   /** The names of failing checks with the reason. */
   failing(endpoint: Endpoint): Promise<{ name: string; reason: string }[]>;
+  /** What was found by those who asked for an endpoint as a whole, in the Prometheus format. */
+  metrics(): string;
   serve(info: RequestInfo, http: IncomingMessage, response: ServerResponse): Promise<void>;
 }
 
@@ -23,6 +26,7 @@ interface Entry {
 
 export function createHealth(): Health {
   const entries: Entry[] = [];
+  const counts = createCheckCounts();
   const of = (endpoint: string): Entry[] => entries.filter((entry) => endpoint === 'readyz' || !entry.readyOnly);
   const health: Health = {
     add(name, check, options = {}) {
@@ -31,12 +35,14 @@ export function createHealth(): Health {
       return () => void entries.splice(entries.indexOf(entry), 1);
     },
     failing: async (endpoint) => (await results(of(endpoint))).filter((result) => result.reason !== undefined) as { name: string; reason: string }[],
+    metrics: () => counts.text(),
     async serve(info, _http, response) {
       const [endpoint = 'healthz', only] = info.segments;
       const excluded = info.query.getAll('exclude');
       const chosen = of(endpoint).filter((entry) => only === undefined || entry.name === only);
       if (only !== undefined && chosen.length === 0) return sendText(response, 404, '404 page not found\n');
       const found = await results(chosen.filter(({ name }) => !excluded.includes(name)));
+      if (only === undefined) for (const { name, reason } of found) counts.observe(name, endpoint, reason === undefined);
       const failed = found.filter((result) => result.reason !== undefined);
       // A check that is asked for by its name says no more than ok.
       if (failed.length === 0 && (!info.query.has('verbose') || only !== undefined)) return sendText(response, 200, 'ok');

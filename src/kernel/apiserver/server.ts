@@ -240,6 +240,7 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   const [root] = info.segments;
   if (info.path === '/metrics') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(await parts.metrics.text())] });
+  if (info.path === '/metrics/slis') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(parts.health.metrics())] });
   if (root === 'openapi') return parts.openapi.serve(info, http, response);
   if (root === '.well-known' || root === 'openid') return serveKeys(parts, http, response, info.path);
   if (root === undefined) return respond(http, response, 200, await encodeValue({ paths: rootPaths(parts) }, { encoding: 'json', pretty: true }));
@@ -257,7 +258,7 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
 function rootPaths(parts: Parts): string[] {
   const others = parts.aggregated.list();
   const groups = new Set([...parts.door.kinds.list(), ...others].flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
-  return [...groups, '/healthz', '/livez', '/metrics', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
+  return [...groups, '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
 }
 
 /** So that others can check our tokens (OpenID Connect Discovery 1.0). */
