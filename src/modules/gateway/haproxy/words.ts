@@ -15,8 +15,8 @@ export function literal(value: string): string {
   return value.replaceAll('%', '%%');
 }
 
-/** Names in the arguments of a fetch, such as `req.fhdr(NAME)`. Throws Unsayable. */
+/** Names in the arguments of a fetch, such as `req.fhdr(NAME)`, and of headers and cookies; no word in quotes, as what follows a `#` would be a comment elsewhere. Throws Unsayable. */
 export function argument(name: string): string {
   if (!/^[A-Za-z0-9!#$%&*+.^_`|~:-]+$/.test(name)) throw new Unsayable(`the name ${JSON.stringify(name.slice(0, 60))} cannot be asked for`);
-  return name;
+  return name.replaceAll('#', '\\#');
 }
