@@ -72,4 +72,17 @@ function inside(): void {
     assert.deepEqual((await run('nft', ['list', 'tables'])).trim().split('\n').toSorted(), ['table ip a', 'table ip b', 'table ip t']);
     await assert.rejects(nftWriter('/no/such/nft').write('add table ip c\n'), /not installed/);
   });
+
+  test('one that hangs is ended, so that it carries nothing out later', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-nft-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, 'nft'), `#!/bin/sh\necho $$ >> ${folder}/pids\nexec sleep 600\n`, { mode: 0o755 });
+    const nft = nftWriter(join(folder, 'nft'), { answerMs: 1_000 });
+    await assert.rejects(nft.write('add table ip h\n'), /does not answer/);
+    const [pid = ''] = (await run('cat', [join(folder, 'pids')])).trim().split('\n');
+    const isThere = (): boolean => { try { return process.kill(Number(pid), 0); } catch { return false; } };
+    const deadline = Date.now() + 60_000;
+    while (isThere() && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20));
+    assert.equal(isThere(), false);
+  });
 }

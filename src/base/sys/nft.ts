@@ -14,9 +14,10 @@ export interface NftWriter {
 export interface NftWriterOptions {
   /** How long nft stays when it has nothing to do, in ms; default 3,000. */
   idleMs?: number;
+  /** An nft that says nothing for so long is ended, in ms; default 30,000. */
+  answerMs?: number;
 }
 
-const ANSWER_MS = 30_000;
 /** What is longer, or has blocks of several lines, is given to an nft of its own. */
 const LONGEST = 32_768;
 /** It keeps a history of what it was told. */
@@ -31,7 +32,7 @@ interface Talk {
 }
 
 /** `program` is nft; one that cannot be talked to (built without its command line) is started for each script. */
-export function nftWriter(program: string, { idleMs = 3_000 }: NftWriterOptions = {}): NftWriter {
+export function nftWriter(program: string, { idleMs = 3_000, answerMs = 30_000 }: NftWriterOptions = {}): NftWriter {
   let working: Promise<unknown> = Promise.resolve();
   let talk: Talk | undefined;
   let isMute = false;
@@ -59,7 +60,10 @@ export function nftWriter(program: string, { idleMs = 3_000 }: NftWriterOptions 
     own.text = '';
     hold(own.child, true);
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => own.answer?.(new Error('nft does not answer')), ANSWER_MS);
+      const timer = setTimeout(() => {
+        own.child.kill('SIGKILL'); // or it might carry out later what was given up, after what came next
+        own.answer?.(new Error('nft does not answer'));
+      }, answerMs);
       own.answer = (error) => {
         own.answer = undefined;
         clearTimeout(timer);
