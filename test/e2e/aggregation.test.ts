@@ -84,7 +84,8 @@ function behindAnAPIService(): void {
       await create(`${rights}/roles`, { metadata: { name: 'flunders' }, rules: [{ apiGroups: [GROUP], resources: ['flunders'], verbs: ['list'] }] });
       await create(`${rights}/rolebindings`, { metadata: { name: 'flunders' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'flunders' }, subjects: [{ kind: 'ServiceAccount', name: 'default', namespace: place }] });
       await eventually(async () => (await call('GET', flunders, { token, headers: { 'x-remote-user': 'root', 'x-remote-group': 'system:masters', 'x-remote-extra-a': 'b' } })).code === 200);
-      const { user } = server.seen.at(-1)!;
+      const { user, auditId } = server.seen.at(-1)!;
+      assert.match(String(auditId), /^[\da-f-]{36}$/, 'the request has one id on both servers');
       assert.deepEqual([user.name, user.groups], [`system:serviceaccount:${place}:default`, ['system:serviceaccounts', `system:serviceaccounts:${place}`, 'system:authenticated']]);
       assert.deepEqual(Object.keys(user.extra), ['authentication.kubernetes.io/credential-id']);
 

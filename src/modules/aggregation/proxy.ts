@@ -17,6 +17,9 @@ export async function proxy(request: RouteRequest, remote: Remote | undefined): 
     const { http, user, upgrade, signal } = request;
     try {
       const headers = forwardedHeaders(http, user, remote.host);
+      // One request keeps one id on its way through both (upstream: NewRequestForProxy).
+      const auditId = request.response?.getHeader('audit-id');
+      if (auditId !== undefined) headers['audit-id'] = auditId;
       if (upgrade !== undefined) Object.assign(headers, { connection: 'Upgrade', upgrade: http.headers.upgrade });
       return await remote.open({ method: request.method, path: request.url.pathname + request.url.search, headers, signal, alone: upgrade !== undefined });
     } catch (error) {
