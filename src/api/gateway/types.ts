@@ -118,7 +118,7 @@ export interface HttpRule {
   filters?: RouteFilter[];
   backendRefs?: FilteredBackendRef[];
   timeouts?: { request?: string; backendRequest?: string };
-  retry?: { codes?: number[]; attempts?: number; backoff?: string };
+  retry?: { codes?: number[]; attempts?: number | bigint; backoff?: string };
   sessionPersistence?: SessionPersistence;
 }
 

@@ -23,6 +23,8 @@ export interface Resolved {
 const MATCH_ALL: Match = { path: { type: 'PathPrefix', value: '/' }, headers: [], queryParams: [] };
 /** Requests whose reference leads nowhere are answered with this (BackendRefs of HTTPRouteRule). */
 const INVALID_STATUS = 500;
+/** What an int of HAProxy holds; the definition has no bound. */
+const MOST_ATTEMPTS = 2 ** 31 - 1;
 const REFUSED: Target = { weight: 1, status: INVALID_STATUS, filters: [] };
 
 export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute | GRPCRoute, observed: Observed): Resolved {
@@ -47,7 +49,7 @@ export function resolveRoute(kind: 'HTTPRoute' | 'GRPCRoute', route: HTTPRoute |
         id: `${kind}:${namespace}:${route.metadata.name}:${index}`, filters, grpc: kind === 'GRPCRoute',
         targets: extended || refuses !== undefined ? [REFUSED] : targetsOf(rule.backendRefs ?? [], { observed, from, resolved, grpc: kind === 'GRPCRoute', redirects: filters.some(({ type }) => type === 'RequestRedirect') }),
         ...(timeoutMs === Infinity ? {} : { timeoutMs }), ...(requestTimeoutMs === undefined ? {} : { requestTimeoutMs }), ...(attemptTimeoutMs === undefined ? {} : { attemptTimeoutMs }),
-        ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: retry.attempts ?? 1, ...(backoffMs === undefined ? {} : { backoffMs }) } }),
+        ...(retry === undefined ? {} : { retry: { codes: retry.codes ?? [], attempts: Math.min(Number(retry.attempts ?? 1), MOST_ATTEMPTS), ...(backoffMs === undefined ? {} : { backoffMs }) } }),
         ...(rule.sessionPersistence === undefined ? {} : { persistence: rule.sessionPersistence }), ...(prefix === undefined ? {} : { prefix }),
       },
     });

@@ -94,7 +94,7 @@ async function takeOver(snapshot: VolumeSnapshot, folder: string, { client }: Re
   const bound = await client.update(VolumeSnapshotContent, { ...content, metadata: { ...content.metadata, finalizers }, spec: { ...content.spec, volumeSnapshotRef: { ...content.spec.volumeSnapshotRef, uid: snapshot.metadata.uid } } });
   const { restoreSize, creationTime } = { ...factsOf(folder, handle), ...bound.status };
   await client.update(VolumeSnapshotContent, { ...bound, status: { ...bound.status, snapshotHandle: handle, readyToUse: true, ...(restoreSize === undefined ? {} : { restoreSize }), ...(creationTime === undefined ? {} : { creationTime }) } }, { subresource: 'status' });
-  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(creationTime === undefined ? {} : { creationTime: rfc3339(Number(creationTime / NANOS_PER_MS)) }), ...(restoreSize === undefined ? {} : { restoreSize: String(restoreSize) }) }, client);
+  await write(snapshot, { boundVolumeSnapshotContentName: contentName, readyToUse: true, ...(creationTime === undefined ? {} : { creationTime: rfc3339(Number(BigInt(creationTime) / NANOS_PER_MS)) }), ...(restoreSize === undefined ? {} : { restoreSize: String(restoreSize) }) }, client);
 }
 
 /** What is known of a copy as long as it is there, whatever objects tell of it: a driver is asked for it when a content is made by hand (CSI ListSnapshots). */

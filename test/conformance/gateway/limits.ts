@@ -23,7 +23,7 @@ export function limits(): void {
     { matches: [prefix('/retried')], retry: { codes: upTo(100, (index) => 500 + index), attempts: 2, backoff: '10ms' }, timeouts: { request: '10s' }, backendRefs: [to(V1)] },
     { matches: [prefix('/rewritten')], filters: [{ type: 'URLRewrite', urlRewrite: { hostname: `${'long-label.'.repeat(22)}example`, path: { type: 'ReplacePrefixMatch', replacePrefixMatch: LONG_PATH } } }], backendRefs: [to(V1)] },
     { matches: [prefix('/retried-others')], retry: { codes: upTo(100, (index) => 400 + 2 * index), attempts: 2, backoff: '10ms' }, backendRefs: [to(V1)] },
-    { matches: [prefix('/patient')], timeouts: { request: '99999h', backendRequest: '99998h' }, retry: { codes: [503], attempts: 1_000_000, backoff: '99999ms' }, sessionPersistence: { sessionName: 's'.repeat(128), absoluteTimeout: '99999h', idleTimeout: '99999h', cookieConfig: { lifetimeType: 'Permanent' } }, backendRefs: [to(V1)] },
+    { matches: [prefix('/patient')], timeouts: { request: '99999h', backendRequest: '99998h' }, retry: { codes: [503], attempts: 9_223_372_036_854_775_807n, backoff: '99999ms' }, sessionPersistence: { sessionName: 's'.repeat(128), absoluteTimeout: '99999h', idleTimeout: '99999h', cookieConfig: { lifetimeType: 'Permanent' } }, backendRefs: [to(V1)] },
     ...upTo(7, (index) => ({ matches: [prefix(`/rule-${index}`)], backendRefs: [to(V1)] })),
   ], { hostnames: upTo(16, (index) => (index % 2 === 0 ? `h${index}.limits.example` : `*.h${index}.limits.example`)) })], async () => {
     await accepted('at-its-limits');
