@@ -49,3 +49,16 @@ for (const [what, leaving] of [['terminating', LEAVING], ['terminating, of a Ser
     end.abort();
   });
 }
+
+test('a slice that goes on leading to a pod, as one made by hand may, is not waited for without end', async () => {
+  const end = new AbortController();
+  const cluster = memoryCluster();
+  const cache = createCaches({ client: cluster.client, log: silentLog, signal: end.signal }).of(EndpointSliceKind);
+  const service = outOfService(cache, { instance: 'test-by-hand', signal: end.signal });
+  cluster.put(EndpointSliceKind, slice(READY));
+  await eventually(async () => cache.get('default/web-1') !== undefined);
+  const awake = setInterval(() => {}, 1_000);
+  await service.of('one');
+  clearInterval(awake);
+  end.abort();
+});

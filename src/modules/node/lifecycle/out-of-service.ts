@@ -8,11 +8,13 @@ import type { Cache } from '../../../sdk/cache.ts';
 import { carriedOut } from '../../../sdk/carried-out.ts';
 
 export interface OutOfService {
-  /** Settles when no Service leads to the pod any more; undefined when none does and none did a moment ago. */
+  /** Settles when no Service leads to the pod any more, or MOST_SERVED_MS have gone by; undefined when none does and none did a moment ago. */
   of(podUid: string): Promise<void> | undefined;
 }
 
 const INDEX = 'pod-uid';
+/** A Service that leads to a pod for longer, as a slice made by hand may, is not waited for. */
+export const MOST_SERVED_MS = 2_000;
 
 /** `signal` ends the looking. */
 export function outOfService(slices: Cache<EndpointSlice>, { instance, signal }: { instance: string; signal: AbortSignal }): OutOfService {
@@ -29,11 +31,13 @@ export function outOfService(slices: Cache<EndpointSlice>, { instance, signal }:
   async function left(uid: string): Promise<void> {
     if (leadsTo(uid)) {
       await new Promise<void>((resolve) => {
-        const look = (): void => {
-          if (leadsTo(uid)) return;
+        const end = (): void => {
+          clearTimeout(timer);
           waiting.delete(look);
           resolve();
         };
+        const look = (): void => { if (!leadsTo(uid)) end(); };
+        const timer = setTimeout(end, MOST_SERVED_MS).unref();
         waiting.add(look);
       });
     }

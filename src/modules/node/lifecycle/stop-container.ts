@@ -3,6 +3,7 @@ import type { Container } from '../../../api/generated/core-v1.ts';
 import type { Clock } from '../../../base/clock.ts';
 import { runHook, type HandlerTarget } from '../probes/handlers.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
+import { MOST_SERVED_MS } from './out-of-service.ts';
 import type { ContainerRecord } from './record.ts';
 
 export interface StopOptions {
@@ -28,8 +29,8 @@ const LEAST_MS = 2_000;
 /** Of pods that are to end at once (pod lifecycle, "Forced Pod termination"). */
 const FORCED_MS = 1_000;
 const KILL_AGAIN_MS = 5_000;
-/** A signal waits so long at most for those who lead to the pod, and not for more than this part of its grace. */
-const [MOST_SERVED_MS, SERVED_PART] = [2_000, 1 / 2];
+/** A signal waits for those who lead to the pod, but not for more than this part of its grace. */
+const SERVED_PART = 1 / 2;
 
 export async function stopContainer(record: ContainerRecord, options: StopOptions): Promise<void> {
   const { runtime, clock, container } = options;
