@@ -26,6 +26,8 @@ export interface RuntimeFlavour {
   forgets: boolean;
   /** Whether it can be told to leave the session keyring alone. */
   keyring: boolean;
+  /** Whether what a command left in its terminal is told as an error of `exec`. */
+  tellsLeft: boolean;
   /** What lies under the runtime's root as long as it knows the container. */
   kept(id: string): string;
 }
@@ -38,7 +40,7 @@ const DELETE_PAUSE_MS = 50;
 const DELETE_TIMEOUT_MS = 10_000;
 const GIVEN_UP = 'the pod is ending: the container was given up';
 
-export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true, keyring: true, kept: (id) => id };
+export const CRUN_FLAVOUR: RuntimeFlavour = { globalArgs: ['--cgroup-manager=cgroupfs'], gate: true, forgets: true, keyring: true, tellsLeft: true, kept: (id) => id };
 
 export interface ConmonOptions {
   conmon: string;
@@ -121,7 +123,7 @@ export function conmonRuntime(options: ConmonOptions): ContainerRuntime {
 
     execCommand(place, { processFile, consoleSocket, pidFile }) {
       const extra = [...(consoleSocket === undefined ? [] : ['--tty', `--console-socket=${consoleSocket}`]), ...(pidFile === undefined ? [] : [`--pid-file=${pidFile}`])];
-      return withinHugePages(place.cgroup, { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] });
+      return { ...withinHugePages(place.cgroup, { file: options.runtime, args: [...common, 'exec', ...extra, `--process=${processFile}`, place.id] }), tellsLeft: options.flavour.tellsLeft };
     },
   };
 }

@@ -12,9 +12,9 @@ export interface Handlers extends ContainerRuntime {
 export const DEFAULT_HANDLER = 'crun';
 
 /** runc and runsc hold back the container in their own way, and take no cgroup manager on their command line. */
-const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false, forgets: false, keyring: true, kept: (id) => id };
+const RUNC_FLAVOUR: RuntimeFlavour = { globalArgs: [], gate: false, forgets: false, keyring: true, tellsLeft: false, kept: (id) => id };
 /** gVisor. It takes the network of the pod as it is: its own stack cannot be set up on every kernel. */
-const RUNSC_FLAVOUR: RuntimeFlavour = { globalArgs: ['--network=host'], gate: false, forgets: false, keyring: false, kept: (id) => `${id}_sandbox:${id}.state` };
+const RUNSC_FLAVOUR: RuntimeFlavour = { globalArgs: ['--network=host'], gate: false, forgets: false, keyring: false, tellsLeft: false, kept: (id) => `${id}_sandbox:${id}.state` };
 
 /** `programs` are those found on the machine; `configured` is modules.node.runtimes, handler to absolute path of a program with runc's command line. */
 export function runtimeHandlers(options: Omit<ConmonOptions, 'runtime' | 'flavour'> & { programs: Readonly<Record<string, string>>; configured?: unknown }): Handlers {

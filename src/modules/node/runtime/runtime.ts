@@ -33,8 +33,8 @@ export interface ContainerRuntime {
   kill(place: ContainerPlace, pid: number, name: string): void;
   /** Forgets the container (killing what is left), takes its root away. Never rejects for what is already gone. */
   delete(place: ContainerPlace, options: { root?: string }): Promise<void>;
-  /** Arguments of a command that executes `process` (an OCI process as JSON file) in the container. */
-  execCommand(place: ContainerPlace, options: { processFile: string; consoleSocket?: string; pidFile?: string }): { file: string; args: string[] };
+  /** Arguments of a command that executes `process` (an OCI process as JSON file) in the container. `tellsLeft`: its standard error is for streams/left-in-terminal.ts. */
+  execCommand(place: ContainerPlace, options: { processFile: string; consoleSocket?: string; pidFile?: string }): { file: string; args: string[]; tellsLeft: boolean };
 }
 
 export class RuntimeError extends Error {

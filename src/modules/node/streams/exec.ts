@@ -1,7 +1,7 @@
 /** `pods/NAME/exec`: a command in a running container, with a real terminal when asked for. */
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '../../../api/errors.ts';
@@ -14,8 +14,9 @@ import { execProcess, takeOomScore } from '../runtime/exec.ts';
 import type { ContainerRuntime } from '../runtime/runtime.ts';
 import { bridge, type TerminalSize } from './bridge.ts';
 import { acceptCommand } from './command-channels.ts';
+import { leftInTerminal } from './left-in-terminal.ts';
 import { runningContainer } from './target.ts';
-import { exitStatus, failureStatus } from './web-socket.ts';
+import { CHANNELS, exitStatus, failureStatus } from './web-socket.ts';
 
 const LINGER_MS = 2_000;
 
@@ -30,18 +31,22 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
       if (command.length === 0) throw new ApiError('BadRequest', 'you must specify at least one command for the container');
       const tty = flag('tty');
       const base = join(record.bundle, `exec-${randomBytes(4).toString('hex')}`);
-      const files = { processFile: `${base}.json`, pidFile: `${base}.pid` };
+      const files = { processFile: `${base}.json`, pidFile: `${base}.pid`, leftFile: `${base}.left` };
       const channels = await acceptCommand(request, { stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr'), tty });
       let child: ChildProcess | undefined;
       try {
         const wanted = execProcess(record.bundle, command, { terminal: tty });
         writeFileSync(files.processFile, JSON.stringify(wanted));
         const line = runtime.execCommand(record, files);
-        const own = child = tty ? inTerminal(line.file, line.args) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+        const own = child = tty ? inTerminal(line.file, line.args, line.tellsLeft ? files.leftFile : undefined) : start(line.file, line.args, { stdio: ['pipe', 'pipe', 'pipe'] });
         takeOomScore(own.pid, wanted);
         await bridge(own, channels, {
           stdin: flag('stdin'), stdout: flag('stdout'), stderr: flag('stderr') && !tty, resize: (size) => resizeTerminal(own, files.pidFile, size),
-          status: (code) => exitStatus(code), abandoned: () => abandon(own, files.pidFile),
+          status: (code) => {
+            const left = tty ? readLeft(files) : undefined;
+            if (left !== undefined && left.length > 0 && flag('stdout')) channels.send(CHANNELS.stdout, left);
+            return exitStatus(code);
+          }, abandoned: () => abandon(own, files.pidFile),
         });
       } catch (error) {
         channels.end(failureStatus((error as Error).message));
@@ -56,11 +61,18 @@ export function execRoute(agent: Agent, runtime: ContainerRuntime): Route {
 }
 
 /** script(1) gives the runtime a terminal, which the runtime joins with that of the container. Arguments go by the environment, so that no shell reads them. */
-function inTerminal(file: string, args: readonly string[]): ChildProcess {
+function inTerminal(file: string, args: readonly string[], leftFile: string | undefined): ChildProcess {
   const words = [file, ...args];
-  const env = Object.fromEntries(words.map((word, index) => [`WORD_${index}`, word]));
-  const line = `exec ${words.map((_, index) => `"$WORD_${index}"`).join(' ')}`;
+  const env = Object.fromEntries([...words.map((word, index) => [`WORD_${index}`, word]), ['LEFT', leftFile ?? '']]);
+  const line = `exec ${words.map((_, index) => `"$WORD_${index}"`).join(' ')}${leftFile === undefined ? '' : ' 2>"$LEFT"'}`;
   return start('script', ['--quiet', '--return', '--flush', '--command', line, '/dev/null'], { stdio: ['pipe', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], SHELL: '/bin/sh', TERM: 'xterm', ...env } });
+}
+
+/** What a command left in its terminal, or why there was none. */
+function readLeft({ leftFile, pidFile }: { leftFile: string; pidFile: string }): Buffer | undefined {
+  if (!existsSync(leftFile)) return undefined;
+  const left = readFileSync(leftFile);
+  return pidIn(pidFile) === undefined ? Buffer.from(left.toString().trim().replaceAll('\n', '\r\n')) : leftInTerminal(left);
 }
 
 const RESIZE_WAIT_MS = 10_000;
