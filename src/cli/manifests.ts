@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseAllDocuments } from 'yaml';
+import { parseJson } from '../api/int64.ts';
 import { groupVersionPath, parseApiVersion, type KubeObject } from '../api/meta.ts';
 import type { Folders } from '../boot/config.ts';
 import { control } from './control.ts';
@@ -18,10 +19,11 @@ export function readManifests(path: string): KubeObject[] {
     return readdirSync(path).filter((name) => /\.(ya?ml|json)$/.test(name)).sort().flatMap((name) => readManifests(join(path, name)));
   }
   const text = readFileSync(path === '-' ? 0 : path, 'utf8');
+  // As bigints first, and only those that no number holds remain so.
   return parseAllDocuments(text, { intAsBigInt: true }).flatMap((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${path}: ${error.message}`);
-    const value: unknown = document.toJS();
+    const value = parseJson(JSON.stringify(document.toJS() ?? null));
     return value === null ? [] : objectsOf(value, path);
   });
 }

@@ -95,9 +95,9 @@ function evaluate(text: string, self: unknown): unknown {
   return compileExpression(environment, text).evaluate({ self: untypedToCel(self) }, new Budget());
 }
 
-/** What readers may throw: a refusal in words, never the engine's own failure. */
+/** What readers may throw: a refusal in words, which upstream may not have classified, never the engine's own failure. */
 function isRefusal(error: unknown): boolean {
-  if (isApiError(error)) return error.code < 500;
+  if (isApiError(error)) return error.code < 500 || error.statusReason === '';
   return error instanceof EvaluationFailure || (error instanceof RangeError && !/call stack|Invalid (?:array|string)/.test(error.message));
 }
 
