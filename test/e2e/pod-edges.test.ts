@@ -145,6 +145,16 @@ describe('a pod at its edges', { timeout: 170_000 * PATIENCE, concurrency: true 
     assert.equal(condition(await llmos.client.get(Pod, 'other-service', { namespace: 'default' }), 'Ready'), 'False');
   });
 
+  it('is asked by HTTPS, whoever has signed the certificate', async () => {
+    // The door has a certificate of its own authority, and answers some paths to anybody.
+    const probed = (name: string, path: string): Promise<Pod> => create(name, STAYS, { readinessProbe: { httpGet: { scheme: 'HTTPS', host: '127.0.0.1', port: 6443, path }, periodSeconds: 1 } });
+    await probed('by-tls', '/livez');
+    await probed('refused-by-tls', '/api/v1/nodes');
+    await ready('by-tls');
+    await says('refused-by-tls', 'Unhealthy', /^Readiness probe failed: HTTP probe failed with statuscode: 40[13]$/);
+    assert.equal(condition(await llmos.client.get(Pod, 'refused-by-tls', { namespace: 'default' }), 'Ready'), 'False');
+  });
+
   it('may sleep for no time before it ends', async () => {
     await create('no-sleep', STAYS, { lifecycle: { preStop: { sleep: { seconds: 0 } } } }, { terminationGracePeriodSeconds: 60 });
     await ready('no-sleep');
