@@ -8,7 +8,8 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { get } from '../../src/base/http.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
-import { bootInstance, eventually, type CommandResult, type Instance } from '../fixtures/instance.ts';
+import { bootInstance, eventually, type Instance } from '../fixtures/instance.ts';
+import { ok } from '../fixtures/kubectl-words.ts';
 
 const WEB = `
 apiVersion: v1
@@ -31,11 +32,6 @@ spec: { selector: { app: web }, ports: [{ name: one, port: 80, targetPort: 8080 
 describe('other ways of kubectl', { timeout: 300_000 }, () => {
   let llmos: Instance;
   let folder: string;
-  const ok = async (result: Promise<CommandResult>): Promise<string> => {
-    const { code, stdout, stderr } = await result;
-    assert.equal(code, 0, `${stderr}\n${stdout}`);
-    return stdout;
-  };
   const kubectl = (...args: string[]): ChildProcess => spawn('kubectl', args, { env: { ...process.env, KUBECONFIG: llmos.kubeconfig, HOME: folder }, stdio: 'ignore' });
   /** Runs a command that stays for as long as `work` takes. */
   const beside = async (args: string[], work: () => Promise<void>): Promise<void> => {
