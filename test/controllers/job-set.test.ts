@@ -127,7 +127,7 @@ describe('failure', () => {
       { name: 'other', action: 'FailJobSet' as const, targetReplicatedJobs: ['b'] },
       { name: 'late', action: 'FailJobSet' as const, onJobFailureReasons: ['DeadlineExceeded'] },
       { name: 'words', action: 'FailJobSet' as const, onJobFailureMessagePatterns: ['^no such words$'] },
-      { name: 'free', action: 'RestartJobSetAndIgnoreMaxRestarts' as const, onJobFailureReasons: ['BackoffLimitExceeded'], onJobFailureMessagePatterns: ['backoff'] },
+      { name: 'free', action: 'RestartJobSetAndIgnoreMaxRestarts' as const, onJobFailureReasons: ['BackoffLimitExceeded'], onJobFailureMessagePatterns: ['^nothing', '(?i)BACKOFF'] },
     ];
     await make('ruled', [{ name: 'a', template: template() }, { name: 'b', template: template() }], { failurePolicy: { maxRestarts: 0, rules } });
     await eventuallyJobs('ruled-a-0', 'ruled-b-0');
@@ -255,6 +255,7 @@ test('refuses what makes no sense, in the words of upstream', async () => {
     [{ replicatedJobs: [a], failurePolicy: { rules: [{ name: 'x', action: 'FailJobSet' }, { name: 'x', action: 'FailJobSet' }] } }, /rules with indices \[0 1\] all have the same name 'x'/],
     [{ replicatedJobs: [a], failurePolicy: { rules: [{ name: 'x', action: 'FailJobSet', onJobFailureReasons: ['Bored'] }] } }, /invalid job failure reason 'Bored'/],
     [{ replicatedJobs: [a], failurePolicy: { rules: [{ name: 'x', action: 'FailJobSet', onJobFailureMessagePatterns: ['('] }] } }, /must be a regular expression/],
+    [{ replicatedJobs: [a], failurePolicy: { rules: [{ name: 'x', action: 'FailJobSet', onJobFailureMessagePatterns: ['a(?=b)'] }] } }, /must be a regular expression/],
     [{ replicatedJobs: [a], coordinator: { replicatedJob: 'x' } }, /coordinator replicatedJob x does not exist/],
     [{ replicatedJobs: [a], coordinator: { replicatedJob: 'a', jobIndex: 1 } }, /coordinator job index 1 is invalid for replicatedJob a/],
     [{ replicatedJobs: [{ ...a, name: 'x'.repeat(60) }] }, /job names generated for this JobSet will exceed 63 characters/],

@@ -3,6 +3,7 @@ import { forbidden, invalid, type FieldError } from '../field-error.ts';
 import { equalJson } from '../json.ts';
 import { dns1035LabelErrors, dns1123SubdomainErrors } from '../names.ts';
 import type { Json } from '../meta.ts';
+import { compile } from '../schema/regular-expression.ts';
 import type { FailurePolicyRule, JobSet, JobSetSpec, ReplicatedJob } from './types.ts';
 
 const MAX_INT32 = 2_147_483_647;
@@ -76,17 +77,8 @@ function ruleErrors({ name = '', onJobFailureReasons = [], onJobFailureMessagePa
   if (!RULE_NAME.test(name)) errors.push(invalid(`${path}.name`, name, `invalid failure policy rule name '${name}', a failure policy rule name must start with an alphabetic character, optionally followed by a string of alphanumeric characters or '_,:', and must end with an alphanumeric character or '_'`));
   for (const each of targetReplicatedJobs) if (!names.includes(each)) errors.push(invalid(`${path}.targetReplicatedJobs`, each, `invalid replicatedJob name '${each}' in failure policy does not appear in .spec.ReplicatedJobs`));
   for (const each of onJobFailureReasons) if (!REASONS.includes(each)) errors.push(invalid(`${path}.onJobFailureReasons`, each, `invalid job failure reason '${each}' in failure policy is not a recognized job failure reason`));
-  for (const each of onJobFailureMessagePatterns) if (!isPattern(each)) errors.push(invalid(`${path}.onJobFailureMessagePatterns`, each, 'must be a regular expression'));
+  for (const each of onJobFailureMessagePatterns) if (compile(each) === undefined) errors.push(invalid(`${path}.onJobFailureMessagePatterns`, each, 'must be a regular expression'));
   return errors;
-}
-
-function isPattern(text: string): boolean {
-  try {
-    new RegExp(text);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function coordinatorErrors({ coordinator, replicatedJobs = [] }: JobSetSpec): FieldError[] {

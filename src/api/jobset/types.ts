@@ -21,7 +21,7 @@ export interface FailurePolicyRule {
   action: FailurePolicyAction;
   /** Of the condition Failed of a Job; none: any. */
   onJobFailureReasons?: string[];
-  /** Regular expressions; none: any message. */
+  /** Regular expressions (RE2), any part of the message; none: any message. */
   onJobFailureMessagePatterns?: string[];
   targetReplicatedJobs?: string[];
 }

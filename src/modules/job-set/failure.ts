@@ -1,5 +1,6 @@
 /** What the failure of a Job does to its JobSet. Pure. Source: kubernetes-sigs/jobset, failure_policy.go, and the actions' words in jobset_types.go. */
 import type { Job } from '../../api/batch/job.ts';
+import { compile } from '../../api/schema/regular-expression.ts';
 import type { FailurePolicyAction, FailurePolicyRule, JobSet, JobSetStatus, ReplicatedJobStatus } from '../../api/jobset/types.ts';
 import { indexOf, replicatedJobOf } from './children.ts';
 import { failed, withJobSetCondition, type Draft } from './conditions.ts';
@@ -30,7 +31,7 @@ function matchOf(rules: readonly FailurePolicyRule[], jobs: readonly Job[]): { a
 function matches({ onJobFailureReasons = [], onJobFailureMessagePatterns = [], targetReplicatedJobs = [] }: FailurePolicyRule, job: Job): boolean {
   const { reason = '', message = '' } = failureOf(job) ?? {};
   return (onJobFailureReasons.length === 0 || onJobFailureReasons.includes(reason))
-    && (onJobFailureMessagePatterns.length === 0 || onJobFailureMessagePatterns.some((each) => new RegExp(each).test(message)))
+    && (onJobFailureMessagePatterns.length === 0 || onJobFailureMessagePatterns.some((each) => compile(each)?.test(message) === true))
     && (targetReplicatedJobs.length === 0 || targetReplicatedJobs.includes(replicatedJobOf(job)));
 }
 

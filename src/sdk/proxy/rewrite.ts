@@ -29,7 +29,8 @@ const LINKS: Readonly<Record<string, readonly string[]>> = {
 };
 /** Elements whose content is text, whatever it looks like. */
 const TEXT = new Set(['script', 'style', 'textarea', 'title', 'xmp', 'noframes', 'iframe']);
-const TAG = /<([a-zA-Z][^\s/>]*)(?:[^>"']|"[^"]*"|'[^']*')*>/y;
+/** Where its name ends is never in question, so that one that does not end is seen to in one pass. */
+const TAG = /<([a-zA-Z][^\s/>]*)(?:[\s/](?:[^>"']|"[^"]*"|'[^']*')*)?>/y;
 /** With names that have no value, so that each character is looked at once. */
 const ATTRIBUTE = /([^\s"'<>/=]+)(?:(\s*=\s*)("[^"]*"|'[^']*'|[^\s"'>]+))?/g;
 /** A tag that has not ended after so much is taken for text. */

@@ -25,6 +25,7 @@ describe('a number at a place', () => {
     ['prometheus', EXPOSITION, 'up', 1],
     ['prometheus', EXPOSITION, 'queue_size', 3],
     ['prometheus', EXPOSITION, 'queue_size{queue="jobs"}', 12.5],
+    ['prometheus', `up{a="${'a'.repeat(5_000)}!"} 1\nup{a="aaa"} 2\n`, 'up{a=~"(a+)+"}', 2],
     ['prometheus', EXPOSITION.replaceAll('\n', '\r\n'), 'queue_size{queue=~"j.*", state!="ready"}', 1_000],
   ];
   for (const [format, text, location, wanted] of cases) it(`${format}: ${location}`, async () => assert.equal(await at(text, format, location), wanted));
@@ -33,7 +34,10 @@ describe('a number at a place', () => {
       ['json', '<html>', 'a', /stats did not answer in JSON/], ['json', '{"a":null}', 'a', /what is at a is no number: null/], ['yaml', 'a: [', 'a', /did not answer in YAML/], ['yaml', 'a: .nan', 'a', /no number/],
       ['xml', '<a><b></a>', 'a.b', /did not answer in XML/], ['xml', 'plain', 'a', /did not answer in XML/], ['prometheus', EXPOSITION, 'queue_size{queue="none"}', /no number/],
     ] as const) await assert.rejects(at(text, format, location), why);
-    for (const wrong of ['queue size', 'up{a=}', 'up{a=~"("}']) assert.throws(() => sampleIn(EXPOSITION, wrong), TriggerError);
+    for (const wrong of ['queue size', 'up{a=}', 'up{a=~"("}', 'up{a=~"(?=a)"}']) assert.throws(() => sampleIn(EXPOSITION, wrong), TriggerError);
+  });
+  it('what is no XML is refused in one pass, however long it is', () => {
+    for (const part of ['<!--', '<![CDATA[', '</a', '<a b="', '<a ', '<']) assert.throws(() => xmlTree(part.repeat(500_000)), /begins no element/, part);
   });
   it('elements that nest without end are refused, and entities stay as they are', () => {
     assert.throws(() => xmlTree('<a>'.repeat(200)), /too deep/);

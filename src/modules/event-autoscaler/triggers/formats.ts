@@ -1,5 +1,6 @@
 /** The number at a place in an answer: JSON, YAML, XML, or the exposition of Prometheus (KEDA: Metrics API, `format`). Pure. */
 import { isQuantity, quantityMillis } from '../../../api/quantity.ts';
+import { compile } from '../../../api/schema/regular-expression.ts';
 import { finite, TriggerError } from './trigger.ts';
 
 export const FORMATS = ['json', 'yaml', 'xml', 'prometheus'] as const;
@@ -34,7 +35,8 @@ export function valueAt(root: unknown, path: string): unknown {
 }
 
 type XmlNode = string | { [name: string]: XmlNode | XmlNode[] };
-const TOKENS = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<[?!][^>]*>|<\/([^\s>]+)\s*>|<([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/g;
+/** One after the other: where none begins the text is no XML, and is not searched for another one. */
+const TOKENS = /<!--[\s\S]*?-->|<!\[CDATA\[([\s\S]*?)\]\]>|<[?!][^>]*>|<\/([^\s>]+)\s*>|<([^\s/>]+)((?:\s+[^\s=]+\s*=\s*(?:"[^"]*"|'[^']*'))*)\s*(\/?)>|([^<]+)/gy;
 const MOST_DEPTH = 100;
 
 /** Elements by name, several of one name as a list; attributes as `-name`, and text beside either as `#text`. Entities but the five of XML stay as they are. Throws Error. */
@@ -48,7 +50,9 @@ export function xmlTree(text: string): XmlNode {
     const before = Object.hasOwn(into.fields, name) ? into.fields[name] : undefined;
     into.fields[name] = before === undefined ? node : Array.isArray(before) ? [...before, node] : [before, node];
   };
-  for (const [, raw, ending, name, attributes = '', alone, words] of text.matchAll(TOKENS)) {
+  let end = 0;
+  for (const [token, raw, ending, name, attributes = '', alone, words] of text.matchAll(TOKENS)) {
+    end += token.length;
     const top = open.at(-1)!;
     if (raw !== undefined) top.text += raw;
     else if (words !== undefined) top.text += unescape(words);
@@ -62,6 +66,7 @@ export function xmlTree(text: string): XmlNode {
       else if (open.push(element) > MOST_DEPTH) throw new Error('the elements are too deep');
     }
   }
+  if (end < text.length) throw new Error(`${JSON.stringify(text.slice(end, end + 20))} begins no element`);
   if (open.length !== 1 || Object.keys(root.fields).length === 0) throw new Error('an element has no end');
   return root.fields;
 }
@@ -100,12 +105,11 @@ function matchersOf(text: string, selector: string): Matcher[] {
   });
 }
 
+/** All of a label's value, as Prometheus has it (labels.FastRegexMatcher). */
 function patternOf(text: string): RegExp {
-  try {
-    return new RegExp(`^(?:${text})$`, 's');
-  } catch {
-    throw new TriggerError(`${JSON.stringify(text)} is no regular expression`);
-  }
+  const pattern = compile(`(?s)^(?:${text})$`);
+  if (pattern === undefined) throw new TriggerError(`${JSON.stringify(text)} is no regular expression`);
+  return pattern;
 }
 
 function unquote(text: string): string {
