@@ -19,6 +19,7 @@ import { loadConfig, type Config, type Folders } from './config.ts';
 import { controlRoutes, type Controls, type StatusView } from './control-routes.ts';
 import { createDoorHost } from './door-host.ts';
 import type { FurtherNodes } from './further-nodes.ts';
+import { flagsOf } from './flags.ts';
 import { machineFactsOf, networkFactsOf, serverUrlOf } from './facts.ts';
 import { isolateModule } from './isolated-module.ts';
 import { rotateLog } from './log-rotation.ts';
@@ -30,6 +31,7 @@ import { nodeConfig } from './registries.ts';
 import { READY_LINE } from './ready-line.ts';
 import { settleMemory } from './settle-memory.ts';
 import type { HttpClient } from '../sdk/client/http.ts';
+import { addStartHooks } from './start-hooks.ts';
 import { snapshotControls } from './snapshot-view.ts';
 import { tellUnheard } from './unheard.ts';
 import { VERSION } from './version.ts';
@@ -118,7 +120,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   });
   writeKubeconfig(config, identity.kubeconfig(serverUrlOf(config)));
   if (config.audit !== undefined) machine.audit = await (await import('./audit.ts')).openAudit(config.audit, { clock: realClock, log: log.child('audit') });
-  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), limits: config.apiServer, descriptions: config.apiServer.descriptions, ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
+  machine.door = createApiServer({ store, identity, clock: realClock, log: log.child('door'), limits: config.apiServer, descriptions: config.apiServer.descriptions, flags: flagsOf(config, identity.tokens.issuer), ...(machine.audit === undefined ? {} : { audit: machine.audit.audit }) });
   machine.loader = createLoader({
     clock: realClock,
     log: log.child('loader'),
@@ -138,6 +140,7 @@ async function core(machine: Machine, stop: (reason: StopReason) => void): Promi
   for (const name of ['informer-sync', 'modules']) machine.door.addCheck(name, () => {
     if (!machine.ready) throw new Error('modules are still starting');
   }, { readyOnly: true });
+  addStartHooks(machine.door, { modules: new Set(chosenModules(config).map(({ name }) => name)), list: () => machine.loader.list(), isStarted: () => machine.ready });
   machine.door.serve(ComponentStatus, componentStatuses({ store, modules: () => machine.loader.list() }));
   machine.listeners = await machine.door.listen([config.apiServer]);
   return `door on ${serverUrlOf(config)}`;
@@ -152,9 +155,12 @@ function writeKubeconfig({ folders }: Config, text: string): void {
 }
 
 async function modules(machine: Machine): Promise<string> {
-  const chosen = builtins.filter(({ name }) => (machine.config.modules[name]?.['enabled'] ?? !offByDefault.has(name)) === true);
-  await machine.loader.load(chosen);
+  await machine.loader.load(chosenModules(machine.config));
   return machine.loader.list().map(({ name, startMs }) => `${name} ${(startMs ?? 0).toFixed(0)}`).join(', ');
+}
+
+function chosenModules({ modules: settings }: Config): typeof builtins {
+  return builtins.filter(({ name }) => (settings[name]?.['enabled'] ?? !offByDefault.has(name)) === true);
 }
 
 /** The pod network is up now, so that pods can have the door on its gateway address too. */

@@ -56,16 +56,21 @@ function check(schema: Schema, value: unknown, walk: Walk): void {
   }
   if (schema.type === 'array') return checkList(schema, value, walk);
   if (schema.properties !== undefined || schema.additionalProperties !== undefined || schema.type === 'object') return checkObject(schema, value, walk);
-  // What JSON.parse makes of a number like 1e400; it would be stored as null (encoding/json: convertNumber).
-  if (value === Infinity || value === -Infinity) return report(walk, 'json: cannot unmarshal number into Go value of type float64');
+  checkNumbers(value, walk);
   if (schema.goType === undefined && schema.name === undefined) return;
   const wrong = scalarError(schema, value, walk);
   if (wrong !== undefined) report(walk, wrong);
 }
 
+/** What no schema says anything of: JSON.parse makes Infinity of a number like 1e400, which would be stored as null (encoding/json: convertNumber). */
+function checkNumbers(value: unknown, walk: Walk): void {
+  if (value === Infinity || value === -Infinity) report(walk, 'json: cannot unmarshal number into Go value of type float64');
+  else if (typeof value === 'object' && value !== null) for (const each of Object.values(value)) checkNumbers(each, walk);
+}
+
 function checkList(schema: Schema, value: unknown, walk: Walk): void {
   if (!Array.isArray(value)) return wrongType(schema, value, walk);
-  if (schema.items === undefined) return;
+  if (schema.items === undefined) return checkNumbers(value, walk);
   const items = resolveSchema(schema.items);
   for (const [index, item] of value.entries()) {
     walk.path.push(index);
@@ -86,9 +91,13 @@ function checkObject(schema: Schema, value: unknown, walk: Walk): void {
     const property = properties !== undefined && Object.hasOwn(properties, key) ? properties[key] : rest;
     if (property === undefined) {
       if (schema.xPreserveUnknownFields !== true && !(schema.xEmbeddedResource === true && isMetaField(key))) addUnknown(walk, key);
+      else checkNumbers((value as Record<string, unknown>)[key], walk);
       continue;
     }
-    if (property === true) continue;
+    if (property === true) {
+      checkNumbers((value as Record<string, unknown>)[key], walk);
+      continue;
+    }
     if (isStruct) walk.struct = (schema.goType ?? '').slice((schema.goType ?? '').lastIndexOf('.') + 1);
     if (isStruct) walk.fields.push(key);
     walk.path.push(key);

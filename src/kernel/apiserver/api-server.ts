@@ -42,6 +42,8 @@ export interface ApiServerOptions {
   clock: Clock;
   log: Log;
   version?: VersionFacts;
+  /** What /flagz shows: flag to value, as kube-apiserver names them. Default: none. */
+  flags?: Readonly<Record<string, string>>;
   /** Audiences of the tokens that are accepted; default: the issuer. */
   audiences?: readonly string[];
   /** Folder of an unpacked @kubernetes/client-node, whose descriptions `kubectl explain` then shows; default: where npm installs it, if it did. */
@@ -110,7 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), told: () => routes.told(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
   const flow = createFlowControl(store, ending.signal);
   metrics.add(() => flow.metrics());
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), flags: options.flags ?? {}, metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,

@@ -37,7 +37,8 @@ export function createHealth(): Health {
     failing: async (endpoint) => (await results(of(endpoint))).filter((result) => result.reason !== undefined) as { name: string; reason: string }[],
     metrics: () => counts.text(),
     async serve(info, _http, response) {
-      const [endpoint = 'healthz', only] = info.segments;
+      const [endpoint = 'healthz', ...rest] = info.segments;
+      const only = rest.length === 0 ? undefined : rest.join('/'); // names have slashes, too
       const excluded = info.query.getAll('exclude');
       const chosen = of(endpoint).filter((entry) => only === undefined || entry.name === only);
       if (only !== undefined && chosen.length === 0) return sendText(response, 404, '404 page not found\n');

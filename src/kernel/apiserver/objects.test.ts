@@ -134,7 +134,10 @@ const REFUSALS: [string, string, string, unknown, number, RegExp, Record<string,
   ['a bad dryRun of a deletion', 'DELETE', `${CONFIG_MAPS}/x`, { dryRun: ['Some'] }, 422, /^DeleteOptions.meta.k8s.io "" is invalid: dryRun: Unsupported value: "Some": supported values: "All"$/],
   ['a dryRun that is no list', 'DELETE', `${CONFIG_MAPS}/x`, { dryRun: 'All' }, 400, /cannot unmarshal string into Go struct field DeleteOptions.dryRun of type \[\]string$/],
   ['preconditions that are none', 'DELETE', `${CONFIG_MAPS}/x`, { preconditions: 'uid' }, 400, /DeleteOptions.preconditions of type v1.Preconditions$/],
-  ['a timeout that is a word', 'GET', `${CONFIG_MAPS}?timeoutSeconds=soon`, undefined, 400, /parsing "soon": invalid syntax/],
+  ['a timeout that is a word', 'GET', `${CONFIG_MAPS}?timeoutSeconds=soon`, undefined, 400, /^strconv\.ParseInt: parsing "soon": invalid syntax$/],
+  ['a limit that says nothing', 'GET', `${CONFIG_MAPS}?limit=`, undefined, 400, /^strconv\.ParseInt: parsing "": invalid syntax$/],
+  ['a limit beyond an int64', 'GET', `${CONFIG_MAPS}?limit=9223372036854775808`, undefined, 400, /^strconv\.ParseInt: parsing "9223372036854775808": value out of range$/],
+  ['a grace beyond an int64', 'DELETE', `${CONFIG_MAPS}/none?gracePeriodSeconds=-9223372036854775809`, undefined, 400, /^strconv\.ParseInt: parsing "-9223372036854775809": value out of range$/],
   ['a bad propagation policy', 'DELETE', `${CONFIG_MAPS}/x?propagationPolicy=Sideways`, undefined, 422, /^DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: "Sideways"/],
 ];
 

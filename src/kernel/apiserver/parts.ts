@@ -31,6 +31,8 @@ export interface Parts {
   health: Health;
   openapi: OpenApi;
   version: VersionInfo;
+  /** For /flagz. */
+  flags: Readonly<Record<string, string>>;
   metrics: Metrics;
   flow: FlowControl;
   /** Absent where nobody wants to know. */

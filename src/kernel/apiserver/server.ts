@@ -18,6 +18,7 @@ import { bodyDone } from './read-body.ts';
 import { parseRequest, type RequestInfo } from './request-info.ts';
 import { respond, respondError } from './respond.ts';
 import { attributesOfRequest, authorize, serveResource, serveRoute } from './serve-resource.ts';
+import { isZPage, zPage } from './zpages.ts';
 
 export function createHandler(parts: Parts): Handler {
   const { maxRequestsInFlight, maxWatches } = parts.limits;
@@ -241,6 +242,10 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
   const [root] = info.segments;
   if (info.path === '/metrics') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(await parts.metrics.text())] });
   if (info.path === '/metrics/slis') return respond(http, response, 200, { contentType: 'text/plain; version=0.0.4; charset=utf-8', chunks: [Buffer.from(parts.health.metrics())] });
+  if (isZPage(info.path)) {
+    const { warnings, ...page } = await zPage(info.path, http.headers.accept, { version: parts.version, flags: parts.flags, paths: rootPaths(parts), nowMs: parts.door.clock.nowMs(), uptimeSeconds: process.uptime() });
+    return respond(http, response, 200, page, { warnings });
+  }
   if (root === 'openapi') return parts.openapi.serve(info, http, response);
   if (root === '.well-known' || root === 'openid') return serveKeys(parts, http, response, info.path);
   if (root === undefined) return respond(http, response, 200, await encodeValue({ paths: rootPaths(parts) }, { encoding: 'json', pretty: true }));
@@ -258,7 +263,7 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
 function rootPaths(parts: Parts): string[] {
   const others = parts.aggregated.list();
   const groups = new Set([...parts.door.kinds.list(), ...others].flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
-  return [...groups, '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/readyz', '/version'].sort();
+  return [...groups, '/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/readyz', '/statusz', '/version'].sort();
 }
 
 /** So that others can check our tokens (OpenID Connect Discovery 1.0). */

@@ -17,6 +17,7 @@ import { PriorityClass } from '../../api/scheduling/priority-class.ts';
 import { defineModule } from '../../sdk/index.ts';
 import { runController } from '../../sdk/run-controller.ts';
 import { expireEvents } from './expire-events.ts';
+import { keepIdentityLease } from './identity-lease.ts';
 import { createNamespaces, namespaceController } from './namespace/reconcile.ts';
 import { serviceAccountAdmission } from './service-account/admission.ts';
 import { createPriorityClasses } from './priority-classes.ts';
@@ -40,6 +41,7 @@ export default defineModule({
       runController(namespaceContentController(() => context.machine.apiServer.caPem), context),
       expireEvents(context),
       keepTokenSecrets(context),
+      keepIdentityLease(context),
     ]);
   },
 });

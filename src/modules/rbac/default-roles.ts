@@ -72,7 +72,7 @@ export const DEFAULT_ROLES: readonly ClusterRole[] = [
     { apiGroups: ['authentication.k8s.io'], resources: ['selfsubjectreviews'], verbs: ['create'] },
   ]),
   role('system:public-info-viewer', [{ nonResourceURLs: PUBLIC, verbs: ['get'] }]),
-  role('system:monitoring', [{ nonResourceURLs: ['/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*'], verbs: ['get'] }]),
+  role('system:monitoring', [{ nonResourceURLs: ['/flagz', '/healthz', '/healthz/*', '/livez', '/livez/*', '/metrics', '/metrics/slis', '/readyz', '/readyz/*', '/statusz'], verbs: ['get'] }]),
   role('system:kubelet-api-admin', [
     { apiGroups: [''], resources: ['nodes'], verbs: ['get', 'list', 'proxy', 'watch'] },
     { apiGroups: [''], resources: ['nodes/configz', 'nodes/healthz', 'nodes/log', 'nodes/metrics', 'nodes/pods', 'nodes/proxy', 'nodes/stats'], verbs: ['*'] },

@@ -91,9 +91,18 @@ function textOf({ key, operator, values }: Requirement): string[] {
   return operator === 'exists' || operator === 'in' ? [`"${key}":"`] : [];
 }
 
+/** The least and the most of an int64, without its sign: 19 digits. */
+const MOST_DIGITS = 19;
+
+/** An int64 of the query; one that no number holds exactly is as near as may be. Throws BadRequest (upstream: runtime.Convert_Slice_string_To_int64). */
 export function numberOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
-  if (text === null || text === '') return undefined;
-  if (!/^-?\d{1,15}$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 50))}: invalid syntax (${name})`);
-  return Number(text);
+  if (text === null) return undefined;
+  const [, sign, digits] = /^([-+]?)0*(\d+)$/.exec(text) ?? [];
+  const refuse = (why: string): never => { throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text.slice(0, 50))}: ${why}`); };
+  if (digits === undefined) return refuse('invalid syntax');
+  if (digits.length > MOST_DIGITS) return refuse('value out of range');
+  const exact = sign === '-' ? -BigInt(digits) : BigInt(digits);
+  if (BigInt.asIntN(64, exact) !== exact) return refuse('value out of range');
+  return Math.max(Number.MIN_SAFE_INTEGER, Math.min(Number(exact), Number.MAX_SAFE_INTEGER));
 }

@@ -51,11 +51,11 @@ export interface WatchLine {
   object: KubeObject & { rows?: { cells: unknown[] }[]; code?: number; reason?: string };
 }
 
-export async function openDoor(options: { kinds?: readonly Kind[]; keepMs?: number; keepRevisions?: number; audit?: Audit; limits?: Partial<Limits>; descriptions?: string } = {}): Promise<OpenDoor> {
+export async function openDoor(options: { kinds?: readonly Kind[]; keepMs?: number; keepRevisions?: number; audit?: Audit; limits?: Partial<Limits>; descriptions?: string; flags?: Readonly<Record<string, string>> } = {}): Promise<OpenDoor> {
   const folder = mkdtempSync(join(tmpdir(), 'llmos-door-'));
   const store = openStore({ folder: join(folder, 'store'), clock: realClock, log: silentLog, keepMs: options.keepMs, keepRevisions: options.keepRevisions });
   const identity = openIdentity({ folder: join(folder, 'pki'), clock: realClock, log: silentLog });
-  const server = createApiServer({ store, identity, clock: realClock, log: silentLog, limits: options.limits, descriptions: options.descriptions, ...(options.audit === undefined ? {} : { audit: options.audit }) });
+  const server = createApiServer({ store, identity, clock: realClock, log: silentLog, limits: options.limits, descriptions: options.descriptions, flags: options.flags, ...(options.audit === undefined ? {} : { audit: options.audit }) });
   for (const kind of options.kinds ?? BUILT_IN_KINDS) server.serve(kind);
   const client = server.client(ADMIN);
   await client.create(Namespace, { metadata: { name: 'default' } });
