@@ -63,6 +63,14 @@ test('a replaced service keeps its address and node port, though the manifest na
   assert.deepEqual([again.spec?.clusterIP, again.spec?.clusterIPs, again.spec?.ports?.[0]?.nodePort], [made.spec?.clusterIP, made.spec?.clusterIPs, made.spec?.ports?.[0]?.nodePort]);
 });
 
+test('node ports follow the names of ports that change their numbers, and no address is asked for of the wrong family', async () => {
+  const ports = (a: number, b: number): object[] => [{ name: 'a', port: a }, { name: 'b', port: b }];
+  const made = await create('renumbered', { type: 'NodePort', ports: ports(80, 81) as never });
+  const again = await world.client.update(Service, service('renumbered', { type: 'NodePort', ports: ports(81, 80) as never }));
+  assert.deepEqual(again.spec?.ports?.map(({ name, nodePort }) => [name, nodePort]), made.spec?.ports?.map(({ name, nodePort }) => [name, nodePort]));
+  await assert.rejects(world.client.patch(Service, 'renumbered', { type: 'merge', body: { spec: { ipFamilies: ['IPv6'] } } }, { namespace }), /spec\.clusterIPs\[0\]: Invalid value: "10\.2\.0\.\d+": expected an IPv6 value as indicated by `ipFamilies\[0\]`/);
+});
+
 test('a dry run takes nothing', async () => {
   await world.client.create(Service, service('dry', { clusterIP: '10.2.0.6' }), { dryRun: true });
   assert.equal((await create('wet', { clusterIP: '10.2.0.6' })).spec?.clusterIP, '10.2.0.6');

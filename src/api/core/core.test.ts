@@ -8,7 +8,8 @@ function judge<T extends KubeObject>(kind: Kind<T>, object: unknown, old?: unkno
   const copy = structuredClone(object) as T;
   const before = structuredClone(old) as T | undefined;
   kind.rules.defaults?.(copy);
-  if (before !== undefined) kind.rules.prepareForUpdate?.(copy, before);
+  if (before === undefined) kind.rules.prepareForCreate?.(copy);
+  else kind.rules.prepareForUpdate?.(copy, before);
   return (kind.rules.validate?.(copy, before) ?? []).map(({ field, message }) => `${field}: ${message}`);
 }
 
@@ -71,7 +72,7 @@ test('services: updates keep what was allocated and drop what the new type has n
   const lesser = structuredClone(old) as unknown as Service;
   lesser.spec!.type = 'ClusterIP';
   assert.deepEqual(judge(Service, lesser, old), []);
-  assert.deepEqual(judge(Service, { metadata, spec: { ...old.spec, clusterIP: '10.0.0.2', clusterIPs: ['10.0.0.2'] } }, old), ['spec.clusterIPs[0]: Invalid value: "10.0.0.2": may not change once set']);
+  assert.deepEqual(judge(Service, { metadata, spec: { ...old.spec, clusterIP: '10.0.0.2', clusterIPs: ['10.0.0.2'] } }, old), ['spec.clusterIPs[0]: Invalid value: ["10.0.0.2"]: may not change once set']);
   const moved = { metadata, spec: { ...structuredClone(old).spec, clusterIP: '10.0.0.2' } } as unknown as Service;
   Service.rules.prepareForUpdate!(moved, old as unknown as Service);
   assert.deepEqual(moved.spec!.clusterIPs, ['10.0.0.2'], 'who changes the one means both, and is refused');

@@ -3,29 +3,34 @@ import { isCidr, isIP, specialAddressErrors } from '../ip.ts';
 import type { Service, ServicePort, ServiceSpec } from '../generated/core-v1.ts';
 import { duplicate, forbidden, invalid, notSupported, required, type FieldError } from '../field-error.ts';
 import { validateLabels } from '../metadata-validation.ts';
+import { addressChangeErrors, addressErrors, isHeadless } from './service-addresses.ts';
+import { hasHealthCheck, isExternallyAccessible } from './service-update.ts';
 import { dns1123LabelErrors, dns1123SubdomainErrors, labelKeyErrors, portNameErrors, portNumberErrors } from '../names.ts';
 
 const TYPES = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP'];
-const FAMILIES = ['IPv4', 'IPv6'];
-const FAMILY_POLICIES = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
 const TRAFFIC = ['Cluster', 'Local'];
 const DISTRIBUTIONS = ['PreferClose', 'PreferSameNode', 'PreferSameZone'];
+const TOPOLOGY_MODE = 'service.kubernetes.io/topology-mode';
+/** What TOPOLOGY_MODE was called before. */
+export const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';
 const KUBELET_PORT = 10250;
 const NOT_AN_IP = 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)';
 
 export function serviceErrors(service: Service, old: Service | undefined): FieldError[] {
   const spec = service.spec ?? {};
   return [
-    ...typeErrors(spec), ...portsErrors(spec),
+    ...hintErrors(service), ...typeErrors(spec), ...portsErrors(spec),
     ...(spec.selector === undefined ? [] : validateLabels(spec.selector, 'spec.selector')),
-    ...affinityErrors(spec), ...clusterIPErrors(spec), ...externalErrors(spec),
+    ...affinityErrors(spec), ...addressErrors(spec), ...externalErrors(spec),
     ...(old === undefined ? [] : updateErrors(spec, old.spec ?? {})),
   ];
 }
 
-function isHeadless(spec: ServiceSpec): boolean {
-  return spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+/** The two names of one annotation say the same. */
+function hintErrors({ metadata: { annotations = {} } }: Service): FieldError[] {
+  const [mode, hints] = [annotations[TOPOLOGY_MODE], annotations[OLD_HINTS]];
+  return mode === undefined || hints === undefined || mode === hints ? [] : [invalid(`metadata.annotations[${TOPOLOGY_MODE}]`, mode, `must match annotations[${OLD_HINTS}] when both are specified`)];
 }
 
 function typeErrors(spec: ServiceSpec): FieldError[] {
@@ -100,38 +105,18 @@ function affinityErrors(spec: ServiceSpec): FieldError[] {
   return [];
 }
 
-function clusterIPErrors(spec: ServiceSpec): FieldError[] {
-  const errors: FieldError[] = [];
-  const ips = spec.clusterIPs ?? [];
-  if (spec.type === 'ExternalName') return errors;
-  for (const [index, family] of (spec.ipFamilies ?? []).entries()) {
-    if (!FAMILIES.includes(family)) errors.push(notSupported(`spec.ipFamilies[${index}]`, family, FAMILIES));
-    if (spec.ipFamilies!.indexOf(family) !== index) errors.push(duplicate(`spec.ipFamilies[${index}]`, family));
-  }
-  if (spec.ipFamilyPolicy !== undefined && !FAMILY_POLICIES.includes(spec.ipFamilyPolicy)) errors.push(notSupported('spec.ipFamilyPolicy', spec.ipFamilyPolicy, FAMILY_POLICIES));
-  if (ips.length > 0 && spec.clusterIP !== ips[0]) errors.push(invalid('spec.clusterIPs', ips, 'first value must match `clusterIP`'));
-  for (const [index, ip] of ips.entries()) {
-    if (ip === 'None') {
-      if (index > 0 || ips.length > 1) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, '"None" must be the first and only value'));
-    } else if (isIP(ip) === 0) errors.push(invalid(`spec.clusterIPs[${index}]`, ip, NOT_AN_IP));
-  }
-  if (ips.length > 2) errors.push({ type: 'FieldValueTooMany', field: 'spec.clusterIPs', message: `Too many: ${ips.length}: must have at most 2 items` });
-  return errors;
-}
-
 function externalErrors(spec: ServiceSpec): FieldError[] {
   const errors: FieldError[] = [];
   for (const [index, ip] of (spec.externalIPs ?? []).entries()) {
     if (isIP(ip) === 0) errors.push(invalid(`spec.externalIPs[${index}]`, ip, NOT_AN_IP));
     else errors.push(...specialAddressErrors(ip).map((error) => invalid(`spec.externalIPs[${index}]`, ip, error)));
   }
-  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs ?? []).length > 0;
   if (spec.externalTrafficPolicy !== undefined) {
-    if (!external) errors.push(invalid('spec.externalTrafficPolicy', spec.externalTrafficPolicy, 'may only be set for externally-accessible services'));
+    if (!isExternallyAccessible(spec)) errors.push(invalid('spec.externalTrafficPolicy', spec.externalTrafficPolicy, 'may only be set for externally-accessible services'));
     else if (!TRAFFIC.includes(spec.externalTrafficPolicy)) errors.push(notSupported('spec.externalTrafficPolicy', spec.externalTrafficPolicy, TRAFFIC));
   }
   if (spec.internalTrafficPolicy !== undefined && !TRAFFIC.includes(spec.internalTrafficPolicy)) errors.push(notSupported('spec.internalTrafficPolicy', spec.internalTrafficPolicy, TRAFFIC));
-  if (spec.healthCheckNodePort && !(spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local')) errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
+  if (spec.healthCheckNodePort && !hasHealthCheck(spec)) errors.push(invalid('spec.healthCheckNodePort', spec.healthCheckNodePort, "may only be set when `type` is 'LoadBalancer' and `externalTrafficPolicy` is 'Local'"));
   const distribution = spec.trafficDistribution;
   if (distribution !== undefined && !DISTRIBUTIONS.includes(distribution)) errors.push(notSupported('spec.trafficDistribution', distribution, DISTRIBUTIONS));
   if (spec.type !== 'LoadBalancer') return [...errors, ...loadBalancerOnly(spec)];
@@ -149,10 +134,9 @@ function loadBalancerOnly(spec: ServiceSpec): FieldError[] {
   return errors;
 }
 
-/** The first cluster IP stays for the life of the service, unless its type leaves or enters ExternalName. */
 function updateErrors(spec: ServiceSpec, old: ServiceSpec): FieldError[] {
-  const errors: FieldError[] = [];
+  const errors = addressChangeErrors(spec, old);
   if (spec.type === 'LoadBalancer' && old.type === 'LoadBalancer' && spec.loadBalancerClass !== old.loadBalancerClass) errors.push(invalid('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'));
-  if (spec.type === 'ExternalName' || old.type === 'ExternalName' || !old.clusterIP) return errors;
-  return spec.clusterIP === old.clusterIP ? errors : [...errors, invalid('spec.clusterIPs[0]', spec.clusterIP ?? '', 'may not change once set')];
+  if (hasHealthCheck(spec) && hasHealthCheck(old) && spec.healthCheckNodePort !== old.healthCheckNodePort) errors.push(forbidden('spec.healthCheckNodePort', 'field is immutable'));
+  return errors;
 }

@@ -7,7 +7,8 @@ import { defineKind, type Kind } from '../kind.ts';
 import { dns1035LabelErrors } from '../names.ts';
 import { loadBalancerErrors } from '../networking/load-balancer-status.ts';
 import { schemaOf } from '../schema/facts.ts';
-import { serviceErrors } from './service-validation.ts';
+import { isExternallyAccessible, keepAllocated, pairAddresses } from './service-update.ts';
+import { OLD_HINTS, serviceErrors } from './service-validation.ts';
 
 export type Service = ServiceType;
 
@@ -24,6 +25,7 @@ export const Service: Kind<Service> = defineKind<Service>({
     defaults: defaultService,
     prepareForCreate(service) {
       service.status = { loadBalancer: {} };
+      if (service.spec !== undefined) pairAddresses(service.spec);
     },
     prepareForUpdate: keepAllocated,
     validate: serviceErrors,
@@ -53,71 +55,10 @@ function defaultService(service: Service): void {
     port.protocol ||= 'TCP';
     if (port.targetPort === undefined || port.targetPort === 0 || port.targetPort === '') port.targetPort = port.port;
   }
-  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-  if (external || (spec.externalIPs?.length ?? 0) > 0) spec.externalTrafficPolicy ||= 'Cluster';
+  if (isExternallyAccessible(spec)) spec.externalTrafficPolicy ||= 'Cluster';
   if (spec.type !== 'ExternalName') spec.internalTrafficPolicy ??= 'Cluster';
   if (spec.type === 'LoadBalancer') spec.allocateLoadBalancerNodePorts ??= true;
-  // clusterIP and clusterIPs[0] are one value; who sets one of them means both.
-  if (spec.type !== 'ExternalName') {
-    if (spec.clusterIP && spec.clusterIPs === undefined) spec.clusterIPs = [spec.clusterIP];
-    else if (!spec.clusterIP && spec.clusterIPs?.[0]) spec.clusterIP = spec.clusterIPs[0];
-  }
   (service.status ??= {}).loadBalancer ??= {};
-}
-
-/** What was allocated stays when an update leaves it out, as upstream patches it back; what a new type has no use for goes. */
-function keepAllocated(service: Service, old: Service): void {
-  const spec = (service.spec ??= {});
-  const before = old.spec ?? {};
-  // Who changes the first of the two means both (upstream: normalizeClusterIPs).
-  if (spec.clusterIP !== before.clusterIP && equalJson(spec.clusterIPs, before.clusterIPs) && spec.type !== 'ExternalName') {
-    if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP];
-    else delete spec.clusterIPs;
-  }
-  const sameUse = (spec.type === 'ExternalName') === (before.type === 'ExternalName');
-  if (sameUse && spec.type !== 'ExternalName') {
-    if (!spec.clusterIP && !spec.clusterIPs?.length) {
-      if (before.clusterIP !== undefined) spec.clusterIP = before.clusterIP;
-      if (before.clusterIPs !== undefined) spec.clusterIPs = [...before.clusterIPs];
-    }
-    spec.ipFamilies ??= before.ipFamilies === undefined ? undefined : [...before.ipFamilies];
-    spec.ipFamilyPolicy ??= before.ipFamilyPolicy;
-    for (const key of ['ipFamilies', 'ipFamilyPolicy'] as const) if (spec[key] === undefined) delete spec[key];
-  } else if (spec.type === 'ExternalName') {
-    if (spec.clusterIP === before.clusterIP) delete spec.clusterIP;
-    delete spec.clusterIPs;
-    delete spec.ipFamilies;
-    delete spec.ipFamilyPolicy;
-  }
-  keepNodePorts(service, old);
-  dropUnused(service, old);
-}
-
-/** Fields that only the old type had, and that came along unchanged, go with it. */
-function dropUnused(service: Service, old: Service): void {
-  const spec = service.spec!;
-  const before = old.spec ?? {};
-  const external = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || (spec.externalIPs?.length ?? 0) > 0;
-  if (spec.type !== 'LoadBalancer' && before.type === 'LoadBalancer') {
-    if (spec.allocateLoadBalancerNodePorts === before.allocateLoadBalancerNodePorts) delete spec.allocateLoadBalancerNodePorts;
-    if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass;
-  }
-  if (!external && spec.externalTrafficPolicy === before.externalTrafficPolicy) delete spec.externalTrafficPolicy;
-  const checks = spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
-  if (!checks && spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
-}
-
-function keepNodePorts(service: Service, old: Service): void {
-  const spec = service.spec!;
-  const before = old.spec ?? {};
-  const uses = (type: string | undefined): boolean => type === 'NodePort' || type === 'LoadBalancer';
-  for (const port of spec.ports ?? []) {
-    const same = before.ports?.find((each) => (each.port === port.port && each.protocol === port.protocol) || (each.name !== undefined && each.name !== '' && each.name === port.name));
-    if (uses(spec.type) && uses(before.type) && !port.nodePort && same?.nodePort) port.nodePort = same.nodePort;
-    // A port that the old type had and the new one cannot have.
-    if (!uses(spec.type) && uses(before.type) && port.nodePort && port.nodePort === same?.nodePort) delete port.nodePort;
-  }
-  if (spec.healthCheckNodePort === undefined && spec.externalTrafficPolicy === 'Local' && before.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
 }
 
 function showExternal(service: Service): string {
@@ -145,8 +86,6 @@ function statusErrors({ spec, status }: Service, old: Service): FieldError[] {
   const misplaced = spec?.type !== 'LoadBalancer' && points.length > 0 && !equalJson(points, old.status?.loadBalancer?.ingress);
   return misplaced ? [forbidden('status.loadBalancer.ingress', 'may only be used when `spec.type` is "LoadBalancer"')] : loadBalancerErrors(status);
 }
-
-const OLD_HINTS = 'service.kubernetes.io/topology-aware-hints';
 
 /** What is written and has no effect (pkg/api/service/warnings.go of upstream). */
 function serviceWarnings({ metadata, spec = {} }: Service): string[] {

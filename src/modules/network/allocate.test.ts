@@ -154,6 +154,7 @@ test('a second family comes and goes with the policy, and the first address stay
   const dual = await at(single, { clusterIP, clusterIPs, ipFamilies, ipFamilyPolicy: 'PreferDualStack' });
   assert.deepEqual([dual.spec?.clusterIPs?.length, dual.spec?.clusterIPs?.[0]], [2, clusterIP]);
   await assert.rejects(at(dual, { clusterIP, clusterIPs, ipFamilies: dual.spec?.ipFamilies, ipFamilyPolicy: 'PreferDualStack' }), /must be 'SingleStack' to release the secondary cluster IP/);
+  await assert.rejects(at(single, { ...single.spec, ipFamilies: ['IPv6'] as ServiceSpec['ipFamilies'] }), /expected an IPv6 value as indicated by `ipFamilies\[0\]`/);
   const again = await at(dual, { ...dual.spec, ipFamilyPolicy: 'SingleStack' });
   assert.deepEqual([again.spec?.clusterIPs, again.spec?.ipFamilies], [[clusterIP], ['IPv4']]);
 });

@@ -2,6 +2,8 @@
  * Which families a Service has (upstream: registry/core/service/storage/alloc.go, initIPFamilyFields; KEP-563). Fills in what the client left out, and
  * gives what it may not have, as an Invalid ApiError.
  */
+import { addressErrors } from '../../api/core/service-addresses.ts';
+import { pairAddresses } from '../../api/core/service-update.ts';
 import { invalid, invalidObject, type FieldError } from '../../api/field-error.ts';
 import type { ApiError } from '../../api/errors.ts';
 import type { IPFamily, Service, ServiceSpec } from '../../api/generated/core-v1.ts';
@@ -16,14 +18,16 @@ export function refusal(service: Service, errors: readonly FieldError[]): ApiErr
 
 /** `configured`: the families of this cluster, the default one first. Throws Invalid. */
 export function settleFamilies(service: Service, spec: ServiceSpec, old: Service | undefined, configured: readonly FamilyName[]): void {
+  if (old === undefined) pairAddresses(spec);
   if (keepsPreferred(spec, old?.spec)) return;
   const loose = spec.clusterIP === 'None' && Object.keys(spec.selector ?? {}).length === 0;
   spec.ipFamilyPolicy ??= old?.spec?.ipFamilyPolicy ?? (loose ? 'RequireDualStack' : 'SingleStack');
   const single = spec.ipFamilyPolicy === 'SingleStack';
-  const errors: FieldError[] = [];
+  const errors = addressErrors(spec);
   const refuse = (): void => {
     if (errors.length > 0) throw refusal(service, errors);
   };
+  refuse();
   if (old?.spec !== undefined) errors.push(...reduce(spec, old.spec, single));
   if (single && (spec.clusterIPs?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified"));
   if (single && (spec.ipFamilies?.length ?? 0) > 1) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified"));
@@ -47,7 +51,7 @@ export function settleFamilies(service: Service, spec: ServiceSpec, old: Service
 
 /** A Service that prefers two families keeps what it has while the cluster changes under it. */
 function keepsPreferred(spec: ServiceSpec, old: ServiceSpec | undefined): boolean {
-  return old !== undefined && old.type !== 'ExternalName' && spec.ipFamilyPolicy === 'PreferDualStack' && old.ipFamilyPolicy === 'PreferDualStack' && same(spec.clusterIPs, old.clusterIPs) && same(spec.ipFamilies, old.ipFamilies) && (spec.ipFamilies ?? []).length > 0;
+  return old !== undefined && old.type === spec.type && spec.ipFamilyPolicy === 'PreferDualStack' && old.ipFamilyPolicy === 'PreferDualStack' && same(spec.clusterIPs, old.clusterIPs) && same(spec.ipFamilies, old.ipFamilies) && (spec.ipFamilies ?? []).length > 0;
 }
 
 /** Who asks for one family alone gives the second one back; otherwise it must be said. */
@@ -57,7 +61,7 @@ function reduce(spec: ServiceSpec, old: ServiceSpec, single: boolean): FieldErro
     if (same(spec.ipFamilies, old.ipFamilies) && (spec.ipFamilies?.length ?? 0) > 1) spec.ipFamilies = spec.ipFamilies!.slice(0, 1);
     return [];
   }
-  const fewer = (now: readonly string[] | undefined, before: readonly string[] | undefined): boolean => now?.length === 1 && before?.length === 2 && now[0] === before[0];
+  const fewer = (now: readonly string[] = [], before: readonly string[] = []): boolean => now.length > 0 && now.length < before.length;
   const errors: FieldError[] = [];
   if (fewer(spec.clusterIPs, old.clusterIPs)) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'SingleStack' to release the secondary cluster IP"));
   if (fewer(spec.ipFamilies as readonly string[] | undefined, old.ipFamilies as readonly string[] | undefined)) errors.push(invalid('spec.ipFamilyPolicy', spec.ipFamilyPolicy, "must be 'SingleStack' to release the secondary IP family"));
