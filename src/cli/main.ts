@@ -1,5 +1,4 @@
 /** The `llmos` command: finds the subcommand, parses its flags, runs it. Subcommands are loaded when called, so that each starts fast. */
-import '../base/resolve-sources.ts';
 import { parseArgs } from 'node:util';
 import { ownValue } from '../api/json.ts';
 import { foldersOf } from '../boot/config.ts';
