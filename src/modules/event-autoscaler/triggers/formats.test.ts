@@ -36,6 +36,11 @@ describe('a number at a place', () => {
     ] as const) await assert.rejects(at(text, format, location), why);
     for (const wrong of ['queue size', 'up{a=}', 'up{a=~"("}', 'up{a=~"(?=a)"}']) assert.throws(() => sampleIn(EXPOSITION, wrong), TriggerError);
   });
+  it('labels that are none are looked at once, of a selector and of a line, and names may be quoted', () => {
+    const long = 'a'.repeat(1_000_000);
+    for (const wrong of [`up{${long}}`, `up{${long}=}`, `up{ ${' '.repeat(1_000_000)}x}`, `up{a="b",,}`]) assert.throws(() => sampleIn(EXPOSITION, wrong), TriggerError);
+    assert.equal(sampleIn(`up{${long}} 1\nup{x="y"${' '.repeat(1_000_000)}z} 2\nup{"a.b"="c",x="y",} 3\n`, 'up{ "a.b" = "c" , x=~"y" }'), '3');
+  });
   it('what is no XML is refused in one pass, however long it is', () => {
     for (const part of ['<!--', '<![CDATA[', '</a', '<a b="', '<a ', '<']) assert.throws(() => xmlTree(part.repeat(500_000)), /begins no element/, part);
   });

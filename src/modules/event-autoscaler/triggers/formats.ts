@@ -88,21 +88,35 @@ export function sampleIn(text: string, selector: string): string | undefined {
     if (!line.startsWith(name)) continue;
     const [, metric, labels = '', value] = /^([a-zA-Z_:][\w:]*)(?:\{((?:[^"}]|"(?:[^"\\]|\\.)*")*)\})?\s+(\S+)/.exec(line) ?? [];
     if (metric !== name) continue;
-    const own = new Map([...labels.matchAll(/([a-zA-Z_]\w*)\s*=\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label, quotedText = '']) => [label, unquote(quotedText)]));
-    if (matchers.every(({ label, matches }) => matches(own.get(label) ?? ''))) return value;
+    const own = labels === '' ? [] : labelsIn(labels);
+    if (own === undefined) continue;
+    const values = new Map(own.map(({ label, value: its }) => [label, its]));
+    if (matchers.every(({ label, matches }) => matches(values.get(label) ?? ''))) return value;
   }
   return undefined;
 }
 
 function matchersOf(text: string, selector: string): Matcher[] {
-  const rest = text.replaceAll(/\s*([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*,?/g, '');
-  if (rest.trim() !== '') throw new TriggerError(`valueLocation ${JSON.stringify(selector)}: ${JSON.stringify(rest.trim())} is no matcher of labels`);
-  return [...text.matchAll(/([a-zA-Z_]\w*)\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"/g)].map(([, label = '', operator = '', quoted = '']) => {
-    const wanted = unquote(quoted);
+  const labels = labelsIn(text);
+  if (labels === undefined) throw new TriggerError(`valueLocation ${JSON.stringify(selector)}: ${JSON.stringify(text.trim())} are no matchers of labels`);
+  return labels.map(({ label, operator, value: wanted }) => {
     if (operator === '=' || operator === '!=') return { label, matches: (value) => (value === wanted) === (operator === '=') };
     const pattern = patternOf(wanted);
     return { label, matches: (value) => pattern.test(value) === (operator === '=~') };
   });
+}
+
+/** One after the other, so that a text that is something else is looked at once only. Names may be quoted, as those beyond ASCII are. */
+const LABEL = /\s*([a-zA-Z_]\w*|"(?:[^"\\]|\\.)*")\s*(=~|!~|!=|=)\s*"((?:[^"\\]|\\.)*)"\s*,?/gy;
+
+/** What stands between the braces; undefined where that is anything else. */
+function labelsIn(text: string): { label: string; operator: string; value: string }[] | undefined {
+  let end = 0;
+  const labels = [...text.matchAll(LABEL)].map(([whole, name = '', operator = '', quoted = '']) => {
+    end += whole.length;
+    return { label: unquote(name.startsWith('"') ? name.slice(1, -1) : name), operator, value: unquote(quoted) };
+  });
+  return text.slice(end).trim() === '' ? labels : undefined;
 }
 
 /** All of a label's value, as Prometheus has it (labels.FastRegexMatcher). */
