@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
 import { silentLog } from '../../../base/log.ts';
+import type { Cache } from '../../../sdk/cache.ts';
 import { createCaches } from '../../../sdk/caches.ts';
 import { carriesOut } from '../../../sdk/carried-out.ts';
 import { eventually } from '../../../sdk/testing/eventually.ts';
@@ -60,5 +61,29 @@ test('a slice that goes on leading to a pod, as one made by hand may, is not wai
   const awake = setInterval(() => {}, 1_000);
   await service.of('one');
   clearInterval(awake);
+  end.abort();
+});
+
+test('one that carries out and has stopped is not waited for, though it has not seen all', async () => {
+  const [end, theirEnd] = [new AbortController(), new AbortController()];
+  const cluster = memoryCluster();
+  const [ours, theirs] = [end, theirEnd].map(({ signal }) => createCaches({ client: cluster.client, log: silentLog, signal }).of(EndpointSliceKind)) as [Cache<EndpointSlice>, Cache<EndpointSlice>];
+  const place = { instance: 'test-stopped', signal: end.signal };
+  const service = outOfService(ours, place);
+  let asked = 0;
+  const stop = carriesOut(place.instance, theirs, async () => void (asked += 1));
+  cluster.put(EndpointSliceKind, slice(READY));
+  await eventually(async () => ours.get('default/web-1') !== undefined && theirs.get('default/web-1') !== undefined);
+  theirEnd.abort();
+  await new Promise((soon) => setImmediate(soon));
+  cluster.put(EndpointSliceKind, slice(LEAVING));
+  await eventually(async () => ours.get('default/web-1')?.endpoints?.[0]?.conditions?.terminating === true);
+  let left = false;
+  const leaves = service.of('one')!.then(() => { left = true; });
+  for (let turn = 0; turn < 5; turn++) await new Promise((soon) => setImmediate(soon));
+  assert.equal(left, false, 'it may still catch up');
+  stop();
+  await leaves;
+  assert.equal(asked, 0);
   end.abort();
 });
