@@ -73,6 +73,21 @@ function inside(): void {
     await assert.rejects(nftWriter('/no/such/nft').write('add table ip c\n'), /not installed/);
   });
 
+  test('one that could not be started, or was killed before it was heard, is talked to later', async (t) => {
+    const folder = mkdtempSync(join(tmpdir(), 'llmos-nft-'));
+    t.after(() => rmSync(folder, { recursive: true, force: true }));
+    const late = nftWriter(join(folder, 'nft'));
+    await assert.rejects(late.write('add table ip late\n'), /not installed/);
+    counting(folder);
+    for (const name of ['d', 'e']) await late.write(`add table ip ${name}\n`);
+    assert.deepEqual(await starts(folder), ['-i']);
+    writeFileSync(join(folder, 'once'), `#!/bin/sh\necho "$1" >> ${folder}/starts\n[ "$1" = -i ] && [ ! -e ${folder}/killed ] && touch ${folder}/killed && kill -9 $$\nexec nft "$@"\n`, { mode: 0o755 });
+    const killed = nftWriter(join(folder, 'once'));
+    for (const name of ['f', 'g', 'h']) await killed.write(`add table ip ${name}\n`);
+    assert.deepEqual(await starts(folder), ['-i', '-i', '-f', '-i']);
+    assert.deepEqual((await run('nft', ['list', 'tables'])).match(/ip [d-h]$/gm)?.toSorted(), ['ip d', 'ip e', 'ip f', 'ip g', 'ip h']);
+  });
+
   test('one that hangs is ended, so that it carries nothing out later', async (t) => {
     const folder = mkdtempSync(join(tmpdir(), 'llmos-nft-'));
     t.after(() => rmSync(folder, { recursive: true, force: true }));

@@ -38,16 +38,18 @@ export function nftWriter(program: string, { idleMs = 3_000, answerMs = 30_000 }
   let isMute = false;
   let leaving: NodeJS.Timeout | undefined;
 
+  const writeAlone = async (script: string): Promise<void> => void (await run(program, ['-f', '-'], { input: script }));
+
   async function write(script: string): Promise<void> {
     const lines = script.split('\n').filter((line) => line !== '');
-    if (isMute || script.length > LONGEST || lines.some((line) => line.endsWith('{'))) return void (await run(program, ['-f', '-'], { input: script }));
+    if (isMute || script.length > LONGEST || lines.some((line) => line.endsWith('{'))) return writeAlone(script);
     clearTimeout(leaving);
     try {
       await tell(lines.join('; '));
     } catch (error) {
       if (!(error instanceof Mute)) throw error;
-      isMute = true;
-      return write(script);
+      isMute = error.isForGood;
+      return await writeAlone(script);
     } finally {
       leaving = setTimeout(end, idleMs).unref();
     }
@@ -80,11 +82,12 @@ export function nftWriter(program: string, { idleMs = 3_000, answerMs = 30_000 }
     // It would write its history into the home.
     const child = spawn(program, ['-i'], { env: { ...process.env, HOME: '/dev/null' }, stdio: ['pipe', 'ignore', 'pipe'] });
     const own: Talk = { child, told: 0, answer: undefined, text: '' };
-    const ended = (): void => {
+    /** One that went by itself will do so again; one that could not be started, or was killed, perhaps not. */
+    const ended = ({ isByItself }: { isByItself: boolean }): void => {
       if (talk === own) talk = undefined;
-      own.answer?.(own.told <= 1 ? new Mute() : new Error('nft ended'));
+      own.answer?.(own.told <= 1 ? new Mute(isByItself) : new Error('nft ended'));
     };
-    child.once('error', ended).once('close', ended);
+    child.once('error', () => ended({ isByItself: false })).once('close', (code) => ended({ isByItself: code !== null }));
     child.stdin?.on('error', () => {}); // its end tells
     child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
       own.text += chunk;
@@ -110,7 +113,14 @@ export function nftWriter(program: string, { idleMs = 3_000, answerMs = 30_000 }
 }
 
 /** It was never heard. */
-class Mute extends Error {}
+class Mute extends Error {
+  readonly isForGood: boolean;
+
+  constructor(isForGood: boolean) {
+    super('nft cannot be talked to');
+    this.isForGood = isForGood;
+  }
+}
 
 /** A word that nft does not know: what it says to that comes after what it says to the script. */
 function markOf(told: number): string {
