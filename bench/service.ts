@@ -2,19 +2,21 @@
  * What a Service costs: requests a second and p99 by wrk, straight to the pod, by its cluster IP (nftables), and by the address of a load balancer of least
  * connection, of TCP and of HTTP, and by a Gateway with ten routes; beside them HAProxy configured by hand: as barely as it goes, and as somebody would who wants the routes and that
  * requests are tried again, which HAProxy pays with a copy of each. The pod answers with HAProxy's own reply, so that it is no bottleneck of its own.
+ * Each HAProxy's cpu for a request is told too, since that is the same whoever else wants the machine.
  *
  * What the kernel's path adds is less than what chance does to a second of wrk: on which cpu the kernel puts it, and who else wants it. So that path is
  * measured by itself, with client and server each on a cpu of its own, in many short rounds of three in changing order: by cluster IP and twice straight. Each round
  * is compared with itself. The second straight one tells how far two measurements of the same thing are apart.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { importTestImage, TEST_IMAGE } from '../test/fixtures/image.ts';
 import { bootInstance, type Instance } from '../test/fixtures/instance.ts';
 import { figureOf, resultOf, type BenchResult, type Figure } from './result.ts';
+import { cpuMs } from './support/processes.ts';
 import { comparePaths, wrk } from './support/wrk.ts';
 
 const ROUNDS = 5;
@@ -83,15 +85,18 @@ export async function run(): Promise<BenchResult> {
     const address = await field(llmos, 'pod/web', '.status.podIP');
     writeFileSync(join(folder, 'routes.txt'), ROUTES.slice(0, -1).map((path) => `${path}/ ${routeName(path)}\n`).join(''));
     writeFileSync(join(folder, 'haproxy.cfg'), byHandText(address, folder));
-    byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore' });
+    // A session of its own, as ours and any daemon has: where others want the cpus the kernel shares them out by session first (CONFIG_SCHED_AUTOGROUP), and in that of llmos it had the share that llmos did not want.
+    byHand = spawn('haproxy', ['-db', '-f', join(folder, 'haproxy.cfg')], { stdio: 'ignore', detached: true });
     const paired = await comparePaths({ direct: `${await field(llmos, 'pod/single', '.status.podIP')}:8080`, way: `${await field(llmos, 'service/single', '.spec.clusterIP')}:80` }, { ...PAIRED, cpu: CLIENT_CPU });
     const targets = {
       straight: `${address}:8080`, leastConnection: `${await field(llmos, 'service/proxy', '.status.loadBalancer.ingress[0].ip')}:80`, byHand: '127.0.0.1:8099',
       http: `${await field(llmos, 'service/http', '.status.loadBalancer.ingress[0].ip')}:81`, byHandHttp: '127.0.0.1:8098', byHandCareful: '127.0.0.1:8097', byHandRoutes: '127.0.0.1:8096', gateway: `${await field(llmos, 'gateway/edge', '.status.addresses[0].value')}:80`,
     };
     await sleep(1_000); // the proxy of the last service may still be starting
-    const figures = await measure(targets);
-    const of = (name: keyof typeof targets, as: string): Record<string, Figure> => ({ [as]: figures[name] as Figure, [`${as}P99`]: figures[`${name}P99`] as Figure });
+    const ours = (module: string): number => Number(readFileSync(join(llmos.run, module, 'haproxy/haproxy.pid'), 'utf8'));
+    const [services, gateways, hand] = [ours('network'), ours('gateway'), byHand.pid ?? 0];
+    const figures = await measure(targets, { leastConnection: services, http: services, gateway: gateways, byHand: hand, byHandHttp: hand, byHandCareful: hand, byHandRoutes: hand });
+    const of = (name: keyof typeof targets, as: string): Record<string, Figure> => Object.fromEntries(['', 'P99', 'Cpu'].flatMap((what) => (figures[name + what] === undefined ? [] : [[as + what, figures[name + what] as Figure]])));
     return resultOf('service', { ...paired, ...of('leastConnection', 'leastConnection'), ...of('http', 'http'), ...of('gateway', 'gateway') },
       { direct: { clusterIp: paired['direct'] as Figure, clusterIpP99: paired['directP99'] as Figure, ...of('straight', 'leastConnection') }, 'haproxy by hand': { ...of('byHand', 'leastConnection'), ...of('byHandHttp', 'http'), ...of('byHandHttp', 'gateway') }, 'haproxy by hand that tries again': { ...of('byHandCareful', 'http'), ...of('byHandRoutes', 'gateway') } });
   } finally {
@@ -101,18 +106,23 @@ export async function run(): Promise<BenchResult> {
   }
 }
 
-/** In turn, round by round, so that a busy moment of the machine meets all alike. */
-async function measure(targets: Readonly<Record<string, string>>): Promise<Record<string, Figure>> {
-  const values = new Map<string, { rate: number[]; p99: number[] }>(Object.keys(targets).map((name) => [name, { rate: [], p99: [] }]));
+/** In turn, round by round, so that a busy moment of the machine meets all alike; with the cpu, in us a request, of those whose `pids` are known. */
+async function measure(targets: Readonly<Record<string, string>>, pids: Readonly<Record<string, number>>): Promise<Record<string, Figure>> {
+  const values = new Map<string, { rate: number[]; p99: number[]; cpu: number[] }>(Object.keys(targets).map((name) => [name, { rate: [], p99: [], cpu: [] }]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [name, target] of Object.entries(targets)) {
-      const { rate, p99 } = await wrk(target, LOAD);
-      values.get(name)?.rate.push(rate);
-      values.get(name)?.p99.push(p99);
-      process.stderr.write(`round ${round + 1} ${name}: ${Math.round(rate)} requests a second, p99 ${p99} ms\n`);
+      const pid = pids[name];
+      const beforeMs = pid === undefined ? 0 : cpuMs([pid]);
+      const { rate, p99, requests } = await wrk(target, LOAD);
+      const usEach = pid === undefined ? undefined : ((cpuMs([pid]) - beforeMs) * 1_000) / requests;
+      const own = values.get(name);
+      own?.rate.push(rate);
+      own?.p99.push(p99);
+      if (usEach !== undefined) own?.cpu.push(usEach);
+      process.stderr.write(`round ${round + 1} ${name}: ${Math.round(rate)} requests a second, p99 ${p99} ms${usEach === undefined ? '' : `, ${usEach.toFixed(1)} us of cpu each`}\n`);
     }
   }
-  return Object.fromEntries([...values].flatMap(([name, { rate, p99 }]) => [[name, figureOf('requests/s', rate)], [`${name}P99`, figureOf('ms', p99)]]));
+  return Object.fromEntries([...values].flatMap(([name, { rate, p99, cpu }]) => [[name, figureOf('requests/s', rate)], [`${name}P99`, figureOf('ms', p99)], ...(cpu.length === 0 ? [] : [[`${name}Cpu`, figureOf('us/request', cpu)]])]));
 }
 
 async function field(llmos: Instance, what: string, path: string): Promise<string> {

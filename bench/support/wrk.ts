@@ -13,14 +13,15 @@ export interface WrkLoad {
   cpu?: number;
 }
 
-/** Requests a second, and the 99th of a hundred latencies in ms. Throws when an answer failed. */
-export async function wrk(target: string, { connections, seconds, cpu }: WrkLoad): Promise<{ rate: number; p99: number }> {
+/** Requests a second and in all, and the 99th of a hundred latencies in ms. Throws when an answer failed. */
+export async function wrk(target: string, { connections, seconds, cpu }: WrkLoad): Promise<{ rate: number; p99: number; requests: number }> {
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', `http://${target}/`];
   const { stdout } = cpu === undefined ? await exec('wrk', args) : await exec('taskset', ['-c', String(cpu), 'wrk', ...args]);
   const rate = Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+  const requests = Number(/(\d+) requests in/.exec(stdout)?.[1]);
   const [, number, unit] = /99%\s+([\d.]+)(us|ms|s)/.exec(stdout) ?? [];
   if (!(rate > 0) || unit === undefined || /Non-2xx|Socket errors/.test(stdout)) throw new Error(`${target} did not answer well:\n${stdout}`);
-  return { rate, p99: Number(number) * { us: 0.001, ms: 1, s: 1_000 }[unit as 'us' | 'ms' | 's'] };
+  return { rate, requests, p99: Number(number) * { us: 0.001, ms: 1, s: 1_000 }[unit as 'us' | 'ms' | 's'] };
 }
 
 const [RATE, P99] = ['requests/s', 'ms'] as const;

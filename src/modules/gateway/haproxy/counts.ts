@@ -7,6 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { followRing, rowsOf } from '../../../sdk/haproxy/commands.ts';
 import { openLine, type Line } from '../../../sdk/haproxy/line.ts';
+import { rangesOf } from '../../../sdk/haproxy/ranges.ts';
 import { BUCKETS, holdOf } from '../signals.ts';
 
 /** Requests a second of a door up to which each has its line. */
@@ -29,8 +30,8 @@ export function countsTable(door: string): string[] {
   return [`backend ${PREFIX}${door}`, '  stick-table type integer size 100k store http_req_cnt,bytes_in_cnt,bytes_out_cnt', ''];
 }
 
-/** Lines of a map: microseconds to the number of the range that they are in. */
-export const RANGES = BUCKETS.map((seconds, index) => `${index === 0 ? '' : Math.round((BUCKETS[index - 1] ?? 0) * 1_000_000) + 1}:${Math.round(seconds * 1_000_000)} ${index}\n`).join('');
+/** Lines of a map: see {@link rangesOf}. */
+export const RANGES = rangesOf(BUCKETS.map((seconds) => Math.round(seconds * 1_000_000)));
 
 /** Of a door, before its other rules for requests: microseconds since the epoch. */
 export const BEGIN = '  http-request set-var(txn.began) date(0,us)';

@@ -43,6 +43,8 @@ export interface ProxyFacts {
   /** Of the second family, where there is one. */
   gatewayIp6?: string | undefined;
   socket: string;
+  /** The file of the ranges of durations: see signals.ts. */
+  ranges: string;
   /** The sockets that it inherits. */
   listening?: Inheritance | undefined;
   /** As which it runs, so that the rules know its connections; see sdk/haproxy/ports.ts. */
@@ -73,7 +75,7 @@ function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpo
   const { name, stickySeconds, settings = {} } = frontend;
   const lines = [`listen ${name}`, ...placesOf(frontend, facts).map((place) => bindLine(place, facts.listening?.numberOf(place), frontend.wire === 'h2c' ? ' proto h2' : '')), ...indented(balanceLines(frontend))];
   if (stickySeconds !== undefined) lines.push(`  stick-table type ip size 100k expire ${stickySeconds}s`, '  stick on src');
-  if (isHttp(frontend)) lines.push(...httpLines(frontend));
+  if (isHttp(frontend)) lines.push(...httpLines(frontend, facts.ranges));
   lines.push(...indented(checkLines(settings, name.replaceAll(':', '.'))));
   const more = `${frontend.wire === 'h2c' ? ' proto h2' : ''}${serverWords(settings, isHttp(frontend))}`;
   slots.forEach((endpoint, index) => {
@@ -84,12 +86,12 @@ function sectionOf(frontend: Frontend, facts: ProxyFacts, slots: readonly (Endpo
 }
 
 /** A request without an answer is asked of another endpoint, as long as that is safe. */
-function httpLines({ name, settings }: Frontend): string[] {
+function httpLines({ settings }: Frontend, ranges: string): string[] {
   return [
     '  mode http', '  option forwardfor', '  timeout http-request 30s', '  timeout http-keep-alive 1m', '  timeout tunnel 1h', '  option idle-close-on-response',
     ...(settings?.responseTimeoutMs === undefined ? [] : [`  timeout server ${settings.responseTimeoutMs}ms`]),
     `  retries ${TRIES}`, '  retry-on conn-failure empty-response response-timeout', `  http-request disable-l7-retry unless { method ${IDEMPOTENT} }`,
-    ...signalLines(name),
+    ...signalLines(ranges),
   ];
 }
 

@@ -103,6 +103,19 @@ describe('HAProxy before ill servers', { skip: existsSync('/usr/sbin/haproxy') ?
     assert.ok(Number(/llmos_service_request_duration_seconds_bucket\{[^}]*le="\+Inf"\} (\d+)/.exec(text)?.[1]) >= 40, text);
   });
 
+  it('counts each answer once, in the range of how long it took, for its own Service', async () => {
+    const slow = await serve(40, (asked, response) => void asked.resume().on('end', () => setTimeout(() => response.end('40'), 60)));
+    const [slowPort, fastPort] = [await carry('ill', { 'load-balancing': 'least-connection' }, [slow], 'http'), await carry('busy', { 'load-balancing': 'least-connection' }, [await well(41)], 'http')];
+    await Promise.all([ask(slowPort), ...Array.from({ length: 5 }, () => ask(fastPort))]);
+    const upTo = (text: string, service: string, bound: string): number => Number(text.split(`llmos_service_request_duration_seconds_bucket{namespace="shop",service="${service}",port="80",le="${bound}"} `)[1]?.split('\n')[0]);
+    const before = await proxies.metrics();
+    assert.equal(upTo(before, 'busy', '+Inf'), 5, before);
+    await Promise.all(Array.from({ length: 7 }, () => ask(slowPort)));
+    const after = await proxies.metrics();
+    assert.deepEqual(['0.05', '+Inf'].map((bound) => upTo(after, 'ill', bound) - upTo(before, 'ill', bound)), [0, 7], after);
+    assert.equal(upTo(after, 'busy', '+Inf'), 5);
+  });
+
   it('speaks HTTP/2 in the clear to those that know nothing else, and checks them by it', async () => {
     const both = await Promise.all([16, 17].map(async (last) => {
       const server = http2.createServer().on('stream', (stream: http2.ServerHttp2Stream) => void (stream.respond({ ':status': 200 }), stream.end(String(last))));

@@ -4,13 +4,13 @@
  * end is known at once; a killed one is started again, with back-off.
  */
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Log } from '../../../base/log.ts';
 import { isFreePort } from '../../../base/sys/is-free-port.ts';
 import { run } from '../../../base/sys/run.ts';
 import { commandsAfterDrain, commandsFor, configurationOf, keyOf, needsReload, placesOf, sessionsAt, slotsFor, type Endpoint, type Frontend, type Slots } from './configuration.ts';
 import { createOutlierWatch } from '../../../sdk/haproxy/outliers.ts';
-import { added, countersOf, signalText, SIGNAL_COMMANDS, type Counters } from './signals.ts';
+import { added, countersOf, signalText, SIGNAL_COMMANDS, SIGNAL_RANGES, type Counters } from './signals.ts';
 import { askHaproxy as ask, tellHaproxy as tell } from '../../../sdk/haproxy/commands.ts';
 import { createDepartures } from '../../../sdk/haproxy/departures.ts';
 import { endConnections, leftovers } from '../../../sdk/haproxy/leftover.ts';
@@ -49,6 +49,7 @@ const COUNT_MS = 4_000;
 
 export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, signal }: HaproxyInput): Haproxy {
   const files = haproxyFiles(folder);
+  const ranges = join(folder, 'ranges.map');
   const known = readPorts(files.configuration);
   const listening = createListening();
   let loaded: readonly Frontend[] = [];
@@ -90,7 +91,8 @@ export function createHaproxy({ program, folder, gatewayIp, gatewayIp6, log, sig
     slots = slotsFor(frontends, slotsBefore);
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const inheritance = listening.take(frontends.flatMap((each) => placesOf(each, { gatewayIp, gatewayIp6 })));
-    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
+    writeFileSync(ranges, SIGNAL_RANGES, { mode: 0o600 });
+    writeFileSync(`${files.configuration}.new`, configurationOf(frontends, { gatewayIp, gatewayIp6, socket: files.socket, ranges, listening: inheritance, group: ownGroup() }, slots), { mode: 0o600 });
     renameSync(`${files.configuration}.new`, files.configuration);
     loaded = frontends;
     outliers.forget();

@@ -2,14 +2,19 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { added, countersOf, signalText } from './signals.ts';
 
-const STAT = `# pxname,svname,scur,stot,bin,bout,econ,eresp,wretr,wredis,status,act,chkdown,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,last_chk,addr
-shop:web:80,FRONTEND,2,7,100,900,,,,,OPEN,,,0,6,0,1,0,,
-shop:web:80,s0,1,5,60,500,0,1,2,1,UP,1,3,0,4,0,1,0,"Detected 3 consecutive errors, last one was: ""x""",10.1.0.2:8080
-shop:web:80,s1,0,9,0,0,0,0,0,0,MAINT,0,0,0,0,0,0,0,,10.1.0.1:1
-shop:web:80,BACKEND,1,7,100,900,4,1,2,1,UP,1,0,0,6,0,1,0,
-llmos-signals,BACKEND,0,0,0,0,0,0,0,0,UP,0,0,,,,,,
+const STAT = `# pxname,svname,iid,scur,stot,bin,bout,econ,eresp,wretr,wredis,status,act,chkdown,hrsp_1xx,hrsp_2xx,hrsp_3xx,hrsp_4xx,hrsp_5xx,last_chk,addr
+shop:web:80,FRONTEND,3,2,7,100,900,,,,,OPEN,,,0,6,0,1,0,,
+shop:web:80,s0,3,1,5,60,500,0,1,2,1,UP,1,3,0,4,0,1,0,"Detected 3 consecutive errors, last one was: ""x""",10.1.0.2:8080
+shop:web:80,s1,3,0,9,0,0,0,0,0,0,MAINT,0,0,0,0,0,0,0,,10.1.0.1:1
+shop:web:80,BACKEND,3,1,7,100,900,4,1,2,1,UP,1,0,0,6,0,1,0,
+llmos-signals,BACKEND,2,0,0,0,0,0,0,0,0,UP,0,0,,,,,,
 `;
-const TABLE = '# table: llmos-signals, type: string, size:10240, used:1\n0x55: key=shop:web:80 use=1 exp=0 shard=0 gpc0=5 gpc1=1 gpc2=0 gpc3=0 gpc4=0 gpc5=0 gpc6=0 gpc7=0 gpc8=0 gpc9=0 gpc10=0 gpc11=0 gpc12=1\n';
+const TABLE = `# table: llmos-signals, type: integer, size:102400, used:3
+0x55: key=48 use=0 exp=0 shard=0 http_req_cnt=5
+0x56: key=49 use=0 exp=0 shard=0 http_req_cnt=1
+0x57: key=60 use=0 exp=0 shard=0 http_req_cnt=1
+0x58: key=144 use=0 exp=0 shard=0 http_req_cnt=9
+`;
 
 test('what HAProxy counts becomes lines of Prometheus', () => {
   const text = signalText(countersOf(STAT, TABLE));

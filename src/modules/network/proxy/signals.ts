@@ -1,28 +1,33 @@
 /**
  * What HAProxy counts of the Services that it carries, as lines for /metrics: requests by class of status, errors, retries, bytes, endpoints,
  * and for HTTP how long answers took. It is read from HAProxy when somebody asks. Durations are counted in a table of HAProxy's own, by
- * rules of the configuration, since its statistics have means alone; so they cost this process nothing. Parts that read and write text are pure.
+ * rules of the configuration, since its statistics have means alone; so they cost this process nothing. A row of it is a frontend and a range of durations, so that an answer is
+ * one look into it, however long it took. Parts that read and write text are pure.
  */
 
 import { rowsOf } from '../../../sdk/haproxy/commands.ts';
+import { rangesOf } from '../../../sdk/haproxy/ranges.ts';
 
 /** Upper bounds of the durations in ms. */
 const BUCKETS_MS = [1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000];
 const TABLE = 'llmos-signals';
 
-/** The section that holds the durations of all frontends, by their name. */
+/** More ranges than there are: a row's number is that of the frontend so many times, and the range's. */
+const RANGES_MOST = 16;
+
+/** The map of the ranges, which {@link signalLines} names. */
+export const SIGNAL_RANGES = rangesOf(BUCKETS_MS.map((ms) => ms * 1_000));
+
+/** The section that holds the durations of all frontends. */
 export function signalTable(): string[] {
-  return [`backend ${TABLE}`, `  stick-table type string len 160 size 10k store gpc(${BUCKETS_MS.length + 1})`, ''];
+  return [`backend ${TABLE}`, '  stick-table type integer size 100k store http_req_cnt', ''];
 }
 
-/** The rules by which a frontend of HTTP counts how long its answers took: each answer in one counter, since each takes a lock of HAProxy's. The last of the frontend: the first that fits ends them. */
-export function signalLines(name: string): string[] {
+/** The rules by which a frontend of HTTP counts how long its answers took; `ranges` is the file of {@link SIGNAL_RANGES}. */
+export function signalLines(ranges: string): string[] {
   return [
-    'http-request set-var(txn.began) date(0,us)', `http-request track-sc0 str(${name}) table ${TABLE}`, 'http-response set-var(txn.took) date(0,us),sub(txn.began)',
-    ...BUCKETS_MS.flatMap((ms, index) => {
-      const fits = `if { var(txn.took) -m int le ${ms * 1_000} }`;
-      return [`http-response sc-inc-gpc(${index},0) ${fits}`, `http-response allow ${fits}`];
-    }), `http-response sc-inc-gpc(${BUCKETS_MS.length},0)`,
+    'http-request set-var(txn.began) date(0,us)', `http-response set-var(txn.took) date(0,us),sub(txn.began),map_int_int(${ranges},${BUCKETS_MS.length})`,
+    `http-response track-sc0 be_id,mul(${RANGES_MOST}),add(txn.took) table ${TABLE}`,
   ].map((rule) => `  ${rule}`);
 }
 
@@ -59,7 +64,9 @@ const FAMILIES: readonly Family[] = [
 /** Reads the answers to {@link SIGNAL_COMMANDS}. Gauges bear their family with a leading `~`, so that only counters are summed up over reloads. */
 export function countersOf(stat: string, table: string): Counters {
   const counters: Counters = new Map();
+  const names = new Map<number, string>();
   for (const read of rowsOf(stat)) {
+    names.set(Number(read('iid')), read('pxname'));
     const labels = labelsOf(read('pxname'));
     if (labels === undefined) continue;
     const isPart = read('pxname').split(':').length > 3;
@@ -76,13 +83,21 @@ export function countersOf(stat: string, table: string): Counters {
       counters.set(key, (counters.get(key) ?? 0) + Number(read(family.column)));
     }
   }
-  for (const [, key = '', values = ''] of table.matchAll(/key=(\S+) .*?((?: gpc\d+=\d+)+)/g)) addDurations(counters, key, [...values.matchAll(/=(\d+)/g)].map(([, value]) => Number(value)));
+  const durations = new Map<string, number[]>();
+  for (const [, key, times] of table.matchAll(/key=(\d+) .*http_req_cnt=(\d+)/g)) {
+    const name = names.get(Math.floor(Number(key) / RANGES_MOST));
+    if (name === undefined) continue;
+    const own = durations.get(name) ?? [];
+    durations.set(name, own);
+    own[Number(key) % RANGES_MOST] = Number(times);
+  }
+  for (const [name, own] of durations) addDurations(counters, name, own);
   return counters;
 }
 
 /** Prometheus counts in each bucket what lies below it too. */
-function addDurations(counters: Counters, key: string, own: readonly number[]): void {
-  const labels = labelsOf(key);
+function addDurations(counters: Counters, frontend: string, own: readonly number[]): void {
+  const labels = labelsOf(frontend);
   if (labels === undefined) return;
   const name = 'llmos_service_request_duration_seconds';
   const add = (counter: string, value: number): void => void counters.set(counter, (counters.get(counter) ?? 0) + value);
