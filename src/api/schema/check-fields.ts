@@ -5,6 +5,7 @@
  */
 import { isInteger, isNumeric } from '../int64.ts';
 import { isQuantity, parseQuantity } from '../quantity.ts';
+import { converterBase64Error, converterMismatch } from './converter-words.ts';
 import { resolveSchema, shapeFor, type Schema } from './schema.ts';
 
 export interface FieldFindings {
@@ -17,9 +18,9 @@ export interface FieldFindings {
 const MAX_FINDINGS = 100;
 const NONE: FieldFindings = Object.freeze({ unknown: [] });
 
-/** Compares `value` with `schema`. */
-export function checkFields(schema: Schema, value: unknown): FieldFindings {
-  const walk: Walk = { path: [], fields: [], struct: '', findings: undefined };
+/** Compares `value` with `schema`. With `isConverted` it is what a strategic merge patch made, whose wrong types upstream says otherwise. */
+export function checkFields(schema: Schema, value: unknown, { isConverted = false }: { isConverted?: boolean } = {}): FieldFindings {
+  const walk: Walk = { path: [], fields: [], struct: '', isConverted, findings: undefined };
   check(schema, value, walk);
   return walk.findings ?? NONE;
 }
@@ -45,6 +46,7 @@ interface Walk {
   fields: string[];
   /** The struct that holds the field. */
   struct: string;
+  isConverted: boolean;
   findings: FieldFindings | undefined;
 }
 
@@ -121,7 +123,7 @@ function scalarError(schema: Schema, value: unknown, walk: Walk): string | undef
     case 'duration': return typeof value === 'string' ? undefined : `json: cannot unmarshal ${kindOf(value)} into Go value of type string`;
   }
   switch (schema.type) {
-    case 'string': return typeof value === 'string' ? base64Error(schema, value) : mismatch(schema, value, walk);
+    case 'string': return typeof value === 'string' ? base64Error(schema, value, walk) : mismatch(schema, value, walk);
     case 'boolean': return typeof value === 'boolean' ? undefined : mismatch(schema, value, walk);
     case 'number': return isNumeric(value) ? undefined : mismatch(schema, value, walk);
     case 'integer': return (schema.format === 'int32' ? isInt32(value) : isInteger(value)) ? undefined : mismatch(schema, value, walk);
@@ -149,12 +151,13 @@ function timeError(value: unknown): string | undefined {
   return `parsing time ${text} as "2006-01-02T15:04:05Z07:00": cannot parse ${text} as "2006"`;
 }
 
-function base64Error(schema: Schema, value: string): string | undefined {
+function base64Error(schema: Schema, value: string, { isConverted }: Walk): string | undefined {
   if (schema.format !== 'byte') return undefined;
   const text = value.replace(/[\r\n]/g, '');
   if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return undefined;
   const at = text.search(/[^A-Za-z0-9+/]/);
-  return `illegal base64 data at input byte ${at < 0 ? text.length - (text.length % 4) : at}`;
+  const why = `illegal base64 data at input byte ${at < 0 ? text.length - (text.length % 4) : at}`;
+  return isConverted ? converterBase64Error(why) : why;
 }
 
 function isInt32(value: unknown): boolean {
@@ -166,6 +169,7 @@ function wrongType(schema: Schema, value: unknown, walk: Walk): void {
 }
 
 function mismatch(schema: Schema, value: unknown, walk: Walk): string {
+  if (walk.isConverted) return converterMismatch(schema, value);
   const numeric = schema.type === 'integer' && isNumeric(value);
   const what = numeric ? `number ${value}` : kindOf(value);
   const where = walk.fields.length === 0 ? 'Go value' : `Go struct field ${walk.struct}.${walk.fields.join('.')}`;

@@ -50,6 +50,27 @@ test('type errors are told in the words of the Go decoder', () => {
   assert.equal(checkFields(deployment, { spec: { replicas: null, strategy: { rollingUpdate: { maxSurge: '25%' } } } }).typeError, undefined);
 });
 
+test('type errors of strategic merge patches are told in the words of the converter', () => {
+  const deployment = schemaOf('apps', 'v1', 'Deployment');
+  const inPod = (spec: object): object => ({ spec: { template: { spec } } });
+  const table: [object, string][] = [
+    [{ spec: { replicas: '3' } }, 'unrecognized type: int32'],
+    [{ spec: { replicas: 1.5 } }, 'cannot convert float64 to int32'],
+    [{ spec: { paused: 'yes' } }, 'unrecognized type: bool'],
+    [{ spec: [] }, 'cannot restore struct from: slice'],
+    [{ metadata: { labels: 'invalid' } }, 'cannot restore map from string'],
+    [{ metadata: { labels: { a: 1 } } }, 'cannot convert int64 to string'],
+    [{ metadata: { labels: { a: true } } }, 'unrecognized type: string'],
+    [inPod({ containers: {} }), 'cannot restore slice from map'],
+    [inPod({ containers: ['a'] }), 'cannot restore struct from: string'],
+    [inPod({ restartPolicy: 1 }), 'cannot convert int64 to v1.RestartPolicy'],
+    [inPod({ overhead: { cpu: 'x' } }), "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+  ];
+  for (const [value, expected] of table) assert.equal(checkFields(deployment, value, { isConverted: true }).typeError, expected);
+  const secret = (value: unknown): string | undefined => checkFields(schemaOf('', 'v1', 'Secret'), { data: { a: value } }, { isConverted: true }).typeError;
+  assert.deepEqual(['ü', 1, 'YQ=='].map(secret), ['error decoding from json: illegal base64 data at input byte 0', 'cannot restore slice from int64', undefined]);
+});
+
 test('types of several shapes are followed', () => {
   const crd = schemaOf('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition');
   const version = (schema: object): object => ({ spec: { versions: [{ name: 'v1', schema: { openAPIV3Schema: schema } }] } });

@@ -33,6 +33,8 @@ export interface WriteContext {
   duplicates?: readonly string[];
   /** The object comes of a patch, and this is how a refusal of its fields shows it. */
   shownAs?: (object: KubeObject) => string;
+  /** It comes of a strategic merge patch. */
+  isStrategic?: boolean;
   /** Texts for Warning headers are added here. */
   warnings: string[];
   /** Adds to what the audit log tells of the request. */

@@ -154,7 +154,7 @@ test('a run pod, chunked lists and sorting', options, async () => {
 test('a patch with a misspelt field or a value of a wrong type gets the words of Kubernetes', options, async () => {
   await says('create cm patched --from-literal=a=1', /created/);
   await says('patch cm patched -p {"date":{"a":"2"}} --dry-run=server', /patched/);
-  await fails('patch cm patched -p {"data":{"a":{"b":1}}}', /^The request is invalid: patch: Invalid value: "map\[data:map\[a:map\[b:1\]\]\]": json: cannot unmarshal/);
+  await fails('patch cm patched -p {"data":{"a":{"b":1}}}', /^The request is invalid: patch: Invalid value: "map\[data:map\[a:map\[b:1\]\]\]": unrecognized type: string$/m);
   await fails('patch cm patched --type=merge -p {"data":{"a":[]}}', /^The request is invalid: patch: Invalid value: "\{.*\}": json: cannot unmarshal/);
   await says('delete cm patched', /deleted/);
 });

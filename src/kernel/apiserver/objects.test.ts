@@ -272,6 +272,16 @@ test('a pod on a node waits for its node, one without a node goes at once', asyn
   assert.equal((await door.call('GET', `${pods}/bound`)).status, 404);
 });
 
+test('who asks by orphanDependents for dependents to go hears 202 while the object stays (upstream: Test202StatusCode)', async () => {
+  const codes = async (name: string, finalizers: string[], options: unknown): Promise<number> => {
+    await door.call('POST', CONFIG_MAPS, { body: { metadata: { name, finalizers } } });
+    return (await door.call('DELETE', `${CONFIG_MAPS}/${name}`, { body: options })).status;
+  };
+  assert.deepEqual([await codes('deleted-a', [], undefined), await codes('deleted-b', ['a.b/c'], undefined), await codes('deleted-c', [], { orphanDependents: false })], [200, 200, 200]);
+  assert.equal(await codes('deleted-d', ['a.b/c'], { orphanDependents: false }), 202);
+  assert.equal(await codes('deleted-e', ['a.b/c'], { propagationPolicy: 'Foreground' }), 200);
+});
+
 test('status and scale have paths of their own', async () => {
   const path = '/apis/apps/v1/namespaces/default/deployments';
   const template = { metadata: { labels: { app: 'w' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };

@@ -26,7 +26,9 @@ export async function handleDelete(exchange: Exchange): Promise<void> {
   const context = writeContextOf(exchange);
   context.dryRun ||= dryRun;
   const outcome = await deleteObject(door, kind, { namespace: resource.namespace, name: resource.name! }, options, context);
-  if (!outcome.gone || (kind.group === '' && ANSWERED_WITH_OBJECT.has(kind.plural))) return answerObject(exchange, 200, outcome);
+  // Clients of old asked so for dependents to go, too, and hear that it is not done yet; who asks by propagationPolicy does not (upstream: handlers/delete.go).
+  if (!outcome.gone) return answerObject(exchange, options.orphanDependents === false ? 202 : 200, outcome);
+  if (kind.group === '' && ANSWERED_WITH_OBJECT.has(kind.plural)) return answerObject(exchange, 200, outcome);
   const { uid, name } = outcome.object.metadata;
   return answerValue(exchange, 200, success({ name, group: kind.group || undefined, kind: kind.plural, uid }));
 }

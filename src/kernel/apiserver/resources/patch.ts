@@ -37,8 +37,9 @@ export interface PatchOutcome {
 export async function patchObject(door: Door, kind: Kind, input: PatchInput, context: WriteContext): Promise<PatchOutcome> {
   if (input.type === 'apply') return applyPatch(door, kind, input, context);
   const change = (live: KubeObject): unknown => patched(kind, live, input);
-  const shownAs = (object: KubeObject): string => (input.type === 'strategic' ? goText(input.body) : JSON.stringify(object)).slice(0, SHOWN_MOST);
-  return { outcome: await updateObject(door, kind, { ...input, change }, { ...context, shownAs }), created: false };
+  const isStrategic = input.type === 'strategic';
+  const shownAs = (object: KubeObject): string => (isStrategic ? goText(input.body) : JSON.stringify(object)).slice(0, SHOWN_MOST);
+  return { outcome: await updateObject(door, kind, { ...input, change }, { ...context, shownAs, isStrategic }), created: false };
 }
 
 const SHOWN_MOST = 10_000;

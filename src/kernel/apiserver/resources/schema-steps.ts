@@ -20,7 +20,7 @@ import { schemaOfKind } from '../kind-table.ts';
  */
 export function checkFields(kind: Kind, object: KubeObject, context: WriteContext): void {
   const schema = schemaOfKind(kind);
-  const { unknown, typeError } = findFields(schema, object);
+  const { unknown, typeError } = findFields(schema, object, { isConverted: context.isStrategic === true });
   if (typeError !== undefined) throw refusal(kind, object, context, typeError);
   if (unknown.length > 0 || context.duplicates !== undefined) {
     const findings = [...(context.duplicates ?? []), ...unknown.map(unknownField)];

@@ -12,6 +12,7 @@ import type { SandboxPool } from '../sandbox/pool.ts';
 import { connectInside } from './connect-inside.ts';
 import { spdySession, type SpdyStream } from './spdy.ts';
 import { acceptWebSocket, channelsOf } from './web-socket.ts';
+import { checkAssigned } from './target.ts';
 import { acceptSpdy, asksForSpdy, webSocketWire, type Wire } from './wire.ts';
 
 const TUNNEL = 'SPDY/3.1+portforward.k8s.io';
@@ -22,6 +23,7 @@ export function portForwardRoute(agent: Agent, pool: SandboxPool): Route {
     kind: PodKind, subresource: 'portforward', methods: ['GET', 'POST'],
     async handle(request) {
       const pod = request.object as Pod;
+      checkAssigned(pod);
       const worker = agent.worker(`${pod.metadata.namespace}/${pod.metadata.name}`);
       if (worker === undefined || pod.status?.phase !== 'Running') throw new ApiError('BadRequest', `unable to forward port because pod is not running. Current status=${pod.status?.phase ?? 'Pending'}`);
       const sandbox = pool.owned(worker.uid);

@@ -25,10 +25,16 @@ export function containerOf(pod: Pod, asked: string | undefined): string {
   throw new ApiError('BadRequest', `a container name must be specified for pod ${podName}, choose one of: [${app.join(' ')}]${more}`);
 }
 
+/** Throws BadRequest for a pod that no node has yet (upstream: registry/core/pod, streamLocation). */
+export function checkAssigned(pod: Pod): void {
+  if (!pod.spec?.nodeName) throw new ApiError('BadRequest', `pod ${pod.metadata.name} does not have a host assigned`);
+}
+
 /** Throws BadRequest when it does not run. */
 export function runningContainer(agent: Agent, request: RouteRequest): ContainerRecord {
   const pod = request.object as Pod;
   const container = containerOf(pod, request.url.searchParams.get('container') ?? undefined);
+  checkAssigned(pod);
   const record = agent.worker(`${pod.metadata.namespace}/${pod.metadata.name}`)?.record(container);
   if (record === undefined || record.exit !== undefined || record.startedMs === undefined) throw new ApiError('BadRequest', `container ${container} of pod ${pod.metadata.name} is not running`);
   return record;
