@@ -45,17 +45,20 @@ describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs
     return status?.capacity?.[LAMP] === all && status.allocatable?.[LAMP] === healthy;
   }, { what: `${healthy} of ${all} lamps` });
 
+  /** By id, as the status of the pod tells it. */
+  const healthOf = ({ status }: Pod): unknown => (status?.containerStatuses?.[0]?.allocatedResourcesStatus ?? []).map(({ name, resources }) => [name, ...(resources ?? []).map(({ resourceID, health }) => `${resourceID} ${health}`)]);
+
   it('are offered by the node', async () => {
     assert.equal(await plugin.register(), '0');
     await lamps('3', '3');
   });
   it('come to containers with what the plugin says, and to nobody else', async () => {
     await create('two', '2');
-    await runs('two');
+    assert.deepEqual(healthOf(await runs('two')), [[LAMP, 'lamp-1 Healthy', 'lamp-2 Healthy']]);
     assert.equal(await sh('two', 'echo $LAMPS; ls /dev | grep lamp; true < /dev/lamp-1 && echo reads; echo x > /dev/lamp-2'), 'lamp-1,lamp-2\nlamp-1\nlamp-2\nreads\nsh: can\'t create /dev/lamp-2: Operation not permitted\ncommand terminated with exit code 1');
     assert.ok(plugin.calls.includes('PreStartContainer lamp-1 lamp-2'), plugin.calls.join());
     await create('none', '0');
-    await runs('none');
+    assert.deepEqual(healthOf(await runs('none')), []);
     assert.equal(await sh('none', 'echo [$LAMPS]; mknod /lamp c 10 229; true < /lamp; ls /dev | grep -c lamp'), '[]\n0\nsh: can\'t open /lamp: Operation not permitted\ncommand terminated with exit code 1');
     await create('waits', '2');
     await until('waits', ({ status }) => status?.conditions?.some(({ reason, message }) => reason === 'Unschedulable' && /Insufficient example\.com\/lamp/.test(message ?? '')) === true);
@@ -76,6 +79,8 @@ describe('devices of a plugin', { skip: existsSync('/dev/fuse') ? false : 'needs
   it('are missed when they fail, and given again when their pod is gone', async () => {
     plugin.setHealth('lamp-2', false);
     await lamps('3', '2');
+    await until('two', (pod) => JSON.stringify(healthOf(pod)) === JSON.stringify([[LAMP, 'lamp-1 Healthy', 'lamp-2 Unhealthy']]));
+    assert.deepEqual(healthOf(await runs('one')), [[LAMP, 'lamp-3 Healthy']]);
     await llmos.kubectl('delete', 'pod', 'two', '--now');
     await create('next', '1');
     await runs('next');

@@ -58,6 +58,17 @@ describe('a pod, as it is promised', { timeout: 170_000 * PATIENCE }, () => {
     assert.deepEqual(await status('slow').then((each) => [each?.started, each?.restartCount]), [true, 0]);
   });
 
+  it('a volume hides nothing that lies deeper: its termination message within one that is shared with the machine, its names and addresses in one at /etc', async () => {
+    const spec = { restartPolicy: 'Never', volumes: [{ name: 'v', emptyDir: {} }] };
+    await apply('within', 'echo tok > /cache/log.txt', { terminationMessagePath: '/cache/log.txt', securityContext: { privileged: true }, volumeMounts: [{ name: 'v', mountPath: '/cache', mountPropagation: 'Bidirectional' }] }, spec);
+    await apply('at-etc', 'cat /etc/hosts /etc/resolv.conf /etc/hostname; ls /etc; mount | grep -c " /etc/deep "', { volumeMounts: [{ name: 'v', mountPath: '/etc/deep/', subPath: 'deep' }, { name: 'v', mountPath: '/etc' }] }, spec);
+    for (const name of ['within', 'at-etc']) await until(name, 'has ended', ({ status }) => status?.phase === 'Succeeded');
+    assert.equal((await status('within'))?.state?.terminated?.message, 'tok\n');
+    assert.match(await kubectl('logs', 'at-etc'), /Kubernetes-managed hosts file[^]*\sat-etc\n[^]*nameserver[^]*\nat-etc\ndeep\nhostname\nhosts\nresolv\.conf\n1\n$/);
+    // What the runtime mounted in the shared volume is gone with the pod, or that would not end.
+    await kubectl('delete', 'pod', 'within', 'at-etc', '--timeout=60s');
+  });
+
   it('begins again when it does not start, after the grace of the probe and not of the pod', async () => {
     await apply('never', 'trap "" TERM; while :; do sleep 1; done', { startupProbe: { exec: { command: ['false'] }, periodSeconds: 1, failureThreshold: 2, terminationGracePeriodSeconds: 1 } }, { terminationGracePeriodSeconds: 3_600 });
     await says('never', 'Killing', /failed startup probe, will be restarted/);

@@ -133,6 +133,7 @@ export function createAgent(parts: NodeParts): Agent {
       const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.(), () => leaveClaims?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
       const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
+      stops.push(parts.plugins.subscribe(() => { for (const worker of workers.values()) if (parts.devices.has(worker.uid)) worker.refresh(); })); // its status tells how well they are
       stops.push(onClockJump(() => { for (const worker of workers.values()) worker.refresh(); }));
       await aborted(signal);
       for (const stop of stops) stop();

@@ -1,7 +1,7 @@
 /** Which devices the containers of a pod have, and what came with them; kept beside the pod's volumes, so that restarts and the next llmos know it. */
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Container, Pod } from '../../../api/generated/core-v1.ts';
+import type { Container, Pod, ResourceStatus } from '../../../api/generated/core-v1.ts';
 import { quantityValue } from '../../../api/quantity.ts';
 import type { DeviceGift } from './api.ts';
 import type { DevicePlugins } from './plugins.ts';
@@ -16,6 +16,10 @@ export interface DeviceAllocation {
   allocate(pod: Pod): Promise<void>;
   /** All that a container has; tells the plugins that it starts. */
   giftsFor(pod: Pod, container: string): Promise<DeviceGift[]>;
+  /** How well what a container has is, for its status; undefined where it has nothing. */
+  health(uid: string, container: Container): ResourceStatus[] | undefined;
+  /** Whether a pod has any. */
+  has(uid: string): boolean;
   release(uid: string): void;
 }
 
@@ -74,13 +78,23 @@ export function deviceAllocation(options: { pods: string; plugins: DevicePlugins
     },
     async giftsFor(pod, container) {
       const own = (pod.spec?.containers ?? []).concat(pod.spec?.initContainers ?? []).find(({ name }) => name === container);
-      if (own === undefined || !Object.keys(own.resources?.limits ?? {}).some((name) => name.includes('/'))) return [];
+      if (own === undefined || !mayHave(own)) return [];
       const entries = Object.entries(all().get(pod.metadata.uid ?? '')?.[container] ?? {});
       for (const [resource, { ids }] of entries) await plugins.beforeStart(resource, ids);
       return entries.map(([, { gift }]) => gift);
     },
+    health(uid, container) {
+      const entries = mayHave(container) ? Object.entries(all().get(uid)?.[container.name] ?? {}) : [];
+      return entries.length === 0 ? undefined : entries.map(([name, { ids }]) => ({ name, resources: ids.map((id) => ({ resourceID: id, health: plugins.isHealthy(name, id) ? 'Healthy' : 'Unhealthy' })) }));
+    },
+    has: (uid) => all().has(uid),
     release: (uid) => void taken?.delete(uid),
   };
+}
+
+/** Whether it asks for anything that could come of a plugin. */
+function mayHave({ resources }: Container): boolean {
+  return Object.keys(resources?.limits ?? {}).some((name) => name.includes('/'));
 }
 
 interface Wish { container: string; resource: string; count: number; isInit: boolean }

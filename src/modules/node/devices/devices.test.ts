@@ -37,6 +37,7 @@ test('devices are given once, those of init containers again to the others, and 
   const plugins = {
     devices: () => new Map([[LAMP, new Map(['1', '2', '3', '4'].map((id) => [id, { healthy: id !== '4' }]))]]), knows: (name: string) => name === LAMP,
     prefer: async (_: string, available: readonly string[], __: readonly string[], count: number) => available.slice(0, count), beforeStart: async () => {},
+    isHealthy: (_: string, id: string) => id !== '1',
     allocate: async (_: string, ids: readonly string[]) => { asked.push(ids.join()); return { ...gift, envs: { IDS: ids.join() } }; },
   } as unknown as DevicePlugins;
   try {
@@ -47,6 +48,9 @@ test('devices are given once, those of init containers again to the others, and 
     assert.deepEqual(asked, ['1,2', '1']);
     const next = deviceAllocation({ pods, plugins });
     assert.deepEqual((await next.giftsFor(one, 'main')).map(({ envs }) => envs['IDS']), ['1']);
+    assert.deepEqual(next.health('one', container('main', 1)), [{ name: LAMP, resources: [{ resourceID: '1', health: 'Unhealthy' }] }]);
+    assert.deepEqual(next.health('one', container('first', 2))?.[0]?.resources?.map(({ resourceID, health }) => `${resourceID} ${health}`), ['1 Unhealthy', '2 Healthy']);
+    assert.deepEqual([next.health('one', { name: 'main' }), next.health('two', container('main', 2)), next.has('one'), next.has('two')], [undefined, undefined, true, false]);
     await next.allocate(pod('three', [container('main', 1)]));
     assert.equal(asked.at(-1), '3');
     next.release('one');

@@ -10,6 +10,10 @@ export interface DevicePlugins {
   /** By resource name; plugins that went away have no healthy devices. */
   devices(): ReadonlyMap<string, ReadonlyMap<string, { healthy: boolean }>>;
   knows(resource: string): boolean;
+  /** As its plugin said last, also when that is gone since; who never said a word of it did not say that it is ill (upstream: UpdateAllocatedResourcesStatus). */
+  isHealthy(resource: string, id: string): boolean;
+  /** Told of every word of a plugin, and when one goes; gives what ends that. */
+  subscribe(listener: () => void): () => void;
   /** Which of `available` the plugin would take; the first ones when it has no wish. */
   prefer(resource: string, available: readonly string[], mustInclude: readonly string[], count: number): Promise<readonly string[]>;
   allocate(resource: string, ids: readonly string[]): Promise<DeviceGift>;
@@ -28,6 +32,8 @@ const RESOURCE = /^[a-z0-9.-]+\.[a-z0-9.-]+\/[A-Za-z0-9._-]+$/;
 /** `folder` is where plugins look for the socket; `memory` a file that remembers names, so that what is gone is said to be none. */
 export function devicePlugins(options: { folder: string; memory: string; log: Log; changed: () => void }): DevicePlugins {
   const plugins = new Map<string, Plugin>();
+  const said = new Map<string, ReadonlyMap<string, { healthy: boolean }>>();
+  const listeners = new Set<() => void>();
   const known = new Map<string, ReadonlyMap<string, { healthy: boolean }>>(namesIn(options.memory).map((name) => [name, new Map()]));
 
   function of(resource: string): Plugin {
@@ -56,7 +62,9 @@ export function devicePlugins(options: { folder: string; memory: string; log: Lo
       await client.stream(plugin('ListAndWatch'), encode(Empty, {}), (message) => {
         const { devices } = decode(ListAndWatchResponse, message) as { devices: { id: string; health: string }[] };
         own.devices = new Map(devices.map(({ id, health }) => [id, { healthy: health === 'Healthy' }]));
-        if (plugins.get(resource) === own) remember(resource, own.devices);
+        if (plugins.get(resource) !== own) return;
+        said.set(resource, own.devices);
+        remember(resource, own.devices);
       });
     } catch (error) {
       options.log.warn('a device plugin is gone', { resource, error });
@@ -71,11 +79,17 @@ export function devicePlugins(options: { folder: string; memory: string; log: Lo
     if (!known.has(resource)) writeFileSync(options.memory, JSON.stringify([...known.keys(), resource]));
     known.set(resource, devices);
     options.changed();
+    for (const listener of listeners) listener();
   }
 
   return {
     devices: () => known,
     knows: (resource) => known.has(resource),
+    isHealthy: (resource, id) => said.get(resource)?.get(id)?.healthy ?? true,
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
     async prefer(resource, available, mustInclude, count) {
       const { client, options: wishes } = of(resource);
       if (!wishes.preferredAllocation || available.length <= count) return available.slice(0, count);

@@ -16,7 +16,7 @@ import { lowestOomScore } from '../machine.ts';
 import type { NodeParts } from '../parts.ts';
 import { RuntimeError, START_FAILURE_CODE } from '../runtime/runtime.ts';
 import type { ContainerRole } from '../status/view.ts';
-import { containerMounts, ImagePathError } from '../volumes/container-mounts.ts';
+import { byDepth, containerMounts, ImagePathError } from '../volumes/container-mounts.ts';
 import { volumeOptions } from '../volumes/set-up.ts';
 import { volumeFile } from '../bundle/env-file.ts';
 import { givenDevices, hostDevices } from '../bundle/devices.ts';
@@ -157,7 +157,7 @@ async function writeBundle(parts: NodeParts, place: PodPlace, container: Contain
   const config = ociConfig({
     pod: place.pod, container, image: image.config, env, user, hostname: place.hostname, rootPath: record.root, namespaces: place.namespaces, cgroupsPath: record.cgroup,
     cgroupVersion: context.machine.cgroupVersion, unified: unifiedSettings({ version: context.machine.cgroupVersion, pod: place.cgroup }), podPidsLimit: parts.podPidsLimit, available: parts.capabilities, openFilesLimit: parts.openFilesLimit, machineBytes: context.machine.memoryBytes, lowestOomScore: lowestOomScore(), shmPath: place.shmPath,
-    mounts: [...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination)), ...own],
+    mounts: byDepth([...own, ...etcMounts(place, container, record).filter((mount) => !own.some((each) => each.destination === mount.destination))]),
     users: place.users, devices: privileged ? [...hostDevices().filter(({ path }) => given.every((each) => each.path !== path)), ...given] : given, hooks: cdi?.hooks, pagesApart: hugePagesApart(), seccompFile: localSeccomp(place, container), seccompFolder: parts.seccompFolder, annotations: Object.assign({}, ...gifts.map((each) => each.annotations)), cpus: cpus?.list,
   });
   writeFileSync(join(record.bundle, 'config.json'), JSON.stringify(config));

@@ -125,7 +125,11 @@ export function podWorker(parts: NodeParts, first: Pod, adopted: readonly Contai
   function views(): ContainerView[] {
     const initializing = run.slots.some((slot) => slot.role === 'init' && slot.record?.exit?.exitCode !== 0);
     const allAgain = run.restartingAll === true || run.slots.some(isCause);
-    return run.slots.map((slot) => viewOf(slot, { initializing, spec: run.pod.spec, allAgain }));
+    return run.slots.map((slot) => {
+      const view = viewOf(slot, { initializing, spec: run.pod.spec, allAgain });
+      const health = slot.role === 'app' ? parts.devices.health(uid, slot.container) : undefined;
+      return health === undefined ? view : { ...view, allocatedResourcesStatus: health };
+    });
   }
 
   /** A second reason may shorten the grace, never lengthen it. */

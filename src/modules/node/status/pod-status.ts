@@ -63,6 +63,7 @@ function containerStatus(view: ContainerView, { spec }: Pod): ContainerStatus {
   if (view.resources !== undefined) status.resources = view.resources;
   if (view.stopSignal !== undefined) status.stopSignal = view.stopSignal;
   if (view.allocatedResources !== undefined) status.allocatedResources = view.allocatedResources;
+  if (view.allocatedResourcesStatus !== undefined) status.allocatedResourcesStatus = view.allocatedResourcesStatus;
   return status;
 }
 

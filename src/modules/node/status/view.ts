@@ -25,6 +25,8 @@ export interface ContainerView {
   /** Absent for ephemeral containers. */
   resources?: ResourceRequirements;
   allocatedResources?: Record<string, string>;
+  /** Of devices that it has of a plugin. */
+  allocatedResourcesStatus?: ContainerStatus['allocatedResourcesStatus'];
 }
 
 export interface PodView {

@@ -1,6 +1,6 @@
 /** volumeMounts of a container become OCI mounts; a subPath is followed within its volume only. */
 import { chmodSync, existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Container, VolumeMount } from '../../../api/generated/core-v1.ts';
 import { expand } from '../../../api/core/expand.ts';
 import type { OciMount } from '../bundle/oci.ts';
@@ -11,14 +11,18 @@ export type VolumeOptions = ReadonlyMap<string, readonly ('ro' | 'noexec')[]>;
 /** Throws with what to change when a mount names no volume or leaves its volume. `always` is what holds for every mount of a volume. */
 export function containerMounts(container: Container, volumes: ReadonlyMap<string, string>, env: ReadonlyMap<string, string>, always: VolumeOptions = NONE): OciMount[] {
   const isImage = ({ name }: VolumeMount): boolean => always.get(name)?.includes('noexec') === true;
-  const mounts = (container.volumeMounts ?? []).map((mount): OciMount => {
+  return (container.volumeMounts ?? []).map((mount): OciMount => {
     const base = volumes.get(mount.name);
     if (base === undefined) throw new Error(`volumeMount ${mount.name} of container ${container.name} names no volume of the pod that can be mounted: it is missing, or a block volume, which wants volumeDevices`);
     const subPath = mount.subPathExpr ? expanded(mount.subPathExpr, env) : (mount.subPath ?? '');
     const propagation = mount.mountPropagation === 'Bidirectional' ? 'rshared' : mount.mountPropagation === 'HostToContainer' ? 'rslave' : 'rprivate';
-    return { destination: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`, type: 'bind', source: isImage(mount) ? inImage(base, subPath, mount.name) : within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
+    return { destination: resolve('/', mount.mountPath), type: 'bind', source: isImage(mount) ? inImage(base, subPath, mount.name) : within(base, subPath, mount.name), options: ['rbind', propagation, accessOf(mount, always.get(mount.name)?.includes('ro') === true), ...(always.get(mount.name) ?? []).filter((each) => each !== 'ro')] };
   });
-  return mounts.sort((a, b) => a.destination.split('/').length - b.destination.split('/').length);
+}
+
+/** What lies deeper comes later, or it would be hidden: /etc/hosts in a volume at /etc, a termination message in a volume (containerd: orderedMounts). */
+export function byDepth(mounts: readonly OciMount[]): OciMount[] {
+  return mounts.toSorted((a, b) => a.destination.split('/').length - b.destination.split('/').length);
 }
 
 /** Unlike a command a path is never taken as it stands: each of its variables must have a value (upstream: ExpandContainerVolumeMounts). */
