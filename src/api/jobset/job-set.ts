@@ -55,8 +55,9 @@ export const JobSet: Kind<JobSet> = defineKind<JobSet>({
 });
 
 /** Source: jobset, the webhook's Default. */
-function defaultJobSet({ spec }: JobSet): void {
-  if (spec === undefined) return;
+function defaultJobSet(jobSet: JobSet): void {
+  // What is left out is a struct of zero values to upstream; else the first change would find what must not change changed.
+  const spec = (jobSet.spec ??= {});
   spec.successPolicy ??= { operator: 'All' };
   spec.startupPolicy ??= { startupPolicyOrder: 'AnyOrder' };
   spec.network = { enableDNSHostnames: true, publishNotReadyAddresses: true, ...spec.network };
