@@ -260,7 +260,7 @@ describe('pods that do not become ready', () => {
 
 test('who is just being let in counts, though queues change meanwhile', async () => {
   await world.stop();
-  await openQueues({}, 150);
+  await openQueues({}, { slowMs: 150 });
   await flavor('f');
   await clusterQueue('team', { f: '1' }, {}, { 'queue.llmos.dev/policy': 'FIFO' });
   for (const name of ['a', 'b', 'c']) await submit(name, 'team');

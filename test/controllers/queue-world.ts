@@ -5,7 +5,10 @@ import type { JobSpec } from '../../src/api/generated/batch-v1.ts';
 import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
 import { LocalQueue, ResourceFlavor } from '../../src/api/kueue/local-queue.ts';
 import { Workload } from '../../src/api/kueue/workload.ts';
-import type { Client } from '../../src/sdk/index.ts';
+import type { Kind } from '../../src/api/kind.ts';
+import type { KubeObject } from '../../src/api/meta.ts';
+import type { Clock } from '../../src/base/clock.ts';
+import type { Client, ModuleContext } from '../../src/sdk/index.ts';
 import core from '../../src/modules/core/module.ts';
 import garbageCollector from '../../src/modules/garbage-collector/module.ts';
 import jobSet from '../../src/modules/job-set/module.ts';
@@ -20,19 +23,30 @@ export let world: World;
 /** What the module has Prometheus know. */
 export let metrics: () => string | Promise<string>;
 
-/** `config`: modules.queue of the configuration; `slowMs`: so long the module's own writes take. */
-export async function openQueues(config: Record<string, unknown> = {}, slowMs = 0): Promise<void> {
-  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!({ ...context, config, client: slowed(context.client, slowMs), metrics: (text) => ((metrics = text), () => undefined) }) }]);
+export interface QueueFaults {
+  /** So long the module's own writes take. */
+  slowMs?: number;
+  /** Throws where a write of the module's is to fail. */
+  refuses?(kind: Kind, object: KubeObject): void;
+  /** In the place of the clock's. */
+  sleep?: Clock['sleep'];
+}
+
+/** `config`: modules.queue of the configuration. */
+export async function openQueues(config: Record<string, unknown> = {}, faults: QueueFaults = {}): Promise<void> {
+  const within = (context: ModuleContext): ModuleContext => ({
+    ...context, config, client: faulty(context.client, faults), clock: { ...context.clock, ...(faults.sleep !== undefined && { sleep: faults.sleep }) }, metrics: (text) => ((metrics = text), () => undefined),
+  });
+  world = await startWorld([core, workloads, jobSet, garbageCollector, scheduler, { ...queue, run: (context) => queue.run!(within(context)) }]);
   client = world.client;
 }
 
-/** As over a slow wire. */
-function slowed(fast: Client, slowMs: number): Client {
-  if (slowMs === 0) return fast;
-  return { ...fast, async update(...args: Parameters<Client['update']>) {
-    await new Promise((later) => setTimeout(later, slowMs));
-    return fast.update(...args);
-  } } as Client;
+function faulty(sound: Client, { slowMs = 0, refuses }: QueueFaults): Client {
+  return { ...sound, async update(kind, object, options) {
+    if (slowMs > 0) await new Promise((later) => setTimeout(later, slowMs)); // as over a slow wire
+    refuses?.(kind as unknown as Kind, object);
+    return sound.update(kind, object, options);
+  } };
 }
 
 export const NS = { namespace: 'default' };

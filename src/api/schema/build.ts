@@ -8,8 +8,8 @@ const SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9]
 export const text: Schema = { type: 'string' };
 export const flag: Schema = { type: 'boolean' };
 export const time: Schema = { type: 'string', format: 'date-time' };
-/** Text or a whole number, kept as it was written, as custom resources have quantities; what is none is for the rules of a kind to say. */
-export const quantity: Schema = { xIntOrString: true };
+/** Text or a whole number, kept as it was written, as custom resources have quantities. Source: the pattern that controller-gen writes for a resource.Quantity. */
+export const quantity: Schema = { xIntOrString: true, pattern: '^(\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\\+|-)?(([0-9]+(\\.[0-9]*)?)|(\\.[0-9]+))))?$' };
 export const quantities: Schema = { type: 'object', additionalProperties: quantity };
 export const texts: Schema = { type: 'array', items: text };
 export const textMap: Schema = { type: 'object', additionalProperties: text };

@@ -11,7 +11,7 @@ import type { RuntimeClass } from '../../api/node/runtime-class.ts';
 import type { Kind } from '../../api/kind.ts';
 import { equalJson } from '../../api/json.ts';
 import type { Json, KubeObject } from '../../api/meta.ts';
-import { isApiError, keyOf, type Cache, type ModuleContext } from '../../sdk/index.ts';
+import { keyOf, type Cache, type ModuleContext } from '../../sdk/index.ts';
 import { admitted, evictedForOther } from './admit.ts';
 import { buildPools, jobOf, placementOf, type LivePool, type LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, sinceSeconds } from './conditions.ts';
@@ -27,11 +27,12 @@ import { createReckon, servedOf } from './reckon.ts';
 import { createTopologies } from './topologies.ts';
 import { createView, type View } from './view.ts';
 import type { PendingIn } from './visibility.ts';
+import { createWrites } from './writes.ts';
 
 /** What happens within so many ms is looked at together. */
 const GATHER_MS = 5;
-/** At most so many writes are under way. */
-const MOST_WRITES = 16;
+/** A round that failed is tried again after so long. */
+const FAILED_MS = 1_000;
 
 export interface Engine {
   /** Settles when the signal has aborted and the writes under way have ended. */
@@ -58,19 +59,16 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   const starts = new Map<string, Start>();
   /** What the ledgers count. */
   const held = new Map<string, Start>();
-  const writing = new Set<string>();
   /** The slice that waits to stand in the place of a workload, by that one's key. */
   const slices = new Map<string, string>();
-  /** The version that a write was based on: news are later ones. */
-  const outdated = new Map<string, string>();
   const dirty = new Set<string>();
   let rebuild = true;
   let timer: NodeJS.Timeout | undefined;
   let wakeTimer: NodeJS.Timeout | undefined;
-  const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => writing.has(key) || (starts.has(key) && !isBlocked()), blocked: () => (isBlocked() ? [...starts.keys()] : []) });
+  const explainer = createExplainer(context, { view, liveQueues: () => [...queues.values()], predictor: () => predictor, isStarting: (key) => writes.isUnderWay(key) || (starts.has(key) && !isBlocked()), blocked: () => (isBlocked() ? [...starts.keys()] : []) });
   const nowSeconds = (): number => clock.nowMs() / 1_000;
 
-  const kick = (): void => {
+  const kick = (afterMs = GATHER_MS): void => {
     if (signal.aborted || timer !== undefined) return;
     timer = setTimeout(() => {
       timer = undefined;
@@ -79,21 +77,22 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       } catch (error) {
         log.error('a round of the queues failed; all is made anew', { error });
         rebuild = true;
-        setTimeout(kick, 1_000).unref();
+        kick(FAILED_MS);
       }
-    }, GATHER_MS);
+    }, afterMs);
   };
-
-  /** What is written, or was a moment ago, is not in the caches yet. */
-  const isWriting = (): boolean => writing.size > 0 || [...outdated].some(([key, version]) => workloads.get(key)?.metadata.resourceVersion === version);
+  const look = (key: string): void => {
+    dirty.add(key);
+    kick();
+  };
+  const writes = createWrites(context, look);
 
   const round = (): void => {
     // Made anew now, the ledgers would not count who is being let in, and let others in in their place: the end of each write asks again.
-    if (rebuild && isWriting()) return;
+    if (rebuild && !writes.isCalm) return;
     if (rebuild) makeAnew();
     const now = nowSeconds();
-    for (const key of dirty) sync(key, now);
-    dirty.clear();
+    syncDirty(now);
     for (const { pool } of pools) for (const decision of pool.decide(now)) carryOut(decision);
     writeStarts();
     explainer.changed();
@@ -111,7 +110,24 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     pools = buildPools({ queues: objects, cohorts: caches.of(Cohort).list(), localQueues: caches.of(LocalQueue).list(), fairRules: configuration.sharesFairly ? configuration.fairRules : undefined, useSharing: configuration.useSharing, topologies }, predictor);
     queues = new Map(pools.flatMap((pool) => pool.queues.map((queue) => [queue.name, queue] as const)));
     for (const each of [placed, starts, held, dirty, slices]) each.clear();
-    for (const each of pastOf(workloads.list(), parts)) tellAgain(each);
+    for (const each of pastOf(workloads.list(), parts)) apart(keyOf(each.workload), each.at, () => tellAgain(each));
+  };
+
+  const syncDirty = (now: number): void => {
+    for (const key of dirty) apart(key, now, () => sync(key, now));
+    dirty.clear();
+  };
+
+  /** One that cannot be reckoned with is left out, and is nobody else's matter. */
+  const apart = (key: string, now: number, tell: () => void): void => {
+    try {
+      tell();
+    } catch (error) {
+      log.error('a workload cannot be reckoned with, and is left out', { workload: key, error });
+      giveBack(key);
+      withdraw(key, now);
+      explainer.refused(key, (error as Error).message);
+    }
   };
 
   const tellAgain = ({ at, workload, what }: Happening): void => {
@@ -157,14 +173,15 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
   /** Tells the policies and the ledgers how it stands with one workload. */
   const sync = (key: string, now: number): void => {
     const workload = workloads.get(key);
-    if (writing.has(key) || (workload !== undefined && outdated.get(key) === workload.metadata.resourceVersion)) return;
-    outdated.delete(key);
+    if (writes.isAhead(key)) return;
+    writes.seen(key);
     const isOver = workload === undefined || is(workload, 'Finished');
     hold(key, isOver ? undefined : workload);
     followSlice(key, workload);
     if (isOver) {
       starts.delete(key);
       explainer.refused(key, undefined);
+      writes.forget(key);
       placed.get(key)?.admission.finish(key, now, workload === undefined || conditionOf(workload, 'Finished')?.reason !== 'Succeeded' ? 'withdrawn' : 'ended');
       placed.delete(key);
     } else if (isReserved(workload)) syncReserved(key, workload, now);
@@ -199,7 +216,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const found = view.queueFor(workload, clock.nowMs());
     const queue = 'queue' in found ? queues.get(found.queue.metadata.name ?? '') : undefined;
     const requeueAt = Date.parse(workload.status?.requeueState?.requeueAt ?? '');
-    if (requeueAt > clock.nowMs()) setTimeout(() => signal.aborted || (dirty.add(key), kick()), Math.min(0x7fffffff, requeueAt - clock.nowMs() + 5)).unref();
+    if (requeueAt > clock.nowMs()) setTimeout(() => look(key), Math.min(0x7fffffff, requeueAt - clock.nowMs() + 5)).unref();
     if ('refusal' in found || queue === undefined) {
       withdraw(key, now);
       explainer.refused(key, 'refusal' in found ? found.refusal : 'its ClusterQueue is part of a Cohort that is its own ancestor');
@@ -233,13 +250,15 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     placed.delete(key);
   };
 
+  const giveBack = (key: string): void => {
+    const before = held.get(key);
+    held.delete(key);
+    before?.queue.ledger.give(before.placement);
+  };
+
   /** The ledger counts what a Workload holds in fact. */
   const hold = (key: string, workload: Workload | undefined): void => {
-    const before = held.get(key);
-    if (before !== undefined) {
-      before.queue.ledger.give(before.placement);
-      held.delete(key);
-    }
+    giveBack(key);
     const queue = workload !== undefined && isReserved(workload) ? queues.get(workload.status!.admission!.clusterQueue) : undefined;
     if (queue === undefined) return;
     const now = { queue, placement: placementOf(workload!, queue) };
@@ -253,20 +272,20 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     if (decision.kind === 'start') return void starts.set(key, { queue, placement: decision.placement as QuotaPlacement });
     if (starts.delete(key)) return; // it had not begun
     const workload = workloads.get(key);
-    if (workload !== undefined) write(key, workload, () => evictedForOther(workload, decision, queue, context));
+    if (workload !== undefined && !writes.isPaused(key)) writes.write(key, workload, () => evictedForOther(workload, decision, queue, context));
   };
 
   const writeStarts = (): void => {
     for (const [key, { queue, placement }] of starts) {
-      if (writing.size >= MOST_WRITES || isBlocked()) return;
+      if (writes.isFull || isBlocked()) return;
       const workload = workloads.get(key);
-      if (workload === undefined || writing.has(key) || outdated.get(key) === workload.metadata.resourceVersion || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true }) || !queue.ledger.hasDomains(placement)) continue;
+      if (workload === undefined || writes.isAhead(key) || writes.isPaused(key) || isReserved(workload) || !queue.ledger.has(placement, { borrowing: true }) || !queue.ledger.hasDomains(placement)) continue;
       starts.delete(key);
       queue.ledger.take(placement);
       held.set(key, { queue, placement });
       const entry = placed.get(key)?.admission.entry(key);
       const before = parts.replacedBy(workload);
-      write(key, workload, () => admitted(workload, queue.object, { placement, ...(before !== undefined && { before }), ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => starts.set(key, { queue, placement }));
+      writes.write(key, workload, () => admitted(workload, queue.object, { placement, ...(before !== undefined && { before }), ...(entry !== undefined && { estimate: explainer.estimateOf(entry) }) }, context), () => void (placed.has(key) && starts.set(key, { queue, placement })));
     }
   };
 
@@ -275,25 +294,6 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     const workload = workloads.get(key);
     return workload !== undefined && !is(workload, 'PodsReady');
   });
-
-  /** A decision that came upon a change of the workload is carried out anew, if it still stands then: the policies hear how the workload is in fact. */
-  const write = (key: string, workload: Workload, act: () => Promise<void>, again: () => void = () => {}): void => {
-    writing.add(key);
-    const ended = act().then(
-      () => void outdated.set(key, workload.metadata.resourceVersion ?? ''),
-      (error: unknown) => {
-        if (isApiError(error, 'Conflict') && placed.has(key)) again();
-        if (!isApiError(error, 'Conflict', 'NotFound') && !signal.aborted) log.warn('a decision of the queue could not be written, and is taken anew', { workload: key, error });
-      },
-    ).finally(() => {
-      writing.delete(key);
-      pending.delete(ended);
-      dirty.add(key);
-      kick();
-    });
-    pending.add(ended);
-  };
-  const pending = new Set<Promise<void>>();
 
   const follow = <T extends KubeObject>(cache: Cache<T>, wish: (object: T) => Json): (() => void) => cache.subscribe(({ type, object, previous }) => {
     if (type === 'modified' && previous !== undefined && equalJson(wish(object), wish(previous))) return;
@@ -315,9 +315,8 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     pendingIn,
     shareOf(kind, name) {
       if (!configuration.sharesFairly) return undefined;
-      for (const key of dirty) sync(key, nowSeconds());
       if (dirty.size > 0) kick();
-      dirty.clear();
+      syncDirty(nowSeconds());
       for (const { queues: own, cohorts, indexes } of pools) {
         const node = kind === 'Cohort' ? cohorts.get(name) : own.find((each) => each.name === name)?.ledger.node;
         if (node !== undefined) return Math.min(Number.MAX_SAFE_INTEGER, Math.ceil(node.share(indexes) * 1_000));
@@ -326,10 +325,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
     },
     async run() {
       const stops = [
-        workloads.subscribe(({ key }) => {
-          dirty.add(key);
-          kick();
-        }),
+        workloads.subscribe(({ key }) => look(key)),
         follow(caches.of(ClusterQueue), wishOf), follow(caches.of(Cohort), wishOf), follow(caches.of(LocalQueue), wishOf), follow(caches.of(ResourceFlavor), wishOf),
         follow(caches.of(AdmissionCheck), (object) => [wishOf(object), (object.status?.conditions ?? []).map(({ type, status }) => [type, status])] as Json),
         follow(caches.of(Namespace), ({ metadata }) => metadata.labels ?? {}), 
@@ -364,7 +360,7 @@ export function createEngine(context: ModuleContext, configuration: QueueConfigu
       for (const stop of stops) stop();
       clearTimeout(timer);
       clearTimeout(wakeTimer);
-      await Promise.allSettled([...pending, explainer.stop()]);
+      await Promise.allSettled([writes.settled(), explainer.stop()]);
     },
   };
 }

@@ -4,7 +4,7 @@ import type { WorkloadPrediction, WorkloadStatus } from '../../api/kueue/types.t
 import { equalJson } from '../../api/json.ts';
 import type { Json } from '../../api/meta.ts';
 import { rfc3339 } from '../../base/clock.ts';
-import { isApiError, type ModuleContext } from '../../sdk/index.ts';
+import { isApiError, keyOf, type ModuleContext } from '../../sdk/index.ts';
 import type { Estimate } from './admit.ts';
 import type { LiveQueue } from './build.ts';
 import { conditionOf, is, isReserved, withStatus } from './conditions.ts';
@@ -85,8 +85,9 @@ export function createExplainer({ client, clock, events, log, signal }: ModuleCo
       await client.update(Workload, { ...workload, status }, { subresource: 'status' });
       if (isFirst) events.event(workload, 'Warning', reason, message);
     } catch (error) {
-      if (!isApiError(error, 'Conflict', 'NotFound')) throw error;
-      later(AGAIN_MS);
+      // It is its matter alone: the others are told all the same.
+      if (isApiError(error, 'Conflict', 'NotFound')) later(AGAIN_MS);
+      else if (!signal.aborted) log.warn('what a workload waits for could not be told', { workload: keyOf(workload), error });
     }
   };
 

@@ -1,0 +1,70 @@
+/** What goes wrong with one workload is that one's matter: the queues go on for all others. */
+import assert from 'node:assert/strict';
+import { afterEach, test } from 'node:test';
+import { ApiError } from '../../src/api/errors.ts';
+import { JobSet } from '../../src/api/jobset/job-set.ts';
+import { ClusterQueue } from '../../src/api/kueue/cluster-queue.ts';
+import { Workload } from '../../src/api/kueue/workload.ts';
+import { isApiError } from '../../src/sdk/index.ts';
+import { client, clusterQueue, conditionOf, flavor, NS, openQueues, running, submit, workload, world } from './queue-world.ts';
+import { eventually } from './world.ts';
+
+afterEach(() => world.stop());
+
+test('a workload whose quota is no quantity is left out, and comes back when it is mended', async () => {
+  await openQueues();
+  await flavor('default');
+  await clusterQueue('q', { default: '4' });
+  await submit('first', 'q', { cpu: '4' });
+  await running('first');
+  const holding = await workload('first');
+  const admission = (cpu: string) => ({ ...holding.status, admission: { clusterQueue: 'q', podSetAssignments: [{ name: 'main', count: 1, flavors: { cpu: 'default' }, resourceUsage: { cpu } }] } });
+  await assert.rejects(client.update(Workload, { ...holding, status: admission('much') }, { subresource: 'status' }), (error) => isApiError(error, 'Invalid'));
+  // The pattern of quantities takes it, and who reads quantities does not.
+  await client.update(Workload, { ...holding, status: admission('1e1.5') }, { subresource: 'status' });
+  await submit('second', 'q', { cpu: '3' });
+  await running('second');
+  // What is made anew from all workloads is, too.
+  const queue = await client.get(ClusterQueue, 'q', {});
+  await client.update(ClusterQueue, { ...queue, metadata: { ...queue.metadata, annotations: { 'queue.llmos.dev/policy': 'FIFO' } } });
+  await submit('third', 'q', { cpu: '1' });
+  await running('third');
+  await submit('fourth', 'q', { cpu: '1' });
+  await client.update(Workload, { ...await workload('first'), status: admission('1') }, { subresource: 'status' });
+  await eventually('the fourth is told to wait', async () => /insufficient unused quota for cpu/.test((await conditionOf('fourth', 'QuotaReserved').catch(() => undefined))?.message ?? ''));
+});
+
+test('an admission that is refused is tried again later and later, and holds nobody up', async () => {
+  const tries = { unlucky: 0 };
+  const pauses: { delayMs: number; over: () => void }[] = [];
+  let isRefused = true;
+  await openQueues({}, {
+    refuses(kind, object) {
+      if (!isRefused || kind !== Workload || object.metadata.ownerReferences?.[0]?.name !== 'unlucky' || (object as Workload).status?.admission === undefined) return;
+      tries.unlucky += 1;
+      throw new ApiError('Forbidden', 'a policy of the cluster is against it');
+    },
+    sleep: (delayMs) => new Promise((over) => pauses.push({ delayMs, over })),
+  });
+  await flavor('default');
+  await clusterQueue('q', { default: '4' });
+  await submit('unlucky', 'q', { cpu: '2' });
+  await eventually('it was refused', () => pauses.length === 1);
+  await submit('lucky', 'q');
+  await running('lucky');
+  assert.deepEqual([tries.unlucky, pauses.length], [1, 1], 'it waits while others come');
+  pauses[0]!.over();
+  await eventually('it was refused again', () => pauses.length === 2);
+  assert.deepEqual(pauses.map(({ delayMs }) => delayMs), [100, 200]);
+  isRefused = false;
+  pauses[1]!.over();
+  await running('unlucky');
+  assert.equal(tries.unlucky, 2);
+});
+
+test('a JobSet without a spec has the defaults of one, so that its queue may change it', async () => {
+  await openQueues();
+  const made = await client.create(JobSet, { metadata: { name: 'empty', ...NS } });
+  assert.deepEqual(made.spec, { network: { enableDNSHostnames: true, publishNotReadyAddresses: true }, successPolicy: { operator: 'All' }, startupPolicy: { startupPolicyOrder: 'AnyOrder' } });
+  assert.equal((await client.update(JobSet, { ...made, spec: { ...made.spec!, suspend: true } })).spec?.suspend, true);
+});
