@@ -1,6 +1,6 @@
 /** A storage driver (CSI) in a container of its own: registered, told to the cluster, asked for volumes and to take them back. */
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, readFileSync, realpathSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { it } from 'node:test';
 import { eventually } from '../fixtures/instance.ts';
@@ -52,6 +52,30 @@ conformance('storage drivers', [() => {
     const { metadata } = await get('/api/v1/nodes/node1');
     assert.deepEqual([metadata.labels[`topology.${NAME}/shore`], JSON.parse(metadata.annotations['csi.volume.kubernetes.io/nodeid'])], ['north', { [NAME]: 'island' }]);
     await eventually(async () => calls().some(({ method, registered }) => method === 'Registered' && registered));
+  });
+
+  it('how many volumes a node may have is asked again as often as the driver wants, and when one too many was attached', async () => {
+    const path = `/apis/storage.k8s.io/v1/csidrivers/${NAME}`;
+    const has = (count: number): Promise<Body> => until('/apis/storage.k8s.io/v1/csinodes/node1', ({ spec }) => spec.drivers[0].allocatable.count === count, 60_000);
+    const most = join(kubelet(), 'plugins', NAME, 'most');
+    writeFileSync(most, '9');
+    await patch(path, { spec: { nodeAllocatableUpdatePeriodSeconds: 10 } });
+    await has(9);
+    await patch(path, { spec: { nodeAllocatableUpdatePeriodSeconds: 1_000_000 } });
+    const space = await namespace();
+    const pv = `/api/v1/persistentvolumes/full-${space}`;
+    await create('/api/v1/persistentvolumes', { metadata: { name: `full-${space}` }, spec: { capacity: { storage: '1Gi' }, accessModes: ['ReadWriteOnce'], storageClassName: '', persistentVolumeReclaimPolicy: 'Retain', csi: { driver: NAME, volumeHandle: `full-${space}` } } });
+    await create(`/api/v1/namespaces/${space}/persistentvolumeclaims`, { metadata: { name: 'data' }, spec: { storageClassName: '', volumeName: `full-${space}`, accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } } });
+    await create(`/api/v1/namespaces/${space}/pods`, user('one', { persistentVolumeClaim: { claimName: 'data' } }));
+    const attachment = await eventually(async () => (await get('/apis/storage.k8s.io/v1/volumeattachments')).items.find((each: Body) => each.spec.source.persistentVolumeName === `full-${space}`) as Body, { what: 'an attachment' });
+    writeFileSync(most, '7');
+    await put(`/apis/storage.k8s.io/v1/volumeattachments/${attachment.metadata.name}/status`, { ...attachment, status: { attached: false, attachError: { errorCode: 8, message: 'the shore is full' } } });
+    await has(7);
+    await remove(podPath(space, 'one'));
+    await gone(podPath(space, 'one'));
+    await remove(`/api/v1/namespaces/${space}/persistentvolumeclaims/data`);
+    await remove(pv);
+    await patch(path, { spec: { nodeAllocatableUpdatePeriodSeconds: null } });
   });
 
   it('a volume is attached, staged once, published to each pod, and given back in reverse', async () => {
@@ -118,10 +142,14 @@ conformance('storage drivers', [() => {
   it('a volume of the pod itself comes without a claim, and a refusal is told', async () => {
     const space = await namespace();
     const from = calls().length;
+    await patch(`/apis/storage.k8s.io/v1/csidrivers/${NAME}`, { spec: { serviceAccountTokenInSecrets: true } });
     const { metadata } = await start(space, user('own', { csi: { driver: NAME, volumeAttributes: { depth: '1' } } }));
     assert.equal(await exec(space, 'own', 'echo drop > /data/file; cat /data/file'), 'drop');
     const [publish] = calls(from);
     assert.deepEqual([publish.method, publish.staging, publish.attributes['csi.storage.k8s.io/ephemeral'], publish.attributes.depth], ['NodePublishVolume', '', 'true', '1']);
+    assert.match(JSON.parse(publish.secrets['csi.storage.k8s.io/serviceAccount.tokens']).lake.token, /^ey/);
+    assert.equal(publish.attributes['csi.storage.k8s.io/serviceAccount.tokens'], undefined, 'which is written into logs');
+    await patch(`/apis/storage.k8s.io/v1/csidrivers/${NAME}`, { spec: { serviceAccountTokenInSecrets: null } });
     await remove(podPath(space, 'own'));
     await gone(podPath(space, 'own'));
     await told(from, 'NodePublishVolume NodeUnpublishVolume');

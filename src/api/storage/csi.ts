@@ -14,6 +14,9 @@ export type CSINode = CSINodeType;
 export type CSIStorageCapacity = CSIStorageCapacityType;
 
 const GROUP = 'storage.k8s.io';
+const LEAST_PERIOD_SECONDS = 10;
+const LEAST_TOKEN_SECONDS = 600;
+const MOST_TOKEN_SECONDS = 2 ** 32;
 const LIFECYCLE_MODES = ['Ephemeral', 'Persistent'];
 const GROUP_POLICIES = ['File', 'None', 'ReadWriteOnceWithFSType'];
 const MOST_NAME_BYTES = 63;
@@ -48,10 +51,24 @@ function driverErrors({ metadata, spec }: CSIDriver, old: CSIDriver | undefined)
   if (spec === undefined) return errors;
   (spec.volumeLifecycleModes ?? []).forEach((mode, index) => { if (!LIFECYCLE_MODES.includes(mode)) errors.push(notSupported(`spec.volumeLifecycleModes[${index}]`, mode, LIFECYCLE_MODES)); });
   if (spec.fsGroupPolicy !== undefined && !GROUP_POLICIES.includes(spec.fsGroupPolicy)) errors.push(notSupported('spec.fsGroupPolicy', spec.fsGroupPolicy, GROUP_POLICIES));
-  (spec.tokenRequests ?? []).forEach(({ audience }, index, all) => { if (all.findIndex((each) => each.audience === audience) < index) errors.push(duplicate(`spec.tokenRequests[${index}].audience`, audience)); });
+  errors.push(...tokenErrors(spec));
+  const period = spec.nodeAllocatableUpdatePeriodSeconds;
+  if (period !== undefined && Number(period) < LEAST_PERIOD_SECONDS) errors.push(invalid('spec.nodeAllocatableUpdatePeriodSeconds', period, `must be greater than or equal to ${LEAST_PERIOD_SECONDS} seconds`));
   for (const field of ['attachRequired', 'volumeLifecycleModes'] as const) {
     if (old?.spec !== undefined && !equalJson(spec[field], old.spec[field])) errors.push(invalid(`spec.${field}`, spec[field], 'field is immutable'));
   }
+  return errors;
+}
+
+function tokenErrors({ tokenRequests = [], serviceAccountTokenInSecrets: inSecrets }: NonNullable<CSIDriver['spec']>): FieldError[] {
+  const errors = tokenRequests.flatMap(({ audience, expirationSeconds }, index): FieldError[] => {
+    const path = `spec.tokenRequests[${index}]`;
+    if (tokenRequests.findIndex((each) => each.audience === audience) < index) return [duplicate(`${path}.audience`, audience)];
+    if (expirationSeconds === undefined) return [];
+    if (Number(expirationSeconds) < LEAST_TOKEN_SECONDS) return [invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration less than 10 minutes')];
+    return Number(expirationSeconds) > MOST_TOKEN_SECONDS ? [invalid(`${path}.expirationSeconds`, expirationSeconds, 'may not specify a duration larger than 2^32 seconds')] : [];
+  });
+  if (inSecrets !== undefined && tokenRequests.length === 0) errors.push(invalid('spec.serviceAccountTokenInSecrets', inSecrets, 'serviceAccountTokenInSecrets is set but no tokenRequests are specified'));
   return errors;
 }
 

@@ -10,6 +10,7 @@ import { cpuAssignment } from './cpus/assignment.ts';
 import { shareCpus } from './cpus/share.ts';
 import { deviceAllocation } from './devices/allocation.ts';
 import { openHugePages } from './cgroup/huge-pages.ts';
+import { allocatableWatch } from './csi/allocatable.ts';
 import { announceDrivers } from './csi/announce.ts';
 import { ifThere } from '../../sdk/if-there.ts';
 import { claimDrivers } from './claims/drivers.ts';
@@ -201,7 +202,13 @@ function nodeParts(context: ModuleContext): NodeParts {
   const report = bell(clock);
   const plugins = devicePlugins({ folder: pluginFolder(config, machine), memory: join(machine.stateFolder, 'devices.json'), log: log.child('devices'), changed: report.ring });
   const kubelet = kubeletFolder(config, machine);
-  const drivers = csiDrivers({ announce: (all) => announceDrivers(context, all) });
+  const allocatable = allocatableWatch(context, (name) => drivers.refresh(name));
+  const drivers = csiDrivers({
+    async announce(all) {
+      await announceDrivers(context, all);
+      allocatable.follow(all);
+    },
+  });
   const devicesOfClaims = claimDrivers();
   const registry = pluginRegistry({ folder: join(kubelet, 'plugins_registry'), sorts: [drivers.sort, devicesOfClaims.sort], log: log.child('plugins') });
   const claims = podClaims({ file: join(machine.stateFolder, 'claims.json'), drivers: devicesOfClaims, claim: (namespace, name) => ifThere(context.client.get(ResourceClaimKind, name, { namespace })), log: log.child('claims'), signal: context.signal });

@@ -16,6 +16,8 @@ export interface Drivers {
   /** Throws in the kubelet's words when it is not registered. */
   get(name: string): Driver;
   list(): readonly Driver[];
+  /** Asks a driver again how many volumes the node may have, and tells the cluster when that is another number. Rejects as {@link get} throws, and with GrpcError. */
+  refresh(name: string): Promise<void>;
   readonly sort: PluginSort;
 }
 
@@ -30,12 +32,19 @@ export function csiDrivers({ announce }: DriversOptions): Drivers {
   /** By socket. */
   const known = new Map<string, Driver>();
   const list = (): Driver[] => [...known.values()];
+  function get(name: string): Driver {
+    const found = list().find((each) => each.name === name);
+    if (found === undefined) throw new Error(`driver name ${name} not found in the list of registered CSI drivers`);
+    return found;
+  }
   return {
-    list,
-    get(name) {
-      const found = list().find((each) => each.name === name);
-      if (found === undefined) throw new Error(`driver name ${name} not found in the list of registered CSI drivers`);
-      return found;
+    list, get,
+    async refresh(name) {
+      const driver = get(name);
+      const { maxVolumes } = await infoOf(driver.call);
+      if (maxVolumes === driver.info.maxVolumes) return;
+      driver.info = { ...driver.info, maxVolumes };
+      await announce(list());
     },
     sort: {
       type: 'CSIPlugin',
@@ -57,9 +66,13 @@ export function csiDrivers({ announce }: DriversOptions): Drivers {
 
 async function meet(name: string, endpoint: string): Promise<Driver> {
   const call: Driver['call'] = (path, type, message, answer = Nothing) => callOnce(endpoint, path, { type, message }, answer, CALL_MS);
-  const info = (await call(nodeService('NodeGetInfo'), Nothing, {}, NodeInfo)) as unknown as NodeInfoAnswer;
+  const info = await infoOf(call);
   if (info.nodeId === '') throw new Error(`the driver ${name} gives this node no id`);
   const { capabilities } = (await call(nodeService('NodeGetCapabilities'), Nothing, {}, NodeCapabilities)) as { capabilities: { rpc?: { type: number } }[] };
   const types = new Set(capabilities.map(({ rpc }) => rpc?.type));
   return { name, info, can: (capability) => types.has(capability), call };
+}
+
+async function infoOf(call: Driver['call']): Promise<NodeInfoAnswer> {
+  return (await call(nodeService('NodeGetInfo'), Nothing, {}, NodeInfo)) as unknown as NodeInfoAnswer;
 }

@@ -104,8 +104,11 @@ export function csiVolumes({ root, drivers, nodeName }: { root: string; drivers:
       await driver.call(nodeService('NodeStageVolume'), StageRequest, { ...common, stagingTargetPath: paths.staging, secrets: await secretsOf(wish.stageSecret, sources), volumeContext: wish.attributes });
     }
     mkdirSync(dirname(paths.target), { recursive: true, mode: 0o750 });
-    const volumeContext = { ...wish.attributes, ...podContext(pod, wish, spec), ...(await tokensOf(spec, sources)) };
-    await driver.call(nodeService('NodePublishVolume'), PublishRequest, { ...common, ...(stages ? { stagingTargetPath: paths.staging } : {}), targetPath: paths.target, readonly: wish.readOnly, secrets: await secretsOf(wish.publishSecret, sources), volumeContext });
+    const tokens = await tokensOf(spec, sources);
+    const areSecret = spec?.serviceAccountTokenInSecrets === true;
+    const volumeContext = { ...wish.attributes, ...podContext(pod, wish, spec), ...(areSecret ? {} : tokens) };
+    const secrets = { ...(await secretsOf(wish.publishSecret, sources)), ...(areSecret ? tokens : {}) };
+    await driver.call(nodeService('NodePublishVolume'), PublishRequest, { ...common, ...(stages ? { stagingTargetPath: paths.staging } : {}), targetPath: paths.target, readonly: wish.readOnly, secrets, volumeContext });
     if (!existsSync(paths.target)) throw new Error(`the driver ${wish.driver} published nothing at ${paths.target}: it must mount ${root} with mountPropagation Bidirectional`);
     const grownToBytes = grows ? await growOnce(driver, wish, { ...common, target: paths.target, staging: stages ? paths.staging : undefined }, sources) : undefined;
     if (group !== undefined && !wish.isBlock && !wish.readOnly && !driver.can(CAN.mountGroup) && chowns(spec, wish)) await ownByGroup(paths.target, Number(group), before?.isDone === true ? 'OnRootMismatch' : (pod.spec?.securityContext?.fsGroupChangePolicy ?? 'Always'));

@@ -21,6 +21,8 @@ import type { VolumeSources } from '../volumes/set-up.ts';
 interface TokenRequest extends KubeObject { spec: object; status?: { token: string; expirationTimestamp: string } }
 
 const API_SERVICE_PORT = 443;
+/** Of gRPC, as the driver answered when it was to attach. */
+const RESOURCE_EXHAUSTED = 8;
 
 export function sourcesFor(parts: NodeParts, pod: Pod): EnvSources & VolumeSources {
   const { context } = parts;
@@ -91,8 +93,15 @@ function sharers({ context }: NodeParts, { metadata }: Pod, claimName: string): 
 async function attachmentOf(parts: NodeParts, name: string): Promise<Record<string, string>> {
   const attachment = await ask(parts, VolumeAttachmentKind, undefined, name);
   if (attachment?.status?.attached === true) return attachment.status.attachmentMetadata ?? {};
-  const why = attachment?.status?.attachError?.message;
+  const { message: why, errorCode } = attachment?.status?.attachError ?? {};
+  if (errorCode === RESOURCE_EXHAUSTED) await askForRoom(parts, attachment?.spec?.attacher ?? '');
   throw new Error(why === undefined ? `timed out waiting for the volume to be attached: its driver has not attached ${name} yet` : `the volume could not be attached: ${why}`);
+}
+
+/** More volumes were attached than the node said that it could have: what it says is old. */
+async function askForRoom({ context: { client, log }, csiDrivers }: NodeParts, name: string): Promise<void> {
+  const driver = await ifThere(client.get(CSIDriverKind, name));
+  if (driver?.spec?.nodeAllocatableUpdatePeriodSeconds !== undefined) await csiDrivers.refresh(name).catch((error: Error) => log.warn('a storage driver did not say how many volumes the node may have', { driver: name, error }));
 }
 
 /** By which every pod may pull from the registry on this machine, where there is one. */
