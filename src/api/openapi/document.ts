@@ -4,7 +4,16 @@ import type { Kind } from '../kind.ts';
 import { moduleOf } from '../facts/fact-type.ts';
 import type { Schema } from '../schema/schema.ts';
 import { resourcePaths } from './paths.ts';
-import { DELETE_OPTIONS, LIST_META, SchemaBook, schemaName, STATUS, type JsonObject, type OpenapiOptions } from './schemas.ts';
+import { rootItem, type RootPath } from './root-paths.ts';
+import type { ConnectPath } from './connect-paths.ts';
+import { DELETE_OPTIONS, LIST_META, SchemaBook, schemaName, STATUS, WATCH_EVENT, type JsonObject, type OpenapiOptions } from './schemas.ts';
+
+export interface DocumentOptions extends OpenapiOptions {
+  /** Subresources that modules answer; default none. */
+  connects?: readonly ConnectPath[];
+  /** Further paths; default none. */
+  roots?: readonly RootPath[];
+}
 
 export interface Parts {
   schemas: JsonObject;
@@ -12,7 +21,7 @@ export interface Parts {
 }
 
 /** Schemas and paths of `kinds`, sorted by name. */
-export function buildParts(kinds: readonly Kind[], options: OpenapiOptions): Parts {
+export function buildParts(kinds: readonly Kind[], options: DocumentOptions): Parts {
   const book = new SchemaBook(options);
   const paths: [string, JsonObject][] = [];
   const gvks = new Map<string, JsonObject[]>();
@@ -27,7 +36,8 @@ export function buildParts(kinds: readonly Kind[], options: OpenapiOptions): Par
     mark(`${name}List`, { ...gvk, kind: `${kind.kind}List` });
     mark(DELETE_OPTIONS, { ...gvk, kind: 'DeleteOptions' });
     const forms = {
-      object, list, strategicMerge: schema.name !== undefined,
+      object, list, isBuiltIn: schema.name !== undefined, connects: options.connects ?? [],
+      watchEvent: book.referTo(WATCH_EVENT) ?? {},
       status: book.referTo(STATUS) ?? {},
       deleteOptions: book.referTo(DELETE_OPTIONS) ?? {},
       bodyOf: (body: { group: string; version: string; kind: string }): JsonObject | undefined => {
@@ -39,6 +49,7 @@ export function buildParts(kinds: readonly Kind[], options: OpenapiOptions): Par
     };
     paths.push(...Object.entries(resourcePaths(kind, forms, options.openapi)));
   }
+  for (const root of options.roots ?? []) paths.push([root.path, rootItem(root, book, options.openapi)]);
   mark(STATUS, { group: '', kind: 'Status', version: 'v1' });
   const schemas = [...book.schemas].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, schema]): [string, JsonObject] => {
     const kindsOfIt = unique(gvks.get(name) ?? []);

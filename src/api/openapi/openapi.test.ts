@@ -3,7 +3,8 @@ import assert from 'node:assert/strict';
 import { defineKind, type Kind } from '../kind.ts';
 import { schemaOf, schemaOfType } from '../schema/facts.ts';
 import type { JsonObject } from './schemas.ts';
-import { openapiV3, openapiV3Index } from './v3.ts';
+import { rootPaths } from './root-paths.ts';
+import { openapiV3, openapiV3Index, openapiV3Root } from './v3.ts';
 import { openapiV2 } from './v2.ts';
 
 const builtIn = (group: string, kind: string, plural: string): Kind =>
@@ -65,6 +66,53 @@ test('descriptions come from where they are', () => {
   const pod = at(document, 'components', 'schemas', 'io.k8s.api.core.v1.Pod');
   assert.equal(pod['description'], 'a pod');
   assert.deepEqual(at(pod, 'properties', 'spec'), { description: 'spec', allOf: [{ $ref: '#/components/schemas/io.k8s.api.core.v1.PodSpec' }] });
+});
+
+const idsOf = (document: JsonObject): Record<string, string> => Object.fromEntries(Object.entries(at(document, 'paths')).flatMap(([path, item]) =>
+  Object.entries(item as JsonObject).filter(([method]) => method !== 'parameters').map(([method, operation]) => [`${method} ${path}`, String((operation as JsonObject)['operationId'])])));
+
+test('operations have the names that upstream gives them', () => {
+  const pod = builtIn('', 'Pod', 'pods');
+  const connects = [{ kind: pod, subresource: 'exec', methods: ['GET', 'POST'] }, { kind: pod, subresource: 'log', methods: ['GET'] }, { kind: pod, subresource: 'proxy', methods: ['GET', 'HEAD'] }, { kind: custom, subresource: 'exec', methods: ['GET'] }];
+  const document = openapiV3([pod], { connects });
+  const one = '/api/v1/namespaces/{namespace}/pods/{name}';
+  assert.deepEqual(idsOf(document), {
+    'get /api/v1/': 'getCoreV1APIResources',
+    'get /api/v1/namespaces/{namespace}/pods': 'listCoreV1NamespacedPod', 'post /api/v1/namespaces/{namespace}/pods': 'createCoreV1NamespacedPod', 'delete /api/v1/namespaces/{namespace}/pods': 'deleteCoreV1CollectionNamespacedPod',
+    [`get ${one}`]: 'readCoreV1NamespacedPod', [`put ${one}`]: 'replaceCoreV1NamespacedPod', [`patch ${one}`]: 'patchCoreV1NamespacedPod', [`delete ${one}`]: 'deleteCoreV1NamespacedPod',
+    [`get ${one}/exec`]: 'connectCoreV1GetNamespacedPodExec', [`post ${one}/exec`]: 'connectCoreV1PostNamespacedPodExec', [`get ${one}/log`]: 'readCoreV1NamespacedPodLog',
+    [`get ${one}/proxy`]: 'connectCoreV1GetNamespacedPodProxy', [`head ${one}/proxy`]: 'connectCoreV1HeadNamespacedPodProxy',
+    [`get ${one}/proxy/{path}`]: 'connectCoreV1GetNamespacedPodProxyWithPath', [`head ${one}/proxy/{path}`]: 'connectCoreV1HeadNamespacedPodProxyWithPath',
+    [`get ${one}/scale`]: 'readCoreV1NamespacedPodScale', [`put ${one}/scale`]: 'replaceCoreV1NamespacedPodScale', [`patch ${one}/scale`]: 'patchCoreV1NamespacedPodScale',
+    [`get ${one}/status`]: 'readCoreV1NamespacedPodStatus', [`put ${one}/status`]: 'replaceCoreV1NamespacedPodStatus', [`patch ${one}/status`]: 'patchCoreV1NamespacedPodStatus',
+    'get /api/v1/pods': 'listCoreV1PodForAllNamespaces',
+    'get /api/v1/watch/namespaces/{namespace}/pods': 'watchCoreV1NamespacedPodList', 'get /api/v1/watch/namespaces/{namespace}/pods/{name}': 'watchCoreV1NamespacedPod', 'get /api/v1/watch/pods': 'watchCoreV1PodListForAllNamespaces',
+  });
+  assert.deepEqual((at(document, 'paths', `${one}/exec`)['parameters'] as JsonObject[]).map((parameter) => [parameter['name'], at(parameter, 'schema')['type']]),
+    [['namespace', 'string'], ['name', 'string'], ['command', 'string'], ['container', 'string'], ['stderr', 'boolean'], ['stdin', 'boolean'], ['stdout', 'boolean'], ['tty', 'boolean']]);
+  assert.deepEqual(at(document, 'paths', `${one}/exec`, 'get')['x-kubernetes-group-version-kind'], { group: '', kind: 'PodExecOptions', version: 'v1' });
+  const account = builtIn('', 'ServiceAccount', 'serviceaccounts');
+  assert.equal(idsOf(openapiV2([account]))['post /api/v1/namespaces/{namespace}/serviceaccounts/{name}/token'], 'createCoreV1NamespacedServiceAccountToken');
+  assert.equal(Object.keys(idsOf(openapiV2([custom]))).some((path) => /watch|exec|example.com\/(v1\/)?$/.test(path)), false, 'a definition of a user brings none of these');
+});
+
+test('answers by their codes; a deletion has what the kind is answered with', () => {
+  const answers = (kind: Kind, path: string, method: string): [string, string][] => Object.entries(at(openapiV3([kind]), 'paths', path, method, 'responses'))
+    .map(([code, response]) => [code, code === '401' ? 'Unauthorized' : String(at(response, 'content', 'application/json', 'schema')['$ref']).split('.').at(-1)!]);
+  const [pods, deployments] = ['/api/v1/namespaces/{namespace}/pods', '/apis/apps/v1/namespaces/{namespace}/deployments'];
+  assert.deepEqual(answers(builtIn('', 'Pod', 'pods'), pods, 'post'), [['200', 'Pod'], ['201', 'Pod'], ['202', 'Pod'], ['401', 'Unauthorized']]);
+  assert.deepEqual(answers(builtIn('', 'Pod', 'pods'), `${pods}/{name}`, 'delete'), [['200', 'Pod'], ['202', 'Pod'], ['401', 'Unauthorized']]);
+  assert.deepEqual(answers(builtIn('apps', 'Deployment', 'deployments'), `${deployments}/{name}`, 'delete'), [['200', 'Status'], ['202', 'Status'], ['401', 'Unauthorized']]);
+  assert.deepEqual(answers(builtIn('apps', 'Deployment', 'deployments'), `${deployments}/{name}`, 'put'), [['200', 'Deployment'], ['201', 'Deployment'], ['401', 'Unauthorized']]);
+});
+
+test('discovery, the version and the issuer have paths', () => {
+  const kinds = [builtIn('', 'Pod', 'pods'), builtIn('apps', 'Deployment', 'deployments'), custom];
+  assert.deepEqual(Object.keys(at(openapiV2(kinds), 'paths')).filter((path) => !/pods|deployments|crontabs/.test(path)).sort(),
+    ['/.well-known/openid-configuration', '/api/', '/api/v1/', '/apis/', '/apis/apps/', '/apis/apps/v1/', '/openid/v1/jwks', '/version/']);
+  const version = openapiV3Root(rootPaths(kinds).find(({ path }) => path === '/version/')!);
+  assert.equal(at(version, 'paths', '/version/', 'get')['operationId'], 'getCodeVersion');
+  assert.equal((at(version, 'components', 'schemas', 'io.k8s.apimachinery.pkg.version.Info')['required'] as string[]).length, 9);
 });
 
 test('the index', () => {

@@ -15,6 +15,7 @@ export interface OpenapiOptions {
 const META = 'io.k8s.apimachinery.pkg.apis.meta.v1';
 export const LIST_META = `${META}.ListMeta`;
 export const STATUS = `${META}.Status`;
+export const WATCH_EVENT = `${META}.WatchEvent`;
 export const DELETE_OPTIONS = `${META}.DeleteOptions`;
 
 /** Schemas made so far, by name; `refer` adds what it meets. */

@@ -68,7 +68,7 @@ const OPERATION: Message = {
   responses: wrapped(9, map(1, wrapped(2, message(1, () => RESPONSE)))), 'x-': extension(13),
 };
 const operation = (number: number): Write => message(number, () => OPERATION);
-const PATH_ITEM: Message = { get: operation(2), put: operation(3), post: operation(4), delete: operation(5), patch: operation(8), parameters: each(parameter(9)) };
+const PATH_ITEM: Message = { get: operation(2), put: operation(3), post: operation(4), delete: operation(5), options: operation(6), head: operation(7), patch: operation(8), parameters: each(parameter(9)) };
 const INFO: Message = { title: text(1), version: text(2) };
 const DOCUMENT: Message = {
   swagger: text(1), info: message(2, () => INFO), paths: wrapped(8, map(2, message(2, () => PATH_ITEM))), definitions: wrapped(9, map(1, message(2, () => SCHEMA))),

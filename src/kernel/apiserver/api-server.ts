@@ -112,7 +112,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const discovery = createDiscovery({ kinds, virtual, connects: () => routes.connects(), told: () => routes.told(), aggregated: () => aggregated.list(), changes: () => kinds.changes + routes.changes + aggregated.changes, serverAddress });
   const flow = createFlowControl(store, ending.signal);
   metrics.add(() => flow.metrics());
-  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, options.descriptions), version: versionInfo(options.version), flags: options.flags ?? {}, metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
+  const handler = createHandler({ door, identity, audiences, authenticator, authorizer, virtual, routes, discovery, aggregated, health, openapi: createOpenApi(kinds, virtual, aggregated, routes, options.descriptions), version: versionInfo(options.version), flags: options.flags ?? {}, metrics, flow, limits, ...(audit === undefined ? {} : { audit }) });
   return {
     kinds,
     may: (user, attributes) => authorizer.decide({ user, ...attributes }).allowed,

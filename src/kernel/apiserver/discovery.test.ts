@@ -32,6 +32,14 @@ test('plain discovery', async () => {
   assert.equal((await door.call('GET', '/apis/nothing')).status, 404);
 });
 
+test('hashes of the version in which objects are stored are those of a cluster', async () => {
+  const hashOf = async (path: string, plural: string): Promise<string> => (await door.call('GET', path)).json.resources.find(({ name }: { name: string }) => name === plural).storageVersionHash;
+  for (const [path, plural, hash] of [
+    ['/api/v1', 'pods', 'xPOwRZ+Yhw8='], ['/api/v1', 'configmaps', 'qFsyl6wFWjQ='], ['/apis/apps/v1', 'deployments', '8aSe+NMegvE='], ['/api/v1', 'events', 'r2yiGXH7wu8='], ['/apis/events.k8s.io/v1', 'events', 'r2yiGXH7wu8='],
+    ['/api/v1', 'bindings', undefined], ['/apis/apps/v1', 'deployments/status', undefined],
+  ] as const) assert.equal(await hashOf(path, plural), hash, `${path} ${plural}`);
+});
+
 test('aggregated discovery has an ETag', async () => {
   const first = await door.call('GET', '/apis', { headers: { accept: AGGREGATED } });
   assert.equal(first.headers['content-type'], 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList');

@@ -35,6 +35,8 @@ interface Resource {
   verbs: string[];
   shortNames?: readonly string[];
   categories?: readonly string[];
+  /** Opaque: differs when objects are stored in another version. */
+  storageVersionHash?: string;
 }
 
 const JSON_TYPE = 'application/json';
@@ -130,6 +132,7 @@ function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
   const main: Resource = { name: plural, singularName: kind.singular, namespaced, kind: kind.kind, verbs: [...kind.verbs].sort() };
   if (kind.shortNames.length > 0) main.shortNames = kind.shortNames;
   if (kind.categories.length > 0) main.categories = kind.categories;
+  if (kind.verbs.includes('create') && kind.verbs.includes('get')) main.storageVersionHash = storageVersionHash(kind);
   const found = [main];
   const sub = (name: string, ofWhat: string, verbs: readonly string[], body: { group?: string; version?: string } = {}): void => {
     const resource: Resource = { name: `${plural}/${name}`, singularName: '', namespaced, kind: ofWhat, verbs: [...verbs].sort() };
@@ -145,6 +148,13 @@ function ofKind(kind: Kind, connects: readonly ConnectResource[]): Resource[] {
     sub(connect.subresource, connect.subresource === 'proxy' ? `${kind.kind}ProxyOptions` : CONNECT_KINDS[connect.subresource] ?? kind.kind, connectVerbs(connect.methods));
   }
   return found;
+}
+
+/** As upstream makes it, so that clients that compare hashes of clusters find them the same (apiserver/pkg/endpoints/discovery/storageversionhash.go). */
+function storageVersionHash({ group, version, kind, storageGroup, storageVersion, conversion }: Kind): string {
+  const apiVersion = conversion?.storageApiVersion ?? apiVersionOf(storageGroup ?? group, storageVersion ?? version);
+  const gvk = `${apiVersion.includes('/') ? '' : '/'}${apiVersion}/${kind}`;
+  return createHash('sha256').update(gvk).digest().subarray(0, 8).toString('base64');
 }
 
 const CONNECT_KINDS: Record<string, string> = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions', log: 'Pod' };

@@ -255,6 +255,18 @@ test('preconditions of a delete', async () => {
   assert.deepEqual([gone.json.status, gone.json.details], ['Success', { name: 'pre', kind: 'configmaps', uid: metadata.uid }]);
 });
 
+test('the answer to a deletion is the object that was, for kinds that are answered so, else a Status', async () => {
+  for (const [path, kind, body] of [
+    ['/apis/storage.k8s.io/v1/storageclasses', 'StorageClass', { provisioner: 'p' }], ['/apis/storage.k8s.io/v1/csidrivers', 'CSIDriver', { spec: {} }], ['/apis/resource.k8s.io/v1/deviceclasses', 'DeviceClass', { spec: {} }],
+    ['/api/v1/namespaces/default/services', 'Service', { spec: { ports: [{ port: 80 }] } }], [CONFIG_MAPS, 'Status', {}], ['/apis/scheduling.k8s.io/v1/priorityclasses', 'Status', { value: 1 }],
+  ] as const) {
+    const made = await door.call('POST', path, { body: { metadata: { name: 'answered' }, ...body } });
+    assert.equal(made.status, 201, made.text);
+    const gone = (await door.call('DELETE', `${path}/answered`)).json;
+    assert.deepEqual([gone.kind, gone.metadata.uid ?? gone.details.uid], [kind, made.json.metadata.uid]);
+  }
+});
+
 test('a pod on a node waits for its node, one without a node goes at once', async () => {
   const pods = '/api/v1/namespaces/default/pods';
   const pod = (name: string, nodeName?: string): object => ({ metadata: { name }, spec: { nodeName, containers: [{ name: 'c', image: 'i' }] } });

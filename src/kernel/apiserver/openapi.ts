@@ -11,7 +11,10 @@ import { resourceUnknown } from './errors.ts';
 import type { JsonObject } from '../../api/openapi/schemas.ts';
 import { ApiError } from '../../api/errors.ts';
 import type { AggregatedVersion } from '../../sdk/module.ts';
+import type { RootPath } from '../../api/openapi/root-paths.ts';
 import type { AggregatedTable } from './aggregated.ts';
+import type { ConnectResource } from './discovery.ts';
+import type { RouteTable } from './route-table.ts';
 import type { RequestInfo } from './request-info.ts';
 import type { VirtualTable } from './virtual.ts';
 
@@ -34,10 +37,10 @@ const KEEP_BODY_MS = 60_000;
  * Documents are made when first asked for; what is known of them is forgotten when what is served changes. `descriptions` is the folder of a package
  * that has them, where it is not installed.
  */
-export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable, descriptions?: string): OpenApi {
-  const described = async (): Promise<{ describe: Describe }> => ({ describe: (await import('./descriptions.ts')).openDescriptions(descriptions) });
+export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregated: AggregatedTable, routes: RouteTable, descriptions?: string): OpenApi {
+  const described = async (): Promise<{ describe: Describe; connects: readonly ConnectResource[] }> => ({ describe: (await import('./descriptions.ts')).openDescriptions(descriptions), connects: routes.connects() });
   const elsewhere = (path: string): AggregatedVersion | undefined => aggregated.list().find(({ group, version }) => path === `apis/${group}/${version}`);
-  const changesNow = (): number => kinds.changes + aggregated.changes;
+  const changesNow = (): number => kinds.changes + routes.changes + aggregated.changes;
   const all = (): Kind[] => [...kinds.list(), ...[...virtual.values()].map((each) => each.asKind)];
   const documents = new Map<string, Document>();
   let madeFor = -1;
@@ -51,8 +54,9 @@ export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregate
     if (changesNow() === changes) documents.set(name, document);
     return document;
   };
-  const ofGroup = ({ group, version, path }: GroupPath): Promise<Document> => keep(path, async () => {
-    const { openapiV3 } = await import('../../api/openapi/v3.ts');
+  const ofPath = ({ path, root, group, version }: DocumentPath): Promise<Document> => keep(path, async () => {
+    const { openapiV3, openapiV3Root } = await import('../../api/openapi/v3.ts');
+    if (root !== undefined) return openapiV3Root(root);
     return openapiV3(all().filter((kind) => kind.group === group && kind.version === version), await described());
   });
   const wholeV2 = async (): Promise<JsonObject> => mergedV2((await import('../../api/openapi/v2.ts')).openapiV2(all(), await described()), aggregated.list());
@@ -70,12 +74,12 @@ export function createOpenApi(kinds: KindTable, virtual: VirtualTable, aggregate
         return send(http, response, await keep('v2', wholeV2));
       }
       if (version !== 'v3') throw resourceUnknown();
-      if (rest.length === 0) return send(http, response, await keep('v3', () => makeIndex(pathsOf(all()), ofGroup, aggregated.list())));
+      if (rest.length === 0) return send(http, response, await keep('v3', async () => makeIndex(await pathsOf(all()), ofPath, aggregated.list())));
       const other = elsewhere(rest.join('/'));
       if (other !== undefined) return serveOther(http, response, other);
-      const found = pathsOf(all()).find((each) => each.path === rest.join('/'));
+      const found = (await pathsOf(all())).find((each) => each.path === rest.join('/'));
       if (found === undefined) throw resourceUnknown();
-      const document = await ofGroup(found);
+      const document = await ofPath(found);
       const immutable: Record<string, string> = info.query.has('hash') ? { 'Cache-Control': 'public, immutable', Expires: new Date(Date.now() + 31_536_000_000).toUTCString() } : {};
       return send(http, response, document, { headers: immutable });
     },
@@ -94,14 +98,21 @@ async function makeDocument(make: () => Promise<object>): Promise<Document> {
   return { hash: createHash('sha512').update(await body()).digest('hex').toUpperCase(), body };
 }
 
-interface GroupPath {
-  group: string;
-  version: string;
+/** A document of version 3: that of a group and version, or of one path. */
+interface DocumentPath {
   path: string;
+  group?: string;
+  version?: string;
+  root?: RootPath;
 }
 
-function pathsOf(kinds: readonly Kind[]): GroupPath[] {
-  const found = new Map<string, GroupPath>();
+async function pathsOf(kinds: readonly Kind[]): Promise<DocumentPath[]> {
+  const { rootPaths } = await import('../../api/openapi/root-paths.ts');
+  const found = new Map<string, DocumentPath>();
+  for (const root of rootPaths(kinds)) {
+    const path = root.path.replace(/^\/|\/$/g, '');
+    found.set(path, { path, root });
+  }
   for (const { group, version } of kinds) {
     const path = groupVersionPath(group, version).slice(1);
     found.set(path, { group, version, path });
@@ -130,10 +141,10 @@ async function mergedV2(own: JsonObject, versions: readonly AggregatedVersion[])
   return mergeOpenapiV2(own, others);
 }
 
-async function makeIndex(paths: readonly GroupPath[], ofGroup: (path: GroupPath) => Promise<Document>, others: readonly AggregatedVersion[]): Promise<object> {
+async function makeIndex(paths: readonly DocumentPath[], ofPath: (path: DocumentPath) => Promise<Document>, others: readonly AggregatedVersion[]): Promise<object> {
   const { openapiV3Index } = await import('../../api/openapi/v3.ts');
   const hashes: Record<string, string> = {};
-  for (const each of paths) hashes[each.path] = (await ofGroup(each)).hash;
+  for (const each of paths) hashes[each.path] = (await ofPath(each)).hash;
   for (const { group, version, openapiV3 } of others) {
     if (openapiV3 === undefined) delete hashes[`apis/${group}/${version}`];
     else hashes[`apis/${group}/${version}`] = openapiV3.hash;

@@ -263,7 +263,7 @@ async function serveOther(parts: Parts, http: IncomingMessage, response: ServerR
 function rootPaths(parts: Parts): string[] {
   const others = parts.aggregated.list();
   const groups = new Set([...parts.door.kinds.list(), ...others].flatMap(({ group, version }) => (group === '' ? ['/api', `/api/${version}`] : ['/apis', `/apis/${group}`, `/apis/${group}/${version}`])));
-  return [...groups, '/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/readyz', '/statusz', '/version'].sort();
+  return [...groups, '/.well-known/openid-configuration', '/flagz', '/healthz', '/livez', '/metrics', '/metrics/slis', '/openapi/v2', '/openapi/v3', '/openid/v1/jwks', '/readyz', '/statusz', '/version'].sort();
 }
 
 /** So that others can check our tokens (OpenID Connect Discovery 1.0). */

@@ -1,4 +1,5 @@
 /** DELETE of one object and of a collection. */
+import { answersWithDeleted } from '../../../api/deleted.ts';
 import { queryFlag } from '../../../api/query-flag.ts';
 import { isInteger } from '../../../api/int64.ts';
 import { isJsonObject } from '../../../api/json.ts';
@@ -16,9 +17,6 @@ import { deleteObject, type DeleteRequest } from '../resources/delete.ts';
 import { respond } from '../respond.ts';
 import { listQueryOf, numberOf } from './list.ts';
 
-/** Kinds whose deletion upstream answers with the last state (ReturnDeletedObject); others get a Status. */
-const ANSWERED_WITH_OBJECT = new Set(['pods', 'services', 'serviceaccounts', 'podtemplates', 'persistentvolumes', 'persistentvolumeclaims', 'resourcequotas']);
-
 export async function handleDelete(exchange: Exchange): Promise<void> {
   const { door, kind, resource } = exchange;
   const { options, dryRun } = await optionsOf(exchange);
@@ -28,7 +26,7 @@ export async function handleDelete(exchange: Exchange): Promise<void> {
   const outcome = await deleteObject(door, kind, { namespace: resource.namespace, name: resource.name! }, options, context);
   // Clients of old asked so for dependents to go, too, and hear that it is not done yet; who asks by propagationPolicy does not (upstream: handlers/delete.go).
   if (!outcome.gone) return answerObject(exchange, options.orphanDependents === false ? 202 : 200, outcome);
-  if (kind.group === '' && ANSWERED_WITH_OBJECT.has(kind.plural)) return answerObject(exchange, 200, outcome);
+  if (answersWithDeleted(kind)) return answerObject(exchange, 200, outcome);
   const { uid, name } = outcome.object.metadata;
   return answerValue(exchange, 200, success({ name, group: kind.group || undefined, kind: kind.plural, uid }));
 }

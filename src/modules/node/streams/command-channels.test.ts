@@ -21,7 +21,7 @@ for (const [title, headers, streams, reason, message] of [
   ['no protocol', {}, STREAMS, 'BadRequest', /names no protocol/],
   ['a protocol that nobody knows', { [VERSIONS]: 'v9.channel.k8s.io' }, STREAMS, 'Forbidden', /client supports \[v9.channel.k8s.io\], server accepts \[v4.channel.k8s.io/],
   ['no stream', { [VERSIONS]: 'v4.channel.k8s.io' }, { ...STREAMS, stdout: false, stderr: false }, 'BadRequest', /at least 1 of stdin, stdout, stderr/],
-  ['no upgrade to what is known', { upgrade: 'h2c' }, STREAMS, 'BadRequest', /speaks WebSocket or SPDY/],
+  ['no upgrade to what is known', { upgrade: 'h2c' }, STREAMS, 'BadRequest', /^Upgrade request required$/],
 ] as const) test(`a command over ${title} is refused`, async () => {
   const { request, answered } = asking(headers);
   await assert.rejects(acceptCommand(request, streams), (error: unknown) => isApiError(error, reason) && message.test(error.message));

@@ -26,7 +26,7 @@ export function asksForWebSocket(request: RouteRequest): boolean {
 export async function acceptWebSocket(request: RouteRequest, protocols: readonly string[]): Promise<WebSocket> {
   const offered = String(request.http.headers['sec-websocket-protocol'] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
   const chosen = protocols.find((each) => (each === '' ? offered.length === 0 : offered.includes(each)));
-  if (request.upgrade === undefined || !asksForWebSocket(request)) throw new ApiError('BadRequest', 'Upgrade request required: use a client that speaks WebSocket or SPDY');
+  if (request.upgrade === undefined || !asksForWebSocket(request)) throw new ApiError('BadRequest', 'Upgrade request required');
   if (chosen === undefined) throw new ApiError('BadRequest', `unable to upgrade: the client offers ${offered.join(', ') || 'no subprotocol'}, this server speaks ${protocols.join(', ')}`);
   const { WebSocketServer } = await import('ws');
   const server = new WebSocketServer({ noServer: true, maxPayload: MOST_MESSAGE_BYTES, handleProtocols: () => chosen, perMessageDeflate: false });
