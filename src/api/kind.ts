@@ -88,8 +88,10 @@ export interface Rules<T extends KubeObject> {
   anyFinalizers?: boolean;
   /** Whether metadata.generation is kept; default true. */
   generation?: boolean;
-  /** Whether create may name an object with generateName only and update may create; default false for the latter. */
+  /** Whether update may create; default false. */
   allowCreateOnUpdate?: boolean;
+  /** Whether an update may leave out which version of the object it changes; default true. */
+  allowUnconditionalUpdate?: boolean;
   /** Whether a delete that names no propagation policy leaves the dependents (Job and ReplicationController do, for what was before 1.8). */
   orphansDependents?: boolean;
   /** The Warning header of a delete over HTTP that names no propagation policy. */

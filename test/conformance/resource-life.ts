@@ -38,11 +38,7 @@ export async function liveThrough(life: ResourceLife): Promise<void> {
   const patched = await patch(`${path}/first`, { metadata: { annotations: { patched: 'true' } } });
   assert.equal(patched.metadata.annotations.patched, 'true');
   await annotated(events, 'patched');
-  await eventually(async () => {
-    const { metadata, ...rest } = await get(`${path}/first`);
-    const { code } = await call('PUT', `${path}/first`, { body: { ...rest, metadata: { ...metadata, annotations: { ...metadata.annotations, updated: 'true' } } } });
-    return code === 200; // a controller may have written in between
-  }, { timeoutMs: 60_000 });
+  await changed(`${path}/first`, ({ metadata, ...rest }) => ({ ...rest, metadata: { ...metadata, annotations: { ...metadata.annotations, updated: 'true' } } }));
   await annotated(events, 'updated');
   if (life.subresources.includes('status')) await statusOf(path);
   await remove(`${path}/first`);
@@ -74,9 +70,18 @@ async function statusOf(path: string): Promise<void> {
   const now = await get(`${path}/first/status`);
   const patched = await patch(`${path}/first/status`, { metadata: { annotations: { patchedstatus: 'true' } }, status: now.status ?? {} });
   assert.equal(patched.metadata.name, 'first');
-  const { uid, ...metadata } = patched.metadata;
-  delete metadata.resourceVersion;
-  assert.equal((await put(`${path}/first/status`, { ...patched, metadata })).metadata.uid, uid);
+  const { uid } = patched.metadata;
+  const updated = await changed(`${path}/first/status`, (object) => object);
+  assert.equal(updated.metadata.uid, uid);
+}
+
+/** Updates from the newest state until no controller writes in between. */
+export function changed(path: string, change: (object: Body) => Body): Promise<Body> {
+  return eventually(async () => {
+    const { code, body } = await call('PUT', path, { body: change(await get(path)) });
+    assert.ok(code === 200 || code === 409, JSON.stringify(body));
+    return code === 200 && body;
+  }, { timeoutMs: 60_000, what: `an update of ${path}` });
 }
 
 export interface ResourceChanges {

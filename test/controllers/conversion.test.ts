@@ -106,8 +106,8 @@ test('watches say the version that was asked for', async () => {
   const watching = (async () => {
     for await (const event of world.client.watch(v2, { ...at, fieldSelector: 'spec.host=w.example.com', signal: stop.signal })) if (event.type !== 'BOOKMARK') seen.push([event.type, event.object.apiVersion, event.object.spec]);
   })();
-  await world.client.create(kindOf('Host', 'v1'), host('v1', 'w', { hostPort: 'w.example.com:1' }));
-  await world.client.update(kindOf('Host', 'v1'), host('v1', 'w', { hostPort: 'w.example.com:2' }));
+  const made = await world.client.create(kindOf('Host', 'v1'), host('v1', 'w', { hostPort: 'w.example.com:1' }));
+  await world.client.update(kindOf('Host', 'v1'), { ...made, spec: { hostPort: 'w.example.com:2' } });
   await world.client.delete(v2, 'w', at);
   await eventually('three events', () => seen.length >= 3);
   stop.abort();

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import type { Kind } from '../../src/api/kind.ts';
 import { CustomResourceDefinition, Event, Namespace } from '../../src/api/kinds.ts';
-import type { KubeObject } from '../../src/api/meta.ts';
+import type { Json, KubeObject } from '../../src/api/meta.ts';
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { createDoorHost } from '../../src/boot/door-host.ts';
@@ -71,8 +71,7 @@ test('a definition is established, its objects are served by its schema, and a c
   await eventually('established', async () => (await condition('Established')) === 'True');
   assert.deepEqual((await client.create(Widgets(), widget('a', {}))).spec, { size: 3 });
   await assert.rejects(client.create(Widgets(), widget('b', { size: 'x' })), /spec.size: Invalid value: "string": spec.size in body must be of type integer: "string"/);
-  const found = await client.get(CustomResourceDefinition, 'widgets.example.com');
-  await client.update(CustomResourceDefinition, { ...found, metadata: { ...found.metadata, resourceVersion: undefined }, spec: definition({ size: { type: 'integer' }, colour: { type: 'string', default: 'red' } }).spec });
+  await client.patch(CustomResourceDefinition, 'widgets.example.com', { type: 'merge', body: { spec: definition({ size: { type: 'integer' }, colour: { type: 'string', default: 'red' } }).spec as unknown as Json } });
   await eventually('the new default', async () => 'colour' in ((await client.create(Widgets(), widget('c', {}), { dryRun: true })).spec ?? {}));
 });
 

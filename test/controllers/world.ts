@@ -70,7 +70,7 @@ export async function startWorld(modules: readonly Module[]): Promise<World> {
 function lastStatusCounts(client: Client): Client {
   return {
     ...client,
-    update: (kind, object, options) => client.update(kind, options?.subresource === 'status' ? { ...object, metadata: { ...object.metadata, resourceVersion: undefined } } : object, options),
+    update: (kind, object, options) => client.update(kind, options?.subresource === 'status' && kind.rules.allowUnconditionalUpdate !== false ? { ...object, metadata: { ...object.metadata, resourceVersion: undefined } } : object, options),
   };
 }
 

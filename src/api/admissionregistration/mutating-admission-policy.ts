@@ -14,6 +14,7 @@ export const MutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
   group: GROUP, version: 'v1', kind: 'MutatingAdmissionPolicy', plural: 'mutatingadmissionpolicies', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'MutatingAdmissionPolicy'),
   rules: {
+    allowUnconditionalUpdate: false,
     defaults({ spec }) {
       if (spec === undefined) return;
       spec.failurePolicy ??= 'Fail';
@@ -30,6 +31,6 @@ export const MutatingAdmissionPolicy: Kind<MutatingAdmissionPolicy> = defineKind
 export const MutatingAdmissionPolicyBinding: Kind<MutatingAdmissionPolicyBinding> = defineKind<MutatingAdmissionPolicyBinding>({
   group: GROUP, version: 'v1', kind: 'MutatingAdmissionPolicyBinding', plural: 'mutatingadmissionpolicybindings', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'MutatingAdmissionPolicyBinding'),
-  rules: { defaults: ({ spec }) => defaultMatch(spec?.matchResources), validate: mutatingBindingErrors },
+  rules: { allowUnconditionalUpdate: false, defaults: ({ spec }) => defaultMatch(spec?.matchResources), validate: mutatingBindingErrors },
   columns: [NAME, column('PolicyName', ({ spec }) => spec?.policyName ?? ''), column('ParamRef', ({ spec }) => paramText(spec?.paramRef)), AGE],
 });

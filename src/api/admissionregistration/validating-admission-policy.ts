@@ -13,6 +13,7 @@ export const ValidatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = define
   group: GROUP, version: 'v1', kind: 'ValidatingAdmissionPolicy', plural: 'validatingadmissionpolicies', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'ValidatingAdmissionPolicy'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     defaults({ spec }) {
       if (spec === undefined) return;
@@ -34,7 +35,7 @@ export const ValidatingAdmissionPolicy: Kind<ValidatingAdmissionPolicy> = define
 export const ValidatingAdmissionPolicyBinding: Kind<ValidatingAdmissionPolicyBinding> = defineKind<ValidatingAdmissionPolicyBinding>({
   group: GROUP, version: 'v1', kind: 'ValidatingAdmissionPolicyBinding', plural: 'validatingadmissionpolicybindings', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'ValidatingAdmissionPolicyBinding'),
-  rules: { defaults: ({ spec }) => defaultMatch(spec?.matchResources), validate: bindingErrors },
+  rules: { allowUnconditionalUpdate: false, defaults: ({ spec }) => defaultMatch(spec?.matchResources), validate: bindingErrors },
   columns: [NAME, column('PolicyName', ({ spec }) => spec?.policyName ?? ''), column('ParamRef', ({ spec }) => paramText(spec?.paramRef)), AGE],
 });
 

@@ -14,6 +14,7 @@ export const MutatingWebhookConfiguration: Kind<MutatingWebhookConfiguration> = 
   group: GROUP, version: 'v1', kind: 'MutatingWebhookConfiguration', plural: 'mutatingwebhookconfigurations', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'MutatingWebhookConfiguration'),
   rules: {
+    allowUnconditionalUpdate: false,
     defaults(configuration) {
       for (const webhook of configuration.webhooks ?? []) {
         defaultWebhook(webhook);
@@ -29,6 +30,7 @@ export const ValidatingWebhookConfiguration: Kind<ValidatingWebhookConfiguration
   group: GROUP, version: 'v1', kind: 'ValidatingWebhookConfiguration', plural: 'validatingwebhookconfigurations', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(GROUP, 'v1', 'ValidatingWebhookConfiguration'),
   rules: {
+    allowUnconditionalUpdate: false,
     defaults(configuration) {
       for (const webhook of configuration.webhooks ?? []) defaultWebhook(webhook);
     },

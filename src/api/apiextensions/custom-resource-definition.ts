@@ -12,6 +12,7 @@ export const CustomResourceDefinition: Kind<CustomResourceDefinition> = defineKi
   shortNames: ['crd', 'crds'], categories: ['api-extensions'],
   schema: () => schemaOf('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     defaults: defaultDefinition,
     prepareForCreate(definition) {

@@ -40,6 +40,7 @@ export const APIService: Kind<APIService> = defineKind<APIService>({
   group: APIREGISTRATION, version: 'v1', kind: 'APIService', plural: 'apiservices', namespaced: false, categories: ['api-extensions'],
   schema: () => schemaOf(APIREGISTRATION, 'v1', 'APIService'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     generation: false,
     nameErrors: pathSegmentErrors,

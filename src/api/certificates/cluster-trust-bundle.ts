@@ -17,6 +17,7 @@ export const ClusterTrustBundle: Kind<ClusterTrustBundle> = defineKind<ClusterTr
   group: CERTIFICATES, version: 'v1', storageVersion: 'v1', kind: 'ClusterTrustBundle', plural: 'clustertrustbundles', namespaced: false,
   schema: () => schemaOf(CERTIFICATES, 'v1', 'ClusterTrustBundle'),
   rules: {
+    allowUnconditionalUpdate: false,
     generation: false,
     nameErrors: (name) => dns1123SubdomainErrors(name.slice(name.lastIndexOf(':') + 1)),
     validate: (bundle, old) => [...nameErrors(bundle), ...specErrors(bundle, old)],

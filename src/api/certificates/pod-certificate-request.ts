@@ -28,6 +28,7 @@ export const PodCertificateRequest: Kind<PodCertificateRequest> = defineKind<Pod
   group: CERTIFICATES, version: 'v1', storageVersion: 'v1', kind: 'PodCertificateRequest', plural: 'podcertificaterequests', namespaced: true,
   schema: () => schemaOf(CERTIFICATES, 'v1', 'PodCertificateRequest'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     generation: false,
     defaults({ spec }) {

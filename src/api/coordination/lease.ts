@@ -11,7 +11,7 @@ export type Lease = LeaseType;
 export const Lease: Kind<Lease> = defineKind<Lease>({
   group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases', namespaced: true,
   schema: () => schemaOf('coordination.k8s.io', 'v1', 'Lease'),
-  rules: { generation: false, allowCreateOnUpdate: true, validate: leaseErrors },
+  rules: { allowUnconditionalUpdate: false, generation: false, allowCreateOnUpdate: true, validate: leaseErrors },
   columns: [NAME, column('Holder', (lease) => lease.spec?.holderIdentity ?? ''), AGE],
 });
 

@@ -17,6 +17,7 @@ export const ReplicationController: Kind<ReplicationController> = defineKind<Rep
   shortNames: ['rc'], categories: ['all'],
   schema: () => schemaOf('', 'v1', 'ReplicationController'),
   rules: {
+    orphansDependents: true,
     defaults: fillIn,
     prepareForCreate(controller) {
       controller.status = { replicas: 0 };

@@ -54,6 +54,7 @@ function kindOfVersion(definition: CustomResourceDefinition, version: CustomReso
     ...(convert === undefined ? {} : { conversion: { storageApiVersion: `${group}/${definition.spec.versions.find((each) => each.storage)?.name ?? version.name}`, convert } }),
     ...(hasDefaults(version.schema?.openAPIV3Schema) ? { completes: (object: KubeObject) => deepFreeze(applyDefaults(schemaOf(), object)) } : {}),
     rules: {
+      allowUnconditionalUpdate: false,
       statusKeeps: ['labels', 'annotations'],
       anyFinalizers: true,
       warnings: finalizerWarnings,

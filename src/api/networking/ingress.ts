@@ -27,7 +27,6 @@ export const Ingress: Kind<Ingress> = defineKind<Ingress>({
     validate: ingressErrors,
     validateStatus: ({ status }) => loadBalancerErrors(status),
     warnings: ({ metadata }, old) => (old !== undefined || metadata.annotations?.[CLASS_ANNOTATION] === undefined ? [] : [`annotation ${JSON.stringify(CLASS_ANNOTATION)} is deprecated, please use 'spec.ingressClassName' instead`]),
-    allowCreateOnUpdate: true,
   },
   subresources: { status: true },
   columns: [

@@ -16,6 +16,7 @@ export const ServiceCIDR: Kind<ServiceCIDR> = defineKind<ServiceCIDR>({
   group: GROUP, version: 'v1', storageVersion: 'v1', kind: 'ServiceCIDR', plural: 'servicecidrs', namespaced: false,
   schema: () => schemaOf(GROUP, 'v1', 'ServiceCIDR'),
   rules: {
+    generation: false,
     prepareForCreate(range) {
       range.status = {};
     },

@@ -13,7 +13,7 @@ export type RuntimeClass = RuntimeClassType;
 export const RuntimeClass: Kind<RuntimeClass> = defineKind<RuntimeClass>({
   group: 'node.k8s.io', version: 'v1', kind: 'RuntimeClass', plural: 'runtimeclasses', namespaced: false,
   schema: () => schemaOf('node.k8s.io', 'v1', 'RuntimeClass'),
-  rules: { generation: false, allowCreateOnUpdate: true, validate: runtimeClassErrors },
+  rules: { allowUnconditionalUpdate: false, generation: false, allowCreateOnUpdate: true, validate: runtimeClassErrors },
   columns: [NAME, column('Handler', (runtimeClass) => runtimeClass.handler ?? ''), AGE],
 });
 

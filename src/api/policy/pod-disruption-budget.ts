@@ -13,6 +13,7 @@ export const PodDisruptionBudget: Kind<PodDisruptionBudget> = defineKind<PodDisr
   group: 'policy', version: 'v1', kind: 'PodDisruptionBudget', plural: 'poddisruptionbudgets', namespaced: true, shortNames: ['pdb'],
   schema: () => schemaOf('policy', 'v1', 'PodDisruptionBudget'),
   rules: {
+    allowUnconditionalUpdate: false,
     prepareForCreate(budget) {
       budget.status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0 };
     },

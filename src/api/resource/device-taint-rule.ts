@@ -26,6 +26,7 @@ export const DeviceTaintRule: Kind<DeviceTaintRule> = defineKind<DeviceTaintRule
   group: RESOURCE, version: 'v1', kind: 'DeviceTaintRule', plural: 'devicetaintrules', namespaced: false,
   schema: () => schemaOf(RESOURCE, 'v1', 'DeviceTaintRule'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     prepareForCreate(rule) {
       rule.status = {};

@@ -25,6 +25,7 @@ export const CSIDriver: Kind<CSIDriver> = defineKind<CSIDriver>({
   group: GROUP, version: 'v1', kind: 'CSIDriver', plural: 'csidrivers', namespaced: false,
   schema: () => schemaOf(GROUP, 'v1', 'CSIDriver'),
   rules: {
+    allowUnconditionalUpdate: false,
     defaults({ spec }) {
       if (spec === undefined) return;
       spec.attachRequired ??= true;
@@ -81,7 +82,7 @@ function driverNameErrors(name: string, path: string): FieldError[] {
 export const CSINode: Kind<CSINode> = defineKind<CSINode>({
   group: GROUP, version: 'v1', kind: 'CSINode', plural: 'csinodes', namespaced: false,
   schema: () => schemaOf(GROUP, 'v1', 'CSINode'),
-  rules: { generation: false, validate: nodeErrors },
+  rules: { allowUnconditionalUpdate: false, generation: false, validate: nodeErrors },
   columns: [NAME, column('Drivers', ({ spec }) => spec?.drivers?.length ?? 0, { type: 'integer' }), AGE],
 });
 
@@ -103,7 +104,7 @@ function nodeErrors({ spec }: CSINode, old: CSINode | undefined): FieldError[] {
 export const CSIStorageCapacity: Kind<CSIStorageCapacity> = defineKind<CSIStorageCapacity>({
   group: GROUP, version: 'v1', kind: 'CSIStorageCapacity', plural: 'csistoragecapacities', namespaced: true,
   schema: () => schemaOf(GROUP, 'v1', 'CSIStorageCapacity'),
-  rules: { generation: false, validate: capacityErrors },
+  rules: { allowUnconditionalUpdate: false, generation: false, validate: capacityErrors },
   columns: [NAME, column('StorageClassName', ({ storageClassName }) => storageClassName ?? ''), column('Capacity', ({ capacity }) => String(capacity ?? '<unset>')), AGE],
 });
 

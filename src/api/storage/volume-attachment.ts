@@ -12,6 +12,7 @@ export const VolumeAttachment: Kind<VolumeAttachment> = defineKind<VolumeAttachm
   group: 'storage.k8s.io', version: 'v1', kind: 'VolumeAttachment', plural: 'volumeattachments', namespaced: false,
   schema: () => schemaOf('storage.k8s.io', 'v1', 'VolumeAttachment'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     generation: false,
     prepareForCreate(attachment) {

@@ -13,6 +13,7 @@ export const StorageVersionMigration: Kind<StorageVersionMigration> = defineKind
   group: GROUP, version: 'v1', storageVersion: 'v1', kind: 'StorageVersionMigration', plural: 'storageversionmigrations', namespaced: false,
   schema: () => schemaOf(GROUP, 'v1', 'StorageVersionMigration'),
   rules: {
+    allowUnconditionalUpdate: false,
     statusKeeps: ['labels', 'annotations'],
     prepareForCreate(migration) {
       delete migration.status;

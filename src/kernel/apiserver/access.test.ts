@@ -340,8 +340,10 @@ test('who may change but not create makes nothing by an apply or a PUT', async (
   for (const path of [lease, range]) {
     assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made' } }, headers })).status, 403, path);
     assert.equal((await door.call('GET', path)).status, 404, path);
-    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made' } } })).status, 201, 'one who may create does so, and is told');
-    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made', labels: { by: 'eve' } } }, headers })).status, 200, path);
+    const made = await door.call('PUT', path, { body: { metadata: { name: 'made' } } });
+    assert.equal(made.status, 201, 'one who may create does so, and is told');
+    const { resourceVersion } = made.json.metadata;
+    assert.equal((await door.call('PUT', path, { body: { metadata: { name: 'made', labels: { by: 'eve' }, resourceVersion } }, headers })).status, 200, path);
   }
   assert.equal((await apply({})).status, 201);
   assert.equal((await apply()).status, 200);

@@ -1,7 +1,8 @@
 /** Aggregator: another API server behind an APIService. */
 import assert from 'node:assert/strict';
 import { EXTENSION_HOST, GROUP, startExtensionServer, type ExtensionServer } from '../../fixtures/extension-server.ts';
-import { behaviour, call, create, get, gone, kubectl, namespace, ok, patch, put, remove, until, type Body } from '../cluster.ts';
+import { behaviour, call, create, get, gone, kubectl, namespace, ok, patch, remove, until, type Body } from '../cluster.ts';
+import { changed } from '../resource-life.ts';
 
 const SERVICES = '/apis/apiregistration.k8s.io/v1/apiservices';
 const RBAC = '/apis/rbac.authorization.k8s.io/v1';
@@ -80,14 +81,13 @@ export function aggregator(): void {
       assert.equal((await patch(`${SERVICES}/${NAME}`, { spec: { versionPriority: 400 } })).spec.versionPriority, 400);
       assert.ok((await get(SERVICES)).items.some((each: Body) => each.metadata.name === NAME));
       await patch(`${SERVICES}/${NAME}`, { metadata: { labels: { 'e2e-apiservice': 'patched' } } });
-      const live = await until(`${SERVICES}/${NAME}`, isAvailable);
+      await until(`${SERVICES}/${NAME}`, isAvailable);
       const condition = { type: 'StatusUpdated', status: 'True', reason: 'E2E', message: 'Set from an e2e test' };
-      await put(`${SERVICES}/${NAME}/status`, { ...live, metadata: { ...live.metadata, resourceVersion: undefined }, status: { conditions: [...live.status.conditions, condition] } });
+      await changed(`${SERVICES}/${NAME}/status`, (live) => ({ ...live, status: { conditions: [...live.status.conditions, condition] } }));
       await until(`${SERVICES}/${NAME}`, (service) => service.status.conditions.some((each: Body) => each.type === 'StatusUpdated') && isAvailable(service));
       await patch(`${SERVICES}/${NAME}/status`, { status: { conditions: [{ type: 'StatusPatched', status: 'True', reason: 'E2E', message: 'Set by an e2e test' }] } });
       await until(`${SERVICES}/${NAME}`, (service) => service.status.conditions.some((each: Body) => each.type === 'StatusPatched') && isAvailable(service));
-      const found = await get(`${SERVICES}/${NAME}`);
-      assert.equal((await put(`${SERVICES}/${NAME}`, { ...found, metadata: { ...found.metadata, resourceVersion: undefined }, spec: { ...found.spec, versionPriority: 100 } })).spec.versionPriority, 100);
+      assert.equal((await changed(`${SERVICES}/${NAME}`, (found) => ({ ...found, spec: { ...found.spec, versionPriority: 100 } }))).spec.versionPriority, 100);
 
       await remove(`${SERVICES}?labelSelector=e2e-apiservice%3Dpatched`);
       await gone(`${SERVICES}/${NAME}`);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { eventually } from '../../fixtures/instance.ts';
 import { behaviour, create, get, namespace, ok, patch, podOf, put, refused, until, type Body } from '../cluster.ts';
+import { changed } from '../resource-life.ts';
 import { isReady, livePods, podsOf } from './paths.ts';
 
 const budgetsOf = (ns: string): string => `/apis/policy/v1/namespaces/${ns}/poddisruptionbudgets`;
@@ -18,8 +19,7 @@ export function budgets(): void {
     const path = `${budgetsOf(ns)}/foo`;
     await create(budgetsOf(ns), budget('foo', { minAvailable: '1%' }));
     await until(path, (each) => each.status.observedGeneration === 1);
-    const now = await get(path);
-    await put(path, { ...now, metadata: { ...now.metadata, resourceVersion: undefined }, spec: { ...now.spec, minAvailable: '2%' } });
+    await changed(path, (now) => ({ ...now, spec: { ...now.spec, minAvailable: '2%' } }));
     await until(path, (each) => each.status.observedGeneration === 2);
     assert.equal((await patch(path, { spec: { minAvailable: '3%' } })).spec.minAvailable, '3%');
     await ok('DELETE', path);

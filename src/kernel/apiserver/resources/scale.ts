@@ -40,7 +40,6 @@ export function withScale(paths: ScalePaths, live: KubeObject, scale: unknown): 
   if (metadata?.name !== undefined && metadata.name !== '' && metadata.name !== name) throw new ApiError('BadRequest', `the name of the object (${metadata.name}) does not match the name on the URL (${name})`);
   const next = cloneJson(live);
   setAt(next as unknown as JsonObject, paths.specReplicasPath, replicas);
-  delete next.metadata.resourceVersion;
   if (metadata?.resourceVersion) next.metadata.resourceVersion = metadata.resourceVersion;
   if (metadata?.uid) next.metadata.uid = metadata.uid;
   return next;

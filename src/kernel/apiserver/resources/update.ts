@@ -1,5 +1,6 @@
 /** update: a change of what is stored, optimistic or tried again (upstream: registry/generic/registry Store.Update, GuaranteedUpdate). */
 import { conflict, MODIFIED, notFound } from '../../../api/errors.ts';
+import { invalid, invalidObject } from '../../../api/field-error.ts';
 import type { Kind } from '../../../api/kind.ts';
 import { cloneJson, equalJson, isJsonObject } from '../../../api/json.ts';
 import type { KubeObject } from '../../../api/meta.ts';
@@ -134,7 +135,7 @@ async function unchanged(door: Door, live: Stored, context: WriteContext): Promi
   return outcomeOf(live);
 }
 
-/** True when the client named a version, so that a conflict is its to solve. */
+/** True when the client named a version, so that a conflict is its to solve. Throws Invalid where it must (upstream: registry/generic/registry/store.go, Update). */
 function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
   const { resourceVersion, uid } = next.metadata;
   const name = next.metadata.name ?? '';
@@ -142,7 +143,10 @@ function checkVersion(kind: Kind, next: KubeObject, live: Stored): boolean {
   if (uid !== undefined && uid !== '' && uid !== liveUid) {
     throw conflict(kind, name, `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${liveUid ?? ''}`);
   }
-  if (resourceVersion === undefined || resourceVersion === '') return false;
+  if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === '0') {
+    if (kind.rules.allowUnconditionalUpdate === false) throw invalidObject({ group: kind.group, kind: kind.plural }, name, [invalid('metadata.resourceVersion', 0, 'must be specified for an update')]);
+    return false;
+  }
   if (resourceVersion !== String(live.revision)) throw conflict(kind, name, MODIFIED);
   return true;
 }

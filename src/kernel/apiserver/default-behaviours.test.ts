@@ -1,0 +1,80 @@
+/** Which kinds differ from what all others do, as upstream's lists of exceptions have it (test/integration/apiserver/apidefinitions). */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { kindsOfDefinition } from '../../api/custom/custom-kind.ts';
+import type { Kind } from '../../api/kind.ts';
+import { BUILT_IN_KINDS } from '../../api/kinds.ts';
+import { openDoor, type Answer, type OpenDoor } from './testing/open-door.ts';
+
+const KUBERNETES = /^$|^(apps|batch|autoscaling|policy|events\.k8s\.io|[a-z]+\.k8s\.io|[a-z]+\.[a-z]+\.k8s\.io)$/;
+const NOT_KUBERNETES = new Set(['autoscaling.k8s.io', 'snapshot.storage.k8s.io', 'metrics.k8s.io', 'gateway.networking.k8s.io']);
+const DEFINITION = { metadata: { name: 'toads.pond.example' }, spec: { group: 'pond.example', scope: 'Namespaced', names: { plural: 'toads', singular: 'toad', kind: 'Toad', listKind: 'ToadList' }, versions: [{ name: 'v1', served: true, storage: true, subresources: { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' } }, schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } } }] } };
+
+/** `plural.group` of the built-in kinds of which something holds. */
+function those(holds: (kind: Kind) => boolean): string[] {
+  const kinds = BUILT_IN_KINDS.filter(({ group }) => KUBERNETES.test(group) && !NOT_KUBERNETES.has(group)).filter(holds);
+  return [...new Set(kinds.map(({ plural, group }) => (group === '' ? plural : `${plural}.${group}`)))].sort();
+}
+
+test('kinds that a PUT may make', () => {
+  assert.deepEqual(those(({ rules }) => rules.allowCreateOnUpdate === true), [
+    'clusterrolebindings.rbac.authorization.k8s.io', 'clusterroles.rbac.authorization.k8s.io', 'endpoints', 'events', 'events.events.k8s.io', 'leases.coordination.k8s.io', 'limitranges',
+    'rolebindings.rbac.authorization.k8s.io', 'roles.rbac.authorization.k8s.io', 'runtimeclasses.node.k8s.io', 'services',
+  ]);
+});
+
+test('kinds whose updates say which version they change', () => {
+  assert.deepEqual(those(({ rules }) => rules.allowUnconditionalUpdate === false), [
+    'apiservices.apiregistration.k8s.io', 'clustertrustbundles.certificates.k8s.io', 'csidrivers.storage.k8s.io', 'csinodes.storage.k8s.io', 'csistoragecapacities.storage.k8s.io',
+    'customresourcedefinitions.apiextensions.k8s.io', 'devicetaintrules.resource.k8s.io', 'leases.coordination.k8s.io', 'mutatingadmissionpolicies.admissionregistration.k8s.io',
+    'mutatingadmissionpolicybindings.admissionregistration.k8s.io', 'mutatingwebhookconfigurations.admissionregistration.k8s.io', 'podcertificaterequests.certificates.k8s.io',
+    'poddisruptionbudgets.policy', 'runtimeclasses.node.k8s.io', 'storageversionmigrations.storagemigration.k8s.io', 'validatingadmissionpolicies.admissionregistration.k8s.io',
+    'validatingadmissionpolicybindings.admissionregistration.k8s.io', 'validatingwebhookconfigurations.admissionregistration.k8s.io', 'volumeattachments.storage.k8s.io',
+  ]);
+});
+
+test('kinds whose dependents stay unless somebody asks', () => {
+  assert.deepEqual(those(({ rules }) => rules.orphansDependents === true), ['jobs.batch', 'replicationcontrollers']);
+});
+
+test('kinds with a status whose generation is not kept', () => {
+  assert.deepEqual(those(({ rules, subresources }) => subresources.status === true && rules.generation === false), [
+    'apiservices.apiregistration.k8s.io', 'certificatesigningrequests.certificates.k8s.io', 'namespaces', 'nodes', 'persistentvolumeclaims', 'persistentvolumes', 'podcertificaterequests.certificates.k8s.io',
+    'resourceclaims.resource.k8s.io', 'resourcequotas', 'servicecidrs.networking.k8s.io', 'services', 'volumeattachments.storage.k8s.io',
+  ]);
+});
+
+const TOADS = '/apis/pond.example/v1/namespaces/default/toads';
+let door: OpenDoor;
+before(async () => {
+  door = await openDoor({ kinds: [...BUILT_IN_KINDS, ...kindsOfDefinition(DEFINITION as never)] });
+});
+after(() => door.close());
+const merge = (path: string, body: object): Promise<Answer> => door.call('PATCH', path, { body, headers: { 'content-type': 'application/merge-patch+json' } });
+
+test('an update that says no version is refused where it must, by any way but a patch that leaves it alone', async () => {
+  const toad = { apiVersion: 'pond.example/v1', kind: 'Toad', metadata: { name: 'one' }, spec: { replicas: 1 } };
+  assert.equal((await door.call('POST', TOADS, { body: toad })).status, 201);
+  const message = 'toads.pond.example "one" is invalid: metadata.resourceVersion: Invalid value: 0: must be specified for an update';
+  for (const resourceVersion of [undefined, '', '0']) for (const path of ['one', 'one/status']) {
+    const { status, json } = await door.call('PUT', `${TOADS}/${path}`, { body: { ...toad, metadata: { name: 'one', resourceVersion }, spec: { replicas: 2 } } });
+    assert.deepEqual([status, json.message, json.details.kind], [422, message, 'toads']);
+  }
+  assert.equal((await merge(`${TOADS}/one`, { metadata: { resourceVersion: null } })).json.message, message);
+  const patched = await merge(`${TOADS}/one`, { spec: { replicas: 3 } });
+  assert.equal(patched.status, 200, patched.text);
+  const applied = await door.call('PATCH', `${TOADS}/one?fieldManager=a&force=true`, { body: { ...toad, spec: { replicas: 4 } }, headers: { 'content-type': 'application/apply-patch+yaml' } });
+  assert.equal(applied.status, 200, applied.text);
+  const scaled = await door.call('PUT', `${TOADS}/one/scale`, { body: { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'one', namespace: 'default' }, spec: { replicas: 5 } } });
+  assert.deepEqual([scaled.status, scaled.json.spec?.replicas], [200, 5], scaled.text);
+  const put = await door.call('PUT', `${TOADS}/one`, { body: { ...toad, metadata: { name: 'one', resourceVersion: scaled.json.metadata.resourceVersion }, spec: { replicas: 6 } } });
+  assert.equal(put.status, 200, put.text);
+});
+
+test('an update that says no version is the last word elsewhere, and makes no Ingress', async () => {
+  const map = { metadata: { name: 'one' }, data: { a: 'b' } };
+  await door.call('POST', '/api/v1/namespaces/default/configmaps', { body: map });
+  assert.equal((await door.call('PUT', '/api/v1/namespaces/default/configmaps/one', { body: { ...map, data: { a: 'c' } } })).status, 200);
+  const ingress = { metadata: { name: 'one' }, spec: { defaultBackend: { service: { name: 'a', port: { number: 1 } } } } };
+  assert.equal((await door.call('PUT', '/apis/networking.k8s.io/v1/namespaces/default/ingresses/one', { body: ingress })).status, 404);
+});
