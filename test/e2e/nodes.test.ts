@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test';
 import { Lease } from '../../src/api/coordination/lease.ts';
 import { Node } from '../../src/api/core/node.ts';
 import { Pod } from '../../src/api/core/pod.ts';
+import { EndpointSlice } from '../../src/api/discovery/endpoint-slice.ts';
 import type { Kind } from '../../src/api/kind.ts';
 import { quantityMillis } from '../../src/api/quantity.ts';
 import { importTestImage, TEST_IMAGE } from '../fixtures/image.ts';
@@ -141,6 +142,28 @@ describe('further nodes', { timeout: 300_000 }, () => {
         }
       }
       await kubectl('delete', 'service', 'same-node', 'same-zone', 'close', 'own', 'same-node-by-proxy', 'own-by-proxy');
+    });
+
+    it('a Local policy leads to what ends on its node and still serves, others to what is ready', async () => {
+      const { spec: { template } } = deployment('stay', 1, { terminationGracePeriodSeconds: 120 });
+      const [container] = template.spec.containers;
+      const lasting = { ...container, command: ['sh', '-c', "trap '' TERM; mkdir -p /www; hostname > /www/index.html; exec httpd -f -p 8080 -h /www"] };
+      for (const [name, nodeName] of [['stay-a', 'node1-2'], ['stay-b', 'node1-3']]) await apply({ apiVersion: 'v1', kind: 'Pod', metadata: { name, labels: { app: 'stay' } }, spec: { nodeName, terminationGracePeriodSeconds: 120, containers: [lasting] } });
+      await places('stay', 2);
+      const names = ['stay-local', 'stay-local-by-proxy', 'stay-all', 'stay-all-by-proxy'];
+      for (const name of names) await apply({ apiVersion: 'v1', kind: 'Service', metadata: { name, annotations: name.endsWith('by-proxy') ? { 'llmos.dev/load-balancing': 'least-connection' } : {} }, spec: { selector: { app: 'stay' }, ports: [{ port: 80, targetPort: 8080 }], internalTrafficPolicy: name.includes('local') ? 'Local' : 'Cluster' } });
+      await kubectl('delete', 'pod', 'stay-a', '--wait=false');
+      await eventually(async () => (await list(EndpointSlice, 'kubernetes.io/service-name=stay-local')).flatMap((each) => each.endpoints).some(({ conditions }: Body) => conditions.terminating && conditions.serving && !conditions.ready), { timeoutMs: 60_000, what: 'an endpoint that ends and serves' });
+      const pods = await podsOf('web');
+      for (const [node, local] of [['node1-2', 'stay-a'], ['node1-3', 'stay-b']] as const) {
+        const [client] = pods.filter((each) => each.spec.nodeName === node);
+        for (const name of names) {
+          const expected = name.includes('local') ? local : 'stay-b';
+          await eventually(async () => (await kubectl('exec', client.metadata.name, '--', 'sh', '-c', `for i in 1 2 3 4; do timeout 5 wget -qO- http://${name} || echo none; done | sort -u`)).trim().split('\n').join(' ') === expected, { timeoutMs: 60_000, what: `${name} from ${node} to lead to ${expected}` });
+        }
+      }
+      await kubectl('delete', 'service', ...names);
+      await kubectl('delete', 'pod', 'stay-a', 'stay-b', '--force', '--grace-period=0');
     });
 
     it('policies let nodes look after their pods', async () => {

@@ -113,7 +113,7 @@ test('a Service that somebody else serves, or nobody is to, is left alone', () =
 });
 
 test('weights are turns, spread over the round', () => {
-  const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address, port: 1, local: true })) as [never, never, never];
+  const [a, b, c] = ['a', 'b', 'c'].map((address) => ({ address, port: 1, nodeName: 'n1' })) as [never, never, never];
   const turns = (weights: Record<string, number>): string => byWeight([a, b, c], new Map(Object.entries(weights))).map(({ address }) => address).join('');
   assert.equal(turns({}), 'abc');
   assert.equal(turns({ a: 5, c: 1 }), 'aabacaa');
@@ -160,7 +160,7 @@ test('numbers are given again when they are free, and kept while they fit', () =
 
 test('endpoints meant for the node come first, then those for its zone, else all', () => {
   const at = (address: string, hints?: { node?: string; zone?: string }) => ({
-    address, port: 80, local: true, ...(hints === undefined ? {} : { hints: { ...(hints.node === undefined ? {} : { forNodes: [{ name: hints.node }] }), ...(hints.zone === undefined ? {} : { forZones: [{ name: hints.zone }] }) } }),
+    address, port: 80, ...(hints === undefined ? {} : { hints: { ...(hints.node === undefined ? {} : { forNodes: [{ name: hints.node }] }), ...(hints.zone === undefined ? {} : { forZones: [{ name: hints.zone }] }) } }),
   });
   const near = (...all: ReturnType<typeof at>[]): string => nearOf(all, { nodeName: 'n1', zone: 'z1' }).map(({ address }) => address).join('');
   assert.equal(near(at('a'), at('b')), 'ab');
@@ -191,6 +191,29 @@ test('pods of further nodes are led to what is meant for them', () => {
   assert.deepEqual(Object.keys(chainsOf({}, [on('10.1.0.2', FACTS.nodeName), on('10.1.254.2', 'n1-2')])), [`svc/${suffix}`], 'without a wish there is one chain');
   const node = (name: string, ...podCIDRs: string[]): Node => ({ apiVersion: 'v1', kind: 'Node', metadata: { name }, spec: { podCIDRs } }) as Node;
   assert.deepEqual(othersOf([node(FACTS.nodeName, FACTS.podCidr), node('far', '192.168.0.0/24'), node('n1-2', FACTS.podCidr.replace(/\.\d+\/\d+$/, '.128/25'))], FACTS).map(({ nodeName }) => nodeName), ['n1-2']);
+});
+
+test('a Local policy falls back to what ends on its node, whatever is ready elsewhere', () => {
+  const others = [{ nodeName: 'n2', podCidr: '10.1.16.0/20' }];
+  const on = (address: string, nodeName: string, conditions: Endpoint['conditions'] = { ready: true }): Endpoint => ({ addresses: [address], conditions, nodeName });
+  const ending = { ready: false, serving: true, terminating: true };
+  const rules = (spec: ServiceSpec, ...endpoints: Endpoint[]): Record<string, readonly string[]> => Object.fromEntries(fragmentFor(service(spec), [slice(endpoints)], { ...FACTS, others }).chains);
+  const to = (address: string): readonly string[] => [`meta l4proto tcp dnat ip to ${address}:8080`];
+  const [mine, theirs] = [on('10.1.0.2', 'n1', ending), on('10.1.16.2', 'n2')];
+  const inner = rules({ internalTrafficPolicy: 'Local' }, mine, theirs);
+  assert.deepEqual([inner['svc/shop/web/tcp/80'], inner['svc2/shop/web/tcp/80']], [to('10.1.0.2'), to('10.1.16.2')]);
+  const outer = rules({ type: 'NodePort', externalTrafficPolicy: 'Local', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }] }, mine, theirs);
+  assert.deepEqual([outer['svc/shop/web/tcp/80'], outer['local/shop/web/tcp/80'], outer['all/shop/web/tcp/80']], [to('10.1.16.2'), to('10.1.0.2'), to('10.1.16.2')]);
+  assert.deepEqual(rules({}, mine, theirs), { 'svc/shop/web/tcp/80': to('10.1.16.2') }, 'others are led to what is ready');
+  assert.deepEqual(rules({ internalTrafficPolicy: 'Local' }, mine, on('10.1.0.3', 'n1'))['svc/shop/web/tcp/80'], to('10.1.0.3'), 'a ready one of the node comes first');
+  const silent = rules({ internalTrafficPolicy: 'Local' }, on('10.1.0.2', 'n1', { ready: false, serving: false, terminating: true }), theirs);
+  assert.deepEqual(silent['svc/shop/web/tcp/80'], ['drop'], 'what serves no more is none');
+});
+
+test('hints count for whom a Local policy does not bind, by outer addresses too', () => {
+  const hinted = (address: string, nodeName: string, zone: string): Endpoint => ({ addresses: [address], conditions: { ready: true }, nodeName, hints: { forZones: [{ name: zone }] } });
+  const { chains } = fragmentFor(service({ type: 'NodePort', externalTrafficPolicy: 'Local', ports: [{ port: 80, protocol: 'TCP', nodePort: 30_080 }] }), [slice([hinted('10.1.0.2', 'n1', 'z2'), hinted('10.1.0.3', 'n9', 'z1')])], { ...FACTS, zone: 'z1' });
+  assert.deepEqual([chains.get('all/shop/web/tcp/80'), chains.get('local/shop/web/tcp/80')], [['meta l4proto tcp dnat ip to 10.1.0.3:8080'], ['meta l4proto tcp dnat ip to 10.1.0.2:8080']]);
 });
 
 test('confined clients go past a proxy, by every way in', () => {

@@ -7,15 +7,14 @@
  * Source addresses are kept: pods answer by way of this machine in any case, so only hairpins need masquerading.
  */
 import { zoneOf } from '../../api/core/zone.ts';
-import { nearOf } from '../../api/discovery/near.ts';
 import type { Node, Service, ServicePort } from '../../api/generated/core-v1.ts';
-import type { Endpoint, EndpointSlice } from '../../api/generated/discovery-v1.ts';
+import type { EndpointSlice } from '../../api/generated/discovery-v1.ts';
 import { isCidr, isStrictSubset, isWithin } from '../../api/ip.ts';
-import { addressTypeOf, isOfFamily, kubernetesNameOf, withPort, type Family } from './family.ts';
+import { addressTypeOf, isOfFamily, withPort, type Family } from './family.ts';
+import { candidatesOf, clusterOf, localOf, usableOf, type Destination, type Place as Asker } from './service-endpoints.ts';
 import type { MAP_PREFIX, Place } from './blocks.ts';
 import { byWeight, shareOf } from './weights.ts';
 import { algorithmOf } from '../../sdk/load-balancing/algorithm.ts';
-import { weightOf } from '../../sdk/load-balancing/settings.ts';
 
 /** Maps and sets of the table; see ruleset.ts for their types. */
 export type Collection = 'services' | 'nodeports' | 'refused' | 'refusedports' | 'hairpin' | 'elsewhere' | 'confined' | `${typeof MAP_PREFIX}${string}`;
@@ -75,17 +74,6 @@ export interface ProxyPorts {
 
 export interface OtherNode { nodeName: string; zone?: string | undefined; podCidr: string }
 
-export interface Destination {
-  address: string;
-  port: number;
-  local: boolean;
-  nodeName?: string | undefined;
-  /** For whom it is meant first. */
-  hints?: Endpoint['hints'];
-  /** Its share, where its slice says one; default 1. */
-  weight?: number;
-}
-
 /** Of all Nodes, those of this machine beside the first: their ranges lie in that of the pods. */
 export function othersOf(nodes: readonly Node[], { nodeName, podCidr }: Pick<RuleFacts, 'nodeName' | 'podCidr'>): OtherNode[] {
   return nodes.filter(({ metadata }) => metadata.name !== nodeName).flatMap((node): OtherNode[] => {
@@ -110,33 +98,6 @@ export function fragmentFor(service: Service, slices: readonly EndpointSlice[], 
   return fragment;
 }
 
-/** The endpoints that a port may choose: the ready ones, else those that still serve while they terminate (upstream: KEP-1669). */
-export function destinationsOf(port: ServicePort, slices: readonly EndpointSlice[], nodeName: string, family: Family = 'ip'): Destination[] {
-  const ready = new Map<string, Destination>();
-  const draining = new Map<string, Destination>();
-  for (const slice of slices) {
-    if ((slice.addressType as string) !== kubernetesNameOf(family)) continue;
-    const number = portNumber(port, slice);
-    if (number === undefined) continue;
-    const weight = weightOf(slice);
-    for (const endpoint of slice.endpoints ?? []) {
-      const { ready: isReady = true, serving = isReady, terminating = false } = endpoint.conditions ?? {};
-      const into = isReady ? ready : serving && terminating ? draining : undefined;
-      if (into === undefined) continue;
-      for (const address of endpoint.addresses.slice(0, 1)) {
-        if (isOfFamily(address, family)) into.set(`${address}:${number}`, { address, port: number, local: endpoint.nodeName === nodeName, nodeName: endpoint.nodeName, ...(weight === 1 ? {} : { weight }), ...(isReady && endpoint.hints !== undefined ? { hints: endpoint.hints } : {}) });
-      }
-    }
-  }
-  const chosen = ready.size > 0 ? ready : draining;
-  return [...chosen.keys()].sort().map((key) => chosen.get(key) as Destination);
-}
-
-function portNumber(port: ServicePort, slice: EndpointSlice): number | undefined {
-  const found = (slice.ports ?? []).find((each) => (each.name ?? '') === (port.name ?? '') && (each.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
-  return found?.port ?? undefined;
-}
-
 function addPort(fragment: Fragment, service: Service, port: ServicePort, slices: readonly EndpointSlice[], facts: RuleFacts): void {
   const protocol = (port.protocol ?? 'TCP').toLowerCase() as Transport;
   const { family = 'ip' } = facts;
@@ -158,14 +119,15 @@ interface Chains {
   external: string | undefined;
 }
 
-function chainsFor(place: PortPlace, suffix: string, { all, inside, outside, of }: Choices): Chains {
+function chainsFor(place: PortPlace, suffix: string, { reachable, cluster: whole, inside, outside, of }: Choices): Chains {
   const { fragment, service, facts } = place;
-  for (const each of all) {
+  for (const each of reachable) {
     add(fragment, 'hairpin', `${each.address} . ${each.address}`, '');
     if (!isWithin(each.address, facts.podCidr) && each.address !== facts.gatewayIp) add(fragment, 'elsewhere', each.address, '');
   }
-  const cluster = inside.length > 0 || all.length > 0 ? insideChain(place, suffix, inside, of) : undefined;
-  const external = !isExternal(service) || all.length === 0 ? undefined : sameAs(outside, inside) ? cluster : outsideChain(place, suffix, all, outside);
+  if (reachable.length === 0) return { cluster: undefined, external: undefined };
+  const cluster = insideChain(place, suffix, inside, of);
+  const external = !isExternal(service) ? undefined : sameAs(outside, inside) ? cluster : outsideChain(place, suffix, whole, outside);
   return { cluster, external };
 }
 
@@ -181,7 +143,10 @@ function past({ fragment, facts }: PortPlace, suffix: string, proxied: Chains, d
 }
 
 interface Choices {
-  all: readonly Destination[];
+  /** Those that anybody may choose; none says that the port has no endpoint. */
+  reachable: readonly Destination[];
+  /** For who is bound by no Local policy. */
+  cluster: readonly Destination[];
   inside: readonly Destination[];
   outside: readonly Destination[];
   /** For the pods of another node. */
@@ -194,19 +159,19 @@ function choicesOf(service: Service, port: ServicePort, slices: readonly Endpoin
     const known = new Map<number, Destination>();
     const at = (listenPort: number | undefined): readonly Destination[] => {
       if (listenPort === undefined) return [];
-      const destination = known.get(listenPort) ?? { address: facts.gatewayIp, port: listenPort, local: true };
+      const destination = known.get(listenPort) ?? { address: facts.gatewayIp, port: listenPort, nodeName: facts.nodeName };
       known.set(listenPort, destination);
       return [destination];
     };
-    return { all: at(proxy.all), inside: at(proxy.inside), outside: at(proxy.outside), of: ({ nodeName }) => at(proxy.others.has(nodeName) ? proxy.others.get(nodeName) : proxy.all) };
+    return { reachable: at(proxy.all), cluster: at(proxy.all), inside: at(proxy.inside), outside: at(proxy.outside), of: ({ nodeName }) => at(proxy.others.has(nodeName) ? proxy.others.get(nodeName) : proxy.all) };
   }
-  const all = destinationsOf(port, slices, facts.nodeName, facts.family).filter((each) => shareOf(each, facts.weights) !== 0);
-  const [local, near] = [all.filter((each) => each.local), nearOf(all, facts)];
-  const isLocal = service.spec?.internalTrafficPolicy === 'Local';
-  return {
-    all, inside: isLocal ? local : near, outside: service.spec?.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near,
-    of: (other) => (isLocal ? all.filter(({ nodeName }) => nodeName === other.nodeName) : nearOf(all, other)),
-  };
+  const candidates = candidatesOf(port, slices, facts.family);
+  const weighty = (some: readonly Destination[]): readonly Destination[] => some.filter((each) => shareOf(each, facts.weights) !== 0);
+  const [cluster, local] = [(asker: Asker) => weighty(clusterOf(candidates, asker)), (asker: Asker) => weighty(localOf(candidates, asker))];
+  const { internalTrafficPolicy, externalTrafficPolicy } = service.spec ?? {};
+  const within = internalTrafficPolicy === 'Local' ? local : cluster;
+  const [inside, outside] = [within(facts), (externalTrafficPolicy === 'Local' && isExternal(service) ? local : cluster)(facts)];
+  return { reachable: [...new Set([...weighty(usableOf(candidates)), ...inside, ...outside, ...(facts.others ?? []).flatMap(within)])], cluster: cluster(facts), inside, outside, of: within };
 }
 
 const sameAs = (one: readonly Destination[], other: readonly Destination[]): boolean => one.length === other.length && one.every((each, index) => each === other[index]);
@@ -277,10 +242,10 @@ function insideChain(place: PortPlace, suffix: string, inside: readonly Destinat
 }
 
 /** Traffic from outside may use other endpoints (externalTrafficPolicy Local); pods and the machine itself reach all of them. */
-function outsideChain(place: PortPlace, suffix: string, all: readonly Destination[], outside: readonly Destination[]): string {
+function outsideChain(place: PortPlace, suffix: string, cluster: readonly Destination[], outside: readonly Destination[]): string {
   const { facts } = place;
-  const whole = choose(place, `all/${suffix}`, all);
-  if (sameAs(outside, all)) return whole;
+  const whole = choose(place, `all/${suffix}`, cluster);
+  if (sameAs(outside, cluster)) return whole;
   const name = `ext/${suffix}`;
   const local = choose(place, `local/${suffix}`, outside);
   place.fragment.chains.set(name, [`${facts.family ?? 'ip'} saddr ${facts.podCidr} goto ${whole}`, `fib saddr type local goto ${whole}`, `goto ${local}`]);

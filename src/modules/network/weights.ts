@@ -1,5 +1,5 @@
 /** Weights of endpoints as turns of a round. Pure. */
-import type { Destination } from './service-rules.ts';
+import type { Destination } from './service-endpoints.ts';
 
 const MOST_TURNS = 1_024;
 

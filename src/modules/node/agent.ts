@@ -10,7 +10,7 @@ import { onClockJump } from '../../base/clock-jumps.ts';
 import { keyOf } from '../../sdk/cache.ts';
 import { removeCgroup } from './cgroup/layout.ts';
 import { ClusterTrustBundleKind, ConfigMapKind, PersistentVolumeClaimKind, PodKind, SecretKind } from './kinds.ts';
-import { listRecords, type ContainerRecord } from './lifecycle/record.ts';
+import { isAlive, listRecords, type ContainerRecord } from './lifecycle/record.ts';
 import { stopOrphans } from './lifecycle/orphans.ts';
 import { endStrays } from './lifecycle/strays.ts';
 import { remainsOf, sweep, type Remains } from './lifecycle/sweep.ts';
@@ -107,13 +107,18 @@ export function createAgent(parts: NodeParts): Agent {
     };
   }
 
-  async function cleanUp(broken: readonly string[], remains: Remains): Promise<void> {
+  async function cleanUp(broken: readonly string[], remains: Remains, signal: AbortSignal): Promise<void> {
     for (const id of broken) {
       endStrays(id);
       await parts.runtime.delete({ id, bundle: join(paths.bundles, id), logPath: '' }, { root: join(paths.bundles, id, 'rootfs') });
       for (const folder of [join(paths.bundles, id), join(paths.containers, id)]) rmSync(folder, { recursive: true, force: true });
     }
-    await stopOrphans(parts, [...adoptable.values()].flat());
+    await stopOrphans(parts, [...adoptable.values()].flat(), { signal });
+    if (signal.aborted) {
+      // What still runs is the next one's, or ends with the others on the way down.
+      adoptable = new Map([...adoptable].map(([uid, records]) => [uid, records.filter(isAlive)]));
+      return;
+    }
     adoptable = new Map();
     await sweep(parts, remains, { owned: (uid) => workers.has(uid), recorded: (id) => existsSync(join(paths.bundles, id)) });
   }
@@ -132,7 +137,7 @@ export function createAgent(parts: NodeParts): Agent {
       if (signal.aborted) return;
       const stops = [pods.subscribe(seen), context.caches.of(ConfigMapKind).subscribe(refresh(showsConfigMap)), context.caches.of(SecretKind).subscribe(refresh(showsSecret)), () => leaveTrustBundles?.(), () => leaveClaims?.()];
       if (records.length > 0) context.log.info('containers of an earlier run are adopted', { containers: records.length - [...adoptable.values()].flat().length, orphans: [...adoptable.values()].flat().length });
-      const cleaning = cleanUp(broken, remains).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
+      const cleaning = cleanUp(broken, remains, signal).catch((error: Error) => context.log.error('what an earlier run left could not be removed', { error }));
       stops.push(parts.plugins.subscribe(() => { for (const worker of workers.values()) if (parts.devices.has(worker.uid)) worker.refresh(); })); // its status tells how well they are
       stops.push(onClockJump(() => { for (const worker of workers.values()) worker.refresh(); }));
       await aborted(signal);
@@ -142,7 +147,7 @@ export function createAgent(parts: NodeParts): Agent {
     async drain() {
       // Those of an earlier run too that nobody adopted yet.
       const records = [...[...workers.values()].flatMap((worker) => worker.records()), ...[...adoptable.values()].flat()];
-      await stopOrphans(parts, records, DRAIN_SECONDS);
+      await stopOrphans(parts, records, { mostGraceSeconds: DRAIN_SECONDS });
       // A driver that has ended with the others cannot take back what it gave; the mount namespace goes with all of it.
       for (const { uid } of workers.values()) await tearDownVolumes({ state: join(paths.pods, uid), run: join(paths.podsRun, uid) }, parts.csi).catch((error: Error) => context.log.warn('the volumes of a pod could not be given back', { pod: uid, error }));
       // Before the many sandboxes, which take their time on a slow machine.

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { Pod, Service } from '../../../api/generated/core-v1.ts';
 import type { EndpointSlice } from '../../../api/generated/discovery-v1.ts';
-import { nearOf } from '../../../api/discovery/near.ts';
-import { destinationsOf, isExternal, isLeftAlone, type Destination, type OtherNode, type ProxyPorts } from '../service-rules.ts';
+import { candidatesOf, clusterOf, localOf, type Destination, type Place } from '../service-endpoints.ts';
+import { isExternal, isLeftAlone, type ProxyPorts } from '../service-rules.ts';
 import { algorithmOf } from '../../../sdk/load-balancing/algorithm.ts';
 import type { Endpoint, Frontend } from './configuration.ts';
 import { createHaproxy, type HaproxyInput } from './haproxy.ts';
@@ -32,7 +32,7 @@ export interface ProxiedInput extends HaproxyInput {
   /** Of the node. */
   zone?(): string | undefined;
   /** Further nodes of the machine. */
-  others?(): readonly Omit<OtherNode, 'podCidr'>[];
+  others?(): readonly Place[];
 }
 
 export function createProxiedServices(input: ProxiedInput): ProxiedServices {
@@ -83,9 +83,9 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
     const shared = { settings: proxySettingsOf(service), algorithm: algorithmOf(service), hashOn: hashOnOf(service), ...(stickySeconds === undefined ? {} : { stickySeconds }) };
     const weights = weightsOf(service.metadata.namespace ?? '', slices, input.podOf);
     for (const port of spec.ports ?? []) {
-      const all = (port.protocol ?? 'TCP') === 'TCP' ? destinationsOf(port, slices, input.nodeName, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
+      const candidates = (port.protocol ?? 'TCP') === 'TCP' ? candidatesOf(port, slices, spec.ipFamilies?.[0] === ('IPv6' as string) ? 'ip6' : 'ip') : [];
       // Without endpoints the rules refuse at once, as for every Service; the proxy would accept and then close.
-      if (all.length === 0) continue;
+      if (candidates.length === 0) continue;
       const name = `${service.metadata.namespace}:${service.metadata.name}:${port.port}`;
       const made = new Map<string, number>();
       /** Who is led alike has one frontend. */
@@ -99,13 +99,14 @@ export function createProxiedServices(input: ProxiedInput): ProxiedServices {
         own.push({ ...shared, name: `${name}${view}`, listenPort, wire: wireOf(service, port), endpoints: endpoints.map((each): Endpoint => ({ address: each.address, port: each.port, weight: weights.get(each.address) })) });
         return listenPort;
       };
-      const [near, local] = [nearOf(all, { nodeName: input.nodeName, zone: input.zone?.() }), all.filter((each) => each.local)];
-      const first = (await led(near, '')) as number;
+      const cluster = (place: Place): readonly Destination[] => clusterOf(candidates, place);
+      const local = (place: Place): readonly Destination[] => localOf(candidates, place);
+      const here: Place = { nodeName: input.nodeName, zone: input.zone?.() };
+      const [within, without] = [spec.internalTrafficPolicy === 'Local' ? local : cluster, spec.externalTrafficPolicy === 'Local' && isExternal(service) ? local : cluster];
+      const first = (await led(cluster(here), '')) as number;
       const others = new Map<string, number | undefined>();
-      const [inside, outside] = [await led(spec.internalTrafficPolicy === 'Local' ? local : near, ':local'), await led(spec.externalTrafficPolicy === 'Local' && isExternal(service) ? local : near, ':local')];
-      for (const { nodeName, zone } of input.others?.() ?? []) {
-        others.set(nodeName, await led(spec.internalTrafficPolicy === 'Local' ? all.filter((each) => each.nodeName === nodeName) : nearOf(all, { nodeName, zone }), `:${createHash('sha256').update(nodeName).digest('hex').slice(0, 8)}`));
-      }
+      const [inside, outside] = [await led(within(here), ':local'), await led(without(here), ':local')];
+      for (const other of input.others?.() ?? []) others.set(other.nodeName, await led(within(other), `:${createHash('sha256').update(other.nodeName).digest('hex').slice(0, 8)}`));
       ports.set(port.port, { all: first, inside, outside, others });
     }
     return { own, ports };

@@ -10,9 +10,10 @@ import { endStrays } from './strays.ts';
 
 const LOOK_MS = 20;
 
-/** `mostGraceSeconds` shortens the grace of the pods themselves. */
-export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[], mostGraceSeconds = Infinity): Promise<void> {
-  await Promise.all(records.map((record) => stopOne(parts, record, mostGraceSeconds)));
+/** `mostGraceSeconds` shortens the grace of the pods themselves. When the signal aborts, those that still run are left as they are. */
+export async function stopOrphans(parts: NodeParts, records: readonly ContainerRecord[], { mostGraceSeconds = Infinity, signal }: { mostGraceSeconds?: number; signal?: AbortSignal } = {}): Promise<void> {
+  await Promise.all(records.map((record) => stopOne(parts, record, mostGraceSeconds, signal)));
+  if (signal?.aborted === true) return;
   const ofPods = Map.groupBy(records, (record) => record.pod.uid);
   for (const [first] of ofPods.values()) await closeProcessNamespace({ version: parts.context.machine.cgroupVersion, path: join(first!.cgroup, '..') });
   for (const [first] of ofPods.values()) removeCgroup({ version: parts.context.machine.cgroupVersion, path: join(first!.cgroup, '..') });
@@ -23,12 +24,13 @@ export async function stopOrphans(parts: NodeParts, records: readonly ContainerR
   }
 }
 
-async function stopOne(parts: NodeParts, record: ContainerRecord, mostGraceSeconds: number): Promise<void> {
+async function stopOne(parts: NodeParts, record: ContainerRecord, mostGraceSeconds: number, signal: AbortSignal | undefined): Promise<void> {
   const { clock } = parts.context;
   const deadlineMs = clock.nowMs() + Math.min(record.pod.graceSeconds, mostGraceSeconds) * 1_000;
   if (record.pid === undefined && record.exit === undefined) endStrays(record.id);
   if (isAlive(record)) parts.runtime.kill(record, record.pid!, record.stopSignal);
   while (isAlive(record)) {
+    if (signal?.aborted === true) return;
     if (clock.nowMs() >= deadlineMs) parts.runtime.kill(record, record.pid!, 'SIGKILL');
     await clock.sleep(LOOK_MS);
   }
