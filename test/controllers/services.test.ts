@@ -113,6 +113,10 @@ test('Endpoints kept by hand are mirrored for a service without a selector', asy
   await world.client.create(Service, { ...service('hand'), spec: { ports: [{ port: 80 }] } } as Service);
   await world.client.create(Endpoints, { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: 'hand', namespace }, subsets: [{ addresses: [{ ip: '192.0.2.7' }], ports: [{ port: 8080 }] }] });
   await eventually('a mirror', async () => (await slicesOf('hand'))[0]?.endpoints?.[0]?.addresses[0] === '192.0.2.7');
+  await world.client.patch(Endpoints, 'hand', { type: 'merge', body: { metadata: { annotations: { team: 'a' } } } }, { namespace });
+  await eventually('its annotations', async () => (await slicesOf('hand'))[0]?.metadata.annotations?.team === 'a');
+  await world.client.patch(Endpoints, 'hand', { type: 'merge', body: { metadata: { annotations: { team: null } } } }, { namespace });
+  await eventually('none any more', async () => (await slicesOf('hand'))[0]?.metadata.annotations?.team === undefined);
   await world.client.delete(Endpoints, 'hand', { namespace });
   await eventually('no mirror', async () => (await slicesOf('hand')).length === 0);
 });

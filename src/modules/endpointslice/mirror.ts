@@ -7,6 +7,10 @@ import { identity, MANAGED_BY, planGroups, samePorts, SERVICE_NAME, type Group, 
 
 export const MIRROR_MANAGER = 'endpointslicemirroring-controller.k8s.io';
 const SKIP = 'endpointslice.kubernetes.io/skip-mirror';
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+const LAST_CHANGE = 'endpoints.kubernetes.io/last-change-trigger-time';
+/** Of the addresses that have the same ports. */
+export const MAX_MIRRORED = 1_000;
 const LEADER = 'control-plane.alpha.kubernetes.io/leader';
 
 /** Not those that say that they are not to be, nor those that serve as a leader's lock. */
@@ -15,30 +19,60 @@ export function isMirrored(endpoints: Endpoints): boolean {
   return labels?.[SKIP] !== 'true' && annotations?.[LEADER] === undefined;
 }
 
-export function planMirror(endpoints: Endpoints, existing: readonly EndpointSlice[]): SlicePlan {
-  const { name = '', namespace, labels } = endpoints.metadata;
-  return planGroups(groupsOf(endpoints), existing, {
-    namespace, generateName: `${name}-`, labels: { ...labels, [SERVICE_NAME]: name, [MANAGED_BY]: MIRROR_MANAGER },
-    owner: controllerReference({ group: '', version: 'v1', kind: 'Endpoints' }, endpoints),
-  });
+export interface MirrorPlan extends SlicePlan {
+  /** Addresses that are too many to be mirrored. */
+  skipped: number;
 }
 
-function groupsOf(endpoints: Endpoints): Group[] {
+/** One slice for those that have the same ports, of each family; the annotations of who wrote them last, and when, are not taken over. */
+export function planMirror(endpoints: Endpoints, existing: readonly EndpointSlice[]): MirrorPlan {
+  const { name = '', namespace, labels, annotations = {} } = endpoints.metadata;
+  const { [LAST_APPLIED]: _applied, [LAST_CHANGE]: _change, ...kept } = annotations;
+  const { groups, skipped } = groupsOf(endpoints);
+  const plan = planGroups(groups, existing, {
+    namespace, generateName: `${name}-`, labels: { ...labels, [SERVICE_NAME]: name, [MANAGED_BY]: MIRROR_MANAGER }, annotations: kept,
+    owner: controllerReference({ group: '', version: 'v1', kind: 'Endpoints' }, endpoints), most: MAX_MIRRORED,
+  });
+  return { ...plan, skipped };
+}
+
+interface Subset {
+  ports: Group['ports'];
+  /** Whether it is ready, by address. */
+  addresses: Map<string, { address: EndpointAddress; ready: boolean }>;
+}
+
+function groupsOf(endpoints: Endpoints): { groups: Group[]; skipped: number } {
   const groups: Group[] = [];
-  for (const subset of endpoints.subsets ?? []) {
-    const ports = (subset.ports ?? []).map(slicePort);
-    const add = (address: EndpointAddress, ready: boolean): void => {
+  let skipped = 0;
+  for (const { ports, addresses } of subsetsOf(endpoints)) {
+    const sorted = [...addresses.values()].sort((a, b) => Number(b.ready) - Number(a.ready));
+    skipped += Math.max(0, sorted.length - MAX_MIRRORED);
+    for (const { address, ready } of sorted.slice(0, MAX_MIRRORED)) {
       const family: Family = address.ip.includes(':') ? 'IPv6' : 'IPv4';
-      let group = groups.find((each) => each.family === family && samePorts(each.ports, ports));
+      let group = groups.find((each) => each.family === family && each.ports === ports);
       if (group === undefined) groups.push((group = { family, ports, endpoints: new Map() }));
       const endpoint = endpointOf(address, ready);
       group.endpoints.set(identity(endpoint), endpoint);
-    };
-    for (const address of subset.notReadyAddresses ?? []) add(address, false);
-    for (const address of subset.addresses ?? []) add(address, true);
+    }
   }
-  return groups;
+  return { groups, skipped };
 }
+
+/** Those of the same ports together. What is ready in one is ready. */
+function subsetsOf({ subsets = [] }: Endpoints): Subset[] {
+  const found: Subset[] = [];
+  for (const subset of subsets) {
+    const ports = (subset.ports ?? []).map(slicePort);
+    let same = found.find((each) => samePorts(each.ports, ports));
+    if (same === undefined) found.push((same = { ports, addresses: new Map() }));
+    for (const address of subset.addresses ?? []) same.addresses.set(keyOf(address), { address, ready: true });
+    for (const address of subset.notReadyAddresses ?? []) if (!same.addresses.has(keyOf(address))) same.addresses.set(keyOf(address), { address, ready: false });
+  }
+  return found;
+}
+
+const keyOf = (address: EndpointAddress): string => identity(endpointOf(address, true));
 
 function slicePort({ name, port, protocol, appProtocol }: EndpointPort): Group['ports'][number] {
   return { name: name ?? '', port, protocol: protocol ?? 'TCP', ...(appProtocol === undefined ? {} : { appProtocol }) };

@@ -10,7 +10,7 @@ import { ifThere } from '../../sdk/if-there.ts';
 import { keyOf, splitKey, type Caches, type ObjectKey } from '../../sdk/cache.ts';
 import { watching, type Controller, type ReconcileContext, type ReconcileResult } from '../../sdk/controller.ts';
 import { defineModule } from '../../sdk/module.ts';
-import { isMirrored, MIRROR_MANAGER, planMirror } from './mirror.ts';
+import { isMirrored, MAX_MIRRORED, MIRROR_MANAGER, planMirror } from './mirror.ts';
 import { HEADLESS, MANAGED_BY, MANAGER, planSlices, SERVICE_NAME, type SlicePlan } from './plan.ts';
 import { subsetsOf } from './subsets.ts';
 
@@ -100,7 +100,13 @@ function mirrorController(): Controller<Endpoints> {
       const own = slicesOf(key, context.caches, MIRROR_MANAGER);
       const service = context.caches.of(Service).get(key);
       const wanted = service !== undefined && service.spec?.selector === undefined && endpointsObject !== undefined && isMirrored(endpointsObject);
-      if (wanted) return carryOut(key, own, () => planMirror(endpointsObject, own), context);
+      if (wanted) {
+        return carryOut(key, own, () => {
+          const plan = planMirror(endpointsObject, own);
+          if (plan.skipped > 0) context.events.event(endpointsObject, 'Warning', 'TooManyAddressesToMirror', `A max of ${MAX_MIRRORED} addresses can be mirrored to EndpointSlices per Endpoints subset. ${plan.skipped} addresses were skipped`);
+          return plan;
+        }, context);
+      }
       await Promise.all(own.map((each) => remove(each, context.client)));
       return undefined;
     },

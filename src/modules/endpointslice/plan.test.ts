@@ -80,13 +80,28 @@ test('Endpoints kept by hand are mirrored, and a change updates the same slice',
   const endpoints = (ips: string[]): Endpoints => ({ metadata: { name: 'db', namespace: 'shop', uid: 'e1', labels: { team: 'a' } }, subsets: [{ addresses: ips.map((ip) => ({ ip })), notReadyAddresses: [{ ip: '192.0.2.9' }], ports: [{ port: 5432 }] }] });
   const [slice] = planMirror(endpoints(['192.0.2.1']), []).create;
   assert.deepEqual(slice?.metadata.labels, { team: 'a', 'kubernetes.io/service-name': 'db', 'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io' });
-  assert.deepEqual(slice?.endpoints?.map((each) => [each.addresses[0], each.conditions?.ready]), [['192.0.2.9', false], ['192.0.2.1', true]]);
+  assert.deepEqual(slice?.endpoints?.map((each) => [each.addresses[0], each.conditions?.ready]), [['192.0.2.1', true], ['192.0.2.9', false]]);
   const existing = [{ ...slice, metadata: { ...slice?.metadata, name: 'db-x' } } as EndpointSlice];
-  assert.deepEqual(planMirror(endpoints(['192.0.2.1']), existing), { create: [], update: [], delete: [] });
+  assert.deepEqual(planMirror(endpoints(['192.0.2.1']), existing), { create: [], update: [], delete: [], skipped: 0 });
   const plan = planMirror(endpoints(['192.0.2.1', '192.0.2.2']), existing);
   assert.deepEqual([plan.create.length, plan.update.length, plan.delete.length], [0, 1, 0]);
   assert.equal(planMirror({ ...endpoints([]), subsets: [] }, existing).delete.length, 1);
   assert.equal(isMirrored({ metadata: { labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } } }), false);
+});
+
+test('mirrors bear the annotations of what they mirror, one slice a family and ports, a thousand addresses at most', () => {
+  const annotated = (annotations: Record<string, string>): Endpoints => ({ metadata: { name: 'db', namespace: 'shop', uid: 'e1', annotations }, subsets: [{ addresses: [{ ip: '192.0.2.1' }, { ip: '2001:db8::1' }], ports: [{ port: 5432 }] }, { addresses: [{ ip: '192.0.2.2' }], notReadyAddresses: [{ ip: '192.0.2.1' }], ports: [{ port: 5432 }] }] });
+  const plan = planMirror(annotated({ team: 'a', 'kubectl.kubernetes.io/last-applied-configuration': '{}', 'endpoints.kubernetes.io/last-change-trigger-time': 'x' }), []);
+  assert.deepEqual(plan.create.map(({ addressType, endpoints, metadata }) => [addressType, endpoints?.map(({ addresses, conditions }) => [addresses[0], conditions?.ready]), metadata.annotations]), [
+    ['IPv4', [['192.0.2.1', true], ['192.0.2.2', true]], { team: 'a' }], ['IPv6', [['2001:db8::1', true]], { team: 'a' }],
+  ]);
+  const existing = plan.create.map((each, index) => ({ ...each, metadata: { ...each.metadata, name: `db-${index}` } }));
+  assert.deepEqual(planMirror(annotated({ team: 'b' }), existing).update.map(({ metadata }) => [metadata.name, metadata.annotations]), [['db-0', { team: 'b' }], ['db-1', { team: 'b' }]]);
+  assert.deepEqual(planMirror(annotated({ team: 'a' }), existing).update, []);
+  assert.deepEqual(planMirror(annotated({}), existing).update.map(({ metadata }) => metadata.annotations), [{}, {}]);
+  const many = (count: number, from: number): { ip: string }[] => Array.from({ length: count }, (_, index) => ({ ip: `192.0.${2 + ((from + index) >> 8)}.${(from + index) & 255}` }));
+  const full = planMirror({ metadata: { name: 'db', namespace: 'shop', uid: 'e1' }, subsets: [{ addresses: many(700, 0), notReadyAddresses: many(400, 700), ports: [{ port: 5432 }] }] }, []);
+  assert.deepEqual([full.skipped, full.create.map(({ endpoints }) => endpoints?.length), full.create[0]?.endpoints?.filter(({ conditions }) => conditions?.ready).length], [100, [1_000], 700]);
 });
 
 test('trafficDistribution becomes hints, of ready endpoints alone', () => {

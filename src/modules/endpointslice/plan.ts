@@ -33,7 +33,11 @@ export interface Frame {
   namespace: string | undefined;
   generateName: string;
   labels: Record<string, string>;
+  /** Where they are wanted to be these and no others. */
+  annotations?: Record<string, string>;
   owner: OwnerReference;
+  /** Endpoints of a slice; default 100. */
+  most?: number;
 }
 
 /** `existing` are the slices of this Service that the controller manages. */
@@ -72,6 +76,7 @@ function groupsOf(service: Service, pods: readonly Pod[], zoneOf: ((node: string
 }
 
 function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[], plan: SlicePlan): void {
+  const { labels, annotations, most = MAX_ENDPOINTS } = frame;
   const missing = new Map(group.endpoints);
   const contents = slices.map((slice) => {
     const endpoints: Endpoint[] = [];
@@ -84,10 +89,10 @@ function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[],
     return { slice, endpoints };
   });
   const rest = [...missing.values()];
-  for (const each of contents) if (each.endpoints.length > 0) each.endpoints.push(...rest.splice(0, Math.max(0, MAX_ENDPOINTS - each.endpoints.length)));
-  for (const each of contents) if (each.endpoints.length === 0) each.endpoints.push(...rest.splice(0, MAX_ENDPOINTS));
+  for (const each of contents) if (each.endpoints.length > 0) each.endpoints.push(...rest.splice(0, Math.max(0, most - each.endpoints.length)));
+  for (const each of contents) if (each.endpoints.length === 0) each.endpoints.push(...rest.splice(0, most));
   const fresh: Endpoint[][] = [];
-  while (rest.length > 0) fresh.push(rest.splice(0, MAX_ENDPOINTS));
+  while (rest.length > 0) fresh.push(rest.splice(0, most));
   const filled = contents.filter((each) => each.endpoints.length > 0);
   const empty = contents.filter((each) => each.endpoints.length === 0);
   if (filled.length === 0 && fresh.length === 0) {
@@ -97,16 +102,15 @@ function planGroup(frame: Frame, group: Group, slices: readonly EndpointSlice[],
   }
   plan.delete.push(...empty.map((each) => each.slice));
   for (const { slice, endpoints } of filled) {
-    const { labels } = frame;
-    if (isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels)) continue;
-    plan.update.push({ ...slice, metadata: { ...slice.metadata, labels }, endpoints });
+    const isSame = isDeepStrictEqual(slice.endpoints ?? [], endpoints) && isDeepStrictEqual({ ...slice.metadata.labels }, labels) && (annotations === undefined || isDeepStrictEqual({ ...slice.metadata.annotations }, annotations));
+    if (!isSame) plan.update.push({ ...slice, metadata: { ...slice.metadata, labels, ...(annotations === undefined ? {} : { annotations }) }, endpoints });
   }
   for (const endpoints of fresh) plan.create.push(newSlice(frame, group, endpoints));
 }
 
-function newSlice({ namespace, generateName, labels, owner }: Frame, group: Group, endpoints: Endpoint[]): EndpointSlice {
+function newSlice({ namespace, generateName, labels, annotations = {}, owner }: Frame, group: Group, endpoints: Endpoint[]): EndpointSlice {
   return {
-    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName, namespace, labels, ownerReferences: [owner] },
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { generateName, namespace, labels, ...(Object.keys(annotations).length > 0 ? { annotations } : {}), ownerReferences: [owner] },
     addressType: group.family, endpoints, ports: group.ports,
   };
 }
